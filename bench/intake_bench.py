@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from bench import rule_bench, shop_bench
 from bench.shop_bench import orders, receive
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from portal.terminal.command_frame import granted, say
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def _while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[floa
 
 def _uploaded(shop: "Shop", raw: bytes) -> tuple[float, float, int | None]:
     """Seconds until it is checked, and from then until all is stored; the most MB of a process."""
+    from holding.db.models.columns import UploadState
     from holding.platform import processes as doorbell
-    from holding.tables.row_states import UploadState
     from holding.uploads import giving_in
     from sandbox.demo import setup
 
@@ -173,8 +173,8 @@ def _read_process_figure(path: Path, name: str) -> int | None:
 
 
 def _until(shop: "Shop", upload_id: int, wanted: str, peak: "_Peak") -> None:
-    from holding.tables import Upload
-    from holding.tables.row_states import UploadState
+    from holding.db.models import Upload
+    from holding.db.models.columns import UploadState
 
     def there() -> bool:
         peak.look()

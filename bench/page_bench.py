@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from werkzeug.exceptions import HTTPException
 
 from bench.shop_bench import bench_shop, database_on, percentile, webhook_to_posted
+from holding.db.models import Base, Cause, Event, Hold, Posting, Push, Record, Run
+from holding.db.models.decisions import HOLD_OPEN
 from holding.platform import processes as heartbeats
 from holding.platform.events import RECENT
-from holding.tables import Base, Cause, Event, Hold, Posting, Push, Record, Run
-from holding.tables.decisions import HOLD_OPEN
 from holding.tallies.folding import fold_all
 from portal.terminal.command_frame import say
 from portal.terminal.processes import start_worker
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from werkzeug.routing import MapAdapter
 
-    from holding.store.database import Database, DatabaseSession
+    from holding.db.database import Database, DatabaseSession
     from sandbox.demo.command import Shop
 if TYPE_CHECKING:
-    from holding.store.database import DatabaseSession
+    from holding.db.database import DatabaseSession
 
 TIMES: Final = 20
 
@@ -227,9 +227,9 @@ def _cost(reader: "FlaskClient", path: str) -> Cost:
 
 def _paths(found: "Shop") -> Mapping[str, str]:
     """The pages of the company by name."""
-    from holding.tables import Hold, Posting, Record, Run
-    from holding.tables.decisions import HOLD_OPEN
-    from holding.tables.row_states import RecordState
+    from holding.db.models import Hold, Posting, Record, Run
+    from holding.db.models.columns import RecordState
+    from holding.db.models.decisions import HOLD_OPEN
 
     base, company_id = f"/c/{found.settled.sample.code}", found.company_id
     with found.place.database.read() as session:

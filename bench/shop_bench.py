@@ -15,9 +15,9 @@ from portal.terminal.command_frame import granted, say
 from sandbox.demo.command import Shop, opened
 
 if TYPE_CHECKING:
-    from holding.store.database import DatabaseSession
+    from holding.db.database import DatabaseSession
 if TYPE_CHECKING:
-    from holding.store.database import Database
+    from holding.db.database import Database
     from sandbox.demo.command import Shop
     from sandbox.demo.shop import Order
 
@@ -90,9 +90,9 @@ def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
 
 def _built(shop: Shop, count: int) -> dict[str, object]:
     """Orders judged and sent in one run; the target is paused until they are judged."""
+    from holding.db.models import Run
     from holding.platform import processes as doorbell
     from holding.runs.last_runs import UNDER_WAY
-    from holding.tables import Run
 
     pause(shop)
     receive(shop, orders(shop, count, 1_000_001))
@@ -148,7 +148,7 @@ def _due(shop: Shop) -> int:
 
 
 def _of_due(shop: Shop, session: "DatabaseSession") -> Any:
-    from holding.tables import Record
+    from holding.db.models import Record
 
     mine = session.query(Record.id).filter(Record.company_id == shop.company_id)
     return mine.filter(Record.due_at <= shop.place.now, Record.lease_until.is_(None))
@@ -214,7 +214,7 @@ def webhook_to_posted(shop: Shop, count: int, first_id: int = 900_001) -> list[f
 
 
 def _state(shop: Shop, number: str) -> str:
-    from holding.tables import Record
+    from holding.db.models import Record
 
     with shop.place.database.read() as session:
         mine = {"company_id": shop.company_id, "number": number}  # found by an index
@@ -267,7 +267,7 @@ def pause(shop: Shop) -> None:
 
 def busy(shop: Shop) -> bool:
     """Whether a record is due or claimed; a count would take its share of what is measured."""
-    from holding.tables import Record
+    from holding.db.models import Record
 
     with shop.place.database.read(many=True) as session:
         claimed = session.query(Record.id).filter(Record.lease_until.is_not(None))
@@ -342,8 +342,8 @@ def orders(shop: "Shop", count: int, first_id: int) -> "tuple[Order, ...]":
 def bare(shop: "Shop", records: int) -> float:
     """The newest judgings once more: decode, evaluate with trace, hash; nothing is read or kept."""
     from holding.approvals.consent import posting_hash
+    from holding.db.models import Company, Evaluation, Version
     from holding.programs import world as programs_world
-    from holding.tables import Company, Evaluation, Version
     from rules.facts.world import Facts, Subject
     from rules.values.canonical import dumps
 

@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from holding.store.database import Database
-from holding.tables import Base
+from holding.db.database import Database
+from holding.db.models import Base
 
 database = Database(context.config.attributes["url"])
 with database.session() as session:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from holding.store.database import Database
-from holding.tables import Company
+from holding.db.database import Database
+from holding.db.models import Company
 from tests.support import shuffled
 from tests.support.clock import SetClock
 from tests.support.databases import (

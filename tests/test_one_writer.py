@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holding.tables import Approval
+from holding.db.models import Approval
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
@@ -32,7 +32,7 @@ def faults(path: Path, text: str) -> list[str]:
 def _names(tree: ast.Module) -> Iterator[str]:
     """What the module calls the table."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("holding.tables"):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("holding.db.models"):
             yield from (one.asname or one.name for one in node.names if one.name == "Approval")
 
 
@@ -99,7 +99,7 @@ def test_nobody_but_approvals_writes_approvals() -> None:
     assert found == []
 
 
-IMPORT = "from holding.tables import Approval, Release\n"
+IMPORT = "from holding.db.models import Approval, Release\n"
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ IMPORT = "from holding.tables import Approval, Release\n"
         (f"{IMPORT}bulk.update(session, Approval, rows)", "more than reading"),
         (f"{IMPORT}for of in (Approval, Release):\n    update(of)", "more than reading"),
         (f"{IMPORT}WHOLE = Approval.__table__", "more than reading"),
-        ("from holding.tables import Approval as A\nupdate(A)", "more than reading"),
-        ("from holding.tables.decisions import Approval\nupdate(Approval)", "more than reading"),
+        ("from holding.db.models import Approval as A\nupdate(A)", "more than reading"),
+        ("from holding.db.models.decisions import Approval\nupdate(Approval)", "more than reading"),
         ("from holding import tables\nupdate(tables.Approval)", "more than reading"),
         (f"{IMPORT}one: Approval = rows[0]\none.voided_at = now", "sets voided_at on a row"),
         (f"{IMPORT}setattr(one, 'hash', '')", "sets a column by its name"),

@@ -27,7 +27,7 @@ PARTS = {
     "labels": (
         "portal/web",
         "holding/access/role_words.py",
-        "holding/words.py",
+        "holding/db/refusal.py",
         "holding/platform/states.py",
         "holding/records/",
         "connectors/contract/errors.py",

@@ -99,11 +99,11 @@ def trace_order(root: Path, home: Path) -> CallTrace:
     from sqlalchemy import select
 
     from connectors.registry import sources
+    from holding.db.database import Database
+    from holding.db.models import Company, Connection
     from holding.evaluation.evaluate_due import judge_due
     from holding.platform.settings import Settings
     from holding.runs.dispatch import open_desk, push_due
-    from holding.store.database import Database
-    from holding.tables import Company, Connection
     from portal.app import create_app
     from sandbox.simulators.netshop import deliveries
     from tests.holding import shop as sample_shop

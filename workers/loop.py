@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from holding.db.database import Database
 from holding.platform import processes as doorbell
 from holding.platform.backup import unfit
 from holding.platform.settings import logger
-from holding.store.database import Database
 from workers import jobs
 from workers.jobs import Bench
 from workers.pulse import Pulse

@@ -15,6 +15,8 @@ from holding.access.sessions import forget_ended
 from holding.code_lists import list_turns
 from holding.configuration.target_ways import resume_due
 from holding.connections.probe import test_connection, to_refresh
+from holding.db import leases
+from holding.db.refusal import Refusal
 from holding.evaluation.batch import due_companies, sweep_expired
 from holding.exceptions.assignments import wake_rested
 from holding.intake import pulls as pull_turns
@@ -30,13 +32,11 @@ from holding.platform.settings import logger
 from holding.posting.claims import free_the_dead
 from holding.posting.runs import close_left_open
 from holding.programs import completed_uses
-from holding.refusal import Refusal
 from holding.rule_changes.start_time import due_files, publish_started
 from holding.rulesets.admission import inspect
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
 from holding.signals import raising
-from holding.store import leases
 from holding.tallies import folding, passing_days
 from holding.trials import backtest_turns, shadow_turns
 from holding.uploads import upload_claims

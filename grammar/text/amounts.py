@@ -2,7 +2,7 @@
 
 Here: what a currency is called, an amount in words, an amount that a sentence goes on with. Not
 here: which currency an amount is in (rules/expressions/currencies.py), minor units of it
-(holding/words.py).
+(holding/db/refusal.py).
 """
 
 import re

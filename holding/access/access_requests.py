@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import ACTS, Actor, may
 from holding.access.role_words import ACT_LABELS
+from holding.db.bulk import Columns, of
+from holding.db.models import AccessRequest, Membership, Person
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store.row_objects import Columns, of
-from holding.tables import AccessRequest, Membership, Person
 
 DECIDES: Final = "people.admin"
 MIN_REASON: Final = 3

@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 
 from holding.access.reach import EVERYTHING, Reach, of_ids
 from holding.access.role_words import ACT_LABELS, any_of
+from holding.db.models import Deputy, Membership, Person, SourceLimit
+from holding.db.models.columns import NOW
+from holding.db.refusal import Refusal
+from holding.db.together import KEPT
 from holding.platform.events import COMMAND_LINE
-from holding.refusal import Refusal
-from holding.store.kept_plans import KEPT
-from holding.tables import Deputy, Membership, Person, SourceLimit
-from holding.tables.columns import NOW
 
 ROLES: Final = (
     "viewer",

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.store.kept_plans import KEPT
-from holding.tables import Company, RulesetVersion
+from holding.db.models import Company, RulesetVersion
+from holding.db.together import KEPT
 
 
 def codes(session: Session, most: int) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import ACTS, LENT, Actor, may
 from holding.access.people import names_of
+from holding.db.bulk import Columns, of
+from holding.db.models import Deputy, Membership, Person
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store.row_objects import Columns, of
-from holding.tables import Deputy, Membership, Person
 
 LONGEST: Final = timedelta(days=92)
 _LENDING: Final = frozenset().union(*(ACTS[act] for act in LENT))  # roles with something to lend

@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holding.access.actors import BY_PROGRAM, Actor
+from holding.db import bulk
+from holding.db.models import Approval, Dating, Operation, Person, Posting, Release
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Approval, Dating, Operation, Person, Posting, Release
 from rules.values.canonical import dumps, sha256_hex
 
 NOTHING_SENT: Final[Mapping[str, Any]] = MappingProxyType({"holds": {}})

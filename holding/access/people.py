@@ -36,12 +36,12 @@ from holding.access.teams import (
     in_team,
     teams,
 )
+from holding.db.bulk import Columns, of
+from holding.db.models import Company, FormerMember, Membership, Person
+from holding.db.models.columns import is_currency
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store.row_objects import Columns, of
-from holding.store.together import answer
-from holding.tables import Company, FormerMember, Membership, Person
-from holding.tables.columns import is_currency
 
 __all__ = [
     "FALLBACK_TEAM",

@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.store.together import Question
-from holding.tables import FormerName, Membership, Person
+from holding.db.models import FormerName, Membership, Person
+from holding.db.together import Question
 
 
 def asked_names(person_ids: Iterable[int | None]) -> Question[dict[int, str]]:

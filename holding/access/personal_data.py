@@ -12,9 +12,9 @@ from typing import Any, Final
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.store import bulk
-from holding.store.together import Question, Together
-from holding.tables import MappingEntry, MappingTable, Posting, Push, Record, Version
+from holding.db import bulk
+from holding.db.models import MappingEntry, MappingTable, Posting, Push, Record, Version
+from holding.db.together import Question, Together
 from rules.values.spelling import match_key
 from rules.values.wording import MISSING
 

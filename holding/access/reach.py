@@ -17,7 +17,7 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, event, exists, f
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 
-from holding.tables import (
+from holding.db.models import (
     Attempt,
     Cause,
     Connection,
@@ -31,8 +31,8 @@ from holding.tables import (
     Signal,
     SourceLimit,
 )
-from holding.tables.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE
-from holding.tables.columns import table_of
+from holding.db.models.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE
+from holding.db.models.columns import table_of
 
 _INFO: Final = "reach"
 _IDS: Final = "reached_sources"

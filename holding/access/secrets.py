@@ -15,8 +15,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings, conceal, home_of
-from holding.refusal import Refusal
 
 KEY_NAME = "secret.key"
 SHORTEST = 8

@@ -18,12 +18,13 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from holding import tables
 from holding.access.actors import GUARDED_ROLES
-from holding.refusal import Refusal
-from holding.store import failure_counts, kept_plans
-from holding.tables import Company, Deputy, Membership, Person, SecondFactor
-from holding.tables.columns import NOW
+from holding.db import leases as failure_counts
+from holding.db import models as tables
+from holding.db import together as kept_plans
+from holding.db.models import Company, Deputy, Membership, Person, SecondFactor
+from holding.db.models.columns import NOW
+from holding.db.refusal import Refusal
 
 IDLE: Final = timedelta(minutes=60)
 ABSOLUTE: Final = timedelta(hours=12)

@@ -11,10 +11,10 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import ACTS
-from holding.store import bulk
-from holding.store.bulk import insert_once
-from holding.store.together import Question, Together
-from holding.tables import Company, Membership, Person, Team, TeamMember
+from holding.db import bulk
+from holding.db.bulk import insert_once
+from holding.db.models import Company, Membership, Person, Team, TeamMember
+from holding.db.together import Question, Together
 
 ACT: Final = "hold.assign"
 

@@ -15,10 +15,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import BY_PROGRAM, Actor, actor_of
+from holding.db.bulk import Columns, of
+from holding.db.models import ApiToken, Person
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store.row_objects import Columns, of
-from holding.tables import ApiToken, Person
 
 SCOPES: Final = (  # acts that the interface offers
     "record.read",

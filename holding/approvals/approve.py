@@ -31,15 +31,14 @@ from holding.approvals.candidates import (
     changed,
     set_hash,
 )
+from holding.db import bulk
+from holding.db.models import Approval, Evaluation, Posting, Record
+from holding.db.models.columns import HoldState
+from holding.db.refusal import Refusal, plural
 from holding.platform.changes import wake_records
 from holding.platform.events import APPROVAL, SEALED, Fact, record_events, seal
 from holding.platform.states import close, move_postings, settle
 from holding.programs.world import program
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Approval, Evaluation, Posting, Record
-from holding.tables.row_states import HoldState
-from holding.words import plural
 
 __all__ = ["Approved", "Left", "SetChanged", "answered", "approve", "set_hash", "touched_by"]
 
@@ -197,7 +196,7 @@ def _write(
         }
         for one in consents
     ]
-    bulk.insert(session, Approval, rows)
+    bulk.insert_rows(session, Approval, rows)
     for voice in dict.fromkeys(one.voice for one in consents):
         holds = [one.hold for one in consents if one.voice == voice]
         close(session, holds, voice, state=HoldState.APPROVED, why=reason, now=now)

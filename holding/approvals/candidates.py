@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, Voice, voices
 from holding.access.teams import asked_able, asked_answering
 from holding.approvals import separation
+from holding.db import bulk
+from holding.db.models import Approval, Hold, Person, Posting, Record
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Refusal
+from holding.db.together import Question, Together, answer
 from holding.platform.states import state_label
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.together import Question, Together, answer
-from holding.tables import Approval, Hold, Person, Posting, Record
-from holding.tables.decisions import HOLD_OPEN
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.posting_states import PostingState, in_sentence

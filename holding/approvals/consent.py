@@ -14,9 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.approvals import separation
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.tables import Approval, Person, Posting
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Approval, Person, Posting
 from rules.outcomes.digest import parts_of
 from rules.outcomes.outcome import NEEDS_APPROVAL, Document
 from rules.values.canonical import bytes_of, dumps, sha256_hex

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.access.operations import OF_PROGRAMS
 from holding.access.reach import within
-from holding.store import bulk
-from holding.tables import (
+from holding.db import bulk
+from holding.db.models import (
     Approval,
     Cause,
     Connection,
@@ -29,9 +29,9 @@ from holding.tables import (
     Posting,
     Record,
 )
-from holding.tables.columns import to_minor
-from holding.tables.decisions import HOLD_OPEN
-from holding.words import Sums, by_key
+from holding.db.models.columns import to_minor
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Sums, by_key
 from rules.values.posting_states import PostingState
 from rules.values.wording import titled
 

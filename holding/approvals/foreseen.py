@@ -13,11 +13,10 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.access.reach import within
 from holding.approvals.candidates import Desk, Left
-from holding.store import bulk
-from holding.store.kept_plans import KEPT
-from holding.store.together import Question, Together
-from holding.tables import Cause, Hold, Posting
-from holding.tables.decisions import HOLD_OPEN
+from holding.db import bulk
+from holding.db.models import Cause, Hold, Posting
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.together import KEPT, Question, Together
 from rules.values.wording import titled
 
 

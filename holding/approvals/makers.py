@@ -14,11 +14,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.person_names import asked_called
+from holding.db import bulk
+from holding.db.models import Evaluation, Posting
+from holding.db.together import Question
 from holding.programs.replay import replay_each
 from holding.programs.world import program
-from holding.store import bulk
-from holding.store.together import Question
-from holding.tables import Evaluation, Posting
 from rules.outcomes.digest import Digest
 from rules.outcomes.outcome import Outcome
 from rules.values.spelling import match_key

@@ -14,10 +14,9 @@ from holding.access.actors import Actor, Voice, may, voices
 from holding.access.people import who_may
 from holding.access.teams import in_team
 from holding.approvals import separation
+from holding.db.models import Hold, Posting, Team
+from holding.db.refusal import Refusal, plural
 from holding.programs.posted_differences import ACCEPTED
-from holding.refusal import Refusal
-from holding.tables import Hold, Posting, Team
-from holding.words import plural
 from rules.outcomes.outcome import NEEDS_APPROVAL
 
 ACT = "posting.approve"

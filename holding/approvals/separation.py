@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Voice
 from holding.approvals.makers import Named, named_makers
-from holding.store import bulk
-from holding.store.together import Answer, Question, Together
-from holding.tables import (
+from holding.db import bulk
+from holding.db.models import (
     Approval,
     Dating,
     Evaluation,
@@ -31,6 +30,7 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
+from holding.db.together import Answer, Question, Together
 
 Hands = dict[int, dict[int, str]]  # posting id -> person id -> what they did, after "you"
 

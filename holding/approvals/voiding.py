@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from holding.approvals import separation
 from holding.approvals.consent import StandingApproval
+from holding.db import bulk
+from holding.db.models import Approval, Posting
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
-from holding.store import bulk
-from holding.tables import Approval, Posting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,10 @@ from grammar.text import look_alikes
 from holding.code_lists import list_texts
 from holding.code_lists.list_rows import name_keys, registration_key, tin_key
 from holding.code_lists.list_storage import left_of
-from holding.store import bulk
-from holding.store.together import Question, answer
-from holding.tables import Connection, ListedCode, ListFile
-from holding.tables.row_states import ListKind
+from holding.db import bulk
+from holding.db.models import Connection, ListedCode, ListFile
+from holding.db.models.columns import ListKind
+from holding.db.together import Question, answer
 from rules.values.spelling import match_key
 
 LOOKING_LIKE: Final = 2

@@ -18,12 +18,11 @@ from connectors.kit.workbook import Written
 from holding.access.actors import Actor, may
 from holding.code_lists import list_storage
 from holding.code_lists.list_rows import ListRow
+from holding.db.models import Company, Connection, ListedCode, ListFile, Person
+from holding.db.models.columns import ListKind
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Question, answer
 from holding.platform.changes import locked_company
-from holding.refusal import Refusal
-from holding.store.together import Question, answer
-from holding.tables import Company, Connection, ListedCode, ListFile, Person
-from holding.tables.row_states import ListKind
-from holding.words import plural
 
 ACT: Final = "mapping.fix"
 _HEADS: Final = ("Change", "Code", "Name", "TIN", "Registration number", "Active", "SKU")

@@ -21,9 +21,8 @@ from connectors.kit.sheet_tables import (
     header_of,
 )
 from connectors.kit.workbook import read_csv, read_tables
-from holding.refusal import Refusal
-from holding.tables.columns import is_currency
-from holding.tables.row_states import ListKind
+from holding.db.models.columns import ListKind, is_currency
+from holding.db.refusal import Refusal
 from rules.values.spelling import match_key
 from rules.values.tax_codes import GENERAL_TINS
 

@@ -19,13 +19,12 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.code_lists import listed_units
 from holding.code_lists.list_rows import ListRow, name_key, registration_key, tin_key
+from holding.db import bulk
+from holding.db.models import Connection, ListedCode, ListFile
+from holding.db.models.columns import ListKind, from_minor, to_minor
+from holding.db.refusal import plural
 from holding.platform import row_seals
 from holding.platform.events import record_event
-from holding.store import bulk
-from holding.tables import Connection, ListedCode, ListFile
-from holding.tables.columns import from_minor, to_minor
-from holding.tables.row_states import ListKind
-from holding.words import plural
 from rules.values.spelling import match_key
 
 A_BATCH: Final = 5_000
@@ -185,7 +184,7 @@ def _replace(session: Session, made: ListFile, found: Difference) -> None:
         )
     for start in range(0, len(found.fresh), A_BATCH):
         some = found.fresh[start : start + A_BATCH]
-        bulk.insert(session, ListedCode, [_stored(made, row) for row in some])
+        bulk.insert_rows(session, ListedCode, [_stored(made, row) for row in some])
 
 
 def _stored(made: ListFile, row: ListRow) -> dict[str, object]:

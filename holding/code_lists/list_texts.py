@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from holding.tables import ListedCode, ListFile
-from holding.tables.row_states import ListKind
+from holding.db.models import ListedCode, ListFile
+from holding.db.models.columns import ListKind
 
 KEPT: Final = 12
 """So many lists are kept in a process: about ten MB each at a hundred thousand entries."""

@@ -21,13 +21,12 @@ from connectors.contract.master_lists import TellsLists
 from holding.access.actors import Actor
 from holding.connections.master_data import zone_of
 from holding.connections.setup import permitted, tell
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question, answer
-from holding.tables import Connection, ListPart, ListReading
-from holding.tables.columns import NOW, moment
-from holding.tables.row_states import ListKind
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, ListPart, ListReading
+from holding.db.models.columns import NOW, ListKind, moment
+from holding.db.refusal import Refusal
+from holding.db.together import Question, answer
 
 _A_DAY: Final = timedelta(days=1)
 _FAR: Final = timedelta(days=1)  # a lease that ends later was given before a clock was set back
@@ -151,7 +150,7 @@ def arrange(session: Session, now: datetime) -> None:
             {"connection_id": connection.id, "kind": kind, "due_at": due}
             for kind in able[connection.connector].lists
         ]
-        bulk.insert(session, ListReading, rows, ignore=True)
+        bulk.insert_rows(session, ListReading, rows, ignore=True)
 
 
 _READINGS: Final = (
@@ -249,7 +248,7 @@ def still_ours(session: Session, turn: Turn) -> ListReading | None:
 def advance(session: Session, row: ListReading, rows: Sequence[Any], after: str) -> None:
     """Keep the rows of a page, and go on behind it, at once."""
     part = {"connection_id": row.connection_id, "kind": row.kind, "no": row.pages, "rows": rows}
-    bulk.insert(session, ListPart, [part])
+    bulk.insert_rows(session, ListPart, [part])
     row.pages, row.cursor = row.pages + 1, after
     row.lease_owner = row.lease_until = row.wrong = row.wrong_since = None
     row.tries = 0

@@ -15,8 +15,8 @@ from connectors.contract.hand_imports import ImportedByHand
 from holding.access.actors import Actor
 from holding.code_lists.list_rows import ListRow
 from holding.connections import breaker, master_data
+from holding.db.models import Connection
 from holding.platform import unit_changes
-from holding.tables import Connection
 
 
 def keep(

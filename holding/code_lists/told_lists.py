@@ -38,12 +38,11 @@ from holding.connections.limits import a_call, leave_alone
 from holding.connections.master_data import zone_of
 from holding.connections.own_settings import own_settings
 from holding.connections.setup import secret_of, tell
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.store.leases import SLICE_SECONDS
-from holding.tables import Company, Connection, ListedCode, ListReading
-from holding.tables.columns import is_currency
-from holding.words import plural
+from holding.db.database import Database
+from holding.db.leases import SLICE_SECONDS
+from holding.db.models import Company, Connection, ListedCode, ListReading
+from holding.db.models.columns import is_currency
+from holding.db.refusal import Refusal, plural
 from rules.values.canonical import dumps, sha256_hex
 
 LONGEST_PAUSE: Final = timedelta(hours=1)

@@ -21,10 +21,9 @@ from holding.code_lists import file_codes
 from holding.code_lists.file_codes import FileList
 from holding.code_lists.list_storage import left_of
 from holding.connections.master_data import zone_of
-from holding.store.together import answer
-from holding.tables import Connection, ListedCode, ListFile, ListReading
-from holding.tables.columns import to_minor
-from holding.tables.row_states import ListKind
+from holding.db.models import Connection, ListedCode, ListFile, ListReading
+from holding.db.models.columns import ListKind, to_minor
+from holding.db.together import answer
 from rules.values.spelling import match_key
 
 A_READING: Final = timedelta(hours=1)

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from connectors.contract.errors import ERROR_CLASSES
 from holding.access.actors import Actor, may
 from holding.access.teams import FALLBACK_TEAM
+from holding.db.models import Company, Team
+from holding.db.refusal import Refusal
 from holding.exceptions import deadlines
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.tables import Company, Team
 
 ACT: Final = "company.setup"
 LONGEST_NAME: Final = 200

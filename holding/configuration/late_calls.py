@@ -12,11 +12,10 @@ from typing import Final
 
 from sqlalchemy import Select, bindparam, select
 
-from holding.store import bulk
-from holding.store.kept_plans import at_most
-from holding.store.together import Given, Question
-from holding.tables import Connection, Delivery, Event, Record, Version
-from holding.tables.columns import Moment, moment_of
+from holding.db import bulk
+from holding.db.models import Connection, Delivery, Event, Record, Version
+from holding.db.models.columns import Moment, moment_of
+from holding.db.together import Given, Question, at_most
 
 LONG: Final = timedelta(minutes=10)
 LATELY: Final = timedelta(hours=1)

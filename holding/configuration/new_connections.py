@@ -19,9 +19,9 @@ from holding.configuration import target_ways, ways_in
 from holding.configuration.settings_change import unusable
 from holding.connections import confirmed_rates
 from holding.connections.setup import permitted, tell, wait_for_test
-from holding.refusal import Refusal
+from holding.db.models import Connection, Throttle
+from holding.db.refusal import Refusal
 from holding.rulesets import declared_rounding
-from holding.tables import Connection, Throttle
 
 RESERVED: Final = "new"  # an address of its own: the page where one is added
 

@@ -19,13 +19,12 @@ from holding.access.actors import Actor
 from holding.code_lists import list_turns
 from holding.configuration import target_ways, ways_in
 from holding.connections.setup import ask_key_again, permitted, tell, wait_for_test
+from holding.db.models import Connection, Posting, Snapshot
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import Refusal, plural
 from holding.intake.pulls import plan_anew
 from holding.platform.changes import next_revision, wake_all_unsent
-from holding.refusal import Refusal
 from holding.rulesets import declared_rounding
-from holding.tables import Connection, Posting, Snapshot
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.words import plural
 
 PLACE: Final = ("base_url", "company_id")  # settings that say which books a target writes
 HOSTS: Final = (

@@ -23,10 +23,10 @@ from connectors.contract.hand_imports import DOCUMENT_TYPES, types_taken
 from holding.access.actors import SYSTEM, Actor
 from holding.configuration.ways_in import CODE
 from holding.connections import setup
+from holding.db.models import Connection
+from holding.db.models.columns import NOW
+from holding.db.refusal import Refusal
 from holding.platform.changes import locked_company
-from holding.refusal import Refusal
-from holding.tables import Connection
-from holding.tables.columns import NOW
 
 _OVER: Final = (
     select(Connection)

@@ -18,10 +18,9 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import declared_settings as declared
+from holding.db.models import Connection
+from holding.db.refusal import Refusal, in_a_row
 from holding.platform.changes import locked_company
-from holding.refusal import Refusal
-from holding.tables import Connection
-from holding.words import in_a_row
 
 CODE: Final = "connection.two_ways"
 SETTINGS: Final = frozenset({declared.DELIVERIES, declared.RECORD_KINDS})

@@ -26,12 +26,12 @@ from holding.connections.key_renewal import AT_MOST, duty_of
 from holding.connections.key_rotation import add_key, app_secret, authorizing
 from holding.connections.own_settings import own_settings
 from holding.connections.setup import KeySet, keep_key, permitted, tell
+from holding.db import leases
+from holding.db.database import Database
+from holding.db.models import AuthorizationRequest, Connection
+from holding.db.models.columns import KeyState
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
-from holding.store import leases
-from holding.store.database import Database
-from holding.tables import AuthorizationRequest, Connection
-from holding.tables.row_states import KeyState
 
 GOOD_FOR: Final = timedelta(minutes=10)
 LONGEST: Final = 2_000  # of a code, a company or an error that a browser brings back

@@ -19,10 +19,9 @@ from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select,
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found
+from holding.db.models import Connection, Snapshot, Throttle
+from holding.db.models.columns import NOW, BreakerState, moment
 from holding.platform.events import record_event
-from holding.tables import Connection, Snapshot, Throttle
-from holding.tables.columns import NOW, moment
-from holding.tables.row_states import BreakerState
 
 FAILURES = 5  # in a row
 WINDOW = 20  # or more than half of so many

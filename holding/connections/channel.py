@@ -21,10 +21,10 @@ from connectors.transport.http import Http
 from holding.access.secrets import Keys
 from holding.connections.own_settings import settings_and_zone, settled
 from holding.connections.setup import CALLS_PER_MINUTE, opened, secret_of
+from holding.db.database import Database
+from holding.db.models import Connection, ConnectionKey
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Connection, ConnectionKey
 
 USUAL_SETTLE_SECONDS = 30.0
 

@@ -21,11 +21,10 @@ from holding.access.actors import Actor, may
 from holding.connections import breaker, master_data
 from holding.connections.master_data import RATE
 from holding.connections.setup import permitted, tell
+from holding.db.models import Cause, Company, Connection, Person, Snapshot, SnapshotItem
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Question, Together, answer
 from holding.platform import states as causes
-from holding.refusal import Refusal
-from holding.store.together import Question, Together, answer
-from holding.tables import Cause, Company, Connection, Person, Snapshot, SnapshotItem
-from holding.words import plural
 from rules.values.cause_keys import CauseKey, CauseKind
 
 ASKED = "asked"

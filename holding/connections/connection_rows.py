@@ -13,11 +13,8 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import ConnectionSide
 from holding.connections.master_data import RATE
-from holding.platform.events import shown_actor
-from holding.store.kept_plans import KEPT
-from holding.store.row_objects import Columns, known, of
-from holding.store.together import Given, Question, Together, answer
-from holding.tables import (
+from holding.db.bulk import Columns, known, of
+from holding.db.models import (
     Connection,
     ConnectionKey,
     Delivery,
@@ -27,6 +24,8 @@ from holding.tables import (
     Record,
     Snapshot,
 )
+from holding.db.together import KEPT, Given, Question, Together, answer
+from holding.platform.events import shown_actor
 from rules.values.posting_states import PostingState
 
 

@@ -25,12 +25,12 @@ from holding.access.actors import SYSTEM
 from holding.access.secrets import Keys, load_keys
 from holding.connections import breaker
 from holding.connections.setup import bound, secret_of, tell
+from holding.db import leases
+from holding.db.database import Database
+from holding.db.models import Connection, ConnectionKey
+from holding.db.models.columns import KeyState
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
-from holding.store import leases
-from holding.store.database import Database
-from holding.tables import Connection, ConnectionKey
-from holding.tables.row_states import KeyState
 
 AT_MOST = timedelta(minutes=2)  # longer than a call may take
 LOOK_SECONDS: Final = 0.2

@@ -26,12 +26,12 @@ from holding.connections.master_data import keep_snapshot
 from holding.connections.own_settings import own_settings
 from holding.connections.probe import Asks, asked, keep_report
 from holding.connections.setup import KEEP_OLD, KeySet, bound, keep_key, permitted, tell
+from holding.db.bulk import Columns, of
+from holding.db.database import Database
+from holding.db.models import Connection, ConnectionKey, Person
+from holding.db.models.columns import KeyState
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.store.row_objects import Columns, of
-from holding.tables import Connection, ConnectionKey, Person
-from holding.tables.row_states import KeyState
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,11 @@ from holding.connections import breaker
 from holding.connections.channel import Channel, Desk, together_with
 from holding.connections.master_data import month_of
 from holding.connections.setup import tell
+from holding.db import bulk
+from holding.db.models import Company, Connection, Posting, Throttle
+from holding.db.models.columns import DUE, LEASED, NOW, BreakerState, among_words, moment
+from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.platform.states import READY
-from holding.store import bulk
-from holding.tables import Company, Connection, Posting, Throttle
-from holding.tables.columns import DUE, LEASED, NOW, among_words, moment
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.row_states import BreakerState
 from rules.values.posting_states import PostingState
 
 FILLED, HELD = 80, 15  # per cent

@@ -24,12 +24,8 @@ from connectors.contract import ItemSetup
 from connectors.contract import declared_settings as declared
 from connectors.contract.schema import DocumentSchema
 from holding.connections import breaker
-from holding.platform import states as causes
-from holding.platform.changes import next_revision, wake_all_unsent
-from holding.platform.unit_changes import say_changes
-from holding.store import bulk
-from holding.store.together import Question, answer
-from holding.tables import (
+from holding.db import bulk
+from holding.db.models import (
     Company,
     Connection,
     ItemReading,
@@ -38,8 +34,12 @@ from holding.tables import (
     SnapshotItem,
     Throttle,
 )
-from holding.tables.columns import NOW, moment
-from holding.tables.postings import TO_SEND_STATES
+from holding.db.models.columns import NOW, moment
+from holding.db.models.postings import TO_SEND_STATES
+from holding.db.together import Question, answer
+from holding.platform import states as causes
+from holding.platform.changes import next_revision, wake_all_unsent
+from holding.platform.unit_changes import say_changes
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.cause_keys import CauseKey
 
@@ -138,7 +138,7 @@ def _with_told(
     breaker.locked(session, connection.id)  # one after the other, whoever asked
     session.execute(_ASKED_AGAIN, {"connection": connection.id, "codes": list(told), "now": now})
     rows = [{"connection_id": connection.id, "code": code, "asked_at": now} for code in told]
-    bulk.insert(session, ItemReading, rows, ignore=True)
+    bulk.insert_rows(session, ItemReading, rows, ignore=True)
     before = known(session, connection.id)
     say_changes(session, connection, before, told, now)
     found = {**before, **told}

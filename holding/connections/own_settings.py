@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.connection_settings import BASE_CURRENCY, ZONE
-from holding.tables import Company, Connection
+from holding.db.models import Company, Connection
 
 
 def own_settings(session: Session, connection: Connection) -> Mapping[str, object]:

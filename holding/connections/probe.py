@@ -30,12 +30,11 @@ from holding.connections.key_renewal import renew, with_renewal
 from holding.connections.master_data import keep_snapshot
 from holding.connections.own_settings import own_settings
 from holding.connections.setup import permitted, secret_of, tell, trust_again
+from holding.db.database import Database
+from holding.db.models import Connection, ListReading, Snapshot, Throttle
+from holding.db.models.columns import NOW, BreakerState
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Connection, ListReading, Snapshot, Throttle
-from holding.tables.columns import NOW
-from holding.tables.row_states import BreakerState
 
 Asks = Callable[[Target, Mapping[str, object], str, Http], ConnectionReport]
 """How a target is asked with settings and a secret."""

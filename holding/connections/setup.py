@@ -16,13 +16,12 @@ from connectors import registry
 from holding.access.actors import SYSTEM, Actor, may
 from holding.access.secrets import Keys, key_fault, load_keys
 from holding.connections import breaker
+from holding.db.models import Cause, Connection, ConnectionKey, Posting, Pull, Run, Throttle
+from holding.db.models.columns import KeyState, among_words
+from holding.db.refusal import Refusal
 from holding.platform.changes import next_revision, wake_cause
 from holding.platform.events import record_event
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
-from holding.tables import Cause, Connection, ConnectionKey, Posting, Pull, Run, Throttle
-from holding.tables.columns import among_words
-from holding.tables.row_states import KeyState
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.posting_states import PostingState
 

@@ -13,10 +13,7 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
-from holding.store.kept_plans import KEPT
-from holding.store.sums import of_held
-from holding.store.together import Question, Together
-from holding.tables import (
+from holding.db.models import (
     Attempt,
     Connection,
     Hold,
@@ -27,9 +24,10 @@ from holding.tables import (
     Run,
     Version,
 )
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import RecordState
-from holding.words import Sums, by_key
+from holding.db.models.columns import RecordState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Sums, by_key, of_held
+from holding.db.together import KEPT, Question, Together
 from rules.values.posting_states import PostingState
 
 WORST_FIRST: Final = (

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import once
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Escalation, Person, Record
+from holding.db.refusal import Refusal
+from holding.db.together import Question
 from holding.escalation.packets import Packet
 from holding.platform import row_seals
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import Connection, Escalation, Person, Record
 from rules.values.canonical import dumps, sha256_hex
 
 ACT: Final = "record.read"

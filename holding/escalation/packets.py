@@ -10,11 +10,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from holding.db.refusal import Refusal, plural
 from holding.escalation.failures import Failure
 from holding.escalation.recent_changes import Change
 from holding.escalation.redaction import Redact
-from holding.refusal import Refusal
-from holding.words import plural
 
 LONGEST: Final = 4000
 """How many characters a person may write in one field."""

@@ -14,10 +14,10 @@ from typing import Final
 from sqlalchemy import select
 
 from connectors.registry import titled
+from holding.db.models import Connection, Event, Person, Record, Version
+from holding.db.together import Question
 from holding.platform import backup as installed_version
 from holding.platform.events import shown_actor
-from holding.store.together import Question
-from holding.tables import Connection, Event, Person, Record, Version
 
 DAYS: Final = 14
 MOST: Final = 100

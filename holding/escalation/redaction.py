@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from holding.access.secrets import Keys
 from holding.connections.setup import bound
-from holding.refusal import Refusal
-from holding.tables import Connection, ConnectionKey
+from holding.db.models import Connection, ConnectionKey
+from holding.db.refusal import Refusal
 from rules.values.tax_codes import GENERAL_TINS, OTHERS, PERSONS, PERSONS_BEFORE
 
 REMOVED: Final = "(secret removed)"

@@ -13,17 +13,16 @@ from connectors.transport.fault_points import point
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval, counting
 from holding.approvals.voiding import Voided
+from holding.db import bulk, leases
+from holding.db.bulk import Columns, of
+from holding.db.database import Database
+from holding.db.leases import DEATHS_ALONE
+from holding.db.models import Company, Record
+from holding.db.models.columns import DUE, NOW, HoldState, RecordState, moment, moment_text
 from holding.platform.changes import PostingRow
 from holding.platform.states import TOTALS
 from holding.programs.former_rules import LeftBehind
 from holding.programs.world import Judge
-from holding.store import bulk, leases
-from holding.store.database import Database
-from holding.store.leases import DEATHS_ALONE
-from holding.store.row_objects import Columns, of
-from holding.tables import Company, Record
-from holding.tables.columns import DUE, NOW, moment, moment_text
-from holding.tables.row_states import HoldState, RecordState
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.findings import title_of
 from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Outcome, Severity

@@ -15,6 +15,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connectors.transport.clock import Clock
 from connectors.transport.fault_points import FaultError, point
+from holding.db import bulk
+from holding.db.database import Database, no_search_for_cycles
+from holding.db.leases import SLICE_SECONDS
+from holding.db.models import Company, Posting
+from holding.db.models.columns import DUE, NOW, BeyondBooksError, among_words
 from holding.evaluation.batch import (
     Batch,
     Case,
@@ -34,12 +39,6 @@ from holding.platform.states import READY
 from holding.programs import world
 from holding.programs.former_rules import left_behind
 from holding.programs.replay import replay, replay_all
-from holding.store import bulk
-from holding.store.cycles import no_search_for_cycles
-from holding.store.database import Database
-from holding.store.leases import SLICE_SECONDS
-from holding.tables import Company, Posting
-from holding.tables.columns import DUE, NOW, BeyondBooksError, among_words
 from rules.amendments.changes import RULE as CHANGE
 from rules.decisions.record import Asked
 from rules.outcomes.outcome import Outcome

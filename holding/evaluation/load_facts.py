@@ -15,17 +15,9 @@ from holding.approvals import consent
 from holding.approvals.consent import StandingApproval
 from holding.configuration import own_company
 from holding.connections import readings
-from holding.evaluation.batch import Batch, Case, Claimed, HoldRow, TargetRow
-from holding.intake import families as alike_of
-from holding.intake.families import GONE_STATES, Known
-from holding.platform import changes as stored_postings
-from holding.platform.changes import PostingRow, by_others
-from holding.programs import world
-from holding.programs.posted_differences import ACCEPTED
-from holding.programs.world import Judge
-from holding.store import bulk
-from holding.store.row_objects import Columns, named, of
-from holding.tables import (
+from holding.db import bulk
+from holding.db.bulk import Columns, named, of
+from holding.db.models import (
     Cause,
     Company,
     Connection,
@@ -39,9 +31,17 @@ from holding.tables import (
     Team,
     Version,
 )
-from holding.tables.columns import table_of
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import UNSENT_STATES
+from holding.db.models.columns import table_of
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.postings import UNSENT_STATES
+from holding.evaluation.batch import Batch, Case, Claimed, HoldRow, TargetRow
+from holding.intake import families as alike_of
+from holding.intake.families import GONE_STATES, Known
+from holding.platform import changes as stored_postings
+from holding.platform.changes import PostingRow, by_others
+from holding.programs import world
+from holding.programs.posted_differences import ACCEPTED
+from holding.programs.world import Judge
 from rules.amendments.names_before import CODE as TAKEN_BACK
 from rules.amendments.target_edits import RULE as TARGET_EDITED
 from rules.facts.world import Conflict, Dated, Facts, Subject, TargetDocument, nothing_but

@@ -8,6 +8,11 @@ from typing import Any, Final
 
 from holding.approvals.consent import content_hash, counting, document_hash
 from holding.approvals.voiding import of_another_content
+from holding.db import bulk
+from holding.db.models import Record
+from holding.db.models.columns import RecordState, to_minor
+from holding.db.models.decisions import WHOLE_RECORD
+from holding.db.models.postings import ENDED, IN_FLIGHT_STATES, NONE_TO_COME, UNSENT_STATES
 from holding.evaluation import batch as plan_parts
 from holding.evaluation.batch import (
     Acting,
@@ -26,12 +31,6 @@ from holding.platform.states import TOTALS, UNSEEN, WITHDRAWN, counted, require_
 from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.programs.former_rules import LeftBehind
 from holding.programs.posted_differences import ACCEPTED
-from holding.store import bulk
-from holding.tables import Record
-from holding.tables.columns import to_minor
-from holding.tables.decisions import WHOLE_RECORD
-from holding.tables.postings import ENDED, IN_FLIGHT_STATES, NONE_TO_COME, UNSENT_STATES
-from holding.tables.row_states import RecordState
 from rules.amendments.changes import RULE as CHANGE
 from rules.decisions.gates import EARLY
 from rules.decisions.posting_steps import READY as NOT_HELD

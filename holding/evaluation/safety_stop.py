@@ -11,13 +11,8 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM, Actor, may
 from holding.access.people import names_of
-from holding.evaluation.batch import Batch, Plan
-from holding.mappings.superseded_fixes import taken_back
-from holding.platform.changes import PostingRow, locked_company
-from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import (
+from holding.db import bulk
+from holding.db.models import (
     Company,
     Connection,
     MappingEntry,
@@ -26,8 +21,12 @@ from holding.tables import (
     RouteStop,
     RulesetVersion,
 )
-from holding.tables.row_states import HoldState, StopState
-from holding.words import money, plural
+from holding.db.models.columns import HoldState, StopState
+from holding.db.refusal import Refusal, money, plural
+from holding.evaluation.batch import Batch, Plan
+from holding.mappings.superseded_fixes import taken_back
+from holding.platform.changes import PostingRow, locked_company
+from holding.platform.events import record_event
 from rules.values.posting_states import PostingState
 
 SETTING: Final = "safety_stop"  # key of company.settings: {"records": whole, "book": minor units}

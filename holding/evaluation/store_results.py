@@ -14,6 +14,11 @@ from holding.approvals import voiding
 from holding.approvals.consent import StandingApproval, counting
 from holding.approvals.makers import excluded
 from holding.approvals.voiding import LetStand, changed_fact
+from holding.db import bulk
+from holding.db.models import Company, Evaluation, Hold, Posting, PostingUse, Record
+from holding.db.models.columns import HoldState, RecordState, table_of
+from holding.db.models.decisions import is_open
+from holding.db.models.postings import IN_FLIGHT_STATES, UNSENT_STATES
 from holding.evaluation import safety_stop
 from holding.evaluation.batch import Acting, Batch, Plan, Planned, Wanted, put_back, put_back_each
 from holding.evaluation.plan import NO_ROUTE, in_flight
@@ -29,12 +34,6 @@ from holding.platform.changes import (
 from holding.platform.events import Fact, record_events
 from holding.platform.states import CauseSpec
 from holding.posting import runs as import_rows
-from holding.store import bulk
-from holding.tables import Company, Evaluation, Hold, Posting, PostingUse, Record
-from holding.tables.columns import table_of
-from holding.tables.decisions import is_open
-from holding.tables.postings import IN_FLIGHT_STATES, UNSENT_STATES
-from holding.tables.row_states import HoldState, RecordState
 from rules.decisions.posting_steps import READY
 from rules.outcomes.digest import Digest
 from rules.outcomes.outcome import Outcome
@@ -217,7 +216,7 @@ def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[
                 "fence": plan.case.claimed.fence,
             }
         )
-    made = bulk.insert(session, Evaluation, rows, returning=("id", "record_id"))
+    made = bulk.insert_rows(session, Evaluation, rows, returning=("id", "record_id"))
     return {record_id: evaluation_id for evaluation_id, record_id in made}
 
 
@@ -525,7 +524,7 @@ def open_holds(
             for key, wanted in plan.wanted.items()
             if key not in standing
         ]
-    bulk.insert(session, Hold, rows)
+    bulk.insert_rows(session, Hold, rows)
 
 
 def _hold_columns(plan: Plan, wanted: Wanted) -> dict[str, Any]:
@@ -579,7 +578,7 @@ def write_postings(
     told = [plan.withdrawn for plan in plans if plan.withdrawn]
     withdrawn = [{"id": key, "withdrawn": now} for one in told for key, now in one.items()]
     bulk.update(session, Posting, withdrawn)
-    made = bulk.insert(session, Posting, new, returning=("id", "record_id", "route", "seq"))
+    made = bulk.insert_rows(session, Posting, new, returning=("id", "record_id", "route", "seq"))
     ids = {(r.record_id, r.route, r.seq): r.id for p in plans for r in p.case.postings}
     return ids | {(record_id, route, seq): i for i, record_id, route, seq in made}
 
@@ -679,7 +678,7 @@ def write_uses(
         if not one.given_up
         for use in plan.judged.outcome.used
     }
-    bulk.insert(
+    bulk.insert_rows(
         session,
         PostingUse,
         [{"entry_id": entry, "posting_id": posting} for entry, posting in sorted(rows)],

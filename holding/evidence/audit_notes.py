@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import once
+from holding.db.models import Event, Record
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.tables import Event, Record
 
 ACT: Final = "audit.note"
 WRITTEN: Final = "audit.noted"

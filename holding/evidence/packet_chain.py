@@ -14,10 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.personal_data import Hide, changes
+from holding.db.models import Event, EventLink
+from holding.db.models.columns import moment_text
 from holding.platform import events as chain
 from holding.platform.events import Head, Link, shown_actor
-from holding.tables import Event, EventLink
-from holding.tables.columns import moment_text
 
 MOST_PLACES: Final = 20_000
 """Places that one packet holds beside those of its record."""

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from connectors.registry import titled
 from holding.access.people import names_of
 from holding.access.personal_data import changes, hiding, without_personal
+from holding.db.models import Approval, Attempt, Connection, Posting, Push, Request, Version
+from holding.db.models.columns import table_of
 from holding.evidence import audit_notes
 from holding.platform.events import APPROVAL, PUSH, seal, sealed_row
 from holding.records import checklist_and_finding, record_rows, trace
-from holding.tables import Approval, Attempt, Connection, Posting, Push, Request, Version
-from holding.tables.columns import table_of
 from rules.decisions.posting_steps import told_later
 from rules.values.canonical import dumps, plain, sha256_hex
 

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
+from holding.db.models import Attempt, Posting, Push
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.tables import Attempt, Posting, Push
 
 OF_OTHERS: Final = Refusal(
     code="reach.limited",

@@ -13,14 +13,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Voice
+from holding.db import bulk
+from holding.db.models import AcceptedDifference, Hold, Record, Release, Version
+from holding.db.refusal import Refusal
 from holding.exceptions.holds import Desk
 from holding.platform import row_seals
 from holding.platform.row_seals import Sealed
 from holding.programs import posted_differences
 from holding.programs.posted_differences import Difference
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import AcceptedDifference, Hold, Record, Release, Version
 from rules.values.clauses import clears_when
 
 _FINDING: Final = ("record_id", "route", "seq", "code", "cause_id")
@@ -56,7 +56,7 @@ def remember(
         for hold in holds
     ]
     _make_way(desk, holds, voice, now)
-    made = bulk.insert(desk.session, Release, rows, returning=("id", *_FINDING))
+    made = bulk.insert_rows(desk.session, Release, rows, returning=("id", *_FINDING))
     ids = {tuple(finding): decision for decision, *finding in made}
     return {hold.id: ids[tuple(getattr(hold, name) for name in _FINDING)] for hold in holds}
 
@@ -172,4 +172,4 @@ class Accepting:
             for one in found.documents
             if one.rows or one.posted != one.wanted
         ]
-        bulk.insert(self.desk.session, AcceptedDifference, rows)
+        bulk.insert_rows(self.desk.session, AcceptedDifference, rows)

@@ -19,16 +19,15 @@ from holding.access.actors import Actor, may, reach_of, roles_of
 from holding.access.operations import undoable
 from holding.access.reach import EVERYTHING, Reach
 from holding.access.teams import ACT, empty_team, takers
+from holding.db import bulk
+from holding.db.models import Company, FormerMember, Hold, Membership, Person, Team, TeamMember
+from holding.db.models import Session as SignIn
+from holding.db.models.columns import NOW, HoldState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Refusal
 from holding.exceptions.holds import Desk, Done, Each, alone, beyond, changed_hold, done
 from holding.exceptions.restored_assignments import as_they_stand
 from holding.platform.events import Fact, record_event, record_events
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Company, FormerMember, Hold, Membership, Person, Team, TeamMember
-from holding.tables import Session as SignIn
-from holding.tables.columns import NOW
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import HoldState
 
 LONGEST_SNOOZE: Final = timedelta(days=14)
 

@@ -18,13 +18,13 @@ from holding.access.actors import Actor, may
 from holding.access.operations import once
 from holding.access.reach import within
 from holding.approvals import releasers
+from holding.db import bulk
+from holding.db.models import Hold, Record
+from holding.db.models.columns import HoldState
+from holding.db.refusal import Refusal
 from holding.exceptions import assignments, locked_periods, releases, retries
 from holding.exceptions.holds import Each, Left, lock_records, read_each
 from holding.programs.posted_differences import ACCEPTED, CODES
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Hold, Record
-from holding.tables.row_states import HoldState
 
 Act = Literal["release", "retry", "assign", "snooze", "date"]
 MOST: Final = 1000

@@ -17,15 +17,15 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import once
+from holding.db.models import Company, Hold, Person, Version
+from holding.db.models.columns import HoldState
+from holding.db.refusal import Refusal
 from holding.exceptions.holds import Desk, Done, done, gone, moved, read_done
 from holding.intake.deliveries import text_of
 from holding.intake.families import Current, relate
 from holding.intake.open_fields import ACT, allowed, difference, flat
 from holding.platform.changes import wake_records
 from holding.programs import world
-from holding.refusal import Refusal
-from holding.tables import Company, Hold, Person, Version
-from holding.tables.row_states import HoldState
 from rules.amendments.corrections import Correctable, typed
 from rules.values.canonical import dumps, sha256_hex
 

@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 from connectors.contract.errors import ERROR_CLASSES, class_label
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import Actor
+from holding.db.refusal import Refusal, plural
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.words import plural
 
 ANSWER_HOURS: Final = "answer_hours"  # key of company.settings: class -> hours
 USUAL_HOURS: Final = 24

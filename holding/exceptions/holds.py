@@ -20,12 +20,12 @@ from holding.access.people import who_may
 from holding.access.reach import Reach, within
 from holding.access.teams import in_team
 from holding.approvals import releasers, separation
+from holding.db import bulk
+from holding.db.models import Event, Hold, Posting, Record, Version
+from holding.db.models.columns import HoldState
+from holding.db.refusal import Refusal
 from holding.platform.events import Acting, Fact, record_events
 from holding.platform.states import HOLD_LABELS
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Event, Hold, Posting, Record, Version
-from holding.tables.row_states import HoldState
 from rules.values.posting_states import in_sentence
 
 

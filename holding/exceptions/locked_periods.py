@@ -16,13 +16,13 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import undoable
+from holding.db import bulk
+from holding.db.models import Cause, Company, Connection, Dating, Evaluation, Hold, Posting
+from holding.db.models.postings import UNSENT_STATES
+from holding.db.refusal import Refusal
 from holding.exceptions.holds import Desk, Done, Each, alone, done
 from holding.platform.changes import wake_records
 from holding.programs import world
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Cause, Company, Connection, Dating, Evaluation, Hold, Posting
-from holding.tables.postings import UNSENT_STATES
 from rules.values.names import month_name
 
 DATE: Final = "record.edit"
@@ -208,7 +208,7 @@ def _keep(
     for hold in holds:
         hold.lock += 1  # whoever saw it with its day before does not date it once more
     session.flush()
-    bulk.insert(session, Dating, list(rows.values()))
+    bulk.insert_rows(session, Dating, list(rows.values()))
 
 
 def _judged_at(desk: Desk) -> dict[int, datetime]:

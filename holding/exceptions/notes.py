@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import once
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Attempt, Event, Hold, Note, Person, Push
+from holding.db.refusal import Refusal
+from holding.db.together import Question, answer
 from holding.exceptions.holds import Desk, Done, done, gone, read_done
 from holding.platform import row_seals
 from holding.platform.events import Fact, record_events
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question, answer
-from holding.tables import Attempt, Event, Hold, Note, Person, Push
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db.models import Hold
+from holding.db.refusal import Refusal
 from holding.exceptions.holds import Desk, Done, Each, alone, done
 from holding.exceptions.retries import Looked, try_again
-from holding.refusal import Refusal
-from holding.tables import Hold
 from rules.values.clauses import clears_when
 
 ACT: Final = "retry.override"

@@ -17,15 +17,14 @@ from holding.access.operations import NOTHING_SENT, once, undoable
 from holding.access.people import who_may
 from holding.approvals import separation
 from holding.approvals.releasers import ACT, outside, own_hand, teams_of
+from holding.db.models import Hold, Posting, Team
+from holding.db.models.columns import HoldState
+from holding.db.models.postings import TO_SEND_STATES
+from holding.db.refusal import Refusal, plural
 from holding.exceptions.acceptance import Accepting, remember, sealed_decisions
 from holding.exceptions.holds import Desk, Done, Each, alone, done, read_done
 from holding.platform.changes import wake_families, wake_linked, wake_records
 from holding.platform.states import beside, close, move_posting, settle, state_label
-from holding.refusal import Refusal
-from holding.tables import Hold, Posting, Team
-from holding.tables.postings import TO_SEND_STATES
-from holding.tables.row_states import HoldState
-from holding.words import plural
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.clauses import clears_when
 from rules.values.names import plain

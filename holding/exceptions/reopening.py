@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, may
 from holding.access.reach import within
 from holding.access.teams import ACT
+from holding.db import bulk
+from holding.db.models import Hold, Note
+from holding.db.models.columns import HoldState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Refusal
 from holding.exceptions.assignments import give
 from holding.exceptions.holds import Desk, Done, Each, alone
 from holding.exceptions.locked_periods import Ways, no_period, no_reason, ways
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Hold, Note
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import HoldState
 
 MOST: Final = 1000  # holds that one request hands over; the month stands on each of them
 
@@ -121,7 +121,7 @@ def _pass_on(
         }
         for one in answer.done
     ]
-    bulk.insert(session, Note, notes)
+    bulk.insert_rows(session, Note, notes)
     return answer
 
 

@@ -15,15 +15,13 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
 from holding.access.teams import takers
+from holding.db import bulk
+from holding.db.models import Approval, Hold, Operation, Posting, Release
+from holding.db.models.columns import HoldState, moment_of, moment_text
+from holding.db.models.decisions import is_open
+from holding.db.refusal import Refusal, plural
 from holding.exceptions.holds import Desk, done, latest
 from holding.platform.states import TOTALS, recount
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Approval, Hold, Operation, Posting, Release
-from holding.tables.columns import moment_of, moment_text
-from holding.tables.decisions import is_open
-from holding.tables.row_states import HoldState
-from holding.words import plural
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState
 
@@ -207,7 +205,7 @@ def open_again(
         if ids
         for hold in session.scalars(query.order_by(Hold.id))
     ]
-    bulk.insert(session, Hold, [_again(hold) for hold in found])
+    bulk.insert_rows(session, Hold, [_again(hold) for hold in found])
     recount(session, sorted({hold.cause_id for hold in found}))
 
 

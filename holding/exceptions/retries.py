@@ -15,15 +15,9 @@ from sqlalchemy.orm import Session
 
 from connectors.contract.errors import RETRY, RetryWay
 from holding.access.actors import Actor, may
-from holding.exceptions import acceptance, notes
-from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
-from holding.platform.changes import wake_records
-from holding.platform.events import Fact, record_events
-from holding.platform.states import INACTIVE, WITHDRAWN, close, settle
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.tables import (
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import (
     Cause,
     Company,
     Connection,
@@ -34,8 +28,14 @@ from holding.tables import (
     Snapshot,
     Version,
 )
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.row_states import HoldState
+from holding.db.models.columns import HoldState
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import Refusal
+from holding.exceptions import acceptance, notes
+from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
+from holding.platform.changes import wake_records
+from holding.platform.events import Fact, record_events
+from holding.platform.states import INACTIVE, WITHDRAWN, close, settle
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.clauses import clears_when
 
@@ -123,7 +123,7 @@ def try_again(
         }
         for hold in good
     ]
-    bulk.insert(session, Retry, rows)
+    bulk.insert_rows(session, Retry, rows)
     of_push = [hold for hold in good if hold.of_push]
     close(
         session,

@@ -17,17 +17,16 @@ from sqlalchemy.orm import Session, aliased
 from holding.access.actors import Actor
 from holding.access.operations import of_theirs
 from holding.approvals import voiding
+from holding.db import bulk
+from holding.db.models import Approval, Dating, Operation, Posting, Push, Record, Release
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Question
 from holding.exceptions.restored_assignments import PutBack, open_again, put_back
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
 from holding.platform.settings import Settings
 from holding.platform.states import move_postings, refresh
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.together import Question
-from holding.tables import Approval, Dating, Operation, Posting, Push, Record, Release
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.words import plural
 from rules.values.posting_states import PostingState
 
 _ABOUT: Final = ("record_id", "route", "instead_of", "day")
@@ -57,7 +56,7 @@ def give_again(session: Session, taken_back: Collection[int]) -> None:
     )
     newest = dict(session.execute(query).all())
     rows = [{name: getattr(row, name) for name in KEPT} for row in newest.values()]
-    bulk.insert(session, Dating, rows)
+    bulk.insert_rows(session, Dating, rows)
 
 
 AGAIN: Final = {  # posted: what was planned on it

@@ -14,6 +14,11 @@ from sqlalchemy.orm import Session
 from connectors.contract import Found, Stands
 from connectors.contract.hand_imports import Listed
 from holding.access.actors import Actor
+from holding.db import bulk
+from holding.db.models import Attempt, ImportFile, Posting, Push
+from holding.db.models.columns import PushState
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import plural
 from holding.import_files.open_files import Exported
 from holding.import_files.verdicts import Became, Verdict, of
 from holding.platform.events import CALL, record_event
@@ -23,11 +28,6 @@ from holding.posting.claims import lock_families
 from holding.posting.evidence import push_key
 from holding.posting.holds import CONFLICT, GAVE_UP, IMPORT_OPEN, REFUSED, Trouble
 from holding.posting.push import keep_alike, keep_look
-from holding.store import bulk
-from holding.tables import Attempt, ImportFile, Posting, Push
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.row_states import PushState
-from holding.words import plural
 from rules.values.canonical import dumps, plain
 from rules.values.posting_states import PostingState
 

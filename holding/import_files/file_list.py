@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, ImportFile, Person
+from holding.db.models.columns import ImportFileState
 from holding.import_files import overtaken, verdicts
 from holding.import_files.open_files import exported
 from holding.import_files.overtaken import News
 from holding.import_files.verdicts import Verdict
-from holding.store.row_objects import Columns, of
-from holding.tables import Connection, ImportFile, Person
-from holding.tables.row_states import ImportFileState
 from rules.values.posting_states import PostingState
 
 

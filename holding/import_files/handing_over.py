@@ -11,13 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
+from holding.db.models import ImportFile, Request
+from holding.db.models.columns import ImportFileState
+from holding.db.refusal import Refusal, plural
 from holding.import_files import open_files
 from holding.import_files.open_files import OPEN, exported, keep, unknown
 from holding.import_files.verdicts import Became, Verdict
-from holding.refusal import Refusal
-from holding.tables import ImportFile, Request
-from holding.tables.row_states import ImportFileState
-from holding.words import plural
 from rules.values.canonical import sha256_hex
 
 

@@ -15,6 +15,9 @@ from sqlalchemy.orm import Session
 from connectors.contract import SourceRefusal
 from connectors.contract.hand_imports import Listed
 from holding.access.actors import Actor
+from holding.db.models import ImportFile
+from holding.db.models.columns import ImportFileState, from_minor
+from holding.db.refusal import Refusal, plural
 from holding.import_files import open_files
 from holding.import_files.contradictions import contradict
 from holding.import_files.open_files import (
@@ -26,11 +29,6 @@ from holding.import_files.open_files import (
     unknown,
 )
 from holding.import_files.verdicts import Became, Verdict
-from holding.refusal import Refusal
-from holding.tables import ImportFile
-from holding.tables.columns import from_minor
-from holding.tables.row_states import ImportFileState
-from holding.words import plural
 
 FILE_BYTES: Final = 20 * 1024 * 1024
 COMPARED: Final = TOLD | {ImportFileState.RECONCILED, ImportFileState.WITHDRAWN}

@@ -15,16 +15,15 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db import bulk
+from holding.db.bulk import Columns
+from holding.db.bulk import of as column
+from holding.db.models import Attempt, ImportFile, Posting, Push
+from holding.db.models.columns import ImportFileState, from_minor
+from holding.db.refusal import Refusal
 from holding.import_files.verdicts import GOOD, Became, Verdict, of
 from holding.platform import row_seals
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.row_objects import Columns
-from holding.store.row_objects import of as column
-from holding.tables import Attempt, ImportFile, Posting, Push
-from holding.tables.columns import from_minor
-from holding.tables.row_states import ImportFileState
 from rules.values.posting_states import PostingState
 
 ACT: Final = "import.tell"

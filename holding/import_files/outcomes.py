@@ -17,13 +17,12 @@ from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import Actor
+from holding.db.models import Connection, ImportFile, Request
+from holding.db.models.columns import ImportFileState
+from holding.db.refusal import Refusal, plural
 from holding.import_files import open_files
 from holding.import_files.open_files import Exported, close_if_known, exported, keep, unknown
 from holding.import_files.verdicts import Became, Verdict
-from holding.refusal import Refusal
-from holding.tables import Connection, ImportFile, Request
-from holding.tables.row_states import ImportFileState
-from holding.words import plural
 
 _ROW: Final = re.compile(r"^\s*(?:row\s+)?(\d{1,7})\s*[:;,.\-–\s]\s*(.*)$", re.IGNORECASE)
 MOST_ROWS: Final = 5_000

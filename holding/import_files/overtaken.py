@@ -11,9 +11,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from holding.store import bulk
-from holding.store.row_objects import Columns, known, of
-from holding.tables import Evaluation, Posting, Push, Record, Version
+from holding.db import bulk
+from holding.db.bulk import Columns, known, of
+from holding.db.models import Evaluation, Posting, Push, Record, Version
 from rules.values.posting_states import PostingState
 
 

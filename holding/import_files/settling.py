@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session
 from connectors.contract import Answer, Found
 from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel, Desk
+from holding.db.models import Attempt, ImportFile, Posting, Push
+from holding.db.models.columns import AttemptState, ImportFileState
 from holding.import_files import overtaken
 from holding.import_files.overtaken import News
 from holding.import_files.verdicts import Became, Verdict, of
@@ -30,8 +32,6 @@ from holding.posting.claims import Claim, lock_families
 from holding.posting.evidence import action_of
 from holding.posting.holds import IMPORT_OPEN, Trouble
 from holding.posting.push import Case, Member, add_look, owned
-from holding.tables import Attempt, ImportFile, Posting, Push
-from holding.tables.row_states import AttemptState, ImportFileState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, revive
 

@@ -26,15 +26,14 @@ from holding.connections import breaker, limits, probe, pull_settings
 from holding.connections.channel import calls_a_minute
 from holding.connections.key_renewal import renew, with_renewal
 from holding.connections.setup import permitted, secret_of, tell
+from holding.db import bulk
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Delivery, Record, Version
+from holding.db.models.columns import RecordState, table_of, to_minor
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
 from holding.programs import world
 from holding.programs.world import Judge, program, target_connections
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.database import Database
-from holding.tables import Company, Connection, Delivery, Record, Version
-from holding.tables.columns import table_of, to_minor
-from holding.tables.row_states import RecordState
 from rules.values.canonical import dumps, sha256_hex
 
 _WRONG_ZONE = timedelta(days=1)

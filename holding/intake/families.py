@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import IncomingRecord
 from connectors.contract.sources import Withdrawn
+from holding.db import bulk
+from holding.db.database import Database
+from holding.db.models import Company, Evaluation, LinkKey, Posting, Record, Version
 from holding.intake.deliveries import family_of, later
 from holding.platform.changes import locked_company, wake_relatives
 from holding.programs.world import Judge, Programs
-from holding.store import bulk
-from holding.store.database import Database
-from holding.tables import Company, Evaluation, LinkKey, Posting, Record, Version
 
 CHUNK = 2000
 
@@ -103,7 +103,7 @@ def link(
         for name, value in judge.link_keys(one.body, one.kind)
         if value
     }
-    bulk.insert(
+    bulk.insert_rows(
         session,
         LinkKey,
         [

@@ -12,10 +12,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, may
 from holding.access.people import who_may
 from holding.access.teams import in_team
-from holding.programs import world
-from holding.programs.replay import judged_once
-from holding.refusal import Refusal
-from holding.tables import (
+from holding.db.models import (
     Cause,
     Company,
     Connection,
@@ -26,7 +23,9 @@ from holding.tables import (
     Team,
     Version,
 )
-from holding.words import plural
+from holding.db.refusal import Refusal, plural
+from holding.programs import world
+from holding.programs.replay import judged_once
 from rules.amendments.corrections import Correctable, Setter, asked_for
 from rules.values.names import plain
 

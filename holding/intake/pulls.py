@@ -23,18 +23,17 @@ from holding.connections.key_renewal import renew
 from holding.connections.limits import a_call, leave_alone
 from holding.connections.pull_settings import PullPlan
 from holding.connections.setup import CALLS_PER_MINUTE, permitted, secret_of, tell
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.database import Database
+from holding.db.leases import SLICE_SECONDS
+from holding.db.models import Connection, Pull
+from holding.db.models.columns import NOW, moment
+from holding.db.refusal import Refusal, plural
 from holding.intake import receive as versions
 from holding.intake.deliveries import unseen, zone_of_source
 from holding.intake.receive import may_deliver
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.database import Database
-from holding.store.leases import SLICE_SECONDS
-from holding.store.row_objects import Columns, of
-from holding.tables import Connection, Pull
-from holding.tables.columns import NOW, moment
-from holding.words import plural
 from rules.values.canonical import sha256_hex
 
 LONGEST_PAUSE = timedelta(hours=1)
@@ -421,7 +420,7 @@ def begin(
         {"connection_id": connection_id, "kind": kind, "start_at": start, "due_at": due}
         for kind, due in _dues(plan, zone, now).items()
     ]
-    bulk.insert(session, Pull, rows, ignore=True)
+    bulk.insert_rows(session, Pull, rows, ignore=True)
 
 
 def _dues(plan: PullPlan, zone: ZoneInfo, now: datetime) -> dict[Kind, datetime | None]:

@@ -13,6 +13,9 @@ from connectors.contract import IncomingRecord
 from connectors.contract import declared_settings as declared
 from connectors.transport.fault_points import point
 from holding.access.actors import Actor, may
+from holding.db import bulk
+from holding.db.models import Company, Connection, Delivery, HookCall, Record, Version
+from holding.db.refusal import Refusal
 from holding.intake.deliveries import (
     Stored,
     family_of,
@@ -29,9 +32,6 @@ from holding.intake.deliveries import (
 from holding.intake.families import Current, left_out, relate
 from holding.platform.events import Fact, record_event, record_events
 from holding.programs import world
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Company, Connection, Delivery, HookCall, Record, Version
 from rules.values.canonical import dumps, sha256_hex
 
 KEPT = 50  # of each source: strangers can call, too
@@ -146,7 +146,9 @@ def _records(
         for key in sorted(incoming)
         if key not in known
     ]
-    made = bulk.insert(session, Record, rows, returning=("id", "type", "external_id"), ignore=True)
+    made = bulk.insert_rows(
+        session, Record, rows, returning=("id", "type", "external_id"), ignore=True
+    )
     fresh = {(kind, external_id): record_id for record_id, kind, external_id in made}
     if len(made) < len(rows):  # somebody else made them at the same moment
         known = ids_of(session, source.id, incoming)
@@ -221,7 +223,7 @@ def _plan(
 
 def _store(session: Session, plan: _Plan, now: datetime) -> None:
     """Write the versions; the newest of each record becomes its current one, and it is due."""
-    made = bulk.insert(session, Version, plan.versions, returning=("id", "record_id", "no"))
+    made = bulk.insert_rows(session, Version, plan.versions, returning=("id", "record_id", "no"))
     rows = [
         {"id": record_id, "version_id": version_id, "due_at": now, "crashes": 0}
         for version_id, record_id, no in made

@@ -11,9 +11,9 @@ from datetime import datetime
 from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.db.models import Event, MappingEntry, Posting, Release
 from holding.platform.events import Break
 from holding.platform.row_seals import KINDS, ROWS, Kind, hashes
-from holding.tables import Event, MappingEntry, Posting, Release
 
 _Sealed = Mapping[int, tuple[str, int]]
 """Key -> the hash that was sealed last, and the event that did."""

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.secrets import Keys
 from holding.connections.setup import secret_of
+from holding.db.models import Company, Connection
 from holding.integrity import (
     arrivals_and_trail,
     consent_kept,
@@ -24,7 +25,6 @@ from holding.integrity import (
 from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.platform.events import Head
 from holding.platform.settings import Settings
-from holding.tables import Company, Connection
 
 Check = Callable[[Look], Iterable[Breach]]
 

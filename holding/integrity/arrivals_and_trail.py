@@ -12,11 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, LargeBinary, String, cast, exists, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from holding.integrity import contents
-from holding.integrity.journal_and_ledgers import Breach, Look
-from holding.platform import events as chain
-from holding.platform.states import PUSH_MOVES, allowed
-from holding.tables import (
+from holding.db.models import (
     Attempt,
     Connection,
     Delivery,
@@ -29,7 +25,11 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
-from holding.tables.row_states import PushState, RecordState
+from holding.db.models.columns import PushState, RecordState
+from holding.integrity import contents
+from holding.integrity.journal_and_ledgers import Breach, Look
+from holding.platform import events as chain
+from holding.platform.states import PUSH_MOVES, allowed
 from rules.values.posting_states import PostingState
 
 AFTER: dict[str, PushState] = {

@@ -15,20 +15,12 @@ from sqlalchemy import Row, select
 
 from holding.approvals import separation
 from holding.approvals.consent import asks
+from holding.db import bulk
+from holding.db.models import Approval, Evaluation, FormerName, Person, Posting, Push, Version
+from holding.db.together import Together
 from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.programs.replay import replay
 from holding.programs.world import program
-from holding.store import bulk
-from holding.store.together import Together
-from holding.tables import (
-    Approval,
-    Evaluation,
-    FormerName,
-    Person,
-    Posting,
-    Push,
-    Version,
-)
 from rules.outcomes.outcome import Outcome
 from rules.values.canonical import dumps
 from rules.values.spelling import match_key

@@ -14,13 +14,13 @@ from typing import Any, Final
 from sqlalchemy import Row, case, func, select
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.models import Approval, Attempt, Event, EventLink, Posting, Push, Request, Version
+from holding.db.models.columns import table_of
+from holding.db.models.postings import CHANGES, UNSENT_STATES
 from holding.integrity import acts_kept
 from holding.platform.events import APPROVAL, CALL, PUSH, REQUEST, SEALED, Break, seal
 from holding.posting import holds as kept_totals
-from holding.store import bulk
-from holding.tables import Approval, Attempt, Event, EventLink, Posting, Push, Request, Version
-from holding.tables.columns import table_of
-from holding.tables.postings import CHANGES, UNSENT_STATES
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, revive, sha256_hex
 from rules.values.posting_states import PostingState

@@ -12,12 +12,11 @@ from decimal import Decimal
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from holding.db.models import Delivery, Posting, Push, Record
+from holding.db.models.columns import PushState, from_minor, to_minor
 from holding.integrity.journal_and_ledgers import Breach, Look, Sent
 from holding.posting.evidence import derived_key
 from holding.posting.holds import stands
-from holding.tables import Delivery, Posting, Push, Record
-from holding.tables.columns import from_minor, to_minor
-from holding.tables.row_states import PushState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState

@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from holding.db.bulk import Columns, of
+from holding.db.models import Attempt, Posting, Push, Request
+from holding.db.models.columns import PushState
 from holding.platform.events import Head
 from holding.platform.settings import passed_twice
-from holding.store.row_objects import Columns, of
-from holding.tables import Attempt, Posting, Push, Request
-from holding.tables.row_states import PushState
 from rules.values.canonical import sha256_hex
 from rules.values.posting_states import PostingState
 

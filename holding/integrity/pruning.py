@@ -14,9 +14,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from holding.platform.events import record_event
-from holding.store.database import Database
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Attempt,
     Company,
     Connection,
@@ -27,10 +26,10 @@ from holding.tables import (
     Upload,
     Version,
 )
-from holding.tables.columns import among_words, table_of
-from holding.tables.records import FINAL_STATES
-from holding.tables.row_states import RecordState
-from holding.words import plural
+from holding.db.models.columns import RecordState, among_words, table_of
+from holding.db.models.records import FINAL_STATES
+from holding.db.refusal import plural
+from holding.platform.events import record_event
 
 PORTION: Final = 500  # rows in one transaction: others write, too
 YEARS: Final = 7

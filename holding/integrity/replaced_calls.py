@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from holding.store.database import Database
-from holding.tables import Attempt, Push, Request
-from holding.tables.columns import NOW, moment, table_of
-from holding.tables.row_states import AttemptState
+from holding.db.database import Database
+from holding.db.models import Attempt, Push, Request
+from holding.db.models.columns import NOW, AttemptState, moment, table_of
 
 PORTION = 100  # bodies in one transaction: others write, too
 

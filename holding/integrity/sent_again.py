@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import select
 
 from grammar.text.finding_codes import TARGET_CODES
+from holding.db import bulk
+from holding.db.models import Cause, Evaluation, Event, Hold, Posting, Push
 from holding.evaluation.plan import RULES
 from holding.integrity.journal_and_ledgers import Breach, Look
-from holding.store import bulk
-from holding.tables import Cause, Evaluation, Event, Hold, Posting, Push
 
 TRIED_AGAIN = (
     "hold.retried",

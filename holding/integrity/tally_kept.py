@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
+from holding.db.models import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.integrity.journal_and_ledgers import Breach, Look
-from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.tallies import folding
 from holding.tallies.folding import FINE, Part
 from holding.tallies.shapes import Counted

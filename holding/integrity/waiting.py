@@ -8,12 +8,8 @@ from datetime import timedelta
 
 from sqlalchemy import Select, and_, exists, func, null, or_, select, text
 
-from holding.integrity.journal_and_ledgers import Breach, Look
-from holding.integrity.tally_kept import wrong_tally
-from holding.platform.changes import is_marked
-from holding.platform.states import counted
-from holding.store import failure_counts
-from holding.tables import (
+from holding.db import leases as failure_counts
+from holding.db.models import (
     Attempt,
     Cause,
     Company,
@@ -31,10 +27,14 @@ from holding.tables import (
     Schedule,
     Singleton,
 )
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import IN_FLIGHT_STATES, TO_SEND_STATES
-from holding.tables.records import RECORD_STATES
-from holding.tables.row_states import PushState, RecordState
+from holding.db.models.columns import PushState, RecordState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.postings import IN_FLIGHT_STATES, TO_SEND_STATES
+from holding.db.models.records import RECORD_STATES
+from holding.integrity.journal_and_ledgers import Breach, Look
+from holding.integrity.tally_kept import wrong_tally
+from holding.platform.changes import is_marked
+from holding.platform.states import counted
 from rules.values.posting_states import PostingState
 
 AFTER_DEADLINE = timedelta(seconds=60)

@@ -21,6 +21,8 @@ from connectors.kit.sheet_tables import (
     place,
 )
 from connectors.kit.workbook import read_tables
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Refusal
 from holding.mapping_files.mapping_workbook import (
     ABOUT,
     COMPANY,
@@ -32,8 +34,6 @@ from holding.mapping_files.mapping_workbook import (
 )
 from holding.mappings.entries import LONGEST
 from holding.mappings.fixes import FIRST_DAY, LAST_DAY
-from holding.refusal import Refusal
-from holding.tables.rules import ALWAYS
 
 MOST_ROWS: Final = 100_000
 _DIGITS: Final = 15  # of a revision

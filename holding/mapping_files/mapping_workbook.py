@@ -13,11 +13,11 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.workbook import Written, write_sheets
+from holding.db.models import Company, MappingEntry, MappingTable, Person
+from holding.db.models.rules import ALWAYS
 from holding.mappings import fixes
 from holding.mappings.entries import shown
 from holding.mappings.mapping_lists import tables
-from holding.tables import Company, MappingEntry, MappingTable, Person
-from holding.tables.rules import ALWAYS
 
 ABOUT: Final = "About"
 COMPANY: Final = "Company"

@@ -14,14 +14,13 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.operations import once
+from holding.db.refusal import Refusal, plural
 from holding.mapping_files.workbook_changes import AT_ONCE, Change, differences, edits
 from holding.mappings import fixes, keepers
 from holding.mappings.many_changes import Effect, effect
 from holding.mappings.mapping_lists import tables
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.words import plural
 
 TOLD: Final = 5
 

@@ -14,14 +14,14 @@ from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
+from holding.db.models import Company, MappingEntry, MappingTable, Person
+from holding.db.refusal import Refusal
 from holding.mapping_files.edited_workbook import EditedWorkbook, SheetRow, WrongCell
 from holding.mappings import fixes, keepers
 from holding.mappings.entries import Parsed, in_itself, read_value, shown, table_of, unfit
 from holding.mappings.entry_changes import Wanted
 from holding.mappings.many_changes import Edit
 from holding.mappings.preview import active_program
-from holding.refusal import Refusal
-from holding.tables import Company, MappingEntry, MappingTable, Person
 from rules.values.names import plain
 
 AT_ONCE: Final = 1_000

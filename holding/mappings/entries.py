@@ -16,10 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
-from holding.refusal import Refusal
-from holding.store.together import Question
-from holding.tables import MappingEntry, MappingTable
-from holding.tables.rules import ALWAYS
+from holding.db.models import MappingEntry, MappingTable
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Refusal
+from holding.db.together import Question
 from rules.facts.seeds import literal_value
 from rules.facts.world import Entry, Later, Table, UnitEntry, World
 

@@ -13,6 +13,10 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.people import names_of
+from holding.db import bulk
+from holding.db.models import Cause, MappingEntry, MappingTable
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Refusal, plural
 from holding.mappings.entries import Parsed, entry_of, shown
 from holding.mappings.key_reach import touched
 from holding.mappings.preview import active_program
@@ -20,11 +24,6 @@ from holding.mappings.superseded_fixes import supersede
 from holding.platform import row_seals
 from holding.platform.changes import Told, look_first, next_revision, wake_reached
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Cause, MappingEntry, MappingTable
-from holding.tables.rules import ALWAYS
-from holding.words import plural
 from rules.values.names import plain
 
 

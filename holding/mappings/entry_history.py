@@ -12,12 +12,11 @@ from typing import Final
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.db.models import MappingEntry, MappingTable, Person, Posting, PostingUse, Revision
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Question, answer
 from holding.mappings.entries import shown
-from holding.refusal import Refusal
-from holding.store.together import Question, answer
-from holding.tables import MappingEntry, MappingTable, Person, Posting, PostingUse, Revision
-from holding.tables.rules import ALWAYS
-from holding.words import plural
 
 OWN_KINDS: Final = ("mapping", "unit")
 """Kinds of revisions that change one entry."""

@@ -15,6 +15,11 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.operations import once
+from holding.db.models import Cause, Hold, MappingTable
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Refusal, Sums, plural
+from holding.db.together import Question, answer
 from holding.mappings import keepers
 from holding.mappings.entries import circle, entries_of, read_value, table_of, unfit
 from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
@@ -22,13 +27,7 @@ from holding.mappings.entry_history import NOBODY, stays, users
 from holding.mappings.key_reach import causes_of, unmapped
 from holding.mappings.preview import Preview, Stay, active_program, preview
 from holding.platform.changes import locked_company
-from holding.refusal import Refusal
-from holding.store.together import Question, answer
-from holding.tables import Cause, Hold, MappingTable
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.rules import ALWAYS
 from holding.tallies import tally_figures
-from holding.words import Sums, plural
 from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]

@@ -15,10 +15,10 @@ from grammar.nodes import Ruleset
 from holding.access.actors import Actor, may
 from holding.access.people import who_may
 from holding.access.teams import asked_able, in_team
+from holding.db.models import Team
+from holding.db.refusal import Refusal
+from holding.db.together import Question, answer
 from holding.mappings.preview import active_program
-from holding.refusal import Refusal
-from holding.store.together import Question, answer
-from holding.tables import Team
 from rules.values.cause_keys import UNITS
 from rules.values.names import term
 

@@ -15,12 +15,12 @@ from sqlalchemy import ColumnElement, CompoundSelect, and_, func, literal, or_, 
 from sqlalchemy.orm import Session, aliased
 
 from grammar.nodes import Ruleset
+from holding.db import bulk
+from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Posting
+from holding.db.models.decisions import HOLD_OPEN, is_open
+from holding.db.together import Question, Together
 from holding.platform.changes import UNSENT
 from holding.platform.states import END, MOST, begins, edge, newest_uses
-from holding.store import bulk
-from holding.store.together import Question, Together
-from holding.tables import Cause, Hold, MappingEntry, MappingTable, Posting
-from holding.tables.decisions import HOLD_OPEN, is_open
 from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind
 from rules.values.spelling import fold
 

@@ -13,6 +13,9 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.db.models import Company, MappingTable
+from holding.db.refusal import Sums, added
+from holding.db.together import Question, Together, answer
 from holding.mappings.entries import Parsed, with_value
 from holding.mappings.key_reach import reaches
 from holding.mappings.preview import (
@@ -24,9 +27,6 @@ from holding.mappings.preview import (
     stays_of,
 )
 from holding.programs.world import fresh_now, world
-from holding.store.together import Question, Together, answer
-from holding.tables import Company, MappingTable
-from holding.words import Sums, added
 
 LOOKED_AT: Final = 1_000
 

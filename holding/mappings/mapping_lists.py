@@ -12,13 +12,13 @@ from typing import Final
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from holding.db.bulk import Columns, of
+from holding.db.models import MappingEntry, MappingTable, Person, Revision
+from holding.db.models.rules import ALWAYS
+from holding.db.together import Question, answer
 from holding.mappings.entries import shown
 from holding.mappings.entry_history import OWN_KINDS
 from holding.programs import world
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question, answer
-from holding.tables import MappingEntry, MappingTable, Person, Revision
-from holding.tables.rules import ALWAYS
 from rules.values.cause_keys import UNITS
 from rules.values.spelling import alike
 

@@ -14,6 +14,12 @@ from typing import Final
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.models import Company, Connection, Evaluation, Hold, Record, Version
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Refusal, Sums, added, by_key
+from holding.db.together import Question, Together, answer
 from holding.mappings.entries import (
     OfKey,
     Parsed,
@@ -33,13 +39,6 @@ from holding.mappings.reclassification import (
     used_by,
 )
 from holding.programs.world import fresh_now, program, world
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.together import Question, Together, answer
-from holding.tables import Company, Connection, Evaluation, Hold, Record, Version
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.rules import ALWAYS
-from holding.words import Sums, added, by_key
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.findings import title_of
 from rules.outcomes.outcome import Outcome

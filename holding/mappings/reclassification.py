@@ -15,12 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.mappings.entries import Parsed, with_value
-from holding.mappings.entry_history import OWN_KINDS
-from holding.platform.states import END, MOST, Sent, sent_with
-from holding.programs import world as programs_world
-from holding.store.together import Question, answer
-from holding.tables import (
+from holding.db.models import (
     Connection,
     Evaluation,
     MappingEntry,
@@ -33,8 +28,13 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
-from holding.tables.rules import ALWAYS
-from holding.words import Sums, by_key
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Sums, by_key
+from holding.db.together import Question, answer
+from holding.mappings.entries import Parsed, with_value
+from holding.mappings.entry_history import OWN_KINDS
+from holding.platform.states import END, MOST, Sent, sent_with
+from holding.programs import world as programs_world
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.outcome import Document, Outcome
 from rules.values.posting_states import PostingState

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.access.teams import ensure_team, in_team
+from holding.db.models import MappingEntry, MappingTable
+from holding.db.models.rules import ALWAYS
 from holding.mappings.entries import shown
 from holding.mappings.keepers import named
-from holding.tables import MappingEntry, MappingTable
-from holding.tables.rules import ALWAYS
 from rules.facts.seeds import Seeds
 from rules.values.cause_keys import UNITS
 from rules.values.spelling import fold

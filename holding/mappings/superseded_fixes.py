@@ -16,11 +16,11 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
+from holding.db import bulk
+from holding.db.models import MappingEntry, MappingTable, RouteStop
+from holding.db.models.columns import StopState
+from holding.db.models.rules import ROUTE_STOPPED
 from holding.platform.events import record_event
-from holding.store import bulk
-from holding.tables import MappingEntry, MappingTable, RouteStop
-from holding.tables.row_states import StopState
-from holding.tables.rules import ROUTE_STOPPED
 
 
 def supersede(

@@ -11,12 +11,20 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from holding.db.models import (
+    Cause,
+    Connection,
+    Evaluation,
+    Hold,
+    MappingEntry,
+    MappingTable,
+    Record,
+)
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Sums
 from holding.mappings.fixes import Missing, missing
 from holding.programs.replay import judged_once
-from holding.tables import Cause, Connection, Evaluation, Hold, MappingEntry, MappingTable, Record
-from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import tally_figures
-from holding.words import Sums
 from rules.outcomes.outcome import Outcome, UnitDifference, UnitSource, Verdict
 from rules.values.cause_keys import UNITS, CauseKind
 

@@ -13,13 +13,12 @@ from typing import Any, Final
 from sqlalchemy import literal, select, union_all
 
 from connectors.contract.errors import CLASS_LABELS, class_label, failure_word
-from holding.store.sums import most_first
-from holding.store.together import Question
-from holding.tables import Cause, Connection, Membership, Person
+from holding.db.models import Cause, Connection, Membership, Person
+from holding.db.refusal import Sums, money, most_first
+from holding.db.together import Question
 from holding.tallies import bands, tally_figures
 from holding.tallies.shapes import Look
 from holding.tallies.tally_figures import Figure
-from holding.words import Sums, money
 from holding.worklist import filters
 from holding.worklist.filters import TOLD, Filter, Held
 

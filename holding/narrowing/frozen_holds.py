@@ -12,11 +12,11 @@ from typing import Any, Final
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Cause, Hold, Record
+from holding.db.models.decisions import HOLD_OPEN
 from holding.exceptions.bulk_acts import MOST
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.tables import Cause, Hold, Record
-from holding.tables.decisions import HOLD_OPEN
 from holding.worklist.filters import Filter, terms
 
 

@@ -12,10 +12,10 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.store.together import Question, Together
-from holding.tables import Hold, Record
-from holding.tables.decisions import HOLD_OPEN
-from holding.words import Sums
+from holding.db.models import Hold, Record
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Sums
+from holding.db.together import Question, Together
 from holding.worklist.filters import Filter, terms
 
 SHOWN: Final = 5

@@ -16,10 +16,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
-from holding.refusal import Refusal
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import Person, SavedView
+from holding.db.bulk import Columns, of
+from holding.db.models import Person, SavedView
+from holding.db.refusal import Refusal
+from holding.db.together import Question
 
 ACT: Final = "record.read"
 LONGEST: Final = 60  # letters of a name

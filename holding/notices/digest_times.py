@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db.models import Company
+from holding.db.models.columns import moment_of, moment_text
+from holding.db.refusal import Refusal
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.tables import Company
-from holding.tables.columns import moment_of, moment_text
 
 ACT: Final = "company.setup"
 SETTING: Final = "digest"  # key of company.settings: at, days, since

@@ -16,10 +16,9 @@ from sqlalchemy.orm import Session
 from connectors.registry import titled
 from holding.access.actors import reach_of
 from holding.access.reach import within
-from holding.store.sums import most_first, of_held
-from holding.tables import Cause, Company, Hold, Person, Record, Team, TeamMember
-from holding.tables.decisions import HOLD_OPEN
-from holding.words import Sums, by_key, plural, sums
+from holding.db.models import Cause, Company, Hold, Person, Record, Team, TeamMember
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Sums, by_key, most_first, of_held, plural, sums
 
 MOST_GROUPS: Final = 20
 """Causes that a digest names; of the others it says how many they are."""

@@ -10,10 +10,10 @@ from typing import Any, Final
 from sqlalchemy import Select, func
 from sqlalchemy.orm import Session
 
+from holding.db.bulk import Columns, of
+from holding.db.models import Notice, Person, Recipient
+from holding.db.models.columns import NoticeKind, NoticeState
 from holding.notices.recipients import shown
-from holding.store.row_objects import Columns, of
-from holding.tables import Notice, Person, Recipient
-from holding.tables.row_states import NoticeKind, NoticeState
 
 SHOWN: Final = 50
 STATES: Final = {

@@ -11,17 +11,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may, reach_of
+from holding.db import bulk
+from holding.db.models import Company, Escalation, Notice, Record
+from holding.db.models.columns import NoticeKind, NoticeState, moment_text
+from holding.db.refusal import Refusal
 from holding.escalation import packets
 from holding.notices import digests
 from holding.notices.digest_times import period, times_of
 from holding.notices.recipients import RecipientRow, listing
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.signals import open_signals
-from holding.store import bulk
-from holding.tables import Company, Escalation, Notice, Record
-from holding.tables.columns import moment_text
-from holding.tables.row_states import NoticeKind, NoticeState
 
 TEST_ACT: Final = "company.setup"
 PACKET_ACT: Final = "record.read"

@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from connectors.transport.addresses import Blocked, resolve
 from holding.access.actors import Actor, may
 from holding.access.secrets import Keys
+from holding.db.bulk import Columns, of
+from holding.db.models import Membership, Person, Recipient, Team
+from holding.db.models.columns import RecipientKind
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store.row_objects import Columns, of
-from holding.tables import Membership, Person, Recipient, Team
-from holding.tables.row_states import RecipientKind
 
 ACT: Final = "company.setup"
 MOST: Final = 100

@@ -18,13 +18,13 @@ from connectors.kit.signed_webhooks import sign
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from connectors.transport.mail import MailServer, give
 from holding.access.secrets import Keys
+from holding.db.database import Database
+from holding.db.models import Notice, Person, Recipient
+from holding.db.models.columns import NoticeState, RecipientKind
+from holding.db.refusal import Refusal
 from holding.notices import digests
 from holding.notices.recipients import bound, told_now
 from holding.platform.settings import DatabaseClock
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Notice, Person, Recipient
-from holding.tables.row_states import NoticeState, RecipientKind
 
 PREFIX: Final = "X-Clearpost"
 AGAIN: Final = (60, 300, 900, 3600, 10_800)

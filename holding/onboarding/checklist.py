@@ -15,11 +15,8 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import ACTS
 from holding.connections.master_data import RATE
-from holding.mappings.key_reach import unmapped
-from holding.onboarding.dry_run import LastDryRun, last_dry_run
-from holding.rulesets.publication import OPEN_STATES
-from holding.store.row_objects import Columns, of
-from holding.tables import (
+from holding.db.bulk import Columns, of
+from holding.db.models import (
     Cause,
     Change,
     Company,
@@ -34,7 +31,10 @@ from holding.tables import (
     Snapshot,
     Throttle,
 )
-from holding.tables.row_states import BreakerState, RecordState
+from holding.db.models.columns import BreakerState, RecordState
+from holding.mappings.key_reach import unmapped
+from holding.onboarding.dry_run import LastDryRun, last_dry_run
+from holding.rulesets.publication import OPEN_STATES
 
 
 class Step(StrEnum):

@@ -15,19 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
 from holding.configuration.late_calls import late_calls
-from holding.onboarding import e_invoice_holds, posted_documents
-from holding.onboarding.topics import SLOW, Diagnosis, Look, Topic
-from holding.platform import processes as heartbeats
-from holding.posting import holds as target_holds
-from holding.preflight import findings as preflight
-from holding.preflight import fixed_codes
-from holding.preflight.findings import Code, Finding
-from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
-from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
-from holding.programs.known_schemas import schemas
-from holding.programs.world import program
-from holding.store.together import answer
-from holding.tables import (
+from holding.db.models import (
     Cause,
     Company,
     Connection,
@@ -39,9 +27,21 @@ from holding.tables import (
     PostingUse,
     Pull,
 )
-from holding.tables.columns import NOW, moment
-from holding.tables.decisions import HOLD_OPEN
-from holding.words import duration, plural
+from holding.db.models.columns import NOW, moment
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import duration, plural
+from holding.db.together import answer
+from holding.onboarding import e_invoice_holds, posted_documents
+from holding.onboarding.topics import SLOW, Diagnosis, Look, Topic
+from holding.platform import processes as heartbeats
+from holding.posting import holds as target_holds
+from holding.preflight import findings as preflight
+from holding.preflight import fixed_codes
+from holding.preflight.findings import Code, Finding
+from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
+from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
+from holding.programs.known_schemas import schemas
+from holding.programs.world import program
 from rules.comparison.preflight import references
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.posting_states import PostingState

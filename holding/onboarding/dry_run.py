@@ -16,6 +16,10 @@ from sqlalchemy.orm import Session
 
 from connectors.transport.clock import Clock
 from holding.access.actors import Actor, may
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Record
+from holding.db.models.columns import RecordState
+from holding.db.refusal import Refusal, Sums, added, plural
 from holding.evaluation.batch import Claimed, Plan, Wanted
 from holding.evaluation.evaluate_due import planned
 from holding.evaluation.load_facts import gather
@@ -23,11 +27,6 @@ from holding.intake.families import link_all
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.programs import world
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Connection, Record
-from holding.tables.row_states import RecordState
-from holding.words import Sums, added, plural
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState

@@ -12,13 +12,13 @@ from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from grammar import nodes as n
+from holding.db import bulk
+from holding.db.models import Cause, Company, Connection, Hold
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import plural
 from holding.onboarding.topics import Diagnosis, Topic
 from holding.preflight.findings import owner_of
 from holding.programs.world import program
-from holding.store import bulk
-from holding.tables import Cause, Company, Connection, Hold
-from holding.tables.decisions import HOLD_OPEN
-from holding.words import plural
 from rules.checker.places import uses
 from rules.values.cause_keys import CauseKey, CauseKind
 

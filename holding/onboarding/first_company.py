@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM, actor_of
 from holding.access.people import add_company, add_membership, add_person
+from holding.db.models import Company, SetupAddress
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.tables import Company, SetupAddress
 
 WORKS_FOR: Final = timedelta(hours=24)
 FIRST_ROLES: Final = ("admin", "consultant")

@@ -14,13 +14,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db.models import Company, Connection, Posting, Record
+from holding.db.refusal import Refusal, Sums, by_key, check_figure, of_posting, plural, sums
 from holding.onboarding.checklist import Checklist, Step, checklist
 from holding.platform.changes import locked_company, next_revision, wake_records
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store.sums import check_figure, of_posting
-from holding.tables import Company, Connection, Posting, Record
-from holding.words import Sums, by_key, plural, sums
 from rules.values.posting_states import PostingState
 
 NAMES = {

@@ -14,12 +14,11 @@ from sqlalchemy.orm import Session, aliased
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
 from grammar.text.amounts import in_currency
+from holding.db.models import Attempt, Connection, Posting, Push, Reading, Record, Request, Version
+from holding.db.models.columns import PushState, among_words, from_minor, moment
+from holding.db.refusal import duration, plural
 from holding.onboarding.topics import SLOW, Diagnosis, Topic
 from holding.posting import holds as kept_totals
-from holding.tables import Attempt, Connection, Posting, Push, Reading, Record, Request, Version
-from holding.tables.columns import among_words, from_minor, moment
-from holding.tables.row_states import PushState
-from holding.words import duration, plural
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState

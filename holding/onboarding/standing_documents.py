@@ -24,12 +24,12 @@ from holding.access.secrets import Keys
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk, open_channel
 from holding.connections.probe import with_good_key
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Posting, Record
+from holding.db.refusal import Refusal
 from holding.posting.evidence import push_key
 from holding.posting.lookups import Lookups
-from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk
-from holding.store.database import Database
-from holding.tables import Company, Connection, Posting, Record
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from holding.tables import Connection
+from holding.db.models import Connection
 
 SLOW: Final = timedelta(minutes=10)
 

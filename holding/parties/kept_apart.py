@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
+from holding.db import bulk
+from holding.db.models import KeptApart, Person
+from holding.db.refusal import Refusal
 from holding.platform import row_seals
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import KeptApart, Person
 
 
 @dataclass(frozen=True, slots=True)

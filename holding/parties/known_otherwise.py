@@ -9,12 +9,12 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.models import Cause, Evaluation, Hold, Record
+from holding.db.models.decisions import HOLD_OPEN
 from holding.mappings.mapping_lists import Suggestion
 from holding.mappings.preview import active_program
 from holding.programs.replay import replay_each
-from holding.store import bulk
-from holding.tables import Cause, Evaluation, Hold, Record
-from holding.tables.decisions import HOLD_OPEN
 from rules.rulebook.coverage import Agreement, agreements
 
 SURE: Final = 99  # per cent; only another spelling of the very key is surer

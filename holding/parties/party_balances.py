@@ -14,8 +14,8 @@ from sqlalchemy import case, func, select, text
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from holding.tables import Connection, Posting
-from holding.words import Sums, added, by_key
+from holding.db.models import Connection, Posting
+from holding.db.refusal import Sums, added, by_key
 
 AGES: Final = (30, 60, 90)  # days, up to; what is older is the last sum
 

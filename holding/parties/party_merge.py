@@ -17,6 +17,11 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.operations import once
+from holding.db import bulk
+from holding.db.models import Evaluation, Hold, MappingEntry, MappingTable, Record
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Refusal, plural
+from holding.db.together import KEPT
 from holding.mappings import fixes, keepers
 from holding.mappings.preview import active_program
 from holding.parties import kept_apart
@@ -25,12 +30,6 @@ from holding.parties.party_balances import Owed, owed, together
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.programs.replay import replay_each
-from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.kept_plans import KEPT
-from holding.tables import Evaluation, Hold, MappingEntry, MappingTable, Record
-from holding.tables.decisions import HOLD_OPEN
-from holding.words import plural
 from rules.outcomes.outcome import Outcome, Use
 from rules.rulebook.coverage import Agreement, agreements
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from holding.tables import Record
+from holding.db.models import Record
 
 
 def keys_named(company_id: int, text: str, most: int | None = None) -> Select[Any]:

@@ -28,14 +28,15 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from grammar.version import __version__
+from holding.db import bulk
+from holding.db import database as table_sizes
+from holding.db.bulk import Columns, of
+from holding.db.database import Database
+from holding.db.models import Backup, Company, Connection, ProgramVersion
+from holding.db.models.columns import Moment
+from holding.db.refusal import Refusal
+from holding.db.together import Question
 from holding.platform.events import Fact, record_events
-from holding.refusal import Refusal
-from holding.store import bulk, table_sizes
-from holding.store.database import Database
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import Backup, Company, Connection, ProgramVersion
-from holding.tables.columns import Moment
 
 BACKUP_FOLDER: Final = "backups"
 
@@ -398,7 +399,7 @@ def note_version(
             return False
     with database.write() as session:
         first = {"id": ONLY, "version": version, "schema": schema}
-        bulk.insert(session, ProgramVersion, [first], ignore=True)
+        bulk.insert_rows(session, ProgramVersion, [first], ignore=True)
         before = _known(session, lock=True)
         if before is None or before == (version, schema):
             return False

@@ -25,13 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from holding.platform.events import Fact, record_events
-from holding.platform.states import END, MOST
-from holding.store import bulk
-from holding.store.database import Database
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question, answer
-from holding.tables import (
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.database import Database
+from holding.db.models import (
     Cause,
     Company,
     Connection,
@@ -49,11 +46,13 @@ from holding.tables import (
     Version,
     WakeMark,
 )
-from holding.tables.columns import NOW, among_words
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import CHANGES, LEFT_OUT_STATES, NONE_TO_COME, UNSENT_STATES
-from holding.tables.records import RECORD_OPEN
-from holding.tables.row_states import PushState, RecordState
+from holding.db.models.columns import NOW, PushState, RecordState, among_words
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.postings import CHANGES, LEFT_OUT_STATES, NONE_TO_COME, UNSENT_STATES
+from holding.db.models.records import RECORD_OPEN
+from holding.db.together import Question, answer
+from holding.platform.events import Fact, record_events
+from holding.platform.states import END, MOST
 from rules.amendments.names_before import CODE as TAKEN_BACK
 from rules.facts.world import PostingFact
 from rules.values.cause_keys import CauseKey

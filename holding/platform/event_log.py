@@ -22,10 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from holding.platform.events import shown_actor
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import (
+from holding.db.bulk import Columns, of
+from holding.db.models import (
     Connection,
     Event,
     EventLink,
@@ -36,8 +34,10 @@ from holding.tables import (
     Record,
     Version,
 )
-from holding.tables.records import FINAL_STATES
-from holding.tables.row_states import RecordState
+from holding.db.models.columns import RecordState
+from holding.db.models.records import FINAL_STATES
+from holding.db.together import Question
+from holding.platform.events import shown_actor
 
 A_PAGE: Final = 50
 

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
 from connectors.transport.fault_points import point
-from holding.store import bulk, leases
-from holding.store.database import Database
-from holding.store.joint_writes import JointWrites
-from holding.tables import Company, Event, EventLink
-from holding.tables.columns import moment_of, moment_text
+from holding.db import bulk, leases
+from holding.db.bulk import JointWrites
+from holding.db.database import Database
+from holding.db.models import Company, Event, EventLink
+from holding.db.models.columns import moment_of, moment_text
 from rules.values.canonical import dumps, sha256_hex
 
 SYSTEM_WORD = "Clearpost"
@@ -176,7 +176,7 @@ def record_event(
 def record_events(session: Session, facts: Iterable[Fact]) -> None:
     """Write many events with one statement."""
     rows = [_row(fact) for fact in facts]
-    bulk.insert(session, Event, rows)
+    bulk.insert_rows(session, Event, rows)
 
 
 def _row(fact: Fact) -> dict[str, Any]:
@@ -423,7 +423,7 @@ def link(session: Session, company_id: int, *, whole: bool) -> int:
         seal = _seal(seal, seq, event)
         rows.append({"company_id": company_id, "seq": seq, "event_id": event.id, "hash": seal})
     point("chain.before_link")
-    bulk.insert(session, EventLink, rows)
+    bulk.insert_rows(session, EventLink, rows)
     return len(rows)
 
 

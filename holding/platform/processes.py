@@ -26,10 +26,10 @@ from sqlalchemy import ColumnElement, Label, bindparam, delete, func, or_, selec
 from sqlalchemy.orm import Session
 
 from connectors.transport import fault_points
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.tables import Heartbeat
-from holding.tables.columns import Moment
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Heartbeat
+from holding.db.models.columns import Moment
 
 KEPT: Final = timedelta(days=1)
 
@@ -156,7 +156,7 @@ def beat(
     said |= {"memory_bytes": room.memory, "disk_free_bytes": room.disk}
     mine = update(Heartbeat).where(Heartbeat.owner == owner)
     if not session.execute(mine.values(said)).rowcount:  # type: ignore[attr-defined]
-        bulk.insert(session, Heartbeat, [{"owner": owner, **said}], ignore=True)
+        bulk.insert_rows(session, Heartbeat, [{"owner": owner, **said}], ignore=True)
 
 
 def asked_to_stop(session: Session, owner: str) -> bool:

@@ -11,8 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from holding.platform.events import sealed_row
-from holding.tables import (
+from holding.db.models import (
     AcceptedDifference,
     Escalation,
     ImportFile,
@@ -27,7 +26,8 @@ from holding.tables import (
     RuleFile,
     RulesetVersion,
 )
-from holding.tables.columns import table_of
+from holding.db.models.columns import table_of
+from holding.platform.events import sealed_row
 from rules.values.canonical import dumps, sha256_hex
 
 ROWS: Final = "rows"

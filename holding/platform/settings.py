@@ -21,9 +21,8 @@ from structlog.typing import EventDict, Processor
 
 from connectors.transport.clock import Clock, MachineClock
 from connectors.transport.mail import TLS, MailServer
-from holding.platform.events import record_event
-from holding.store.database import Database, default_url
-from holding.tables import (
+from holding.db.database import Database, default_url
+from holding.db.models import (
     ClockMark,
     Company,
     Event,
@@ -35,8 +34,9 @@ from holding.tables import (
     Snapshot,
     Throttle,
 )
-from holding.tables.columns import Moment, table_of
-from holding.words import plural
+from holding.db.models.columns import Moment, table_of
+from holding.db.refusal import plural
+from holding.platform.events import record_event
 
 ENVIRONMENTS = ("production", "demo", "test")
 

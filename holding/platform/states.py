@@ -28,16 +28,22 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import ErrorClass
+from holding.db import bulk
+from holding.db.bulk import JointWrites, Words
+from holding.db.models import Cause, Hold, MappingEntry, Posting, PostingUse, Push, Record
+from holding.db.models.columns import (
+    HoldState,
+    PushState,
+    RecordState,
+    among_words,
+    is_word,
+    table_of,
+)
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.models.records import RECORD_STATES
+from holding.db.together import Question
 from holding.platform.events import Acting
-from holding.store import bulk
-from holding.store.joint_writes import JointWrites, Words
-from holding.store.together import Question
-from holding.tables import Cause, Hold, MappingEntry, Posting, PostingUse, Push, Record
-from holding.tables.columns import among_words, is_word, table_of
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.records import RECORD_STATES
-from holding.tables.row_states import HoldState, PushState, RecordState
 from rules.values.canonical import dumps
 from rules.values.cause_keys import CauseKey
 from rules.values.posting_states import POSTING_LABELS, PostingState
@@ -403,7 +409,7 @@ def ensure(
         _row(company_id, by_key[key], now) for key in sorted(by_key, key=str) if key not in known
     ]
     if fresh:
-        bulk.insert(session, Cause, fresh, ignore=True)
+        bulk.insert_rows(session, Cause, fresh, ignore=True)
         known = ids_of(session, company_id, by_key)
     return known
 

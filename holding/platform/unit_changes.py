@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import ItemSetup
+from holding.db.models import Connection, Event, Posting, Push
+from holding.db.models.columns import among_words
+from holding.db.models.postings import IN_FLIGHT_STATES, OPEN_PUSH_STATES
+from holding.db.refusal import plural
+from holding.db.together import Question
 from holding.platform.events import Fact, record_events
-from holding.store.together import Question
-from holding.tables import Connection, Event, Posting, Push
-from holding.tables.columns import among_words
-from holding.tables.postings import IN_FLIGHT_STATES, OPEN_PUSH_STATES
-from holding.words import plural
 from rules.values.posting_states import PostingState
 
 CHANGED: Final = "connection.units"

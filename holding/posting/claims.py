@@ -26,13 +26,10 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
-from holding.platform.changes import PLANNED_CHANGE
-from holding.platform.states import READY
-from holding.store import bulk, leases
-from holding.store.bulk import json_rows
-from holding.store.leases import DEATHS_ALONE
-from holding.store.row_objects import Columns, of
-from holding.tables import (
+from holding.db import bulk, leases
+from holding.db.bulk import Columns, json_rows, of
+from holding.db.leases import DEATHS_ALONE
+from holding.db.models import (
     Cause,
     Company,
     Connection,
@@ -44,9 +41,19 @@ from holding.tables import (
     Run,
     Throttle,
 )
-from holding.tables.columns import DUE, NOW, among_words, moment, moment_of, moment_text, table_of
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.rules import ROUTE_STOPPED
+from holding.db.models.columns import (
+    DUE,
+    NOW,
+    among_words,
+    moment,
+    moment_of,
+    moment_text,
+    table_of,
+)
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.models.rules import ROUTE_STOPPED
+from holding.platform.changes import PLANNED_CHANGE
+from holding.platform.states import READY
 from rules.values.canonical import dumps
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.posting_states import PostingState

@@ -15,12 +15,12 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Action, Target
+from holding.db import bulk
+from holding.db.database import Database
+from holding.db.models import Evaluation, Posting, Push, RuleFile, StoryForm
+from holding.db.models.columns import to_minor
 from holding.programs import world
 from holding.programs.replay import replay_with_rules
-from holding.store import bulk
-from holding.store.database import Database
-from holding.tables import Evaluation, Posting, Push, RuleFile, StoryForm
-from holding.tables.columns import to_minor
 from rules.outcomes.findings import lines
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, sha256_hex

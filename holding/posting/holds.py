@@ -18,12 +18,8 @@ from connectors.kit.rounding.rounding_bounds import room
 from grammar.text.amounts import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import FALLBACK_TEAM
-from holding.exceptions.deadlines import answer_by
-from holding.platform import states as causes
-from holding.platform.states import INACTIVE, TOTALS, UNSEEN, WITHDRAWN, refresh
-from holding.programs import world
-from holding.store import bulk
-from holding.tables import (
+from holding.db import bulk
+from holding.db.models import (
     Company,
     Connection,
     Evaluation,
@@ -34,9 +30,12 @@ from holding.tables import (
     Team,
     Version,
 )
-from holding.tables.columns import NOW, from_minor, is_word, to_minor
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import HoldState
+from holding.db.models.columns import NOW, HoldState, from_minor, is_word, to_minor
+from holding.db.models.decisions import HOLD_OPEN
+from holding.exceptions.deadlines import answer_by
+from holding.platform import states as causes
+from holding.platform.states import INACTIVE, TOTALS, UNSEEN, WITHDRAWN, refresh
+from holding.programs import world
 from rules.comparison.target_moves import days_apart
 from rules.documents.columns import QUANTITIES
 from rules.outcomes.outcome import Document

@@ -15,6 +15,8 @@ from grammar.text.amounts import in_currency
 from holding.connections import breaker, limits, readings
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all
+from holding.db.models import Posting, Push, Reading, Record, Release, Request, Version
+from holding.db.models.columns import RequestState
 from holding.platform.changes import read_now
 from holding.platform.states import INACTIVE
 from holding.posting import holds as target_holds
@@ -25,8 +27,6 @@ from holding.posting.evidence import ours
 from holding.posting.holds import MANUAL, Trouble
 from holding.posting.prepare import Checked, Examined, add_pushes, check
 from holding.posting.push import Case, Member, add_look, conflicted, keep_alike
-from holding.tables import Posting, Push, Reading, Record, Release, Request, Version
-from holding.tables.row_states import RequestState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive, sha256_hex
 

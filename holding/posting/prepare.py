@@ -27,6 +27,23 @@ from connectors.transport.recorded_sessions import Through
 from holding.approvals import consent
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Channel, Desk
+from holding.db import bulk
+from holding.db.bulk import JointWrites
+from holding.db.database import remember
+from holding.db.models import (
+    Company,
+    Connection,
+    Evaluation,
+    Hold,
+    Posting,
+    Push,
+    Record,
+    RulesetVersion,
+    Run,
+    Version,
+)
+from holding.db.models.columns import Moment, PushState, is_word, moment, table_of
+from holding.db.models.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.platform.changes import is_marked, wake_records
 from holding.platform.events import PUSH, REQUEST, SEALED, Fact, join_events, seal
 from holding.platform.states import UNSEEN, Step, join_record_states, join_steps
@@ -62,24 +79,6 @@ from holding.posting.push import (
 )
 from holding.posting.store_results import skipped_unseen
 from holding.programs.world import note_meaning
-from holding.store import bulk
-from holding.store.database import remember
-from holding.store.joint_writes import JointWrites
-from holding.tables import (
-    Company,
-    Connection,
-    Evaluation,
-    Hold,
-    Posting,
-    Push,
-    Record,
-    RulesetVersion,
-    Run,
-    Version,
-)
-from holding.tables.columns import Moment, is_word, moment, table_of
-from holding.tables.decisions import HOLD_OPEN, WHOLE_RECORD
-from holding.tables.row_states import PushState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive, sha256_hex
 from rules.values.posting_states import PostingState

@@ -14,17 +14,9 @@ from connectors.transport.http import without_secrets
 from grammar.text.finding_codes import ErrorClass
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk
-from holding.platform.events import CALL, Fact, SealedCall, record_events
-from holding.platform.states import BESIDE, RECORD_HELD, move_posting, move_push, state_beside
-from holding.posting import holds as target_holds
-from holding.posting import runs as import_rows
-from holding.posting import runs as run_counts
-from holding.posting.claims import Claim
-from holding.posting.evidence import Bills, document_lines, ours
-from holding.posting.holds import Trouble
-from holding.store import bulk
-from holding.store.joint_writes import JointWrites, next_id
-from holding.tables import (
+from holding.db import bulk
+from holding.db.bulk import JointWrites, next_id
+from holding.db.models import (
     Attempt,
     Hold,
     Posting,
@@ -36,10 +28,25 @@ from holding.tables import (
     Run,
     Throttle,
 )
-from holding.tables.columns import among_words, is_word, table_of
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import CHANGES
-from holding.tables.row_states import AttemptState, PushState, RecordState, RequestState
+from holding.db.models.columns import (
+    AttemptState,
+    PushState,
+    RecordState,
+    RequestState,
+    among_words,
+    is_word,
+    table_of,
+)
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.postings import CHANGES
+from holding.platform.events import CALL, Fact, SealedCall, record_events
+from holding.platform.states import BESIDE, RECORD_HELD, move_posting, move_push, state_beside
+from holding.posting import holds as target_holds
+from holding.posting import runs as import_rows
+from holding.posting import runs as run_counts
+from holding.posting.claims import Claim
+from holding.posting.evidence import Bills, document_lines, ours
+from holding.posting.holds import Trouble
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, plain, sha256_hex
 from rules.values.posting_states import PostingState

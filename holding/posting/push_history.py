@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from connectors.contract.errors import ERROR_CLASSES
 from grammar.text.finding_codes import ErrorClass
+from holding.db.bulk import Columns, of
+from holding.db.models import Attempt, Connection, Posting, Push, Request
+from holding.db.models.columns import AttemptState, PushState
 from holding.posting import store_results as retry_policy
 from holding.posting.claims import RUNNING, STOPPED
-from holding.store.row_objects import Columns, of
-from holding.tables import Attempt, Connection, Posting, Push, Request
-from holding.tables.row_states import AttemptState, PushState
 from rules.values.posting_states import PostingState
 
 

@@ -24,13 +24,18 @@ from connectors.contract import Payload
 from connectors.kit.connection_settings import base_currency_of
 from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel, Desk
-from holding.store import bulk
-from holding.store.bulk import json_rows
-from holding.store.joint_writes import JointWrites, next_id
-from holding.store.row_objects import Columns, of
-from holding.tables import Attempt, ImportFile, Posting, Push, Request, Run
-from holding.tables.columns import moment, table_of, to_minor
-from holding.tables.row_states import AttemptState, ImportFileState, PushState, RunState
+from holding.db import bulk
+from holding.db.bulk import Columns, JointWrites, json_rows, next_id, of
+from holding.db.models import Attempt, ImportFile, Posting, Push, Request, Run
+from holding.db.models.columns import (
+    AttemptState,
+    ImportFileState,
+    PushState,
+    RunState,
+    moment,
+    table_of,
+    to_minor,
+)
 from rules.outcomes.outcome import Document
 from rules.values.canonical import sha256_hex
 from rules.values.posting_states import PostingState

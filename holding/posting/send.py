@@ -16,6 +16,19 @@ from connectors.transport import fault_points
 from holding.connections import breaker, limits, master_data
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all
+from holding.db import bulk
+from holding.db.bulk import JointWrites
+from holding.db.models import (
+    Attempt,
+    Connection,
+    Evaluation,
+    Posting,
+    Push,
+    Record,
+    Request,
+    Revision,
+)
+from holding.db.models.columns import AttemptState, PostingWait, PushState, RequestState, table_of
 from holding.platform.events import SealedCall
 from holding.platform.states import move_posting, move_push
 from holding.posting import holds as kept_totals
@@ -39,11 +52,6 @@ from holding.posting.holds import REFUSED, Trouble
 from holding.posting.prepare import Checked, Examined, add_pushes, check, examine
 from holding.posting.push import Case, Flight, Member, add_flight, add_look, push_lease
 from holding.posting.store_results import Taken, posted_each
-from holding.store import bulk
-from holding.store.joint_writes import JointWrites
-from holding.tables import Attempt, Connection, Evaluation, Posting, Push, Record, Request, Revision
-from holding.tables.columns import table_of
-from holding.tables.row_states import AttemptState, PostingWait, PushState, RequestState
 from rules.decisions.posting_steps import READY
 from rules.values.canonical import dumps, plain, sha256_hex
 from rules.values.posting_states import PostingState

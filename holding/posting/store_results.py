@@ -14,6 +14,11 @@ from connectors.contract.errors import RETRY, RetryWay
 from connectors.contract.targets import Readable
 from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel
+from holding.db import bulk
+from holding.db.bulk import JointWrites
+from holding.db.models import Attempt, Company, Hold, Posting, Release, Request
+from holding.db.models.columns import AttemptState, PushState
+from holding.db.refusal import plural
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, join_events, record_event
 from holding.platform.states import (
@@ -46,11 +51,6 @@ from holding.posting.push import (
     tell,
 )
 from holding.programs.world import program
-from holding.store import bulk
-from holding.store.joint_writes import JointWrites
-from holding.tables import Attempt, Company, Hold, Posting, Release, Request
-from holding.tables.row_states import AttemptState, PushState
-from holding.words import plural
 from rules.amendments.decision_tables import RetryAnswer
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps

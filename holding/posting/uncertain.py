@@ -16,6 +16,9 @@ from connectors.transport.recorded_sessions import Remembering
 from grammar.text.finding_codes import ErrorClass
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
+from holding.db.models import Attempt, Evaluation, Posting, Push, Request
+from holding.db.models.columns import AttemptState
+from holding.db.refusal import plural
 from holding.posting import holds as target_holds
 from holding.posting import push as posting_push
 from holding.posting import runs as run_counts
@@ -27,9 +30,6 @@ from holding.posting.lookups import Lookups, question
 from holding.posting.push import Case, Member, add_look, owned
 from holding.posting.send import QUOTA, again, apply, fly, parted
 from holding.posting.store_results import Sends, absent_since, last_send, sends_of, ticket_of
-from holding.tables import Attempt, Evaluation, Posting, Push, Request
-from holding.tables.row_states import AttemptState
-from holding.words import plural
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState

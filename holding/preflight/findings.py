@@ -19,14 +19,13 @@ from connectors.contract import declared_settings as declared
 from grammar.nodes import Post, Ruleset
 from holding.configuration import ways_in
 from holding.connections.master_data import PERIOD, month_of, zone_of
+from holding.db.models import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle
+from holding.db.models.columns import BreakerState, is_word, moment
+from holding.db.models.decisions import HOLD_OPEN, WHOLE_RECORD
+from holding.db.refusal import duration, plural
 from holding.preflight import waiting_documents
 from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
 from holding.rulesets import declared_rounding
-from holding.tables import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle
-from holding.tables.columns import is_word, moment
-from holding.tables.decisions import HOLD_OPEN, WHOLE_RECORD
-from holding.tables.row_states import BreakerState
-from holding.words import duration, plural
 from rules.comparison.target_moves import Landing, landings, stranded
 from rules.values.clauses import clears_when
 from rules.values.posting_states import PostingState

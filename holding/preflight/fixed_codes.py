@@ -17,19 +17,11 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
+from holding.db.models import Company, Connection, Evaluation, Posting, Push, Snapshot, SnapshotItem
+from holding.db.models.columns import is_word, moment
+from holding.db.refusal import plural
 from holding.programs import world
 from holding.programs.known_schemas import schemas
-from holding.tables import (
-    Company,
-    Connection,
-    Evaluation,
-    Posting,
-    Push,
-    Snapshot,
-    SnapshotItem,
-)
-from holding.tables.columns import is_word, moment
-from holding.words import plural
 from rules.comparison.preflight import WHOLE, Reference, fixed_on, references
 from rules.facts.world import World
 from rules.values.posting_states import PostingState

@@ -13,14 +13,13 @@ from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.schema import MASTER_DATA
+from holding.db.models import Company, Posting, Push, Record
+from holding.db.models.columns import PushState, is_word
+from holding.db.refusal import Refusal
 from holding.evaluation.batch import Claimed
 from holding.evaluation.load_facts import gather
 from holding.programs import world
 from holding.programs.known_schemas import schemas
-from holding.refusal import Refusal
-from holding.tables import Company, Posting, Push, Record
-from holding.tables.columns import is_word
-from holding.tables.row_states import PushState
 from rules.comparison.preflight import Tally, references
 
 AT_ONCE: Final = 200  # records judged at a time

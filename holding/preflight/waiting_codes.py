@@ -16,11 +16,10 @@ from sqlalchemy.orm import Session
 from connectors.contract.schema import DocumentSchema
 from holding.code_lists import file_codes
 from holding.code_lists.file_codes import FileList, Identity
-from holding.store import bulk
-from holding.store.together import answer
-from holding.tables import Connection, Posting
-from holding.tables.columns import is_word
-from holding.tables.row_states import ListKind
+from holding.db import bulk
+from holding.db.models import Connection, Posting
+from holding.db.models.columns import ListKind, is_word
+from holding.db.together import answer
 from rules.outcomes.outcome import Document
 from rules.values.near_spellings import NearSpellings, in_what
 from rules.values.posting_states import PostingState

@@ -19,6 +19,8 @@ from connectors import registry
 from connectors.contract import Target
 from connectors.contract.schema import DocumentSchema
 from holding.connections.own_settings import own_settings
+from holding.db.models import Connection, Posting, Push, Snapshot, SnapshotItem
+from holding.db.models.columns import PushState, is_word, moment
 from holding.posting import holds as sales_elsewhere
 from holding.posting.evidence import action_of
 from holding.posting.holds import TWO_E_INVOICES as TWO_E_INVOICES_HELD
@@ -26,9 +28,6 @@ from holding.posting.holds import Trouble
 from holding.preflight.waiting_codes import WaitingCodes
 from holding.preflight.waiting_payments import WaitingPayments
 from holding.programs.world import locked_through, program
-from holding.tables import Connection, Posting, Push, Snapshot, SnapshotItem
-from holding.tables.columns import is_word, moment
-from holding.tables.row_states import PushState
 from rules.outcomes.outcome import Document
 from rules.programs.program import Route
 from rules.values.canonical import revive

@@ -12,12 +12,12 @@ from typing import Any, Final
 from sqlalchemy import Row, delete, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.db import bulk
+from holding.db.database import Database
+from holding.db.models import Evaluation, Posting, PostingUse, Push, Record, UseMark
 from holding.platform.changes import UNSENT, wake_records
 from holding.platform.settings import logger
 from holding.programs.replay import replay
-from holding.store import bulk
-from holding.store.database import Database
-from holding.tables import Evaluation, Posting, PostingUse, Push, Record, UseMark
 
 A_TURN: Final = 100
 Entries = frozenset[int]
@@ -85,7 +85,7 @@ def _note(
         by = {was.stands} | ({was.evaluation_id} & {row.evaluation_id})
         rows |= {(entry, row.id) for key in by for entry in decided.get(key, ())}
     uses = [{"entry_id": entry, "posting_id": key} for entry, key in sorted(rows)]
-    added = bulk.insert(session, PostingUse, uses, returning=("posting_id",), ignore=True)
+    added = bulk.insert_rows(session, PostingUse, uses, returning=("posting_id",), ignore=True)
     lacked = {key for (key,) in added}
     waking = select(Posting.record_id).where(bulk.among(Posting.id, sorted(lacked)), UNSENT)
     wake_records(session, sorted(set(session.scalars(waking))), now)

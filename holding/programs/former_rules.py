@@ -17,9 +17,9 @@ from datetime import date
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.models import Evaluation, Posting, Push
 from holding.programs.world import Programs, UnreadableRulesError
-from holding.store import bulk
-from holding.tables import Evaluation, Posting, Push
 from rules.decisions.record import Asked
 from rules.decisions.verdict import DOES
 from rules.outcomes.outcome import PASS, STOPS, Outcome, Verdict

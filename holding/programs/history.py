@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.models import Connection, Evaluation, Posting, Push, Record, Version
+from holding.db.models.columns import PushState
 from holding.programs import world
-from holding.store import bulk
-from holding.tables import Connection, Evaluation, Posting, Push, Record, Version
-from holding.tables.row_states import PushState
 from rules.facts.world import World
 
 PAGE = 500

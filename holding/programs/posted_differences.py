@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract.schema import DocumentSchema
+from holding.db.models import Connection, Evaluation, Posting, Push, Record, Version
+from holding.db.models.columns import to_minor
+from holding.db.refusal import money
 from holding.programs import field_differences, former_rules
 from holding.programs import world as programs_world
 from holding.programs.field_differences import FieldDifference
-from holding.tables import Connection, Evaluation, Posting, Push, Record, Version
-from holding.tables.columns import to_minor
-from holding.words import money
 from rules.decisions.restated import Restated
 from rules.facts.world import Facts, Subject
 from rules.programs.program import Program

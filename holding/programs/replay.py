@@ -17,11 +17,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
+from holding.db import bulk
+from holding.db.database import open_database
+from holding.db.models import Company, Connection, Evaluation, Record, RulesetVersion, Version
+from holding.db.together import KEPT
 from holding.programs import world as programs_world
-from holding.store import bulk
-from holding.store.database import open_database
-from holding.store.kept_plans import KEPT
-from holding.tables import Company, Connection, Evaluation, Record, RulesetVersion, Version
 from rules.facts.world import Facts, Subject
 from rules.outcomes.digest import Digest, digest
 from rules.outcomes.outcome import Outcome

@@ -10,9 +10,9 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.reach import Reach, within
-from holding.store.row_objects import Columns, of
-from holding.tables import Connection, LinkKey, Record, Version
-from holding.tables.row_states import RecordState
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, LinkKey, Record, Version
+from holding.db.models.columns import RecordState
 
 MOST: Final = 3
 """So many of them are compared; the sentence of the hold names the others."""

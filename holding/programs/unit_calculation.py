@@ -13,8 +13,8 @@ from fractions import Fraction
 
 from sqlalchemy.orm import Session
 
+from holding.db.models import Company
 from holding.programs.world import world
-from holding.tables import Company
 from rules.facts.units import LONGEST_CHAIN, Conversion
 from rules.facts.world import ItemUnits, UnitEntry, World
 from rules.values.numbers import show, tidy

@@ -19,10 +19,8 @@ from grammar.text.editions import Edition
 from grammar.text.problem import Span
 from holding.connections.confirmed_rates import confirmed
 from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
-from holding.programs.known_schemas import schemas
-from holding.store import kept_plans
-from holding.store.together import Question
-from holding.tables import (
+from holding.db import together as kept_plans
+from holding.db.models import (
     Connection,
     MappingEntry,
     MappingTable,
@@ -31,8 +29,10 @@ from holding.tables import (
     Snapshot,
     SnapshotItem,
 )
-from holding.tables.columns import moment, table_of
-from holding.tables.rules import ALWAYS
+from holding.db.models.columns import moment, table_of
+from holding.db.models.rules import ALWAYS
+from holding.db.together import Question
+from holding.programs.known_schemas import schemas
 from rules.decisions.record import Asked
 from rules.documents.rounding import AT_THE_END, PER_LINE
 from rules.facts.world import Entry, Facts, ItemUnits, Later, Subject, TargetState, UnitEntry, World

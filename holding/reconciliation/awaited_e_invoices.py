@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import EInvoices, Submitter
-from holding.tables import Posting
+from holding.db.models import Posting
 from rules.values.posting_states import PostingState
 from rules.values.tax_codes import CANCEL_WINDOW
 

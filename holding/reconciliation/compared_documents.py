@@ -15,9 +15,8 @@ from enum import StrEnum
 from typing import Any
 
 from connectors import registry
-from holding.tables.columns import to_minor
-from holding.tables.postings import ENDED
-from holding.tables.row_states import RecordState
+from holding.db.models.columns import RecordState, to_minor
+from holding.db.models.postings import ENDED
 from rules.values.posting_states import PostingState
 
 

@@ -31,6 +31,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.bulk import Columns
+from holding.db.models import Posting, Reading, Record, Release, Version
+from holding.db.together import KEPT, Question, Together
 from holding.reconciliation.compared_documents import (
     Agreeing,
     Compared,
@@ -51,11 +55,6 @@ from holding.reconciliation.document_sides import (
     zone_of,
 )
 from holding.records import accepted_differences
-from holding.store import bulk
-from holding.store.kept_plans import KEPT
-from holding.store.row_objects import Columns
-from holding.store.together import Question, Together
-from holding.tables import Posting, Reading, Record, Release, Version
 from rules.values.posting_states import PostingState
 
 LATER_CHANGES = ("STL03", "TGT07")

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
+from holding.db.together import KEPT, Together, answer
 from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import (
     Agreeing,
@@ -24,8 +25,6 @@ from holding.reconciliation.compared_documents import (
 )
 from holding.reconciliation.counted_documents import Days, Documents
 from holding.reconciliation.day_sums import Totals
-from holding.store.kept_plans import KEPT
-from holding.store.together import Together, answer
 
 Documented = TypeVar("Documented", Agreeing, Unseen, Compared)
 MOST_DAYS = 31

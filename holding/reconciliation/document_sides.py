@@ -31,15 +31,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
-from holding.reconciliation.compared_documents import (
-    Compared,
-    DateUsed,
-    Span,
-)
-from holding.store.kept_plans import at_most
-from holding.store.row_objects import Columns, known, of
-from holding.store.together import Question
-from holding.tables import (
+from holding.db.bulk import Columns, known, of
+from holding.db.models import (
     AcceptedDifference,
     Company,
     Connection,
@@ -48,8 +41,14 @@ from holding.tables import (
     Record,
     Version,
 )
-from holding.tables.records import FINAL_STATES
-from holding.tables.row_states import RecordState
+from holding.db.models.columns import RecordState
+from holding.db.models.records import FINAL_STATES
+from holding.db.together import Question, at_most
+from holding.reconciliation.compared_documents import (
+    Compared,
+    DateUsed,
+    Span,
+)
 from rules.values.canonical import dumps
 from rules.values.posting_states import PostingState
 

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.db.models import Connection, Posting, Push, Record
 from holding.posting.evidence import KEY_MARK
-from holding.tables import Connection, Posting, Push, Record
 
 THERE = ("posted", "reversed")
 

@@ -17,6 +17,10 @@ from connectors.contract import Found, Stands
 from holding.access.actors import Actor, Voice
 from holding.access.reach import Reach
 from holding.approvals.consent import posting_hash
+from holding.db.bulk import JointWrites
+from holding.db.models import Connection, Hold, Posting, Push, Reading, Record
+from holding.db.models.columns import HoldState, PushState, to_minor
+from holding.db.refusal import Refusal
 from holding.exceptions.holds import Desk, Done, done
 from holding.exceptions.releases import decide_one
 from holding.platform.changes import read_now, wake_records
@@ -24,11 +28,6 @@ from holding.platform.states import TOTALS, UNSEEN, beside, close, move_posting,
 from holding.posting.evidence import push_key
 from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER, waits_for_a_look
 from holding.posting.push import conflicted, join_lines, keep_look
-from holding.refusal import Refusal
-from holding.store.joint_writes import JointWrites
-from holding.tables import Connection, Hold, Posting, Push, Reading, Record
-from holding.tables.columns import to_minor
-from holding.tables.row_states import HoldState, PushState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, plain, revive
 from rules.values.clauses import clears_when

@@ -13,8 +13,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from grammar.text.amounts import in_currency
-from holding.store import bulk
-from holding.tables import Record
+from holding.db import bulk
+from holding.db.models import Record
 
 KIND: Final = "payout"
 ORDER: Final = "order"

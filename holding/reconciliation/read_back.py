@@ -19,6 +19,8 @@ from connectors.contract.targets import Readable, ReadsLater
 from grammar.text.amounts import grouped
 from holding.connections import breaker, limits, readings
 from holding.connections.channel import Channel, Desk
+from holding.db import bulk
+from holding.db.models import Posting, Push, Reading
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
 from holding.posting import holds as kept_totals
@@ -29,8 +31,6 @@ from holding.reconciliation import reading_plan, readings_under_way, totals_mism
 from holding.reconciliation.reading_plan import Watched
 from holding.reconciliation.readings_under_way import Part
 from holding.reconciliation.totals_mismatch import Seen
-from holding.store import bulk
-from holding.tables import Posting, Push, Reading
 from rules.values.posting_states import PostingState
 
 
@@ -146,7 +146,7 @@ def _keep_all(
         reading = explained(one, told, field)
         kept.append(_kept(posting, last.get(posting.reading_id or 0), one, reading, now))
     fresh = [one.reading for one in kept if one.reading]
-    made = bulk.insert(session, Reading, fresh, returning=("id", "posting_id"))
+    made = bulk.insert_rows(session, Reading, fresh, returning=("id", "posting_id"))
     reading_of = {posting_id: reading_id for reading_id, posting_id in made}
     for told_of in kept:
         posting = told_of.posting

@@ -20,15 +20,14 @@ from holding.access.actors import Actor, may
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.connections.setup import tell
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Posting, Push, Reading, Record
+from holding.db.models.columns import NOW
+from holding.db.refusal import Refusal, plural
 from holding.platform.changes import read_now
 from holding.platform.events import record_event
 from holding.posting.claims import free_of
 from holding.reconciliation.awaited_e_invoices import EInvoiceStatus, status
-from holding.refusal import Refusal
-from holding.store.row_objects import Columns, of
-from holding.tables import Connection, Posting, Push, Reading, Record
-from holding.tables.columns import NOW
-from holding.words import plural
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState

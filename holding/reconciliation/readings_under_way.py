@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Found
 from holding.connections.channel import Channel
+from holding.db.models import Request
+from holding.db.models.columns import RequestState
 from holding.reconciliation.reading_plan import Watched
-from holding.tables import Request
-from holding.tables.row_states import RequestState
 from rules.values.canonical import sha256_hex
 
 KEPT_FOR = timedelta(days=7)

@@ -14,16 +14,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found
-from holding import words
 from holding.connections.channel import Channel
+from holding.db import bulk
+from holding.db import refusal as words
+from holding.db.models import Attempt, Hold, Posting, Push, Request
+from holding.db.models.columns import to_minor
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import money
 from holding.platform.states import TOTALS
 from holding.posting import holds as target_holds
 from holding.posting.holds import Trouble
-from holding.store import bulk
-from holding.tables import Attempt, Hold, Posting, Push, Request
-from holding.tables.columns import to_minor
-from holding.tables.decisions import HOLD_OPEN
-from holding.words import money
 
 RETRIED: Final = 2
 """So often it was sent at least, where a retry brought it there."""

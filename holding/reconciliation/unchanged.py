@@ -19,10 +19,10 @@ from connectors.contract import Found
 from connectors.contract.targets import Readable, TellsChanges
 from holding.connections import limits
 from holding.connections.channel import Channel, Desk
+from holding.db import bulk
+from holding.db.models import Posting, Reading
+from holding.db.models.columns import NOW
 from holding.reconciliation.reading_plan import next_reading
-from holding.store import bulk
-from holding.tables import Posting, Reading
-from holding.tables.columns import NOW
 
 AT_ONCE = 1000
 MARGIN = timedelta(minutes=5)

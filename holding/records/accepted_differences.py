@@ -16,11 +16,9 @@ from typing import Any
 from sqlalchemy import ScalarSelect, Select, case, func, select, true
 from sqlalchemy.orm import Session, aliased
 
-from holding.store import bulk
-from holding.store.kept_plans import KEPT
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question, answer
-from holding.tables import (
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import (
     AcceptedDifference,
     Connection,
     Hold,
@@ -30,8 +28,9 @@ from holding.tables import (
     Release,
     Version,
 )
-from holding.tables.row_states import HoldState
-from holding.words import Sums, added, by_key
+from holding.db.models.columns import HoldState
+from holding.db.refusal import Sums, added, by_key
+from holding.db.together import KEPT, Question, answer
 from rules.values.posting_states import PostingState
 
 A_PAGE = 50

@@ -10,9 +10,9 @@ from typing import Final
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
 from holding.approvals.consent import counts
+from holding.db.models import Approval
+from holding.db.refusal import listed
 from holding.records.story import Case, Proof, place, rule_proof
-from holding.tables import Approval
-from holding.words import listed
 
 NOBODY_ASKED: Final = "Nobody was asked, because it is not posted."
 

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Final
 
 from connectors.contract.errors import class_label
+from holding.db.models import Version
+from holding.db.refusal import listed, money, plural
 from holding.intake.open_fields import differences
 from holding.records.accepted_differences import Accepted
 from holding.records.since_sent import SeenThere, Taken
 from holding.records.story import NOT_RECORDED, Case, Proof
-from holding.tables import Version
-from holding.words import listed, money, plural
 from rules.amendments.target_edits import RULE as TARGET_EDITED
 
 SHOWN_CHANGES: Final = 6

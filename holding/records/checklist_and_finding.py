@@ -16,16 +16,15 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.approvals.consent import counts
+from holding.db.models import Attempt, Connection, Event, Posting, Push, Record, Request
+from holding.db.models.columns import AttemptState, HoldState, RecordState
+from holding.db.refusal import plural
+from holding.db.together import KEPT, Question, Together
 from holding.platform.states import HOLD_LABELS, state_label
 from holding.records.approval_answer import NOBODY_ASKED, undecided
 from holding.records.record_rows import OpenHold
 from holding.records.story import Case, Proof
 from holding.records.story_holds import HeldBy, holds_of
-from holding.store.kept_plans import KEPT
-from holding.store.together import Question, Together
-from holding.tables import Attempt, Connection, Event, Posting, Push, Record, Request
-from holding.tables.row_states import AttemptState, HoldState, RecordState
-from holding.words import plural
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState, in_sentence
 

@@ -12,8 +12,8 @@ from connectors import registry
 from connectors.contract.targets import Searchable
 from grammar.nodes import Ruleset, Unique
 from grammar.text.problem import Span
+from holding.db.refusal import listed
 from holding.records.story import Case, Proof, place, rule_proof
-from holding.words import listed
 from rules.decisions import duplicates as in_rules
 from rules.facts.world import Facts
 from rules.outcomes.outcome import Use, Verdict

@@ -15,11 +15,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.problem import Span
+from holding.db.models import (
+    Attempt,
+    Evaluation,
+    MappingEntry,
+    Person,
+    Posting,
+    Push,
+    RulesetVersion,
+)
+from holding.db.models.columns import AttemptState
 from holding.programs import world
 from holding.records.story import consts_of, is_constant, line_of, place, replayed
 from holding.rulesets.publication import files_of
-from holding.tables import Attempt, Evaluation, MappingEntry, Person, Posting, Push, RulesetVersion
-from holding.tables.row_states import AttemptState
 from rules.outcomes.outcome import (
     Finding,
     Lineage,

@@ -13,9 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from holding.platform.states import ATTEMPT_LABELS, state_label
-from holding.store.together import Question, Together
-from holding.tables import (
+from holding.db.models import (
     Approval,
     Attempt,
     Connection,
@@ -27,6 +25,8 @@ from holding.tables import (
     Request,
     Version,
 )
+from holding.db.together import Question, Together
+from holding.platform.states import ATTEMPT_LABELS, state_label
 from rules.values.posting_states import PostingState, in_sentence
 
 MOST: Final = 12  # boxes of a column; the newest are drawn

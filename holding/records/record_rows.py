@@ -12,11 +12,11 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import Connection, Delivery, Hold, Person, Posting, Record, Team, Version
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import PostingWait, RecordState
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Delivery, Hold, Person, Posting, Record, Team, Version
+from holding.db.models.columns import PostingWait, RecordState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.together import Question
 from rules.decisions.posting_steps import told_later
 from rules.values.posting_states import PostingState
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 from connectors.contract.errors import class_label
 from grammar.nodes import Ruleset
+from holding.db.models import Version
+from holding.db.refusal import listed, plural
 from holding.platform.states import HOLD_LABELS
 from holding.records.approval_answer import approved
 from holding.records.change_answer import changed
@@ -24,8 +26,6 @@ from holding.records.story import (
     rule_proof,
 )
 from holding.records.story_holds import Changed, HeldBy
-from holding.tables import Version
-from holding.words import listed, plural
 from rules.outcomes.outcome import Verdict
 from rules.values.cause_keys import CauseKind
 from rules.values.names import term

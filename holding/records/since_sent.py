@@ -10,12 +10,12 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from holding.db.bulk import Columns, known, of
+from holding.db.models import Evaluation, Event, Posting, Push, Reading, Version
+from holding.db.models.columns import PushState
+from holding.db.models.postings import ENDED
+from holding.db.together import Question, Together
 from holding.platform.unit_changes import CHANGED
-from holding.store.row_objects import Columns, known, of
-from holding.store.together import Question, Together
-from holding.tables import Evaluation, Event, Posting, Push, Reading, Version
-from holding.tables.postings import ENDED
-from holding.tables.row_states import PushState
 from rules.values.posting_states import PostingState
 
 

@@ -15,15 +15,7 @@ from sqlalchemy.orm import Session
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
 from holding.access.person_names import asked_names
-from holding.programs.replay import judged_once
-from holding.records import accepted_differences
-from holding.records.accepted_differences import Accepted
-from holding.records.since_sent import Since, since_sent
-from holding.records.story_holds import HeldBy, holds_of
-from holding.rulesets.publication import asked_files
-from holding.store.kept_plans import KEPT
-from holding.store.together import Question, Together
-from holding.tables import (
+from holding.db.models import (
     Approval,
     Attempt,
     Company,
@@ -36,7 +28,14 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
-from holding.tables.row_states import RecordState
+from holding.db.models.columns import RecordState
+from holding.db.together import KEPT, Question, Together
+from holding.programs.replay import judged_once
+from holding.records import accepted_differences
+from holding.records.accepted_differences import Accepted
+from holding.records.since_sent import Since, since_sent
+from holding.records.story_holds import HeldBy, holds_of
+from holding.rulesets.publication import asked_files
 from rules.outcomes.outcome import Decision, Lineage, Outcome, Verdict
 from rules.values.posting_states import PostingState
 

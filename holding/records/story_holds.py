@@ -11,10 +11,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.person_names import asked_names
-from holding.mappings.entry_history import OWN_KINDS
-from holding.programs.world import UnreadableRulesError, program
-from holding.store.together import Question
-from holding.tables import (
+from holding.db.models import (
     Cause,
     Evaluation,
     Event,
@@ -25,7 +22,10 @@ from holding.tables import (
     RulesetVersion,
     Team,
 )
-from holding.tables.row_states import HoldState
+from holding.db.models.columns import HoldState
+from holding.db.together import Question
+from holding.mappings.entry_history import OWN_KINDS
+from holding.programs.world import UnreadableRulesError, program
 from rules.values.cause_keys import CauseKind
 
 

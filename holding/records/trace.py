@@ -13,16 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.errors import class_label
-from holding.platform.event_log import while_it_waited, wide_events
-from holding.platform.events import shown_actor
-from holding.platform.states import ATTEMPT_LABELS, state_label
-from holding.programs.world import program
-from holding.records.lineage import VerdictRow, verdicts
-from holding.records.seven_answers import Answer, answers
-from holding.records.story import Proof, judged_by, load
-from holding.store.kept_plans import KEPT
-from holding.store.together import Question, Together
-from holding.tables import (
+from holding.db.models import (
     Attempt,
     Delivery,
     Evaluation,
@@ -35,7 +26,15 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
-from holding.tables.row_states import RecordState
+from holding.db.models.columns import RecordState
+from holding.db.together import KEPT, Question, Together
+from holding.platform.event_log import while_it_waited, wide_events
+from holding.platform.events import shown_actor
+from holding.platform.states import ATTEMPT_LABELS, state_label
+from holding.programs.world import program
+from holding.records.lineage import VerdictRow, verdicts
+from holding.records.seven_answers import Answer, answers
+from holding.records.story import Proof, judged_by, load
 from rules.values.names import term
 from rules.values.posting_states import in_sentence
 

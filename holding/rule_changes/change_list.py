@@ -13,12 +13,12 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.parsing.parser import parse
+from holding.db.bulk import Columns, of
+from holding.db.models import Change, Company, Person, RulesetVersion
+from holding.db.models.columns import ChangeState
+from holding.db.together import Question
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import Change, Company, Person, RulesetVersion
-from holding.tables.row_states import ChangeState
 from rules.rulebook.changed_sentences import Meaning, in_words
 
 SHOWN: Final = 50

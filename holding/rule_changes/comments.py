@@ -12,8 +12,12 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db.bulk import Columns, of
+from holding.db.models import Change, ChangeComment, Company, Person
+from holding.db.models.columns import ChangeState
+from holding.db.refusal import Refusal
+from holding.db.together import Question
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.rule_changes import drafts
 from holding.rulesets.publication import (
     OPEN_STATES,
@@ -22,10 +26,6 @@ from holding.rulesets.publication import (
     publishable,
     unknown,
 )
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import Change, ChangeComment, Company, Person
-from holding.tables.row_states import ChangeState
 
 LONGEST: Final = 2000  # characters
 BLANK: Final = Refusal(

@@ -16,9 +16,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
-from holding.refusal import Refusal
+from holding.db.models import RuleDraft
+from holding.db.refusal import Refusal
 from holding.rulesets.admission import RULES
-from holding.tables import RuleDraft
 from rules.values.canonical import sha256_hex
 
 BYTES: Final = 256 * 1024

@@ -13,16 +13,15 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.people import who_may
+from holding.db.models import ChangeFile, RulesetVersion
+from holding.db.refusal import Refusal, plural
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, entering
 from holding.rulesets.admission import checked
 from holding.rulesets.entering import Entering
 from holding.rulesets.publication import files_of
 from holding.rulesets.published import Published, sealed_rules
-from holding.tables import ChangeFile, RulesetVersion
-from holding.words import plural
 
 
 def go_back(

@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
+from holding.db.models import MappingEntry, MappingTable
+from holding.db.together import Question
 from holding.mappings.entries import shown
 from holding.rulesets.admission import rule_sources
-from holding.store.together import Question
-from holding.tables import MappingEntry, MappingTable
 from rules.facts.seeds import seeds
 from rules.values.cause_keys import UNITS
 from rules.values.spelling import fold

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.rule_changes import drafts
 from holding.rule_changes.drafts import Draft
 from holding.rulesets import publication

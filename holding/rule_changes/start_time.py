@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM, Actor, actor_of
+from holding.db.models import Change
+from holding.db.refusal import Refusal
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.rulesets.publication import OPEN_STATES, files_of_change, publish, publishable
 from holding.rulesets.published import Published
-from holding.tables import Change
 
 LONGEST: Final = timedelta(days=366)
 

@@ -20,11 +20,11 @@ from connectors import registry
 from grammar import nodes as n
 from grammar.text.problem import Problem
 from holding.connections.master_data import MODE, ROUNDING
+from holding.db.models import Cause, Company, Connection, Snapshot, SnapshotItem, Team
+from holding.db.refusal import Refusal
+from holding.db.together import KEPT
 from holding.programs.world import program, target_connections, way_of
-from holding.refusal import Refusal
 from holding.rulesets.admission import RulesRefusal, refused
-from holding.store.kept_plans import KEPT
-from holding.tables import Cause, Company, Connection, Snapshot, SnapshotItem, Team
 from rules.documents.rounding import WAYS
 from rules.documents.target_rounding import cause_key
 

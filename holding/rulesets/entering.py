@@ -15,12 +15,12 @@ from grammar.nodes import Ruleset
 from grammar.version import __version__
 from holding.access.actors import Actor
 from holding.access.teams import FALLBACK_TEAM, ensure_team
+from holding.db.models import Company, RuleFile, RulesetVersion
 from holding.mappings.seeding import seed
 from holding.platform.changes import next_revision, wake_all_unsent
 from holding.rulesets import recorded_backtests
 from holding.rulesets.published import Published
 from holding.rulesets.recorded_backtests import Decided
-from holding.tables import Company, RuleFile, RulesetVersion
 from rules.facts.seeds import Seeds
 from rules.values.canonical import sha256_hex
 

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grammar.text.editions import Edition, changed_since
+from holding.db.models import Company
 from holding.rulesets.admission import checked
 from holding.rulesets.check_report import MOST, Finding, finding_of
 from holding.rulesets.publication import files_of
 from holding.rulesets.rulebook import VersionInForce, version_in_force
-from holding.tables import Company
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.people import names_of, who_may
+from holding.db.models import Change, ChangeFile, Company
+from holding.db.models.columns import ChangeState
 from holding.rulesets.publication import OPEN_STATES
-from holding.tables import Change, ChangeFile, Company
-from holding.tables.row_states import ChangeState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

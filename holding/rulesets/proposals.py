@@ -20,14 +20,13 @@ from sqlalchemy.orm import Session, aliased
 from grammar.layout.formatter import format_text
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
+from holding.db.models import Company, MappingEntry, MappingTable, Record, Release, Version
+from holding.db.refusal import Refusal, plural
 from holding.intake.open_fields import difference
 from holding.mappings.seeding import PUBLISHED
-from holding.refusal import Refusal
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.check_report import Report, report
 from holding.rulesets.publication import files_of
-from holding.tables import Company, MappingEntry, MappingTable, Record, Release, Version
-from holding.words import plural
 from rules.editing.drafts import looser, meant, warned
 from rules.values.spelling import fold
 

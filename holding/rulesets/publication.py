@@ -14,18 +14,17 @@ from sqlalchemy.orm import Session
 from grammar.text.editions import NEWEST
 from holding.access.actors import Actor, may
 from holding.access.people import who_may
+from holding.db.models import Change, ChangeFile, Company, RuleFile
+from holding.db.models.columns import ChangeState
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Question, answer
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, entering
 from holding.rulesets.admission import RulesRefusal, examine, rule_sources
 from holding.rulesets.check_report import Report, fingerprint
 from holding.rulesets.entering import Entering
 from holding.rulesets.published import Published, tell_published
-from holding.store.together import Question, answer
-from holding.tables import Change, ChangeFile, Company, RuleFile
-from holding.tables.row_states import ChangeState
-from holding.words import plural
 from rules.programs.program import hash_of
 from rules.values.canonical import sha256_hex
 

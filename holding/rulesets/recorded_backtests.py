@@ -13,12 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db.models import Backtest, Person, RulesetVersion
+from holding.db.models.columns import moment_text
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Question, answer
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store.together import Question, answer
-from holding.tables import Backtest, Person, RulesetVersion
-from holding.tables.columns import moment_text
-from holding.words import plural
 from rules.values.canonical import dumps, sha256_hex
 
 

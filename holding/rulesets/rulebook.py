@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session, aliased
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
+from holding.db.bulk import Columns, of
+from holding.db.models import Company, Evaluation, Person, RuleFile, RulesetVersion
 from holding.programs import world
 from holding.rulesets.publication import files_of
-from holding.store.row_objects import Columns, of
-from holding.tables import Company, Evaluation, Person, RuleFile, RulesetVersion
 from rules.programs.program import Program
 from rules.rulebook.book import Book, book
 from rules.rulebook.hold_catalogue import Reason, catalogue

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from grammar.parsing.parser import parse
 from holding.access.people import names_of, who_may
-from holding.refusal import Refusal
+from holding.db.models import Change, Company
+from holding.db.refusal import Refusal
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES, files_of
-from holding.tables import Change, Company
 from rules.editing.daily_hours import daily_routes, retimed
 from rules.programs.program import hash_of
 

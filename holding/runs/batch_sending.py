@@ -23,17 +23,16 @@ from connectors.transport import fault_points
 from holding.access import operations
 from holding.connections import limits
 from holding.connections.channel import Channel, Desk
+from holding.db import bulk
+from holding.db.leases import SLICE_SECONDS
+from holding.db.models import Connection, Posting, Run
+from holding.db.models.columns import DUE, NOW, RunState
 from holding.posting import runs as import_rows
 from holding.posting import runs as run_counts
 from holding.posting.claims import LIVE, STOPPED, Claim, parted, stay_in_line, take
 from holding.posting.lookups import first_looks
 from holding.posting.prepare import examine, intend, keeping
 from holding.posting.send import fly, with_items
-from holding.store import bulk
-from holding.store.leases import SLICE_SECONDS
-from holding.tables import Connection, Posting, Run
-from holding.tables.columns import DUE, NOW
-from holding.tables.row_states import RunState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState

@@ -12,10 +12,9 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from holding.db.together import KEPT, Together, answer
 from holding.runs.last_runs import LastRun, Place, newest_runs
 from holding.runs.status import Pill, asked_standing, of_run, ready_to_go, shown
-from holding.store.kept_plans import KEPT
-from holding.store.together import Together, answer
 
 WORST: Final = ("bad", "paused", "near", "busy", "good", "never")
 """Tones of pills, what asks for somebody first."""

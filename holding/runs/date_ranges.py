@@ -14,16 +14,14 @@ from sqlalchemy.orm import Session
 
 from holding.access import operations
 from holding.access.actors import Actor, may
+from holding.db import bulk
+from holding.db.models import Company, Connection, Posting, Run
+from holding.db.models.columns import RunState
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import Refusal, Sums, by_key, check_figure, of_posting, plural
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.runs.last_runs import UNDER_WAY, last_run
 from holding.runs.status import stopped_routes
-from holding.store import bulk
-from holding.store.sums import check_figure, of_posting
-from holding.tables import Company, Connection, Posting, Run
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.row_states import RunState
-from holding.words import Sums, by_key, plural
 from rules.values.posting_states import PostingState
 
 _Row = tuple[int, str, tuple[str, int | None]]  # id, state, currency and amount of a posting

@@ -20,6 +20,10 @@ from holding.access.secrets import load_keys
 from holding.connections import limits
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import may_call, with_good_key
+from holding.db.database import Database
+from holding.db.leases import SLICE_SECONDS
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import Refusal
 from holding.import_files import settling
 from holding.platform.settings import Settings
 from holding.platform.states import READY
@@ -43,12 +47,8 @@ from holding.posting.send import fly, with_items
 from holding.posting.uncertain import settle
 from holding.reconciliation import read_back
 from holding.reconciliation.reading_plan import companies_to_read
-from holding.refusal import Refusal
 from holding.runs import batch_sending
 from holding.runs.due_targets import Waiting, due_targets, waiting_at
-from holding.store.database import Database
-from holding.store.leases import SLICE_SECONDS
-from holding.tables.postings import IN_FLIGHT_STATES
 
 __all__ = [
     "Pushed",

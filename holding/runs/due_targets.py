@@ -10,11 +10,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, or_, select, text
 
 from holding.connections.channel import Channel, Desk, opened_channel
+from holding.db.models import Company, Connection, ConnectionKey, Posting, Run, Throttle
+from holding.db.models.columns import DUE, NOW, BreakerState, KeyState, among_words, is_word
+from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.posting.claims import LIVE, due_ones
-from holding.tables import Company, Connection, ConnectionKey, Posting, Run, Throttle
-from holding.tables.columns import DUE, NOW, among_words, is_word
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.row_states import BreakerState, KeyState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

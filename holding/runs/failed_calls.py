@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
-from holding.store.row_objects import Columns, of
-from holding.tables import Attempt, Connection, Posting, Push, Record, Request
-from holding.tables.row_states import AttemptState
+from holding.db.bulk import Columns, of
+from holding.db.models import Attempt, Connection, Posting, Push, Record, Request
+from holding.db.models.columns import AttemptState
 
 MOST: Final = 12
 """Rows of one log: what a person at a support desk looks through."""

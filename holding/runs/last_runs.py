@@ -12,10 +12,10 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.store.row_objects import Columns, known, of
-from holding.store.together import Question, answer
-from holding.tables import Run
-from holding.tables.row_states import RunState
+from holding.db.bulk import Columns, known, of
+from holding.db.models import Run
+from holding.db.models.columns import RunState
+from holding.db.together import Question, answer
 
 Place = tuple[int, str]
 """A connection and a document type of it."""

@@ -14,9 +14,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Result, func, select
 from sqlalchemy.orm import Session
 
-from holding.store.sums import of_posting
-from holding.tables import Posting, Record
-from holding.words import Sums, by_key
+from holding.db.models import Posting, Record
+from holding.db.refusal import Sums, by_key, of_posting
 
 
 @dataclass(frozen=True, slots=True)

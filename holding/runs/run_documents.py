@@ -14,13 +14,12 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tru
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
+from holding.db.models import Attempt, Cause, Hold, Posting, Push, Record, Request, Run, Team
+from holding.db.models.columns import PushState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Sums, by_key, of_posting
+from holding.db.together import KEPT, at_most
 from holding.runs.run_history import LINE, PushLine, RunRow, push_columns
-from holding.store.kept_plans import KEPT, at_most
-from holding.store.sums import of_posting
-from holding.tables import Attempt, Cause, Hold, Posting, Push, Record, Request, Run, Team
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import PushState
-from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
 
 A_PAGE = 50

@@ -14,11 +14,11 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import ErrorClass
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import Connection, Person, Posting, Push, Record, Request, Run
-from holding.tables.row_states import PushState, RequestState, RunState
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Person, Posting, Push, Record, Request, Run
+from holding.db.models.columns import PushState, RequestState, RunState
+from holding.db.together import Question
 from rules.values.posting_states import PostingState
 
 A_PAGE = 50

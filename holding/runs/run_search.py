@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract.schema import DocumentSchema
+from holding.db.models import Attempt, Connection, Posting, Push, Record, Request, Run
+from holding.db.models.columns import PushState
+from holding.db.refusal import Refusal
 from holding.parties import party_names
-from holding.refusal import Refusal
 from holding.runs.run_history import LINE, RUN, PushLine, RunRow, push_columns, run_columns
-from holding.tables import Attempt, Connection, Posting, Push, Record, Request, Run
-from holding.tables.row_states import PushState
 
 A_PAGE: Final = 50
 MOST_COUNTED: Final = 1000

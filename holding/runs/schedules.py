@@ -21,16 +21,15 @@ from holding.access import operations
 from holding.access.actors import SYSTEM, Actor
 from holding.connections.setup import permitted
 from holding.connections.setup import tell as tell_of
+from holding.db import bulk
+from holding.db.models import Company, Connection, Posting, Record, Run, Schedule
+from holding.db.models.columns import DUE, LEASED, NOW
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Question, answer
 from holding.programs.world import UnreadableRulesError, program, target_connections
-from holding.refusal import Refusal
 from holding.runs.date_ranges import add_run, tell
 from holding.runs.last_runs import UNDER_WAY
 from holding.runs.status import stopped_routes
-from holding.store import bulk
-from holding.store.together import Question, answer
-from holding.tables import Company, Connection, Posting, Record, Run, Schedule
-from holding.tables.columns import DUE, LEASED, NOW
-from holding.words import plural
 from rules.values.posting_states import PostingState
 
 DAY = timedelta(days=1)

@@ -14,6 +14,21 @@ from sqlalchemy import Select, and_, exists, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding.connections.limits import near
+from holding.db.bulk import Columns, known, of
+from holding.db.models import (
+    Company,
+    Connection,
+    ConnectionKey,
+    Person,
+    Posting,
+    Revision,
+    RouteStop,
+    Throttle,
+)
+from holding.db.models.columns import BreakerState, KeyState, RunState, StopState, is_word
+from holding.db.models.rules import ROUTE_STOPPED
+from holding.db.refusal import Sums, by_key, of_posting, plural
+from holding.db.together import Question, Together, answer
 from holding.runs.last_runs import UNDER_WAY, LastRun, Place, newest_runs
 from holding.runs.status_texts import (
     ASKED_AGAIN,
@@ -24,23 +39,6 @@ from holding.runs.status_texts import (
     NOT_CONNECTED,
     NOT_TESTED,
 )
-from holding.store.row_objects import Columns, known, of
-from holding.store.sums import of_posting
-from holding.store.together import Question, Together, answer
-from holding.tables import (
-    Company,
-    Connection,
-    ConnectionKey,
-    Person,
-    Posting,
-    Revision,
-    RouteStop,
-    Throttle,
-)
-from holding.tables.columns import is_word
-from holding.tables.row_states import BreakerState, KeyState, RunState, StopState
-from holding.tables.rules import ROUTE_STOPPED
-from holding.words import Sums, by_key, plural
 from rules.values.posting_states import PostingState
 
 OVER = 20

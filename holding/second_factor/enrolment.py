@@ -16,12 +16,12 @@ from holding.access.actors import GUARDED_ROLES, Actor, actor_of
 from holding.access.people import companies_of
 from holding.access.secrets import Keys
 from holding.access.sessions import digest, throttled
+from holding.db import leases as failure_counts
+from holding.db.models import Company, Deputy, Membership, Person, RecoveryCode, SecondFactor
+from holding.db.models import Session as SignIn
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.second_factor import one_time_codes as codes
-from holding.store import failure_counts
-from holding.tables import Company, Deputy, Membership, Person, RecoveryCode, SecondFactor
-from holding.tables import Session as SignIn
 
 SET_UP_LASTS: Final = timedelta(hours=1)
 

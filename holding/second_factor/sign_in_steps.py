@@ -22,9 +22,9 @@ from holding.access.sessions import (
     digest,
     open_session,
 )
-from holding.refusal import Refusal
+from holding.db.models import Person, SignInStep
+from holding.db.refusal import Refusal
 from holding.second_factor import enrolment
-from holding.tables import Person, SignInStep
 
 STEP_LASTS: Final = timedelta(minutes=15)
 

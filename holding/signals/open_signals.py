@@ -12,11 +12,11 @@ from typing import Any, Final
 from sqlalchemy import Select
 from sqlalchemy.orm import Session, aliased
 
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question, answer
-from holding.tables import Connection, Record, Signal
-from holding.tables.row_states import SignalKind
-from holding.words import plural, sums
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Record, Signal
+from holding.db.models.columns import SignalKind
+from holding.db.refusal import plural, sums
+from holding.db.together import Question, answer
 from rules.values.names import month_name
 
 TRIES: Final = 2

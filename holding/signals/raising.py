@@ -9,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.models import Company, Signal
+from holding.db.models.columns import table_of
 from holding.platform.events import record_event
 from holding.signals.open_signals import sentence, shown
 from holding.signals.signal_causes import Found, found_now
-from holding.store import bulk
-from holding.tables import Company, Signal
-from holding.tables.columns import table_of
 
 
 def refresh(session: Session, now: datetime) -> None:

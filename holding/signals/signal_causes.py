@@ -16,11 +16,8 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES
 from holding.connections.breaker import REFUSED
-from holding.platform.states import TOTALS
-from holding.signals.signal_settings import TARGET, close_day, failures_of
-from holding.store import bulk
-from holding.store.sums import of_held
-from holding.tables import (
+from holding.db import bulk
+from holding.db.models import (
     Attempt,
     Company,
     Connection,
@@ -33,9 +30,11 @@ from holding.tables import (
     Signal,
     Throttle,
 )
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import PushState, SignalKind
-from holding.words import Sums, by_key
+from holding.db.models.columns import PushState, SignalKind
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Sums, by_key, of_held
+from holding.platform.states import TOTALS
+from holding.signals.signal_settings import TARGET, close_day, failures_of
 from rules.values.posting_states import PostingState
 
 WINDOW: Final = timedelta(minutes=10)

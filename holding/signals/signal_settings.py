@@ -11,11 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db.models import Company, Connection
+from holding.db.refusal import Refusal, plural
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.tables import Company, Connection
-from holding.words import plural
 
 ACT: Final = "company.setup"
 TARGET: Final = "target"

@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, actor_of, may, roles_of
 from holding.access.people import companies_of, id_of_address, who_may
 from holding.access.role_words import role_list
+from holding.db.models import AccessLink, Company, Membership, Person, Team
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.staff.duties import ACT, administers, not_possible
 from holding.staff.source_limits import unfit
-from holding.tables import AccessLink, Company, Membership, Person, Team
 
 JOIN: Final = "join"
 RESET: Final = "reset"

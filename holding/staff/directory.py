@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import GUARDED_ROLES, ROLES
-from holding.store.row_objects import Columns, of
-from holding.tables import (
+from holding.db.bulk import Columns, of
+from holding.db.models import (
     AccessLink,
     FormerMember,
     Membership,
@@ -21,7 +21,7 @@ from holding.tables import (
     Team,
     TeamMember,
 )
-from holding.tables import Session as SignIn
+from holding.db.models import Session as SignIn
 
 
 @dataclass(frozen=True, slots=True)

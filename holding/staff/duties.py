@@ -16,10 +16,10 @@ from holding.access.actors import ACTS, ROLES, Actor, actor_of, may, roles_of
 from holding.access.people import add_membership, who_may
 from holding.access.role_words import ROLE_LABELS
 from holding.access.teams import ACT as TAKES_HOLDS
+from holding.db.models import Company, Membership, Person, SourceLimit, Team, TeamMember
+from holding.db.refusal import Refusal
 from holding.exceptions import assignments
 from holding.platform.events import COMMAND_LINE, record_event
-from holding.refusal import Refusal
-from holding.tables import Company, Membership, Person, SourceLimit, Team, TeamMember
 
 ACT = "people.admin"
 

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.sessions import revoke_all
+from holding.db.models import Company, Person, SignInStep
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.second_factor import enrolment
 from holding.staff.access_links import administered, works_elsewhere
 from holding.staff.duties import administers
-from holding.tables import Company, Person, SignInStep
 
 MIN_REASON, MAX_REASON = 3, 500
 OTHER_WAY = "Whoever runs this server ends it: clearpost user two-factor-off."

@@ -14,11 +14,11 @@ from holding.access.actors import OPERATOR, actor_of
 from holding.access.people import MIN_PASSWORD, add_membership, id_of_address
 from holding.access.person_names import rename
 from holding.access.role_words import role_list
-from holding.refusal import Refusal
+from holding.db.models import AccessLink, Company, Person, TeamMember
+from holding.db.refusal import Refusal
 from holding.second_factor import sign_in_steps
 from holding.staff.access_links import JOIN, RESET, living, tell, works_somewhere
 from holding.staff.source_limits import join_limited
-from holding.tables import AccessLink, Company, Person, TeamMember
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from holding.access import sessions, tokens
 from holding.access.actors import actor_of
 from holding.access.people import MIN_PASSWORD, companies_of
 from holding.access.person_names import rename
+from holding.db.bulk import Columns, of
+from holding.db.models import Person
+from holding.db.models import Session as SignIn
+from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.store.row_objects import Columns, of
-from holding.tables import Person
-from holding.tables import Session as SignIn
 
 LANGUAGES: Final = ("en", "ms", "zh")
 THEMES: Final = ("auto", "light", "dark")

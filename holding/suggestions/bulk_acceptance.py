@@ -15,15 +15,14 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.operations import once
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Refusal, plural
 from holding.mappings import fixes, keepers
 from holding.mappings.entries import Parsed
 from holding.mappings.many_changes import NOTHING, Edit, Effect, KnownMaps, effect
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.suggestions.exact_matches import LeftOut, Match, Matches, exact_matches
-from holding.tables.rules import ALWAYS
-from holding.words import plural
 
 TOLD: Final = 5
 

@@ -19,15 +19,15 @@ from grammar.nodes import Ruleset
 from grammar.text import look_alikes
 from holding.code_lists import file_codes
 from holding.code_lists.file_codes import FileCode, FileList
+from holding.db import bulk
+from holding.db.models import Connection, MappingEntry, MappingTable, Snapshot, SnapshotItem
+from holding.db.models.columns import ListKind
+from holding.db.together import Question, Together
 from holding.mappings.entries import table_of
 from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
 from holding.programs.world import asked_targets, target_connections
-from holding.store import bulk
-from holding.store.together import Question, Together
 from holding.suggestions import listed_names, values_in_use
-from holding.tables import Connection, MappingEntry, MappingTable, Snapshot, SnapshotItem
-from holding.tables.row_states import ListKind
 from rules.comparison.preflight import LISTS, WHOLE, references
 
 SHOWN: Final = 20

@@ -19,13 +19,15 @@ from sqlalchemy.orm import Session
 from grammar.text.look_alikes import mistaken, skeleton
 from holding.code_lists import file_codes
 from holding.code_lists.file_codes import Identity
+from holding.db import bulk
+from holding.db.models import MappingEntry, MappingTable, SnapshotItem
+from holding.db.models.columns import ListKind
+from holding.db.together import Question, Together
 from holding.mappings.fixes import Missing, asked_causes, asked_count, asked_missing
 from holding.mappings.many_changes import KnownMaps, asked_maps
 from holding.mappings.mapping_lists import Suggestion
 from holding.mappings.preview import active_program
 from holding.parties import known_otherwise
-from holding.store import bulk
-from holding.store.together import Question, Together
 from holding.suggestions import choices, said_identities, values_in_use
 from holding.suggestions.choices import CodeList, Purpose
 from holding.suggestions.match_evidence import (
@@ -35,8 +37,6 @@ from holding.suggestions.match_evidence import (
     compared,
     same_word,
 )
-from holding.tables import MappingEntry, MappingTable, SnapshotItem
-from holding.tables.row_states import ListKind
 from rules.values.cause_keys import CauseKind
 from rules.values.spelling import match_key
 

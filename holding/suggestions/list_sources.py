@@ -19,11 +19,7 @@ from holding.code_lists import list_files, list_turns
 from holding.code_lists.list_files import ListStanding
 from holding.code_lists.list_storage import NAMED
 from holding.connections.master_data import ITEM
-from holding.mappings.preview import active_program
-from holding.programs.known_schemas import schemas
-from holding.store.kept_plans import KEPT
-from holding.store.together import Question, Together, answer
-from holding.tables import (
+from holding.db.models import (
     Company,
     Connection,
     MappingEntry,
@@ -33,8 +29,11 @@ from holding.tables import (
     Snapshot,
     SnapshotItem,
 )
-from holding.tables.row_states import ListKind
-from holding.words import plural
+from holding.db.models.columns import ListKind
+from holding.db.refusal import plural
+from holding.db.together import KEPT, Question, Together, answer
+from holding.mappings.preview import active_program
+from holding.programs.known_schemas import schemas
 from rules.comparison.preflight import LISTS, Reference, references
 
 TOLD: Final = frozenset({*LISTS.values(), ITEM})

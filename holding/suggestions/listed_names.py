@@ -7,8 +7,8 @@ what was told (holding/connections/master_data.py).
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.db.models import Snapshot, SnapshotItem
 from holding.programs.world import target_connections
-from holding.tables import Snapshot, SnapshotItem
 from rules.documents.listed_codes import LISTS
 
 

@@ -15,12 +15,12 @@ from sqlalchemy.orm import aliased
 from holding.access.personal_data import MASK
 from holding.code_lists.file_codes import Identity
 from holding.code_lists.list_rows import registration_key, tin_key
+from holding.db import bulk
+from holding.db.bulk import named
+from holding.db.models import Cause, Hold, Record, Version
+from holding.db.models.decisions import HOLD_OPEN, is_open
+from holding.db.together import Question
 from holding.mappings.fixes import Missing
-from holding.store import bulk
-from holding.store.row_objects import named
-from holding.store.together import Question
-from holding.tables import Cause, Hold, Record, Version
-from holding.tables.decisions import HOLD_OPEN, is_open
 from rules.values.canonical import dumps, value_of
 
 LOOKED_AT: Final = 20

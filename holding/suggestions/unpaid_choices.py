@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from holding.code_lists import unpaid_documents
 from holding.code_lists.unpaid_documents import Unpaid, UnpaidList
-from holding.tables import Connection, Posting
-from holding.tables.row_states import ListKind
+from holding.db.models import Connection, Posting
+from holding.db.models.columns import ListKind
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.spelling import alike

@@ -9,10 +9,10 @@ from typing import Final
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.models import MappingEntry, MappingTable, Posting, PostingUse
+from holding.db.together import Question, answer
 from holding.mappings.entries import shown
-from holding.store import bulk
-from holding.store.together import Question, answer
-from holding.tables import MappingEntry, MappingTable, Posting, PostingUse
 
 NAMED: Final = 3
 """So many of the other keys that have a value are named."""

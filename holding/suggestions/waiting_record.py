@@ -11,9 +11,9 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from holding.access.personal_data import without_personal
-from holding.store.together import Question
-from holding.tables import Connection, Hold, Record, Version
-from holding.tables.decisions import HOLD_OPEN
+from holding.db.models import Connection, Hold, Record, Version
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.together import Question
 
 SHOWN: Final = 8
 LONGEST: Final = 120

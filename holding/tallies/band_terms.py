@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, true
 
-from holding.tables import Hold
+from holding.db.models import Hold
 from holding.tallies import bands
 
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 from sqlalchemy import delete, false, func, select, text
 from sqlalchemy.orm import Session
 
-from holding.store import bulk
-from holding.store.database import Database
-from holding.tables import Company, Hold, HoldTally, Posting, Record, TalliedRecord, TallyMark
-from holding.tables.decisions import HOLD_OPEN
+from holding.db import bulk
+from holding.db.database import Database
+from holding.db.models import Company, Hold, HoldTally, Posting, Record, TalliedRecord, TallyMark
+from holding.db.models.decisions import HOLD_OPEN
 from holding.tallies import bands
 from holding.tallies.owner_waits import each_owner
 from holding.tallies.shapes import Counted, Waits, counted
@@ -166,7 +166,7 @@ def _write(session: Session, ids: Collection[int], now: Mapping[Part, Counted]) 
                 "minor": one.minor,
             }
         )
-    bulk.insert(session, TalliedRecord, rows)
+    bulk.insert_rows(session, TalliedRecord, rows)
     _count(session, deltas)
 
 
@@ -182,7 +182,7 @@ def _places(session: Session, wanted: Collection[Place]) -> dict[Place, int]:
         {"company_id": company_id, "cause_id": cause_id, "shape": shape, "currency": currency}
         for company_id, cause_id, shape, currency in sorted(wanted)
     ]
-    bulk.insert(session, HoldTally, rows, ignore=True)
+    bulk.insert_rows(session, HoldTally, rows, ignore=True)
     query = select(HoldTally.id, *_PLACE).where(
         bulk.among(HoldTally.company_id, sorted({one[0] for one in wanted})),
         bulk.among(HoldTally.cause_id, sorted({one[1] for one in wanted})),

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from holding.store.database import Database
-from holding.tables import Company, Hold, TallyMark
-from holding.tables.decisions import HOLD_OPEN
+from holding.db.database import Database
+from holding.db.models import Company, Hold, TallyMark
+from holding.db.models.decisions import HOLD_OPEN
 from holding.tallies.bands import edges
 
 

@@ -29,11 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from holding.access.reach import narrowed
-from holding.store import bulk
-from holding.store.kept_plans import KEPT
-from holding.store.together import Question, answer
-from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
-from holding.tables.decisions import HOLD_OPEN
+from holding.db import bulk
+from holding.db.models import Hold, HoldTally, TalliedRecord, TallyMark
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.together import KEPT, Question, answer
 from holding.tallies import folding
 from holding.tallies.folding import FINE, WHOLE_RECORD
 from holding.tallies.shapes import Look, Shape, shape

@@ -15,9 +15,9 @@ from sqlalchemy import Select, and_, select, union_all
 from sqlalchemy.orm import Session
 
 from holding.access.reach import narrowed
-from holding.store.together import Question
-from holding.tables import Hold, HoldTally, TallyMark
-from holding.tables.decisions import HOLD_OPEN
+from holding.db.models import Hold, HoldTally, TallyMark
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.together import Question
 from holding.tallies import folding
 from holding.tallies.folding import WHOLE_RECORD
 from holding.tallies.owner_waits import OwnerWait, each_owner, hour_of, start_of, told

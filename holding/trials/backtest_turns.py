@@ -16,17 +16,16 @@ from sqlalchemy.orm import Session
 
 from connectors.transport.clock import Clock
 from holding.access.actors import actor_of
+from holding.db.database import Database
+from holding.db.models import Backtest as RecordedBacktest
+from holding.db.models import BacktestResult, BacktestRun, Change, Company, RulesetVersion
+from holding.db.models.columns import BacktestEnd, to_minor
 from holding.programs import history
 from holding.programs import world as worlds
 from holding.programs.history import Judging, Span
 from holding.rulesets import recorded_backtests
 from holding.rulesets.publication import OPEN_STATES
 from holding.rulesets.recorded_backtests import Counted
-from holding.store.database import Database
-from holding.tables import Backtest as RecordedBacktest
-from holding.tables import BacktestResult, BacktestRun, Change, Company, RulesetVersion
-from holding.tables.columns import to_minor
-from holding.tables.row_states import BacktestEnd
 from holding.trials import backtests, deciding_lines, other_records, tried_rules
 from holding.trials.backtest_counts import counted, stored
 from rules.comparison.backtest import Backtest, Tally

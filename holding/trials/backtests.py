@@ -11,15 +11,14 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM, Actor, may
+from holding.db.models import BacktestResult, BacktestRun, Change, Evaluation, Record
+from holding.db.models.columns import BacktestEnd
+from holding.db.refusal import Refusal, plural
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.rulesets.publication import OPEN_STATES
-from holding.tables import BacktestResult, BacktestRun, Change, Evaluation, Record
-from holding.tables.row_states import BacktestEnd
 from holding.trials import other_records
 from holding.trials.backtest_counts import NOTHING
-from holding.words import plural
 
 ENDINGS: Final = {
     BacktestEnd.DONE: "every record was checked",

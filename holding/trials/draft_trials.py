@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.rulesets.check_report import Report
 from holding.trials import replays, tried_rules
 from holding.trials.replays import GONE, Replay

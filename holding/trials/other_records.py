@@ -16,12 +16,20 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, and_, bindparam, delete, select, union_all
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.models import (
+    BacktestRun,
+    Change,
+    Record,
+    RulesetVersion,
+    Shadow,
+    TrialIndex,
+    TrialKey,
+)
+from holding.db.models import Version as StoredVersion
+from holding.db.models.columns import RecordState
 from holding.intake.families import GONE_STATES
 from holding.programs import world as worlds
-from holding.store import bulk
-from holding.tables import BacktestRun, Change, Record, RulesetVersion, Shadow, TrialIndex, TrialKey
-from holding.tables import Version as StoredVersion
-from holding.tables.row_states import RecordState
 from rules.comparison.newly_asked import OF_DOCUMENTS, OF_LINKS, newly_asked
 from rules.facts.world import Facts, TargetDocument
 from rules.programs.program import Program
@@ -103,7 +111,7 @@ def go_on(session: Session, company_id: int, program: Program) -> None:
     keys = {(*key, row.record_id) for row in rows for key in _keys(program, row.body, row.type)}
     of = {"company_id": company_id, "rules": program.hash}
     told = [{**of, "name": n, "value": v, "record_id": r} for n, v, r in sorted(keys)]
-    bulk.insert(session, TrialKey, told, ignore=True)
+    bulk.insert_rows(session, TrialKey, told, ignore=True)
     index.version_id = max([index.version_id, *(row.id for row in rows)])
 
 

@@ -10,12 +10,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.db.models import Company, Connection, Evaluation, Record, RulesetVersion, Version
+from holding.db.refusal import Refusal
 from holding.evaluation.batch import Claimed
 from holding.evaluation.load_facts import gather
 from holding.programs import world as worlds
 from holding.programs.replay import judged_again
-from holding.refusal import Refusal
-from holding.tables import Company, Connection, Evaluation, Record, RulesetVersion, Version
 from holding.trials import other_records, tried_rules
 from holding.trials.tried_rules import Candidate, Stored
 from rules.comparison.outcome_difference import RouteDifference, Side, differences, sides

@@ -14,19 +14,11 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.clock import Clock
+from holding.db.database import Database
+from holding.db.models import Change, Connection, Evaluation, Record, Shadow, ShadowVerdict, Version
+from holding.db.models.columns import ShadowEnd
 from holding.programs.replay import judged_again
 from holding.rulesets.publication import OPEN_STATES
-from holding.store.database import Database
-from holding.tables import (
-    Change,
-    Connection,
-    Evaluation,
-    Record,
-    Shadow,
-    ShadowVerdict,
-    Version,
-)
-from holding.tables.row_states import ShadowEnd
 from holding.trials import other_records, shadows, tried_rules
 from holding.trials.tried_rules import Candidate, Stored
 from rules.comparison.outcome_difference import differences, sides

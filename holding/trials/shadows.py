@@ -11,14 +11,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM, Actor, may
+from holding.db.models import Change, Evaluation, Shadow
+from holding.db.models.columns import ShadowEnd
+from holding.db.refusal import Refusal, plural
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.refusal import Refusal
 from holding.rulesets.publication import OPEN_STATES
-from holding.tables import Change, Evaluation, Shadow
-from holding.tables.row_states import ShadowEnd
 from holding.trials import other_records
-from holding.words import plural
 
 MOST_DAYS: Final = 14
 MOST_VERDICTS: Final = 20_000

@@ -12,9 +12,8 @@ from typing import Any, Final
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question, answer
-from holding.tables import (
+from holding.db.bulk import Columns, of
+from holding.db.models import (
     BacktestResult,
     BacktestRun,
     Connection,
@@ -22,8 +21,8 @@ from holding.tables import (
     Record,
     RulesetVersion,
 )
-from holding.tables.columns import to_minor
-from holding.tables.row_states import BacktestEnd
+from holding.db.models.columns import BacktestEnd, to_minor
+from holding.db.together import Question, answer
 from holding.trials.backtest_counts import counted
 from rules.comparison.backtest import Money, Tally
 from rules.outcomes.summary import APPROVE, NO_ROUTE, stricter

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question, answer
-from holding.tables import Connection, Record, Shadow, ShadowVerdict
-from holding.tables.row_states import ShadowEnd
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Record, Shadow, ShadowVerdict
+from holding.db.models.columns import ShadowEnd
+from holding.db.together import Question, answer
 
 SHOWN: Final = 50
 

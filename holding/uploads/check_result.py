@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from connectors.contract.uploads import FileColumn, MatchedBy, SheetRows
-from holding.words import Sums
+from holding.db.refusal import Sums
 
 
 class Standing(StrEnum):

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord, RowError, SourceRefusal
 from connectors.contract.uploads import FieldLabel, FileOrder, FileOrders
+from holding.db.models import Version
+from holding.db.models.columns import is_currency, to_minor
 from holding.intake.deliveries import Key, Stored, ids_of, later, stored
 from holding.intake.families import left_out
 from holding.intake.open_fields import difference
-from holding.tables import Version
-from holding.tables.columns import is_currency, to_minor
 from holding.uploads.check_result import (
     STORED,
     ChangedField,

@@ -19,15 +19,14 @@ from sqlalchemy.orm import Session
 from connectors.contract.schema import KindSchema
 from connectors.registry import sources
 from holding.access.actors import Actor, may
+from holding.db.models import Connection, Upload
+from holding.db.models.columns import UploadState
+from holding.db.refusal import Refusal, plural
 from holding.intake.receive import may_deliver
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.tables import Connection, Upload
-from holding.tables.row_states import UploadState
 from holding.uploads.check_result import STORED, Standing, of_json
 from holding.uploads.upload_claims import give_back
 from holding.uploads.upload_rows import UNCONFIRMED
-from holding.words import plural
 
 KEPT: Final = timedelta(hours=24)
 WAITING: Final = 20  # files of a company that nobody confirmed yet

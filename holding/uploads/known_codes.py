@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Call, Name, Ruleset
 from grammar.nodes.expressions import walk
+from holding.db.models import Company, MappingEntry, MappingTable
 from holding.mappings.entries import shown
 from holding.programs import world
-from holding.tables import Company, MappingEntry, MappingTable
 from rules.values.spelling import alike, digits_of, fold
 
 UNIT_FIELD: Final = "line.uom"

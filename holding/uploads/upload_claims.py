@@ -14,11 +14,10 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.delivery_limits import MEGABYTE
+from holding.db.leases import DEATHS_ALONE
+from holding.db.models import Connection, Upload
+from holding.db.models.columns import NOW, UploadState
 from holding.platform.events import record_event
-from holding.store.leases import DEATHS_ALONE
-from holding.tables import Connection, Upload
-from holding.tables.columns import NOW
-from holding.tables.row_states import UploadState
 from holding.uploads.check_result import CheckResult
 
 _READING: Final = timedelta(minutes=2)  # for each megabyte of a file, beside the usual lease

@@ -11,9 +11,9 @@ from typing import Any, Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from holding.store.row_objects import Columns, of
-from holding.tables import Connection, Person, Upload
-from holding.tables.row_states import UploadState
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Person, Upload
+from holding.db.models.columns import UploadState
 from holding.uploads.check_result import CheckResult, of_json
 
 UNCONFIRMED: Final = (UploadState.CHECKING, UploadState.CHECKED, UploadState.FAILED)

@@ -23,19 +23,17 @@ from connectors.contract.schema import KindSchema
 from connectors.contract.uploads import FileOrders, ReadsUploads
 from connectors.transport.clock import Clock
 from holding.access.actors import actor_of
+from holding.db.database import Database, no_search_for_cycles
+from holding.db.models import Upload
+from holding.db.models.columns import UploadState
+from holding.db.refusal import Refusal, plural
 from holding.intake import receive as versions
 from holding.intake.deliveries import zone_of_source
-from holding.refusal import Refusal
-from holding.store.cycles import no_search_for_cycles
-from holding.store.database import Database
-from holding.tables import Upload
-from holding.tables.row_states import UploadState
 from holding.uploads.check_result import CheckResult, of_json
 from holding.uploads.file_check import checked, labels_of, refused, withdrawn_by
 from holding.uploads.giving_in import beside
 from holding.uploads.known_codes import known_codes
 from holding.uploads.upload_claims import UploadTurn, claim, give_back, give_up, still_ours, tell
-from holding.words import plural
 from rules.values.canonical import dumps, sha256_hex
 
 UPLOAD_ORDERS: Final = 250  # of one transaction and one delivery

@@ -15,15 +15,13 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, func, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from holding.store.kept_plans import KEPT, at_most
-from holding.store.row_objects import Columns, known, of
-from holding.store.sums import most_first
-from holding.store.together import Question, Together
-from holding.tables import Cause, Connection, Hold, Person, Posting, Record, Team
-from holding.tables.decisions import is_open
+from holding.db.bulk import Columns, known, of
+from holding.db.models import Cause, Connection, Hold, Person, Posting, Record, Team
+from holding.db.models.decisions import is_open
+from holding.db.refusal import Sums, by_key, most_first
+from holding.db.together import KEPT, Question, Together, at_most
 from holding.tallies.owner_waits import OwnerWait
 from holding.tallies.waiting_figures import of_owners
-from holding.words import Sums, by_key
 from holding.worklist.dashboard import owners_since
 from rules.values.posting_states import PostingState
 

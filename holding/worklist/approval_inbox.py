@@ -15,11 +15,10 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
 from holding.approvals.candidates import Consent, Desk
-from holding.store import bulk
-from holding.store.kept_plans import KEPT, at_most
-from holding.store.together import Question, Together
-from holding.tables import Approval, Connection, Hold, Person, Posting, Record
-from holding.tables.decisions import HOLD_OPEN, is_open
+from holding.db import bulk
+from holding.db.models import Approval, Connection, Hold, Person, Posting, Record
+from holding.db.models.decisions import HOLD_OPEN, is_open
+from holding.db.together import KEPT, Question, Together, at_most
 from rules.outcomes.outcome import NEEDS_APPROVAL
 
 A_PAGE: Final = 20

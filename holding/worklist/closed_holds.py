@@ -10,10 +10,10 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
-from holding.store.row_objects import Columns, known, of
-from holding.tables import Connection, Hold, Person, Record
-from holding.tables.decisions import HOLD_CLOSED
-from holding.tables.row_states import HoldState
+from holding.db.bulk import Columns, known, of
+from holding.db.models import Connection, Hold, Person, Record
+from holding.db.models.columns import HoldState
+from holding.db.models.decisions import HOLD_CLOSED
 
 A_PAGE = 50
 

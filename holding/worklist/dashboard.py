@@ -29,26 +29,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from holding.store import bulk
-from holding.store.kept_plans import at_most
-from holding.store.row_objects import Columns, of
-from holding.store.sums import most_first
-from holding.store.together import Question
-from holding.tables import (
-    Connection,
-    Hold,
-    Person,
-    Posting,
-    Record,
-    Team,
-)
-from holding.tables.columns import among_words
-from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN, is_open
-from holding.tables.postings import BOOKED_STATES
-from holding.tables.row_states import RecordState
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Hold, Person, Posting, Record, Team
+from holding.db.models.columns import RecordState, among_words
+from holding.db.models.decisions import HOLD_CLOSED, HOLD_OPEN, is_open
+from holding.db.models.postings import BOOKED_STATES
+from holding.db.refusal import Sums, added, by_key, most_first
+from holding.db.together import Question, at_most
 from holding.tallies import tally_figures
 from holding.tallies.shapes import Look
-from holding.words import Sums, added, by_key
 from holding.worklist.filters import Held
 from rules.values.posting_states import PostingState
 

@@ -13,17 +13,17 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from holding.db.models import Cause, Company, Hold, Posting, Record, Team, TeamMember
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Sums
+from holding.db.together import KEPT
 from holding.exceptions.bulk_acts import MOST
 from holding.parties import party_names
-from holding.store.kept_plans import KEPT
-from holding.tables import Cause, Company, Hold, Posting, Record, Team, TeamMember
-from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import band_terms, cause_figures, kept_tally, tally_figures
 from holding.tallies.folding import HELD
 from holding.tallies.kept_tally import Tally
 from holding.tallies.shapes import Look
 from holding.tallies.tally_figures import Figure, figure
-from holding.words import Sums
 from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes.outcome import NEEDS_APPROVAL
 

@@ -13,13 +13,13 @@ from sqlalchemy import Label, Select, func, literal, select
 from sqlalchemy.orm import Session
 
 from holding.access import access_requests
+from holding.db.models import RouteStop
+from holding.db.models.rules import ROUTE_STOPPED
+from holding.db.together import Given, Question
 from holding.mappings.key_reach import unmapped
 from holding.platform import processes as heartbeats
 from holding.platform.processes import Workers
 from holding.rule_changes import change_list
-from holding.store.together import Given, Question
-from holding.tables import RouteStop
-from holding.tables.rules import ROUTE_STOPPED
 from holding.tallies import tally_figures
 
 

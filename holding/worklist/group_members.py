@@ -12,12 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from holding.store.kept_plans import KEPT, NO_OPTIONS, at_most
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import Connection, Hold, Posting, Record, Version
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import RecordState
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Hold, Posting, Record, Version
+from holding.db.models.columns import RecordState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.together import KEPT, NO_OPTIONS, Question, at_most
 from holding.worklist.filters import Filter, terms
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.cause_keys import Clearing

@@ -15,13 +15,13 @@ from sqlalchemy import ScalarSelect, Select, Subquery, func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import Cause, Hold, Team
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Cause, Hold, Team
+from holding.db.refusal import Sums
+from holding.db.together import Question
 from holding.tallies import cause_figures
 from holding.tallies.tally_figures import Figure
-from holding.words import Sums
 from holding.worklist import filters
 from holding.worklist.filters import Filter, Held, terms
 from holding.worklist.group_members import Member

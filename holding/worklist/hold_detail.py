@@ -13,11 +13,8 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.reach import narrowed
-from holding.platform.states import UNSEEN
-from holding.posting.holds import REFUSED, waits_for_a_look
-from holding.store.kept_plans import KEPT
-from holding.store.row_objects import Columns, of
-from holding.tables import (
+from holding.db.bulk import Columns, of
+from holding.db.models import (
     Cause,
     Connection,
     Evaluation,
@@ -30,9 +27,12 @@ from holding.tables import (
     Team,
     Version,
 )
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import LEFT_OUT_STATES, TO_SEND_STATES
-from holding.tables.row_states import HoldState, RecordState
+from holding.db.models.columns import HoldState, RecordState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.postings import LEFT_OUT_STATES, TO_SEND_STATES
+from holding.db.together import KEPT
+from holding.platform.states import UNSEEN
+from holding.posting.holds import REFUSED, waits_for_a_look
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.posting_states import PostingState

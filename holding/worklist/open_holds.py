@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import ACTS
 from holding.access.personal_data import hiding_each
-from holding.store.row_objects import Columns, of
-from holding.store.together import Question
-from holding.tables import (
+from holding.db.bulk import Columns, of
+from holding.db.models import (
     Cause,
     Connection,
     Hold,
@@ -28,9 +27,10 @@ from holding.tables import (
     Team,
     Version,
 )
-from holding.tables.columns import among_words, is_word
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import ENDED, LEFT_OUT_STATES
+from holding.db.models.columns import among_words, is_word
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.postings import ENDED, LEFT_OUT_STATES
+from holding.db.together import Question
 from rules.values.cause_keys import Clearing
 from rules.values.posting_states import PostingState
 

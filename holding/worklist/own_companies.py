@@ -14,21 +14,12 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.store import bulk
-from holding.store.sums import most_first
-from holding.tables import (
-    Company,
-    Connection,
-    Hold,
-    Membership,
-    Posting,
-    Run,
-    TeamMember,
-)
-from holding.tables.decisions import HOLD_OPEN
+from holding.db import bulk
+from holding.db.models import Company, Connection, Hold, Membership, Posting, Run, TeamMember
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Sums, added, most_first
 from holding.tallies import tally_figures
 from holding.tallies.tally_figures import Figure
-from holding.words import Sums, added
 from holding.worklist import filters
 
 

@@ -26,11 +26,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Posting, Record
+from holding.db.models.columns import RecordState
+from holding.db.together import KEPT, at_most
 from holding.parties import party_names
-from holding.store.kept_plans import KEPT, at_most
-from holding.store.row_objects import Columns, of
-from holding.tables import Connection, Posting, Record
-from holding.tables.row_states import RecordState
 
 MOST = 50
 SOME: Final = 500  # of what a million records have in common, not all are sorted by age

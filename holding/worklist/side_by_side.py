@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Stands
 from holding.access.personal_data import MASK, PERSONAL, PERSONAL_FIELDS
+from holding.db.models import Evaluation, Posting, Push, Reading
 from holding.intake.open_fields import flat
 from holding.platform.states import TOTALS
 from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER
@@ -23,7 +24,6 @@ from holding.posting.push import conflicted
 from holding.programs.replay import judged_once
 from holding.programs.world import program
 from holding.reconciliation import manual_entries
-from holding.tables import Evaluation, Posting, Push, Reading
 from holding.worklist.hold_detail import HoldRow
 from rules.amendments.target_edits import RULE as TARGET_EDITED
 from rules.amendments.target_edits import same

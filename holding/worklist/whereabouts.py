@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.access.personal_data import hiding_each
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.tables import Cause, Connection, Hold, Person, Posting, Team
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import RecordState
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Cause, Connection, Hold, Person, Posting, Team
+from holding.db.models.columns import RecordState
+from holding.db.models.decisions import HOLD_OPEN
 from holding.worklist import search
 from rules.decisions.posting_steps import told_later
 from rules.values.posting_states import PostingState

@@ -11,10 +11,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db.models import Heartbeat
+from holding.db.refusal import Refusal
 from holding.platform import processes as heartbeats
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.tables import Heartbeat
 
 ACT: Final = "run.operate"
 REASON: Final = (3, 500)

@@ -27,11 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from holding.store.together import Question
-from holding.tables import Posting
-from holding.tables.columns import among_words
-from holding.tables.postings import ENDED
-from holding.words import Sums, added, by_key
+from holding.db.models import Posting
+from holding.db.models.columns import among_words
+from holding.db.models.postings import ENDED
+from holding.db.refusal import Sums, added, by_key
+from holding.db.together import Question
 from rules.values.posting_states import PostingState
 
 _OPEN: Final = f"posting.{Posting.OPEN}"

@@ -12,9 +12,9 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.store.together import answer
-from holding.tables import Company
-from holding.words import Sums, added
+from holding.db.models import Company
+from holding.db.refusal import Sums, added
+from holding.db.together import answer
 from holding.worklist import dashboard, filters
 from holding.worklist.filters import Filter
 from holding.workload import latency, queue_pace, stuck

@@ -26,14 +26,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from holding.db.models import Company, Connection, Posting, Record, Schedule
+from holding.db.models.columns import DUE, LEASED, NOW, among_words
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import duration, plural
 from holding.platform import processes as heartbeats
 from holding.platform.processes import Workers
 from holding.platform.states import READY
 from holding.posting.claims import RUNNING, STOPPED
-from holding.tables import Company, Connection, Posting, Record, Schedule
-from holding.tables.columns import DUE, LEASED, NOW, among_words
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.words import duration, plural
 
 MOST: Final = 10_000
 """More than that is not counted: every page would wait for it."""

@@ -18,11 +18,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from holding.store.bulk import json_rows
-from holding.store.kept_plans import at_most
-from holding.store.together import Given, Question
-from holding.tables import Attempt, Hold, Posting, Record, Request, Run, Version
-from holding.tables.columns import Moment
+from holding.db.bulk import json_rows
+from holding.db.models import Attempt, Hold, Posting, Record, Request, Run, Version
+from holding.db.models.columns import Moment
+from holding.db.together import Given, Question, at_most
 
 WINDOW: Final = timedelta(days=1)
 MOST: Final = 500

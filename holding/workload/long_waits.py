@@ -31,9 +31,7 @@ from sqlalchemy.sql.expression import SQLColumnExpression
 
 from holding.configuration.late_calls import LONG, Late
 from holding.connections import limits
-from holding.posting.claims import RUNNING, STOPPED, free_of
-from holding.store.together import Given, Question
-from holding.tables import (
+from holding.db.models import (
     Company,
     Connection,
     Posting,
@@ -43,10 +41,11 @@ from holding.tables import (
     Throttle,
     Version,
 )
-from holding.tables.columns import DUE, LEASED, Moment, among_words, is_word
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.row_states import BreakerState
-from holding.words import duration, plural
+from holding.db.models.columns import DUE, LEASED, BreakerState, Moment, among_words, is_word
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import duration, plural
+from holding.db.together import Given, Question
+from holding.posting.claims import RUNNING, STOPPED, free_of
 from rules.values.posting_states import PostingState
 
 _AWAY: Final = (

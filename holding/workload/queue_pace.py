@@ -15,10 +15,9 @@ from typing import Final
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from holding.store.together import Question, Together
-from holding.tables import Attempt, Evaluation, Record, Request
-from holding.tables.columns import among_words
-from holding.tables.row_states import AttemptState
+from holding.db.models import Attempt, Evaluation, Record, Request
+from holding.db.models.columns import AttemptState, among_words
+from holding.db.together import Question, Together
 from holding.workload.queues import Part, Queue
 
 WINDOW: Final = timedelta(minutes=10)

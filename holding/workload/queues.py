@@ -13,10 +13,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, case, func, select, text
 from sqlalchemy.orm import Session
 
-from holding.store.together import Question, Together
-from holding.tables import Company, Connection, Posting, Record
-from holding.tables.columns import DUE, LEASED, among_words
-from holding.tables.postings import IN_FLIGHT_STATES
+from holding.db.models import Company, Connection, Posting, Record
+from holding.db.models.columns import DUE, LEASED, among_words
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.together import Question, Together
 from rules.values.posting_states import PostingState
 
 

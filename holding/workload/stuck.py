@@ -3,7 +3,7 @@
 Here: which items those are, and the one safe act on them. A lease ends only if it is still the one
 that was looked at, and the fence moves on, so that whatever the old worker still writes is refused.
 What was on its way to a target is looked up there before anything is sent again.
-Not here: the same by the sweep, when a lease has run out (holding/store/leases.py).
+Not here: the same by the sweep, when a lease has run out (holding/db/leases.py).
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.db.models import Connection, Heartbeat, Posting, Record, Run
+from holding.db.models.columns import LEASED, table_of
+from holding.db.refusal import Refusal
+from holding.db.together import Question, Together, answer
 from holding.platform.events import record_event
 from holding.platform.processes import AHEAD
-from holding.refusal import Refusal
-from holding.store.together import Question, Together, answer
-from holding.tables import Connection, Heartbeat, Posting, Record, Run
-from holding.tables.columns import LEASED, table_of
 
 ACT: Final = "run.operate"
 MOST: Final = 50

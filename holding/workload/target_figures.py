@@ -13,10 +13,9 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from holding.connections.master_data import month_of
-from holding.store.together import Question, Together
-from holding.tables import Attempt, Company, Connection, Request, Snapshot, Throttle
-from holding.tables.columns import among_words
-from holding.tables.row_states import AttemptState
+from holding.db.models import Attempt, Company, Connection, Request, Snapshot, Throttle
+from holding.db.models.columns import AttemptState, among_words
+from holding.db.together import Question, Together
 
 LATELY: Final = timedelta(hours=1)
 LONGEST_MONTH: Final = 31

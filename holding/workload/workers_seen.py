@@ -13,10 +13,10 @@ from typing import Any, Final
 from sqlalchemy import Select, func, select, text, union_all
 from sqlalchemy.orm import Session
 
+from holding.db.models import Heartbeat, Posting, Record, Run
+from holding.db.models.columns import LEASED
+from holding.db.together import Question, Together
 from holding.platform.processes import AHEAD, KEPT, UNKNOWN, Room
-from holding.store.together import Question, Together
-from holding.tables import Heartbeat, Posting, Record, Run
-from holding.tables.columns import LEASED
 
 MOST: Final = 50
 

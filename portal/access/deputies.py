@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from flask import Blueprint, Response, g, request, url_for
 
 from holding.access import actors, deputies
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from portal.web import filters, forms, fragments, store
 
 deputy_pages = Blueprint("deputies", __name__, url_prefix="/c/<co>/deputies")

@@ -6,7 +6,7 @@ Here: the page and its form. Not here: what the link does (holding/staff/link_us
 from flask import Blueprint, g, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.staff import access_links, link_use
 from portal.access.signin import arrive, device
 from portal.web import security, store

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from holding.access import sessions
 from holding.access.actors import ACTS
 from holding.access.role_words import ACT_LABELS, role_list
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.second_factor import enrolment
 from holding.staff import own_account
 from portal.access.signin import device

@@ -13,11 +13,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from connectors.transport import mail
 from holding.access import actors, people
 from holding.access.role_words import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS, duties_meet
+from holding.db.refusal import Refusal, plural
 from holding.exceptions import assignments
 from holding.platform.settings import logger
-from holding.refusal import Refusal
 from holding.staff import access_links, directory, duties, source_limits
-from holding.words import plural
 from portal.web import filters, forms, fragments, security, store
 
 people_pages = Blueprint("people", __name__, url_prefix="/c/<co>/people")

@@ -10,7 +10,7 @@ from holding.access import access_requests, people
 from holding.access.access_requests import Answer, Requested
 from holding.access.actors import ACTS, may
 from holding.access.role_words import ACT_LABELS, role_list
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from portal.web import fragments, security, store
 
 pages = Blueprint("asking", __name__, url_prefix="/c/<co>/access")

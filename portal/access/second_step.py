@@ -11,10 +11,10 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.access.secrets import Keys, load_keys
-from holding.refusal import Refusal
+from holding.db import leases as failure_counts
+from holding.db.refusal import Refusal
 from holding.second_factor import enrolment, sign_in_steps
 from holding.second_factor.sign_in_steps import Waiting
-from holding.store import failure_counts
 from portal.access.signin import device, forget_step, step_token
 from portal.web import security, store
 

@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response
 
 from holding.access import sessions
 from holding.access.secrets import Keys
-from holding.refusal import Refusal
+from holding.db.database import DatabaseSession
+from holding.db.refusal import Refusal
 from holding.second_factor import enrolment
 from holding.staff import factor_duties, own_account
-from holding.store.database import DatabaseSession
 from portal.access import own_page, second_step
 from portal.web import fragments, security, store
 

@@ -10,9 +10,9 @@ from datetime import date, datetime
 from flask import g, request
 
 from connectors.transport import strict_json
+from holding.db.refusal import Refusal
 from holding.exceptions.bulk_acts import MOST, Act, Wish
 from holding.exceptions.corrections import Correction
-from holding.refusal import Refusal
 from portal.web.forms import day
 
 ACTS: tuple[Act, ...] = ("release", "retry")  # over many

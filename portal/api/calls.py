@@ -13,6 +13,8 @@ from flask import Blueprint, Response, current_app, g, jsonify, request, url_for
 from holding.access import actors, people
 from holding.approvals import approve as approvals_approve
 from holding.approvals.candidates import Left, SetChanged
+from holding.db.database import DatabaseSession
+from holding.db.refusal import Refusal
 from holding.exceptions import (
     assignments,
     bulk_acts,
@@ -28,8 +30,6 @@ from holding.exceptions.holds import Done
 from holding.exceptions.holds import Left as NotDone
 from holding.platform import processes as doorbell
 from holding.reconciliation import manual_entries
-from holding.refusal import Refusal
-from holding.store.database import DatabaseSession
 from holding.worklist import open_holds, whereabouts
 from portal.api import answers, bodies, openapi
 from portal.web import forms, security, store

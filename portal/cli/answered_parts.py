@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from connectors.contract import ConnectionForm, ConnectionSide
     from holding.access.actors import Actor
-    from holding.store.database import DatabaseSession
+    from holding.db.database import DatabaseSession
 
 LISTS: Final[Mapping[str, tuple[str, ...]]] = {
     "connections": ("name", "side", "system", "settings", "key_file", "key_env", "unit_rates"),

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from holding.access.actors import Actor
+    from holding.db.database import DatabaseSession
     from holding.onboarding.first_company import SetUp
-    from holding.store.database import DatabaseSession
     from portal.starters.catalogue import Template
     from portal.starters.einvoice_limits import EInvoiceLimit
 

@@ -25,10 +25,10 @@ from portal.terminal.command_frame import (
 )
 
 if TYPE_CHECKING:
+    from holding.db.database import DatabaseSession
     from holding.integrity.all_invariants import Checked
     from holding.integrity.contents import Since
     from holding.platform.events import Head
-    from holding.store.database import DatabaseSession
     from portal.terminal.command_frame import Office
 
 
@@ -66,8 +66,8 @@ def _check(
     ledger: tuple[Path, ...],
 ) -> "Checked":
     from holding.access.secrets import load_keys
+    from holding.db.refusal import Refusal
     from holding.integrity.all_invariants import check
-    from holding.refusal import Refusal
 
     keys, anchors = load_keys(place.settings), noted_heads(place.settings.anchor_file, code)
     try:

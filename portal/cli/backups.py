@@ -59,9 +59,9 @@ def restore(file: Path) -> None:
     Every target is paused: nothing is sent before somebody resumes it with `clearpost connection
     resume NAME`.
     """
+    from holding.db.refusal import Refusal
     from holding.platform import backup as restoring
     from holding.platform.backup import VERSION
-    from holding.refusal import Refusal
 
     found = settings()
     home_of(found)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from holding.db.database import DatabaseSession
     from holding.platform.settings import Settings
     from holding.rulesets.later_findings import Later
-    from holding.store.database import DatabaseSession
 
 FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
 
@@ -61,7 +61,7 @@ def _home(settings: "Settings") -> Looked:
 
 def _key(settings: "Settings") -> Looked:
     from holding.access.secrets import load_keys
-    from holding.refusal import Refusal
+    from holding.db.refusal import Refusal
 
     found = load_keys(settings)
     if isinstance(found, Refusal):
@@ -71,10 +71,10 @@ def _key(settings: "Settings") -> Looked:
 
 def _database(settings: "Settings") -> Iterator[Looked]:
     from connectors.transport.clock import MachineClock
+    from holding.db.database import Database
     from holding.platform import backup as schema_version
     from holding.platform import settings as clock
     from holding.rulesets import later_findings
-    from holding.store.database import Database
 
     refusal = schema_version.check(settings.database_url)
     if refusal:
@@ -124,7 +124,7 @@ def _lists(session: "DatabaseSession", now: datetime) -> Iterator[Looked]:
 
 def _rules(code: str, later: "Later") -> Looked:
     """Rules in force go on with what a later checker finds in them; they cannot be published so."""
-    from holding.words import plural
+    from holding.db.refusal import plural
 
     name = f"rules {code}"
     if later.errors:
@@ -139,8 +139,8 @@ def _rules(code: str, later: "Later") -> Looked:
 
 def _worker(session: "DatabaseSession", now: datetime) -> Looked:
     """Whether anybody does the work; a worker that died is named, others may have its place."""
+    from holding.db.refusal import duration, plural
     from holding.platform import processes as heartbeats
-    from holding.words import duration, plural
     from holding.workload.idle_work import TO_DO, idle_work
 
     gone = [

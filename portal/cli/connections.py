@@ -279,8 +279,8 @@ def connection_rates(
     from connectors import registry
     from connectors.contract.master_lists import TellsItems
     from holding.connections import confirmed_rates, connection_rows
+    from holding.db.refusal import plural
     from holding.platform import processes as doorbell
-    from holding.words import plural
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)

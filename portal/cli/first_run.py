@@ -61,7 +61,7 @@ def company_dry_run(
 
 
 def _lines(ran: "DryRun", currency: str) -> list[str]:
-    from holding.words import plural
+    from holding.db.refusal import plural
 
     def told(count: "Count") -> str:
         return f"{plural(count.records, 'record')}, {_money(count.money, currency)}"
@@ -159,7 +159,7 @@ def _total(first: "FirstRun", currency: str) -> str:
     """The sum in the currency of the books, as it is typed: 12345.00. Sums of others stand beside
     it on the screen, and are never added.
     """
-    from holding.words import currencies, digits
+    from holding.db.refusal import currencies, digits
 
     minor = dict(currencies(first.money, currency)).get(currency, 0)
     return f"{'-' if minor < 0 else ''}{digits(minor, currency).replace(',', '')}"
@@ -167,7 +167,7 @@ def _total(first: "FirstRun", currency: str) -> str:
 
 def _changed(first: "FirstRun", currency: str) -> NoReturn:
     """Nothing is sent, because the money is another than the person was told."""
-    from holding.words import plural
+    from holding.db.refusal import plural
 
     told = f"{plural(first.count, 'document')}, {_money(first.money, currency)}"
     words = f"You cannot go live yet, because the first run changed: {told}."
@@ -175,7 +175,7 @@ def _changed(first: "FirstRun", currency: str) -> NoReturn:
 
 
 def _first_run(first: "FirstRun", currency: str) -> list[str]:
-    from holding.words import plural
+    from holding.db.refusal import plural
 
     lines = [f"First run: {plural(first.count, 'document')}, {_money(first.money, currency)}."]
     lines += [
@@ -191,7 +191,7 @@ def _first_run(first: "FirstRun", currency: str) -> list[str]:
 
 def _money(found: Mapping[str, int], currency: str) -> str:
     """Sums with ordinary blanks: what a terminal shows is searched for."""
-    from holding.words import sums
+    from holding.db.refusal import sums
 
     return sums(found, currency).replace("\xa0", " ")
 

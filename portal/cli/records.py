@@ -68,8 +68,8 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
 @click.option("--version", "no", type=int, help="An earlier version. [default: that in force]")
 def rules_pull(folder: Path, company: str, no: int | None) -> None:
     """Write the rule files in force, and their CSV files, into a new FOLDER."""
+    from holding.db.refusal import plural
     from holding.rulesets import publication, rulebook
-    from holding.words import plural
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)

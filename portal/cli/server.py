@@ -119,7 +119,7 @@ def doctor(name: str, company: str, email: str, *, as_json: bool) -> int:
     With NAME of a target it is that connection: which of the ten usual problems it has, what shows
     it and the next step; exit code 1 if it has one. No other system is called.
     """
-    from holding.words import plural
+    from holding.db.refusal import plural
     from portal.cli.checkup import examine
     from portal.cli.stored_preflight import diagnosed
 

@@ -190,8 +190,8 @@ def user_remove(email: str, company: str) -> None:
     """Remove EMAIL from a company; their holds go back to the teams."""
     from holding.access import actors as holding_roles
     from holding.access import people
+    from holding.db.refusal import plural
     from holding.exceptions import assignments
-    from holding.words import plural
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -238,9 +238,9 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
 @as_option
 def publish(change: int, company: str, email: str) -> None:
     """Publish CHANGE; its author cannot."""
+    from holding.db.refusal import plural
     from holding.platform import processes as doorbell
     from holding.rulesets import publication
-    from holding.words import plural
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -268,9 +268,9 @@ def ingest(
 ) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
     from holding.connections import connection_rows
+    from holding.db.refusal import plural
     from holding.intake.deliveries import zone_of_source
     from holding.platform import processes as doorbell
-    from holding.words import plural
     from portal.terminal.file_delivery import named, read_file, store
 
     with office() as place:

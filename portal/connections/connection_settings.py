@@ -11,9 +11,9 @@ from connectors.contract import ConnectionForm
 from holding.code_lists import list_turns
 from holding.configuration.settings_change import change_settings
 from holding.connections.connection_rows import ConnectionRow
+from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
 from portal.connections import declared_form
 from portal.connections.new_connection import tested
 from portal.pages import connections

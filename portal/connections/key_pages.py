@@ -10,9 +10,9 @@ from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.connections import key_rotation
 from holding.connections.connection_rows import ConnectionRow
+from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
 from portal.connections.new_connection import TRIMMED, tested
 from portal.pages import connections
 from portal.web import fragments, store

@@ -15,9 +15,9 @@ from connectors.transport.http import Http
 from holding.configuration.new_connections import add_connection, name_fault
 from holding.connections import key_rotation
 from holding.connections.setup import KeySet
+from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
 from portal.connections import declared_form
 from portal.pages import connections
 from portal.web import fragments, store

@@ -11,8 +11,8 @@ from flask import Blueprint, Response, abort, g, request
 from connectors import registry
 from connectors.contract import ShowsExample
 from holding.connections import setup
+from holding.db.refusal import Refusal
 from holding.intake import receive as hook_calls
-from holding.refusal import Refusal
 from portal.connections.new_connection import SECRET_BYTES
 from portal.pages import connections, intake
 from portal.web import fragments, store

@@ -13,6 +13,9 @@ from flask import Blueprint, Response, abort, g, make_response, render_template,
 
 from holding.access import personal_data
 from holding.access.role_words import role_list
+from holding.db.models.columns import RecordState
+from holding.db.refusal import Refusal, sums
+from holding.db.together import KEPT, Together
 from holding.escalation import failures, kept_packets, packets, recent_changes, redaction
 from holding.escalation.failures import Failure
 from holding.escalation.kept_packets import Kept
@@ -21,11 +24,6 @@ from holding.escalation.recent_changes import Change
 from holding.notices import notice_list, planning, recipients
 from holding.platform import processes as doorbell
 from holding.records import record_rows
-from holding.refusal import Refusal
-from holding.store.kept_plans import KEPT
-from holding.store.together import Together
-from holding.tables.row_states import RecordState
-from holding.words import sums
 from portal.evidence.secretless import secretless
 from portal.languages import choice
 from portal.languages.choice import in_english

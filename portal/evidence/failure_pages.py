@@ -13,10 +13,10 @@ from connectors.contract.errors import class_label
 from connectors.registry import titled
 from holding.access.personal_data import hiding_each
 from holding.connections import connection_rows
+from holding.db.models.columns import AttemptState
+from holding.db.refusal import plural
 from holding.runs import failed_calls, run_history
 from holding.runs.failed_calls import FailedCall, FailureLog
-from holding.tables.row_states import AttemptState
-from holding.words import plural
 from portal.evidence import failure_drawing
 from portal.evidence.failure_drawing import Entry
 from portal.evidence.secretless import secretless

@@ -14,6 +14,8 @@ from flask import Blueprint, Response, abort, g, render_template, request, send_
 
 from holding.access.personal_data import hiding
 from holding.access.secrets import Keys, load_keys
+from holding.db.models.columns import moment_of
+from holding.db.refusal import Refusal
 from holding.escalation import redaction
 from holding.evidence import audit_notes, packet_chain, packet_contents, packet_file
 from holding.evidence.packet_contents import Wanted
@@ -21,8 +23,6 @@ from holding.evidence.packet_file import Packed
 from holding.platform import events as chain
 from holding.platform.events import record_event
 from holding.records import record_rows
-from holding.refusal import Refusal
-from holding.tables.columns import moment_of
 from portal.evidence.noted_heads import noted_heads
 from portal.languages.choice import in_english
 from portal.languages.finished_pages import titled_page

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, g, request, url_for
 
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.signals import open_signals, signal_causes, signal_settings
 from portal.web import filters, forms, fragments, store
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from flask import g
 
+from holding.db.together import Together
 from holding.narrowing import facets, held_customers, saved_views
 from holding.narrowing.facets import Facet, Names
-from holding.store.together import Together
 from holding.worklist import filters as queries
 from holding.worklist.filters import Filter, Held
 from portal.hold_views import hold_filter

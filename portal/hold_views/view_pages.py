@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request, url_for
 
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.narrowing import saved_views
-from holding.refusal import Refusal
-from holding.store.together import answer
 from portal.hold_views import hold_filter
 from portal.web import fragments, store
 

@@ -13,12 +13,12 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from connectors import registry
 from connectors.contract import SourceRefusal
 from connectors.contract.hand_imports import ImportedByHand
+from holding.db.models.columns import ImportFileState
+from holding.db.refusal import Refusal
 from holding.import_files import file_list, handing_over, listings, outcomes
 from holding.import_files.open_files import ACT
 from holding.import_files.outcomes import Outcome
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
-from holding.tables.row_states import ImportFileState
 from portal.web import forms, fragments, security, store
 
 pages = Blueprint("importfiles", __name__, url_prefix="/c/<co>/files")

@@ -11,8 +11,8 @@ from flask import g
 
 from connectors.contract.errors import class_label
 from connectors.kit.workbook import Written
-from holding.store.together import answer
-from holding.tables.columns import moment_text
+from holding.db.models.columns import moment_text
+from holding.db.together import answer
 from holding.worklist import filters as worklist_filters
 from holding.worklist import groups
 from holding.worklist.filters import Filter

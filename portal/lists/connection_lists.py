@@ -11,9 +11,9 @@ from flask import g
 
 from connectors.kit.workbook import Written
 from holding.connections import connection_rows
+from holding.db.models.columns import from_minor, moment_text
+from holding.db.together import Together
 from holding.runs import status
-from holding.store.together import Together
-from holding.tables.columns import from_minor, moment_text
 from holding.workload import queue_pace, stuck
 from holding.workload.queue_pace import Pace
 from holding.workload.queues import Queue, queues

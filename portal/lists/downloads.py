@@ -12,9 +12,8 @@ from typing import IO, Any, Final
 
 from flask import Flask, Response, current_app, g, request, url_for
 
+from holding.db.refusal import Refusal, plural
 from holding.platform.events import record_event
-from holding.refusal import Refusal
-from holding.words import plural
 from portal.lists import list_file
 from portal.lists.list_file import MEDIA, FileKind, ListFile, TooManyError
 from portal.web import filters, fragments, store

@@ -15,12 +15,12 @@ from connectors.contract.errors import class_label
 from connectors.kit.workbook import Written
 from holding.access import actors, personal_data
 from holding.approvals import candidates, decided_documents
+from holding.db.models.columns import from_minor, moment_text
+from holding.db.together import answer
 from holding.narrowing import facets
 from holding.platform.states import HOLD_LABELS, state_label
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
-from holding.store.together import answer
-from holding.tables.columns import from_minor, moment_text
 from holding.worklist import (
     ageing,
     approval_inbox,

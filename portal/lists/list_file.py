@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import IO, Final, TypeVar
 
 from connectors.kit.workbook import CSV, Written, stream_csv, stream_sheets
-from holding.tables.columns import from_minor
+from holding.db.models.columns import from_minor
 
 Row = TypeVar("Row")
 Key = TypeVar("Key")

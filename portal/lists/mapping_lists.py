@@ -12,13 +12,13 @@ from flask import abort, g, request
 
 from connectors.kit.workbook import Written
 from holding.code_lists import list_files, unpaid_documents
+from holding.db.models.columns import moment_text
 from holding.mappings import fixes, unit_comparison
 from holding.mappings import mapping_lists as queries
 from holding.mappings.fixes import Missing
 from holding.mappings.mapping_lists import EntryRow
 from holding.parties import party_merge
 from holding.suggestions import exact_matches, list_sources
-from holding.tables.columns import moment_text
 from portal.lists.list_file import MOST, ListFile, Table, by_currency, each_page
 from portal.mappings import exact_pages, unpaid_page
 from portal.web import filters, store

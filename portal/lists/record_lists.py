@@ -13,11 +13,11 @@ from flask import abort, g, request
 from connectors.kit.workbook import Written
 from connectors.registry import titled
 from holding.access import personal_data
+from holding.db.together import answer
 from holding.records import lineage as lineage_rows
 from holding.records import record_rows, trace
 from holding.records.lineage import LineageRow, UsedEntry
 from holding.records.trace import Step
-from holding.store.together import answer
 from portal.lists.list_file import ListFile, Table
 from portal.pages import records
 from portal.web import filters, store

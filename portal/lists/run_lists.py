@@ -13,11 +13,10 @@ from flask import abort, g, request
 
 from connectors.kit.workbook import Written
 from holding.access.personal_data import HideOf
-from holding.refusal import Refusal
+from holding.db.models.columns import PushState, from_minor, moment_text
+from holding.db.refusal import Refusal
 from holding.runs import run_documents, run_history, run_search
 from holding.runs.run_history import PushLine, RunRow
-from holding.tables.columns import from_minor, moment_text
-from holding.tables.row_states import PushState
 from portal.lists.list_file import ListFile, Table, each_page
 from portal.pages import run_filter, runs
 from portal.web import store

@@ -14,17 +14,15 @@ from werkzeug.datastructures import MultiDict
 from connectors.kit.workbook import Written
 from holding.access.personal_data import MASK
 from holding.code_lists.file_codes import Identity
+from holding.db.refusal import Refusal, plural, sums
+from holding.db.together import KEPT, Together
 from holding.mappings import fixes, keepers
 from holding.mappings import mapping_lists as queries
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
-from holding.store.kept_plans import KEPT
-from holding.store.together import Together
 from holding.suggestions import bulk_acceptance, exact_matches
 from holding.suggestions.bulk_acceptance import Seen
 from holding.suggestions.exact_matches import Matches
 from holding.suggestions.said_identities import masked
-from holding.words import plural, sums
 from portal.mappings.mapping_pages import pages
 from portal.web import filters, forms, fragments, frame, store
 

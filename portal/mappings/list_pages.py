@@ -13,14 +13,12 @@ from holding.access.personal_data import MASK
 from holding.code_lists import list_files
 from holding.code_lists.list_rows import ListRow, read_list
 from holding.connections import connection_rows, probe
+from holding.db.models.columns import ListKind, to_minor
+from holding.db.refusal import Refusal
+from holding.db.together import KEPT, Together
 from holding.mappings import keepers
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
-from holding.store.kept_plans import KEPT
-from holding.store.together import Together
 from holding.suggestions import list_sources
-from holding.tables.columns import to_minor
-from holding.tables.row_states import ListKind
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import filters, forms, fragments, security, store
 

@@ -8,15 +8,14 @@ change contradicts with their reclassification sheet. Not here: how a proposal c
 from flask import Response, abort, g, make_response, request, url_for
 
 from connectors.kit.workbook import write_sheets
+from holding.db import together
+from holding.db.refusal import Refusal, plural
 from holding.mappings import correcting_journal, keepers, reclassification
 from holding.mappings import mapping_lists as queries
 from holding.parties import party_merge
 from holding.platform import changes as later_wakes
 from holding.platform import processes as doorbell
 from holding.platform.states import END
-from holding.refusal import Refusal
-from holding.store import together
-from holding.words import plural
 from portal.mappings.mapping_pages import pages, tabs
 from portal.mappings.personal_entries import hidden, refused
 from portal.web import filters, forms, fragments, frame, store

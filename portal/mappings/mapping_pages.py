@@ -10,12 +10,12 @@ from typing import Final
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from holding.db.refusal import Refusal
+from holding.db.together import Together, answer
 from holding.mappings import entry_history, fixes, keepers
 from holding.mappings import mapping_lists as queries
 from holding.mappings import preview as mappings_preview
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
-from holding.store.together import Together, answer
 from portal.mappings import opened_value
 from portal.web import forms, fragments, frame, store
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from flask import g
 
 from holding.access.personal_data import MASK
+from holding.db.refusal import plural
+from holding.db.together import Together
 from holding.mappings import fixes, mapping_lists
 from holding.mappings import preview as mappings_preview
 from holding.mappings.preview import active_program
 from holding.parties import known_otherwise
-from holding.store.together import Together
 from holding.suggestions import choices, waiting_record
-from holding.words import plural
 from portal.mappings.personal_entries import hidden
 from portal.web import filters, store
 from rules.phrases.composed import capital

@@ -11,9 +11,9 @@ from flask import Response, g, request
 
 from holding.access import people
 from holding.access.personal_data import PERSONAL_FIELDS
+from holding.db.refusal import Refusal
 from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
-from holding.refusal import Refusal
 from portal.web import fragments, security, store
 from rules.comparison.preflight import references
 from rules.programs.program import Program

@@ -6,10 +6,10 @@ Here: views. Not here: the values (holding/mappings/unit_comparison.py), changin
 
 from flask import Response, abort, g, request, url_for
 
+from holding.db.together import Answer, Together
 from holding.mappings import mapping_lists, unit_comparison
 from holding.programs import unit_calculation
 from holding.programs.world import fresh_now
-from holding.store.together import Answer, Together
 from portal.mappings.mapping_pages import pages
 from portal.web import filters, forms, fragments, frame, store
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from flask import Response, g, make_response, request, url_for
 
+from holding.db.refusal import Refusal, plural
 from holding.mapping_files import saving
 from holding.mapping_files.edited_workbook import read_workbook
 from holding.mapping_files.mapping_workbook import mapping_workbook
@@ -25,8 +26,6 @@ from holding.mappings import keepers
 from holding.mappings import mapping_lists as queries
 from holding.mappings.entries import LONGEST
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
-from holding.words import plural
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import forms, fragments, security, store
 

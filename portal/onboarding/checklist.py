@@ -13,12 +13,11 @@ from werkzeug.exceptions import HTTPException
 from grammar.text.amounts import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import titles_of
+from holding.db.refusal import Refusal, plural, sums
 from holding.onboarding import dry_run, going_live
 from holding.onboarding.checklist import Checklist, Step, checklist
 from holding.platform import processes as doorbell
 from holding.programs.known_schemas import schemas
-from holding.refusal import Refusal
-from holding.words import plural, sums
 from portal.web import forms, fragments, store
 from portal.web.permissions import FILE
 

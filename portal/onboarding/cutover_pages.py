@@ -10,11 +10,11 @@ from typing import Final
 from flask import Response, g, request, url_for
 
 from connectors.transport.http import Http
+from holding.db.refusal import Refusal
 from holding.onboarding import going_live
 from holding.onboarding.checklist import checklist
 from holding.onboarding.standing_documents import Look, There, look
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
 from portal.onboarding.checklist import home, pages, suggested
 from portal.web import forms, fragments, store
 

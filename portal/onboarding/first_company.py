@@ -21,9 +21,9 @@ from flask import (
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.access import sessions
+from holding.db.refusal import Refusal
 from holding.onboarding import first_company
 from holding.onboarding.first_company import FirstCompany, FirstPerson
-from holding.refusal import Refusal
 from portal.web import forms, security, store
 
 setup_pages = Blueprint("setup", __name__, url_prefix="/setup")

@@ -17,10 +17,9 @@ from connectors import registry
 from connectors.contract import ConnectionSide
 from holding.access import deputies
 from holding.connections import connection_rows
+from holding.db.refusal import Refusal, plural
 from holding.onboarding import first_rules
-from holding.refusal import Refusal
 from holding.suggestions import listed_names
-from holding.words import plural
 from portal.onboarding.checklist import pages
 from portal.starters import catalogue
 from portal.starters.catalogue import Tax, Template

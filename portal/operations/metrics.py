@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, request
 
+from holding.db.models.columns import from_minor
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.platform import backup
 from holding.platform import processes as heartbeats
-from holding.refusal import Refusal
-from holding.store.together import answer
-from holding.tables.columns import from_minor
 from holding.workload import figures
 from holding.workload.figures import Figures
 from holding.workload.latency import rank

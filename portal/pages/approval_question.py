@@ -12,9 +12,8 @@ from flask import g, request, url_for
 from holding.access.operations import undo_seconds
 from holding.approvals import candidates
 from holding.approvals.foreseen import Foreseen, foresee
-from holding.store.kept_plans import KEPT
-from holding.store.together import Question, Together, answer
-from holding.words import Sums, by_key
+from holding.db.refusal import Sums, by_key
+from holding.db.together import KEPT, Question, Together, answer
 from holding.worklist import group_members as lists
 from holding.worklist.filters import Filter
 from portal.hold_views import hold_filter

@@ -19,18 +19,16 @@ from holding.code_lists import list_turns
 from holding.configuration import target_ways
 from holding.connections import confirmed_rates, key_rotation, pull_settings, setup
 from holding.connections import connection_rows as queries
+from holding.db.refusal import Refusal, plural
+from holding.db.together import KEPT, Answer, Together
 from holding.intake import deliveries as source_tests
 from holding.intake import pulls as pull_turns
 from holding.intake import receive as hook_calls
 from holding.platform import processes as doorbell
 from holding.platform import unit_changes
 from holding.reconciliation import awaited_e_invoices, reading_plan
-from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, publication, run_hours
 from holding.runs import date_ranges, range_counts, run_history, schedules
-from holding.store.kept_plans import KEPT
-from holding.store.together import Answer, Together
-from holding.words import plural
 from holding.workload.endpoint_figures import Endpoint, endpoints
 from portal.pages import intake
 from portal.web import forms, fragments, rule_checks, security, store, target_status

@@ -11,6 +11,9 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from flask import redirect as redirect_to
 
 from holding.access import actors
+from holding.db.database import DatabaseSession
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.exceptions import (
     assignments,
     bulk_acts,
@@ -26,9 +29,6 @@ from holding.exceptions.holds import Done
 from holding.narrowing import frozen_holds
 from holding.platform import processes as doorbell
 from holding.programs import posted_differences
-from holding.refusal import Refusal
-from holding.store.database import DatabaseSession
-from holding.store.together import answer
 from holding.worklist import ageing as ageing_query
 from holding.worklist import hold_detail, open_holds
 from portal.hold_views import hold_filter

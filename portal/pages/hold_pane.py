@@ -11,10 +11,13 @@ from typing import Protocol, TypeVar
 
 from flask import Response, abort, g, make_response, request, url_for
 
-from holding import words
 from holding.access import people, personal_data, teams
 from holding.access.actors import may
 from holding.approvals import approve, candidates, releasers
+from holding.db import refusal as words
+from holding.db.database import DatabaseSession
+from holding.db.refusal import Refusal, by_key
+from holding.db.together import KEPT, Together
 from holding.exceptions import locked_periods, notes
 from holding.exceptions.holds import Done, Moved
 from holding.intake import open_fields
@@ -23,12 +26,7 @@ from holding.mappings import keepers
 from holding.parties import party_merge
 from holding.platform import processes as doorbell
 from holding.programs import posted_differences, same_keys
-from holding.refusal import Refusal
-from holding.store.database import DatabaseSession
-from holding.store.kept_plans import KEPT
-from holding.store.together import Together
 from holding.suggestions import unpaid_choices
-from holding.words import by_key
 from holding.worklist import group_members as queries
 from holding.worklist import hold_detail as hold_query
 from holding.worklist import open_holds, side_by_side

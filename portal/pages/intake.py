@@ -15,6 +15,7 @@ from connectors import registry
 from connectors.contract import Accepted, ShowsExample, SignsMore, Source, SourceRefusal
 from holding.connections import connection_rows as queries
 from holding.connections import setup
+from holding.db.refusal import Refusal, plural
 from holding.intake import families as withdrawals
 from holding.intake import pulls
 from holding.intake import pulls as pull_turns
@@ -23,8 +24,6 @@ from holding.intake import receive as versions
 from holding.intake.deliveries import zone_of_source
 from holding.platform import backup as schema_version
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
-from holding.words import plural
 from holding.workload.idle_work import idle_work
 from portal.web import security, store
 from portal.web.problems import problem

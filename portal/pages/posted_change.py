@@ -11,12 +11,12 @@ from decimal import Decimal, InvalidOperation
 
 from grammar.text.amounts import MINUS, prefix
 from holding.access.personal_data import MASK, PERSONAL_FIELDS
+from holding.db.database import DatabaseSession
+from holding.db.refusal import money
 from holding.programs import posted_differences
 from holding.programs.field_differences import FieldDifference
 from holding.programs.posted_differences import Difference
 from holding.records import accepted_differences
-from holding.store.database import DatabaseSession
-from holding.words import money
 from holding.worklist.hold_detail import HoldRow
 
 

@@ -12,6 +12,8 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from connectors import registry
 from holding.access import personal_data
 from holding.access.reach import carries_others
+from holding.db.refusal import Refusal, plural
+from holding.db.together import KEPT, Together
 from holding.evidence import raw_bodies
 from holding.intake import open_fields as differences
 from holding.platform import processes as doorbell
@@ -27,12 +29,8 @@ from holding.records import (
 )
 from holding.records import lineage as tracing_verdicts
 from holding.records import record_rows as queries
-from holding.refusal import Refusal
 from holding.rulesets import rulebook
 from holding.runs.status import Pill, standing
-from holding.store.kept_plans import KEPT
-from holding.store.together import Together
-from holding.words import plural
 from portal.pages.dashboard import no_record
 from portal.web import filters, forms, fragments, labels, store, target_status
 from rules.values.posting_states import PostingState

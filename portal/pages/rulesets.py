@@ -15,7 +15,7 @@ from connectors.registry import titled
 from holding.access.actors import ACTS
 from holding.access.role_words import any_of
 from holding.approvals.releasers import ACT
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.rule_changes import change_list, comments
 from holding.rulesets import proposals, publication, recorded_backtests
 from holding.rulesets import rulebook as queries

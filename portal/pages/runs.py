@@ -15,16 +15,15 @@ from connectors.contract.hand_imports import ImportedByHand
 from holding.access import personal_data
 from holding.access.personal_data import HideOf
 from holding.connections import connection_rows
+from holding.db.models.columns import PushState
+from holding.db.refusal import Refusal
+from holding.db.together import KEPT, Together
 from holding.evaluation import safety_stop
 from holding.import_files import file_list
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
 from holding.runs import run_documents, run_search
 from holding.runs import run_history as queries
 from holding.runs import status as stop_queries
-from holding.store.kept_plans import KEPT
-from holding.store.together import Together
-from holding.tables.row_states import PushState
 from portal.pages import run_filter
 from portal.web import filters, forms, fragments, store, target_status
 

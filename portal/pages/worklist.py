@@ -14,15 +14,14 @@ from holding.access import personal_data
 from holding.approvals import approve as approvals_approve
 from holding.approvals import candidates
 from holding.approvals.foreseen import foresee
+from holding.db import together as kept_plans
+from holding.db.refusal import Refusal, plural
+from holding.db.together import answer
 from holding.exceptions import bulk_acts, releases, undo
 from holding.exceptions.holds import Done
 from holding.platform import processes as doorbell
 from holding.reconciliation import manual_entries
 from holding.records import accepted_differences
-from holding.refusal import Refusal
-from holding.store import kept_plans
-from holding.store.together import answer
-from holding.words import plural
 from holding.worklist import approval_inbox, closed_holds, group_members, open_holds
 from holding.worklist import filters as queries
 from holding.worklist import groups as lists

@@ -9,13 +9,12 @@ from typing import Final, Self
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Answer, Together
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
 from holding.rulesets import open_changes
-from holding.store.together import Answer, Together
 from holding.trials import backtests, deciding_lines, shown_backtests
 from holding.trials.shown_backtests import Counts, MatrixCell
-from holding.words import plural
 from portal.web import filters, forms, fragments, store
 
 pages = Blueprint("backtests", __name__, url_prefix="/c/<co>/rules/changes/<int:no>")

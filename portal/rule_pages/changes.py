@@ -11,15 +11,14 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Answer, Together, answer
 from holding.notices import returned_changes
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
 from holding.rule_changes import change_list, comments, going_back, kept_entries, start_time
 from holding.rulesets import admission, open_changes, publication, recorded_backtests
 from holding.rulesets.check_report import Report
-from holding.store.together import Answer, Together, answer
 from holding.trials import shown_shadows
-from holding.words import plural
 from portal.languages.choice import told_in
 from portal.rule_pages import backtests
 from portal.rule_pages.differences import difference

@@ -11,7 +11,7 @@ from flask import abort, g, request
 
 from grammar.text.correction import Correction, corrected
 from grammar.text.problem import Span
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.rule_changes import drafts
 from holding.rule_changes.own_change import OwnChange, own_change
 from holding.rulesets import rulebook as queries

@@ -11,7 +11,7 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, g, jsonify, request, url_for
 
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.rule_changes import drafts, own_change
 from holding.rule_changes.own_change import BegunAgain
 from holding.rulesets import admission

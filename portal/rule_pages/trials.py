@@ -9,9 +9,9 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
+from holding.db.refusal import Refusal
 from holding.platform import processes as doorbell
 from holding.records import record_rows
-from holding.refusal import Refusal
 from holding.rule_changes import change_list
 from holding.rulesets import open_changes
 from holding.trials import replays, shadows, shown_shadows, tried_rules

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from holding.access.actors import Actor
     from holding.access.company_rows import CompanyRow
+    from holding.db.database import Database, DatabaseSession
+    from holding.db.refusal import Refusal
     from holding.platform.settings import DatabaseClock, Settings
-    from holding.refusal import Refusal
-    from holding.store.database import Database, DatabaseSession
 
 
 company_option = click.option("--company", required=True, help="The code of the company.")
@@ -66,7 +66,7 @@ class Listing(click.Group):
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 file`, `2,000 files`: for commands that need no database, which `holding.words` loads."""
+    """`1 file`, `2,000 files`: for commands that need no database, which `holding.db.refusal` loads."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
@@ -79,7 +79,7 @@ def refuse(refusal: "Refusal", code: int = FINDINGS, *, about: str = "") -> NoRe
 
 def granted(answer: "T | Refusal", about: str = "") -> T:
     """The answer of a service, unless it is a refusal: then the command ends."""
-    from holding.refusal import Refusal
+    from holding.db.refusal import Refusal
 
     if isinstance(answer, Refusal):
         refuse(answer, about=about)
@@ -134,8 +134,8 @@ def _back_up(found: "Settings") -> None:
     """Copy a database whose schema is about to change; where that fails, the command ends."""
     from datetime import UTC, datetime
 
+    from holding.db.refusal import Refusal
     from holding.platform import backup
-    from holding.refusal import Refusal
 
     copy = backup.before_migration(found.database_url, found.home, datetime.now(UTC))
     if isinstance(copy, Refusal):
@@ -148,9 +148,9 @@ def _back_up(found: "Settings") -> None:
 def office(*, upgrade: bool = False) -> Iterator[Office]:
     """The database of this installation, with the right schema or not at all."""
     from connectors.transport.clock import MachineClock
+    from holding.db.database import open_database
     from holding.platform import backup as schema_version
     from holding.platform.settings import DatabaseClock
-    from holding.store.database import open_database
 
     found = settings()
     home_of(found)
@@ -171,8 +171,8 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
 
 def _nothing_there(found: "Settings") -> None:
     """End the command where the home folder has no database yet, and name that of the demo."""
+    from holding.db.database import default_url, open_database
     from holding.platform import backup as schema_version
-    from holding.store.database import default_url, open_database
 
     if found.database_url != default_url(found.home):
         return
@@ -192,7 +192,7 @@ def _nothing_there(found: "Settings") -> None:
 def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
     """The company with this code; an unknown one ends the command."""
     from holding.access import company_rows
-    from holding.words import in_a_row
+    from holding.db.refusal import in_a_row
 
     found = company_rows.company(session, code)
     if found is None:

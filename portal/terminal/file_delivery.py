@@ -14,9 +14,9 @@ from portal.terminal.command_frame import Stop
 if TYPE_CHECKING:
     from connectors.contract import Accepted
     from holding.access.actors import Actor
+    from holding.db.database import DatabaseSession
+    from holding.db.refusal import Refusal
     from holding.intake.receive import Receipt
-    from holding.refusal import Refusal
-    from holding.store.database import DatabaseSession
 
 T = TypeVar("T")
 

@@ -174,9 +174,9 @@ class Portal:
     """The pages, served from this process until a signal ends it."""
 
     def __init__(self, place: Office, port: int | None) -> None:
+        from holding.db.refusal import Refusal
         from holding.platform import backup as installed_version
         from holding.platform.settings import begin
-        from holding.refusal import Refusal
         from portal.app import create_app
         from portal.pages.first_reading import read_first
         from portal.web.config import config_of

@@ -13,13 +13,12 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, g, request, url_for
 
 from holding.connections import connection_rows
+from holding.db.together import KEPT, Together
 from holding.reconciliation import daily_totals, document_sides
 from holding.reconciliation.compared_documents import DateUsed, Standing
 from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Day, Kind, Line
 from holding.reconciliation.day_sums import EXPLAINED
-from holding.store.kept_plans import KEPT
-from holding.store.together import Together
 from holding.worklist import whereabouts
 from portal.totals import filter_words
 from portal.totals.filter_words import DATES, STANDINGS, Asked

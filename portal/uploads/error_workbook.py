@@ -11,8 +11,8 @@ from typing import Final
 from flask import g
 
 from connectors.contract import SourceRefusal
+from holding.db.refusal import Refusal
 from holding.intake.deliveries import zone_of_source
-from holding.refusal import Refusal
 from holding.uploads.check_result import CheckResult
 from holding.uploads.file_check import every_wrong_cell, labels_of
 from holding.uploads.giving_in import beside

@@ -14,15 +14,14 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors.contract.uploads import DAYS, LEFT_OUT, SHORT_DAYS, DayOrder, FieldLabel, FileColumn
 from holding.access.personal_data import MASK, PERSONAL
+from holding.db.models.columns import UploadState
+from holding.db.refusal import Refusal, plural
 from holding.platform import processes as doorbell
-from holding.refusal import Refusal
-from holding.tables.row_states import UploadState
 from holding.uploads import giving_in, upload_rows
 from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing
 from holding.uploads.file_check import CURRENCIES, labels_of
 from holding.uploads.upload_rows import UploadRow
 from holding.uploads.upload_turns import kind_of, reader
-from holding.words import plural
 from portal.uploads import error_workbook
 from portal.web import filters, forms, fragments, security, store
 from portal.web.security import may

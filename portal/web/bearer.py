@@ -9,7 +9,7 @@ import hashlib
 from flask import Response, g, request
 
 from holding.access import actors, tokens
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from portal.web import store
 from portal.web.permissions import closed
 from portal.web.problems import problem

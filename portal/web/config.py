@@ -10,8 +10,8 @@ from typing import Final
 
 from connectors.kit.delivery_limits import DELIVERY_BYTES, MEGABYTE
 from holding.access.secrets import load_keys
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
 
 FORM_BYTES: Final = MEGABYTE  # whatever a page sends, and a call of a program
 REFUSED: Final = "clearpost.refused"  # in the environment of a request: the status that ends it

@@ -16,10 +16,8 @@ from connectors.contract.errors import class_label, failure_word
 from grammar.text.amounts import MINUS, prefix, sign
 from holding.access import actors, personal_data
 from holding.access.role_words import role_list
-from holding.platform.states import state_label
-from holding.records.trace import Step
-from holding.tables.columns import from_minor, moment_text
-from holding.words import (
+from holding.db.models.columns import from_minor, moment_text
+from holding.db.refusal import (
     added,
     clauses,
     currencies,
@@ -30,6 +28,8 @@ from holding.words import (
     plural,
     sums,
 )
+from holding.platform.states import state_label
+from holding.records.trace import Step
 from rules.values.clauses import clause
 from rules.values.names import plain, term
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from werkzeug.datastructures import MultiDict
 
 from grammar.text.amounts import sign
-from holding.tables.columns import to_minor
+from holding.db.models.columns import to_minor
 
 Form = MultiDict[str, str]
 Row = TypeVar("Row")

@@ -19,7 +19,7 @@ from jinja2_fragments.flask import render_block
 from markupsafe import escape
 
 from connectors.registry import titled
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from portal.languages.choice import told
 from portal.web import forms
 

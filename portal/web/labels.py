@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from connectors.contract.errors import RETRY, RetryWay
+from holding.db.models.columns import PushState
+from holding.db.refusal import plural
 from holding.platform.states import (
     ATTEMPT_LABELS,
     CALL_KIND_LABELS,
@@ -21,8 +23,6 @@ from holding.platform.states import (
     STATE_LABELS,
 )
 from holding.posting.push_history import PushRow
-from holding.tables.row_states import PushState
-from holding.words import plural
 from rules.outcomes.outcome import HIT, NOT_APPLICABLE, PASS, UNKNOWN
 from rules.values.posting_states import PostingState
 

@@ -7,7 +7,7 @@ Here: the table. Not here: which role may do an act (holding/access/actors.py), 
 from typing import Final
 
 from holding.access.actors import Actor
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 
 FILE: Final = ":file"
 """What the endpoint of a page's list as a file has after that of the page: who may open the one may

@@ -5,7 +5,7 @@ Here: the form of RFC 9457 with our own words beside it. Not here: when one is g
 
 from flask import Response, g, jsonify
 
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 
 
 def problem(refusal: Refusal, **more: object) -> Response:

@@ -9,8 +9,8 @@ from typing import Final
 
 from flask import Flask, Response, current_app
 
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
 from holding.rulesets.check_processes import RETRY_SECONDS, RuleChecks
 from holding.rulesets.check_report import Coverage, Report
 

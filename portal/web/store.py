@@ -14,7 +14,7 @@ from connectors.transport.clock import Clock
 from holding.access import company_rows
 from holding.access.actors import Actor
 from holding.access.reach import narrow
-from holding.store.database import Database, DatabaseSession, remember
+from holding.db.database import Database, DatabaseSession, remember
 
 
 def init(app: Flask, database: Database, clock: Clock) -> None:

@@ -15,11 +15,11 @@ from connectors import registry
 from connectors.contract.hand_imports import ShowsImports
 from connectors.contract.targets import Settings
 from holding.connections import connection_rows as queries
+from holding.db.database import DatabaseSession
+from holding.db.together import Together
 from holding.runs import company_pills
 from holding.runs.schedules import Daily
 from holding.runs.status import pills
-from holding.store.database import DatabaseSession
-from holding.store.together import Together
 from portal.web.filters import zone
 
 TONES = {

@@ -19,10 +19,8 @@ from holding.access import actors as access_actors
 from holding.access.actors import Actor
 from holding.configuration.new_connections import add_connection
 from holding.connections import setup
-from holding.refusal import Refusal
-from holding.rulesets import publication
-from holding.store.database import Database, DatabaseSession
-from holding.tables import (
+from holding.db.database import Database, DatabaseSession
+from holding.db.models import (
     Attempt,
     Company,
     Connection,
@@ -33,8 +31,10 @@ from holding.tables import (
     Record,
     Version,
 )
-from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import RecordState
+from holding.db.models.columns import RecordState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Refusal
+from holding.rulesets import publication
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState
 from sandbox.demo import shop

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from holding.db.database import Database
 from holding.platform.settings import Settings
-from holding.store.database import Database
 from portal import app as portal_app
 from tests.portal.conftest import seeded  # noqa: F401 - a fixture
 from tests.portal.seed import PASSWORD, Seeded, environment

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import inspect, select, update
 
-from holding.tables import Company, Hold, Membership, Person, Session
+from holding.db.models import Company, Hold, Membership, Person, Session
 from holding.tallies.folding import fold_all
 from tests.browser.conftest import Open, Served
 from tests.browser.test_accessible import violations

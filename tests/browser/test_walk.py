@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 
 from bench.page_bench import MOST_BYTES, grow
 from holding.access.actors import ROLES
-from holding.tables import Company
+from holding.db.models import Company
 from holding.tallies.folding import fold_all
 from tests.browser.conftest import Person, Served
 from tests.browser.test_accessible import SHOWN, violations

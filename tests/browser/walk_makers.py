@@ -14,9 +14,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from holding.access import actors
+from holding.db.database import Database
+from holding.db.models import Cause, Company, Person
 from holding.rulesets import publication
-from holding.store.database import Database
-from holding.tables import Cause, Company, Person
 from holding.trials import backtest_turns
 from holding.uploads.upload_turns import work_due
 from tests.holding.shop import FILES

@@ -22,15 +22,8 @@ from holding.access import deputies
 from holding.access.actors import Actor, actor_of
 from holding.access.teams import add_to_team
 from holding.approvals import approve as approvals_approve
-from holding.exceptions import assignments, overrides, releases, retries, undo
-from holding.mappings import fixes
-from holding.reconciliation import manual_entries
-from holding.refusal import Refusal
-from holding.rule_changes import going_back
-from holding.rulesets import publication
-from holding.runs import date_ranges
-from holding.store.database import Database
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Company,
     Connection,
     Deputy,
@@ -43,6 +36,13 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
+from holding.db.refusal import Refusal
+from holding.exceptions import assignments, overrides, releases, retries, undo
+from holding.mappings import fixes
+from holding.reconciliation import manual_entries
+from holding.rule_changes import going_back
+from holding.rulesets import publication
+from holding.runs import date_ranges
 from sandbox.simulators.autocount.api import Api
 from sandbox.simulators.autocount.books import Books, default_books, default_keys
 from tests.faults.abroad import ELSEWHERE

@@ -18,13 +18,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, text
 
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Posting, Record, Run
+from holding.db.models.columns import DUE
+from holding.db.refusal import Refusal
 from holding.intake import receive as versions
-from holding.refusal import Refusal
 from holding.runs import date_ranges
 from holding.runs.last_runs import UNDER_WAY
-from holding.store.database import Database
-from holding.tables import Company, Connection, Posting, Record, Run
-from holding.tables.columns import DUE
 from tests.faults.abroad import ELSEWHERE
 from tests.support.house import DAILY, RULES, House, furnish, make_house, order
 from tests.support.simulator import Simulator, simulator

@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from connectors.contract import Sent
 from holding.approvals import consent, voiding
+from holding.db import database
 from holding.evaluation import evaluate_due as due_records
 from holding.evaluation import plan as plan_unsent
 from holding.evaluation import store_results as finish
@@ -31,7 +32,6 @@ from holding.posting import send as calls
 from holding.posting import store_results as taken_documents
 from holding.posting import uncertain as doubt_resolution
 from holding.posting import uncertain as uncertain_pushes
-from holding.store import database
 from workers import jobs
 
 VARIABLE = "CLEARPOST_MUTANT"

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from holding.tables import Event, Record
+from holding.db.models import Event, Record
 from tests.faults.history import order
 from tests.faults.target import Wire
 from tests.faults.town import Town

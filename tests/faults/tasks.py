@@ -12,7 +12,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 from sqlalchemy.orm import Session
 
-from holding.store.database import Database
+from holding.db.database import Database
 
 
 class Killed(BaseException):

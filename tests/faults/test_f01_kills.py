@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from sqlalchemy import Engine, create_engine, func, select, text
 
-from holding.tables import Posting, Record
+from holding.db.models import Posting, Record
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import (
     APPROVAL,

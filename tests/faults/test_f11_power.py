@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from holding.store.database import open_database
+from holding.db.database import open_database
 from tests.faults.amounts import SUITE, SUITES, Done, amount
 from tests.faults.yard import killed_at, nothing_wrong
 from tests.support.house import House
@@ -39,7 +39,7 @@ def synchronous_of(path: Path) -> int:
 
 
 def test_f08_locked_by_somebody_else(house: House, done: Done) -> None:
-    """For 45 seconds is longer than anybody waits for a lock (holding/store/database.py)."""
+    """For 45 seconds is longer than anybody waits for a lock (holding/db/database.py)."""
     sent: list[str] = []
     with house.working("--no-redis"):
         for seconds in LOCKS:

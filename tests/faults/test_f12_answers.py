@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from connectors.transport.http import HttpAnswer
 from holding.connections.breaker import FAILURES
 from holding.connections.limits import FILLED, HELD
-from holding.tables import Attempt, Connection, Event, Request
+from holding.db.models import Attempt, Connection, Event, Request
 from tests.faults.amounts import Done, amount
 from tests.faults.course import end, for_a_while, heal, run
 from tests.faults.history import Chances, History, order

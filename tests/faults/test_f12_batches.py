@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from holding.db.models import Connection, Posting
 from holding.runs import date_ranges
-from holding.tables import Connection, Posting
 from tests.faults.abroad import ELSEWHERE
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import nothing_wrong

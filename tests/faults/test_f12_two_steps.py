@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from holding.tables import Attempt, Hold, Posting, Push
+from holding.db.models import Attempt, Hold, Posting, Push
 from tests.faults.abroad import ELSEWHERE
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import nothing_wrong

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import select, text
 
 from connectors.transport import clock as machine
+from holding.db.database import Database
+from holding.db.models import Record
 from holding.evaluation.batch import claim
 from holding.platform import settings as clock
 from holding.platform.settings import DatabaseClock
-from holding.store.database import Database
-from holding.tables import Record
 from tests.faults.amounts import Done, amount
 from tests.faults.course import end, for_a_while, run
 from tests.faults.history import Chances, History

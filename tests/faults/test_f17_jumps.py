@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, text
 
 from connectors.transport.fault_points import NAMES
+from holding.db.models import Event, EventLink
 from holding.platform.events import LATE
-from holding.tables import Event, EventLink
 from tests.faults.amounts import Done, amount
 from tests.faults.course import Ending, end, until_idle
 from tests.faults.history import Chances, History

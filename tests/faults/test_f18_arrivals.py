@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import func, select
 
-from holding.tables import Event, Record, Version
+from holding.db.models import Event, Record, Version
 from tests.faults.amounts import Done, amount
 from tests.faults.web import at_once, portal_of, webhook
 from tests.faults.yard import nothing_wrong

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors.contract import IncomingRecord
-from holding.tables import Record
+from holding.db.models import Record
 from sandbox.simulators.autocount.api import Api
 from sandbox.simulators.autocount.books import Books, default_books, default_keys
 from tests.faults.abroad import AUTOCOUNT, ELSEWHERE

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
+from holding.db.leases import DEATHS_ALONE
+from holding.db.models import Attempt, Connection, Evaluation, Hold, Posting, Push, Record, Team
+from holding.db.refusal import Refusal
 from holding.intake import receive as versions
 from holding.integrity.effects import MOST_NAMED
-from holding.refusal import Refusal
-from holding.store.leases import DEATHS_ALONE
-from holding.tables import Attempt, Connection, Evaluation, Hold, Posting, Push, Record, Team
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import ask_for_batch, hire, nothing_wrong
 from tests.support.house import DAILY, RULES, House, order

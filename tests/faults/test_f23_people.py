@@ -11,9 +11,9 @@ from sqlalchemy import func, make_url, select
 from holding.access.actors import SYSTEM
 from holding.access.secrets import load_keys
 from holding.connections import setup
+from holding.db.models import Approval, Base, Connection, Event, Posting
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
-from holding.tables import Approval, Base, Connection, Event, Posting
 from tests.faults.amounts import Done, amount
 from tests.faults.web import approve, at_once, portal_of, token_of
 from tests.faults.yard import APPROVED, APPROVER, hire, nothing_wrong

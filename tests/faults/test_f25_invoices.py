@@ -12,9 +12,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from holding.db.models import Connection, Request
+from holding.db.refusal import Refusal
 from holding.intake import receive as versions
-from holding.refusal import Refusal
-from holding.tables import Connection, Request
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import ask_for_batch, nothing_wrong
 from tests.support.house import DAILY, House, order

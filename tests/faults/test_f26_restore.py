@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, make_url, select, text, update
 
+from holding.db.database import Database
+from holding.db.models import Connection, Record, Singleton
 from holding.platform.backup import downgrade, upgrade
-from holding.store.database import Database
-from holding.tables import Connection, Record, Singleton
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import nothing_wrong, until_stopped
 from tests.support.house import House

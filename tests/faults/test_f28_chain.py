@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from holding.db.database import Database
 from holding.platform import events as chain
 from holding.platform.events import Fact, record_events
-from holding.store.database import Database
 from tests.faults.amounts import Done, amount
 from tests.support.factories import make_company
 from tests.support.postings import NOW

@@ -16,13 +16,13 @@ from sqlalchemy import select, update
 
 from connectors.contract.errors import RETRY
 from holding.approvals import consent, voiding
+from holding.db.models import Approval, Attempt, Event, Hold, Posting, Push
 from holding.posting import claims as posting_claims
 from holding.posting import prepare as last_check
 from holding.posting import store_results as results
 from holding.posting import store_results as retry_policy
 from holding.posting import uncertain as doubt_resolution
 from holding.posting import uncertain as uncertain_pushes
-from holding.tables import Approval, Attempt, Event, Hold, Posting, Push
 from tests.faults.course import Ending, end, for_a_while, heal, until_idle
 from tests.faults.history import Chances, History
 from tests.faults.mutants import changed

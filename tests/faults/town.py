@@ -30,15 +30,15 @@ from holding.approvals import approve as approvals_approve
 from holding.connections import setup
 from holding.connections.channel import Desk
 from holding.connections.setup import CALLS_PER_MINUTE
+from holding.db.models import Company, Connection, Hold, Posting
+from holding.db.models.columns import moment_of
+from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake import receive as versions
 from holding.platform.backup import upgrade
 from holding.platform.changes import next_revision, wake_all_unsent
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk, push_due
-from holding.tables import Company, Connection, Hold, Posting
-from holding.tables.columns import moment_of
 from tests.faults.target import Wire, WireHttp
 from tests.faults.tasks import Moving, OneWriter, Points
 from tests.support.factories import make_person

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.refusal import Refusal
-from holding.tables import Approval, Operation, Posting, Push, Release
+from holding.db.models import Approval, Operation, Posting, Push, Release
+from holding.db.refusal import Refusal
 from tests.faults.tasks import Moving
 
 

@@ -22,9 +22,9 @@ from werkzeug.test import TestResponse
 from connectors.transport.clock import MachineClock
 from holding.access import sessions, tokens
 from holding.access.actors import SYSTEM
+from holding.db.models import Company, Person
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
-from holding.tables import Company, Person
 from portal.app import create_app
 from tests.support.factories import make_person
 from tests.support.house import House

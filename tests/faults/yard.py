@@ -20,14 +20,14 @@ from connectors.transport import fault_points
 from holding.access.actors import Actor
 from holding.access.teams import add_to_team
 from holding.approvals import approve
+from holding.db.database import Database
+from holding.db.leases import DEATHS_ALONE
+from holding.db.models import Company, Connection, Hold, Person, Posting
 from holding.evaluation.evaluate_due import POISON
 from holding.integrity.all_invariants import check
 from holding.platform.settings import Settings
 from holding.posting.holds import WORKERS_DIED
 from holding.runs import date_ranges
-from holding.store.database import Database
-from holding.store.leases import DEATHS_ALONE
-from holding.tables import Company, Connection, Hold, Person, Posting
 from tests.faults import mutants
 from tests.faults.amounts import Done
 from tests.support.factories import make_person

@@ -23,13 +23,13 @@ from holding.access.actors import SYSTEM
 from holding.connections import setup
 from holding.connections.channel import Desk
 from holding.connections.probe import test_connection as try_connection
+from holding.db.database import Database
+from holding.db.models import Company, Hold, Posting, Record, Team
 from holding.exceptions.holds import Each
 from holding.exceptions.releases import release_each
 from holding.intake import receive as versions
 from holding.runs import schedules
 from holding.runs.dispatch import Pushed, push_due
-from holding.store.database import Database
-from holding.tables import Company, Hold, Posting, Record, Team
 from sandbox.simulators.aiaccount.api import Api
 from sandbox.simulators.aiaccount.books import Books
 from sandbox.simulators.aiaccount.kinds import DEMO_KEY, default_companies, default_keys

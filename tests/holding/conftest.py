@@ -10,8 +10,8 @@ from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections.channel import Desk
 from holding.connections.setup import set_key
-from holding.store.database import Database
-from holding.tables import Company
+from holding.db.database import Database
+from holding.db.models import Company
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import NUMBERED, TABLES, Begun, Life, begin
 from tests.holding.pushing import Lane

@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.refusal import Refusal
 from holding.integrity.consent_kept import pushes_were_approved
 from holding.integrity.journal_and_ledgers import Look
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company
 from tests.holding.shop import RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 

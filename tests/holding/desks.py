@@ -6,8 +6,8 @@ from random import Random
 from connectors.transport.http import Http
 from holding.access.secrets import Keys
 from holding.connections.channel import Desk
+from holding.db.database import Database
 from holding.platform.settings import Settings
-from holding.store.database import Database
 from tests.support.clock import SetClock
 
 KEYS = Keys((b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A=",))  # made for tests

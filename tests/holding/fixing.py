@@ -4,13 +4,13 @@ from datetime import date
 
 from sqlalchemy import select
 
+from holding.db.models import Company, Record
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Refusal
 from holding.mappings import fixes
 from holding.mappings import preview as mappings_preview
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import Preview
-from holding.refusal import Refusal
-from holding.tables import Company, Record
-from holding.tables.rules import ALWAYS
 from tests.holding.shop import Shop, line, order, start
 
 

@@ -5,13 +5,13 @@ from typing import Any
 from sqlalchemy import select
 
 from holding.access import teams
+from holding.db.database import Database
+from holding.db.models import Company, Event, Hold
+from holding.db.refusal import Refusal
 from holding.exceptions import corrections
 from holding.exceptions.corrections import Correction
 from holding.exceptions.holds import Done
 from holding.exceptions.retries import retry
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Event, Hold
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 

@@ -11,9 +11,9 @@ from connectors import registry
 from holding.access.actors import SYSTEM
 from holding.connections.channel import Desk
 from holding.connections.setup import set_key
+from holding.db.models import Event, Posting, Record
 from holding.platform import states
 from holding.runs.dispatch import push_due
-from holding.tables import Event, Posting, Record
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.shop import RULES, Shop, line, order, start
 from tests.support.books import Books

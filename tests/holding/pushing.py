@@ -12,12 +12,12 @@ from connectors.contract import Answer, Sent
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.access.actors import Actor
 from holding.connections.channel import Desk
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Hold, Posting, Record, Request, Run
+from holding.db.refusal import Refusal
 from holding.posting.claims import free_the_dead
-from holding.refusal import Refusal
 from holding.runs import date_ranges
 from holding.runs.dispatch import push_due
-from holding.store.database import Database
-from holding.tables import Company, Connection, Hold, Posting, Record, Request, Run
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
 from tests.support.postings import NOW, invoice, make_ready

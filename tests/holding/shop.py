@@ -15,13 +15,13 @@ from connectors.contract import IncomingRecord
 from holding.access import actors as holding_actors
 from holding.access import teams
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Company, Hold, Posting, Record, Team
+from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake import receive as versions
-from holding.refusal import Refusal
 from holding.rulesets import publication
 from holding.rulesets.published import Published
-from holding.store.database import Database
-from holding.tables import Company, Hold, Posting, Record, Team
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_person
 from tests.support.kept import kept

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.words import plural
+from holding.db.refusal import plural
 
 
 @pytest.mark.parametrize(

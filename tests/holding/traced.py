@@ -5,8 +5,8 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from holding.approvals import approve
+from holding.db.models import Attempt, Posting, Request
 from holding.mappings import fixes
-from holding.tables import Attempt, Posting, Request
 from rules.values.posting_states import PostingState
 from tests.holding.shop import Shop, line, order, start
 from tests.support.databases import any_move

@@ -10,9 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from holding.db.database import Database
 from holding.platform import backup as migrate
 from holding.platform.settings import Settings
-from holding.store.database import Database
 from portal import app as portal_app
 from portal import cli
 from tests.portal.seed import PASSWORD, Seeded, environment, seed

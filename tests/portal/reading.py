@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import text
 
+from holding.db.database import Database
 from holding.platform import processes as heartbeats
-from holding.store.database import Database
 from holding.tallies import folding
 from tests.support.clock import SetClock
 

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from holding.access import sessions, teams
 from holding.access.secrets import Keys, load_keys
 from holding.connections import setup
+from holding.db.database import Database
+from holding.db.models import Person
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk, push_due
-from holding.store.database import Database
-from holding.tables import Person
 from tests.holding.shop import FILES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_company, make_person

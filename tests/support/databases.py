@@ -22,10 +22,10 @@ from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from holding.db.database import Database
+from holding.db.models import Base
 from holding.platform.backup import VERSION, upgrade
 from holding.programs import world
-from holding.store.database import Database
-from holding.tables import Base
 from tests.support.kept import count_commits
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"

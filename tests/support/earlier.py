@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from sqlalchemy import text
 from sqlalchemy.schema import CreateTable
 
-from holding.store.database import Database
-from holding.tables.columns import Base
+from holding.db.database import Database
+from holding.db.models.columns import Base
 
 READ_SINCE = (
     ("company", "ages_from", "TIMESTAMP"),

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, make_transient_to_detached
 from holding.access.actors import SYSTEM
 from holding.configuration.new_connections import add_connection
 from holding.connections import breaker
-from holding.store.database import Database
-from holding.tables import Company, Connection, Membership, Person, Team
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Membership, Person, Team
 from tests.support.kept import kept
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

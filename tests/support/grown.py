@@ -6,11 +6,11 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.db import bulk
+from holding.db.models import Company, MappingEntry, MappingTable
+from holding.db.models.rules import ALWAYS
 from holding.platform import events as chain
 from holding.platform.events import Fact, record_events
-from holding.store import bulk
-from holding.tables import Company, MappingEntry, MappingTable
-from holding.tables.rules import ALWAYS
 
 TABLE: Final = "item"
 
@@ -26,7 +26,9 @@ def grow_lists(session: Session, company_id: int, rows: int, now: datetime) -> N
             "from_revision": session.get_one(Company, company_id).revision, "to_revision": None,
             "person_id": None, "reason": "taken over", "at": now}  # fmt: skip
     keys = [f"ZZ-{n:05}" for n in range(rows)]
-    bulk.insert(session, MappingEntry, [{**told, "key": key, "value": f"V{key}"} for key in keys])
+    bulk.insert_rows(
+        session, MappingEntry, [{**told, "key": key, "value": f"V{key}"} for key in keys]
+    )
     say = {"say": "An item was taken over."}
     facts = [
         Fact(company_id=company_id, at=now, actor=None, act="mapping.changed", body=say)

@@ -24,13 +24,13 @@ from holding.access.actors import SYSTEM, Actor
 from holding.access.secrets import Keys, load_keys
 from holding.configuration.new_connections import add_connection
 from holding.connections import setup
+from holding.db.database import Database
+from holding.db.models import Connection, Person, Posting, Record
+from holding.db.refusal import Refusal
 from holding.intake import receive as versions
 from holding.platform.settings import Settings
 from holding.reconciliation.ledger_check import Comparison, compare
-from holding.refusal import Refusal
 from holding.rulesets import publication
-from holding.store.database import Database
-from holding.tables import Connection, Person, Posting, Record
 from tests.faults import mutants
 from tests.support.factories import passed
 from tests.support.simulator import DEMO_KEY, Simulator

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, text
 from sqlalchemy.pool import QueuePool
 
+from holding.db.database import Database
+from holding.db.models import Base
 from holding.programs import world
-from holding.store.database import Database
-from holding.tables import Base
 
 T = TypeVar("T")
 

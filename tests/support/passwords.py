@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from sqlalchemy.orm import Session
 
 from holding.access import sessions
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 
 _FULL = sessions._hasher
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)

@@ -5,8 +5,8 @@ Here: that one. Not here: what pills say (holding/runs/status.py).
 
 from sqlalchemy.orm import Session
 
+from holding.db.together import Together
 from holding.runs.status import Pill, pills
-from holding.store.together import Together
 
 
 def pill(session: Session, company_id: int, connection_id: int, doc_type: str) -> Pill:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from grammar.text.editions import NEWEST
 from holding.approvals.consent import posting_hash
-from holding.tables import (
+from holding.db.models import (
     Company,
     Connection,
     Evaluation,
@@ -20,7 +20,7 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
-from holding.tables.row_states import RecordState
+from holding.db.models.columns import RecordState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import plain, sha256_hex
 from tests.support.factories import connection_named

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from holding.tables import Attempt, Company, Request, Run
-from holding.tables.row_states import AttemptState, PushState, RequestState, RunState
+from holding.db.models import Attempt, Company, Request, Run
+from holding.db.models.columns import AttemptState, PushState, RequestState, RunState
 from tests.support.factories import connection_named
 from tests.support.postings import NOW, make_push, make_ready
 

@@ -11,13 +11,20 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
 from grammar.text.editions import NEWEST
+from holding.db.database import Database
+from holding.db.models import (
+    Company,
+    Connection,
+    MappingEntry,
+    MappingTable,
+    Record,
+    RulesetVersion,
+)
+from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake.receive import Receipt, receive
 from holding.mappings.key_reach import reach
 from holding.platform.changes import next_revision, wake_all_unsent, wake_cause, wake_records
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Connection, MappingEntry, MappingTable, Record, RulesetVersion
 from rules.values.cause_keys import CauseKey
 from tests.support.clock import SetClock
 from tests.support.fake_rules import ToyProgram

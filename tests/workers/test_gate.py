@@ -10,11 +10,11 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import make_url, text, update
 
+from holding.db.database import Database
+from holding.db.models import Company, Record
 from holding.platform.backup import VERSION
 from holding.platform.settings import Settings
 from holding.programs import world
-from holding.store.database import Database
-from holding.tables import Company, Record
 from tests.support.clock import SetClock
 from tests.support.postings import NOW, make_ready
 from workers import jobs

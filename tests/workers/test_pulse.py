@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Company, Heartbeat
 from holding.platform import processes as heartbeats
 from holding.platform.processes import Workers
 from holding.platform.settings import Settings
-from holding.store.database import Database
-from holding.tables import Company, Heartbeat
 from holding.workload.draining import drain
 from tests.support.clock import SetClock
 from tests.support.house import House

@@ -12,10 +12,12 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from holding import tables
 from holding.access import sessions
 from holding.access.actors import SYSTEM
 from holding.connections.setup import pause
+from holding.db import models as tables
+from holding.db.database import Database
+from holding.db.models import Attempt, Company, Connection, Event, Hold, Record, Request, Schedule
 from holding.exceptions import assignments
 from holding.exceptions.holds import Done
 from holding.platform import events as chain
@@ -23,8 +25,6 @@ from holding.platform.events import Anchors
 from holding.platform.settings import Settings
 from holding.rule_changes.start_time import set_start
 from holding.rulesets import admission, publication
-from holding.store.database import Database
-from holding.tables import Attempt, Company, Connection, Event, Hold, Record, Request, Schedule
 from rules.testing.runner import run_tests
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock

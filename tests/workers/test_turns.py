@@ -9,11 +9,11 @@ from unittest.mock import MagicMock
 import pytest
 from sqlalchemy import select, update
 
+from holding.db import leases
+from holding.db.database import Database
+from holding.db.models import Company, Posting, Record
 from holding.platform import processes as doorbell
 from holding.platform.settings import Settings
-from holding.store import leases
-from holding.store.database import Database
-from holding.tables import Company, Posting, Record
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.contract.sources import SourceRefusal
+from holding.db.models import ImportFile
 from holding.import_files import handing_over, listings, outcomes
 from holding.import_files.outcomes import Outcome
-from holding.tables import ImportFile
 from portal.terminal.command_frame import Office, Stop
 from sandbox.demo import setup
 from sandbox.demo import setup as progress

@@ -10,12 +10,12 @@ from holding.access import actors, deputies
 from holding.access.actors import Actor, may
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
+from holding.db.database import Database
+from holding.db.models import Approval, Company, Event, Hold, Release
+from holding.db.refusal import Refusal
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.records import trace
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Approval, Company, Event, Hold, Release
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.factories import make_person

@@ -5,9 +5,9 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import BY_PROGRAM, Actor
 from holding.access.operations import once
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Operation
+from holding.db.database import Database
+from holding.db.models import Company, Operation
+from holding.db.refusal import Refusal
 from tests.support.clock import SetClock
 from tests.support.factories import make_person
 

@@ -9,16 +9,16 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
-from holding import tables
 from holding.access import actors, people, sessions, teams
 from holding.access import actors as holding_roles
 from holding.access.actors import SYSTEM
 from holding.access.people import NewPerson
 from holding.access.sessions import set_password
-from holding.refusal import Refusal
-from holding.store import failure_counts
-from holding.store.database import Database
-from holding.tables import Company, Event, Singleton
+from holding.db import leases as failure_counts
+from holding.db import models as tables
+from holding.db.database import Database
+from holding.db.models import Company, Event, Singleton
+from holding.db.refusal import Refusal
 from tests.support.clock import SetClock
 from tests.support.passwords import full_time, sign_in
 

@@ -4,10 +4,10 @@ import pytest
 
 from connectors.targets.aiaccount.documents import SALES_INVOICE
 from holding.access import personal_data
+from holding.db.database import Database
+from holding.db.models import Company
 from holding.mappings import fixes
 from holding.records import trace
-from holding.store.database import Database
-from holding.tables import Company
 from tests.holding.life import Begun
 from tests.holding.records.test_duplicate_answer import two_ways
 from tests.holding.shop import FILES, open_shop, order

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holding.access.secrets import Keys, load_keys
+from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
 
 ONE = b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A="
 TWO = b"Q0YyV3N5bWJvbHNPbmx5Rm9yVGVzdHNOb3RTZWNyZXQ="

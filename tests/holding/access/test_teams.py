@@ -5,8 +5,8 @@ import threading
 from sqlalchemy import func, select
 
 from holding.access.teams import ensure_team
-from holding.store.database import Database
-from holding.tables import Team
+from holding.db.database import Database
+from holding.db.models import Team
 from tests.support.factories import make_company
 
 

@@ -7,12 +7,12 @@ from holding.access.actors import Actor
 from holding.approvals import candidates
 from holding.approvals.approve import Approved
 from holding.approvals.candidates import SetChanged
+from holding.db.database import Database
+from holding.db.models import Approval, Company, Event, Hold, Posting, Record
+from holding.db.refusal import Refusal
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.mappings import fixes
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Approval, Company, Event, Hold, Posting, Record
 from tests.holding.consent import LARGE, approve, ids, large_shop, seen_of, why_not
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock

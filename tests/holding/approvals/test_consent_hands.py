@@ -10,15 +10,15 @@ from holding.access import actors as access_actors
 from holding.access.actors import Actor
 from holding.approvals import makers
 from holding.approvals.approve import Approved
+from holding.db.database import Database
+from holding.db.models import Company, Person
+from holding.db.refusal import Refusal
 from holding.exceptions import releases, undo
 from holding.mappings import fixes
 from holding.programs.replay import replay_each
 from holding.records import trace
-from holding.refusal import Refusal
 from holding.staff import own_account
 from holding.staff.own_account import Taste
-from holding.store.database import Database
-from holding.tables import Company, Person
 from rules.outcomes.outcome import Outcome
 from tests.holding.consent import LARGE, TRUSTED, approve, large_shop, why_not
 from tests.holding.fixing import fix

@@ -16,6 +16,8 @@ from holding.access import actors as access_actors
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
 from holding.connections import setup
+from holding.db.database import Database
+from holding.db.models import Approval, Company, Evaluation, Hold, Posting, Push, Record, Version
 from holding.exceptions import corrections, releases
 from holding.exceptions.corrections import Correction
 from holding.exceptions.holds import Done
@@ -23,17 +25,6 @@ from holding.mappings import fixes
 from holding.rulesets import publication
 from holding.rulesets.published import Published
 from holding.runs.dispatch import push_due
-from holding.store.database import Database
-from holding.tables import (
-    Approval,
-    Company,
-    Evaluation,
-    Hold,
-    Posting,
-    Push,
-    Record,
-    Version,
-)
 from tests.faults.amounts import amount
 from tests.holding.consent import ASKING, breaches
 from tests.holding.life import Life, begin

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import select
 
 from holding.approvals.approve import Approved
+from holding.db.database import Database
+from holding.db.models import Approval, Company
 from holding.records import trace
-from holding.store.database import Database
-from holding.tables import Approval, Company
 from tests.holding.approvals.test_consent_order import counts_no_more
 from tests.holding.consent import approve, large_shop, why_not
 from tests.holding.shop import FILES, RULES, Shop, line, order, start

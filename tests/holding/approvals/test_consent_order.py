@@ -8,16 +8,16 @@ from holding.access import actors as access_actors
 from holding.access.actors import Actor
 from holding.approvals import releasers
 from holding.approvals.approve import Approved
+from holding.db.database import Database
+from holding.db.models import Approval, Company, Dating, Hold, Posting
+from holding.db.refusal import Refusal
 from holding.exceptions import corrections, releases
 from holding.exceptions.corrections import Correction
 from holding.exceptions.holds import Done
 from holding.platform.changes import wake_records
 from holding.records import trace
-from holding.refusal import Refusal
 from holding.rulesets import publication
 from holding.rulesets.published import Published
-from holding.store.database import Database
-from holding.tables import Approval, Company, Dating, Hold, Posting
 from tests.holding.consent import ASKING, LARGE, approve, why_not
 from tests.holding.held import says
 from tests.holding.life import Begun, Life

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import select
 
 from holding.approvals.approve import Approved
-from holding.store.database import Database
-from holding.tables import Cause, Company, Hold
+from holding.db.database import Database
+from holding.db.models import Cause, Company, Hold
 from tests.holding.consent import approve
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock

@@ -8,12 +8,12 @@ from holding.access import actors, people, teams
 from holding.access import actors as access_actors
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
+from holding.db.models import Approval, Hold, MappingEntry, Posting, Push
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.mappings import fixes
 from holding.mappings.fixes import Fixed
 from holding.mappings.reclassification import contradictions, saved_change
-from holding.tables import Approval, Hold, MappingEntry, Posting, Push
 from tests.holding.consent import why_not
 from tests.holding.fixing import rev
 from tests.holding.life import NUMBERED, SMALL, TABLES, Begun, Life

@@ -8,10 +8,10 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from grammar.text.editions import NEWEST
+from holding.db.database import Database
+from holding.db.models import Approval, Company, Dating, Release, RulesetVersion, Version
 from holding.exceptions import releases
 from holding.mappings import fixes
-from holding.store.database import Database
-from holding.tables import Approval, Company, Dating, Release, RulesetVersion, Version
 from tests.holding.shop import ROUTE, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 

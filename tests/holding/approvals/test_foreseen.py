@@ -5,8 +5,8 @@ import pytest
 from holding.access.actors import Actor
 from holding.approvals.approve import Approved
 from holding.approvals.foreseen import Foreseen, foresee
-from holding.store.database import Database
-from holding.tables import Company
+from holding.db.database import Database
+from holding.db.models import Company
 from tests.holding.approvals.test_consent_hands import with_role
 from tests.holding.consent import ASKING, LARGE, approve, ids, large_shop
 from tests.holding.shop import FILES, Shop, order

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from holding.approvals.separation import TRIGGERS, Trigger
+from holding.db.database import Database
 from holding.platform.backup import upgrade
-from holding.store.database import Database
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "versions"
 TABLES = {"approval", "release"}

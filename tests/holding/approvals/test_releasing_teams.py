@@ -5,8 +5,8 @@ from sqlalchemy.orm import Session
 
 from holding.access import people
 from holding.approvals.releasers import teams_of
-from holding.store.database import Database
-from holding.tables import Company, Hold, Team
+from holding.db.database import Database
+from holding.db.models import Company, Hold, Team
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.cause_keys import ITSELF, Clearing
 from tests.support.clock import SetClock

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company
 from holding.integrity.all_invariants import check
 from holding.platform import events as chain
 from holding.platform.events import EVERY, LOOKS, MANY, Anchors, Head
 from holding.platform.settings import Settings
-from holding.store.database import Database
-from holding.tables import Company
 from tests.holding.audit.test_chain import breaks, link, say, tamper
 from tests.support.factories import make_company
 from tests.support.postings import NOW

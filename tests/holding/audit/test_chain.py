@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from holding.db.database import Database
+from holding.db.models import Company, EventLink
 from holding.platform import events as chain
 from holding.platform.events import Fact, record_events
-from holding.store.database import Database
-from holding.tables import Company, EventLink
 from tests.support.factories import make_company
 from tests.support.postings import NOW
 

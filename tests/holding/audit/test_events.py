@@ -1,8 +1,8 @@
 """What an event says of who did it."""
 
+from holding.db.database import Database
+from holding.db.models import Company, Event
 from holding.platform.events import SYSTEM_WORD, record_event
-from holding.store.database import Database
-from holding.tables import Company, Event
 from tests.support.postings import NOW
 
 

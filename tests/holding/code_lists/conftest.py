@@ -4,9 +4,9 @@ import pytest
 
 from holding.access.actors import SYSTEM
 from holding.connections.setup import set_key
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.refusal import Refusal
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop, open_shop, start
 from tests.support.clock import SetClock

@@ -16,11 +16,11 @@ from holding.code_lists.list_rows import (
     short_name_key,
     tin_key,
 )
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Event, ListedCode
-from holding.tables.row_states import ListKind
+from holding.db.database import Database
+from holding.db.models import Company, Event, ListedCode
+from holding.db.models.columns import ListKind
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from tests.holding.shop import Shop, open_shop, start
 from tests.support.clock import SetClock
 

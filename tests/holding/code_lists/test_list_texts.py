@@ -10,9 +10,9 @@ from holding.access.actors import SYSTEM
 from holding.code_lists import file_codes, list_storage, list_texts
 from holding.code_lists.file_codes import FileList
 from holding.code_lists.list_rows import ListRow, name_key
-from holding.store.database import Database
-from holding.tables import Company
-from holding.tables.row_states import ListKind
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.models.columns import ListKind
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.spelling import match_key
 from tests.holding.shop import Shop, open_shop, start

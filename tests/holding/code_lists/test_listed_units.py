@@ -14,13 +14,13 @@ from holding.code_lists import list_files, listed_units
 from holding.code_lists.list_files import ListStanding
 from holding.code_lists.list_rows import read_list
 from holding.connections import confirmed_rates, master_data
+from holding.db.database import Database
+from holding.db.models import Company, Event
+from holding.db.models.columns import ListKind
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.platform import unit_changes
 from holding.records import trace
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Event
-from holding.tables.row_states import ListKind
 from tests.holding.life import NUMBERED, SMALL, TABLES, Life, begin
 from tests.holding.shop import FILES, line, open_shop
 from tests.support.books import Books

@@ -21,11 +21,11 @@ from holding.code_lists.list_rows import ListRow
 from holding.code_lists.list_turns import ReadingRow
 from holding.configuration import settings_change
 from holding.connections.setup import pause
+from holding.db.models import Connection, Event, ListedCode, ListPart, ListReading, Throttle
+from holding.db.models.columns import ListKind
+from holding.db.refusal import Refusal
 from holding.platform.backup import downgrade, upgrade
-from holding.refusal import Refusal
 from holding.suggestions import list_sources
-from holding.tables import Connection, Event, ListedCode, ListPart, ListReading, Throttle
-from holding.tables.row_states import ListKind
 from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop

@@ -12,10 +12,10 @@ from holding.access.actors import SYSTEM
 from holding.code_lists import list_storage
 from holding.code_lists.file_codes import FileList
 from holding.code_lists.list_rows import ListRow
-from holding.store.database import Database
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.models.columns import ListKind
 from holding.suggestions import choices
-from holding.tables import Company
-from holding.tables.row_states import ListKind
 from tests.holding.shop import open_shop
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named

@@ -18,12 +18,12 @@ from holding.code_lists import file_codes, list_files, list_turns, told_lists, u
 from holding.code_lists.list_files import ListStanding
 from holding.code_lists.list_rows import read_list
 from holding.code_lists.unpaid_documents import Unpaid, UnpaidList
+from holding.db.models import Event, ListedCode, ListFile, ListReading
+from holding.db.models.columns import ListKind
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.platform.backup import downgrade, upgrade
 from holding.platform.row_seals import CODES, hashes
-from holding.refusal import Refusal
-from holding.store.together import answer
-from holding.tables import Event, ListedCode, ListFile, ListReading
-from holding.tables.row_states import ListKind
 from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop

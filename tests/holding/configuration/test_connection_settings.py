@@ -8,9 +8,9 @@ from sqlalchemy import select
 from holding.access.actors import SYSTEM, Actor
 from holding.configuration.settings_change import change_settings
 from holding.connections.setup import secret_of, set_key
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Event, Posting, Record, Revision, Snapshot
+from holding.db.database import Database
+from holding.db.models import Company, Event, Posting, Record, Revision, Snapshot
+from holding.db.refusal import Refusal
 from rules.values.posting_states import PostingState
 from tests.holding.desks import KEYS
 from tests.support.factories import connection_named

@@ -10,9 +10,9 @@ from holding.configuration import target_ways
 from holding.configuration.new_connections import add_connection
 from holding.configuration.settings_change import change_settings
 from holding.connections.setup import pause
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Connection, Event
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Event
+from holding.db.refusal import Refusal
 from tests.support.factories import connection_named
 from tests.support.postings import NOW
 

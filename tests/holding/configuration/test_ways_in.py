@@ -9,9 +9,9 @@ from holding.configuration import ways_in
 from holding.configuration.new_connections import add_connection
 from holding.configuration.settings_change import change_settings
 from holding.connections import pull_settings
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Connection
+from holding.db.database import Database
+from holding.db.models import Company, Connection
+from holding.db.refusal import Refusal
 from tests.support.factories import connection_named, make_company, make_connection
 from tests.support.postings import NOW
 

@@ -19,10 +19,9 @@ from holding.connections import authorization, key_rotation, setup
 from holding.connections.channel import Desk
 from holding.connections.key_renewal import AT_MOST, duty_of, renew
 from holding.connections.setup import KeySet
-from holding.refusal import Refusal
-from holding.store import leases
-from holding.store.database import Database
-from holding.tables import (
+from holding.db import leases
+from holding.db.database import Database
+from holding.db.models import (
     AuthorizationRequest,
     Company,
     Connection,
@@ -30,6 +29,7 @@ from holding.tables import (
     Snapshot,
     SnapshotItem,
 )
+from holding.db.refusal import Refusal
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.support.clock import SetClock

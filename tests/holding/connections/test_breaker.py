@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.connections import breaker
-from holding.store.database import Database
-from holding.tables import Company, Connection, Event, Throttle
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Event, Throttle
 from tests.support.factories import connection_named
 from tests.support.postings import NOW
 

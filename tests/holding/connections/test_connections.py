@@ -10,9 +10,8 @@ from holding.access.actors import SYSTEM, Actor
 from holding.configuration.new_connections import add_connection
 from holding.connections import master_data, probe, setup
 from holding.connections.setup import secret_of, secrets_of, set_key
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Company,
     Connection,
     ConnectionKey,
@@ -22,6 +21,7 @@ from holding.tables import (
     Snapshot,
     SnapshotItem,
 )
+from holding.db.refusal import Refusal
 from tests.holding.desks import KEYS
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named

@@ -11,8 +11,8 @@ from connectors.contract import ConnectionReport, ItemSetup
 from holding.access.actors import SYSTEM
 from holding.connections import master_data, probe
 from holding.connections.setup import pause, resume
+from holding.db.models import Connection, Posting, SnapshotItem
 from holding.programs import world
-from holding.tables import Connection, Posting, SnapshotItem
 from tests.holding.desks import KEYS
 from tests.holding.life import SMALL, Life
 from tests.holding.posting.test_autocount_life import control, effects, life, running

@@ -20,9 +20,9 @@ from holding.connections import limits
 from holding.connections.channel import Channel, counted_together
 from holding.connections.master_data import keep_snapshot
 from holding.connections.setup import trust_again
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Posting, Throttle
 from holding.posting.claims import free_of
-from holding.store.database import Database
-from holding.tables import Company, Connection, Posting, Throttle
 from tests.support.factories import connection_named, make_company, make_connection
 from tests.support.postings import NOW, make_ready
 

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from holding.access.actors import SYSTEM
 from holding.connections.setup import set_key
+from holding.db.models import Connection, Event, Hold, Posting
 from holding.records import trace
 from holding.runs.dispatch import companies_due
-from holding.tables import Connection, Event, Hold, Posting
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS
 from tests.holding.life import Life

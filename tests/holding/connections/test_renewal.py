@@ -20,9 +20,9 @@ from holding.connections.key_renewal import renew
 from holding.connections.probe import renewed_after_all, with_good_key
 from holding.connections.probe import test_connection as try_connection
 from holding.connections.setup import secret_of
-from holding.store import leases
-from holding.store.database import Database
-from holding.tables import Company, Connection, ConnectionKey, Event
+from holding.db import leases
+from holding.db.database import Database
+from holding.db.models import Company, Connection, ConnectionKey, Event
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.support.clock import SetClock

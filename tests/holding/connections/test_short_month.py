@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, open_channel
 from holding.connections.master_data import keep_snapshot
+from holding.db.database import Database
+from holding.db.models import Company, Event, Posting, Throttle
 from holding.platform.states import READY
 from holding.posting.claims import claim
-from holding.store.database import Database
-from holding.tables import Company, Event, Posting, Throttle
 from rules.values.posting_states import PostingState
 from tests.holding.connections.test_limits import channel, told_of
 from tests.holding.pushing import Lane

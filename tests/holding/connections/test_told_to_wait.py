@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
-from holding.tables import Posting, Throttle
+from holding.db.models import Posting, Throttle
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import control, effects, life

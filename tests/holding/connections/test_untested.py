@@ -11,7 +11,7 @@ from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import breaker, probe
 from holding.connections.setup import set_key, wait_for_test
-from holding.tables import Connection, Event, Hold, Throttle
+from holding.db.models import Connection, Event, Hold, Throttle
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS
 from tests.holding.life import Life

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Company, Record
+from holding.db.together import answer
 from holding.escalation.recent_changes import ACTS, around
 from holding.rule_changes.going_back import go_back
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Record
 from tests.holding.rule_changes.test_start_time import commented
 from tests.holding.shop import open_shop, order
 from tests.support.acts import acts

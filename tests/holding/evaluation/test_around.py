@@ -4,12 +4,12 @@ from datetime import date, timedelta
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company, Dating, Operation, Record, Release
 from holding.evaluation import evaluate_due as due_records
 from holding.evaluation.batch import Case, claim
 from holding.evaluation.load_facts import gather
 from holding.programs import world
-from holding.store.database import Database
-from holding.tables import Company, Dating, Operation, Record, Release
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock
 

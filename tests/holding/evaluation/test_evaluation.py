@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.db import database
+from holding.db.database import no_search_for_cycles
+from holding.db.models import Cause, Evaluation, Event, Hold, Posting, Record
 from holding.evaluation import evaluate_due as due_records
 from holding.evaluation.batch import Batch, Case, Plan
 from holding.evaluation.store_results import finish
-from holding.store import database
-from holding.store.cycles import no_search_for_cycles
-from holding.tables import Cause, Evaluation, Event, Hold, Posting, Record
 from tests.support.shop import Shop, incoming, order
 
 

@@ -6,13 +6,13 @@ from datetime import datetime
 import pytest
 from sqlalchemy import update
 
+from holding.db.leases import DEATHS_ALONE
+from holding.db.models import Hold, Posting, Record
 from holding.evaluation import evaluate_due as due_records
 from holding.evaluation.batch import Batch, Claimed, Plan, claim, due_companies, sweep_expired
 from holding.evaluation.evaluate_due import judge_due, planned
 from holding.evaluation.load_facts import gather
 from holding.platform.changes import next_revision, wake_all_unsent
-from holding.store.leases import DEATHS_ALONE
-from holding.tables import Hold, Posting, Record
 from tests.holding.sent import send
 from tests.support.shop import Shop, order
 

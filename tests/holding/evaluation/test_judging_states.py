@@ -4,9 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from holding.platform.changes import wake_records
-from holding.platform.states import refresh
-from holding.tables import (
+from holding.db.models import (
     Approval,
     Cause,
     Company,
@@ -18,6 +16,8 @@ from holding.tables import (
     Team,
     Version,
 )
+from holding.platform.changes import wake_records
+from holding.platform.states import refresh
 from rules.values.cause_keys import CauseKey
 from tests.holding.sent import send
 from tests.support.factories import make_person

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import func, select
 
 from holding.connections.master_data import keep_snapshot
+from holding.db.database import Database
+from holding.db.models import Company, Evaluation, Push, Record
 from holding.evaluation.batch import claim, put_back
 from holding.evaluation.evaluate_due import judge_due
 from holding.platform.changes import wake_families
-from holding.store.database import Database
-from holding.tables import Company, Evaluation, Push, Record
 from tests.holding.life import NUMBERED, SMALL, TABLES, Life, begin
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from holding.db.models import Cause, Hold
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.programs import posted_differences
-from holding.tables import Cause, Hold
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.shop import FILES, ROUTE
 

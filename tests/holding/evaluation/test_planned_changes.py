@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 
 from holding.connections import setup
 from holding.connections.master_data import keep_snapshot
+from holding.db.models import Record, RouteStop
 from holding.mappings import fixes
-from holding.tables import Record, RouteStop
 from rules.decisions.record import Asked
 from rules.programs.program import Program
 from tests.holding.fixing import rev

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from holding.db.database import Database
 from holding.evaluation.batch import claim, due_companies
 from holding.posting.claims import companies_due, free_the_dead
 from holding.reconciliation.reading_plan import companies_to_read
-from holding.store.database import Database
 from tests.holding.pushing import Lane
 from tests.support.shop import Shop, order
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from holding.db.database import Database
 from holding.evaluation.batch import claim
 from holding.evaluation.load_facts import gather
-from holding.store.database import Database
 from tests.support.shop import Shop, order
 
 MANY, BATCH = 1500, 300

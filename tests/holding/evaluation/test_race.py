@@ -16,11 +16,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from connectors.transport.clock import MachineClock
+from holding.db.models import Cause, Evaluation, Hold, Posting, Push, Record
+from holding.db.models.columns import DUE
 from holding.evaluation.evaluate_due import judge_due
 from holding.platform.changes import wake_records
 from holding.platform.states import move_posting, refresh, state_of
-from holding.tables import Cause, Evaluation, Hold, Posting, Push, Record
-from holding.tables.columns import DUE
 from rules.values.posting_states import PostingState
 from tests.support.databases import any_move
 from tests.support.postings import make_push

@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from connectors.contract import IncomingRecord
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Cause, Company, Evaluation, Hold, Posting, PostingUse, Record
+from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake.receive import receive
 from holding.mappings import fixes
-from holding.refusal import Refusal
 from holding.rulesets import publication
-from holding.store.database import Database
-from holding.tables import Cause, Company, Evaluation, Hold, Posting, PostingUse, Record
 from rules.values.posting_states import PostingState
 from tests.support.clock import SetClock
 from tests.support.databases import any_move

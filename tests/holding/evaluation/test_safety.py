@@ -5,15 +5,15 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Company, Event, Posting, RouteStop, Run
+from holding.db.refusal import Refusal
 from holding.evaluation import safety_stop
 from holding.evaluation.evaluate_due import judge_due
 from holding.mappings.fixes import Fixed
 from holding.platform.changes import wake_all_unsent
-from holding.refusal import Refusal
 from holding.runs import schedules
 from holding.runs import status as queries
-from holding.store.database import Database
-from holding.tables import Company, Event, Posting, RouteStop, Run
 from tests.holding.consent import TRUSTED
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, ROUTE, RULES, Shop, line, open_shop, order, start

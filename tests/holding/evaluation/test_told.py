@@ -2,8 +2,8 @@
 
 from sqlalchemy import select
 
-from holding.store.database import Database
-from holding.tables import Company, Event, Hold
+from holding.db.database import Database
+from holding.db.models import Company, Event, Hold
 from tests.holding.shop import open_shop, order
 from tests.support.clock import SetClock
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from holding.db.models import Company
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
-from holding.tables import Company
 from tests.holding.life import NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.shop import FILES, RULES
 

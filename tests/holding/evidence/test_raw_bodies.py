@@ -3,10 +3,10 @@
 from sqlalchemy import select
 
 from holding.access.actors import SYSTEM
+from holding.db.database import Database
+from holding.db.models import Attempt, Company, Event, Posting, Push, Request
+from holding.db.models.columns import AttemptState, PushState
 from holding.evidence import raw_bodies
-from holding.store.database import Database
-from holding.tables import Attempt, Company, Event, Posting, Push, Request
-from holding.tables.row_states import AttemptState, PushState
 from tests.support.postings import NOW
 from tests.support.sent_runs import make_run, send_in_run
 

@@ -10,12 +10,12 @@ from sqlalchemy.exc import IntegrityError
 
 from holding.access import actors, people
 from holding.access import actors as access_actors
+from holding.db.database import Database
+from holding.db.models import Company, Hold, Note, Person, Retry, Version
+from holding.db.refusal import Refusal
 from holding.exceptions import assignments, deadlines, notes, releases
 from holding.exceptions.holds import Done, Moved
 from holding.mappings import fixes
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Hold, Note, Person, Retry, Version
 from tests.holding.held import again, held_shop, hold_of, refused, says, set_right
 from tests.holding.shop import Shop, incoming, order
 from tests.support.clock import SetClock

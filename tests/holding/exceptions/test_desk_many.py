@@ -8,11 +8,11 @@ from sqlalchemy import select, text, update
 
 from holding.approvals import approve
 from holding.approvals.approve import Approved
+from holding.db.database import Database
+from holding.db.models import Approval, Company, Hold, Posting, Record, Release
+from holding.db.refusal import Refusal
 from holding.exceptions import assignments, bulk_acts, releases, undo
 from holding.exceptions.holds import Done, Each, Left
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Approval, Company, Hold, Posting, Record, Release
 from tests.holding.held import held_shop, hold_of, refused
 from tests.holding.shop import Shop, line, order
 from tests.support.clock import SetClock

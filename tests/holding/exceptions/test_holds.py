@@ -2,11 +2,11 @@ import pytest
 from sqlalchemy import func, select
 
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Cause, Company, Event, Hold, Record, Release, Team, TeamMember
+from holding.db.refusal import Refusal
 from holding.exceptions import assignments, releases
 from holding.exceptions.holds import Done
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Cause, Company, Event, Hold, Record, Release, Team, TeamMember
 from rules.values.posting_states import PostingState
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

@@ -3,14 +3,14 @@
 import pytest
 from sqlalchemy import update
 
+from holding.db.database import Database
+from holding.db.models import Company, Hold, Record
+from holding.db.models.columns import HoldState
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.exceptions import bulk_acts, notes, retries
 from holding.exceptions.bulk_acts import Wish
 from holding.exceptions.holds import Done, Each
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Hold, Record
-from holding.tables.row_states import HoldState
 from tests.holding.held import held_shop, hold_of, refused, says
 from tests.holding.shop import Shop, line, order
 from tests.support.clock import SetClock

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
+from holding.db.models import Event
+from holding.db.refusal import Refusal
 from holding.exceptions.holds import Done
 from holding.exceptions.overrides import override
 from holding.exceptions.retries import retry
 from holding.integrity.all_invariants import check
-from holding.refusal import Refusal
-from holding.tables import Event
 from tests.holding.life import Begun, Life
 from tests.holding.shop import FILES, RULES, line
 from tests.support.databases import unlock

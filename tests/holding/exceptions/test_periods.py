@@ -11,13 +11,13 @@ from holding.access import actors, teams
 from holding.access.actors import Actor
 from holding.approvals import approve
 from holding.connections.master_data import keep_snapshot
+from holding.db.database import Database
+from holding.db.models import Approval, Company, Dating, Event, Membership, Note, Version
+from holding.db.refusal import Refusal
 from holding.exceptions import bulk_acts, locked_periods, reopening, undo
 from holding.exceptions.holds import Done
 from holding.exceptions.reopening import Question
 from holding.programs.replay import replay
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Approval, Company, Dating, Event, Membership, Note, Version
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.factories import AT, connection_named

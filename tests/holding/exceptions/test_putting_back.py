@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company, Hold, Person, Record
+from holding.db.together import answer
 from holding.exceptions import assignments, bulk_acts, releases, undo
 from holding.exceptions.holds import Done, Each
 from holding.exceptions.restored_assignments import PutBack
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Hold, Person, Record
 from tests.holding.held import held_shop, hold_of, refused, says
 from tests.holding.shop import Shop
 from tests.support.clock import SetClock

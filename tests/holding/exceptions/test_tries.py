@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import select
 
 from connectors.contract import Sent
+from holding.db.models import Hold, Posting
+from holding.db.refusal import Refusal
 from holding.exceptions import retries
 from holding.exceptions.holds import Done
 from holding.posting import push_history as queries
-from holding.refusal import Refusal
-from holding.tables import Hold, Posting
 from portal.web import labels
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
 from tests.holding.shop import FILES

@@ -7,13 +7,13 @@ from sqlalchemy import select, update
 
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
+from holding.db.database import Database
+from holding.db.models import Company, Person, Record, Release
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.exceptions import releases, undo
 from holding.exceptions.holds import Done
 from holding.integrity import acts_kept
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Person, Record, Release
 from tests.holding.consent import LARGE
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock

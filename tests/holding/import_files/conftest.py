@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from holding.store.database import Database
-from holding.tables import Company
+from holding.db.database import Database
+from holding.db.models import Company
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.import_files.desktop import Desktop, open_desktop
 from tests.support.clock import SetClock

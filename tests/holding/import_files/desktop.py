@@ -17,12 +17,12 @@ from connectors.contract.hand_imports import ImportedByHand
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM, Actor
 from holding.connections import probe
+from holding.db.database import Database
+from holding.db.models import Company, ImportFile, Posting, Record
+from holding.db.models.columns import ImportFileState
+from holding.db.refusal import Refusal
 from holding.import_files import handing_over, listings, outcomes
 from holding.import_files.outcomes import Outcome
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, ImportFile, Posting, Record
-from holding.tables.row_states import ImportFileState
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import Life

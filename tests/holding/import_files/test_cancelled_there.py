@@ -9,9 +9,9 @@ import pytest
 from connectors import registry
 from connectors.contract import SourceRefusal
 from connectors.contract.hand_imports import ImportedByHand
+from holding.db.models.columns import ImportFileState
+from holding.db.refusal import Refusal
 from holding.import_files import listings
-from holding.refusal import Refusal
-from holding.tables.row_states import ImportFileState
 from tests.holding.import_files.desktop import Desktop
 
 HEAD = ["Doc No", "Doc Date", "Debtor Code", "Net Total"]

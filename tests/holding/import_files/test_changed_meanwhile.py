@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from holding.db.models import Hold
+from holding.db.models.columns import ImportFileState
 from holding.exceptions import retries
 from holding.exceptions.holds import Done
 from holding.import_files import file_list
 from holding.integrity.all_invariants import check
-from holding.tables import Hold
-from holding.tables.row_states import ImportFileState
 from tests.holding.import_files.desktop import Desktop
 
 CANCELLED: dict[str, Any] = {"status": "cancelled"}

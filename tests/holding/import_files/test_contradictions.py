@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from holding.db.models import Hold, ImportFile
+from holding.db.models.columns import ImportFileState
 from holding.exceptions.holds import Done
 from holding.import_files.outcomes import Outcome
 from holding.integrity.all_invariants import check
 from holding.reconciliation import manual_entries
-from holding.tables import Hold, ImportFile
-from holding.tables.row_states import ImportFileState
 from tests.holding.import_files.desktop import Desktop, rules
 
 

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import select
 
 from connectors.transport import fault_points
+from holding.db.models import Attempt, Connection, Push
+from holding.db.models.columns import ImportFileState
 from holding.posting.claims import free_the_dead
-from holding.tables import Attempt, Connection, Push
-from holding.tables.row_states import ImportFileState
 from tests.holding.import_files.desktop import Desktop
 
 OTHER = "B-1"  # not our prefix, so it stands in no file

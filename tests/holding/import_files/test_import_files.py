@@ -10,13 +10,13 @@ from sqlalchemy import select, update
 
 from connectors.transport import fault_points
 from holding.connections.channel import Channel, open_channel
+from holding.db.models import Connection, Posting
+from holding.db.models.columns import ImportFileState
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import Refusal
 from holding.import_files import settling
 from holding.import_files.outcomes import Outcome, rows_named
 from holding.posting.claims import claim, free_the_dead
-from holding.refusal import Refusal
-from holding.tables import Connection, Posting
-from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.row_states import ImportFileState
 from tests.holding.import_files.desktop import Desktop, rules
 from tests.support.zones import SHOP_ZONE
 

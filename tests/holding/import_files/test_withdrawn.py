@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from holding.db.models.columns import ImportFileState
+from holding.db.refusal import Refusal
 from holding.exceptions import retries
 from holding.exceptions.holds import Done
 from holding.import_files.outcomes import Outcome
-from holding.refusal import Refusal
-from holding.tables.row_states import ImportFileState
 from tests.holding.import_files.desktop import Desktop, rules
 from tests.holding.integrity.test_contents import edited, said, said_in
 

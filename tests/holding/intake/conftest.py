@@ -6,10 +6,10 @@ from connectors import registry
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import setup
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.refusal import Refusal
 from holding.intake.pulls import PullCount, arrange, pull_due
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company
 from tests.holding.desks import KEYS
 from tests.holding.intake.pulling import SETTINGS, Read
 from tests.holding.intake.shelf import Shelf

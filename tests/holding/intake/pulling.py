@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from holding.db.database import Database
+from holding.db.models import Event, Pull, Version
 from holding.intake.pulls import PullCount
-from holding.store.database import Database
-from holding.tables import Event, Pull, Version
 
 SETTINGS = {"base_url": "https://shop.example", "pull_minutes": "15", "sweep_at": "02:30"}
 Read = Callable[[], PullCount]

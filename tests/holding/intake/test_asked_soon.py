@@ -12,11 +12,11 @@ from connectors.contract.targets import Renewed
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import breaker, setup
+from holding.db import leases
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Event, Pull
 from holding.intake import pulls as pull_turns
 from holding.intake.pulls import arrange, pull_due
-from holding.store import leases
-from holding.store.database import Database
-from holding.tables import Company, Connection, Event, Pull
 from tests.holding.desks import KEYS
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock

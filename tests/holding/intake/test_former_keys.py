@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from grammar.text.editions import Edition
-from holding.store.database import Database
-from holding.tables import Company, LinkKey, Record, RulesetVersion
-from holding.tables.columns import table_of
+from holding.db.database import Database
+from holding.db.models import Company, LinkKey, Record, RulesetVersion
+from holding.db.models.columns import table_of
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.databases import unlock

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Company, Connection, HookCall
+from holding.db.refusal import Refusal
 from holding.intake import receive as hook_calls
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Connection, HookCall
 from tests.holding.intake.pulling import MINUTES, Read, told, versions
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock

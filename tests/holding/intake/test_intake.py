@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from sqlalchemy import LargeBinary, literal, update
 
+from holding.db.database import Database
+from holding.db.models import Connection, Delivery, Event, LinkKey, Record, Version
+from holding.db.models.columns import table_of
+from holding.db.refusal import Refusal
 from holding.intake.receive import Receipt, receive
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Connection, Delivery, Event, LinkKey, Record, Version
-from holding.tables.columns import table_of
 from tests.support.factories import connection_named, make_company
 from tests.support.shop import Shop, incoming, order
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from connectors.contract import Accepted
-from holding.store.database import Database
-from holding.tables import Company, Record, Version
+from holding.db.database import Database
+from holding.db.models import Company, Record, Version
 from tests.connectors.woocommerce import accept, order
 from tests.holding.intake.test_left_out import Till
 from tests.support.clock import SetClock

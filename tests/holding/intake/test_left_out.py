@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from connectors.contract import IncomingRecord
+from holding.db.database import Database
+from holding.db.models import Company, Record, Version
 from holding.intake.receive import Receipt, receive
-from holding.store.database import Database
-from holding.tables import Company, Record, Version
 from tests.support.clock import SetClock
 from tests.support.factories import make_connection
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from connectors.contract import IncomingRecord
 from connectors.kit.canonical_record import LONGEST_ID, Cell, RawRecord, canonical, orders_of
-from holding.store.database import Database
-from holding.tables import Company, Hold, Record
+from holding.db.database import Database
+from holding.db.models import Company, Hold, Record
 from tests.holding.shop import Shop, line, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.zones import SHOP_ZONE

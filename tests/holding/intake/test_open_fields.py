@@ -6,10 +6,10 @@ import pytest
 
 from grammar.text.editions import Edition
 from holding.access.teams import add_to_team
+from holding.db.database import Database
+from holding.db.models import Company, Hold
 from holding.exceptions.holds import Done
 from holding.intake.open_fields import fields_of, mine
-from holding.store.database import Database
-from holding.tables import Company, Hold
 from tests.holding.held import hold_of, refused, set_right
 from tests.holding.rulesets.test_later_findings import published
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order

@@ -7,11 +7,11 @@ import pytest
 from holding.access.actors import SYSTEM
 from holding.configuration.settings_change import change_settings
 from holding.connections import setup
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Pull
+from holding.db.refusal import Refusal
 from holding.intake import pulls as pull_turns
 from holding.intake.pulls import PullCount
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Connection, Pull
 from tests.holding.desks import KEYS
 from tests.holding.intake.pulling import MINUTES, SETTINGS, Read, row, told, versions
 from tests.holding.intake.shelf import Shelf

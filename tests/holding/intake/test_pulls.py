@@ -14,12 +14,12 @@ from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.configuration.settings_change import change_settings
 from holding.connections import setup
+from holding.db.database import Database
+from holding.db.models import Company, Delivery, Pull, Record, Version
+from holding.db.refusal import Refusal
 from holding.intake import pulls as pull_turns
 from holding.intake.pulls import PullCount
 from holding.intake.receive import receive
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Delivery, Pull, Record, Version
 from tests.holding.intake.pulling import MINUTES, SECOND, Read, row, told, versions
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from holding.db.database import Database
+from holding.db.models import Company, LinkKey, Posting, Record
 from holding.intake import families
 from holding.intake import families as same_numbers
 from holding.intake.families import Current
-from holding.store.database import Database
-from holding.tables import Company, LinkKey, Posting, Record
 from tests.support.postings import NOW, make_ready
 
 BY_REFERENCE: Any = SimpleNamespace(

@@ -10,8 +10,8 @@ from connectors.contract import ConnectionReport, Step
 from connectors.contract.calls import NOT_RUN
 from holding.access.actors import SYSTEM, Actor
 from holding.connections import breaker, probe
+from holding.db.models import Connection
 from holding.intake import deliveries as source_tests
-from holding.tables import Connection
 from tests.holding.desks import KEYS
 from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import life, rules, running

@@ -7,6 +7,8 @@ from sqlalchemy import select, text
 
 from holding.code_lists import list_files
 from holding.code_lists.list_rows import read_list
+from holding.db.models import Event
+from holding.db.models.columns import ListKind
 from holding.escalation import kept_packets
 from holding.exceptions import notes, releases, undo
 from holding.exceptions.holds import Done
@@ -14,8 +16,6 @@ from holding.integrity import contents
 from holding.mappings import fixes
 from holding.mappings.entry_changes import Fixed
 from holding.parties import kept_apart
-from holding.tables import Event
-from holding.tables.row_states import ListKind
 from tests.holding.integrity.test_contents import edit, edited, said, said_in
 from tests.holding.life import Life
 from tests.holding.shop import DEBTORS, FILES

@@ -19,10 +19,10 @@ from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import probe, setup
+from holding.db.database import Database
+from holding.db.models import Company, Posting
 from holding.integrity import effects, journal_and_ledgers
 from holding.integrity.journal_and_ledgers import Look
-from holding.store.database import Database
-from holding.tables import Company, Posting
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import Life

@@ -6,9 +6,9 @@ from sqlalchemy import select, update
 from holding.access.person_names import rename
 from holding.approvals import approve
 from holding.approvals.approve import Approved
+from holding.db.models import Approval, Person, Posting
 from holding.mappings import fixes
 from holding.mappings.fixes import Fixed
-from holding.tables import Approval, Person, Posting
 from tests.holding.approvals.test_consent_law import SECOND
 from tests.holding.consent import LARGE, breaches
 from tests.holding.fixing import rev

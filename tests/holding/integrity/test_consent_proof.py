@@ -13,11 +13,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from holding.approvals import consent, makers, separation, voiding
+from holding.db import bulk
+from holding.db.database import Database
+from holding.db.models import Approval, Person
 from holding.exceptions import undo
 from holding.mappings import fixes
-from holding.store import bulk
-from holding.store.database import Database
-from holding.tables import Approval, Person
 from tests.faults.mutants import changed
 from tests.holding.approvals.test_consent_hands import with_role
 from tests.holding.consent import LARGE, approve, breaches, why_not

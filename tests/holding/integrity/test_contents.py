@@ -11,14 +11,14 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from holding.approvals import approve
+from holding.db.database import Database
+from holding.db.models import Approval, Event, EventLink, Push, Request
 from holding.integrity import contents
 from holding.integrity.all_invariants import check
 from holding.platform import events as chain
 from holding.platform.events import record_event, seal
 from holding.platform.settings import Settings
 from holding.posting import send as calls
-from holding.store.database import Database
-from holding.tables import Approval, Event, EventLink, Push, Request
 from rules.values.canonical import dumps
 from tests.holding.life import SMALL, Life
 from tests.holding.shop import line

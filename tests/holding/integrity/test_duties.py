@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import func, select
 
 from holding.access.sessions import prove
+from holding.db import leases
+from holding.db.database import Database
+from holding.db.models import Company, Singleton
+from holding.db.refusal import Refusal
 from holding.integrity import all_invariants
 from holding.platform.settings import Settings
-from holding.refusal import Refusal
 from holding.second_factor import enrolment
-from holding.store import leases
-from holding.store.database import Database
-from holding.tables import Company, Singleton
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock

@@ -11,10 +11,7 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from holding.access.secrets import load_keys
-from holding.integrity.all_invariants import CHECKS, Checked, check
-from holding.platform import events as chain
-from holding.platform.settings import Settings
-from holding.tables import (
+from holding.db.models import (
     Approval,
     Attempt,
     Cause,
@@ -31,6 +28,9 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
+from holding.integrity.all_invariants import CHECKS, Checked, check
+from holding.platform import events as chain
+from holding.platform.settings import Settings
 from tests.support.databases import any_move, unlock
 from tests.support.house import House, make_house
 from tests.support.simulator import DEMO_KEY, simulator

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Event, Upload
+from holding.db.models.columns import UploadState
 from holding.integrity.pruning import due, prune
-from holding.store.database import Database
-from holding.tables import Company, Connection, Event, Upload
-from holding.tables.row_states import UploadState
 from tests.support.clock import SetClock
 from tests.support.shop import Shop
 

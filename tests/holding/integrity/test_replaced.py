@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from connectors.contract import Answer
+from holding.db.models import Push, Request
 from holding.integrity.replaced_calls import remove_bodies
-from holding.tables import Push, Request
 from tests.holding.pushing import Lane, answer_whole_files
 
 KEPT, DAY = timedelta(days=30), timedelta(days=1)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from holding.db.models.columns import AttemptState, PushState
 from holding.posting.push_history import AttemptRow, PushRow
-from holding.tables.row_states import AttemptState, PushState
 
 AT = datetime(2026, 11, 20, 9, 58, tzinfo=UTC)
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holding.connections.channel import Channel, Desk
+from holding.db.leases import DEATHS_ALONE
+from holding.db.models import Hold, Posting
 from holding.posting.claims import POISON_CRASHES, Claim, free_the_dead, parted
 from holding.posting.holds import WORKERS_DIED
 from holding.posting.prepare import examine as really
 from holding.runs import batch_sending
-from holding.store.leases import DEATHS_ALONE
-from holding.tables import Hold, Posting
 from tests.holding.pushing import Lane
 
 MANY = 36

@@ -6,10 +6,10 @@ import pytest
 
 from connectors.contract.errors import ERROR_CLASSES
 from grammar.text.finding_codes import ErrorClass
+from holding.db.database import Database
+from holding.db.models import Company
 from holding.posting import store_results as retry_policy
 from holding.posting.store_results import Follows
-from holding.store.database import Database
-from holding.tables import Company
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
 

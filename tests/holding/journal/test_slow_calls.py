@@ -9,10 +9,10 @@ from connectors.contract import Answer
 from connectors.targets.aiaccount.connector import AiAccount
 from connectors.transport.http import Http
 from holding.connections.channel import Channel, open_channel
+from holding.db.models import Attempt, Posting, Request
 from holding.posting import send as calls
 from holding.posting.claims import claim, free_the_dead
 from holding.posting.prepare import keeping
-from holding.tables import Attempt, Posting, Request
 from tests.holding.pushing import Lane, answer_whole_files
 
 SECONDS = 25  # of a call; two of them are shorter than a lease, three are longer

@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import LargeBinary, func, literal, select, update
 
+from holding.db.database import Database
+from holding.db.models import Company, Delivery, Push, RuleFile, StoryForm
+from holding.db.models.columns import table_of
 from holding.platform.backup import downgrade, upgrade
 from holding.posting.evidence import Storyteller, whole_story
 from holding.programs.replay import replay
-from holding.store.database import Database
-from holding.tables import Company, Delivery, Push, RuleFile, StoryForm
-from holding.tables.columns import table_of
 from rules.outcomes.findings import lines
 from rules.values.canonical import dumps
 from tests.holding.pushing import Lane

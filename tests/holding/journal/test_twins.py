@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from connectors.transport import fault_points
 from holding.connections.channel import Channel, open_channel
+from holding.db.models import Hold, LinkKey, Posting, Record
 from holding.evaluation import evaluate_due as due_records
 from holding.exceptions import releases
 from holding.platform.states import READY
@@ -17,7 +18,6 @@ from holding.posting.claims import claim
 from holding.posting.prepare import check
 from holding.runs import schedules
 from holding.runs.dispatch import push_due
-from holding.tables import Hold, LinkKey, Posting, Record
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
 from tests.holding.shop import FILES, ROUTE, incoming, order
 from tests.support.factories import connection_named

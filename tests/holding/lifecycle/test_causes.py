@@ -2,8 +2,8 @@
 
 from sqlalchemy import select
 
-from holding.store.database import Database
-from holding.tables import Cause, Company
+from holding.db.database import Database
+from holding.db.models import Cause, Company
 from tests.holding.shop import FILES, RULES, line, open_shop, order
 from tests.support.clock import SetClock
 

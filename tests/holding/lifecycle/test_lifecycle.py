@@ -10,6 +10,19 @@ from sqlalchemy import Update, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from holding.db.bulk import JointWrites
+from holding.db.database import Database
+from holding.db.models import Hold, Posting, Push, Record
+from holding.db.models.columns import HoldState, PushState, RecordState
+from holding.db.models.postings import (
+    ENDED,
+    IN_FLIGHT_STATES,
+    POSTING_STATES,
+    PUSH_STATES,
+    TO_SEND_STATES,
+    UNSENT_STATES,
+)
+from holding.db.models.records import RECORD_STATES
 from holding.platform import states as lifecycle_states
 from holding.platform.states import (
     BESIDE,
@@ -31,19 +44,6 @@ from holding.platform.states import (
 from holding.posting import holds as target_holds
 from holding.posting.holds import Trouble
 from holding.posting.push import Case, close_push
-from holding.store.database import Database
-from holding.store.joint_writes import JointWrites
-from holding.tables import Hold, Posting, Push, Record
-from holding.tables.postings import (
-    ENDED,
-    IN_FLIGHT_STATES,
-    POSTING_STATES,
-    PUSH_STATES,
-    TO_SEND_STATES,
-    UNSENT_STATES,
-)
-from holding.tables.records import RECORD_STATES
-from holding.tables.row_states import HoldState, PushState, RecordState
 from rules.values.posting_states import PostingState
 from tests.holding.pushing import Lane
 from tests.support.databases import any_move

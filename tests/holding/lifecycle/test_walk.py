@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from holding.db.models import Cause, Hold, Posting, Record
 from holding.platform.states import POSTING_MOVES, allowed, state_of
-from holding.tables import Cause, Hold, Posting, Record
 from tests.support.shop import Shop, order
 
 STEPS = 60

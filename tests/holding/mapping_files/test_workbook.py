@@ -8,6 +8,9 @@ import openpyxl
 import pytest
 from sqlalchemy import func, select
 
+from holding.db.database import Database
+from holding.db.models import Company, Event, MappingEntry, Record, Revision
+from holding.db.refusal import Refusal
 from holding.mapping_files import saving
 from holding.mapping_files.edited_workbook import EditedWorkbook, read_workbook
 from holding.mapping_files.mapping_workbook import mapping_workbook, sheet_names
@@ -16,9 +19,6 @@ from holding.mapping_files.workbook_changes import AT_ONCE, Change, WorkbookChan
 from holding.mapping_files.workbook_changes import workbook_changes as compare
 from holding.mappings.fixes import Fixed
 from holding.mappings.mapping_lists import tables
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Event, MappingEntry, Record, Revision
 from tests.holding.fixing import blocked_shop, due, fix, rev
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock

@@ -5,17 +5,8 @@ from datetime import date
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from holding.mappings import entry_history, fixes, mapping_lists
-from holding.mappings import preview as mappings_preview
-from holding.mappings.entries import Parsed, with_value
-from holding.mappings.entry_history import Change, Used
-from holding.mappings.fixes import Fixed
-from holding.mappings.preview import Preview
-from holding.mappings.reclassification import contradictions, saved_change
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Company,
     Event,
     MappingEntry,
@@ -24,7 +15,16 @@ from holding.tables import (
     PostingUse,
     RouteStop,
 )
-from holding.tables.rules import ALWAYS
+from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Refusal
+from holding.db.together import answer
+from holding.mappings import entry_history, fixes, mapping_lists
+from holding.mappings import preview as mappings_preview
+from holding.mappings.entries import Parsed, with_value
+from holding.mappings.entry_history import Change, Used
+from holding.mappings.fixes import Fixed
+from holding.mappings.preview import Preview
+from holding.mappings.reclassification import contradictions, saved_change
 from rules.facts.world import Entry, Later, World
 from tests.holding.evaluation.test_safety import limit
 from tests.holding.fixing import blocked_shop, due, fix, rev

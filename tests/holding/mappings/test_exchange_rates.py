@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company
 from holding.mappings.fixes import Fixed
-from holding.store.database import Database
-from holding.tables import Company
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start
 from tests.support.clock import SetClock

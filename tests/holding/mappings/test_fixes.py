@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Company, Event, MappingEntry, Posting, Record
+from holding.db.refusal import Refusal
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import preview as looked_ahead
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Event, MappingEntry, Posting, Record
 from rules.values.posting_states import PostingState
 from tests.holding.consent import ASKING
 from tests.holding.fixing import blocked_shop, due, fix, preview, rev

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
+from holding.db.database import Database
+from holding.db.models import Company, Posting
 from holding.mappings import correcting_journal
 from holding.mappings.entries import Parsed, table_of
 from holding.mappings.fixes import Fixed
@@ -18,8 +20,6 @@ from holding.mappings.reclassification import (
     older_entries,
     saved_change,
 )
-from holding.store.database import Database
-from holding.tables import Company, Posting
 from rules.outcomes.outcome import Document
 from tests.holding.fixing import fix, preview
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start

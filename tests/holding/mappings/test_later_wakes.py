@@ -9,6 +9,10 @@ from functools import partial
 import pytest
 from sqlalchemy import func, select, update
 
+from holding.db.database import Database
+from holding.db.models import Company, Event, MappingEntry, Posting, PostingUse, Record, WakeMark
+from holding.db.refusal import Refusal
+from holding.db.together import answer
 from holding.integrity import all_invariants
 from holding.mappings import key_reach, reclassification
 from holding.mappings.fixes import Fixed, together
@@ -17,10 +21,6 @@ from holding.platform import changes as later_wakes
 from holding.platform import states as entry_uses
 from holding.platform.settings import Settings
 from holding.platform.states import newest_uses
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Event, MappingEntry, Posting, PostingUse, Record, WakeMark
 from rules.values.posting_states import PostingState
 from tests.holding.fixing import due, fix, preview
 from tests.holding.pushing import Lane

@@ -3,12 +3,12 @@
 import pytest
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Cause, Company
+from holding.db.refusal import Refusal
 from holding.mappings import fixes, mapping_lists
 from holding.mappings.entries import Parsed, read_value, shown
 from holding.mappings.fixes import Fixed
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Cause, Company
 from rules.values.posting_states import PostingState
 from tests.holding.fixing import blocked_shop, due, fix, preview, rev
 from tests.holding.shop import Shop, line, open_shop, order

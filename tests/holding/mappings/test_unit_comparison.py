@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from holding.connections.master_data import keep_kinds
+from holding.db.database import Database
+from holding.db.models import Company, Hold
 from holding.mappings import unit_comparison
 from holding.mappings.unit_comparison import UnitComparison
-from holding.store.database import Database
-from holding.tables import Company, Hold
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

@@ -5,10 +5,10 @@ from threading import Barrier
 
 from sqlalchemy import func, select
 
+from holding.db.database import Database
+from holding.db.models import Company, SavedView
+from holding.db.refusal import Refusal
 from holding.narrowing import saved_views
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, SavedView
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock
 

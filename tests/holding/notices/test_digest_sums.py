@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from grammar.text.amounts import SPACE
+from holding.db.database import Database
+from holding.db.models import Company, Notice, Recipient, Team
+from holding.db.models.columns import RecipientKind
 from holding.notices import digest_times, digests, planning
-from holding.store.database import Database
-from holding.tables import Company, Notice, Recipient, Team
-from holding.tables.row_states import RecipientKind
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 

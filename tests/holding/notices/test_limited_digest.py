@@ -4,10 +4,10 @@ import pytest
 
 from holding.access import teams
 from holding.access.actors import OPERATOR
+from holding.db.database import Database
+from holding.db.models import Company, Connection
 from holding.notices import digests
 from holding.staff import source_limits
-from holding.store.database import Database
-from holding.tables import Company, Connection
 from tests.holding.shop import Shop, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named

@@ -18,11 +18,11 @@ from holding.access.actors import SYSTEM, Actor
 from holding.connections import probe
 from holding.connections.channel import open_channel
 from holding.connections.setup import set_key
+from holding.db.models import Person
+from holding.db.refusal import Refusal
 from holding.onboarding.diagnosis import diagnose
 from holding.onboarding.topics import Diagnosis, Topic
 from holding.reconciliation import read_back
-from holding.refusal import Refusal
-from holding.tables import Person
 from rules.outcomes.outcome import Document
 from tests.holding.desks import KEYS
 from tests.holding.pushing import Lane

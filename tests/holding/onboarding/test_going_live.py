@@ -6,14 +6,8 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from holding.access.actors import Actor
-from holding.onboarding import dry_run, going_live
-from holding.onboarding.checklist import Step, checklist
-from holding.posting.claims import companies_due
-from holding.refusal import Refusal
-from holding.runs import schedules
-from holding.store.database import Database
-from holding.store.sums import check_figure
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Company,
     Connection,
     Event,
@@ -24,6 +18,11 @@ from holding.tables import (
     Schedule,
     Snapshot,
 )
+from holding.db.refusal import Refusal, check_figure
+from holding.onboarding import dry_run, going_live
+from holding.onboarding.checklist import Step, checklist
+from holding.posting.claims import companies_due
+from holding.runs import schedules
 from tests.holding.pushing import Lane
 from tests.holding.shop import FILES, Shop, line, open_shop, order
 from tests.support.clock import SetClock

@@ -8,8 +8,8 @@ from connectors.contract import Found, Stands
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.access.actors import Actor
 from holding.connections import breaker
+from holding.db.refusal import Refusal
 from holding.onboarding.standing_documents import Look, There, look
-from holding.refusal import Refusal
 from tests.holding.onboarding.test_going_live import admin, set_up
 from tests.holding.pushing import Lane
 

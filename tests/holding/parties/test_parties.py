@@ -9,13 +9,13 @@ from sqlalchemy import func, select, update
 
 from grammar.nodes import Ruleset
 from holding.access.teams import add_to_team
+from holding.db.database import Database
+from holding.db.models import Cause, Company, Event, Hold, KeptApart, MappingEntry, Posting
+from holding.db.refusal import Refusal
 from holding.mappings.fixes import Fixed
 from holding.parties import kept_apart, known_otherwise, party_merge
 from holding.parties.kept_apart import Apart
 from holding.parties.party_balances import owed
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Cause, Company, Event, Hold, KeptApart, MappingEntry, Posting
 from rules.rulebook.coverage import Agreement, agreements
 from tests.holding.fixing import due, fix, rev
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start

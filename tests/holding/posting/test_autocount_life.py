@@ -13,12 +13,12 @@ from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import master_data, probe, setup
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Posting
+from holding.db.models.columns import PostingWait
+from holding.db.together import answer
 from holding.platform.backup import downgrade, upgrade
 from holding.records import record_rows
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Connection, Posting
-from holding.tables.row_states import PostingWait
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import LARGE, SMALL, TABLES, Life

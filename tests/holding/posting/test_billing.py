@@ -11,9 +11,9 @@ from connectors import registry
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.sources.netshop.connector import NetShop
 from holding.access import teams
+from holding.db.models import Posting, PostingLine
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
-from holding.tables import Posting, PostingLine
 from tests.holding.life import Life
 from tests.holding.shop import FILES, RULES, line
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from holding.db.models import Push, Record, RouteStop
 from holding.evaluation import batch as record_claims
 from holding.integrity.all_invariants import CHECKS, check
 from holding.mappings.fixes import Fixed
@@ -18,7 +19,6 @@ from holding.posting import send as follow_up_calls
 from holding.posting import uncertain as doubt_resolution
 from holding.posting.claims import free_the_dead
 from holding.runs.dispatch import push_due
-from holding.tables import Push, Record, RouteStop
 from tests.holding.fixing import fix
 from tests.holding.life import NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.pushing import Lane

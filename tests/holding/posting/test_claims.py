@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.approvals.consent import posting_hash
+from holding.db.models import Attempt, Company, Connection, Posting, Push, Record, Request
 from holding.platform.states import READY
 from holding.posting import holds as target_holds
 from holding.posting import prepare as intent
@@ -23,7 +24,6 @@ from holding.posting.claims import POISON_CRASHES, Claim, claim, free_the_dead, 
 from holding.posting.holds import NUMBER_TAKEN, WORKERS_DIED, Trouble
 from holding.posting.prepare import Checked, NotNow, Verdict, check, examine, first_call, intend
 from holding.posting.push import push_lease
-from holding.tables import Attempt, Company, Connection, Posting, Push, Record, Request
 from rules.values.canonical import plain
 from tests.holding.journal.test_slow_calls import channel_of
 from tests.holding.pushing import Lane

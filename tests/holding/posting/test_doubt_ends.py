@@ -7,9 +7,9 @@ from sqlalchemy import select, update
 
 from connectors.contract import Answer, Found
 from connectors.targets.aiaccount.connector import AiAccount
+from holding.db.models import Attempt, Posting, Push, Request, Throttle
 from holding.posting import push as posting_push
 from holding.posting.claims import POISON_CRASHES, free_the_dead
-from holding.tables import Attempt, Posting, Push, Request, Throttle
 from tests.holding.pushing import Lane
 from tests.support.simulator import DEMO_KEY
 

@@ -9,8 +9,8 @@ import pytest
 from connectors.contract import FileLimits
 from connectors.registry import targets
 from connectors.targets.aiaccount.connector import AiAccount
+from holding.db.models import Push, Request
 from holding.posting.prepare import first_call
-from holding.tables import Push, Request
 from rules.outcomes.outcome import Document
 from tests.connectors.sample_documents import autocount_invoice
 from tests.holding.pushing import Lane

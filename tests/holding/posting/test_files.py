@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from connectors.contract import FileLimits
 from connectors.targets.aiaccount.connector import AiAccount
+from holding.db.models import Hold, Push, Request
 from holding.posting.prepare import first_call, how_many
-from holding.tables import Hold, Push, Request
 from rules.outcomes.outcome import Document
 from tests.holding.pushing import Lane
 from tests.support.postings import invoice, make_ready

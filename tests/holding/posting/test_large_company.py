@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from holding.db.database import FIGURES
+from holding.db.models import Throttle
 from holding.evaluation import safety_stop
 from holding.platform.backup import upgrade
-from holding.store.table_sizes import FIGURES
-from holding.tables import Throttle
 from tests.holding.life import LARGE, SMALL, Life
 
 MANY = 80_000

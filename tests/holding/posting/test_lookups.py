@@ -11,8 +11,8 @@ import pytest
 from connectors.contract import Found, Question
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from holding.connections.channel import Channel
+from holding.db.models import Connection, Posting, Throttle
 from holding.posting.lookups import Lookups
-from holding.tables import Connection, Posting, Throttle
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.posting import test_quickbooks_cells as cells
 from tests.holding.posting.test_quickbooks_cells import EVENING, House, database_url

@@ -13,10 +13,8 @@ from connectors.targets.autocount_aotg.connector import AutoCountOnTheGo
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import breaker, probe, setup
-from holding.reconciliation.reading_plan import read_target
-from holding.runs import date_ranges
-from holding.store.database import Database
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Attempt,
     Company,
     Connection,
@@ -27,6 +25,8 @@ from holding.tables import (
     Run,
     Throttle,
 )
+from holding.reconciliation.reading_plan import read_target
+from holding.runs import date_ranges
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import Life

@@ -11,10 +11,10 @@ from connectors import registry
 from connectors.targets.aiaccount.connector import FORM
 from holding.access.actors import SYSTEM
 from holding.connections.setup import set_key
+from holding.db.models import Cause, Hold
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.preflight.findings import Code, Finding, findings
-from holding.tables import Cause, Hold
 from tests.holding.desks import KEYS
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.shop import FILES, order

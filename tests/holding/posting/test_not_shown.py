@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 from connectors.contract import Found
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import breaker
+from holding.db.models import Attempt, Event, Hold, Posting, Push, Reading, Throttle
 from holding.evaluation.plan import may_retry
-from holding.tables import Attempt, Event, Hold, Posting, Push, Reading, Throttle
 from rules.outcomes.outcome import Document
 from tests.holding.pushing import Lane
 from tests.support.simulator import DEMO_KEY

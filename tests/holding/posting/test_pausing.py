@@ -8,11 +8,11 @@ from sqlalchemy import update
 
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import limits
+from holding.db.models import Request, Throttle
+from holding.db.models.columns import BreakerState
 from holding.posting import prepare as intent
 from holding.posting import uncertain as doubt_resolution
 from holding.runs import batch_sending, dispatch
-from holding.tables import Request, Throttle
-from holding.tables.row_states import BreakerState
 from tests.holding.pushing import Lane
 from tests.support.postings import NOW
 

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from holding.approvals import approve
+from holding.db.models import Approval, Event, Hold, Posting, PostingLine, Push
+from holding.db.together import answer
 from holding.records import record_rows, trace
-from holding.store.together import answer
-from holding.tables import Approval, Event, Hold, Posting, PostingLine, Push
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Life
 from tests.holding.shop import FILES, line
 

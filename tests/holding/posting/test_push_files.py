@@ -9,7 +9,7 @@ import pytest
 from connectors.contract import Answer
 from connectors.kit import workbook
 from connectors.transport.http import Http
-from holding.tables import Attempt, Push, Request, Run
+from holding.db.models import Attempt, Push, Request, Run
 from tests.holding.pushing import Lane, answer_whole_files
 from tests.support.pills import pill
 from tests.support.postings import invoice, make_ready

@@ -16,11 +16,7 @@ from holding.access.actors import SYSTEM
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Desk
 from holding.connections.setup import set_key
-from holding.posting import send as calls
-from holding.posting import store_results as retry_policy
-from holding.posting.claims import free_the_dead
-from holding.posting.push import Flight
-from holding.tables import (
+from holding.db.models import (
     Attempt,
     Event,
     Hold,
@@ -33,7 +29,11 @@ from holding.tables import (
     Throttle,
     Version,
 )
-from holding.tables.row_states import HoldState, RecordState
+from holding.db.models.columns import HoldState, RecordState
+from holding.posting import send as calls
+from holding.posting import store_results as retry_policy
+from holding.posting.claims import free_the_dead
+from holding.posting.push import Flight
 from rules.values.posting_states import PostingState
 from tests.holding.desks import KEYS
 from tests.holding.pushing import Lane, answer_whole_files

@@ -5,8 +5,7 @@ import dataclasses
 import pytest
 from sqlalchemy import select, update
 
-from holding.runs.dispatch import push_due
-from holding.tables import (
+from holding.db.models import (
     Approval,
     Attempt,
     Event,
@@ -17,6 +16,7 @@ from holding.tables import (
     Record,
     Request,
 )
+from holding.runs.dispatch import push_due
 from tests.holding.pushing import Lane
 from tests.support.databases import any_move
 from tests.support.factories import make_person

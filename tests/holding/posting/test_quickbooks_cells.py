@@ -19,11 +19,11 @@ from holding.access.actors import SYSTEM
 from holding.connections import setup
 from holding.connections.channel import Desk
 from holding.connections.probe import test_connection as try_connection
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Hold, Posting, Record, Team
 from holding.intake import receive as versions
 from holding.runs import schedules
 from holding.runs.dispatch import push_due
-from holding.store.database import Database
-from holding.tables import Company, Connection, Hold, Posting, Record, Team
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.quickbooks_cells import (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import func, select
 
-from holding.tables import Posting, Request
+from holding.db.models import Posting, Request
 from tests.holding.pushing import Lane
 from tests.support.postings import invoice, make_ready
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from holding.tables import Posting
+from holding.db.models import Posting
 from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import control, life, rules, running
 from tests.holding.rulesets.test_rounding_truth import AMOUNT, CHECK, THREE

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.channel import open_channel
+from holding.db.models import Attempt, Event, Hold, Posting, PostingLine, Push, Record
 from holding.platform.states import READY
 from holding.posting.claims import Claim, claim, put_back_each
 from holding.posting.holds import NO_ANSWER, Trouble, open_hold
-from holding.tables import Attempt, Event, Hold, Posting, PostingLine, Push, Record
 from rules.values.posting_states import PostingState
 from tests.holding.pushing import Lane
 from tests.support.factories import make_company

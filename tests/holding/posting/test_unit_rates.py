@@ -7,10 +7,10 @@ from sqlalchemy import select
 
 from holding.connections import confirmed_rates
 from holding.connections.confirmed_rates import Rates, WaitingRate
+from holding.db.database import Database
+from holding.db.models import Company, Evaluation
+from holding.db.refusal import Refusal
 from holding.programs import world
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Evaluation
 from tests.holding.fixing import fix, rev
 from tests.holding.life import NUMBERED, TABLES, Life, begin
 from tests.holding.shop import FILES, Shop, line, open_shop

@@ -11,11 +11,11 @@ from holding.access.actors import SYSTEM
 from holding.code_lists import list_storage
 from holding.code_lists.list_rows import ListRow
 from holding.connections.master_data import keep_snapshot
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.models.columns import ListKind
 from holding.preflight.findings import Finding, findings
 from holding.preflight.waiting_codes import NEARLY, SWITCHED_OFF
-from holding.store.database import Database
-from holding.tables import Company
-from holding.tables.row_states import ListKind
 from rules.outcomes.outcome import Document
 from tests.holding.connections.test_limits import told_of
 from tests.support.factories import connection_named

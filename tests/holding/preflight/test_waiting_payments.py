@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from holding.access.actors import SYSTEM
 from holding.code_lists import list_storage
 from holding.code_lists.list_rows import ListRow
+from holding.db.database import Database
+from holding.db.models import Company, Connection, ListReading, Posting
+from holding.db.models.columns import ListKind
 from holding.preflight.findings import Finding, findings
 from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
-from holding.store.database import Database
-from holding.tables import Company, Connection, ListReading, Posting
-from holding.tables.row_states import ListKind
 from rules.outcomes.outcome import Document
 from tests.support.factories import connection_named, make_connection
 from tests.support.postings import NOW, invoice, make_ready

@@ -6,15 +6,15 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from holding.db.database import Database
+from holding.db.models import Company, Evaluation, MappingEntry, Posting, PostingUse, UseMark
+from holding.db.models.columns import table_of
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.mappings import entry_history
 from holding.mappings.fixes import Fixed
 from holding.platform.backup import downgrade, upgrade
 from holding.programs import completed_uses
-from holding.store.database import Database
-from holding.tables import Company, Evaluation, MappingEntry, Posting, PostingUse, UseMark
-from holding.tables.columns import table_of
 from rules.values.posting_states import PostingState
 from tests.holding.consent import ASKING
 from tests.holding.fixing import due, fix

@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
+from holding.db.models import Posting, Record
 from holding.programs import history
-from holding.tables import Posting, Record
 from portal.backtest.export import write
 from rules.values.posting_states import PostingState
 from tests.support.databases import any_move

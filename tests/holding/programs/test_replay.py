@@ -10,8 +10,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from holding.db.models import Evaluation
 from holding.programs.replay import Replays, replay, replay_all
-from holding.tables import Evaluation
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.digest import Digest, digest
 from rules.outcomes.outcome import Outcome

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from holding.db.models import Posting, Reading
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.platform.backup import downgrade, upgrade
@@ -12,7 +13,6 @@ from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.daily_totals import Sides
 from holding.reconciliation.day_sums import Totals
 from holding.records import accepted_differences
-from holding.tables import Posting, Reading
 from tests.holding.held import hold_of
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.shop import FILES

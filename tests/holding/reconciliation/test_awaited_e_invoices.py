@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from holding.db.models import Posting
 from holding.reconciliation.awaited_e_invoices import Awaited, EInvoiceStatus, of_connection, status
-from holding.tables import Posting
 from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import life, running
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from holding.db.models.columns import RecordState
 from holding.reconciliation import daily_totals
 from holding.reconciliation.compared_documents import (
     Agreeing,
@@ -16,7 +17,6 @@ from holding.reconciliation.compared_documents import (
 )
 from holding.reconciliation.daily_totals import Line
 from holding.reconciliation.day_sums import EXPLAINED, Totals
-from holding.tables.row_states import RecordState
 from rules.values.posting_states import PostingState
 
 DAY = date(2026, 11, 20)

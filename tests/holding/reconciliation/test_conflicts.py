@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import select
 
 from connectors.contract import Found
+from holding.db.models import Event, Hold, Posting, Push
+from holding.db.refusal import Refusal
 from holding.exceptions import releases, retries
 from holding.exceptions.holds import Done
 from holding.integrity.all_invariants import CHECKS, check
 from holding.reconciliation import manual_entries
-from holding.refusal import Refusal
-from holding.tables import Event, Hold, Posting, Push
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from tests.holding.life import SMALL, Life

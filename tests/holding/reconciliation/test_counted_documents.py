@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.db.database import Database
+from holding.db.models import Company, Posting, Reading, Record
+from holding.db.models.columns import RecordState
 from holding.reconciliation import counted_documents, daily_totals
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.daily_totals import Kind, Sides
 from holding.reconciliation.document_sides import in_parts
-from holding.store.database import Database
-from holding.tables import Company, Posting, Reading, Record
-from holding.tables.row_states import RecordState
 from rules.values.posting_states import PostingState
 from tests.support.databases import any_move
 from tests.support.factories import connection_named

@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy.orm import Session
 
+from holding.db.database import Database
+from holding.db.models import Company, Record, Version
+from holding.db.models.columns import RecordState
+from holding.db.together import answer
 from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import DateUsed, Span
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Record, Version
-from holding.tables.row_states import RecordState
 from rules.values.posting_states import PostingState
 from tests.support.databases import any_move
 from tests.support.factories import make_connection

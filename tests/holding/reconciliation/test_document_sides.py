@@ -2,11 +2,11 @@
 
 from datetime import date
 
+from holding.db.database import Database
+from holding.db.models import Company, Record
+from holding.db.together import answer
 from holding.reconciliation.compared_documents import Span
 from holding.reconciliation.document_sides import without_document
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Record
 from tests.support.postings import make_ready
 
 SPAN = Span(date(2026, 11, 1), date(2026, 11, 30))

@@ -10,10 +10,10 @@ from connectors.contract import Found, Kept
 from holding.access.actors import SYSTEM
 from holding.connections import readings as connections_readings
 from holding.connections.setup import pause, resume
+from holding.db.models import Connection, Posting, Reading
 from holding.exceptions.holds import Done
 from holding.exceptions.releases import release
 from holding.reconciliation.reading_plan import companies_to_read, next_reading
-from holding.tables import Connection, Posting, Reading
 from tests.holding.held import hold_of
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.posting import test_autocount_life as autocount

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company
 from holding.reconciliation.ledger_check import compare
-from holding.store.database import Database
-from holding.tables import Company
 from tests.support.postings import NOW, make_push, make_ready
 
 

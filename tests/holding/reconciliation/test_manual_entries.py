@@ -11,12 +11,12 @@ from connectors.targets.autocount import read_back
 from connectors.transport.http import Given, HttpAnswer, HttpFailure
 from connectors.transport.recorded_sessions import Through
 from holding.access.reach import of_ids
+from holding.db.models import Connection, Event, Posting, Push, Record, Throttle
+from holding.db.refusal import Refusal
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.integrity.all_invariants import CHECKS, check
 from holding.reconciliation import manual_entries
-from holding.refusal import Refusal
-from holding.tables import Connection, Event, Posting, Push, Record, Throttle
 from holding.worklist import hold_detail as queries
 from holding.worklist import side_by_side
 from tests.connectors.simulator_processes import Simulator

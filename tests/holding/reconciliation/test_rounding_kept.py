@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select, update
 
 from connectors.contract import Found, Kept
+from holding.db.models import Event, Posting, Push, Reading
 from holding.integrity.all_invariants import check
 from holding.platform.changes import read_now
 from holding.reconciliation.read_back import explained
 from holding.reconciliation.reading_plan import Watched
-from holding.tables import Event, Posting, Push, Reading
 from rules.outcomes.outcome import Document
 from tests.holding.cells import Template
 from tests.holding.rulesets.test_rounding_truth import arrive, held, rules, there

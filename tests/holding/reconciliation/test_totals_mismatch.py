@@ -9,6 +9,8 @@ from sqlalchemy import select
 
 from connectors.contract import Found, Kept
 from holding.connections.channel import Channel, open_channel
+from holding.db.models import Cause, Hold
+from holding.db.together import answer
 from holding.exceptions import undo
 from holding.exceptions.holds import Done
 from holding.exceptions.releases import release
@@ -17,8 +19,6 @@ from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.counted_documents import Documents, of_days
 from holding.reconciliation.manual_entries import look_again
 from holding.reconciliation.totals_mismatch import SHOWN_AGAIN, Seen, follow
-from holding.store.together import answer
-from holding.tables import Cause, Hold
 from tests.holding.life import Life
 from tests.holding.posting import test_autocount_life as autocount
 from tests.holding.posting.test_autocount_life import control, effects, life, running

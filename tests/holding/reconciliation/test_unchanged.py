@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from connectors import registry
 from connectors.contract import Found, Kept
+from holding.db.database import Database
+from holding.db.models import Company, Posting
 from holding.reconciliation.reading_plan import EVERY
 from holding.reconciliation.unchanged import MARGIN
-from holding.store.database import Database
-from holding.tables import Company, Posting
 from tests.holding.desks import make_desk
 from tests.holding.life import NUMBERED, TABLES, Life, under
 from tests.holding.shop import FILES, open_shop

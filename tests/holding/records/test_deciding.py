@@ -2,8 +2,8 @@
 
 from sqlalchemy import select
 
+from holding.db.models import Posting
 from holding.records import story, trace
-from holding.tables import Posting
 from tests.holding.life import LARGE, NUMBERED, TABLES, Begun
 from tests.holding.shop import FILES
 

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from holding.db.models import AcceptedDifference, Company, Posting
+from holding.db.refusal import Refusal, Sums
+from holding.db.together import answer
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.exceptions.undo import undo
@@ -15,10 +18,6 @@ from holding.programs import posted_differences
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted, Differences
 from holding.records.trace import seven
-from holding.refusal import Refusal
-from holding.store.together import answer
-from holding.tables import AcceptedDifference, Company, Posting
-from holding.words import Sums
 from holding.worklist import dashboard
 from tests.holding.held import hold_of, refused, says
 from tests.holding.integrity.test_contents import edited, said_in

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Company, Record
 from holding.records import trace
-from holding.store.database import Database
-from holding.tables import Company, Record
 from tests.holding.shop import FILES, RULES, Shop, open_shop
 from tests.support.clock import SetClock
 

@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Company, Evaluation, Event
 from holding.exceptions import releases
 from holding.records import lineage, record_rows, trace
 from holding.records import trace as records_trace
-from holding.store.database import Database
-from holding.tables import Company, Evaluation, Event
 from tests.holding.shop import Shop, line, open_shop, order
 from tests.holding.traced import posted_shop, send
 from tests.support.clock import SetClock

@@ -1,10 +1,10 @@
 """The first tab of a record tells what is, what was when it was posted, and what nobody decided."""
 
+from holding.db.together import Together
 from holding.records import lineage_picture, preentry, record_rows
 from holding.records.checklist_and_finding import Tick, Ticked
 from holding.records.preentry import Card, Check
 from holding.records.seven_answers import Answer
-from holding.store.together import Together
 from tests.holding.life import LARGE, Life
 from tests.holding.shop import line
 from tests.support.books import CREDIT_NOTE, INVOICE

@@ -7,10 +7,10 @@ from sqlalchemy import select
 
 from grammar.text.editions import NEWEST
 from holding.approvals import approve
+from holding.db.database import Database
+from holding.db.models import Company, Record, RuleFile, RulesetVersion
 from holding.records import trace
 from holding.records.seven_answers import Answer
-from holding.store.database import Database
-from holding.tables import Company, Record, RuleFile, RulesetVersion
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.holding.traced import posted_shop
 from tests.support.clock import SetClock

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company
 from holding.records.checklist_and_finding import TraceFinding, Verdict, finding
-from holding.store.database import Database
-from holding.tables import Company
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
 

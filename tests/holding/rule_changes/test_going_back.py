@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import func, select
 
 from grammar.text.editions import NEWEST, Edition
+from holding.db.database import Database
+from holding.db.models import Company, Event, Record, RulesetVersion
+from holding.db.refusal import Refusal
 from holding.integrity import acts_kept
-from holding.refusal import Refusal
 from holding.rule_changes.going_back import go_back
 from holding.rulesets import publication
 from holding.rulesets.publication import files_of
 from holding.rulesets.published import Published
-from holding.store.database import Database
-from holding.tables import Company, Event, Record, RulesetVersion
 from tests.holding.rule_changes.test_start_time import commented
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock

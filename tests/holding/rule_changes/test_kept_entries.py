@@ -2,13 +2,13 @@
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.together import answer
 from holding.rule_changes import kept_entries
 from holding.rule_changes.going_back import go_back
 from holding.rule_changes.kept_entries import Kept
 from holding.rulesets.published import Published
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company
 from tests.holding.shop import FILES, ITEMS, RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
 

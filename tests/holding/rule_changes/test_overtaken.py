@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import event
 
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.refusal import Refusal
 from holding.rule_changes import drafts
 from holding.rulesets import publication
 from holding.rulesets.published import Published
-from holding.store.database import Database
-from holding.tables import Company
 from tests.holding.shop import FILES, Shop, open_shop
 from tests.support.clock import SetClock
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.refusal import Refusal
 from holding.rule_changes import comments, drafts
 from holding.rule_changes.own_change import own_change
 from holding.rulesets import publication
-from holding.store.database import Database
-from holding.tables import Company
 from tests.holding.shop import FILES, Shop, open_shop
 from tests.support.clock import SetClock
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, select
 
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Change, Company, Event, Membership, Revision, RulesetVersion
+from holding.db.refusal import Refusal
 from holding.rule_changes.start_time import LONGEST, drop_start, publish_started, set_start
 from holding.rulesets import publication
 from holding.rulesets.published import Published
-from holding.store.database import Database
-from holding.tables import Change, Company, Event, Membership, Revision, RulesetVersion
 from tests.holding.shop import FILES, Shop, open_shop
 from tests.support.clock import SetClock
 

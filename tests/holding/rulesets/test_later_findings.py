@@ -3,12 +3,12 @@
 import pytest
 
 from grammar.text.editions import NEWEST, Edition
+from holding.db.database import Database
+from holding.db.models import Company, RuleFile, RulesetVersion
 from holding.programs import world
 from holding.rulesets.admission import RulesRefusal
 from holding.rulesets.later_findings import of_all
 from holding.rulesets.publication import push
-from holding.store.database import Database
-from holding.tables import Company, RuleFile, RulesetVersion
 from tests.holding.shop import FILES, RULES, Shop, open_shop
 from tests.support.clock import SetClock
 

@@ -3,10 +3,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Cause, Company, Hold, Record, Release, Version
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.proposals import AT_LEAST, DAYS, Proposal, proposals
-from holding.store.database import Database
-from holding.tables import Cause, Company, Hold, Record, Release, Version
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, ROUTE, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bench import rule_bench
 from connectors.kit.confined_process import Child, Ended
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.rulesets import admission, check_processes, check_report
 from holding.rulesets.check_processes import DRAFTS, Looks, Question, RuleChecks
 from holding.rulesets.check_report import Report

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from connectors.kit.confined_process import Child, Ended
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.rulesets import check_processes
 from holding.rulesets.check_processes import BUSY, Looks, Question, RuleChecks
 from holding.rulesets.check_report import MOST, Coverage, Report, proved, report

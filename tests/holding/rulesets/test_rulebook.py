@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from holding.access import actors
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Change, Company, Event, Person
 from holding.rulesets import publication, recorded_backtests, rulebook
 from holding.rulesets.published import Published
-from holding.store.database import Database
-from holding.tables import Change, Company, Event, Person
 from tests.holding.shop import FILES, RULES, open_shop
 from tests.support.clock import SetClock
 from tests.support.factories import make_company

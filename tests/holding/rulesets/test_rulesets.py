@@ -4,13 +4,8 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from holding.access import actors, people
 from holding.access import actors as access_actors
-from holding.mappings.entries import table_of
-from holding.refusal import Refusal
-from holding.rulesets import publication
-from holding.rulesets.admission import RulesRefusal
-from holding.rulesets.check_report import Report, report
-from holding.store.database import Database
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Change,
     Company,
     Event,
@@ -21,6 +16,11 @@ from holding.tables import (
     RulesetVersion,
     Team,
 )
+from holding.db.refusal import Refusal
+from holding.mappings.entries import table_of
+from holding.rulesets import publication
+from holding.rulesets.admission import RulesRefusal
+from holding.rulesets.check_report import Report, report
 from tests.holding.shop import FILES, ITEMS, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
 

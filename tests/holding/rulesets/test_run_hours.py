@@ -4,10 +4,10 @@ from datetime import time
 
 import pytest
 
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Company, Membership
+from holding.db.refusal import Refusal
 from holding.rulesets import publication, run_hours
-from holding.store.database import Database
-from holding.tables import Company, Membership
 from tests.holding.shop import FILES, Shop, open_shop, start
 from tests.support.clock import SetClock
 

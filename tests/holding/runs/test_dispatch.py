@@ -18,11 +18,11 @@ from holding.approvals.consent import posting_hash
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk
 from holding.connections.setup import set_key
+from holding.db.models import Connection, ConnectionKey, Posting, Record, Request, Run
+from holding.db.models.columns import KeyState
 from holding.posting.claims import CLAIMED_AT_ONCE, claim_seen
 from holding.runs import dispatch
 from holding.runs.dispatch import Pushed, push_due
-from holding.tables import Connection, ConnectionKey, Posting, Record, Request, Run
-from holding.tables.row_states import KeyState
 from tests.holding.desks import KEYS
 from tests.holding.pushing import Lane
 from tests.support.factories import make_connection, passed

@@ -8,9 +8,9 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from holding.connections.channel import Channel
+from holding.db.models import Connection, Posting, Record
 from holding.posting.claims import CLAIMED_AT_ONCE, TOGETHER, claim_seen
 from holding.runs.due_targets import due_targets
-from holding.tables import Connection, Posting, Record
 from tests.holding.pushing import Lane
 from tests.support.postings import NOW
 

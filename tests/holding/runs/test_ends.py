@@ -8,9 +8,9 @@ from sqlalchemy import update
 from connectors.contract import Answer, FileLimits, Found, Sent
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.setup import trust_again
+from holding.db.models import Hold, Posting, Record, Run
 from holding.posting.claims import free_the_dead
 from holding.runs import batch_sending
-from holding.tables import Hold, Posting, Record, Run
 from tests.holding.pushing import Lane, answer_whole_files
 from tests.holding.shop import FILES, RULES, open_shop
 from tests.support.postings import invoice

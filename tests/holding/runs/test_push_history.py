@@ -2,10 +2,10 @@
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company, Posting, Push, Record
+from holding.db.models.columns import PushState
 from holding.runs import run_search
-from holding.store.database import Database
-from holding.tables import Company, Posting, Push, Record
-from holding.tables.row_states import PushState
 from tests.support.sent_runs import make_run, send_in_run
 
 

@@ -8,10 +8,10 @@ import pytest
 from connectors.contract import FileLimits
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import limits
+from holding.db.models import Approval, Company, Operation, Posting
 from holding.posting.claims import free_the_dead
 from holding.runs import batch_sending
 from holding.runs.dispatch import push_due
-from holding.tables import Approval, Company, Operation, Posting
 from tests.holding.journal.test_slow_calls import channel_of
 from tests.holding.pushing import Lane
 from tests.support.factories import make_person

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company, Record
+from holding.db.models.columns import PushState
 from holding.runs import run_documents, run_history
 from holding.runs.run_documents import Place
-from holding.store.database import Database
-from holding.tables import Company, Record
-from holding.tables.row_states import PushState
 from rules.values.posting_states import PostingState
 from tests.support.databases import any_move
 from tests.support.postings import NOW, make_ready

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Attempt, Company, Posting, Push, Record, Request
+from holding.db.models.columns import AttemptState, PushState
+from holding.db.refusal import Refusal
 from holding.runs import run_search
 from holding.runs.run_search import RunFilter
-from holding.store.database import Database
-from holding.tables import Attempt, Company, Posting, Push, Record, Request
-from holding.tables.row_states import AttemptState, PushState
 from tests.support.kept import kept
 from tests.support.postings import NOW
 from tests.support.sent_runs import make_run, send_in_run

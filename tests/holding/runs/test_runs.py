@@ -9,14 +9,13 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import Actor
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Approval, Company, Event, Operation, Posting, Record, Run
+from holding.db.refusal import Refusal, check_figure
+from holding.db.together import answer
 from holding.runs import date_ranges, range_counts, run_history, run_search
 from holding.runs import status as pills
 from holding.runs.run_search import RunFilter
-from holding.store.database import Database
-from holding.store.sums import check_figure
-from holding.store.together import answer
-from holding.tables import Approval, Company, Event, Operation, Posting, Record, Run
 from tests.support.factories import connection_named, make_connection, make_person
 from tests.support.pills import pill as pill_of
 from tests.support.postings import NOW, invoice, make_ready

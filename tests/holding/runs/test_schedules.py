@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Approval, Company, Event, Operation, Posting, Record, Run, Schedule
 from holding.programs.world import UnreadableRulesError
 from holding.runs import schedules
-from holding.store.database import Database
-from holding.tables import Approval, Company, Event, Operation, Posting, Record, Run, Schedule
 from tests.support.factories import connection_named, make_company, make_person
 from tests.support.pills import pill
 from tests.support.postings import NOW, ROUTE, invoice, make_ready

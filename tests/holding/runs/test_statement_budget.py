@@ -20,13 +20,13 @@ from connectors.contract import Answer
 from connectors.targets.aiaccount.connector import AiAccount
 from connectors.transport.http import Http
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Attempt, Company, Posting, Push, Request, RulesetVersion, Run
+from holding.db.refusal import Refusal
 from holding.posting import prepare as last_check
 from holding.posting.evidence import Storyteller
 from holding.programs import world
-from holding.refusal import Refusal
 from holding.runs import date_ranges
-from holding.store.database import Database
-from holding.tables import Attempt, Company, Posting, Push, Request, RulesetVersion, Run
 from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock

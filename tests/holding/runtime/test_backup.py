@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from holding.db.refusal import Refusal
 from holding.platform import backup
 from holding.platform import backup as migrate
 from holding.platform.backup import VERSION, Restored, restore
-from holding.refusal import Refusal
 from tests.support.databases import _on_server
 
 NOW = datetime(2026, 11, 22, 4, 5, 6, tzinfo=UTC)

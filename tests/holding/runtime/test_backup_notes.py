@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from holding.db.database import Database
+from holding.db.together import answer
 from holding.platform import backup
 from holding.platform.backup import VERSION
-from holding.store.database import Database
-from holding.store.together import answer
 
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 HOURS = 26

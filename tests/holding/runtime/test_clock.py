@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from connectors.transport.clock import MachineClock
+from holding.db.database import Database
 from holding.platform.settings import DatabaseClock
-from holding.store.database import Database
 
 
 def test_it_is_aware_and_close_to_the_machines(database: Database) -> None:

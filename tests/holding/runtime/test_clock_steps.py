@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Company, Event, Operation, Record
 from holding.platform import settings as runtime_clock
-from holding.store.database import Database
-from holding.tables import Company, Event, Operation, Record
 from tests.support.clock import SetClock
 from tests.support.factories import make_person
 from tests.support.postings import make_ready

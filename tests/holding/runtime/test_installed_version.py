@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select, text
 
+from holding.db.database import Database
+from holding.db.models import Company, Event
 from holding.platform import backup as installed_version
 from holding.platform.backup import downgrade, upgrade
-from holding.store.database import Database
-from holding.tables import Company, Event
 from tests.support.clock import SetClock
 
 

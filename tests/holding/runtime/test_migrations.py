@@ -8,17 +8,16 @@ from sqlalchemy.exc import IntegrityError
 
 from holding.access import person_names, sessions
 from holding.configuration import ways_in
+from holding.db.database import Database
+from holding.db.models import Base, Company, Notice, Posting, Recipient, WakeMark
+from holding.db.models import Session as SignIn
+from holding.db.models.columns import NoticeKind, PostingWait, RecipientKind, moment_text
+from holding.db.together import answer
 from holding.platform.backup import check, downgrade, upgrade
 from holding.programs import world
 from holding.second_factor import sign_in_steps
 from holding.staff import own_account
 from holding.staff.own_account import Taste
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Base, Company, Notice, Posting, Recipient, WakeMark
-from holding.tables import Session as SignIn
-from holding.tables.columns import moment_text
-from holding.tables.row_states import NoticeKind, PostingWait, RecipientKind
 from tests.holding.second_factor.factors import enrolled
 from tests.holding.shop import open_shop, order
 from tests.support.clock import SetClock

@@ -14,16 +14,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.integrity import contents
-from holding.platform import events as chain
-from holding.platform.backup import downgrade, upgrade
-from holding.posting.evidence import Storyteller, whole_story
-from holding.programs.replay import replay, replay_all
-from holding.programs.world import program
-from holding.records import story
-from holding.records.seven_answers import Answer, answers
-from holding.store.database import Database
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Attempt,
     Company,
     Delivery,
@@ -39,7 +31,15 @@ from holding.tables import (
     StoryForm,
     Version,
 )
-from holding.tables.columns import Packed, table_of
+from holding.db.models.columns import Packed, table_of
+from holding.integrity import contents
+from holding.platform import events as chain
+from holding.platform.backup import downgrade, upgrade
+from holding.posting.evidence import Storyteller, whole_story
+from holding.programs.replay import replay, replay_all
+from holding.programs.world import program
+from holding.records import story
+from holding.records.seven_answers import Answer, answers
 from rules.outcomes.findings import lines
 from rules.values.canonical import dumps
 from tests.holding.pushing import Lane

@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
 from holding.access.secrets import Keys
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.second_factor import enrolment
 from holding.second_factor import one_time_codes as codes
 

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session as OrmSession
 
 from holding.access import sessions
 from holding.access.secrets import Keys
-from holding.refusal import Refusal
+from holding.db import leases as failure_counts
+from holding.db.database import Database
+from holding.db.models import Company, Event, RecoveryCode, SecondFactor
+from holding.db.refusal import Refusal
 from holding.second_factor import enrolment
-from holding.store import failure_counts
-from holding.store.database import Database
-from holding.tables import Company, Event, RecoveryCode, SecondFactor
 from tests.holding.second_factor.factors import HERE, KEYS, begun, enrolled
 from tests.holding.staff.test_access_links import member
 from tests.support.clock import SetClock

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session as OrmSession
 from holding.access import deputies, sessions
 from holding.access.actors import OPERATOR, actor_of
 from holding.access.people import add_company, add_membership
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Company, Person, SignInStep
+from holding.db.refusal import Refusal
 from holding.second_factor import enrolment, sign_in_steps
 from holding.second_factor.sign_in_steps import STEP_LASTS, SetUpDone, Waiting
-from holding.store.database import Database
-from holding.tables import Company, Person, SignInStep
 from tests.holding.second_factor.factors import KEYS, Phone, enrolled
 from tests.holding.staff.test_access_links import member
 from tests.support.clock import SetClock

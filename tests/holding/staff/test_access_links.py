@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session as OrmSession
 from holding.access import sessions, teams
 from holding.access.actors import OPERATOR, Actor, actor_of, roles_of
 from holding.access.people import NewPerson, add_company, add_membership, add_person
+from holding.db.database import Database
+from holding.db.models import AccessLink, Company, Event, Person
+from holding.db.refusal import Refusal
 from holding.exceptions import assignments
-from holding.refusal import Refusal
 from holding.staff import access_links, link_use
 from holding.staff.access_links import NewLink
 from holding.staff.link_use import Used
-from holding.store.database import Database
-from holding.tables import AccessLink, Company, Event, Person
 from tests.support.clock import SetClock
 from tests.support.passwords import sign_in
 

@@ -7,11 +7,11 @@ from sqlalchemy import select
 from holding.access.actors import OPERATOR, roles_of
 from holding.access.people import add_company
 from holding.access.teams import ensure_team
+from holding.db.database import Database
+from holding.db.models import Company, Event
+from holding.db.refusal import Refusal
 from holding.exceptions import assignments
-from holding.refusal import Refusal
 from holding.staff import directory, duties
-from holding.store.database import Database
-from holding.tables import Company, Event
 from tests.holding.held import held_shop, hold_of, says
 from tests.holding.staff.test_access_links import member
 from tests.support.clock import SetClock

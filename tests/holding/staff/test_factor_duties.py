@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session as OrmSession
 from holding.access import sessions, tokens
 from holding.access.actors import OPERATOR, Actor
 from holding.access.people import add_company, add_membership
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Company, Event, SignInStep
+from holding.db.refusal import Refusal
 from holding.second_factor import enrolment, sign_in_steps
 from holding.staff import factor_duties
-from holding.store.database import Database
-from holding.tables import Company, Event, SignInStep
 from tests.holding.second_factor.factors import enrolled
 from tests.holding.staff.test_access_links import member
 from tests.support.clock import SetClock

@@ -9,15 +9,15 @@ from sqlalchemy import select
 from holding.access import actors, deputies
 from holding.access.reach import EVERYTHING, of_person
 from holding.approvals import approve
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Event, Hold, Posting, Record, SourceLimit
+from holding.db.refusal import Refusal
 from holding.exceptions import assignments, releases, reopening
 from holding.exceptions.bulk_acts import Wish
 from holding.exceptions.bulk_acts import do as do_many
 from holding.exceptions.holds import Each
-from holding.refusal import Refusal
 from holding.staff import access_links, duties, link_use, source_limits
 from holding.staff.source_limits import Limited
-from holding.store.database import Database
-from holding.tables import Company, Connection, Event, Hold, Posting, Record, SourceLimit
 from holding.uploads import giving_in
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

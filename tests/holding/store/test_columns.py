@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from holding.store.row_objects import Columns, named, of
-from holding.tables import Connection, Record
+from holding.db.bulk import Columns, named, of
+from holding.db.models import Connection, Record
 from tests.support.shop import Shop, order
 
 ROOT = Path(__file__).parents[3]
@@ -102,7 +102,7 @@ def test_T34a_what_it_looks_for_is_found() -> None:
 
 
 def test_T34a_the_positional_helpers_are_gone() -> None:
-    rows = import_module("holding.store.database")
+    rows = import_module("holding.db.database")
     assert not {"each", "first"} & set(vars(rows))
 
 
@@ -111,8 +111,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func
 
-from holding.store.row_objects import Columns, known, of
-from holding.tables import Posting
+from holding.db.bulk import Columns, known, of
+from holding.db.models import Posting
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from holding.store import write_turns
-from holding.store.database import UNAVAILABLE, Database, open_database
-from holding.tables import Company
+from holding.db import database as write_turns
+from holding.db.database import UNAVAILABLE, Database, open_database
+from holding.db.models import Company
 
 
 def test_an_error_of_the_database_names_no_values(database: Database) -> None:

@@ -9,11 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from holding.store.bulk import json_rows
-from holding.store.database import Database
-from holding.store.joint_writes import JointWrites, next_id
-from holding.tables import Attempt, Connection, Posting, Push, Request, Run
-from holding.tables.row_states import AttemptState, RequestState
+from holding.db.bulk import JointWrites, json_rows, next_id
+from holding.db.database import Database
+from holding.db.models import Attempt, Connection, Posting, Push, Request, Run
+from holding.db.models.columns import AttemptState, RequestState
 from tests.holding.pushing import Lane
 
 WHEN = datetime(2026, 11, 20, 3, 4, 5, 6, tzinfo=UTC)

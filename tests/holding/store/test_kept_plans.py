@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.exc import DBAPIError
 
-from holding.store import kept_plans
-from holding.store.database import Database, open_database
-from holding.tables import Company
+from holding.db import together as kept_plans
+from holding.db.database import Database, open_database
+from holding.db.models import Company
 
 BY_CODE = select(Company.name).where(Company.code == bindparam("code"))
 KNOWN = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE :some"

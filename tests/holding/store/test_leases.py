@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
+from holding.db import leases
+from holding.db.database import Database
+from holding.db.models import Company, Posting, Record
 from holding.evaluation.batch import sweep_expired
 from holding.posting.claims import free_the_dead
-from holding.store import leases
-from holding.store.database import Database
-from holding.tables import Company, Posting, Record
 from tests.support.postings import NOW, make_ready
 
 DAY, LONGEST = timedelta(days=1), timedelta(minutes=4)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from holding.db.database import Database
 from holding.platform.backup import check, upgrade
-from holding.store.database import Database
 
 pytestmark = pytest.mark.sqlite
 

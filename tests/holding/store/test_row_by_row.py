@@ -13,12 +13,11 @@ from sqlalchemy import delete, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from holding.store import bulk
-from holding.store.database import Database
-from holding.store.row_by_row import FEWEST
-from holding.tables import Company, Connection, Event, Record
-from holding.tables.columns import table_of
-from holding.tables.row_states import RecordState
+from holding.db import bulk
+from holding.db.bulk import FEWEST
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Event, Record
+from holding.db.models.columns import RecordState, table_of
 from rules.values.canonical import dumps
 from tests.support.factories import connection_named
 
@@ -94,7 +93,7 @@ def test_many_rows_are_stored_as_few_are(
         with Session(database.engine) as session:
             session.execute(delete(Event))
             for first in range(0, len(told), at_once):
-                bulk.insert(session, Event, told[first : first + at_once])
+                bulk.insert_rows(session, Event, told[first : first + at_once])
             return _stored(session)
 
     assert written(MANY) == written(FEWEST - 1)
@@ -102,9 +101,9 @@ def test_many_rows_are_stored_as_few_are(
 
 def test_who_writes_many_is_told_their_ids(database: Database, source: Connection) -> None:
     with database.write() as session:
-        bulk.insert(session, Record, [_record(source, no) for no in range(FEWEST - 1)])
+        bulk.insert_rows(session, Record, [_record(source, no) for no in range(FEWEST - 1)])
         given = [_record(source, no) for no in range(3, MANY)]
-        made = bulk.insert(
+        made = bulk.insert_rows(
             session, Record, given, returning=("id", "type", "external_id"), ignore=True
         )
         assert sorted(external for _, _, external in made) == sorted(
@@ -120,6 +119,6 @@ def test_none_of_many_is_stored_where_one_is_refused(
 ) -> None:
     given = [_record(source, no % (MANY - 1)) for no in range(MANY)]
     with pytest.raises(IntegrityError), database.write() as session:
-        bulk.insert(session, Record, given)
+        bulk.insert_rows(session, Record, given)
     with database.read() as session:
         assert session.query(Record).count() == 0

@@ -1,6 +1,6 @@
 """Sums of several currencies are told apart."""
 
-from holding.store.sums import check_figure
+from holding.db.refusal import check_figure
 
 
 def test_sums_of_other_currencies_have_another_figure() -> None:

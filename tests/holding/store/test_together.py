@@ -11,12 +11,12 @@ from sqlalchemy import Integer, bindparam, func, literal, null, select, union_al
 from sqlalchemy.exc import StatementError
 
 from holding.access.reach import narrow, of_ids
-from holding.store import together
-from holding.store.database import Database
-from holding.store.row_objects import Columns, of
-from holding.store.together import Answer, Given, Question, Together, answer
-from holding.tables import Company, Connection, Team
-from holding.tables.columns import Moment
+from holding.db import together
+from holding.db.bulk import Columns, of
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Team
+from holding.db.models.columns import Moment
+from holding.db.together import Answer, Given, Question, Together, answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, String, Text, column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from holding.store.union_columns import shared
-from holding.tables import Posting, Record
+from holding.db.models import Posting, Record
+from holding.db.together import shared
 
 
 class Unknown(TypeDecorator[str]):

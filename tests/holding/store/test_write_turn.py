@@ -11,9 +11,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from holding.store import write_turns
-from holding.store.database import Database, open_database
-from holding.store.write_turns import WriteTurns
+from holding.db import database as write_turns
+from holding.db.database import Database, WriteTurns, open_database
 
 RESTORED = "PRAGMA busy_timeout = 30000"
 

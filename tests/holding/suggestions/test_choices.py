@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy.orm import Session
 
 from holding.connections.master_data import keep_kinds
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.together import answer
 from holding.mappings.fixes import Fixed, Missing, missing, table_of_missing
-from holding.store.database import Database
-from holding.store.together import answer
 from holding.suggestions import choices, waiting_record
 from holding.suggestions.choices import Choice, Known
 from holding.suggestions.waiting_record import Waiting
-from holding.tables import Company
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

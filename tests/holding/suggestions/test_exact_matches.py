@@ -13,15 +13,15 @@ from sqlalchemy import select
 from holding.code_lists import list_files
 from holding.code_lists.list_rows import read_list
 from holding.connections.master_data import keep_kinds
+from holding.db.database import Database
+from holding.db.models import Company, Event, ListFile, MappingEntry
+from holding.db.models.columns import ListKind
+from holding.db.refusal import Refusal
 from holding.mappings.fixes import Fixed
 from holding.mappings.many_changes import Effect
-from holding.refusal import Refusal
-from holding.store.database import Database
 from holding.suggestions import bulk_acceptance
 from holding.suggestions.bulk_acceptance import Accepted, Seen
 from holding.suggestions.exact_matches import Match, Matches, exact_matches
-from holding.tables import Company, Event, ListFile, MappingEntry
-from holding.tables.row_states import ListKind
 from tests.holding.fixing import fix, rev
 from tests.holding.shop import Shop, open_shop, order, start
 from tests.support.clock import SetClock

@@ -9,15 +9,15 @@ from holding.access.personal_data import MASK
 from holding.code_lists import list_files
 from holding.code_lists.file_codes import FileCode, Identity
 from holding.code_lists.list_rows import read_list
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.models.columns import ListKind
+from holding.db.refusal import Refusal
 from holding.mappings.fixes import Fixed
-from holding.refusal import Refusal
-from holding.store.database import Database
 from holding.suggestions import choices
 from holding.suggestions.exact_matches import exact_matches
 from holding.suggestions.match_evidence import chosen, compared, same_word
 from holding.suggestions.said_identities import masked
-from holding.tables import Company
-from holding.tables.row_states import ListKind
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, Shop, open_shop, order, start
 from tests.support.clock import SetClock

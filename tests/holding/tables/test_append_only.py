@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Boolean, Column, Connection, Date, Integer, LargeBinary, Table, Text, text
 from sqlalchemy.exc import DatabaseError
 
-from holding.store.database import Database
-from holding.tables import Base
-from holding.tables.columns import Json, Moment
+from holding.db.database import Database
+from holding.db.models import Base
+from holding.db.models.columns import Json, Moment
 
 AT = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 # Columns that are written later, to what, and what is then refused; None: it may go on changing.

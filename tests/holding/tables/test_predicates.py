@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import ColumnElement, Index, Table
 from sqlalchemy.orm import aliased
 
-from holding.tables import Hold, Record, RouteStop
-from holding.tables.columns import table_of
-from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN, is_open
-from holding.tables.records import RECORD_OPEN
-from holding.tables.rules import ROUTE_STOPPED
+from holding.db.models import Hold, Record, RouteStop
+from holding.db.models.columns import table_of
+from holding.db.models.decisions import HOLD_CLOSED, HOLD_OPEN, is_open
+from holding.db.models.records import RECORD_OPEN
+from holding.db.models.rules import ROUTE_STOPPED
 
 HOLDS, RECORDS, STOPS = (table_of(model) for model in (Hold, Record, RouteStop))
 

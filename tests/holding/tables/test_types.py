@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
 from holding.approvals.consent import content_hash, posting_hash
-from holding.platform.states import state_of
-from holding.store.database import Database
-from holding.tables import Company, Event
-from holding.tables.columns import (
+from holding.db.database import Database
+from holding.db.models import Company, Event
+from holding.db.models.columns import (
     PACKED,
     Packed,
+    RecordState,
     from_minor,
     moment_of,
     moment_text,
     places_of,
     to_minor,
 )
-from holding.tables.row_states import RecordState
+from holding.platform.states import state_of
 from rules.outcomes.outcome import Document
 from rules.values.canonical import plain
 from rules.values.posting_states import PostingState

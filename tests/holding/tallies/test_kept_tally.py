@@ -5,10 +5,10 @@ from sqlalchemy import select
 
 from holding.access import teams
 from holding.access.reach import narrow, of_ids
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Hold, Record, Team, TeamMember
-from holding.tables.decisions import HOLD_OPEN
+from holding.db.database import Database
+from holding.db.models import Company, Hold, Record, Team, TeamMember
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.together import answer
 from holding.tallies import kept_tally
 from holding.tallies.kept_tally import MOST_ANSWERS, Tally
 from holding.worklist import filters

@@ -14,11 +14,8 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from holding.access import teams
-from holding.integrity.tally_kept import wrong_tally
-from holding.narrowing import facets, held_customers
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Company,
     Hold,
     HoldTally,
@@ -29,7 +26,10 @@ from holding.tables import (
     TallyMark,
     Team,
 )
-from holding.tables.decisions import HOLD_OPEN
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.together import answer
+from holding.integrity.tally_kept import wrong_tally
+from holding.narrowing import facets, held_customers
 from holding.tallies import bands, folding, passing_days, tally_figures
 from holding.worklist import ageing, filters
 from holding.worklist.filters import Filter, Held
@@ -294,7 +294,7 @@ def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: str) -> None:
 
 
 def _moment(session: Any, value: Any) -> Any:
-    from holding.tables.columns import moment_text
+    from holding.db.models.columns import moment_text
 
     return moment_text(value) if session.get_bind().dialect.name == "sqlite" else value
 

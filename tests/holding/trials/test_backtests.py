@@ -8,12 +8,8 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.programs import history
-from holding.refusal import Refusal
-from holding.rulesets import publication, recorded_backtests
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     BacktestResult,
     BacktestRun,
     Change,
@@ -25,7 +21,11 @@ from holding.tables import (
     Posting,
     Version,
 )
-from holding.tables.row_states import BacktestEnd
+from holding.db.models.columns import BacktestEnd
+from holding.db.refusal import Refusal
+from holding.db.together import answer
+from holding.programs import history
+from holding.rulesets import publication, recorded_backtests
 from holding.trials import backtest_turns, backtests, shown_backtests
 from holding.trials import deciding_lines as rule_lines
 from holding.trials.backtest_turns import due_companies, take_turn

@@ -8,9 +8,17 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select, update
 
+from holding.db.database import Database
+from holding.db.models import (
+    Company,
+    Evaluation,
+    Posting,
+    Record,
+    ShadowVerdict,
+    TrialIndex,
+    TrialKey,
+)
 from holding.rulesets import publication
-from holding.store.database import Database
-from holding.tables import Company, Evaluation, Posting, Record, ShadowVerdict, TrialIndex, TrialKey
 from holding.trials import other_records, replays, shadow_turns, shadows, tried_rules
 from rules.values.posting_states import PostingState
 from tests.holding.shop import DEBTORS, FILES, RULES, Shop, open_shop, order

@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import select, update
 
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Company, Evaluation
+from holding.db.refusal import Refusal
 from holding.rulesets import publication
-from holding.store.database import Database
-from holding.tables import Company, Evaluation
 from holding.trials import replays, tried_rules
 from holding.trials.replays import Replay
 from holding.trials.tried_rules import Candidate

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.refusal import Refusal
+from holding.db.database import Database
+from holding.db.models import Company, Evaluation, Event, Hold, Posting, Shadow, ShadowVerdict
+from holding.db.models.columns import ShadowEnd
+from holding.db.refusal import Refusal
 from holding.rulesets import publication
-from holding.store.database import Database
-from holding.tables import Company, Evaluation, Event, Hold, Posting, Shadow, ShadowVerdict
-from holding.tables.row_states import ShadowEnd
 from holding.trials import shadow_turns, shadows, shown_shadows, tried_rules
 from holding.trials.shadow_turns import due_companies, take_turn
 from tests.holding.shop import FILES, Shop, open_shop, order

@@ -2,9 +2,9 @@
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company
 from holding.narrowing import frozen_holds
-from holding.store.database import Database
-from holding.tables import Company
 from holding.worklist.filters import Filter
 from tests.holding.shop import DEBTORS, FILES, Shop, open_shop, order
 from tests.support.clock import SetClock

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.together import answer
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company
 from holding.worklist import dashboard, filters
 from holding.worklist.dashboard import Kept
 from holding.worklist.filters import Filter

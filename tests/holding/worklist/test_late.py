@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from grammar.parsing.parser import parse
+from holding.db.database import Database
+from holding.db.models import Company, Posting
+from holding.db.together import answer
 from holding.evaluation.evaluate_due import judge_due
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Posting
 from holding.worklist import ageing
 from holding.worklist.ageing import Late, listing
 from rules.programs.program import compile_ruleset

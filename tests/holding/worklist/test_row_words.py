@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 import pytest
 
+from holding.db.models.columns import HoldState, PostingWait, PushState
 from holding.records.record_rows import PostingRow
 from holding.runs.run_history import PushLine
-from holding.tables.row_states import HoldState, PostingWait, PushState
 from holding.worklist.ageing import LateRow
 from holding.worklist.closed_holds import ClosedHold
 from rules.values.posting_states import PostingState

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select, text, update
 
-from holding.store.database import Database
-from holding.tables import Company, Posting, Record
+from holding.db.database import Database
+from holding.db.models import Company, Posting, Record
 from holding.worklist import search
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock

@@ -2,9 +2,9 @@
 
 import pytest
 
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Cause, Company
+from holding.db.database import Database
+from holding.db.models import Cause, Company
+from holding.db.together import answer
 from holding.worklist import filters
 from holding.worklist.filters import Filter
 from holding.worklist.groups import Group, groups

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Company, Event
+from holding.db.refusal import Refusal
 from holding.platform import processes as heartbeats
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Event
 from holding.workload.draining import drain
 from holding.workload.workers_seen import workers_seen
 from tests.support.postings import NOW

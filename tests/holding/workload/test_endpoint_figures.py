@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from holding.store.database import Database
-from holding.store.together import answer
-from holding.tables import Company, Posting
+from holding.db.database import Database
+from holding.db.models import Company, Posting
+from holding.db.together import answer
 from holding.workload import endpoint_figures
 from holding.workload.endpoint_figures import Endpoint, endpoints
 from rules.values.posting_states import PostingState

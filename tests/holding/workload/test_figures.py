@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from holding.store.database import Database
-from holding.tables import Company
+from holding.db.database import Database
+from holding.db.models import Company
 from holding.workload import figures
 from holding.workload.latency import rank
 from holding.workload.queues import Part

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, update
 
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Posting, Record, RouteStop, Schedule
 from holding.platform import processes as heartbeats
-from holding.store.database import Database
-from holding.tables import Company, Connection, Posting, Record, RouteStop, Schedule
 from holding.workload import idle_work
 from holding.workload.idle_work import IdleWork
 from tests.support.clock import SetClock

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from holding.store.database import Database
-from holding.tables import Attempt, Company, Posting, Push, Record, Request
-from holding.tables.row_states import AttemptState, PushState, RequestState
+from holding.db.database import Database
+from holding.db.models import Attempt, Company, Posting, Push, Record, Request
+from holding.db.models.columns import AttemptState, PushState, RequestState
 from holding.workload import queue_pace
 from holding.workload.queue_pace import Pace, Place
 from holding.workload.queues import Part, queues

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import literal, select
 
-from holding.store.database import Database
-from holding.tables.columns import Moment
+from holding.db.database import Database
+from holding.db.models.columns import Moment
 from holding.workload.latency import seconds_between
 
 BEGAN = datetime(2026, 2, 28, 23, 59, 58, 250_000, UTC)

@@ -8,10 +8,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
+from holding.db.database import Database
+from holding.db.models import Company, Event, Posting, Record
+from holding.db.refusal import Refusal
 from holding.platform import processes as heartbeats
-from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Event, Posting, Record
 from holding.workload import stuck
 from holding.workload.stuck import Kind, Requeued
 from tests.support.factories import make_company

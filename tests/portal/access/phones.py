@@ -5,9 +5,9 @@ import re
 from sqlalchemy import select
 
 from holding.access.secrets import Keys, load_keys
+from holding.db.database import Database
+from holding.db.models import Company, Person
 from holding.platform.settings import Settings
-from holding.store.database import Database
-from holding.tables import Company, Person
 from tests.holding.second_factor.factors import Phone, enrolled
 from tests.portal.conftest import Browser
 from tests.portal.seed import PASSWORD

@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 
 from holding.access.actors import Actor, may
 from holding.access.reach import of_ids
-from holding.store.database import Database
-from holding.tables import AccessRequest, Event, Person
+from holding.db.database import Database
+from holding.db.models import AccessRequest, Event, Person
 from tests.portal.conftest import Browser
 from tests.portal.reading import plain
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, select, update
 
-from holding.store.database import Database
-from holding.tables import Company, Connection, Hold, Membership, Person, Posting, Record, Run
-from holding.tables.row_states import RunState
-from holding.words import sums
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Hold, Membership, Person, Posting, Record, Run
+from holding.db.models.columns import RunState
+from holding.db.refusal import sums
 from holding.worklist import filters
 from holding.worklist.filters import Filter
 from tests.portal.reading import plain

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from holding.store.database import Database
-from holding.tables import Deputy, Person
+from holding.db.database import Database
+from holding.db.models import Deputy, Person
 from tests.portal.reading import hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite

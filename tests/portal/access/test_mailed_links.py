@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from holding.db.database import Database
 from holding.platform.settings import Settings
-from holding.store.database import Database
 from portal import app as portal_app
 from tests.portal.conftest import Browser
 from tests.portal.reading import plain

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from holding.store.database import Database
+from holding.db.database import Database
 from tests.portal.conftest import Browser
 from tests.portal.reading import one, plain
 from tests.portal.seed import PASSWORD

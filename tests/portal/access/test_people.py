@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.role_words import ACT_LABELS, ROLE_LABELS
-from holding.store.database import Database
-from holding.tables import AccessLink, Event, Person
+from holding.db.database import Database
+from holding.db.models import AccessLink, Event, Person
 from portal.web import security
 from tests.portal.conftest import Browser
 from tests.portal.reading import one, plain

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from holding.db import leases as failure_counts
+from holding.db.database import Database
 from holding.second_factor.sign_in_steps import STEP_LASTS
-from holding.store import failure_counts
-from holding.store.database import Database
 from tests.portal.access.phones import (
     CODE,
     SETUP,

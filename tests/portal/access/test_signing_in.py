@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from holding.access import sessions
-from holding.store.database import Database
+from holding.db.database import Database
 from tests.portal.access.test_people import NEW, invite, link_in
 from tests.portal.conftest import Browser
 from tests.portal.seed import PASSWORD

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from holding.store.database import Database
+from holding.db.database import Database
 from portal.help.topics import topics
 from portal.languages import choice
 from tests.portal.access.phones import (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from holding.store.database import Database
+from holding.db.database import Database
 from tests.portal.api.test_api import call, key, seen, waiting
 from tests.portal.reading import hold_of
 

@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 
 from holding.access import people, teams, tokens
 from holding.access.actors import SYSTEM
-from holding.store.database import Database
-from holding.tables import ApiToken, Company, Event, Hold, Person, Record
+from holding.db.database import Database
+from holding.db.models import ApiToken, Company, Event, Hold, Person, Record
 from tests.portal.seed import SCRIPT
 from tests.support.clock import SetClock
 

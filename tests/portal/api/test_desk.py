@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from holding.tables import Company, Hold
+from holding.db.models import Company, Hold
 from tests.holding.shop import Shop, line, order
 from tests.portal.api.test_api import call, key, named, seen, waiting
 from tests.portal.reading import hold_of, one

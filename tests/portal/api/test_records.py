@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from holding.store.database import Database
-from holding.tables import Hold, Posting, Record
+from holding.db.database import Database
+from holding.db.models import Hold, Posting, Record
 from portal.api import bodies, calls, openapi
 from tests.portal.api.test_api import Call, call, key
 from tests.portal.seed import SCRIPT

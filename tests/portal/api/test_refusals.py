@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 
 from holding.access import tokens
 from holding.access.actors import SYSTEM
-from holding.store.database import Database
-from holding.tables import Company, Hold, Person
+from holding.db.database import Database
+from holding.db.models import Company, Hold, Person
 from tests.portal.api.test_api import key  # noqa: F401 - fixture
 from tests.support.clock import SetClock
 

@@ -15,8 +15,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from holding.db.models.postings import POSTING_STATES
 from holding.programs.known_schemas import schemas
-from holding.tables.postings import POSTING_STATES
 from portal.backtest import parallel_run as running
 from portal.backtest import record_files as storing
 from portal.backtest.command import _rules

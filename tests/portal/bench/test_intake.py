@@ -112,7 +112,7 @@ def test_paced_calls_are_those_of_the_running_product(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each is answered by the portal and stored while its workers are at work."""
-    from holding.tables import Delivery
+    from holding.db.models import Delivery
 
     monkeypatch.setattr(intake_bench, "PACED", 20)
     with shop_bench.bench_shop("") as shop:

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from bench.page_bench import at_rest
+from holding.db.database import Database
 from holding.platform import processes as heartbeats
-from holding.store.database import Database
 
 
 def test_pages_are_read_as_of_a_company_whose_worker_rests(database: Database) -> None:

@@ -3,9 +3,9 @@
 from sqlalchemy import func, select
 
 from bench.page_bench import Size, grow, size_of
-from holding.store.database import Database
-from holding.tables import Cause, Event, Hold, Posting, Record
-from holding.tables.decisions import HOLD_OPEN
+from holding.db.database import Database
+from holding.db.models import Cause, Event, Hold, Posting, Record
+from holding.db.models.decisions import HOLD_OPEN
 
 
 def test_a_month_is_copied_until_it_is_as_large_as_asked(database: Database) -> None:

@@ -11,9 +11,9 @@ from flask import Flask
 from sqlalchemy import select, text, update
 
 from holding.access import tokens
+from holding.db.database import Database
+from holding.db.models import Company, Event, SecondFactor, Version
 from holding.platform import events as chain
-from holding.store.database import Database
-from holding.tables import Company, Event, SecondFactor, Version
 from portal.cli import commands
 from tests.portal.access.phones import phone_of
 from tests.support.clock import SetClock

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from connectors.transport.clock import MachineClock
+from holding.db.database import open_database
+from holding.db.models import Evaluation
 from holding.evaluation.evaluate_due import judge_due
-from holding.store.database import open_database
-from holding.tables import Evaluation
 from rules.outcomes.digest import Digest
 from sandbox.demo.generator import body_of, month, stall_sheet
 from sandbox.demo.setup import STARTER

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from holding.db.database import Database
+from holding.db.models import Posting, Record
 from holding.platform import processes as heartbeats
 from holding.platform.settings import Settings
-from holding.store.database import Database
-from holding.tables import Posting, Record
 from portal.cli.checkup import Looked, examine
 
 pytestmark = pytest.mark.sqlite

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from holding.access import people
+from holding.db.database import Database
 from holding.onboarding import first_company
 from holding.platform.settings import DatabaseClock, Settings
-from holding.store.database import Database
 from portal.cli.server import say_setup
 from portal.terminal.command_frame import Office
 from tests.support.clock import SetClock

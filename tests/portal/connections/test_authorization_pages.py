@@ -8,7 +8,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from holding.tables import AuthorizationRequest, Connection, ConnectionKey, Event, Throttle
+from holding.db.models import AuthorizationRequest, Connection, ConnectionKey, Event, Throttle
 from tests.connectors.simulator_processes import Simulator
 from tests.portal.connections.test_new_connection import NEW
 from tests.portal.reading import plain

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from holding.tables import Connection, ConnectionKey, Event, HookCall, Record
+from holding.db.models import Connection, ConnectionKey, Event, HookCall, Record
 from tests.portal.connections.test_new_connection import NEW, there, wish
 from tests.portal.reading import plain
 from tests.support.simulator import DEMO_KEY

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from holding.tables import Connection, ListReading
-from holding.tables.row_states import ListKind
+from holding.db.models import Connection, ListReading
+from holding.db.models.columns import ListKind
 from tests.portal.reading import one, plain
 
 pytestmark = pytest.mark.sqlite

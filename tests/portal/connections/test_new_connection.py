@@ -6,7 +6,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from holding.tables import Connection, ConnectionKey, Event, Throttle
+from holding.db.models import Connection, ConnectionKey, Event, Throttle
 from tests.portal.reading import plain
 from tests.support.simulator import DEMO_KEY, simulator
 

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from connectors.transport.http import Http
+from holding.db.models import Connection, Delivery, Pull, Version
 from holding.intake.pulls import arrange, pull_due
-from holding.tables import Connection, Delivery, Pull, Version
 from tests.connectors.shop_database import PASSWORD, QUERIES, shop_database
 from tests.connectors.sources.test_sql import NOW, order
 from tests.portal.reading import plain

@@ -18,7 +18,7 @@ from connectors.contract.sources import Testable
 from connectors.registry import sources, targets
 from holding.access.actors import SYSTEM
 from holding.connections.setup import set_key
-from holding.tables import Connection
+from holding.db.models import Connection
 from tests.connectors.shop_database import PASSWORD, QUERIES, shop_database
 from tests.portal.reading import plain
 from tests.support.simulator import DEMO_KEY, simulator

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import select, text
 
 from holding.access.actors import SYSTEM
+from holding.db.database import Database
+from holding.db.models import Company, Event, EventLink
 from holding.platform import event_log
 from holding.platform import events as chain
 from holding.platform.events import Anchor, Anchors, Fact, Head, record_events
 from holding.platform.settings import Settings
-from holding.store.database import Database
-from holding.tables import Company, Event, EventLink
 from portal.evidence import audit_log
 from tests.portal.listing import read_csv, read_json
 from tests.portal.reading import hold_of, one, plain

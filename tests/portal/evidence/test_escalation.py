@@ -8,9 +8,9 @@ from html import escape, unescape
 from sqlalchemy import select
 
 from holding.access.actors import SYSTEM
+from holding.db.models import Hold, Record
+from holding.db.models.columns import RecordState
 from holding.platform.events import Fact, record_events
-from holding.tables import Hold, Record
-from holding.tables.row_states import RecordState
 from tests.portal.reading import hold_of, one, plain
 from tests.portal.seed import SCRIPT
 from tests.support.databases import any_move

@@ -6,11 +6,11 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import select, update
 
+from holding.db.database import Database
+from holding.db.models import Attempt, Company, Posting, Push, Run
+from holding.db.models.columns import AttemptState, PushState
 from holding.runs import failed_calls
 from holding.runs.failed_calls import MOST
-from holding.store.database import Database
-from holding.tables import Attempt, Company, Posting, Push, Run
-from holding.tables.row_states import AttemptState, PushState
 from portal.evidence.failure_drawing import CELLS, MOST_LINES, Entry, drawn, wrapped
 from tests.support.sent_runs import make_run, send_in_run
 

@@ -13,14 +13,14 @@ from connectors.transport import mail
 from connectors.transport.http import HttpAnswer, HttpFailure
 from connectors.transport.mail import MailServer, give
 from holding.access.secrets import Keys, load_keys
+from holding.db.models import Attempt, Request, Signal
+from holding.db.models.columns import NoticeState, RecipientKind, SignalKind
 from holding.notices import planning, recipients, sending
 from holding.notices.digest_times import DigestTimes, period
 from holding.notices.recipients import Wish
 from holding.notices.sending import outcome_of
 from holding.platform.settings import Settings
 from holding.signals import raising
-from holding.tables import Attempt, Request, Signal
-from holding.tables.row_states import NoticeState, RecipientKind, SignalKind
 from tests.portal.reading import one, plain
 
 PAGE = "/c/kedai/notices"

@@ -7,10 +7,10 @@ from sqlalchemy import text
 
 from holding.access.actors import OPERATOR, SYSTEM
 from holding.connections import breaker
+from holding.db.models import Connection
 from holding.platform.events import record_event
 from holding.signals import raising
 from holding.staff import source_limits
-from holding.tables import Connection
 from tests.portal.reading import one, plain
 
 DASHBOARD, SIGNALS = "/c/kedai/", "/c/kedai/signals"

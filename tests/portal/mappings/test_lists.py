@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from holding.code_lists import list_rows
 from holding.connections.master_data import keep_kinds
+from holding.db.models import Connection
 from holding.platform.settings import Settings
 from holding.suggestions import list_sources
-from holding.tables import Connection
 from portal.cli import checkup
 from portal.mappings import list_pages
 from portal.web import store

@@ -12,9 +12,9 @@ from sqlalchemy import select, update
 from holding.access.actors import SYSTEM
 from holding.code_lists import list_storage
 from holding.code_lists.list_rows import ListRow
+from holding.db.models import Company, Connection, Hold, ListReading, Person, Posting
+from holding.db.models.columns import ListKind
 from holding.suggestions import unpaid_choices
-from holding.tables import Company, Connection, Hold, ListReading, Person, Posting
-from holding.tables.row_states import ListKind
 from rules.outcomes.outcome import Document
 from rules.values.canonical import plain as canonical
 from tests.portal.reading import one, plain

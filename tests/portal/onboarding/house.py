@@ -10,9 +10,9 @@ from holding.access.actors import SYSTEM
 from holding.access.people import NewPerson, add_membership, add_person
 from holding.configuration.new_connections import add_connection
 from holding.connections import breaker
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Snapshot
 from holding.intake import receive as versions
-from holding.store.database import Database
-from holding.tables import Company, Connection, Snapshot
 from tests.support.clock import SetClock
 
 WORD = "a long password"

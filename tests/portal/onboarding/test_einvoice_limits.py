@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from holding.rulesets.admission import examine, inspect
 from portal.starters import catalogue
 from portal.starters.catalogue import Draft, Template

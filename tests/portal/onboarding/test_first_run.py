@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
 
+from holding.db.database import Database
+from holding.db.models import Company, Connection, Event, Snapshot
 from holding.onboarding import first_company
 from holding.platform.settings import Settings
-from holding.store.database import Database
-from holding.tables import Company, Connection, Event, Snapshot
 from portal import app as portal_app
 from tests.portal.conftest import Browser
 from tests.portal.reading import plain

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
+from holding.db.models import Company, Event
 from holding.evaluation.evaluate_due import judge_due
-from holding.tables import Company, Event
 from portal import cli
 from tests.portal.onboarding.house import order, receive, target_passed
 from tests.portal.onboarding.test_rules_and_dry_run import House, house

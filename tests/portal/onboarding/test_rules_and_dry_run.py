@@ -11,13 +11,8 @@ from sqlalchemy import func, select
 from grammar import nodes as n
 from grammar.parsing.parser import parse
 from holding.connections.master_data import keep_kinds
-from holding.evaluation.evaluate_due import judge_due
-from holding.onboarding import dry_run, first_company
-from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
-from holding.platform.settings import Settings
-from holding.rulesets.admission import inspect, rule_sources
-from holding.store.database import Database
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Company,
     Connection,
     Event,
@@ -27,6 +22,11 @@ from holding.tables import (
     Posting,
     RulesetVersion,
 )
+from holding.evaluation.evaluate_due import judge_due
+from holding.onboarding import dry_run, first_company
+from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
+from holding.platform.settings import Settings
+from holding.rulesets.admission import inspect, rule_sources
 from portal import app as portal_app
 from portal.starters import catalogue
 from tests.portal.conftest import Browser
@@ -219,7 +219,7 @@ def test_a_daily_template_asks_for_its_hour(house: House) -> None:
 
 @pytest.mark.parametrize("one", catalogue.templates(), ids=lambda one: one.word)
 def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
-    from holding.refusal import Refusal
+    from holding.db.refusal import Refusal
     from holding.rulesets.admission import examine
 
     draft = catalogue.answered(one, one.limit, one.hour, currency="MYR", zone="Asia/Kuala_Lumpur")

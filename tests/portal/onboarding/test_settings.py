@@ -5,8 +5,8 @@ import re
 import pytest
 from sqlalchemy import select
 
+from holding.db.models import Company, Event, Team
 from holding.exceptions.deadlines import answer_by
-from holding.tables import Company, Event, Team
 from tests.portal.listing import read_csv
 from tests.portal.reading import one, plain
 

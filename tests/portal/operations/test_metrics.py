@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from holding.db.database import Database
 from holding.platform import backup
 from holding.platform.settings import Settings
-from holding.store.database import Database
 from tests.support.clock import SetClock
 
 pytestmark = pytest.mark.sqlite

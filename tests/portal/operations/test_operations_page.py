@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from holding.db.database import Database
+from holding.db.models import Attempt, Connection, Posting, Push, Request, Throttle
+from holding.db.models.columns import AttemptState, RequestState
 from holding.platform import backup
 from holding.platform import processes as heartbeats
-from holding.store.database import Database
-from holding.tables import Attempt, Connection, Posting, Push, Request, Throttle
-from holding.tables.row_states import AttemptState, RequestState
 from rules.values.posting_states import PostingState
 from tests.portal.reading import plain
 from tests.support.clock import SetClock

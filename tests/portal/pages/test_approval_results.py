@@ -6,7 +6,7 @@ import re
 import pytest
 from sqlalchemy import select, text
 
-from holding.tables import Person, Team, TeamMember
+from holding.db.models import Person, Team, TeamMember
 from tests.portal.pages.test_approval_question import URL, also_held, both
 from tests.portal.reading import one, plain
 from tests.support.databases import any_move

@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.access import actors
-from holding.exceptions import bulk_acts
-from holding.tables import (
+from holding.db.models import (
     Cause,
     Evaluation,
     Hold,
@@ -20,6 +19,7 @@ from holding.tables import (
     Team,
     TeamMember,
 )
+from holding.exceptions import bulk_acts
 from tests.portal.reading import ONE, hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite

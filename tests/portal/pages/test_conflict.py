@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import select, update
 
-from holding.tables import Approval, Hold, Posting
+from holding.db.models import Approval, Hold, Posting
 from holding.worklist.side_by_side import Pair
 from portal.pages.hold_pane import folded
 from tests.portal.api.test_api import call, key

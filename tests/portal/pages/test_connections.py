@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select, text
 
 from holding.connections.master_data import keep_snapshot
+from holding.db.models import Cause, Connection, Posting, Schedule, Throttle
 from holding.runs.schedules import Daily
-from holding.tables import Cause, Connection, Posting, Schedule, Throttle
 from portal.web.filters import kind_of
 from portal.web.target_status import coming
 from rules.values.cause_keys import CauseKey

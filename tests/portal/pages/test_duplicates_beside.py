@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from connectors.contract.sources import IncomingRecord
-from holding.store.database import Database
-from holding.tables import Company
+from holding.db.database import Database
+from holding.db.models import Company
 from tests.holding.shop import Shop, order
 from tests.portal.reading import hold_of, one, plain
 from tests.portal.seed import LATER, SCRIPT

@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 from sqlalchemy import select
 
-from holding.tables import Company, Connection, Membership, Person, SourceLimit
+from holding.db.models import Company, Connection, Membership, Person, SourceLimit
 from tests.portal.reading import plain
 from tests.support.factories import connection_named
 

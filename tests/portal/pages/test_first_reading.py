@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
-from holding.store import together
-from holding.store.database import Database
-from holding.tables import Company, Person
+from holding.db import together
+from holding.db.database import Database
+from holding.db.models import Company, Person
 from portal.pages import first_reading
 from portal.pages.first_reading import PAGES, read_first
 

@@ -178,7 +178,7 @@ def test_an_unknown_status_word_is_taken_and_left_to_the_rules(deliver):
 def test_a_locked_database_is_told_in_words_and_when_to_come_again(
     app, deliver, database, monkeypatch
 ):
-    monkeypatch.setattr("holding.store.write_turns.BUSY_SECONDS", 0)
+    monkeypatch.setattr("holding.db.database.BUSY_SECONDS", 0)
     database.close()  # connections made from now on do not wait
     before = count(database, "delivery")
     with closing(sqlite3.connect(database.engine.url.database, isolation_level=None)) as other:

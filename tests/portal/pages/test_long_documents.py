@@ -6,10 +6,10 @@ import re
 import pytest
 from sqlalchemy import insert, select
 
+from holding.db.database import Database
+from holding.db.models import Company, Evaluation, Record, Version
 from holding.programs import replay
 from holding.records import trace
-from holding.store.database import Database
-from holding.tables import Company, Evaluation, Record, Version
 from portal.pages.records import TABS
 from portal.web.forms import part
 from tests.holding.shop import Shop, line, order

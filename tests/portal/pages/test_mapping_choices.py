@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import func, select
 
 from holding.connections.master_data import keep_kinds
+from holding.db.models import Connection, Hold, Snapshot
+from holding.db.models.decisions import HOLD_OPEN
 from holding.suggestions import choices
 from holding.suggestions.choices import CodeList, Purpose
-from holding.tables import Connection, Hold, Snapshot
-from holding.tables.decisions import HOLD_OPEN
 from tests.portal.reading import cause, one, plain
 
 pytestmark = pytest.mark.sqlite

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from holding.connections import setup
-from holding.tables import Connection, Delivery, HookCall, Pull, Record
+from holding.db.models import Connection, Delivery, HookCall, Pull, Record
 from tests.connectors.marketplaces import SECRET, SETTINGS, webhook
 
 pytestmark = pytest.mark.sqlite

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import select
 
 from holding.access import actors
+from holding.db.models import Company, Person
+from holding.db.refusal import Refusal
 from holding.mappings import fixes
-from holding.refusal import Refusal
-from holding.tables import Company, Person
 from tests.portal.pages.test_pages import plain
 
 pytestmark = pytest.mark.sqlite

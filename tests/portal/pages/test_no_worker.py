@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, func, select, update
 
+from holding.db.database import Database
+from holding.db.models import Company, Heartbeat, Record
 from holding.platform import processes as heartbeats
-from holding.store.database import Database
-from holding.tables import Company, Heartbeat, Record
 from tests.portal.reading import works
 from tests.support.clock import SetClock
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from holding.connections.master_data import keep_snapshot
-from holding.tables import Company, Hold
+from holding.db.models import Company, Hold
 from tests.portal.reading import hold_of, one, plain
 from tests.support.factories import connection_named
 from tests.support.snapshots import snapshot

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import select, update
 
-from holding.tables import Hold, Person, Team, TeamMember
+from holding.db.models import Hold, Person, Team, TeamMember
 from tests.portal.reading import hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from holding.access import actors
-from holding.refusal import Refusal
+from holding.db.models import Change, Company, Person, Posting
+from holding.db.refusal import Refusal
 from holding.rulesets import publication, recorded_backtests
 from holding.rulesets.check_processes import BUSY, RuleChecks
 from holding.rulesets.proposals import Proposal
-from holding.tables import Change, Company, Person, Posting
 from holding.worklist import ageing
 from portal.pages import rulesets
 from rules.rulebook.book import Book

@@ -9,10 +9,10 @@ import re
 import pytest
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Company, Posting, Push, Record, Version
+from holding.db.models.columns import PushState
 from holding.runs import run_documents
-from holding.store.database import Database
-from holding.tables import Company, Posting, Push, Record, Version
-from holding.tables.row_states import PushState
 from tests.portal.reading import plain
 from tests.support.databases import unlock
 from tests.support.sent_runs import make_run, send_in_run

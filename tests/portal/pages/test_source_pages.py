@@ -11,7 +11,7 @@ from sqlalchemy import text
 from connectors import registry
 from connectors.kit.field_meanings import meaning_of
 from holding.connections import setup
-from holding.tables import Connection
+from holding.db.models import Connection
 
 pytestmark = pytest.mark.sqlite
 ROOT = Path(__file__).resolve().parents[3]

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select, update
 
-from holding.tables import Hold, Record
+from holding.db.models import Hold, Record
 from tests.portal.reading import plain
 
 pytestmark = pytest.mark.sqlite

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from bench.page_bench import grow
-from holding.store.database import Database
-from holding.tables import Cause, Company
+from holding.db.database import Database
+from holding.db.models import Cause, Company
 from holding.tallies.folding import fold_all
 from tests.portal.reading import works
 from tests.support.grown import grow_lists

@@ -5,10 +5,10 @@ import re
 import pytest
 from sqlalchemy import select
 
+from holding.db.database import Database
+from holding.db.models import Company
+from holding.db.models.columns import PushState
 from holding.runs import run_search
-from holding.store.database import Database
-from holding.tables import Company
-from holding.tables.row_states import PushState
 from tests.portal.reading import plain
 from tests.support.sent_runs import make_run, send_in_run
 

@@ -9,10 +9,10 @@ from openpyxl import load_workbook
 from sqlalchemy import select
 
 from holding.access import actors
+from holding.db.database import Database
+from holding.db.models import BacktestRun, Company, Person
 from holding.programs import history
 from holding.rulesets import publication
-from holding.store.database import Database
-from holding.tables import BacktestRun, Company, Person
 from holding.trials.backtest_turns import take_turn
 from portal.languages import choice
 from tests.holding.shop import FILES

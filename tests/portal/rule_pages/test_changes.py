@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from holding.access import actors
+from holding.db.models import Company, Person
 from holding.rulesets import publication
-from holding.tables import Company, Person
 from portal.rule_pages.differences import LINES, difference
 from tests.holding.shop import FILES
 from tests.portal.reading import plain

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from holding.access import actors
+from holding.db.models import Company, Event, Person
 from holding.rulesets import publication
-from holding.tables import Company, Event, Person
 from tests.holding.shop import FILES
 from tests.portal.reading import plain
 from tests.portal.rule_pages.test_changes import CHANGES, waiting

@@ -8,9 +8,9 @@ from html import unescape
 import pytest
 from sqlalchemy import func, select
 
+from holding.db.models import Evaluation, RuleDraft
 from holding.rule_changes import drafts
 from holding.rulesets.check_processes import BUSY, RuleChecks
-from holding.tables import Evaluation, RuleDraft
 from tests.holding.shop import FILES
 from tests.portal.reading import plain
 

@@ -5,8 +5,8 @@ from html import unescape
 
 import pytest
 
+from holding.db.models import Change
 from holding.rulesets import publication
-from holding.tables import Change
 from tests.holding.shop import FILES
 from tests.portal.reading import plain
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from holding.db.database import Database
 from holding.notices import sending
 from holding.platform.settings import Settings
-from holding.store.database import Database
 from portal import app as portal_app
 from tests.portal.conftest import Browser
 from tests.portal.reading import one, plain

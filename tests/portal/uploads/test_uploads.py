@@ -11,7 +11,7 @@ import pytest
 from flask import g
 from sqlalchemy import event, select
 
-from holding.tables import Company, Connection, Delivery, Upload, Version
+from holding.db.models import Company, Connection, Delivery, Upload, Version
 from holding.uploads import file_check, upload_turns
 from holding.uploads.upload_claims import claim, still_ours
 from holding.uploads.upload_turns import reader, work_due

@@ -8,8 +8,8 @@ from flask import g
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holding import words
-from holding.words import clauses, headed
+from holding.db import refusal as words
+from holding.db.refusal import clauses, headed
 from portal.web import filters
 
 NB = "\u00a0"

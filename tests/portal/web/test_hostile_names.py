@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 import pytest
 from sqlalchemy import select, text
 
-from holding.tables import Connection, Upload
-from holding.tables.row_states import UploadState
+from holding.db.models import Connection, Upload
+from holding.db.models.columns import UploadState
 from tests.portal.languages.test_languages import PAGES
 from tests.portal.languages.test_walk import ROUTES
 from tests.portal.reading import works

@@ -14,8 +14,8 @@ from werkzeug.routing import Rule
 
 from holding.access import tokens
 from holding.access.actors import ROLES, SYSTEM
-from holding.store.database import Database
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     AccessLink,
     Base,
     Cause,

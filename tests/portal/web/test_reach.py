@@ -13,9 +13,8 @@ from flask import Flask
 from sqlalchemy import select, text, update
 
 from holding.access import actors, reach, sessions, tokens
-from holding.staff import source_limits
-from holding.store.database import Database
-from holding.tables import (
+from holding.db.database import Database
+from holding.db.models import (
     Attempt,
     Base,
     Company,
@@ -29,8 +28,9 @@ from holding.tables import (
     Run,
     Upload,
 )
-from holding.tables.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE, OTHERS
-from holding.tables.row_states import UploadState
+from holding.db.models.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE, OTHERS
+from holding.db.models.columns import UploadState
+from holding.staff import source_limits
 from portal.web.permissions import OF_SOME_SOURCES, PUBLIC, SIGNED_IN, act_of, page_of
 from tests.portal.seed import PASSWORD
 from tests.support.clock import SetClock

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from holding.access.actors import ACTS
-from holding.refusal import Refusal
+from holding.db.refusal import Refusal
 from portal.web import fragments
 from portal.web.permissions import FILE, PERMISSIONS, PUBLIC, SIGNED_IN, act_of, page_of
 from portal.web.security import POLICY, safe_next
@@ -232,7 +232,7 @@ def test_the_sixth_try_waits_and_others_are_not_locked_out(visit):
 
 
 def test_a_throttled_account_is_told_how_long(visit, monkeypatch):
-    monkeypatch.setattr("holding.store.failure_counts.MOST", 1)
+    monkeypatch.setattr("holding.db.leases.MOST", 1)
     guess = {"email": "tan@kedai.my", "password": "x"}
     visit().post("/signin", guess, status=422)
     answer = visit().post("/signin", guess, status=429)

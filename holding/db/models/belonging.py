@@ -6,7 +6,7 @@ Here: the lists, by the column that says so. Not here: what follows from it
 
 from typing import Any, Final
 
-from holding.tables import (
+from holding.db.models import (
     AcceptedDifference,
     Approval,
     Attempt,

@@ -1,31 +1,31 @@
-"""Questions of one page that do not need each other's answers, asked by one statement.
-
-Here: what a question is, asking one, and asking several in one go. Not here: any question.
-
-A question is a function that yields a select and gets its result, as often as it has to, and
-returns what it found. Those asked together go in rounds: what all of them yield next is one
-statement, a union whose columns they share (union_columns.py). A row of the union is of one of
-them; a mapped class is found by its id beside it.
-"""
+"""Questions of one page that do not need each other's answers, asked by one statement."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from threading import Lock
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+from weakref import WeakSet
 
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     Cast,
+    Column,
+    ColumnElement,
+    Engine,
     Executable,
     Integer,
     Label,
     Result,
     Select,
     SelectBase,
+    SmallInteger,
+    String,
     Subquery,
+    Text,
+    event,
     false,
     func,
     inspect,
@@ -35,19 +35,21 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.orm import Session, aliased
-from sqlalchemy.sql.cache_key import HasCacheKey
+from sqlalchemy.sql.cache_key import NO_CACHE, HasCacheKey
 from sqlalchemy.sql.visitors import cloned_traverse
-
-from holding.store.kept_plans import NO_OPTIONS
-from holding.store.union_columns import Shared, shared
+from sqlalchemy.types import TypeEngine
 
 OWN_VALUES = 2
 """Of a union itself, beside one for each select: the part and the number of its first row."""
+
 MOST_KEPT = 500
 """Unions of so many different selects are kept, those that were asked last."""
+
 T = TypeVar("T")
+
 Found = TypeVar("Found", covariant=True)
 
 
@@ -62,6 +64,60 @@ class Given(NamedTuple):
 
 Question = Generator[SelectBase | Given, Any, T]
 """What yields selects, gets the result of each, and returns its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Union:
+    """The statement that asks several selects; of each the names of its columns, and where in a row
+    they stand. `binds` are the names of its values, in the order in which those selects have them;
+    they are names in no other union, so that its text for a database is kept with it.
+    """
+
+    statement: Select[Any]
+    names: Sequence[Sequence[str]]
+    places: Sequence[Sequence[int]]
+    binds: Sequence[str] = ()
+    compiled: dict[Any, Any] = field(default_factory=dict)
+
+
+_made: OrderedDict[tuple[Any, ...], _Union] = OrderedDict()
+
+_making = Lock()
+
+_WHOLE_NUMBERS: Final = (Integer, BigInteger, SmallInteger)
+
+_TEXTS: Final = (String, Text)
+
+PLAN: Final = "clearpost_plan"
+
+KEPT: Final = {PLAN: "kept"}
+"""The execution option of a statement whose plan is kept: one that asks by keys and dates, not one
+that is quick for some values and slow for others, as a search for letters is.
+"""
+
+NO_OPTIONS: Final[Mapping[str, Any]] = {}
+"""Those of a statement that is planned for its values, as one is that looks for a text."""
+
+LIVES_SECONDS: Final = 300
+"""A plan that was made for a small table is used no longer than that, whatever is counted."""
+
+MOST: Final = 60
+"""So many statements a connection are kept, those that were asked last."""
+
+_NEVER_UNASKED: Final = 2**31 - 1
+
+_IN_ERROR: Final = 3
+"""How libpq numbers a transaction in which a statement failed; who uses SQLite loads no driver."""
+
+_ANY_VALUES = "SET LOCAL plan_cache_mode = force_generic_plan"
+
+_THESE_VALUES = "SET LOCAL plan_cache_mode = auto"
+
+POOL: Final[dict[str, Any]] = {
+    "pool_recycle": LIVES_SECONDS,
+    "connect_args": {"prepare_threshold": _NEVER_UNASKED},
+}
+"""What an engine that keeps plans is made with: its own connections, replaced after that time."""
 
 
 class Answer(Generic[Found]):
@@ -119,11 +175,6 @@ class Together:
         self._waiting = [one for one in asking if one.asks is not None]
 
 
-def answer(session: Session, question: Question[T], plan: Mapping[str, Any] = NO_OPTIONS) -> T:
-    """The answer to one question alone."""
-    return Together(session, plan).ask(question).value
-
-
 def _results(
     session: Session, asked: Sequence[Given], plan: Mapping[str, Any]
 ) -> list[Result[Any]]:
@@ -140,24 +191,6 @@ def _results(
         IteratorResult(SimpleResultMetaData(names), iter(rows))
         for names, rows in zip(union.names, found, strict=True)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Union:
-    """The statement that asks several selects; of each the names of its columns, and where in a row
-    they stand. `binds` are the names of its values, in the order in which those selects have them;
-    they are names in no other union, so that its text for a database is kept with it.
-    """
-
-    statement: Select[Any]
-    names: Sequence[Sequence[str]]
-    places: Sequence[Sequence[int]]
-    binds: Sequence[str] = ()
-    compiled: dict[Any, Any] = field(default_factory=dict)
-
-
-_made: OrderedDict[tuple[Any, ...], _Union] = OrderedDict()
-_making = Lock()
 
 
 def _union_of(asked: Sequence[Given]) -> tuple[_Union, Mapping[str, Any]]:
@@ -200,33 +233,9 @@ def _union_of(asked: Sequence[Given]) -> tuple[_Union, Mapping[str, Any]]:
     return union, values
 
 
-def _takes_every_value(union: _Union) -> bool:
-    """Whether it has each value of its selects under the name by which it is given, and no value
-    besides but its own: where SQLAlchemy gave a copy of one another name, the copy would keep the
-    value of who asked first, who may be of another company.
-    """
-    key = cast(HasCacheKey, union.statement)._generate_cache_key()
-    names = {bind.key for bind in key.bindparams} if key else set()
-    own = names.difference(union.binds)
-    return names.issuperset(union.binds) and len(own) == OWN_VALUES + len(union.names)
-
-
 def _union_of_copies(asked: Sequence[Given]) -> _Union:
     """One of selects that have their values in them."""
     return _union_anew([_filled(*one) if one.values else one.select for one in asked])
-
-
-def _filled(asked: SelectBase, values: Mapping[str, Any]) -> SelectBase:
-    """A copy with these values, whose names are no other's: that of a copy beside it may have
-    another value.
-    """
-
-    def fill(bind: BindParameter[Any]) -> None:
-        if bind.key in values:
-            bind.value, bind.required = values[bind.key], False
-            bind._convert_to_unique()  # type: ignore[no-untyped-call]
-
-    return cloned_traverse(asked, {}, {"bindparam": fill})
 
 
 def _union_anew(asked: Sequence[SelectBase]) -> _Union:
@@ -268,6 +277,21 @@ def _key(model: Any) -> str:
     mapper = inspect(model).mapper
     (column,) = mapper.primary_key
     return str(mapper.get_property_by_column(column).key)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The columns of a union: their types, and for each select which of its own stands where."""
+
+    types: Sequence[TypeEngine[Any]]
+    places: Sequence[Sequence[int]]
+
+    def filled(self, select: int, columns: Sequence[Any]) -> list[Any]:
+        """A row of the union with the columns of one select, empty where it has none."""
+        row: list[Any] = [null()] * len(self.types)
+        for place, column in zip(self.places[select], columns, strict=True):
+            row[place] = column if _is_exact(column) else sql_cast(column, self.types[place])
+        return row
 
 
 def _union(parts: Sequence[_Part], columns: Shared) -> Select[Any]:
@@ -316,3 +340,118 @@ def _placed(parts: Sequence[_Part], columns: Shared) -> list[list[int]]:
             behind += 1
         found.append(mine)
     return found
+
+
+def _filled(asked: SelectBase, values: Mapping[str, Any]) -> SelectBase:
+    """A copy with these values, whose names are no other's: that of a copy beside it may have
+    another value.
+    """
+
+    def fill(bind: BindParameter[Any]) -> None:
+        if bind.key in values:
+            bind.value, bind.required = values[bind.key], False
+            bind._convert_to_unique()  # type: ignore[no-untyped-call]
+
+    return cloned_traverse(asked, {}, {"bindparam": fill})
+
+
+def _takes_every_value(union: _Union) -> bool:
+    """Whether it has each value of its selects under the name by which it is given, and no value
+    besides but its own: where SQLAlchemy gave a copy of one another name, the copy would keep the
+    value of who asked first, who may be of another company.
+    """
+    key = cast(HasCacheKey, union.statement)._generate_cache_key()
+    names = {bind.key for bind in key.bindparams} if key else set()
+    own = names.difference(union.binds)
+    return names.issuperset(union.binds) and len(own) == OWN_VALUES + len(union.names)
+
+
+def answer(session: Session, question: Question[T], plan: Mapping[str, Any] = NO_OPTIONS) -> T:
+    """The answer to one question alone."""
+    return Together(session, plan).ask(question).value
+
+
+def _is_exact(column: Any) -> bool:
+    """Whether it has the type of its column of the union already: a sum of whole numbers may be of
+    any type of numbers, and a table may hold shorter ones.
+    """
+    if type(column.type) not in (*_WHOLE_NUMBERS, *_TEXTS):
+        return True
+    if type(column.type) not in (BigInteger, Text):
+        return False
+    return all(isinstance(one, Column) for one in column.base_columns)
+
+
+def shared(selects: Sequence[tuple[Sequence[Any], Collection[int]]]) -> Shared:
+    """Columns for the union of these selects, each told by its columns and by the places of those
+    that stand alone: the rows of other tables are found by them.
+    """
+    types: list[TypeEngine[Any]] = []
+    known: dict[Hashable, list[int]] = {}
+    places = []
+    for columns, alone in selects:
+        taken, mine = Counter[Hashable](), list[int]()
+        for nth, column in enumerate(columns):
+            kind = None if nth in alone else _kind(column.type)
+            room = known.setdefault(kind, []) if kind is not None else []
+            if taken[kind] == len(room) or kind is None:
+                room.append(len(types))
+                types.append(_type(column.type))
+            mine.append(room[taken[kind]] if kind is not None else room[-1])
+            taken[kind] += 1
+        places.append(mine)
+    return Shared(types, places)
+
+
+def _kind(of: TypeEngine[Any]) -> Hashable:
+    """What two types have alike that may share a column; None of one that shares with none."""
+    either = {type(of), *map(type, of._variant_mapping.values())}
+    if either.issubset(_WHOLE_NUMBERS):
+        return BigInteger
+    if either.issubset(_TEXTS):
+        return Text
+    own = of._static_cache_key  # as SQLAlchemy itself tells types apart
+    return None if own is NO_CACHE or of._variant_mapping else own
+
+
+def _type(of: TypeEngine[Any]) -> TypeEngine[Any]:
+    kind = _kind(of)
+    if kind is BigInteger:
+        return BigInteger()
+    return Text() if kind is Text else of
+
+
+def at_most(count: int) -> ColumnElement[int]:
+    """A limit that stands in the statement as a number: of one that is given as a value PostgreSQL
+    thinks, where it plans for any values, that it is a tenth of the rows.
+    """
+    return literal_column(str(int(count)), Integer())
+
+
+def keep(engine: Engine) -> Engine:
+    """Let an engine of reads alone, made with `POOL`, keep the plans of statements that say so."""
+
+    @event.listens_for(engine, "connect")
+    def bound(connection: Any, _record: Any) -> None:
+        connection.prepared_max = MOST
+
+    for_any_values: WeakSet[Any] = WeakSet()
+    """The connections whose server was told so, in the transaction that they are in."""
+
+    @event.listens_for(engine, "do_execute")
+    def execute(cursor: Any, words: str, given: Any, context: Any) -> bool:
+        connection, keeps = cursor.connection, PLAN in context.execution_options
+        if keeps is not (connection in for_any_values):
+            (for_any_values.add if keeps else for_any_values.discard)(connection)
+            connection.execute(_ANY_VALUES if keeps else _THESE_VALUES)
+        cursor.execute(words, given, prepare=keeps)
+        return True
+
+    def end(connection: Any) -> None:
+        """Nothing was written. After an error all plans go: one may be of an earlier schema."""
+        for_any_values.discard(connection.dbapi_connection)
+        failed = connection.pgconn.transaction_status == _IN_ERROR
+        (connection.rollback if failed else connection.commit)()
+
+    engine.dialect.do_rollback = end  # type: ignore[assignment, method-assign]
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

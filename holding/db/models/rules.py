@@ -10,8 +10,19 @@ from typing import Any, Final
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holding.tables.columns import WHOLE, Base, Id, Json, Word, is_word, one_of, partial, ref
-from holding.tables.row_states import ChangeState, StopState
+from holding.db.models.columns import (
+    WHOLE,
+    Base,
+    ChangeState,
+    Id,
+    Json,
+    StopState,
+    Word,
+    is_word,
+    one_of,
+    partial,
+    ref,
+)
 
 STOP_STATES = tuple(StopState)
 

@@ -12,8 +12,19 @@ from sqlalchemy import Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from connectors.contract import ConnectionSide
-from holding.tables.columns import WHOLE, Base, Id, Json, Word, one_of, partial, ref
-from holding.tables.row_states import BreakerState, ImportFileState, KeyState
+from holding.db.models.columns import (
+    WHOLE,
+    Base,
+    BreakerState,
+    Id,
+    ImportFileState,
+    Json,
+    KeyState,
+    Word,
+    one_of,
+    partial,
+    ref,
+)
 
 SIDES, KEY_STATES, BREAKER_STATES = get_args(ConnectionSide), tuple(KeyState), tuple(BreakerState)
 

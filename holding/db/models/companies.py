@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holding.tables.columns import WHOLE, Base, Id, Json, partial, ref
+from holding.db.models.columns import WHOLE, Base, Id, Json, partial, ref
 
 
 class ApiToken(Base):

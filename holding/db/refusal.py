@@ -1,27 +1,80 @@
-"""Small words of sentences that people read.
-
-Here: counting in words, amounts of money, a length of time, a long answer taken apart for the eye.
-Not here: any sentence.
-"""
+"""An expected "no", as a value."""
 
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from sqlalchemy import ColumnElement, FromClause, case, func
+
 from grammar.text.amounts import MINUS, prefix
-from holding.tables.columns import from_minor, places_of
+from holding.db.models import Posting, Record
+from holding.db.models.columns import from_minor, places_of
+from rules.values.canonical import dumps, sha256_hex
 
 Sums = Mapping[str, int]
 """Currency -> minor units of it; "" is the currency of the company's books."""
 
 Key = TypeVar("Key", bound=Hashable)
+
 LONG_ANSWER: Final = 200
 """Letters of what is read at one look."""
+
 WIDE: Final = "\u2e80"  # from here on a character is as wide as two Latin ones
+
 HEAD: Final = re.compile(r"(.*?(?:[.;](?=\s)|[。；]))\s*(\S.*)", re.DOTALL)
+
 CLAUSE: Final = re.compile(r"(?:(?<=[.;])\s+|(?<=[。；])\s*)(?=\S)|(?P<parenthesis>[()（）])")
+
 CLOSING: Final = frozenset(")）")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something was not done, and what to do next; `status` is what a page or hook answers,
+    `act` what the person lacks a role for, and can ask an administrator for.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    status: int = 409
+    act: str = ""
+
+    @property
+    def words(self) -> str:
+        """Why and what to do, in one line."""
+        return f"{self.message} {self.hint}".strip()
+
+
+def most_first(sums: Sums) -> tuple[int, int]:
+    """The order of lists: the most money of the books first, then the most of others."""
+    home = sums.get("", 0)
+    return -home, home - sum(sums.values())
+
+
+def check_figure(sums: Sums) -> int:
+    """One figure that tells two sums apart, whatever is of which currency; it is never shown."""
+    return int(sha256_hex(dumps(sums))[:12], 16)
+
+
+def of_held(single: FromClause) -> tuple[ColumnElement[str], ColumnElement[int]]:
+    """Currency and amount of a held record, from rows that have the `book` of its holds."""
+    home = single.c.book.is_not(None)
+    return (
+        case((home, ""), else_=func.coalesce(Record.currency, "")).label("currency"),
+        func.coalesce(single.c.book, Record.amount).label("minor"),
+    )
+
+
+def of_posting() -> tuple[ColumnElement[str], ColumnElement[int]]:
+    """Currency and amount of a posting."""
+    home = Posting.book.is_not(None)
+    return (
+        case((home, ""), else_=func.coalesce(Posting.currency, "")).label("currency"),
+        func.coalesce(Posting.book, Posting.amount).label("minor"),
+    )
 
 
 def by_key(rows: Iterable[tuple[Key, str, int | None]]) -> dict[Key, Sums]:

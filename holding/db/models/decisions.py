@@ -12,8 +12,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.expression import SQLColumnExpression
 
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
-from holding.tables.columns import WHOLE, Base, Id, Json, Word, is_word, one_of, partial, ref
-from holding.tables.row_states import HoldState
+from holding.db.models.columns import (
+    WHOLE,
+    Base,
+    HoldState,
+    Id,
+    Json,
+    Word,
+    is_word,
+    one_of,
+    partial,
+    ref,
+)
 from rules.outcomes.digest import Digest
 from rules.outcomes.outcome import Severity
 from rules.values.cause_keys import ITSELF, CauseKey, Clearing

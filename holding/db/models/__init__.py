@@ -3,8 +3,16 @@
 Here: the list. Not here: rules about them.
 """
 
-from holding.tables.columns import Base
-from holding.tables.companies import (
+from holding.db.models.columns import (
+    BacktestResult,
+    BacktestRun,
+    Base,
+    Shadow,
+    ShadowVerdict,
+    TrialIndex,
+    TrialKey,
+)
+from holding.db.models.companies import (
     AccessLink,
     ApiToken,
     Company,
@@ -23,7 +31,7 @@ from holding.tables.companies import (
     Team,
     TeamMember,
 )
-from holding.tables.decisions import (
+from holding.db.models.decisions import (
     AcceptedDifference,
     Approval,
     Cause,
@@ -34,8 +42,25 @@ from holding.tables.decisions import (
     Release,
     Retry,
 )
-from holding.tables.master_lists import ListedCode, ListFile, ListPart, ListReading
-from holding.tables.postings import (
+from holding.db.models.operations import (
+    AccessRequest,
+    Backup,
+    ClockMark,
+    Escalation,
+    Heartbeat,
+    HoldTally,
+    Notice,
+    ProgramVersion,
+    Recipient,
+    SavedView,
+    Signal,
+    Singleton,
+    TalliedRecord,
+    TallyMark,
+    UseMark,
+    WakeMark,
+)
+from holding.db.models.postings import (
     Attempt,
     Posting,
     PostingLine,
@@ -45,9 +70,20 @@ from holding.tables.postings import (
     Run,
     Schedule,
 )
-from holding.tables.processes import Backup, ClockMark, Heartbeat, ProgramVersion, Singleton
-from holding.tables.records import Delivery, Event, EventLink, LinkKey, Record, Upload, Version
-from holding.tables.rules import (
+from holding.db.models.records import (
+    Delivery,
+    Event,
+    EventLink,
+    LinkKey,
+    ListedCode,
+    ListFile,
+    ListPart,
+    ListReading,
+    Record,
+    Upload,
+    Version,
+)
+from holding.db.models.rules import (
     Backtest,
     Change,
     ChangeComment,
@@ -62,16 +98,7 @@ from holding.tables.rules import (
     RulesetVersion,
     StoryForm,
 )
-from holding.tables.signals import AccessRequest, Escalation, Notice, Recipient, Signal
-from holding.tables.tallies import (
-    HoldTally,
-    SavedView,
-    TalliedRecord,
-    TallyMark,
-    UseMark,
-    WakeMark,
-)
-from holding.tables.targets import (
+from holding.db.models.targets import (
     AuthorizationRequest,
     Connection,
     ConnectionKey,
@@ -83,14 +110,6 @@ from holding.tables.targets import (
     Snapshot,
     SnapshotItem,
     Throttle,
-)
-from holding.tables.trials import (
-    BacktestResult,
-    BacktestRun,
-    Shadow,
-    ShadowVerdict,
-    TrialIndex,
-    TrialKey,
 )
 
 __all__ = [

@@ -10,13 +10,18 @@ from sqlalchemy import Index, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grammar.text.finding_codes import ErrorClass
-from holding.tables.columns import (
+from holding.db.models.columns import (
     DUE,
     LEASED,
     WHOLE,
+    AttemptState,
     Base,
     Id,
     Json,
+    PostingWait,
+    PushState,
+    RequestState,
+    RunState,
     Word,
     Work,
     by_number,
@@ -25,7 +30,6 @@ from holding.tables.columns import (
     ref,
     words,
 )
-from holding.tables.row_states import AttemptState, PostingWait, PushState, RequestState, RunState
 from rules.values.posting_states import PostingState
 
 POSTING_STATES = tuple(PostingState)

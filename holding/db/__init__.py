@@ -1,0 +1,1 @@
+"""Clearpost holding.db: the database, statements over many rows, leases."""

@@ -1,0 +1,464 @@
+"""Engines and sessions; the one place that knows which two databases exist."""
+
+import fcntl
+import gc
+import os
+import sqlite3
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from sqlite3 import SQLITE_BUSY
+from sqlite3 import Connection as SqliteConnection
+from sqlite3 import OperationalError as SqliteError
+from time import monotonic, sleep
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from holding.db import together as kept_plans
+
+R = TypeVar("R")
+
+DatabaseSession = Session
+"""A session by the name that the floors above know it by: they import no sqlalchemy."""
+
+ROWS_OF_A_TURN = 125
+"""So many records in one transaction of a batch: then a webhook may write."""
+
+OTHERS = 0o077
+
+UNAVAILABLE = OperationalError  # locked for too long, or out of reach
+
+_PLANS = {
+    "plan_cache_mode": "force_custom_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_material": "off",
+}
+
+_BY_INDEXES = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in _PLANS.items()
+)
+
+FIGURES: Final = {
+    "attempt": {
+        "sqlite_autoindex_attempt_1": "500000 1 1",
+        "sqlite_autoindex_attempt_2": "500000 1 1",
+    },
+    "cause": {
+        "ix_cause_class": "20000 20000 2000 500 1",
+        "ix_cause_live": "20000 20000 50 1",
+        "ix_cause_team": "20000 20000 7000 500 1",
+        "sqlite_autoindex_cause_1": "20000 20000 1",
+    },
+    "delivery": {
+        "ix_delivery_due": "500 250 5 1",
+        "ix_delivery_lease": "100 100",
+        "ix_delivery_sha256": "1000000 500000 1",
+        "ix_delivery_source": "1000000 500000 1",
+        "sqlite_autoindex_delivery_1": "1000000 500000 1",
+        "uq_delivery_signature": "1000000 500000 1",
+    },
+    "evaluation": {"sqlite_autoindex_evaluation_1": "1500000 2 1"},
+    "event": {
+        "ix_event_at": "5000000 5000000 3 1",
+        "ix_event_company": "5000000 5000000 1",
+        "ix_event_person": "50000 50000 5000 2 1",
+        "ix_event_record": "5000000 5 1",
+        "ix_event_wide": "50000 50000 500 1",
+    },
+    "event_link": {
+        "sqlite_autoindex_event_link_1": "5000000 5000000 1",
+        "sqlite_autoindex_event_link_2": "5000000 1",
+    },
+    "hold": {
+        "ix_hold_age": "100000 100000 5000 1 1 1 1 1",
+        "ix_hold_rule": "100000 100000 2000 20 1",
+        "ix_hold_answer": "100000 100000 5000",
+        "ix_hold_book": "100000 100000 900 1",
+        "ix_hold_cause": "100000 50 20 1",
+        "ix_hold_closed": "1000000 1000000 10 1",
+        "ix_hold_code": "100000 100000 8000 1 1",
+        "ix_hold_listed": "100000 50 1",
+        "ix_hold_party": "100000 100000 200 20 1",
+        "ix_hold_person": "100000 100000 50000 500 1",
+        "ix_hold_posting_id": "1000000 1",
+        "ix_hold_record": "1000000 1",
+        "ix_hold_snoozed": "1000 10",
+        "ix_hold_team": "100000 100000 30000 10000 500",
+        "ix_hold_waits": "100000 100000 1",
+        "uq_hold_open": "100000 1 1 1 1 1",
+    },
+    "hold_tally": {"sqlite_autoindex_hold_tally_1": "5000 5000 2 1 1"},
+    "link_key": {
+        "ix_link_key_record_id": "4000000 4",
+        "link_key": "4000000 4000000 1300000 2 1",
+    },
+    "posting": {
+        "ix_posting_booked": "800000 800000 800 800 800 800 50 50 50",
+        "ix_posting_day": "1000000 1000000 500000 20000 100",
+        "ix_posting_due": "5000 2500 5 1",
+        "ix_posting_late": "80000 80000 2000 1 1",
+        "ix_posting_lease": "500 500",
+        "ix_posting_left_out": "40000 40000 1",
+        "ix_posting_number": "1000000 1000000 1",
+        "ix_posting_open": "130000 130000 65000 65000 65000 80",
+        "ix_posting_part": "20000 2 2 1",
+        "ix_posting_party": "800000 800000 200 200 200 10 10 2 1",
+        "ix_posting_posted": "800000 400000 1 1 1",
+        "ix_posting_read": "50000 25000 50 1",
+        "ix_posting_ref": "800000 800000 1",
+        "ix_posting_reverses": "1000000 1000000",
+        "ix_posting_standing": "130000 65000 65000 30000 20000 1000 1000",
+        "sqlite_autoindex_posting_1": "1000000 1 1 1",
+        "uq_posting_sent": "800000 400000 400000 1",
+    },
+    "posting_line": {"sqlite_autoindex_posting_line_1": "2500000 3 1"},
+    "posting_use": {
+        "ix_posting_use_posting_id": "9000000 9",
+        "posting_use": "9000000 2000 1",
+    },
+    "push": {
+        "ix_push_newest": "800000 400000 400000 1",
+        "sqlite_autoindex_push_1": "800000 400000 1",
+        "sqlite_autoindex_push_2": "800000 1 1",
+        "uq_push_effect": "800000 1",
+        "uq_push_family": "5000 1 1",
+    },
+    "reading": {"ix_reading_posting": "800000 1 1"},
+    "record": {
+        "ix_record_crashed": "100 100 10 1",
+        "ix_record_day": "1000000 1000000 900 300",
+        "ix_record_due": "5000 5000 50 1",
+        "ix_record_external": "1000000 1000000 1",
+        "ix_record_family": "1000000 1000000 1",
+        "ix_record_lease": "5000 500",
+        "ix_record_number": "1000000 1000000 1",
+        "ix_record_open": "140000 140000 70000 1",
+        "ix_record_party": "1000000 1000000 200 2",
+        "ix_record_seen": "1000000 1000000 1 1 1",
+        "sqlite_autoindex_record_1": "1000000 500000 500000 1",
+    },
+    "request": {
+        "ix_request_connection": "500000 250000 1",
+        "ix_request_key": "500000 250000 1",
+        "ix_request_parent": "1000 2",
+        "ix_request_run": "500000 50",
+    },
+    "run": {
+        "ix_run_at": "20000 20000 2 1",
+        "ix_run_company": "20000 20000 1",
+        "ix_run_connection_at": "20000 20000 10000 2 1",
+        "ix_run_due": "100 100 2 1",
+        "ix_run_pill": "20000 10000 5000 1",
+        "uq_run_daily": "5000 5000 1 1",
+    },
+    "tallied_record": {"sqlite_autoindex_tallied_record_1": "400000 4 1"},
+    "version": {
+        "ix_version_delivery_id": "1200000 2",
+        "ix_version_corrects": "1000 1",
+        "sqlite_autoindex_version_1": "1200000 1 1",
+        "uq_version_stamp": "1200000 1 1 1",
+    },
+}
+"""Table -> index -> its rows, then those of one value of its first column, its first two, …"""
+
+BUSY_SECONDS = 30
+
+ASKED_AGAIN = 0.002
+"""Seconds after which who wants to write asks again: SQLite itself would ask after up to 100
+milliseconds, and a short pause of whoever writes much would pass unseen.
+"""
+
+PATIENCE = 0.1
+"""Seconds for which the turn is left to others; then they leave it, too."""
+
+PRIMARY = 0xFF
+"""The part of SQLite's error codes that says what it is; the rest says how it came to it."""
+
+PRIVATE = 0o600
+
+
+def remember(session: Session) -> None:
+    """Keep what was loaded as long as the session lives, so that asking again by id asks nobody."""
+    kept = session.info.setdefault("kept", [])
+    event.listen(session, "loaded_as_persistent", lambda _session, row: kept.append(row))
+
+
+def default_url(home: Path) -> str:
+    """The embedded database inside a home folder."""
+    return f"sqlite:///{home / 'clearpost.sqlite3'}"
+
+
+class Database:
+    """One database: its engine, and sessions that commit when their block ends well.
+
+    `durable=False` is for throw-away databases of tests only: SQLite then leaves flushing to the
+    machine.
+    """
+
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        self.url = url
+        self.dialect = make_url(url).get_backend_name()
+        if self.dialect == "sqlite":
+            self.engine = self._reading = self._of_pages = _sqlite_engine(url, durable=durable)
+            turns = WriteTurns(self.engine.url.database)
+            self._writing = _same_pool(self.engine, turns.begin)
+            self._writing_much = _same_pool(self.engine, turns.begin_behind)
+        else:
+            self.engine = self._writing = self._writing_much = _postgresql_engine(url)
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self._of_pages = kept_plans.keep(_postgresql_engine(url, **kept_plans.POOL))
+
+    @contextmanager
+    def read(self, *, many: bool = False, page: bool = False) -> Iterator[Session]:
+        """A session that sees one snapshot and leaves nothing behind; `many`: see `write`. `page`:
+        the same is asked again and again, so plans are kept (kept_plans.py).
+        """
+        engine = self._of_pages if page else self._reading
+        with Session(engine, expire_on_commit=False) as session:
+            self._plan(session, anew=many)
+            yield session
+
+    @contextmanager
+    def write(self, *, many: bool = False) -> Iterator[Session]:
+        """One write transaction: committed at the end of the block, rolled back when it raises.
+
+        `many`: its statements are about many rows at once, whose ids or keys are given. PostgreSQL
+        is told to plan each for the tables as they are, not as they were when they were empty, and
+        to go by indexes: reading a whole table for 500 of its rows, or comparing each with all
+        others, looks cheap to it until the table is large, or while it has not counted them. On
+        SQLite it writes behind those who wait already: nobody waits for one of many rows.
+        """
+        engine = self._writing_much if many else self._writing
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            self._plan(session, anew=many)
+            yield session
+
+    session = write
+
+    def turns(self, rows: Sequence[R]) -> Iterator[Sequence[R]]:
+        """Rows that may be written in several transactions, in as many as should be. Whoever writes
+        a whole batch to SQLite at once keeps all others waiting.
+        """
+        most = ROWS_OF_A_TURN if self.dialect == "sqlite" else len(rows)
+        for first in range(0, len(rows), max(most, 1)):
+            yield rows[first : first + most]
+
+    def _plan(self, session: Session, *, anew: bool) -> None:
+        if anew and self.dialect == "postgresql":
+            session.execute(text(_BY_INDEXES))
+
+    def watch(self, asked: Callable[..., None], answered: Callable[..., None]) -> None:
+        """Call these before and after each statement, once however often it is said."""
+        told = {"before_cursor_execute": asked, "after_cursor_execute": answered}
+        for engine in self.engines:
+            for moment, call in told.items():
+                if not event.contains(engine, moment, call):
+                    event.listen(engine, moment, call)
+
+    @contextmanager
+    def overheard(self) -> Iterator[list[str]]:
+        """What this process tells the driver from now on: the text of each statement, and COMMIT;
+        in the end nobody listens any more.
+        """
+        said: list[str] = []
+
+        def asked(_connection: Any, _cursor: Any, words: str, *_rest: Any) -> None:
+            said.append(words)
+
+        def committed(_connection: Any) -> None:
+            said.append("COMMIT")
+
+        heard: dict[str, Callable[..., None]] = {
+            "before_cursor_execute": asked,
+            "commit": committed,
+        }
+        places = [(engine, name) for engine in self.engines for name in heard]
+        for engine, name in places:
+            event.listen(engine, name, heard[name])
+        try:
+            yield said
+        finally:
+            for engine, name in places:
+                event.remove(engine, name, heard[name])
+
+    @property
+    def engines(self) -> set[Engine]:
+        """The engines of its transactions: SQLite has two more, for those that write, PostgreSQL
+        one, for pages.
+        """
+        return {self.engine, self._writing, self._writing_much, self._of_pages}
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._of_pages.dispose()
+        self.engine.dispose()
+        self._writing.pool = self._writing_much.pool = self.engine.pool
+
+
+def _sqlite_engine(url: str, *, durable: bool) -> Engine:
+    given = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    on_disk = make_url(url).database not in (None, "", ":memory:")
+    last = {"pool_use_lifo": True} if on_disk else {}  # it has read, and has the views, of before
+    engine = create_engine(url, connect_args=given, hide_parameters=True, **last)
+    event.listen(engine, "do_connect", lambda *_: _keep_private(engine.url.database))
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: SqliteConnection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.create_function("from_base64", 1, _from_base64, deterministic=True)
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    return _beginning(engine, _begin_to_read)
+
+
+def _keep_private(file: str | None) -> None:
+    """Nobody else on this machine reads the database: SQLite itself would let everybody.
+
+    Its log and its index get the mode of the file when SQLite makes them. Where this cannot be
+    done, opening the database says why.
+    """
+    if not file or file == ":memory:":
+        return
+    with suppress(OSError):  # only a new one is opened: to close it would end SQLite's own locks
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
+    for path in (file, f"{file}-wal", f"{file}-shm"):
+        with suppress(OSError):
+            if Path(path).stat().st_mode & OTHERS:
+                Path(path).chmod(PRIVATE)
+
+
+def _from_base64(text: str | None) -> bytes | None:
+    """Bytes that travelled as text (holding/db/bulk.py)."""
+    return None if text is None else b64decode(text)
+
+
+def _beginning(engine: Engine, begin: Callable[[Any], None]) -> Engine:
+    """The engine's transactions begin so. A listener for it would cost each statement its time:
+    SQLAlchemy then asks before and after every one whether somebody listens.
+    """
+    engine.dialect.do_begin = begin  # type: ignore[assignment, method-assign]
+    return engine
+
+
+def _begin_to_read(connection: Any) -> None:
+    connection.execute("BEGIN")
+
+
+def _same_pool(engine: Engine, begin: Callable[[Any], None]) -> Engine:
+    """An engine with the same connections, whose transactions begin otherwise."""
+    return _beginning(create_engine(engine.url, pool=engine.pool, hide_parameters=True), begin)
+
+
+def _postgresql_engine(url: str, **beside: Any) -> Engine:
+    engine = create_engine(
+        url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True, **beside
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # Its compiler needs longer for our statements than they run, and comes with large tables;
+        # so do further processes for one statement, for which it takes rows that are not there.
+        connection.execute("SET jit = off; SET max_parallel_workers_per_gather = 0")
+        connection.commit()
+
+    return engine
+
+
+def open_database(url: str) -> Database:
+    """The database behind a URL such as `sqlite:///FILE` or `postgresql+psycopg://…`."""
+    return Database(url)
+
+
+def tell(file: str) -> None:
+    """Put the figures into a SQLite file; connections that are opened from then on plan by them."""
+    told = [(table, *one) for table, each in FIGURES.items() for one in each.items()]
+    with closing(sqlite3.connect(file, timeout=30)) as connection, connection:
+        connection.execute("ANALYZE sqlite_schema")  # makes the table of figures
+        connection.execute("DELETE FROM sqlite_stat1")
+        connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", told)
+
+
+class WriteTurns:
+    """The turns of one database file; to one in memory nobody else comes."""
+
+    def __init__(self, file: str | None) -> None:
+        self._waiting = f"{file}-waiting" if file and file != ":memory:" else None
+
+    def begin(self, connection: Any) -> None:
+        """The turn to write as soon as may be, or the error of a database that is locked for too
+        long.
+        """
+        self._begin(connection, patience=0.0)
+
+    def begin_behind(self, connection: Any) -> None:
+        """The same, behind those who wait already."""
+        self._begin(connection, patience=PATIENCE)
+
+    def _begin(self, connection: Any, patience: float) -> None:
+        began, seen = monotonic(), False
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            with ExitStack() as until_begun:
+                while True:
+                    waited = monotonic() - began
+                    behind = waited < patience and self._somebody_waits()
+                    if not behind and _is_begun(connection, last=waited >= BUSY_SECONDS):
+                        return
+                    if waited >= patience and not seen:
+                        seen = self._locked(fcntl.LOCK_SH, until_begun)
+                    sleep(ASKED_AGAIN)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
+    def _somebody_waits(self) -> bool:
+        with ExitStack() as until_seen:
+            return not self._locked(fcntl.LOCK_EX, until_seen)
+
+    def _locked(self, kind: int, until: ExitStack) -> bool:
+        """The lock of those who wait, for so long, if it can be had at once; whether it could."""
+        if self._waiting is None:
+            return True
+        place = os.open(self._waiting, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        try:
+            fcntl.flock(place, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(place)
+            return False
+        until.callback(os.close, place)
+        return True
+
+
+def _is_begun(connection: Any, *, last: bool) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except SqliteError as error:
+        if last or error.sqlite_errorcode & PRIMARY != SQLITE_BUSY:
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def no_search_for_cycles() -> Iterator[None]:
+    """What a batch makes stays until it is stored: looking through it for cycles finds none, and
+    was a third of the work. Whoever asks for this makes the batch in a call of its own, so that it
+    is gone when looking goes on: else all of it is looked through then.
+    """
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searched:
+            gc.enable()

@@ -1,0 +1,160 @@
+"""When a lease is over: on a row that somebody works on, and on a duty of one process at a time."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Executable, bindparam, delete, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from holding.db import bulk
+from holding.db.models import Posting, Record, Run, Singleton
+from holding.db.models.columns import LEASED, NOW, moment, table_of
+
+Leased = type[Record | Posting | Run]
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+SLICE_SECONDS = 2.0  # a worker at one company; then it is the turn of others
+
+DEATHS_ALONE = 3
+"""So many workers have to die with one record, or one document, alone in hand before it is held. A
+death with several in hand says nothing about any of them, and one with one alone may be a kill from
+outside (docs/decisions/0037-killed-and-deadly.md).
+"""
+
+_TABLE = Singleton.__table__.c
+
+MOST: Final = 10
+
+WINDOW: Final = timedelta(minutes=15)
+
+
+def free(session: Session, table: Leased, now: datetime, longest: timedelta | None) -> int:
+    """Take the leases of this table that ran out: what was worked on is due again, and the crash is
+    counted. How many they were.
+
+    `longest` is how far ahead a lease may end, for a clock may be set back; None trusts the clock.
+    """
+    return len(session.scalars(_free(table), moments(now, longest)).all())
+
+
+@cache
+def _free(model: Leased) -> Executable:
+    table = table_of(model)
+    dead = (
+        select(table.c.id)
+        .where(text(LEASED), is_over(table.c.lease_until))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    return (
+        update(table)
+        .where(table.c.id.in_(dead))
+        .values(
+            due_at=func.coalesce(table.c.due_at, NOW),
+            lease_owner=None,
+            lease_until=None,
+            crashes=table.c.crashes + 1,
+        )
+        .returning(table.c.id)
+    )
+
+
+def is_over(until: Any) -> ColumnElement[bool]:
+    """Its time has passed; or it ends later than any lease can, because a clock was set back. A
+    statement with it is given `moments`.
+    """
+    return or_(until < NOW, until > moment("latest"))
+
+
+def moments(now: datetime, longest: timedelta | None) -> dict[str, datetime]:
+    """What a statement with `is_over` in it is given."""
+    return {"now": now, "latest": NEVER if longest is None else now + longest}
+
+
+def take(session: Session, name: str, *, owner: str, until: datetime, now: datetime) -> bool:
+    """Whether the duty is the owner's now; a lease that is over goes to whoever asks first."""
+    given = {"duty": name, "mine": owner, "ends": until, **moments(now, 2 * (until - now))}
+    if session.execute(_TAKE, given).first() is not None:
+        return True
+    first = {"name": name, "owner": owner, "until": until, "fence": 1}
+    if bulk.insert_rows(session, Singleton, [first], returning=("name",), ignore=True):
+        return True
+    return session.execute(_TAKE, given).first() is not None  # whoever made it may have left it
+
+
+def leave(session: Session, name: str, *, owner: str) -> None:
+    """Give the duty up, so that nobody has to wait for the end of its lease."""
+    session.execute(
+        update(Singleton)
+        .where(Singleton.name == name, Singleton.owner == owner)
+        .values(owner=None, until=None)
+    )
+
+
+class Proof(StrEnum):
+    """What somebody fails to prove; the name of a count begins with it, and a colon."""
+
+    SIGN_IN = "signin"
+    CODE = "code"
+
+
+def named(proof: Proof, whose: str) -> str:
+    """The name under which the failures of somebody are counted."""
+    return f"{proof}:{whose}"
+
+
+def is_count() -> ColumnElement[bool]:
+    """Whether a row of the table of leases is a count of failures, which is nobody's duty."""
+    return or_(*(Singleton.name.startswith(named(proof, "")) for proof in Proof))
+
+
+def reached(session: Session, name: str, now: datetime, *, lock: bool = False) -> bool:
+    """Whether no more tries are taken under this name; `lock`: nobody else counts meanwhile."""
+    count = session.get(Singleton, name, with_for_update=lock or None)
+    return count is not None and _counts(count, now) and count.fence >= MOST
+
+
+def _counts(count: Singleton, now: datetime) -> bool:
+    """Whether these failures still count: not those of a clock that was set back since."""
+    return count.until is not None and now < count.until <= now + WINDOW
+
+
+def add(session: Session, name: str, now: datetime) -> int:
+    """One more failure; how many they are now. Old counts of the same kind, which is what stands
+    before the colon of the name, go away.
+    """
+    session.execute(
+        delete(Singleton)
+        .where(
+            Singleton.name.startswith(name.partition(":")[0] + ":"),
+            Singleton.until <= now,
+            Singleton.name != name,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    count = session.get(Singleton, name, with_for_update=True)
+    if count is None:  # or somebody fails for the first time at this moment
+        bulk.insert_once(session, Singleton, {"name": name, "fence": 0})
+        count = session.get_one(Singleton, name, with_for_update=True)
+    if not _counts(count, now):
+        count.fence, count.until = 0, now + WINDOW
+    count.fence += 1
+    session.flush()
+    return count.fence
+
+
+def forget(session: Session, name: str) -> None:
+    """Whoever failed has proved it."""
+    if count := session.get(Singleton, name):
+        session.delete(count)
+
+
+_TAKE = (
+    update(Singleton.__table__)  # type: ignore[arg-type]
+    .where(_TABLE.name == bindparam("duty"))
+    .where(or_(_TABLE.owner == bindparam("mine"), _TABLE.until.is_(None), is_over(_TABLE.until)))
+    .values(owner=bindparam("mine"), until=moment("ends"), fence=_TABLE.fence + 1)
+    .returning(_TABLE.name)
+)

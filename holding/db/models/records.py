@@ -1,0 +1,411 @@
+"""What arrives and what happened: deliveries, records, their versions and links, and events."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, text, true
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holding.db.models.columns import (
+    DUE,
+    LEASED,
+    WHOLE,
+    Base,
+    Id,
+    Json,
+    ListKind,
+    Packed,
+    RecordState,
+    UploadState,
+    Word,
+    Work,
+    among_words,
+    by_number,
+    one_of,
+    partial,
+    ref,
+    words,
+)
+
+OF_PERSON = "person_id IS NOT NULL"
+
+OF_NO_RECORD = "record_id IS NULL"
+
+RECORD_STATES = tuple(RecordState)
+
+FINAL_STATES = (
+    RecordState.POSTED,
+    RecordState.REVERSED,
+    RecordState.DROPPED,
+    RecordState.IGNORED,
+)
+
+
+class Record(Work, Base):
+    """One source document. Its list columns are written by the judging only, after the first
+    version.
+    """
+
+    __tablename__ = "record"
+
+    LONGEST_PARTY = 300
+    """So many characters of a party are listed and searched: PostgreSQL indexes 2,700 bytes."""
+
+    OPEN = f"state NOT IN {words(FINAL_STATES)}"
+    CRASHED = f"{DUE} AND crashes > 0"
+
+    __table_args__ = (
+        UniqueConstraint("source_id", "type", "external_id"),
+        partial("ix_record_due", "company_id", "due_at", "id", where=DUE),
+        partial("ix_record_crashed", "company_id", "due_at", "id", where=CRASHED),
+        partial("ix_record_lease", "lease_until", where=LEASED),
+        partial("ix_record_open", "company_id", "state", "id", where=OPEN),
+        Index("ix_record_seen", "company_id", "seen_at", "id", "state"),
+        by_number("ix_record_number"),
+        Index("ix_record_external", "company_id", "external_id"),
+        Index("ix_record_day", "company_id", "doc_date", "state"),
+        Index("ix_record_party", "company_id", "party_key", "seen_at"),
+        Index("ix_record_family", "company_id", "family"),
+        one_of("state", RECORD_STATES),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    source_id: Mapped[int] = ref("connection")
+    type: Mapped[str]
+    external_id: Mapped[str]
+    number: Mapped[str]
+    family: Mapped[int]
+    version_id: Mapped[int | None]
+    status: Mapped[str] = mapped_column(default="")
+    state: Mapped[RecordState] = mapped_column(Word(RecordState), default=RecordState.RECEIVED)
+    party: Mapped[str] = mapped_column(default="")
+    party_key: Mapped[str] = mapped_column(default="")
+    branch: Mapped[str] = mapped_column(default="")
+    doc_date: Mapped[date | None]
+    amount: Mapped[int | None]
+    currency: Mapped[str] = mapped_column(default="")
+    book: Mapped[int | None]
+    priority: Mapped[int] = mapped_column(WHOLE, default=100)
+    seen_at: Mapped[datetime]
+    lock: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+RECORD_OPEN = ~among_words(Record.state, FINAL_STATES)
+"""The condition that a record is still to be done; worded as its partial index."""
+
+NOW_LISTED = "to_file_id IS NULL"
+
+
+class Event(Base):
+    """One fact of the audit trail."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index("ix_event_record", "record_id", "id"),
+        Index("ix_event_company", "company_id", "id"),
+        Index("ix_event_at", "company_id", "at", "id"),
+        partial("ix_event_person", "company_id", "person_id", "at", "id", where=OF_PERSON),
+        partial("ix_event_wide", "company_id", "at", "id", where=OF_NO_RECORD),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    at: Mapped[datetime]
+    person_id: Mapped[int | None] = ref("person")
+    actor: Mapped[str]
+    act: Mapped[str]
+    record_id: Mapped[int | None] = ref("record")
+    posting_id: Mapped[int | None] = ref("posting")
+    object: Mapped[str | None]
+    fence: Mapped[int | None]
+    body: Mapped[dict[str, Any]] = mapped_column(Json)
+    operation_id: Mapped[str | None]
+
+
+class EventLink(Base):
+    """The place of an event in the chain of its company; `seq` counts from 1, without a gap."""
+
+    __tablename__ = "event_link"
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    seq: Mapped[int] = mapped_column(WHOLE, primary_key=True, autoincrement=False)
+    event_id: Mapped[int] = mapped_column(ForeignKey("event.id"), unique=True)
+    hash: Mapped[str]
+
+
+class Delivery(Work, Base):
+    """One arrival of data, kept raw.
+
+    `signature` proved one whose id is not signed; the same again is the same delivery.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("source_id", "key"),
+        Index("ix_delivery_sha256", "source_id", "sha256"),
+        Index("ix_delivery_source", "source_id", "id"),
+        partial(
+            "uq_delivery_signature",
+            "source_id",
+            "signature",
+            where="signature IS NOT NULL",
+            unique=True,
+        ),
+        partial("ix_delivery_due", "company_id", "due_at", "id", where="due_at IS NOT NULL"),
+        partial("ix_delivery_lease", "lease_until", where=LEASED),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    source_id: Mapped[int] = ref("connection")
+    key: Mapped[str]
+    signature: Mapped[str | None]
+    sha256: Mapped[str]
+    kind: Mapped[str]
+    headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    body: Mapped[bytes | None] = mapped_column(Packed)
+    received_at: Mapped[datetime]
+    times: Mapped[int] = mapped_column(WHOLE, default=1)
+    error: Mapped[str | None]
+    upload_id: Mapped[int | None] = ref("upload")
+
+
+class Upload(Work, Base):
+    """A file that a person gave in: byte for byte, what was found in it, and what came of it.
+
+    Until it is confirmed it is nobody's record and ends at `expires_at`. `kind`: of which its
+    records are. `chosen`: the fields that the person chose for columns, and what a day written as
+    05/06/2026 means; `headings`: by which the next file with the same ones finds that.
+    `result` is the check, `outcome` counts what the import made; `taken` of `total` orders are in.
+    """
+
+    __tablename__ = "upload"
+    __table_args__ = (
+        Index("ix_upload_sha256", "company_id", "sha256"),
+        partial("ix_upload_due", "company_id", "due_at", "id", where="due_at IS NOT NULL"),
+        Index("ix_upload_expires", "expires_at"),
+        one_of("state", tuple(UploadState)),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    source_id: Mapped[int] = ref("connection")
+    person_id: Mapped[int | None] = ref("person")
+    name: Mapped[str]
+    sha256: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="order", server_default="order")
+    body: Mapped[bytes | None]
+    state: Mapped[UploadState] = mapped_column(Word(UploadState))
+    result: Mapped[Any | None] = mapped_column(Json)
+    at: Mapped[datetime]
+    headings: Mapped[str] = mapped_column(default="", server_default="")
+    chosen: Mapped[dict[str, str]] = mapped_column(Json, default=dict, server_default="{}")
+    outcome: Mapped[dict[str, int]] = mapped_column(Json, default=dict, server_default="{}")
+    with_unknown: Mapped[bool] = mapped_column(default=False, server_default=false())
+    taken: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    total: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    confirmed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+
+
+class Version(Base):
+    """One content of a record, immutable."""
+
+    __tablename__ = "version"
+    __table_args__ = (
+        UniqueConstraint("record_id", "no"),
+        partial("ix_version_corrects", "at", where="corrects_id IS NOT NULL"),
+        partial(
+            "uq_version_stamp",
+            "record_id",
+            "stamp",
+            "sha256",
+            where="stamp IS NOT NULL AND corrects_id IS NULL",
+            unique=True,
+        ),
+    )
+
+    id: Mapped[Id]
+    record_id: Mapped[int] = ref("record")
+    no: Mapped[int]
+    sha256: Mapped[str]
+    body: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    stamp: Mapped[str | None]
+    stale: Mapped[bool] = mapped_column(default=False)
+    status: Mapped[str] = mapped_column(default="")
+    delivery_id: Mapped[int | None] = ref("delivery", index=True)
+    corrects_id: Mapped[int | None] = ref("version")
+    person_id: Mapped[int | None] = ref("person")
+    reason: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class LinkKey(Base):
+    """A value of a record that duplicate rules compare, or by which links find it."""
+
+    __tablename__ = "link_key"
+
+    OF_LINKS = "link:"  # how the name of a key begins that links are found by
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[int] = ref("record", primary_key=True, index=True)
+
+
+class ListReading(Base):
+    """One list of a target that it tells itself: when it is read, and how far it is.
+
+    `cursor` is where the next page begins, and nothing where the next one is the first; `pages` are
+    kept of the reading that goes on. `done_at` is when a whole list was read last, and `done_found`
+    how many entries it had. `wrong` says why there is no answer, or why it does not count yet;
+    `missed` is the fingerprint of the codes that stood and were missing from it.
+    """
+
+    __tablename__ = "list_reading"
+    __table_args__ = (
+        one_of("kind", tuple(ListKind)),
+        Index("ix_list_reading_due", "due_at"),
+    )
+
+    connection_id: Mapped[int] = ref("connection", primary_key=True)
+    kind: Mapped[ListKind] = mapped_column(Word(ListKind), primary_key=True)
+    due_at: Mapped[datetime | None]
+    cursor: Mapped[str | None]
+    pages: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    wrong: Mapped[str | None]
+    wrong_since: Mapped[datetime | None]
+    missed: Mapped[str | None]
+    read_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    done_found: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+
+
+class ListPart(Base):
+    """A page of a list that is being read: rows of code, name, in use, TIN, registration
+    number, SKU, party, what is left to pay, currency.
+
+    Once the last page is there they become the list, and the parts are removed.
+    """
+
+    __tablename__ = "list_part"
+
+    connection_id: Mapped[int] = ref("connection", primary_key=True)
+    kind: Mapped[ListKind] = mapped_column(Word(ListKind), primary_key=True)
+    no: Mapped[int] = mapped_column(WHOLE, primary_key=True)
+    rows: Mapped[Any] = mapped_column(Json)
+
+
+class ListFile(Base):
+    """A list that a target told or a person gave in, as of a day: customers, vendors, items, unpaid
+    invoices or unpaid bills.
+
+    `entries` are in it; against the list before it `added`, `changed` and `gone`.
+    """
+
+    __tablename__ = "list_file"
+    __table_args__ = (
+        Index("ix_list_file_of", "connection_id", "kind", "id"),
+        one_of("kind", tuple(ListKind)),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    connection_id: Mapped[int] = ref("connection")
+    kind: Mapped[ListKind] = mapped_column(Word(ListKind))
+    as_of: Mapped[date]
+    name: Mapped[str]
+    sha256: Mapped[str]
+    person_id: Mapped[int | None] = ref("person")
+    at: Mapped[datetime]
+    entries: Mapped[int]
+    added: Mapped[int]
+    changed: Mapped[int]
+    gone: Mapped[int]
+
+
+def by_beginning(name: str, column: str) -> Index:
+    """An index of the entries in force by the beginning of a column, in both databases."""
+    return Index(
+        name,
+        "connection_id",
+        "kind",
+        column,
+        sqlite_where=text(NOW_LISTED),
+        postgresql_where=text(NOW_LISTED),
+        postgresql_ops={column: "text_pattern_ops"},
+    )
+
+
+class ListedCode(Base):
+    """One entry of such a list, from one file to another.
+
+    The columns `…_key` are what is compared: letters and digits in one case, blank where the list
+    says nothing. Of an unpaid document `party` is the code of its customer or supplier,
+    `left_minor` what is left to pay, in whole minor units of `currency`.
+    """
+
+    __tablename__ = "listed_code"
+    __table_args__ = (
+        partial(
+            "uq_listed_code_now", "connection_id", "kind", "code", where=NOW_LISTED, unique=True
+        ),
+        by_beginning("ix_listed_code_code_key", "code_key"),
+        by_beginning("ix_listed_code_name_key", "name_key"),
+        partial(
+            "ix_listed_code_sku_key",
+            "connection_id",
+            "kind",
+            "sku_key",
+            where=f"{NOW_LISTED} AND sku_key <> ''",
+        ),
+        partial(
+            "ix_listed_code_tin_key",
+            "connection_id",
+            "kind",
+            "tin_key",
+            where=f"{NOW_LISTED} AND tin_key <> ''",
+        ),
+        partial(
+            "ix_listed_code_registration_key",
+            "connection_id",
+            "kind",
+            "registration_key",
+            where=f"{NOW_LISTED} AND registration_key <> ''",
+        ),
+        partial(
+            "ix_listed_code_party",
+            "connection_id",
+            "kind",
+            "party",
+            where=f"{NOW_LISTED} AND party <> ''",
+        ),
+        Index("ix_listed_code_from", "from_file_id"),
+        Index("ix_listed_code_to", "to_file_id"),
+    )
+
+    id: Mapped[Id]
+    connection_id: Mapped[int] = ref("connection")
+    kind: Mapped[ListKind] = mapped_column(Word(ListKind))
+    code: Mapped[str]
+    name: Mapped[str]
+    tin: Mapped[str]
+    registration: Mapped[str]
+    active: Mapped[bool] = mapped_column(server_default=true())
+    sku: Mapped[str] = mapped_column(server_default="")
+    party: Mapped[str] = mapped_column(server_default="")
+    left_minor: Mapped[int | None] = mapped_column(WHOLE)
+    currency: Mapped[str] = mapped_column(server_default="")
+    code_key: Mapped[str]
+    name_key: Mapped[str]
+    tin_key: Mapped[str]
+    registration_key: Mapped[str]
+    sku_key: Mapped[str] = mapped_column(server_default="")
+    from_file_id: Mapped[int] = mapped_column(ForeignKey("list_file.id"))
+    to_file_id: Mapped[int | None] = mapped_column(ForeignKey("list_file.id"))

@@ -1,1 +1,0 @@
-"""Clearpost holding.store: the database, statements over many rows, leases."""
