@@ -26,7 +26,7 @@ PARTS = {
     "pages": ("portal/templates",),
     "labels": (
         "portal/web",
-        "holding/access/role_words.py",
+        "holding/access/actors.py",
         "holding/db/refusal.py",
         "holding/platform/states.py",
         "holding/records/",

@@ -1,27 +1,46 @@
-"""Who is acting, and which act each role may do.
+"""Who is acting, and which act each role may do."""
 
-Here: a person as an actor of one company, with their roles and in whose name they may act; one
-table of acts, and the one question `may`. Not here: acts refused by person rather than by role
-(author and publisher in `rulesets/publication.py`, editor and approver in `approvals/approve.py`),
-where grants are stored (`people.py`), who stands in for whom (`deputies.py`).
-"""
-
-from collections.abc import Mapping
+import hashlib
+import hmac
+import json
+import os
+import re
+import stat
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import String, bindparam, cast, func, or_, select
-from sqlalchemy.orm import Session
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import Select, String, bindparam, cast, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from holding.access.reach import EVERYTHING, Reach, of_ids
-from holding.access.role_words import ACT_LABELS, any_of
-from holding.db.models import Deputy, Membership, Person, SourceLimit
+from holding.db import bulk
+from holding.db.models import (
+    Deputy,
+    MappingEntry,
+    MappingTable,
+    Membership,
+    Person,
+    Posting,
+    Push,
+    Record,
+    SourceLimit,
+    Version,
+)
 from holding.db.models.columns import NOW
 from holding.db.refusal import Refusal
-from holding.db.together import KEPT
+from holding.db.together import KEPT, Question, Together
 from holding.platform.events import COMMAND_LINE
+from holding.platform.settings import Settings, conceal, home_of
+from rules.values.spelling import match_key
+from rules.values.wording import MISSING
 
 ROLES: Final = (
     "viewer",
@@ -62,13 +81,40 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 
+ACT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "record.read": "view records",
+        "record.pii": "view personal data",
+        "record.edit": "correct values and document dates",
+        "hold.assign": "assign, snooze and comment on holds",
+        "hold.retry": "retry records",
+        "upload": "import files",
+        "import.tell": "download files for an import and say how it ended",
+        "mapping.read": "read mapping tables that name customers",
+        "mapping.fix": "add and change mappings",
+        "posting.approve": "approve, release and reject",
+        "retry.override": "resend without a change",
+        "stop.decide": "decide on safety stops",
+        "run.operate": "run syncs, pause and resume connections",
+        "rules.draft": "draft rule changes",
+        "rules.discuss": "comment on rule changes",
+        "rules.publish": "publish rule changes",
+        "audit.read": "view the audit log",
+        "audit.export": "export the audit log and evidence",
+        "audit.note": "write audit notes",
+        "company.setup": "set the company up and let it go live",
+        "connection.admin": "manage connections and API keys",
+        "people.admin": "manage users",
+        "deputy.name": "appoint delegates",
+    }
+)
+
 if set(ACTS) != set(ACT_LABELS):  # else a refusal could not say what it refuses
     raise RuntimeError(f"role_words.py does not fit: {sorted(set(ACTS) ^ set(ACT_LABELS))}")
 
 # Pairs that one account should not hold together. Granting both is allowed and said aloud in an
 # event: what is refused is the act, by person.
 UNEASY_PAIRS: Final = (("consultant", "publisher"), ("admin", "approver"))
-
 
 WHOLE: Final = frozenset(
     {
@@ -118,6 +164,129 @@ class Actor:
     reach: Reach = EVERYTHING
 
 
+SYSTEM: Final = Actor(
+    person_id=None, name="Clearpost", email="", company_id=None, roles=frozenset(), via="system"
+)
+
+BY_PROGRAM: Final = "token"  # how a program comes in
+
+OPERATOR: Final = replace(SYSTEM, via=COMMAND_LINE)
+"""Whoever may run commands on the machine, where a command asks for no person."""
+
+_SOURCES = (
+    select(func.aggregate_strings(cast(SourceLimit.source_id, String), " "))
+    .where(
+        SourceLimit.company_id == Membership.company_id,
+        SourceLimit.person_id == Membership.person_id,
+    )
+    .correlate(Membership)
+    .scalar_subquery()
+)
+
+_OWN = Membership.person_id == bindparam("person")
+
+_LENDERS = select(Deputy.person_id).where(
+    Deputy.company_id == bindparam("company"),
+    Deputy.deputy_id == bindparam("person"),
+    Deputy.until_at > NOW,
+    Deputy.from_at <= NOW,
+    Deputy.ended_at.is_(None),
+)
+
+_OF_ANYBODY = select(Membership.person_id, Membership.role, _SOURCES.label("sources")).where(
+    Membership.company_id == bindparam("company")
+)
+
+_HELD = _OF_ANYBODY.where(_OWN)
+
+_HELD_OR_LENT = _OF_ANYBODY.where(or_(_OWN, Membership.person_id.in_(_LENDERS)))
+
+KEY_NAME = "secret.key"
+
+SHORTEST = 8
+
+NEUTRAL: Final[Mapping[str, str]] = {
+    "customer_name": "Sample customer",
+    "tin": "C20880050010",
+    "registration": "200000000001",
+    "address": "1 Sample Street",
+    "email": "buyer@example.com",
+    "phone": "+60 12-345 6789",
+}
+"""What is written for a personal value where anybody may read it, such as in a rule file."""
+
+NEUTRAL_FIELDS: Final[Mapping[str, str]] = {
+    "Customer": NEUTRAL["customer_name"],
+    "CustomerTIN": NEUTRAL["tin"],
+    "CustomerIDNumber": NEUTRAL["registration"],
+    "CustomerAddress": NEUTRAL["address"],
+    "CustomerEmail": NEUTRAL["email"],
+    "CustomerPhone": NEUTRAL["phone"],
+    "DebtorName": NEUTRAL["customer_name"],
+}
+"""The same by the fields of documents."""
+
+PERSONAL = frozenset(NEUTRAL)
+
+PERSONAL_FIELDS = tuple(NEUTRAL_FIELDS)
+
+MASK = "•••"
+
+Hide = Callable[[str], str]
+
+HideOf = Callable[[int, str], str]  # the sentence is of this record
+
+ROLE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "viewer": "Viewer",
+        "finance": "Finance user",
+        "approver": "Approver",
+        "consultant": "Integration consultant",
+        "publisher": "Rule publisher",
+        "auditor": "Auditor",
+        "operator": "Integration operator",
+        "admin": "Administrator",
+    }
+)
+
+GROUPS: Final = (
+    (
+        "Records",
+        ("record.read", "record.pii", "record.edit", "hold.assign", "hold.retry", "upload",
+         "mapping.read", "mapping.fix"),
+    ),
+    (
+        "Documents",
+        ("posting.approve", "import.tell", "retry.override", "stop.decide", "run.operate"),
+    ),
+    ("Rules", ("rules.draft", "rules.discuss", "rules.publish")),
+    (
+        "Company",
+        ("company.setup", "audit.read", "audit.export", "audit.note", "connection.admin",
+         "people.admin", "deputy.name"),
+    ),
+)  # fmt: skip
+"""The acts as a table shows them, by what they are done to."""
+
+MEETING: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {
+        ("finance", "approver"): (
+            "One person corrects and approves. They cannot approve what they corrected or mapped;"
+            " another approver must."
+        ),
+        ("consultant", "publisher"): (
+            "One person drafts and publishes rules. They cannot publish what they drafted;"
+            " another rule publisher must."
+        ),
+        ("admin", "approver"): (
+            "One person manages users and approves. Whoever can invite people should not release"
+            " money; an auditor will ask why."
+        ),
+    }
+)
+"""Pairs of roles that one person should not hold together -> what it means when they do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """In whose name somebody acts: their own, or that of a person they stand in for."""
@@ -150,16 +319,6 @@ class Voice:
         """How the trace names it: Siti, or Siti for Lim."""
         person = self.lent.name if self.lent else ""
         return f"{self.actor.name} for {person}" if person else self.actor.name
-
-
-SYSTEM: Final = Actor(
-    person_id=None, name="Clearpost", email="", company_id=None, roles=frozenset(), via="system"
-)
-
-BY_PROGRAM: Final = "token"  # how a program comes in
-
-OPERATOR: Final = replace(SYSTEM, via=COMMAND_LINE)
-"""Whoever may run commands on the machine, where a command asks for no person."""
 
 
 def may(actor: Actor, act: str) -> Refusal | None:
@@ -224,50 +383,12 @@ def actor_of(
     )
 
 
-def roles_of(session: Session, company_id: int, person_id: int) -> set[str]:
-    """The person's own roles in a company."""
-    held = _held_with_lenders(session, company_id, person_id, None)
-    return held[person_id].roles if person_id in held else set()
-
-
-def reach_of(session: Session, company_id: int, person_id: int) -> Reach:
-    """Of which sources a person sees records in a company."""
-    held = _held_with_lenders(session, company_id, person_id, None)
-    return held[person_id].reach if person_id in held else EVERYTHING
-
-
 @dataclass(slots=True)
 class _Held:
     """What a person has in a company."""
 
     roles: set[str]
     reach: Reach
-
-
-_SOURCES = (
-    select(func.aggregate_strings(cast(SourceLimit.source_id, String), " "))
-    .where(
-        SourceLimit.company_id == Membership.company_id,
-        SourceLimit.person_id == Membership.person_id,
-    )
-    .correlate(Membership)
-    .scalar_subquery()
-)
-
-
-_OWN = Membership.person_id == bindparam("person")
-_LENDERS = select(Deputy.person_id).where(
-    Deputy.company_id == bindparam("company"),
-    Deputy.deputy_id == bindparam("person"),
-    Deputy.until_at > NOW,
-    Deputy.from_at <= NOW,
-    Deputy.ended_at.is_(None),
-)
-_OF_ANYBODY = select(Membership.person_id, Membership.role, _SOURCES.label("sources")).where(
-    Membership.company_id == bindparam("company")
-)
-_HELD = _OF_ANYBODY.where(_OWN)
-_HELD_OR_LENT = _OF_ANYBODY.where(or_(_OWN, Membership.person_id.in_(_LENDERS)))
 
 
 def _held_with_lenders(
@@ -296,3 +417,253 @@ def _stand_ins(session: Session, held: Mapping[int, _Held]) -> tuple[StandIn, ..
         StandIn(row.id, row.name, frozenset(held[row.id].roles))
         for row in session.execute(people.order_by(Person.id))
     )
+
+
+def roles_of(session: Session, company_id: int, person_id: int) -> set[str]:
+    """The person's own roles in a company."""
+    held = _held_with_lenders(session, company_id, person_id, None)
+    return held[person_id].roles if person_id in held else set()
+
+
+def reach_of(session: Session, company_id: int, person_id: int) -> Reach:
+    """Of which sources a person sees records in a company."""
+    held = _held_with_lenders(session, company_id, person_id, None)
+    return held[person_id].reach if person_id in held else EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of this installation, newest first; never shown."""
+
+    lines: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        return f"Keys({len(self.lines)})"
+
+    def encrypt(self, text: str, *, row: str) -> str:
+        """Cipher text of `text` that only the row it was made for can read."""
+        plain = json.dumps({"row": row, "text": text}).encode()
+        return self._box().encrypt(plain).decode()
+
+    def decrypt(self, cipher: str, *, row: str) -> str | Refusal:
+        """The text behind `cipher`, if it was made for `row` with one of the keys."""
+        try:
+            found = json.loads(self._box().decrypt(cipher.encode()))
+        except (InvalidToken, ValueError):
+            return Refusal(
+                "secret.unreadable",
+                "This secret cannot be decrypted with the current key file.",
+                "Give the key file that was in use, or enter the secret again.",
+            )
+        if found["row"] != row:
+            return Refusal(
+                "secret.moved",
+                "This secret belongs to another row.",
+                "The database was changed by hand; enter the secret again.",
+            )
+        conceal(str(found["text"]))
+        return str(found["text"])
+
+    def derive(self, purpose: str) -> str:
+        """A key for another purpose (sessions, CSRF), stable while the oldest line stays."""
+        return hmac.new(self.lines[-1], purpose.encode(), hashlib.sha256).hexdigest()
+
+    def _box(self) -> MultiFernet:
+        return MultiFernet([Fernet(line) for line in self.lines])
+
+
+def home() -> Path:
+    """The home folder of this process, made private when it is missing."""
+    folder = home_of(os.environ)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def load_keys(settings: Settings) -> Keys | Refusal:
+    """The keys; made at the first start of an embedded installation, never beside a shared one."""
+    path = settings.key_file or settings.home / KEY_NAME
+    if not path.exists():
+        if settings.key_file or not settings.embedded:
+            return Refusal(
+                "secret.no_key",
+                f"There is no key file at {path}.",
+                "With DATABASE_URL set, CLEARPOST_KEY_FILE names one key for all machines.",
+            )
+        _make(path)
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return Refusal(
+            "secret.open_key", f"Others may read the key file {path}.", f"chmod 600 {path}"
+        )
+    lines = tuple(line.strip() for line in path.read_bytes().splitlines() if line.strip())
+    if not lines or not all(_good(line) for line in lines):
+        return Refusal(
+            "secret.bad_key",
+            f"The key file {path} holds no usable key.",
+            "One key a line, newest first, as written at the first start.",
+        )
+    return Keys(lines)
+
+
+def _make(path: Path) -> None:
+    """Write a new key so that two processes starting at once end with the same one."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # 0600
+    with os.fdopen(handle, "wb") as file:
+        file.write(Fernet.generate_key() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        Path(fresh).unlink()
+
+
+def _good(line: bytes) -> bool:
+    try:
+        Fernet(line)
+    except ValueError:
+        return False
+    return True
+
+
+def key_fault(secret: str) -> Refusal | None:
+    """Why this text cannot be a key, whatever it is for."""
+    text = secret.strip()
+    if len(text.split()) > 1:
+        words = "The key has white space inside."
+        return Refusal("key.white_space", words, "Copy it again, in one piece.", 422)
+    if len(text) < SHORTEST or not text.isprintable():
+        return Refusal("key.unusable", "This cannot be a key.", "Copy it again, whole.", 422)
+    return None
+
+
+def without_personal(body: Mapping[str, Any] | None, *, show: bool) -> Mapping[str, Any]:
+    """A record's content, its personal fields hidden where they may not be seen."""
+    found = body or {}
+    if show:
+        return found
+    return {k: MASK if k in PERSONAL and v is not None else v for k, v in found.items()}
+
+
+def hiding(session: Session, record_id: int, *, show: bool) -> Hide:
+    """What hides the personal values of a record in a sentence: of all its contents and documents.
+
+    Who may see them reads the sentence as it is.
+    """
+    hide = hiding_each(session, [record_id], show=show)
+    return lambda text: hide(record_id, text)
+
+
+def hiding_each(session: Session, record_ids: Collection[int], *, show: bool) -> HideOf:
+    """The same for many records: what hides the values of one of them in a sentence."""
+    if show or not record_ids:
+        return lambda _, text: text
+    hides = {key: hider(found) for key, found in _values(session, record_ids).items()}
+    return lambda key, text: hides[key](text) if key in hides else text
+
+
+def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]]:
+    """Record id -> its personal values, of all contents and documents that it ever had, and the
+    name that it is listed by, which stays where contents are removed; and who else is named for
+    one of them.
+    """
+    ids, page = sorted(set(record_ids)), Together(session)
+    planned = select(Posting.record_id, Posting.content)
+    sent = select(Posting.record_id, Push.content).join(Posting, Posting.id == Push.posting_id)
+    bodies = select(Version.record_id, Version.body).where(bulk.among(Version.record_id, ids))
+    named = select(Record.id, Record.party).where(
+        bulk.among(Record.id, ids), Record.party != Record.party_key
+    )
+    names = page.ask(_rows(named))
+    asked = [page.ask(_rows(bodies))]
+    asked += [
+        page.ask(_rows(one.where(bulk.among(Posting.record_id, ids)))) for one in (planned, sent)
+    ]
+    contents, *documents = (one.value for one in asked)
+    found: dict[int, set[str]] = defaultdict(set)
+    for key, name in names.value:
+        found[key] |= _texts([name])
+    for key, body in contents:
+        found[key] |= _texts((body or {}).get(name) for name in PERSONAL)
+    for key, content in chain.from_iterable(documents):
+        fields = (content or {}).get("fields", {})
+        found[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
+    told = _told_by(session, ids, chain.from_iterable(found.values()))
+    for values in found.values():
+        values |= set().union(*(told.get(match_key(one), ()) for one in values))
+    return found
+
+
+def _rows(query: Select[*tuple[Any, ...]]) -> Question[Sequence[Any]]:
+    return tuple((yield query))
+
+
+def _texts(values: Iterable[object]) -> set[str]:
+    return {str(value).strip() for value in values if value is not None} - {"", MISSING}
+
+
+def _told_by(
+    session: Session, record_ids: Collection[int], values: Iterable[str]
+) -> dict[str, set[str]]:
+    """Personal value -> what the mappings of the company tell under it, and what they told, at any
+    time, in its place: the party that a TIN belongs to, and the one that a customer was before.
+    """
+    known = sorted({one for value in values for one in _spellings(value)})
+    if not known:
+        return {}
+    whose = select(Record.company_id).where(bulk.among(Record.id, sorted(record_ids)))
+    tables = select(MappingTable.id).where(MappingTable.company_id.in_(whose))
+    entry, other = aliased(MappingEntry), aliased(MappingEntry)
+    under = select(entry.key, entry.value).where(bulk.among(entry.key, known))
+    instead = select(entry.value, other.value).where(
+        bulk.among(entry.value, known), other.table_id == entry.table_id, other.key == entry.key
+    )
+    page = Together(session)
+    asked = [page.ask(_rows(one.where(entry.table_id.in_(tables)))) for one in (under, instead)]
+    told: dict[str, set[str]] = defaultdict(set)
+    for value, said in chain.from_iterable(one.value for one in asked):
+        told[match_key(value)] |= _texts([said])
+    return told
+
+
+def _spellings(value: str) -> set[str]:
+    """As a mapping may have it that compares without case or punctuation."""
+    bare = match_key(value)
+    return {value, value.upper(), value.lower(), bare, bare.upper()}
+
+
+def hider(values: Iterable[str]) -> Hide:
+    """What puts a mask over these values, as whole words, the longest first."""
+    longest = sorted(values, key=len, reverse=True)
+    if not longest:
+        return str
+    one = "|".join(re.escape(value) for value in longest)
+    pattern = re.compile(rf"(?<!\w)(?:{one})(?!\w)", re.IGNORECASE)
+    return lambda text: pattern.sub(MASK, text)
+
+
+def changes(hide: Hide, value: object) -> bool:
+    """Whether it hides anything in the texts of a value, however deep they are in plain JSON."""
+    if isinstance(value, str):
+        return hide(value) != value
+    if isinstance(value, Mapping):
+        return any(changes(hide, part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(changes(hide, part) for part in value)
+
+
+def duties_meet(roles: Collection[str]) -> tuple[str, ...]:
+    """What is to be said of these roles in one hand; nothing where they may well meet."""
+    return tuple(words for pair, words in MEETING.items() if set(pair) <= set(roles))
+
+
+def role_list(roles: Collection[str]) -> str:
+    """Roles as people read them: Approver, Rule publisher; in the order of the table."""
+    return ", ".join(label for role, label in ROLE_LABELS.items() if role in roles)
+
+
+def any_of(roles: Collection[str]) -> str:
+    """The same as a choice: a Finance user or an Administrator."""
+    named = [label for role, label in ROLE_LABELS.items() if role in roles]
+    return " or ".join(f"{'an' if label[0] in 'AEIOU' else 'a'} {label}" for label in named)

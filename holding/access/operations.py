@@ -1,43 +1,178 @@
-"""Acts of people as operations: a second click gets the first answer, and an act can be undone.
+"""Acts of people as operations: a second click gets the first answer, and an act can be undone."""
 
-Here: the answer of an act, kept under the hidden id of its form or the key of its call, so that an
-id means one thing only; until when it can be taken back. Not here: what the acts do.
-"""
-
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict
+import hashlib
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Select, select, text, union_all, update
+from sqlalchemy import ColumnElement, Select, func, select, text, union_all, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from holding.access.actors import BY_PROGRAM, Actor
+from holding.access.actors import ACT_LABELS, ACTS, BY_PROGRAM, Actor, actor_of, may
 from holding.db import bulk
-from holding.db.models import Approval, Dating, Operation, Person, Posting, Release
+from holding.db.bulk import Columns, of
+from holding.db.models import (
+    AccessRequest,
+    ApiToken,
+    Approval,
+    Dating,
+    Membership,
+    Operation,
+    Person,
+    Posting,
+    Release,
+)
 from holding.db.refusal import Refusal
+from holding.platform.events import record_event
 from holding.platform.settings import Settings
 from rules.values.canonical import dumps, sha256_hex
 
 NOTHING_SENT: Final[Mapping[str, Any]] = MappingProxyType({"holds": {}})
 """What `undoable` notes of an act after which nothing is sent: no hold is put back."""
+
 LONGER: Final = 4
 """So much more time to take something back has who asked for it on their own page."""
+
 OF_PROGRAMS: Final = f"{BY_PROGRAM}:"
 """How the keys of calls begin. A program chooses the rest, often something that others can guess,
 such as the number of an order: no form may be sent under such an id, or whoever can sign in would
 have the call of another refused as sent already.
 """
-LONGEST: Final = 200
+
+LONGEST_TEXT: Final = 200
+
 _NO_FORM: Final = Refusal(
     code="operation.unknown",
     message="This form has an id that no page of Clearpost gives.",
     hint="Load the page again.",
     status=409,
 )
+
 _Until: TypeAlias = Select[int, datetime | None]
+
+_approved = (
+    select(Posting.record_id, Operation.undo_until)
+    .join(Approval, Approval.posting_id == Posting.id)
+    .where(bulk.among_given(Posting.record_id, "ids"))
+)
+
+_released = select(Release.record_id, Operation.undo_until).where(
+    bulk.among_given(Release.record_id, "ids")
+)
+
+_dated = select(Dating.record_id, Operation.undo_until).where(
+    bulk.among_given(Dating.record_id, "ids")
+)
+
+Result = TypeVar("Answer")
+
+SCOPES: Final = (  # acts that the interface offers
+    "record.read",
+    "record.edit",
+    "posting.approve",
+    "hold.assign",
+    "hold.retry",
+    "retry.override",
+)
+
+LONGEST_VALIDITY: Final = timedelta(days=366)
+
+NOTED_AFTER: Final = timedelta(minutes=5)  # how exactly the last use of a token is known
+
+_MARK: Final = "cp_"  # so that a token is known for one where it should not be
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """One line of the list; the key is not kept."""
+
+    id: int
+    name: str
+    email: str
+    scopes: Sequence[str]
+    made_at: datetime
+    expires_at: datetime
+    seen_at: datetime | None
+    revoked_at: datetime | None
+
+
+_TOKEN = Columns(
+    TokenRow(
+        id=of(ApiToken.id),
+        name=of(ApiToken.name),
+        email=of(Person.email),
+        scopes=of(ApiToken.scopes),
+        made_at=of(ApiToken.made_at),
+        expires_at=of(ApiToken.expires_at),
+        seen_at=of(ApiToken.seen_at),
+        revoked_at=of(ApiToken.revoked_at),
+    )
+)
+
+DECIDES: Final = "people.admin"
+
+MIN_REASON: Final = 3
+
+MAX_REASON: Final = 500
+
+OWN: Final = 20  # so many of one's own are told, the newest first
+
+_by = aliased(Person, name="other")
+
+
+class Answer(StrEnum):
+    """How a request stands."""
+
+    WAITS = "waits"
+    GRANTED = "granted"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """What somebody asked for; `said`: why it was declined."""
+
+    id: int
+    person_id: int
+    person: str
+    act: str
+    reason: str
+    asked_at: datetime
+    ended_at: datetime | None
+    by: str | None
+    granted: bool | None
+    said: str
+
+    @property
+    def answer(self) -> Answer:
+        """How it stands."""
+        if self.ended_at is None:
+            return Answer.WAITS
+        return Answer.GRANTED if self.granted else Answer.DECLINED
+
+
+_REQUESTED = Columns(
+    Requested(
+        id=of(AccessRequest.id),
+        person_id=of(AccessRequest.person_id),
+        person=of(Person.name),
+        act=of(AccessRequest.act),
+        reason=of(AccessRequest.reason),
+        asked_at=of(AccessRequest.asked_at),
+        ended_at=of(AccessRequest.ended_at),
+        by=of(_by.name),
+        granted=of(AccessRequest.granted),
+        said=of(AccessRequest.answer),
+    ),
+    {"person": "person.name", "by": "other.name", "said": "access_request.answer"},
+)
+
+_OPEN = AccessRequest.ended_at.is_(None)
 
 
 def until(session: Session, record_ids: Iterable[int]) -> dict[int, datetime]:
@@ -47,30 +182,6 @@ def until(session: Session, record_ids: Iterable[int]) -> dict[int, datetime]:
         if moment is not None:
             found[record_id] = max(moment, found.get(record_id, moment))
     return found
-
-
-def _of(query: _Until, form: InstrumentedAttribute[str | None], standing: str) -> _Until:
-    """The forms behind what stands."""
-    named = text(f"{form.class_.__tablename__}.{standing}")
-    return query.join(Operation, Operation.id == form).where(named)
-
-
-_approved = (
-    select(Posting.record_id, Operation.undo_until)
-    .join(Approval, Approval.posting_id == Posting.id)
-    .where(bulk.among_given(Posting.record_id, "ids"))
-)
-_released = select(Release.record_id, Operation.undo_until).where(
-    bulk.among_given(Release.record_id, "ids")
-)
-_dated = select(Dating.record_id, Operation.undo_until).where(
-    bulk.among_given(Dating.record_id, "ids")
-)
-_UNTIL = union_all(
-    _of(_approved, Approval.operation_id, Approval.STANDING),
-    _of(_released, Release.operation_id, Release.STANDING),
-    _of(_dated, Dating.operation_id, Dating.STANDING),
-)
 
 
 def undo_seconds(settings: Mapping[str, Any] | None) -> float:
@@ -103,9 +214,6 @@ def undoable(
     return until
 
 
-Answer = TypeVar("Answer")
-
-
 def once(
     session: Session,
     actor: Actor,
@@ -113,9 +221,9 @@ def once(
     *,
     asked: tuple[object, ...],
     now: datetime,
-    act: Callable[[], Answer | Refusal],
-    read: Callable[[Mapping[str, Any]], Answer],
-) -> Answer | Refusal:
+    act: Callable[[], Result | Refusal],
+    read: Callable[[Mapping[str, Any]], Result],
+) -> Result | Refusal:
     """Run `act` unless this form was answered before; its answer (a dataclass) is kept as JSON.
 
     `asked` is the act's name and all that was given to it: an id that was used for something else
@@ -123,7 +231,7 @@ def once(
     """
     if not op:
         return act()
-    if len(op) > LONGEST or (op.startswith(OF_PROGRAMS) and actor.via != BY_PROGRAM):
+    if len(op) > LONGEST_TEXT or (op.startswith(OF_PROGRAMS) and actor.via != BY_PROGRAM):
         return _NO_FORM
     kept = _claim(session, actor, op, sha256_hex(dumps(asked)), now)
     if isinstance(kept, Refusal):
@@ -137,26 +245,6 @@ def once(
         kept.answer = asdict(answer)  # type: ignore[call-overload]
     session.flush()
     return answer
-
-
-def answered(
-    session: Session,
-    actor: Actor,
-    op: str,
-    fields: Collection[str],
-    read: Callable[[Mapping[str, Any]], Answer],
-) -> Answer | None:
-    """What this form of this person was answered, if it was, and with an answer of these fields."""
-    form = of_theirs(session, actor, op)
-    kept = form.answer if form is not None else None
-    return read(kept) if isinstance(kept, Mapping) and set(fields) <= kept.keys() else None
-
-
-def of_theirs(session: Session, actor: Actor, op: str, *, lock: bool = False) -> Operation | None:
-    """This form, if this person sent it in this company."""
-    form = session.get(Operation, op, with_for_update=lock or None, populate_existing=lock)
-    mine = form is not None and form.person_id == actor.person_id
-    return form if form is not None and mine and form.company_id == actor.company_id else None
 
 
 def _claim(
@@ -193,3 +281,289 @@ def _claim(
             )
         return kept
     return row
+
+
+def answered(
+    session: Session,
+    actor: Actor,
+    op: str,
+    fields: Collection[str],
+    read: Callable[[Mapping[str, Any]], Result],
+) -> Result | None:
+    """What this form of this person was answered, if it was, and with an answer of these fields."""
+    form = of_theirs(session, actor, op)
+    kept = form.answer if form is not None else None
+    return read(kept) if isinstance(kept, Mapping) and set(fields) <= kept.keys() else None
+
+
+def of_theirs(session: Session, actor: Actor, op: str, *, lock: bool = False) -> Operation | None:
+    """This form, if this person sent it in this company."""
+    form = session.get(Operation, op, with_for_update=lock or None, populate_existing=lock)
+    mine = form is not None and form.person_id == actor.person_id
+    return form if form is not None and mine and form.company_id == actor.company_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token just made, with the key to hand over once."""
+
+    id: int
+    key: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who a key stands for now. `stale` = its last use is old enough to be noted again."""
+
+    token_id: int
+    actor: Actor
+    stale: bool
+
+
+def make(
+    session: Session,
+    maker: Actor,
+    *,
+    company_id: int,
+    person_id: int,
+    name: str,
+    scopes: Collection[str],
+    lasts: timedelta,
+    now: datetime,
+) -> NewToken | Refusal:
+    """A new token of a person of the company."""
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        told = f"A token cannot be given for {', '.join(unknown) or 'nothing'}."
+        return Refusal("token.scopes", told, f"Scopes: {', '.join(SCOPES)}.", 422)
+    if not name.strip():
+        return Refusal("token.name", "A token needs a name.", "Name the program that uses it.", 422)
+    if not timedelta(0) < lasts <= LONGEST_VALIDITY:
+        hint = "Make a new one before it ends."
+        return Refusal("token.days", f"A token lasts 1 to {LONGEST_VALIDITY.days} days.", hint, 422)
+    actor = actor_of(session, person_id, company_id)
+    if actor is None:
+        return Refusal("person.unknown", "There is no such person here.", status=404)
+    key = _MARK + secrets.token_urlsafe(32)
+    row = ApiToken(
+        company_id=company_id,
+        person_id=person_id,
+        token_hash=_digest(key),
+        name=name.strip(),
+        scopes=sorted(scopes),
+        made_at=now,
+        expires_at=now + lasts,
+    )
+    session.add(row)
+    session.flush()
+    say = f"Token {row.name} was made for {actor.name}: {', '.join(row.scopes)}."
+    _log_token_event(session, maker, row, "token.made", say, now)
+    return NewToken(row.id, key, row.expires_at)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _log_token_event(
+    session: Session, maker: Actor, row: ApiToken, act: str, say: str, now: datetime
+) -> None:
+    record_event(
+        session,
+        company_id=row.company_id,
+        at=now,
+        actor=maker,
+        act=act,
+        object=f"token:{row.id}",
+        body={"say": say, "person": row.person_id, "scopes": list(row.scopes)},
+    )
+
+
+def bearer(session: Session, key: str, now: datetime) -> Bearer | None:
+    """Who acts with this key now; None when it is unknown, over, revoked, or its person gone."""
+    row = session.scalar(select(ApiToken).where(ApiToken.token_hash == _digest(key)))
+    if row is None or row.revoked_at is not None or row.expires_at <= now:
+        return None
+    actor = actor_of(session, row.person_id, row.company_id, via=BY_PROGRAM, now=now)
+    if actor is None:
+        return None
+    named = replace(actor, name=f"{actor.name} ({row.name})", scopes=frozenset(row.scopes))
+    stale = row.seen_at is None or now - row.seen_at >= NOTED_AFTER
+    return Bearer(row.id, named, stale)
+
+
+def touch(session: Session, token_id: int, now: datetime) -> None:
+    """Note that the token was used."""
+    session.execute(update(ApiToken).where(ApiToken.id == token_id).values(seen_at=now))
+
+
+def revoke(
+    session: Session, maker: Actor, company_id: int, token_id: int, now: datetime
+) -> Refusal | None:
+    """End a token for good."""
+    row = session.get(ApiToken, token_id, with_for_update=True, populate_existing=True)
+    if row is None or row.company_id != company_id:
+        return Refusal("token.unknown", f"There is no token {token_id}.", status=404)
+    if row.revoked_at is not None:
+        return Refusal("token.revoked", f"Token {row.name} is revoked already.")
+    row.revoked_at = now
+    session.flush()
+    _log_token_event(session, maker, row, "token.revoked", f"Token {row.name} was revoked.", now)
+    return None
+
+
+def end_all(
+    session: Session,
+    maker: Actor,
+    person_id: int,
+    why: str,
+    now: datetime,
+    *,
+    company_id: int | None = None,
+) -> int:
+    """End every live token of a person, in one company or in all; how many. `why` says it."""
+    live = (ApiToken.revoked_at.is_(None), ApiToken.expires_at > now)
+    mine = select(ApiToken).where(ApiToken.person_id == person_id, *live)
+    if company_id is not None:
+        mine = mine.where(ApiToken.company_id == company_id)
+    rows = session.scalars(mine.order_by(ApiToken.id).with_for_update()).all()
+    for row in rows:
+        row.revoked_at = now
+    session.flush()
+    for row in rows:
+        say = f"Token {row.name} was revoked, because {why}."
+        _log_token_event(session, maker, row, "token.revoked", say, now)
+    return len(rows)
+
+
+def listing(session: Session, company_id: int) -> Sequence[TokenRow]:
+    """All tokens of a company, the newest first."""
+    query = (
+        _TOKEN.select()
+        .join(Person, Person.id == ApiToken.person_id)
+        .where(ApiToken.company_id == company_id)
+        .order_by(ApiToken.id.desc())
+    )
+    return _TOKEN.each(session.execute(query))
+
+
+def ask(session: Session, actor: Actor, act: str, reason: str, now: datetime) -> Refusal | None:
+    """Ask an administrator for a role that allows an act."""
+    why = " ".join(reason.split())
+    if act not in ACTS:
+        return Refusal("access.unknown", "Choose what you want to be allowed.", "", 422)
+    if len(why) < MIN_REASON or len(why) > MAX_REASON:
+        return Refusal("access.reason", "Enter what you need it for, in a sentence.", "", 422)
+    if may(actor, act) is None:
+        words = f"You can {ACT_LABELS[act]} already."
+        return Refusal("access.had", words, "", 409)
+    session.get_one(Person, actor.person_id, with_for_update=True)  # else two at once ask twice
+    mine = (AccessRequest.company_id == actor.company_id, AccessRequest.act == act)
+    open_ = select(AccessRequest.id).where(*mine, AccessRequest.person_id == actor.person_id, _OPEN)
+    if session.scalar(open_) is not None:
+        words = f"You have asked to {ACT_LABELS[act]} already."
+        return Refusal("access.asked", words, "An administrator decides.", 409)
+    row = AccessRequest(
+        company_id=actor.company_id, person_id=actor.person_id, act=act, reason=why, asked_at=now
+    )
+    session.add(row)
+    session.flush()
+    say = f"{actor.name} asked to be allowed to {ACT_LABELS[act]}: {why}"
+    _log_request_event(session, actor, "access.asked", say, row, now)
+    return None
+
+
+def _log_request_event(
+    session: Session, actor: Actor, act: str, say: str, row: AccessRequest, now: datetime
+) -> None:
+    body = {"say": say, "person": row.person_id, "act": row.act, "reason": row.answer or row.reason}
+    record_event(
+        session,
+        company_id=row.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"access:{row.id}",
+        body=body,
+    )
+
+
+def decline(
+    session: Session, actor: Actor, request_id: int, reason: str, now: datetime
+) -> str | Refusal:
+    """Say no, and why; the name of who asked."""
+    if refused := may(actor, DECIDES):
+        return refused
+    why = " ".join(reason.split())
+    if len(why) < MIN_REASON or len(why) > MAX_REASON:
+        return Refusal("access.reason", "Enter why, for whoever asked.", "", 422)
+    row = session.get(AccessRequest, request_id, with_for_update=True)
+    if row is None or row.company_id != actor.company_id or row.ended_at is not None:
+        return Refusal("access.over", "This request was answered already.", "", 409)
+    row.ended_at, row.ended_by_id, row.granted, row.answer = now, actor.person_id, False, why
+    name = session.get_one(Person, row.person_id).name
+    say = f"{actor.name} declined the request of {name} to {ACT_LABELS[row.act]}: {why}"
+    _log_request_event(session, actor, "access.declined", say, row, now)
+    return name
+
+
+def settle(
+    session: Session, company_id: int, person_id: int, role: str, actor: Actor, now: datetime
+) -> None:
+    """A person was given a role: what they had asked for and can do by it is granted."""
+    session.execute(
+        update(AccessRequest)
+        .where(AccessRequest.company_id == company_id, AccessRequest.person_id == person_id, _OPEN)
+        .where(AccessRequest.act.in_([act for act, roles in ACTS.items() if role in roles]))
+        .values(ended_at=now, ended_by_id=actor.person_id, granted=True)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def waiting(session: Session, company_id: int) -> Sequence[Requested]:
+    """What waits for an administrator, the oldest first."""
+    query = _with_names().where(*_waits(company_id)).order_by(AccessRequest.id)
+    return _REQUESTED.each(session.execute(query))
+
+
+def _with_names() -> Select[Requested]:
+    query = _REQUESTED.select().join(Person, Person.id == AccessRequest.person_id)
+    return query.outerjoin(_by, _by.id == AccessRequest.ended_by_id)
+
+
+def _waits(company_id: int) -> tuple[ColumnElement[bool], ...]:
+    """Who left the company waits for nothing."""
+    member = select(Membership.role).where(
+        Membership.company_id == AccessRequest.company_id,
+        Membership.person_id == AccessRequest.person_id,
+    )
+    return AccessRequest.company_id == company_id, _OPEN, member.exists()
+
+
+def count(company_id: int) -> Select[int]:
+    """How many wait."""
+    return select(func.count()).select_from(AccessRequest).where(*_waits(company_id))
+
+
+def own(session: Session, actor: Actor) -> Sequence[Requested]:
+    """What somebody asked for themselves, the newest first."""
+    mine = (
+        AccessRequest.company_id == actor.company_id,
+        AccessRequest.person_id == actor.person_id,
+    )
+    query = _with_names().where(*mine).order_by(AccessRequest.id.desc()).limit(OWN)
+    return _REQUESTED.each(session.execute(query))
+
+
+def _of(query: _Until, form: InstrumentedAttribute[str | None], standing: str) -> _Until:
+    """The forms behind what stands."""
+    named = text(f"{form.class_.__tablename__}.{standing}")
+    return query.join(Operation, Operation.id == form).where(named)
+
+
+_UNTIL = union_all(
+    _of(_approved, Approval.operation_id, Approval.STANDING),
+    _of(_released, Release.operation_id, Release.STANDING),
+    _of(_dated, Dating.operation_id, Dating.STANDING),
+)

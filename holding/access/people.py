@@ -1,24 +1,27 @@
-"""Companies, people and their roles: who is who, and who could do an act.
-
-Here: adding companies, people and roles, a new password; naming the people who may do what the
-asker may not. Not here: a person as an `Actor` (`actors.py`), passwords and sessions
-(`sessions.py`), the table of acts (`actors.py`).
-"""
+"""Companies, people and their roles: who is who, and who could do an act."""
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from zoneinfo import available_timezones
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from holding.access import access_requests, tokens
-from holding.access.actors import ROLES, SYSTEM, UNEASY_PAIRS, Actor, actor_of, roles_of
-from holding.access.person_names import asked_names
-from holding.access.role_words import ROLE_LABELS
+from holding.access import operations as access_requests
+from holding.access import operations as tokens
+from holding.access.actors import (
+    ACTS,
+    ROLE_LABELS,
+    ROLES,
+    SYSTEM,
+    UNEASY_PAIRS,
+    Actor,
+    actor_of,
+    roles_of,
+)
 from holding.access.sessions import (
     SignedIn,
     hash_password,
@@ -27,20 +30,20 @@ from holding.access.sessions import (
     sign_out,
     touch,
 )
-from holding.access.teams import (
-    FALLBACK_TEAM,
-    able,
-    add_to_team,
-    empty_team,
-    ensure_team,
-    in_team,
-    teams,
+from holding.db import bulk
+from holding.db.bulk import Columns, insert_once, of
+from holding.db.models import (
+    Company,
+    FormerMember,
+    FormerName,
+    Membership,
+    Person,
+    Team,
+    TeamMember,
 )
-from holding.db.bulk import Columns, of
-from holding.db.models import Company, FormerMember, Membership, Person
 from holding.db.models.columns import is_currency
 from holding.db.refusal import Refusal
-from holding.db.together import answer
+from holding.db.together import Question, Together, answer
 from holding.platform.events import record_event
 
 __all__ = [
@@ -71,14 +74,6 @@ MIN_PASSWORD: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class NewPerson:
-    """A person just added, with the password to hand over once."""
-
-    person_id: int
-    password: str
-
-
-@dataclass(frozen=True, slots=True)
 class OwnCompany:
     """A company in which a person has a role."""
 
@@ -88,6 +83,18 @@ class OwnCompany:
 
 
 _OWN = Columns(OwnCompany(id=of(Company.id), code=of(Company.code), name=of(Company.name)))
+
+ACT: Final = "hold.assign"
+
+FALLBACK_TEAM: Final = "fallback_team"  # key of company.settings: who answers for an empty team
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person just added, with the password to hand over once."""
+
+    person_id: int
+    password: str
 
 
 def add_company(
@@ -245,6 +252,27 @@ def add_membership(
     return None
 
 
+def _say_uneasy(
+    session: Session,
+    company_id: int,
+    name: str,
+    held: set[str],
+    role: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    for pair in UNEASY_PAIRS:
+        if role in pair and held.issuperset(pair):
+            record_event(
+                session,
+                company_id=company_id,
+                at=now,
+                actor=actor,
+                act="person.duties_meet",
+                body={"say": f"{name} is now both {pair[0]} and {pair[1]}.", "roles": list(pair)},
+            )
+
+
 def companies_of(session: Session, person_id: int) -> tuple[OwnCompany, ...]:
     """The companies in which the person has any role, by name."""
     mine = select(Membership.company_id).where(Membership.person_id == person_id)
@@ -297,22 +325,205 @@ def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, st
     return answer(session, asked_names(person_ids))
 
 
-def _say_uneasy(
-    session: Session,
-    company_id: int,
-    name: str,
-    held: set[str],
-    role: str,
-    actor: Actor,
-    now: datetime,
-) -> None:
-    for pair in UNEASY_PAIRS:
-        if role in pair and held.issuperset(pair):
-            record_event(
-                session,
-                company_id=company_id,
-                at=now,
-                actor=actor,
-                act="person.duties_meet",
-                body={"say": f"{name} is now both {pair[0]} and {pair[1]}.", "roles": list(pair)},
-            )
+def takers(session: Session, company_id: int, person_ids: Collection[int]) -> Mapping[int, str]:
+    """Those of these people who are in the company with a role that takes holds, by name."""
+    query = (
+        select(Person.id, Person.name)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(
+            Membership.company_id == company_id,
+            Membership.role.in_(sorted(ACTS[ACT])),
+            bulk.among(Person.id, sorted(person_ids)),
+            Person.active,
+        )
+    )
+    return dict(session.execute(query).all())
+
+
+def asked_able(company_id: int, act: str) -> Question[dict[int, str]]:
+    """The active people who may do an act, by name: person id -> it; asked with other questions."""
+    rows = yield (
+        select(Person.id, Person.name)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(
+            Membership.company_id == company_id,
+            Membership.role.in_(sorted(ACTS[act])),
+            Person.active,
+        )
+        .distinct()
+        .order_by(Person.name)
+    )
+    return dict(rows.all())
+
+
+def able(session: Session, company_id: int, act: str, team_id: int | None) -> dict[int, str]:
+    """The active people who may do the act (and answer for the team), by name: person id -> it."""
+    page = Together(session)
+    asked = page.ask(asked_able(company_id, act))
+    theirs = page.ask(asked_answering(session, company_id)) if team_id is not None else None
+    members = theirs.value.get(team_id or 0) if theirs else ()
+    return {key: name for key, name in asked.value.items() if not members or key in members}
+
+
+def ensure_team(session: Session, company_id: int, name: str) -> Team:
+    """The company's team of that name, made when missing."""
+    same = select(Team).where(Team.company_id == company_id, Team.name == name)
+    found = session.scalar(same)
+    if found is None:  # somebody else may be making it at this moment: then theirs is ours
+        insert_once(session, Team, {"company_id": company_id, "name": name})
+        found = session.scalars(same).one()
+    return found
+
+
+def add_to_team(session: Session, *, company_id: int, name: str, person_id: int) -> None:
+    """Put a person into a team, making the team when it is missing."""
+    team = ensure_team(session, company_id, name)
+    if session.get(TeamMember, (team.id, person_id)) is None:
+        session.add(TeamMember(team_id=team.id, person_id=person_id))
+        session.flush()
+
+
+def titles_of(session: Session, company_id: int) -> dict[str, str]:
+    """Team name -> what people read."""
+    query = select(Team.name, Team.shown).where(Team.company_id == company_id)
+    return {row.name: row.shown for row in session.execute(query)}
+
+
+def teams(session: Session, company_id: int) -> dict[str, tuple[str, ...]]:
+    """Team name -> names of its people, of the whole company; empty teams included."""
+    rows = session.execute(
+        select(Team.name, Person.name)
+        .outerjoin(TeamMember, TeamMember.team_id == Team.id)
+        .outerjoin(Person, Person.id == TeamMember.person_id)
+        .where(Team.company_id == company_id)
+        .order_by(Team.name, Person.name)
+    )
+    found: dict[str, list[str]] = {}
+    for team, person in rows:
+        found.setdefault(team, []).extend([person] if person else [])
+    return {team: tuple(people) for team, people in found.items()}
+
+
+def in_team(session: Session, team_id: int | None, person_id: int | None) -> bool:
+    """Whether the person answers for the team: a member, or of the fallback team of an empty one.
+
+    Where neither has a member nobody could ever act, so then the role alone decides.
+    """
+    members = answering(session, team_id)
+    return not members or person_id in members
+
+
+def answering(session: Session, team_id: int | None) -> set[int]:
+    """The people who answer for a team: its own, else those of the company's fallback team."""
+    if team_id is None:
+        return set()
+    team = session.get(Team, team_id)
+    if team is None:
+        return set()
+    members = _members(session, team.company_id, team.name)
+    if members:
+        return members
+    company = session.get(Company, team.company_id)
+    fallback = company.settings.get(FALLBACK_TEAM) if company else None
+    return _members(session, team.company_id, str(fallback)) if fallback else set()
+
+
+def _members(session: Session, company_id: int, name: str) -> set[int]:
+    return set(
+        session.scalars(
+            select(TeamMember.person_id)
+            .join(Team, Team.id == TeamMember.team_id)
+            .join(Person, Person.id == TeamMember.person_id)
+            .where(Team.company_id == company_id, Team.name == name, Person.active)
+        )
+    )
+
+
+def asked_answering(session: Session, company_id: int) -> Question[Mapping[int, set[int]]]:
+    """Team id -> the people who answer for it, of each team of a company; asked with other
+    questions.
+    """
+    rows = yield (
+        select(Team.id, Team.name, Person.id.label("person_id"))
+        .outerjoin(TeamMember, TeamMember.team_id == Team.id)
+        .outerjoin(Person, and_(Person.id == TeamMember.person_id, Person.active))
+        .where(Team.company_id == company_id)
+    )
+    found: dict[int, set[int]] = {}
+    ids: dict[str, int] = {}
+    for row in rows:
+        ids[row.name] = row.id
+        found.setdefault(row.id, set()).update([row.person_id] if row.person_id else [])
+    if all(found.values()):
+        return found
+    settings = session.get_one(Company, company_id).settings
+    others = found.get(ids.get(str(settings.get(FALLBACK_TEAM)), 0), set())
+    return {team_id: people or others for team_id, people in found.items()}
+
+
+def empty_team(session: Session, team_id: int | None) -> str:
+    """The title of the team that answers instead, where nobody is in a team; else nothing."""
+    team = session.get(Team, team_id or 0)
+    if team is None or _members(session, team.company_id, team.name):
+        return ""
+    return _instead(session, team)
+
+
+def _instead(session: Session, team: Team) -> str:
+    company = session.get_one(Company, team.company_id)
+    name = company.settings.get(FALLBACK_TEAM)
+    same = select(Team).where(Team.company_id == team.company_id, Team.name == name)
+    fallback = session.scalar(same)
+    return fallback.shown if fallback is not None and fallback.id != team.id else ""
+
+
+def duty(session: Session, team_id: int | None, person_id: int | None) -> tuple[bool, str]:
+    """What `in_team` and `empty_team` tell, by what is asked once."""
+    team = session.get(Team, team_id or 0)
+    members = _members(session, team.company_id, team.name) if team else set()
+    if team is None or members:
+        return not members or person_id in members, ""
+    return in_team(session, team_id, person_id), _instead(session, team)
+
+
+def asked_names(person_ids: Iterable[int | None]) -> Question[dict[int, str]]:
+    """Person id -> name; ids that are None are left out."""
+    wanted = sorted({i for i in person_ids if i is not None})
+    if not wanted:
+        return {}
+    rows = yield select(Person.id, Person.name).where(Person.id.in_(wanted))
+    return {row.id: row.name for row in rows}
+
+
+def rename(session: Session, person: Person, name: str, now: datetime) -> None:
+    """Call somebody otherwise. The name of before goes on meaning them: a source may still call
+    them so, and nobody becomes a stranger to their own orders by another name.
+    """
+    old, person.name = person.name, name
+    if old != name and session.get(FormerName, (person.id, old)) is None:
+        session.add(FormerName(person_id=person.id, name=old, until_at=now))
+    session.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What somebody is called: name, address, and the names of before."""
+
+    name: str
+    email: str
+    former: set[str] = field(default_factory=set)
+
+
+def asked_called(company_ids: Collection[int]) -> Question[Mapping[int, Called]]:
+    """Person id -> what they are called, of everybody who has a role in one of these companies."""
+    members = select(Membership.person_id).where(Membership.company_id.in_(sorted(company_ids)))
+    rows = yield (
+        select(Person.id, Person.name, Person.email, FormerName.name.label("former"))
+        .outerjoin(FormerName, FormerName.person_id == Person.id)
+        .where(Person.id.in_(members))
+    )
+    found: dict[int, Called] = {}
+    for row in rows:
+        one = found.setdefault(row.id, Called(row.name, row.email))
+        one.former.update([row.former] if row.former is not None else [])
+    return found

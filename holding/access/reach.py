@@ -1,15 +1,8 @@
-"""Which sources of a company a person sees, and the narrowing of everything that they read.
-
-Here: the reach of a person, and the terms that a session adds to each query about a
-record or whatever hangs on one. Not here: who may change it (holding/staff/source_limits.py), the
-pages that are closed to a limited person (portal/web/permissions.py).
-
-The narrowing is of the session, not of single queries: a query that somebody writes next year is
-narrowed, too. Statements past the mapped classes are not; pages that use such are closed.
-"""
+"""Which sources of a company a person sees, and the narrowing of everything that they read."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Final, cast
 
@@ -20,6 +13,7 @@ from sqlalchemy.orm.util import LoaderCriteriaOption
 from holding.db.models import (
     Attempt,
     Cause,
+    Company,
     Connection,
     Hold,
     HoldTally,
@@ -27,15 +21,19 @@ from holding.db.models import (
     Push,
     Record,
     Request,
+    RulesetVersion,
     Run,
     Signal,
     SourceLimit,
 )
 from holding.db.models.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE
 from holding.db.models.columns import table_of
+from holding.db.together import KEPT
 
 _INFO: Final = "reach"
+
 _IDS: Final = "reached_sources"
+
 _Term = Callable[[Any], ColumnElement[bool]]
 
 
@@ -83,37 +81,6 @@ def narrow(session: Session, reach: Reach) -> None:
     if _INFO not in session.info:
         event.listen(session, "do_orm_execute", _narrowed)
     session.info[_INFO] = reach
-
-
-def narrowed(session: Session) -> bool:
-    """Whether a session finds only a part of its company."""
-    return _INFO in session.info
-
-
-def within(reach: Reach, model: type[Any]) -> tuple[ColumnElement[bool], ...]:
-    """The term about one class for a statement of a session that sees all; none without a limit.
-
-    Acts are carried out in such sessions: what numbers, seals and counts must see everything.
-    """
-    if reach.source_ids is None:
-        return ()
-    return (_terms(sorted(reach.source_ids))[model](model),)
-
-
-def carries_others(session: Session, request_id: int) -> bool:
-    """Whether one call or file also carried documents that this session does not find."""
-    reach: Reach = session.info.get(_INFO, EVERYTHING)
-    if reach.source_ids is None:
-        return False
-    record, posting, push, attempt = map(table_of, (Record, Posting, Push, Attempt))
-    beyond = (
-        select(record.c.id)
-        .join(posting, posting.c.record_id == record.c.id)
-        .join(push, push.c.posting_id == posting.c.id)
-        .join(attempt, attempt.c.push_id == push.c.id)
-        .where(attempt.c.request_id == request_id, record.c.source_id.not_in(reach.source_ids))
-    )
-    return session.execute(beyond.limit(1)).first() is not None
 
 
 def _narrowed(state: ORMExecuteState) -> None:
@@ -168,3 +135,79 @@ def _terms(ids: Any) -> dict[type[Any], _Term]:
         Signal: lambda _: false(),  # its records and money are of all sources
         HoldTally: lambda _: false(),  # of all sources: whoever is limited counts holds
     }
+
+
+def narrowed(session: Session) -> bool:
+    """Whether a session finds only a part of its company."""
+    return _INFO in session.info
+
+
+def within(reach: Reach, model: type[Any]) -> tuple[ColumnElement[bool], ...]:
+    """The term about one class for a statement of a session that sees all; none without a limit.
+
+    Acts are carried out in such sessions: what numbers, seals and counts must see everything.
+    """
+    if reach.source_ids is None:
+        return ()
+    return (_terms(sorted(reach.source_ids))[model](model),)
+
+
+def carries_others(session: Session, request_id: int) -> bool:
+    """Whether one call or file also carried documents that this session does not find."""
+    reach: Reach = session.info.get(_INFO, EVERYTHING)
+    if reach.source_ids is None:
+        return False
+    record, posting, push, attempt = map(table_of, (Record, Posting, Push, Attempt))
+    beyond = (
+        select(record.c.id)
+        .join(posting, posting.c.record_id == record.c.id)
+        .join(push, push.c.posting_id == posting.c.id)
+        .join(attempt, attempt.c.push_id == push.c.id)
+        .where(attempt.c.request_id == request_id, record.c.source_id.not_in(reach.source_ids))
+    )
+    return session.execute(beyond.limit(1)).first() is not None
+
+
+def codes(session: Session, most: int) -> tuple[str, ...]:
+    """The codes of the companies of this installation, the first so many."""
+    return tuple(session.scalars(select(Company.code).order_by(Company.code).limit(most)))
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyRow:
+    """The company of a page."""
+
+    id: int
+    code: str
+    name: str
+    zone: str
+    currency: str
+    revision: int
+    ruleset_no: int | None
+    ruleset_version_id: int | None
+    live: bool
+    ages_from: datetime | None
+    needs_second_factor: bool
+
+
+def company(session: Session, code: str) -> CompanyRow | None:
+    """The company with this code; its rules in force are loaded with it, for most pages ask."""
+    of_rules = RulesetVersion.id == Company.ruleset_version_id
+    query = select(Company, RulesetVersion).outerjoin(RulesetVersion, of_rules)
+    row = session.execute(query.where(Company.code == code), execution_options=KEPT).first()
+    if row is None:
+        return None
+    found, rules = row.Company, row.RulesetVersion
+    return CompanyRow(
+        id=found.id,
+        code=found.code,
+        name=found.name,
+        zone=found.zone,
+        currency=found.currency,
+        revision=found.revision,
+        ruleset_no=rules.no if rules else None,
+        ruleset_version_id=found.ruleset_version_id,
+        live=found.live,
+        ages_from=found.ages_from,
+        needs_second_factor=found.needs_second_factor,
+    )

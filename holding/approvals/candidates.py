@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, voices
-from holding.access.teams import asked_able, asked_answering
+from holding.access.people import asked_able, asked_answering
 from holding.approvals import separation
 from holding.db import bulk
 from holding.db.models import Approval, Hold, Person, Posting, Record

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access.person_names import asked_called
+from holding.access.people import asked_called
 from holding.db import bulk
 from holding.db.models import Evaluation, Posting
 from holding.db.together import Question

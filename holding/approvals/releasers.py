@@ -11,8 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, may, voices
-from holding.access.people import who_may
-from holding.access.teams import in_team
+from holding.access.people import in_team, who_may
 from holding.approvals import separation
 from holding.db.models import Hold, Posting, Team
 from holding.db.refusal import Refusal, plural

@@ -26,8 +26,7 @@ from connectors.contract.declared_settings import CALLS
 from connectors.contract.master_lists import ListEntry, ListPage, TellsLists
 from connectors.transport.clock import Clock
 from connectors.transport.http import TOO_MANY, Http
-from holding.access.actors import SYSTEM
-from holding.access.secrets import Keys
+from holding.access.actors import SYSTEM, Keys
 from holding.code_lists import list_storage, list_turns
 from holding.code_lists.list_rows import LONGEST, ListRow
 from holding.code_lists.list_turns import Turn

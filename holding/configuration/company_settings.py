@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract.errors import ERROR_CLASSES
 from holding.access.actors import Actor, may
-from holding.access.teams import FALLBACK_TEAM
+from holding.access.people import FALLBACK_TEAM
 from holding.db.models import Company, Team
 from holding.db.refusal import Refusal
 from holding.exceptions import deadlines

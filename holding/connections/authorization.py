@@ -18,8 +18,7 @@ from sqlalchemy.orm import Session
 from connectors.contract.authorization import Authorizing, Returned, Revoked
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
-from holding.access.actors import Actor
-from holding.access.secrets import Keys, load_keys
+from holding.access.actors import Actor, Keys, load_keys
 from holding.access.sessions import digest
 from holding.connections import setup
 from holding.connections.key_renewal import AT_MOST, duty_of

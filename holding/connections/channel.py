@@ -18,7 +18,7 @@ from connectors.contract.declared_settings import looks_first
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
-from holding.access.secrets import Keys
+from holding.access.actors import Keys
 from holding.connections.own_settings import settings_and_zone, settled
 from holding.connections.setup import CALLS_PER_MINUTE, opened, secret_of
 from holding.db.database import Database

@@ -21,8 +21,7 @@ from connectors.contract import ConnectionReport, Step
 from connectors.contract.targets import Renewed, Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
-from holding.access.actors import SYSTEM
-from holding.access.secrets import Keys, load_keys
+from holding.access.actors import SYSTEM, Keys, load_keys
 from holding.connections import breaker
 from holding.connections.setup import bound, secret_of, tell
 from holding.db import leases

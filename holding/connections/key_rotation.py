@@ -19,8 +19,7 @@ from connectors.contract.authorization import Authorizing
 from connectors.contract.targets import Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
-from holding.access.actors import Actor
-from holding.access.secrets import Keys, key_fault, load_keys
+from holding.access.actors import Actor, Keys, key_fault, load_keys
 from holding.connections import setup
 from holding.connections.master_data import keep_snapshot
 from holding.connections.own_settings import own_settings

@@ -22,8 +22,7 @@ from connectors.contract.targets import Renewed, Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from connectors.transport.recorded_sessions import Clocked
-from holding.access.actors import SYSTEM, Actor, may
-from holding.access.secrets import Keys
+from holding.access.actors import SYSTEM, Actor, Keys, may
 from holding.connections import breaker, master_data
 from holding.connections.channel import Channel, Desk
 from holding.connections.key_renewal import renew, with_renewal

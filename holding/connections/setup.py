@@ -13,8 +13,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from holding.access.actors import SYSTEM, Actor, may
-from holding.access.secrets import Keys, key_fault, load_keys
+from holding.access.actors import SYSTEM, Actor, Keys, key_fault, load_keys, may
 from holding.connections import breaker
 from holding.db.models import Cause, Connection, ConnectionKey, Posting, Pull, Run, Throttle
 from holding.db.models.columns import KeyState, among_words

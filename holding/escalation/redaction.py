@@ -1,7 +1,7 @@
 """What never leaves in a packet: keys, tokens and passwords, and tax numbers unless allowed.
 
 Here: finding them in a text, by what this company has stored and by how such things look. Not here:
-other personal values (holding/access/personal_data.py).
+other personal values (holding/access/actors.py).
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access.secrets import Keys
+from holding.access.actors import Keys
 from holding.connections.setup import bound
 from holding.db.models import Connection, ConnectionKey
 from holding.db.refusal import Refusal

@@ -10,7 +10,7 @@ from sqlalchemy import Select, Text, bindparam, or_, select, text, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 from holding.access import operations
-from holding.access.teams import FALLBACK_TEAM
+from holding.access.people import FALLBACK_TEAM
 from holding.approvals import consent
 from holding.approvals.consent import StandingApproval
 from holding.configuration import own_company

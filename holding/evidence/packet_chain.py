@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access.personal_data import Hide, changes
+from holding.access.actors import Hide, changes
 from holding.db.models import Event, EventLink
 from holding.db.models.columns import moment_text
 from holding.platform import events as chain

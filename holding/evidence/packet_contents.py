@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.registry import titled
+from holding.access.actors import changes, hiding, without_personal
 from holding.access.people import names_of
-from holding.access.personal_data import changes, hiding, without_personal
 from holding.db.models import Approval, Attempt, Connection, Posting, Push, Request, Version
 from holding.db.models.columns import table_of
 from holding.evidence import audit_notes

@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from holding.access import tokens
+from holding.access import operations as tokens
 from holding.access.actors import Actor, may, reach_of, roles_of
 from holding.access.operations import undoable
+from holding.access.people import ACT, empty_team, takers
 from holding.access.reach import EVERYTHING, Reach
-from holding.access.teams import ACT, empty_team, takers
 from holding.db import bulk
 from holding.db.models import Company, FormerMember, Hold, Membership, Person, Team, TeamMember
 from holding.db.models import Session as SignIn

@@ -13,7 +13,8 @@ from typing import Final, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access import operations, teams
+from holding.access import operations
+from holding.access import people as teams
 from holding.access.actors import Actor, may
 from holding.access.operations import once
 from holding.access.reach import within

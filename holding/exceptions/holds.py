@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.operations import once
-from holding.access.people import who_may
+from holding.access.people import in_team, who_may
 from holding.access.reach import Reach, within
-from holding.access.teams import in_team
 from holding.approvals import releasers, separation
 from holding.db import bulk
 from holding.db.models import Event, Hold, Posting, Record, Version

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.access.people import ACT
 from holding.access.reach import within
-from holding.access.teams import ACT
 from holding.db import bulk
 from holding.db.models import Hold, Note
 from holding.db.models.columns import HoldState

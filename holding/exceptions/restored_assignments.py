@@ -14,7 +14,7 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
-from holding.access.teams import takers
+from holding.access.people import takers
 from holding.db import bulk
 from holding.db.models import Approval, Hold, Operation, Posting, Release
 from holding.db.models.columns import HoldState, moment_of, moment_text

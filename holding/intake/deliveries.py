@@ -20,8 +20,7 @@ from connectors.kit.connection_settings import ZONE
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from grammar.nodes import Ruleset
-from holding.access.actors import Actor
-from holding.access.secrets import Keys
+from holding.access.actors import Actor, Keys
 from holding.connections import breaker, limits, probe, pull_settings
 from holding.connections.channel import calls_a_minute
 from holding.connections.key_renewal import renew, with_renewal

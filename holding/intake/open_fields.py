@@ -10,8 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
-from holding.access.people import who_may
-from holding.access.teams import in_team
+from holding.access.people import in_team, who_may
 from holding.db.models import (
     Cause,
     Company,

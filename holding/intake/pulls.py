@@ -16,8 +16,7 @@ from connectors.contract.pulls import NoPage, Page, Pulled, Pulls
 from connectors.contract.targets import Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
-from holding.access.actors import Actor
-from holding.access.secrets import Keys
+from holding.access.actors import Actor, Keys
 from holding.connections import pull_settings
 from holding.connections.key_renewal import renew
 from holding.connections.limits import a_call, leave_alone

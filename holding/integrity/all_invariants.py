@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access.secrets import Keys
+from holding.access.actors import Keys
 from holding.connections.setup import secret_of
 from holding.db.models import Company, Connection
 from holding.integrity import (

@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.access.actors import Actor, may
-from holding.access.people import who_may
-from holding.access.teams import asked_able, in_team
+from holding.access.people import asked_able, in_team, who_may
 from holding.db.models import Team
 from holding.db.refusal import Refusal
 from holding.db.together import Question, answer

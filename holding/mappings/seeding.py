@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
-from holding.access.teams import ensure_team, in_team
+from holding.access.people import ensure_team, in_team
 from holding.db.models import MappingEntry, MappingTable
 from holding.db.models.rules import ALWAYS
 from holding.mappings.entries import shown

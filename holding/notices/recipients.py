@@ -15,8 +15,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.addresses import Blocked, resolve
-from holding.access.actors import Actor, may
-from holding.access.secrets import Keys
+from holding.access.actors import Actor, Keys, may
 from holding.db.bulk import Columns, of
 from holding.db.models import Membership, Person, Recipient, Team
 from holding.db.models.columns import RecipientKind

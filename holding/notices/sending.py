@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from connectors.kit.signed_webhooks import sign
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from connectors.transport.mail import MailServer, give
-from holding.access.secrets import Keys
+from holding.access.actors import Keys
 from holding.db.database import Database
 from holding.db.models import Notice, Person, Recipient
 from holding.db.models.columns import NoticeState, RecipientKind

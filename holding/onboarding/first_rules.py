@@ -11,8 +11,7 @@ from types import MappingProxyType
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may, roles_of
-from holding.access.people import names_of
-from holding.access.teams import add_to_team, ensure_team
+from holding.access.people import add_to_team, ensure_team, names_of
 from holding.db.refusal import Refusal
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event

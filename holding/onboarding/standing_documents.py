@@ -19,8 +19,7 @@ from connectors.contract.targets import Searchable
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from connectors.transport.recorded_sessions import Remembering
-from holding.access.actors import Actor, may
-from holding.access.secrets import Keys
+from holding.access.actors import Actor, Keys, may
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk, open_channel
 from holding.connections.probe import with_good_key

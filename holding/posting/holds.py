@@ -17,7 +17,7 @@ from connectors.contract.errors import RETRY, RetryWay
 from connectors.kit.rounding.rounding_bounds import room
 from grammar.text.amounts import in_currency
 from grammar.text.finding_codes import ErrorClass
-from holding.access.teams import FALLBACK_TEAM
+from holding.access.people import FALLBACK_TEAM
 from holding.db import bulk
 from holding.db.models import (
     Company,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
-from holding.access.person_names import asked_names
+from holding.access.people import asked_names
 from holding.db.models import (
     Approval,
     Attempt,

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.access.person_names import asked_names
+from holding.access.people import asked_names
 from holding.db.models import (
     Cause,
     Evaluation,

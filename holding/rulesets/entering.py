@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from grammar.nodes import Ruleset
 from grammar.version import __version__
 from holding.access.actors import Actor
-from holding.access.teams import FALLBACK_TEAM, ensure_team
+from holding.access.people import FALLBACK_TEAM, ensure_team
 from holding.db.models import Company, RuleFile, RulesetVersion
 from holding.mappings.seeding import seed
 from holding.platform.changes import next_revision, wake_all_unsent

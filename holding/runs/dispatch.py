@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.transport import fault_points
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
-from holding.access.secrets import load_keys
+from holding.access.actors import load_keys
 from holding.connections import limits
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import may_call, with_good_key

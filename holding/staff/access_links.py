@@ -15,9 +15,8 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from holding.access.actors import Actor, actor_of, may, roles_of
+from holding.access.actors import Actor, actor_of, may, role_list, roles_of
 from holding.access.people import companies_of, id_of_address, who_may
-from holding.access.role_words import role_list
 from holding.db.models import AccessLink, Company, Membership, Person, Team
 from holding.db.refusal import Refusal
 from holding.platform.events import record_event

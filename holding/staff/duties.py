@@ -12,10 +12,9 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from holding.access.actors import ACTS, ROLES, Actor, actor_of, may, roles_of
+from holding.access.actors import ACTS, ROLE_LABELS, ROLES, Actor, actor_of, may, roles_of
+from holding.access.people import ACT as TAKES_HOLDS
 from holding.access.people import add_membership, who_may
-from holding.access.role_words import ROLE_LABELS
-from holding.access.teams import ACT as TAKES_HOLDS
 from holding.db.models import Company, Membership, Person, SourceLimit, Team, TeamMember
 from holding.db.refusal import Refusal
 from holding.exceptions import assignments

@@ -9,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from holding.access import enrolment
 from holding.access.actors import Actor
 from holding.access.sessions import revoke_all
 from holding.db.models import Company, Person, SignInStep
 from holding.db.refusal import Refusal
 from holding.platform.events import record_event
-from holding.second_factor import enrolment
 from holding.staff.access_links import administered, works_elsewhere
 from holding.staff.duties import administers
 

@@ -9,14 +9,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from holding.access import sessions, tokens
-from holding.access.actors import OPERATOR, actor_of
-from holding.access.people import MIN_PASSWORD, add_membership, id_of_address
-from holding.access.person_names import rename
-from holding.access.role_words import role_list
+from holding.access import enrolment as sign_in_steps
+from holding.access import operations as tokens
+from holding.access import sessions
+from holding.access.actors import OPERATOR, actor_of, role_list
+from holding.access.people import MIN_PASSWORD, add_membership, id_of_address, rename
 from holding.db.models import AccessLink, Company, Person, TeamMember
 from holding.db.refusal import Refusal
-from holding.second_factor import sign_in_steps
 from holding.staff.access_links import JOIN, RESET, living, tell, works_somewhere
 from holding.staff.source_limits import join_limited
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from holding.access import sessions, tokens
+from holding.access import operations as tokens
+from holding.access import sessions
 from holding.access.actors import actor_of
-from holding.access.people import MIN_PASSWORD, companies_of
-from holding.access.person_names import rename
+from holding.access.people import MIN_PASSWORD, companies_of, rename
 from holding.db.bulk import Columns, of
 from holding.db.models import Person
 from holding.db.models import Session as SignIn

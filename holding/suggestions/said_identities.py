@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Text, func, select, type_coerce
 from sqlalchemy.orm import aliased
 
-from holding.access.personal_data import MASK
+from holding.access.actors import MASK
 from holding.code_lists.file_codes import Identity
 from holding.code_lists.list_rows import registration_key, tin_key
 from holding.db import bulk

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from holding.access.personal_data import without_personal
+from holding.access.actors import without_personal
 from holding.db.models import Connection, Hold, Record, Version
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import Question

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from grammar.layout.written import written
-from holding.access.personal_data import NEUTRAL, NEUTRAL_FIELDS
+from holding.access.actors import NEUTRAL, NEUTRAL_FIELDS
 from holding.db.refusal import Refusal
 from holding.programs.known_schemas import schemas
 from holding.rulesets.check_report import Report

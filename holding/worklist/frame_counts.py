@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Label, Select, func, literal, select
 from sqlalchemy.orm import Session
 
-from holding.access import access_requests
+from holding.access import operations as access_requests
 from holding.db.models import RouteStop
 from holding.db.models.rules import ROUTE_STOPPED
 from holding.db.together import Given, Question

@@ -13,8 +13,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
-from holding.access.actors import ACTS
-from holding.access.personal_data import hiding_each
+from holding.access.actors import ACTS, hiding_each
 from holding.db.bulk import Columns, of
 from holding.db.models import (
     Cause,

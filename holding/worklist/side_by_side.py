@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Stands
-from holding.access.personal_data import MASK, PERSONAL, PERSONAL_FIELDS
+from holding.access.actors import MASK, PERSONAL, PERSONAL_FIELDS
 from holding.db.models import Evaluation, Posting, Push, Reading
 from holding.intake.open_fields import flat
 from holding.platform.states import TOTALS

@@ -13,7 +13,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
-from holding.access.personal_data import hiding_each
+from holding.access.actors import hiding_each
 from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.models import Cause, Connection, Hold, Person, Posting, Team

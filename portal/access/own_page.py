@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from flask import Blueprint, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from holding.access import sessions
-from holding.access.actors import ACTS
-from holding.access.role_words import ACT_LABELS, role_list
+from holding.access import enrolment, sessions
+from holding.access.actors import ACT_LABELS, ACTS, role_list
 from holding.db.refusal import Refusal
-from holding.second_factor import enrolment
 from holding.staff import own_account
 from portal.access.signin import device
 from portal.languages.choice import LANGUAGES

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from connectors.transport import mail
 from holding.access import actors, people
-from holding.access.role_words import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS, duties_meet
+from holding.access.actors import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS, duties_meet
 from holding.db.refusal import Refusal, plural
 from holding.exceptions import assignments
 from holding.platform.settings import logger

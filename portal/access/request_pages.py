@@ -1,15 +1,15 @@
 """Asking for access, and declining it.
 
 Here: the page from which a person asks, what administrators see of it on the pages of people. Not
-here: what a request is (holding/access/access_requests.py), giving a role (people.py).
+here: what a request is (holding/access/operations.py), giving a role (people.py).
 """
 
 from flask import Blueprint, Flask, Response, g, request, url_for
 
-from holding.access import access_requests, people
-from holding.access.access_requests import Answer, Requested
-from holding.access.actors import ACTS, may
-from holding.access.role_words import ACT_LABELS, role_list
+from holding.access import operations as access_requests
+from holding.access import people
+from holding.access.actors import ACT_LABELS, ACTS, may, role_list
+from holding.access.operations import Answer, Requested
 from holding.db.refusal import Refusal
 from portal.web import fragments, security, store
 

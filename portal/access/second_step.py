@@ -10,11 +10,12 @@ from http import HTTPStatus
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from holding.access.secrets import Keys, load_keys
+from holding.access import enrolment
+from holding.access import enrolment as sign_in_steps
+from holding.access.actors import Keys, load_keys
+from holding.access.enrolment import Waiting
 from holding.db import leases as failure_counts
 from holding.db.refusal import Refusal
-from holding.second_factor import enrolment, sign_in_steps
-from holding.second_factor.sign_in_steps import Waiting
 from portal.access.signin import device, forget_step, step_token
 from portal.web import security, store
 

@@ -21,12 +21,12 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
+from holding.access import enrolment as sign_in_steps
 from holding.access import people, sessions
+from holding.access.enrolment import STEP_LASTS, Entered
 from holding.access.reach import narrow, of_person
 from holding.db import leases as failure_counts
 from holding.db.refusal import Refusal
-from holding.second_factor import sign_in_steps
-from holding.second_factor.sign_in_steps import STEP_LASTS, Entered
 from holding.worklist import own_companies, search
 from portal.web import security, store, target_status
 

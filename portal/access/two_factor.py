@@ -9,11 +9,10 @@ from flask import Blueprint, Flask, g, request, url_for
 from segno import make_qr
 from werkzeug.wrappers import Response
 
-from holding.access import sessions
-from holding.access.secrets import Keys
+from holding.access import enrolment, sessions
+from holding.access.actors import Keys
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
-from holding.second_factor import enrolment
 from holding.staff import factor_duties, own_account
 from portal.access import own_page, second_step
 from portal.web import fragments, security, store

@@ -28,7 +28,7 @@ from portal.terminal.command_frame import (
 
 if TYPE_CHECKING:
     from holding.access.deputies import Standing
-    from holding.access.tokens import TokenRow
+    from holding.access.operations import TokenRow
     from portal.terminal.command_frame import Office
 
 
@@ -42,8 +42,7 @@ as_option = click.option(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every route.")
 def user_roles(*, as_json: bool) -> None:
     """What each role may do, and which pages and actions that opens."""
-    from holding.access.actors import ACTS, ROLES
-    from holding.access.role_words import ACT_LABELS, ROLE_LABELS, role_list
+    from holding.access.actors import ACT_LABELS, ACTS, ROLE_LABELS, ROLES, role_list
 
     with office() as place:
         routes = _routes(place)
@@ -104,7 +103,8 @@ def token() -> None:
 @click.option("--days", default=90, show_default=True, help="How long it lasts, 366 at most.")
 def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Make a token for EMAIL; it is printed once and kept nowhere."""
-    from holding.access import actors, tokens
+    from holding.access import actors
+    from holding.access import operations as tokens
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -130,7 +130,7 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
 @company_option
 def token_list(company: str) -> None:
     """All tokens of a company, and when each was last used."""
-    from holding.access import tokens
+    from holding.access import operations as tokens
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
@@ -149,7 +149,8 @@ def token_list(company: str) -> None:
 @company_option
 def token_revoke(number: int, company: str) -> None:
     """End token NUMBER for good."""
-    from holding.access import actors, tokens
+    from holding.access import actors
+    from holding.access import operations as tokens
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)

@@ -158,7 +158,7 @@ def invite(
 def _invite(
     session: "DatabaseSession", actor: "Actor", entry: Entry, root: str, now: "datetime"
 ) -> str:
-    from holding.access.role_words import ROLE_LABELS, duties_meet, role_list
+    from holding.access.actors import ROLE_LABELS, duties_meet, role_list
     from holding.staff import access_links
 
     email, roles = str(entry.get("email", "")).strip(), entry.get("roles")

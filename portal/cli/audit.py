@@ -65,7 +65,7 @@ def _check(
     company_id: int,
     ledger: tuple[Path, ...],
 ) -> "Checked":
-    from holding.access.secrets import load_keys
+    from holding.access.actors import load_keys
     from holding.db.refusal import Refusal
     from holding.integrity.all_invariants import check
 

@@ -60,7 +60,7 @@ def _home(settings: "Settings") -> Looked:
 
 
 def _key(settings: "Settings") -> Looked:
-    from holding.access.secrets import load_keys
+    from holding.access.actors import load_keys
     from holding.db.refusal import Refusal
 
     found = load_keys(settings)

@@ -93,7 +93,7 @@ def user_add(
     """Give EMAIL a role in a company; a new person's password is printed, once."""
     from holding.access import actors as holding_roles
     from holding.access import people
-    from holding.access import teams as holding_teams
+    from holding.access import people as holding_teams
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)

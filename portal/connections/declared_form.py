@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from connectors.contract import ConnectionForm
 from connectors.contract.declared_settings import faults, lowered
-from holding.access.secrets import key_fault
+from holding.access.actors import key_fault
 from portal.web.forms import Form
 
 KEY = "key"

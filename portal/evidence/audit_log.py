@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
-from holding.access import personal_data
+from holding.access import actors as personal_data
 from holding.platform import event_log
 from holding.platform import events as chain
 from holding.platform.event_log import TITLES, ActGroup, LogFilter, LogRow

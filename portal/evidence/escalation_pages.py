@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
 
-from holding.access import personal_data
-from holding.access.role_words import role_list
+from holding.access import actors as personal_data
+from holding.access.actors import role_list
 from holding.db.models.columns import RecordState
 from holding.db.refusal import Refusal, sums
 from holding.db.together import KEPT, Together

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, g, make_response, render_template
 
 from connectors.contract.errors import class_label
 from connectors.registry import titled
-from holding.access.personal_data import hiding_each
+from holding.access.actors import hiding_each
 from holding.connections import connection_rows
 from holding.db.models.columns import AttemptState
 from holding.db.refusal import plural

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, g, request, url_for
 
-from holding.access.secrets import load_keys
+from holding.access.actors import load_keys
 from holding.db.models.columns import RecipientKind
 from holding.db.refusal import Refusal
 from holding.notices import digest_times, notice_list, planning, recipients

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, g, render_template, request, send_file, url_for
 
-from holding.access.personal_data import hiding
-from holding.access.secrets import Keys, load_keys
+from holding.access.actors import Keys, hiding, load_keys
 from holding.db.models.columns import moment_of
 from holding.db.refusal import Refusal
 from holding.escalation import redaction

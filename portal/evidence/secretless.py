@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from flask import g
 
-from holding.access.secrets import Keys, load_keys
+from holding.access.actors import Keys, load_keys
 from holding.escalation import redaction
 from portal.web import security, store
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, Response, abort, g, request
 
 from holding.access import people
-from holding.access.actors import ACTS
-from holding.access.role_words import ACT_LABELS, role_list
+from holding.access.actors import ACT_LABELS, ACTS, role_list
 from holding.narrowing import facets
 from holding.narrowing.facets import Facet
 from holding.worklist import filters as held

@@ -16,8 +16,7 @@ from typing import Final
 
 from connectors.contract.errors import CLASS_LABELS, ERROR_CLASSES
 from grammar.text.finding_codes import CODES
-from holding.access.actors import ACTS
-from holding.access.role_words import ACT_LABELS, ROLE_LABELS
+from holding.access.actors import ACT_LABELS, ACTS, ROLE_LABELS
 from holding.records.preentry import CHECK_NAMES
 from holding.runs.status_texts import PILL_WORDS
 from portal.help.connection_causes import CAUSES, cause_of

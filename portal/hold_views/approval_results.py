@@ -9,7 +9,7 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, g, request
 
-from holding.access import personal_data
+from holding.access import actors as personal_data
 from holding.approvals import decided_documents
 from holding.approvals.decided_documents import Fate
 from portal.web import filters, forms, fragments, store

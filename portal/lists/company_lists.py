@@ -11,7 +11,7 @@ from flask import g, request
 
 from connectors.kit.workbook import Written
 from holding.access import deputies as deputy_rows
-from holding.access.role_words import ROLE_LABELS
+from holding.access.actors import ROLE_LABELS
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.refusal import Refusal
 from holding.notices import notice_list

@@ -13,7 +13,8 @@ from flask import abort, g, request
 
 from connectors.contract.errors import class_label
 from connectors.kit.workbook import Written
-from holding.access import actors, personal_data
+from holding.access import actors
+from holding.access import actors as personal_data
 from holding.approvals import candidates, decided_documents
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.together import answer

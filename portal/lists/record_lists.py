@@ -12,7 +12,7 @@ from flask import abort, g, request
 
 from connectors.kit.workbook import Written
 from connectors.registry import titled
-from holding.access import personal_data
+from holding.access import actors as personal_data
 from holding.db.together import answer
 from holding.records import lineage as lineage_rows
 from holding.records import record_rows, trace

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from flask import abort, g, request
 
 from connectors.kit.workbook import Written
-from holding.access.personal_data import HideOf
+from holding.access.actors import HideOf
 from holding.db.models.columns import PushState, from_minor, moment_text
 from holding.db.refusal import Refusal
 from holding.runs import run_documents, run_history, run_search

@@ -12,7 +12,7 @@ from flask import Response, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from connectors.kit.workbook import Written
-from holding.access.personal_data import MASK
+from holding.access.actors import MASK
 from holding.code_lists.file_codes import Identity
 from holding.db.refusal import Refusal, plural, sums
 from holding.db.together import KEPT, Together

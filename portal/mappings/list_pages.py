@@ -9,7 +9,7 @@ from typing import Final
 
 from flask import Response, abort, g, request, url_for
 
-from holding.access.personal_data import MASK
+from holding.access.actors import MASK
 from holding.code_lists import list_files
 from holding.code_lists.list_rows import ListRow, read_list
 from holding.connections import connection_rows, probe

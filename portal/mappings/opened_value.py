@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from flask import g
 
-from holding.access.personal_data import MASK
+from holding.access.actors import MASK
 from holding.db.refusal import plural
 from holding.db.together import Together
 from holding.mappings import fixes, mapping_lists

@@ -2,7 +2,7 @@
 
 Here: which tables these are, and the door in front of their pages, files and choices. Not here: who
 may read them, and the file of all tables (holding/access/actors.py), the values of a record
-(holding/access/personal_data.py).
+(holding/access/actors.py).
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from flask import Response, g, request
 
 from holding.access import people
-from holding.access.personal_data import PERSONAL_FIELDS
+from holding.access.actors import PERSONAL_FIELDS
 from holding.db.refusal import Refusal
 from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from grammar.text.amounts import in_currency
 from grammar.text.finding_codes import ErrorClass
-from holding.access.teams import titles_of
+from holding.access.people import titles_of
 from holding.db.refusal import Refusal, plural, sums
 from holding.onboarding import dry_run, going_live
 from holding.onboarding.checklist import Checklist, Step, checklist

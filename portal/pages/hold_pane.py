@@ -11,7 +11,9 @@ from typing import Protocol, TypeVar
 
 from flask import Response, abort, g, make_response, request, url_for
 
-from holding.access import people, personal_data, teams
+from holding.access import actors as personal_data
+from holding.access import people
+from holding.access import people as teams
 from holding.access.actors import may
 from holding.approvals import approve, candidates, releasers
 from holding.db import refusal as words

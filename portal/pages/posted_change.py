@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from grammar.text.amounts import MINUS, prefix
-from holding.access.personal_data import MASK, PERSONAL_FIELDS
+from holding.access.actors import MASK, PERSONAL_FIELDS
 from holding.db.database import DatabaseSession
 from holding.db.refusal import money
 from holding.programs import posted_differences

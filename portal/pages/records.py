@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
-from holding.access import personal_data
+from holding.access import actors as personal_data
 from holding.access.reach import carries_others
 from holding.db.refusal import Refusal, plural
 from holding.db.together import KEPT, Together

@@ -12,8 +12,7 @@ from typing import Final
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors.registry import titled
-from holding.access.actors import ACTS
-from holding.access.role_words import any_of
+from holding.access.actors import ACTS, any_of
 from holding.approvals.releasers import ACT
 from holding.db.refusal import Refusal
 from holding.rule_changes import change_list, comments

@@ -12,8 +12,8 @@ from flask import redirect as redirect_to
 
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
-from holding.access import personal_data
-from holding.access.personal_data import HideOf
+from holding.access import actors as personal_data
+from holding.access.actors import HideOf
 from holding.connections import connection_rows
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal

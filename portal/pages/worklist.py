@@ -10,7 +10,7 @@ from functools import partial
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
-from holding.access import personal_data
+from holding.access import actors as personal_data
 from holding.approvals import approve as approvals_approve
 from holding.approvals import candidates
 from holding.approvals.foreseen import foresee

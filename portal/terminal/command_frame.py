@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from holding.access.actors import Actor
-    from holding.access.company_rows import CompanyRow
+    from holding.access.reach import CompanyRow
     from holding.db.database import Database, DatabaseSession
     from holding.db.refusal import Refusal
     from holding.platform.settings import DatabaseClock, Settings
@@ -191,7 +191,7 @@ def _nothing_there(found: "Settings") -> None:
 
 def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
     """The company with this code; an unknown one ends the command."""
-    from holding.access import company_rows
+    from holding.access import reach as company_rows
     from holding.db.refusal import in_a_row
 
     found = company_rows.company(session, code)

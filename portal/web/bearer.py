@@ -1,14 +1,15 @@
 """Who a program acts for: the wall in front of the interface.
 
 Here: the bearer token of a request, and the company of its address. Not here: the wall of pages
-(portal/web/security.py), tokens themselves (holding/access/tokens.py).
+(portal/web/security.py), tokens themselves (holding/access/operations.py).
 """
 
 import hashlib
 
 from flask import Response, g, request
 
-from holding.access import actors, tokens
+from holding.access import actors
+from holding.access import operations as tokens
 from holding.db.refusal import Refusal
 from portal.web import store
 from portal.web.permissions import closed

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.kit.delivery_limits import DELIVERY_BYTES, MEGABYTE
-from holding.access.secrets import load_keys
+from holding.access.actors import load_keys
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
 

@@ -14,8 +14,9 @@ from flask import Flask, g
 
 from connectors.contract.errors import class_label, failure_word
 from grammar.text.amounts import MINUS, prefix, sign
-from holding.access import actors, personal_data
-from holding.access.role_words import role_list
+from holding.access import actors
+from holding.access import actors as personal_data
+from holding.access.actors import role_list
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.refusal import (
     added,

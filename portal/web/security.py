@@ -20,7 +20,7 @@ from flask_wtf import CSRFProtect
 
 from holding.access import actors, people, sessions
 from holding.access import actors as access_actors
-from holding.access.role_words import ACT_LABELS
+from holding.access.actors import ACT_LABELS
 from holding.db.refusal import Refusal
 from portal.web import fragments, store
 from portal.web.bearer import admit

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from flask import Flask, Response, current_app, g, has_request_context
 
 from connectors.transport.clock import Clock
-from holding.access import company_rows
+from holding.access import reach as company_rows
 from holding.access.actors import Actor
 from holding.access.reach import narrow
 from holding.db.database import Database, DatabaseSession, remember

@@ -14,8 +14,9 @@ from connectors.contract import ConnectionSide
 from connectors.contract.errors import FailureWord, classes_of
 from connectors.transport.clock import Clock
 from grammar.text.finding_codes import TARGET_CODES
-from holding.access import actors, people, teams
+from holding.access import actors, people
 from holding.access import actors as access_actors
+from holding.access import people as teams
 from holding.access.actors import Actor
 from holding.configuration.new_connections import add_connection
 from holding.connections import setup

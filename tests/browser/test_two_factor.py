@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.second_factor import one_time_codes
+from holding.access import enrolment as one_time_codes
 from tests.browser.conftest import Open, Person, Served
 from tests.browser.test_accessible import violations
 from tests.portal.access.phones import key_in, require_it

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from holding.access import deputies
 from holding.access.actors import Actor, actor_of
-from holding.access.teams import add_to_team
+from holding.access.people import add_to_team
 from holding.approvals import approve as approvals_approve
 from holding.db.database import Database
 from holding.db.models import (

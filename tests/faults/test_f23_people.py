@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, make_url, select
 
-from holding.access.actors import SYSTEM
-from holding.access.secrets import load_keys
+from holding.access.actors import SYSTEM, load_keys
 from holding.connections import setup
 from holding.db.models import Approval, Base, Connection, Event, Posting
 from holding.db.refusal import Refusal

@@ -23,9 +23,8 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
 from connectors.transport import fault_points
-from holding.access.actors import SYSTEM, Actor
-from holding.access.secrets import load_keys
-from holding.access.teams import add_to_team
+from holding.access.actors import SYSTEM, Actor, load_keys
+from holding.access.people import add_to_team
 from holding.approvals import approve as approvals_approve
 from holding.connections import setup
 from holding.connections.channel import Desk

@@ -20,7 +20,8 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from connectors.transport.clock import MachineClock
-from holding.access import sessions, tokens
+from holding.access import operations as tokens
+from holding.access import sessions
 from holding.access.actors import SYSTEM
 from holding.db.models import Company, Person
 from holding.db.refusal import Refusal

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from connectors.transport import fault_points
 from holding.access.actors import Actor
-from holding.access.teams import add_to_team
+from holding.access.people import add_to_team
 from holding.approvals import approve
 from holding.db.database import Database
 from holding.db.leases import DEATHS_ALONE

@@ -4,7 +4,7 @@ from pathlib import Path
 from random import Random
 
 from connectors.transport.http import Http
-from holding.access.secrets import Keys
+from holding.access.actors import Keys
 from holding.connections.channel import Desk
 from holding.db.database import Database
 from holding.platform.settings import Settings

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from holding.access import teams
+from holding.access import people as teams
 from holding.db.database import Database
 from holding.db.models import Company, Event, Hold
 from holding.db.refusal import Refusal

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import IncomingRecord
 from holding.access import actors as holding_actors
-from holding.access import teams
+from holding.access import people as teams
 from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Posting, Record, Team

@@ -10,8 +10,9 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access import sessions, teams
-from holding.access.secrets import Keys, load_keys
+from holding.access import people as teams
+from holding.access import sessions
+from holding.access.actors import Keys, load_keys
 from holding.connections import setup
 from holding.db.database import Database
 from holding.db.models import Person

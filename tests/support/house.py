@@ -20,8 +20,7 @@ from sqlalchemy.orm import Session
 from connectors.contract import ConnectionSide, IncomingRecord
 from connectors.transport import fault_points
 from holding.access import people
-from holding.access.actors import SYSTEM, Actor
-from holding.access.secrets import Keys, load_keys
+from holding.access.actors import SYSTEM, Actor, Keys, load_keys
 from holding.configuration.new_connections import add_connection
 from holding.connections import setup
 from holding.db.database import Database

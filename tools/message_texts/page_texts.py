@@ -13,7 +13,7 @@ from jinja2 import Environment, nodes
 
 from connectors import registry
 from grammar.text.finding_codes import CODES
-from holding.access.role_words import ROLE_LABELS, any_of
+from holding.access.actors import ROLE_LABELS, any_of
 from message_texts.code_texts import counted, of_module
 from message_texts.single_words import MONTHS, WORDS
 from message_texts.which_modules import ROOT, modules, of_people

@@ -248,7 +248,7 @@ class Session(Base):
 
 
 class SecondFactor(Base):
-    """The authenticator app of a person; its secret is encrypted (holding/access/secrets.py).
+    """The authenticator app of a person; its secret is encrypted (holding/access/actors.py).
 
     It counts since `confirmed_at`; before, it is being set up. `last_step` is the newest step of
     time (30 seconds each, since 1970) of which a code was taken: no code counts twice. `made_in`:

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
-from holding.access import actors, people, sessions, teams
+from holding.access import actors, people, sessions
 from holding.access import actors as holding_roles
+from holding.access import people as teams
 from holding.access.actors import SYSTEM
 from holding.access.people import NewPerson
 from holding.access.sessions import set_password

@@ -1,7 +1,17 @@
 import pytest
 
-from holding.access.actors import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor, may
-from holding.access.role_words import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS
+from holding.access.actors import (
+    ACT_LABELS,
+    ACTS,
+    GROUPS,
+    MEETING,
+    ROLE_LABELS,
+    ROLES,
+    SYSTEM,
+    UNEASY_PAIRS,
+    Actor,
+    may,
+)
 
 # The table of duties, written a second time: act -> who has it.
 DUTIES = {

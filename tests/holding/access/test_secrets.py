@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holding.access.secrets import Keys, load_keys
+from holding.access.actors import Keys, load_keys
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
 

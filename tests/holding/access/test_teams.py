@@ -4,7 +4,7 @@ import threading
 
 from sqlalchemy import func, select
 
-from holding.access.teams import ensure_team
+from holding.access.people import ensure_team
 from holding.db.database import Database
 from holding.db.models import Team
 from tests.support.factories import make_company

@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping
 import pytest
 from sqlalchemy.orm import Session
 
-from holding.access import actors, people, teams
+from holding.access import actors, people
 from holding.access import actors as access_actors
+from holding.access import people as teams
 from holding.access.actors import Actor
 from holding.approvals import makers
 from holding.approvals.approve import Approved

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from holding.access import actors, people, teams
+from holding.access import actors, people
 from holding.access import actors as access_actors
+from holding.access import people as teams
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
 from holding.connections import setup

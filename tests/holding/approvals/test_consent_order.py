@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import select, update
 
-from holding.access import actors, people, teams
+from holding.access import actors, people
 from holding.access import actors as access_actors
+from holding.access import people as teams
 from holding.access.actors import Actor
 from holding.approvals import releasers
 from holding.approvals.approve import Approved

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access import actors, people, teams
+from holding.access import actors, people
 from holding.access import actors as access_actors
+from holding.access import people as teams
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
 from holding.db.models import Approval, Hold, MappingEntry, Posting, Push

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from holding.access import actors, teams
+from holding.access import actors
+from holding.access import people as teams
 from holding.access.actors import Actor
 from holding.approvals import approve
 from holding.connections.master_data import keep_snapshot

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from grammar.text.editions import Edition
-from holding.access.teams import add_to_team
+from holding.access.people import add_to_team
 from holding.db.database import Database
 from holding.db.models import Company, Hold
 from holding.exceptions.holds import Done

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select, update
 
-from holding.access.person_names import rename
+from holding.access.people import rename
 from holding.approvals import approve
 from holding.approvals.approve import Approved
 from holding.db.models import Approval, Person, Posting

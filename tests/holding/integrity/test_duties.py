@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from holding.access import enrolment
 from holding.access.sessions import prove
 from holding.db import leases
 from holding.db.database import Database
@@ -12,7 +13,6 @@ from holding.db.models import Company, Singleton
 from holding.db.refusal import Refusal
 from holding.integrity import all_invariants
 from holding.platform.settings import Settings
-from holding.second_factor import enrolment
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from holding.access.secrets import load_keys
+from holding.access.actors import load_keys
 from holding.db.models import (
     Approval,
     Attempt,

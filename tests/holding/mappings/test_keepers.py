@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.access.teams import add_to_team
+from holding.access.people import add_to_team
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal

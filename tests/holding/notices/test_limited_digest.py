@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.access import teams
+from holding.access import people as teams
 from holding.access.actors import OPERATOR
 from holding.db.database import Database
 from holding.db.models import Company, Connection

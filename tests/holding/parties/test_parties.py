@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from grammar.nodes import Ruleset
-from holding.access.teams import add_to_team
+from holding.access.people import add_to_team
 from holding.db.database import Database
 from holding.db.models import Cause, Company, Event, Hold, KeptApart, MappingEntry, Posting
 from holding.db.refusal import Refusal

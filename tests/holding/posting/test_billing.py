@@ -10,7 +10,7 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.sources.netshop.connector import NetShop
-from holding.access import teams
+from holding.access import people as teams
 from holding.db.models import Posting, PostingLine
 from holding.exceptions import releases
 from holding.exceptions.holds import Done

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connectors import registry
-from holding.access import teams
+from holding.access import people as teams
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from cryptography.fernet import Fernet
 
-from holding.access.secrets import Keys
+from holding.access.actors import Keys
 from holding.platform import settings as logs
 
 SECRET = "nsk_4fJ2w8Qx"

@@ -6,7 +6,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import delete, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from holding.access import person_names, sessions
+from holding.access import enrolment as sign_in_steps
+from holding.access import people as person_names
+from holding.access import sessions
 from holding.configuration import ways_in
 from holding.db.database import Database
 from holding.db.models import Base, Company, Notice, Posting, Recipient, WakeMark
@@ -15,7 +17,6 @@ from holding.db.models.columns import NoticeKind, PostingWait, RecipientKind, mo
 from holding.db.together import answer
 from holding.platform.backup import check, downgrade, upgrade
 from holding.programs import world
-from holding.second_factor import sign_in_steps
 from holding.staff import own_account
 from holding.staff.own_account import Taste
 from tests.holding.second_factor.factors import enrolled

@@ -6,10 +6,10 @@ from datetime import datetime
 from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
-from holding.access.secrets import Keys
+from holding.access import enrolment
+from holding.access import enrolment as codes
+from holding.access.actors import Keys
 from holding.db.refusal import Refusal
-from holding.second_factor import enrolment
-from holding.second_factor import one_time_codes as codes
 
 KEYS = Keys((Fernet.generate_key(),))
 HERE = "the session in which it is set up"

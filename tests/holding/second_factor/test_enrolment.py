@@ -7,13 +7,12 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
-from holding.access import sessions
-from holding.access.secrets import Keys
+from holding.access import enrolment, sessions
+from holding.access.actors import Keys
 from holding.db import leases as failure_counts
 from holding.db.database import Database
 from holding.db.models import Company, Event, RecoveryCode, SecondFactor
 from holding.db.refusal import Refusal
-from holding.second_factor import enrolment
 from tests.holding.second_factor.factors import HERE, KEYS, begun, enrolled
 from tests.holding.staff.test_access_links import member
 from tests.support.clock import SetClock

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holding.second_factor import one_time_codes as codes
+from holding.access import enrolment as codes
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # of RFC 6238, appendix B: "12345678901234567890"
 MOMENTS = st.floats(1.5e9, 4e9).map(lambda second: datetime.fromtimestamp(second, UTC))

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
-from holding.access import deputies, sessions
+from holding.access import deputies, enrolment, sessions
+from holding.access import enrolment as sign_in_steps
 from holding.access.actors import OPERATOR, actor_of
+from holding.access.enrolment import STEP_LASTS, SetUpDone, Waiting
 from holding.access.people import add_company, add_membership
 from holding.db.database import Database
 from holding.db.models import Company, Person, SignInStep
 from holding.db.refusal import Refusal
-from holding.second_factor import enrolment, sign_in_steps
-from holding.second_factor.sign_in_steps import STEP_LASTS, SetUpDone, Waiting
 from tests.holding.second_factor.factors import KEYS, Phone, enrolled
 from tests.holding.staff.test_access_links import member
 from tests.support.clock import SetClock

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
-from holding.access import sessions, teams
+from holding.access import people as teams
+from holding.access import sessions
 from holding.access.actors import OPERATOR, Actor, actor_of, roles_of
 from holding.access.people import NewPerson, add_company, add_membership, add_person
 from holding.db.database import Database

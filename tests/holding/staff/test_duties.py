@@ -5,8 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from holding.access.actors import OPERATOR, roles_of
-from holding.access.people import add_company
-from holding.access.teams import ensure_team
+from holding.access.people import add_company, ensure_team
 from holding.db.database import Database
 from holding.db.models import Company, Event
 from holding.db.refusal import Refusal

@@ -6,13 +6,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
-from holding.access import sessions, tokens
+from holding.access import enrolment, sessions
+from holding.access import enrolment as sign_in_steps
+from holding.access import operations as tokens
 from holding.access.actors import OPERATOR, Actor
 from holding.access.people import add_company, add_membership
 from holding.db.database import Database
 from holding.db.models import Company, Event, SignInStep
 from holding.db.refusal import Refusal
-from holding.second_factor import enrolment, sign_in_steps
 from holding.staff import factor_duties
 from tests.holding.second_factor.factors import enrolled
 from tests.holding.staff.test_access_links import member

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from holding.access import sessions, tokens
+from holding.access import operations as tokens
+from holding.access import sessions
 from holding.access.sessions import Device
 from holding.db import leases as failure_counts
 from holding.db.database import Database

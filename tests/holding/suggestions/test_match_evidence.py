@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from holding.access.personal_data import MASK
+from holding.access.actors import MASK
 from holding.code_lists import list_files
 from holding.code_lists.file_codes import FileCode, Identity
 from holding.code_lists.list_rows import read_list

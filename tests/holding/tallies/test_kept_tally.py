@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from holding.access import teams
+from holding.access import people as teams
 from holding.access.reach import narrow, of_ids
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Record, Team, TeamMember

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
-from holding.access import teams
+from holding.access import people as teams
 from holding.db.database import Database
 from holding.db.models import (
     Company,

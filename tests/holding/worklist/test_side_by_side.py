@@ -3,7 +3,7 @@
 import pytest
 
 from grammar.text.problem import Span
-from holding.access.personal_data import MASK
+from holding.access.actors import MASK
 from holding.records.story import is_constant
 from holding.worklist.side_by_side import Pair, masked, named_in, pair_of
 from rules.outcomes.outcome import Lineage

@@ -4,7 +4,7 @@ import re
 
 from sqlalchemy import select
 
-from holding.access.secrets import Keys, load_keys
+from holding.access.actors import Keys, load_keys
 from holding.db.database import Database
 from holding.db.models import Company, Person
 from holding.platform.settings import Settings

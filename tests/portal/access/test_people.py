@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from holding.access.role_words import ACT_LABELS, ROLE_LABELS
+from holding.access.actors import ACT_LABELS, ROLE_LABELS
 from holding.db.database import Database
 from holding.db.models import AccessLink, Event, Person
 from portal.web import security

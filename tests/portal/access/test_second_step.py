@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from holding.access.enrolment import STEP_LASTS
 from holding.db import leases as failure_counts
 from holding.db.database import Database
-from holding.second_factor.sign_in_steps import STEP_LASTS
 from tests.portal.access.phones import (
     CODE,
     SETUP,
@@ -383,7 +383,7 @@ def test_the_time_of_an_answer_does_not_tell_what_was_wrong(
     visit: Visit, database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many codes are computed and compared for each answer, whatever was given."""
-    from holding.second_factor import one_time_codes
+    from holding.access import enrolment as one_time_codes
 
     made, code_at = [], one_time_codes.code_at
     monkeypatch.setattr(one_time_codes, "code_at", lambda *of: (made.append(of), code_at(*of))[1])

@@ -9,7 +9,9 @@ from flask import Flask
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from holding.access import people, teams, tokens
+from holding.access import operations as tokens
+from holding.access import people
+from holding.access import people as teams
 from holding.access.actors import SYSTEM
 from holding.db.database import Database
 from holding.db.models import ApiToken, Company, Event, Hold, Person, Record

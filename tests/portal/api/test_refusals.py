@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from holding.access import tokens
+from holding.access import operations as tokens
 from holding.access.actors import SYSTEM
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Person

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from holding.access import tokens
+from holding.access import operations as tokens
 from tests.portal.api.test_api import call, key, named  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.sqlite

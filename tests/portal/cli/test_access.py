@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from sqlalchemy import select, text, update
 
-from holding.access import tokens
+from holding.access import operations as tokens
 from holding.db.database import Database
 from holding.db.models import Company, Event, SecondFactor, Version
 from holding.platform import events as chain

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from connectors.transport import mail
 from connectors.transport.http import HttpAnswer, HttpFailure
 from connectors.transport.mail import MailServer, give
-from holding.access.secrets import Keys, load_keys
+from holding.access.actors import Keys, load_keys
 from holding.db.models import Attempt, Request, Signal
 from holding.db.models.columns import NoticeState, RecipientKind, SignalKind
 from holding.notices import planning, recipients, sending

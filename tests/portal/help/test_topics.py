@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from grammar.text.finding_codes import CODES
-from holding.access.role_words import ROLE_LABELS
+from holding.access.actors import ROLE_LABELS
 from holding.runs.status_texts import PILL_WORDS
 from portal.help import topics as of_help
 from portal.languages import choice

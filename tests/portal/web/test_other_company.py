@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from holding.access import tokens
+from holding.access import operations as tokens
 from holding.access.actors import ROLES, SYSTEM
 from holding.db.database import Database
 from holding.db.models import (

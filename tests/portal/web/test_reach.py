@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
 
-from holding.access import actors, reach, sessions, tokens
+from holding.access import actors, reach, sessions
+from holding.access import operations as tokens
 from holding.db.database import Database
 from holding.db.models import (
     Attempt,

@@ -1,1 +1,0 @@
-"""The second factor at sign-in: codes of an authenticator app, set up, asked for and ended."""
