@@ -226,7 +226,7 @@ def sync(shop: Shop) -> int:
     """A run of all that is ready, asked for in the moment in which the target is resumed."""
     from datetime import date
 
-    from holding.connections import setup as connections_setup
+    from holding.connections import connections as connections_setup
     from holding.runs import date_ranges
     from sandbox.demo import setup
 
@@ -254,7 +254,7 @@ def sync(shop: Shop) -> int:
 
 def pause(shop: Shop) -> None:
     """Nothing is sent any more."""
-    from holding.connections import setup as connections_setup
+    from holding.connections import connections as connections_setup
     from sandbox.demo import setup
 
     with shop.place.database.write() as session:

@@ -14,7 +14,8 @@ from holding.access.actors import SYSTEM
 from holding.access.sessions import forget_ended
 from holding.code_lists import list_turns
 from holding.configuration.target_ways import resume_due
-from holding.connections.probe import test_connection, to_refresh
+from holding.connections import open_signals as raising
+from holding.connections.channel import test_connection, to_refresh
 from holding.db import leases
 from holding.db.refusal import Refusal
 from holding.evaluation.batch import due_companies, sweep_expired
@@ -36,7 +37,6 @@ from holding.rule_changes.start_time import due_files, publish_started
 from holding.rulesets.admission import inspect
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
-from holding.signals import raising
 from holding.tallies import folding, passing_days
 from holding.trials import backtest_turns, shadow_turns
 from holding.uploads import upload_claims

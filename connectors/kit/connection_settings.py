@@ -1,7 +1,7 @@
 """What the settings of any connection say of its books: zone, currency, and the last closed day.
 
 Here: reading them. Not here: where they come from when the connection says nothing: its company
-(holding/connections/own_settings.py).
+(holding/connections/channel.py).
 """
 
 from datetime import date

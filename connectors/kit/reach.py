@@ -2,7 +2,7 @@
 
 Here: what an answer, or none, says of the way there, with a code and the next step of each. Not
 here: what the system says of the key (each target's probe.py), our own outgoing address
-(holding/connections/probe.py).
+(holding/connections/channel.py).
 """
 
 from urllib.parse import urlsplit

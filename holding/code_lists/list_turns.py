@@ -19,8 +19,8 @@ from connectors import registry
 from connectors.contract import master_lists
 from connectors.contract.master_lists import TellsLists
 from holding.access.actors import Actor
+from holding.connections.connections import permitted, tell
 from holding.connections.master_data import zone_of
-from holding.connections.setup import permitted, tell
 from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.models import Connection, ListPart, ListReading

@@ -31,12 +31,10 @@ from holding.code_lists import list_storage, list_turns
 from holding.code_lists.list_rows import LONGEST, ListRow
 from holding.code_lists.list_turns import Turn
 from holding.connections import breaker
-from holding.connections.channel import counted_together
-from holding.connections.key_renewal import renew
+from holding.connections.channel import counted_together, own_settings, renew
+from holding.connections.connections import secret_of, tell
 from holding.connections.limits import a_call, leave_alone
 from holding.connections.master_data import zone_of
-from holding.connections.own_settings import own_settings
-from holding.connections.setup import secret_of, tell
 from holding.db.database import Database
 from holding.db.leases import SLICE_SECONDS
 from holding.db.models import Company, Connection, ListedCode, ListReading

@@ -1,7 +1,7 @@
 """Connections that are new: what is asked before there is one.
 
 Here: adding one, which has to suit the rules in force. Not here: changing its settings
-(holding/configuration/settings_change.py), its key and its pauses (holding/connections/setup.py).
+(holding/configuration/settings_change.py), its key and its pauses (holding/connections/connections.py).
 """
 
 import re
@@ -18,7 +18,7 @@ from holding.access.actors import Actor
 from holding.configuration import target_ways, ways_in
 from holding.configuration.settings_change import unusable
 from holding.connections import confirmed_rates
-from holding.connections.setup import permitted, tell, wait_for_test
+from holding.connections.connections import permitted, tell, wait_for_test
 from holding.db.models import Connection, Throttle
 from holding.db.refusal import Refusal
 from holding.rulesets import declared_rounding

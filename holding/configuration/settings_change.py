@@ -1,7 +1,7 @@
 """Settings of a connection, changed after it was added.
 
 Here: the change, and what must be asked or judged again because of it. Not here: adding a
-connection and its key (holding/connections/setup.py).
+connection and its key (holding/connections/connections.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from connectors.contract import declared_settings as declared
 from holding.access.actors import Actor
 from holding.code_lists import list_turns
 from holding.configuration import target_ways, ways_in
-from holding.connections.setup import ask_key_again, permitted, tell, wait_for_test
+from holding.connections.connections import ask_key_again, permitted, tell, wait_for_test
 from holding.db.models import Connection, Posting, Snapshot
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural

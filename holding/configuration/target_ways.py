@@ -22,7 +22,7 @@ from connectors.contract import declared_settings as declared
 from connectors.contract.hand_imports import DOCUMENT_TYPES, types_taken
 from holding.access.actors import SYSTEM, Actor
 from holding.configuration.ways_in import CODE
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.models import Connection
 from holding.db.models.columns import NOW
 from holding.db.refusal import Refusal

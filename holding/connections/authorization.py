@@ -20,11 +20,10 @@ from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.actors import Actor, Keys, load_keys
 from holding.access.sessions import digest
-from holding.connections import setup
-from holding.connections.key_renewal import AT_MOST, duty_of
+from holding.connections import connections as setup
+from holding.connections.channel import AT_MOST, duty_of, own_settings
+from holding.connections.connections import KeySet, keep_key, permitted, tell
 from holding.connections.key_rotation import add_key, app_secret, authorizing
-from holding.connections.own_settings import own_settings
-from holding.connections.setup import KeySet, keep_key, permitted, tell
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import AuthorizationRequest, Connection

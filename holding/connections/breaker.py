@@ -1,17 +1,8 @@
 """The circuit breaker of a connection: after too many failures nothing goes there until it has
 answered a question, and then a call.
-
-Here: counting, opening, whose turn it is to ask, closing; the row is shared by all workers; and the
-test that a call makes due. Not here: what counts as a failure (answers do not, silence does), and
-the asking (probe.py).
-
-Who answers a short question may still fail in what takes longer. So it is on trial then: calls may
-be made, and the row keeps since when it is away (`opened_at`) and how long the trial lasts
-(`open_until`). The first failure opens it again with the pause of that whole time, and nothing is
-told; the first answer makes an end of it. A trial in which nobody called just ends.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,20 +13,41 @@ from connectors.contract import Found
 from holding.db.models import Connection, Snapshot, Throttle
 from holding.db.models.columns import NOW, BreakerState, moment
 from holding.platform.events import record_event
+from rules.facts.world import LINES, NOTHING, VOID, WHOLE, TargetEdit
+from rules.values.canonical import dumps, sha256_hex
 
 FAILURES = 5  # in a row
+
 WINDOW = 20  # or more than half of so many
+
 SHORTEST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)
+
 SHARE = 12
 """It is asked again after this part of the time it has been away: 50 s after ten minutes."""
+
 _BAD, _GOOD = "x", "."
 
-
 _KNOWN = select(Throttle).where(Throttle.connection_id == bindparam("connection"))
+
 _LOCKED = _KNOWN.execution_options(populate_existing=True).with_for_update(key_share=True)
 
-
 _NOTED = "throttles"
+
+MINUTE = timedelta(minutes=1)
+
+_TEST_SOON = (
+    update(Snapshot)
+    .where(Snapshot.connection_id == bindparam("connection"))
+    .where(Snapshot.checked_at < moment("since"))
+    .values(due_at=NOW)
+)
+
+REFUSED = and_(Throttle.breaker == BreakerState.OPEN, Throttle.open_until.is_(None))
+"""Of a throttle: the target does not accept our key."""
+
+PROOF_CAP = 4000
+
+_NEWS = ("found", "void", "differs")
 
 
 def note(session: Session, connection_id: int, row: Throttle | None) -> None:
@@ -87,6 +99,12 @@ def turn(session: Session, connection_id: int, now: datetime) -> bool:
     return taken is not None
 
 
+def _time_to_ask(now: Any, latest: Any) -> ColumnElement[bool]:
+    """Its time has come; or it is later than any, because a clock jumped."""
+    at = Throttle.open_until
+    return func.coalesce(or_(at <= now, at > latest), false())
+
+
 def failed(session: Session, connection_id: int, now: datetime, pace: float) -> None:
     """No answer, or not now: after too many, nothing goes out; each time it is asked later."""
     row = locked(session, connection_id)
@@ -102,6 +120,36 @@ def failed(session: Session, connection_id: int, now: datetime, pace: float) -> 
     away = now - (row.opened_at or now)
     pause = min(LONGEST, max(SHORTEST, away / SHARE))
     row.breaker, row.open_until = BreakerState.OPEN, now + pause * pace
+
+
+def _on_trial(row: Throttle, now: datetime) -> bool:
+    """Whether it is called only to see; a trial that ends later than any is a clock that jumped."""
+    until = row.open_until
+    return row.breaker == BreakerState.CLOSED and until is not None and now < until <= now + LONGEST
+
+
+def _too_many(row: Throttle) -> bool:
+    most = len(row.recent) == WINDOW and row.recent.count(_BAD) > WINDOW // 2
+    return row.failures >= FAILURES or most
+
+
+def _tell(
+    session: Session, connection_id: int, now: datetime, act: str, say: Callable[[str], str]
+) -> None:
+    connection = session.get_one(Connection, connection_id)
+    record_event(
+        session,
+        company_id=connection.company_id,
+        at=now,
+        actor=None,
+        act=act,
+        object=f"connection:{connection_id}",
+        body={"say": say(connection.name)},
+    )
+
+
+def _is_away(name: str) -> str:
+    return f"{name} is out of reach. What is ready waits, and Clearpost asks again automatically."
 
 
 def reached(session: Session, connection_id: int, now: datetime) -> None:
@@ -175,6 +223,10 @@ def shut(session: Session, connection_id: int, now: datetime, key_id: int | None
     return news
 
 
+def _refused_its_key(name: str) -> str:
+    return f"{name} does not accept the API key. What is ready waits for a new one."
+
+
 def hold_back(session: Session, connection_id: int, now: datetime) -> None:
     """Nothing goes out until a test passes, as when the key is refused; nobody has to be told."""
     row = locked(session, connection_id)
@@ -202,15 +254,6 @@ def test_soon(session: Session, connection_id: int, now: datetime) -> None:
     session.execute(_TEST_SOON, {"connection": connection_id, "now": now, "since": now - MINUTE})
 
 
-MINUTE = timedelta(minutes=1)
-_TEST_SOON = (
-    update(Snapshot)
-    .where(Snapshot.connection_id == bindparam("connection"))
-    .where(Snapshot.checked_at < moment("since"))
-    .values(due_at=NOW)
-)
-
-
 def note_clock(session: Session, connection_id: int, ahead: int, now: datetime) -> None:
     """By how many seconds its clock is ahead of ours, as a test has just heard."""
     row = locked(session, connection_id)
@@ -226,6 +269,10 @@ def close(session: Session, connection_id: int, now: datetime) -> None:
     row.failures, row.recent = 0, ""
 
 
+def _is_back(name: str) -> str:
+    return f"{name} answers again. What waited is sent automatically."
+
+
 def locked(session: Session, connection_id: int) -> Throttle:
     """The row of a connection, under our lock; made where it is missing."""
     row = session.scalars(_LOCKED, {"connection": connection_id}).one_or_none()
@@ -238,51 +285,45 @@ def locked(session: Session, connection_id: int) -> Throttle:
     return row
 
 
-def _time_to_ask(now: Any, latest: Any) -> ColumnElement[bool]:
-    """Its time has come; or it is later than any, because a clock jumped."""
-    at = Throttle.open_until
-    return func.coalesce(or_(at <= now, at > latest), false())
+def body_of(found: Found) -> dict[str, Any]:
+    """A reading as it is kept: what differs, in what words, by whom, and what the target said."""
+    return {
+        "found": found.kind,
+        "void": found.void,
+        "differs": [[one.line, one.field, one.value] for one in found.differs],
+        "words": found.words,
+        "by": found.changed_by,
+        "ref": found.target_ref,
+        "proof": found.proof.decode("utf-8", "replace")[:PROOF_CAP],
+    }
 
 
-REFUSED = and_(Throttle.breaker == BreakerState.OPEN, Throttle.open_until.is_(None))
-"""Of a throttle: the target does not accept our key."""
+def digest(body: Mapping[str, Any]) -> str:
+    """What makes a reading news; the rest of the answer may change every day."""
+    return sha256_hex(dumps({name: body[name] for name in _NEWS}))
+
+
+def covers(body: Mapping[str, Any], found: Found) -> bool:
+    """Whether a kept reading knows all that a later look saw."""
+    known = {tuple(one) for one in body["differs"]}
+    there = {(one.line, one.field, one.value) for one in found.differs}
+    return body["found"] == found.kind and body["void"] == found.void and there <= known
+
+
+def edits(route: str, seq: int, body: Mapping[str, Any] | None) -> tuple[TargetEdit, ...]:
+    """The reading as facts: each field that somebody changed there, or what became of the whole."""
+    if body is None or body["found"] == "equal":
+        return ()
+    if body["found"] == "absent":
+        return (TargetEdit(route, seq, None, WHOLE, NOTHING),)
+    if body["void"]:
+        return (TargetEdit(route, seq, None, WHOLE, VOID),)
+    found = [
+        TargetEdit(route, seq, line or None, field or LINES, value)
+        for line, field, value in body["differs"]
+    ]
+    return tuple(found) or (TargetEdit(route, seq, None, WHOLE, body["words"]),)
+
+
 BARRED = and_(Throttle.breaker != BreakerState.CLOSED, ~_time_to_ask(NOW, moment("asked_by")))
 """Of a throttle: nobody may call now, not even to ask."""
-
-
-def _on_trial(row: Throttle, now: datetime) -> bool:
-    """Whether it is called only to see; a trial that ends later than any is a clock that jumped."""
-    until = row.open_until
-    return row.breaker == BreakerState.CLOSED and until is not None and now < until <= now + LONGEST
-
-
-def _too_many(row: Throttle) -> bool:
-    most = len(row.recent) == WINDOW and row.recent.count(_BAD) > WINDOW // 2
-    return row.failures >= FAILURES or most
-
-
-def _is_away(name: str) -> str:
-    return f"{name} is out of reach. What is ready waits, and Clearpost asks again automatically."
-
-
-def _refused_its_key(name: str) -> str:
-    return f"{name} does not accept the API key. What is ready waits for a new one."
-
-
-def _is_back(name: str) -> str:
-    return f"{name} answers again. What waited is sent automatically."
-
-
-def _tell(
-    session: Session, connection_id: int, now: datetime, act: str, say: Callable[[str], str]
-) -> None:
-    connection = session.get_one(Connection, connection_id)
-    record_event(
-        session,
-        company_id=connection.company_id,
-        at=now,
-        actor=None,
-        act=act,
-        object=f"connection:{connection_id}",
-        body={"say": say(connection.name)},
-    )

@@ -1,32 +1,85 @@
-"""What a worker needs to push: the desk, and one open channel to a target.
+"""What a worker needs to push: the desk, and one open channel to a target."""
 
-Here: time, chance, limits, and a connection with its secret read. Not here: any step of a push.
-"""
-
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from random import Random
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import Pace, Target
+from connectors.contract import ConnectionReport, Found, Pace, Step, Target
+from connectors.contract.calls import WHOLE_ONLY
 from connectors.contract.declared_settings import looks_first
 from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.master_lists import TellsItems
+from connectors.contract.targets import Renewed, Renewing
+from connectors.kit.connection_settings import BASE_CURRENCY, ZONE
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
-from holding.access.actors import Keys
-from holding.connections.own_settings import settings_and_zone, settled
-from holding.connections.setup import CALLS_PER_MINUTE, opened, secret_of
+from connectors.transport.recorded_sessions import Clocked
+from holding.access.actors import SYSTEM, Actor, Keys, load_keys, may
+from holding.connections import breaker, master_data
+from holding.connections.connections import (
+    CALLS_PER_MINUTE,
+    bound,
+    opened,
+    permitted,
+    secret_of,
+    tell,
+    trust_again,
+)
+from holding.connections.master_data import keep_snapshot
+from holding.db import leases
 from holding.db.database import Database
-from holding.db.models import Connection, ConnectionKey
+from holding.db.models import Company, Connection, ConnectionKey, ListReading, Snapshot, Throttle
+from holding.db.models.columns import NOW, BreakerState, KeyState
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
 
 USUAL_SETTLE_SECONDS = 30.0
+
+_OF_CONNECTOR = (
+    select(Connection.id, Connection.settings)
+    .where(Connection.connector == bindparam("connector"), Connection.side == "target")
+    .order_by(Connection.id)
+)
+
+Asks = Callable[[Target, Mapping[str, object], str, Http], ConnectionReport]
+"""How a target is asked with settings and a secret."""
+
+PATIENCE: Final = 20.0
+"""Seconds that a test waits for who exchanges the key just now."""
+
+_FRESH = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > NOW)
+
+_AWAY = exists().where(  # the breaker asks of its own accord
+    Throttle.connection_id == Connection.id,
+    Throttle.breaker != BreakerState.CLOSED,
+    Throttle.open_until.is_not(None),
+)
+
+_TO_REFRESH = (
+    select(Connection.id)
+    .where(
+        Connection.side == "target",
+        Connection.key_id.is_not(None),
+        Connection.paused_at.is_(None),
+        ~_FRESH,
+        ~_AWAY,
+    )
+    .order_by(Connection.id)
+)
+
+AT_MOST = timedelta(minutes=2)  # longer than a call may take
+
+LOOK_SECONDS: Final = 0.2
+
+_COMPANY = select(Company.zone, Company.currency).where(Company.id == bindparam("company"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,45 +180,6 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
     return _channel(desk, connection, target, secret, settings_and_zone(session, connection))
 
 
-def opened_channel(
-    desk: Desk, connection: Connection, key: ConnectionKey | None, zone: str, currency: str
-) -> Channel | Refusal:
-    """The same, where its key in use and what it has of its company were read with it."""
-    target = _target_of(connection)
-    if isinstance(target, Refusal):
-        return target
-    secret = opened(connection, key, desk.keys)
-    if isinstance(secret, Refusal):
-        return secret
-    return _channel(desk, connection, target, secret, settled(connection, zone, currency))
-
-
-def counted_together(session: Session, connection_id: int, pace: Pace) -> tuple[int, ...]:
-    """The connections whose calls the target counts together with those of this one, of whatever
-    company of ours, the oldest first; that one keeps the count.
-    """
-    setting = pace.counted_by
-    if not setting:
-        return (connection_id,)
-    mine = session.get_one(Connection, connection_id)
-    account = str(mine.settings.get(setting, "")).strip()
-    alike = session.execute(_OF_CONNECTOR, {"connector": mine.connector})
-    same = [row.id for row in alike if str(row.settings.get(setting, "")).strip() == account]
-    return tuple(same) if account else (connection_id,)
-
-
-def together_with(session: Session, channel: Channel) -> tuple[int, ...]:
-    """The same of an open channel."""
-    return counted_together(session, channel.connection_id, channel.target.pace)
-
-
-_OF_CONNECTOR = (
-    select(Connection.id, Connection.settings)
-    .where(Connection.connector == bindparam("connector"), Connection.side == "target")
-    .order_by(Connection.id)
-)
-
-
 def _target_of(connection: Connection) -> Target | Refusal:
     target = registry.targets().get(connection.connector)
     if target is None:
@@ -200,6 +214,38 @@ def _channel(
     )
 
 
+def opened_channel(
+    desk: Desk, connection: Connection, key: ConnectionKey | None, zone: str, currency: str
+) -> Channel | Refusal:
+    """The same, where its key in use and what it has of its company were read with it."""
+    target = _target_of(connection)
+    if isinstance(target, Refusal):
+        return target
+    secret = opened(connection, key, desk.keys)
+    if isinstance(secret, Refusal):
+        return secret
+    return _channel(desk, connection, target, secret, settled(connection, zone, currency))
+
+
+def counted_together(session: Session, connection_id: int, pace: Pace) -> tuple[int, ...]:
+    """The connections whose calls the target counts together with those of this one, of whatever
+    company of ours, the oldest first; that one keeps the count.
+    """
+    setting = pace.counted_by
+    if not setting:
+        return (connection_id,)
+    mine = session.get_one(Connection, connection_id)
+    account = str(mine.settings.get(setting, "")).strip()
+    alike = session.execute(_OF_CONNECTOR, {"connector": mine.connector})
+    same = [row.id for row in alike if str(row.settings.get(setting, "")).strip() == account]
+    return tuple(same) if account else (connection_id,)
+
+
+def together_with(session: Session, channel: Channel) -> tuple[int, ...]:
+    """The same of an open channel."""
+    return counted_together(session, channel.connection_id, channel.target.pace)
+
+
 def calls_a_minute(target: Target, settings: Mapping[str, object], pace: float) -> int | None:
     """What the target allows, or less where the connection's settings say so; nothing is counted
     where nothing takes time.
@@ -209,3 +255,402 @@ def calls_a_minute(target: Target, settings: Mapping[str, object], pace: float) 
     figures += [target.pace.per_minute] if target.pace.per_minute else []
     figure = min(figures, default=None)
     return int(figure / pace) if figure and pace else None
+
+
+def test_connection(
+    database: Database,
+    clock: Clock,
+    connection_id: int,
+    actor: Actor,
+    *,
+    http: Http,
+    keys: Keys | None = None,  # noqa: PT028 - a connection is tested here
+    asks: Asks | None = None,  # noqa: PT028
+) -> ConnectionReport | Refusal:
+    """Try a target without writing there; what it tells us becomes the newest snapshot.
+
+    The system's own refreshes leave an event only when something changed or failed.
+    """
+    with database.read() as session:
+        connection = session.get_one(Connection, connection_id)
+        if refusal := permitted(actor, "connection.admin", connection.company_id):
+            return refusal
+        target = registry.targets().get(connection.connector)
+        doubted = actor.person_id is not None or breaker.refused(session, connection_id)
+    told = renew(
+        database, clock, connection_id, http=http, keys=keys, at_once=doubted, patience=PATIENCE
+    )
+    with database.read() as session:
+        secret = secret_of(session, connection, keys)
+        settings = own_settings(session, connection)
+    if isinstance(secret, Refusal) or target is None:
+        words = f"You cannot test {connection.name}, because it sends its records itself."
+        hint = "Its page shows the latest deliveries, and sends a test."
+        return secret if isinstance(secret, Refusal) else Refusal("connection.side", words, hint)
+    heard = Clocked(http)
+    report = (asks or asked)(target, settings, secret, heard)
+    report = with_renewal(report, told)
+    if report.snapshot is not None and isinstance(target, TellsItems):
+        report = _with_items(database, clock, connection, settings, target, report, secret, http)
+    with database.write() as session:
+        connection, now = session.get_one(Connection, connection_id), clock.now()
+        changed = report.snapshot is not None and keep_snapshot(
+            session, connection, report.snapshot, person=actor.person_id, now=now
+        )
+        known = breaker.in_doubt(session, connection_id)  # that it is away was told already
+        keep_report(session, connection, report, now, asked=actor.person_id is not None)
+        if heard.ahead is not None:
+            breaker.note_clock(session, connection_id, heard.ahead, now)
+        if report.ok and (known or actor.person_id is not None):
+            trust_again(session, connection, now, surely=actor.person_id is not None)
+        if changed or not (report.ok or known) or actor.person_id is not None:
+            words = outcome(connection, report)
+            tell(session, connection, actor, now, "connection.tested", words)
+    return report
+
+
+def _with_items(
+    database: Database,
+    clock: Clock,
+    connection: Connection,
+    settings: Mapping[str, object],
+    target: TellsItems,
+    report: ConnectionReport,
+    secret: str,
+    http: Http,
+) -> ConnectionReport:
+    """The report with how the target counts items: those it told of before, and those asked now."""
+    if report.snapshot is None:
+        return report
+    with database.write() as session:
+        have = master_data.known(session, connection.id)
+        asked = master_data.wanted(
+            session,
+            connection.id,
+            target.documents,
+            have,
+            most=target.items_at_once,
+            now=clock.now(),
+        )
+        if asked and target.pace.per_minute is not None:  # what is to be sent waits for these calls
+            breaker.locked(session, connection.id).tokens -= len(asked)
+    found = target.items(asked, settings, secret, http) if asked else {}
+    told = {} if isinstance(found, Found) else found
+    return replace(report, snapshot=replace(report.snapshot, items=told))
+
+
+def asked(
+    target: Target, settings: Mapping[str, object], secret: str, http: Http
+) -> ConnectionReport:
+    """The test with this secret, whether it is in use or not; it writes nothing anywhere. Where the
+    way there is closed, it names the address that somebody there has to let in.
+    """
+    return with_outgoing(target.test(settings, secret, http))
+
+
+def keep_report(
+    session: Session,
+    connection: Connection,
+    report: ConnectionReport,
+    now: datetime,
+    *,
+    asked: bool,
+) -> None:
+    """What the page shows of the last test; one of our own only where a step ended otherwise. One
+    that passed lets a new connection send.
+    """
+    steps = [asdict(step) for step in report.steps]
+    steps = steps if asked else _with_whole(connection.test_steps, steps)
+    if asked or _ends(connection.test_steps) != _ends(steps):
+        connection.tested_at, connection.test_steps = now, steps
+    if report.ok and connection.untested_since is not None:
+        connection.untested_since = None
+        breaker.let_begin(session, connection.id)
+
+
+def _with_whole(
+    before: Sequence[Mapping[str, object]], steps: Sequence[dict[str, object]]
+) -> list[dict[str, object]]:
+    """These steps of a usual test, with what the last whole one found and they do not try: it
+    stands until a person tests again.
+    """
+    found = {one.get("name"): dict(one) for one in before if one.get("code") in WHOLE_ONLY}
+    return [one if one["ok"] is False else found.get(one["name"], one) for one in steps]
+
+
+def _ends(steps: Sequence[Mapping[str, object]]) -> list[list[object]]:
+    return [[step.get(part) for part in ("name", "ok", "code")] for step in steps]  # no words
+
+
+def with_outgoing(report: ConnectionReport) -> ConnectionReport:
+    """The report with the address that somebody there has to let in, where the way is closed."""
+    ours = Settings.from_env().outgoing_address
+    words = (
+        f"Our outgoing address is {ours}."
+        if ours
+        else "Our outgoing address is not set here: who runs Clearpost's server knows it."
+    )
+    steps = tuple(
+        replace(step, hint=f"{step.hint} {words}") if step.code.startswith("reach.") else step
+        for step in report.steps
+    )
+    return replace(report, steps=steps)
+
+
+def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
+    """Targets with a key whose master data was not looked at for a quarter of an hour."""
+    return tuple(session.scalars(_TO_REFRESH, {"now": now}))
+
+
+def look_again(
+    session: Session, actor: Actor, names: Collection[str], now: datetime
+) -> tuple[str, ...] | Refusal:
+    """Have these targets of the company asked at once; their names. One that is paused is not."""
+    if refusal := may(actor, "mapping.fix"):
+        return refusal
+    query = (
+        select(Connection)
+        .where(Connection.company_id == actor.company_id, Connection.side == "target")
+        .where(Connection.name.in_(names))
+        .order_by(Connection.name)
+    )
+    found = session.scalars(query).all()
+    if not found:
+        return Refusal("connection.unknown", "There is no such accounting system.", status=404)
+    asked = [one for one in found if one.paused_at is None]
+    if not asked:
+        paused = ", ".join(one.name for one in found)
+        return Refusal("connection.paused", f"{paused} is paused.", "Ask an operator to resume it.")
+    ids = [one.id for one in asked]
+    for table in (Snapshot, ListReading):
+        session.execute(update(table).where(table.connection_id.in_(ids)).values(due_at=now))
+    for one in asked:
+        words = f"{actor.name} had {one.name} asked again for its codes."
+        tell(session, one, actor, now, "lists.asked", words)
+    return tuple(one.name for one in asked)
+
+
+def outcome(connection: Connection, report: ConnectionReport) -> str:
+    """What came of a test, in a sentence."""
+    failed = [f"{step.name}: {step.words}" for step in report.steps if step.ok is False]
+    if failed:
+        return f"The test of {connection.name} failed. {' '.join(failed)}"
+    return f"The test of {connection.name} passed."
+
+
+def may_call(desk: Desk, channel: Channel) -> bool:
+    """Whether calls may be made; where the target was away and it is time, it is asked."""
+    with desk.database.read() as session:
+        if breaker.closed(session, channel.connection_id):
+            return True
+    with desk.database.write() as session:
+        if not breaker.turn(session, channel.connection_id, desk.clock.now()):
+            return False
+    report = test_connection(
+        desk.database,
+        desk.clock,
+        channel.connection_id,
+        SYSTEM,
+        http=desk.http,
+        keys=desk.keys,
+    )
+    there = not isinstance(report, Refusal) and report.reached
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        if there:
+            breaker.reached(session, channel.connection_id, now)
+        else:
+            breaker.failed(session, channel.connection_id, now, desk.pace)
+        return breaker.closed(session, channel.connection_id)
+
+
+def with_good_key(desk: Desk, channel: Channel) -> Channel | Renewed | None:
+    """The channel with a key that is good for the next minutes; None while nobody can say. What was
+    said where it cannot be renewed any more: nothing goes out then until a person gives another.
+    """
+    target, key = channel.target, channel.connection_id
+    if not isinstance(target, Renewing):
+        return channel
+    stored = _stored(desk, key)  # since the channel was opened, it may have been renewed
+    if target.is_due(stored, desk.clock.now()):
+        told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys)
+        if told is not None and told.kind == "refused":
+            return told
+        if told is not None and told.kind == "away":
+            _failed(desk, key)
+            return None
+        stored = _stored(desk, key)
+        if target.is_due(stored, desk.clock.now()):
+            return None
+    return replace(channel, secret=stored) if stored else None
+
+
+def _stored(desk: Desk, connection_id: int) -> str:
+    """The secret as it is kept now; blank where it cannot be read."""
+    with desk.database.read() as session:
+        found = secret_of(session, session.get_one(Connection, connection_id), desk.keys)
+    return "" if isinstance(found, Refusal) else found
+
+
+def _failed(desk: Desk, connection_id: int) -> None:
+    with desk.database.write() as session:
+        breaker.failed(session, connection_id, desk.clock.now(), desk.pace)
+
+
+def renewed_after_all(desk: Desk, channel: Channel) -> bool:
+    """Whether that a key was just refused says nothing of it: it had only ended early, and there is
+    a new one now, or there will be one.
+    """
+    target, now, key = channel.target, desk.clock.now(), channel.connection_id
+    if not isinstance(target, Renewing) or not target.may_be_over(channel.secret, now):
+        return False
+    if _stored(desk, key) != channel.secret:  # another worker renewed it meanwhile
+        return True
+    told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys, at_once=True)
+    if told is not None and told.kind == "away":
+        _failed(desk, key)
+    return told is None or told.kind != "refused"  # none: another worker is at it
+
+
+def renew(
+    database: Database,
+    clock: Clock,
+    connection_id: int,
+    *,
+    http: Http,
+    keys: Keys | None = None,
+    at_once: bool = False,
+    patience: float = 0.0,
+) -> Renewed | None:
+    """Exchange the key of a connection if it is due (or `at_once`), where its system needs that.
+
+    None where nothing was exchanged here: it need not be, or another process is at it. So many
+    seconds of `patience` are waited for that one: whoever tests a connection that a worker just
+    began to use would else ask with a key that is no good yet.
+    """
+    name, owner = duty_of(connection_id), uuid.uuid4().hex
+    with database.read() as session:
+        before = _key(session, connection_id, keys)
+    if before is None or not _wanted(before, clock, at_once=at_once):
+        return None
+    end = clock.monotonic() + patience
+    while not _begun(database, clock, name, owner):
+        if clock.monotonic() >= end:
+            return None
+        clock.sleep(LOOK_SECONDS)
+    try:
+        with database.read() as session:
+            found = _key(session, connection_id, keys)  # another process may have been faster
+        fresh = found is not None and found.secret != before.secret
+        if found is None or not _wanted(found, clock, at_once=at_once and not fresh):
+            return None
+        told = found.system.renew(found.connection.settings, found.secret, http)
+        _keep(database, clock, found, told, keys)
+        return told
+    finally:
+        with database.write() as session:
+            leases.leave(session, name, owner=owner)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The stored key of a connection, and what exchanges it."""
+
+    row_id: int
+    system: Renewing
+    connection: Connection
+    secret: str
+
+
+def _key(session: Session, connection_id: int, keys: Keys | None) -> _Key | None:
+    connection = session.get_one(Connection, connection_id)
+    known = registry.sources() if connection.side == "source" else registry.targets()
+    system = known.get(connection.connector)
+    if not isinstance(system, Renewing):
+        return None
+    query = select(ConnectionKey.id).where(
+        ConnectionKey.connection_id == connection_id, ConnectionKey.state == KeyState.ACTIVE
+    )
+    row_id, secret = session.scalar(query), secret_of(session, connection, keys)
+    if row_id is None or isinstance(secret, Refusal):
+        return None
+    return _Key(row_id, system, connection, secret)
+
+
+def _wanted(found: _Key | None, clock: Clock, *, at_once: bool) -> bool:
+    return found is not None and (at_once or found.system.is_due(found.secret, clock.now()))
+
+
+def _begun(database: Database, clock: Clock, name: str, owner: str) -> bool:
+    with database.write() as session:
+        now = clock.now()
+        return leases.take(session, name, owner=owner, until=now + AT_MOST, now=now)
+
+
+def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Keys | None) -> None:
+    """Store what came of it: the new key in the row of the old one, or why there is none."""
+    box = keys or load_keys(Settings.from_env())
+    with database.write() as session:
+        now, connection = clock.now(), session.get_one(Connection, found.connection.id)
+        if told.kind != "renewed" or isinstance(box, Refusal):
+            if connection.side == "source":  # whoever reads it says why it cannot be read
+                return
+            if told.kind == "refused":
+                news = breaker.shut(session, connection.id, now, found.row_id)
+            else:
+                news = not breaker.failing(session, connection.id)
+            words = f"The key of {connection.name} could not be renewed. {told.words}"
+            if news:
+                tell(session, connection, SYSTEM, now, "connection.not_renewed", words)
+            return
+        row = session.get_one(ConnectionKey, found.row_id)
+        session.execute(
+            update(ConnectionKey)
+            .where(ConnectionKey.id == row.id, ConnectionKey.state == KeyState.ACTIVE)
+            .values(secret=box.encrypt(told.secret, row=bound(connection, row.no)))
+        )
+
+
+def duty_of(connection_id: int) -> str:
+    """The name of the lease under which a key is exchanged, or taken out of use."""
+    return f"renewal:{connection_id}"
+
+
+def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionReport:
+    """The report with why its key was not exchanged: refused (what it has may still be good for
+    minutes), or not answered, where that may be what the test failed of.
+    """
+    if told is None or told.kind == "renewed":
+        return report
+    if any(step.words == told.words for step in report.steps):
+        return report
+    if told.kind == "refused":
+        usual = "Give the connection a new key, or allow it in the system once more."
+        first = Step.failed("Key renewal", told.words, told.hint or usual, "key.renewal")
+    elif report.reached and not report.ok:
+        hint = "Compare the address for tokens of this connection, then test again."
+        first = Step.failed("Key renewal", told.words, hint, "key.not_renewed")
+    else:
+        return report
+    return replace(report, steps=(first, *report.steps))
+
+
+def own_settings(session: Session, connection: Connection) -> Mapping[str, object]:
+    """The settings that its connector reads."""
+    return settings_and_zone(session, connection)[0]
+
+
+def settings_and_zone(
+    session: Session, connection: Connection
+) -> tuple[Mapping[str, object], ZoneInfo]:
+    """The same, and where its company is, whatever its settings say."""
+    row = session.execute(_COMPANY, {"company": connection.company_id}).one()
+    return settled(connection, row.zone, row.currency)
+
+
+def settled(
+    connection: Connection, zone: str, currency: str
+) -> tuple[Mapping[str, object], ZoneInfo]:
+    """The same where zone and currency of its company were read with it."""
+    settings = {ZONE: zone, BASE_CURRENCY: currency, **connection.settings}
+    return settings, ZoneInfo(zone or "UTC")

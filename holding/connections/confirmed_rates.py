@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.connections import breaker, master_data
+from holding.connections.connections import permitted, tell
 from holding.connections.master_data import RATE
-from holding.connections.setup import permitted, tell
 from holding.db.models import Cause, Company, Connection, Person, Snapshot, SnapshotItem
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, Together, answer

@@ -20,11 +20,10 @@ from connectors.contract.targets import Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.actors import Actor, Keys, key_fault, load_keys
-from holding.connections import setup
+from holding.connections import connections as setup
+from holding.connections.channel import Asks, asked, keep_report, own_settings
+from holding.connections.connections import KEEP_OLD, KeySet, bound, keep_key, permitted, tell
 from holding.connections.master_data import keep_snapshot
-from holding.connections.own_settings import own_settings
-from holding.connections.probe import Asks, asked, keep_report
-from holding.connections.setup import KEEP_OLD, KeySet, bound, keep_key, permitted, tell
 from holding.db.bulk import Columns, of
 from holding.db.database import Database
 from holding.db.models import Connection, ConnectionKey, Person

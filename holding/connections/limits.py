@@ -21,8 +21,8 @@ from connectors.transport.http import TOO_MANY
 from holding.access.actors import SYSTEM
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk, together_with
+from holding.connections.connections import tell
 from holding.connections.master_data import month_of
-from holding.connections.setup import tell
 from holding.db import bulk
 from holding.db.models import Company, Connection, Posting, Throttle
 from holding.db.models.columns import DUE, LEASED, NOW, BreakerState, among_words, moment

@@ -2,7 +2,7 @@
 
 Here: keeping a snapshot, with a revision when it changed; which items of a target are asked for;
 the month in which a target counts documents, in the time zone of the company. Not here: asking the
-target (holding/connections/setup.py), reading it for a judging (holding/programs/world.py).
+target (holding/connections/connections.py), reading it for a judging (holding/programs/world.py).
 
 Kinds: `tax_code`, `account`, `currency` (one item a code, its body `{"name": …}` or empty),
 `period` (one item `locked_through`, its body `{"date": the last closed day, or null}`), `rounding`

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Keys
-from holding.connections.setup import bound
+from holding.connections.connections import bound
 from holding.db.models import Connection, ConnectionKey
 from holding.db.refusal import Refusal
 from rules.values.tax_codes import GENERAL_TINS, OTHERS, PERSONS, PERSONS_BEFORE

@@ -14,7 +14,7 @@ from holding.access.people import FALLBACK_TEAM
 from holding.approvals import consent
 from holding.approvals.consent import StandingApproval
 from holding.configuration import own_company
-from holding.connections import readings
+from holding.connections import breaker as readings
 from holding.db import bulk
 from holding.db.bulk import Columns, named, of
 from holding.db.models import (

@@ -21,10 +21,11 @@ from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from grammar.nodes import Ruleset
 from holding.access.actors import Actor, Keys
-from holding.connections import breaker, limits, probe, pull_settings
-from holding.connections.channel import calls_a_minute
-from holding.connections.key_renewal import renew, with_renewal
-from holding.connections.setup import permitted, secret_of, tell
+from holding.connections import breaker, limits
+from holding.connections import channel as probe
+from holding.connections import connections as pull_settings
+from holding.connections.channel import calls_a_minute, renew, with_renewal
+from holding.connections.connections import permitted, secret_of, tell
 from holding.db import bulk
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Delivery, Record, Version

@@ -17,11 +17,10 @@ from connectors.contract.targets import Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.actors import Actor, Keys
-from holding.connections import pull_settings
-from holding.connections.key_renewal import renew
+from holding.connections import connections as pull_settings
+from holding.connections.channel import renew
+from holding.connections.connections import CALLS_PER_MINUTE, PullPlan, permitted, secret_of, tell
 from holding.connections.limits import a_call, leave_alone
-from holding.connections.pull_settings import PullPlan
-from holding.connections.setup import CALLS_PER_MINUTE, permitted, secret_of, tell
 from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.database import Database

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Keys
-from holding.connections.setup import secret_of
+from holding.connections.connections import secret_of
 from holding.db.models import Company, Connection
 from holding.integrity import (
     arrivals_and_trail,

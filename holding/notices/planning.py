@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may, reach_of
+from holding.connections import open_signals
 from holding.db import bulk
 from holding.db.models import Company, Escalation, Notice, Record
 from holding.db.models.columns import NoticeKind, NoticeState, moment_text
@@ -20,7 +21,6 @@ from holding.notices import digests
 from holding.notices.digest_times import period, times_of
 from holding.notices.recipients import RecipientRow, listing
 from holding.platform.events import record_event
-from holding.signals import open_signals
 
 TEST_ACT: Final = "company.setup"
 PACKET_ACT: Final = "record.read"

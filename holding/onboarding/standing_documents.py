@@ -21,8 +21,7 @@ from connectors.transport.http import Http
 from connectors.transport.recorded_sessions import Remembering
 from holding.access.actors import Actor, Keys, may
 from holding.connections import breaker, limits
-from holding.connections.channel import Channel, Desk, open_channel
-from holding.connections.probe import with_good_key
+from holding.connections.channel import Channel, Desk, open_channel, with_good_key
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Record
 from holding.db.refusal import Refusal

@@ -12,9 +12,9 @@ from connectors.contract.targets import Deferring, LooksTogether, Readable, Sear
 from connectors.transport.http import Http
 from connectors.transport.recorded_sessions import Counting, Remembering
 from grammar.text.amounts import in_currency
-from holding.connections import breaker, limits, readings
-from holding.connections.channel import Channel, Desk
-from holding.connections.probe import renewed_after_all
+from holding.connections import breaker, limits
+from holding.connections import breaker as readings
+from holding.connections.channel import Channel, Desk, renewed_after_all
 from holding.db.models import Posting, Push, Reading, Record, Release, Request, Version
 from holding.db.models.columns import RequestState
 from holding.platform.changes import read_now

@@ -14,8 +14,7 @@ from connectors.contract import Answer, Found, ItemSetup, Kept, Payload, Sent
 from connectors.contract.master_lists import TellsItems
 from connectors.transport import fault_points
 from holding.connections import breaker, limits, master_data
-from holding.connections.channel import Channel, Desk
-from holding.connections.probe import renewed_after_all
+from holding.connections.channel import Channel, Desk, renewed_after_all
 from holding.db import bulk
 from holding.db.bulk import JointWrites
 from holding.db.models import (

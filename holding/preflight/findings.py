@@ -1,7 +1,7 @@
 """What could fail before the first call: connections, what waits for them, and what is held.
 
 Here: the findings, from what is stored alone; nobody is called. Not here: the connection test,
-which asks the target (holding/connections/probe.py); rule files and records that are not stored
+which asks the target (holding/connections/channel.py); rule files and records that are not stored
 (portal/backtest/preflight.py).
 """
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import Target
 from connectors.contract.schema import DocumentSchema
-from holding.connections.own_settings import own_settings
+from holding.connections.channel import own_settings
 from holding.db.models import Connection, Posting, Push, Snapshot, SnapshotItem
 from holding.db.models.columns import PushState, is_word, moment
 from holding.posting import holds as sales_elsewhere

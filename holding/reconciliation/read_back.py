@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from connectors.contract import Found, Kept
 from connectors.contract.targets import Readable, ReadsLater
 from grammar.text.amounts import grouped
-from holding.connections import breaker, limits, readings
+from holding.connections import breaker, limits
+from holding.connections import breaker as readings
 from holding.connections.channel import Channel, Desk
 from holding.db import bulk
 from holding.db.models import Posting, Push, Reading

@@ -19,7 +19,7 @@ from connectors.contract.targets import Readable
 from holding.access.actors import Actor, may
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
-from holding.connections.setup import tell
+from holding.connections.connections import tell
 from holding.db.bulk import Columns, of
 from holding.db.models import Connection, Posting, Push, Reading, Record
 from holding.db.models.columns import NOW

@@ -18,8 +18,7 @@ from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.actors import load_keys
 from holding.connections import limits
-from holding.connections.channel import Channel, Desk
-from holding.connections.probe import may_call, with_good_key
+from holding.connections.channel import Channel, Desk, may_call, with_good_key
 from holding.db.database import Database
 from holding.db.leases import SLICE_SECONDS
 from holding.db.models.postings import IN_FLIGHT_STATES

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from holding.access import operations
 from holding.access.actors import SYSTEM, Actor
-from holding.connections.setup import permitted
-from holding.connections.setup import tell as tell_of
+from holding.connections.connections import permitted
+from holding.connections.connections import tell as tell_of
 from holding.db import bulk
 from holding.db.models import Company, Connection, Posting, Record, Run, Schedule
 from holding.db.models.columns import DUE, LEASED, NOW

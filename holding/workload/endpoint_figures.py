@@ -1,6 +1,6 @@
 """What a target is used for: of each type of document what is ready, on hold, and posted lately.
 
-Here: these figures. Not here: the target itself (holding/connections/connection_rows.py), its pill
+Here: these figures. Not here: the target itself (holding/connections/connections.py), its pill
 (holding/runs/status.py).
 """
 

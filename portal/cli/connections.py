@@ -136,7 +136,7 @@ def connection_settings(connector: str) -> None:
 def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) -> None:
     """Change settings of NAME."""
     from holding.configuration.settings_change import change_settings
-    from holding.connections import connection_rows
+    from holding.connections import connections as connection_rows
     from holding.platform import processes as doorbell
 
     with office() as place, place.database.write() as session:
@@ -163,7 +163,8 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
 def connection_key(name: str, company: str, email: str) -> None:
     """Store the secret of NAME, typed or piped into standard input."""
     from holding.access.actors import may
-    from holding.connections import connection_rows, key_rotation
+    from holding.connections import connections as connection_rows
+    from holding.connections import key_rotation
 
     typed = sys.stdin.isatty()
     secret = click.prompt("Key", hide_input=True) if typed else sys.stdin.read().removesuffix("\n")
@@ -187,7 +188,7 @@ def connection_key(name: str, company: str, email: str) -> None:
 def connection_test(name: str, company: str, email: str, *, as_json: bool) -> None:
     """Test NAME without writing there, and keep what it reports."""
     from connectors.transport.http import Http
-    from holding.connections import connection_rows
+    from holding.connections import connections as connection_rows
     from holding.intake import deliveries as source_tests
     from holding.platform import processes as doorbell
 
@@ -224,7 +225,8 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
 @click.option("--reason", required=True)
 def connection_pause(name: str, company: str, email: str, reason: str) -> None:
     """Send nothing to NAME until it is resumed."""
-    from holding.connections import connection_rows, setup
+    from holding.connections import connections as connection_rows
+    from holding.connections import connections as setup
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -242,7 +244,7 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
 def connection_resume(name: str, company: str, email: str) -> None:
     """Resume sending to NAME."""
     from holding.configuration import target_ways
-    from holding.connections import connection_rows
+    from holding.connections import connections as connection_rows
     from holding.platform import processes as doorbell
 
     with office() as place, place.database.write() as session:
@@ -278,7 +280,8 @@ def connection_rates(
     """What NAME can tell of units, which rates people confirmed, and which wait for that."""
     from connectors import registry
     from connectors.contract.master_lists import TellsItems
-    from holding.connections import confirmed_rates, connection_rows
+    from holding.connections import confirmed_rates
+    from holding.connections import connections as connection_rows
     from holding.db.refusal import plural
     from holding.platform import processes as doorbell
 

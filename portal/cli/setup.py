@@ -267,7 +267,7 @@ def ingest(
     file: Path, company: str, source: str, email: str | None, *, check: bool, as_json: bool
 ) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
-    from holding.connections import connection_rows
+    from holding.connections import connections as connection_rows
     from holding.db.refusal import plural
     from holding.intake.deliveries import zone_of_source
     from holding.platform import processes as doorbell

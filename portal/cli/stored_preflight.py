@@ -37,7 +37,7 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
     Exit code 1 if anything was found.
     """
     from holding.access.actors import may
-    from holding.connections import connection_rows
+    from holding.connections import connections as connection_rows
     from holding.preflight import findings as preflight
 
     with office() as place, place.database.read() as session:
@@ -69,7 +69,7 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
 def diagnosed(name: str, company: str, email: str, *, as_json: bool) -> int:
     """Say which of the ten usual troubles the target NAME has; the exit code."""
     from holding.access.actors import may
-    from holding.connections import connection_rows
+    from holding.connections import connections as connection_rows
     from holding.onboarding import diagnosis
 
     if not (company and email):

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors.transport.http import Http
 from holding.connections import authorization, key_rotation
-from holding.connections.connection_rows import ConnectionRow
+from holding.connections.connections import ConnectionRow
 from holding.db.refusal import Refusal
 from portal.connections import key_pages
 from portal.pages import connections

@@ -10,7 +10,7 @@ from connectors import registry
 from connectors.contract import ConnectionForm
 from holding.code_lists import list_turns
 from holding.configuration.settings_change import change_settings
-from holding.connections.connection_rows import ConnectionRow
+from holding.connections.connections import ConnectionRow
 from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
 from holding.platform import processes as doorbell

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, g, request
 from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.connections import key_rotation
-from holding.connections.connection_rows import ConnectionRow
+from holding.connections.connections import ConnectionRow
 from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
 from holding.platform import processes as doorbell

@@ -14,7 +14,7 @@ from connectors.contract.master_lists import TellsItems
 from connectors.transport.http import Http
 from holding.configuration.new_connections import add_connection, name_fault
 from holding.connections import key_rotation
-from holding.connections.setup import KeySet
+from holding.connections.connections import KeySet
 from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
 from holding.platform import processes as doorbell

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, g, request
 
 from connectors import registry
 from connectors.contract import ShowsExample
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.refusal import Refusal
 from holding.intake import receive as hook_calls
 from portal.connections.new_connection import SECRET_BYTES

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, g, make_response, render_template
 from connectors.contract.errors import class_label
 from connectors.registry import titled
 from holding.access.actors import hiding_each
-from holding.connections import connection_rows
+from holding.connections import connections as connection_rows
 from holding.db.models.columns import AttemptState
 from holding.db.refusal import plural
 from holding.runs import failed_calls, run_history

@@ -1,6 +1,6 @@
 """Signals: what is open, what ended, and when a company wants to hear.
 
-Here: views. Not here: when a signal begins and ends (holding/signals/raising.py), how the dashboard
+Here: views. Not here: when a signal begins and ends (holding/connections/open_signals.py), how the dashboard
 shows it (portal/templates/signals).
 """
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, g, request, url_for
 
+from holding.connections import open_signals, signal_causes
+from holding.connections import signal_causes as signal_settings
 from holding.db.refusal import Refusal
-from holding.signals import open_signals, signal_causes, signal_settings
 from portal.web import filters, forms, fragments, store
 
 pages = Blueprint("signals", __name__, url_prefix="/c/<co>/signals")

@@ -10,7 +10,7 @@ from typing import Final
 from flask import g
 
 from connectors.kit.workbook import Written
-from holding.connections import connection_rows
+from holding.connections import connections as connection_rows
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.together import Together
 from holding.runs import status

@@ -12,7 +12,8 @@ from flask import Response, abort, g, request, url_for
 from holding.access.actors import MASK
 from holding.code_lists import list_files
 from holding.code_lists.list_rows import ListRow, read_list
-from holding.connections import connection_rows, probe
+from holding.connections import channel as probe
+from holding.connections import connections as connection_rows
 from holding.db.models.columns import ListKind, to_minor
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Together

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from connectors import registry
 from connectors.contract import ConnectionSide
 from holding.access import deputies
-from holding.connections import connection_rows
+from holding.connections import connections as connection_rows
 from holding.db.refusal import Refusal, plural
 from holding.onboarding import first_rules
 from holding.suggestions import listed_names

@@ -13,11 +13,11 @@ from flask import Blueprint, Response, g, request, url_for
 from connectors.contract.errors import ERROR_CLASSES
 from holding.configuration import company_settings
 from holding.configuration.company_settings import CompanySettings
+from holding.connections import signal_causes as signal_settings
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, money, plural
 from holding.evaluation import safety_stop
 from holding.notices import digest_times
-from holding.signals import signal_settings
 from portal.web import forms, fragments, security, store
 
 pages = Blueprint("settings", __name__, url_prefix="/c/<co>/settings")

@@ -1,7 +1,7 @@
 """Sources and targets: what each does, its test, its pause, and sending a range of days.
 
 Here: views. Not here: connecting one, its settings and keys (portal/connections), the services
-(holding/connections/setup.py, holding/runs/date_ranges.py), the calls (connectors).
+(holding/connections/connections.py, holding/runs/date_ranges.py), the calls (connectors).
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,10 @@ from connectors.transport.http import Http
 from holding.access.actors import may
 from holding.code_lists import list_turns
 from holding.configuration import target_ways
-from holding.connections import confirmed_rates, key_rotation, pull_settings, setup
-from holding.connections import connection_rows as queries
+from holding.connections import confirmed_rates, key_rotation
+from holding.connections import connections as pull_settings
+from holding.connections import connections as queries
+from holding.connections import connections as setup
 from holding.db.refusal import Refusal, plural
 from holding.db.together import KEPT, Answer, Together
 from holding.intake import deliveries as source_tests

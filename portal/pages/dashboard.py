@@ -14,11 +14,11 @@ from flask import Blueprint, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.configuration.late_calls import late_calls
-from holding.connections import connection_rows
+from holding.connections import connections as connection_rows
+from holding.connections import open_signals
 from holding.db.together import KEPT, Together, answer
 from holding.records import accepted_differences
 from holding.runs import run_history
-from holding.signals import open_signals
 from holding.worklist import ageing, filters, groups, search
 from holding.worklist import dashboard as queries
 from holding.worklist.filters import Filter

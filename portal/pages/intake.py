@@ -13,8 +13,8 @@ from limits import parse
 
 from connectors import registry
 from connectors.contract import Accepted, ShowsExample, SignsMore, Source, SourceRefusal
-from holding.connections import connection_rows as queries
-from holding.connections import setup
+from holding.connections import connections as queries
+from holding.connections import connections as setup
 from holding.db.refusal import Refusal, plural
 from holding.intake import families as withdrawals
 from holding.intake import pulls

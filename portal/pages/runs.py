@@ -14,7 +14,7 @@ from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
 from holding.access import actors as personal_data
 from holding.access.actors import HideOf
-from holding.connections import connection_rows
+from holding.connections import connections as connection_rows
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Together

@@ -61,7 +61,7 @@ def store(
     by: "Actor | None" = None,
 ) -> "Receipt | Refusal":
     """Keep the delivery and what is new in it; `by` entered it, if a person did."""
-    from holding.connections import connection_rows
+    from holding.connections import connections as connection_rows
     from holding.intake import receive as versions
 
     return versions.receive(

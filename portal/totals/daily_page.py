@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request, url_for
 
-from holding.connections import connection_rows
+from holding.connections import connections as connection_rows
 from holding.db.together import KEPT, Together
 from holding.reconciliation import daily_totals, document_sides
 from holding.reconciliation.compared_documents import DateUsed, Standing

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from connectors import registry
 from connectors.contract.hand_imports import ShowsImports
 from connectors.contract.targets import Settings
-from holding.connections import connection_rows as queries
+from holding.connections import connections as queries
 from holding.db.database import DatabaseSession
 from holding.db.together import Together
 from holding.runs import company_pills

@@ -127,7 +127,7 @@ class Settled:
 
     def hook(self, place: Office, address: str, headers: str) -> "Hook":
         """The webhook of its source, at the portal's address."""
-        from holding.connections.setup import secret_of
+        from holding.connections.connections import secret_of
         from sandbox.demo import generator as load
         from sandbox.demo import setup
 
@@ -434,7 +434,7 @@ def wait(place: Office, company_id: int, patience: float) -> None:
 def settle(place: Office, wanted: "Sample") -> Settled:
     """The company as it is wanted, or the one that stands, pointed to where its target is now."""
     from connectors.transport.http import Http
-    from holding.connections import probe
+    from holding.connections import channel as probe
     from sandbox.demo import setup
 
     with place.database.write() as session:

@@ -19,7 +19,7 @@ from holding.access import actors as access_actors
 from holding.access import people as teams
 from holding.access.actors import Actor
 from holding.configuration.new_connections import add_connection
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.database import Database, DatabaseSession
 from holding.db.models import (
     Attempt,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, make_url, select
 
 from holding.access.actors import SYSTEM, load_keys
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.models import Approval, Base, Connection, Event, Posting
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings

@@ -26,9 +26,9 @@ from connectors.transport import fault_points
 from holding.access.actors import SYSTEM, Actor, load_keys
 from holding.access.people import add_to_team
 from holding.approvals import approve as approvals_approve
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.connections.channel import Desk
-from holding.connections.setup import CALLS_PER_MINUTE
+from holding.connections.connections import CALLS_PER_MINUTE
 from holding.db.models import Company, Connection, Hold, Posting
 from holding.db.models.columns import moment_of
 from holding.db.refusal import Refusal

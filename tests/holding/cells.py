@@ -20,9 +20,9 @@ from connectors.kit.signed_webhooks import sign
 from grammar import nodes as n
 from grammar.parsing.parser import parse
 from holding.access.actors import SYSTEM
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.connections.channel import Desk
-from holding.connections.probe import test_connection as try_connection
+from holding.connections.channel import test_connection as try_connection
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Posting, Record, Team
 from holding.exceptions.holds import Each

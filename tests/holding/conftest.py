@@ -9,7 +9,7 @@ import pytest
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections.channel import Desk
-from holding.connections.setup import set_key
+from holding.connections.connections import set_key
 from holding.db.database import Database
 from holding.db.models import Company
 from tests.holding.desks import KEYS, make_desk

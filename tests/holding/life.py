@@ -10,7 +10,7 @@ from sqlalchemy import select
 from connectors import registry
 from holding.access.actors import SYSTEM
 from holding.connections.channel import Desk
-from holding.connections.setup import set_key
+from holding.connections.connections import set_key
 from holding.db.models import Event, Posting, Record
 from holding.platform import states
 from holding.runs.dispatch import push_due

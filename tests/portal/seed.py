@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from holding.access import people as teams
 from holding.access import sessions
 from holding.access.actors import Keys, load_keys
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Person
 from holding.db.refusal import Refusal

@@ -22,7 +22,7 @@ from connectors.transport import fault_points
 from holding.access import people
 from holding.access.actors import SYSTEM, Actor, Keys, load_keys
 from holding.configuration.new_connections import add_connection
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Connection, Person, Posting, Record
 from holding.db.refusal import Refusal

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from holding.access import sessions
 from holding.access.actors import SYSTEM
-from holding.connections.setup import pause
+from holding.connections.connections import pause
 from holding.db import models as tables
 from holding.db.database import Database
 from holding.db.models import Attempt, Company, Connection, Event, Hold, Record, Request, Schedule

@@ -1,7 +1,7 @@
 """A key of an app: its secret, and tokens that are exchanged for each other.
 
 Here: how it is written, and when the access token is due. Not here: the exchange (each connector),
-where it is kept (holding/connections/key_renewal.py).
+where it is kept (holding/connections/channel.py).
 
 A person gives `SECRET:REFRESH_TOKEN`; after the first exchange it is kept as
 `SECRET:REFRESH_TOKEN:ACCESS_TOKEN:END`, END in seconds since 1970.

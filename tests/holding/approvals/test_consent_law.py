@@ -16,7 +16,7 @@ from holding.access import actors as access_actors
 from holding.access import people as teams
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Evaluation, Hold, Posting, Push, Record, Version
 from holding.exceptions import corrections, releases

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from holding.connections import breaker, setup
+from holding.connections import breaker
+from holding.connections import connections as setup
 from holding.records import trace
 from tests.holding.life import NUMBERED, TABLES, Life
 from tests.holding.shop import FILES

@@ -3,7 +3,7 @@
 import pytest
 
 from holding.access.actors import SYSTEM
-from holding.connections.setup import set_key
+from holding.connections.connections import set_key
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal

@@ -20,7 +20,7 @@ from holding.code_lists import list_files, list_storage, list_turns, told_lists
 from holding.code_lists.list_rows import ListRow
 from holding.code_lists.list_turns import ReadingRow
 from holding.configuration import settings_change
-from holding.connections.setup import pause
+from holding.connections.connections import pause
 from holding.db.models import Connection, Event, ListedCode, ListPart, ListReading, Throttle
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal

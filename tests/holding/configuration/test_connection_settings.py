@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from holding.access.actors import SYSTEM, Actor
 from holding.configuration.settings_change import change_settings
-from holding.connections.setup import secret_of, set_key
+from holding.connections.connections import secret_of, set_key
 from holding.db.database import Database
 from holding.db.models import Company, Event, Posting, Record, Revision, Snapshot
 from holding.db.refusal import Refusal

@@ -9,7 +9,7 @@ from holding.access.actors import SYSTEM
 from holding.configuration import target_ways
 from holding.configuration.new_connections import add_connection
 from holding.configuration.settings_change import change_settings
-from holding.connections.setup import pause
+from holding.connections.connections import pause
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event
 from holding.db.refusal import Refusal

@@ -8,7 +8,7 @@ from holding.access.actors import SYSTEM
 from holding.configuration import ways_in
 from holding.configuration.new_connections import add_connection
 from holding.configuration.settings_change import change_settings
-from holding.connections import pull_settings
+from holding.connections import connections as pull_settings
 from holding.db.database import Database
 from holding.db.models import Company, Connection
 from holding.db.refusal import Refusal

@@ -15,10 +15,10 @@ from connectors.contract.authorization import Revoked
 from connectors.transport.http import Http
 from holding.access.actors import Actor, actor_of
 from holding.configuration.settings_change import change_settings
-from holding.connections import authorization, key_rotation, setup
-from holding.connections.channel import Desk
-from holding.connections.key_renewal import AT_MOST, duty_of, renew
-from holding.connections.setup import KeySet
+from holding.connections import authorization, key_rotation
+from holding.connections import connections as setup
+from holding.connections.channel import AT_MOST, Desk, duty_of, renew
+from holding.connections.connections import KeySet
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import (

@@ -8,8 +8,10 @@ from sqlalchemy import select, update
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM, Actor
 from holding.configuration.new_connections import add_connection
-from holding.connections import master_data, probe, setup
-from holding.connections.setup import secret_of, secrets_of, set_key
+from holding.connections import channel as probe
+from holding.connections import connections as setup
+from holding.connections import master_data
+from holding.connections.connections import secret_of, secrets_of, set_key
 from holding.db.database import Database
 from holding.db.models import (
     Company,

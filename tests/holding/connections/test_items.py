@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import ConnectionReport, ItemSetup
 from holding.access.actors import SYSTEM
-from holding.connections import master_data, probe
-from holding.connections.setup import pause, resume
+from holding.connections import channel as probe
+from holding.connections import master_data
+from holding.connections.connections import pause, resume
 from holding.db.models import Connection, Posting, SnapshotItem
 from holding.programs import world
 from tests.holding.desks import KEYS

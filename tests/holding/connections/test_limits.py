@@ -18,8 +18,8 @@ from connectors.contract import FileLimits, Pace, Snapshot
 from connectors.registry import targets
 from holding.connections import limits
 from holding.connections.channel import Channel, counted_together
+from holding.connections.connections import trust_again
 from holding.connections.master_data import keep_snapshot
-from holding.connections.setup import trust_again
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Throttle
 from holding.posting.claims import free_of

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from holding.access.actors import SYSTEM
-from holding.connections.setup import set_key
+from holding.connections.connections import set_key
 from holding.db.models import Connection, Event, Hold, Posting
 from holding.records import trace
 from holding.runs.dispatch import companies_due

@@ -14,12 +14,18 @@ from connectors.contract import ConnectionReport
 from connectors.contract.targets import Renewed
 from connectors.kit.keys.lasting_keys import grant_of
 from holding.access.actors import SYSTEM
-from holding.connections import breaker, setup
-from holding.connections.channel import Channel, Desk, open_channel
-from holding.connections.key_renewal import renew
-from holding.connections.probe import renewed_after_all, with_good_key
-from holding.connections.probe import test_connection as try_connection
-from holding.connections.setup import secret_of
+from holding.connections import breaker
+from holding.connections import connections as setup
+from holding.connections.channel import (
+    Channel,
+    Desk,
+    open_channel,
+    renew,
+    renewed_after_all,
+    with_good_key,
+)
+from holding.connections.channel import test_connection as try_connection
+from holding.connections.connections import secret_of
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Connection, ConnectionKey, Event

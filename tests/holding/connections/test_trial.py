@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from holding.connections import breaker
-from holding.connections.probe import to_refresh
+from holding.connections.channel import to_refresh
 from holding.db.models import Connection, Event, Throttle
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.life import Life

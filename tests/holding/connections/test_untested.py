@@ -9,8 +9,9 @@ from sqlalchemy import select
 from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import breaker, probe
-from holding.connections.setup import set_key, wait_for_test
+from holding.connections import breaker
+from holding.connections import channel as probe
+from holding.connections.connections import set_key, wait_for_test
 from holding.db.models import Connection, Event, Hold, Throttle
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS

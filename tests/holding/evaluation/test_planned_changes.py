@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from sqlalchemy import select, update
 
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.connections.master_data import keep_snapshot
 from holding.db.models import Record, RouteStop
 from holding.mappings import fixes

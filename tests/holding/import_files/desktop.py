@@ -16,7 +16,7 @@ from connectors.contract import ConnectionReport
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM, Actor
-from holding.connections import probe
+from holding.connections import channel as probe
 from holding.db.database import Database
 from holding.db.models import Company, ImportFile, Posting, Record
 from holding.db.models.columns import ImportFileState

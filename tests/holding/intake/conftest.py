@@ -5,7 +5,7 @@ import pytest
 from connectors import registry
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal

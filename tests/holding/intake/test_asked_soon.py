@@ -11,7 +11,8 @@ from connectors.contract.pulls import NoPage
 from connectors.contract.targets import Renewed
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import breaker, setup
+from holding.connections import breaker
+from holding.connections import connections as setup
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event, Pull

@@ -6,7 +6,7 @@ import pytest
 
 from holding.access.actors import SYSTEM
 from holding.configuration.settings_change import change_settings
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Pull
 from holding.db.refusal import Refusal

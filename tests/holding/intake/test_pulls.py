@@ -13,7 +13,7 @@ from connectors.contract.pulls import NoPage
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.configuration.settings_change import change_settings
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Company, Delivery, Pull, Record, Version
 from holding.db.refusal import Refusal

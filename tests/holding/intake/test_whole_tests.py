@@ -9,7 +9,8 @@ from sqlalchemy import select
 from connectors.contract import ConnectionReport, Step
 from connectors.contract.calls import NOT_RUN
 from holding.access.actors import SYSTEM, Actor
-from holding.connections import breaker, probe
+from holding.connections import breaker
+from holding.connections import channel as probe
 from holding.db.models import Connection
 from holding.intake import deliveries as source_tests
 from tests.holding.desks import KEYS

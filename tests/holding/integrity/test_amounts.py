@@ -18,7 +18,8 @@ from connectors import registry
 from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import probe, setup
+from holding.connections import channel as probe
+from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Company, Posting
 from holding.integrity import effects, journal_and_ledgers

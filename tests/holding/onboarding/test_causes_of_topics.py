@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import SYSTEM, Actor
-from holding.connections import probe
+from holding.connections import channel as probe
 from holding.connections.channel import open_channel
-from holding.connections.setup import set_key
+from holding.connections.connections import set_key
 from holding.db.models import Person
 from holding.db.refusal import Refusal
 from holding.onboarding.diagnosis import diagnose

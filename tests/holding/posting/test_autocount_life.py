@@ -12,7 +12,9 @@ from connectors import registry
 from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import master_data, probe, setup
+from holding.connections import channel as probe
+from holding.connections import connections as setup
+from holding.connections import master_data
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting
 from holding.db.models.columns import PostingWait

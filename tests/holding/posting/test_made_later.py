@@ -12,7 +12,9 @@ from connectors.contract import ConnectionReport, Found
 from connectors.targets.autocount_aotg.connector import AutoCountOnTheGo
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import breaker, probe, setup
+from holding.connections import breaker
+from holding.connections import channel as probe
+from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import (
     Attempt,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.targets.aiaccount.connector import FORM
 from holding.access.actors import SYSTEM
-from holding.connections.setup import set_key
+from holding.connections.connections import set_key
 from holding.db.models import Cause, Hold
 from holding.exceptions import releases
 from holding.exceptions.holds import Done

@@ -15,7 +15,7 @@ from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Desk
-from holding.connections.setup import set_key
+from holding.connections.connections import set_key
 from holding.db.models import (
     Attempt,
     Event,

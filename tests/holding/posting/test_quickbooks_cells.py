@@ -16,9 +16,9 @@ from sqlalchemy import func, select, update
 from connectors.contract import ConnectionReport, IncomingRecord
 from connectors.sources.intake.connector import Intake
 from holding.access.actors import SYSTEM
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.connections.channel import Desk
-from holding.connections.probe import test_connection as try_connection
+from holding.connections.channel import test_connection as try_connection
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Hold, Posting, Record, Team
 from holding.intake import receive as versions

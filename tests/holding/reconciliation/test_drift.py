@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 
 from connectors.contract import Found, Kept
 from holding.access.actors import SYSTEM
-from holding.connections import readings as connections_readings
-from holding.connections.setup import pause, resume
+from holding.connections import breaker as connections_readings
+from holding.connections.connections import pause, resume
 from holding.db.models import Connection, Posting, Reading
 from holding.exceptions.holds import Done
 from holding.exceptions.releases import release

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from connectors.contract import Found, Kept
-from holding.connections import readings
+from holding.connections import breaker as readings
 from holding.db.models import Posting, Push, Reading
 from holding.records import change_answer, story, trace
 from holding.records.seven_answers import Answer

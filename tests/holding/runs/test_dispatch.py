@@ -17,7 +17,7 @@ from holding.access.actors import SYSTEM
 from holding.approvals.consent import posting_hash
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk
-from holding.connections.setup import set_key
+from holding.connections.connections import set_key
 from holding.db.models import Connection, ConnectionKey, Posting, Record, Request, Run
 from holding.db.models.columns import KeyState
 from holding.posting.claims import CLAIMED_AT_ONCE, claim_seen

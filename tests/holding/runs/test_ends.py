@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from connectors.contract import Answer, FileLimits, Found, Sent
 from connectors.targets.aiaccount.connector import AiAccount
-from holding.connections.setup import trust_again
+from holding.connections.connections import trust_again
 from holding.db.models import Hold, Posting, Record, Run
 from holding.posting.claims import free_the_dead
 from holding.runs import batch_sending

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from connectors.contract.sources import Testable
 from connectors.registry import sources, targets
 from holding.access.actors import SYSTEM
-from holding.connections.setup import set_key
+from holding.connections.connections import set_key
 from holding.db.models import Connection
 from tests.connectors.shop_database import PASSWORD, QUERIES, shop_database
 from tests.portal.reading import plain

@@ -13,6 +13,7 @@ from connectors.transport import mail
 from connectors.transport.http import HttpAnswer, HttpFailure
 from connectors.transport.mail import MailServer, give
 from holding.access.actors import Keys, load_keys
+from holding.connections import open_signals as raising
 from holding.db.models import Attempt, Request, Signal
 from holding.db.models.columns import NoticeState, RecipientKind, SignalKind
 from holding.notices import planning, recipients, sending
@@ -20,7 +21,6 @@ from holding.notices.digest_times import DigestTimes, period
 from holding.notices.recipients import Wish
 from holding.notices.sending import outcome_of
 from holding.platform.settings import Settings
-from holding.signals import raising
 from tests.portal.reading import one, plain
 
 PAGE = "/c/kedai/notices"

@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from holding.access.actors import OPERATOR, SYSTEM
 from holding.connections import breaker
+from holding.connections import open_signals as raising
 from holding.db.models import Connection
 from holding.platform.events import record_event
-from holding.signals import raising
 from holding.staff import source_limits
 from tests.portal.reading import one, plain
 

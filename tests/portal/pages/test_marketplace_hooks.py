@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.models import Connection, Delivery, HookCall, Pull, Record
 from tests.connectors.marketplaces import SECRET, SETTINGS, webhook
 

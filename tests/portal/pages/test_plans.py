@@ -19,11 +19,11 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from bench.page_bench import MOST_STATEMENTS, grow
+from holding.connections import signal_causes
 from holding.db.database import Database
 from holding.db.models import Base
 from holding.db.together import PLAN
 from holding.platform.settings import Settings
-from holding.signals import signal_causes
 from holding.tallies.folding import fold_all
 from holding.worklist import search
 from portal import app as portal_app

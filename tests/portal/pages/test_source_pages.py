@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from connectors import registry
 from connectors.kit.field_meanings import meaning_of
-from holding.connections import setup
+from holding.connections import connections as setup
 from holding.db.models import Connection
 
 pytestmark = pytest.mark.sqlite

@@ -1,27 +1,29 @@
-"""Signals as people read them.
-
-Here: those that are open, those that ended, and the sentence of each. Reads only. Not here: when
-one begins and ends (raising.py).
-"""
+"""Signals as people read them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session, aliased
 
+from holding.connections.signal_causes import Found, found_now
+from holding.db import bulk
 from holding.db.bulk import Columns, of
-from holding.db.models import Connection, Record, Signal
-from holding.db.models.columns import SignalKind
+from holding.db.models import Company, Connection, Record, Signal
+from holding.db.models.columns import SignalKind, table_of
 from holding.db.refusal import plural, sums
 from holding.db.together import Question, answer
+from holding.platform.events import record_event
 from rules.values.names import month_name
 
 TRIES: Final = 2
 """After so many failed attempts of people an escalation is offered."""
+
 ENDED_SHOWN: Final = 20
+
+_source = aliased(Connection, name="source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,6 @@ class SignalRow:
         return max(0, (self.closes_on - today).days) if self.closes_on else 0
 
 
-_source = aliased(Connection, name="source")
 SIGNAL = Columns(
     SignalRow(
         id=of(Signal.id),
@@ -119,6 +120,17 @@ def _open_ones(company_id: int) -> Select[Any]:
     return _signals(company_id).where(Signal.cleared_at.is_(None)).order_by(Signal.id)
 
 
+def _signals(company_id: int) -> Select[Any]:
+    return (
+        SIGNAL.select()
+        .select_from(Signal)
+        .outerjoin(Connection, Connection.id == Signal.connection_id)
+        .outerjoin(Record, Record.id == Signal.record_id)
+        .outerjoin(_source, _source.id == Record.source_id)
+        .where(Signal.company_id == company_id)
+    )
+
+
 def ended(session: Session, company_id: int, most: int = ENDED_SHOWN) -> tuple[SignalRow, ...]:
     """The last that ended, newest first."""
     query = _signals(company_id).where(Signal.cleared_at.is_not(None))
@@ -151,12 +163,78 @@ def sentence(row: SignalRow, books: str) -> str:
             return f"{row.connection} keeps other totals of {many} than were sent, after a retry."
 
 
-def _signals(company_id: int) -> Select[Any]:
-    return (
-        SIGNAL.select()
-        .select_from(Signal)
-        .outerjoin(Connection, Connection.id == Signal.connection_id)
-        .outerjoin(Record, Record.id == Signal.record_id)
-        .outerjoin(_source, _source.id == Record.source_id)
-        .where(Signal.company_id == company_id)
+def refresh(session: Session, now: datetime) -> None:
+    """Raise, renew and end the signals of every company."""
+    for company in session.scalars(select(Company).order_by(Company.id)).all():
+        query = select(Signal).where(Signal.company_id == company.id, Signal.cleared_at.is_(None))
+        standing = {(one.kind, one.key): one for one in session.scalars(query)}
+        found = {
+            (one.kind, one.key): one for one in found_now(session, company, standing.values(), now)
+        }
+        for name, one in found.items():
+            if name in standing:
+                _renew(standing[name], one)
+            else:
+                _raise(session, company, one, now)
+        for name, signal in standing.items():
+            if name not in found:
+                _end(session, company, signal, now)
+
+
+def _renew(signal: Signal, one: Found) -> None:
+    """The row as it is now; nothing is written where nothing changed."""
+    fields = ("record_id", "records", "tried", "closes_on")
+    for name in fields:
+        if getattr(signal, name) != getattr(one, name):
+            setattr(signal, name, getattr(one, name))
+    if signal.money != dict(one.money):
+        signal.money = dict(one.money)
+
+
+def _raise(session: Session, company: Company, one: Found, now: datetime) -> None:
+    values = {
+        "company_id": company.id,
+        "kind": one.kind,
+        "key": one.key,
+        "connection_id": one.connection_id,
+        "cause_id": one.cause_id,
+        "record_id": one.record_id,
+        "records": one.records,
+        "money": dict(one.money),
+        "tried": one.tried,
+        "closes_on": one.closes_on,
+        "opened_at": now,
+    }
+    made = bulk.insert_once(session, Signal, values)
+    if made is not None:  # else another process was faster
+        _tell(session, company, made, "signal.raised", "", now)
+
+
+def _tell(
+    session: Session, company: Company, signal_id: int, act: str, before: str, now: datetime
+) -> None:
+    row = shown(session, company.id, signal_id)
+    if row is None:
+        return
+    record_event(
+        session,
+        company_id=company.id,
+        at=now,
+        actor=None,
+        act=act,
+        object=f"signal:{signal_id}",
+        body={"say": before + sentence(row, company.currency)},
     )
+
+
+def _end(session: Session, company: Company, signal: Signal, now: datetime) -> None:
+    """Its cause is gone."""
+    table = table_of(Signal)
+    ended = session.execute(
+        update(Signal)
+        .where(Signal.id == signal.id, Signal.cleared_at.is_(None))
+        .values(cleared_at=now)
+        .returning(table.c.id)
+    ).first()
+    if ended is not None:
+        _tell(session, company, signal.id, "signal.cleared", "No longer so: ", now)

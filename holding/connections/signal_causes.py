@@ -1,8 +1,4 @@
-"""What raises a signal now: failures of many, a lost authorization, a close, other totals.
-
-Here: the causes, each read from what is stored. Reads only. Not here: raising and ending signals
-(raising.py), what is said of them (open_signals.py).
-"""
+"""What raises a signal now: failures of many, a lost authorization, a close, other totals."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES
+from holding.access.actors import Actor, may
 from holding.connections.breaker import REFUSED
 from holding.db import bulk
 from holding.db.models import (
@@ -32,18 +29,37 @@ from holding.db.models import (
 )
 from holding.db.models.columns import PushState, SignalKind
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.refusal import Sums, by_key, of_held
+from holding.db.refusal import Refusal, Sums, by_key, of_held, plural
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
 from holding.platform.states import TOTALS
-from holding.signals.signal_settings import TARGET, close_day, failures_of
 from rules.values.posting_states import PostingState
 
 WINDOW: Final = timedelta(minutes=10)
+
 CLOSE_DAYS: Final = 3
 """So many days before a close it is told what is held of its period."""
+
 NEWEST: Final = 20_000
 """So many documents of a target are compared with what it answered to them, every few seconds."""
+
 RECONNECTING: Final = ("connection.tested", "connection.key_failed")
 """Acts of people that end a lost authorization where they succeed."""
+
+ACT: Final = "company.setup"
+
+TARGET: Final = "target"
+
+FAILURES: Final = "signal_failures"  # key of company.settings: connection -> how many
+
+CLOSE_DAY: Final = "books_close_day"  # key of company.settings: day of the month after
+
+USUAL_FAILURES: Final = 10
+
+MOST_FAILURES: Final = 100_000
+
+LAST_CLOSE_DAY: Final = 28
+"""Every month has this day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +130,30 @@ def _many_failures(
                 )
             )
     return found
+
+
+def _held(
+    session: Session, company_id: int, *wanted: ColumnElement[bool]
+) -> tuple[int, Mapping[str, int], int | None]:
+    """How many records such holds stop, their money, and the first of them; each record once."""
+    single = (
+        select(Hold.record_id, func.max(Hold.book).label("book"))
+        .where(Hold.company_id == company_id, HOLD_OPEN, *wanted)
+        .group_by(Hold.record_id)
+        .subquery()
+    )
+    currency, minor = of_held(single)
+    rows: list[Any] = list(
+        session.execute(
+            select(currency, func.count().label("records"), func.sum(minor).label("minor"))
+            .add_columns(func.min(Record.id).label("first"))
+            .join_from(single, Record, Record.id == single.c.record_id)
+            .group_by(currency)
+        )
+    )
+    money = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
+    first = min((row.first for row in rows), default=None)
+    return sum(int(row.records) for row in rows), money, first
 
 
 def _lost_authorizations(session: Session, company: Company) -> list[Found]:
@@ -256,25 +296,81 @@ def _answered_otherwise() -> Select[int]:
     )
 
 
-def _held(
-    session: Session, company_id: int, *wanted: ColumnElement[bool]
-) -> tuple[int, Mapping[str, int], int | None]:
-    """How many records such holds stop, their money, and the first of them; each record once."""
-    single = (
-        select(Hold.record_id, func.max(Hold.book).label("book"))
-        .where(Hold.company_id == company_id, HOLD_OPEN, *wanted)
-        .group_by(Hold.record_id)
-        .subquery()
+def failures_of(settings: Mapping[str, Any], connection: str) -> int:
+    """How many records of one cause this connection may fail for before it is a signal."""
+    found = settings.get(FAILURES, {})
+    return int(found.get(connection, USUAL_FAILURES)) if isinstance(found, Mapping) else 0
+
+
+def close_day(settings: Mapping[str, Any]) -> int | None:
+    """The day of a month on which the books of the month before close; None where none is set."""
+    found = settings.get(CLOSE_DAY)
+    return int(found) if found else None
+
+
+def listed(session: Session, company_id: int) -> tuple[tuple[str, int], ...]:
+    """Each accounting system of a company, with the number of failures that is a signal."""
+    settings = session.get_one(Company, company_id).settings
+    names = session.scalars(
+        select(Connection.name)
+        .where(Connection.company_id == company_id, Connection.side == TARGET)
+        .order_by(Connection.name)
     )
-    currency, minor = of_held(single)
-    rows: list[Any] = list(
-        session.execute(
-            select(currency, func.count().label("records"), func.sum(minor).label("minor"))
-            .add_columns(func.min(Record.id).label("first"))
-            .join_from(single, Record, Record.id == single.c.record_id)
-            .group_by(currency)
-        )
+    return tuple((name, failures_of(settings, name)) for name in names)
+
+
+def own_close_day(session: Session, company_id: int) -> int | None:
+    """The day on which the books of a company close, where it set one."""
+    return close_day(session.get_one(Company, company_id).settings)
+
+
+def set_failures(
+    session: Session, actor: Actor, connection: str, many: int, now: datetime
+) -> Refusal | None:
+    """From how many failing records on a connector is a signal."""
+    if refusal := may(actor, ACT):
+        return refusal
+    company = locked_company(session, actor.company_id or 0)
+    query = select(Connection.id).where(
+        Connection.company_id == company.id,
+        Connection.name == connection,
+        Connection.side == TARGET,
     )
-    money = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
-    first = min((row.first for row in rows), default=None)
-    return sum(int(row.records) for row in rows), money, first
+    if session.scalar(query) is None:
+        return Refusal("connection.unknown", "There is no such connection here.", "", 404)
+    if not 1 <= many <= MOST_FAILURES:
+        words = f"Enter a number from 1 to {MOST_FAILURES:,}."
+        return Refusal("signal.failures", words, "", 422)
+    own = dict(company.settings.get(FAILURES, {}))
+    company.settings = {**company.settings, FAILURES: {**own, connection: many}}
+    say = (
+        f"{actor.name} set the signal for {connection} to {plural(many, 'record')}"
+        " of one cause in 10 minutes."
+    )
+    _tell(session, actor, say, now)
+    return None
+
+
+def _tell(session: Session, actor: Actor, say: str, now: datetime) -> None:
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act="signal.set",
+        body={"say": say},
+    )
+
+
+def set_close_day(session: Session, actor: Actor, day: int | None, now: datetime) -> Refusal | None:
+    """On which day the books of the month before close; None: no signal before a close."""
+    if refusal := may(actor, ACT):
+        return refusal
+    if day is not None and not 1 <= day <= LAST_CLOSE_DAY:
+        words = f"Enter a day from 1 to {LAST_CLOSE_DAY}, or leave it blank."
+        return Refusal("signal.close_day", words, "", 422)
+    company = locked_company(session, actor.company_id or 0)
+    company.settings = {**company.settings, CLOSE_DAY: day}
+    told = f"close on day {day} of the month after" if day else "close on no set day"
+    _tell(session, actor, f"{actor.name} noted that the books {told}.", now)
+    return None

@@ -1,31 +1,48 @@
-"""Connections to sources and targets: settings, secrets, pauses.
+"""Connections to sources and targets: settings, secrets, pauses."""
 
-Here: giving one a secret, pausing it, trusting it again. Not here: adding one
-(holding/configuration/new_connections.py), changing its settings
-(holding/configuration/settings_change.py), testing it (holding/connections/probe.py).
-"""
-
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BigInteger, Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
+from connectors.contract import ConnectionSide
+from connectors.contract import declared_settings as declared
 from holding.access.actors import SYSTEM, Actor, Keys, key_fault, load_keys, may
 from holding.connections import breaker
-from holding.db.models import Cause, Connection, ConnectionKey, Posting, Pull, Run, Throttle
+from holding.connections.master_data import RATE
+from holding.db.bulk import Columns, known, of
+from holding.db.models import (
+    Cause,
+    Connection,
+    ConnectionKey,
+    Delivery,
+    Event,
+    Person,
+    Posting,
+    Pull,
+    Record,
+    Run,
+    Snapshot,
+    Throttle,
+)
 from holding.db.models.columns import KeyState, among_words
 from holding.db.refusal import Refusal
+from holding.db.together import KEPT, Given, Question, Together, answer
 from holding.platform.changes import next_revision, wake_cause
-from holding.platform.events import record_event
+from holding.platform.events import record_event, shown_actor
 from holding.platform.settings import Settings
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.posting_states import PostingState
 
 KEEP_OLD = timedelta(days=7)
+
 CALLS_PER_MINUTE = "calls_per_minute"  # a setting: how often a target may be called
+
 TAIL = 4
 
 
@@ -310,3 +327,285 @@ def _kept(row: ConnectionKey, now: datetime | None) -> bool:
 def bound(connection: Connection, no: int) -> str:
     """The one row a secret is made for."""
     return f"{connection.company_id}:{connection.id}:{no}"
+
+
+ADDRESS: Final = "base_url"
+
+EVERY, AT, DAYS, FROM = "pull_minutes", "sweep_at", "sweep_days", "pull_from"
+
+_USUAL: Final = {EVERY: "15", AT: "02:30", DAYS: "7"}
+
+_MOST_DAYS: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class PullPlan:
+    """`every`: None where only the sweep asks; `start`: the day from which on there is anything."""
+
+    every: timedelta | None
+    sweep_at: time
+    sweep_back: timedelta
+    start: date | None
+
+    def next_sweep(self, now: datetime, zone: ZoneInfo) -> datetime:
+        """The next night's moment, by the clock of the source."""
+        here = now.astimezone(zone)
+        tonight = datetime.combine(here.date(), self.sweep_at, zone)
+        if tonight <= here:
+            tonight = datetime.combine(here.date() + timedelta(days=1), self.sweep_at, zone)
+        return tonight
+
+    def start_at(self, zone: ZoneInfo) -> datetime | None:
+        """From when on changes are asked for; None: from when the asking began, for nobody asked
+        for older ones, which may be in the books already.
+        """
+        return datetime.combine(self.start, time(), zone) if self.start else None
+
+
+def is_set(settings: Mapping[str, Any]) -> bool:
+    """Whether the connection says where to ask, and is not switched off."""
+    return declared.takes(settings) and bool(str(settings.get(ADDRESS) or "").strip())
+
+
+def plan_of(settings: Mapping[str, Any]) -> PullPlan:
+    """The plan of settings that were let in."""
+    minutes, days = int(_said(settings, EVERY)), min(_MOST_DAYS, int(_said(settings, DAYS)))
+    start = str(settings.get(FROM) or "")
+    return PullPlan(
+        every=timedelta(minutes=minutes) if minutes else None,
+        sweep_at=time.fromisoformat(_said(settings, AT)),
+        sweep_back=timedelta(days=days),
+        start=date.fromisoformat(start) if start else None,
+    )
+
+
+def _said(settings: Mapping[str, Any], name: str) -> str:
+    return str(settings.get(name) or _USUAL[name]).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A source or target as its page shows it; of the key only the tail."""
+
+    id: int
+    name: str
+    side: ConnectionSide
+    connector: str
+    settings: dict[str, Any]
+    paused_at: datetime | None
+    paused_by: str | None
+    pause_reason: str | None
+    pause_until: datetime | None
+    key_tail: str | None
+    key_made_at: datetime | None
+    untested_since: datetime | None
+    tested_at: datetime | None
+    test_steps: list[dict[str, Any]]
+
+    @property
+    def is_target(self) -> bool:
+        """Whether documents are sent there; else records come from it."""
+        return self.side == "target"
+
+
+CONNECTION = Columns(
+    ConnectionRow(
+        id=of(Connection.id),
+        name=of(Connection.name),
+        side=of(Connection.side),
+        connector=of(Connection.connector),
+        settings=of(Connection.settings),
+        paused_at=of(Connection.paused_at),
+        paused_by=of(Person.name),
+        pause_reason=of(Connection.pause_reason),
+        pause_until=of(Connection.pause_until),
+        key_tail=of(ConnectionKey.tail),
+        key_made_at=of(ConnectionKey.made_at),
+        untested_since=of(Connection.untested_since),
+        tested_at=of(Connection.tested_at),
+        test_steps=of(Connection.test_steps),
+    ),
+    {
+        "paused_by": "person.name",
+        "key_tail": "connection_key.tail",
+        "key_made_at": "connection_key.made_at",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One document that waits to be sent, and the record that it is made of."""
+
+    number: str
+    doc_type: str
+    party: str
+    amount: int | None
+    currency: str
+    due_at: datetime
+    source: str
+    kind: str
+    external_id: str
+
+
+QUEUED = Columns(
+    Queued(
+        number=of(Posting.number),
+        doc_type=of(Posting.doc_type),
+        party=of(Posting.party),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        due_at=known(Posting.due_at),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+    ),
+    {"source": "connection.name", "kind": "record.type"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """When one kind of master data was looked at."""
+
+    kind: str
+    checked_at: datetime
+    changed_at: datetime
+
+
+SNAPSHOT = Columns(
+    SnapshotRow(
+        kind=of(Snapshot.kind),
+        checked_at=of(Snapshot.checked_at),
+        changed_at=of(Snapshot.changed_at),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastDelivery:
+    """The newest arrival of a source."""
+
+    received_at: datetime
+    times: int
+    kind: str
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event about a connection."""
+
+    at: datetime
+    actor: str
+    act: str
+    say: str
+
+
+def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
+    """All connections, targets first."""
+    return answer(session, asked_listing(company_id), KEPT)
+
+
+def asked_listing(company_id: int) -> Question[tuple[ConnectionRow, ...]]:
+    """The same, as a question."""
+    return CONNECTION.each((yield Given(_ALL, {"whose": company_id})))
+
+
+def one(
+    session: Session, company_id: int, name: str, side: ConnectionSide | None = None
+) -> ConnectionRow | None:
+    """The connection of this name, where it is of this side."""
+    given = {"company": company_id, "name": name, "side": side}
+    return CONNECTION.first(
+        session.execute(_ONE_OF_SIDE if side else _ONE, given, execution_options=KEPT)
+    )
+
+
+def queue(connection_id: int, limit: int = 10) -> Question[tuple[Queued, ...]]:
+    """What waits to be sent, in the order in which it goes; a daily route waits for its run."""
+    rows = yield (
+        QUEUED.select()
+        .join(Record, Record.id == Posting.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Posting.connection_id == connection_id, Posting.state == PostingState.READY)
+        .where(Posting.due_at.is_not(None), Posting.lease_until.is_(None))
+        .order_by(Posting.due_at, Posting.id)
+        .limit(limit)
+    )
+    return QUEUED.each(rows)
+
+
+def snapshots(connection_id: int) -> Question[tuple[SnapshotRow, ...]]:
+    """What is known of the target, and how fresh it is."""
+    rows = yield (
+        SNAPSHOT.select()
+        .where(Snapshot.connection_id == connection_id, Snapshot.kind != RATE)  # people said it
+        .order_by(Snapshot.kind)
+    )
+    return SNAPSHOT.each(rows)
+
+
+def with_last_deliveries(
+    session: Session, sources: Sequence[ConnectionRow]
+) -> list[tuple[ConnectionRow, LastDelivery | None]]:
+    """Sources, each with its newest arrival and how many there were; by one statement."""
+    asked = Together(session)
+    found = [(row, asked.ask(_last_delivery(row.id))) for row in sources]
+    return [(row, one.value) for row, one in found]
+
+
+def _last_delivery(source_id: int) -> Question[LastDelivery | None]:
+    of_source = Delivery.source_id == source_id
+    count = select(func.count()).select_from(Delivery).where(of_source).scalar_subquery()
+    newest = select(Delivery.received_at, Delivery.times, Delivery.kind, count.label("deliveries"))
+    row = (yield newest.where(of_source).order_by(Delivery.id.desc()).limit(1)).first()
+    if row is None:
+        return None
+    return LastDelivery(
+        received_at=row.received_at,
+        times=row.times,
+        kind=row.kind,
+        deliveries=row.deliveries,
+    )
+
+
+def told(company_id: int, connection_id: int, limit: int = 8) -> Question[tuple[Told, ...]]:
+    """The latest events about a connection."""
+    rows = yield (
+        select(Event.at, Event.actor, Event.act, Event.body)
+        .where(Event.company_id == company_id, Event.object == f"connection:{connection_id}")
+        .where(Event.record_id.is_(None))  # told, so that those of records are not gone through
+        .order_by(Event.at.desc(), Event.id.desc())
+        .limit(limit)
+    )
+    return tuple(
+        Told(
+            at=row.at,
+            actor=shown_actor(row.actor, row.body),
+            act=row.act,
+            say=str(row.body.get("say", row.act)),
+        )
+        for row in rows
+    )
+
+
+def _columns() -> Select[Any]:
+    return (
+        CONNECTION.select(Connection)  # whole too: asked for by its id later, it is there
+        .outerjoin(Person, Person.id == Connection.paused_by_id)
+        .outerjoin(ConnectionKey, ConnectionKey.id == Connection.key_id)
+    )
+
+
+_ONE = _columns().where(
+    Connection.company_id == bindparam("company"), Connection.name == bindparam("name")
+)
+
+_ONE_OF_SIDE = _ONE.where(Connection.side == bindparam("side"))
+
+_ALL = _columns().where(Connection.company_id == bindparam("whose", type_=BigInteger))
+
+_ALL = _ALL.order_by(Connection.side.desc(), Connection.name)
+
+"""These stand ready, since each webhook asks: to make one costs as much as its answer."""
