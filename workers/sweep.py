@@ -32,7 +32,7 @@ from holding.platform import settings as clock
 from holding.platform.settings import logger
 from holding.posting.claims import free_the_dead
 from holding.posting.runs import close_left_open
-from holding.programs import completed_uses
+from holding.programs import replay as completed_uses
 from holding.rule_changes.start_time import due_files, publish_started
 from holding.rulesets.admission import inspect
 from holding.runs.dispatch import companies_due

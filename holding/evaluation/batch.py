@@ -21,8 +21,7 @@ from holding.db.models import Company, Record
 from holding.db.models.columns import DUE, NOW, HoldState, RecordState, moment, moment_text
 from holding.platform.changes import PostingRow
 from holding.platform.states import TOTALS
-from holding.programs.former_rules import LeftBehind
-from holding.programs.world import Judge
+from holding.programs.world import Judge, LeftBehind
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.findings import title_of
 from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Outcome, Severity

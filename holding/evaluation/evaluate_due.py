@@ -37,8 +37,8 @@ from holding.evaluation.store_results import finish
 from holding.intake.families import link_all
 from holding.platform.states import READY
 from holding.programs import world
-from holding.programs.former_rules import left_behind
 from holding.programs.replay import replay, replay_all
+from holding.programs.world import left_behind
 from rules.amendments.changes import RULE as CHANGE
 from rules.decisions.record import Asked
 from rules.outcomes.outcome import Outcome

@@ -29,8 +29,8 @@ from holding.evaluation.batch import (
 from holding.platform.changes import PostingRow
 from holding.platform.states import TOTALS, UNSEEN, WITHDRAWN, counted, require_move, state_of
 from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
-from holding.programs.former_rules import LeftBehind
 from holding.programs.posted_differences import ACCEPTED
+from holding.programs.world import LeftBehind
 from rules.amendments.changes import RULE as CHANGE
 from rules.decisions.gates import EARLY
 from rules.decisions.posting_steps import READY as NOT_HELD

@@ -97,7 +97,7 @@ def not_by_retry(session: Session, hold: Hold) -> Refusal | None:
     """
     if hold.code not in posted_differences.CODES:
         return None
-    if posted_differences.of(session, hold.record_id, hold.route) is None:
+    if posted_differences.posted_difference(session, hold.record_id, hold.route) is None:
         return None
     return Refusal(
         code="retry.posted",
@@ -119,7 +119,9 @@ class Accepting:
         if hold.code != posted_differences.ACCEPTED:
             return None
         if hold.id not in self._found:
-            found = posted_differences.of(self.desk.session, hold.record_id, hold.route)
+            found = posted_differences.posted_difference(
+                self.desk.session, hold.record_id, hold.route
+            )
             self._found[hold.id] = found
         return self._found[hold.id]
 

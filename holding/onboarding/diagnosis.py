@@ -40,8 +40,7 @@ from holding.preflight import fixed_codes
 from holding.preflight.findings import Code, Finding
 from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
-from holding.programs.known_schemas import schemas
-from holding.programs.world import program
+from holding.programs.world import program, schemas
 from rules.comparison.preflight import references
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.posting_states import PostingState

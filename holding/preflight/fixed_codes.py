@@ -21,7 +21,7 @@ from holding.db.models import Company, Connection, Evaluation, Posting, Push, Sn
 from holding.db.models.columns import is_word, moment
 from holding.db.refusal import plural
 from holding.programs import world
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from rules.comparison.preflight import WHOLE, Reference, fixed_on, references
 from rules.facts.world import World
 from rules.values.posting_states import PostingState

@@ -19,7 +19,7 @@ from holding.db.refusal import Refusal
 from holding.evaluation.batch import Claimed
 from holding.evaluation.load_facts import gather
 from holding.programs import world
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from rules.comparison.preflight import Tally, references
 
 AT_ONCE: Final = 200  # records judged at a time

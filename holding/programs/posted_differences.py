@@ -1,37 +1,92 @@
-"""What the target has of a record against what the record says now, document by document.
+"""What the target has of a record against what the record says now, document by document."""
 
-Here: the posted documents of a route, each beside itself made again of the newest version that was
-judged, with the money of both. Not here: their fields (field_differences.py), accepting a
-difference (exceptions/acceptance.py), those that were accepted
-(holding/records/accepted_differences.py).
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
-from connectors.contract.schema import DocumentSchema
-from holding.db.models import Connection, Evaluation, Posting, Push, Record, Version
-from holding.db.models.columns import to_minor
+from connectors.contract.schema import DocumentSchema, FieldSchema
+from holding.access.reach import Reach, within
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, Evaluation, LinkKey, Posting, Push, Record, Version
+from holding.db.models.columns import PushState, RecordState, to_minor
 from holding.db.refusal import money
-from holding.programs import field_differences, former_rules
+from holding.programs import world
+from holding.programs import world as former_rules
 from holding.programs import world as programs_world
-from holding.programs.field_differences import FieldDifference
 from rules.decisions.restated import Restated
-from rules.facts.world import Facts, Subject
+from rules.facts.world import Facts, Subject, World
 from rules.programs.program import Program
 from rules.values.posting_states import PostingState
 
 CODES: Final = ("STL01", "STL02")
 """The codes of holds that are about such a difference."""
+
 ACCEPTED: Final = "STL01"
 """The one that a person may let pass: the books stay as they are."""
+
+MOST: Final = 3
+"""So many of them are compared; the sentence of the hold names the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Another record with the same key, with its newest content."""
+
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    state: RecordState
+    body: dict[str, Any] | None
+
+
+SAME = Columns(
+    Same(
+        number=of(Record.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        state=of(Record.state),
+        body=of(Version.body),
+    ),
+    {"source": "connection.name", "kind": "record.type"},
+)
+
+PAGE = 500
+
+_COUNTS = ("reversed", "posted")  # of several postings of a route the last of these counts
+
+NUMBERS: Final = ("quantity", "money", "decimal", "whole")
+
+_UNITS: Final = ("UOM", "Unit", "UnitOfMeasure")
+
+_WORDS: Final = ("Description", "DtlDescription")
+
+_PLAIN: Final = FieldSchema(name="")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDifference:
+    """One value as it is posted and as it would be now; None where that side has no such value.
+
+    `change` is now less posted, where both are numbers.
+    """
+
+    field: str
+    label: str
+    kind: str
+    posted: str | None
+    now: str | None
+    unit: str = ""
+    change: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +176,12 @@ class Difference:
         return f"{there}, and the other fields stay as posted"
 
 
-def of(session: Session, record_id: int, route: str) -> Difference | None:
+def _sum(amounts: Sequence[int | None]) -> int | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
+
+
+def posted_difference(session: Session, record_id: int, route: str) -> Difference | None:
     """The difference on a route of a record; None where nothing of it is posted or was judged."""
     query = (
         select(Evaluation, Version, Record, Connection)
@@ -221,7 +281,7 @@ def _document(
 ) -> PostedDocument:
     """One of them; `now` are the currency and the status of the record."""
     currency, status = now
-    rows, same = field_differences.between(push.content, restated, schema)
+    rows, same = between(push.content, restated, schema)
     if not restated.goes and status != version.status:
         rows.insert(0, FieldDifference("", "Status", "text", version.status, status))
     home = not restated.goes or currency == posting.currency
@@ -234,13 +294,13 @@ def _document(
         day=posting.doc_date,
         currency=posting.currency,
         posted=posting.amount,
-        wanted=_wanted(posting, push, restated) if home else None,
-        rows=tuple(field_differences.named(row, posting.number) if named else row for row in rows),
+        wanted=_current_total(posting, push, restated) if home else None,
+        rows=tuple(with_number(row, posting.number) if named else row for row in rows),
         same=same,
     )
 
 
-def _wanted(posting: Posting, push: Push, restated: Restated) -> int | None:
+def _current_total(posting: Posting, push: Push, restated: Restated) -> int | None:
     """The total of the document now; one that is the same stays what the target made of it."""
     if restated.amount is None:
         return None
@@ -249,6 +309,264 @@ def _wanted(posting: Posting, push: Push, restated: Restated) -> int | None:
     return posting.amount if wanted == sent else wanted
 
 
-def _sum(amounts: Sequence[int | None]) -> int | None:
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if len(known) == len(amounts) else None
+def with_same_key(
+    session: Session, company_id: int, record_id: int, reach: Reach
+) -> tuple[Same, ...]:
+    """The oldest first."""
+    mine, theirs = aliased(LinkKey), aliased(LinkKey)
+    both = and_(
+        theirs.company_id == mine.company_id,
+        theirs.name == mine.name,
+        theirs.value == mine.value,
+        theirs.record_id != record_id,
+    )
+    others = (
+        select(theirs.record_id)
+        .select_from(mine)
+        .join(theirs, both)
+        .where(mine.record_id == record_id, mine.name.startswith("dup:"))
+    )
+    query = (
+        SAME.select()
+        .select_from(Record)
+        .join(Connection, Connection.id == Record.source_id)
+        .join(Version, Version.id == Record.version_id)
+        .where(Record.company_id == company_id, Record.id.in_(others), *within(reach, Record))
+        .order_by(Record.id)
+        .limit(MOST)
+    )
+    return SAME.each(session.execute(query))
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """One record as it was judged: when its first document was sent, or last if none was.
+
+    `states` is what became of it since, by route. Without `body` or `facts` it can no longer be
+    judged again: they are not kept for ever.
+    """
+
+    kind: str
+    source: str
+    version: int
+    at: datetime
+    revision: int
+    known: frozenset[str]  # names of targets
+    states: dict[str, str]
+    facts: Any
+    body: dict[str, Any] | None
+    evaluation_id: int = 0
+    record_id: int = 0
+    ruleset_version_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which judgings are meant: of records with a document date from `first` to `last`, and none
+    after the evaluation `until`, as if nothing had been judged since.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    until: int | None = None
+
+
+def past_judgings(
+    session: Session, company_id: int, *, first: date | None = None, last: date | None = None
+) -> Iterator[Judging]:
+    """The judgings of all records, or of those with a document date from `first` to `last`."""
+    span, after = Span(first, last), 0
+    while page := judgings_after(session, company_id, span, after):
+        after, judgings = page
+        yield from judgings
+
+
+def judgings_after(
+    session: Session, company_id: int, span: Span, after: int
+) -> tuple[int, list[Judging]] | None:
+    """The judgings among the next evaluations behind `after`, and up to which these go; None when
+    there are no more.
+    """
+    query = (
+        select(Evaluation.id, Evaluation.record_id)
+        .join(Record, Record.id == Evaluation.record_id)
+        .where(Record.company_id == company_id, Evaluation.id > after)
+        .order_by(Evaluation.id)
+        .limit(PAGE)
+    )
+    if span.first is not None:
+        query = query.where(Record.doc_date >= span.first)
+    if span.last is not None:
+        query = query.where(Record.doc_date <= span.last)
+    if span.until is not None:
+        query = query.where(Evaluation.id <= span.until)
+    page = session.execute(query).all()
+    if not page:
+        return None
+    wanted = _chosen_evaluations(session, sorted({record_id for _, record_id in page}), span.until)
+    ids = [evaluation_id for evaluation_id, _ in page if evaluation_id in wanted]
+    return page[-1][0], list(_judgings(session, ids))
+
+
+def _chosen_evaluations(session: Session, record_ids: Sequence[int], until: int | None) -> set[int]:
+    """The one evaluation of each record: of its first accepted document, else the last."""
+    last = (
+        select(Evaluation.record_id, func.max(Evaluation.id))
+        .where(bulk.among(Evaluation.record_id, record_ids))
+        .group_by(Evaluation.record_id)
+    )
+    first_sent = (
+        select(Posting.record_id, func.min(Push.evaluation_id))
+        .join(Push, Push.posting_id == Posting.id)
+        .where(
+            bulk.among(Posting.record_id, record_ids),
+            Push.action == "create",
+            Push.state == PushState.ACCEPTED,
+        )
+        .group_by(Posting.record_id)
+    )
+    if until is not None:
+        last = last.where(Evaluation.id <= until)
+        first_sent = first_sent.where(Push.evaluation_id <= until)
+    latest, sent = dict(session.execute(last).all()), dict(session.execute(first_sent).all())
+    return set((latest | sent).values())
+
+
+def _judgings(session: Session, evaluation_ids: Sequence[int]) -> Iterator[Judging]:
+    query = (
+        select(
+            Evaluation.at,
+            Evaluation.revision,
+            Evaluation.facts,
+            Evaluation.id.label("evaluation_id"),
+            Evaluation.ruleset_version_id,
+            Record.id,
+            Record.type,
+            Connection.connector,
+            Version.no,
+            Version.body,
+        )
+        .join(Record, Record.id == Evaluation.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .join(Version, Version.id == Evaluation.version_id)
+        .where(bulk.among(Evaluation.id, evaluation_ids))
+        .order_by(Evaluation.id)
+    )
+    rows = session.execute(query).all()
+    states = _states(session, [row.id for row in rows])
+    for row in rows:
+        looked_at = row.facts or {}
+        yield Judging(
+            kind=row.type,
+            source=row.connector,
+            version=row.no,
+            at=row.at,
+            revision=row.revision,
+            known=frozenset(looked_at.get("known", ())),
+            states=states[row.id],
+            facts=looked_at.get("facts"),
+            body=row.body,
+            evaluation_id=row.evaluation_id,
+            record_id=row.id,
+            ruleset_version_id=row.ruleset_version_id,
+        )
+
+
+def _states(session: Session, record_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    query = (
+        select(Posting.record_id, Posting.route, Posting.state)
+        .where(bulk.among(Posting.record_id, record_ids))
+        .order_by(Posting.seq)
+    )
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for record_id, route, state in session.execute(query):
+        before = found[record_id].get(route, "")
+        if before not in _COUNTS or state in _COUNTS[_COUNTS.index(before) :]:
+            found[record_id][route] = state
+    return found
+
+
+def stand(session: Session, company_id: int, revision: int) -> World:
+    """Mappings, units and targets as of a revision, each target as if its state was known."""
+    names = select(Connection.name).where(
+        Connection.company_id == company_id, Connection.side == "target"
+    )
+    return world.build_world(session, company_id, revision, frozenset(session.scalars(names)))
+
+
+def target_words(session: Session, company_id: int) -> dict[str, str]:
+    """The words that rules have for targets -> the name of the connection behind each."""
+    found = world.target_connections(session, company_id)
+    return {word: row.name for word, row in found.items()}
+
+
+def with_number(row: FieldDifference, number: str) -> FieldDifference:
+    """The same with the number of its document, where there are several."""
+    return replace(row, label=f"{row.label}, {number}")
+
+
+def between(
+    content: Mapping[str, Any], restated: Restated, schema: DocumentSchema | None
+) -> tuple[list[FieldDifference], int]:
+    """What differs, the document's own fields first, and how many fields agree."""
+    head = {field.name: field for field in schema.header} if schema else {}
+    line = {field.name: field for field in schema.lines} if schema else {}
+    total = schema.total_field if schema else None
+    rows = list(_differing(content["fields"], restated.fields, head, ""))
+    old = dict(zip(restated.posted_keys, content["lines"], strict=False))
+    new = dict(zip(restated.keys, restated.lines, strict=False))
+    agreeing = _agreeing(content["fields"], restated.fields)
+    for key in dict.fromkeys([*old, *new]):
+        before, after = old.get(key), new.get(key)
+        told = next((t for t in map((after or before or {}).get, _WORDS) if t), "")
+        where = f", line {key}" + (f" ({told})" if told else "")
+        rows += _differing(before, after, line, where)
+        agreeing += _agreeing(before or {}, after or {})
+    return [row for row in rows if row.field != total], agreeing
+
+
+def _differing(
+    before: Mapping[str, str] | None,
+    after: Mapping[str, str] | None,
+    known: Mapping[str, FieldSchema],
+    where: str,
+) -> Iterator[FieldDifference]:
+    """The fields of a document or a line that differ; of a line that only one side has, what it
+    adds to the document.
+    """
+    old, new = before or {}, after or {}
+    in_order = [name for name in known if name in new or name in old]
+    for name in dict.fromkeys([*in_order, *new, *old]):
+        posted, now = old.get(name), new.get(name)
+        field = known.get(name, _PLAIN)
+        of_one_side = before is None or after is None
+        if posted == now or (of_one_side and not _adds_up(field)):
+            continue
+        unit = next((u for u in map((new or old).get, _UNITS) if u), "")
+        yield FieldDifference(
+            field=name,
+            label=f"{field.title or name}{where}",
+            kind=field.type,
+            posted=posted,
+            now=now,
+            unit=unit if field.type == "quantity" else "",
+            change=_change(posted, now, whole=of_one_side) if field.type in NUMBERS else None,
+        )
+
+
+def _adds_up(field: FieldSchema) -> bool:
+    """Whether it is a quantity or an amount: a price has finer places."""
+    return field.type == "quantity" or (field.type == "money" and (field.places or 2) <= 2)
+
+
+def _change(posted: str | None, now: str | None, *, whole: bool) -> Decimal | None:
+    """Now less posted; of a line that one side has, all of it."""
+    nothing = "0" if whole else ""
+    try:
+        return Decimal(now or nothing) - Decimal(posted or nothing)
+    except InvalidOperation:
+        return None
+
+
+def _agreeing(before: Mapping[str, str], after: Mapping[str, str]) -> int:
+    return sum(name in after and after[name] == value for name, value in before.items())

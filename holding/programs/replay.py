@@ -1,31 +1,72 @@
-"""Judging again from what was stored, to show that the same comes out.
-
-Here: replay of one evaluation and of many; `python -m holding.programs.replay` does it in a process
-of its own. Not here: judging itself (holding/evaluation/evaluate_due.py), and showing an outcome
-(rules/outcomes/findings.py).
-"""
+"""Judging again from what was stored, to show that the same comes out."""
 
 import argparse
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, delete, select
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.util import identity_key
 
 from holding.db import bulk
-from holding.db.database import open_database
-from holding.db.models import Company, Connection, Evaluation, Record, RulesetVersion, Version
+from holding.db.database import Database, open_database
+from holding.db.models import (
+    Company,
+    Connection,
+    Evaluation,
+    Posting,
+    PostingUse,
+    Push,
+    Record,
+    RulesetVersion,
+    UseMark,
+    Version,
+)
 from holding.db.together import KEPT
+from holding.platform.changes import UNSENT, wake_records
+from holding.platform.settings import logger
 from holding.programs import world as programs_world
 from rules.facts.world import Facts, Subject
 from rules.outcomes.digest import Digest, digest
 from rules.outcomes.outcome import Outcome
 from rules.values.canonical import dumps
+
+_LAST = "last outcome"
+
+A_TURN: Final = 100
+
+Entries = frozenset[int]
+
+log = logger("clearpost.uses")
+
+_stands = aliased(Push)
+
+_MARKED: Final = (
+    select(UseMark.posting_id, Posting.record_id, Posting.evaluation_id)
+    .add_columns(_stands.evaluation_id.label("stands"))
+    .outerjoin(Posting, Posting.id == UseMark.posting_id)
+    .outerjoin(_stands, _stands.id == Posting.posted_push_id)
+    .order_by(UseMark.posting_id.desc())
+    .limit(A_TURN)
+)
+"""A document has the entries of its last judging, and of that by which it stands in the target."""
+
+_LOCKED: Final = (
+    select(Record.id)
+    .where(bulk.among_given(Record.id, "ids"))
+    .order_by(Record.id)
+    .with_for_update(key_share=True)
+)
+"""Who judges a record has it locked."""
+
+_AS_THEY_ARE: Final = select(Posting.id, Posting.evaluation_id).where(
+    bulk.among_given(Posting.id, "ids")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,46 +134,6 @@ def judged_once(session: Session, evaluation_id: int) -> Outcome:
     return told
 
 
-_LAST = "last outcome"
-
-
-def replay_each(
-    session: Session,
-    evaluation_ids: Collection[int],
-    *,
-    programs: programs_world.Programs = programs_world.program,
-) -> dict[int, Outcome]:
-    """Evaluation id -> its outcome; what they looked at is read in one go."""
-    found = _replayed(session, evaluation_ids, programs)
-    return {evaluation.id: outcome for evaluation, outcome in found}
-
-
-def replay_with_rules(
-    session: Session, evaluation_ids: Collection[int]
-) -> dict[int, tuple[Outcome, int]]:
-    """The same, each with the ruleset version under which it was judged."""
-    found = _replayed(session, evaluation_ids, programs_world.program)
-    return {evaluation.id: (told, evaluation.ruleset_version_id) for evaluation, told in found}
-
-
-def _replayed(
-    session: Session, evaluation_ids: Collection[int], programs: programs_world.Programs
-) -> Iterator[tuple[Evaluation, Outcome]]:
-    known = cache(lambda version_id: programs(session, version_id))
-    for evaluation, version, record, source, *_ in _looked_at(session, evaluation_ids):
-        yield (
-            evaluation,
-            judged_again(
-                session,
-                evaluation,
-                version=version,
-                record=record,
-                source=source,
-                programs=lambda _, version_id: known(version_id),
-            ),
-        )
-
-
 def _looked_at(
     session: Session, evaluation_ids: Collection[int]
 ) -> Iterable[tuple[Evaluation, Version, Record, Connection, *tuple[RulesetVersion, ...]]]:
@@ -171,6 +172,51 @@ def _loaded(
     return (evaluation, version, record, source) if isinstance(source, Connection) else None
 
 
+def _still_kept(evaluation: Evaluation, version: Version) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts of an evaluation and the content that it judged."""
+    if evaluation.facts is None or version.body is None:
+        message = f"what evaluation {evaluation.id} looked at is no longer kept"
+        raise LookupError(message)
+    return evaluation.facts, version.body
+
+
+def replay_each(
+    session: Session,
+    evaluation_ids: Collection[int],
+    *,
+    programs: programs_world.Programs = programs_world.program,
+) -> dict[int, Outcome]:
+    """Evaluation id -> its outcome; what they looked at is read in one go."""
+    found = _replayed(session, evaluation_ids, programs)
+    return {evaluation.id: outcome for evaluation, outcome in found}
+
+
+def _replayed(
+    session: Session, evaluation_ids: Collection[int], programs: programs_world.Programs
+) -> Iterator[tuple[Evaluation, Outcome]]:
+    known = cache(lambda version_id: programs(session, version_id))
+    for evaluation, version, record, source, *_ in _looked_at(session, evaluation_ids):
+        yield (
+            evaluation,
+            judged_again(
+                session,
+                evaluation,
+                version=version,
+                record=record,
+                source=source,
+                programs=lambda _, version_id: known(version_id),
+            ),
+        )
+
+
+def replay_with_rules(
+    session: Session, evaluation_ids: Collection[int]
+) -> dict[int, tuple[Outcome, int]]:
+    """The same, each with the ruleset version under which it was judged."""
+    found = _replayed(session, evaluation_ids, programs_world.program)
+    return {evaluation.id: (told, evaluation.ruleset_version_id) for evaluation, told in found}
+
+
 def judged_again(
     session: Session,
     evaluation: Evaluation,
@@ -191,14 +237,6 @@ def judged_again(
     first = evaluation.digest < Digest.BARE
     told = judge.evaluate_as_first if first else judge.evaluate
     return told(subject, facts, world, evaluation.at)
-
-
-def _still_kept(evaluation: Evaluation, version: Version) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The facts of an evaluation and the content that it judged."""
-    if evaluation.facts is None or version.body is None:
-        message = f"what evaluation {evaluation.id} looked at is no longer kept"
-        raise LookupError(message)
-    return evaluation.facts, version.body
 
 
 def replay_all(
@@ -256,6 +294,62 @@ def main(arguments: list[str]) -> int:
     sys.stdout.write(dumps(answer | {"evaluations": [d.evaluation_id for d in found.differences]}))
     sys.stdout.write("\n")
     return 1 if found.differences else 0
+
+
+def complete(database: Database, now: datetime) -> int:
+    """Note what some marked documents lack, the newest first; how many they were.
+
+    A record is judged again where something unsent of it lacked an entry: that may have changed
+    since, and nobody was told.
+    """
+    with database.read() as session:
+        marked = session.execute(_MARKED).all()
+        known = {key for row in marked for key in (row.evaluation_id, row.stands) if key}
+        decided = {key: _entries(session, key) for key in _kept(session, known)}
+    if marked:
+        with database.write() as session:
+            _note(session, marked, decided, now)
+    return len(marked)
+
+
+def _entries(session: Session, evaluation_id: int) -> Entries:
+    """The entries that it was decided by; none where nobody can tell any more."""
+    try:
+        return frozenset(use.entry_id for use in replay(session, evaluation_id).used)
+    except Exception as error:  # noqa: BLE001 - rules of old may not be readable; others go on
+        log.warning("Its entries cannot be told.", evaluation=evaluation_id, why=str(error))
+        return frozenset()
+
+
+def _kept(session: Session, evaluation_ids: Collection[int]) -> list[int]:
+    """Those that came to an outcome on facts that are still kept, world by world."""
+    query = (
+        select(Evaluation.id, Evaluation.outcome)
+        .where(bulk.among(Evaluation.id, sorted(evaluation_ids)), Evaluation.facts.is_not(None))
+        .order_by(Evaluation.revision, Evaluation.id)
+    )
+    return [row.id for row in session.execute(query) if "error" not in row.outcome]
+
+
+def _note(
+    session: Session, marked: Iterable[Row[Any]], decided: Mapping[int, Entries], now: datetime
+) -> None:
+    """Write what was found of documents that were not judged again meanwhile."""
+    seen = {row.posting_id: row for row in marked}
+    records = sorted({row.record_id for row in seen.values() if row.record_id})
+    session.execute(_LOCKED, {"ids": records}).all()
+    found = session.execute(_AS_THEY_ARE, {"ids": list(seen)}).all()
+    rows = set()
+    for row in found:
+        was = seen[row.id]
+        by = {was.stands} | ({was.evaluation_id} & {row.evaluation_id})
+        rows |= {(entry, row.id) for key in by for entry in decided.get(key, ())}
+    uses = [{"entry_id": entry, "posting_id": key} for entry, key in sorted(rows)]
+    added = bulk.insert_rows(session, PostingUse, uses, returning=("posting_id",), ignore=True)
+    lacked = {key for (key,) in added}
+    waking = select(Posting.record_id).where(bulk.among(Posting.id, sorted(lacked)), UNSENT)
+    wake_records(session, sorted(set(session.scalars(waking))), now)
+    session.execute(delete(UseMark).where(bulk.among(UseMark.posting_id, list(seen))))
 
 
 if __name__ == "__main__":

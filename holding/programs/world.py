@@ -1,29 +1,33 @@
-"""Programs and worlds for judging: made from stored rows, kept for the life of the process.
-
-Here: the program of a ruleset version, and the world (mappings, units, targets) as of a revision.
-Not here: facts about one record (holding/evaluation/load_facts.py). Both never change once made: a
-version is immutable, and every change of the world takes a new revision.
-"""
+"""Programs and worlds for judging: made from stored rows, kept for the life of the process."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
+from connectors import registry
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
 from grammar.text.problem import Span
 from holding.connections.confirmed_rates import confirmed
 from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
+from holding.db import bulk
 from holding.db import together as kept_plans
 from holding.db.models import (
+    Company,
     Connection,
+    Evaluation,
     MappingEntry,
     MappingTable,
+    Posting,
+    Push,
     RuleFile,
     RulesetVersion,
     Snapshot,
@@ -32,23 +36,25 @@ from holding.db.models import (
 from holding.db.models.columns import moment, table_of
 from holding.db.models.rules import ALWAYS
 from holding.db.together import Question
-from holding.programs.known_schemas import schemas
 from rules.decisions.record import Asked
+from rules.decisions.verdict import DOES
 from rules.documents.rounding import AT_THE_END, PER_LINE
+from rules.facts.units import LONGEST_CHAIN, Conversion
 from rules.facts.world import Entry, Facts, ItemUnits, Later, Subject, TargetState, UnitEntry, World
-from rules.outcomes.outcome import Outcome
+from rules.outcomes.outcome import PASS, STOPS, Outcome, Verdict
 from rules.programs.program import Program, Route, compile_ruleset
+from rules.types.outside_schemas import Schemas
+from rules.values.numbers import show, tidy
 
 SNAPSHOT_HOURS = 24
+
 KEPT = 16
+
 PERIOD = "period"
+
 LOCKED_THROUGH = "locked_through"
 
 T = TypeVar("T")
-
-
-class UnreadableRulesError(ValueError):
-    """Rules in force that this program cannot read any more: nothing can be asked of them."""
 
 
 class Judge(Protocol):
@@ -95,19 +101,68 @@ class Judge(Protocol):
 Programs = Callable[[Session, int], Judge]
 
 _programs: OrderedDict[Hashable, Program] = OrderedDict()
+
 _worlds: OrderedDict[Hashable, World] = OrderedDict()
+
 outcomes: OrderedDict[Hashable, Outcome] = OrderedDict()  # of judgings that people read (replay.py)
+
+_VERSION = table_of(RulesetVersion)
+
+_MEANING = select(_VERSION.c.hash, _VERSION.c.edition).where(_VERSION.c.id == bindparam("version"))
+
+_FRESH = select(Connection.name).where(
+    Connection.company_id == bindparam("company"),
+    Connection.id == Snapshot.connection_id,
+    Snapshot.kind == PERIOD,
+    Snapshot.checked_at > moment("since"),
+)
+
+_TARGETS = (
+    select(Connection)
+    .where(Connection.company_id == bindparam("company"), Connection.side == "target")
+    .order_by(Connection.id.desc())
+    .execution_options(**kept_plans.KEPT)
+)
+
+_WAYS: Mapping[str, str] = {"per_line": PER_LINE, "sum_then_round": AT_THE_END}
+"""A Rounding of the connectors, in the word of the rules."""
+
+_BY = (
+    select(
+        Posting.id,
+        Posting.record_id,
+        Posting.route,
+        Posting.seq,
+        Posting.number,
+        Posting.doc_type,
+        Posting.doc_date,
+        Posting.connection_id,
+        Evaluation.ruleset_version_id,
+    )
+    .join(Push, Push.id == Posting.posted_push_id)
+    .join(Evaluation, Evaluation.id == Push.evaluation_id)
+    .where(bulk.among_given(Posting.id, "ids"))
+    .order_by(Posting.id)
+)
+
+_POSTED_BY = (
+    select(Evaluation.ruleset_version_id)
+    .join(Push, Push.evaluation_id == Evaluation.id)
+    .join(Posting, Posting.posted_push_id == Push.id)
+    .where(Posting.record_id == bindparam("record"), Posting.route == bindparam("route"))
+    .order_by(Posting.id.desc())
+    .limit(1)
+)
+
+
+class UnreadableRulesError(ValueError):
+    """Rules in force that this program cannot read any more: nothing can be asked of them."""
 
 
 def program(session: Session, ruleset_version_id: int) -> Program:
     """The program of a published version."""
     means = _meaning(session, ruleset_version_id)
     return kept(_programs, means, lambda: _compile(session, ruleset_version_id))
-
-
-def note_meaning(session: Session, ruleset_version_id: int, rules_hash: str, edition: int) -> None:
-    """What another query of this session has read of a version needs no question of its own."""
-    session.info.setdefault(_MEANING, {})[ruleset_version_id] = (rules_hash, edition)
 
 
 def _meaning(session: Session, ruleset_version_id: int) -> tuple[str, int]:
@@ -122,8 +177,24 @@ def _meaning(session: Session, ruleset_version_id: int) -> tuple[str, int]:
     return known[ruleset_version_id]
 
 
-_VERSION = table_of(RulesetVersion)
-_MEANING = select(_VERSION.c.hash, _VERSION.c.edition).where(_VERSION.c.id == bindparam("version"))
+def _compile(session: Session, ruleset_version_id: int) -> Program:
+    version = session.get_one(RulesetVersion, ruleset_version_id)
+    files = select(RuleFile.path, RuleFile.body).where(
+        RuleFile.ruleset_version_id == version.id, RuleFile.path.endswith(".rules")
+    )
+    sources = dict(session.execute(files.order_by(RuleFile.path)).all())
+    ruleset, problems = parse(sources)
+    if any(problem.severity == "error" for problem in problems):
+        message = f"rule version {version.no} no longer parses: {problems[0].message}"
+        raise UnreadableRulesError(message)
+    return compile_ruleset(
+        ruleset, hash=version.hash, schemas=schemas(), edition=Edition(version.edition)
+    )
+
+
+def note_meaning(session: Session, ruleset_version_id: int, rules_hash: str, edition: int) -> None:
+    """What another query of this session has read of a version needs no question of its own."""
+    session.info.setdefault(_MEANING, {})[ruleset_version_id] = (rules_hash, edition)
 
 
 def world(session: Session, company_id: int, revision: int, known_targets: frozenset[str]) -> World:
@@ -145,88 +216,6 @@ def build_world(
     maps, units, later = _entries(session, company_id, revision)
     targets = _targets(session, company_id, revision, known_targets)
     return World.build(revision, maps, units, targets, later)
-
-
-def fresh_targets(session: Session, company_id: int, now: datetime) -> frozenset[str]:
-    """The targets whose snapshot is young enough to be believed."""
-    return frozenset(session.scalars(_FRESH, _young(company_id, now)))
-
-
-def fresh_now(company_id: int, now: datetime) -> Question[frozenset[str]]:
-    """The same, asked with other questions."""
-    return frozenset((yield _FRESH.params(_young(company_id, now))).scalars())
-
-
-def _young(company_id: int, now: datetime) -> dict[str, object]:
-    return {"company": company_id, "since": now - timedelta(hours=SNAPSHOT_HOURS)}
-
-
-_FRESH = select(Connection.name).where(
-    Connection.company_id == bindparam("company"),
-    Connection.id == Snapshot.connection_id,
-    Snapshot.kind == PERIOD,
-    Snapshot.checked_at > moment("since"),
-)
-
-
-def locked_through(session: Session, connection_id: int) -> date | None:
-    """The last closed day of a target, as it was last told."""
-    query = (
-        select(SnapshotItem)
-        .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
-        .where(Snapshot.connection_id == connection_id, Snapshot.kind == PERIOD)
-        .where(SnapshotItem.to_revision.is_(None))
-    )
-    return _locked_through(session.scalars(query))
-
-
-def target_connections(session: Session, company_id: int) -> dict[str, Connection]:
-    """The target connections by the word a rule file has for them: their name or connector."""
-    return _by_words(session.scalars(_TARGETS, {"company": company_id}).all())
-
-
-def asked_targets(company_id: int) -> Question[dict[str, Connection]]:
-    """The same, asked with other questions."""
-    return _by_words(list((yield _TARGETS.params(company=company_id)).scalars()))
-
-
-def _by_words(found: Sequence[Connection]) -> dict[str, Connection]:
-    by_connector = {row.connector: row for row in found}
-    return by_connector | {row.name: row for row in found}
-
-
-_TARGETS = (
-    select(Connection)
-    .where(Connection.company_id == bindparam("company"), Connection.side == "target")
-    .order_by(Connection.id.desc())
-    .execution_options(**kept_plans.KEPT)
-)
-
-
-def kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
-    """What is in a cache, made and kept where it is not; of many the oldest goes."""
-    value = cache.get(key)
-    if value is None:
-        value = make()
-        cache[key] = value
-        while len(cache) > KEPT:
-            cache.popitem(last=False)
-    return value
-
-
-def _compile(session: Session, ruleset_version_id: int) -> Program:
-    version = session.get_one(RulesetVersion, ruleset_version_id)
-    files = select(RuleFile.path, RuleFile.body).where(
-        RuleFile.ruleset_version_id == version.id, RuleFile.path.endswith(".rules")
-    )
-    sources = dict(session.execute(files.order_by(RuleFile.path)).all())
-    ruleset, problems = parse(sources)
-    if any(problem.severity == "error" for problem in problems):
-        message = f"rule version {version.no} no longer parses: {problems[0].message}"
-        raise UnreadableRulesError(message)
-    return compile_ruleset(
-        ruleset, hash=version.hash, schemas=schemas(), edition=Edition(version.edition)
-    )
 
 
 def _entries(
@@ -256,6 +245,13 @@ def _entries(
         else:
             maps[name][row.key] = entry
     return maps, units, later
+
+
+def _as_of(row: type[MappingEntry] | type[SnapshotItem], revision: int):  # type: ignore[no-untyped-def]
+    return and_(
+        row.from_revision <= revision,
+        or_(row.to_revision.is_(None), row.to_revision > revision),
+    )
 
 
 def _unit(row: MappingEntry) -> UnitEntry:
@@ -296,16 +292,6 @@ def _targets(
     }
 
 
-def way_of(told: Mapping[str, Any] | None) -> str:
-    """What a target told of its rounding, as a word of the rules where they have one; or blank."""
-    mode = str((told or {}).get(MODE) or "")
-    return _WAYS.get(mode, mode)
-
-
-_WAYS: Mapping[str, str] = {"per_line": PER_LINE, "sum_then_round": AT_THE_END}
-"""A Rounding of the connectors, in the word of the rules."""
-
-
 def _locked_through(items: Iterable[SnapshotItem]) -> date | None:
     for item in items:
         if item.code == LOCKED_THROUGH and item.body.get("date"):
@@ -313,8 +299,252 @@ def _locked_through(items: Iterable[SnapshotItem]) -> date | None:
     return None
 
 
-def _as_of(row: type[MappingEntry] | type[SnapshotItem], revision: int):  # type: ignore[no-untyped-def]
-    return and_(
-        row.from_revision <= revision,
-        or_(row.to_revision.is_(None), row.to_revision > revision),
+def fresh_targets(session: Session, company_id: int, now: datetime) -> frozenset[str]:
+    """The targets whose snapshot is young enough to be believed."""
+    return frozenset(session.scalars(_FRESH, _young(company_id, now)))
+
+
+def _young(company_id: int, now: datetime) -> dict[str, object]:
+    return {"company": company_id, "since": now - timedelta(hours=SNAPSHOT_HOURS)}
+
+
+def fresh_now(company_id: int, now: datetime) -> Question[frozenset[str]]:
+    """The same, asked with other questions."""
+    return frozenset((yield _FRESH.params(_young(company_id, now))).scalars())
+
+
+def locked_through(session: Session, connection_id: int) -> date | None:
+    """The last closed day of a target, as it was last told."""
+    query = (
+        select(SnapshotItem)
+        .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
+        .where(Snapshot.connection_id == connection_id, Snapshot.kind == PERIOD)
+        .where(SnapshotItem.to_revision.is_(None))
     )
+    return _locked_through(session.scalars(query))
+
+
+def target_connections(session: Session, company_id: int) -> dict[str, Connection]:
+    """The target connections by the word a rule file has for them: their name or connector."""
+    return _by_words(session.scalars(_TARGETS, {"company": company_id}).all())
+
+
+def _by_words(found: Sequence[Connection]) -> dict[str, Connection]:
+    by_connector = {row.connector: row for row in found}
+    return by_connector | {row.name: row for row in found}
+
+
+def asked_targets(company_id: int) -> Question[dict[str, Connection]]:
+    """The same, asked with other questions."""
+    return _by_words(list((yield _TARGETS.params(company=company_id)).scalars()))
+
+
+def kept(cache: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
+    """What is in a cache, made and kept where it is not; of many the oldest goes."""
+    value = cache.get(key)
+    if value is None:
+        value = make()
+        cache[key] = value
+        while len(cache) > KEPT:
+            cache.popitem(last=False)
+    return value
+
+
+def way_of(told: Mapping[str, Any] | None) -> str:
+    """What a target told of its rounding, as a word of the rules where they have one; or blank."""
+    mode = str((told or {}).get(MODE) or "")
+    return _WAYS.get(mode, mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The same quantity as a target counts it: what 1 of the unit is there, and how many units the
+    base quantity makes there; both blank where it has no such unit of the item (`units`: which it
+    has). `same`: it is the quantity that was given.
+    """
+
+    target: str
+    rate: str
+    quantity: str
+    same: bool
+    units: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """A quantity of a unit of an item. `factor` and `pieces`, of the unit `base`, are blank where a
+    conversion is missing; `whole`: the pieces are a whole number.
+    """
+
+    quantity: str
+    unit: str
+    item: str
+    base: str
+    factor: str
+    pieces: str
+    whole: bool
+    backs: tuple[Back, ...]
+
+
+def quantity_of(text: str) -> Fraction | None:
+    """The quantity that somebody typed; None where it is none above 0."""
+    try:
+        found = Decimal(text.strip().replace(",", ""))
+    except InvalidOperation:
+        return None
+    return Fraction(found) if found.is_finite() and 0 < found < 10**12 else None
+
+
+def calculate(
+    session: Session,
+    company_id: int,
+    quantity: Fraction,
+    unit: str,
+    item: str,
+    *,
+    known: frozenset[str],
+    today: date,
+) -> Calculated:
+    """By what counts today; `known`: the targets whose snapshot is young enough to be believed."""
+    revision = session.get_one(Company, company_id).revision
+    there = world(session, company_id, revision, known).at(today)
+    found = _to_base(unit, item, there.units)
+    if found is None:
+        return Calculated(_text(quantity), unit, item, "", "", "", whole=False, backs=())
+    pieces = quantity * Fraction(found.num, found.den)
+    backs = _backs(there, found, quantity, item) if found.path else ()
+    return Calculated(
+        quantity=_text(quantity),
+        unit=unit,
+        item=item,
+        base=found.base,
+        factor=found.factor,
+        pieces=_text(pieces),
+        whole=pieces.denominator == 1,
+        backs=tuple(backs),
+    )
+
+
+def _to_base(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> Conversion | None:
+    """From unit to unit, the item's own entries first, to one that leads no further; None where no
+    entry speaks of the unit.
+    """
+    factor, at, path = Fraction(1), unit, []
+    for _ in range(LONGEST_CHAIN):
+        own = f"{at}|{item}"
+        key = own if own in entries else at
+        entry = entries.get(key)
+        if entry is None:
+            break
+        path.append((key, entry))
+        factor, at = factor * Fraction(entry.num, entry.den), entry.to
+    into = any(entry.to == unit for entry in entries.values())
+    if not path and not into:
+        return None
+    return Conversion(unit, at, factor.numerator, factor.denominator, tuple(path))
+
+
+def _text(value: Fraction) -> str:
+    return show(tidy(value))
+
+
+def _backs(there: World, found: Conversion, quantity: Fraction, item: str) -> Iterator[Back]:
+    """As each target that tells how it counts the item would read the pieces."""
+    pieces = quantity * Fraction(found.num, found.den)
+    for name, state in sorted(there.targets.items()):
+        set_up = _set_up(there, state.items if state.known else {}, item)
+        if set_up is None:
+            continue
+        unit, base = set_up.rate(found.unit), set_up.rate(found.base)
+        if unit is None or base is None:
+            units = ", ".join(dict.fromkeys((set_up.base, *sorted(set_up.rates))))
+            yield Back(name, "", "", same=False, units=units)
+            continue
+        back = pieces * base / unit
+        yield Back(name, _text(unit / base), _text(back), same=back == quantity, units="")
+
+
+def _set_up(there: World, items: Mapping[str, ItemUnits], item: str) -> ItemUnits | None:
+    """That of the item under its own code, else under the code that a mapping gives it."""
+    if item in items:
+        return items[item]
+    mapped = (table.entries.get(item) for table in there.maps.values())
+    codes = (entry.value for entry in mapped if entry is not None)
+    return next((items[code] for code in codes if code in items), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A posted document that its former rules would not leave as it is, and why."""
+
+    route: str
+    seq: int
+    number: str
+    doc_type: str
+    doc_date: date | None
+    connection_id: int
+    owner: str
+    reason: str
+
+
+def left_behind(
+    session: Session, asked: Mapping[int, Asked], programs: Programs
+) -> dict[int, list[LeftBehind]]:
+    """Record -> its documents that somebody has to look at. `asked`: by the id of each document
+    whose route is in force no more, its record as it is now.
+    """
+    found: dict[int, list[LeftBehind]] = defaultdict(list)
+    for row in session.execute(_BY, {"ids": sorted(asked)}) if asked else ():
+        try:
+            judge = programs(session, row.ruleset_version_id)
+        except UnreadableRulesError:
+            continue
+        (outcome,) = judge.decisions([asked[row.id]])
+        told = _against(outcome, row.route) if isinstance(outcome, Outcome) else None
+        if told is not None:
+            reason, owner = told
+            found[row.record_id].append(
+                LeftBehind(
+                    route=row.route,
+                    seq=row.seq,
+                    number=row.number,
+                    doc_type=row.doc_type,
+                    doc_date=row.doc_date,
+                    connection_id=row.connection_id,
+                    owner=owner,
+                    reason=reason,
+                )
+            )
+    return dict(found)
+
+
+def _against(outcome: Outcome, route: str) -> tuple[str, str] | None:
+    """Why these rules would not leave the document as it is, and whom they would ask; None where
+    they would.
+    """
+    decision = next((one for one in outcome.decisions if one.route == route), None)
+    if decision is None:
+        return None
+    stops = [one for one in decision.findings if one.severity in STOPS]
+    if not stops and all(step.action not in DOES for step in decision.plan):
+        return None
+    said = [one.text for one in outcome.verdicts if _is_change(one, route)]
+    reason = said[0] if said else decision.reason
+    return reason, stops[0].owner if stops else ""
+
+
+def _is_change(verdict: Verdict, route: str) -> bool:
+    changed = verdict.kind == "change" and verdict.result != PASS
+    return changed and verdict.route == route and bool(verdict.text)
+
+
+def posted_by(session: Session, record_id: int, route: str) -> int | None:
+    """The version of the rules that made what is posted of a route, the last of them."""
+    given = {"record": record_id, "route": route}
+    return session.scalar(_POSTED_BY, given)
+
+
+def schemas() -> Schemas:
+    """All document types and record kinds that the connectors know."""
+    documents, kinds = registry.schemas()
+    return Schemas(documents=documents, kinds=kinds)

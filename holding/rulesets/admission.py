@@ -14,7 +14,7 @@ from grammar.parsing.incremental import Reader
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
 from holding.db.refusal import Refusal
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from rules.checker.all_checks import findings
 from rules.checker.memory import Memory
 from rules.facts.seeds import Seeds, seeds

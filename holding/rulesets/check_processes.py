@@ -20,7 +20,7 @@ from connectors.kit.confined_process import Child, Ended, serve
 from connectors.kit.delivery_limits import MEGABYTE
 from grammar.parsing.incremental import collect_rarely
 from holding.db.refusal import Refusal
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from holding.rulesets.admission import Seen
 from holding.rulesets.check_report import Coverage, Report, fingerprint, proved, report
 from rules.rulebook.suggested_names import Suggested, suggested

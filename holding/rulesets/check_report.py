@@ -12,7 +12,7 @@ from typing import Final
 
 from grammar.text.correction import Correction, correction
 from grammar.text.problem import Problem, show
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from holding.rulesets.admission import RulesRefusal, Seen, checked, inspect, refused
 from rules.testing.mutation_sites import coverage, parts
 from rules.values.canonical import sha256_hex

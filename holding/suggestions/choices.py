@@ -25,8 +25,7 @@ from holding.db.models.columns import ListKind
 from holding.db.together import Question, Together
 from holding.mappings.entries import table_of
 from holding.mappings.preview import active_program
-from holding.programs.known_schemas import schemas
-from holding.programs.world import asked_targets, target_connections
+from holding.programs.world import asked_targets, schemas, target_connections
 from holding.suggestions import listed_names, values_in_use
 from rules.comparison.preflight import LISTS, WHOLE, references
 

@@ -33,7 +33,7 @@ from holding.db.models.columns import ListKind
 from holding.db.refusal import plural
 from holding.db.together import KEPT, Question, Together, answer
 from holding.mappings.preview import active_program
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from rules.comparison.preflight import LISTS, Reference, references
 
 TOLD: Final = frozenset({*LISTS.values(), ITEM})

@@ -20,9 +20,9 @@ from holding.db.database import Database
 from holding.db.models import Backtest as RecordedBacktest
 from holding.db.models import BacktestResult, BacktestRun, Change, Company, RulesetVersion
 from holding.db.models.columns import BacktestEnd, to_minor
-from holding.programs import history
+from holding.programs import posted_differences as history
 from holding.programs import world as worlds
-from holding.programs.history import Judging, Span
+from holding.programs.posted_differences import Judging, Span
 from holding.rulesets import recorded_backtests
 from holding.rulesets.publication import OPEN_STATES
 from holding.rulesets.recorded_backtests import Counted

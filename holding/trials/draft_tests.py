@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from grammar.layout.written import written
 from holding.access.actors import NEUTRAL, NEUTRAL_FIELDS
 from holding.db.refusal import Refusal
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from holding.rulesets.check_report import Report
 from holding.trials import draft_trials, replays, tried_rules
 from holding.trials.replays import GONE

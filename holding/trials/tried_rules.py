@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from grammar.parsing.parser import parse
 from holding.db.models import Change, Connection, Evaluation, Record, RulesetVersion, Version
 from holding.programs import world as worlds
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import files_of, files_of_change
 from holding.trials.other_records import Asking, facts_of_one, names_of

@@ -80,7 +80,7 @@ def backtest(
     """
     from concurrent.futures.process import BrokenProcessPool
 
-    from holding.programs.known_schemas import schemas
+    from holding.programs.world import schemas
     from portal.backtest import parallel_run as running
     from portal.backtest.record_files import Stored, UnreadableError
     from portal.backtest.recording import keeping

@@ -1,7 +1,7 @@
 """Stored judgings as a folder of files that `clearpost backtest` reads.
 
 Here: write: records.jsonl, and worlds.jsonl with a line for each revision that they name. Not here:
-which judgings there are (holding/programs/history.py).
+which judgings there are (holding/programs/posted_differences.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from holding.programs.history import Judging
+from holding.programs.posted_differences import Judging
 from portal.backtest.record_files import WORLDS
 from rules.facts.world import Entry, Later, UnitEntry, World
 from rules.values.canonical import dumps

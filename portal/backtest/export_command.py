@@ -38,7 +38,7 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
     Each record is listed once, with all that was looked at when its first document was sent, or
     when it was last checked if none was; and with the mappings, units and locked periods of then.
     """
-    from holding.programs import history
+    from holding.programs import posted_differences as history
     from portal.backtest.export import write
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -107,7 +107,7 @@ def _of_files(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[B
 def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad]]":
     """All records under the rules, each in the world it names, else in that of the files."""
     from connectors.contract.schema import MASTER_DATA
-    from holding.programs.known_schemas import schemas
+    from holding.programs.world import schemas
     from portal.backtest.record_files import Stored
     from portal.backtest.record_lines import Lines
     from portal.backtest.record_worlds import SideWorlds, StoredWorlds

@@ -2,7 +2,7 @@
 
 Here: Stand (one moment of the tables), StoredWorlds (worlds.jsonl: a line for each revision, each
 saying what differs from the line above), SideWorlds (the same for one rule set). Not here: where
-those lines come from (holding/programs/history.py).
+those lines come from (holding/programs/posted_differences.py).
 """
 
 from collections import OrderedDict

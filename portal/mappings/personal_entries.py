@@ -13,7 +13,7 @@ from holding.access import people
 from holding.access.actors import PERSONAL_FIELDS
 from holding.db.refusal import Refusal
 from holding.mappings.preview import active_program
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from portal.web import fragments, security, store
 from rules.comparison.preflight import references
 from rules.programs.program import Program

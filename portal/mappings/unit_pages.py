@@ -8,7 +8,7 @@ from flask import Response, abort, g, request, url_for
 
 from holding.db.together import Answer, Together
 from holding.mappings import mapping_lists, unit_comparison
-from holding.programs import unit_calculation
+from holding.programs import world as unit_calculation
 from holding.programs.world import fresh_now
 from portal.mappings.mapping_pages import pages
 from portal.web import filters, forms, fragments, frame, store

@@ -17,7 +17,7 @@ from holding.db.refusal import Refusal, plural, sums
 from holding.onboarding import dry_run, going_live
 from holding.onboarding.checklist import Checklist, Step, checklist
 from holding.platform import processes as doorbell
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from portal.web import forms, fragments, store
 from portal.web.permissions import FILE
 

@@ -27,7 +27,8 @@ from holding.intake import open_fields as differences
 from holding.mappings import keepers
 from holding.parties import party_merge
 from holding.platform import processes as doorbell
-from holding.programs import posted_differences, same_keys
+from holding.programs import posted_differences
+from holding.programs import posted_differences as same_keys
 from holding.suggestions import unpaid_choices
 from holding.worklist import group_members as queries
 from holding.worklist import hold_detail as hold_query

@@ -14,8 +14,7 @@ from holding.access.actors import MASK, PERSONAL_FIELDS
 from holding.db.database import DatabaseSession
 from holding.db.refusal import money
 from holding.programs import posted_differences
-from holding.programs.field_differences import FieldDifference
-from holding.programs.posted_differences import Difference
+from holding.programs.posted_differences import Difference, FieldDifference
 from holding.records import accepted_differences
 from holding.worklist.hold_detail import HoldRow
 
@@ -35,7 +34,7 @@ def shown(
     """What the pane of a hold shows about a change after posting; nothing of other holds."""
     if hold.code not in posted_differences.CODES:
         return {"difference": None, "marks": (), "mark": None, "earlier": None}
-    found = posted_differences.of(session, hold.record_id, hold.route)
+    found = posted_differences.posted_difference(session, hold.record_id, hold.route)
     marks = accepted_differences.of_records(session, company_id, [hold.record_id]).get(
         hold.record_id, ()
     )

@@ -109,7 +109,7 @@ def check(
 
 def _later(ruleset: "Ruleset") -> int:
     """How much of it nothing carries out yet."""
-    from holding.programs.known_schemas import schemas
+    from holding.programs.world import schemas
     from rules.checker.all_checks import not_yet
 
     return len(not_yet(ruleset, schemas()))
@@ -183,7 +183,7 @@ def try_(
     rules: Path, record: Path, *, kind: str | None, at: datetime | None, trace: bool, as_json: bool
 ) -> int:
     """Check one record (JSON) against rule files, and nothing else."""
-    from holding.programs.known_schemas import schemas
+    from holding.programs.world import schemas
     from portal.rule_tools import one_record
     from rules.testing.runner import kinds_of, try_record
 

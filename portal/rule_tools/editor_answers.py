@@ -16,7 +16,7 @@ from grammar.text.finding_codes import CODES
 from grammar.text.problem import Problem, Span, so_too
 from grammar.text.tokens import tokens
 from grammar.text.vocabulary import clean
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from portal.rule_tools.editor_positions import Positions
 from portal.rule_tools.open_files import Known, RuleSet
 from portal.rule_tools.rule_files import Files, examine

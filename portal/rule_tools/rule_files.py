@@ -72,7 +72,7 @@ def findings(
     memory: "Memory | None" = None,
 ) -> "tuple[Problem, ...]":
     """All that is wrong with a ruleset that was read from files, `syntax` and what follows."""
-    from holding.programs.known_schemas import schemas
+    from holding.programs.world import schemas
     from rules.checker.all_checks import findings as all_of
     from rules.facts.seeds import seeds
 

@@ -42,7 +42,7 @@ def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
     With --coverage each part of the rules is then broken, one at a time: a part is covered when a
     test turns red.
     """
-    from holding.programs.known_schemas import schemas
+    from holding.programs.world import schemas
     from rules.programs.program import compile_ruleset, hash_of
     from rules.testing.mutation_sites import coverage, parts
     from rules.testing.runner import run_tests

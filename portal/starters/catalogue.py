@@ -23,7 +23,7 @@ from typing import Final
 
 from grammar import nodes as n
 from grammar.parsing.parser import parse
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from holding.rulesets.admission import inspect, rule_sources
 from portal.starters.einvoice_limits import EInvoiceLimit, limit_in, limited
 from rules.comparison.preflight import references

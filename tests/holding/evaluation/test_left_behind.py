@@ -72,7 +72,9 @@ def test_a_person_lets_it_stay_and_the_next_change_asks_again(life: Life) -> Non
     leave(life)
     life.arrive("NS-1", **{**SMALL, "status": "cancelled"})
     with life.shop.database.read() as session:
-        there = posted_differences.of(session, life.shop.record(session, "NS-1").id, ROUTE)
+        there = posted_differences.posted_difference(
+            session, life.shop.record(session, "NS-1").id, ROUTE
+        )
     assert there is not None
     assert (there.goes, there.posted, there.wanted) == (False, 9600, 0)
     with life.shop.database.write() as session:

@@ -14,7 +14,7 @@ from holding.exceptions.holds import Done
 from holding.mappings import entry_history
 from holding.mappings.fixes import Fixed
 from holding.platform.backup import downgrade, upgrade
-from holding.programs import completed_uses
+from holding.programs import replay as completed_uses
 from rules.values.posting_states import PostingState
 from tests.holding.consent import ASKING
 from tests.holding.fixing import due, fix

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from holding.db.models import Posting, Record
-from holding.programs import history
+from holding.programs import posted_differences as history
 from portal.backtest.export import write
 from rules.values.posting_states import PostingState
 from tests.support.databases import any_move

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from holding.programs.unit_calculation import Back, _backs, _to_base, quantity_of
+from holding.programs.world import Back, _backs, _to_base, quantity_of
 from rules.facts.world import Entry, ItemUnits, TargetState, UnitEntry, World
 
 UNITS = {

@@ -41,7 +41,9 @@ def life(begun: Begun) -> Life:
 
 def difference(life: Life, number: str = "A-1") -> posted_differences.Difference:
     with life.shop.database.read() as session:
-        found = posted_differences.of(session, life.shop.record(session, number).id, ROUTE)
+        found = posted_differences.posted_difference(
+            session, life.shop.record(session, number).id, ROUTE
+        )
         assert found is not None
         return found
 

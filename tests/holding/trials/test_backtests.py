@@ -24,7 +24,7 @@ from holding.db.models import (
 from holding.db.models.columns import BacktestEnd
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.programs import history
+from holding.programs import posted_differences as history
 from holding.rulesets import publication, recorded_backtests
 from holding.trials import backtest_turns, backtests, shown_backtests
 from holding.trials import deciding_lines as rule_lines

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from holding.db.models.postings import POSTING_STATES
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from portal.backtest import parallel_run as running
 from portal.backtest import record_files as storing
 from portal.backtest.command import _rules

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from grammar.nodes import Ruleset
-from holding.programs.history import Judging
+from holding.programs.posted_differences import Judging
 from portal.backtest.export import write
 from portal.backtest.record_files import WORLDS
 from portal.backtest.record_worlds import SideWorlds, StoredWorlds

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from holding.access import actors
 from holding.db.database import Database
 from holding.db.models import BacktestRun, Company, Person
-from holding.programs import history
+from holding.programs import posted_differences as history
 from holding.rulesets import publication
 from holding.trials.backtest_turns import take_turn
 from portal.languages import choice

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from grammar.layout.formatter import format_text
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from portal.rule_tools.coverage import risks
 from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
 from portal.rule_tools.rule_files import examine, read_files

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from grammar import nodes as n
 from grammar.layout.written import written
 from grammar.parsing.parser import parse
-from holding.programs.known_schemas import schemas
+from holding.programs.world import schemas
 from rules.checker.all_checks import check
 from rules.facts.world import Facts, TargetDocument
 from rules.outcomes.outcome import Decision, Document, Outcome, Step
