@@ -1,9 +1,4 @@
-"""Postings that ask for consent, and who may give which of it.
-
-Here: for each posting and person the holds that their approval closes, or why there are none; and
-whether the set of postings that a person looked at is still the same. Not here: writing the
-approvals (`approve.py`), who had a hand in what (`separation.py`).
-"""
+"""Postings that ask for consent, and who may give which of it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,21 +11,25 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, voices
 from holding.access.people import asked_able, asked_answering
+from holding.access.reach import within
 from holding.approvals import separation
 from holding.db import bulk
-from holding.db.models import Approval, Hold, Person, Posting, Record
+from holding.db.models import Approval, Cause, Hold, Person, Posting, Record
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal
-from holding.db.together import Question, Together, answer
+from holding.db.together import KEPT, Question, Together, answer
 from holding.platform.states import state_label
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.posting_states import PostingState, in_sentence
+from rules.values.wording import titled
 
 WAITING: Final = {  # a posting that waits for it, and after it
     PostingState.HELD: PostingState.READY,
     PostingState.POSTED: PostingState.POSTED,
 }
+
+ACT: Final = "posting.approve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,6 @@ def became(session: Session, company_id: int, posting_ids: Sequence[int]) -> dic
     went = [posting for posting in session.scalars(query) if posting.state not in WAITING]
     by = agreed(session, went)[1]
     return {posting.id: moved_on(posting, by.get(posting.id, "")) for posting in went}
-
-
-ACT: Final = "posting.approve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +217,19 @@ class Desk:
         return not members or person_id in members
 
 
-def agreed(
-    session: Session, postings: Sequence[Posting]
-) -> tuple[Mapping[int, dict[int, str]], Mapping[int, str]]:
-    """Posting id -> who agreed to its content at a level already, or in whose name that was; and
-    the name of who did so last.
-    """
-    return answer(session, _agreed(postings))
+def _records(ids: Sequence[int]) -> Question[dict[int, Record]]:
+    rows = yield select(Record).where(bulk.among(Record.id, ids))
+    return {record.id: record for record in rows.scalars()}
+
+
+def _holds(record_ids: Sequence[int]) -> Question[Mapping[tuple[int, str, int], list[Hold]]]:
+    """The open holds of each posting, known by its record, route and place in it."""
+    found: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
+    mine = select(Hold).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
+    rows = yield mine.order_by(Hold.id)
+    for hold in rows.scalars():
+        found[hold.record_id, hold.route, hold.seq].append(hold)
+    return found
 
 
 def _agreed(
@@ -254,23 +256,61 @@ def _agreed(
     return found, last
 
 
-def _records(ids: Sequence[int]) -> Question[dict[int, Record]]:
-    rows = yield select(Record).where(bulk.among(Record.id, ids))
-    return {record.id: record for record in rows.scalars()}
-
-
-def _holds(record_ids: Sequence[int]) -> Question[Mapping[tuple[int, str, int], list[Hold]]]:
-    """The open holds of each posting, known by its record, route and place in it."""
-    found: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
-    mine = select(Hold).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
-    rows = yield mine.order_by(Hold.id)
-    for hold in rows.scalars():
-        found[hold.record_id, hold.route, hold.seq].append(hold)
-    return found
-
-
 def _several(record_ids: Sequence[int]) -> Question[set[int]]:
     """The records that became more than one document."""
     mine = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
     rows = yield mine.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
     return set(rows.scalars())
+
+
+def agreed(
+    session: Session, postings: Sequence[Posting]
+) -> tuple[Mapping[int, dict[int, str]], Mapping[int, str]]:
+    """Posting id -> who agreed to its content at a level already, or in whose name that was; and
+    the name of who did so last.
+    """
+    return answer(session, _agreed(postings))
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Posting id -> why this person cannot approve it; and, of those that they can, the cause for
+    which it stays on hold then.
+    """
+
+    refused: Mapping[int, str]
+    stays: Mapping[int, str]
+
+
+def foresee(
+    session: Session, actor: Actor, ids: Collection[int], beside: Together | None = None
+) -> Foreseen:
+    """As it is now; an approval looks at each again. `beside`: what else is asked, by the same
+    statement.
+    """
+    mine = select(Posting).where(Posting.company_id == (actor.company_id or 0))
+    chosen = mine.where(bulk.among(Posting.id, ids), *within(actor.reach, Posting))
+    found = session.scalars(chosen, execution_options=KEPT)
+    postings = {posting.id: posting for posting in found}
+    page = beside or Together(session, KEPT)
+    named = page.ask(_labels(sorted({posting.record_id for posting in postings.values()})))
+    desk = Desk(session, actor, list(postings.values()), page)
+    refused: dict[int, str] = {}
+    waits: dict[int, int] = {}  # posting -> the cause of the first hold that is left
+    for key in ids:
+        answer = desk.consent(key, postings.get(key))
+        if isinstance(answer, Left):
+            refused[key] = answer.reason
+            continue
+        left = [hold for hold in desk.open(answer.posting) if hold is not answer.hold]
+        if left:
+            waits[key] = left[0].cause_id
+    labels = named.value
+    return Foreseen(refused, {key: titled(labels[cause]) for key, cause in waits.items()})
+
+
+def _labels(record_ids: Sequence[int]) -> Question[Mapping[int, str]]:
+    """The causes for which these records are on hold, by their label."""
+    theirs = select(Hold.cause_id).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
+    rows = yield select(Cause.id, Cause.label).where(Cause.id.in_(theirs))
+    return {row.id: row.label for row in rows}

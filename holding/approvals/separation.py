@@ -1,26 +1,24 @@
-"""Duties kept apart: who has had a hand in a record and so may not be the one who releases it.
+"""Duties kept apart: who has had a hand in a record and so may not be the one who releases it."""
 
-Here: the people who entered, corrected, mapped, released, wrote or published for a record, or are
-named in it as its makers; and the triggers by which the database holds the same. Not here: which
-role may approve at all (`access/actors.py`), the names that a record carries (`makers.py`).
-"""
-
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from threading import Lock
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, Subquery, and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.access.actors import Voice
-from holding.approvals.makers import Named, named_makers
+from holding.access.actors import Actor, Voice, may, voices
+from holding.access.people import asked_called, in_team, who_may
 from holding.db import bulk
 from holding.db.models import (
     Approval,
     Dating,
     Evaluation,
+    Hold,
     MappingEntry,
     MappingTable,
     Posting,
@@ -28,9 +26,17 @@ from holding.db.models import (
     Push,
     Release,
     RulesetVersion,
+    Team,
     Version,
 )
+from holding.db.refusal import Refusal, plural
 from holding.db.together import Answer, Question, Together
+from holding.programs.posted_differences import ACCEPTED
+from holding.programs.replay import replay_each
+from holding.programs.world import program
+from rules.outcomes.digest import Digest
+from rules.outcomes.outcome import NEEDS_APPROVAL, Outcome
+from rules.values.spelling import match_key
 
 Hands = dict[int, dict[int, str]]  # posting id -> person id -> what they did, after "you"
 
@@ -66,6 +72,34 @@ TRIGGERS: Final = (
 """All triggers of the two tables by which somebody says yes. A migration does not import them: a
 test compares them with the database. None of them can know the makers that a record names.
 """
+
+_AS_THEY_STAND = (
+    select(
+        Posting.id.label("key"),
+        Posting.id.label("posting_id"),
+        Posting.record_id,
+        Posting.route,
+        Posting.company_id,
+        Posting.evaluation_id,
+        Posting.version_id,
+    )
+    .where(bulk.among_given(Posting.id, "keys"))
+    .subquery()
+)
+"""Postings, as they were judged last."""
+
+ACT = "posting.approve"
+
+OWN_HAND = "hold.own_hand"
+
+Named = Mapping[int, Collection[str]]  # posting id -> keys of the names that its rules exclude
+
+_MOST_KNOWN: Final = 10_000
+
+_known: OrderedDict[tuple[int, str, int, str], set[str]] = OrderedDict()
+"""What a replay said of a judging, known by its hash: what was judged is never another."""
+
+_knowing = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +145,24 @@ def touched(
     return hands
 
 
-_AS_THEY_STAND = (
-    select(
-        Posting.id.label("key"),
-        Posting.id.label("posting_id"),
-        Posting.record_id,
-        Posting.route,
-        Posting.company_id,
-        Posting.evaluation_id,
-        Posting.version_id,
+def _approvers(session: Session, hands: Hands) -> None:
+    """Who agreed to a document of the record, as it stands and is not sent yet."""
+    other = aliased(Posting)
+    query = (
+        select(Posting.id, Approval.person_id, Approval.for_person_id)
+        .join(other, other.record_id == Posting.record_id)
+        .join(Approval, and_(Approval.posting_id == other.id, Approval.hash == other.hash))
+        .outerjoin(Push, Push.id == other.posted_push_id)
+        .where(
+            bulk.among(Posting.id, list(hands)),
+            Approval.voided_at.is_(None),
+            or_(Push.id.is_(None), Push.hash != other.hash),
+        )
     )
-    .where(bulk.among_given(Posting.id, "keys"))
-    .subquery()
-)
-"""Postings, as they were judged last."""
+    for row in session.execute(query):
+        hands[row.id][row.person_id] = "approved it"
+        if row.for_person_id is not None:
+            hands[row.id][row.for_person_id] = "had it approved"
 
 
 class Hand(NamedTuple):
@@ -178,13 +216,6 @@ def deeds(
     return [page.ask(_read(asked(of).params(given), read)) for asked, read in asking]
 
 
-def _read(
-    asked: Select[Any], read: Callable[[Iterable[Any]], Iterator[Deed]]
-) -> Question[Sequence[Deed]]:
-    rows = yield asked
-    return tuple(read(rows))
-
-
 @cache
 def _asking_for_rules(of: Subquery) -> Select[Any]:
     return (
@@ -206,26 +237,6 @@ def _rules(rows: Iterable[Any]) -> Iterator[Deed]:
             yield Deed(row.key, row.published_by_id, f"published {rules}")
         if row.author_id is not None:
             yield Deed(row.key, row.author_id, f"wrote {rules}")
-
-
-def _approvers(session: Session, hands: Hands) -> None:
-    """Who agreed to a document of the record, as it stands and is not sent yet."""
-    other = aliased(Posting)
-    query = (
-        select(Posting.id, Approval.person_id, Approval.for_person_id)
-        .join(other, other.record_id == Posting.record_id)
-        .join(Approval, and_(Approval.posting_id == other.id, Approval.hash == other.hash))
-        .outerjoin(Push, Push.id == other.posted_push_id)
-        .where(
-            bulk.among(Posting.id, list(hands)),
-            Approval.voided_at.is_(None),
-            or_(Push.id.is_(None), Push.hash != other.hash),
-        )
-    )
-    for row in session.execute(query):
-        hands[row.id][row.person_id] = "approved it"
-        if row.for_person_id is not None:
-            hands[row.id][row.for_person_id] = "had it approved"
 
 
 @cache
@@ -317,3 +328,217 @@ def _writers(rows: Iterable[Any]) -> Iterator[Deed]:
     for row in rows:
         did = "corrected it" if row.corrects_id else "entered it"
         yield Deed(row.key, row.person_id, did, version_id=row.id)
+
+
+def _read(
+    asked: Select[Any], read: Callable[[Iterable[Any]], Iterator[Deed]]
+) -> Question[Sequence[Deed]]:
+    rows = yield asked
+    return tuple(read(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Releasers:
+    """The names of those who may, and what speaks against the person who asks.
+
+    `nobody`: where there is none, why, and who can change that.
+    """
+
+    names: tuple[str, ...]
+    deciding: Refusal | None
+    """Against any decision about it: the role, or a hand in it."""
+    releasing: Refusal | None
+    """Against releasing it: that, or the team."""
+    nobody: str = ""
+
+
+def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) -> Releasers:
+    """Those with the role, in the team that the rules ask for, and without a hand in it.
+
+    `by_people`: whether somebody can release it at all; else nobody is looked for on behalf of who
+    has not the role.
+    """
+    refusal = may(actor, ACT)
+    if refusal and not by_people:
+        return Releasers((), refusal, refusal)
+    hold = session.get_one(Hold, hold_id)
+    hands, team = _hands(session, hold), teams_of(session, [hold]).get(hold.id)
+    names = who_may(session, hold.company_id, ACT, team_id=team.id if team else None, but=hands)
+    verb = {NEEDS_APPROVAL: "approve", ACCEPTED: "accept"}.get(hold.code, "release")
+    nobody = "" if names or not by_people else _nobody(session, hold.company_id, team, verb)
+    deciding = refusal or _own_hand(actor, hands, names)
+    if deciding or team is None or _in(session, team, actor):
+        return Releasers(names, deciding, deciding, nobody)
+    releasing = outside(team, could(names), verb)
+    return Releasers(names, None, replace(releasing, hint=nobody or releasing.hint), nobody)
+
+
+def _hands(session: Session, hold: Hold) -> Mapping[int, str]:
+    """Person id -> what they did, of those who may not release this hold."""
+    posting = session.get(Posting, hold.posting_id) if hold.posting_id else None
+    if posting is None:
+        return {}
+    of = touched if hold.code == NEEDS_APPROVAL else hands_of
+    return of(session, [posting]).get(posting.id, {})
+
+
+def _nobody(session: Session, company_id: int, team: Team | None, verb: str) -> str:
+    """Why nobody may decide it, and who sees to it that somebody does."""
+    admins = " or ".join(who_may(session, company_id, "people.admin")) or "an administrator"
+    if team is None:
+        return f"Nobody who may {verb} it had no hand in it. Ask {admins} to add somebody."
+    where = team.shown
+    return (
+        f"{where} has nobody who may {verb} it and had no hand in it. Ask {admins} to add somebody."
+    )
+
+
+def _own_hand(actor: Actor, hands: Mapping[int, str], names: tuple[str, ...]) -> Refusal | None:
+    hand = hand_of(hands, actor.person_id, None)
+    if hand is None:
+        return None
+    return Refusal(OWN_HAND, f"You {hand.did}.", f"{could(names)}.", 403)
+
+
+def _in(session: Session, team: Team, actor: Actor) -> bool:
+    """Whether they answer for the team, in their own name or in that of somebody else."""
+    return any(in_team(session, team.id, voice.answers) for voice in voices(actor, ACT))
+
+
+def outside(team: Team, who: str, verb: str = "release") -> Refusal:
+    """What is said to somebody who is not in the team that releases a hold; `who` can."""
+    done = {"accept": "accepted"}.get(verb, f"{verb}d")
+    return Refusal(
+        code="hold.team",
+        message=f"This is {done} by {team.shown}, and you are not in it.",
+        hint=f"{who} {verb} it.",
+        status=403,
+    )
+
+
+def teams_of(session: Session, holds: Collection[Hold]) -> Mapping[int, Team]:
+    """Hold id -> the team that releases it, or approves what it asks for. A hold that nobody can
+    release, and one that the role alone decides, is missing.
+    """
+    asked = [one for one in holds if one.code == NEEDS_APPROVAL or one.clears.by_people]
+    if not asked:
+        return {}
+    query = select(Team).where(Team.company_id.in_({one.company_id for one in asked}))
+    teams = session.scalars(query).all()
+    by_id = {team.id: team for team in teams}
+    by_name = {(team.company_id, team.name): team for team in teams}
+    found = {
+        one.id: by_id.get(one.team_id or 0)
+        if one.code == NEEDS_APPROVAL
+        else by_name.get((one.company_id, one.clears.team))
+        for one in asked
+    }
+    return {hold_id: team for hold_id, team in found.items() if team is not None}
+
+
+def hands_of(session: Session, postings: Sequence[Posting]) -> Hands:
+    """Who had a hand in each posting, or agreed to it: they release no hold of it. Earlier releases
+    do not count against a further one.
+    """
+    return touched(session, postings, releases=False, makers=False, approvals=True)
+
+
+def own_hand(
+    hands: Mapping[int, str], voice: Voice, verb: str, who: Callable[[], str]
+) -> Refusal | None:
+    """Refuse who had a hand in it, and who stands in for such a person; `who` could."""
+    said = said_to(voice, hands, you="You")
+    if not said:
+        return None
+    return Refusal(
+        code=OWN_HAND,
+        message=f"{said}, so you cannot {verb} this.",
+        hint=f"{who()}.",
+        status=403,
+    )
+
+
+def none_of(refusals: Sequence[Refusal]) -> Refusal | None:
+    """The one refusal of many holds, where each was refused because of who asks."""
+    if not refusals or any(one.status != 403 for one in refusals):
+        return None
+    told = f"Nothing was done: {plural(len(refusals), 'hold is', 'holds are')} not yours to decide."
+    return Refusal(OWN_HAND, told, refusals[0].words, 403)
+
+
+def named_makers(
+    session: Session, postings: Sequence[Posting], named: Named | None
+) -> Question[tuple[tuple[int, int], ...]]:
+    """Posting id and person, of those whose name or address stands in a field that the approve rule
+    excludes, however it is spelled there: `mei.ling` is Mei Ling, and mei.ling@shop.example too;
+    and whoever was called so before.
+
+    `named`: the names, where somebody has just judged it; else a replay says them.
+    """
+    names = (yield from _by_replay(session, postings)) if named is None else named
+    if not any(names.values()):
+        return ()
+    people = yield from asked_called({posting.company_id for posting in postings})
+    keys = {key: keys_of(one.name, one.email, one.former) for key, one in people.items()}
+    return tuple(
+        (posting_id, person_id)
+        for posting_id, found in names.items()
+        for person_id, theirs in keys.items()
+        if not theirs.isdisjoint(found)
+    )
+
+
+def _by_replay(session: Session, postings: Sequence[Posting]) -> Question[dict[int, set[str]]]:
+    """Posting id -> keys of the names that its rules exclude; asked of a replay, the first time."""
+    rows = yield select(
+        Evaluation.id, Evaluation.ruleset_version_id, Evaluation.hash, Evaluation.digest
+    ).where(bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings]))
+    judged = {row.id: row for row in rows}
+    rules = {row.ruleset_version_id for row in judged.values()}
+    wanted = {version_id for version_id in rules if _excluding(session, version_id)}
+    asking = {
+        posting.id: (judged[posting.evaluation_id], posting.route)
+        for posting in postings
+        if judged[posting.evaluation_id].ruleset_version_id in wanted
+    }
+    keys = {one: (row.id, row.hash, row.digest, route) for one, (row, route) in asking.items()}
+    found = {one: known for one, key in keys.items() if (known := _known.get(key)) is not None}
+    unknown = {one: asking[one] for one in keys.keys() - found.keys()}
+    outcomes = replay_each(session, {row.id for row, _ in unknown.values()}) if unknown else {}
+    for one, (row, route) in unknown.items():
+        found[one] = excluded(outcomes[row.id], route)
+        if row.digest != Digest.WORDED:  # which does not count names
+            _remember(keys[one], found[one])
+    return {one: set(found[one]) for one in asking}
+
+
+def _excluding(session: Session, ruleset_version_id: int) -> bool:
+    """Whether rules exclude the makers of a record from approving it."""
+    return any(rule.never for rule in program(session, ruleset_version_id).ruleset.approvals)
+
+
+def _remember(key: tuple[int, str, int, str], names: set[str]) -> None:
+    with _knowing:
+        _known[key] = names
+        while len(_known) > _MOST_KNOWN:
+            _known.popitem(last=False)
+
+
+def keys_of(name: str, email: str, former: Iterable[str] = ()) -> set[str]:
+    """By what a source may call a person: the name, one of before, the address, or what it has
+    before its @.
+    """
+    told = (name, *former, email, email.partition("@")[0])
+    return {match_key(one) for one in told if one.strip()}
+
+
+def excluded(outcome: Outcome, route: str) -> set[str]:
+    """The keys of the names that approvals of documents of a route exclude."""
+    return {
+        match_key(name)
+        for decision in outcome.decisions
+        for need in decision.approvals
+        if any((f.rule, f.route) == (need.rule, route) for f in decision.findings)
+        for name in need.never
+        if name.strip()
+    }

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from connectors.transport.fault_points import point
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
-from holding.approvals.consent import StandingApproval, counting
-from holding.approvals.voiding import Voided
+from holding.approvals.consent import StandingApproval, Voided, counting
 from holding.db import bulk, leases
 from holding.db.bulk import Columns, of
 from holding.db.database import Database

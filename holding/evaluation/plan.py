@@ -6,8 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from holding.approvals.consent import content_hash, counting, document_hash
-from holding.approvals.voiding import of_another_content
+from holding.approvals.consent import content_hash, counting, document_hash, of_another_content
 from holding.db import bulk
 from holding.db.models import Record
 from holding.db.models.columns import RecordState, to_minor

@@ -10,10 +10,9 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.fault_points import point
-from holding.approvals import voiding
-from holding.approvals.consent import StandingApproval, counting
-from holding.approvals.makers import excluded
-from holding.approvals.voiding import LetStand, changed_fact
+from holding.approvals import consent as voiding
+from holding.approvals.consent import LetStand, StandingApproval, changed_fact, counting
+from holding.approvals.separation import excluded
 from holding.db import bulk
 from holding.db.models import Company, Evaluation, Hold, Posting, PostingUse, Record
 from holding.db.models.columns import HoldState, RecordState, table_of

@@ -18,7 +18,7 @@ from holding.access import people as teams
 from holding.access.actors import Actor, may
 from holding.access.operations import once
 from holding.access.reach import within
-from holding.approvals import releasers
+from holding.approvals import separation as releasers
 from holding.db import bulk
 from holding.db.models import Hold, Record
 from holding.db.models.columns import HoldState

@@ -18,7 +18,8 @@ from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.access.people import in_team, who_may
 from holding.access.reach import Reach, within
-from holding.approvals import releasers, separation
+from holding.approvals import separation
+from holding.approvals import separation as releasers
 from holding.db import bulk
 from holding.db.models import Event, Hold, Posting, Record, Version
 from holding.db.models.columns import HoldState

@@ -16,7 +16,7 @@ from holding.access.actors import Actor, Voice, may, voices
 from holding.access.operations import NOTHING_SENT, once, undoable
 from holding.access.people import who_may
 from holding.approvals import separation
-from holding.approvals.releasers import ACT, outside, own_hand, teams_of
+from holding.approvals.separation import ACT, outside, own_hand, teams_of
 from holding.db.models import Hold, Posting, Team
 from holding.db.models.columns import HoldState
 from holding.db.models.postings import TO_SEND_STATES

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
 from holding.access.operations import of_theirs
-from holding.approvals import voiding
+from holding.approvals import consent as voiding
 from holding.db import bulk
 from holding.db.models import Approval, Dating, Operation, Posting, Push, Record, Release
 from holding.db.models.postings import IN_FLIGHT_STATES

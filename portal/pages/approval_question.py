@@ -11,7 +11,7 @@ from flask import g, request, url_for
 
 from holding.access.operations import undo_seconds
 from holding.approvals import candidates
-from holding.approvals.foreseen import Foreseen, foresee
+from holding.approvals.candidates import Foreseen, foresee
 from holding.db.refusal import Sums, by_key
 from holding.db.together import KEPT, Question, Together, answer
 from holding.worklist import group_members as lists

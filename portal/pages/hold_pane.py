@@ -15,7 +15,8 @@ from holding.access import actors as personal_data
 from holding.access import people
 from holding.access import people as teams
 from holding.access.actors import may
-from holding.approvals import approve, candidates, releasers
+from holding.approvals import approve, candidates
+from holding.approvals import separation as releasers
 from holding.db import refusal as words
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, by_key

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors.registry import titled
 from holding.access.actors import ACTS, any_of
-from holding.approvals.releasers import ACT
+from holding.approvals.separation import ACT
 from holding.db.refusal import Refusal
 from holding.rule_changes import change_list, comments
 from holding.rulesets import proposals, publication, recorded_backtests

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from holding.access import actors as personal_data
 from holding.approvals import approve as approvals_approve
 from holding.approvals import candidates
-from holding.approvals.foreseen import foresee
+from holding.approvals.candidates import foresee
 from holding.db import together as kept_plans
 from holding.db.refusal import Refusal, plural
 from holding.db.together import answer

@@ -2,7 +2,7 @@
 
 Here: both as values, built from their parts and read from their stored text, in one place only.
 Not here: the rows of causes (holding/platform/states.py) and who may let a hold go
-(holding/approvals/releasers.py).
+(holding/approvals/separation.py).
 """
 
 from __future__ import annotations

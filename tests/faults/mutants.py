@@ -19,7 +19,8 @@ from typing import Any
 from sqlalchemy import text
 
 from connectors.contract import Sent
-from holding.approvals import consent, voiding
+from holding.approvals import consent
+from holding.approvals import consent as voiding
 from holding.db import database
 from holding.evaluation import evaluate_due as due_records
 from holding.evaluation import plan as plan_unsent

@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import select, update
 
 from connectors.contract.errors import RETRY
-from holding.approvals import consent, voiding
+from holding.approvals import consent
+from holding.approvals import consent as voiding
 from holding.db.models import Approval, Attempt, Event, Hold, Posting, Push
 from holding.posting import claims as posting_claims
 from holding.posting import prepare as last_check

@@ -9,7 +9,7 @@ from holding.access import actors, people
 from holding.access import actors as access_actors
 from holding.access import people as teams
 from holding.access.actors import Actor
-from holding.approvals import makers
+from holding.approvals import separation as makers
 from holding.approvals.approve import Approved
 from holding.db.database import Database
 from holding.db.models import Company, Person

@@ -7,7 +7,7 @@ from holding.access import actors, people
 from holding.access import actors as access_actors
 from holding.access import people as teams
 from holding.access.actors import Actor
-from holding.approvals import releasers
+from holding.approvals import separation as releasers
 from holding.approvals.approve import Approved
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Dating, Hold, Posting

@@ -4,7 +4,7 @@ import pytest
 
 from holding.access.actors import Actor
 from holding.approvals.approve import Approved
-from holding.approvals.foreseen import Foreseen, foresee
+from holding.approvals.candidates import Foreseen, foresee
 from holding.db.database import Database
 from holding.db.models import Company
 from tests.holding.approvals.test_consent_hands import with_role

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from holding.access import people
-from holding.approvals.releasers import teams_of
+from holding.approvals.separation import teams_of
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Team
 from rules.outcomes.outcome import NEEDS_APPROVAL

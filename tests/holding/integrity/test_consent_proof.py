@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from holding.approvals import consent, makers, separation, voiding
+from holding.approvals import consent, separation
+from holding.approvals import consent as voiding
+from holding.approvals import separation as makers
 from holding.db import bulk
 from holding.db.database import Database
 from holding.db.models import Approval, Person
