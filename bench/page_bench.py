@@ -18,9 +18,9 @@ from werkzeug.exceptions import HTTPException
 from bench.shop_bench import bench_shop, database_on, percentile, webhook_to_posted
 from holding.db.models import Base, Cause, Event, Hold, Posting, Push, Record, Run
 from holding.db.models.decisions import HOLD_OPEN
+from holding.holds.folding import fold_all
 from holding.platform import processes as heartbeats
 from holding.platform.events import RECENT
-from holding.tallies.folding import fold_all
 from portal.terminal.command_frame import say
 from portal.terminal.processes import start_worker
 

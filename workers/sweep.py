@@ -19,7 +19,9 @@ from holding.connections.channel import test_connection, to_refresh
 from holding.db import leases
 from holding.db.refusal import Refusal
 from holding.evaluation.batch import due_companies, sweep_expired
-from holding.exceptions.assignments import wake_rested
+from holding.holds import folding
+from holding.holds import folding as passing_days
+from holding.holds.assignments import wake_rested
 from holding.intake import pulls as pull_turns
 from holding.intake.pulls import arrange
 from holding.integrity.replaced_calls import remove_bodies
@@ -37,7 +39,6 @@ from holding.rule_changes.start_time import due_files, publish_started
 from holding.rulesets.admission import inspect
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
-from holding.tallies import folding, passing_days
 from holding.trials import backtest_turns, shadow_turns
 from holding.uploads import upload_claims
 from holding.uploads.giving_in import forget_expired

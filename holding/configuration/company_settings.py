@@ -18,7 +18,7 @@ from holding.access.actors import Actor, may
 from holding.access.people import FALLBACK_TEAM
 from holding.db.models import Company, Team
 from holding.db.refusal import Refusal
-from holding.exceptions import deadlines
+from holding.holds import retries as deadlines
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 

@@ -21,7 +21,7 @@ from holding.db.models.postings import IN_FLIGHT_STATES, UNSENT_STATES
 from holding.evaluation import safety_stop
 from holding.evaluation.batch import Acting, Batch, Plan, Planned, Wanted, put_back, put_back_each
 from holding.evaluation.plan import NO_ROUTE, in_flight
-from holding.exceptions.deadlines import answer_by
+from holding.holds.retries import answer_by
 from holding.platform import states as causes
 from holding.platform.changes import (
     PostingRow,

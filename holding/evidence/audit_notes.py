@@ -1,7 +1,7 @@
 """Notes of auditors: what they wrote beside a record or beside one event of the trail.
 
 Here: writing a note, which is an event itself and so never changed nor removed, and reading those
-of a record. Not here: what people at work write beside a hold (holding/exceptions/notes.py).
+of a record. Not here: what people at work write beside a hold (holding/holds/notes.py).
 """
 
 from dataclasses import dataclass

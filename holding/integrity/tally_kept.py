@@ -1,7 +1,7 @@
 """A part of I8: the tally of open holds says what one finds by counting them.
 
 Here: each record that is not marked counts in the tally as its holds are, and each row of the tally
-is the sum of its records. Not here: how a page reads it (holding/tallies/tally_figures.py).
+is the sum of its records. Not here: how a page reads it (holding/holds/tally_figures.py).
 """
 
 from collections import defaultdict
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from holding.db.models import Hold, HoldTally, TalliedRecord, TallyMark
+from holding.holds import folding
+from holding.holds.folding import FINE, Part
+from holding.holds.shapes import Counted
 from holding.integrity.journal_and_ledgers import Breach, Look
-from holding.tallies import folding
-from holding.tallies.folding import FINE, Part
-from holding.tallies.shapes import Counted
 
 
 def wrong_tally(look: Look) -> Iterator[Breach]:

@@ -20,6 +20,7 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal, Sums, plural
 from holding.db.together import Question, answer
+from holding.holds import tally_figures
 from holding.mappings import keepers
 from holding.mappings.entries import circle, entries_of, read_value, table_of, unfit
 from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
@@ -27,7 +28,6 @@ from holding.mappings.entry_history import NOBODY, stays, users
 from holding.mappings.key_reach import causes_of, unmapped
 from holding.mappings.preview import Preview, Stay, active_program, preview
 from holding.platform.changes import locked_company
-from holding.tallies import tally_figures
 from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]

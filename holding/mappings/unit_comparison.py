@@ -22,9 +22,9 @@ from holding.db.models import (
 )
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums
+from holding.holds import tally_figures
 from holding.mappings.fixes import Missing, missing
 from holding.programs.replay import judged_once
-from holding.tallies import tally_figures
 from rules.outcomes.outcome import Outcome, UnitDifference, UnitSource, Verdict
 from rules.values.cause_keys import UNITS, CauseKind
 

@@ -16,9 +16,10 @@ from connectors.contract.errors import CLASS_LABELS, class_label, failure_word
 from holding.db.models import Cause, Connection, Membership, Person
 from holding.db.refusal import Sums, money, most_first
 from holding.db.together import Question
-from holding.tallies import bands, tally_figures
-from holding.tallies.shapes import Look
-from holding.tallies.tally_figures import Figure
+from holding.holds import folding as bands
+from holding.holds import tally_figures
+from holding.holds.shapes import Look
+from holding.holds.tally_figures import Figure
 from holding.worklist import filters
 from holding.worklist.filters import TOLD, Filter, Held
 

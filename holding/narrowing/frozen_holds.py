@@ -1,7 +1,7 @@
 """The holds that a filter finds at one moment, so that an act over them knows what was looked at.
 
 Here: those holds, as they were then. Not here: the filter (filters.py), the acts
-(holding/exceptions/bulk_acts.py).
+(holding/holds/assignments.py).
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.models import Cause, Hold, Record
 from holding.db.models.decisions import HOLD_OPEN
-from holding.exceptions.bulk_acts import MOST
+from holding.holds.assignments import MOST
 from holding.worklist.filters import Filter, terms
 
 

@@ -32,7 +32,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import NOW, HoldState, from_minor, is_word, to_minor
 from holding.db.models.decisions import HOLD_OPEN
-from holding.exceptions.deadlines import answer_by
+from holding.holds.retries import answer_by
 from holding.platform import states as causes
 from holding.platform.states import INACTIVE, TOTALS, UNSEEN, WITHDRAWN, refresh
 from holding.programs import world

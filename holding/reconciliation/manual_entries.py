@@ -2,7 +2,7 @@
 
 Here: linking it to its posting, and having it looked at again after a person has put something
 right in the target. Not here: finding it (holding/posting); skipping ours and making it all the
-same are a rejection and a release like any other (holding/exceptions/releases.py).
+same are a rejection and a release like any other (holding/holds/releases.py).
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ from holding.db.bulk import JointWrites
 from holding.db.models import Connection, Hold, Posting, Push, Reading, Record
 from holding.db.models.columns import HoldState, PushState, to_minor
 from holding.db.refusal import Refusal
-from holding.exceptions.holds import Desk, Done, done
-from holding.exceptions.releases import decide_one
+from holding.holds.holds import Desk, Done, done
+from holding.holds.releases import decide_one
 from holding.platform.changes import read_now, wake_records
 from holding.platform.states import TOTALS, UNSEEN, beside, close, move_posting, settle
 from holding.posting.evidence import push_key

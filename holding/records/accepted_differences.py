@@ -3,7 +3,7 @@
 Here: those that still count, as marks of records, as a list and summed by day. One counts while its
 release stands, the record has the content that was accepted, and the target has the document that
 it was accepted beside: another version, a credit note, a void or an update ends it. Not here:
-accepting (holding/exceptions/acceptance.py).
+accepting (holding/holds/holds.py).
 """
 
 from collections import Counter, defaultdict

@@ -17,7 +17,7 @@ from holding.access.people import ACT as TAKES_HOLDS
 from holding.access.people import add_membership, who_may
 from holding.db.models import Company, Membership, Person, SourceLimit, Team, TeamMember
 from holding.db.refusal import Refusal
-from holding.exceptions import assignments
+from holding.holds import assignments
 from holding.platform.events import COMMAND_LINE, record_event
 
 ACT = "people.admin"

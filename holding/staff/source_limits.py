@@ -16,7 +16,7 @@ from holding.access.people import who_may
 from holding.access.reach import of_ids, within
 from holding.db.models import Connection, Hold, Person, SourceLimit
 from holding.db.refusal import Refusal
-from holding.exceptions import assignments
+from holding.holds import assignments
 from holding.platform.events import record_event
 from holding.staff.duties import ACT, administers
 

@@ -20,8 +20,8 @@ from holding.db.models import Cause, Connection, Hold, Person, Posting, Record, 
 from holding.db.models.decisions import is_open
 from holding.db.refusal import Sums, by_key, most_first
 from holding.db.together import KEPT, Question, Together, at_most
-from holding.tallies.owner_waits import OwnerWait
-from holding.tallies.waiting_figures import of_owners
+from holding.holds.shapes import OwnerWait
+from holding.holds.tally_figures import of_owners
 from holding.worklist.dashboard import owners_since
 from rules.values.posting_states import PostingState
 

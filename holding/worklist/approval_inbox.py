@@ -2,7 +2,7 @@
 
 Here: a page of them in the order in which they came, who may decide each, and the difference to
 the content that was approved last. Not here: approving (holding/approvals), refusing
-(holding/exceptions/releases.py).
+(holding/holds/releases.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -37,8 +37,8 @@ from holding.db.models.decisions import HOLD_CLOSED, HOLD_OPEN, is_open
 from holding.db.models.postings import BOOKED_STATES
 from holding.db.refusal import Sums, added, by_key, most_first
 from holding.db.together import Question, at_most
-from holding.tallies import tally_figures
-from holding.tallies.shapes import Look
+from holding.holds import tally_figures
+from holding.holds.shapes import Look
 from holding.worklist.filters import Held
 from rules.values.posting_states import PostingState
 

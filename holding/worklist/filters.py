@@ -17,13 +17,15 @@ from holding.db.models import Cause, Company, Hold, Posting, Record, Team, TeamM
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums
 from holding.db.together import KEPT
-from holding.exceptions.bulk_acts import MOST
+from holding.holds import folding as band_terms
+from holding.holds import tally_figures
+from holding.holds import tally_figures as cause_figures
+from holding.holds import tally_figures as kept_tally
+from holding.holds.assignments import MOST
+from holding.holds.folding import HELD
+from holding.holds.shapes import Look
+from holding.holds.tally_figures import Figure, Tally, figure
 from holding.parties import party_names
-from holding.tallies import band_terms, cause_figures, kept_tally, tally_figures
-from holding.tallies.folding import HELD
-from holding.tallies.kept_tally import Tally
-from holding.tallies.shapes import Look
-from holding.tallies.tally_figures import Figure, figure
 from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes.outcome import NEEDS_APPROVAL
 
@@ -42,7 +44,7 @@ class Filter:
     causes: tuple[int, ...] = ()
     sources: tuple[int, ...] = ()
     targets: tuple[int, ...] = ()  # 0 = of no route
-    amounts: tuple[int, ...] = ()  # bands (holding/tallies/bands.py)
+    amounts: tuple[int, ...] = ()  # bands (holding/holds/folding.py)
     ages: tuple[int, ...] = ()  # bands
     customers: tuple[str, ...] = ()  # their keys
     text: str = ""

@@ -16,11 +16,11 @@ from holding.access import operations as access_requests
 from holding.db.models import RouteStop
 from holding.db.models.rules import ROUTE_STOPPED
 from holding.db.together import Given, Question
+from holding.holds import tally_figures
 from holding.mappings.key_reach import unmapped
 from holding.platform import processes as heartbeats
 from holding.platform.processes import Workers
 from holding.rule_changes import change_list
-from holding.tallies import tally_figures
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Cause, Hold, Team
 from holding.db.refusal import Sums
 from holding.db.together import Question
-from holding.tallies import cause_figures
-from holding.tallies.tally_figures import Figure
+from holding.holds import tally_figures as cause_figures
+from holding.holds.tally_figures import Figure
 from holding.worklist import filters
 from holding.worklist.filters import Filter, Held, terms
 from holding.worklist.group_members import Member

@@ -1,7 +1,7 @@
 """One hold with its record, its planned document and its owner.
 
 Here: one row, one statement, which loads what it is made of. Not here: lists of holds (filters.py),
-what may be done to one (holding/exceptions/releases.py).
+what may be done to one (holding/holds/releases.py).
 """
 
 from dataclasses import dataclass, replace

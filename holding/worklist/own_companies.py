@@ -18,8 +18,8 @@ from holding.db import bulk
 from holding.db.models import Company, Connection, Hold, Membership, Posting, Run, TeamMember
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, added, most_first
-from holding.tallies import tally_figures
-from holding.tallies.tally_figures import Figure
+from holding.holds import tally_figures
+from holding.holds.tally_figures import Figure
 from holding.worklist import filters
 
 

@@ -14,7 +14,7 @@ from connectors.transport import mail
 from holding.access import actors, people
 from holding.access.actors import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS, duties_meet
 from holding.db.refusal import Refusal, plural
-from holding.exceptions import assignments
+from holding.holds import assignments
 from holding.platform.settings import logger
 from holding.staff import access_links, directory, duties, source_limits
 from portal.web import filters, forms, fragments, security, store

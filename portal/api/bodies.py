@@ -11,8 +11,8 @@ from flask import g, request
 
 from connectors.transport import strict_json
 from holding.db.refusal import Refusal
-from holding.exceptions.bulk_acts import MOST, Act, Wish
-from holding.exceptions.corrections import Correction
+from holding.holds.assignments import MOST, Act, Wish
+from holding.holds.holds import Correction
 from portal.web.forms import day
 
 ACTS: tuple[Act, ...] = ("release", "retry")  # over many

@@ -15,19 +15,13 @@ from holding.approvals import approve as approvals_approve
 from holding.approvals.candidates import Left, SetChanged
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
-from holding.exceptions import (
-    assignments,
-    bulk_acts,
-    corrections,
-    locked_periods,
-    overrides,
-    releases,
-    reopening,
-    retries,
-)
-from holding.exceptions.corrections import Correction
-from holding.exceptions.holds import Done
-from holding.exceptions.holds import Left as NotDone
+from holding.holds import assignments, locked_periods, releases, retries
+from holding.holds import assignments as bulk_acts
+from holding.holds import assignments as reopening
+from holding.holds import holds as corrections
+from holding.holds import retries as overrides
+from holding.holds.holds import Correction, Done
+from holding.holds.holds import Left as NotDone
 from holding.platform import processes as doorbell
 from holding.reconciliation import manual_entries
 from holding.worklist import open_holds, whereabouts

@@ -63,7 +63,7 @@ def company_add(code: str, name: str, zone: str, currency: str) -> None:
 def company_due(code: str, error_class: str, hours: int) -> None:
     """Let holds of CLASS, as `mapping_missing`, be due HOURS after they open; 24 otherwise."""
     from holding.access import actors as holding_roles
-    from holding.exceptions import deadlines
+    from holding.holds import retries as deadlines
 
     with office() as place, place.database.write() as session:
         found = company_of(session, code)
@@ -191,7 +191,7 @@ def user_remove(email: str, company: str) -> None:
     from holding.access import actors as holding_roles
     from holding.access import people
     from holding.db.refusal import plural
-    from holding.exceptions import assignments
+    from holding.holds import assignments
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)

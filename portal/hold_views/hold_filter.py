@@ -11,8 +11,8 @@ from typing import Any, Final
 from flask import g, request
 from werkzeug.datastructures import MultiDict
 
+from holding.holds import folding as bands
 from holding.narrowing.facets import AGES
-from holding.tallies import bands
 from holding.worklist.filters import Filter
 from portal.web import forms
 

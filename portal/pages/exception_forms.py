@@ -10,9 +10,8 @@ from datetime import date, datetime, time
 from typing import get_args
 from zoneinfo import ZoneInfo
 
-from holding.exceptions.bulk_acts import Act, Wish
-from holding.exceptions.corrections import Correction
-from holding.exceptions.reopening import Question
+from holding.holds.assignments import Act, Question, Wish
+from holding.holds.holds import Correction
 from portal.web.forms import MIN_REASON, Form, Problems, day, whole
 
 MORNING = time(8, 0)  # what rests until a day is back when people come in

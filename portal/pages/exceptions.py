@@ -14,18 +14,12 @@ from holding.access import actors
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.exceptions import (
-    assignments,
-    bulk_acts,
-    corrections,
-    locked_periods,
-    notes,
-    overrides,
-    reopening,
-    retries,
-    undo,
-)
-from holding.exceptions.holds import Done
+from holding.holds import assignments, locked_periods, notes, retries, undo
+from holding.holds import assignments as bulk_acts
+from holding.holds import assignments as reopening
+from holding.holds import holds as corrections
+from holding.holds import retries as overrides
+from holding.holds.holds import Done
 from holding.narrowing import frozen_holds
 from holding.platform import processes as doorbell
 from holding.programs import posted_differences

@@ -21,8 +21,8 @@ from holding.db import refusal as words
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, by_key
 from holding.db.together import KEPT, Together
-from holding.exceptions import locked_periods, notes
-from holding.exceptions.holds import Done, Moved
+from holding.holds import locked_periods, notes
+from holding.holds.holds import Done, Moved
 from holding.intake import open_fields
 from holding.intake import open_fields as differences
 from holding.mappings import keepers

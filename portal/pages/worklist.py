@@ -1,7 +1,7 @@
 """The holding area: records grouped by cause, one hold with its remedies, approving a selection.
 
 Here: views and what they show together. Not here: what releasing or approving means
-(holding/exceptions/releases.py, approvals.py).
+(holding/holds/releases.py, approvals.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,8 +17,9 @@ from holding.approvals.candidates import foresee
 from holding.db import together as kept_plans
 from holding.db.refusal import Refusal, plural
 from holding.db.together import answer
-from holding.exceptions import bulk_acts, releases, undo
-from holding.exceptions.holds import Done
+from holding.holds import assignments as bulk_acts
+from holding.holds import releases, undo
+from holding.holds.holds import Done
 from holding.platform import processes as doorbell
 from holding.reconciliation import manual_entries
 from holding.records import accepted_differences

@@ -11,7 +11,7 @@ from flask import Flask, g, has_request_context, request, url_for
 
 from holding.access.actors import may
 from holding.db.together import KEPT, Together
-from holding.exceptions import undo
+from holding.holds import undo
 from holding.worklist import frame_counts
 from holding.workload.idle_work import TO_DO, IdleWork, idle_work
 from portal.web import store

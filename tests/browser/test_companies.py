@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import inspect, select, update
 
 from holding.db.models import Company, Hold, Membership, Person, Session
-from holding.tallies.folding import fold_all
+from holding.holds.folding import fold_all
 from tests.browser.conftest import Open, Served
 from tests.browser.test_accessible import violations
 from tests.support.factories import make_company

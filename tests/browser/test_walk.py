@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 from bench.page_bench import MOST_BYTES, grow
 from holding.access.actors import ROLES
 from holding.db.models import Company
-from holding.tallies.folding import fold_all
+from holding.holds.folding import fold_all
 from tests.browser.conftest import Person, Served
 from tests.browser.test_accessible import SHOWN, violations
 from tests.browser.walk_examples import (

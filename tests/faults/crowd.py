@@ -37,7 +37,8 @@ from holding.db.models import (
     Version,
 )
 from holding.db.refusal import Refusal
-from holding.exceptions import assignments, overrides, releases, retries, undo
+from holding.holds import assignments, releases, retries, undo
+from holding.holds import retries as overrides
 from holding.mappings import fixes
 from holding.reconciliation import manual_entries
 from holding.rule_changes import going_back

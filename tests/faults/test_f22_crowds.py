@@ -19,7 +19,7 @@ from sqlalchemy import select
 from holding.access import operations
 from holding.db.models import Hold
 from holding.evaluation import batch as plan_parts
-from holding.exceptions import undo
+from holding.holds import undo
 from tests.faults import mutants
 from tests.faults.amounts import SUITE, Done, amount
 from tests.faults.course import STEPS, Ending, end, for_a_while, heal, rough

@@ -25,8 +25,8 @@ from holding.connections.channel import Desk
 from holding.connections.channel import test_connection as try_connection
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Posting, Record, Team
-from holding.exceptions.holds import Each
-from holding.exceptions.releases import release_each
+from holding.holds.holds import Each
+from holding.holds.releases import release_each
 from holding.intake import receive as versions
 from holding.runs import schedules
 from holding.runs.dispatch import Pushed, push_due

@@ -8,10 +8,9 @@ from holding.access import people as teams
 from holding.db.database import Database
 from holding.db.models import Company, Event, Hold
 from holding.db.refusal import Refusal
-from holding.exceptions import corrections
-from holding.exceptions.corrections import Correction
-from holding.exceptions.holds import Done
-from holding.exceptions.retries import retry
+from holding.holds import holds as corrections
+from holding.holds.holds import Correction, Done
+from holding.holds.retries import retry
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 

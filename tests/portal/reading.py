@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import text
 
 from holding.db.database import Database
+from holding.holds import folding
 from holding.platform import processes as heartbeats
-from holding.tallies import folding
 from tests.support.clock import SetClock
 
 R = "/c/kedai/records/netshop/order"

@@ -18,8 +18,8 @@ from holding.connections.connections import pause
 from holding.db import models as tables
 from holding.db.database import Database
 from holding.db.models import Attempt, Company, Connection, Event, Hold, Record, Request, Schedule
-from holding.exceptions import assignments
-from holding.exceptions.holds import Done
+from holding.holds import assignments
+from holding.holds.holds import Done
 from holding.platform import events as chain
 from holding.platform.events import Anchors
 from holding.platform.settings import Settings

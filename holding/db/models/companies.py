@@ -72,7 +72,7 @@ class Company(Base):
     `closed_through`: the last day of its closed books when it was set up. `starts_on`: the first
     document date that is posted (the cutover), where one was set. Nothing is sent for a company
     that is not `live`; those made by commands are live from the beginning, without a moment.
-    `ages_from`: the midnight to which ages of holds are counted (holding/tallies/passing_days.py).
+    `ages_from`: the midnight to which ages of holds are counted (holding/holds/folding.py).
     `needs_second_factor`: of whoever may approve, publish or administer (holding/access/actors.py).
     """
 

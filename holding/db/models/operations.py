@@ -29,7 +29,7 @@ class HoldTally(Base):
     those of each cause, twice (the finer one from 2**40 on), and once more those of each owner
     (`cause_id` below 0).
 
-    `shape`: how those holds look (holding/tallies/shapes.py), or whose they are and since which
+    `shape`: how those holds look (holding/holds/shapes.py), or whose they are and since which
     hour (owner_waits.py). `minor` sums what is known, in minor units of `currency`; "" is that of
     the books. `blank` records have no amount.
     """

@@ -13,8 +13,8 @@ from holding.approvals.approve import Approved
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Event, Hold, Release
 from holding.db.refusal import Refusal
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.records import trace
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

@@ -10,8 +10,8 @@ from holding.approvals.candidates import SetChanged
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Event, Hold, Posting, Record
 from holding.db.refusal import Refusal
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.mappings import fixes
 from tests.holding.consent import LARGE, approve, ids, large_shop, seen_of, why_not
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order

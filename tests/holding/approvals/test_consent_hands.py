@@ -14,7 +14,7 @@ from holding.approvals.approve import Approved
 from holding.db.database import Database
 from holding.db.models import Company, Person
 from holding.db.refusal import Refusal
-from holding.exceptions import releases, undo
+from holding.holds import releases, undo
 from holding.mappings import fixes
 from holding.programs.replay import replay_each
 from holding.records import trace

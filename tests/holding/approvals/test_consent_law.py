@@ -19,9 +19,9 @@ from holding.approvals.approve import Approved
 from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Evaluation, Hold, Posting, Push, Record, Version
-from holding.exceptions import corrections, releases
-from holding.exceptions.corrections import Correction
-from holding.exceptions.holds import Done
+from holding.holds import holds as corrections
+from holding.holds import releases
+from holding.holds.holds import Correction, Done
 from holding.mappings import fixes
 from holding.rulesets import publication
 from holding.rulesets.published import Published

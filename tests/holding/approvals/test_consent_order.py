@@ -12,9 +12,9 @@ from holding.approvals.approve import Approved
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Dating, Hold, Posting
 from holding.db.refusal import Refusal
-from holding.exceptions import corrections, releases
-from holding.exceptions.corrections import Correction
-from holding.exceptions.holds import Done
+from holding.holds import holds as corrections
+from holding.holds import releases
+from holding.holds.holds import Correction, Done
 from holding.platform.changes import wake_records
 from holding.records import trace
 from holding.rulesets import publication

@@ -10,8 +10,8 @@ from holding.access import people as teams
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
 from holding.db.models import Approval, Hold, MappingEntry, Posting, Push
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.mappings import fixes
 from holding.mappings.fixes import Fixed
 from holding.mappings.reclassification import contradictions, saved_change

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from grammar.text.editions import NEWEST
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Dating, Release, RulesetVersion, Version
-from holding.exceptions import releases
+from holding.holds import releases
 from holding.mappings import fixes
 from tests.holding.shop import ROUTE, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

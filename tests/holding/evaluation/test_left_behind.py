@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from holding.db.models import Cause, Hold
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.programs import posted_differences
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.shop import FILES, ROUTE

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from holding.db.models import Company
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from tests.holding.life import NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.shop import FILES, RULES
 

@@ -13,8 +13,9 @@ from holding.access import actors as access_actors
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Note, Person, Retry, Version
 from holding.db.refusal import Refusal
-from holding.exceptions import assignments, deadlines, notes, releases
-from holding.exceptions.holds import Done, Moved
+from holding.holds import assignments, notes, releases
+from holding.holds import retries as deadlines
+from holding.holds.holds import Done, Moved
 from holding.mappings import fixes
 from tests.holding.held import again, held_shop, hold_of, refused, says, set_right
 from tests.holding.shop import Shop, incoming, order

@@ -11,8 +11,9 @@ from holding.approvals.approve import Approved
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Hold, Posting, Record, Release
 from holding.db.refusal import Refusal
-from holding.exceptions import assignments, bulk_acts, releases, undo
-from holding.exceptions.holds import Done, Each, Left
+from holding.holds import assignments, releases, undo
+from holding.holds import assignments as bulk_acts
+from holding.holds.holds import Done, Each, Left
 from tests.holding.held import held_shop, hold_of, refused
 from tests.holding.shop import Shop, line, order
 from tests.support.clock import SetClock

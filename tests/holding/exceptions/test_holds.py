@@ -5,8 +5,8 @@ from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Cause, Company, Event, Hold, Record, Release, Team, TeamMember
 from holding.db.refusal import Refusal
-from holding.exceptions import assignments, releases
-from holding.exceptions.holds import Done
+from holding.holds import assignments, releases
+from holding.holds.holds import Done
 from rules.values.posting_states import PostingState
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

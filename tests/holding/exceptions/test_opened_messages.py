@@ -8,9 +8,10 @@ from holding.db.models import Company, Hold, Record
 from holding.db.models.columns import HoldState
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.exceptions import bulk_acts, notes, retries
-from holding.exceptions.bulk_acts import Wish
-from holding.exceptions.holds import Done, Each
+from holding.holds import assignments as bulk_acts
+from holding.holds import notes, retries
+from holding.holds.assignments import Wish
+from holding.holds.holds import Done, Each
 from tests.holding.held import held_shop, hold_of, refused, says
 from tests.holding.shop import Shop, line, order
 from tests.support.clock import SetClock

@@ -7,9 +7,8 @@ from sqlalchemy import delete, select
 
 from holding.db.models import Event
 from holding.db.refusal import Refusal
-from holding.exceptions.holds import Done
-from holding.exceptions.overrides import override
-from holding.exceptions.retries import retry
+from holding.holds.holds import Done
+from holding.holds.retries import override, retry
 from holding.integrity.all_invariants import check
 from tests.holding.life import Begun, Life
 from tests.holding.shop import FILES, RULES, line

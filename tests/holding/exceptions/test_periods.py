@@ -15,9 +15,11 @@ from holding.connections.master_data import keep_snapshot
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Dating, Event, Membership, Note, Version
 from holding.db.refusal import Refusal
-from holding.exceptions import bulk_acts, locked_periods, reopening, undo
-from holding.exceptions.holds import Done
-from holding.exceptions.reopening import Question
+from holding.holds import assignments as bulk_acts
+from holding.holds import assignments as reopening
+from holding.holds import locked_periods, undo
+from holding.holds.assignments import Question
+from holding.holds.holds import Done
 from holding.programs.replay import replay
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

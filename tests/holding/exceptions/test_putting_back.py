@@ -7,9 +7,10 @@ import pytest
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Person, Record
 from holding.db.together import answer
-from holding.exceptions import assignments, bulk_acts, releases, undo
-from holding.exceptions.holds import Done, Each
-from holding.exceptions.restored_assignments import PutBack
+from holding.holds import assignments, releases, undo
+from holding.holds import assignments as bulk_acts
+from holding.holds.holds import Done, Each
+from holding.holds.restored_assignments import PutBack
 from tests.holding.held import held_shop, hold_of, refused, says
 from tests.holding.shop import Shop
 from tests.support.clock import SetClock

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from connectors.contract import Sent
 from holding.db.models import Hold, Posting
 from holding.db.refusal import Refusal
-from holding.exceptions import retries
-from holding.exceptions.holds import Done
+from holding.holds import retries
+from holding.holds.holds import Done
 from holding.posting import push_history as queries
 from portal.web import labels
 from tests.holding.life import NUMBERED, TABLES, Begun, Life

@@ -11,8 +11,8 @@ from holding.db.database import Database
 from holding.db.models import Company, Person, Record, Release
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.exceptions import releases, undo
-from holding.exceptions.holds import Done
+from holding.holds import releases, undo
+from holding.holds.holds import Done
 from holding.integrity import acts_kept
 from tests.holding.consent import LARGE
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order

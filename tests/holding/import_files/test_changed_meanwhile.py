@@ -6,8 +6,8 @@ import pytest
 
 from holding.db.models import Hold
 from holding.db.models.columns import ImportFileState
-from holding.exceptions import retries
-from holding.exceptions.holds import Done
+from holding.holds import retries
+from holding.holds.holds import Done
 from holding.import_files import file_list
 from holding.integrity.all_invariants import check
 from tests.holding.import_files.desktop import Desktop

@@ -6,7 +6,7 @@ import pytest
 
 from holding.db.models import Hold, ImportFile
 from holding.db.models.columns import ImportFileState
-from holding.exceptions.holds import Done
+from holding.holds.holds import Done
 from holding.import_files.outcomes import Outcome
 from holding.integrity.all_invariants import check
 from holding.reconciliation import manual_entries

@@ -6,8 +6,8 @@ import pytest
 
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
-from holding.exceptions import retries
-from holding.exceptions.holds import Done
+from holding.holds import retries
+from holding.holds.holds import Done
 from holding.import_files.outcomes import Outcome
 from tests.holding.import_files.desktop import Desktop, rules
 from tests.holding.integrity.test_contents import edited, said, said_in

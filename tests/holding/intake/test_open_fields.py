@@ -8,7 +8,7 @@ from grammar.text.editions import Edition
 from holding.access.people import add_to_team
 from holding.db.database import Database
 from holding.db.models import Company, Hold
-from holding.exceptions.holds import Done
+from holding.holds.holds import Done
 from holding.intake.open_fields import fields_of, mine
 from tests.holding.held import hold_of, refused, set_right
 from tests.holding.rulesets.test_later_findings import published

@@ -10,8 +10,8 @@ from holding.code_lists.list_rows import read_list
 from holding.db.models import Event
 from holding.db.models.columns import ListKind
 from holding.escalation import kept_packets
-from holding.exceptions import notes, releases, undo
-from holding.exceptions.holds import Done
+from holding.holds import notes, releases, undo
+from holding.holds.holds import Done
 from holding.integrity import contents
 from holding.mappings import fixes
 from holding.mappings.entry_changes import Fixed

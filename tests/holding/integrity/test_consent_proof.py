@@ -18,7 +18,7 @@ from holding.approvals import separation as makers
 from holding.db import bulk
 from holding.db.database import Database
 from holding.db.models import Approval, Person
-from holding.exceptions import undo
+from holding.holds import undo
 from holding.mappings import fixes
 from tests.faults.mutants import changed
 from tests.holding.approvals.test_consent_hands import with_role

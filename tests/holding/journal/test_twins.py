@@ -12,7 +12,7 @@ from connectors.transport import fault_points
 from holding.connections.channel import Channel, open_channel
 from holding.db.models import Hold, LinkKey, Posting, Record
 from holding.evaluation import evaluate_due as due_records
-from holding.exceptions import releases
+from holding.holds import releases
 from holding.platform.states import READY
 from holding.posting.claims import claim
 from holding.posting.prepare import check

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from holding.db.database import Database
 from holding.db.models import Company, Event, MappingEntry, Posting, Record
 from holding.db.refusal import Refusal
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import preview as looked_ahead
 from rules.values.posting_states import PostingState

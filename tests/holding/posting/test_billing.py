@@ -12,8 +12,8 @@ from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.sources.netshop.connector import NetShop
 from holding.access import people as teams
 from holding.db.models import Posting, PostingLine
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from tests.holding.life import Life
 from tests.holding.shop import FILES, RULES, line
 

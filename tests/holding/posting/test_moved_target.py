@@ -12,8 +12,8 @@ from connectors.targets.aiaccount.connector import FORM
 from holding.access.actors import SYSTEM
 from holding.connections.connections import set_key
 from holding.db.models import Cause, Hold
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.preflight.findings import Code, Finding, findings
 from tests.holding.desks import KEYS
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life

@@ -6,8 +6,8 @@ import pytest
 
 from connectors import registry
 from holding.access import people as teams
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.posting.test_billing import NetShopWithParcels
 from tests.holding.posting.test_taken_back import PAID

@@ -6,8 +6,8 @@ import pytest
 
 from connectors import registry
 from holding.access import people as teams
-from holding.exceptions import locked_periods
-from holding.exceptions.holds import Done
+from holding.holds import locked_periods
+from holding.holds.holds import Done
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
 from tests.holding.posting.test_billing import NetShopWithParcels
 from tests.holding.shop import FILES, line, order

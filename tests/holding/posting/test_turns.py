@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from holding.access import people as teams
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from tests.holding import life as life_of
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
 from tests.holding.shop import FILES, line

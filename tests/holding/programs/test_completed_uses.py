@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from holding.db.database import Database
 from holding.db.models import Company, Evaluation, MappingEntry, Posting, PostingUse, UseMark
 from holding.db.models.columns import table_of
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.mappings import entry_history
 from holding.mappings.fixes import Fixed
 from holding.platform.backup import downgrade, upgrade

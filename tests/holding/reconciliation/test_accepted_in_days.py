@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from holding.db.models import Posting, Reading
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.platform.backup import downgrade, upgrade
 from holding.reconciliation import daily_totals
 from holding.reconciliation.compared_documents import Span, Standing

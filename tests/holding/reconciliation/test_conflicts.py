@@ -10,8 +10,8 @@ from sqlalchemy import select
 from connectors.contract import Found
 from holding.db.models import Event, Hold, Posting, Push
 from holding.db.refusal import Refusal
-from holding.exceptions import releases, retries
-from holding.exceptions.holds import Done
+from holding.holds import releases, retries
+from holding.holds.holds import Done
 from holding.integrity.all_invariants import CHECKS, check
 from holding.reconciliation import manual_entries
 from rules.outcomes.outcome import Document

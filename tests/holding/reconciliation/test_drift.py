@@ -11,8 +11,8 @@ from holding.access.actors import SYSTEM
 from holding.connections import breaker as connections_readings
 from holding.connections.connections import pause, resume
 from holding.db.models import Connection, Posting, Reading
-from holding.exceptions.holds import Done
-from holding.exceptions.releases import release
+from holding.holds.holds import Done
+from holding.holds.releases import release
 from holding.reconciliation.reading_plan import companies_to_read, next_reading
 from tests.holding.held import hold_of
 from tests.holding.life import LARGE, SMALL, Life

@@ -13,8 +13,8 @@ from connectors.transport.recorded_sessions import Through
 from holding.access.reach import of_ids
 from holding.db.models import Connection, Event, Posting, Push, Record, Throttle
 from holding.db.refusal import Refusal
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.integrity.all_invariants import CHECKS, check
 from holding.reconciliation import manual_entries
 from holding.worklist import hold_detail as queries

@@ -11,9 +11,9 @@ from connectors.contract import Found, Kept
 from holding.connections.channel import Channel, open_channel
 from holding.db.models import Cause, Hold
 from holding.db.together import answer
-from holding.exceptions import undo
-from holding.exceptions.holds import Done
-from holding.exceptions.releases import release
+from holding.holds import undo
+from holding.holds.holds import Done
+from holding.holds.releases import release
 from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.counted_documents import Documents, of_days

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from holding.approvals import approve
-from holding.exceptions import assignments
+from holding.holds import assignments
 from holding.mappings import fixes
 from holding.records import lineage, trace
 from holding.records.seven_answers import Answer

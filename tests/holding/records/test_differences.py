@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 from holding.db.models import AcceptedDifference, Company, Posting
 from holding.db.refusal import Refusal, Sums
 from holding.db.together import answer
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
-from holding.exceptions.undo import undo
+from holding.holds import releases
+from holding.holds.holds import Done
+from holding.holds.undo import undo
 from holding.platform import backup as migrate
 from holding.programs import posted_differences
 from holding.records import accepted_differences

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from connectors.contract import Found
-from holding.exceptions import releases
+from holding.holds import releases
 from holding.programs.world import program
 from holding.records import duplicate_answer, lineage, story, trace
 from holding.records.seven_answers import Answer

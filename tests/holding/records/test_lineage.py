@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from holding.db.database import Database
 from holding.db.models import Company, Evaluation, Event
-from holding.exceptions import releases
+from holding.holds import releases
 from holding.records import lineage, record_rows, trace
 from holding.records import trace as records_trace
 from tests.holding.shop import Shop, line, open_shop, order

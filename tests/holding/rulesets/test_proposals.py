@@ -21,7 +21,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 
 def correct(shop: Shop, number: str, **changes: object) -> None:
-    """A version that somebody set right, as holding/exceptions/corrections.py writes it."""
+    """A version that somebody set right, as holding/holds/holds.py writes it."""
     with shop.database.write() as session:
         record = session.scalars(select(Record).where(Record.number == number)).one()
         before = session.get_one(Version, record.version_id)

@@ -13,7 +13,7 @@ from holding.access.people import NewPerson, add_company, add_membership, add_pe
 from holding.db.database import Database
 from holding.db.models import AccessLink, Company, Event, Person
 from holding.db.refusal import Refusal
-from holding.exceptions import assignments
+from holding.holds import assignments
 from holding.staff import access_links, link_use
 from holding.staff.access_links import NewLink
 from holding.staff.link_use import Used

@@ -9,7 +9,7 @@ from holding.access.people import add_company, ensure_team
 from holding.db.database import Database
 from holding.db.models import Company, Event
 from holding.db.refusal import Refusal
-from holding.exceptions import assignments
+from holding.holds import assignments
 from holding.staff import directory, duties
 from tests.holding.held import held_shop, hold_of, says
 from tests.holding.staff.test_access_links import member

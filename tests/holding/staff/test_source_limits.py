@@ -12,10 +12,11 @@ from holding.approvals import approve
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event, Hold, Posting, Record, SourceLimit
 from holding.db.refusal import Refusal
-from holding.exceptions import assignments, releases, reopening
-from holding.exceptions.bulk_acts import Wish
-from holding.exceptions.bulk_acts import do as do_many
-from holding.exceptions.holds import Each
+from holding.holds import assignments, releases
+from holding.holds import assignments as reopening
+from holding.holds.assignments import Wish
+from holding.holds.assignments import do as do_many
+from holding.holds.holds import Each
 from holding.staff import access_links, duties, link_use, source_limits
 from holding.staff.source_limits import Limited
 from holding.uploads import giving_in

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import ColumnElement, create_engine, literal, null, select
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from holding.tallies import band_terms, bands
+from holding.holds import folding as band_terms
+from holding.holds import folding as bands
 
 AMOUNTS = range(bands.UNKNOWN + 1)
 EDGES = (0, 1, *(edge + step for edge in bands.AMOUNTS for step in (-1, 0, 1)))

@@ -9,8 +9,8 @@ from holding.db.database import Database
 from holding.db.models import Company, Hold, Record, Team, TeamMember
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import answer
-from holding.tallies import kept_tally
-from holding.tallies.kept_tally import MOST_ANSWERS, Tally
+from holding.holds import tally_figures as kept_tally
+from holding.holds.tally_figures import MOST_ANSWERS, Tally
 from holding.worklist import filters
 from holding.worklist.filters import Filter
 from holding.worklist.groups import groups

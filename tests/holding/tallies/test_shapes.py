@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from holding.tallies.shapes import Waits, counted, shape
+from holding.holds.shapes import Waits, counted, shape
 
 
 def _waits(cause: int, book: int | None = 5, **other: Any) -> Waits:

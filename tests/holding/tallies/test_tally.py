@@ -28,9 +28,11 @@ from holding.db.models import (
 )
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import answer
+from holding.holds import folding, tally_figures
+from holding.holds import folding as bands
+from holding.holds import folding as passing_days
 from holding.integrity.tally_kept import wrong_tally
 from holding.narrowing import facets, held_customers
-from holding.tallies import bands, folding, passing_days, tally_figures
 from holding.worklist import ageing, filters
 from holding.worklist.filters import Filter, Held
 from holding.worklist.groups import groups

@@ -9,8 +9,8 @@ import pytest
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.together import answer
-from holding.exceptions import releases
-from holding.exceptions.holds import Done
+from holding.holds import releases
+from holding.holds.holds import Done
 from holding.worklist import dashboard, filters
 from holding.worklist.dashboard import Kept
 from holding.worklist.filters import Filter

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from holding.db.models import Company, Event, Team
-from holding.exceptions.deadlines import answer_by
+from holding.holds.retries import answer_by
 from tests.portal.listing import read_csv
 from tests.portal.reading import one, plain
 

@@ -19,7 +19,7 @@ from holding.db.models import (
     Team,
     TeamMember,
 )
-from holding.exceptions import bulk_acts
+from holding.holds import assignments as bulk_acts
 from tests.portal.reading import ONE, hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite

@@ -23,8 +23,8 @@ from holding.connections import signal_causes
 from holding.db.database import Database
 from holding.db.models import Base
 from holding.db.together import PLAN
+from holding.holds.folding import fold_all
 from holding.platform.settings import Settings
-from holding.tallies.folding import fold_all
 from holding.worklist import search
 from portal import app as portal_app
 from tests.portal.conftest import Browser

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from bench.page_bench import grow
 from holding.db.database import Database
 from holding.db.models import Cause, Company
-from holding.tallies.folding import fold_all
+from holding.holds.folding import fold_all
 from tests.portal.reading import works
 from tests.support.grown import grow_lists
 

@@ -20,7 +20,7 @@ from holding.db.models import Approval, Hold, Operation, Posting, Release
 from holding.db.models.columns import HoldState, moment_of, moment_text
 from holding.db.models.decisions import is_open
 from holding.db.refusal import Refusal, plural
-from holding.exceptions.holds import Desk, done, latest
+from holding.holds.holds import Desk, done, latest
 from holding.platform.states import TOTALS, recount
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState

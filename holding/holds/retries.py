@@ -1,19 +1,16 @@
-"""One more try, when something changed that could change the answer.
-
-Here: what counts as a change for a hold, whose turn it is, and the retry itself. Not here: tries
-that the product makes automatically (`pushing/`), and which class waits for what (connectors/kit).
-"""
+"""One more try, when something changed that could change the answer."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from connectors.contract.errors import RETRY, RetryWay
+from connectors.contract.errors import ERROR_CLASSES, RETRY, RetryWay, class_label
+from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import Actor, may
 from holding.db import bulk
 from holding.db.bulk import Columns, of
@@ -30,22 +27,57 @@ from holding.db.models import (
 )
 from holding.db.models.columns import HoldState
 from holding.db.models.postings import IN_FLIGHT_STATES
-from holding.db.refusal import Refusal
-from holding.exceptions import acceptance, notes
-from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
-from holding.platform.changes import wake_records
-from holding.platform.events import Fact, record_events
+from holding.db.refusal import Refusal, plural
+from holding.holds import holds as acceptance
+from holding.holds import notes
+from holding.holds.holds import Desk, Done, Each, Left, alone, done
+from holding.platform.changes import locked_company, wake_records
+from holding.platform.events import Fact, record_event, record_events
 from holding.platform.states import INACTIVE, WITHDRAWN, close, settle
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.clauses import clears_when
 
-ACT: Final = "hold.retry"
+RETRY_ACT: Final = "hold.retry"
+
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
+
 _A_PERSON_KNOWS: Final = frozenset({INACTIVE, WITHDRAWN})
 """What changed outside: a party is active again (the target is asked first), or nothing of a file
 that was withdrawn is in the target.
 """
+
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """By what a record was judged last."""
+
+    record_id: int
+    at: datetime
+    version_id: int
+    version: int
+
+
+_JUDGED = Columns(
+    _Judged(
+        record_id=of(Evaluation.record_id),
+        at=of(Evaluation.at),
+        version_id=of(Evaluation.version_id),
+        version=of(Version.no),
+    ),
+    {"version": "version.no"},
+)
+
+OVERRIDE_ACT: Final = "retry.override"
+
+WAITS_FOR_A_CHANGE: Final = frozenset({"retry.unchanged", "retry.early"})
+
+ANSWER_HOURS: Final = "answer_hours"  # key of company.settings: class -> hours
+
+USUAL_HOURS: Final = 24
+
+LONGEST_HOURS: Final = 31 * 24
 
 
 def retry(
@@ -79,7 +111,7 @@ def retry_each(
     """The same for many holds, each with its own answer. Of many with one cause the person has
     opened the message of one.
     """
-    refusal = may(actor, ACT)
+    refusal = may(actor, RETRY_ACT)
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
@@ -105,58 +137,6 @@ def _unopened(desk: Desk) -> frozenset[int]:
         return frozenset({holds[0].cause_id})  # one alone: its own message
     opened = notes.opened_causes(desk.session, desk.actor, holds)
     return frozenset(hold.cause_id for hold in holds) - opened
-
-
-def try_again(
-    desk: Desk, good: Sequence[Hold], made: Sequence[Done], act: str, now: datetime, op: str | None
-) -> None:
-    """Note the tries, close what the target refused, and have the records checked."""
-    session, actor = desk.session, desk.actor
-    rows = [
-        {
-            "record_id": hold.record_id,
-            "hold_id": hold.id,
-            "cause_id": hold.cause_id,
-            "content_sha256": desk.contents.get(hold.record_id, ""),
-            "person_id": actor.person_id,
-            "at": now,
-        }
-        for hold in good
-    ]
-    bulk.insert_rows(session, Retry, rows)
-    of_push = [hold for hold in good if hold.of_push]
-    close(
-        session,
-        of_push,
-        actor,
-        state=HoldState.CLEARED,
-        why=f"tried again by {actor.name}",
-        now=now,
-    )
-    desk.tell(made, act, now, op)
-    wake_records(session, {hold.record_id for hold in good}, now)
-    settle(session, of_push)
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """By what a record was judged last."""
-
-    record_id: int
-    at: datetime
-    version_id: int
-    version: int
-
-
-_JUDGED = Columns(
-    _Judged(
-        record_id=of(Evaluation.record_id),
-        at=of(Evaluation.at),
-        version_id=of(Evaluation.version_id),
-        version=of(Version.no),
-    ),
-    {"version": "version.no"},
-)
 
 
 class Looked:
@@ -245,7 +225,7 @@ def _not_theirs(desk: Desk, hold: Hold, looked: Looked) -> Refusal | None:
         return Refusal(
             code="retry.team",
             message="You cannot act on this hold, because it belongs to another team.",
-            hint=f"{desk.who(ACT, hold.team_id)} try it again.",
+            hint=f"{desk.who(RETRY_ACT, hold.team_id)} try it again.",
             status=403,
         )
     key = (hold.record_id, hold.cause_id, desk.contents.get(hold.record_id, ""))
@@ -280,6 +260,37 @@ def _tell_refused(desk: Desk, left: Iterable[Left], now: datetime) -> None:
         if (hold := desk.holds.get(one.hold_id)) is not None
     ]
     record_events(desk.session, facts)
+
+
+def try_again(
+    desk: Desk, good: Sequence[Hold], made: Sequence[Done], act: str, now: datetime, op: str | None
+) -> None:
+    """Note the tries, close what the target refused, and have the records checked."""
+    session, actor = desk.session, desk.actor
+    rows = [
+        {
+            "record_id": hold.record_id,
+            "hold_id": hold.id,
+            "cause_id": hold.cause_id,
+            "content_sha256": desk.contents.get(hold.record_id, ""),
+            "person_id": actor.person_id,
+            "at": now,
+        }
+        for hold in good
+    ]
+    bulk.insert_rows(session, Retry, rows)
+    of_push = [hold for hold in good if hold.of_push]
+    close(
+        session,
+        of_push,
+        actor,
+        state=HoldState.CLEARED,
+        why=f"tried again by {actor.name}",
+        now=now,
+    )
+    desk.tell(made, act, now, op)
+    wake_records(session, {hold.record_id for hold in good}, now)
+    settle(session, of_push)
 
 
 def _by_id(session: Session, model: type[Cause], ids: set[int]) -> dict[int, Cause]:
@@ -318,3 +329,95 @@ def _tried(session: Session, desk: Desk) -> set[tuple[int, int, str]]:
     query = select(Retry.record_id, Retry.cause_id, Retry.content_sha256)
     rows = session.execute(query.where(bulk.among(Retry.record_id, records)))
     return {(row.record_id, row.cause_id, row.content_sha256) for row in rows}
+
+
+def override(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Send once more what the target refused, though nothing moved since."""
+
+    def ask() -> Each | Refusal:
+        refusal = may(actor, OVERRIDE_ACT)
+        if refusal is None and not reason.strip():
+            refusal = Refusal(code="reason.missing", message="Enter a reason.", status=422)
+        if refusal:
+            return refusal
+        desk = Desk(session, actor, [hold_id])
+        looked = Looked(desk, now)
+        good, left = desk.each(lambda hold: _senseless(hold, looked))
+        why = reason.strip()
+        made = [done(one, f"{actor.name} had {one.number} tried again: {why}") for one in good]
+        try_again(desk, good, made, "retry.overridden", now, op)
+        return Each(tuple(made), tuple(left))
+
+    return alone(session, actor, now, op, ("override", hold_id, reason), ask)
+
+
+def _senseless(hold: Hold, looked: Looked) -> Refusal | None:
+    """Why there is nothing to override, or why it would not help."""
+    refusal = looked.refusal(hold)
+    if refusal is None:
+        return Refusal(
+            code="override.needless",
+            message="Something has changed since. Use Retry instead.",
+            hint="Use Try again.",
+        )
+    if refusal.code not in WAITS_FOR_A_CHANGE:
+        return refusal
+    if not hold.of_push:
+        return Refusal(
+            code="override.senseless",
+            message="The rules of Clearpost hold this, not the accounting system: checked again"
+            " as it is, it stays on hold.",
+            hint=clears_when(hold.would_pass),
+        )
+    return None
+
+
+def answer_by(settings: Mapping[str, Any], error_class: ErrorClass, now: datetime) -> datetime:
+    """When a hold of this class that opens now is due."""
+    hours = settings.get(ANSWER_HOURS, {}).get(error_class, USUAL_HOURS)
+    return now + timedelta(hours=hours)
+
+
+def said(error_class: str, hours: int) -> str:
+    """What was set, for people."""
+    return f"Holds of the class “{class_label(error_class)}” are due after {plural(hours, 'hour')}."
+
+
+def set_hours(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    error_class: str,
+    hours: int,
+    now: datetime,
+    *,
+    reason: str = "",
+) -> Refusal | None:
+    """Give holds of a class so many hours from now on; those that are open keep their due time."""
+    if error_class not in ERROR_CLASSES:
+        known = "; ".join(f"`{one}` ({class_label(one)})" for one in ERROR_CLASSES)
+        words = f"There is no class of holds called “{error_class}”."
+        return Refusal("due.class", words, f"Classes: {known}.", 422)
+    if not 1 <= hours <= LONGEST_HOURS:
+        hint = f"From 1 to {LONGEST_HOURS} hours, which is a month."
+        return Refusal("due.hours", f"{hours} hours is not a time to answer in.", hint, 422)
+    company = locked_company(session, company_id)
+    given = {**company.settings.get(ANSWER_HOURS, {}), error_class: hours}
+    company.settings = {**company.settings, ANSWER_HOURS: given}
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="company.due_set",
+        body={"say": said(error_class, hours), "hours": hours}
+        | ({"reason": reason} if reason else {}),
+    )
+    return None

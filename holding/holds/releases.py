@@ -21,8 +21,17 @@ from holding.db.models import Hold, Posting, Team
 from holding.db.models.columns import HoldState
 from holding.db.models.postings import TO_SEND_STATES
 from holding.db.refusal import Refusal, plural
-from holding.exceptions.acceptance import Accepting, remember, sealed_decisions
-from holding.exceptions.holds import Desk, Done, Each, alone, done, read_done
+from holding.holds.holds import (
+    Accepting,
+    Desk,
+    Done,
+    Each,
+    alone,
+    done,
+    read_done,
+    remember,
+    sealed_decisions,
+)
 from holding.platform.changes import wake_families, wake_linked, wake_records
 from holding.platform.states import beside, close, move_posting, settle, state_label
 from rules.outcomes.outcome import NEEDS_APPROVAL

@@ -20,7 +20,7 @@ from holding.db import bulk
 from holding.db.models import Cause, Company, Connection, Dating, Evaluation, Hold, Posting
 from holding.db.models.postings import UNSENT_STATES
 from holding.db.refusal import Refusal
-from holding.exceptions.holds import Desk, Done, Each, alone, done
+from holding.holds.holds import Desk, Done, Each, alone, done
 from holding.platform.changes import wake_records
 from holding.programs import world
 from rules.values.names import month_name

@@ -21,7 +21,7 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Attempt, Event, Hold, Note, Person, Push
 from holding.db.refusal import Refusal
 from holding.db.together import Question, answer
-from holding.exceptions.holds import Desk, Done, done, gone, read_done
+from holding.holds.holds import Desk, Done, done, gone, read_done
 from holding.platform import row_seals
 from holding.platform.events import Fact, record_events
 

@@ -22,7 +22,7 @@ from holding.db.models import Approval, Dating, Operation, Posting, Push, Record
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question
-from holding.exceptions.restored_assignments import PutBack, open_again, put_back
+from holding.holds.restored_assignments import PutBack, open_again, put_back
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
 from holding.platform.settings import Settings

@@ -1,1 +1,0 @@
-"""Clearpost holding.exceptions: what people do with holds; lists are in worklist."""

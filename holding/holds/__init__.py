@@ -1,0 +1,1 @@
+"""Clearpost holding.holds: what is kept of open holds, so that no page has to count them."""

@@ -1,0 +1,617 @@
+"""Whose a hold is, and until when it is snoozed."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from holding.access import operations
+from holding.access import operations as tokens
+from holding.access import people as teams
+from holding.access.actors import Actor, may, reach_of, roles_of
+from holding.access.operations import once, undoable
+from holding.access.people import ACT, empty_team, takers
+from holding.access.reach import EVERYTHING, Reach, within
+from holding.approvals import separation as releasers
+from holding.db import bulk
+from holding.db.models import (
+    Company,
+    FormerMember,
+    Hold,
+    Membership,
+    Note,
+    Person,
+    Record,
+    Team,
+    TeamMember,
+)
+from holding.db.models import Session as SignIn
+from holding.db.models.columns import NOW, HoldState
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Refusal
+from holding.holds import locked_periods, releases, retries
+from holding.holds.holds import (
+    Desk,
+    Done,
+    Each,
+    Left,
+    alone,
+    beyond,
+    changed_hold,
+    done,
+    lock_records,
+    read_each,
+)
+from holding.holds.locked_periods import Ways, no_period, no_reason, ways
+from holding.holds.restored_assignments import as_they_stand
+from holding.platform.events import Fact, record_event, record_events
+from holding.programs.posted_differences import ACCEPTED, CODES
+
+LONGEST_SNOOZE: Final = timedelta(days=14)
+
+_RESTED = (
+    update(Hold)
+    .where(Hold.snoozed_until.is_not(None), Hold.snoozed_until <= NOW)
+    .values(snoozed_until=None, lock=Hold.lock + 1)
+    .returning(Hold.id, Hold.company_id, Hold.record_id, Hold.posting_id, Hold.state)
+    .execution_options(synchronize_session=False)
+)
+
+Act = Literal["release", "retry", "assign", "snooze", "date"]
+
+MOST: Final = 1000
+
+NEEDS: Final[Mapping[str, str]] = {
+    "release": releasers.ACT,
+    "retry": retries.RETRY_ACT,
+    "assign": teams.ACT,
+    "snooze": teams.ACT,
+    "date": locked_periods.DATE,
+}
+
+_ALONE: Final[Mapping[str, tuple[str, ...]]] = {"release": (ACCEPTED,), "retry": CODES}
+"""The acts by which no change after posting is decided together with others."""
+
+Seen = Mapping[int, tuple[int, int]]  # hold id -> its lock and its record's version
+
+
+def assign(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    person_id: int | None,
+    now: datetime,
+    op: str | None = None,
+    seen: int | None = None,
+) -> Done | Refusal:
+    """Give a hold to a person of the company, or with None back to its team; it stays open.
+
+    `seen` is the lock of the hold that the person looked at: when somebody was faster, nothing is
+    changed and the answer has what both wanted.
+    """
+
+    def ask() -> Each | Refusal:
+        return assign_each(session, actor, [hold_id], person_id, now, op, seen={hold_id: seen})
+
+    return alone(session, actor, now, op, ("assign", hold_id, person_id, seen), ask)
+
+
+def assign_each(
+    session: Session,
+    actor: Actor,
+    hold_ids: Iterable[int],
+    person_id: int | None,
+    now: datetime,
+    op: str | None = None,
+    *,
+    seen: Mapping[int, int | None] | None = None,
+) -> Each | Refusal:
+    """The same for many holds, each with its own answer."""
+    refusal = may(actor, ACT)
+    if refusal:
+        return refusal
+    return give(
+        Desk(session, actor, hold_ids),
+        person_id,
+        now,
+        op,
+        seen=seen or {},
+        act="hold.assigned",
+        say=lambda hold, name: f"{actor.name} assigned {hold.number} to {name}.",
+        undone="assignment",
+    )
+
+
+def give(
+    desk: Desk,
+    person_id: int | None,
+    now: datetime,
+    op: str | None,
+    *,
+    seen: Mapping[int, int | None],
+    act: str,
+    say: Callable[[Hold, str], str],
+    undone: str = "",
+) -> Each | Refusal:
+    """Let a person have the holds of a desk; `say` words it for the trace, and `undone` what is
+    taken back, if it can be.
+    """
+    here = takers(desk.session, desk.company_id, [person_id]) if person_id else {}
+    name = here.get(person_id) if person_id else "its team"
+    if name is None:
+        return Refusal(
+            code="person.unknown",
+            message="No user of this company can take it.",
+            hint="Choose a finance user or an approver.",
+            status=404,
+        )
+    what = _What(
+        act=act,
+        mine=f"assign it to {name}",
+        say=lambda hold: say(hold, name),
+        columns={"person_id": person_id},
+        reach=reach_of(desk.session, desk.company_id, person_id or 0),
+        did=f"assigned to {name}" if person_id else "back with the team",
+        undone=undone,
+    )
+    return _each(desk, what, seen, now, op)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _What:
+    """One thing that is done with holds: its event, its words and the columns it writes."""
+
+    act: str
+    mine: str  # what the person wanted, should somebody have been faster
+    say: Callable[[Hold], str]
+    columns: Mapping[str, object]
+    did: str  # what the bar says that takes it back
+    undone: str  # what is then taken back; empty: it cannot be
+    reach: Reach = EVERYTHING  # of who is to have them
+
+
+def _each(
+    desk: Desk, what: _What, seen: Mapping[int, int | None], now: datetime, op: str | None
+) -> Each:
+    """Do it with each hold of the desk that still is what was looked at."""
+    good, left = desk.each(
+        lambda hold: (
+            changed_hold(desk.session, hold, seen.get(hold.id), what.mine)
+            or beyond(desk, hold, what.reach, what.mine)
+        )
+    )
+    _set(desk.session, good, **what.columns)
+    made = [done(hold, what.say(hold)) for hold in good]
+    desk.tell(made, what.act, now, op)
+    if good and what.undone:
+        said = f"{good[0].number if len(good) == 1 else len(good)} {what.did}"
+        before = as_they_stand(what.undone, good)
+        undoable(desk.session, op, said, now, stood=before)
+    bulk.forget(desk.session, Hold, [hold.id for hold in good])
+    return Each(tuple(made), tuple(left))
+
+
+def _set(session: Session, holds: Iterable[Hold], **columns: object) -> None:
+    """Write these columns; the loaded rows are forgotten by the caller, who still reads them."""
+    session.execute(
+        update(Hold)
+        .where(bulk.among(Hold.id, [hold.id for hold in holds]))
+        .values(lock=Hold.lock + 1, **columns)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def snooze(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    until: datetime,
+    now: datetime,
+    op: str | None = None,
+    seen: int | None = None,
+) -> Done | Refusal:
+    """Put a hold aside until a moment, at most 14 days on; it stays open, owned and counted."""
+
+    def ask() -> Each | Refusal:
+        return snooze_each(session, actor, [hold_id], until, now, op, seen={hold_id: seen})
+
+    return alone(session, actor, now, op, ("snooze", hold_id, until, seen), ask)
+
+
+def snooze_each(
+    session: Session,
+    actor: Actor,
+    hold_ids: Iterable[int],
+    until: datetime,
+    now: datetime,
+    op: str | None = None,
+    *,
+    seen: Mapping[int, int | None] | None = None,
+) -> Each | Refusal:
+    """The same for many holds, each with its own answer."""
+    refusal = may(actor, ACT)
+    if refusal:
+        return refusal
+    if not now < until <= now + LONGEST_SNOOZE:
+        return Refusal(
+            code="snooze.until",
+            message="Choose a snooze date within the next two weeks.",
+            hint="Choose a day from tomorrow on.",
+            status=422,
+        )
+    desk = Desk(session, actor, hold_ids)
+    shown = _shown(session, desk.company_id, until)
+    what = _What(
+        act="hold.snoozed",
+        mine=f"snooze it until {shown}",
+        say=lambda hold: f"{actor.name} snoozed {hold.number} until {shown}.",
+        columns={"snoozed_until": until},
+        did=f"snoozed until {shown}",
+        undone="snoozing",
+    )
+    return _each(desk, what, seen or {}, now, op)
+
+
+def _shown(session: Session, company_id: int, moment: datetime) -> str:
+    zone = ZoneInfo(session.get_one(Company, company_id).zone)
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def wake_rested(session: Session, now: datetime) -> int:
+    """Let holds that rested long enough come back to the list; how many."""
+    woken = [row for row in session.execute(_RESTED, {"now": now}) if row.state == HoldState.OPEN]
+    record_events(
+        session,
+        [
+            Fact(
+                company_id=row.company_id,
+                at=now,
+                act="hold.rested",
+                record_id=row.record_id,
+                posting_id=row.posting_id,
+                object=f"hold:{row.id}",
+                body={"say": "Snooze ended: the hold is back in the list."},
+            )
+            for row in woken
+        ],
+    )
+    return len(woken)
+
+
+def hand_over(
+    session: Session, actor: Actor, person: Person, now: datetime, *, why: str = "left",
+    but: Iterable[ColumnElement[bool]] = (),
+) -> int:  # fmt: skip
+    """Holds of somebody who leaves, or takes none (`but` these) any more, go back to their teams;
+    how many.
+    """
+    mine = [Hold.company_id == (actor.company_id or 0), Hold.person_id == person.id, HOLD_OPEN]
+    mine += [~one for one in but]
+    ids = list(session.scalars(select(Hold.id).where(*mine).order_by(Hold.id)))
+    desk = Desk(session, actor, ids)
+    held = [hold for hold in desk.holds.values() if hold.person_id == person.id]
+    _set(session, held, person_id=None)
+    teams = {
+        team.id: empty_team(session, team.id) or team.shown
+        for team in session.scalars(select(Team).where(Team.company_id == desk.company_id))
+    }
+    made = [
+        done(hold, f"{person.name} {why}; {hold.number} is with {teams[hold.team_id or 0]} again.")
+        for hold in held
+    ]
+    desk.tell(made, "hold.handed_over", now, None)
+    bulk.forget(session, Hold, ids)
+    return len(made)
+
+
+def leave(
+    session: Session, actor: Actor, company_id: int, person_id: int, now: datetime
+) -> int | Refusal:
+    """Take all roles and teams of a person in a company; how many holds went back to their teams.
+
+    Who belongs to no company any more cannot sign in.
+    """
+    if actor.person_id == person_id:
+        return Refusal(
+            code="person.self",
+            message="You cannot remove yourself.",
+            hint="Ask another admin, or use the command line.",
+            status=403,
+        )
+    company, person = session.get_one(Company, company_id), session.get(Person, person_id)
+    if person is None or not roles_of(session, company.id, person.id):
+        words = f"That person has no role in {company.name}."  # who it is, is another company's
+        return Refusal("person.stranger", words, status=404)
+    mine = select(Team.id).where(Team.company_id == company.id)
+    session.execute(
+        delete(TeamMember).where(TeamMember.person_id == person.id, TeamMember.team_id.in_(mine))
+    )
+    session.execute(
+        delete(Membership).where(
+            Membership.company_id == company.id, Membership.person_id == person.id
+        )
+    )
+    why = f"{person.name} left {company.name}"
+    tokens.end_all(session, actor, person.id, why, now, company_id=company.id)
+    handed = hand_over(session, replace(actor, company_id=company.id), person, now)
+    session.merge(FormerMember(company_id=company.id, person_id=person.id, left_at=now))
+    if not session.scalar(select(exists().where(Membership.person_id == person.id))):
+        person.active = False
+        session.execute(
+            update(SignIn)
+            .where(SignIn.person_id == person.id, SignIn.revoked_at.is_(None))
+            .values(revoked_at=now)
+        )
+    record_event(
+        session,
+        company_id=company.id,
+        at=now,
+        actor=actor,
+        act="person.left",
+        body={"say": f"{person.name} left {company.name}.", "person": person.id, "holds": handed},
+    )
+    return handed
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whom somebody asks, and why."""
+
+    person_id: int | None
+    reason: str
+
+
+def ask_to_reopen(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    question: Question,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Ask a person for the locked month, for all that waits for it; they end by themselves when
+    the target opens it.
+    """
+
+    def act() -> Each | Refusal:
+        refusal = may(actor, ACT) or no_reason(question.reason)
+        found = None if refusal else _of(session, actor, hold_id)
+        if refusal or found is None:
+            return refusal or no_period()
+        ids, told = found
+        t_month = told.month
+        words = f"to open {t_month} in {told.target}"
+        answer = _pass_on(session, actor, ids, question, "period.asked", words, now, op)
+        if isinstance(answer, Refusal) or not answer.done:
+            return answer
+        return replace(answer, done=answer.done[:1])
+
+    return alone(session, actor, now, op, ("reopen", hold_id, question), act)
+
+
+def _of(session: Session, actor: Actor, hold_id: int) -> tuple[list[int], Ways] | None:
+    """All open holds of the same locked month, and what is known of it."""
+    hold = session.scalar(select(Hold).where(Hold.id == hold_id, *within(actor.reach, Hold)))
+    if hold is None or hold.company_id != actor.company_id or hold.state != HoldState.OPEN:
+        return None
+    told = ways(session, hold.id)
+    beside = (Hold.cause_id == hold.cause_id, HOLD_OPEN, Hold.id != hold.id)
+    query = select(Hold.id).where(*beside).order_by(Hold.id).limit(MOST - 1)
+    return ([hold_id, *session.scalars(query)], told) if told else None
+
+
+def _pass_on(
+    session: Session,
+    actor: Actor,
+    ids: Iterable[int],
+    question: Question,
+    act: str,
+    words: str,
+    now: datetime,
+    op: str | None,
+) -> Each | Refusal:
+    """Give holds to a person with what is wanted, which stands as a note beside each record."""
+    desk, why = Desk(session, actor, ids), question.reason.strip()
+    if not question.person_id:
+        return Refusal("person.missing", "Choose a person.", status=422)
+    answer = give(
+        desk,
+        question.person_id,
+        now,
+        op,
+        seen={},
+        act=act,
+        say=lambda _, name: f"{actor.name} asked {name} {words}: {why}",
+    )
+    if isinstance(answer, Refusal):
+        return answer
+    notes = [
+        {
+            "record_id": one.record_id,
+            "hold_id": one.hold_id,
+            "person_id": actor.person_id,
+            "kind": "note",
+            "body": one.say,
+            "at": now,
+        }
+        for one in answer.done
+    ]
+    bulk.insert_rows(session, Note, notes)
+    return answer
+
+
+def redirect(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    question: Question,
+    now: datetime,
+    op: str | None = None,
+) -> Done | Refusal:
+    """Have a person look at this one document, which may belong elsewhere."""
+
+    def act() -> Each | Refusal:
+        refusal = may(actor, ACT) or no_reason(question.reason)
+        found = None if refusal else _of(session, actor, hold_id)
+        if refusal or found is None:
+            return refusal or no_period()
+        words = "to decide where it goes"
+        return _pass_on(session, actor, [hold_id], question, "period.redirected", words, now, op)
+
+    return alone(session, actor, now, op, ("redirect", hold_id, question), act)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What to do with which holds, as they were looked at."""
+
+    act: Act
+    seen: Seen
+    reason: str = ""
+    person_id: int | None = None
+    until: datetime | None = None
+    day: date | None = None  # None: the first open one of each
+    opened: bool = False  # a retry asks whether the person has opened the messages
+
+
+@dataclass(frozen=True, slots=True)
+class SetChanged(Refusal):
+    """Some of the holds are not what was looked at; `changes`: what became of each of these."""
+
+    changes: tuple[Left, ...] = ()
+
+
+def open_to(actor: Actor) -> list[str]:
+    """The acts that a person may do at all."""
+    return [act for act, need in NEEDS.items() if may(actor, need) is None]
+
+
+def do(
+    session: Session, actor: Actor, wish: Wish, now: datetime, op: str, *, as_seen: bool = False
+) -> Each | Refusal:
+    """Do it with each of the holds; what cannot be done is left, with its reason, and stops none
+    of the others. `as_seen`: with all of them as they were looked at, or with none (SetChanged).
+    """
+    if len(wish.seen) > MOST:
+        return Refusal(
+            code="many.too_many",
+            message=f"At most {MOST:,} at once; these are {len(wish.seen):,}.",
+            hint="Narrow the filter.",
+            status=422,
+        )
+
+    def act() -> Each | Refusal:
+        moved = _moved(session, actor, wish.seen)
+        if as_seen and (changes := (*moved.values(), *_closed(session, actor, wish.seen))):
+            return _changed(changes)
+        rest = [hold_id for hold_id in wish.seen if hold_id not in moved]
+        answer = _act(session, actor, wish, rest, now, op)
+        if isinstance(answer, Refusal):
+            return answer
+        return replace(answer, left=(*moved.values(), *answer.left))
+
+    asked = ("many", wish)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=read_each)
+
+
+def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:
+    """The holds that are not what was looked at: theirs is a content that nobody saw."""
+    lock_records(session, actor.company_id or 0, list(seen))
+    query = (
+        select(Hold.id, Hold.lock, Hold.number, Hold.state, Record.version_id)
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(seen)))
+        .where(*within(actor.reach, Hold))
+        .order_by(Record.id, Hold.id)
+    )
+    changed = Refusal(
+        code="hold.moved",
+        message="It changed while you were reviewing it.",
+        hint="Look at it again.",
+    )
+    return {
+        row.id: Left(row.id, row.number, changed)
+        for row in session.execute(query)
+        if row.state == HoldState.OPEN and seen[row.id] != (row.lock, row.version_id)
+    }
+
+
+def _closed(session: Session, actor: Actor, seen: Seen) -> list[Left]:
+    """The holds that nobody has to decide about any more."""
+    query = (
+        select(Hold.id, Hold.number)
+        .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(seen)))
+        .where(Hold.state != HoldState.OPEN, *within(actor.reach, Hold))
+        .order_by(Hold.id)
+    )
+    over = Refusal("hold.closed", "It is no longer on hold.", "Nothing is left to do.")
+    return [Left(row.id, row.number, over) for row in session.execute(query)]
+
+
+def _changed(changes: tuple[Left, ...]) -> SetChanged:
+    """The refusal of all of them for what became of some."""
+    return SetChanged(
+        code="many.changed",
+        message="The list changed while you were reviewing it. Nothing was done.",
+        hint="Look at what changed, then do it with what is there now.",
+        status=409,
+        changes=changes,
+    )
+
+
+def _act(
+    session: Session, actor: Actor, wish: Wish, ids: list[int], now: datetime, op: str
+) -> Each | Refusal:
+    if wish.act in _ALONE:
+        alone = _alone(session, actor, ids, _ALONE[wish.act])
+        rest = [hold_id for hold_id in ids if hold_id not in alone]
+        if wish.act == "release":
+            answer = releases.release_each(session, actor, rest, wish.reason, now, op)
+        else:
+            answer = retries.retry_each(session, actor, rest, now, op, opened=wish.opened)
+        if isinstance(answer, Refusal):
+            return answer
+        return replace(answer, left=(*alone.values(), *answer.left))
+    if wish.act == "assign":
+        return assign_each(session, actor, ids, wish.person_id, now, op)
+    if wish.act == "date":
+        return locked_periods.date_each(session, actor, ids, wish.day, wish.reason, now, op)
+    return snooze_each(session, actor, ids, wish.until or now, now, op)
+
+
+def _alone(
+    session: Session, actor: Actor, ids: list[int], codes: tuple[str, ...]
+) -> dict[int, Left]:
+    """The holds that are decided one by one: each change after posting has its own money."""
+    query = select(Hold.id, Hold.number).where(
+        Hold.company_id == (actor.company_id or 0),
+        bulk.among(Hold.id, ids),
+        Hold.code.in_(codes),
+        *within(actor.reach, Hold),
+    )
+    return {
+        hold_id: Left(
+            hold_id,
+            number,
+            Refusal(
+                code="difference.alone",
+                message=f"{number} changed after posting, so its difference is decided on its own.",
+                hint="Open it to see what is posted against what the source says now.",
+            ),
+        )
+        for hold_id, number in session.execute(query.order_by(Hold.id))
+    }
+
+
+def forbidden(answer: Each) -> Refusal | None:
+    """What is said where nothing was done because none of the holds is the person's to decide."""
+    return None if answer.done else releasers.none_of([one.refusal for one in answer.left])
+
+
+def answered(session: Session, actor: Actor, op: str) -> Each | None:
+    """What was done for a form of this person."""
+    return operations.answered(session, actor, op, ("done", "left"), read_each)

@@ -1,0 +1,199 @@
+"""How the open holds of one record look: what the tally counts records by."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, cast
+
+from grammar.text.finding_codes import ErrorClass
+from rules.values.canonical import dumps
+
+KEPT_SHAPES: Final = 20_000  # taken apart and remembered by a process
+
+
+class Waits(NamedTuple):
+    """One open hold of a record, as the tally looks at it."""
+
+    cause_id: int
+    error_class: str
+    team_id: int | None
+    person_id: int | None
+    snoozed: bool
+    asks: bool  # for a consent
+    book: int | None
+    source: int = 0
+    target: int = 0  # 0: of no route
+    amount: int = 0  # its band (bands.py)
+    age: int = 0  # its band
+
+
+_BOOK: Final = Waits._fields.index("book")
+
+Groups = tuple[tuple[tuple[object, ...], ...], ...]
+"""The looks of a record's holds, those of each cause together."""
+
+HOUR: Final = 3_600
+
+
+class Look(NamedTuple):
+    """The same without what is its own: `cause` numbers the causes of the record alone. `book` is
+    given only where the holds of the record do not agree on it; what stands behind it only in a
+    fine shape.
+    """
+
+    error_class: ErrorClass
+    team_id: int | None
+    person_id: int | None
+    snoozed: bool
+    asks: bool
+    cause: int
+    book: int | None = None
+    source: int = 0
+    target: int = 0
+    amount: int = 0
+    age: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the open holds of a record look. `own`: the record's currency and amount, where its holds
+    do not agree on the money of the books.
+    """
+
+    looks: tuple[Look, ...]
+    own: tuple[str, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one record adds to the tally; `minor` is None where its amount is not known."""
+
+    shape: str
+    currency: str
+    minor: int | None
+
+
+def counted(
+    holds: Sequence[Waits], currency: str, amount: int | None, *, fine: bool = False
+) -> Counted:
+    """What a record adds that has these open holds, at least one, and this amount. `fine`: with
+    source, target, and bands of amount and age.
+    """
+    books = {hold.book for hold in holds}
+    if len(books) > 1:
+        text = _text(_groups(holds, with_book=True, fine=fine), (currency, amount))
+        return Counted(text, "", max(book for book in books if book is not None))
+    text = _text(_groups(holds, with_book=False, fine=fine))
+    (book,) = books
+    return Counted(text, currency, amount) if book is None else Counted(text, "", book)
+
+
+@lru_cache(maxsize=KEPT_SHAPES)
+def _text(groups: Groups, own: tuple[str, int | None] | None = None) -> str:
+    """The looks in an order that does not depend on which causes they are of."""
+    ordered = sorted((sorted(looks, key=dumps) for looks in groups), key=dumps)
+    holds = [
+        [*look[:5], number, *look[5:]] for number, looks in enumerate(ordered) for look in looks
+    ]
+    return dumps({"holds": holds} if own is None else {"holds": holds, "own": [*own]})
+
+
+def _groups(holds: Iterable[Waits], *, with_book: bool, fine: bool) -> Groups:
+    """Each look once."""
+    by_cause: dict[int, dict[tuple[object, ...], None]] = {}
+    for hold in holds:
+        look: tuple[object, ...] = hold[1:_BOOK]
+        if with_book or fine:
+            look = (*look, hold.book if with_book else None)
+        by_cause.setdefault(hold.cause_id, {})[look + hold[_BOOK + 1 :] if fine else look] = None
+    return tuple(map(tuple, by_cause.values()))
+
+
+@lru_cache(maxsize=KEPT_SHAPES)
+def shape(text: str) -> Shape:
+    """The shape that a text stands for."""
+    told = json.loads(text)
+    looks = tuple(Look(*look) for look in told["holds"])
+    own = told.get("own")
+    return Shape(looks, cast("tuple[str, int | None]", tuple(own)) if own else None)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerWait:
+    """Records of one owner (`team_id` is 0 where a person took them) that wait since about then and
+    are to be answered by about then; `minor` sums those that are not `blank`.
+    """
+
+    person_id: int | None
+    team_id: int
+    since: datetime
+    answer_by: datetime
+    refused: bool
+    currency: str
+    records: int
+    minor: int
+    blank: int
+
+    @property
+    def counted(self) -> Counted:
+        """The same as the tally has it, of one record."""
+        owner = (self.person_id, self.team_id)
+        text = dumps([*owner, hour_of(self.since), hour_of(self.answer_by), self.refused])
+        return Counted(text, self.currency, None if self.blank else self.minor)
+
+
+def each_owner(rows: Iterable[Any]) -> dict[tuple[int, int], list[OwnerWait]]:
+    """Company and record -> what each of its owners has, in one order; of rows of `WAITING`."""
+    holds: dict[tuple[int, int], dict[tuple[int | None, int], list[Any]]] = {}
+    for row in rows:
+        owner = (row.person_id, 0 if row.person_id is not None else row.team_id)
+        mine = holds.setdefault((row.company_id, row.record_id), defaultdict(list))
+        mine[owner].append(row)
+    return {
+        record: [_wait(owner, owners[owner]) for owner in sorted(owners, key=_order)]
+        for record, owners in holds.items()
+    }
+
+
+def _wait(owner: tuple[int | None, int], holds: list[Any]) -> OwnerWait:
+    books = [hold.book for hold in holds if hold.book is not None]
+    currency, minor = ("", max(books)) if books else (holds[0].currency, holds[0].amount)
+    return OwnerWait(
+        *owner,
+        since=min(hold.opened_at for hold in holds),
+        answer_by=min(hold.answer_by for hold in holds),
+        refused=any(hold.refused for hold in holds),
+        currency=currency or "",
+        records=1,
+        minor=minor or 0,
+        blank=int(minor is None),
+    )
+
+
+def _order(owner: tuple[int | None, int]) -> tuple[int, int]:
+    return owner[0] or 0, owner[1]
+
+
+def told(text: str, currency: str, records: int, minor: int, blank: int) -> OwnerWait:
+    """What a row of the tally says; moments are the beginnings of their hours."""
+    person_id, team_id, since, answer_by, refused = _read(text)
+    return OwnerWait(person_id, team_id, since, answer_by, refused, currency, records, minor, blank)
+
+
+@lru_cache(maxsize=KEPT_SHAPES)
+def _read(text: str) -> tuple[int | None, int, datetime, datetime, bool]:
+    person_id, team_id, since, answer_by, refused = json.loads(text)
+    return person_id, team_id, start_of(since), start_of(answer_by), refused
+
+
+def hour_of(moment: datetime) -> int:
+    """The number of its hour since 1970."""
+    return int(moment.timestamp()) // HOUR
+
+
+def start_of(hour: int) -> datetime:
+    """When an hour of that number begins."""
+    return datetime.fromtimestamp(hour * HOUR, UTC)

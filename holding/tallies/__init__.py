@@ -1,1 +1,0 @@
-"""Clearpost holding.tallies: what is kept of open holds, so that no page has to count them."""
