@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from connectors.transport.clock import MachineClock
-from holding.code_lists.told_lists import read_due
 from holding.connections.channel import Desk
 from holding.db.database import Database, open_database
 from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake.pulls import pull_due
+from holding.mappings.reported_lists import read_due
 from holding.notices.sending import Tools, send_due
 from holding.platform import processes as doorbell
 from holding.platform.settings import DatabaseClock, Settings, logger

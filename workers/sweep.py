@@ -12,7 +12,6 @@ from typing import Any
 
 from holding.access.actors import SYSTEM
 from holding.access.sessions import forget_ended
-from holding.code_lists import list_turns
 from holding.configuration.target_ways import resume_due
 from holding.connections import open_signals as raising
 from holding.connections.channel import test_connection, to_refresh
@@ -25,6 +24,7 @@ from holding.holds.assignments import wake_rested
 from holding.intake import pulls as pull_turns
 from holding.intake.pulls import arrange
 from holding.integrity.replaced_calls import remove_bodies
+from holding.mappings import list_turns
 from holding.notices import planning, sending
 from holding.platform import changes as later_wakes
 from holding.platform import events as anchors

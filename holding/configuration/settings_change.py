@@ -16,13 +16,13 @@ from connectors import registry
 from connectors.contract import ConnectionSide
 from connectors.contract import declared_settings as declared
 from holding.access.actors import Actor
-from holding.code_lists import list_turns
 from holding.configuration import target_ways, ways_in
 from holding.connections.connections import ask_key_again, permitted, tell, wait_for_test
 from holding.db.models import Connection, Posting, Snapshot
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
 from holding.intake.pulls import plan_anew
+from holding.mappings import list_turns
 from holding.platform.changes import next_revision, wake_all_unsent
 from holding.rulesets import declared_rounding
 

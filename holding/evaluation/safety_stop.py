@@ -24,7 +24,7 @@ from holding.db.models import (
 from holding.db.models.columns import HoldState, StopState
 from holding.db.refusal import Refusal, money, plural
 from holding.evaluation.batch import Batch, Plan
-from holding.mappings.superseded_fixes import taken_back
+from holding.mappings.entry_changes import taken_back
 from holding.platform.changes import PostingRow, locked_company
 from holding.platform.events import record_event
 from rules.values.posting_states import PostingState

@@ -1,41 +1,53 @@
-"""Mapping and unit entries after the first publish: what is missing, the fix, and the removal.
+"""Mapping and unit entries after the first publish: what is missing, the fix, and the removal."""
 
-Here: the missing list; who may give a key another value or take its entry away, and with which
-words. Not here: entries a publish brings (`seeding.py`), the change itself (`entry_changes.py`),
-what it would do (`preview.py`, offered here as `preview`) and what could be meant (`entries.py`).
-"""
-
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from holding.access.actors import Actor
+from grammar.nodes import Ruleset
+from holding.access.actors import Actor, may
 from holding.access.operations import once
-from holding.db.models import Cause, Hold, MappingTable
+from holding.access.people import asked_able, ensure_team, in_team, who_may
+from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Team
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal, Sums, plural
 from holding.db.together import Question, answer
 from holding.holds import tally_figures
-from holding.mappings import keepers
-from holding.mappings.entries import circle, entries_of, read_value, table_of, unfit
+from holding.mappings.entries import (
+    NOBODY,
+    circle,
+    entries_of,
+    read_value,
+    shown,
+    stays,
+    table_of,
+    unfit,
+    users,
+)
 from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
-from holding.mappings.entry_history import NOBODY, stays, users
 from holding.mappings.key_reach import causes_of, unmapped
 from holding.mappings.preview import Preview, Stay, active_program, preview
 from holding.platform.changes import locked_company
-from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
+from rules.facts.seeds import Seeds
+from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind
+from rules.values.names import term
+from rules.values.spelling import fold
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]
+
 __all__ += ["ALWAYS", "remove", "together"]
 
 FIRST_DAY: Final = date(2000, 1, 1)
+
 A_PAGE: Final = 50
+
 LAST_DAY: Final = date(2099, 12, 31)
+
 AMBIGUOUS: Final = "MAP02"
 
 
@@ -268,7 +280,7 @@ def _open(
     """The table, under the lock of its company, for somebody who may change this entry."""
     company_id = actor.company_id or 0
     locked_company(session, company_id)  # the rules say who keeps the table: no publish now
-    refusal = keepers.refused(session, actor, [table])
+    refusal = refused(session, actor, [table])
     if refusal:
         return refusal
     if not reason.strip():
@@ -289,3 +301,247 @@ def _open(
 
 def _read(stored: Mapping[str, Any]) -> Fixed:
     return Fixed(**stored)
+
+
+PUBLISHED: Final = "published with the rules"  # the reason of the entries that rules bring
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A key whose stored value (blank: removed) is not the one of the files; the stored one stays.
+
+    `keeper` is the team that keeps the table where it alone may add the key: nothing is stored.
+    """
+
+    table: str
+    key: str
+    stored: str
+    declared: str
+    keeper: str = ""
+
+    @property
+    def said(self) -> str:
+        """What became of it, as one line."""
+        if self.keeper:
+            what = f"left out {self.table}({self.key!r}) = {self.declared}"
+            return f"{what}; {self.keeper} keeps the entries of {self.table}"
+        stored = self.stored or "removed"
+        return f"kept {self.table}({self.key!r}) = {stored}; the files say {self.declared}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """How many entries were added, and which differ."""
+
+    added: int
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One entry as the files have it."""
+
+    table: str
+    key: str
+    value: str
+    num: int | None = None
+    den: int | None = None
+
+    @property
+    def text(self) -> str:
+        return shown(self.value, self.num, self.den)
+
+
+def seed(
+    session: Session,
+    company_id: int,
+    ruleset: Ruleset,
+    seeds: Seeds,
+    *,
+    revision: int,
+    person_id: int | None,
+    now: datetime,
+) -> Seeded:
+    """Make missing tables and add keys that have no entry; say which stored values differ.
+
+    A table that has entries and is kept by a team gets new keys from its people alone.
+    """
+    ids = _tables(session, company_id, ruleset)
+    folds = _Folds(ruleset)
+    tables = {table_id: name for name, table_id in ids.items()}
+    stored = {
+        folds.key(tables[entry.table_id], entry.key): entry
+        for entry in session.scalars(
+            select(MappingEntry)
+            .where(MappingEntry.table_id.in_(tables), MappingEntry.to_revision.is_(None))
+            .order_by(MappingEntry.valid_from.desc())  # of several days the first is compared
+        )
+    }
+    known = {tables[entry.table_id] for entry in stored.values()}
+    closed = _kept_by_others(session, company_id, ruleset, known, person_id)
+    fresh: list[MappingEntry] = []
+    differences: list[Difference] = []
+    for row in _rows(seeds):
+        entry = stored.get(folds.key(row.table, row.key))
+        if entry is None and row.table in closed:
+            differences.append(Difference(row.table, row.key, "", row.text, closed[row.table]))
+            continue
+        if entry is None:
+            fresh.append(_entry(row, ids[row.table], revision, person_id, now))
+            continue
+        before = shown(entry.value, entry.num, entry.den)
+        if before != row.text:
+            differences.append(Difference(row.table, row.key, before, row.text))
+    session.add_all(fresh)
+    session.flush()
+    return Seeded(added=len(fresh), differences=tuple(differences))
+
+
+def _kept_by_others(
+    session: Session,
+    company_id: int,
+    ruleset: Ruleset,
+    known: set[str],
+    person_id: int | None,
+) -> dict[str, str]:
+    """Table -> the team that keeps it, of those with entries whose team has others in it."""
+    found: dict[str, str] = {}
+    for table, role in named(ruleset).items():
+        team = ensure_team(session, company_id, role)
+        if table in known and not in_team(session, team.id, person_id):
+            found[table] = team.shown
+    return found
+
+
+class _Folds:
+    """Keys as their maps compare them, so that another spelling of a key is no new key."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._match = {table.name: table.match for table in ruleset.maps}
+
+    def key(self, table: str, key: str) -> tuple[str, str]:
+        return table, fold(key, self._match.get(table, ()))
+
+
+def _rows(seeds: Seeds) -> Iterator[_Row]:
+    for table, entries in seeds.maps.items():
+        yield from (_Row(table, key, value) for key, value in entries.items())
+    yield from (_Row(UNITS, key, to, num, den) for key, (num, den, to) in seeds.units.items())
+
+
+def _entry(
+    row: _Row, table_id: int, revision: int, person_id: int | None, now: datetime
+) -> MappingEntry:
+    return MappingEntry(
+        table_id=table_id,
+        key=row.key,
+        value=row.value,
+        num=row.num,
+        den=row.den,
+        valid_from=ALWAYS,
+        from_revision=revision,
+        person_id=person_id,
+        reason=PUBLISHED,
+        at=now,
+    )
+
+
+def _tables(session: Session, company_id: int, ruleset: Ruleset) -> dict[str, int]:
+    """Table name -> id, owned by the team that answers for what is missing in it."""
+    wanted = [(table.name, "map", table.missing.action.role) for table in ruleset.maps]
+    wanted += [(UNITS, "unit", units.missing.action.role) for units in ruleset.units[:1]]
+    ids: dict[str, int] = {}
+    for name, kind, role in wanted:
+        table = session.scalar(
+            select(MappingTable).where(
+                MappingTable.company_id == company_id, MappingTable.name == name
+            )
+        )
+        if table is None:
+            table = MappingTable(company_id=company_id, name=name, kind=kind)
+            session.add(table)
+        table.team_id = ensure_team(session, company_id, role).id if role else None
+        session.flush()
+        ids[name] = table.id
+    return ids
+
+
+ACT: Final = "mapping.fix"
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """The team that keeps a table, and the names of those in it who may change an entry."""
+
+    table: str
+    team_id: int
+    team: str
+    names: tuple[str, ...]
+
+    @property
+    def refusal(self) -> Refusal:
+        """What somebody else is told."""
+        can = (
+            f"{' or '.join(self.names)} can."
+            if self.names
+            else f"No member of {self.team} can yet."
+        )
+        return Refusal(
+            code="mapping.kept",
+            message=f"You cannot change {term(self.table)}, because {self.team} keeps its entries.",
+            hint=can,
+            status=403,
+        )
+
+
+def named(ruleset: Ruleset) -> dict[str, str]:
+    """Table -> the role that keeps it, of those that somebody keeps."""
+    tables = [(table.name, table.kept) for table in ruleset.maps]
+    tables += [(UNITS, units.kept) for units in ruleset.units[:1]]
+    return {name: kept.role for name, kept in tables if kept is not None}
+
+
+def keeper(session: Session, company_id: int, table: str) -> Keeper | None:
+    """Who keeps a table by the rules in force; None: everybody who may change entries at all."""
+    judge = active_program(session, company_id)
+    role = named(judge.ruleset).get(table) if judge else None
+    same = select(Team).where(Team.company_id == company_id, Team.name == role)
+    team = session.scalar(same) if role is not None else None
+    if team is None:
+        return None
+    names = who_may(session, company_id, ACT, team_id=team.id)
+    return Keeper(table, team.id, team.shown, names)
+
+
+def refused(
+    session: Session,
+    actor: Actor,
+    tables: Iterable[str],
+    *,
+    fixers: Sequence[str] | None = None,
+) -> Refusal | None:
+    """Why somebody may not change entries of these tables: the permission, or another's table.
+
+    `fixers`: who may, where a page has asked for them already.
+    """
+    if refusal := may(actor, ACT):
+        names = answer(session, asked_fixers(actor)) if fixers is None else fixers
+        return replace(refusal, hint=f"{' or '.join(names)} can.") if names else refusal
+    others = (kept_by_others(session, actor, table) for table in dict.fromkeys(tables))
+    return next((one.refusal for one in others if one is not None), None)
+
+
+def asked_fixers(actor: Actor) -> Question[Sequence[str]]:
+    """Who may change entries, asked with other questions; nobody is asked for by who may."""
+    found: Mapping[int, str] = {}
+    if may(actor, ACT):
+        found = yield from asked_able(actor.company_id or 0, ACT)
+    return tuple(found.values())
+
+
+def kept_by_others(session: Session, actor: Actor, table: str) -> Keeper | None:
+    """The team that keeps a table, where somebody is not in it."""
+    found = keeper(session, actor.company_id or 0, table)
+    if found is None or in_team(session, found.team_id, actor.person_id):
+        return None
+    return found

@@ -1,10 +1,6 @@
-"""Mapping tables and their entries as rows.
+"""Mapping tables and their entries as rows."""
 
-Here: tables with counts, which of them rules have, entries in force paged by key, those whose keys
-are nearly a given one, the latest revisions. Not here: what is missing and fixes
-(holding/mappings/fixes.py).
-"""
-
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -13,13 +9,28 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from holding.db.bulk import Columns, of
-from holding.db.models import MappingEntry, MappingTable, Person, Revision
+from holding.db.models import (
+    Cause,
+    Connection,
+    Evaluation,
+    Hold,
+    MappingEntry,
+    MappingTable,
+    Person,
+    Record,
+    Revision,
+)
+from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
+from holding.db.refusal import Sums
 from holding.db.together import Question, answer
-from holding.mappings.entries import shown
-from holding.mappings.entry_history import OWN_KINDS
+from holding.holds import tally_figures
+from holding.mappings.entries import OWN_KINDS, shown
+from holding.mappings.fixes import Missing, missing
 from holding.programs import world
-from rules.values.cause_keys import UNITS
+from holding.programs.replay import judged_once
+from rules.outcomes.outcome import Outcome, UnitDifference, UnitSource, Verdict
+from rules.values.cause_keys import UNITS, CauseKind
 from rules.values.spelling import alike
 
 A_PAGE = 50
@@ -41,20 +52,6 @@ TABLE = Columns(
         entries=of(func.count(MappingEntry.id).label("entries")),
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class EntryRow:
-    """One entry in force, for records of `since` (None: any day) and later; no value: removed."""
-
-    id: int
-    key: str
-    value: str
-    since: date | None
-    revision: int
-    by: str | None
-    reason: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +77,31 @@ REVISION = Columns(
     ),
     {"by": "person.name"},
 )
+
+SUGGESTED: Final = 5
+
+MISSING: Final = "not told"
+
+_NO: Final = {
+    UnitSource.RECORD: 1,
+    UnitSource.UNITS_TABLE: 2,
+    UnitSource.ITEM_SET_UP: 3,
+    UnitSource.DOCUMENT: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One entry in force, for records of `since` (None: any day) and later; no value: removed."""
+
+    id: int
+    key: str
+    value: str
+    since: date | None
+    revision: int
+    by: str | None
+    reason: str
+    at: datetime
 
 
 def tables(session: Session, company_id: int) -> tuple[TableRow, ...]:
@@ -171,9 +193,6 @@ def revisions(company_id: int, limit: int = 10) -> Question[tuple[RevisionRow, .
     return REVISION.each(rows)
 
 
-SUGGESTED: Final = 5
-
-
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """A value in use that could be meant, whose key it has, and in what the two keys differ."""
@@ -206,3 +225,159 @@ def asked_suggestions(company_id: int, table: str, key: str) -> Question[tuple[S
         if percent
     ]
     return tuple(sorted(near, key=lambda s: (-s.percent, s.key))[:SUGGESTED])
+
+
+@dataclass(frozen=True, slots=True)
+class UnitValue:
+    """One of the four: its number, what it is, its text, and whether it is one that differs."""
+
+    no: int
+    name: str
+    text: str
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitComparison:
+    """The four values for a unit of an item; `effect` is what would go wrong, where it is counted.
+
+    `entry` is the key of the units table that has the conversion, or would have it.
+    """
+
+    cause_id: int
+    unit: str
+    item: str
+    code: str
+    records: int
+    money: Sums
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    target: str
+    values: tuple[UnitValue, ...]
+    effect: str
+    entry: str
+    has_entry: bool
+
+    @property
+    def says(self) -> str:
+        """`2 and 3 differ`, or which one is missing."""
+        found = [str(one.no) for one in self.values if one.differs]
+        return f"{' and '.join(found)} differ" if len(found) > 1 else f"{''.join(found)} is missing"
+
+
+def units_on_hold(session: Session, company_id: int) -> tuple[Missing, ...]:
+    """The units that records wait for, the most money first."""
+    return missing(session, company_id, most=None, kinds=(CauseKind.UNIT,))
+
+
+def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitComparison | None:
+    """The four values by the newest record that is held; None: nothing waits for this unit."""
+    judged = select(func.max(Evaluation.id)).where(
+        Evaluation.record_id == Record.id, Evaluation.facts.is_not(None)
+    )
+    row = session.execute(
+        select(
+            Cause, Hold.code, Record.number, Record.type, Record.external_id,
+            Connection.name.label("source"), judged.scalar_subquery().label("judged"),
+        )
+        .join(Hold, Hold.cause_id == Cause.id)
+        .join(Record, Record.id == Hold.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Cause.company_id == company_id, Cause.id == cause_id, Cause.records > 0, HOLD_OPEN)
+        .order_by(Hold.id.desc())
+        .limit(1)
+    ).first()  # fmt: skip
+    cause: Cause | None = row.Cause if row else None
+    if row is None or cause is None or cause.key.kind is not CauseKind.UNIT or row.judged is None:
+        return None
+    outcome = judged_once(session, row.judged)
+    unit, item = cause.key.unit_and_item
+    verdict = _verdict(outcome, unit, item)
+    told: Mapping[str, str] = dict(verdict.operands) if verdict else {}
+    difference = verdict.units if verdict else None
+    target = _target(outcome, verdict)
+    values = _values(unit, item, told, difference)
+    entry, has_entry = _entry(session, company_id, unit, item)
+    return UnitComparison(
+        cause_id=cause.id,
+        unit=unit,
+        item=item,
+        code=row.code,
+        records=cause.records,
+        money=_money(session, company_id, cause_id),
+        number=row.number,
+        source=row.source,
+        kind=row.type,
+        external_id=row.external_id,
+        target=target,
+        values=values,
+        effect=_effect(difference, target),
+        entry=entry,
+        has_entry=has_entry,
+    )
+
+
+def _verdict(outcome: Outcome, unit: str, item: str) -> Verdict | None:
+    """The comparison that this unit failed; None where its conversion is missing, for then there
+    was none.
+    """
+    found = (one for one in outcome.verdicts if one.units is not None)
+    mine = (one for one in found if one.units and (one.units.unit, one.units.item) == (unit, item))
+    return next(mine, None)
+
+
+def _target(outcome: Outcome, verdict: Verdict | None) -> str:
+    """The target that the comparison was made for, else that of the first route."""
+    routes = [verdict.route] if verdict else [one.route for one in outcome.decisions]
+    return routes[0].partition(".")[0] if routes else ""
+
+
+def _values(
+    unit: str, item: str, told: Mapping[str, str], difference: UnitDifference | None
+) -> tuple[UnitValue, ...]:
+    differ = {_NO[one] for one in difference.differ} if difference else {2}
+    posted = told.get("mapping") or "Nothing: the document cannot be made"
+    goes = told.get("after")
+    texts = (
+        ("Unit on the order", f"{unit}, {item}"),
+        ("Conversion, units table", told.get("units") or f"No conversion for 1 {unit}"),
+        ("Item set-up in the accounting system", told.get("item set-up", MISSING)),
+        ("Posted", f"{posted}: {goes}" if goes else posted),
+    )
+    return tuple(
+        UnitValue(no, title, text, no in differ) for no, (title, text) in enumerate(texts, start=1)
+    )
+
+
+def _entry(session: Session, company_id: int, unit: str, item: str) -> tuple[str, bool]:
+    """The key of the entry that converts the unit of the item, else that of the item's own."""
+    own = f"{unit}|{item}"
+    keys = set(
+        session.scalars(
+            select(MappingEntry.key)
+            .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+            .where(MappingTable.company_id == company_id, MappingTable.name == UNITS)
+            .where(MappingEntry.key.in_((own, unit)), MappingEntry.to_revision.is_(None))
+        )
+    )
+    return next(((key, True) for key in (own, unit) if key in keys), (own, False))
+
+
+def _money(session: Session, company_id: int, cause_id: int) -> Sums:
+    found = tally_figures.of_causes(session, company_id, [cause_id]).get(cause_id)
+    return found.money if found is not None else {}
+
+
+def _effect(found: UnitDifference | None, target: str) -> str:
+    """What would be counted here and there, where both count the same unit."""
+    if found is None or found.here is None or found.there is None:
+        return ""
+    off, base = abs(found.there - found.here), found.base
+    if not off:
+        return ""
+    return (
+        f"{found.quantity} {found.unit} would be {found.here} {base} here and {found.there} {base} "
+        f"in {target}: stock would be wrong by {off} {base}."
+    )

@@ -1,12 +1,7 @@
-"""What a mapping entry would do; nothing is written.
-
-Here: the preview: what the fix would wake, judged again in memory with the entry as it would be,
-and which posted documents it contradicts (holding/mappings/reclassification.py). Not here: the fix
-(`fixes.py`).
-"""
+"""What a mapping entry would do; nothing is written."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -15,7 +10,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from holding.db import bulk
-from holding.db.models import Company, Connection, Evaluation, Hold, Record, Version
+from holding.db.models import Company, Connection, Evaluation, Hold, MappingTable, Record, Version
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal, Sums, added, by_key
@@ -30,7 +25,7 @@ from holding.mappings.entries import (
     unfit,
     with_value,
 )
-from holding.mappings.key_reach import reach
+from holding.mappings.key_reach import reach, reaches
 from holding.mappings.reclassification import (
     Change,
     Contradictions,
@@ -45,8 +40,13 @@ from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program
 from rules.values.posting_states import PostingState
 
-LOOKED_AT: Final = 500
+MOST_RECORDS: Final = 500
+
 TOLD: Final = 3
+
+Reasons = tuple[tuple[str, str], ...]  # rule, and what it says of all the records it holds
+
+MOST_CHANGES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,33 @@ class Stay:
     reason: str
     records: int
     label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What edits would do to the records that wait for their keys.
+
+    `looked_at` is smaller than `records` where there are too many to judge at once: then `ready`
+    and `stays` are among those looked at. `going` waits for nothing and is not sent yet: it was
+    made with what the keys have now, and is judged again. `more`: there are more of both.
+    """
+
+    records: int
+    money: Sums
+    looked_at: int
+    ready: int
+    ready_money: Sums
+    stays: tuple[Stay, ...]
+    going: int
+    more: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that waits was judged."""
+        return self.looked_at == self.records and not self.more
+
+
+NOTHING: Final = Effect(0, {}, 0, 0, {}, (), 0, more=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +164,7 @@ def preview(
     sent, touched = asked.ask(used_by(change)), asked.ask(asked_amounts(reached.records))
     held = {one for one, (is_held, _) in touched.value.items() if is_held}
     amounts = {one: money for one, (_, money) in touched.value.items()}
-    looked_at = [*sorted(held), *sorted({*reached.using} - held)][:LOOKED_AT]
+    looked_at = [*sorted(held), *sorted({*reached.using} - held)][:MOST_RECORDS]
     known = world(session, company_id, company.revision, fresh.value)
     changed = with_value(known, found.kind, table, key, parsed, since)
     outcomes = answer(session, judged_in(judge, looked_at, changed, now))
@@ -157,7 +184,7 @@ def preview(
         going=len({*reached.using} - held),
         more=reached.more,
         halts=stays_of(why for record_id, why in reasons.items() if why and record_id not in held),
-        contradicted=contradictions(session, change, sent.value, most=LOOKED_AT),
+        contradicted=contradictions(session, change, sent.value, most=MOST_RECORDS),
         currency=company.currency,
         rev=company.revision,
     )
@@ -229,9 +256,6 @@ def judged_in(
     }
 
 
-Reasons = tuple[tuple[str, str], ...]  # rule, and what it says of all the records it holds
-
-
 def stays_of(reasons: Iterable[Reasons]) -> tuple[Stay, ...]:
     """Records by the rules that would still hold them, the most first."""
     records: Counter[str] = Counter()
@@ -268,4 +292,70 @@ def reasons_of(outcome: Outcome) -> Reasons:
                 if finding.severity in {"hold", "approve"}
             }
         )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a key of a table is to have from a day on; no `parsed`: the entry of that day goes."""
+
+    table: str
+    key: str
+    parsed: Parsed | None
+    since: date
+
+
+class KnownMaps:
+    """The maps of a company, read once for what asks for them later."""
+
+    def __init__(self, by_name: Mapping[str, MappingTable]) -> None:
+        self._by_name = by_name
+
+
+def asked_maps(company_id: int) -> Question[dict[str, MappingTable]]:
+    """All tables of a company by name, asked with other questions."""
+    rows = yield select(MappingTable).where(MappingTable.company_id == company_id)
+    return {one.name: one for one in rows.scalars()}
+
+
+def effect(
+    session: Session,
+    company_id: int,
+    edits: Sequence[Edit],
+    now: datetime,
+    *,
+    maps: KnownMaps | None = None,
+) -> Effect:
+    """Judge again, in memory, what waits for these keys as if all edits were made. `maps`: those of
+    the company, where they were read already.
+    """
+    judge = active_program(session, company_id)
+    asked, revision = Together(session), session.get_one(Company, company_id).revision
+    fresh, waiting, using = asked.ask(fresh_now(company_id, now)), set[int](), set[int]()
+    tables = answer(session, asked_maps(company_id)) if maps is None else maps._by_name
+    known = [one for one in edits if one.table in tables]
+    wanted = [(tables[one.table], one.key) for one in known]
+    reached = reaches(session, wanted, judge.ruleset if judge else None, beside=asked)
+    changed = world(session, company_id, revision, fresh.value)
+    for one, found in zip(known, reached, strict=True):
+        waiting |= set(found.waiting)
+        using |= set(found.using)
+        kind = tables[one.table].kind
+        changed = with_value(changed, kind, one.table, one.key, one.parsed, one.since)
+    looked_at = sorted(waiting)[:MOST_CHANGES]
+    judged = asked.ask(judged_in(judge, looked_at, changed, now))
+    told = asked.ask(asked_amounts(sorted(waiting)))
+    outcomes = judged.value
+    amounts = {record_id: money for record_id, (_, money) in told.value.items()}
+    reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
+    ready = [record_id for record_id, why in reasons.items() if not why]
+    return Effect(
+        records=len(waiting),
+        money=added(amounts.values()),
+        looked_at=len(looked_at),
+        ready=len(ready),
+        ready_money=added(amounts.get(record_id, {}) for record_id in ready),
+        stays=stays_of(why for why in reasons.values() if why),
+        going=len(using - waiting),
+        more=any(one.more for one in reached),
     )

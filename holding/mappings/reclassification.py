@@ -1,20 +1,19 @@
-"""Posted documents that a mapping change contradicts: what it would have made of each.
+"""Posted documents that a mapping change contradicts: what it would have made of each."""
 
-Here: the documents that were made with an entry of the key, each judged twice as it was judged when
-it was sent, with the value before the change and with the one after it. Nothing is written, and no
-target is asked. Not here: the journal that moves their money (correcting_journal.py), nor the
-change (holding/mappings/fixes.py).
-"""
-
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
+from connectors import registry
+from connectors.contract.schema import DocumentSchema
+from connectors.kit.workbook import Written
 from holding.db.models import (
     Connection,
     Evaluation,
@@ -31,8 +30,7 @@ from holding.db.models import (
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Sums, by_key
 from holding.db.together import Question, answer
-from holding.mappings.entries import Parsed, with_value
-from holding.mappings.entry_history import OWN_KINDS
+from holding.mappings.entries import OWN_KINDS, Parsed, with_value
 from holding.platform.states import END, MOST, Sent, sent_with
 from holding.programs import world as programs_world
 from rules.facts.world import Facts, Subject, World
@@ -40,6 +38,22 @@ from rules.outcomes.outcome import Document, Outcome
 from rules.values.posting_states import PostingState
 
 GONE: Final = "what it was checked with is no longer kept"
+
+Side = Literal["debit", "credit"]
+
+OTHER: Final[dict[Side, Side]] = {"debit": "credit", "credit": "debit"}
+
+PARTIES: Final = ("customer", "vendor")
+
+HEAD: Final = (
+    *("Journal", "Date", "Document", "Document date", "Party", "Account"),
+    *("Debit", "Credit", "Currency", "Description"),
+)
+
+HEAD_OF_DOCUMENTS: Final = (
+    *("Document type", "Document", "Document date", "Party", "Amount", "Currency"),
+    *("Line", "Field", "In the books", "With the change", "In the journal"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,13 +203,6 @@ def contradictions(
     return Contradictions(tuple(found), len(looked), len(sent.documents), sent.below)
 
 
-def used_by(change: Change, most: int = MOST, below: int = END) -> Question[Sent]:
-    """The documents in the books that were made with the key, of the newest `most` of each entry
-    `below` a document.
-    """
-    return sent_with(change.company_id, change.entries, most, below)
-
-
 def _rows(session: Session, ids: Sequence[int]) -> Iterator[Row[Any]]:
     """The postings with what they were judged by, in order of its world, in chunks."""
     sent, target = aliased(Push), aliased(Connection)
@@ -232,57 +239,6 @@ def _compared(session: Session, change: Change, row: Row[Any]) -> Contradicted |
     return _told(row, was, moved, "") if moved else None
 
 
-def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | None) -> Outcome:
-    """The record judged as it was when its document went out, but for this one value."""
-    evaluation: Evaluation = row.Evaluation
-    programs_world.note_meaning(session, evaluation.ruleset_version_id, row.hash, row.edition)
-    judge = programs_world.program(session, evaluation.ruleset_version_id)
-    known = frozenset(evaluation.facts["known"]) if evaluation.facts else frozenset()
-    world: World = programs_world.world(session, change.company_id, evaluation.revision, known)
-    return judge.decision(
-        Subject(row.Record.type, row.reads, row.Version.body, row.Version.no),
-        Facts.from_json(evaluation.facts["facts"] if evaluation.facts else None),
-        with_value(world, change.kind, change.table, change.key, value, change.since),
-        evaluation.at,
-    )
-
-
-def document_of(outcome: Outcome, route: str, seq: int) -> Document | None:
-    """The document that an outcome makes for a posting: a step's, else the decision's."""
-    for decision in outcome.decisions:
-        for step in decision.plan:
-            if (step.route, step.seq) == (route, seq) and step.document is not None:
-                return step.document
-    return next((d.document for d in outcome.decisions if d.route == route), None)
-
-
-def _stopped(outcome: Outcome, route: str) -> str:
-    """What would hold the record on this route, in the words of its rules."""
-    return " ".join(
-        dict.fromkeys(
-            finding.message
-            for decision in outcome.decisions
-            if decision.route == route and decision.state == PostingState.HELD
-            for finding in decision.findings
-            if finding.severity in {"hold", "reject"}
-        )
-    )
-
-
-def differing(was: Document, now: Document) -> tuple[Moved, ...]:
-    """The values in which two documents differ, those of the header first."""
-    parts = [(None, was.fields, now.fields)]
-    for at in range(max(len(was.lines), len(now.lines))):
-        old, new = (doc.lines[at] if at < len(doc.lines) else {} for doc in (was, now))
-        parts.append((at + 1, old, new))  # type: ignore[arg-type]
-    return tuple(
-        Moved(line, name, old.get(name, ""), new.get(name, ""))
-        for line, old, new in parts
-        for name in dict.fromkeys((*old, *new))
-        if old.get(name, "") != new.get(name, "")
-    )
-
-
 def _told(
     row: Row[Any], document: Document | None, moved: tuple[Moved, ...], stopped: str
 ) -> Contradicted:
@@ -304,3 +260,179 @@ def _told(
         moved=moved,
         stopped=stopped,
     )
+
+
+def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | None) -> Outcome:
+    """The record judged as it was when its document went out, but for this one value."""
+    evaluation: Evaluation = row.Evaluation
+    programs_world.note_meaning(session, evaluation.ruleset_version_id, row.hash, row.edition)
+    judge = programs_world.program(session, evaluation.ruleset_version_id)
+    known = frozenset(evaluation.facts["known"]) if evaluation.facts else frozenset()
+    world: World = programs_world.world(session, change.company_id, evaluation.revision, known)
+    return judge.decision(
+        Subject(row.Record.type, row.reads, row.Version.body, row.Version.no),
+        Facts.from_json(evaluation.facts["facts"] if evaluation.facts else None),
+        with_value(world, change.kind, change.table, change.key, value, change.since),
+        evaluation.at,
+    )
+
+
+def _stopped(outcome: Outcome, route: str) -> str:
+    """What would hold the record on this route, in the words of its rules."""
+    return " ".join(
+        dict.fromkeys(
+            finding.message
+            for decision in outcome.decisions
+            if decision.route == route and decision.state == PostingState.HELD
+            for finding in decision.findings
+            if finding.severity in {"hold", "reject"}
+        )
+    )
+
+
+def used_by(change: Change, most: int = MOST, below: int = END) -> Question[Sent]:
+    """The documents in the books that were made with the key, of the newest `most` of each entry
+    `below` a document.
+    """
+    return sent_with(change.company_id, change.entries, most, below)
+
+
+def document_of(outcome: Outcome, route: str, seq: int) -> Document | None:
+    """The document that an outcome makes for a posting: a step's, else the decision's."""
+    for decision in outcome.decisions:
+        for step in decision.plan:
+            if (step.route, step.seq) == (route, seq) and step.document is not None:
+                return step.document
+    return next((d.document for d in outcome.decisions if d.route == route), None)
+
+
+def differing(was: Document, now: Document) -> tuple[Moved, ...]:
+    """The values in which two documents differ, those of the header first."""
+    parts = [(None, was.fields, now.fields)]
+    for at in range(max(len(was.lines), len(now.lines))):
+        old, new = (doc.lines[at] if at < len(doc.lines) else {} for doc in (was, now))
+        parts.append((at + 1, old, new))  # type: ignore[arg-type]
+    return tuple(
+        Moved(line, name, old.get(name, ""), new.get(name, ""))
+        for line, old, new in parts
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name, "") != new.get(name, "")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal: an account, or a party's account, with its money."""
+
+    document: str
+    doc_date: date | None
+    party: str
+    account: str
+    side: Side
+    amount: Decimal
+    currency: str
+    text: str
+
+
+def entries(one: Contradicted) -> tuple[Entry, ...]:
+    """The pairs that move what the document booked; none where only other values differ."""
+    schema = registry.document(one.target, one.doc_type)
+    if one.document is None or schema is None:
+        return ()
+    return tuple(entry for moved in one.moved for entry in _pair(one, one.document, schema, moved))
+
+
+def _pair(
+    one: Contradicted, document: Document, schema: DocumentSchema, moved: Moved
+) -> Iterator[Entry]:
+    """From the old account to the new one, on the side on which the document booked it."""
+    books = schema.books
+    if books is None or not (moved.before and moved.after):
+        return
+    whole = (*schema.header, *schema.lines) if schema.one_row else schema.header
+    fields = schema.lines if moved.line else whole
+    refers = next((field.refers for field in fields if field.name == moved.field), "")
+    if refers == "account":
+        values = document.lines[moved.line - 1] if moved.line else document.fields
+        if books.amount not in values:
+            return
+        side: Side = books.side
+        amount = Decimal(values[books.amount])
+        amount -= sum((Decimal(values.get(name) or 0) for name in books.less), Decimal())
+    elif refers in PARTIES:
+        side, amount = OTHER[books.side], document.amount
+    else:
+        return
+    if amount < 0:
+        side, amount = OTHER[side], -amount
+    if not amount:
+        return
+    party = refers in PARTIES
+    where = f", line {moved.line}" if moved.line else ""
+    text = f"{one.number}{where}: {moved.before} to {moved.after}"
+    for account, on in ((moved.before, OTHER[side]), (moved.after, side)):
+        yield Entry(
+            document=one.number,
+            doc_date=one.doc_date,
+            party=account if party else one.party,
+            account=f"account of {account}" if party else account,
+            side=on,
+            amount=amount,
+            currency=document.currency,
+            text=text,
+        )
+
+
+def journal_rows(
+    change: Saved, documents: Iterable[Contradicted], day: date
+) -> list[Sequence[Written]]:
+    """The sheet to enter: two lines a move, and the sums of each currency, which are equal."""
+    rows: list[Sequence[Written]] = [HEAD]
+    sums: dict[str, dict[Side, Decimal]] = defaultdict(
+        lambda: {"debit": Decimal(), "credit": Decimal()}
+    )
+    for one in documents:
+        for entry in entries(one):
+            sums[entry.currency][entry.side] += entry.amount
+            rows.append(_row(change, entry, day))
+    for currency, found in sorted(sums.items()):
+        blank: list[Written] = [None] * 5
+        rows.append([*blank, "Total", found["debit"], found["credit"], currency, None])
+    return rows
+
+
+def _row(change: Saved, entry: Entry, day: date) -> Sequence[Written]:
+    debit, credit = (entry.amount if entry.side == side else None for side in ("debit", "credit"))
+    return (
+        f"RECLASS-{change.no}",
+        day,
+        entry.document,
+        entry.doc_date,
+        entry.party,
+        entry.account,
+        debit,
+        credit,
+        entry.currency,
+        entry.text,
+    )
+
+
+def document_rows(documents: Iterable[Contradicted]) -> list[Sequence[Written]]:
+    """Every document with every value that would be another, also those that no journal moves."""
+    rows: list[Sequence[Written]] = [HEAD_OF_DOCUMENTS]
+    for one in documents:
+        amount = one.document.amount if one.document else None
+        head = (one.doc_type.replace("_", " "), one.number, one.doc_date, one.party, amount)
+        if one.stopped:
+            rows.append([*head, one.currency, None, None, None, one.stopped, "no"])
+        for moved in one.moved:
+            booked = "yes" if _moves(one, moved) else "no"
+            rows.append(
+                [*head, one.currency, moved.line, moved.field, moved.before, moved.after, booked]
+            )
+    return rows
+
+
+def _moves(one: Contradicted, moved: Moved) -> bool:
+    schema = registry.document(one.target, one.doc_type)
+    return bool(schema and one.document and list(_pair(one, one.document, schema, moved)))

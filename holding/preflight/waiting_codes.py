@@ -14,12 +14,12 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.schema import DocumentSchema
-from holding.code_lists import file_codes
-from holding.code_lists.file_codes import FileList, Identity
 from holding.db import bulk
 from holding.db.models import Connection, Posting
 from holding.db.models.columns import ListKind, is_word
 from holding.db.together import answer
+from holding.mappings import file_codes
+from holding.mappings.file_codes import FileList, Identity
 from rules.outcomes.outcome import Document
 from rules.values.near_spellings import NearSpellings, in_what
 from rules.values.posting_states import PostingState
@@ -40,7 +40,7 @@ class WaitingCodes:
     def __init__(self, session: Session, connection: Connection) -> None:
         self._session, self._connection = session, connection
         wanted = {(connection.id, kind) for kind in _KINDS}
-        self._lists = {one.kind: one for one in answer(session, file_codes.lists(wanted))}
+        self._lists = {one.kind: one for one in answer(session, file_codes.file_lists(wanted))}
         self._named: defaultdict[tuple[ListKind, str], list[str]] = defaultdict(list)
 
     def note(self, schema: DocumentSchema, document: Document) -> None:

@@ -14,10 +14,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.schema import DocumentSchema
-from holding.code_lists import unpaid_documents
-from holding.code_lists.unpaid_documents import Unpaid, UnpaidList
 from holding.db.models import Connection, Posting
 from holding.db.models.columns import ListKind
+from holding.mappings import file_codes as unpaid_documents
+from holding.mappings.file_codes import Unpaid, UnpaidList
 from rules.outcomes.outcome import Document
 
 NOT_UNPAID: Final = "payment.not_unpaid"

@@ -24,7 +24,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import HoldState
 from holding.db.together import Question
-from holding.mappings.entry_history import OWN_KINDS
+from holding.mappings.entries import OWN_KINDS
 from holding.programs.world import UnreadableRulesError, program
 from rules.values.cause_keys import CauseKind
 

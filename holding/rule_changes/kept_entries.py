@@ -1,7 +1,7 @@
 """Entries of mapping tables and units that stay what they are when other rules come into force.
 
 Here: which of the rows that two rule sets have otherwise are stored already, and what is stored.
-Not here: which keys a publish adds (holding/mappings/seeding.py).
+Not here: which keys a publish adds (holding/mappings/fixes.py).
 """
 
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ from grammar.version import __version__
 from holding.access.actors import Actor
 from holding.access.people import FALLBACK_TEAM, ensure_team
 from holding.db.models import Company, RuleFile, RulesetVersion
-from holding.mappings.seeding import seed
+from holding.mappings.fixes import seed
 from holding.platform.changes import next_revision, wake_all_unsent
 from holding.rulesets import recorded_backtests
 from holding.rulesets.published import Published

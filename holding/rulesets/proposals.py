@@ -23,7 +23,7 @@ from grammar.parsing.parser import parse
 from holding.db.models import Company, MappingEntry, MappingTable, Record, Release, Version
 from holding.db.refusal import Refusal, plural
 from holding.intake.open_fields import difference
-from holding.mappings.seeding import PUBLISHED
+from holding.mappings.fixes import PUBLISHED
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.check_report import Report, report
 from holding.rulesets.publication import files_of

@@ -12,7 +12,7 @@ from holding.access.actors import Actor
 from holding.access.people import names_of
 from holding.db.models import Change
 from holding.db.refusal import plural
-from holding.mappings.seeding import Seeded
+from holding.mappings.fixes import Seeded
 from holding.platform import row_seals
 from holding.platform.events import record_event
 from holding.platform.row_seals import Sealed

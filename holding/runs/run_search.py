@@ -19,7 +19,7 @@ from connectors.contract.schema import DocumentSchema
 from holding.db.models import Attempt, Connection, Posting, Push, Record, Request, Run
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal
-from holding.parties import party_names
+from holding.mappings import party_merge as party_names
 from holding.runs.run_history import LINE, RUN, PushLine, RunRow, push_columns, run_columns
 
 A_PAGE: Final = 50

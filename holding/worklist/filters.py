@@ -25,7 +25,7 @@ from holding.holds.assignments import MOST
 from holding.holds.folding import HELD
 from holding.holds.shapes import Look
 from holding.holds.tally_figures import Figure, Tally, figure
-from holding.parties import party_names
+from holding.mappings import party_merge as party_names
 from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes.outcome import NEEDS_APPROVAL
 

@@ -30,7 +30,7 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Connection, Posting, Record
 from holding.db.models.columns import RecordState
 from holding.db.together import KEPT, at_most
-from holding.parties import party_names
+from holding.mappings import party_merge as party_names
 
 MOST = 50
 SOME: Final = 500  # of what a million records have in common, not all are sorted by age

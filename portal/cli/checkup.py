@@ -114,7 +114,7 @@ def _lists(session: "DatabaseSession", now: datetime) -> Iterator[Looked]:
     """Where each target's lists of codes come from, and how old they are; no list is no fault here,
     one that should have been read since is.
     """
-    from holding.suggestions import list_sources
+    from holding.mappings import list_sources
 
     for code, zone, found in list_sources.of_every_company(session, now):
         for one in found:

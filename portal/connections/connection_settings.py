@@ -8,11 +8,11 @@ from flask import Blueprint, Response, abort, g, request
 
 from connectors import registry
 from connectors.contract import ConnectionForm
-from holding.code_lists import list_turns
 from holding.configuration.settings_change import change_settings
 from holding.connections.connections import ConnectionRow
 from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
+from holding.mappings import list_turns
 from holding.platform import processes as doorbell
 from portal.connections import declared_form
 from portal.connections.new_connection import tested

@@ -11,14 +11,13 @@ from typing import Final
 from flask import abort, g, request
 
 from connectors.kit.workbook import Written
-from holding.code_lists import list_files, unpaid_documents
 from holding.db.models.columns import moment_text
-from holding.mappings import fixes, unit_comparison
+from holding.mappings import exact_matches, fixes, list_files, list_sources, party_merge
+from holding.mappings import file_codes as unpaid_documents
 from holding.mappings import mapping_lists as queries
+from holding.mappings import mapping_lists as unit_comparison
 from holding.mappings.fixes import Missing
 from holding.mappings.mapping_lists import EntryRow
-from holding.parties import party_merge
-from holding.suggestions import exact_matches, list_sources
 from portal.lists.list_file import MOST, ListFile, Table, by_currency, each_page
 from portal.mappings import exact_pages, unpaid_page
 from portal.web import filters, store
@@ -131,7 +130,7 @@ def code_changes(no: int) -> ListFile:
 
 def unpaid() -> ListFile:
     """What is unpaid in a target, with the letters that were asked for."""
-    lists = unpaid_documents.lists(store.reading(), g.company.id)
+    lists = unpaid_documents.unpaid_lists(store.reading(), g.company.id)
     one, text = unpaid_page.chosen(lists), unpaid_page.letters()
     found = unpaid_page.rows_of(one, MOST + 1) if one else ()
     show = filters.sees_personal()

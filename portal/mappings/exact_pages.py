@@ -1,7 +1,7 @@
 """Missing values that match exactly: the list with the reason of each, the preview, accepting them.
 
-Here: views. Not here: what matches and why (holding/suggestions/exact_matches.py), what accepting
-does (holding/suggestions/bulk_acceptance.py).
+Here: views. Not here: what matches and why (holding/mappings/exact_matches.py), what accepting
+does (holding/mappings/list_sources.py).
 """
 
 from collections.abc import Collection, Sequence
@@ -13,16 +13,16 @@ from werkzeug.datastructures import MultiDict
 
 from connectors.kit.workbook import Written
 from holding.access.actors import MASK
-from holding.code_lists.file_codes import Identity
 from holding.db.refusal import Refusal, plural, sums
 from holding.db.together import KEPT, Together
-from holding.mappings import fixes, keepers
+from holding.mappings import exact_matches, fixes
+from holding.mappings import fixes as keepers
+from holding.mappings import list_sources as bulk_acceptance
 from holding.mappings import mapping_lists as queries
+from holding.mappings.exact_matches import Matches, masked
+from holding.mappings.file_codes import Identity
+from holding.mappings.list_sources import Seen
 from holding.platform import processes as doorbell
-from holding.suggestions import bulk_acceptance, exact_matches
-from holding.suggestions.bulk_acceptance import Seen
-from holding.suggestions.exact_matches import Matches
-from holding.suggestions.said_identities import masked
 from portal.mappings.mapping_pages import pages
 from portal.web import filters, forms, fragments, frame, store
 

@@ -10,16 +10,15 @@ from typing import Final
 from flask import Response, abort, g, request, url_for
 
 from holding.access.actors import MASK
-from holding.code_lists import list_files
-from holding.code_lists.list_rows import ListRow, read_list
 from holding.connections import channel as probe
 from holding.connections import connections as connection_rows
 from holding.db.models.columns import ListKind, to_minor
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Together
-from holding.mappings import keepers
+from holding.mappings import fixes as keepers
+from holding.mappings import list_files, list_sources
+from holding.mappings.list_rows import ListRow, read_list
 from holding.platform import processes as doorbell
-from holding.suggestions import list_sources
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import filters, forms, fragments, security, store
 

@@ -2,7 +2,7 @@
 
 Here: views of the mappings pages: one party under two keys, and the posted documents that a saved
 change contradicts with their reclassification sheet. Not here: how a proposal comes about
-(holding/parties/party_merge.py), the change of one entry (mapping_pages.py).
+(holding/mappings/party_merge.py), the change of one entry (mapping_pages.py).
 """
 
 from flask import Response, abort, g, make_response, request, url_for
@@ -10,9 +10,10 @@ from flask import Response, abort, g, make_response, request, url_for
 from connectors.kit.workbook import write_sheets
 from holding.db import together
 from holding.db.refusal import Refusal, plural
-from holding.mappings import correcting_journal, keepers, reclassification
+from holding.mappings import fixes as keepers
 from holding.mappings import mapping_lists as queries
-from holding.parties import party_merge
+from holding.mappings import party_merge, reclassification
+from holding.mappings import reclassification as correcting_journal
 from holding.platform import changes as later_wakes
 from holding.platform import processes as doorbell
 from holding.platform.states import END

@@ -12,7 +12,9 @@ from werkzeug.datastructures import MultiDict
 
 from holding.db.refusal import Refusal
 from holding.db.together import Together, answer
-from holding.mappings import entry_history, fixes, keepers
+from holding.mappings import entries as entry_history
+from holding.mappings import fixes
+from holding.mappings import fixes as keepers
 from holding.mappings import mapping_lists as queries
 from holding.mappings import preview as mappings_preview
 from holding.platform import processes as doorbell

@@ -1,7 +1,7 @@
 """One missing value with its form: what the source said of it, and what it could be mapped to.
 
 Here: what the panel is told, and what a saved value did. Not here: the search itself
-(holding/suggestions/choices.py), the page around it and what is saved (mapping_pages.py).
+(holding/mappings/choices.py), the page around it and what is saved (mapping_pages.py).
 """
 
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from flask import g
 from holding.access.actors import MASK
 from holding.db.refusal import plural
 from holding.db.together import Together
-from holding.mappings import fixes, mapping_lists
+from holding.mappings import choices, fixes, mapping_lists
+from holding.mappings import choices as waiting_record
+from holding.mappings import party_merge as known_otherwise
 from holding.mappings import preview as mappings_preview
 from holding.mappings.preview import active_program
-from holding.parties import known_otherwise
-from holding.suggestions import choices, waiting_record
 from portal.mappings.personal_entries import hidden
 from portal.web import filters, store
 from rules.phrases.composed import capital
@@ -100,16 +100,16 @@ def _pick(
     table that they may not read.
     """
     if table in hidden():
-        return Pick(text.strip()[: choices.LONGEST], (), (), more=False, complete=())
+        return Pick(text.strip()[: choices.LONGEST_SEARCH], (), (), more=False, complete=())
     found = choices.search(store.reading(), g.company.id, table, text, told)
     suggested = {one.value for one in suggestions}
-    rest = [one for one in found[: choices.SHOWN] if one.value not in suggested]
+    rest = [one for one in found[: choices.SHOWN_CHOICES] if one.value not in suggested]
     if told.of_parties and not filters.sees_personal():
         rest = [replace(one, name=MASK) if one.name else one for one in rest]
-    text = text.strip()[: choices.LONGEST]
+    text = text.strip()[: choices.LONGEST_SEARCH]
     told_all = [one.target for one in told.lists if one.complete]
     complete = tuple(dict.fromkeys([*told_all, *(one.target for one in told.files)]))
-    return Pick(text, suggestions, tuple(rest), len(found) > choices.SHOWN, complete)
+    return Pick(text, suggestions, tuple(rest), len(found) > choices.SHOWN_CHOICES, complete)
 
 
 def _suggested(

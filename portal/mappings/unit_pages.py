@@ -1,13 +1,14 @@
 """Units that hold records: the four values of each, which of them differ, and how to clear it.
 
-Here: views. Not here: the values (holding/mappings/unit_comparison.py), changing a conversion
+Here: views. Not here: the values (holding/mappings/mapping_lists.py), changing a conversion
 (mapping_pages.py).
 """
 
 from flask import Response, abort, g, request, url_for
 
 from holding.db.together import Answer, Together
-from holding.mappings import mapping_lists, unit_comparison
+from holding.mappings import mapping_lists
+from holding.mappings import mapping_lists as unit_comparison
 from holding.programs import world as unit_calculation
 from holding.programs.world import fresh_now
 from portal.mappings.mapping_pages import pages

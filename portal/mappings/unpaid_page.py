@@ -9,9 +9,9 @@ from typing import Final
 
 from flask import Response, g, request
 
-from holding.code_lists import list_storage, unpaid_documents
-from holding.code_lists.file_codes import FileList
-from holding.code_lists.unpaid_documents import Unpaid
+from holding.mappings import file_codes as unpaid_documents
+from holding.mappings import list_storage
+from holding.mappings.file_codes import FileList, Unpaid
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import filters, forms, fragments, store
 
@@ -23,7 +23,7 @@ LONGEST: Final = 100
 def unpaid() -> Response:
     """The first of a list, or those with the letters that were typed."""
     session = store.reading()
-    lists = unpaid_documents.lists(session, g.company.id)
+    lists = unpaid_documents.unpaid_lists(session, g.company.id)
     one, text = chosen(lists), letters()
     found = rows_of(one, SHOWN + 1) if one else ()
     known = unpaid_documents.standing(session, one.connection_id, one.kind) if one else None

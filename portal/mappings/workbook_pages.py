@@ -13,18 +13,12 @@ from typing import Final
 from flask import Response, g, make_response, request, url_for
 
 from holding.db.refusal import Refusal, plural
-from holding.mapping_files import saving
-from holding.mapping_files.edited_workbook import read_workbook
-from holding.mapping_files.mapping_workbook import mapping_workbook
-from holding.mapping_files.workbook_changes import (
-    AT_ONCE,
-    Change,
-    WorkbookChanges,
-    workbook_changes,
-)
-from holding.mappings import keepers
+from holding.mappings import fixes as keepers
 from holding.mappings import mapping_lists as queries
+from holding.mappings import workbook_changes as saving
+from holding.mappings.edited_workbook import mapping_workbook, read_workbook
 from holding.mappings.entries import LONGEST
+from holding.mappings.workbook_changes import AT_ONCE, Change, WorkbookChanges, workbook_changes
 from holding.platform import processes as doorbell
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import forms, fragments, security, store

@@ -18,8 +18,8 @@ from connectors.contract import ConnectionSide
 from holding.access import deputies
 from holding.connections import connections as connection_rows
 from holding.db.refusal import Refusal, plural
+from holding.mappings import choices as listed_names
 from holding.onboarding import first_rules
-from holding.suggestions import listed_names
 from portal.onboarding.checklist import pages
 from portal.starters import catalogue
 from portal.starters.catalogue import Tax, Template

@@ -15,7 +15,6 @@ from connectors import registry
 from connectors.contract.master_lists import TellsItems
 from connectors.transport.http import Http
 from holding.access.actors import may
-from holding.code_lists import list_turns
 from holding.configuration import target_ways
 from holding.connections import confirmed_rates, key_rotation
 from holding.connections import connections as pull_settings
@@ -26,6 +25,7 @@ from holding.db.together import KEPT, Answer, Together
 from holding.intake import deliveries as source_tests
 from holding.intake import pulls as pull_turns
 from holding.intake import receive as hook_calls
+from holding.mappings import list_turns
 from holding.platform import processes as doorbell
 from holding.platform import unit_changes
 from holding.reconciliation import awaited_e_invoices, reading_plan

@@ -25,12 +25,12 @@ from holding.holds import locked_periods, notes
 from holding.holds.holds import Done, Moved
 from holding.intake import open_fields
 from holding.intake import open_fields as differences
-from holding.mappings import keepers
-from holding.parties import party_merge
+from holding.mappings import fixes as keepers
+from holding.mappings import list_sources as unpaid_choices
+from holding.mappings import party_merge
 from holding.platform import processes as doorbell
 from holding.programs import posted_differences
 from holding.programs import posted_differences as same_keys
-from holding.suggestions import unpaid_choices
 from holding.worklist import group_members as queries
 from holding.worklist import hold_detail as hold_query
 from holding.worklist import open_holds, side_by_side

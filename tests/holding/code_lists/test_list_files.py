@@ -6,21 +6,15 @@ import pytest
 from sqlalchemy import func, select, text
 
 from connectors.kit.workbook import write
-from holding.code_lists import file_codes, list_files
-from holding.code_lists.file_codes import FileList, Identity
-from holding.code_lists.list_files import ListStanding
-from holding.code_lists.list_rows import (
-    ListRow,
-    read_list,
-    registration_key,
-    short_name_key,
-    tin_key,
-)
 from holding.db.database import Database
 from holding.db.models import Company, Event, ListedCode
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
 from holding.db.together import answer
+from holding.mappings import file_codes, list_files
+from holding.mappings.file_codes import FileList, Identity
+from holding.mappings.list_files import ListStanding
+from holding.mappings.list_rows import ListRow, read_list, registration_key, short_name_key, tin_key
 from tests.holding.shop import Shop, open_shop, start
 from tests.support.clock import SetClock
 
@@ -183,7 +177,7 @@ def listed(shop: Shop) -> FileList:
         asked = {
             (one.connection_id, one.kind) for one in list_files.standings(session, shop.company.id)
         }
-        [found] = answer(session, file_codes.lists(asked))
+        [found] = answer(session, file_codes.file_lists(asked))
         return found
 
 

@@ -7,12 +7,13 @@ from random import Random
 import pytest
 
 from holding.access.actors import SYSTEM
-from holding.code_lists import file_codes, list_storage, list_texts
-from holding.code_lists.file_codes import FileList
-from holding.code_lists.list_rows import ListRow, name_key
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.models.columns import ListKind
+from holding.mappings import file_codes, list_storage
+from holding.mappings import file_codes as list_texts
+from holding.mappings.file_codes import FileList
+from holding.mappings.list_rows import ListRow, name_key
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.spelling import match_key
 from tests.holding.shop import Shop, open_shop, start
@@ -36,7 +37,7 @@ def keep(shop: Shop, *rows: ListRow, kind: ListKind = ListKind.ITEM) -> FileList
     with shop.database.write() as session:
         target = connection_named(session, shop.company, "aiaccount")
         digest = sha256_hex(dumps([[one.code, one.name, one.sku] for one in rows]))
-        list_storage.keep(
+        list_storage.store_list(
             session, SYSTEM, target, kind, "items", digest, rows, as_of=DAY, now=shop.now
         )
         return FileList(target.id, "aiaccount", kind, DAY, "items")
@@ -107,7 +108,7 @@ def test_letters_do_not_run_from_one_entry_into_the_next(shop: Shop) -> None:
 
 
 def test_a_list_is_read_once_and_few_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, asked = list_texts._read, []
+    read, asked = list_texts._read_list_texts, []
 
     def counted(session, connection_id, kind):  # type: ignore[no-untyped-def]
         asked.append(kind)

@@ -10,15 +10,16 @@ from sqlalchemy import select
 
 from connectors import registry
 from connectors.contract import ItemSetup
-from holding.code_lists import list_files, listed_units
-from holding.code_lists.list_files import ListStanding
-from holding.code_lists.list_rows import read_list
 from holding.connections import confirmed_rates, master_data
 from holding.db.database import Database
 from holding.db.models import Company, Event
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
 from holding.db.together import answer
+from holding.mappings import list_files
+from holding.mappings import list_storage as listed_units
+from holding.mappings.list_files import ListStanding
+from holding.mappings.list_rows import read_list
 from holding.platform import unit_changes
 from holding.records import trace
 from tests.holding.life import NUMBERED, SMALL, TABLES, Life, begin

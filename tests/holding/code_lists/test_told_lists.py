@@ -16,16 +16,16 @@ from connectors.contract.master_lists import ListEntry, ListPage
 from connectors.contract.targets import Pace
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.code_lists import list_files, list_storage, list_turns, told_lists
-from holding.code_lists.list_rows import ListRow
-from holding.code_lists.list_turns import ReadingRow
 from holding.configuration import settings_change
 from holding.connections.connections import pause
 from holding.db.models import Connection, Event, ListedCode, ListPart, ListReading, Throttle
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
+from holding.mappings import list_files, list_sources, list_storage, list_turns
+from holding.mappings import reported_lists as told_lists
+from holding.mappings.list_rows import ListRow
+from holding.mappings.list_turns import ReadingRow
 from holding.platform.backup import downgrade, upgrade
-from holding.suggestions import list_sources
 from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop
@@ -142,7 +142,7 @@ def test_a_number_that_the_target_tells_of_nobody_stays_as_a_person_gave_it_in(
     with shop.database.write() as session:
         connection = session.get_one(Connection, aiaccount_of(shop))
         now = shop.clock.now()
-        keep = partial(list_storage.keep, session, SYSTEM, connection, ListKind.CUSTOMER)
+        keep = partial(list_storage.store_list, session, SYSTEM, connection, ListKind.CUSTOMER)
         keep("customers.xlsx", "0" * 64, given, as_of=now.date(), now=now)
 
     def numbers() -> dict[str, str]:

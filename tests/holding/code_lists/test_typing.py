@@ -9,13 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from holding.access.actors import SYSTEM
-from holding.code_lists import list_storage
-from holding.code_lists.file_codes import FileList
-from holding.code_lists.list_rows import ListRow
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.models.columns import ListKind
-from holding.suggestions import choices
+from holding.mappings import choices, list_storage
+from holding.mappings.file_codes import FileList
+from holding.mappings.list_rows import ListRow
 from tests.holding.shop import open_shop
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
@@ -63,7 +62,7 @@ def test_a_search_takes_less_than_fifty_milliseconds(
     shop.publish()
     with database.write() as session:
         target = connection_named(session, company, "aiaccount")
-        list_storage.keep(
+        list_storage.store_list(
             session, SYSTEM, target, ListKind.ITEM, "items", "-", items(), as_of=DAY, now=shop.now
         )
         one = FileList(target.id, "aiaccount", ListKind.ITEM, DAY, "items")

@@ -14,14 +14,16 @@ from connectors.contract.master_lists import ListEntry, ListPage
 from connectors.contract.targets import Pace
 from connectors.registry import targets
 from connectors.transport.http import Http
-from holding.code_lists import file_codes, list_files, list_turns, told_lists, unpaid_documents
-from holding.code_lists.list_files import ListStanding
-from holding.code_lists.list_rows import read_list
-from holding.code_lists.unpaid_documents import Unpaid, UnpaidList
 from holding.db.models import Event, ListedCode, ListFile, ListReading
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
 from holding.db.together import answer
+from holding.mappings import file_codes, list_files, list_turns
+from holding.mappings import file_codes as unpaid_documents
+from holding.mappings import reported_lists as told_lists
+from holding.mappings.file_codes import Unpaid, UnpaidList
+from holding.mappings.list_files import ListStanding
+from holding.mappings.list_rows import read_list
 from holding.platform.backup import downgrade, upgrade
 from holding.platform.row_seals import CODES, hashes
 from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
@@ -208,7 +210,7 @@ def test_letters_find_a_number_or_a_customer(shop: Shop, target: Telling) -> Non
     read(shop)
     with shop.database.read() as session:
         asked = {(aiaccount_of(shop), ListKind.INVOICE)}
-        (one,) = answer(session, file_codes.lists(asked))
+        (one,) = answer(session, file_codes.file_lists(asked))
         found = {
             text: [row.sku for row in file_codes.matching(session, one, text, 9)]
             for text in ("ns-1", "serai", "maju", "zz")
@@ -386,7 +388,7 @@ def test_what_is_found_by_letters_is_a_number_and_never_an_id(shop: Shop, target
     target.told = {"invoice": (invoice("2", "NS-9", "1"), invoice("10", "NS-2", "1"))}
     read(shop)
     with shop.database.read() as session:
-        (one,) = answer(session, file_codes.lists({(aiaccount_of(shop), ListKind.INVOICE)}))
+        (one,) = answer(session, file_codes.file_lists({(aiaccount_of(shop), ListKind.INVOICE)}))
         found = {
             text: [row.sku for row in file_codes.matching(session, one, text, 9)]
             for text in ("2", "10", "")

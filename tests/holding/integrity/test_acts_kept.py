@@ -5,17 +5,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from holding.code_lists import list_files
-from holding.code_lists.list_rows import read_list
 from holding.db.models import Event
 from holding.db.models.columns import ListKind
 from holding.escalation import kept_packets
 from holding.holds import notes, releases, undo
 from holding.holds.holds import Done
 from holding.integrity import contents
-from holding.mappings import fixes
+from holding.mappings import fixes, list_files
+from holding.mappings import party_merge as kept_apart
 from holding.mappings.entry_changes import Fixed
-from holding.parties import kept_apart
+from holding.mappings.list_rows import read_list
 from tests.holding.integrity.test_contents import edit, edited, said, said_in
 from tests.holding.life import Life
 from tests.holding.shop import DEBTORS, FILES
@@ -46,7 +45,7 @@ def acted(life: Life) -> Life:
         assert isinstance(releases.reject(session, lim, other.id, "not ours", now), Done)
         done = fixes.fix(session, farah, "debtor", "C-99", "300-C99", "new", now, 99)
         assert isinstance(done, Fixed)
-        made = kept_apart.keep(session, farah, ("300-A", "300-B"), "A-1", "two shops", now)
+        made = kept_apart.keep_apart(session, farah, ("300-A", "300-B"), "A-1", "two shops", now)
         assert isinstance(made, kept_apart.Apart)
         read = read_list("c.csv", CODES, ListKind.CUSTOMER)
         day = now.date()

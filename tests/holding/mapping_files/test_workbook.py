@@ -11,14 +11,17 @@ from sqlalchemy import func, select
 from holding.db.database import Database
 from holding.db.models import Company, Event, MappingEntry, Record, Revision
 from holding.db.refusal import Refusal
-from holding.mapping_files import saving
-from holding.mapping_files.edited_workbook import EditedWorkbook, read_workbook
-from holding.mapping_files.mapping_workbook import mapping_workbook, sheet_names
-from holding.mapping_files.saving import Saved
-from holding.mapping_files.workbook_changes import AT_ONCE, Change, WorkbookChanges
-from holding.mapping_files.workbook_changes import workbook_changes as compare
+from holding.mappings import workbook_changes as saving
+from holding.mappings.edited_workbook import (
+    EditedWorkbook,
+    mapping_workbook,
+    read_workbook,
+    sheet_names,
+)
 from holding.mappings.fixes import Fixed
 from holding.mappings.mapping_lists import tables
+from holding.mappings.workbook_changes import AT_ONCE, Change, Saved, WorkbookChanges
+from holding.mappings.workbook_changes import workbook_changes as compare
 from tests.holding.fixing import blocked_shop, due, fix, rev
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock

@@ -18,10 +18,10 @@ from holding.db.models import (
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.mappings import entry_history, fixes, mapping_lists
+from holding.mappings import entries as entry_history
+from holding.mappings import fixes, mapping_lists
 from holding.mappings import preview as mappings_preview
-from holding.mappings.entries import Parsed, with_value
-from holding.mappings.entry_history import Change, Used
+from holding.mappings.entries import Change, Parsed, Used, with_value
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import Preview
 from holding.mappings.reclassification import contradictions, saved_change

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from holding.db.database import Database
 from holding.db.models import Company, Posting
-from holding.mappings import correcting_journal
+from holding.mappings import reclassification as correcting_journal
 from holding.mappings.entries import Parsed, table_of
 from holding.mappings.fixes import Fixed
 from holding.mappings.reclassification import (

@@ -6,8 +6,7 @@ from holding.access.people import add_to_team
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal
-from holding.mappings.fixes import Fixed
-from holding.mappings.seeding import Seeded
+from holding.mappings.fixes import Fixed, Seeded
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, ITEMS, RULES, Shop, open_shop
 from tests.support.clock import SetClock

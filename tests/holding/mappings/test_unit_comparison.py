@@ -8,8 +8,8 @@ from sqlalchemy import select
 from holding.connections.master_data import keep_kinds
 from holding.db.database import Database
 from holding.db.models import Company, Hold
-from holding.mappings import unit_comparison
-from holding.mappings.unit_comparison import UnitComparison
+from holding.mappings import mapping_lists as unit_comparison
+from holding.mappings.mapping_lists import UnitComparison
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

@@ -12,10 +12,11 @@ from holding.access.people import add_to_team
 from holding.db.database import Database
 from holding.db.models import Cause, Company, Event, Hold, KeptApart, MappingEntry, Posting
 from holding.db.refusal import Refusal
+from holding.mappings import party_merge
+from holding.mappings import party_merge as kept_apart
+from holding.mappings import party_merge as known_otherwise
 from holding.mappings.fixes import Fixed
-from holding.parties import kept_apart, known_otherwise, party_merge
-from holding.parties.kept_apart import Apart
-from holding.parties.party_balances import owed
+from holding.mappings.party_merge import Apart, owed
 from rules.rulebook.coverage import Agreement, agreements
 from tests.holding.fixing import due, fix, rev
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start

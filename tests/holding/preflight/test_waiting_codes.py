@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM
-from holding.code_lists import list_storage
-from holding.code_lists.list_rows import ListRow
 from holding.connections.master_data import keep_snapshot
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.models.columns import ListKind
+from holding.mappings import list_storage
+from holding.mappings.list_rows import ListRow
 from holding.preflight.findings import Finding, findings
 from holding.preflight.waiting_codes import NEARLY, SWITCHED_OFF
 from rules.outcomes.outcome import Document
@@ -30,7 +30,7 @@ def give(
     """Somebody gave in a list of these."""
     target = connection_named(session, company, "aiaccount")
     rows = [ListRow(code, code, "", "", active) for code in codes]
-    list_storage.keep(
+    list_storage.store_list(
         session, SYSTEM, target, kind, "list.xlsx", "0" * 64, rows, as_of=DAY, now=NOW
     )
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM
-from holding.code_lists import list_storage
-from holding.code_lists.list_rows import ListRow
 from holding.db.database import Database
 from holding.db.models import Company, Connection, ListReading, Posting
 from holding.db.models.columns import ListKind
+from holding.mappings import list_storage
+from holding.mappings.list_rows import ListRow
 from holding.preflight.findings import Finding, findings
 from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
 from rules.outcomes.outcome import Document
@@ -48,7 +48,7 @@ def told(
                 left=Decimal(left), currency=currency)
         for no, (number, party, left, currency) in enumerate(rows)
     ]  # fmt: skip
-    list_storage.keep(
+    list_storage.store_list(
         session, SYSTEM, target, kind, "the list", "0" * 64, listed, as_of=at.date(), now=at
     )
     session.add(ListReading(connection_id=target.id, kind=kind, done_at=at))

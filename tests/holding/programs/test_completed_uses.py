@@ -11,7 +11,7 @@ from holding.db.models import Company, Evaluation, MappingEntry, Posting, Postin
 from holding.db.models.columns import table_of
 from holding.holds import releases
 from holding.holds.holds import Done
-from holding.mappings import entry_history
+from holding.mappings import entries as entry_history
 from holding.mappings.fixes import Fixed
 from holding.platform.backup import downgrade, upgrade
 from holding.programs import replay as completed_uses

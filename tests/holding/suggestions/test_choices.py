@@ -10,10 +10,10 @@ from holding.connections.master_data import keep_kinds
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.together import answer
+from holding.mappings import choices
+from holding.mappings import choices as waiting_record
+from holding.mappings.choices import Choice, Known, Waiting
 from holding.mappings.fixes import Fixed, Missing, missing, table_of_missing
-from holding.suggestions import choices, waiting_record
-from holding.suggestions.choices import Choice, Known
-from holding.suggestions.waiting_record import Waiting
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
@@ -111,7 +111,7 @@ def test_of_many_twenty_are_found_and_one_more_that_says_so(shop: Shop) -> None:
     listed(shop, *(f"5{no:04}" for no in range(300)))
     values = search(shop, "50")
     assert values == [f"5{no:04}" for no in range(21)]
-    assert len(values) == choices.SHOWN + 1
+    assert len(values) == choices.SHOWN_CHOICES + 1
 
 
 def test_a_value_says_who_lists_it_and_which_keys_have_it(shop: Shop) -> None:

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from holding.code_lists import list_files
-from holding.code_lists.list_rows import read_list
 from holding.connections.master_data import keep_kinds
 from holding.db.database import Database
 from holding.db.models import Company, Event, ListFile, MappingEntry
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
+from holding.mappings import list_files
+from holding.mappings import list_sources as bulk_acceptance
+from holding.mappings.exact_matches import Match, Matches, exact_matches
 from holding.mappings.fixes import Fixed
-from holding.mappings.many_changes import Effect
-from holding.suggestions import bulk_acceptance
-from holding.suggestions.bulk_acceptance import Accepted, Seen
-from holding.suggestions.exact_matches import Match, Matches, exact_matches
+from holding.mappings.list_rows import read_list
+from holding.mappings.list_sources import Accepted, Seen
+from holding.mappings.preview import Effect
 from tests.holding.fixing import fix, rev
 from tests.holding.shop import Shop, open_shop, order, start
 from tests.support.clock import SetClock

@@ -6,18 +6,15 @@ from typing import Any
 import pytest
 
 from holding.access.actors import MASK
-from holding.code_lists import list_files
-from holding.code_lists.file_codes import FileCode, Identity
-from holding.code_lists.list_rows import read_list
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
+from holding.mappings import choices, list_files
+from holding.mappings.exact_matches import chosen, compared, exact_matches, masked, same_word
+from holding.mappings.file_codes import FileCode, Identity
 from holding.mappings.fixes import Fixed
-from holding.suggestions import choices
-from holding.suggestions.exact_matches import exact_matches
-from holding.suggestions.match_evidence import chosen, compared, same_word
-from holding.suggestions.said_identities import masked
+from holding.mappings.list_rows import read_list
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, Shop, open_shop, order, start
 from tests.support.clock import SetClock

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 
-from holding.code_lists.file_codes import Identity
-from holding.suggestions.said_identities import Said, said_identities
+from holding.mappings.exact_matches import Said, said_identities
+from holding.mappings.file_codes import Identity
 from rules.values.canonical import dumps
 
 KEY = "K-1"

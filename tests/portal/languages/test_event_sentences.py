@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from holding.code_lists.list_storage import NAMED
+from holding.mappings.list_storage import NAMED
 from portal.languages.choice import catalogue
 from portal.languages.patterns import NUMBERS
 

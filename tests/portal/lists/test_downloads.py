@@ -6,8 +6,8 @@ import tracemalloc
 
 import pytest
 
-from holding.parties import party_merge
-from holding.parties.party_balances import Owed
+from holding.mappings import party_merge
+from holding.mappings.party_merge import Owed
 from portal.lists import list_file
 from portal.lists.all_lists import LISTS
 from portal.lists.list_file import FileKind, ListFile, Table

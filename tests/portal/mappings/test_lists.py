@@ -7,11 +7,10 @@ import openpyxl
 import pytest
 from sqlalchemy import select
 
-from holding.code_lists import list_rows
 from holding.connections.master_data import keep_kinds
 from holding.db.models import Connection
+from holding.mappings import list_rows, list_sources
 from holding.platform.settings import Settings
-from holding.suggestions import list_sources
 from portal.cli import checkup
 from portal.mappings import list_pages
 from portal.web import store

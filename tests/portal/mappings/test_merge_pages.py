@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holding.parties import party_merge
-from holding.parties.party_balances import Owed
+from holding.mappings import party_merge
+from holding.mappings.party_merge import Owed
 from rules.outcomes.outcome import Use
 from tests.portal.reading import hold_of, one, plain
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.access.actors import SYSTEM
-from holding.code_lists import list_storage
-from holding.code_lists.list_rows import ListRow
 from holding.db.models import Company, Connection, Hold, ListReading, Person, Posting
 from holding.db.models.columns import ListKind
-from holding.suggestions import unpaid_choices
+from holding.mappings import list_sources as unpaid_choices
+from holding.mappings import list_storage
+from holding.mappings.list_rows import ListRow
 from rules.outcomes.outcome import Document
 from rules.values.canonical import plain as canonical
 from tests.portal.reading import one, plain
@@ -162,7 +162,7 @@ def listed(session, target, rows, at, kind=ListKind.INVOICE):
                 left=Decimal(left), currency="MYR")
         for number, party, left in rows
     ]  # fmt: skip
-    list_storage.keep(
+    list_storage.store_list(
         session, SYSTEM, target, kind, "the list", "0" * 64, found, as_of=at.date(), now=at
     )
     session.add(ListReading(connection_id=target.id, kind=kind, done_at=at))

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from holding.connections.master_data import keep_kinds
 from holding.db.models import Connection, Hold, Snapshot
 from holding.db.models.decisions import HOLD_OPEN
-from holding.suggestions import choices
-from holding.suggestions.choices import CodeList, Purpose
+from holding.mappings import choices
+from holding.mappings.choices import CodeList, Purpose
 from tests.portal.reading import cause, one, plain
 
 pytestmark = pytest.mark.sqlite

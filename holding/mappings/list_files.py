@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 
 from connectors.kit.workbook import Written
 from holding.access.actors import Actor, may
-from holding.code_lists import list_storage
-from holding.code_lists.list_rows import ListRow
 from holding.db.models import Company, Connection, ListedCode, ListFile, Person
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
+from holding.mappings import list_storage
+from holding.mappings.list_rows import ListRow
 from holding.platform.changes import locked_company
 
 ACT: Final = "mapping.fix"
@@ -106,7 +106,7 @@ def give(
     if before is not None and (before.sha256, before.as_of) == (digest, as_of):
         message = f"This is the list of {as_of} that is in use already: {before.name}."
         return Refusal("list.same", message, "Nothing was changed.")
-    made = list_storage.keep(
+    made = list_storage.store_list(
         session, actor, connection, kind, _shown(name), digest, rows, as_of=as_of, now=now
     )
     return next(one for one in standings(session, company_id) if one.file_id == made.id)

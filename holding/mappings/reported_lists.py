@@ -27,9 +27,6 @@ from connectors.contract.master_lists import ListEntry, ListPage, TellsLists
 from connectors.transport.clock import Clock
 from connectors.transport.http import TOO_MANY, Http
 from holding.access.actors import SYSTEM, Keys
-from holding.code_lists import list_storage, list_turns
-from holding.code_lists.list_rows import LONGEST, ListRow
-from holding.code_lists.list_turns import Turn
 from holding.connections import breaker
 from holding.connections.channel import counted_together, own_settings, renew
 from holding.connections.connections import secret_of, tell
@@ -40,6 +37,9 @@ from holding.db.leases import SLICE_SECONDS
 from holding.db.models import Company, Connection, ListedCode, ListReading
 from holding.db.models.columns import is_currency
 from holding.db.refusal import Refusal, plural
+from holding.mappings import list_storage, list_turns
+from holding.mappings.list_rows import LONGEST, ListRow
+from holding.mappings.list_turns import Turn
 from rules.values.canonical import dumps, sha256_hex
 
 LONGEST_PAUSE: Final = timedelta(hours=1)
@@ -179,7 +179,7 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
     found = list_storage.difference(session, connection.id, row.kind, rows)
     first = row.kind.unpaid and row.done_at is None  # that nothing is unpaid is worth knowing
     if found.fresh or found.over or first:
-        list_storage.keep(
+        list_storage.store_list(
             session,
             SYSTEM,
             connection,

@@ -1,11 +1,4 @@
-"""A list of a target's codes as it is stored: entries, each from one list to another.
-
-Here: keeping a list that a file or the target itself told, and what it changes. Not here: who may
-give one in (list_files.py), whether the target told one (told_lists.py).
-
-An entry stays as it is from the list that brought it to the one that has it otherwise or not at
-all, so that every list of a day can be told.
-"""
+"""A list of a target's codes as it is stored: entries, each from one list to another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,19 +9,24 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from connectors import registry
+from connectors.contract import ItemSetup
+from connectors.contract.hand_imports import ImportedByHand
 from holding.access.actors import Actor
-from holding.code_lists import listed_units
-from holding.code_lists.list_rows import ListRow, name_key, registration_key, tin_key
+from holding.connections import breaker, master_data
 from holding.db import bulk
 from holding.db.models import Connection, ListedCode, ListFile
 from holding.db.models.columns import ListKind, from_minor, to_minor
 from holding.db.refusal import plural
-from holding.platform import row_seals
+from holding.mappings.list_rows import ListRow, name_key, registration_key, tin_key
+from holding.platform import row_seals, unit_changes
 from holding.platform.events import record_event
 from rules.values.spelling import match_key
 
 A_BATCH: Final = 5_000
+
 SHOWN_CODES: Final = 5  # of those that are gone, in the audit trail
+
 NAMED: Final = {
     ListKind.CUSTOMER: "customer",
     ListKind.VENDOR: "supplier",
@@ -59,7 +57,7 @@ class Difference:
         return len(self.over) - self.changed
 
 
-def keep(
+def store_list(
     session: Session,
     actor: Actor,
     connection: Connection,
@@ -92,9 +90,79 @@ def keep(
     session.flush()
     _replace(session, made, found)
     said = f"list of items of {as_of}: {made.name}"
-    units = listed_units.keep(session, actor, connection, rows, said, now)
+    units = store_units(session, actor, connection, rows, said, now)
     _say(session, actor, connection.name, made, units)
     return made
+
+
+def _replace(session: Session, made: ListFile, found: Difference) -> None:
+    """Let entries end that are gone or otherwise, and add those that came."""
+    for start in range(0, len(found.over), A_BATCH):
+        ended = bulk.among(ListedCode.id, found.over[start : start + A_BATCH])
+        session.execute(
+            update(ListedCode)
+            .where(ended)
+            .values(to_file_id=made.id)
+            .execution_options(synchronize_session=False)
+        )
+    for start in range(0, len(found.fresh), A_BATCH):
+        some = found.fresh[start : start + A_BATCH]
+        bulk.insert_rows(session, ListedCode, [_stored(made, row) for row in some])
+
+
+def _stored(made: ListFile, row: ListRow) -> dict[str, object]:
+    return {
+        "connection_id": made.connection_id,
+        "kind": str(made.kind),
+        "code": row.code,
+        "name": row.name,
+        "tin": row.tin,
+        "registration": row.registration,
+        "active": row.active,
+        "sku": row.sku,
+        "sku_key": name_key(row.sku),
+        "party": row.party,
+        "left_minor": None if row.left is None else to_minor(row.left, row.currency),
+        "currency": row.currency,
+        "code_key": match_key(row.code),
+        "name_key": name_key(row.name),
+        "tin_key": tin_key(row.tin),
+        "registration_key": registration_key(row.registration),
+        "from_file_id": made.id,
+    }
+
+
+def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int) -> None:
+    noun = NAMED[made.kind]
+    keys = {key: [made.id] for key in (row_seals.LIST, row_seals.CODES, row_seals.ENDED)}
+    counted = f" It tells the units of {plural(units, 'item')}." if units else ""
+    gone = f" Gone: {', '.join(gone_codes(session, made))}." if made.gone else ""
+    entries = plural(made.entries, "entry", "entries")
+    added, changed = made.added, made.changed
+    say = (
+        f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, {made.name}:"
+        f" {entries}; {added} added, {changed} changed, {made.gone} gone."
+    )
+    if made.person_id is None:
+        say = (
+            f"{target} told its {noun}s: {entries};"
+            f" {added} added, {changed} changed, {made.gone} gone."
+        )
+    record_event(
+        session,
+        company_id=made.company_id,
+        at=made.at,
+        actor=actor,
+        act="list.given" if made.person_id is not None else "list.told",
+        body={
+            "say": f"{say}{gone}{counted}",
+            "target": target,
+            "kind": str(made.kind),
+            "as_of": made.as_of.isoformat(),
+            "sha256": made.sha256,
+            **row_seals.seals(session, made.company_id, keys),
+        },
+    )
 
 
 def difference(
@@ -172,43 +240,6 @@ def gone_codes(session: Session, made: ListFile) -> tuple[str, ...]:
     return tuple((made.kind.unpaid and one.sku) or one.code for one in found)
 
 
-def _replace(session: Session, made: ListFile, found: Difference) -> None:
-    """Let entries end that are gone or otherwise, and add those that came."""
-    for start in range(0, len(found.over), A_BATCH):
-        ended = bulk.among(ListedCode.id, found.over[start : start + A_BATCH])
-        session.execute(
-            update(ListedCode)
-            .where(ended)
-            .values(to_file_id=made.id)
-            .execution_options(synchronize_session=False)
-        )
-    for start in range(0, len(found.fresh), A_BATCH):
-        some = found.fresh[start : start + A_BATCH]
-        bulk.insert_rows(session, ListedCode, [_stored(made, row) for row in some])
-
-
-def _stored(made: ListFile, row: ListRow) -> dict[str, object]:
-    return {
-        "connection_id": made.connection_id,
-        "kind": str(made.kind),
-        "code": row.code,
-        "name": row.name,
-        "tin": row.tin,
-        "registration": row.registration,
-        "active": row.active,
-        "sku": row.sku,
-        "sku_key": name_key(row.sku),
-        "party": row.party,
-        "left_minor": None if row.left is None else to_minor(row.left, row.currency),
-        "currency": row.currency,
-        "code_key": match_key(row.code),
-        "name_key": name_key(row.name),
-        "tin_key": tin_key(row.tin),
-        "registration_key": registration_key(row.registration),
-        "from_file_id": made.id,
-    }
-
-
 def row_of(one: Any) -> ListRow:
     """A stored entry as a row of a list."""
     return ListRow(
@@ -242,34 +273,37 @@ def _in_books(row: ListRow, left: Decimal, home: str) -> ListRow:
     return replace(row, left=from_minor(to_minor(left, currency), currency), currency=currency)
 
 
-def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int) -> None:
-    noun = NAMED[made.kind]
-    keys = {key: [made.id] for key in (row_seals.LIST, row_seals.CODES, row_seals.ENDED)}
-    counted = f" It tells the units of {plural(units, 'item')}." if units else ""
-    gone = f" Gone: {', '.join(gone_codes(session, made))}." if made.gone else ""
-    entries = plural(made.entries, "entry", "entries")
-    added, changed = made.added, made.changed
-    say = (
-        f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, {made.name}:"
-        f" {entries}; {added} added, {changed} changed, {made.gone} gone."
-    )
-    if made.person_id is None:
-        say = (
-            f"{target} told its {noun}s: {entries};"
-            f" {added} added, {changed} changed, {made.gone} gone."
-        )
-    record_event(
+def store_units(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    rows: Sequence[ListRow],
+    said: str,
+    now: datetime,
+) -> int:
+    """Keep the units of these items and forget the others; how many have units. What waits for the
+    target is judged again when anything changed. A list without units says nothing of them.
+    """
+    if not isinstance(registry.targets().get(connection.connector), ImportedByHand):
+        return 0
+    told = {
+        row.code: ItemSetup(row.units[0][0], {unit: (num, den) for unit, num, den in row.units[1:]})
+        for row in rows
+        if row.units
+    }
+    if not told:
+        return 0
+    breaker.locked(session, connection.id)  # one after the other, whoever tells
+    before = master_data.known(session, connection.id)
+    gone: dict[str, ItemSetup | None] = dict.fromkeys(before)
+    unit_changes.say_changes(session, connection, before, gone | told, now)
+    items = {code: master_data.body_of(one) for code, one in told.items()}
+    master_data.keep_kinds(
         session,
-        company_id=made.company_id,
-        at=made.at,
-        actor=actor,
-        act="list.given" if made.person_id is not None else "list.told",
-        body={
-            "say": f"{say}{gone}{counted}",
-            "target": target,
-            "kind": str(made.kind),
-            "as_of": made.as_of.isoformat(),
-            "sha256": made.sha256,
-            **row_seals.seals(session, made.company_id, keys),
-        },
+        connection,
+        {master_data.ITEM: items},
+        person=actor.person_id,
+        now=now,
+        reason=said,
     )
+    return len(told)

@@ -1,1 +1,0 @@
-"""Clearpost holding.mapping_files: all mapping tables as one workbook, out and in."""

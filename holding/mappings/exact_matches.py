@@ -1,0 +1,592 @@
+"""Which missing values have exactly one value that fits, why, and why the others are left out."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Text, func, select, type_coerce
+from sqlalchemy.orm import Session, aliased
+
+from grammar.text.look_alikes import mistaken, skeleton
+from holding.access.actors import MASK
+from holding.db import bulk
+from holding.db.bulk import named
+from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Record, SnapshotItem, Version
+from holding.db.models.columns import ListKind
+from holding.db.models.decisions import HOLD_OPEN, is_open
+from holding.db.together import Question, Together
+from holding.mappings import choices, file_codes
+from holding.mappings import choices as values_in_use
+from holding.mappings import party_merge as known_otherwise
+from holding.mappings.choices import CodeList, Purpose
+from holding.mappings.file_codes import FileCode, Identity
+from holding.mappings.fixes import Missing, asked_causes, asked_count, asked_missing
+from holding.mappings.list_rows import name_key, registration_key, short_name_key, tin_key
+from holding.mappings.mapping_lists import Suggestion
+from holding.mappings.preview import KnownMaps, active_program, asked_maps
+from rules.values.canonical import dumps, value_of
+from rules.values.cause_keys import CauseKind
+from rules.values.spelling import fold, match_key
+
+MOST: Final = 50
+"""So many missing values are looked at, those with the most money."""
+
+OF_MAPS: Final = (CauseKind.MAPPING,)
+
+OWN: Final = "It has, or had, a value of its own"
+
+Spelled = dict[int, dict[str, str]]
+
+LOOKED_AT: Final = 20
+"""So many of the newest records that wait for a key are compared."""
+
+_hold = aliased(Hold)
+
+
+class _OfParty(msgspec.Struct):
+    """What a content says of its customer or supplier; the rest of it is passed over."""
+
+    customer_name: Any = None
+    supplier_name: Any = None
+    tin: Any = None
+    registration: Any = None
+
+
+_OF_PARTY: Final = msgspec.json.Decoder(_OfParty).decode
+
+SAME_TIN, SAME_REGISTRATION = "Same TIN", "Same registration number"
+
+OTHER_TIN, OTHER_REGISTRATION = "another TIN", "another registration number"
+
+SAME_NAME, NAME_BUT_FORM = "Same name", "Same name apart from Sdn Bhd"
+
+NAMED_SO: Final = "Its name is this code"
+
+SAME_SKU, NEAR_SKU = "Same SKU", "Same SKU, spelled otherwise"
+
+LOOKS_SAME: Final = "Looks the same"
+"""Two codes that are not: it is told, and speaks for nothing."""
+
+STRONG: Final = frozenset({SAME_TIN, SAME_REGISTRATION})
+
+NOTHING: Final = "No list and no value in use has its number, code or name"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A missing value with the one value that fits it, and why; `name` is the target's."""
+
+    row: Missing
+    who: Identity
+    value: str
+    name: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A missing value that a person has to look at, and why."""
+
+    row: Missing
+    who: Identity
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """All missing values that were looked at; `more` were not."""
+
+    exact: tuple[Match, ...]
+    left: tuple[LeftOut, ...]
+    more: int = 0
+    maps: KnownMaps | None = field(default=None, compare=False)
+
+
+def exact_matches(session: Session, company_id: int, *, beside: Together | None = None) -> Matches:
+    """The missing values of all maps, those with the most money first; units are left to people.
+
+    All tables are looked at together, in as many statements as one of them takes; `beside`: what
+    else is asked with the first.
+    """
+    asked, judge = beside or Together(session), active_program(session, company_id)
+    rules = judge.ruleset if judge else None
+    causes = asked.ask(asked_causes(company_id, most=MOST, kinds=OF_MAPS))
+    count = asked.ask(asked_count(company_id, OF_MAPS))
+    lists_of, tables = choices.asked_lists(asked, company_id), asked.ask(asked_maps(company_id))
+    names = dict.fromkeys(one.key.table or "" for one in causes.value)
+    lists = lists_of()
+    found = asked.ask(asked_missing(session, company_id, causes.value))
+    rows = found.value
+    told = {name: lists.purpose(rules, name) for name in names}
+    parties = {name for name, one in told.items() if one.of_parties}
+    said = asked.ask(said_identities(company_id, rows, parties))
+    looks = [
+        _Look(asked, tables.value[name], [row for row in rows if row.table == name], one)
+        for name, one in told.items()
+        if name in tables.value
+    ]
+    uses = known_otherwise.all_known_as(
+        session, company_id, {row.cause_id: row.table for row in rows}
+    )
+    for look in looks:
+        look.find(said.value, uses)
+    for look in looks:
+        look.choose()
+    verdicts = {cause: one for look in looks for cause, one in look.verdicts().items()}
+    each = [verdicts[row.cause_id] for row in rows if row.cause_id in verdicts]
+    return Matches(
+        exact=tuple(one for one in each if isinstance(one, Match)),
+        left=tuple(one for one in each if isinstance(one, LeftOut)),
+        more=count.value - len(rows),
+        maps=KnownMaps(tables.value),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the newest records say of a key, each part as the newest that has it; `torn`: in what
+    they contradict each other.
+    """
+
+    newest: Identity
+    torn: str = ""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A value that something speaks for; `against`: what contradicts it, `hints`: not enough."""
+
+    name: str = ""
+    reasons: list[str] = field(default_factory=list)
+    against: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+
+    @property
+    def strong(self) -> bool:
+        """Whether a number agrees."""
+        return bool(STRONG & set(self.reasons))
+
+    @property
+    def other_number(self) -> bool:
+        """Whether a number differs."""
+        return bool({OTHER_TIN, OTHER_REGISTRATION} & set(self.against))
+
+    def spelled(self, one: str, other: str, reason: str, hint: str) -> None:
+        """Add that a code or key is another spelling: `1-12` and `11-2` share their digits, so
+        punctuation tells nothing without an equal number or name.
+        """
+        if same_word(one, other) or self.strong or SAME_NAME in self.reasons:
+            self.reasons.append(reason)
+        else:
+            self.hints.append(hint)
+
+    def joined(self, other: "Candidate") -> "Candidate":
+        """What two lists say of the same value."""
+        return Candidate(
+            name=self.name or other.name,
+            reasons=list(dict.fromkeys([*self.reasons, *other.reasons])),
+            against=list(dict.fromkeys([*self.against, *other.against])),
+            hints=list(dict.fromkeys([*self.hints, *other.hints])),
+        )
+
+
+class _Look:
+    """The missing values of one table on their way to a verdict: each step asks, the next hears."""
+
+    def __init__(
+        self, asked: Together, table: MappingTable, rows: Sequence[Missing], told: Purpose
+    ) -> None:
+        self._asked, self._table, self._rows, self._told = asked, table, rows, told
+        keys = [row.key for row in rows]
+        self._spelled = asked.ask(_spelled(table, rows))
+        self._had = asked.ask(_had_before(table, keys))
+        self._codes = asked.ask(_told_codes(told.lists, keys))
+
+    def find(self, said: Mapping[int, Said], uses: Mapping[int, Sequence[Suggestion]]) -> None:
+        """Ask the lists from files for what fits the keys, and for the values that are in use."""
+        self._said, self._uses = said, uses
+        who = [said[row.cause_id].newest for row in self._rows]
+        values = sorted({value for row in self._rows for value in self._used(row)})
+        self._fitting = [self._asked.ask(file_codes.fitting(one, who)) for one in self._told.files]
+        self._entries = [
+            self._asked.ask(file_codes.asked_listed(one, values)) for one in self._told.files
+        ]
+
+    def choose(self) -> None:
+        """Choose the one value that fits, and ask what else has it and who lists it."""
+        candidates = self._candidates()
+        self._verdicts: dict[int, Match | LeftOut] = {}
+        for row in self._rows:
+            one = self._said[row.cause_id]
+            why = one.torn or (OWN if row.key in self._had.value else "")
+            value, left = ("", why) if why else chosen(candidates[row.cause_id])
+            if left:
+                self._verdicts[row.cause_id] = LeftOut(row, one.newest, left)
+            else:
+                fits = candidates[row.cause_id][value]
+                reasons = tuple(fits.reasons)
+                self._verdicts[row.cause_id] = Match(row, one.newest, value, fits.name, reasons)
+        asked, values = self._asked, list({one.value for one in self._matches()})
+        complete = [one for one in self._told.lists if one.complete]
+        self._have = asked.ask(values_in_use.asked_keys(self._table, values))
+        self._listing = [(one, asked.ask(_told_codes((one,), values))) for one in complete]
+        self._posted = asked.ask(values_in_use.asked_accepted(self._table, values))
+        self._listed = [
+            (one, asked.ask(file_codes.asked_listed(one, values))) for one in self._told.files
+        ]
+
+    def verdicts(self) -> dict[int, Match | LeftOut]:
+        """By cause; what another party has, or the target does not list, is left out."""
+        unfit = {**self._shared(), **self._unlisted()}
+        left = [one for one in self._matches() if one.row.cause_id in unfit]
+        return self._verdicts | {
+            one.row.cause_id: LeftOut(one.row, one.who, unfit[one.row.cause_id]) for one in left
+        }
+
+    def _matches(self) -> list[Match]:
+        return [one for one in self._verdicts.values() if isinstance(one, Match)]
+
+    def _used(self, row: Missing) -> set[str]:
+        """The values in use that something names for a key."""
+        uses = {use.value for use in self._uses.get(row.cause_id, ())}
+        return uses | set(self._spelled.value[0][row.cause_id])
+
+    def _candidates(self) -> dict[int, dict[str, Candidate]]:
+        """Cause -> value -> what speaks for it and against it."""
+        found = {row.cause_id: self._of_files(row) for row in self._rows}
+        for row in self._rows:
+            mine = found[row.cause_id]
+            for target in self._codes.value.get(row.key, ()):
+                mine.setdefault(row.key, Candidate()).reasons.append(f"Same code in {target}")
+            for use in self._uses.get(row.cause_id, ()):
+                mine.setdefault(use.value, Candidate()).reasons.append(f"{use.reason}: {use.key}")
+            for value, key in self._spelled.value[0][row.cause_id].items():
+                reason = f"Used for {key}, the same but for its spelling"
+                hint = f"Spelled like {key}, which is known"
+                mine.setdefault(value, Candidate()).spelled(row.key, key, reason, hint)
+            for value, key in self._spelled.value[1][row.cause_id].items():
+                hint = f"{LOOKS_SAME} ({mistaken(row.key, key)}) as {key}, which is known"
+                mine.setdefault(value, Candidate()).hints.append(hint)
+        return found
+
+    def _of_files(self, row: Missing) -> dict[str, Candidate]:
+        """The same by the lists from files alone: the entries that something speaks for, and those
+        of the values in use, whatever they say.
+        """
+        mine: dict[str, Candidate] = {}
+        used, who = self._used(row), self._said[row.cause_id].newest
+        lists = zip(self._told.files, self._fitting, self._entries, strict=True)
+        for file, fitting, listed in lists:
+            entries = listed.value | {one.code: one for one in fitting.value}
+            for code in sorted(entries):
+                party = file.kind != ListKind.ITEM
+                one = compared(entries[code], who, party=party, by_id=file.by_id)
+                if one.reasons or one.hints or code in used:
+                    mine[code] = mine[code].joined(one) if code in mine else one
+        return mine
+
+    def _shared(self) -> dict[int, str]:
+        """Parties whose value another key has already, or would have with them; another spelling of
+        the key is no other.
+        """
+        matches = self._matches()
+        if not self._told.of_parties or not matches:
+            return {}
+        wrong: dict[int, str] = {}
+        for one in matches:
+            have = self._have.value[one.value][0]
+            taken = [key for key in have if match_key(key) != match_key(one.row.key)]
+            if taken:
+                why = f"{one.reasons[0]} as {taken[0]}, which is {one.value} already"
+                wrong[one.row.cause_id] = why
+        free = [one for one in matches if one.row.cause_id not in wrong]
+        for one in free:
+            others = [
+                other.row.key
+                for other in free
+                if other.value == one.value and match_key(other.row.key) != match_key(one.row.key)
+            ]
+            if others:
+                wrong[one.row.cause_id] = f"{', '.join(others[:3])} would be {one.value}, too"
+        return wrong
+
+    def _unlisted(self) -> dict[int, str]:
+        """Values that a target which told all its codes does not list, or that are in no list of it
+        and were never posted.
+        """
+        wrong: dict[str, str] = {}
+        matches = self._matches()
+        for value in dict.fromkeys(one.value for one in matches):
+            for told, has in self._listing:
+                if value not in has.value:
+                    wrong[value] = f"{told.target} does not list {value}"
+            for file, listed in self._listed:
+                entry = listed.value.get(value)
+                if entry is None and value not in self._posted.value:
+                    wrong[value] = f"{value} is not in the list of {file.target} of {file.as_of}"
+                elif entry is not None and not entry.active:
+                    at = f"{file.target} by the list of {file.as_of}"
+                    wrong[value] = f"{value} is inactive in {at}"
+        return {one.row.cause_id: wrong[one.value] for one in matches if one.value in wrong}
+
+
+def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[tuple[Spelled, Spelled]]:
+    """Cause -> the values in use of keys that share its letters and digits, each with such a key;
+    with the one that differs least. And those of keys that only look the same.
+    """
+    entries = yield (
+        select(MappingEntry.key, MappingEntry.value)
+        .where(MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None))
+        .where(MappingEntry.value.is_not(None), MappingEntry.num.is_(None))
+        .order_by(MappingEntry.key)
+    )
+    alike: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    looks: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for entry in entries:
+        alike[match_key(entry.key)].append((entry.value, entry.key))
+        looks[skeleton(entry.key)].append((entry.value, entry.key))
+    found: Spelled = {}
+    seen: Spelled = {}
+    for row in rows:
+        pairs = alike.get(match_key(row.key), [])
+        mine = dict(reversed(pairs))
+        same = {value: key for value, key in pairs if same_word(key, row.key)}
+        found[row.cause_id] = mine | same
+        pairs = looks.get(skeleton(row.key), [])
+        seen[row.cause_id] = {value: key for value, key in pairs if mistaken(row.key, key)}
+    return found, seen
+
+
+def _had_before(table: MappingTable, keys: Collection[str]) -> Question[set[str]]:
+    """The keys that ever had an entry: what was posted with it is looked at alone."""
+    query = select(MappingEntry.key).where(
+        MappingEntry.table_id == table.id, bulk.among(MappingEntry.key, list(keys))
+    )
+    return set((yield query).scalars())
+
+
+def _told_codes(
+    lists: Sequence[CodeList], keys: Collection[str]
+) -> Question[dict[str, tuple[str, ...]]]:
+    """Key -> the targets that told a code which is exactly it."""
+    targets = {one.snapshot_id: one.target for one in lists}
+    if not targets or not keys:
+        return {}
+    rows = yield select(SnapshotItem.snapshot_id, SnapshotItem.code).where(
+        bulk.among(SnapshotItem.snapshot_id, sorted(targets)),
+        bulk.among(SnapshotItem.code, list(keys)),
+        SnapshotItem.to_revision.is_(None),
+    )
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        found[row.code].append(targets[row.snapshot_id])
+    return {code: tuple(sorted(names)) for code, names in found.items()}
+
+
+def said_identities(
+    company_id: int, rows: Sequence[Missing], parties: Collection[str]
+) -> Question[dict[int, Said]]:
+    """Cause -> what is said of its key; the tables `parties` are of customers or vendors."""
+    last = (
+        select(_hold.id)
+        .where(_hold.cause_id == Cause.id, is_open(_hold.state))
+        .order_by(_hold.id.desc())
+        .limit(LOOKED_AT)
+        .correlate(Cause)
+        .subquery()
+    )
+    # first since which hold of each cause, once: PostgreSQL asks it again of every hold otherwise
+    first = (
+        select(Cause.id, select(func.min(last.c.id)).scalar_subquery().label("since"))
+        .where(Cause.company_id == company_id)
+        .where(bulk.among(Cause.id, [row.cause_id for row in rows]))
+        .limit(len(rows))
+        .subquery()
+    )
+    looked_at = (  # and of no more than these the record
+        select(Hold.id, Hold.cause_id, Hold.record_id)
+        .join_from(first, Hold, (Hold.cause_id == first.c.id) & HOLD_OPEN)
+        .where(Hold.id >= first.c.since)
+        .limit(len(rows) * LOOKED_AT)
+        .subquery()
+    )
+    query = (
+        select(looked_at.c.cause_id, type_coerce(Version.body, Text).label("body"))
+        .join_from(looked_at, Record, Record.id == looked_at.c.record_id)
+        .join(Version, Version.id == Record.version_id)
+        .order_by(looked_at.c.cause_id, looked_at.c.id.desc())
+    )
+    keys = {row.cause_id: row.key for row in rows}
+    of_party = {row.cause_id for row in rows if row.table in parties}
+    said: dict[int, list[str]] = {cause_id: [] for cause_id in keys}
+    for row in named((yield query)):
+        said[row.cause_id].append(row.body or "{}")
+    return {
+        cause_id: _heard(bodies, keys[cause_id], party=cause_id in of_party)
+        for cause_id, bodies in said.items()
+    }
+
+
+def _heard(bodies: Sequence[str], key: str, *, party: bool) -> Said:
+    """What these contents say of a key, the newest first. What is no party's and stands in a line
+    is an item's; else a record speaks of its party. Of a content only what is asked for is decoded:
+    a page looks at a thousand.
+    """
+    written = "" if party else dumps(key)
+    names: list[str] = []
+    tins: list[str] = []
+    numbers: list[str] = []
+    of_item = False
+    for body in bodies:
+        item = _named_item(body, key) if written and written in body else None
+        if item is not None:
+            of_item = of_item or not names
+            names.append(item)
+            continue
+        who = _OF_PARTY(body)
+        names.append(_text(who.customer_name) or _text(who.supplier_name))
+        tins.append(_text(who.tin))
+        numbers.append(_text(who.registration))
+    newest = Identity(key, _first(names), _first(tins), _first(numbers), of_party=not of_item)
+    return Said(newest, _torn(set(tins), set(numbers)))
+
+
+def _named_item(stored: str, key: str) -> str | None:
+    """What a line that has the key calls it."""
+    lines = (line for line in _lines(value_of(stored)) if key in line.values())
+    return next((_text(line.get("name")) for line in lines), None)
+
+
+def _lines(body: Any) -> Iterator[dict[str, Any]]:
+    """As JSON has them."""
+    for part in body.values():
+        if isinstance(part, list):
+            yield from [line for line in part if isinstance(line, dict)]
+
+
+def _text(said: Any) -> str:
+    return str(said or "").strip()
+
+
+def _first(texts: Sequence[str]) -> str:
+    """The newest that says something."""
+    return next(filter(None, texts), "")
+
+
+def _torn(told: set[str], registered: set[str]) -> str:
+    tins = {tin_key(tin) for tin in told} - {""}
+    if len(tins) > 1:
+        return f"Its records give {len(tins)} TINs"
+    numbers = {registration_key(given) for given in registered} - {""}
+    return f"Its records give {len(numbers)} registration numbers" if len(numbers) > 1 else ""
+
+
+def masked(who: Identity) -> Identity:
+    """The same for somebody who may not see personal data; an item has none."""
+    if not who.of_party:
+        return who
+    name, tin, registration = (MASK if said else "" for said in _numbers_and_name(who))
+    return Identity(who.key, name, tin, registration)
+
+
+def _numbers_and_name(who: Identity) -> tuple[str, str, str]:
+    return who.name, who.tin, who.registration
+
+
+def same_word(one: str, other: str) -> bool:
+    """Whether two spellings differ in their case and in blanks at the ends or doubled, alone."""
+    first, second = (fold(" ".join(text.split()), ("any_case",)) for text in (one, other))
+    return first == second
+
+
+def compared(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False) -> Candidate:
+    """What an entry of a list and the words of a source agree and differ in. Where codes are ids
+    (`by_id`) they tell nothing, and an item is told by its SKU and its name.
+    """
+    named = entry.name != entry.code
+    if by_id and not party:
+        return _by_sku_or_name(entry, who)
+    one = Candidate(name=entry.name if named else "")
+    alike = not by_id and same_word(entry.code, who.key)
+    if alike:
+        one.reasons.append("Same code" if entry.code == who.key else "Same code, spelled otherwise")
+    if party:
+        _numbers(one, tin_key(entry.tin), tin_key(who.tin), SAME_TIN, OTHER_TIN)
+        ours, theirs = registration_key(who.registration), registration_key(entry.registration)
+        _numbers(one, theirs, ours, SAME_REGISTRATION, OTHER_REGISTRATION)
+    near = not by_id and not alike and match_key(entry.code) == match_key(who.key)
+    if who.name and (party or (named and (alike or near))):
+        _names(one, entry.name, who.name, beside=one.strong or alike)
+    if near:
+        words = "Same code, spelled otherwise"
+        one.spelled(entry.code, who.key, words, words)
+    elif not by_id and (signs := mistaken(who.key, entry.code)):
+        one.hints.append(f"{LOOKS_SAME} ({signs})")
+    return one
+
+
+def _by_sku_or_name(entry: FileCode, who: Identity) -> Candidate:
+    """An item of which the SKU can be the key, or the name: that of the goods, or the key again."""
+    one = Candidate(name=entry.name)
+    alike = bool(entry.sku) and same_word(entry.sku, who.key)
+    near = bool(entry.sku) and not alike and match_key(entry.sku) == match_key(who.key)
+    if alike:
+        one.reasons.append(SAME_SKU if entry.sku == who.key else NEAR_SKU)
+    if same_word(entry.name, who.key):
+        one.reasons.append(NAMED_SO)
+    if who.name and name_key(entry.name) == name_key(who.name):
+        one.reasons.append(SAME_NAME)
+    elif who.name and NAMED_SO not in one.reasons and (alike or near):
+        one.against.append(f"another name, {entry.name}")
+    if near:
+        one.spelled(entry.sku, who.key, NEAR_SKU, NEAR_SKU)
+    elif entry.sku and not alike and one.reasons:
+        one.against.append(f"another SKU, {entry.sku}")
+    return one
+
+
+def _numbers(one: Candidate, theirs: str, ours: str, same: str, other: str) -> None:
+    if ours and theirs:
+        (one.reasons if ours == theirs else one.against).append(same if ours == theirs else other)
+
+
+def _names(one: Candidate, theirs: str, ours: str, *, beside: bool) -> None:
+    """`beside`: a number or the code agrees, so that a name apart from Sdn Bhd counts."""
+    if name_key(theirs) == name_key(ours):
+        one.reasons.append(SAME_NAME)
+    elif short_name_key(theirs) == short_name_key(ours):
+        (one.reasons if beside else one.hints).append(NAME_BUT_FORM)
+    else:
+        one.against.append(f"another name, {theirs}")
+
+
+Candidates = Mapping[str, Candidate]
+
+
+def chosen(found: Candidates) -> tuple[str, str]:
+    """The one value that fits and "", or "" and why none is chosen."""
+    spoken = {value: one for value, one in found.items() if one.reasons}
+    rival = [v for v, one in spoken.items() if one.strong or not one.other_number]
+    if len(rival) > 1:
+        return "", f"{len(rival)} values fit: {', '.join(sorted(rival)[:3])}"
+    if not rival:
+        return "", _nearly(found)
+    one = spoken[rival[0]]
+    if one.against:
+        return "", f"{one.reasons[0]} as {rival[0]}, but {' and '.join(one.against)}"
+    return rival[0], ""
+
+
+def _nearly(found: Candidates) -> str:
+    """What nearly fits."""
+    for value, one in found.items():
+        if one.reasons:
+            return f"{one.reasons[0]} as {value}, but {' and '.join(one.against)}"
+        by_name = one.hints[0] == NAME_BUT_FORM
+        if one.hints[0].startswith(LOOKS_SAME):
+            return f"{one.hints[0]} as {value}: a person has to say whether that is meant"
+        lacks = "no number tells them" if by_name else "no number and no name agrees"
+        return f"{one.hints[0]} as {value}, but {' and '.join(one.against) or lacks}"
+    return NOTHING

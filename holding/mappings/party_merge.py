@@ -1,0 +1,568 @@
+"""One party under two keys: the merge that would let them agree, and what it does to what they owe."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache, partial
+from typing import Any, Final
+
+from sqlalchemy import Select, case, func, select, text
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from holding.access.actors import Actor
+from holding.access.operations import once
+from holding.db import bulk
+from holding.db.models import (
+    Cause,
+    Connection,
+    Evaluation,
+    Hold,
+    KeptApart,
+    MappingEntry,
+    MappingTable,
+    Person,
+    Posting,
+    Record,
+)
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Refusal, Sums, added, by_key, plural
+from holding.db.together import KEPT
+from holding.mappings import fixes
+from holding.mappings import fixes as keepers
+from holding.mappings.mapping_lists import Suggestion
+from holding.mappings.preview import active_program
+from holding.platform import row_seals
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
+from holding.programs.replay import replay_each
+from rules.outcomes.outcome import Outcome, Use
+from rules.rulebook.coverage import Agreement, agreements
+
+LOOKED_AT: Final = 50
+
+AGES: Final = (30, 60, 90)  # days, up to; what is older is the last sum
+
+SURE: Final = 99  # per cent; only another spelling of the very key is surer
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that the merge would give another party, as it counts from a day on."""
+
+    table: str
+    key: str
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A party with what it owes (or is owed, if a supplier), one sum a currency.
+
+    `ages`: up to 30 days, to 60, to 90, older.
+    """
+
+    party: str
+    ages: tuple[Sums, Sums, Sums, Sums]
+
+    @property
+    def total(self) -> Sums:
+        """All ages."""
+        return added(self.ages)
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Who said that two parties are not one, why and when (as text of the moment)."""
+
+    first: str
+    second: str
+    by: str
+    reason: str
+    at: str
+
+    @property
+    def refusal(self) -> Refusal:
+        """What somebody is told who would merge them all the same."""
+        message = (
+            f"You cannot merge {self.first} and {self.second}, because {self.by} refused it for "
+            f"good: {self.reason}."
+        )
+        return Refusal("merge.apart", message, "Change the keys one by one if that was wrong.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """A proposal: `gone` becomes `keep` wherever a key has it; `why` names how both are known.
+
+    `rows` are what the books know of each, and of both together, as of a day. `apart`: somebody
+    said, for good, that they are two.
+    """
+
+    hold_id: int
+    number: str
+    rule: str
+    message: str
+    keep: str
+    gone: str
+    why: tuple[Use, ...]
+    keys: tuple[Key, ...]
+    rows: tuple[Owed, Owed, Owed]
+    apart: Apart | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What was done."""
+
+    keep: str
+    gone: str
+    keys: int
+    revision: int
+    woken: int
+    first: int = 0  # the revision of its first key; `revision` is that of its last
+    later: bool = False  # more records may be woken than were at once
+
+
+def proposal(
+    session: Session, company_id: int, hold_id: int, today: date, *, turned: bool = False
+) -> Merge | None:
+    """The merge that would clear an open hold, or the same `turned` round; None: no party is in it.
+
+    The party that the first side of the check knows stays: rules name there what says the most.
+    """
+    found = _proposals(session, company_id, [hold_id], today, turned=turned)
+    return found[0] if found else None
+
+
+def _proposals(
+    session: Session, company_id: int, hold_ids: Sequence[int], today: date, *, turned: bool = False
+) -> list[Merge]:
+    """Those of these holds, in their order, by as many statements as one takes."""
+    judge = active_program(session, company_id)
+    last = select(func.max(Evaluation.id)).where(Evaluation.record_id == Hold.record_id)
+    query = (
+        select(Hold, Record.type, last.scalar_subquery().label("last"))
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.company_id + 0 == company_id)  # by their ids, not by all of the company
+        .where(bulk.among(Hold.id, hold_ids), HOLD_OPEN)
+    )
+    rows = session.execute(query, execution_options=KEPT).all()
+    kinds = {kind for _, kind, _ in rows}
+    ways = {kind: agreements(judge.ruleset, kind) if judge else () for kind in kinds}
+    of_hold = {
+        hold.id: (hold, kind, way, evaluation)
+        for hold, kind, evaluation in rows
+        for way in ways[kind]
+        if way.check.name == hold.rule and evaluation is not None
+    }
+    told = replay_each(session, {evaluation for *_, evaluation in of_hold.values()})
+    pairs = {
+        hold_id: pair[::-1] if turned else pair
+        for hold_id, (_, _, way, evaluation) in of_hold.items()
+        if (pair := _pair(told[evaluation], way)) is not None
+    }
+    values = sorted({one.value for pair in pairs.values() for one in pair})
+    owes = dict(zip(values, owed(session, company_id, values, today), strict=True))
+    keys, apart = _keys(session, company_id, values), all_of(session, company_id, values)
+    return [
+        _merge_of(*of_hold[hold_id][:2], pairs[hold_id], ways, owes, keys, apart)
+        for hold_id in hold_ids
+        if hold_id in pairs and all(_stands(use, keys) for use in pairs[hold_id])
+    ]
+
+
+def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:
+    """How the record's party is known on each side of the check, where they differ."""
+    told = {
+        value
+        for verdict in outcome.verdicts
+        if verdict.rule == way.check.name
+        for _, value in verdict.operands
+    }
+    sides = [
+        [use for use in outcome.used if use.table in side and use.value in told]
+        for side in way.sides
+    ]
+    return next(
+        (
+            (first, second)
+            for first in sides[0]
+            for second in sides[1]
+            if first.value != second.value
+        ),
+        None,
+    )
+
+
+def _keys(
+    session: Session, company_id: int, parties: Collection[str]
+) -> Mapping[str, Sequence[Key]]:
+    """Party -> the keys that have it."""
+    rows = session.execute(
+        select(MappingEntry.value, MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
+        .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .where(MappingTable.company_id == company_id, MappingEntry.to_revision.is_(None))
+        .where(bulk.among(MappingEntry.value, parties))
+        .order_by(MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
+    )
+    found: defaultdict[str, list[Key]] = defaultdict(list)
+    for party, table, key, since in rows:
+        found[party or ""].append(Key(table, key, since))
+    return found
+
+
+def _merge_of(
+    hold: Hold,
+    kind: str,
+    pair: tuple[Use, Use],
+    ways: Mapping[str, Sequence[Agreement]],
+    owes: Mapping[str, Owed],
+    keys: Mapping[str, Sequence[Key]],
+    apart: Mapping[tuple[str, ...], Apart],
+) -> Merge:
+    first, second = pair
+    tables = {name for one in ways[kind] for side in one.sides for name in side}
+    kept, gone = owes[first.value], owes[second.value]
+    return Merge(
+        hold_id=hold.id,
+        number=hold.number,
+        rule=hold.rule,
+        message=hold.message,
+        keep=first.value,
+        gone=second.value,
+        why=pair,
+        keys=tuple(one for one in keys.get(second.value, ()) if one.table in tables),
+        rows=(kept, gone, together((kept, gone))),
+        apart=apart.get(tuple(sorted((first.value, second.value)))),
+    )
+
+
+def _stands(use: Use, keys: Mapping[str, Sequence[Key]]) -> bool:
+    """Whether the party is still known so; else its record waits to be judged again."""
+    return any((one.table, one.key) == (use.table, use.key) for one in keys.get(use.value, ()))
+
+
+def party_checks(session: Session, company_id: int) -> frozenset[str]:
+    """The names of the checks in force by which one party is found under two keys."""
+    judge = active_program(session, company_id)
+    if judge is None:
+        return frozenset()
+    found = (agreements(judge.ruleset, kind) for kind in judge.records)
+    return frozenset(one.check.name for each in found for one in each)
+
+
+def proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ...]:
+    """Those of the open holds that nobody refused, each pair once, the oldest hold first."""
+    names = party_checks(session, company_id)
+    named = select(Hold.id).where(Hold.company_id == company_id, HOLD_OPEN, Hold.rule.in_(names))
+    ids = session.scalars(named.order_by(Hold.opened_at, Hold.id).limit(LOOKED_AT)).all()
+    found: dict[frozenset[str], Merge] = {}
+    for merge in _proposals(session, company_id, ids, today):
+        if merge.apart is None:
+            found.setdefault(frozenset((merge.keep, merge.gone)), merge)
+    return tuple(found.values())
+
+
+def accept(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    *,
+    today: date,
+    turned: bool = False,
+    rev: int,
+    op: str | None = None,
+) -> Merged | Refusal:
+    """Give every key of the one party to the other; nothing is asked of any target."""
+
+    def act() -> Merged | Refusal:
+        merge = _found(session, actor, hold_id, today, turned=turned)
+        if isinstance(merge, Refusal):
+            return merge
+        if merge.apart is not None:
+            return merge.apart.refusal
+        return _merge(session, actor, merge, reason, now, rev)
+
+    asked = ("parties.merge", hold_id, reason, turned, rev)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+
+
+def _found(
+    session: Session, actor: Actor, hold_id: int, today: date, *, turned: bool = False
+) -> Merge | Refusal:
+    """The proposal, once whoever answers it otherwise at this moment is done."""
+    if refusal := keepers.refused(session, actor, ()):
+        return refusal
+    company_id = actor.company_id or 0
+    locked_company(session, company_id)
+    merge = proposal(session, company_id, hold_id, today, turned=turned)
+    if merge is None:
+        gone = "This proposal is over: the two parties agree, or it no longer holds the record."
+        return Refusal("merge.over", gone, "Look at the list again.", 409)
+    return merge
+
+
+def _merge(
+    session: Session, actor: Actor, merge: Merge, reason: str, now: datetime, rev: int
+) -> Merged | Refusal:
+    """All keys or none."""
+
+    def give(one: Key) -> fixes.Fixed | Refusal:
+        table, key, since = one.table, one.key, one.since
+        return fixes.fix(session, actor, table, key, merge.keep, reason, now, rev, since=since)
+
+    made = fixes.together(session, (partial(give, one) for one in merge.keys))
+    if isinstance(made, Refusal):
+        return made
+    keys = plural(len(merge.keys), "key")
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act="party.merged",
+        body={
+            "say": f"{actor.name} merged {merge.gone} into {merge.keep}, by {keys}"
+            f" ({reason.strip()}). Nothing in an accounting system was changed.",
+            "keep": merge.keep,
+            "gone": merge.gone,
+            "keys": [f"{one.table}: {one.key}" for one in merge.keys],
+        },
+    )
+    keep, gone, count = merge.keep, merge.gone, len(merge.keys)
+    return Merged(keep, gone, count, made.revision, made.woken, made.first, made.later)
+
+
+def _read(stored: Mapping[str, Any]) -> Merged:
+    return Merged(**stored)
+
+
+def refuse(
+    session: Session,
+    actor: Actor,
+    hold_id: int,
+    reason: str,
+    now: datetime,
+    *,
+    today: date,
+    op: str | None = None,
+) -> Apart | Refusal:
+    """Say for good that the two parties behind a hold are not one: no hold proposes it again."""
+
+    def act() -> Apart | Refusal:
+        merge = _found(session, actor, hold_id, today)
+        if isinstance(merge, Refusal):
+            return merge
+        pair = merge.keep, merge.gone
+        return keep_apart(session, actor, pair, merge.number, reason, now)
+
+    asked = ("parties.refuse", hold_id, reason)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=read)
+
+
+def keys_named(company_id: int, text: str, most: int | None = None) -> Select[Any]:
+    """Keys of the customers and suppliers whose name has these letters; all, or at most so many.
+
+    Each key is stepped to from the one before, in the index of parties: there are far more records
+    than parties.
+    """
+    mine = Record.company_id == company_id
+    first = select(func.min(Record.party_key).label("key")).where(mine).cte(recursive=True)
+    after = (
+        select(func.min(Record.party_key)).where(mine, Record.party_key > first.c.key)
+    ).scalar_subquery()
+    key = first.union_all(select(after).where(first.c.key.is_not(None)))
+    newest = (
+        select(Record.party)
+        .where(mine, Record.party_key == key.c.key)
+        .order_by(Record.seen_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(key.c.key).where(newest.icontains(text, autoescape=True)).limit(most)
+
+
+def owed(
+    session: Session, company_id: int, parties: Sequence[str], today: date
+) -> tuple[Owed, ...]:
+    """Each party by the dates of its documents."""
+    place = (Posting.party, Posting.connection_id, Posting.doc_type, Posting.doc_date)
+    foreign = case((Posting.book.is_(None), Posting.amount))
+    summed = (  # in the order of an index that has all of it: a party may have many thousands
+        select(*place, Posting.currency, func.sum(Posting.book).label("book"))
+        .add_columns(func.sum(foreign).label("amount"))
+        .where(Posting.company_id == company_id, text(f"posting.{Posting.POSTED}"))
+        .where(Posting.party.in_(parties))
+        .group_by(*place, Posting.currency)
+        .subquery()
+    )
+    query = select(summed, Connection.connector).join(
+        Connection, Connection.id == summed.c.connection_id
+    )
+    rows = [
+        (
+            (row.party, _age(row.doc_date, today)),
+            currency,
+            _sign(row.connector, row.doc_type) * int(minor),
+        )
+        for row in session.execute(query)
+        for currency, minor in (("", row.book), (row.currency, row.amount))
+        if minor is not None
+    ]
+    sums = by_key(rows)
+    return tuple(_owed(one, [sums.get((one, at), {}) for at in range(4)]) for one in parties)
+
+
+def _age(day: date | None, today: date) -> int:
+    days = (today - day).days if day is not None else 0
+    return next((at for at, most in enumerate(AGES) if days <= most), len(AGES))
+
+
+@lru_cache
+def _sign(connector: str, doc_type: str) -> int:
+    """1 where the document raises what its party owes (or is owed), -1 where it settles some."""
+    schema = registry.document(connector, doc_type)
+    if schema is None or schema.books is None:
+        return 0
+    refers = {field.name: field.refers for field in schema.header}.get(schema.party_field)
+    raises = "debit" if refers == "vendor" else "credit"
+    return 1 if schema.books.side == raises else -1
+
+
+def _owed(party: str, ages: Sequence[Sums]) -> Owed:
+    youngest, young, old, oldest = ages
+    return Owed(party, (youngest, young, old, oldest))
+
+
+def together(rows: Iterable[Owed]) -> Owed:
+    """All of them as one party."""
+    found = list(rows)
+    return _owed("", [added(row.ages[at] for row in found) for at in range(4)])
+
+
+def known_as(
+    session: Session, company_id: int, table: str, cause_id: int
+) -> tuple[Suggestion, ...]:
+    """How the party of a key without an entry is known otherwise: by the other side of a check."""
+    return all_known_as(session, company_id, {cause_id: table}).get(cause_id, ())
+
+
+def all_known_as(
+    session: Session, company_id: int, causes: Mapping[int, str]
+) -> dict[int, tuple[Suggestion, ...]]:
+    """The same of many keys, by cause: each is given with the table in which it has no entry.
+
+    Nothing is asked where no check lets a party of these tables be known by another table.
+    """
+    judge = active_program(session, company_id)
+    if judge is None:
+        return {}
+    others = {
+        (kind, table): {name for way in ways for side in way.sides for name in side} - {table}
+        for kind in judge.records
+        for table in {*causes.values()}
+        if (ways := [way for way in agreements(judge.ruleset, kind) if _of(way, table)])
+    }
+    wanted = [cause for cause, table in causes.items() if any(t == table for _, t in others)]
+    if not wanted:
+        return {}
+    oldest = select(func.min(Hold.id)).where(Hold.cause_id == Cause.id, HOLD_OPEN)
+    first = select(oldest.correlate(Cause).scalar_subquery()).where(
+        Cause.company_id == company_id, bulk.among(Cause.id, wanted)
+    )
+    last = select(func.max(Evaluation.id)).where(Evaluation.record_id == Record.id)
+    rows = session.execute(
+        select(Hold.cause_id, Record.type, last.scalar_subquery().label("evaluation"))
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.id.in_(first))
+    ).all()
+    replayed = replay_each(session, {row.evaluation for row in rows if row.evaluation is not None})
+    return {
+        row.cause_id: tuple(
+            Suggestion(use.value, use.key, f"{use.table} says so", SURE)
+            for use in dict.fromkeys(replayed[row.evaluation].used)
+            if use.table in others.get((row.type, causes[row.cause_id]), ())
+        )
+        for row in rows
+        if row.evaluation is not None
+    }
+
+
+def _of(way: Agreement, table: str) -> bool:
+    return any(table in side for side in way.sides)
+
+
+def keep_apart(
+    session: Session,
+    actor: Actor,
+    pair: tuple[str, str],
+    number: str,
+    reason: str,
+    now: datetime,
+) -> Apart | Refusal:
+    """Note that two parties are not one, for who may and has locked the company. `number` is the
+    hold that proposed it; a reason is needed, and what was said once stays.
+    """
+    company_id, (first, second) = actor.company_id or 0, sorted(pair)
+    if not reason.strip():
+        return Refusal(code="reason.missing", message="A refusal needs a reason.", status=422)
+    if (said := said_of(session, company_id, first, second)) is not None:
+        return said.refusal
+    row = KeptApart(
+        company_id=company_id,
+        first=first,
+        second=second,
+        person_id=actor.person_id,
+        reason=reason.strip(),
+        at=now,
+    )
+    session.add(row)
+    session.flush()
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="party.kept_apart",
+        body={
+            "say": f"{actor.name} refused to merge {first} and {second}, proposed on {number} "
+            f"({reason.strip()}). It is not proposed again.",
+            "first": first,
+            "second": second,
+            "reason": reason.strip(),
+            **row_seals.seals(session, company_id, {row_seals.APART: [row.id]}),
+        },
+    )
+    return Apart(first, second, actor.name, reason.strip(), now.isoformat())
+
+
+def said_of(session: Session, company_id: int, one: str, other: str) -> Apart | None:
+    """What was said of these two; None: nothing."""
+    first, second = sorted((one, other))
+    return all_of(session, company_id, [first]).get((first, second))
+
+
+def all_of(
+    session: Session, company_id: int, parties: Collection[str]
+) -> dict[tuple[str, ...], Apart]:
+    """What was said of two of these, by the two in their order."""
+    rows = session.execute(
+        select(KeptApart.first, KeptApart.second, KeptApart.reason, KeptApart.at, Person.name)
+        .outerjoin(Person, Person.id == KeptApart.person_id)
+        .where(KeptApart.company_id == company_id, bulk.among(KeptApart.first, parties))
+    )
+    return {
+        (row.first, row.second): Apart(
+            row.first, row.second, row.name or "Clearpost", row.reason, row.at.isoformat()
+        )
+        for row in rows
+    }
+
+
+def read(stored: Mapping[str, Any]) -> Apart:
+    """What a form was answered before."""
+    return Apart(**stored)

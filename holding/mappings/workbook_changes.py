@@ -1,0 +1,347 @@
+"""What a workbook of mappings would change: new, changed, removed, wrong, changed meanwhile."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor
+from holding.access.operations import once
+from holding.db.models import Company, MappingEntry, MappingTable, Person
+from holding.db.refusal import Refusal, plural
+from holding.mappings import fixes
+from holding.mappings import fixes as keepers
+from holding.mappings.edited_workbook import EditedWorkbook, SheetRow, WrongCell
+from holding.mappings.entries import Parsed, in_itself, read_value, shown, table_of, unfit
+from holding.mappings.entry_changes import Wanted
+from holding.mappings.mapping_lists import tables
+from holding.mappings.preview import Edit, Effect, active_program, effect
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
+from rules.values.names import plain
+
+AT_ONCE: Final = 1_000
+"""So many changes are saved together; the same file again has the rest."""
+
+Place = tuple[str, str, date]
+
+_SINCE: Final = (
+    select(MappingTable.name.label("table"), MappingEntry, Person.name.label("person"))
+    .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+    .outerjoin(Person, Person.id == MappingEntry.person_id)
+    .where(MappingTable.company_id == bindparam("company"))
+    .where(
+        or_(
+            MappingEntry.to_revision.is_(None),
+            and_(
+                MappingEntry.from_revision <= bindparam("rev"),
+                MappingEntry.to_revision > bindparam("rev"),
+            ),
+        )
+    )
+)
+
+TOLD: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change that a row asks for; `value` is "" where it removes the entry, `before` is what
+    the key had when it was shown, "" for a new one. `cell` says where it stands.
+    """
+
+    table: str
+    key: str
+    since: date
+    before: str
+    value: str
+    cell: str = ""
+
+    @property
+    def what(self) -> str:
+        """new, changed or removed."""
+        if not self.before:
+            return "new"
+        return "changed" if self.value else "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """A row that asks for one value where somebody else saved another after the download."""
+
+    change: Change
+    was: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkbookChanges:
+    """What saving would change, what it leaves out, and how many rows say what there is already.
+    `more` changes stand behind these; `known` is false where the file does not tell its revision.
+    """
+
+    changes: tuple[Change, ...]
+    meanwhile: tuple[Meanwhile, ...]
+    wrong: tuple[WrongCell, ...]
+    same: int
+    not_in_file: int
+    more: int
+    rev: int
+    known: bool
+
+    def count(self, what: str) -> int:
+        """How many changes are of a kind: new, changed or removed."""
+        return sum(one.what == what for one in self.changes)
+
+
+def workbook_changes(
+    session: Session, actor: Actor, read: EditedWorkbook
+) -> WorkbookChanges | Refusal:
+    """Compare each row; nothing is written. Refused where the file is of another company."""
+    company = session.get_one(Company, actor.company_id or 0)
+    if read.company and read.company != company.code:
+        return Refusal(
+            "mapping.company",
+            f"This workbook has the mappings of {read.company}, not of {company.code}.",
+            f"Download the workbook of {company.code}.",
+            422,
+        )
+    told = read.revision if read.company else None
+    rev = company.revision if told is None else min(told, company.revision)
+    now, then = _standing(session, company.id, rev)
+    wrong, changes, meanwhile = list(read.wrong), list[Change](), list[Meanwhile]()
+    checks = _Checks(session, actor)
+    same = 0
+    for row in read.rows:
+        place = (row.table, row.key, row.since)
+        standing, base = now.get(place), then.get(place, "")
+        before = standing.value if standing else ""
+        parsed = checks.value(row) if row.value else None
+        value = parsed.text if isinstance(parsed, Parsed) else ""
+        if isinstance(parsed, WrongCell):
+            wrong.append(parsed)
+        elif value == before or (value == base and told is not None):
+            same += 1  # as it is, or left as it was downloaded while somebody else changed it
+        else:
+            change = Change(row.table, row.key, row.since, before, value, row.cell)
+            why = checks.refused(change)
+            if before != base:
+                meanwhile.append(Meanwhile(change, base, standing.by if standing else ""))
+            elif why is not None:
+                wrong.append(WrongCell(row.cell, why))
+            else:
+                changes.append(change)
+    in_file = {(row.table, row.key, row.since) for row in read.rows}
+    return WorkbookChanges(
+        changes=tuple(changes[:AT_ONCE]),
+        meanwhile=tuple(meanwhile),
+        wrong=tuple(wrong),
+        same=same,
+        not_in_file=sum(bool(one.value) and place not in in_file for place, one in now.items()),
+        more=len(changes[AT_ONCE:]),
+        rev=company.revision,
+        known=told is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    value: str
+    revision: int
+    by: str
+
+
+def _standing(
+    session: Session, company_id: int, rev: int
+) -> tuple[dict[Place, _Standing], dict[Place, str]]:
+    """What each key has now, and what it had at that revision."""
+    now: dict[Place, _Standing] = {}
+    then: dict[Place, str] = {}
+    for row in session.execute(_SINCE, {"company": company_id, "rev": rev}):
+        entry, by = row.MappingEntry, row.person
+        place = (row.table, entry.key, entry.valid_from)
+        value = shown(entry.value, entry.num, entry.den)
+        if entry.to_revision is None:
+            now[place] = _Standing(value, entry.from_revision, by or "")
+        if entry.from_revision <= rev:
+            then[place] = value
+    return now, then
+
+
+class _Checks:
+    """What a form would refuse, told before anything is saved."""
+
+    def __init__(self, session: Session, actor: Actor) -> None:
+        self._session, self._actor = session, actor
+        self._company = actor.company_id or 0
+        judge = active_program(session, self._company)
+        self._ruleset = judge.ruleset if judge else None
+        self._tables: dict[str, MappingTable | None] = {}
+        self._kept: dict[str, Refusal | None] = {}
+
+    def value(self, row: SheetRow) -> Parsed | WrongCell:
+        table = self._table(row.table)
+        if table is None:
+            return WrongCell(row.cell, f"Mapping table {row.table} does not exist.")
+        parsed = read_value(table.kind, row.value)
+        if isinstance(parsed, Refusal):
+            return WrongCell(row.cell, parsed.words)
+        refusal = unfit(self._ruleset, table, parsed) or in_itself(table, row.key, parsed)
+        return parsed if refusal is None else WrongCell(row.cell, refusal.words)
+
+    def refused(self, change: Change) -> str | None:
+        if change.table not in self._kept:
+            kept = keepers.refused(self._session, self._actor, [change.table])
+            self._kept[change.table] = kept
+        if refusal := self._kept[change.table]:
+            return refusal.words
+        table = self._table(change.table)
+        if change.value or table is None:
+            return None
+        refusal = fixes.needed(self._session, Wanted(table, change.key, change.since, None))
+        return refusal.words if refusal else None
+
+    def _table(self, name: str) -> MappingTable | None:
+        if name not in self._tables:
+            self._tables[name] = table_of(self._session, self._company, name)
+        return self._tables[name]
+
+
+def edits(kinds: Mapping[str, str], changes: Iterable[Change]) -> Iterator[Edit]:
+    """The changes as they are judged; those with a value that cannot be read are left out."""
+    for one in changes:
+        parsed = read_value(kinds.get(one.table, ""), one.value) if one.value else None
+        if not isinstance(parsed, Refusal):
+            yield Edit(one.table, one.key, parsed, one.since)
+
+
+def differences(
+    session: Session, company_id: int, seen: Sequence[Change], rev: int
+) -> Iterator[str]:
+    """What is otherwise than it was shown, in words; nothing where all is as it was."""
+    now, _ = _standing(session, company_id, rev)
+    for one in seen:
+        standing = now.get((one.table, one.key, one.since))
+        value = standing.value if standing else ""
+        if value != one.before:
+            who = (standing.by if standing else "") or "somebody"
+            told = plain(one.table)
+            yield (
+                f"{told} “{one.key}” had {one.before or 'no value'}, {who} set it to"
+                f" {value or 'nothing'}, and the file has {one.value or 'nothing'}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was done: so many keys by the revisions `first` to `revision`, so many records woken;
+    `later`: more may be.
+    """
+
+    keys: int
+    woken: int
+    first: int
+    revision: int
+    later: bool = False
+
+
+def effect_of(
+    session: Session, company_id: int, changes: Sequence[Change], now: datetime
+) -> Effect:
+    """What saving these would do to records; nothing is written."""
+    kinds = {one.name: one.kind for one in tables(session, company_id)}
+    return effect(session, company_id, list(edits(kinds, changes)), now)
+
+
+def save(
+    session: Session,
+    actor: Actor,
+    seen: Sequence[Change],
+    ready: int,
+    reason: str,
+    now: datetime,
+    *,
+    rev: int,
+    op: str | None = None,
+) -> Saved | Refusal:
+    """Save all of them or none, each as a form would. Refused with each difference where a key has
+    another value than was shown, or other records would become `ready`.
+    """
+
+    def act() -> Saved | Refusal:
+        company_id = actor.company_id or 0
+        locked_company(session, company_id)
+        if refusal := keepers.refused(session, actor, [one.table for one in seen]):
+            return refusal
+        if not seen:
+            return Refusal("mapping.none", "The file changes nothing.", "Change a value.", 422)
+        if len(seen) > AT_ONCE:
+            words = f"At most {AT_ONCE:,} changes are saved together."
+            return Refusal("mapping.many", words, "Upload the file again.", 422)
+        if not reason.strip():
+            return Refusal("reason.missing", "A fix needs a reason.", status=422)
+        told = list(differences(session, company_id, seen, rev))
+        if not told:
+            ready_now = effect_of(session, company_id, seen, now).ready
+            if ready_now != ready:
+                told = [f"{plural(ready_now, 'record')} would become ready, not {ready}"]
+        return _moved(told) if told else _save(session, actor, seen, reason, now, rev)
+
+    asked = [[one.table, one.key, str(one.since), one.before, one.value] for one in seen]
+    request = ("mapping.upload", asked, ready, reason)
+    return once(session, actor, op, asked=request, now=now, act=act, read=_read)
+
+
+def _moved(told: Sequence[str]) -> Refusal:
+    more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
+    return Refusal(
+        "mapping.moved",
+        "You cannot save this workbook, because something changed since it was shown: "
+        f"{'; '.join(told[:TOLD])}{more}.",
+        "Nothing was saved. Upload the file again: what somebody else changed is shown there.",
+        409,
+    )
+
+
+def _save(
+    session: Session,
+    actor: Actor,
+    seen: Sequence[Change],
+    reason: str,
+    now: datetime,
+    rev: int,
+) -> Saved | Refusal:
+    why = reason.strip()
+
+    def make(one: Change) -> fixes.Fixed | Refusal:
+        table, key, since = one.table, one.key, one.since
+        if one.value:
+            return fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
+        return fixes.remove(session, actor, table, key, why, now, rev, since=since)
+
+    made = fixes.together(session, (partial(make, one) for one in seen))
+    if isinstance(made, Refusal):
+        return made
+    changes = plural(len(seen), "mapping")
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act="mapping.uploaded",
+        body={
+            "say": f"{actor.name} saved {changes} from a workbook ({why}).",
+            "keys": [f"{one.table}: {one.key} = {one.value or 'removed'}" for one in seen],
+            "first": made.first,
+            "revision": made.revision,
+        },
+    )
+    return Saved(len(seen), made.woken, made.first, made.revision, made.later)
+
+
+def _read(stored: Mapping[str, Any]) -> Saved:
+    return Saved(**stored)
