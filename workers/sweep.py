@@ -12,7 +12,6 @@ from typing import Any
 
 from holding.access.actors import SYSTEM
 from holding.access.sessions import forget_ended
-from holding.configuration.target_ways import resume_due
 from holding.connections import open_signals as raising
 from holding.connections.channel import test_connection, to_refresh
 from holding.db import leases
@@ -35,8 +34,9 @@ from holding.platform.settings import logger
 from holding.posting.claims import free_the_dead
 from holding.posting.runs import close_left_open
 from holding.programs import replay as completed_uses
-from holding.rule_changes.start_time import due_files, publish_started
 from holding.rulesets.admission import inspect
+from holding.rulesets.start_time import due_files, publish_started
+from holding.rulesets.target_ways import resume_due
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
 from holding.trials import backtest_turns, shadow_turns

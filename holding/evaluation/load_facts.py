@@ -13,7 +13,6 @@ from holding.access import operations
 from holding.access.people import FALLBACK_TEAM
 from holding.approvals import consent
 from holding.approvals.consent import StandingApproval
-from holding.configuration import own_company
 from holding.connections import breaker as readings
 from holding.db import bulk
 from holding.db.bulk import Columns, named, of
@@ -42,6 +41,7 @@ from holding.platform.changes import PostingRow, by_others
 from holding.programs import world
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import Judge
+from holding.rulesets import target_ways as own_company
 from rules.amendments.names_before import CODE as TAKEN_BACK
 from rules.amendments.target_edits import RULE as TARGET_EDITED
 from rules.facts.world import Conflict, Dated, Facts, Subject, TargetDocument, nothing_but

@@ -1,7 +1,7 @@
 """A rule change that was returned: the mail to who wrote it.
 
 Here: who has one and what it says, in the language of their pages. Not here: returning a change
-(holding/rule_changes/comments.py), sending the mail (sending.py).
+(holding/rulesets/drafts.py), sending the mail (sending.py).
 """
 
 from collections.abc import Callable

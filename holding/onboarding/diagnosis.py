@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session, aliased
 
 from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
-from holding.configuration.late_calls import late_calls
 from holding.db.models import (
     Cause,
     Company,
@@ -41,6 +40,7 @@ from holding.preflight.findings import Code, Finding
 from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
 from holding.programs.world import program, schemas
+from holding.rulesets.target_ways import late_calls
 from rules.comparison.preflight import references
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.posting_states import PostingState

@@ -16,7 +16,7 @@ from holding.db.refusal import Refusal
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.rulesets import publication
-from holding.rulesets.check_report import Report
+from holding.rulesets.admission import Report
 
 
 def choose(

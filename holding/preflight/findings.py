@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import declared_settings as declared
 from grammar.nodes import Post, Ruleset
-from holding.configuration import ways_in
 from holding.connections.master_data import PERIOD, month_of, zone_of
 from holding.db.models import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle
 from holding.db.models.columns import BreakerState, is_word, moment
@@ -25,7 +24,8 @@ from holding.db.models.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.db.refusal import duration, plural
 from holding.preflight import waiting_documents
 from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
-from holding.rulesets import declared_rounding
+from holding.rulesets import admission as declared_rounding
+from holding.rulesets import target_ways as ways_in
 from rules.comparison.target_moves import Landing, landings, stranded
 from rules.values.clauses import clears_when
 from rules.values.posting_states import PostingState

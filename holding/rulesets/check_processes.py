@@ -1,12 +1,6 @@
-"""Rule files looked at for pages: in processes with limits, two at a time.
+"""Rule files looked at for pages: in processes with limits, two at a time."""
 
-Here: who looks, how many wait, and what is said when a look is stopped or none is free. A process
-remembers the last drafts that it looked at, each alone: what did not change between two keys is
-not asked again, and no draft is read beside what is known of another. Not here: the look
-(admission.py), its words (check_report.py), what may be written (rules/editing), limiting a process
-(connectors/kit).
-"""
-
+import sys
 import threading
 import weakref
 from collections import OrderedDict, deque
@@ -21,23 +15,43 @@ from connectors.kit.delivery_limits import MEGABYTE
 from grammar.parsing.incremental import collect_rarely
 from holding.db.refusal import Refusal
 from holding.programs.world import schemas
-from holding.rulesets.admission import Seen
-from holding.rulesets.check_report import Coverage, Report, fingerprint, proved, report
+from holding.rulesets.admission import Coverage, Report, Seen, fingerprint, proved, report
 from rules.rulebook.suggested_names import Suggested, suggested
 
 AT_ONCE: Final = 2
+
 WAITING: Final = 2
+
 WAIT_SECONDS: Final = 2.0
+
 SPARE_SECONDS: Final = 7.0  # beyond the processor time: to start, and where others are at work
+
 MEMORY_BYTES: Final = 512 * MEGABYTE
+
 PROVING: Final = 0.5  # of the seconds of a look: a browser waits for both
+
 _KEPT: Final = 8  # reports: what is looked at is often pushed next
+
 DRAFTS: Final = 3  # that a process remembers
+
 _REPORT: Final = msgspec.json.Decoder(Report)
+
 _COVERAGE: Final = msgspec.json.Decoder(Coverage)
+
 _SUGGESTED: Final = msgspec.json.Decoder(tuple[Suggested, ...])
+
 Key = TypeVar("Key")
+
 Answer = TypeVar("Answer")
+
+BUSY: Final = Refusal(
+    "rules.busy",
+    "Other rules are being checked at the moment.",
+    "Nothing was checked or changed. Try again in a few seconds.",
+    503,
+)
+
+RETRY_SECONDS: Final = 5
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -54,15 +68,6 @@ class Question(msgspec.Struct, frozen=True):
     proves: float = 0.0
     proved: int = 0
     whose: str = ""
-
-
-BUSY: Final = Refusal(
-    "rules.busy",
-    "Other rules are being checked at the moment.",
-    "Nothing was checked or changed. Try again in a few seconds.",
-    503,
-)
-RETRY_SECONDS: Final = 5
 
 
 @dataclass(slots=True, eq=False)
@@ -184,7 +189,7 @@ class RuleChecks:
         return knows
 
     def _started(self) -> _Looker:
-        return _Looker(Child("holding.rulesets.check_child", str(self._seconds)))
+        return _Looker(Child("holding.rulesets.check_processes", str(self._seconds)))
 
     def _stopped(self, why: Ended) -> Refusal:
         if why is Ended.BROKEN:
@@ -202,6 +207,11 @@ class RuleChecks:
             "On the command line clearpost check has no such limit.",
             422,
         )
+
+
+def _end(idle: list[_Looker]) -> None:
+    for looker in idle:
+        looker.child.end()
 
 
 class Looks:
@@ -237,6 +247,5 @@ def listen(cpu_seconds: float) -> None:
     serve(Looks().answer, memory_bytes=MEMORY_BYTES, cpu_seconds=cpu_seconds)
 
 
-def _end(idle: list[_Looker]) -> None:
-    for looker in idle:
-        looker.child.end()
+if __name__ == "__main__":
+    listen(float(sys.argv[1]))

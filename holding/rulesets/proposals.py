@@ -24,8 +24,7 @@ from holding.db.models import Company, MappingEntry, MappingTable, Record, Relea
 from holding.db.refusal import Refusal, plural
 from holding.intake.open_fields import difference
 from holding.mappings.fixes import PUBLISHED
-from holding.rulesets.admission import rule_sources
-from holding.rulesets.check_report import Report, report
+from holding.rulesets.admission import Report, report, rule_sources
 from holding.rulesets.publication import files_of
 from rules.editing.drafts import looser, meant, warned
 from rules.values.spelling import fold

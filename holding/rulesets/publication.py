@@ -1,30 +1,28 @@
-"""Rule files on their way into force: pushed as a change by one person, published by another.
+"""Rule files on their way into force: pushed as a change by one person, published by another."""
 
-Here: push (examine, store), publish, and who may. Not here: what a rule means (rules), what coming
-into force does (`entering.py`), how entries change afterwards (`mappings/fixes.py`).
-"""
-
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, time
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from grammar.parsing.parser import parse
 from grammar.text.editions import NEWEST
 from holding.access.actors import Actor, may
-from holding.access.people import who_may
+from holding.access.people import names_of, who_may
 from holding.db.models import Change, ChangeFile, Company, RuleFile
 from holding.db.models.columns import ChangeState
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.rulesets import declared_rounding, entering
-from holding.rulesets.admission import RulesRefusal, examine, rule_sources
-from holding.rulesets.check_report import Report, fingerprint
-from holding.rulesets.entering import Entering
-from holding.rulesets.published import Published, tell_published
+from holding.rulesets import admission as declared_rounding
+from holding.rulesets import recorded_backtests as entering
+from holding.rulesets.admission import Report, RulesRefusal, examine, fingerprint, rule_sources
+from holding.rulesets.recorded_backtests import Entering, Published, tell_published
+from rules.editing.daily_hours import daily_routes, retimed
 from rules.programs.program import hash_of
 from rules.values.canonical import sha256_hex
 
@@ -37,10 +35,20 @@ __all__ = [
 ]
 
 OPEN_STATES: Final = (ChangeState.DRAFT, ChangeState.REVIEW)
+
 _OVERTAKEN: Final = Refusal(
     code="rules.overtaken",
     message="Other rules were published a moment ago; nothing was submitted.",
     hint="Look at the rules in force now, and submit it again if it is still wanted.",
+)
+
+_FILES = "ruleset_files"
+
+SAME = Refusal(
+    "hours.same",
+    "You cannot submit these hours, because the rules say the same already.",
+    "Enter another hour.",
+    422,
 )
 
 
@@ -171,9 +179,6 @@ def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
     return {**known[ruleset_version_id]}
 
 
-_FILES = "ruleset_files"
-
-
 def asked_files(ruleset_version_id: int) -> Question[dict[str, str]]:
     """The same, as a question."""
     rows = yield (
@@ -234,14 +239,14 @@ def _not_publishable(
     return None
 
 
-def unknown(change_no: int) -> Refusal:
-    """Of a change that the company does not have."""
-    return Refusal(code="change.unknown", message=f"There is no change {change_no}.", status=404)
-
-
 def _authors(session: Session, change: Change) -> set[int]:
     wrote = session.scalars(select(ChangeFile.person_id).where(ChangeFile.change_id == change.id))
     return {person for person in (change.author_id, *wrote) if person is not None}
+
+
+def unknown(change_no: int) -> Refusal:
+    """Of a change that the company does not have."""
+    return Refusal(code="change.unknown", message=f"There is no change {change_no}.", status=404)
 
 
 def files_of_change(session: Session, change_id: int) -> dict[str, str]:
@@ -250,3 +255,154 @@ def files_of_change(session: Session, change_id: int) -> dict[str, str]:
         select(ChangeFile).where(ChangeFile.change_id == change_id).order_by(ChangeFile.path)
     )
     return {row.path: row.body for row in rows if row.body is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Rule files with other hours; `title` names the target, its documents and their hours."""
+
+    title: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingChange:
+    """A change of hours that is not published: its number, title, author, and who can publish."""
+
+    no: int
+    title: str
+    author: str
+    publishers: tuple[str, ...]
+
+
+def draft(
+    session: Session, company_id: int, target: str, connector: str, hours: Mapping[str, time]
+) -> Draft | Refusal:
+    """The rules in force with these hours (document type -> hour) for the target of this name.
+
+    Refused where nothing would change, and where a change that waits says the same.
+    """
+    version = session.get_one(Company, company_id).ruleset_version_id
+    files = files_of(session, version) if version is not None else {}
+    ruleset, _ = parse(rule_sources(files))
+    wanted = {}
+    for route, at in daily_routes(ruleset).items():
+        word, _, doc_type = route.partition(".")
+        if word in (target, connector) and hours.get(doc_type, at) != at:
+            wanted[route] = hours[doc_type]
+    if not wanted:
+        return SAME
+    changed = retimed(ruleset, files, wanted)
+    digest = hash_of(changed)
+    if (
+        known := session.scalar(_open(company_id, version).where(Change.hash == digest))
+    ) is not None:
+        return Refusal(
+            "hours.waiting",
+            f"You cannot submit these hours again, because change {known.no} has them already.",
+            f"Publish change {known.no}.",
+        )
+    told = (f"{_plain(route)} at {at:%H:%M}" for route, at in sorted(wanted.items()))
+    return Draft(f"{_prefix(target)}{', '.join(told)}", changed)
+
+
+def _open(company_id: int, version: int | None) -> Select[Change]:
+    return select(Change).where(
+        Change.company_id == company_id, Change.state.in_(OPEN_STATES), Change.base_id == version
+    )
+
+
+def _plain(route: str) -> str:
+    return route.partition(".")[2].replace("_", " ")
+
+
+def _prefix(target: str) -> str:
+    return f"Daily runs of {target}: "
+
+
+def waiting(session: Session, company_id: int, target: str) -> tuple[WaitingChange, ...]:
+    """The changes of hours of this target that can still be published, the oldest first."""
+    version = session.get_one(Company, company_id).ruleset_version_id
+    mine = Change.title.startswith(_prefix(target), autoescape=True)
+    found = session.scalars(_open(company_id, version).where(mine).order_by(Change.no)).all()
+    names = names_of(session, [one.author_id for one in found])
+    return tuple(
+        WaitingChange(
+            one.no,
+            one.title,
+            names.get(one.author_id or 0, ""),
+            who_may(session, company_id, "rules.publish", but={one.author_id or 0}),
+        )
+        for one in found
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadChange:
+    """A change with its files; `authors` are the ids of who wrote them, `publishers` the names of
+    those who can publish it. `current`: it was made for the rules that are in force; `base_id`: for
+    which version.
+    `starts_at`: when it comes into force, where `starter` set a time.
+    """
+
+    no: int
+    title: str
+    state: ChangeState
+    author: str
+    made_at: datetime
+    hash: str
+    authors: Set[int]
+    publishers: tuple[str, ...]
+    current: bool
+    base_id: int | None
+    files: Mapping[str, str]
+    change_id: int
+    starts_at: datetime | None
+    starter: str
+    starts_reason: str
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it came into force."""
+        return self.state == ChangeState.PUBLISHED
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether it went back to who wrote it."""
+        return self.state == ChangeState.CLOSED
+
+    @property
+    def waits(self) -> bool:
+        """Whether it can still be published."""
+        return self.current and self.state in OPEN_STATES
+
+
+def change(session: Session, company_id: int, no: int) -> ReadChange | None:
+    """The change of this number, if the company has one."""
+    mine = select(Change).where(Change.company_id == company_id, Change.no == no)
+    found = session.scalar(mine)
+    if found is None:
+        return None
+    files = session.scalars(
+        select(ChangeFile).where(ChangeFile.change_id == found.id).order_by(ChangeFile.path)
+    ).all()
+    wrote = (found.author_id, *(one.person_id for one in files))
+    authors = {person for person in wrote if person is not None}
+    names = names_of(session, [found.author_id, found.starts_by_id])
+    return ReadChange(
+        no=found.no,
+        title=found.title,
+        state=found.state,
+        author=names.get(found.author_id or 0, "the command line"),
+        made_at=found.made_at,
+        hash=found.hash,
+        authors=authors,
+        publishers=who_may(session, company_id, "rules.publish", but=authors),
+        current=session.get_one(Company, company_id).ruleset_version_id == found.base_id,
+        base_id=found.base_id,
+        files={one.path: one.body for one in files if one.body is not None},
+        change_id=found.id,
+        starts_at=found.starts_at,
+        starter=names.get(found.starts_by_id or 0, ""),
+        starts_reason=found.starts_reason,
+    )

@@ -1,24 +1,41 @@
-"""Backtests that somebody had recorded: the last of the rules in force, for the rule book.
-
-Here: record, last, and which one a publish is decided by. Not here: the judging and counting
-(rules/comparison/backtest.py), the command.
-"""
+"""Backtests that somebody had recorded: the last of the rules in force, for the rule book."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from grammar.nodes import Ruleset
+from grammar.version import __version__
 from holding.access.actors import Actor, may
-from holding.db.models import Backtest, Person, RulesetVersion
+from holding.access.people import FALLBACK_TEAM, ensure_team, names_of
+from holding.db.models import Backtest, Change, Company, Person, RuleFile, RulesetVersion
 from holding.db.models.columns import moment_text
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
+from holding.mappings.fixes import Seeded, seed
+from holding.platform import row_seals
+from holding.platform.changes import next_revision, wake_all_unsent
 from holding.platform.events import record_event
+from holding.platform.row_seals import Sealed
+from rules.facts.seeds import Seeds
 from rules.values.canonical import dumps, sha256_hex
+
+_OLD_NO: Final = (
+    select(RulesetVersion.no)
+    .where(
+        RulesetVersion.company_id == Backtest.company_id, RulesetVersion.hash == Backtest.old_hash
+    )
+    .order_by(RulesetVersion.no.desc())
+    .limit(1)
+    .correlate(Backtest)
+    .scalar_subquery()
+    .label("old_no")
+)
+"""The number of the version that a backtest compared with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +106,18 @@ def record(
     return None
 
 
+def _named(kept: Backtest, old_no: int | None) -> str:
+    """What the records were judged by before: by the number of its version, if it has one."""
+    unnumbered = f"rules {kept.old_hash[:12]}, which were never published"
+    return f"rule version {old_no}" if old_no else unnumbered
+
+
+def _counts(kept: Backtest) -> str:
+    differ = plural(kept.differ, "differs", "differ")
+    bad = f", {plural(kept.bad, 'line')} could not be used" if kept.bad else ""
+    return f"{plural(kept.records, 'record')}, {differ}{bad}"
+
+
 def last(session: Session, company_id: int, in_force: str) -> LastBacktest | None:
     """The last of the rules in force, else the last of any rules of the company."""
     mine = select(Backtest, Person.name, _OLD_NO).outerjoin(Person)
@@ -104,6 +133,10 @@ def last(session: Session, company_id: int, in_force: str) -> LastBacktest | Non
     said = f"of {of} against {_named(kept, old_no)}: {_counts(kept)}"
     fired = kept.rules.items() if these else ()
     return LastBacktest(kept.at, by, said, {name: _fired(*pair) for name, pair in fired})
+
+
+def _fired(times: int, of: int) -> str:
+    return f"last backtest: it fired on {times:,} of {plural(of, 'record')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +166,13 @@ def asked_deciding(company_id: int, ruleset_hash: str) -> Question[Decided | Non
     return None if row is None else _decided(row.Backtest, row.old_no)
 
 
+def _decided(kept: Backtest, old_no: int | None) -> Decided:
+    said = {name: getattr(kept, name) for name in ("hash", "old_hash", "records", "differ", "bad")}
+    told = dumps({**said, "rules": kept.rules, "at": moment_text(kept.at), "by": kept.person_id})
+    against = f"against {_named(kept, old_no)}: {_counts(kept)}"
+    return Decided(kept.id, sha256_hex(told), kept.at, against)
+
+
 def decided_by(session: Session, company_id: int, version_id: int) -> Decided | None:
     """The backtest that this version was published by; its hash is the one noted then."""
     found = session.execute(
@@ -145,38 +185,189 @@ def decided_by(session: Session, company_id: int, version_id: int) -> Decided | 
     return replace(_decided(found.Backtest, found.old_no), sha256=found.backtest_sha256 or "")
 
 
-def _decided(kept: Backtest, old_no: int | None) -> Decided:
-    said = {name: getattr(kept, name) for name in ("hash", "old_hash", "records", "differ", "bad")}
-    told = dumps({**said, "rules": kept.rules, "at": moment_text(kept.at), "by": kept.person_id})
-    against = f"against {_named(kept, old_no)}: {_counts(kept)}"
-    return Decided(kept.id, sha256_hex(told), kept.at, against)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entering:
+    """Files that may come into force: `what` and `reason` stand beside the revision, `author_id`
+    wrote them, `edition` is that of the language which they are read in.
+    """
+
+    company_id: int
+    what: str
+    reason: str
+    files: Mapping[str, str]
+    ruleset: Ruleset
+    rows: Seeds
+    hash: str
+    edition: int
+    change_id: int | None
+    author_id: int | None
 
 
-def _fired(times: int, of: int) -> str:
-    return f"last backtest: it fired on {times:,} of {plural(of, 'record')}"
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publish did. `differences` are stored entries that the files would have otherwise."""
+
+    version_id: int
+    no: int
+    hash: str
+    revision: int
+    edition: int
+    seeded: Seeded
+    teams: tuple[str, ...]
+    woken: int
+    backtest: Decided | None = None
+
+    @property
+    def decided(self) -> str:
+        """The backtest that it was decided by, as the end of a sentence."""
+        if self.backtest is None:
+            return "no backtest of these rules was recorded"
+        return f"decided by the backtest {self.backtest.said} (hash {self.backtest.sha256[:12]})"
 
 
-def _named(kept: Backtest, old_no: int | None) -> str:
-    """What the records were judged by before: by the number of its version, if it has one."""
-    unnumbered = f"rules {kept.old_hash[:12]}, which were never published"
-    return f"rule version {old_no}" if old_no else unnumbered
+def enter(session: Session, given: Entering, actor: Actor, now: datetime) -> Published:
+    """A new version in force, its teams and entries, and everything unsent woken.
 
-
-_OLD_NO: Final = (
-    select(RulesetVersion.no)
-    .where(
-        RulesetVersion.company_id == Backtest.company_id, RulesetVersion.hash == Backtest.old_hash
+    The order matters: the company's next revision is taken first, so that a judging under way
+    notices that the world it looked at is gone.
+    """
+    company_id, person_id = given.company_id, actor.person_id
+    revision = next_revision(
+        session,
+        company_id,
+        kind="rules",
+        what=given.what,
+        person_id=person_id,
+        reason=given.reason,
+        now=now,
     )
-    .order_by(RulesetVersion.no.desc())
-    .limit(1)
-    .correlate(Backtest)
-    .scalar_subquery()
-    .label("old_no")
-)
-"""The number of the version that a backtest compared with."""
+    backtest = deciding(session, company_id, given.hash)
+    version = _store_version(session, given, backtest, actor=actor, revision=revision, now=now)
+    teams = _make_teams(session, company_id, given.ruleset)
+    seeded = seed(
+        session,
+        company_id,
+        given.ruleset,
+        given.rows,
+        revision=revision,
+        person_id=person_id,
+        now=now,
+    )
+    return Published(
+        version_id=version.id,
+        no=version.no,
+        hash=version.hash,
+        revision=revision,
+        edition=version.edition,
+        seeded=seeded,
+        teams=teams,
+        woken=wake_all_unsent(session, company_id, now),
+        backtest=backtest,
+    )
 
 
-def _counts(kept: Backtest) -> str:
-    differ = plural(kept.differ, "differs", "differ")
-    bad = f", {plural(kept.bad, 'line')} could not be used" if kept.bad else ""
-    return f"{plural(kept.records, 'record')}, {differ}{bad}"
+def _store_version(
+    session: Session,
+    given: Entering,
+    backtest: Decided | None,
+    *,
+    actor: Actor,
+    revision: int,
+    now: datetime,
+) -> RulesetVersion:
+    company = session.get_one(Company, given.company_id, populate_existing=True)
+    last = select(func.coalesce(func.max(RulesetVersion.no), 0)).where(
+        RulesetVersion.company_id == company.id
+    )
+    version = RulesetVersion(
+        company_id=company.id,
+        no=session.scalars(last).one() + 1,
+        hash=given.hash,
+        revision=revision,
+        change_id=given.change_id,
+        author_id=given.author_id,
+        published_by_id=actor.person_id,
+        published_at=now,
+        engine=__version__,
+        edition=given.edition,
+        backtest_id=backtest.id if backtest else None,
+        backtest_sha256=backtest.sha256 if backtest else None,
+    )
+    session.add(version)
+    session.flush()
+    session.add_all(
+        RuleFile(ruleset_version_id=version.id, path=path, sha256=sha256_hex(text), body=text)
+        for path, text in given.files.items()
+    )
+    company.ruleset_version_id = version.id
+    company.rules_revision = revision
+    session.flush()
+    return version
+
+
+def _make_teams(session: Session, company_id: int, ruleset: Ruleset) -> tuple[str, ...]:
+    """One team a role of the files, under the role's name; the title is what pages show.
+
+    The first role answers for teams without people, unless the company named another.
+    """
+    for role in ruleset.roles:
+        ensure_team(session, company_id, role.name).title = role.title
+    company = session.get_one(Company, company_id)
+    if ruleset.roles and FALLBACK_TEAM not in company.settings:
+        company.settings = {**company.settings, FALLBACK_TEAM: ruleset.roles[0].name}
+    session.flush()
+    return tuple(role.name for role in ruleset.roles)
+
+
+def sealed_rules(session: Session, company_id: int, published: Published) -> Sealed:
+    """What the event of a publish seals: the version, its files, and the entries that came in."""
+    keys = {
+        row_seals.VERSION: [published.version_id],
+        row_seals.RULES: [published.version_id],
+        row_seals.ENTRY: [published.revision],
+    }
+    return row_seals.seals(session, company_id, keys)
+
+
+def tell_published(
+    session: Session,
+    change: Change,
+    published: Published,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """Leave the event of a publish, with the reason that was given."""
+    author = names_of(session, [change.author_id]).get(change.author_id or 0, "the command line")
+    differ, backtest = published.seeded.differences, published.backtest
+    left_out = sum(bool(d.keeper) for d in differ)
+    kept = f" {left_out} left out that only their keepers add," if left_out else ""
+    proof = {"backtest": backtest.id, "backtest_sha256": backtest.sha256} if backtest else {}
+    record_event(
+        session,
+        company_id=change.company_id,
+        at=now,
+        actor=actor,
+        act="rules.published",
+        body={
+            "say": f"{actor.name} published change {change.no} by {author} as rule version"
+            f" {published.no} (hash {published.hash[:12]}):"
+            f" {plural(published.seeded.added, 'entry', 'entries')} added,"
+            f" {len(differ) - left_out} kept although the files differ,{kept}"
+            f" {plural(published.woken, 'record')} checked again;"
+            f" {published.decided}.{f' Reason: {reason}' if reason else ''}",
+            "change": change.no,
+            "reason": reason,
+            "version": published.no,
+            "hash": published.hash,
+            "revision": published.revision,
+            "edition": published.edition,
+            "differences": [
+                {"table": d.table, "key": d.key, "stored": d.stored, "declared": d.declared}
+                for d in differ
+            ],
+            **proof,
+            **sealed_rules(session, change.company_id, published),
+        },
+    )

@@ -1,8 +1,4 @@
-"""The rules in force as people read them: the book, which version, since when each rule is in it.
-
-Here: reads, the lines of a rule file around a place, and what a process keeps of both; a published
-version never changes. Not here: the sentences (rules/rulebook).
-"""
+"""The rules in force as people read them: the book, which version, since when each rule is in it."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
@@ -15,10 +11,12 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
+from grammar.text.editions import Edition, changed_since
 from grammar.text.problem import Span
 from holding.db.bulk import Columns, of
 from holding.db.models import Company, Evaluation, Person, RuleFile, RulesetVersion
 from holding.programs import world
+from holding.rulesets.admission import MOST, Finding, checked, finding_of
 from holding.rulesets.publication import files_of
 from rules.programs.program import Program
 from rules.rulebook.book import Book, book
@@ -26,15 +24,6 @@ from rules.rulebook.hold_catalogue import Reason, catalogue
 from rules.rulebook.topics import Proofs
 
 AROUND = 4
-
-
-@dataclass(frozen=True, slots=True)
-class CodeLine:
-    """One line of a rule file; the deciding one is lit."""
-
-    number: int
-    text: str
-    lit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +52,12 @@ JUDGED = Columns(
     {"ruleset_no": "ruleset_version.no", "ruleset_hash": "ruleset_version.hash"},
 )
 
-
-def judged(session: Session, evaluation_id: int) -> Judged | None:
-    """The ruleset version and moment of an evaluation."""
-    found = session.execute(
-        JUDGED.select()
-        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
-        .where(Evaluation.id == evaluation_id)
-    )
-    return JUDGED.first(found)
-
-
-def excerpt(session: Session, ruleset_version_id: int, place: str) -> tuple[CodeLine, ...]:
-    """The lines around FILE:LINE."""
-    path, _, number = place.rpartition(":")
-    text = files_of(session, ruleset_version_id).get(path)
-    if text is None or not number.isdigit():
-        return ()
-    lit = int(number)
-    lines = text.split("\n")
-    first, last = max(1, lit - AROUND), min(len(lines), lit + AROUND)
-    return tuple(CodeLine(n, lines[n - 1], n == lit) for n in range(first, last + 1))
-
-
 LOOKED_BACK = 20
 """So many earlier versions are looked at for the day on which a rule came into force."""
+
 _PROOF = frozenset({"samples", "tests"})
+
+_author, _publisher = aliased(Person, name="author"), aliased(Person, name="publisher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +73,6 @@ class VersionInForce:
     publisher: str | None
 
 
-_author, _publisher = aliased(Person, name="author"), aliased(Person, name="publisher")
 VERSION_IN_FORCE = Columns(
     VersionInForce(
         version_id=of(RulesetVersion.id),
@@ -120,6 +88,25 @@ VERSION_IN_FORCE = Columns(
         "author": "author.name",
         "publisher": "publisher.name",
     },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version of the rules, in force or not any more."""
+
+    version_id: int
+    no: int
+    hash: str
+
+
+PUBLISHED = Columns(
+    Published(
+        version_id=of(RulesetVersion.id),
+        no=of(RulesetVersion.no),
+        hash=of(RulesetVersion.hash),
+    ),
+    {"version_id": "ruleset_version.id"},
 )
 
 
@@ -146,6 +133,40 @@ class History:
         return None
 
 
+_histories: OrderedDict[Hashable, History] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLine:
+    """One line of a rule file; the deciding one is lit."""
+
+    number: int
+    text: str
+    lit: bool
+
+
+def judged(session: Session, evaluation_id: int) -> Judged | None:
+    """The ruleset version and moment of an evaluation."""
+    found = session.execute(
+        JUDGED.select()
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
+        .where(Evaluation.id == evaluation_id)
+    )
+    return JUDGED.first(found)
+
+
+def excerpt(session: Session, ruleset_version_id: int, place: str) -> tuple[CodeLine, ...]:
+    """The lines around FILE:LINE."""
+    path, _, number = place.rpartition(":")
+    text = files_of(session, ruleset_version_id).get(path)
+    if text is None or not number.isdigit():
+        return ()
+    lit = int(number)
+    lines = text.split("\n")
+    first, last = max(1, lit - AROUND), min(len(lines), lit + AROUND)
+    return tuple(CodeLine(n, lines[n - 1], n == lit) for n in range(first, last + 1))
+
+
 def version_in_force(session: Session, company_id: int) -> VersionInForce | None:
     """The rules in force; None where nothing is published."""
     found = session.execute(
@@ -156,25 +177,6 @@ def version_in_force(session: Session, company_id: int) -> VersionInForce | None
         .where(Company.id == company_id)
     )
     return VERSION_IN_FORCE.first(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A version of the rules, in force or not any more."""
-
-    version_id: int
-    no: int
-    hash: str
-
-
-PUBLISHED = Columns(
-    Published(
-        version_id=of(RulesetVersion.id),
-        no=of(RulesetVersion.no),
-        hash=of(RulesetVersion.hash),
-    ),
-    {"version_id": "ruleset_version.id"},
-)
 
 
 def published(session: Session, company_id: int, no: int) -> Published | None:
@@ -197,39 +199,25 @@ def read(session: Session, version_id: int) -> Book:
     return _written(world.program(session, version_id))
 
 
+@lru_cache(maxsize=world.KEPT)
+def _written(program: Program) -> Book:
+    return book(program.ruleset, proofs=Proofs(program.ruleset, program))
+
+
 def reasons(session: Session, version_id: int) -> tuple[Reason, ...]:
     """The hold catalogue of a version: every reason for which it can hold a record."""
     return _reasons(world.program(session, version_id))
+
+
+@lru_cache(maxsize=world.KEPT)
+def _reasons(program: Program) -> tuple[Reason, ...]:
+    return catalogue(program.ruleset)
 
 
 def history(session: Session, company_id: int, version_no: int) -> History:
     """Since when the declarations of a version stand as they stand."""
     key = (str(session.get_bind().engine.url), company_id, version_no)
     return world.kept(_histories, key, lambda: _history(session, company_id, version_no))
-
-
-def file(session: Session, version_id: int, path: str) -> str | None:
-    """The text of one rule file."""
-    return session.scalar(
-        select(RuleFile.body).where(
-            RuleFile.ruleset_version_id == version_id,
-            RuleFile.path == path,
-            RuleFile.path.endswith(".rules"),
-        )
-    )
-
-
-_histories: OrderedDict[Hashable, History] = OrderedDict()
-
-
-@lru_cache(maxsize=world.KEPT)
-def _written(program: Program) -> Book:
-    return book(program.ruleset, proofs=Proofs(program.ruleset, program))
-
-
-@lru_cache(maxsize=world.KEPT)
-def _reasons(program: Program) -> tuple[Reason, ...]:
-    return catalogue(program.ruleset)
 
 
 def _history(session: Session, company_id: int, version_no: int) -> History:
@@ -277,3 +265,44 @@ def _declarations(path: str, text: str) -> tuple[tuple[object, Span], ...]:
         if part.name not in _PROOF
         for node in getattr(ruleset, part.name)
     )
+
+
+def file(session: Session, version_id: int, path: str) -> str | None:
+    """The text of one rule file."""
+    return session.scalar(
+        select(RuleFile.body).where(
+            RuleFile.ruleset_version_id == version_id,
+            RuleFile.path == path,
+            RuleFile.path.endswith(".rules"),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What lies between rules in force and their next publishing: `errors` must be repaired,
+    `changes` are agreed to with it.
+    """
+
+    no: int
+    edition: int
+    errors: tuple[Finding, ...]
+    changes: tuple[str, ...]
+
+
+def later_findings(session: Session, version: VersionInForce) -> Later:
+    """Of the rules in force of a company."""
+    files = files_of(session, version.version_id)
+    return Later(
+        no=version.no,
+        edition=version.edition,
+        errors=tuple(finding_of(one, files) for one in checked(files).errors[:MOST]),
+        changes=changed_since(Edition(version.edition)),
+    )
+
+
+def of_all(session: Session) -> dict[str, Later]:
+    """Of every company that has published rules, by its code."""
+    companies = session.execute(select(Company.id, Company.code).order_by(Company.code)).all()
+    found = {row.code: version_in_force(session, row.id) for row in companies}
+    return {code: later_findings(session, one) for code, one in found.items() if one is not None}

@@ -15,7 +15,7 @@ from grammar.layout.written import written
 from holding.access.actors import NEUTRAL, NEUTRAL_FIELDS
 from holding.db.refusal import Refusal
 from holding.programs.world import schemas
-from holding.rulesets.check_report import Report
+from holding.rulesets.admission import Report
 from holding.trials import draft_trials, replays, tried_rules
 from holding.trials.replays import GONE
 from rules.testing.recorded_cases import MOST_LINES, Case, case_of

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from holding.db.refusal import Refusal
-from holding.rulesets.check_report import Report
+from holding.rulesets.admission import Report
 from holding.trials import replays, tried_rules
 from holding.trials.replays import GONE, Replay
 from holding.worklist import search

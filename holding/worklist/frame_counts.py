@@ -20,7 +20,7 @@ from holding.holds import tally_figures
 from holding.mappings.key_reach import unmapped
 from holding.platform import processes as heartbeats
 from holding.platform.processes import Workers
-from holding.rule_changes import change_list
+from holding.rulesets import change_list
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import SQLColumnExpression
 
-from holding.configuration.late_calls import LONG, Late
 from holding.connections import limits
 from holding.db.models import (
     Company,
@@ -46,6 +45,7 @@ from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import duration, plural
 from holding.db.together import Given, Question
 from holding.posting.claims import RUNNING, STOPPED, free_of
+from holding.rulesets.target_ways import LONG, Late
 from rules.values.posting_states import PostingState
 
 _AWAY: Final = (

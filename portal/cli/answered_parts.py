@@ -48,8 +48,8 @@ def _connect(
     session: "DatabaseSession", actor: "Actor", entry: Entry, folder: Path, now: "datetime"
 ) -> Iterator[str]:
     from connectors.contract import declared_settings as declared
-    from holding.configuration.new_connections import add_connection
     from holding.connections import key_rotation
+    from holding.rulesets.new_connections import add_connection
 
     name = str(entry.get("name", ""))
     system = str(entry.get("system", name))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from holding.db.database import DatabaseSession
     from holding.platform.settings import Settings
-    from holding.rulesets.later_findings import Later
+    from holding.rulesets.rulebook import Later
 
 FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
 
@@ -74,7 +74,7 @@ def _database(settings: "Settings") -> Iterator[Looked]:
     from holding.db.database import Database
     from holding.platform import backup as schema_version
     from holding.platform import settings as clock
-    from holding.rulesets import later_findings
+    from holding.rulesets import rulebook as later_findings
 
     refusal = schema_version.check(settings.database_url)
     if refusal:

@@ -59,7 +59,7 @@ def connection_add(
 ) -> None:
     """Add a connection called NAME, as the rule files name it."""
     from holding.access.actors import may
-    from holding.configuration.new_connections import add_connection
+    from holding.rulesets.new_connections import add_connection
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -135,9 +135,9 @@ def connection_settings(connector: str) -> None:
 )
 def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) -> None:
     """Change settings of NAME."""
-    from holding.configuration.settings_change import change_settings
     from holding.connections import connections as connection_rows
     from holding.platform import processes as doorbell
+    from holding.rulesets.new_connections import change_settings
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -243,9 +243,9 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
 @as_option
 def connection_resume(name: str, company: str, email: str) -> None:
     """Resume sending to NAME."""
-    from holding.configuration import target_ways
     from holding.connections import connections as connection_rows
     from holding.platform import processes as doorbell
+    from holding.rulesets import target_ways
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)

@@ -1,19 +1,19 @@
 """The settings of a connection, changed in the browser, and its lists read before their hour.
 
 Here: the form with what is stored, and saving it; asking for the lists. Not here: what follows from
-a change (holding/configuration/settings_change.py), the plan of the lists (holding/code_lists).
+a change (holding/rulesets/new_connections.py), the plan of the lists (holding/code_lists).
 """
 
 from flask import Blueprint, Response, abort, g, request
 
 from connectors import registry
 from connectors.contract import ConnectionForm
-from holding.configuration.settings_change import change_settings
 from holding.connections.connections import ConnectionRow
 from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
 from holding.mappings import list_turns
 from holding.platform import processes as doorbell
+from holding.rulesets.new_connections import change_settings
 from portal.connections import declared_form
 from portal.connections.new_connection import tested
 from portal.pages import connections

@@ -1,7 +1,7 @@
 """Connecting a system: choose it, fill in what it asks, paste its key, and see its test.
 
 Here: the page and what saving does, in this order: store settings and key, then test. Not here: the
-services (holding/configuration/new_connections.py, holding/connections).
+services (holding/rulesets/new_connections.py, holding/connections).
 """
 
 import secrets
@@ -12,12 +12,12 @@ from connectors import registry
 from connectors.contract import ConnectionForm, ConnectionSide
 from connectors.contract.master_lists import TellsItems
 from connectors.transport.http import Http
-from holding.configuration.new_connections import add_connection, name_fault
 from holding.connections import key_rotation
 from holding.connections.connections import KeySet
 from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
 from holding.platform import processes as doorbell
+from holding.rulesets.new_connections import add_connection, name_fault
 from portal.connections import declared_form
 from portal.pages import connections
 from portal.web import fragments, store

@@ -12,8 +12,7 @@ from flask import abort, g
 
 from connectors.kit.workbook import Written
 from holding.db.models.columns import from_minor, moment_text
-from holding.rule_changes import change_list
-from holding.rulesets import rulebook
+from holding.rulesets import change_list, rulebook
 from holding.rulesets.proposals import Proposal
 from holding.trials import shown_backtests, shown_shadows
 from holding.trials.shown_backtests import Counts, ListedResult

@@ -1,7 +1,7 @@
 """The settings of a company in one place: what stands, where it is from, where it is changed.
 
 Here: the table of them, and the forms for what has no page of its own. Not here: what a value does,
-and changing it (holding/configuration/company_settings.py and the pages that the table links).
+and changing it (holding/rulesets/new_connections.py and the pages that the table links).
 """
 
 from collections.abc import Callable, Mapping
@@ -11,13 +11,13 @@ from typing import Final
 from flask import Blueprint, Response, g, request, url_for
 
 from connectors.contract.errors import ERROR_CLASSES
-from holding.configuration import company_settings
-from holding.configuration.company_settings import CompanySettings
 from holding.connections import signal_causes as signal_settings
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, money, plural
 from holding.evaluation import safety_stop
 from holding.notices import digest_times
+from holding.rulesets import new_connections as company_settings
+from holding.rulesets.new_connections import CompanySettings
 from portal.web import forms, fragments, security, store
 
 pages = Blueprint("settings", __name__, url_prefix="/c/<co>/settings")

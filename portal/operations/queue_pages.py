@@ -12,13 +12,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from grammar.version import __version__
 from holding.access.actors import may
-from holding.configuration.late_calls import late_calls
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Together
 from holding.platform import backup
 from holding.platform import backup as schema_version
 from holding.platform import processes as doorbell
 from holding.platform import processes as machine
+from holding.rulesets.target_ways import late_calls
 from holding.workload import draining, queue_pace, stuck
 from holding.workload.latency import latency
 from holding.workload.long_waits import long_waits, waiting

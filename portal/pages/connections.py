@@ -15,7 +15,6 @@ from connectors import registry
 from connectors.contract.master_lists import TellsItems
 from connectors.transport.http import Http
 from holding.access.actors import may
-from holding.configuration import target_ways
 from holding.connections import confirmed_rates, key_rotation
 from holding.connections import connections as pull_settings
 from holding.connections import connections as queries
@@ -29,7 +28,9 @@ from holding.mappings import list_turns
 from holding.platform import processes as doorbell
 from holding.platform import unit_changes
 from holding.reconciliation import awaited_e_invoices, reading_plan
-from holding.rulesets import declared_rounding, publication, run_hours
+from holding.rulesets import admission as declared_rounding
+from holding.rulesets import publication, target_ways
+from holding.rulesets import publication as run_hours
 from holding.runs import date_ranges, range_counts, run_history, schedules
 from holding.workload.endpoint_figures import Endpoint, endpoints
 from portal.pages import intake

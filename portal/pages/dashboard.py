@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from holding.configuration.late_calls import late_calls
 from holding.connections import connections as connection_rows
 from holding.connections import open_signals
 from holding.db.together import KEPT, Together, answer
 from holding.records import accepted_differences
+from holding.rulesets.target_ways import late_calls
 from holding.runs import run_history
 from holding.worklist import ageing, filters, groups, search
 from holding.worklist import dashboard as queries

@@ -15,11 +15,11 @@ from connectors.registry import titled
 from holding.access.actors import ACTS, any_of
 from holding.approvals.separation import ACT
 from holding.db.refusal import Refusal
-from holding.rule_changes import change_list, comments
-from holding.rulesets import proposals, publication, recorded_backtests
+from holding.rulesets import change_list, proposals, publication, recorded_backtests
+from holding.rulesets import drafts as comments
 from holding.rulesets import rulebook as queries
-from holding.rulesets.later_findings import later_findings
 from holding.rulesets.proposals import Proposal
+from holding.rulesets.rulebook import later_findings
 from portal.languages.choice import told
 from portal.web import filters, forms, fragments, frame, rule_checks, security, store
 from rules.rulebook import hold_entries

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, g, request, url_for
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Answer, Together
 from holding.platform import processes as doorbell
-from holding.rulesets import open_changes
+from holding.rulesets import publication as open_changes
 from holding.trials import backtests, deciding_lines, shown_backtests
 from holding.trials.shown_backtests import Counts, MatrixCell
 from portal.web import filters, forms, fragments, store

@@ -1,7 +1,7 @@
 """Changes of the rules: the list, one under review, publishing it now or from a time, going back.
 
 Here: views and forms. Not here: who may publish (holding/rulesets/publication.py), the time
-(holding/rule_changes/start_time.py), going back (holding/rule_changes/going_back.py).
+(holding/rulesets/start_time.py), going back (holding/rulesets/start_time.py).
 """
 
 import re
@@ -15,9 +15,12 @@ from holding.db.refusal import Refusal, plural
 from holding.db.together import Answer, Together, answer
 from holding.notices import returned_changes
 from holding.platform import processes as doorbell
-from holding.rule_changes import change_list, comments, going_back, kept_entries, start_time
-from holding.rulesets import admission, open_changes, publication, recorded_backtests
-from holding.rulesets.check_report import Report
+from holding.rulesets import admission, change_list, publication, recorded_backtests, start_time
+from holding.rulesets import change_list as kept_entries
+from holding.rulesets import drafts as comments
+from holding.rulesets import publication as open_changes
+from holding.rulesets import start_time as going_back
+from holding.rulesets.admission import Report
 from holding.trials import shown_shadows
 from portal.languages.choice import told_in
 from portal.rule_pages import backtests
@@ -245,7 +248,7 @@ def _reason() -> str:
 
 
 def _said() -> str:
-    return request.form.get("comment", "").replace("\r\n", "\n")[: comments.LONGEST]
+    return request.form.get("comment", "").replace("\r\n", "\n")[: comments.LONGEST_COMMENT]
 
 
 def _moment() -> datetime | None:

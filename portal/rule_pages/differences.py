@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from holding.rule_changes import change_list
+from holding.rulesets import change_list
 from rules.rulebook.changed_sentences import Meaning
 
 LINES: Final = 2000  # shown of one file; more is said, and stands in the file itself

@@ -12,9 +12,9 @@ from flask import abort, g, request
 from grammar.text.correction import Correction, corrected
 from grammar.text.problem import Span
 from holding.db.refusal import Refusal
-from holding.rule_changes import drafts
-from holding.rule_changes.own_change import OwnChange, own_change
+from holding.rulesets import drafts
 from holding.rulesets import rulebook as queries
+from holding.rulesets.drafts import OwnChange, own_change
 from portal.web import forms, store
 
 

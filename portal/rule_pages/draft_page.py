@@ -11,10 +11,10 @@ from flask import Response, g, request, url_for
 from grammar.text.vocabulary import ACTIONS, CLAUSES, DECLARATIONS, RESERVED
 from holding.db.refusal import Refusal, plural
 from holding.db.together import answer
-from holding.rule_changes import drafts, kept_entries
-from holding.rule_changes.own_change import OwnChange
-from holding.rulesets import admission
-from holding.rulesets.check_report import Report
+from holding.rulesets import admission, drafts
+from holding.rulesets import change_list as kept_entries
+from holding.rulesets.admission import Report
+from holding.rulesets.drafts import OwnChange
 from holding.trials.draft_trials import Tried
 from portal.rule_pages import differences, draft_form
 from portal.web import filters, forms, fragments, rule_checks, store

@@ -12,11 +12,11 @@ from typing import Final
 from flask import Blueprint, Response, abort, g, jsonify, request, url_for
 
 from holding.db.refusal import Refusal
-from holding.rule_changes import drafts, own_change
-from holding.rule_changes.own_change import BegunAgain
-from holding.rulesets import admission
+from holding.rulesets import admission, drafts
+from holding.rulesets import drafts as own_change
 from holding.rulesets import rulebook as queries
-from holding.rulesets.check_report import Report
+from holding.rulesets.admission import Report
+from holding.rulesets.drafts import BegunAgain
 from holding.trials import draft_tests, draft_trials
 from portal.languages import choice
 from portal.rule_pages import draft_form, draft_page

@@ -12,8 +12,8 @@ from flask import Blueprint, Response, abort, g, request, url_for
 from holding.db.refusal import Refusal
 from holding.platform import processes as doorbell
 from holding.records import record_rows
-from holding.rule_changes import change_list
-from holding.rulesets import open_changes
+from holding.rulesets import change_list
+from holding.rulesets import publication as open_changes
 from holding.trials import replays, shadows, shown_shadows, tried_rules
 from holding.trials.tried_rules import Candidate
 from portal.web import filters, forms, fragments, store

@@ -11,8 +11,8 @@ from flask import Flask, Response, current_app
 
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
+from holding.rulesets.admission import Coverage, Report
 from holding.rulesets.check_processes import RETRY_SECONDS, RuleChecks
-from holding.rulesets.check_report import Coverage, Report
 
 
 def init(app: Flask, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 Here: the hour after `daily`, and in the tests beside the rules the moments that stand at the hour
 of that run. Pure text in, text out. Not here: who may pick an hour and what becomes of the draft
-(holding/rulesets/run_hours.py), and whether it holds: whoever offers it checks it.
+(holding/rulesets/publication.py), and whether it holds: whoever offers it checks it.
 """
 
 import re

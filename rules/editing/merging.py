@@ -1,7 +1,7 @@
 """Two texts that were made of a third, as one: what each of both changed stands in it.
 
 Here: the lines of both, by what they changed in the text that they began with. Pure text in, text
-out. Not here: whose texts they are (holding/rule_changes/own_change.py).
+out. Not here: whose texts they are (holding/rulesets/drafts.py).
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from holding.access import actors, people
 from holding.access import actors as access_actors
 from holding.access import people as teams
 from holding.access.actors import Actor
-from holding.configuration.new_connections import add_connection
 from holding.connections import connections as setup
 from holding.db.database import Database, DatabaseSession
 from holding.db.models import (
@@ -36,6 +35,7 @@ from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal
 from holding.rulesets import publication
+from holding.rulesets.new_connections import add_connection
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState
 from sandbox.demo import shop

@@ -41,8 +41,8 @@ from holding.holds import assignments, releases, retries, undo
 from holding.holds import retries as overrides
 from holding.mappings import fixes
 from holding.reconciliation import manual_entries
-from holding.rule_changes import going_back
 from holding.rulesets import publication
+from holding.rulesets import start_time as going_back
 from holding.runs import date_ranges
 from sandbox.simulators.autocount.api import Api
 from sandbox.simulators.autocount.books import Books, default_books, default_keys

@@ -21,7 +21,7 @@ from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake import receive as versions
 from holding.rulesets import publication
-from holding.rulesets.published import Published
+from holding.rulesets.recorded_backtests import Published
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_person
 from tests.support.kept import kept

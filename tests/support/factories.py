@@ -9,10 +9,10 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from holding.access.actors import SYSTEM
-from holding.configuration.new_connections import add_connection
 from holding.connections import breaker
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Membership, Person, Team
+from holding.rulesets.new_connections import add_connection
 from tests.support.kept import kept
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

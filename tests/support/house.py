@@ -21,7 +21,6 @@ from connectors.contract import ConnectionSide, IncomingRecord
 from connectors.transport import fault_points
 from holding.access import people
 from holding.access.actors import SYSTEM, Actor, Keys, load_keys
-from holding.configuration.new_connections import add_connection
 from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Connection, Person, Posting, Record
@@ -30,6 +29,7 @@ from holding.intake import receive as versions
 from holding.platform.settings import Settings
 from holding.reconciliation.ledger_check import Comparison, compare
 from holding.rulesets import publication
+from holding.rulesets.new_connections import add_connection
 from tests.faults import mutants
 from tests.support.factories import passed
 from tests.support.simulator import DEMO_KEY, Simulator

@@ -23,8 +23,8 @@ from holding.holds.holds import Done
 from holding.platform import events as chain
 from holding.platform.events import Anchors
 from holding.platform.settings import Settings
-from holding.rule_changes.start_time import set_start
 from holding.rulesets import admission, publication
+from holding.rulesets.start_time import set_start
 from rules.testing.runner import run_tests
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock

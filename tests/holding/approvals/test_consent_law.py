@@ -24,7 +24,7 @@ from holding.holds import releases
 from holding.holds.holds import Correction, Done
 from holding.mappings import fixes
 from holding.rulesets import publication
-from holding.rulesets.published import Published
+from holding.rulesets.recorded_backtests import Published
 from holding.runs.dispatch import push_due
 from tests.faults.amounts import amount
 from tests.holding.consent import ASKING, breaches

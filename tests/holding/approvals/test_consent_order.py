@@ -18,7 +18,7 @@ from holding.holds.holds import Correction, Done
 from holding.platform.changes import wake_records
 from holding.records import trace
 from holding.rulesets import publication
-from holding.rulesets.published import Published
+from holding.rulesets.recorded_backtests import Published
 from tests.holding.consent import ASKING, LARGE, approve, why_not
 from tests.holding.held import says
 from tests.holding.life import Begun, Life

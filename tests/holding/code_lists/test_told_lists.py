@@ -16,7 +16,6 @@ from connectors.contract.master_lists import ListEntry, ListPage
 from connectors.contract.targets import Pace
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.configuration import settings_change
 from holding.connections.connections import pause
 from holding.db.models import Connection, Event, ListedCode, ListPart, ListReading, Throttle
 from holding.db.models.columns import ListKind
@@ -26,6 +25,7 @@ from holding.mappings import reported_lists as told_lists
 from holding.mappings.list_rows import ListRow
 from holding.mappings.list_turns import ReadingRow
 from holding.platform.backup import downgrade, upgrade
+from holding.rulesets import new_connections as settings_change
 from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop

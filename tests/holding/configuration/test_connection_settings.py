@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import SYSTEM, Actor
-from holding.configuration.settings_change import change_settings
 from holding.connections.connections import secret_of, set_key
 from holding.db.database import Database
 from holding.db.models import Company, Event, Posting, Record, Revision, Snapshot
 from holding.db.refusal import Refusal
+from holding.rulesets.new_connections import change_settings
 from rules.values.posting_states import PostingState
 from tests.holding.desks import KEYS
 from tests.support.factories import connection_named

@@ -6,13 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import SYSTEM
-from holding.configuration import target_ways
-from holding.configuration.new_connections import add_connection
-from holding.configuration.settings_change import change_settings
 from holding.connections.connections import pause
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event
 from holding.db.refusal import Refusal
+from holding.rulesets import target_ways
+from holding.rulesets.new_connections import add_connection, change_settings
 from tests.support.factories import connection_named
 from tests.support.postings import NOW
 

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 import pytest
 
 from holding.access.actors import SYSTEM
-from holding.configuration import ways_in
-from holding.configuration.new_connections import add_connection
-from holding.configuration.settings_change import change_settings
 from holding.connections import connections as pull_settings
 from holding.db.database import Database
 from holding.db.models import Company, Connection
 from holding.db.refusal import Refusal
+from holding.rulesets import target_ways as ways_in
+from holding.rulesets.new_connections import add_connection, change_settings
 from tests.support.factories import connection_named, make_company, make_connection
 from tests.support.postings import NOW
 

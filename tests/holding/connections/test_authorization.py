@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 from connectors.contract.authorization import Revoked
 from connectors.transport.http import Http
 from holding.access.actors import Actor, actor_of
-from holding.configuration.settings_change import change_settings
 from holding.connections import authorization, key_rotation
 from holding.connections import connections as setup
 from holding.connections.channel import AT_MOST, Desk, duty_of, renew
@@ -30,6 +29,7 @@ from holding.db.models import (
     SnapshotItem,
 )
 from holding.db.refusal import Refusal
+from holding.rulesets.new_connections import change_settings
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.support.clock import SetClock

@@ -7,7 +7,6 @@ from sqlalchemy import select, update
 
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM, Actor
-from holding.configuration.new_connections import add_connection
 from holding.connections import channel as probe
 from holding.connections import connections as setup
 from holding.connections import master_data
@@ -24,6 +23,7 @@ from holding.db.models import (
     SnapshotItem,
 )
 from holding.db.refusal import Refusal
+from holding.rulesets.new_connections import add_connection
 from tests.holding.desks import KEYS
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named

@@ -8,7 +8,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Record
 from holding.db.together import answer
 from holding.escalation.recent_changes import ACTS, around
-from holding.rule_changes.going_back import go_back
+from holding.rulesets.start_time import go_back
 from tests.holding.rule_changes.test_start_time import commented
 from tests.holding.shop import open_shop, order
 from tests.support.acts import acts

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from holding.access.actors import SYSTEM
-from holding.configuration.settings_change import change_settings
 from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Pull
 from holding.db.refusal import Refusal
 from holding.intake import pulls as pull_turns
 from holding.intake.pulls import PullCount
+from holding.rulesets.new_connections import change_settings
 from tests.holding.desks import KEYS
 from tests.holding.intake.pulling import MINUTES, SETTINGS, Read, row, told, versions
 from tests.holding.intake.shelf import Shelf

@@ -12,7 +12,6 @@ from sqlalchemy import update
 from connectors.contract.pulls import NoPage
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.configuration.settings_change import change_settings
 from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Company, Delivery, Pull, Record, Version
@@ -20,6 +19,7 @@ from holding.db.refusal import Refusal
 from holding.intake import pulls as pull_turns
 from holding.intake.pulls import PullCount
 from holding.intake.receive import receive
+from holding.rulesets.new_connections import change_settings
 from tests.holding.intake.pulling import MINUTES, SECOND, Read, row, told, versions
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock

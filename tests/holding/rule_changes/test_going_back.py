@@ -10,10 +10,10 @@ from holding.db.database import Database
 from holding.db.models import Company, Event, Record, RulesetVersion
 from holding.db.refusal import Refusal
 from holding.integrity import acts_kept
-from holding.rule_changes.going_back import go_back
 from holding.rulesets import publication
 from holding.rulesets.publication import files_of
-from holding.rulesets.published import Published
+from holding.rulesets.recorded_backtests import Published
+from holding.rulesets.start_time import go_back
 from tests.holding.rule_changes.test_start_time import commented
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock

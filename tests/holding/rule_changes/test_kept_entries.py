@@ -5,10 +5,10 @@ import pytest
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.together import answer
-from holding.rule_changes import kept_entries
-from holding.rule_changes.going_back import go_back
-from holding.rule_changes.kept_entries import Kept
-from holding.rulesets.published import Published
+from holding.rulesets import change_list as kept_entries
+from holding.rulesets.change_list import Kept
+from holding.rulesets.recorded_backtests import Published
+from holding.rulesets.start_time import go_back
 from tests.holding.shop import FILES, ITEMS, RULES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
 

@@ -8,9 +8,8 @@ from sqlalchemy import event
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal
-from holding.rule_changes import drafts
-from holding.rulesets import publication
-from holding.rulesets.published import Published
+from holding.rulesets import drafts, publication
+from holding.rulesets.recorded_backtests import Published
 from tests.holding.shop import FILES, Shop, open_shop
 from tests.support.clock import SetClock
 

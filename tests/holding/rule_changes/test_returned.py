@@ -5,9 +5,9 @@ import pytest
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal
-from holding.rule_changes import comments, drafts
-from holding.rule_changes.own_change import own_change
-from holding.rulesets import publication
+from holding.rulesets import drafts, publication
+from holding.rulesets import drafts as comments
+from holding.rulesets.drafts import own_change
 from tests.holding.shop import FILES, Shop, open_shop
 from tests.support.clock import SetClock
 

@@ -10,9 +10,9 @@ from sqlalchemy import event, select
 from holding.db.database import Database
 from holding.db.models import Change, Company, Event, Membership, Revision, RulesetVersion
 from holding.db.refusal import Refusal
-from holding.rule_changes.start_time import LONGEST, drop_start, publish_started, set_start
 from holding.rulesets import publication
-from holding.rulesets.published import Published
+from holding.rulesets.recorded_backtests import Published
+from holding.rulesets.start_time import LONGEST, drop_start, publish_started, set_start
 from tests.holding.shop import FILES, Shop, open_shop
 from tests.support.clock import SetClock
 

@@ -7,8 +7,8 @@ from holding.db.database import Database
 from holding.db.models import Company, RuleFile, RulesetVersion
 from holding.programs import world
 from holding.rulesets.admission import RulesRefusal
-from holding.rulesets.later_findings import of_all
 from holding.rulesets.publication import push
+from holding.rulesets.rulebook import of_all
 from tests.holding.shop import FILES, RULES, Shop, open_shop
 from tests.support.clock import SetClock
 

@@ -6,8 +6,8 @@ import pytest
 
 from connectors.registry import targets
 from connectors.transport.connector_folders import SETTING
+from holding.rulesets.admission import Report
 from holding.rulesets.check_processes import RuleChecks
-from holding.rulesets.check_report import Report
 from sandbox.conformance.new_connector import new_target
 from tests.support.house import RULES
 

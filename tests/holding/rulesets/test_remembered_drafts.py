@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from bench import rule_bench
 from connectors.kit.confined_process import Child, Ended
 from holding.db.refusal import Refusal
-from holding.rulesets import admission, check_processes, check_report
+from holding.rulesets import admission, check_processes
+from holding.rulesets import admission as check_report
+from holding.rulesets.admission import Report
 from holding.rulesets.check_processes import DRAFTS, Looks, Question, RuleChecks
-from holding.rulesets.check_report import Report
 from tests.support.house import RULES
 
 SHOP = RULES.replace("TIMING", "immediately")

@@ -9,14 +9,13 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import SYSTEM, Actor
-from holding.configuration.new_connections import add_connection
-from holding.configuration.settings_change import change_settings
 from holding.connections.master_data import keep_snapshot
 from holding.db.database import Database
 from holding.db.models import Company, Snapshot
 from holding.db.refusal import Refusal
 from holding.rulesets import publication
 from holding.rulesets.admission import RulesRefusal
+from holding.rulesets.new_connections import add_connection, change_settings
 from tests.holding.cells import Template, open_aiaccount
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.shop import FILES, RULES, line, order

@@ -10,8 +10,8 @@ import pytest
 from connectors.kit.confined_process import Child, Ended
 from holding.db.refusal import Refusal
 from holding.rulesets import check_processes
+from holding.rulesets.admission import MOST, Coverage, Report, proved, report
 from holding.rulesets.check_processes import BUSY, Looks, Question, RuleChecks
-from holding.rulesets.check_report import MOST, Coverage, Report, proved, report
 from tests.acceptance.product import until
 from tests.support.house import RULES
 

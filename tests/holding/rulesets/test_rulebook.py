@@ -11,7 +11,7 @@ from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Change, Company, Event, Person
 from holding.rulesets import publication, recorded_backtests, rulebook
-from holding.rulesets.published import Published
+from holding.rulesets.recorded_backtests import Published
 from tests.holding.shop import FILES, RULES, open_shop
 from tests.support.clock import SetClock
 from tests.support.factories import make_company

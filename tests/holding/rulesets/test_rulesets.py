@@ -19,8 +19,7 @@ from holding.db.models import (
 from holding.db.refusal import Refusal
 from holding.mappings.entries import table_of
 from holding.rulesets import publication
-from holding.rulesets.admission import RulesRefusal
-from holding.rulesets.check_report import Report, report
+from holding.rulesets.admission import Report, RulesRefusal, report
 from tests.holding.shop import FILES, ITEMS, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
 

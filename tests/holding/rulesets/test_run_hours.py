@@ -7,7 +7,8 @@ import pytest
 from holding.db.database import Database
 from holding.db.models import Company, Membership
 from holding.db.refusal import Refusal
-from holding.rulesets import publication, run_hours
+from holding.rulesets import publication
+from holding.rulesets import publication as run_hours
 from tests.holding.shop import FILES, Shop, open_shop, start
 from tests.support.clock import SetClock
 

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from holding.configuration.late_calls import late_calls
 from holding.connections.master_data import month_of
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Record, Throttle
 from holding.db.together import answer
+from holding.rulesets.target_ways import late_calls
 from holding.worklist.own_companies import own_companies
 from holding.worklist.whereabouts import whereabouts
 from holding.workload.latency import latency

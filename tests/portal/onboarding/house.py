@@ -8,11 +8,11 @@ from sqlalchemy import select
 from connectors.contract import ConnectionSide, IncomingRecord
 from holding.access.actors import SYSTEM
 from holding.access.people import NewPerson, add_membership, add_person
-from holding.configuration.new_connections import add_connection
 from holding.connections import breaker
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Snapshot
 from holding.intake import receive as versions
+from holding.rulesets.new_connections import add_connection
 from tests.support.clock import SetClock
 
 WORD = "a long password"

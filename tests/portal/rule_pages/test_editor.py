@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from holding.db.models import Evaluation, RuleDraft
-from holding.rule_changes import drafts
+from holding.rulesets import drafts
 from holding.rulesets.check_processes import BUSY, RuleChecks
 from tests.holding.shop import FILES
 from tests.portal.reading import plain

@@ -1,7 +1,4 @@
-"""The changes and versions of a company's rules as lists, and what a version says otherwise.
-
-Here: reads. Not here: one change as it is reviewed (holding/rulesets/open_changes.py).
-"""
+"""The changes and versions of a company's rules as lists, and what a version says otherwise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,18 +9,24 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
+from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from holding.db.bulk import Columns, of
-from holding.db.models import Change, Company, Person, RulesetVersion
+from holding.db.models import Change, Company, MappingEntry, MappingTable, Person, RulesetVersion
 from holding.db.models.columns import ChangeState
 from holding.db.together import Question
+from holding.mappings.entries import shown
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES
+from rules.facts.seeds import seeds
 from rules.rulebook.changed_sentences import Meaning, in_words
+from rules.values.cause_keys import UNITS
+from rules.values.spelling import fold
 
 SHOWN: Final = 50
 
 _author, _publisher = aliased(Person, name="author"), aliased(Person, name="publisher")
+
 _starter = aliased(Person, name="starter")
 
 
@@ -55,12 +58,19 @@ class ListedChange:
         return self.state in OPEN_STATES and self.base_id == in_force
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """The number of the version in force, None before the first, and that of the next."""
-
-    in_force: int | None
-    following: int
+CHANGES = Columns(
+    ListedChange(
+        no=of(Change.no),
+        title=of(Change.title),
+        state=of(Change.state),
+        made_at=of(Change.made_at),
+        base_id=of(Change.base_id),
+        author=of(_author.name),
+        starts_at=of(Change.starts_at),
+        starter=of(_starter.name),
+    ),
+    {"author": "author.name", "starter": "starter.name"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +85,6 @@ class ListedVersion:
     publisher: str | None
 
 
-CHANGES = Columns(
-    ListedChange(
-        no=of(Change.no),
-        title=of(Change.title),
-        state=of(Change.state),
-        made_at=of(Change.made_at),
-        base_id=of(Change.base_id),
-        author=of(_author.name),
-        starts_at=of(Change.starts_at),
-        starter=of(_starter.name),
-    ),
-    {"author": "author.name", "starter": "starter.name"},
-)
 VERSIONS = Columns(
     ListedVersion(
         version_id=of(RulesetVersion.id),
@@ -104,6 +101,18 @@ VERSIONS = Columns(
     },
 )
 
+MOST: Final = 500  # keys that are looked up; a change by hand has a few
+
+Files = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The number of the version in force, None before the first, and that of the next."""
+
+    in_force: int | None
+    following: int
+
 
 def changes(
     session: Session, company_id: int, *, before: int | None = None, most: int = SHOWN + 1
@@ -119,6 +128,12 @@ def changes(
     return CHANGES.each(session.execute(query.order_by(Change.no.desc()).limit(most)))
 
 
+def waiting_for(company_id: int, person_id: int) -> ScalarSelect[int]:
+    """How many changes this person can put into force, if they publish rules."""
+    mine = _for_publisher(company_id, person_id)
+    return select(func.count(Change.id)).where(*mine).scalar_subquery()
+
+
 def _for_publisher(company_id: int, person_id: int | None) -> tuple[ColumnElement[bool], ...]:
     """Made for the rules in force, without a time to start, and written by somebody else."""
     in_force = select(Company.ruleset_version_id).where(Company.id == company_id)
@@ -129,12 +144,6 @@ def _for_publisher(company_id: int, person_id: int | None) -> tuple[ColumnElemen
         Change.starts_at.is_(None),
         Change.author_id.is_distinct_from(person_id),
     )
-
-
-def waiting_for(company_id: int, person_id: int) -> ScalarSelect[int]:
-    """How many changes this person can put into force, if they publish rules."""
-    mine = _for_publisher(company_id, person_id)
-    return select(func.count(Change.id)).where(*mine).scalar_subquery()
 
 
 def newest_waiting(session: Session, company_id: int, person_id: int | None) -> ListedChange | None:
@@ -152,6 +161,15 @@ def versions(session: Session, company_id: int) -> tuple[ListedVersion, ...]:
     """The newest versions first."""
     query = _versions(company_id).order_by(RulesetVersion.no.desc()).limit(SHOWN)
     return VERSIONS.each(session.execute(query))
+
+
+def _versions(company_id: int) -> Select[Any]:
+    return (
+        VERSIONS.select()
+        .outerjoin(_author, _author.id == RulesetVersion.author_id)
+        .outerjoin(_publisher, _publisher.id == RulesetVersion.published_by_id)
+        .where(RulesetVersion.company_id == company_id)
+    )
 
 
 def version(session: Session, company_id: int, no: int) -> ListedVersion | None:
@@ -194,10 +212,86 @@ def _meaning(
     return in_words(*(parse(dict(one))[0] for one in (before, after)))
 
 
-def _versions(company_id: int) -> Select[Any]:
-    return (
-        VERSIONS.select()
-        .outerjoin(_author, _author.id == RulesetVersion.author_id)
-        .outerjoin(_publisher, _publisher.id == RulesetVersion.published_by_id)
-        .where(RulesetVersion.company_id == company_id)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A stored entry that other rules do not change: what counts, blank where people removed it;
+    and what the files of the rules say, blank where they do not have it.
+    """
+
+    table: str
+    key: str
+    stored: str
+    declared: str
+
+
+def asked(
+    company_id: int, before: Mapping[str, str], after: Mapping[str, str]
+) -> Question[tuple[Kept, ...]]:
+    """The stored entries of all rows that differ between these files, unless the files that come
+    into force say of them what is stored.
+    """
+    changed = _changed(*(tuple(sorted(one.items())) for one in (before, after)))[:MOST]
+    if not changed:
+        return ()
+    found = yield (
+        select(MappingTable.name, MappingEntry)
+        .join(MappingEntry, MappingEntry.table_id == MappingTable.id)
+        .where(
+            MappingTable.company_id == company_id,
+            MappingTable.name.in_({one.table for one in changed}),
+            MappingEntry.key.in_({one.key for one in changed}),
+            MappingEntry.to_revision.is_(None),
+        )
+        .order_by(MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
     )
+    rows = {(one.table, one.key): one for one in changed}
+    kept: dict[tuple[str, str], Kept] = {}
+    for table, entry in found:
+        row = rows.get((table, entry.key))
+        if row is not None and (table, row.same) not in kept:  # of several days the first counts
+            stored = shown(entry.value, entry.num, entry.den)
+            kept[table, row.same] = Kept(table, entry.key, stored, row.text)
+    return tuple(one for one in kept.values() if one.stored != one.declared)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of a file, and how its table compares keys."""
+
+    table: str
+    key: str
+    text: str
+    same: str
+
+
+@lru_cache(maxsize=8)
+def _changed(before: Files, after: Files) -> tuple[_Row, ...]:
+    """The rows that the files have otherwise, in all their spellings, with what the files say that
+    come into force; of tables that these have.
+    """
+    if before == after:
+        return ()
+    (old, _), (new, tables) = (_rows(dict(one)) for one in (before, after))
+    says = {(row.table, row.same): row.text for row in new}
+    said = {(row.table, row.same): row.text for row in old}
+    differs = {at for at in {*says, *said} if says.get(at) != said.get(at) and at[0] in tables}
+    return tuple(
+        _Row(row.table, row.key, says.get((row.table, row.same), ""), row.same)
+        for row in (*old, *new)
+        if (row.table, row.same) in differs
+    )
+
+
+def _rows(files: Mapping[str, str]) -> tuple[list[_Row], set[str]]:
+    """All rows of these files, and the tables that they have."""
+    ruleset: Ruleset = parse(rule_sources(files))[0]
+    found = seeds(ruleset, files)
+    match = {table.name: table.match for table in ruleset.maps}
+    rows = [
+        _Row(table, key, value, fold(key, match[table]))
+        for table, entries in found.maps.items()
+        for key, value in entries.items()
+    ]
+    for key, (num, den, to) in found.units.items():
+        rows.append(_Row(UNITS, key, shown(to, num, den), key))
+    return rows, {*match, *(UNITS for _ in ruleset.units)}

@@ -1,1 +1,0 @@
-"""Clearpost holding.configuration: changes of a connection that the rules in force must suit."""

@@ -1,1 +1,0 @@
-"""Clearpost holding.rule_changes: a change of the rules from its draft until it is in force."""

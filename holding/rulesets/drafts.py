@@ -1,0 +1,507 @@
+"""The text of a file of the rules as a person left it in the editor; each has their own."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import and_, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.db.bulk import Columns, of
+from holding.db.models import Change, ChangeComment, Company, Person, RuleDraft
+from holding.db.models.columns import ChangeState
+from holding.db.refusal import Refusal
+from holding.db.together import Question
+from holding.platform.events import record_event
+from holding.rulesets import publication
+from holding.rulesets.admission import RULES, Report, rule_sources
+from holding.rulesets.publication import (
+    OPEN_STATES,
+    files_of,
+    files_of_change,
+    publishable,
+    unknown,
+)
+from holding.rulesets.rulebook import VersionInForce, version_in_force
+from rules.editing.merging import merged
+from rules.values.canonical import sha256_hex
+
+BYTES: Final = 256 * 1024
+
+LINES: Final = 10_000
+
+LONGEST_TITLE: Final = 80  # characters of a path
+
+TABLES: Final = ".csv"
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*")
+
+_HINT: Final = (
+    "Enter lower-case letters, digits and hyphens, such as credit-notes.rules, or for the table"
+    " of a mapping maps/carriers.csv."
+)
+
+_FILE_THERE: Final = "Open that file, or enter another name."
+
+_TABLE_THERE: Final = "Add and change its entries under Mappings: such a file only begins a table."
+
+TOO_LARGE: Final = Refusal(
+    "draft.too_large",
+    f"The file is too large to write here: it may have {BYTES // 1024} KB and {LINES:,} lines.",
+    "Split it into several files, and send them with clearpost rules push.",
+    413,
+)
+
+OVERTAKEN: Final = Refusal(
+    code="rules.overtaken",
+    message="Other rules were published since this draft was begun; nothing was submitted.",
+    hint="Begin again from the rules in force: your text is kept, with what others changed.",
+)
+
+_MOVED: Final = Refusal(
+    code="draft.elsewhere",
+    message="You changed another file of this change in another window; nothing was submitted.",
+    hint="Look at the difference, and submit it again.",
+)
+
+LONGEST_COMMENT: Final = 2000  # characters
+
+BLANK: Final = Refusal(
+    "comment.blank", "The comment is blank; nothing was saved.", "Write what is to be changed.", 422
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One comment; `returns`: with it the change went back to who wrote it."""
+
+    by: str
+    body: str
+    returns: bool
+    at: datetime
+
+
+COMMENT = Columns(
+    Comment(
+        by=of(Person.name),
+        body=of(ChangeComment.body),
+        returns=of(ChangeComment.returns),
+        at=of(ChangeComment.at),
+    ),
+    {"by": "person.name"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text, the version that it was begun from, and when it was kept last."""
+
+    text: str
+    base_id: int | None
+    saved_at: datetime
+
+    @property
+    def mark(self) -> str:
+        """What a window notes of the text that it began with."""
+        return mark_of(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere(Refusal):
+    """Another window of the same person wrote this since (`text`, which has this `mark`)."""
+
+    text: str = ""
+    mark: str = ""
+
+
+def mark_of(text: str | None) -> str:
+    """A text in a word: two texts with one mark are the same. Blank where there is no draft."""
+    return "" if text is None else sha256_hex(text)[:20]
+
+
+def too_large(text: str) -> Refusal | None:
+    """Asked before any work is done with a text."""
+    large = len(text) > BYTES or len(text.encode()) > BYTES or text.count("\n") >= LINES
+    return TOO_LARGE if large else None
+
+
+def draft(session: Session, actor: Actor, path: str) -> Draft | None:
+    """The person's own draft of a file."""
+    found = session.get(RuleDraft, (actor.company_id, actor.person_id, path))
+    return Draft(found.body, found.base_id, found.saved_at) if found else None
+
+
+def of_person(session: Session, actor: Actor, *, locked: bool = False) -> dict[str, Draft]:
+    """All drafts of the person by their paths; `locked`: nobody else writes them meanwhile."""
+    mine = select(RuleDraft).where(
+        RuleDraft.company_id == actor.company_id, RuleDraft.person_id == actor.person_id
+    )
+    mine = mine.with_for_update().execution_options(populate_existing=True) if locked else mine
+    rows = session.scalars(mine.order_by(RuleDraft.path))
+    return {row.path: Draft(row.body, row.base_id, row.saved_at) for row in rows}
+
+
+def keep(
+    session: Session,
+    actor: Actor,
+    path: str,
+    text: str,
+    base_id: int | None,
+    now: datetime,
+    *,
+    seen: str | None = None,
+) -> Refusal | None:
+    """Keep a text; of a draft that is there the version that it was begun from stays.
+
+    `seen`: the mark of the text that this window began with, blank where there was no draft. What
+    another window wrote since is not overwritten unseen.
+    """
+    refusal = may(actor, "rules.draft") or too_large(text)
+    if refusal:
+        return refusal
+    if refusal := elsewhere(session, actor, path, text, seen):
+        return refusal
+    whose = (actor.company_id, actor.person_id, path)
+    found = session.get(RuleDraft, whose)
+    if found is None and _made(session, actor, path, text, base_id, now):
+        return None
+    if found is None:  # another window made it a moment ago
+        if refusal := elsewhere(session, actor, path, text, seen):
+            return refusal
+        found = session.get_one(RuleDraft, whose)
+    found.body, found.saved_at = text, now
+    session.flush()
+    return None
+
+
+def _made(
+    session: Session, actor: Actor, path: str, text: str, base_id: int | None, now: datetime
+) -> bool:
+    """Whether the draft is a new one."""
+    row = RuleDraft(
+        company_id=actor.company_id,
+        person_id=actor.person_id,
+        path=path,
+        base_id=base_id,
+        body=text,
+        saved_at=now,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+            session.flush()
+    except IntegrityError:
+        return False
+    return True
+
+
+def begun_again(
+    session: Session, actor: Actor, path: str, text: str, base_id: int, now: datetime
+) -> None:
+    """The draft of this path is this text from now on, begun from this version."""
+    found = session.get_one(RuleDraft, (actor.company_id, actor.person_id, path))
+    found.body, found.base_id, found.saved_at = text, base_id, now
+    session.flush()
+
+
+def elsewhere(
+    session: Session, actor: Actor, path: str, text: str, seen: str | None
+) -> Elsewhere | None:
+    """What another window of this person made of the draft since this one saw it, if it did; the
+    draft is locked. None where both say the same.
+    """
+    whose = (actor.company_id, actor.person_id, path)
+    found = session.get(RuleDraft, whose, with_for_update=True, populate_existing=True)
+    there = found.body if found is not None else None
+    if seen is None or there == text or seen == mark_of(there):
+        return None
+    return Elsewhere(
+        code="draft.elsewhere",
+        message="You changed this draft in another window; the text of this one is not saved.",
+        hint="Compare both texts, and keep one of them."
+        if there is not None
+        else "It was submitted or discarded there. Save this text as a new draft, if you want it.",
+        text=there or "",
+        mark=mark_of(there),
+    )
+
+
+def throw_away(session: Session, actor: Actor, paths: Iterable[str]) -> None:
+    """There are no drafts of these files any more."""
+    session.execute(
+        delete(RuleDraft).where(
+            RuleDraft.company_id == actor.company_id,
+            RuleDraft.person_id == actor.person_id,
+            RuleDraft.path.in_(tuple(paths)),
+        )
+    )
+
+
+def new_path(name: str, files: Collection[str]) -> str | Refusal:
+    """The path of a new file called so: a table where it ends in .csv, else a rule file, whose
+    ending may be left out. 422: the name is blank, too long or of other signs; 409: the rules have
+    such a file.
+    """
+    ending = TABLES if name.strip().endswith(TABLES) else RULES
+    stem = name.strip().removesuffix(ending)
+    path = stem + ending
+    if len(path) > LONGEST_TITLE or not _NAME.fullmatch(stem):
+        words = f"The name of a rule file has up to {LONGEST_TITLE} letters, digits and hyphens."
+        return Refusal("rulefile.name", words, _HINT, 422)
+    if path in files:
+        words = f"The rules have a file {path} already."
+        return Refusal("rulefile.there", words, _TABLE_THERE if ending == TABLES else _FILE_THERE)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class OwnChange:
+    """The drafts of a person, by their paths, over the files in force of a version."""
+
+    version: VersionInForce
+    in_force: Mapping[str, str]
+    drafts: Mapping[str, Draft]
+
+    def files(self, now: Mapping[str, str] | None = None) -> dict[str, str]:
+        """All files as the change leaves them, these texts in the place of their drafts.
+
+        A file whose draft is blank is taken away: without a word it says nothing.
+        """
+        texts = {path: draft.text for path, draft in self.drafts.items()} | dict(now or {})
+        over = {path: text for path, text in texts.items() if text.strip()}
+        kept = {path: text for path, text in self.in_force.items() if path not in texts}
+        return kept | over
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that are opened: rule files in force, and whatever the person wrote. Tables in
+        force name customers: their entries are shown among the mappings, to who may see them.
+        """
+        return tuple(sorted({*rule_sources(self.in_force), *self.drafts}))
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether a draft was begun from rules that are no longer in force."""
+        return any(one.base_id != self.version.version_id for one in self.drafts.values())
+
+
+def own_change(session: Session, actor: Actor) -> OwnChange | None:
+    """The change that the person writes; None where no rules are in force."""
+    company_id = actor.company_id
+    version = version_in_force(session, company_id) if company_id is not None else None
+    if version is None:
+        return None
+    files = publication.files_of(session, version.version_id)
+    return OwnChange(version, files, of_person(session, actor))
+
+
+def submit(
+    session: Session,
+    company_id: int,
+    actor: Actor,
+    change: OwnChange,
+    given: Mapping[str, str],
+    title: str,
+    now: datetime,
+    checked: Report,
+) -> int | Refusal:
+    """Submit the change as it was checked, with the texts that the window says itself, `given`;
+    its drafts end. What another window wrote of the other files meanwhile is not submitted unseen.
+    The number of the change.
+    """
+    written = of_person(session, actor, locked=True)
+    then, since = (
+        {path: one.text for path, one in of.items() if path not in given}
+        for of in (change.drafts, written)
+    )
+    if then != since:
+        return _MOVED
+    files, base = change.files(given), change.version.version_id
+    answer = publication.push(session, company_id, actor, files, title, now, checked, base)
+    if not isinstance(answer, Refusal):
+        throw_away(session, actor, {*written, *given})
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class BegunAgain:
+    """The version that the change goes on from; `clashes`: by its path, the first lines of those
+    places of a file that the person and others changed each in another way.
+    """
+
+    no: int
+    clashes: Mapping[str, tuple[int, ...]]
+
+
+def begin_again(session: Session, actor: Actor, now: datetime) -> BegunAgain | Refusal:
+    """Let the drafts that were overtaken go on from the rules in force: each says what its writer
+    changed, and what others changed since it was begun. One that differs no more is thrown away.
+    """
+    change = own_change(session, actor)
+    refusal = may(actor, "rules.draft")
+    if refusal or change is None:
+        return refusal or OVERTAKEN
+    clashes, version = dict[str, tuple[int, ...]](), change.version
+    for path, draft in of_person(session, actor, locked=True).items():
+        if draft.base_id == version.version_id:
+            continue
+        theirs = change.in_force.get(path)
+        began = publication.files_of(session, draft.base_id) if draft.base_id else change.in_force
+        both = merged(began.get(path, ""), draft.text, theirs or "")
+        if refusal := too_large(both.text):
+            return refusal
+        if both.text == (theirs or "") and (path in change.in_force or path in began):
+            throw_away(session, actor, [path])
+            continue
+        begun_again(session, actor, path, both.text, version.version_id, now)
+        if both.clashes:
+            clashes[path] = both.clashes
+    return BegunAgain(version.no, clashes)
+
+
+def of_change(change_id: int) -> Question[tuple[Comment, ...]]:
+    """The comments of a change, the oldest first."""
+    query = COMMENT.select().join(Person, Person.id == ChangeComment.person_id)
+    query = query.where(ChangeComment.change_id == change_id)
+    return COMMENT.each((yield query.order_by(ChangeComment.id)))
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A change that came back to who wrote it: its number, who returned it, and why."""
+
+    no: int
+    by: str
+    why: str
+
+
+def returned_to(session: Session, actor: Actor) -> Returned | None:
+    """The newest change of a person, where it came back: later ones say that they went on."""
+    row = session.execute(
+        select(Change.no, Change.state, ChangeComment.body.label("why"), Person.name.label("by"))
+        .outerjoin(
+            ChangeComment,
+            and_(ChangeComment.change_id == Change.id, ChangeComment.returns.is_(True)),
+        )
+        .outerjoin(Person, Person.id == ChangeComment.person_id)
+        .where(Change.company_id == actor.company_id, Change.author_id == actor.person_id)
+        .order_by(Change.no.desc())
+        .limit(1)
+    ).first()
+    if row is None or row.state != ChangeState.CLOSED or row.why is None:
+        return None
+    return Returned(no=row.no, by=row.by, why=row.why)
+
+
+def comment(
+    session: Session, change_no: int, actor: Actor, body: str, now: datetime
+) -> Refusal | None:
+    """Write beside a change, whatever became of it."""
+    refusal = may(actor, "rules.discuss")
+    if refusal:
+        return refusal
+    change = _change(session, change_no, actor)
+    if isinstance(change, Refusal):
+        return change
+    if not body.strip():
+        return BLANK
+    _keep(session, change, actor, body, now, returns=False)
+    return None
+
+
+def _change(session: Session, no: int, actor: Actor) -> Change | Refusal:
+    mine = select(Change).where(Change.company_id == actor.company_id, Change.no == no)
+    found = session.scalar(mine)
+    return found or unknown(no)
+
+
+def _keep(
+    session: Session, change: Change, actor: Actor, body: str, now: datetime, *, returns: bool
+) -> None:
+    said = body.strip()[:LONGEST_COMMENT]
+    session.add(
+        ChangeComment(
+            company_id=change.company_id,
+            change_id=change.id,
+            person_id=actor.person_id,
+            body=said,
+            returns=returns,
+            at=now,
+        )
+    )
+    session.flush()
+    did = "returned" if returns else "commented on"
+    record_event(
+        session,
+        company_id=change.company_id,
+        at=now,
+        actor=actor,
+        act="rules.returned" if returns else "rules.commented",
+        body={
+            "say": f"{actor.name} {did} change {change.no}: {said}",
+            "change": change.no,
+            "comment": said,
+        },
+    )
+
+
+def send_back(
+    session: Session, change_no: int, actor: Actor, body: str, now: datetime
+) -> Refusal | None:
+    """Close a change with the reason, by somebody who could have published it."""
+    change = publishable(session, change_no, actor)
+    if isinstance(change, Refusal):
+        return change
+    if not body.strip():
+        return BLANK
+    change.state = ChangeState.CLOSED
+    change.starts_at, change.starts_by_id, change.starts_reason = None, None, ""
+    _keep(session, change, actor, body, now, returns=True)
+    return None
+
+
+def take_up(session: Session, change_no: int, actor: Actor, now: datetime) -> str | Refusal:
+    """Make drafts of what a change that went back, or that others overtook, says otherwise than the
+    rules it was made for; the path of the first. A draft of one's own that is there already is left
+    as it is.
+
+    The drafts were begun from those rules: where others came into force since, the editor lets them
+    begin again and takes no draft that would undo them.
+    """
+    refusal = may(actor, "rules.draft")
+    if refusal:
+        return refusal
+    change = _change(session, change_no, actor)
+    if isinstance(change, Refusal):
+        return change
+    in_force = session.get_one(Company, change.company_id).ruleset_version_id
+    if change.state == ChangeState.PUBLISHED or (
+        change.state in OPEN_STATES and change.base_id == in_force
+    ):
+        words = f"Change {change_no} was not returned, so nothing was taken up."
+        return Refusal("change.not_returned", words, status=409)
+    if change.base_id is None:
+        words = f"Change {change_no} would have been the first rules; the editor has none yet."
+        hint = "Choose rules again in the set-up, or send the files with clearpost rules push."
+        return Refusal("change.first_rules", words, hint, 409)
+    before, after = files_of(session, change.base_id), files_of_change(session, change.id)
+    wrote = {
+        path: after.get(path, "")
+        for path in sorted({*before, *after})
+        if after.get(path) != before.get(path)
+    }
+    if not wrote:
+        words = f"Change {change_no} says nothing that was not in force already."
+        return Refusal("change.nothing_left", words, status=409)
+    if refusal := next(filter(None, map(too_large, wrote.values())), None):
+        return refusal
+    for path, text in wrote.items():
+        if draft(session, actor, path) is None:
+            refusal = keep(session, actor, path, text, change.base_id, now)
+            if refusal:
+                return refusal
+    return min(wrote)

@@ -1,0 +1,391 @@
+"""Connections that are new: what is asked before there is one."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import ConnectionSide
+from connectors.contract import declared_settings as declared
+from connectors.contract.errors import ERROR_CLASSES
+from holding.access.actors import Actor, may
+from holding.access.people import FALLBACK_TEAM
+from holding.connections import confirmed_rates
+from holding.connections.connections import ask_key_again, permitted, tell, wait_for_test
+from holding.db.models import Company, Connection, Posting, Snapshot, Team, Throttle
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import Refusal, plural
+from holding.holds import retries as deadlines
+from holding.intake.pulls import plan_anew
+from holding.mappings import list_turns
+from holding.platform.changes import locked_company, next_revision, wake_all_unsent
+from holding.platform.events import record_event
+from holding.rulesets import admission as declared_rounding
+from holding.rulesets import target_ways
+from holding.rulesets import target_ways as ways_in
+
+RESERVED: Final = "new"  # an address of its own: the page where one is added
+
+PLACE: Final = ("base_url", "company_id")  # settings that say which books a target writes
+
+HOSTS: Final = (
+    "base_url",
+    "token_url",
+    "revoke_url",
+)  # settings that say who is shown the key, of any side
+
+ACT: Final = "company.setup"
+
+LONGEST_NAME: Final = 200
+
+REASON: Final = (3, 500)
+
+
+def add_connection(
+    session: Session,
+    *,
+    company_id: int,
+    name: str,
+    side: ConnectionSide,
+    connector: str,
+    settings: Mapping[str, Any],
+    actor: Actor,
+    now: datetime,
+    ask_rates: bool = True,
+) -> int | Refusal:
+    """The id of a new source or target of a company.
+
+    Of a new target the rates of units are confirmed by people where it tells none itself, unless
+    whoever adds it says that the units table is enough (`ask_rates`).
+    """
+    if refusal := permitted(actor, "connection.admin", company_id):
+        return refusal
+    known = registry.sources() if side == "source" else registry.targets()
+    if connector not in known:
+        return _unknown(side, connector, known)
+    if refusal := name_fault(name):
+        return refusal
+    if _named(session, company_id, name):
+        return Refusal("connection.taken", f"There is a connection “{name}” already.")
+    if refusal := unusable(side, connector, settings):
+        return refusal
+    row = Connection(
+        company_id=company_id, name=name, side=side, connector=connector, settings=dict(settings)
+    )
+    if refusal := declared_rounding.refusal(session, row, settings):
+        return refusal
+    if refusal := _second_way(session, row, settings):
+        return refusal
+    session.add(row)
+    session.flush()
+    session.add(Throttle(connection_id=row.id))
+    session.flush()
+    if side == "target":
+        wait_for_test(session, row, now)
+    added = f"Source {name} was added."
+    told = f"Accounting system {name} was added." if side == "target" else added
+    tell(session, row, actor, now, "connection.added", told)
+    if side == "target" and ask_rates:
+        confirmed_rates.ask(session, actor, row.id, now)
+    return row.id
+
+
+def _unknown(side: ConnectionSide, connector: str, known: Iterable[str]) -> Refusal:
+    """The refusal of a connector that is not there: of a way that is known, why it is not."""
+    code, others = "connection.connector", f"Known: {', '.join(known)}."
+    wanted = "accounting system" if side == "target" else "source"
+    told = registry.not_offered(connector) if side == "target" else None
+    if told is None:
+        return Refusal(code, f"Clearpost has no {wanted} named “{connector}”.", others, 422)
+    offered = ", ".join(told.instead)
+    words = f"You cannot connect {told.title}, because {told.why}."
+    return Refusal(code, words, f"Offered for {told.system}: {offered}.", 422)
+
+
+def _named(session: Session, company_id: int, name: str) -> Connection | None:
+    query = select(Connection).where(Connection.company_id == company_id, Connection.name == name)
+    return session.scalars(query).one_or_none()
+
+
+def _second_way(session: Session, row: Connection, settings: Mapping[str, Any]) -> Refusal | None:
+    if row.side == "source":
+        return ways_in.source_refusal(session, row, settings)
+    return target_ways.target_refusal(session, row, settings)
+
+
+def name_fault(name: str) -> Refusal | None:
+    """Why a connection cannot be called so: rules and addresses name it."""
+    if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) and name != RESERVED:
+        return None
+    words = f"A connection cannot be called “{name}”." if name else "The connection has no name."
+    hint = "Use small letters, digits and underscores, a letter first, such as books_2."
+    return Refusal("connection.name", words, hint, 422)
+
+
+def change_settings(
+    session: Session,
+    actor: Actor,
+    connection_id: int,
+    settings: Mapping[str, str],
+    *,
+    now: datetime,
+) -> tuple[str, ...] | Refusal:
+    """Give settings these values, "" takes one away; the names of those that really changed.
+
+    A target in another place has other master data: it is asked again and the unsent are judged
+    again. That waits until nothing is on its way, for the end of a call is looked up where it went.
+    Another host is not shown the key that was given for the one before: it has to be given again.
+    """
+    connection = session.get_one(Connection, connection_id)
+    if refusal := permitted(actor, "connection.admin", connection.company_id):
+        return refusal
+    if refusal := unusable(connection.side, connection.connector, settings):
+        return refusal
+    before = connection.settings
+    changed = tuple(n for n, value in settings.items() if str(before.get(n, "")) != value)
+    if not changed:
+        return ()
+    after = {**before, **{name: settings[name] for name in changed}}
+    after = {name: value for name, value in after.items() if value != ""}
+    moved = [name for name in changed if name in PLACE] if connection.side == "target" else []
+    elsewhere = any(_host(before.get(name)) != _host(after.get(name)) for name in HOSTS)
+    if refusal := _unsuited(session, connection, changed, after, moved=bool(moved or elsewhere)):
+        return refusal
+    connection.settings = after
+    connection.lock += 1
+    words = "; ".join(_words(name, before, connection.settings) for name in changed)
+    said = f"{connection.name} was changed: {words}."
+    if elsewhere and _is_shown(connection) and ask_key_again(session, connection, now):
+        said += " Its key was given for another host, so it is not used until it is given again."
+    tell(session, connection, actor, now, "connection.changed", said)
+    if connection.side == "source":
+        plan_anew(session, connection_id, now)
+        if declared.COMPANY_CODE in changed:
+            _judge_again(session, actor, connection, "company of its records", now)
+    else:
+        list_turns.plan_anew(session, connection_id, now)
+    if connection.side == "target" and (moved or elsewhere):
+        wait_for_test(session, connection, now)
+    if moved:
+        _ask_again(session, actor, connection, moved, now)
+    return changed
+
+
+def _host(address: object) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address; one that cannot be read is like no other."""
+    text = str(address or "").strip()
+    try:
+        parts = urlsplit(text)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return ("", text, None)
+    return (parts.scheme, parts.hostname or "", port)
+
+
+def _unsuited(
+    session: Session,
+    connection: Connection,
+    changed: Sequence[str],
+    after: Mapping[str, Any],
+    *,
+    moved: bool,
+) -> Refusal | None:
+    """Why a connection cannot have these settings now, as other things stand."""
+    if declared_rounding.SETTING in changed and (
+        refusal := declared_rounding.refusal(session, connection, after)
+    ):
+        return refusal
+    if ways_in.SOURCE_SETTINGS & set(changed) and (
+        refusal := ways_in.source_refusal(session, connection, after)
+    ):
+        return refusal
+    if target_ways.TARGET_SETTINGS & set(changed) and connection.paused_at is None:
+        refusal = target_ways.target_refusal(session, connection, after)
+        if refusal:
+            return refusal
+    return _in_flight(session, connection) if moved else None
+
+
+def _in_flight(session: Session, connection: Connection) -> Refusal | None:
+    query = select(func.count(Posting.id)).where(
+        Posting.connection_id == connection.id, Posting.state.in_(IN_FLIGHT_STATES)
+    )
+    count = session.scalar(query) or 0
+    if not count:
+        return None
+    told = plural(count, "document is on its way", "documents are on their way")
+    hint = f"Pause {connection.name} and wait until each has its end."
+    return Refusal("connection.in_flight", f"{told} to {connection.name}.", hint)
+
+
+def _words(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    new, old = (f"“{each[name]}”" if name in each else "not set" for each in (after, before))
+    return f"{name} is {new}, was {old}"
+
+
+def _is_shown(connection: Connection) -> bool:
+    """Whether the system is shown the key; a secret that was made here only signs."""
+    form = registry.form_of(connection.side, connection.connector)
+    return form is None or form.key is None or not form.key.made_here
+
+
+def _judge_again(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    what: str,
+    now: datetime,
+    reason: str | None = None,
+) -> None:
+    """All that is not sent is judged again, and the list of changes says why."""
+    next_revision(
+        session,
+        connection.company_id,
+        "connection",
+        f"{connection.name}: {what}",
+        person_id=actor.person_id,
+        reason=reason,
+        now=now,
+    )
+    wake_all_unsent(session, connection.company_id, now)
+
+
+def _ask_again(
+    session: Session, actor: Actor, connection: Connection, moved: list[str], now: datetime
+) -> None:
+    session.execute(
+        update(Snapshot).where(Snapshot.connection_id == connection.id).values(due_at=now)
+    )
+    reason = "another place has other master data"
+    _judge_again(session, actor, connection, ", ".join(moved), now, reason)
+
+
+def unusable(side: ConnectionSide, connector: str, given: Mapping[str, Any]) -> Refusal | None:
+    """Why a connection cannot have these values, as its connector declares its settings; a blank
+    one is taken away, so it is asked for where a connection is added (new_connections.py).
+    """
+    form = registry.form_of(side, connector)
+    known = {one.name: one for one in form.settings} if form else {}
+    for name, value in given.items():
+        if name not in known:
+            words = f"{connector} has no setting {name}."
+            hint = f"It has: {', '.join(f'`{one}`' for one in known) or 'none'}."
+            return Refusal("connection.setting", words, hint, 422)
+        words = declared.fault(known[name], str(value)) if str(value).strip() else ""
+        if words:
+            return Refusal("connection.setting", words, f"The setting is {name}.", 422)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class DueHours:
+    """How many hours a hold of a class may stand; `own`: the company has set them."""
+
+    error_class: str
+    hours: int
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompanySettings:
+    """A company's own values. `fallback`: the name of the team that answers where a team has no
+    members, None without one; `teams`: name and title of each. `due`: all classes of holds.
+    """
+
+    registration: str
+    fallback: str | None
+    teams: tuple[tuple[str, str], ...]
+    due: tuple[DueHours, ...]
+
+
+def settings_of(session: Session, company_id: int) -> CompanySettings:
+    """What stands now."""
+    company = session.get_one(Company, company_id)
+    own = company.settings.get(deadlines.ANSWER_HOURS, {})
+    name = company.settings.get(FALLBACK_TEAM)
+    return CompanySettings(
+        registration=company.registration,
+        fallback=str(name) if name else None,
+        teams=tuple((team.name, team.shown) for team in _teams(session, company_id)),
+        due=tuple(
+            DueHours(one, own.get(one, deadlines.USUAL_HOURS), one in own) for one in ERROR_CLASSES
+        ),
+    )
+
+
+def _teams(session: Session, company_id: int) -> Sequence[Team]:
+    query = select(Team).where(Team.company_id == company_id).order_by(Team.name)
+    return session.scalars(query).all()
+
+
+def rename(session: Session, actor: Actor, name: str, reason: str, now: datetime) -> Refusal | None:
+    """Call the company so from now on; its code, which addresses have, stays."""
+    wanted, why = " ".join(name.split()), " ".join(reason.split())
+    if refusal := may(actor, ACT) or _unreasoned(why):
+        return refusal
+    if not wanted or len(wanted) > LONGEST_NAME:
+        words = f"Enter a name of 1 to {LONGEST_NAME} characters."
+        return Refusal("company.name", words, "", 422)
+    company = locked_company(session, actor.company_id or 0)
+    before, company.name = company.name, wanted
+    if before == wanted:
+        return Refusal("company.same", f"The company is called {wanted} already.", "", 422)
+    say = f"{actor.name} changed the name of the company from {before} to {wanted}: {why}"
+    _tell(session, actor, "company.renamed", say, why, now)
+    return None
+
+
+def _unreasoned(why: str) -> Refusal | None:
+    least, most = REASON
+    if least <= len(why) <= most:
+        return None
+    return Refusal("company.reason", "Enter why, in a sentence.", "", 422)
+
+
+def _tell(session: Session, actor: Actor, act: str, say: str, why: str, now: datetime) -> None:
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act=act,
+        body={"say": say, "reason": why},
+    )
+
+
+def set_fallback(
+    session: Session, actor: Actor, team: str, reason: str, now: datetime
+) -> Refusal | None:
+    """Have this team answer for teams without members; what is assigned to a person stays."""
+    why = " ".join(reason.split())
+    if refusal := may(actor, ACT) or _unreasoned(why):
+        return refusal
+    found = next((t for t in _teams(session, actor.company_id or 0) if t.name == team), None)
+    if found is None:
+        return Refusal("company.team", "Choose a team of the company.", "", 422)
+    company = locked_company(session, actor.company_id or 0)
+    if company.settings.get(FALLBACK_TEAM) == found.name:
+        words = f"{found.shown} answers for teams without members already."
+        return Refusal("company.same", words, "", 422)
+    company.settings = {**company.settings, FALLBACK_TEAM: found.name}
+    say = f"{actor.name} let {found.shown} answer for teams without members: {why}"
+    _tell(session, actor, "company.fallback_set", say, why, now)
+    return None
+
+
+def set_due(
+    session: Session, actor: Actor, error_class: str, hours: int, reason: str, now: datetime
+) -> Refusal | None:
+    """Let holds of a class that open from now on be due after so many hours."""
+    why = " ".join(reason.split())
+    if refusal := may(actor, ACT) or _unreasoned(why):
+        return refusal
+    return deadlines.set_hours(
+        session, actor, actor.company_id or 0, error_class, hours, now, reason=why
+    )

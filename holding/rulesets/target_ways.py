@@ -1,0 +1,304 @@
+"""One way into each accounting system for each type of document: by its interface or by Excel
+import, never by both.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import combinations
+from typing import Any, Final
+
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import declared_settings as declared
+from connectors.contract.hand_imports import DOCUMENT_TYPES, types_taken
+from holding.access.actors import SYSTEM, Actor
+from holding.connections import connections as setup
+from holding.db import bulk
+from holding.db.models import Connection, Delivery, Event, Record, Version
+from holding.db.models.columns import NOW, Moment, moment_of
+from holding.db.refusal import Refusal, in_a_row
+from holding.db.together import Given, Question, at_most
+from holding.platform.changes import locked_company
+from rules.decisions.own_company import COMPANY
+from rules.facts.world import Conflict
+from rules.values.canonical import value_of
+
+_OVER: Final = (
+    select(Connection)
+    .where(Connection.paused_at.is_not(None), Connection.pause_until <= NOW)
+    .order_by(Connection.id)
+    .with_for_update(skip_locked=True)
+)
+
+TARGET_SETTINGS: Final = frozenset({DOCUMENT_TYPES})
+"""Those of a target that say what it takes."""
+
+CODE: Final = "connection.two_ways"
+
+SOURCE_SETTINGS: Final = frozenset({declared.DELIVERIES, declared.RECORD_KINDS})
+"""Those of a source that say what it brings."""
+
+_Told = tuple[str, str, Mapping[str, Any]]  # name, connector, settings
+
+_SOURCES = (
+    select(Connection)
+    .where(Connection.company_id == bindparam("company"), Connection.side == "source")
+    .order_by(Connection.id)
+)
+
+LONG: Final = timedelta(minutes=10)
+
+LATELY: Final = timedelta(hours=1)
+
+HISTORY: Final = timedelta(hours=6)
+"""What changed at its source longer ago than this was sent on purpose: it did not wait there."""
+
+LAST_EVENTS: Final = 500  # so far back is looked for late arrivals
+
+HOOK: Final = "webhook"
+
+Late = Mapping[str, tuple[int, timedelta]]
+"""Name of a source -> how many changes it told late, and how late the latest of them was."""
+
+_SINCE: Final = bindparam("calls_since", type_=Moment)
+
+
+def target_refusal(
+    session: Session, connection: Connection, settings: Mapping[str, Any]
+) -> Refusal | None:
+    """Why a target cannot be in use with these settings beside the others of its company; it need
+    not be stored yet.
+    """
+    form = registry.form_of("target", connection.connector)
+    if form is None or not form.system:
+        return None
+    locked_company(session, connection.company_id)  # the other way may be opened meanwhile
+    for other in session.scalars(
+        select(Connection)
+        .where(Connection.company_id == connection.company_id, Connection.side == "target")
+        .where(Connection.paused_at.is_(None))
+        .order_by(Connection.id)
+    ):
+        its = registry.form_of("target", other.connector)
+        if its is None or its.system != form.system or its.way == form.way:
+            continue
+        if other.id != connection.id and _types(connection, settings) & _types(
+            other, other.settings
+        ):
+            words = (
+                f"You cannot use {connection.name} ({declared.WAYS[form.way]}), because"
+                f" {other.name} ({declared.WAYS[its.way]}) goes to {its.title} already: the same"
+                " documents could get there by both."
+            )
+            return Refusal(CODE, words, _hint(connection, other), 422)
+    return None
+
+
+def _types(connection: Connection, settings: Mapping[str, Any]) -> frozenset[str]:
+    """The types of document that a target takes."""
+    documents = registry.targets()[connection.connector].documents
+    return types_taken(settings, [one.name for one in documents])
+
+
+def _hint(connection: Connection, other: Connection) -> str:
+    """The ways out: one of them is paused, or what is chosen leaves the other its documents."""
+    pause = f"Keep one: pause {other.name} first."
+    chosen = [one for one in (connection, other) if _chooses(one)]
+    if not chosen:
+        return pause
+    there = other if chosen[0] is connection else connection
+    rest = _types(chosen[0], {}) - _types(there, {})
+    named = ", ".join(sorted(rest))
+    return (
+        f"{pause} Or leave {chosen[0].name} only what {there.name} cannot post, as its document"
+        f" types: {named}."
+    )
+
+
+def _chooses(connection: Connection) -> bool:
+    form = registry.form_of("target", connection.connector)
+    return form is not None and any(one.name in TARGET_SETTINGS for one in form.settings)
+
+
+def resume_due(session: Session, now: datetime) -> None:
+    """Resume each target whose pause is over; one that cannot be stays paused, and says why."""
+    for connection in session.scalars(_OVER, {"now": now}).all():
+        found = resume(session, SYSTEM, connection.id, now=now)
+        if found is not None:
+            connection.pause_until = None
+            words = f"{connection.name} stays paused: {found.message}"
+            setup.tell(session, connection, SYSTEM, now, "connection.stays_paused", words)
+
+
+def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime) -> Refusal | None:
+    """Send again, unless another way into the same system was opened meanwhile."""
+    connection = session.get_one(Connection, connection_id)
+    theirs = actor.company_id in (None, connection.company_id)
+    if connection.paused_at is not None and theirs:
+        found = target_refusal(session, connection, connection.settings)
+        if found:
+            return found
+    return setup.resume(session, actor, connection_id, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class TwoWays:
+    """Two sources that are on for the same kinds: by which way each, in words; `is_new`: the second
+    is not there yet.
+    """
+
+    first: str
+    first_way: str
+    second: str
+    second_way: str
+    kinds: tuple[str, ...]
+    is_new: bool = False
+
+    @property
+    def words(self) -> str:
+        """What is wrong."""
+        kinds = in_a_row(kind.replace("_", " ") for kind in self.kinds)
+        return (
+            f"{self.first} ({self.first_way}) brings {kinds} records already. By {self.second}"
+            f" ({self.second_way}) the same would come a second time."
+        )
+
+    @property
+    def todo(self) -> str:
+        """The ways out."""
+        if self.is_new:
+            return (
+                f"Keep one: under Settings switch the deliveries of {self.first} off before you add"
+                f" {self.second}, or leave this kind of record to one of them."
+            )
+        return (
+            f"Keep one: under Settings switch the deliveries of {self.first} or of {self.second}"
+            f" off, or leave this kind of record to one of them."
+        )
+
+
+def source_refusal(
+    session: Session, connection: Connection, after: Mapping[str, Any]
+) -> Refusal | None:
+    """Why a source cannot have these settings; it need not be stored yet."""
+    locked_company(session, connection.company_id)  # the other way may be switched on meanwhile
+    others = [one for one in _sources(session, connection.company_id) if one.id != connection.id]
+    for other in others:
+        found = _between((other.name, other.connector, other.settings), _told(connection, after))
+        if found is not None:
+            told = replace(found, is_new=connection.id is None)
+            return Refusal(CODE, told.words, told.todo, 422)
+    return None
+
+
+def _sources(session: Session, company_id: int) -> Iterable[Connection]:
+    return session.scalars(_SOURCES, {"company": company_id}).all()
+
+
+def _between(first: _Told, second: _Told) -> TwoWays | None:
+    ways = [_way(connector) for _, connector, _ in (first, second)]
+    kinds = sorted(_kinds(first) & _kinds(second))
+    if not kinds or ways[0] == ways[1]:
+        return None
+    return TwoWays(first[0], ways[0], second[0], ways[1], tuple(kinds))
+
+
+def _way(connector: str) -> str:
+    form = registry.form_of("source", connector)
+    return declared.WAYS[form.way] if form else ""
+
+
+def _kinds(told: _Told) -> frozenset[str]:
+    """The kinds of record that a source takes."""
+    _, connector, settings = told
+    source = registry.sources().get(connector)
+    if source is None or not declared.takes(settings):
+        return frozenset()
+    every = frozenset(kind.kind for kind in source.kinds)
+    allowed = declared.listed(str(settings.get(declared.RECORD_KINDS, "")))
+    return every & frozenset(allowed) if allowed else every
+
+
+def _told(connection: Connection, settings: Mapping[str, Any]) -> _Told:
+    return connection.name, connection.connector, settings
+
+
+def clashes(session: Session, company_id: int) -> tuple[TwoWays, ...]:
+    """Those that are on side by side, from before this was refused or by another way."""
+    rows = [(one.name, one.connector, one.settings) for one in _sources(session, company_id)]
+    found = (_between(first, second) for first, second in combinations(rows, 2))
+    return tuple(one for one in found if one is not None)
+
+
+def conflicts(body: Mapping[str, Any], settings: str, company: str) -> tuple[Conflict, ...]:
+    """That a record names another company than its source is bound to by its settings, which are
+    given as they are stored; case does not count.
+    """
+    named = _text(body)
+    if not named:
+        return ()
+    bound = bound_to(value_of(settings), company)
+    if named.casefold() == bound.casefold():
+        return ()
+    return (Conflict(COMPANY, named, (bound,)),)
+
+
+def _text(given: Mapping[str, Any]) -> str:
+    return str(given.get(declared.COMPANY_CODE) or "").strip()
+
+
+def bound_to(settings: Mapping[str, Any], company: str) -> str:
+    """The code that records of a source with these settings name: the one that is set, else that of
+    the company they are delivered to.
+    """
+    return _text(settings) or company
+
+
+def late_calls(company_id: int, now: datetime) -> Question[Late]:
+    """Which sources told changes late in the last hour."""
+    told = (yield Given(_lately(company_id), {_SINCE.key: now - LATELY})).scalar()
+    late: dict[str, tuple[int, timedelta]] = {}
+    for name, at, stamp in json.loads(told or "[]"):
+        length = _after(moment_of(at), stamp)
+        if LONG < length <= HISTORY:
+            count, longest = late.get(name, (0, length))
+            late[name] = (count + 1, max(longest, length))
+    return late
+
+
+@lru_cache(maxsize=256)
+def _lately(company_id: int) -> Select[str]:
+    """In one row, so that the columns of what is asked with it are not there hundreds of times."""
+    lately = (
+        select(Event.record_id)
+        .where(Event.company_id == company_id)
+        .order_by(Event.id.desc())
+        .limit(at_most(LAST_EVENTS))
+        .subquery()
+    )
+    return (
+        select(bulk.json_rows(Connection.name, Version.at, Version.stamp))
+        .select_from(Record)
+        .join(Version, Version.id == Record.version_id)
+        .join(Delivery, Delivery.id == Version.delivery_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Record.company_id + 0 == company_id)  # by the events, not by all of the company
+        .where(Record.id.in_(select(lately.c.record_id)))
+        .where(Version.at > _SINCE, Version.stamp.is_not(None), Delivery.kind == HOOK)
+    )
+
+
+def _after(at: datetime, stamp: str) -> timedelta:
+    """How long after its change a version arrived; nothing where the stamp is no moment, or one
+    without its zone: that could be hours off.
+    """
+    try:
+        made = datetime.fromisoformat(stamp)
+    except ValueError:
+        return timedelta()
+    return at - made if made.tzinfo else timedelta()
