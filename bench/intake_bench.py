@@ -128,7 +128,7 @@ def _uploaded(shop: "Shop", raw: bytes) -> tuple[float, float, int | None]:
     """Seconds until it is checked, and from then until all is stored; the most MB of a process."""
     from holding.db.models.columns import UploadState
     from holding.platform import processes as doorbell
-    from holding.uploads import giving_in
+    from holding.uploads import submit as giving_in
     from sandbox.demo import setup
 
     peak = _Peak()

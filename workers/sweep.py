@@ -40,8 +40,8 @@ from holding.rulesets.target_ways import resume_due
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
 from holding.trials import backtest_turns, shadow_turns
-from holding.uploads import upload_claims
-from holding.uploads.giving_in import forget_expired
+from holding.uploads import submit as upload_claims
+from holding.uploads.submit import forget_expired
 from workers.jobs import Bench
 
 DUTY = "sweeper"

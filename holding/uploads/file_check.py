@@ -1,12 +1,8 @@
-"""What an uploaded file holds, compared with what is stored; nothing is written here.
-
-Here: the preview's numbers, its wrong cells with the nearest known code, and its changed orders.
-Not here: reading the file (connectors/sources/workbook), taking it (upload_turns.py).
-"""
+"""What an uploaded file holds, compared with what is stored; nothing is written here."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -15,11 +11,15 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord, RowError, SourceRefusal
 from connectors.contract.uploads import FieldLabel, FileOrder, FileOrders
-from holding.db.models import Version
+from grammar.nodes import Call, Name, Ruleset
+from grammar.nodes.expressions import walk
+from holding.db.models import Company, MappingEntry, MappingTable, Version
 from holding.db.models.columns import is_currency, to_minor
 from holding.intake.deliveries import Key, Stored, ids_of, later, stored
 from holding.intake.families import left_out
 from holding.intake.open_fields import difference
+from holding.mappings.entries import shown
+from holding.programs import world
 from holding.uploads.check_result import (
     STORED,
     ChangedField,
@@ -28,20 +28,109 @@ from holding.uploads.check_result import (
     Standing,
     WrongCell,
 )
-from holding.uploads.known_codes import KnownCodes, Nearest
 from rules.values.canonical import dumps, sha256_hex
+from rules.values.spelling import alike, digits_of, fold
 
 COMPARED_AT_ONCE: Final = 500
+
 CURRENCIES: Final = 30  # so many of a file are summed, for a file can name a new one in each row
+
 _WRONG, _CHANGED, _FIELDS = 200, 20, 6  # of each, what a preview keeps
+
 _LINE: Final = "line."
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A known code that could be meant, and its value here."""
+
+    code: str
+    value: str
+
+
 Mistyped = tuple[str, str, Nearest]
 """A cell, the code in it, and the known one that could be meant."""
+
+UNIT_FIELD: Final = "line.uom"
+
+_MOST_COMPARED = 2_000  # codes that one is compared with
+
+_LONGEST = 100  # signs of a code that is compared at all: the time grows with their square
+
+_SIGNS = 2_000_000  # of all codes of one file, each once for every known one it is compared with
+
+_UNITS = "unit"
 
 
 def refused(found: SourceRefusal) -> CheckResult:
     """The result of a file that is not read at all."""
     return CheckResult(refused=(found.message, found.hint), counts={}, money={})
+
+
+class _Codes:
+    """The keys of one table with their values, and how the rules compare them."""
+
+    def __init__(self, match: Iterable[str], rows: Iterable[tuple[str, str]]) -> None:
+        self._match = tuple(match)
+        self._values = dict(rows)
+        self._folded = {fold(key, self._match) for key in self._values}
+        self._by_digits: dict[str, list[str]] = defaultdict(list)
+        for key in sorted(self._values):
+            self._by_digits[digits_of(key)].append(key)
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def has(self, code: str) -> bool:
+        return fold(code, self._match) in self._folded
+
+    def compared(self, code: str) -> Sequence[str]:
+        """The keys that this code could mean; two codes with other digits are two things."""
+        return self._by_digits.get(digits_of(code), ())[:_MOST_COMPARED]
+
+    def near(self, code: str) -> Iterator[tuple[int, Nearest]]:
+        """How alike, in per cent, and which."""
+        for key in self.compared(code):
+            _, percent = alike(code, key)
+            if percent:
+                yield percent, Nearest(key, self._values[key])
+
+
+class KnownCodes:
+    """The codes that the rules of a company know, by the field that they stand in: `customer`,
+    `line.sku`. A code that any map of a field knows is known.
+
+    They are asked for the codes of one file. A file of many or long unknown codes has no nearest
+    ones beyond a bound: those wait until they are mapped, as any unknown code.
+    """
+
+    def __init__(self, tables: Mapping[str, Iterable[_Codes]]) -> None:
+        self._tables = {field: tuple(codes) for field, codes in tables.items()}
+        self._found: dict[tuple[str, str], Nearest | None] = {}
+        self._left = _SIGNS
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields with codes that can be known."""
+        return tuple(field for field, codes in self._tables.items() if any(codes))
+
+    def mistyped(self, field: str, code: str) -> Nearest | None:
+        """The nearest known code where this one is unknown; else, or with none near, None."""
+        at = (field, code)
+        if at not in self._found:
+            self._found[at] = self._nearest(field, code)
+        return self._found[at]
+
+    def _nearest(self, field: str, code: str) -> Nearest | None:
+        tables = self._tables.get(field, ())
+        if not code or any(table.has(code) for table in tables):
+            return None
+        signs = len(code) * sum(len(table.compared(code)) for table in tables)
+        if len(code) > _LONGEST or signs > self._left:
+            return None
+        self._left -= signs
+        near = [found for table in tables for found in table.near(code)]
+        return max(near, key=lambda pair: (pair[0], pair[1].code))[1] if near else None
 
 
 def checked(
@@ -95,13 +184,6 @@ def checked(
     )
 
 
-def withdrawn_by(
-    session: Session, source_id: int, records: Sequence[IncomingRecord], now: datetime
-) -> int:
-    """How many stored payments of orders these records withdraw, which are not yet stored."""
-    return len(left_out(session, source_id, records, now)) if records else 0
-
-
 class _Money:
     """What the orders of each standing come to, by currency; none stands for that of the books.
 
@@ -124,6 +206,105 @@ class _Money:
             return
         self._codes.add(code)
         self.sums[standing][code] += to_minor(order.total, code)
+
+
+def _cell(file: FileOrders, labels: Mapping[str, str], error: RowError, order: str) -> WrongCell:
+    return WrongCell(
+        where=error.where,
+        label=_label(file, labels, error.where),
+        value=error.value,
+        message=error.message,
+        hint=error.hint,
+        order=order,
+    )
+
+
+def _label(file: FileOrders, labels: Mapping[str, str], where: str) -> str:
+    """What people call the column of a cell: by its field, else by its heading, else nothing."""
+    sheet, _, cell = where.rpartition("!")
+    letters = cell.rstrip("0123456789")
+    for column in file.columns:
+        if (column.sheet, column.letter) == (sheet, letters):
+            return labels.get(column.field, column.heading) if column.field else column.heading
+    return ""
+
+
+def _batches(orders: Sequence[FileOrder]) -> Iterator[Sequence[FileOrder]]:
+    for first in range(0, len(orders), COMPARED_AT_ONCE):
+        yield orders[first : first + COMPARED_AT_ONCE]
+
+
+def _standings(
+    session: Session, source_id: int, orders: Sequence[FileOrder]
+) -> Iterator[tuple[FileOrder, Sequence[Standing], Sequence[ChangedOrder]]]:
+    """What each record of each order is to what is stored; of changed ones, in what they differ."""
+    records = [record for order in orders for record in order.records]
+    ids = ids_of(session, source_id, {_key(one) for one in records}) if records else {}
+    known = stored(session, ids, set(), locked=False)
+    standings = {_key(one): _standing(ids, known, one) for one in records}
+    changed = [ids[key] for key, standing in standings.items() if standing is Standing.CHANGED]
+    before = _bodies(session, [known[each] for each in changed[:_CHANGED]])
+    for order in orders:
+        if order.record is None:
+            yield order, (Standing.WRONG,), ()
+            continue
+        differ = [
+            _news(one, before[ids[_key(one)]])
+            for one in order.records
+            if standings[_key(one)] is Standing.CHANGED and ids[_key(one)] in before
+        ]
+        yield order, [standings[_key(one)] for one in order.records], differ
+
+
+def _key(record: IncomingRecord) -> Key:
+    return record.kind, record.external_id
+
+
+def _standing(ids: Mapping[Key, int], known: Mapping[int, Stored], one: IncomingRecord) -> Standing:
+    if _key(one) not in ids:
+        return Standing.NEW
+    before = known[ids[_key(one)]]
+    if before.has(one.stamp, sha256_hex(dumps(one.body))):
+        return Standing.SAME
+    newest = before.newest_stamp
+    stale = one.stamp is not None and newest is not None and later(newest, one.stamp)
+    return Standing.OLDER if stale else Standing.CHANGED
+
+
+def _bodies(session: Session, wanted: Sequence[Stored]) -> dict[int, dict[str, object]]:
+    """What is stored last of each record, as its source said it."""
+    query = (
+        select(Version.record_id, Version.body)
+        .where(Version.record_id.in_([one.record_id for one in wanted]))
+        .where(Version.corrects_id.is_(None), Version.stale.is_(False))
+        .order_by(Version.no)
+    )
+    return {row.record_id: row.body for row in session.execute(query)} if wanted else {}
+
+
+def _news(record: IncomingRecord, before: Mapping[str, object]) -> ChangedOrder:
+    found = [
+        ChangedField(one.path, one.before or "", one.after or "")
+        for one in difference(before, record.body)
+    ]
+    return ChangedOrder(
+        record.number, record.kind, record.external_id, tuple(found[:_FIELDS]), len(found)
+    )
+
+
+def _typo(file: FileOrders, labels: Mapping[str, str], one: Mistyped, order: str) -> WrongCell:
+    where, code, near = one
+    error = RowError(where=where, value=code[:200], message="This code is not known.", hint="")
+    cell = _cell(file, labels, error, order)
+    means = near.value if near.value != near.code else ""
+    return replace(cell, nearest=near.code, nearest_means=means)
+
+
+def withdrawn_by(
+    session: Session, source_id: int, records: Sequence[IncomingRecord], now: datetime
+) -> int:
+    """How many stored payments of orders these records withdraw, which are not yet stored."""
+    return len(left_out(session, source_id, records, now)) if records else 0
 
 
 def every_wrong_cell(
@@ -163,93 +344,61 @@ def labels_of(fields: Mapping[str, Sequence[FieldLabel]]) -> Mapping[str, str]:
     return {one.name: one.label for kind in fields.values() for one in kind}
 
 
-def _batches(orders: Sequence[FileOrder]) -> Iterator[Sequence[FileOrder]]:
-    for first in range(0, len(orders), COMPARED_AT_ONCE):
-        yield orders[first : first + COMPARED_AT_ONCE]
+def known_codes(session: Session, company_id: int) -> KnownCodes:
+    """What is known by the rules in force; nothing where there are none yet."""
+    company = session.get_one(Company, company_id)
+    if company.ruleset_version_id is None:
+        return KnownCodes({})
+    ruleset = world.program(session, company.ruleset_version_id).ruleset
+    return of_rules(ruleset, _entries(session, company_id))
 
 
-def _standings(
-    session: Session, source_id: int, orders: Sequence[FileOrder]
-) -> Iterator[tuple[FileOrder, Sequence[Standing], Sequence[ChangedOrder]]]:
-    """What each record of each order is to what is stored; of changed ones, in what they differ."""
-    records = [record for order in orders for record in order.records]
-    ids = ids_of(session, source_id, {_key(one) for one in records}) if records else {}
-    known = stored(session, ids, set(), locked=False)
-    standings = {_key(one): _standing(ids, known, one) for one in records}
-    changed = [ids[key] for key, standing in standings.items() if standing is Standing.CHANGED]
-    before = _bodies(session, [known[each] for each in changed[:_CHANGED]])
-    for order in orders:
-        if order.record is None:
-            yield order, (Standing.WRONG,), ()
-            continue
-        differ = [
-            _news(one, before[ids[_key(one)]])
-            for one in order.records
-            if standings[_key(one)] is Standing.CHANGED and ids[_key(one)] in before
-        ]
-        yield order, [standings[_key(one)] for one in order.records], differ
-
-
-def _standing(ids: Mapping[Key, int], known: Mapping[int, Stored], one: IncomingRecord) -> Standing:
-    if _key(one) not in ids:
-        return Standing.NEW
-    before = known[ids[_key(one)]]
-    if before.has(one.stamp, sha256_hex(dumps(one.body))):
-        return Standing.SAME
-    newest = before.newest_stamp
-    stale = one.stamp is not None and newest is not None and later(newest, one.stamp)
-    return Standing.OLDER if stale else Standing.CHANGED
-
-
-def _key(record: IncomingRecord) -> Key:
-    return record.kind, record.external_id
-
-
-def _bodies(session: Session, wanted: Sequence[Stored]) -> dict[int, dict[str, object]]:
-    """What is stored last of each record, as its source said it."""
+def _entries(session: Session, company_id: int) -> dict[tuple[str, str], dict[str, str]]:
+    """The entries in force, whatever the day from which they count."""
     query = (
-        select(Version.record_id, Version.body)
-        .where(Version.record_id.in_([one.record_id for one in wanted]))
-        .where(Version.corrects_id.is_(None), Version.stale.is_(False))
-        .order_by(Version.no)
+        select(
+            MappingTable.kind,
+            MappingTable.name,
+            MappingEntry.key,
+            MappingEntry.value,
+            MappingEntry.num,
+            MappingEntry.den,
+        )
+        .join(MappingEntry, MappingEntry.table_id == MappingTable.id)
+        .where(MappingTable.company_id == company_id)
+        .where(MappingEntry.to_revision.is_(None), MappingEntry.value.is_not(None))
+        .order_by(MappingEntry.valid_from)
     )
-    return {row.record_id: row.body for row in session.execute(query)} if wanted else {}
+    found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for row in session.execute(query):
+        found[row.kind, row.name][row.key] = shown(row.value, row.num, row.den)
+    return found
 
 
-def _news(record: IncomingRecord, before: Mapping[str, object]) -> ChangedOrder:
-    found = [
-        ChangedField(one.path, one.before or "", one.after or "")
-        for one in difference(before, record.body)
-    ]
-    return ChangedOrder(
-        record.number, record.kind, record.external_id, tuple(found[:_FIELDS]), len(found)
-    )
+def of_rules(ruleset: Ruleset, entries: Mapping[tuple[str, str], Mapping[str, str]]) -> KnownCodes:
+    """The same of these rules; `entries`: (kind and name of a table) -> its keys with values."""
+    match = {each.name: each.match for each in ruleset.maps}
+    tables: dict[str, list[_Codes]] = defaultdict(list)
+    for name, field in sorted(_asked(ruleset)):
+        if name in match:
+            rows = entries.get(("map", name), {})
+            tables[field].append(_Codes(match[name], rows.items()))
+    units = {
+        key.partition("|")[0]: value
+        for (kind, _), rows in entries.items()
+        if kind == _UNITS
+        for key, value in rows.items()
+    }
+    bases = {base.unit: base.unit for table in ruleset.units for base in table.bases}
+    if units or bases:
+        tables[UNIT_FIELD].append(_Codes((), {**bases, **units}.items()))
+    return KnownCodes(tables)
 
 
-def _cell(file: FileOrders, labels: Mapping[str, str], error: RowError, order: str) -> WrongCell:
-    return WrongCell(
-        where=error.where,
-        label=_label(file, labels, error.where),
-        value=error.value,
-        message=error.message,
-        hint=error.hint,
-        order=order,
-    )
-
-
-def _typo(file: FileOrders, labels: Mapping[str, str], one: Mistyped, order: str) -> WrongCell:
-    where, code, near = one
-    error = RowError(where=where, value=code[:200], message="This code is not known.", hint="")
-    cell = _cell(file, labels, error, order)
-    means = near.value if near.value != near.code else ""
-    return replace(cell, nearest=near.code, nearest_means=means)
-
-
-def _label(file: FileOrders, labels: Mapping[str, str], where: str) -> str:
-    """What people call the column of a cell: by its field, else by its heading, else nothing."""
-    sheet, _, cell = where.rpartition("!")
-    letters = cell.rstrip("0123456789")
-    for column in file.columns:
-        if (column.sheet, column.letter) == (sheet, letters):
-            return labels.get(column.field, column.heading) if column.field else column.heading
-    return ""
+def _asked(ruleset: Ruleset) -> set[tuple[str, str]]:
+    """Every map with a field that it is asked for as it came."""
+    return {
+        (node.name, ".".join(node.args[0].path))
+        for node in walk(ruleset)
+        if isinstance(node, Call) and node.args and isinstance(node.args[0], Name)
+    }

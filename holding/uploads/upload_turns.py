@@ -30,10 +30,8 @@ from holding.db.refusal import Refusal, plural
 from holding.intake import receive as versions
 from holding.intake.deliveries import zone_of_source
 from holding.uploads.check_result import CheckResult, of_json
-from holding.uploads.file_check import checked, labels_of, refused, withdrawn_by
-from holding.uploads.giving_in import beside
-from holding.uploads.known_codes import known_codes
-from holding.uploads.upload_claims import UploadTurn, claim, give_back, give_up, still_ours, tell
+from holding.uploads.file_check import checked, known_codes, labels_of, refused, withdrawn_by
+from holding.uploads.submit import UploadTurn, beside, claim, give_back, give_up, still_ours, tell
 from rules.values.canonical import dumps, sha256_hex
 
 UPLOAD_ORDERS: Final = 250  # of one transaction and one delivery

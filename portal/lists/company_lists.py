@@ -20,8 +20,8 @@ from holding.onboarding.dry_run import RecordSeen, last_month, rehearsed
 from holding.platform import event_log
 from holding.platform.event_log import LogRow
 from holding.staff import directory
-from holding.uploads import upload_rows
-from holding.uploads.upload_rows import UploadRow
+from holding.uploads import check_result as upload_rows
+from holding.uploads.check_result import UploadRow
 from portal.evidence import audit_log
 from portal.lists.list_file import MOST, ListFile, Table, by_currency, each_page
 from portal.onboarding import settings_page

@@ -13,11 +13,9 @@ from flask import g
 from connectors.contract import SourceRefusal
 from holding.db.refusal import Refusal
 from holding.intake.deliveries import zone_of_source
-from holding.uploads.check_result import CheckResult
-from holding.uploads.file_check import every_wrong_cell, labels_of
-from holding.uploads.giving_in import beside
-from holding.uploads.known_codes import known_codes
-from holding.uploads.upload_rows import UploadRow
+from holding.uploads.check_result import CheckResult, UploadRow
+from holding.uploads.file_check import every_wrong_cell, known_codes, labels_of
+from holding.uploads.submit import beside
 from holding.uploads.upload_turns import kind_of, reader
 from portal.web import store
 

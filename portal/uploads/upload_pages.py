@@ -17,10 +17,10 @@ from holding.access.actors import MASK, PERSONAL
 from holding.db.models.columns import UploadState
 from holding.db.refusal import Refusal, plural
 from holding.platform import processes as doorbell
-from holding.uploads import giving_in, upload_rows
-from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing
+from holding.uploads import check_result as upload_rows
+from holding.uploads import submit as giving_in
+from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing, UploadRow
 from holding.uploads.file_check import CURRENCIES, labels_of
-from holding.uploads.upload_rows import UploadRow
 from holding.uploads.upload_turns import kind_of, reader
 from portal.uploads import error_workbook
 from portal.web import filters, forms, fragments, security, store

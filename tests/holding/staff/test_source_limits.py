@@ -19,7 +19,7 @@ from holding.holds.assignments import do as do_many
 from holding.holds.holds import Each
 from holding.staff import access_links, duties, link_use, source_limits
 from holding.staff.source_limits import Limited
-from holding.uploads import giving_in
+from holding.uploads import submit as giving_in
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_company, make_person

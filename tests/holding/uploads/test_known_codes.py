@@ -3,8 +3,8 @@
 import pytest
 
 from grammar.nodes import Ruleset
-from holding.uploads import known_codes
-from holding.uploads.known_codes import UNIT_FIELD, KnownCodes, of_rules
+from holding.uploads import file_check as known_codes
+from holding.uploads.file_check import UNIT_FIELD, KnownCodes, of_rules
 
 
 def units(*names: str) -> KnownCodes:

@@ -13,7 +13,7 @@ from sqlalchemy import event, select
 
 from holding.db.models import Company, Connection, Delivery, Upload, Version
 from holding.uploads import file_check, upload_turns
-from holding.uploads.upload_claims import claim, still_ours
+from holding.uploads.submit import claim, still_ours
 from holding.uploads.upload_turns import reader, work_due
 from portal.uploads import error_workbook
 from tests.portal.reading import one, plain
