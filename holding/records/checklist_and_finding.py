@@ -21,9 +21,8 @@ from holding.db.models.columns import AttemptState, HoldState, RecordState
 from holding.db.refusal import plural
 from holding.db.together import KEPT, Question, Together
 from holding.platform.states import HOLD_LABELS, state_label
-from holding.records.approval_answer import NOBODY_ASKED, undecided
 from holding.records.record_rows import OpenHold
-from holding.records.story import Case, Proof
+from holding.records.story import NOBODY_ASKED, Case, Proof, undecided
 from holding.records.story_holds import HeldBy, holds_of
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState, in_sentence

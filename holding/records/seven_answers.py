@@ -1,35 +1,59 @@
-"""The seven questions about one record, answered from stored rows.
-
-Here: one function a question. Not here: loading (`story.py`), the timeline (`trace.py`). "Not
-recorded" is said only where the source gave nothing.
-"""
+"""The seven questions about one record, answered from stored rows."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
+from connectors import registry
 from connectors.contract.errors import class_label
-from grammar.nodes import Ruleset
+from connectors.contract.targets import Searchable
+from grammar.nodes import Ruleset, Unique
+from grammar.text.problem import Span
 from holding.db.models import Version
-from holding.db.refusal import listed, plural
+from holding.db.refusal import listed, money, plural
+from holding.intake.open_fields import differences
 from holding.platform.states import HOLD_LABELS
-from holding.records.approval_answer import approved
-from holding.records.change_answer import changed
-from holding.records.duplicate_answer import duplicates
+from holding.records.accepted_differences import Accepted
 from holding.records.story import (
     NOT_RECORDED,
     Case,
     Proof,
+    SeenThere,
+    Taken,
+    approved,
     consts_of,
     is_constant,
+    place,
     rule_proof,
 )
 from holding.records.story_holds import Changed, HeldBy
-from rules.outcomes.outcome import Verdict
+from rules.amendments.target_edits import RULE as TARGET_EDITED
+from rules.decisions import duplicates as in_rules
+from rules.facts.world import Facts
+from rules.outcomes.outcome import Use, Verdict
+from rules.rulebook.coverage import agreements
 from rules.values.cause_keys import CauseKind
-from rules.values.names import term
+from rules.values.names import plain, term
 from rules.values.posting_states import in_sentence
+
+Told = tuple[str, str, list[Proof]]
+
+_REFUSES: Final[Mapping[str, str]] = {
+    "number": "takes no second document of that number",
+    "number+customer": "takes no second document of that number and customer",
+    "key": "takes no second document under the same key",
+}
+
+_SAID: Final[Mapping[str, str]] = {"pass": "pass", "hit": "duplicate", "unknown": "not known"}
+
+SHOWN_CHANGES: Final = 6
+
+SHOWN_ITEMS: Final = 20
+"""Of what happened to one record; where there is more, the newest of it."""
+
+_DONE: Final = {"create": "posted", "update": "updated", "void": "voided"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +65,6 @@ class Answer:
     text: str
     tone: str
     proofs: tuple[Proof, ...]
-
-
-Told = tuple[str, str, list[Proof]]
 
 
 def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
@@ -63,17 +84,6 @@ def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
         Answer(no, question, text, tone, tuple(proofs))
         for no, (question, text, tone, proofs) in enumerate(told, start=1)
     )
-
-
-def source_moment(case: Case, version: Version) -> str:
-    """When the source says that it wrote this content."""
-    if not version.stamp:
-        return NOT_RECORDED
-    try:
-        moment = datetime.fromisoformat(version.stamp)
-    except ValueError:
-        return version.stamp
-    return case.when(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _status(case: Case) -> Told:
@@ -160,11 +170,6 @@ def _units(case: Case) -> Told:
     return f"Yes: {told}.", "good", [*proofs, *_entry_proofs(case)]
 
 
-def _proof_of(verdict: Verdict) -> str:
-    """The conversion that a units verdict was reckoned with: `2 CTN × 40 = 80 PCS`."""
-    return next((value for name, value in verdict.operands if name == "conversion"), "")
-
-
 def _entry_proofs(case: Case) -> list[Proof]:
     """The entries behind units and items of the posting's lines."""
     uses = {use for row in case.lineage if row.line is not None for use in row.used}
@@ -174,6 +179,11 @@ def _entry_proofs(case: Case) -> list[Proof]:
     ]
 
 
+def _proof_of(verdict: Verdict) -> str:
+    """The conversion that a units verdict was reckoned with: `2 CTN × 40 = 80 PCS`."""
+    return next((value for name, value in verdict.operands if name == "conversion"), "")
+
+
 def _caught(case: Case) -> Told:
     if not case.holds:
         return "No. It was never put on hold.", "bad", []
@@ -181,14 +191,6 @@ def _caught(case: Case) -> Told:
     told = "; ".join(f"{one} ({n} holds)" if n > 1 else one for one, n in said.items())
     proofs = [Proof("hold", str(held.hold.id), f"hold {held.hold.id}") for held in case.holds]
     return f"Yes: {told}.", "good", proofs
-
-
-def _cleared(case: Case, change: Changed) -> str:
-    """What was changed, when, and why."""
-    when = f"{case.when(change.at)} (revision {change.no})"
-    if change.kind == "rules":
-        return f"published {change.what} {when}"
-    return f"mapped {change.what} {when}, {change.reason or NOT_RECORDED}"
 
 
 def _hold_words(case: Case, held: HeldBy) -> str:
@@ -205,3 +207,311 @@ def _hold_words(case: Case, held: HeldBy) -> str:
     why = f": {told}" if told else ""
     state = in_sentence(HOLD_LABELS[hold.state])
     return f"{opened}, {owned}, {state} {case.when(hold.closed_at)}{by}{why}"
+
+
+def _cleared(case: Case, change: Changed) -> str:
+    """What was changed, when, and why."""
+    when = f"{case.when(change.at)} (revision {change.no})"
+    if change.kind == "rules":
+        return f"published {change.what} {when}"
+    return f"mapped {change.what} {when}, {change.reason or NOT_RECORDED}"
+
+
+def source_moment(case: Case, version: Version) -> str:
+    """When the source says that it wrote this content."""
+    if not version.stamp:
+        return NOT_RECORDED
+    try:
+        moment = datetime.fromisoformat(version.stamp)
+    except ValueError:
+        return version.stamp
+    return case.when(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
+    """The answer, its tone and its proofs."""
+    if case.rules is None:
+        return "It was not checked yet.", "plain", []
+    version = f"rule version {case.rules.no} (hash {case.rules.hash[:12]})"
+    proofs = [Proof("ruleset", str(case.rules.no), f"hash {case.rules.hash}")]
+    said = [v for v in case.verdicts if v.kind == "duplicates"]
+    more = [_in_target(case, ruleset, said), _party(case, ruleset, proofs), _identity(case)]
+    if not said:
+        none = f"None: {version} had no duplicate rule for this record."
+        return _and_more(none, more), "bad", proofs
+    uniques = _uniques(case, ruleset)
+    told = []
+    for verdict in said:
+        told.append(_asked(case, verdict, uniques.get(verdict.span)))
+        proofs.insert(0, rule_proof(case.files, verdict.span))
+    clean = all(v.result == "pass" for v in said) and not _conflicts(case)
+    by = f", unique by {_unique_by(uniques)}" if uniques else ""
+    yes = f"Yes, in {version}{by}: {'; '.join(told)}."
+    return _and_more(yes, more), "good" if clean else "plain", proofs
+
+
+def _in_target(case: Case, ruleset: Ruleset | None, said: list[Verdict]) -> str:
+    """What the target itself was asked, or does itself, where a rule speaks of the target."""
+    asked = {verdict.span for verdict in said}
+    spoken = [u for u in _uniques(case, ruleset).values() if u.where != "history"]
+    if case.target is None or not any(one.span in asked for one in spoken):
+        return ""
+    name, target = case.target.name, registry.targets().get(case.target.connector)
+    if target is None:
+        return ""
+    if not isinstance(target, Searchable):
+        words = _REFUSES.get(target.dedupe)
+        return f"{name} itself {words}." if words else ""
+    like = "one of the same party and amount, about the same day, that was not sent from here"
+    stood = next((h for h in case.holds if h.cause.key.kind == CauseKind.MANUAL), None)
+    if stood is not None:
+        return f"{name} was searched for {like}, and held it: {stood.hold.message}"
+    if case.sent_at is None:
+        return f"Before it is sent, {name} is searched for {like}."
+    return f"Before it was sent, {name} was searched for {like}: there was none."
+
+
+def _uniques(case: Case, ruleset: Ruleset | None) -> dict[Span, Unique]:
+    """What must be unique of this kind under this route, by its place."""
+    return {
+        unique.span: unique
+        for rule in (ruleset.duplicates if ruleset else ())
+        if case.record.type in {word.name for word in rule.records}
+        and (rule.route is None or str(rule.route) == case.route)
+        for unique in rule.uniques
+    }
+
+
+def _party(case: Case, ruleset: Ruleset | None, proofs: list[Proof]) -> str:
+    """By which entries its party was found, and which checks let two ways of knowing it agree."""
+    if ruleset is None:
+        return ""
+    found = [*_entries(case, ruleset, proofs), *_agreed(case, ruleset, proofs)]
+    return f"Party matching: {'; '.join(found)}." if found else ""
+
+
+def _entries(case: Case, ruleset: Ruleset, proofs: list[Proof]) -> Iterator[str]:
+    """The mapping entries behind the document's party."""
+    document = case.decision.document if case.decision else None
+    known = registry.document(document.target, document.document) if document else None
+    field = known.party_field if known else ""
+    maps = {one.name: one for one in ruleset.maps}
+    uses = [
+        use for row in case.lineage if (row.field, row.line) == (field, None) for use in row.used
+    ]
+    for use in uses:
+        if use.table in maps:
+            proofs.append(rule_proof(case.files, maps[use.table].span))
+            yield _entry(use, maps[use.table].match)
+
+
+def _entry(use: Use, match: tuple[str, ...]) -> str:
+    how = listed([word.replace("_", " ") for word in match])
+    return f"{use.table}(“{use.key}”) = {use.value}, {how} match"
+
+
+def _agreed(case: Case, ruleset: Ruleset, proofs: list[Proof]) -> Iterator[str]:
+    """The checks by which one party under two keys is found, with what each said."""
+    names = {one.check.name: one.check for one in agreements(ruleset, case.record.type)}
+    for verdict in case.verdicts:
+        if verdict.kind != "check" or verdict.rule not in names:
+            continue
+        proofs.append(rule_proof(case.files, names.pop(verdict.rule).span))
+        words = {"hit": "two parties"}.get(verdict.result, _result(verdict))
+        keys = listed([f"{term(name)} = {value}" for name, value in verdict.operands])
+        compared = f", compared {keys}" if keys and verdict.result != "not_applicable" else ""
+        yield f"{verdict.rule} ({place(verdict.span)}) said {words}{compared}"
+
+
+def _result(verdict: Verdict) -> str:
+    return "released" if verdict.released else _SAID.get(verdict.result, "not applicable")
+
+
+def _identity(case: Case) -> str:
+    """The rule that no rule file has to name: one id has one number, and one number one id."""
+    rule = "Identity (one id has one number, and one number one id; always in force)"
+    findings = case.decision.findings if case.decision else ()
+    held = [finding.message for finding in findings if finding.code == in_rules.CODE]
+    if held:
+        return f"{rule} said conflict: {' '.join(held)}"
+    stored = case.evaluation.facts if case.evaluation else None
+    if stored is None or case.outcome is None:
+        return ""
+    facts = Facts.from_json(stored["facts"])
+    if facts.conflicts:
+        others = listed([other for one in facts.conflicts for other in one.others])
+        return f"{rule} said released: it was {others}, too."
+    return f"{rule} said pass."
+
+
+def _and_more(first: str, more: list[str]) -> str:
+    return " ".join([first, *(one for one in more if one)])
+
+
+def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
+    """What one of them said, with what it compared and with whose."""
+    at, said = place(verdict.span), _result(verdict)
+    if unique is None or unique.where == "history":
+        keys = listed([f"{term(name)} = {value}" for name, value in verdict.operands])
+        return f"{at} said {said}, compared {keys}" if keys else f"{at} said {said}"
+    same = next((value for name, value in verdict.operands if name == "same as"), "")
+    who = f"another record here, {same}, has" if same else "no other record here has"
+    what = f"a document of {case.route}"
+    if unique.where == "number_in_target":
+        if verdict.result not in {"pass", "hit"}:
+            return f"{at} said {said}: nothing was asked, for the document had no number yet"
+        number = f"the number {case.number}" if case.number else "its number"
+        return f"{at} said {said}: {who} {what} with {number}"
+    fields = [f"{term(name)} = {value}" for name, value in verdict.operands if name != "same as"]
+    return f"{at} said {said}: {who} {what} with {' and '.join(fields)}"
+
+
+def _conflicts(case: Case) -> bool:
+    return any(f.code == in_rules.CODE for f in (case.decision.findings if case.decision else ()))
+
+
+def _unique_by(uniques: Mapping[Span, Unique]) -> str:
+    return "; ".join(map(_looked_for, uniques.values()))
+
+
+def _looked_for(one: Unique) -> str:
+    """What is compared, and where: among what came before, or in the accounting system."""
+    keys = " + ".join(map(plain, one.keys))
+    return f"{keys} in history" if one.where == "history" else f"{keys} in target"
+
+
+def changed(case: Case) -> tuple[str, str, list[Proof]]:
+    """The answer, its tone and its proofs."""
+    base = _base(case)
+    if base is None:
+        return "It was not posted." if case.over else "Not posted yet.", "plain", []
+    found = [*_versions(case, base), *_taken(case), *_seen(case), *_recounted(case)]
+    items = sorted(found, key=lambda item: item.at)
+    newest = max([base.no, *(v.no for v in case.versions if not v.stale)])
+    proofs = [_span(base.no, newest), *(item.proof for item in items if item.proof.kind == "push")]
+    proofs += _holds(case)
+    told = "; ".join(item.text for item in items[-SHOWN_ITEMS:])
+    if len(items) > SHOWN_ITEMS:
+        told = f"{plural(len(items) - SHOWN_ITEMS, 'earlier change')}; {told}"
+    if not any(item.changes for item in items):
+        more = f"; {told}" if told else ""
+        return f"No. Version {base.no} is the latest version{more}.", "good", proofs
+    text = f"Yes, since version {base.no} was sent: {told}."
+    carried = case.since.taken and case.since.taken[-1].version_no == newest
+    good = carried and case.since.ended and not (case.since.drifts or case.since.recounted)
+    tone = "plain" if good else "bad"
+    return " ".join([text, *(_kept(case, one) for one in case.accepted)]), tone, proofs
+
+
+def _base(case: Case) -> Version | None:
+    """The version that was first taken; of what is still on its way, the one that was decided."""
+    if case.sent_at is None:
+        return None
+    first = case.since.first
+    if first is None:
+        return case.version
+    return next((v for v in case.versions if v.no == first.version_no), case.version)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One thing that happened; `changes` says whether it makes the answer a yes."""
+
+    at: datetime
+    text: str
+    proof: Proof
+    changes: bool = True
+
+
+def _versions(case: Case, base: Version) -> Iterator[_Item]:
+    """Each later version beside the one that was known before it."""
+    before = base
+    for version in case.versions:
+        if version.no <= base.no:
+            continue
+        who, when = version.person_id, case.when(version.at)
+        by = f"from {case.source.name}" if who is None else f"by {case.person(who)}"
+        why = f" ({version.reason})" if version.reason else ""
+        head = f"version {version.no} at {when} {by}{why}"
+        proof = Proof("version", str(version.no), f"version {version.no}")
+        if version.stale:
+            late = f"{head} came late: older than what was known, not checked"
+            yield _Item(version.at, late, proof, changes=False)
+            continue
+        found = differences(before.body, version.body)
+        more = len(found) - SHOWN_CHANGES
+        told = listed(found[:SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
+        yield _Item(version.at, f"{head}: {told or 'nothing that is posted'}", proof)
+        before = version
+
+
+def _taken(case: Case) -> Iterator[_Item]:
+    """What the target took after the first. A further document is one part more of what was
+    ordered, as long as none before it was taken back: it changes nothing that stood.
+    """
+    target = case.target.name if case.target else "the accounting system"
+    numbers = dict(case.since.numbers)
+    replaced = False
+    for one in case.since.taken[1:]:
+        back = numbers.get(one.reverses_id or 0)
+        replaced = replaced or back is not None or one.action != "create"
+        why = f", reverses {back}" if back else f" with version {one.version_no}"
+        text = f"{_did(one)} in {target} at {case.when(one.closed_at)}{why}"
+        proof = Proof("push", str(one.id), f"push {one.id}")
+        yield _Item(one.closed_at, text, proof, changes=replaced)
+
+
+def _did(one: Taken) -> str:
+    return f"{one.number} {_DONE[one.action]}"
+
+
+def _seen(case: Case) -> Iterator[_Item]:
+    """What was seen in the target, and who changed it, where the target tells that."""
+    target = case.target.name if case.target else "the accounting system"
+    numbers = dict(case.since.numbers)
+    several = len({one.posting_id for one in case.since.seen}) > 1
+    for one in case.since.seen:
+        which = f" {numbers[one.posting_id]}" if several else ""
+        head = f"in {target}, seen {case.when(one.at)}{which}"
+        yield _Item(one.at, f"{head}{_look(one)}", Proof("reading", "", ""))
+
+
+def _look(one: SeenThere) -> str:
+    if one.same:
+        return ": as it was sent"
+    by = f"changed by {one.by}" if one.by else "it does not say by whom"
+    return f", {by}: {one.words.rstrip('.')}"
+
+
+def _recounted(case: Case) -> Iterator[_Item]:
+    """Items of the document that the target counts otherwise since it was posted."""
+    target = case.target.name if case.target else "the accounting system"
+    for one in case.since.recounted:
+        head = f"in {target}, seen {case.when(one.at)}: {one.item} is counted otherwise"
+        proof = Proof("event", str(one.event_id), f"event {one.event_id}")
+        yield _Item(one.at, f"{head}, {one.now} instead of {one.before}", proof)
+
+
+def _span(first: int, last: int) -> Proof:
+    if first == last:
+        return Proof("version", str(first), f"version {first}")
+    return Proof("versions", f"{first}..{last}", f"version {first} to {last}")
+
+
+def _holds(case: Case) -> list[Proof]:
+    """The holds that a late arrival, a change or an edit in the target opened."""
+    return [
+        Proof(
+            "hold", str(held.hold.id), f"hold {held.hold.id}: {class_label(held.hold.error_class)}"
+        )
+        for held in case.holds
+        if held.hold.error_class == "stale_version" or held.hold.rule == TARGET_EDITED
+    ]
+
+
+def _kept(case: Case, one: Accepted) -> str:
+    """That somebody left the target as it was."""
+    there = f"{one.target} keeps {money(one.posted, one.currency)}"
+    now = "" if one.wanted is None else f", {one.source} says {money(one.wanted, one.currency)}"
+    by = f"{one.by or NOT_RECORDED} accepted the difference on {case.when(one.at)}: {one.reason}"
+    return f"{there}{now}; {by}."

@@ -1,12 +1,9 @@
-"""Everything stored about one record that its story is told from.
+"""Everything stored about one record that its story is told from."""
 
-Here: loading it, with the decision that was sent (or the newest one) replayed, and the words for
-moments and rule lines. Not here: the answers (`seven_answers.py`), the timeline (`trace.py`).
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
@@ -15,31 +12,64 @@ from sqlalchemy.orm import Session
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
 from holding.access.people import asked_names
+from holding.approvals.consent import counts
+from holding.db.bulk import Columns, known, of
 from holding.db.models import (
     Approval,
     Attempt,
     Company,
     Connection,
     Evaluation,
+    Event,
     Posting,
     Push,
+    Reading,
     Record,
     Request,
     RulesetVersion,
     Version,
 )
-from holding.db.models.columns import RecordState
+from holding.db.models.columns import PushState, RecordState
+from holding.db.models.postings import ENDED
+from holding.db.refusal import listed
 from holding.db.together import KEPT, Question, Together
+from holding.platform.unit_changes import CHANGED
 from holding.programs.replay import judged_once
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
-from holding.records.since_sent import Since, since_sent
 from holding.records.story_holds import HeldBy, holds_of
 from holding.rulesets.publication import asked_files
 from rules.outcomes.outcome import Decision, Lineage, Outcome, Verdict
 from rules.values.posting_states import PostingState
 
 NOT_RECORDED = "not recorded"
+
+NOBODY_ASKED: Final = "Nobody was asked, because it is not posted."
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A push that its target took: what it did, from which version, and when it was answered."""
+
+    id: int
+    number: str
+    action: str
+    closed_at: datetime
+    version_no: int
+    reverses_id: int | None
+
+
+_TAKEN = Columns(
+    Taken(
+        id=of(Push.id),
+        number=of(Push.number),
+        action=of(Push.action),
+        closed_at=known(Push.closed_at),
+        version_no=of(Version.no),
+        reverses_id=of(Posting.reverses_id),
+    ),
+    {"version_no": "version.no"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +98,51 @@ class Sent:
     push: Push
     attempt: Attempt
     request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class SeenThere:
+    """A look at a document in its target that was news: as it was sent, or in what words not; and
+    who changed it, where the target tells that.
+    """
+
+    posting_id: int
+    at: datetime
+    same: bool
+    words: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """That the target counts an item of a document otherwise than when it was posted."""
+
+    event_id: int
+    at: datetime
+    item: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """All of it about one route of a record, with the documents that took its documents back.
+
+    `numbers`: posting id -> number. `ended`: nothing of it waits to be sent. `drifts`: one that
+    stands differs from what was sent, as it was last seen.
+    """
+
+    taken: tuple[Taken, ...] = ()
+    seen: tuple[SeenThere, ...] = ()
+    recounted: tuple[Recounted, ...] = ()
+    numbers: tuple[tuple[int, str], ...] = ()
+    ended: bool = True
+    drifts: bool = False
+
+    @property
+    def first(self) -> Taken | None:
+        """The push that brought the first of it there."""
+        return self.taken[0] if self.taken else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,19 +315,9 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     )
 
 
-def _accepted(found: Sequence[Accepted], posting: Posting | None) -> tuple[Accepted, ...]:
-    route, number = (posting.route, posting.number) if posting else ("", "")
-    return tuple(one for one in found if (one.route, one.document) == (route, number))
-
-
-def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:
-    """What an evaluation said; None when the rules failed on it or its facts are not kept."""
-    return judged_once(session, evaluation.id) if replayable(evaluation) else None
-
-
-def replayable(evaluation: Evaluation) -> bool:
-    """Whether the rules came to an outcome on facts that are still kept."""
-    return evaluation.facts is not None and "error" not in evaluation.outcome
+def _versions(record: Record) -> Question[tuple[Version, ...]]:
+    query = select(Version).where(Version.record_id == record.id)
+    return tuple((yield query.order_by(Version.no)).scalars())
 
 
 def _postings(record: Record) -> Question[Sequence[Posting]]:
@@ -287,23 +352,11 @@ def _judged(
     return rows.first() or (None, None)
 
 
-def judged_by(record_id: int, push_id: int | ScalarSelect[int] | None) -> ColumnElement[int]:
-    """The id of the judging that a push went by; without one, of the record's newest."""
-    sent = select(Push.evaluation_id).where(Push.id == push_id)
-    newest = select(func.max(Evaluation.id)).where(Evaluation.record_id == record_id)
-    return func.coalesce(sent.scalar_subquery(), newest.scalar_subquery())
-
-
 def _approvals(posting: Posting | None) -> Question[tuple[Approval, ...]]:
     if posting is None:
         return ()
     query = select(Approval).where(Approval.posting_id == posting.id)
     return tuple((yield query.order_by(Approval.id)).scalars())
-
-
-def _versions(record: Record) -> Question[tuple[Version, ...]]:
-    query = select(Version).where(Version.record_id == record.id)
-    return tuple((yield query.order_by(Version.no)).scalars())
 
 
 def _sent(posting: Posting | None) -> Question[tuple[Sent, ...]]:
@@ -317,3 +370,191 @@ def _sent(posting: Posting | None) -> Question[tuple[Sent, ...]]:
         .order_by(Attempt.id)
     )
     return tuple(Sent(push, attempt, request) for push, attempt, request in rows)
+
+
+def _accepted(found: Sequence[Accepted], posting: Posting | None) -> tuple[Accepted, ...]:
+    route, number = (posting.route, posting.number) if posting else ("", "")
+    return tuple(one for one in found if (one.route, one.document) == (route, number))
+
+
+def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:
+    """What an evaluation said; None when the rules failed on it or its facts are not kept."""
+    return judged_once(session, evaluation.id) if replayable(evaluation) else None
+
+
+def replayable(evaluation: Evaluation) -> bool:
+    """Whether the rules came to an outcome on facts that are still kept."""
+    return evaluation.facts is not None and "error" not in evaluation.outcome
+
+
+def judged_by(record_id: int, push_id: int | ScalarSelect[int] | None) -> ColumnElement[int]:
+    """The id of the judging that a push went by; without one, of the record's newest."""
+    sent = select(Push.evaluation_id).where(Push.id == push_id)
+    newest = select(func.max(Evaluation.id)).where(Evaluation.record_id == record_id)
+    return func.coalesce(sent.scalar_subquery(), newest.scalar_subquery())
+
+
+def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
+    """The answer, its tone and its proofs."""
+    evidence = _evidence(case)
+    standing = [a for a in case.approvals if counts(a, _hash(case))]
+    asked = [v for v in case.verdicts if v.kind == "approve"]
+    spans = [v.span for v in asked]
+    if standing:
+        names = "; ".join(f"{_who(case, a)}, {case.when(a.at)}" for a in standing)
+        said, tone = f"{names}, content hash {_hash(case)[:12]}.", "good"
+        given = {a.level for a in standing}
+        if missing := [v.rule for v in asked if v.result != "pass" and v.rule not in given]:
+            said = f"{said} Not yet: {listed(missing)}."
+            tone = "bad" if case.sent_at else "plain"
+    elif any(v.result in {"hit", "unknown"} for v in asked):
+        said = f"Not approved yet. Approval is required: {_places(spans)}."
+        tone = "bad" if case.sent_at else "plain"
+    elif asked:
+        said, tone = f"No approval required by {_places(spans)}.", "good"
+    elif undecided(case, ruleset):
+        spans = _approve_spans(case, ruleset)
+        not_yet = f"Not decided yet: {_places(spans)} is checked when nothing is missing."
+        said, tone = NOBODY_ASKED if case.over else not_yet, "plain"
+    else:
+        spans = _post_spans(case, ruleset)
+        said, tone = f"No approval required by {_places(spans) or 'the rules'}.", "good"
+    proofs = [*(rule_proof(case.files, span) for span in spans), *evidence]
+    return f"{said}{_fallen(case)} {_in_source(case)}", tone, proofs
+
+
+def _evidence(case: Case) -> list[Proof]:
+    """The hashes of what was planned and of what was sent, and the approvals."""
+    proofs = []
+    if case.posting is not None and _hash(case):
+        proofs.append(Proof("content", str(case.posting.id), f"content hash {_hash(case)}"))
+    if case.last_sent is not None:
+        request = case.last_sent.request
+        proofs.append(Proof("request", str(request.id), f"request hash {request.sha256}"))
+    return proofs + [Proof("approval", str(a.id), f"approval {a.id}") for a in case.approvals]
+
+
+def _hash(case: Case) -> str:
+    sent = case.last_sent
+    return sent.push.hash if sent else case.posting.hash if case.posting else ""
+
+
+def _who(case: Case, approval: Approval) -> str:
+    """Siti, or Siti for Lim."""
+    name = case.person(approval.person_id)
+    whose = approval.for_person_id
+    return f"{name} for {case.person(whose)}" if whose is not None else name
+
+
+def _places(spans: list[Span]) -> str:
+    return listed([place(span) for span in spans])
+
+
+def _approve_spans(case: Case, ruleset: Ruleset | None) -> list[Span]:
+    return [
+        rule.span
+        for rule in (ruleset.approvals if ruleset else ())
+        if rule.record == case.record.type and (rule.route is None or str(rule.route) == case.route)
+    ]
+
+
+def _post_spans(case: Case, ruleset: Ruleset | None) -> list[Span]:
+    return [post.span for post in ruleset.posts if str(post.route) == case.route] if ruleset else []
+
+
+def _fallen(case: Case) -> str:
+    """The approvals that no longer stand, each with what changed."""
+    fallen = [(one, one.voided_at) for one in case.approvals]
+    return "".join(f" {_fell(case, one, at)}" for one, at in fallen if at is not None)
+
+
+def _fell(case: Case, approval: Approval, at: datetime) -> str:
+    told = f"The approval by {_who(case, approval)} of {case.when(approval.at)}"
+    if approval.voided_by_id is not None:
+        return f"{told} was undone {case.when(at)}."
+    fields = listed(approval.voided_fields or [])
+    why = f"changed {fields}" if fields else "the approver had also prepared or changed the record"
+    return f"{told} is void since {case.when(at)}: {why}."
+
+
+def _in_source(case: Case) -> str:
+    body = (case.version.body if case.version else None) or {}
+    name, version = body.get("approved_by"), body.get("approved_version")
+    if not name:
+        return "In the source: not recorded."
+    if version:
+        return f"In the source: {name} (its version {version})."
+    return f"In the source: {name}."
+
+
+def undecided(case: Case, ruleset: Ruleset | None) -> bool:
+    """Whether rules may ask for an approval of it, and none of them was come to."""
+    come_to = case.sent_at is not None or any(v.kind == "approve" for v in case.verdicts)
+    return not come_to and bool(_approve_spans(case, ruleset))
+
+
+def since_sent(page: Together, posting: Posting | None, postings: Sequence[Posting]) -> Since:
+    """Everything since the first document of the posting's route, of all postings of its record;
+    nothing without a posting.
+    """
+    if posting is None:
+        return Since()
+    mine = {one.id for one in postings if one.route == posting.route}
+    about = [one for one in postings if one.id in mine or one.reverses_id in mine]
+    asked_seen = page.ask(_seen({one.id for one in about if one.reading_id is not None}))
+    taken = page.ask(_taken({one.id for one in about if one.sent_at is not None}))
+    recounted = page.ask(_recounted(posting.record_id, mine))
+    seen = asked_seen.value
+    last = {look.posting_id: look for look in seen}
+    standing = {one.id for one in about if one.state == PostingState.POSTED}
+    return Since(
+        taken=taken.value,
+        seen=seen,
+        recounted=recounted.value,
+        numbers=tuple((one.id, one.number) for one in about),
+        ended=all(one.state in ENDED for one in about),
+        drifts=any(not look.same for key, look in last.items() if key in standing),
+    )
+
+
+def _seen(posting_ids: Collection[int]) -> Question[tuple[SeenThere, ...]]:
+    """What differed, and where it was then found as it was sent; a first look that it is, is no
+    news.
+    """
+    if not posting_ids:
+        return ()
+    query = select(Reading).where(Reading.posting_id.in_(posting_ids), Reading.kind == "standing")
+    told: dict[int, list[SeenThere]] = {}
+    rows = yield query.order_by(Reading.id)
+    for row in rows.scalars():
+        before = told.setdefault(row.posting_id, [])
+        if row.same and (not before or before[-1].same):
+            continue
+        words, by = str(row.body["words"]), str(row.body.get("by", ""))
+        before.append(SeenThere(row.posting_id, row.at, row.same, words, by))
+    return tuple(sorted((one for each in told.values() for one in each), key=lambda one: one.at))
+
+
+def _taken(posting_ids: Collection[int]) -> Question[tuple[Taken, ...]]:
+    if not posting_ids:
+        return ()
+    query = (
+        _TAKEN.select()
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Evaluation, Evaluation.id == Push.evaluation_id)
+        .join(Version, Version.id == Evaluation.version_id)
+        .where(Push.posting_id.in_(posting_ids), Push.state == PushState.ACCEPTED)
+        .where(Push.closed_at.is_not(None))
+        .order_by(Push.closed_at, Push.id)
+    )
+    return _TAKEN.each((yield query))
+
+
+def _recounted(record_id: int, posting_ids: Collection[int]) -> Question[tuple[Recounted, ...]]:
+    query = select(Event).where(Event.record_id == record_id, Event.act == CHANGED)
+    rows = yield query.order_by(Event.id)
+    return tuple(
+        Recounted(row.id, row.at, *(str(row.body[name]) for name in ("item", "before", "now")))
+        for row in rows.scalars()
+        if row.posting_id in posting_ids
+    )

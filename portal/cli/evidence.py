@@ -1,7 +1,7 @@
 """Commands on evidence packets: `clearpost evidence verify`.
 
 Here: checking a file where there is neither a database nor a home. Not here: making a packet (the
-page of a record), what is proved (holding/evidence/packet_check.py).
+page of a record), what is proved (holding/records/packet_file.py).
 """
 
 from pathlib import Path
@@ -12,8 +12,7 @@ import click
 from portal.terminal.command_frame import FINDINGS, USAGE, Listing, Stop, plural, say, tell
 
 if TYPE_CHECKING:
-    from holding.evidence.packet_check import Checked
-    from holding.evidence.packet_walk import Known
+    from holding.records.packet_file import Checked, Known
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -40,7 +39,7 @@ def verify(
     that was noted elsewhere proves the events before it, where the packet holds all texts between.
     The hash in the audit log alone shows that the whole file is the one that was handed out.
     """
-    from holding.evidence.packet_check import check
+    from holding.records.packet_file import check
 
     known = [_head(one) for one in noted] + (_heads_in(anchors, file) if anchors else [])
     own = sha256.strip().lower()
@@ -153,8 +152,7 @@ def _heads_in(anchors: Path, packet: Path) -> "list[Known]":
     """The noted heads of the company that the packet names."""
     import json
 
-    from holding.evidence.packet_check import UNTRUE
-    from holding.evidence.packet_file import DATA, MOST_BYTES, unpacked
+    from holding.records.packet_file import DATA, MOST_BYTES, UNTRUE, unpacked
 
     try:
         company = json.loads(unpacked(packet).parts[DATA])["packet"]["company"]["code"]

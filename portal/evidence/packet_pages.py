@@ -16,12 +16,13 @@ from holding.access.actors import Keys, hiding, load_keys
 from holding.db.models.columns import moment_of
 from holding.db.refusal import Refusal
 from holding.escalation import redaction
-from holding.evidence import audit_notes, packet_chain, packet_contents, packet_file
-from holding.evidence.packet_contents import Wanted
-from holding.evidence.packet_file import Packed
 from holding.platform import events as chain
 from holding.platform.events import record_event
-from holding.records import record_rows
+from holding.records import packet_contents, packet_file, record_rows
+from holding.records import packet_contents as audit_notes
+from holding.records import packet_contents as packet_chain
+from holding.records.packet_contents import Wanted
+from holding.records.packet_file import Packed
 from portal.evidence.noted_heads import noted_heads
 from portal.languages.choice import in_english
 from portal.languages.finished_pages import titled_page

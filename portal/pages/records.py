@@ -14,7 +14,6 @@ from holding.access import actors as personal_data
 from holding.access.reach import carries_others
 from holding.db.refusal import Refusal, plural
 from holding.db.together import KEPT, Together
-from holding.evidence import raw_bodies
 from holding.intake import open_fields as differences
 from holding.platform import processes as doorbell
 from holding.posting import push_history
@@ -28,6 +27,7 @@ from holding.records import (
     trace,
 )
 from holding.records import lineage as tracing_verdicts
+from holding.records import packet_contents as raw_bodies
 from holding.records import record_rows as queries
 from holding.rulesets import rulebook
 from holding.runs.status import Pill, standing

@@ -37,8 +37,8 @@ NO_PAGES = {
 """Rooms that no page shows a text of: commands, files, checks of rule text."""
 ON_PAGES = {
     "portal/starters/catalogue.py",
-    "holding/evidence/audit_notes.py",
-    "holding/evidence/raw_bodies.py",
+    "holding/records/packet_contents.py",
+    "holding/records/packet_contents.py",
     "holding/integrity/pruning.py",
     "holding/platform/settings.py",
     "holding/platform/backup.py",

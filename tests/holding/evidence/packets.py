@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from holding.evidence.packet_check import check
-from holding.evidence.packet_file import packed
+from holding.records.packet_file import check, packed
 from rules.values.canonical import dumps, sha256_hex
 
 START = "0" * 64

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from holding.evidence.packet_check import check
-from holding.evidence.packet_seals import Contents
+from holding.records.packet_file import Contents, check
 from rules.values.canonical import dumps, sha256_hex
 from tests.holding.evidence.packets import AT, START, event, parts, real, said, written
 

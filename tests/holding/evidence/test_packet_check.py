@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from holding.evidence.packet_check import check
-from holding.evidence.packet_file import packed
-from holding.evidence.packet_seals import Contents
+from holding.records.packet_file import Contents, check, packed
 from rules.values.canonical import dumps, sha256_hex
 from tests.holding.evidence.packets import START, event, parts, said, written
 

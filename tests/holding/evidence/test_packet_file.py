@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holding.evidence.packet_file import MANIFEST, MOST_BYTES, packed, unpacked
+from holding.records.packet_file import MANIFEST, MOST_BYTES, packed, unpacked
 from tests.holding.evidence.packets import said, written
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.evidence.packet_chain import proof
 from holding.platform import events as chain
 from holding.platform.events import Fact, Head, record_events
+from holding.records.packet_contents import proof
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
 

@@ -6,7 +6,7 @@ from holding.access.actors import SYSTEM
 from holding.db.database import Database
 from holding.db.models import Attempt, Company, Event, Posting, Push, Request
 from holding.db.models.columns import AttemptState, PushState
-from holding.evidence import raw_bodies
+from holding.records import packet_contents as raw_bodies
 from tests.support.postings import NOW
 from tests.support.sent_runs import make_run, send_in_run
 

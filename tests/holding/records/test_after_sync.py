@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 from connectors.contract import Found, Kept
 from holding.connections import breaker as readings
 from holding.db.models import Posting, Push, Reading
-from holding.records import change_answer, story, trace
+from holding.records import seven_answers as change_answer
+from holding.records import story, trace
 from holding.records.seven_answers import Answer
-from holding.records.since_sent import Taken
+from holding.records.story import Taken
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.shop import line, order
 

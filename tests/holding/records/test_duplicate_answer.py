@@ -7,7 +7,8 @@ import pytest
 from connectors.contract import Found
 from holding.holds import releases
 from holding.programs.world import program
-from holding.records import duplicate_answer, lineage, story, trace
+from holding.records import lineage, story, trace
+from holding.records import seven_answers as duplicate_answer
 from holding.records.seven_answers import Answer
 from rules.outcomes.outcome import Use
 from tests.holding.life import NUMBERED, TABLES, Begun, Life

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from holding.evidence.packet_check import check
+from holding.records.packet_file import check
 from tests.holding.evidence.packets import START, real, written
 
 Run = Callable[..., int]

@@ -9,9 +9,9 @@ from hashlib import sha256
 
 from sqlalchemy import text
 
-from holding.evidence.packet_chain import proof
-from holding.evidence.packet_check import check
 from holding.platform import events as chain
+from holding.records.packet_contents import proof
+from holding.records.packet_file import check
 from portal.evidence import packet_pages
 from tests.portal.reading import one, plain
 from tests.support.databases import unlock

@@ -1,1 +1,0 @@
-"""Clearpost holding.evidence: one record as a file to check elsewhere, and notes of auditors."""
