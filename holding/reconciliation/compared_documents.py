@@ -1,14 +1,8 @@
-"""Documents on three sides: what the source said, what was posted, what the target shows.
+"""Documents on three sides: what the source said, what was posted, what the target shows."""
 
-Here: one document with its sides and why they differ; pure. Not here: reading them from the
-database (document_sides.py), adding up days (daily_totals.py).
-
-Each difference has one standing. What the target shows otherwise than it was posted is unexplained
-until somebody accepts it: a hold explains what was not sent, never what the books have wrong.
-"""
-
+from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -34,6 +28,38 @@ class Standing(StrEnum):
     LEFT = "left"
     BY_RULE = "by_rule"
     AGREES = "agrees"
+
+
+_UNSENT = {
+    PostingState.HELD: Standing.HELD,
+    PostingState.FAILED: Standing.HELD,
+    PostingState.SENDING: Standing.SENDING,
+    PostingState.AWAITING: Standing.SENDING,
+    PostingState.UNCERTAIN: Standing.SENDING,
+}
+
+_PENDING = {
+    RecordState.HELD: Standing.HELD,
+    RecordState.FAILED: Standing.HELD,
+    RecordState.UNCERTAIN: Standing.SENDING,
+    RecordState.SENDING: Standing.SENDING,
+    RecordState.AWAITING: Standing.SENDING,
+    RecordState.READY: Standing.WAITING,
+    RecordState.WAITING: Standing.WAITING,
+    RecordState.RECEIVED: Standing.WAITING,
+}
+
+EXPLAINED = (
+    Standing.HELD,
+    Standing.WAITING,
+    Standing.SENDING,
+    Standing.UNREAD,
+    Standing.CANCELLED,
+    Standing.IGNORED,
+    Standing.LEFT,
+    Standing.BY_RULE,
+)
+"""The standings that say why a document is not, or not so, in the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +223,12 @@ class Unseen:
         return Standing.UNREAD if self.stands else _unsent(self.state)
 
 
+def _unsent(state: PostingState) -> Standing:
+    if state in ENDED:
+        return Standing.IGNORED if state == PostingState.IGNORED else Standing.CANCELLED
+    return _UNSENT.get(state, Standing.WAITING)
+
+
 def standing_of(row: Compared, let_be: Collection[int]) -> Standing:
     """Where a document stands. `let_be`: the postings of which somebody let stand what the target
     shows.
@@ -224,26 +256,67 @@ def _older(row: Compared) -> Standing:
     return Standing.BY_RULE if done else Standing.CANCELLED
 
 
-def _unsent(state: PostingState) -> Standing:
-    if state in ENDED:
-        return Standing.IGNORED if state == PostingState.IGNORED else Standing.CANCELLED
-    return _UNSENT.get(state, Standing.WAITING)
+@dataclass(slots=True)
+class Sum:
+    """Some documents: how many, what they come to in minor units, and how many have no amount."""
+
+    count: int = 0
+    minor: int = 0
+    unpriced: int = 0
+
+    def add(self, minor: int | None, count: int = 1) -> None:
+        """Count documents that come to this together."""
+        self.count += count
+        self.minor += minor or 0
+        self.unpriced += count if minor is None else 0
+
+    def join(self, other: "Sum") -> None:
+        """Add what another has counted."""
+        self.count += other.count
+        self.minor += other.minor
+        self.unpriced += other.unpriced
 
 
-_UNSENT = {
-    PostingState.HELD: Standing.HELD,
-    PostingState.FAILED: Standing.HELD,
-    PostingState.SENDING: Standing.SENDING,
-    PostingState.AWAITING: Standing.SENDING,
-    PostingState.UNCERTAIN: Standing.SENDING,
-}
-_PENDING = {
-    RecordState.HELD: Standing.HELD,
-    RecordState.FAILED: Standing.HELD,
-    RecordState.UNCERTAIN: Standing.SENDING,
-    RecordState.SENDING: Standing.SENDING,
-    RecordState.AWAITING: Standing.SENDING,
-    RecordState.READY: Standing.WAITING,
-    RecordState.WAITING: Standing.WAITING,
-    RecordState.RECEIVED: Standing.WAITING,
-}
+@dataclass(slots=True)
+class Totals:
+    """The sums of a day, or of all days, in one currency. `by`: the differences by standing; what
+    agrees is counted there with the money that agrees.
+    """
+
+    currency: str
+    source: Sum = field(default_factory=Sum)
+    ours: Sum = field(default_factory=Sum)
+    target: Sum = field(default_factory=Sum)
+    by: dict[Standing, Sum] = field(default_factory=lambda: defaultdict(Sum))
+
+    @property
+    def difference(self) -> int:
+        """Source less target, in minor units."""
+        return self.source.minor - self.target.minor
+
+    @property
+    def differs(self) -> bool:
+        """Whether a document is not, or not so, in the target; amounts may cancel each other."""
+        found = (one.count for standing, one in self.by.items() if standing is not Standing.AGREES)
+        return any(found)
+
+    @property
+    def explained(self) -> Sum:
+        """What is not, or not so, in the target for a reason that is known."""
+        found = Sum()
+        for standing in EXPLAINED:
+            if standing in self.by:
+                found.join(self.by[standing])
+        return found
+
+    def of(self, standing: Standing) -> Sum:
+        """The differences of one standing."""
+        return self.by.get(standing, Sum())
+
+    def join(self, other: "Totals") -> None:
+        """Add the sums of another day in this currency."""
+        self.source.join(other.source)
+        self.ours.join(other.ours)
+        self.target.join(other.target)
+        for standing, found in other.by.items():
+            self.by[standing].join(found)

@@ -21,10 +21,10 @@ from holding.reconciliation.compared_documents import (
     Compared,
     Span,
     Standing,
+    Totals,
     Unseen,
 )
 from holding.reconciliation.counted_documents import Days, Documents
-from holding.reconciliation.day_sums import Totals
 
 Documented = TypeVar("Documented", Agreeing, Unseen, Compared)
 MOST_DAYS = 31

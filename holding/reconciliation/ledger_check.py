@@ -1,25 +1,48 @@
-"""The database against a target's own ledger: what was lost, what was doubled.
-
-Here: reading the ledger of a simulator and comparing it with postings and records. Not here: our
-own bookkeeping of runs, which proves nothing about the target.
-"""
+"""The database against a target's own ledger: what was lost, what was doubled."""
 
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from grammar.text.amounts import in_currency
+from holding.db import bulk
 from holding.db.models import Connection, Posting, Push, Record
 from holding.posting.evidence import KEY_MARK
 
 THERE = ("posted", "reversed")
 
 Meant = tuple[int, str, int]  # record, route, seq: what one document stands for
+
+KIND: Final = "payout"
+
+ORDER: Final = "order"
+
+SIZE: Final = 25
+
+_TOTALS: Final = (
+    ("gross", "Sold"),
+    ("refunds", "Refunded"),
+    ("fees", "Fees"),
+    ("fee_tax", "Tax on fees"),
+    ("adjustments", "Adjustments"),
+    ("net", "Paid out"),
+    ("deposit", "Bank deposit"),
+)
+
+_PARTS: Final = {
+    "sale": "Sale",
+    "refund": "Refund",
+    "fee": "Fee",
+    "fee_tax": "Tax on fee",
+    "adjustment": "Adjustment",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +60,6 @@ class Comparison:
     def strange(self) -> int:
         """How many documents other programs made."""
         return len(self.strangers)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ours:
-    """What the database says: which posting each number stands for, and which are posted."""
-
-    meant: Mapping[str, Meant]
-    posted: Mapping[Meant, str]
 
 
 def compare(
@@ -82,6 +97,14 @@ def compare(
     return Comparison(len(lost), sum(doubles.values()), (*lost, *told), tuple(strangers))
 
 
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """What the database says: which posting each number stands for, and which are posted."""
+
+    meant: Mapping[str, Meant]
+    posted: Mapping[Meant, str]
+
+
 def _ours(session: Session, company_id: int) -> _Ours:
     postings = session.execute(
         select(
@@ -115,11 +138,129 @@ def _companies_there(session: Session, company_id: int) -> frozenset[str]:
     return frozenset(str(found.get("company_id", "")) for found in session.scalars(query))
 
 
+def _name(what: tuple[Any, ...]) -> str:
+    return " of ".join(map(str, what)) if len(what) == 2 else f"the document of record {what[0]}"
+
+
 def _missing(session: Session, company_id: int, sent: Sequence[str] | None) -> list[str]:
     query = select(Record.external_id).where(Record.company_id == company_id)
     known = set(session.scalars(query)) if sent else set()
     return sorted(set(sent or ()) - known)
 
 
-def _name(what: tuple[Any, ...]) -> str:
-    return " of ".join(map(str, what)) if len(what) == 2 else f"the document of record {what[0]}"
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One entry; `external_id` is that of its order where that is here, `named` whether it names
+    one at all.
+    """
+
+    pos: int
+    part: str
+    name: str
+    order: str
+    amount: str
+    named: bool
+    external_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutCard:
+    """The totals with their words, how they stand to the deposit, and one page of entries."""
+
+    currency: str
+    totals: Sequence[tuple[str, str]]
+    beside: str
+    entries: Sequence[EntryRow]
+    page: int
+    pages: int
+    count: int
+
+
+def card(session: Session, record_id: int, body: Mapping[str, Any], page: int) -> PayoutCard:
+    """The payout with this page of its entries, the first where there is no such page."""
+    lines = [one for one in body.get("lines") or () if isinstance(one, Mapping)]
+    pages = max(1, -(-len(lines) // SIZE))
+    page = page if 1 <= page <= pages else 1
+    shown = lines[(page - 1) * SIZE : page * SIZE]
+    currency = str(body.get("currency") or "")
+    here = _orders(session, record_id, shown)
+    return PayoutCard(
+        currency=currency,
+        totals=[(words, _said(body.get(name))) for name, words in _TOTALS],
+        beside=beside(currency, body.get("net"), body.get("deposit")),
+        entries=[_entry(line, here) for line in shown],
+        page=page,
+        pages=pages,
+        count=len(lines),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """Orders that are here, by their id and by their number. They are kept apart, for the number of
+    one may be the id of another.
+    """
+
+    by_id: Mapping[str, str]
+    by_number: Mapping[str, str]
+
+    def of(self, line: Mapping[str, Any]) -> str | None:
+        """The id of the order that an entry names; an id says more than a number."""
+        found = self.by_id.get(str(line.get("order_id") or ""))
+        return found or self.by_number.get(str(line.get("order_number") or ""))
+
+
+def _orders(session: Session, record_id: int, lines: Sequence[Mapping[str, Any]]) -> _Orders:
+    """The orders of the same source that these lines name."""
+    ids = sorted({str(one["order_id"]) for one in lines if one.get("order_id")})
+    numbers = sorted({str(one["order_number"]) for one in lines if one.get("order_number")})
+    own = select(Record.source_id).where(Record.id == record_id).scalar_subquery()
+    named = or_(bulk.among(Record.external_id, ids), bulk.among(Record.number, numbers))
+    query = select(Record.external_id, Record.number).where(
+        Record.source_id == own, Record.type == ORDER, named
+    )
+    found = session.execute(query.order_by(Record.id)).all() if ids or numbers else ()
+    return _Orders(
+        by_id={external_id: external_id for external_id, _ in found},
+        by_number={number: external_id for external_id, number in found},
+    )
+
+
+def _said(told: object) -> str:
+    amount = _amount(told)
+    return "not told" if amount is None else f"{amount:,.2f}"
+
+
+def _amount(told: object) -> Decimal | None:
+    try:
+        return Decimal(str(told)) if told is not None else None
+    except InvalidOperation:
+        return None
+
+
+def _entry(line: Mapping[str, Any], here: _Orders) -> EntryRow:
+    names = [str(line[name]) for name in ("order_number", "order_id") if line.get(name)]
+    part = str(line.get("part") or "")
+    return EntryRow(
+        pos=int(line.get("pos") or 0),
+        part=_PARTS.get(part, part),
+        name=str(line.get("name") or ""),
+        order=names[0] if names else "",
+        amount=_said(line.get("amount")),
+        named=bool(names),
+        external_id=here.of(line),
+    )
+
+
+def beside(currency: str, net: object, deposit: object) -> str:
+    """What is paid out, beside what the bank received, in words."""
+    told, received = _amount(net), _amount(deposit)
+    if told is not None and received is None and told < 0:
+        return "The bank paid this out. Its amount was not entered: enter it with a minus."
+    if told is None or received is None:
+        return "What the bank received was not entered."
+    off = received - told
+    if not off:
+        return "Equal to the bank deposit."
+    word = "less" if off > 0 else "more"
+    return f"{in_currency(abs(off), currency)} {word} than the bank deposit."

@@ -1,38 +1,94 @@
-"""One turn of the drift watch: what is due is read in one call, and what is new is kept.
-
-Here: the turn, its reading, and what a reading changes. A total that differs from what was sent
-because the target rounds is no change by anybody. Not here: when (reading_plan.py), what of it
-becomes a fact of a judging (connections/readings.py), whose a field is (the rules say that), which
-readings a target has taken in and not answered yet (readings_under_way.py).
-"""
+"""One turn of the drift watch: what is due is read in one call, and what is new is kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Kept
-from connectors.contract.targets import Readable, ReadsLater
+from connectors.contract.targets import Readable, ReadsLater, TellsChanges
 from grammar.text.amounts import grouped
 from holding.connections import breaker, limits
 from holding.connections import breaker as readings
 from holding.connections.channel import Channel, Desk
 from holding.db import bulk
-from holding.db.models import Posting, Push, Reading
+from holding.db import refusal as words
+from holding.db.models import Attempt, Hold, Posting, Push, Reading, Request
+from holding.db.models.columns import NOW, RequestState, to_minor
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import money
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
+from holding.platform.states import TOTALS
 from holding.posting import holds as kept_totals
 from holding.posting import holds as target_holds
 from holding.posting.claims import lock_families
+from holding.posting.holds import Trouble
 from holding.posting.store_results import in_books
-from holding.reconciliation import reading_plan, readings_under_way, totals_mismatch, unchanged
-from holding.reconciliation.reading_plan import Watched
-from holding.reconciliation.readings_under_way import Part
-from holding.reconciliation.totals_mismatch import Seen
+from holding.reconciliation import reading_plan
+from holding.reconciliation.reading_plan import Watched, next_reading
+from rules.values.canonical import sha256_hex
 from rules.values.posting_states import PostingState
+
+_READINGS = select(Reading).where(bulk.among_given(Reading.id, "ids"))
+
+_POSTINGS = (
+    select(Posting)
+    .where(bulk.among_given(Posting.id, "ids"))
+    .order_by(Posting.id)
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+
+RETRIED: Final = 2
+"""So often it was sent at least, where a retry brought it there."""
+
+SHOWN_AGAIN = "The accounting system shows the total that was sent."
+
+KEPT_FOR = timedelta(days=7)
+
+Part = tuple[str, tuple[Watched, ...]]
+
+_WAITING = (
+    select(Request)
+    .where(Request.connection_id == bindparam("connection"))
+    .where(Request.key.in_(bindparam("days", expanding=True)), Request.kind == "read")
+    .where(Request.state == RequestState.SENDING)
+    .order_by(Request.id)
+)
+
+AT_ONCE = 1000
+
+MARGIN = timedelta(minutes=5)
+"""How far the clocks of both sides, and an answer on its way, may be apart."""
+
+_DUE = (
+    select(
+        Posting.id,
+        Posting.doc_type,
+        Posting.target_ref,
+        Posting.posted_push_id,
+        Posting.read_at,
+    )
+    .join(Reading, Reading.id == Posting.reading_id)
+    .where(Posting.connection_id == bindparam("connection"), text(Posting.WATCHED))
+    .where(Posting.read_due_at <= NOW, Posting.push_id == Posting.posted_push_id)
+    .where(Posting.read_at > bindparam("since"), Posting.target_ref.is_not(None), Reading.same)
+    .order_by(Posting.read_due_at, Posting.id)
+    .limit(bindparam("most", type_=BigInteger))
+)
+
+_THESE = (
+    select(Posting)
+    .where(bulk.among_given(Posting.id, "ids"), text(Posting.WATCHED))
+    .order_by(Posting.id)
+    .with_for_update(skip_locked=True, key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +129,7 @@ def turn(desk: Desk, channel: Channel) -> int:
     target = channel.target
     if not isinstance(target, Readable):
         return 0
-    passed = unchanged.pass_over(desk, channel)
+    passed = pass_over(desk, channel)
     watched = reading_plan.take(desk, channel, target.read_at_once)
     if not watched:
         return passed
@@ -84,14 +140,14 @@ def turn(desk: Desk, channel: Channel) -> int:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [one.family for one in watched])
         woken, seen = _keep_all(session, channel, watched, found, now)
-        records, causes = totals_mismatch.follow(session, channel, seen, now)
+        records, causes = follow(session, channel, seen, now)
         wake_records(session, woken, now)
         limits.heard(session, channel, found, now)
         there = channel.connection_id
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
         target_holds.settle(session, records, causes)
         if isinstance(target, ReadsLater):
-            readings_under_way.keep(session, channel, parts, told, now)
+            keep(session, channel, parts, told, now)
     return passed + len(watched)
 
 
@@ -102,7 +158,7 @@ def _parts(desk: Desk, channel: Channel, watched: tuple[Watched, ...]) -> tuple[
     if not isinstance(channel.target, ReadsLater):
         return (("", watched),)
     with desk.database.write() as session:
-        parts = readings_under_way.parts(session, channel, watched, desk.clock.now())
+        parts = reading_parts(session, channel, watched, desk.clock.now())
         limits.spend(session, channel, (len(parts) - 1) * channel.target.pace.to_look)
     return parts
 
@@ -118,6 +174,17 @@ def _told(
     else:
         found = target.read(documents, *call)
     return list(zip(watched, found, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A posting, and what was just read of it beside what was sent; `agreed`: the last reading of
+    it showed no difference, so that whatever differs now was changed there since.
+    """
+
+    posting: Posting
+    found: Found
+    agreed: bool
 
 
 def _keep_all(
@@ -234,11 +301,208 @@ def _said(channel: Channel, kept: _Kept, now: datetime) -> Fact:
     )
 
 
-_READINGS = select(Reading).where(bulk.among_given(Reading.id, "ids"))
-_POSTINGS = (
-    select(Posting)
-    .where(bulk.among_given(Posting.id, "ids"))
-    .order_by(Posting.id)
-    .with_for_update(key_share=True)
-    .execution_options(populate_existing=True)
-)
+def follow(
+    session: Session, channel: Channel, seen: Sequence[Seen], now: datetime
+) -> tuple[list[int], list[int]]:
+    """Open a hold where a document that was retried has another total there, and close those whose
+    document shows its total again; the records and causes that were touched, to be settled last.
+    """
+    shown = {one.posting.id: total for one in seen
+             if (total := _shown(channel, one)) is not None}  # fmt: skip
+    sends = _sends(
+        session, [one.posting.id for one in seen if _amiss(one, shown.get(one.posting.id))]
+    )
+    records: list[int] = []
+    causes: list[int] = []
+    open_ones = _open(session, [one.posting.id for one in seen])
+    for one in seen:
+        posting, total = one.posting, shown.get(one.posting.id)
+        if total is None:
+            continue  # an open one stays open
+        if not _amiss(one, total):
+            if posting.id in open_ones:
+                causes += target_holds.close_holds(
+                    session, [posting.id], (TOTALS,), now, why=SHOWN_AGAIN
+                )
+                records.append(posting.record_id)
+        elif posting.id in open_ones or (not one.agreed and sends.get(posting.id, 0) >= RETRIED):
+            trouble = _trouble(channel, posting, total, sends.get(posting.id, RETRIED))
+            causes.append(target_holds.open_hold(session, posting, trouble, now))
+            records.append(posting.record_id)
+    return records, causes
+
+
+def _shown(channel: Channel, one: Seen) -> int | None:
+    """The total that the target shows in minor units, 0 where the document is gone or void; None
+    where nobody can say: there are two of its number, or what is shown is no amount.
+    """
+    found, posting = one.found, one.posting
+    if found.kind == "unknown" or posting.amount is None:
+        return None
+    if found.kind == "equal":
+        return posting.amount
+    if found.kind == "absent" or found.void:
+        return 0
+    if not found.differs:
+        return None
+    field = channel.total_field(posting.doc_type)
+    told = [kept.value for kept in found.differs if (kept.line, kept.field) == (0, field)]
+    try:
+        return to_minor(Decimal(told[0]), posting.currency) if told else posting.amount
+    except (InvalidOperation, OverflowError):
+        return None
+
+
+def _sends(session: Session, posting_ids: Sequence[int]) -> dict[int, int]:
+    """Posting id -> how often its creation was sent."""
+    if not posting_ids:
+        return {}
+    query = (
+        select(Push.posting_id, func.count())
+        .join(Attempt, Attempt.push_id == Push.id)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(bulk.among(Push.posting_id, posting_ids), Request.kind == "push")
+        .where(Push.action == "create")
+        .group_by(Push.posting_id)
+    )
+    return {posting_id: int(count) for posting_id, count in session.execute(query)}
+
+
+def _amiss(one: Seen, total: int | None) -> bool:
+    return total is not None and total != one.posting.amount
+
+
+def _open(session: Session, posting_ids: Sequence[int]) -> set[int]:
+    query = select(Hold.posting_id).where(
+        bulk.among(Hold.posting_id, posting_ids), Hold.code == TOTALS, HOLD_OPEN
+    )
+    return {found for found in session.scalars(query) if found is not None}
+
+
+def _trouble(channel: Channel, posting: Posting, there: int, sends: int) -> Trouble:
+    sent, kept = money(posting.amount, posting.currency), money(there, posting.currency)
+    off = (posting.amount or 0) - there
+    kind, day = posting.doc_type.replace("_", " "), posting.doc_date
+    told = f"{posting.number} was sent {words.plural(sends, 'time')} before {channel.name} took it."
+    shows = f"It shows {kept} there and was sent with {sent}."
+    short = "short" if off > 0 else "too high"
+    sums = f"The {kind} total of {day} is {money(abs(off), posting.currency)} {short} there."
+    return Trouble(
+        code=TOTALS, error_class="stale_version", words=f"{told} {shows} {sums}", decided=True
+    )
+
+
+def reading_parts(
+    session: Session, channel: Channel, watched: Sequence[Watched], now: datetime
+) -> tuple[Part, ...]:
+    """The documents by the ticket that asks for them; those that nobody asked for yet are under a
+    blank one.
+    """
+    ticket_of = {
+        (posting_id, push_id): request.rows["ticket"]
+        for request in _under_way(session, channel, now)
+        if request.rows and request.made_at >= now - KEPT_FOR
+        for posting_id, push_id in request.rows["postings"]
+    }
+    found: dict[str, list[Watched]] = {}
+    for one in watched:
+        found.setdefault(ticket_of.get((one.posting_id, one.push_id), ""), []).append(one)
+    return tuple((ticket, tuple(some)) for ticket, some in found.items())
+
+
+def _under_way(session: Session, channel: Channel, now: datetime) -> Sequence[Request]:
+    days = [_key(now - timedelta(days=back)) for back in range(KEPT_FOR.days + 2)]
+    return session.scalars(_WAITING, {"connection": channel.connection_id, "days": days}).all()
+
+
+def _key(day: datetime) -> str:
+    return f"reading {day:%Y-%m-%d}"
+
+
+def keep(
+    session: Session,
+    channel: Channel,
+    asked: Sequence[Part],
+    told: Sequence[tuple[Watched, Found]],
+    now: datetime,
+) -> None:
+    """The tickets that are under way from now on: those of `asked` that are answered are over."""
+    waits: dict[str, list[list[int]]] = {}
+    for one, found in told:
+        if found.kind == "unknown" and found.target_ref:
+            waits.setdefault(found.target_ref, []).append([one.posting_id, one.push_id])
+    over = {ticket for ticket, _ in asked} - set(waits)
+    known = {one.rows["ticket"]: one for one in _under_way(session, channel, now) if one.rows}
+    for ticket, request in known.items():
+        if ticket in over:
+            _end(session, request, RequestState.ANSWERED, now)
+        elif request.made_at < now - KEPT_FOR:
+            _end(session, request, RequestState.UNANSWERED, now)
+    for ticket, postings in waits.items():
+        if ticket not in known:
+            session.add(_row(channel, ticket, postings, now))
+
+
+def _end(session: Session, request: Request, state: RequestState, now: datetime) -> None:
+    told = {"state": state, "answered_at": now}
+    session.execute(update(Request).where(Request.id == request.id).values(told))
+
+
+def _row(channel: Channel, ticket: str, postings: list[list[int]], now: datetime) -> Request:
+    return Request(
+        connection_id=channel.connection_id,
+        kind="read",
+        key=_key(now),
+        key_id=channel.key_id,
+        sha256=sha256_hex(b""),
+        headers={},
+        rows={"ticket": ticket, "postings": postings},
+        state=RequestState.SENDING,
+        made_at=now,
+        deadline_at=now + KEPT_FOR,
+    )
+
+
+def pass_over(desk: Desk, channel: Channel) -> int:
+    """Put off the readings that one call shows to be needless; how many. Nothing is asked where one
+    reading tells as much.
+    """
+    target = channel.target
+    if not isinstance(target, Readable) or not isinstance(target, TellsChanges):
+        return 0
+    with desk.database.write() as session:
+        asked = desk.clock.now()
+        given = {
+            "connection": channel.connection_id,
+            "now": asked,
+            "since": asked - target.changes_reach + 2 * MARGIN,
+            "most": AT_ONCE,
+        }
+        due: Sequence[Any] = session.execute(_DUE, given).all()
+        enough = len(due) > target.read_at_once
+        if not enough or not limits.looks(session, channel, asked, 1):
+            return 0
+    since = min(one.read_at for one in due) - MARGIN
+    kinds = {one.doc_type for one in due}
+    told = target.changed(kinds, since, channel.settings, channel.secret, desk.http)
+    if isinstance(told, Found):
+        return 0
+    with desk.database.write() as session:
+        return _put_off(session, [one for one in due if one.target_ref not in told], asked)
+
+
+def _put_off(session: Session, same: Sequence[Any], asked: datetime) -> int:
+    """They were seen when it was asked; what was sent again or read meanwhile stays as it is."""
+    seen = {one.id: (one.posted_push_id, one.read_at) for one in same}
+    rows = session.scalars(_THESE, {"ids": list(seen)}) if seen else ()
+    changed = [
+        {
+            "id": row.id,
+            "read_at": asked,
+            "read_due_at": next_reading(row.posted_at, asked, there=True),
+        }
+        for row in rows
+        if (row.push_id, row.read_at) == seen[row.id]
+    ]
+    bulk.update(session, Posting, changed)
+    return len(changed)

@@ -1,20 +1,15 @@
-"""Which posted documents are read in their target, when again, and what was seen last.
-
-Here: the plan as columns of the posting, taking what is due, reading at once on request, and the
-last reading of each document of a record. Not here: the reading (read_back.py).
-
-A document is read shortly after it was posted, then once a day for thirty days; one that is not
-found is looked for again soon, since some targets show late what they accepted.
-"""
+"""Which posted documents are read in their target, when again, and what was seen last."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, exists, or_, select, text, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
+from connectors.contract import EInvoices, Submitter
 from connectors.contract.targets import Readable
 from holding.access.actors import Actor, may
 from holding.connections import breaker, limits
@@ -27,11 +22,46 @@ from holding.db.refusal import Refusal, plural
 from holding.platform.changes import read_now
 from holding.platform.events import record_event
 from holding.posting.claims import free_of
-from holding.reconciliation.awaited_e_invoices import EInvoiceStatus, status
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState
 from rules.values.tax_codes import CANCEL_WINDOW
+
+EVERY = timedelta(days=1)
+
+FOR = timedelta(days=30)
+
+SOON = timedelta(minutes=5)
+
+CALLS = 10  # in one turn, where each call reads one document
+
+_TO_READ = select(Connection.company_id).where(
+    Connection.paused_at.is_(None),
+    free_of(or_(breaker.BARRED, limits.HELD_OFF)),
+    exists().where(
+        Posting.connection_id == Connection.id, text(Posting.WATCHED), Posting.read_due_at <= NOW
+    ),
+)
+
+_DUE = (
+    select(Posting.id)
+    .where(Posting.connection_id == bindparam("connection"), text(Posting.WATCHED))
+    .where(Posting.read_due_at <= NOW, Posting.push_id == Posting.posted_push_id)
+    .order_by(Posting.read_due_at, Posting.id)
+    .limit(bindparam("most", type_=BigInteger))
+    .with_for_update(skip_locked=True, key_share=True)
+)
+
+ACT = "run.operate"
+
+
+class EInvoiceStatus(StrEnum):
+    """Where the e-invoice of a posted document stands, as far as anybody tells."""
+
+    VALID = "valid"
+    BY_TARGET = "by_target"
+    AWAITED = "awaited"
+    NOT_AWAITED = "not_awaited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +99,6 @@ class ReadingRow:
         return self.e_invoice_at + CANCEL_WINDOW if self.e_invoice_at else None
 
 
-READING = Columns(
-    ReadingRow(
-        number=of(Posting.number),
-        doc_type=of(Posting.doc_type),
-        target=of(Connection.name),
-        connector=of(Connection.connector),
-        settings=of(Connection.settings),
-        read_at=of(Posting.read_at),
-        read_due_at=of(Posting.read_due_at),
-        e_invoice_at=of(Posting.e_invoice_at),
-        same=of(Reading.same),
-        since=of(Reading.at),
-        body=of(Reading.body),
-    ),
-    {"target": "connection.name", "since": "reading.at"},
-)
-
-
 def of_record(session: Session, record_id: int) -> tuple[ReadingRow, ...]:
     """The documents of a record that stand in a target, in the order in which they were made."""
     query = (
@@ -97,19 +109,6 @@ def of_record(session: Session, record_id: int) -> tuple[ReadingRow, ...]:
         .order_by(Posting.id)
     )
     return READING.each(session.execute(query))
-
-
-EVERY = timedelta(days=1)
-FOR = timedelta(days=30)
-SOON = timedelta(minutes=5)
-CALLS = 10  # in one turn, where each call reads one document
-_TO_READ = select(Connection.company_id).where(
-    Connection.paused_at.is_(None),
-    free_of(or_(breaker.BARRED, limits.HELD_OFF)),
-    exists().where(
-        Posting.connection_id == Connection.id, text(Posting.WATCHED), Posting.read_due_at <= NOW
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,16 +154,6 @@ def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
         )
 
 
-_DUE = (
-    select(Posting.id)
-    .where(Posting.connection_id == bindparam("connection"), text(Posting.WATCHED))
-    .where(Posting.read_due_at <= NOW, Posting.push_id == Posting.posted_push_id)
-    .order_by(Posting.read_due_at, Posting.id)
-    .limit(bindparam("most", type_=BigInteger))
-    .with_for_update(skip_locked=True, key_share=True)
-)
-
-
 def next_reading(posted_at: datetime | None, now: datetime, *, there: bool) -> datetime | None:
     """When it is read again; None when it was watched for long enough."""
     if not there and posted_at is not None and now - posted_at < timedelta(hours=1):
@@ -176,9 +165,6 @@ def next_reading(posted_at: datetime | None, now: datetime, *, there: bool) -> d
 def companies_to_read(session: Session, now: datetime) -> tuple[int, ...]:
     """Companies with documents whose reading is due, in targets that are not paused."""
     return tuple(sorted(set(session.scalars(_TO_READ, limits.moments(now)))))
-
-
-ACT = "run.operate"
 
 
 def read_record(session: Session, actor: Actor, record_id: int, now: datetime) -> int | Refusal:
@@ -205,6 +191,20 @@ def read_record(session: Session, actor: Actor, record_id: int, now: datetime) -
     return count
 
 
+def _wanted(session: Session, which: ColumnElement[bool], now: datetime) -> int:
+    shown = [name for name, one in registry.targets().items() if isinstance(one, Readable)]
+    ids = session.scalars(
+        select(Posting.id)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(which, Posting.state == PostingState.POSTED, Connection.connector.in_(shown))
+    ).all()
+    return read_now(session, ids, now)
+
+
+def _nothing(words: str) -> Refusal:
+    return Refusal("reading.nothing", words, "There is nothing to read.")
+
+
 def read_target(session: Session, actor: Actor, connection_id: int, now: datetime) -> int | Refusal:
     """Read everything that is posted there and still watched; how many documents that is."""
     if refusal := may(actor, ACT):
@@ -221,15 +221,76 @@ def read_target(session: Session, actor: Actor, connection_id: int, now: datetim
     return count
 
 
-def _wanted(session: Session, which: ColumnElement[bool], now: datetime) -> int:
-    shown = [name for name, one in registry.targets().items() if isinstance(one, Readable)]
-    ids = session.scalars(
-        select(Posting.id)
-        .join(Connection, Connection.id == Posting.connection_id)
-        .where(which, Posting.state == PostingState.POSTED, Connection.connector.in_(shown))
-    ).all()
-    return read_now(session, ids, now)
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """How many documents of a connection wait for their e-invoice, the field in which it has to be
+    noted there, since when the oldest waits, None where none waits, and how many have waited for
+    longer than an e-invoice can be cancelled.
+    """
+
+    field: str
+    count: int
+    since: datetime | None
+    late: int
 
 
-def _nothing(words: str) -> Refusal:
-    return Refusal("reading.nothing", words, "There is nothing to read.")
+def status(
+    connector: str, doc_type: str, settings: Mapping[str, object], valid_at: datetime | None
+) -> EInvoiceStatus:
+    """Where the e-invoice of such a posted document stands: valid once its target told it."""
+    if valid_at is not None:
+        return EInvoiceStatus.VALID
+    stated = _stated(connector)
+    if stated is None:
+        return EInvoiceStatus.NOT_AWAITED
+    if stated.submitter is Submitter.TARGET:
+        return EInvoiceStatus.BY_TARGET
+    awaited = bool(stated.awaited_in(doc_type, settings))
+    return EInvoiceStatus.AWAITED if awaited else EInvoiceStatus.NOT_AWAITED
+
+
+def _stated(connector: str) -> EInvoices | None:
+    target = registry.targets().get(connector)
+    return target.form.e_invoices if target else None
+
+
+def of_connection(
+    session: Session,
+    connection_id: int,
+    connector: str,
+    settings: Mapping[str, object],
+    now: datetime,
+) -> Awaited | None:
+    """What waits in a target; None, and nothing is counted, where nothing is ever awaited."""
+    stated = _stated(connector)
+    types = [t for t in stated.awaited if stated.awaited_in(t, settings)] if stated else []
+    if stated is None or not types:
+        return None
+    late = func.count().filter(Posting.posted_at < now - CANCEL_WINDOW)
+    count, since, long = session.execute(
+        select(func.count(Posting.id), func.min(Posting.posted_at), late).where(
+            Posting.connection_id == connection_id,
+            Posting.doc_type.in_(types),
+            Posting.state == PostingState.POSTED,
+            Posting.e_invoice_at.is_(None),
+        )
+    ).one()
+    return Awaited(stated.awaited_in(types[0], settings), count, since, long)
+
+
+READING = Columns(
+    ReadingRow(
+        number=of(Posting.number),
+        doc_type=of(Posting.doc_type),
+        target=of(Connection.name),
+        connector=of(Connection.connector),
+        settings=of(Connection.settings),
+        read_at=of(Posting.read_at),
+        read_due_at=of(Posting.read_due_at),
+        e_invoice_at=of(Posting.e_invoice_at),
+        same=of(Reading.same),
+        since=of(Reading.at),
+        body=of(Reading.body),
+    ),
+    {"target": "connection.name", "since": "reading.at"},
+)

@@ -23,7 +23,6 @@ from holding.db.database import Database
 from holding.db.leases import SLICE_SECONDS
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal
-from holding.import_files import settling
 from holding.platform.settings import Settings
 from holding.platform.states import READY
 from holding.posting import runs as import_rows
@@ -44,7 +43,7 @@ from holding.posting.prepare import Checked, Examined, Looked, examine, intend, 
 from holding.posting.runs import close_left_open
 from holding.posting.send import fly, with_items
 from holding.posting.uncertain import settle
-from holding.reconciliation import read_back
+from holding.reconciliation import read_back, settling
 from holding.reconciliation.reading_plan import companies_to_read
 from holding.runs import batch_sending
 from holding.runs.due_targets import Waiting, due_targets, waiting_at

@@ -15,10 +15,11 @@ from connectors.contract import SourceRefusal
 from connectors.contract.hand_imports import ImportedByHand
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
-from holding.import_files import file_list, handing_over, listings, outcomes
-from holding.import_files.open_files import ACT
-from holding.import_files.outcomes import Outcome
 from holding.platform import processes as doorbell
+from holding.reconciliation import file_list, listings
+from holding.reconciliation import open_files as handing_over
+from holding.reconciliation import open_files as outcomes
+from holding.reconciliation.open_files import ACT, Outcome
 from portal.web import forms, fragments, security, store
 
 pages = Blueprint("importfiles", __name__, url_prefix="/c/<co>/files")

@@ -13,9 +13,8 @@ from flask import request
 from connectors.kit.workbook import Written
 from holding.db.models.columns import from_minor
 from holding.db.refusal import Refusal
-from holding.reconciliation.compared_documents import Standing
+from holding.reconciliation.compared_documents import EXPLAINED, Standing, Totals
 from holding.reconciliation.daily_totals import Kind, Line
-from holding.reconciliation.day_sums import EXPLAINED, Totals
 from portal.lists.list_file import ListFile, Table
 from portal.totals import daily_page, filter_words
 from portal.totals.filter_words import STANDINGS

@@ -27,7 +27,8 @@ from holding.intake import receive as hook_calls
 from holding.mappings import list_turns
 from holding.platform import processes as doorbell
 from holding.platform import unit_changes
-from holding.reconciliation import awaited_e_invoices, reading_plan
+from holding.reconciliation import reading_plan
+from holding.reconciliation import reading_plan as awaited_e_invoices
 from holding.rulesets import admission as declared_rounding
 from holding.rulesets import publication, target_ways
 from holding.rulesets import publication as run_hours

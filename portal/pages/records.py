@@ -17,8 +17,9 @@ from holding.db.together import KEPT, Together
 from holding.intake import open_fields as differences
 from holding.platform import processes as doorbell
 from holding.posting import push_history
-from holding.reconciliation import payout_orders, reading_plan
-from holding.reconciliation.awaited_e_invoices import EInvoiceStatus
+from holding.reconciliation import ledger_check as payout_orders
+from holding.reconciliation import reading_plan
+from holding.reconciliation.reading_plan import EInvoiceStatus
 from holding.records import (
     accepted_differences,
     checklist_and_finding,

@@ -19,8 +19,8 @@ from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Together
 from holding.evaluation import safety_stop
-from holding.import_files import file_list
 from holding.platform import processes as doorbell
+from holding.reconciliation import file_list
 from holding.runs import run_documents, run_search
 from holding.runs import run_history as queries
 from holding.runs import status as stop_queries

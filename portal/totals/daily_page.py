@@ -15,10 +15,9 @@ from flask import Blueprint, Response, g, request, url_for
 from holding.connections import connections as connection_rows
 from holding.db.together import KEPT, Together
 from holding.reconciliation import daily_totals, document_sides
-from holding.reconciliation.compared_documents import DateUsed, Standing
+from holding.reconciliation.compared_documents import EXPLAINED, DateUsed, Standing
 from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Day, Kind, Line
-from holding.reconciliation.day_sums import EXPLAINED
 from holding.worklist import whereabouts
 from portal.totals import filter_words
 from portal.totals.filter_words import DATES, STANDINGS, Asked

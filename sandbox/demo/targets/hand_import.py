@@ -11,8 +11,10 @@ from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.contract.sources import SourceRefusal
 from holding.db.models import ImportFile
-from holding.import_files import handing_over, listings, outcomes
-from holding.import_files.outcomes import Outcome
+from holding.reconciliation import listings
+from holding.reconciliation import open_files as handing_over
+from holding.reconciliation import open_files as outcomes
+from holding.reconciliation.open_files import Outcome
 from portal.terminal.command_frame import Office, Stop
 from sandbox.demo import setup
 from sandbox.demo import setup as progress

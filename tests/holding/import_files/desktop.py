@@ -21,8 +21,10 @@ from holding.db.database import Database
 from holding.db.models import Company, ImportFile, Posting, Record
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
-from holding.import_files import handing_over, listings, outcomes
-from holding.import_files.outcomes import Outcome
+from holding.reconciliation import listings
+from holding.reconciliation import open_files as handing_over
+from holding.reconciliation import open_files as outcomes
+from holding.reconciliation.open_files import Outcome
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import Life

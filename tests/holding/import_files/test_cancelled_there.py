@@ -11,7 +11,7 @@ from connectors.contract import SourceRefusal
 from connectors.contract.hand_imports import ImportedByHand
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
-from holding.import_files import listings
+from holding.reconciliation import listings
 from tests.holding.import_files.desktop import Desktop
 
 HEAD = ["Doc No", "Doc Date", "Debtor Code", "Net Total"]

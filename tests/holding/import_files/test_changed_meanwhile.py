@@ -8,8 +8,8 @@ from holding.db.models import Hold
 from holding.db.models.columns import ImportFileState
 from holding.holds import retries
 from holding.holds.holds import Done
-from holding.import_files import file_list
 from holding.integrity.all_invariants import check
+from holding.reconciliation import file_list
 from tests.holding.import_files.desktop import Desktop
 
 CANCELLED: dict[str, Any] = {"status": "cancelled"}

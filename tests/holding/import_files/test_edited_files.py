@@ -1,7 +1,7 @@
 """A report whose rows are not those of the file: their numbers name other documents than ours."""
 
 from holding.db.models.columns import ImportFileState
-from holding.import_files.outcomes import Outcome
+from holding.reconciliation.open_files import Outcome
 from tests.holding.import_files.desktop import Desktop
 
 NONE: frozenset[int] = frozenset()

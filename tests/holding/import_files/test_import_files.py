@@ -14,9 +14,9 @@ from holding.db.models import Connection, Posting
 from holding.db.models.columns import ImportFileState
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal
-from holding.import_files import settling
-from holding.import_files.outcomes import Outcome, rows_named
 from holding.posting.claims import claim, free_the_dead
+from holding.reconciliation import settling
+from holding.reconciliation.open_files import Outcome, rows_named
 from tests.holding.import_files.desktop import Desktop, rules
 from tests.support.zones import SHOP_ZONE
 

@@ -9,7 +9,7 @@ import pytest
 from connectors.contract.hand_imports import Listed
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
-from holding.import_files import listings
+from holding.reconciliation import listings
 from tests.holding.import_files.desktop import Desktop
 
 THERE = Listed(

@@ -8,7 +8,7 @@ from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
 from holding.holds import retries
 from holding.holds.holds import Done
-from holding.import_files.outcomes import Outcome
+from holding.reconciliation.open_files import Outcome
 from tests.holding.import_files.desktop import Desktop, rules
 from tests.holding.integrity.test_contents import edited, said, said_in
 

@@ -9,9 +9,8 @@ from holding.holds import releases
 from holding.holds.holds import Done
 from holding.platform.backup import downgrade, upgrade
 from holding.reconciliation import daily_totals
-from holding.reconciliation.compared_documents import Span, Standing
+from holding.reconciliation.compared_documents import Span, Standing, Totals
 from holding.reconciliation.daily_totals import Sides
-from holding.reconciliation.day_sums import Totals
 from holding.records import accepted_differences
 from tests.holding.held import hold_of
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life

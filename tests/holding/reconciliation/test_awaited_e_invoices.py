@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from holding.db.models import Posting
-from holding.reconciliation.awaited_e_invoices import Awaited, EInvoiceStatus, of_connection, status
+from holding.reconciliation.reading_plan import Awaited, EInvoiceStatus, of_connection, status
 from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import life, running
 

@@ -9,14 +9,15 @@ import pytest
 from holding.db.models.columns import RecordState
 from holding.reconciliation import daily_totals
 from holding.reconciliation.compared_documents import (
+    EXPLAINED,
     Agreeing,
     Compared,
     Span,
     Standing,
+    Totals,
     standing_of,
 )
 from holding.reconciliation.daily_totals import Line
-from holding.reconciliation.day_sums import EXPLAINED, Totals
 from rules.values.posting_states import PostingState
 
 DAY = date(2026, 11, 20)

@@ -18,7 +18,7 @@ from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.counted_documents import Documents, of_days
 from holding.reconciliation.manual_entries import look_again
-from holding.reconciliation.totals_mismatch import SHOWN_AGAIN, Seen, follow
+from holding.reconciliation.read_back import SHOWN_AGAIN, Seen, follow
 from tests.holding.life import Life
 from tests.holding.posting import test_autocount_life as autocount
 from tests.holding.posting.test_autocount_life import control, effects, life, running

@@ -14,8 +14,8 @@ from connectors import registry
 from connectors.contract import Found, Kept
 from holding.db.database import Database
 from holding.db.models import Company, Posting
+from holding.reconciliation.read_back import MARGIN
 from holding.reconciliation.reading_plan import EVERY
-from holding.reconciliation.unchanged import MARGIN
 from tests.holding.desks import make_desk
 from tests.holding.life import NUMBERED, TABLES, Life, under
 from tests.holding.shop import FILES, open_shop

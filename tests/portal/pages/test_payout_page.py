@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from holding.reconciliation.payout_orders import beside
+from holding.reconciliation.ledger_check import beside
 from sandbox.simulators.netshop.deliveries import delivery, sample_payout
 from tests.portal.pages.test_hooks import wire
 from tests.portal.reading import plain

@@ -1,9 +1,6 @@
-"""Files that people carry to a target, as a page shows them; reads only.
+"""Files that people carry to a target, as a page shows them; reads only."""
 
-Here: the files of a run, one file with its documents. Not here: what people do with one.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,14 +8,24 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.db.bulk import Columns, of
-from holding.db.models import Connection, ImportFile, Person
+from holding.db import bulk
+from holding.db.bulk import Columns, known, of
+from holding.db.models import (
+    Connection,
+    Evaluation,
+    ImportFile,
+    Person,
+    Posting,
+    Push,
+    Record,
+    Version,
+)
 from holding.db.models.columns import ImportFileState
-from holding.import_files import overtaken, verdicts
-from holding.import_files.open_files import exported
-from holding.import_files.overtaken import News
-from holding.import_files.verdicts import Verdict
+from holding.reconciliation import open_files as verdicts
+from holding.reconciliation.open_files import Verdict, exported
 from rules.values.posting_states import PostingState
+
+_handed, _told, _ended = (aliased(Person, name=name) for name in ("handed", "told", "ended"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +65,6 @@ class FileRow:
         return next(iter(self.totals)) if len(self.totals) == 1 else ""
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
-    """A document of a file, where its posting stands, what was found out about it, and what its
-    record says by now, where that is another thing.
-    """
-
-    number: str
-    party: str
-    doc_date: date | None
-    amount: int | None
-    currency: str
-    state: PostingState
-    verdict: Verdict | None
-    news: News | None
-
-
-_handed, _told, _ended = (aliased(Person, name=name) for name in ("handed", "told", "ended"))
 _FILE = Columns(
     FileRow(
         id=of(ImportFile.id),
@@ -108,10 +98,66 @@ _FILE = Columns(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """The version that a record has by now, since when, and what it says."""
+
+    posting_id: int
+    record_id: int
+    no: int
+    at: datetime
+    body: Mapping[str, object]
+
+    @property
+    def status(self) -> str:
+        """The source's own word; blank where it says none."""
+        word = self.body.get("status")
+        return word if isinstance(word, str) else ""
+
+
+_NEWS = Columns(
+    News(
+        posting_id=of(Posting.id),
+        record_id=of(Record.id),
+        no=of(Version.no),
+        at=of(Version.at),
+        body=known(Version.body),
+    ),
+    {"posting_id": "posting.id", "record_id": "record.id"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A document of a file, where its posting stands, what was found out about it, and what its
+    record says by now, where that is another thing.
+    """
+
+    number: str
+    party: str
+    doc_date: date | None
+    amount: int | None
+    currency: str
+    state: PostingState
+    verdict: Verdict | None
+    news: News | None
+
+
 def of_run(session: Session, company_id: int, run_id: int) -> tuple[FileRow, ...]:
     """The files of a run, in the order in which they were made."""
     query = _files(company_id).where(ImportFile.run_id == run_id).order_by(ImportFile.id)
     return _FILE.each(session.execute(query))
+
+
+def _files(company_id: int) -> Select[Any]:
+    return (
+        _FILE.select()
+        .join(Connection, Connection.id == ImportFile.connection_id)
+        .outerjoin(_handed, _handed.id == ImportFile.handed_over_by_id)
+        .outerjoin(_told, _told.id == ImportFile.imported_by_id)
+        .outerjoin(_ended, _ended.id == ImportFile.ended_by_id)
+        .where(ImportFile.company_id == company_id)
+    )
 
 
 def one(session: Session, company_id: int, file_id: int) -> FileRow | None:
@@ -124,7 +170,7 @@ def documents(session: Session, company_id: int, file_id: int) -> tuple[Document
     query = select(ImportFile).where(ImportFile.company_id == company_id, ImportFile.id == file_id)
     file = session.scalars(query).one()
     inside = exported(session, file)
-    news = overtaken.of_postings(session, [one.posting_id for one in inside])
+    news = of_postings(session, [one.posting_id for one in inside])
     return tuple(
         DocumentRow(
             number=each.number,
@@ -140,12 +186,29 @@ def documents(session: Session, company_id: int, file_id: int) -> tuple[Document
     )
 
 
-def _files(company_id: int) -> Select[Any]:
+def of_postings(session: Session, posting_ids: Collection[int]) -> Mapping[int, News]:
+    """What is new of those documents whose end nobody knows yet, by their ids."""
+    query = (
+        _NEWS.select()
+        .join(Push, Push.id == Posting.push_id)
+        .join(Evaluation, Evaluation.id == Push.evaluation_id)
+        .join(Record, Record.id == Posting.record_id)
+        .join(Version, Version.id == Record.version_id)
+        .where(bulk.among(Posting.id, list(posting_ids)))
+        .where(Posting.state == PostingState.AWAITING, Record.version_id != Evaluation.version_id)
+    )
+    return {one.posting_id: one for one in _NEWS.each(session.execute(query))}
+
+
+def words(number: str, file: str, news: News) -> str:
+    """What is told of one, to who could still leave the file alone."""
+    no, status = news.no, news.status
+    if status:
+        return (
+            f"{number} was changed in the source after {file} was made (version {no}, status"
+            f" {status}): withdraw the file if it was not imported, or tell how its import ended."
+        )
     return (
-        _FILE.select()
-        .join(Connection, Connection.id == ImportFile.connection_id)
-        .outerjoin(_handed, _handed.id == ImportFile.handed_over_by_id)
-        .outerjoin(_told, _told.id == ImportFile.imported_by_id)
-        .outerjoin(_ended, _ended.id == ImportFile.ended_by_id)
-        .where(ImportFile.company_id == company_id)
+        f"{number} was changed in the source after {file} was made (version {no}): withdraw the"
+        " file if it was not imported, or tell how its import ended."
     )

@@ -21,9 +21,6 @@ from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel, Desk
 from holding.db.models import Attempt, ImportFile, Posting, Push
 from holding.db.models.columns import AttemptState, ImportFileState
-from holding.import_files import overtaken
-from holding.import_files.overtaken import News
-from holding.import_files.verdicts import Became, Verdict, of
 from holding.posting import holds as target_holds
 from holding.posting import push as posting_push
 from holding.posting import runs as run_counts
@@ -32,6 +29,9 @@ from holding.posting.claims import Claim, lock_families
 from holding.posting.evidence import action_of
 from holding.posting.holds import IMPORT_OPEN, Trouble
 from holding.posting.push import Case, Member, add_look, owned
+from holding.reconciliation import file_list as overtaken
+from holding.reconciliation.file_list import News
+from holding.reconciliation.open_files import Became, Verdict, of
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, revive
 

@@ -1,0 +1,432 @@
+"""A file under a person's hands: who may, what state it must be in, and what follows for its
+documents.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract.hand_imports import ImportedByHand
+from grammar.text.finding_codes import ErrorClass
+from holding.access.actors import Actor, may
+from holding.db import bulk
+from holding.db.bulk import Columns
+from holding.db.bulk import of as column
+from holding.db.models import Attempt, Connection, ImportFile, Posting, Push, Request
+from holding.db.models.columns import ImportFileState, from_minor
+from holding.db.refusal import Refusal, plural
+from holding.platform import row_seals
+from holding.platform.events import record_event
+from rules.values.canonical import sha256_hex
+from rules.values.posting_states import PostingState
+
+ACT: Final = "import.tell"
+
+OPEN: Final = frozenset(
+    {
+        ImportFileState.EXPORTED,
+        ImportFileState.HANDED_OVER,
+        ImportFileState.IMPORTED,
+        ImportFileState.MISMATCH,
+    }
+)
+
+TOLD: Final = OPEN - {ImportFileState.EXPORTED}
+
+_DONE: Final[Mapping[ImportFileState, str]] = {
+    ImportFileState.EXPORTED: "not downloaded yet",
+    ImportFileState.IMPORTED: "its outcome was entered already",
+    ImportFileState.RECONCILED: "it is reconciled",
+    ImportFileState.WITHDRAWN: "it was withdrawn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A document as the file has it, and where its posting stands now."""
+
+    posting_id: int
+    number: str
+    party: str
+    doc_date: date | None
+    minor: int | None
+    currency: str
+    state: PostingState
+
+    @property
+    def total(self) -> Decimal | None:
+        """Its total."""
+        return None if self.minor is None else from_minor(self.minor, self.currency)
+
+
+_EXPORTED = Columns(
+    Exported(
+        posting_id=column(Posting.id),
+        number=column(Push.number),
+        party=column(Posting.party),
+        doc_date=column(Posting.doc_date),
+        minor=column(Posting.amount),
+        currency=column(Posting.currency),
+        state=column(Posting.state),
+    ),
+    {"posting_id": "posting.id", "number": "push.number", "minor": "posting.amount"},
+)
+
+__all__ = ["ACT", "OPEN", "TOLD", "Became", "Exported", "locked"]
+
+_ROW: Final = re.compile(r"^\s*(?:row\s+)?(\d{1,7})\s*[:;,.\-–\s]\s*(.*)$", re.IGNORECASE)
+
+MOST_ROWS: Final = 5_000
+
+ClassOf = Callable[[str], ErrorClass]
+
+
+class Became(StrEnum):
+    """What became of a document.
+
+    `posted`: the target has it as it was exported. `refused`: nothing of it does. `overwritten`:
+    another document of its number was there. `differs`: the target has it otherwise than it was
+    sent, or than was told of it. `withdrawn`: its file was not imported.
+    """
+
+    POSTED = "posted"
+    REFUSED = "refused"
+    OVERWRITTEN = "overwritten"
+    DIFFERS = "differs"
+    WITHDRAWN = "withdrawn"
+
+
+GOOD = frozenset({Became.POSTED, Became.REFUSED})
+"""What a file may come to and still be reconciled: the books hold what is told."""
+
+
+def locked(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    file_id: int,
+    states: Collection[ImportFileState],
+    verb: str,
+) -> ImportFile | Refusal:
+    """The file under our lock, or why this act cannot be done to it."""
+    if refusal := may(actor, ACT):
+        return refusal
+    query = (
+        select(ImportFile)
+        .where(ImportFile.company_id == company_id, ImportFile.id == file_id)
+        .execution_options(populate_existing=True)
+        .with_for_update(key_share=True)
+    )
+    file = session.scalars(query).one_or_none()
+    if file is None or actor.company_id != company_id:
+        return Refusal("import.unknown", "There is no such file.", status=404)
+    if file.state not in states:
+        why = _DONE.get(file.state, "its import is under way")
+        words = f"You cannot {verb} {file.name}, because {why}."
+        return Refusal("import.state", words, "Look at the page of the file.")
+    return file
+
+
+def exported(session: Session, file: ImportFile) -> tuple[Exported, ...]:
+    """The documents of a file, in the order of their rows."""
+    query = (
+        _EXPORTED.select()
+        .join(Push, Push.posting_id == Posting.id)
+        .join(Attempt, Attempt.push_id == Push.id)
+        .where(Attempt.request_id == file.request_id, Attempt.row.is_not(None))
+        .order_by(Attempt.row)
+    )
+    return _EXPORTED.each(session.execute(query))
+
+
+def unknown(file: ImportFile, documents: Collection[Exported]) -> list[Exported]:
+    """Those of which nobody knows yet what became of them."""
+    return [one for one in documents if of(file.verdicts, one.number) is None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a document, in words; the class where it is not posted."""
+
+    became: Became
+    words: str
+    error_class: ErrorClass = "business_rule"
+
+    def stored(self) -> dict[str, str]:
+        """As it is kept with its file."""
+        return {"became": self.became, "words": self.words, "class": self.error_class}
+
+
+def keep(
+    session: Session,
+    file: ImportFile,
+    documents: Collection[Exported],
+    found: Mapping[str, Verdict],
+    now: datetime,
+) -> None:
+    """Add verdicts, and have the worker look at every document that still waits."""
+    file.verdicts = {
+        **file.verdicts,
+        **{number: verdict.stored() for number, verdict in found.items()},
+    }
+    waiting = [one.posting_id for one in documents if one.state == PostingState.AWAITING]
+    session.flush()
+    session.execute(
+        update(Posting)
+        .where(bulk.among(Posting.id, waiting), Posting.state == PostingState.AWAITING)
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def close_if_known(
+    file: ImportFile, documents: Collection[Exported], actor: Actor, now: datetime
+) -> None:
+    """Reconciled when the books hold what is told of every document; else a mismatch."""
+    became = [of(file.verdicts, one.number) for one in documents]
+    good = all(one is not None and one.became in GOOD for one in became)
+    file.state = ImportFileState.RECONCILED if good else ImportFileState.MISMATCH
+    if good:
+        file.note = ""
+    if good or all(became):
+        file.ended_at, file.ended_by_id = now, actor.person_id
+
+
+def tell(
+    session: Session, file: ImportFile, actor: Actor, now: datetime, act: str, say: str
+) -> None:
+    """The event of what a person did with a file."""
+    record_event(
+        session,
+        company_id=file.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"import_file:{file.id}",
+        body={
+            "say": say,
+            "file": file.name,
+            "sha256": file.sha256,
+            "run": file.run_id,
+            **row_seals.seals(session, file.company_id, {row_seals.FILE: [file.id]}),
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How many rows AutoCount showed in each state, which were Update, and what was said of those
+    in Error: row -> words.
+    """
+
+    new: int
+    update: int
+    error: int
+    updated: frozenset[int]
+    errors: Mapping[int, str]
+
+
+def rows_named(text: str) -> Mapping[int, str] | str:
+    """Rows with their words, one a line, `4: Debtor code 300-X999 not found`; or what is wrong."""
+    found: dict[int, str] = {}
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > MOST_ROWS:
+        return f"Name at most {MOST_ROWS:,} rows."
+    for line in lines:
+        match = _ROW.match(line + " ")
+        if match is None:
+            return f"“{line.strip()[:60]}” does not begin with the number of a row."
+        if int(match[1]) in found:
+            return f"Row {match[1]} is named twice."
+        found[int(match[1])] = match[2].strip()[:500]
+    return found
+
+
+def enter(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    file_id: int,
+    outcome: Outcome,
+    now: datetime,
+) -> ImportFileState | Refusal:
+    """Keep what a person saw. What AutoCount refused or overwrote is told at once; what was New
+    still waits for the listing, or for a person to confirm it.
+
+    Where not as many rows were shown as the file has, the numbers of rows may name other documents
+    than ours: nothing counts as refused by them, for that would send it again.
+    """
+    states = (ImportFileState.HANDED_OVER, ImportFileState.MISMATCH)
+    file = locked(session, actor, company_id, file_id, states, "enter an outcome of")
+    if isinstance(file, Refusal):
+        return file
+    numbers = _numbers(session, file)
+    if refusal := _unfit(outcome, numbers):
+        return refusal
+    documents = exported(session, file)
+    class_of = _target(session, file).class_of
+    told = outcome.new + outcome.update + outcome.error
+    found = {}
+    for one in unknown(file, documents):
+        verdict = _verdict(one, outcome, numbers, class_of)
+        if verdict is not None and (told == file.rows or verdict.became is not Became.REFUSED):
+            found[one.number] = verdict
+    file.imported_at, file.imported_by_id = now, actor.person_id
+    file.state, file.note = ImportFileState.IMPORTED, ""
+    if told != file.rows:
+        file.state = ImportFileState.MISMATCH
+        file.note = (
+            f"AutoCount showed {plural(told, 'row')}, and the file has {file.rows:,}: it was edited"
+            " before the import."
+        )
+    keep(session, file, documents, found, now)
+    if file.state == ImportFileState.IMPORTED and not unknown(file, documents):
+        close_if_known(file, documents, actor, now)
+    say = (
+        f"{actor.name} told of {file.name}: {outcome.new:,} New, {outcome.update:,} Update,"
+        f" {outcome.error:,} Error."
+    )
+    tell(session, file, actor, now, "import.told", say)
+    return file.state
+
+
+def _numbers(session: Session, file: ImportFile) -> Mapping[int, str]:
+    """Row of the sheet -> number of its document."""
+    rows = session.scalar(select(Request.rows).where(Request.id == file.request_id)) or {}
+    return {int(row): str(number) for row, number in rows.items()}
+
+
+def _unfit(outcome: Outcome, numbers: Mapping[int, str]) -> Refusal | None:
+    """Why a report says nothing that could be kept."""
+    for word, count, named in (
+        ("Update", outcome.update, len(outcome.updated)),
+        ("Error", outcome.error, len(outcome.errors)),
+    ):
+        if count != named:
+            words = f"You entered {plural(count, 'row')} with {word}, and named {named}."
+            return Refusal("import.rows", words, f"Name each row with {word} once.", 422)
+    both = outcome.updated & outcome.errors.keys()
+    strange = sorted((outcome.updated | outcome.errors.keys()) - numbers.keys())
+    if both:
+        words = f"Row {min(both)} is named as Update and as Error."
+        return Refusal("import.rows", words, "A row has one state.", 422)
+    if strange:
+        words = f"Row {strange[0]} is not in the file."
+        hint = "Name rows by their number in the sheet Data; the first document stands in row 2."
+        return Refusal("import.rows", words, hint, 422)
+    return None
+
+
+def _target(session: Session, file: ImportFile) -> ImportedByHand:
+    connector = session.get_one(Connection, file.connection_id).connector
+    target = registry.targets()[connector]
+    if not isinstance(target, ImportedByHand):
+        raise TypeError(f"{connector} takes no files by hand")
+    return target
+
+
+def _verdict(
+    one: Exported,
+    outcome: Outcome,
+    numbers: Mapping[int, str],
+    class_of: ClassOf,
+) -> Verdict | None:
+    mine = [row for row, number in numbers.items() if number == one.number]
+    wrong = [row for row in mine if row in outcome.errors]
+    over = [row for row in mine if row in outcome.updated]
+    if over:
+        words = (
+            f"AutoCount showed Update for {_rows(over)}: something with the number {one.number}"
+            " existed there, and this import has overwritten it."
+        )
+        return Verdict(became=Became.OVERWRITTEN, words=words, error_class="duplicate")
+    if not wrong:
+        return None
+    said = outcome.errors[wrong[0]] or "no reason was entered"
+    if len(wrong) < len(mine):
+        words = (
+            f"AutoCount left out {_rows(wrong)} of {one.number} ({said}) and imported the others:"
+            " the document there is not the one that was sent."
+        )
+        return Verdict(became=Became.DIFFERS, words=words)
+    return Verdict(
+        became=Became.REFUSED,
+        words=f"AutoCount did not take {_rows(wrong)}: {said}",
+        error_class=class_of(said),
+    )
+
+
+def _rows(rows: Sequence[int]) -> str:
+    listed = ", ".join(map(str, rows[:5])) + (" …" if len(rows) > 5 else "")
+    return f"row {listed}" if len(rows) == 1 else f"rows {listed}"
+
+
+def hand_over(
+    session: Session, actor: Actor, company_id: int, file_id: int, now: datetime
+) -> tuple[str, bytes] | Refusal:
+    """The file's name and bytes; the first time it is handed over."""
+    states = tuple(ImportFileState)
+    file = locked(session, actor, company_id, file_id, states, "download")
+    if isinstance(file, Refusal):
+        return file
+    body = session.scalar(select(Request.body).where(Request.id == file.request_id))
+    if body is None or sha256_hex(body) != file.sha256:
+        words = f"{file.name} is not what was written: nothing of it may be imported."
+        return Refusal("import.changed", words, "Tell who runs Clearpost; withdraw the file.")
+    if file.state == ImportFileState.WITHDRAWN:
+        words = f"You cannot download {file.name}, because it was withdrawn: {file.reason}"
+        return Refusal("import.state", words, "Import nothing of it.")
+    _note(session, file, actor, now)
+    return file.name, body
+
+
+def _note(session: Session, file: ImportFile, actor: Actor, now: datetime) -> None:
+    again = " again" if file.handed_over_at else ""
+    if file.state == ImportFileState.EXPORTED:
+        file.state = ImportFileState.HANDED_OVER
+        file.handed_over_at, file.handed_over_by_id = now, actor.person_id
+    say = f"{actor.name} downloaded {file.name}{again} (SHA-256 {file.sha256[:12]})."
+    tell(session, file, actor, now, "import.handed_over", say)
+
+
+def withdraw(
+    session: Session, actor: Actor, company_id: int, file_id: int, reason: str, now: datetime
+) -> str | Refusal:
+    """What was done, in words. Each document that nobody knew of is held, and goes again only when
+    a person has it retried. Of what was imported only a listing tells what the target has.
+    """
+    file = locked(session, actor, company_id, file_id, OPEN, "withdraw")
+    if isinstance(file, Refusal):
+        return file
+    if file.state == ImportFileState.IMPORTED:
+        words = f"You cannot withdraw {file.name}, because its outcome was entered already."
+        return Refusal("import.state", words, "Compare the listing; it shows what was imported.")
+    documents = exported(session, file)
+    left = unknown(file, documents)
+    if not left:
+        words = f"You cannot withdraw {file.name}, because all of its documents are accounted for."
+        return Refusal("import.known", words, "Decide on their exceptions instead.")
+    words = f"{actor.name} withdrew {file.name}: {reason}"
+    verdict = Verdict(became=Became.WITHDRAWN, words=words)
+    file.state, file.reason, file.note = ImportFileState.WITHDRAWN, reason, ""
+    file.ended_at, file.ended_by_id = now, actor.person_id
+    keep(session, file, documents, {one.number: verdict for one in left}, now)
+    tell(session, file, actor, now, "import.withdrawn", words)
+    many = plural(len(left), "document needs", "documents need")
+    return f"{file.name} is withdrawn. {many} a decision."
+
+
+def of(verdicts: Mapping[str, Any], number: str) -> Verdict | None:
+    """The verdict of a document of the file; None while nobody knows."""
+    told = verdicts.get(number)
+    if told is None:
+        return None
+    return Verdict(became=Became(told["became"]), words=told["words"], error_class=told["class"])
