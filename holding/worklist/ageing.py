@@ -1,9 +1,4 @@
-"""How long records wait, and documents that are late: finished in the source, not yet posted.
-
-Here: ages by owner, the list of late documents, the oldest first, its head for the dashboard, and
-what each one waits for. Not here: since when it is finished (holding/evaluation/plan.py says so
-with every judging).
-"""
+"""How long records wait, and documents that are late: finished in the source, not yet posted."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,20 +7,111 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, select, text, tuple_
+from sqlalchemy import Label, Row, Select, func, literal, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from holding.access import operations as access_requests
 from holding.db.bulk import Columns, known, of
-from holding.db.models import Cause, Connection, Hold, Person, Posting, Record, Team
+from holding.db.models import Cause, Connection, Hold, Person, Posting, Record, RouteStop, Team
 from holding.db.models.decisions import is_open
+from holding.db.models.rules import ROUTE_STOPPED
 from holding.db.refusal import Sums, by_key, most_first
-from holding.db.together import KEPT, Question, Together, at_most
+from holding.db.together import KEPT, Given, Question, Together, at_most
+from holding.holds import tally_figures
 from holding.holds.shapes import OwnerWait
 from holding.holds.tally_figures import of_owners
+from holding.mappings.key_reach import unmapped
+from holding.platform import processes as heartbeats
+from holding.platform.processes import Workers
+from holding.rulesets import change_list
 from holding.worklist.dashboard import owners_since
 from rules.values.posting_states import PostingState
 
 STEPS = (("up to 1 day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("over 7 days", None))
+
+A_PAGE = 50
+
+LATE = text(" AND ".join(f"posting.{term}" for term in Posting.LATE.split(" AND ")))
+
+# of the posting of a row: its oldest open hold, and how many there are
+_held = aliased(Hold, name="held")
+
+_mine = (_held.posting_id == Posting.id, is_open(_held.state))
+
+_first = select(_held.id).where(*_mine).order_by(_held.opened_at, _held.id).limit(1)
+
+_oldest = _first.correlate(Posting).scalar_subquery()
+
+_number = select(func.count(_held.id)).where(*_mine).correlate(Posting).scalar_subquery()
+
+
+@dataclass(frozen=True, slots=True)
+class LateRow:
+    """A document that accounts wait for: `reason` is what the judging said; with the oldest of the
+    open holds that keep it back, its rule and cause and whose it is, and how many they are.
+    """
+
+    id: int
+    finished_at: datetime
+    route: str
+    state: PostingState
+    reason: str
+    due_at: datetime | None
+    status: str
+    amount: int | None
+    currency: str
+    source: str
+    kind: str
+    external_id: str
+    record: str
+    hold_id: int | None
+    rule: str | None
+    cause: str | None
+    owner: str | None
+    holds: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether it waits only to be sent."""
+        return self.state == PostingState.READY
+
+    @property
+    def decided_anew(self) -> bool:
+        """Whether the rules have to decide on it again before it is sent."""
+        return self.state in {PostingState.HELD, PostingState.WAITING, PostingState.FAILED}
+
+
+LATE_ROW = Columns(
+    LateRow(
+        id=of(Posting.id),
+        finished_at=known(Posting.finished_at),
+        route=of(Posting.route),
+        state=of(Posting.state),
+        reason=of(Posting.reason),
+        due_at=of(Posting.due_at),
+        status=of(Record.status),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        record=of(Record.number),
+        hold_id=of(Hold.id),
+        rule=of(Hold.rule),
+        cause=of(Cause.label),
+        owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
+        holds=of(_number.label("holds")),
+    ),
+    {
+        "source": "connection.name",
+        "kind": "record.type",
+        "record": "record.number",
+        "cause": "cause.label",
+    },
+)
+
+MOST: Final = 10_000
+"""More than that are not counted: the dashboard would wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,87 +177,6 @@ def _owner(
     )
 
 
-A_PAGE = 50
-LATE = text(" AND ".join(f"posting.{term}" for term in Posting.LATE.split(" AND ")))
-
-
-@dataclass(frozen=True, slots=True)
-class LateRow:
-    """A document that accounts wait for: `reason` is what the judging said; with the oldest of the
-    open holds that keep it back, its rule and cause and whose it is, and how many they are.
-    """
-
-    id: int
-    finished_at: datetime
-    route: str
-    state: PostingState
-    reason: str
-    due_at: datetime | None
-    status: str
-    amount: int | None
-    currency: str
-    source: str
-    kind: str
-    external_id: str
-    record: str
-    hold_id: int | None
-    rule: str | None
-    cause: str | None
-    owner: str | None
-    holds: int
-
-    @property
-    def ready(self) -> bool:
-        """Whether it waits only to be sent."""
-        return self.state == PostingState.READY
-
-    @property
-    def decided_anew(self) -> bool:
-        """Whether the rules have to decide on it again before it is sent."""
-        return self.state in {PostingState.HELD, PostingState.WAITING, PostingState.FAILED}
-
-
-# of the posting of a row: its oldest open hold, and how many there are
-_held = aliased(Hold, name="held")
-_mine = (_held.posting_id == Posting.id, is_open(_held.state))
-_first = select(_held.id).where(*_mine).order_by(_held.opened_at, _held.id).limit(1)
-_oldest = _first.correlate(Posting).scalar_subquery()
-_number = select(func.count(_held.id)).where(*_mine).correlate(Posting).scalar_subquery()
-
-LATE_ROW = Columns(
-    LateRow(
-        id=of(Posting.id),
-        finished_at=known(Posting.finished_at),
-        route=of(Posting.route),
-        state=of(Posting.state),
-        reason=of(Posting.reason),
-        due_at=of(Posting.due_at),
-        status=of(Record.status),
-        amount=of(Posting.amount),
-        currency=of(Posting.currency),
-        source=of(Connection.name),
-        kind=of(Record.type),
-        external_id=of(Record.external_id),
-        record=of(Record.number),
-        hold_id=of(Hold.id),
-        rule=of(Hold.rule),
-        cause=of(Cause.label),
-        owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
-        holds=of(_number.label("holds")),
-    ),
-    {
-        "source": "connection.name",
-        "kind": "record.type",
-        "record": "record.number",
-        "cause": "cause.label",
-    },
-)
-
-
-MOST: Final = 10_000
-"""More than that are not counted: the dashboard would wait for it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Late:
     """Some late documents, and how many there are in all, as far as they are counted."""
@@ -219,3 +224,62 @@ def _first_late(company_id: int, most: int) -> Select[Any]:
         .order_by(Posting.finished_at, Posting.id)
         .limit(at_most(most))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Records with an open hold, mapping values that are missing, changes of the rules that a
+    publisher can put into force, requests for access that an administrator can answer, the workers
+    of the installation, and the routes that stopped and ask.
+    """
+
+    held: int
+    missing: int
+    changes: int
+    requests: int
+    workers: Workers
+    stopped: tuple[str, ...] = ()
+
+
+def counts(
+    session: Session,
+    company_id: int,
+    now: datetime,
+    *,
+    publisher: int | None = None,
+    admin: bool = False,
+) -> Question[Counts]:
+    """What every page of a company says; `publisher`: who reads it, if they publish rules; `admin`:
+    whether they manage people.
+    """
+    query = _query(tally_figures.held(session, company_id), company_id, publisher, admin)
+    row = (yield Given(query, heartbeats.moments(now))).one()
+    return Counts(
+        held=row.held,
+        missing=row.missing,
+        changes=row.changes,
+        requests=row.requests,
+        workers=heartbeats.read(row, now),
+        stopped=tuple(sorted(set((row.stopped or "").split()))),
+    )
+
+
+@lru_cache(maxsize=256)
+def _query(held: Select[int], company_id: int, publisher: int | None, admin: bool) -> Select[Any]:
+    """Made once for each reader: to make it takes longer than to run it."""
+    changes = change_list.waiting_for(company_id, publisher) if publisher else literal(0)
+    asked = access_requests.count(company_id).scalar_subquery() if admin else literal(0)
+    query = select(held.scalar_subquery().label("held"), changes.label("changes"))
+    query = query.add_columns(*_of(company_id), asked.label("requests"))
+    return query.add_columns(*heartbeats.signs())
+
+
+def _of(company_id: int) -> tuple[Label[Any], ...]:
+    """Missing entries and stopped routes as columns."""
+    missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
+    stopped = (
+        select(func.aggregate_strings(RouteStop.route, " "))
+        .where(RouteStop.company_id == company_id, ROUTE_STOPPED)
+        .scalar_subquery()
+    )
+    return missing.label("missing"), stopped.label("stopped")

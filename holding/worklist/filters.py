@@ -1,22 +1,35 @@
-"""The holding area in numbers: totals and tabs under the filter that a person chose.
+"""The holding area in numbers: totals and tabs under the filter that a person chose."""
 
-Here: the filter, its terms in SQL, the same asked of tallied shapes, and counts. Not here: facets
-(facets.py), the lists (groups.py), what an act over them looked at (frozen_holds.py).
-"""
-
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.db.models import Cause, Company, Hold, Posting, Record, Team, TeamMember
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import (
+    Cause,
+    Company,
+    Connection,
+    Hold,
+    Membership,
+    Posting,
+    Record,
+    Run,
+    Team,
+    TeamMember,
+    Version,
+)
+from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
-from holding.db.refusal import Sums
-from holding.db.together import KEPT
+from holding.db.refusal import Sums, added, most_first
+from holding.db.together import KEPT, NO_OPTIONS, Question, at_most
 from holding.holds import folding as band_terms
 from holding.holds import tally_figures
 from holding.holds import tally_figures as cause_figures
@@ -28,9 +41,90 @@ from holding.holds.tally_figures import Figure, Tally, figure
 from holding.mappings import party_merge as party_names
 from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.values.cause_keys import Clearing
 
 _OF_HOLD: Final = aliased(Record)
+
 MOST_OF_A_TEXT: Final = MOST  # so many holds that a text finds are counted: what an act takes
+
+TOLD: Final[Mapping[str, Callable[[Look], Any]]] = {
+    "people": lambda look: look.person_id or 0,
+    "classes": lambda look: look.error_class,
+    "teams": lambda look: look.team_id or 0,
+    "sources": lambda look: look.source,
+    "targets": lambda look: look.target,
+    "amounts": lambda look: look.amount,
+    "ages": lambda look: look.age,
+}
+"""The parts of a filter that shapes tell, and what a hold has there."""
+
+VIEWS: Final[Mapping[str, Callable[[Look], bool]]] = {
+    "approve": lambda look: look.asks,
+    "todo": lambda look: not look.snoozed,
+    "snoozed": lambda look: look.snoozed,
+}
+
+MEMBERS_A_PAGE = 20
+
+APPROVED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One held record in a list."""
+
+    id: int
+    cause_id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    version: int | None
+    party: str
+    doc_type: str
+    amount: int | None
+    currency: str
+    opened_at: datetime
+    message: str
+    posting_id: int | None
+    posting_hash: str | None
+    state: RecordState
+    clears: Clearing
+
+
+_MEMBER = Member(
+    id=of(Hold.id),
+    cause_id=of(Hold.cause_id),
+    number=of(Record.number),
+    source=of(Connection.name),
+    kind=of(Record.type),
+    external_id=of(Record.external_id),
+    version=of(Version.no),
+    party=of(Record.party),
+    doc_type=of(Hold.doc_type),
+    amount=of(Record.amount),
+    currency=of(Record.currency),
+    opened_at=of(Hold.opened_at),
+    message=of(Hold.message),
+    posting_id=of(Hold.posting_id),
+    posting_hash=of(Posting.hash),
+    state=of(Record.state),
+    clears=of(Hold.clears),
+)
+
+_RENAMED = {"source": "connection.name", "kind": "record.type", "version": "version.no"}
+
+MEMBER = Columns(_MEMBER, _RENAMED)
+
+ASKING = Columns(
+    replace(
+        _MEMBER,
+        amount=of(func.coalesce(Posting.amount, Record.amount).label("amount")),
+        currency=of(func.coalesce(Posting.currency, Record.currency).label("currency")),
+    ),
+    _RENAMED,
+)
+"""The same with the money of the document, which is what would be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +218,6 @@ def _finer(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield band_terms.of_ages(wanted.ages, wanted.midnight)
 
 
-def mine(wanted: Filter) -> ColumnElement[bool]:
-    """Holds given to the person, or to nobody in one of their teams."""
-    my_teams = select(TeamMember.team_id).where(TeamMember.person_id == wanted.person_id)
-    return or_(
-        Hold.person_id == wanted.person_id,
-        and_(Hold.person_id.is_(None), Hold.team_id.in_(my_teams)),
-    )
-
-
 def _contains(company_id: int, text: str) -> ColumnElement[bool]:
     """By the number, by a customer or supplier as its newest record names it, or by the cause."""
     parties = party_names.keys_named(company_id, text)  # all: an act takes whatever is found
@@ -143,6 +228,15 @@ def _contains(company_id: int, text: str) -> ColumnElement[bool]:
         Hold.number.icontains(text, autoescape=True),
         Hold.party_key.in_(parties),
         Hold.cause_id.in_(causes),
+    )
+
+
+def mine(wanted: Filter) -> ColumnElement[bool]:
+    """Holds given to the person, or to nobody in one of their teams."""
+    my_teams = select(TeamMember.team_id).where(TeamMember.person_id == wanted.person_id)
+    return or_(
+        Hold.person_id == wanted.person_id,
+        and_(Hold.person_id.is_(None), Hold.team_id.in_(my_teams)),
     )
 
 
@@ -213,18 +307,6 @@ def _teams(company_id: int, person_id: int | None) -> Select[Any]:
     )
 
 
-TOLD: Final[Mapping[str, Callable[[Look], Any]]] = {
-    "people": lambda look: look.person_id or 0,
-    "classes": lambda look: look.error_class,
-    "teams": lambda look: look.team_id or 0,
-    "sources": lambda look: look.source,
-    "targets": lambda look: look.target,
-    "amounts": lambda look: look.amount,
-    "ages": lambda look: look.age,
-}
-"""The parts of a filter that shapes tell, and what a hold has there."""
-
-
 def seen(found: Held, wanted: Filter) -> Callable[[Look], bool]:
     """Whether a hold is in the view."""
     if wanted.view == "mine":
@@ -245,13 +327,6 @@ def asked(found: Held, wanted: Filter) -> Callable[[Look], bool]:
 
 def _among(of: Callable[[Look], Any], values: frozenset[Any], look: Look) -> bool:
     return of(look) in values
-
-
-VIEWS: Final[Mapping[str, Callable[[Look], bool]]] = {
-    "approve": lambda look: look.asks,
-    "todo": lambda look: not look.snoozed,
-    "snoozed": lambda look: look.snoozed,
-}
 
 
 def own(look: Look, person_id: int | None, teams: Collection[int]) -> bool:
@@ -320,3 +395,242 @@ def tabs(found: Held, wanted: Filter) -> Tabs:
         return _figure(found, Filter(view, person_id=wanted.person_id)).records
 
     return Tabs(*[*map(records, ("todo", "mine", "approve", "snoozed")), found.uncertain])
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyLine:
+    """One company. `held`: records with an open exception, `mine` of them are the person's or wait
+    in one of their teams. The names of its `targets`, and those of its sources, are one text each.
+    `synced_at`: when a sync last ended, or a document was last posted. `connected`: each target as
+    company, id, name, connector.
+    """
+
+    id: int
+    code: str
+    name: str
+    currency: str
+    live: bool
+    roles: tuple[str, ...]
+    held: int
+    money: Sums
+    mine: int
+    oldest_at: datetime | None
+    targets: int
+    source_names: str
+    target_names: str
+    synced_at: datetime | None
+    zone: str
+    connected: tuple[tuple[int, int, str, str], ...]
+
+
+def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
+    """Every company in which the person has a role, the most money on hold first."""
+    rows = session.execute(
+        select(Company, Membership.role)
+        .join(Membership, Membership.company_id == Company.id)
+        .where(Membership.person_id == person_id)
+        .order_by(Company.name, Membership.role)
+    ).all()
+    roles: dict[int, list[str]] = defaultdict(list)
+    for row in rows:
+        roles[row[0].id].append(row[1])
+    held = _held(session, person_id, list(roles))
+    found = {row[0].id: _line(row, roles[row[0].id], held[row[0].id]) for row in rows}
+    return tuple(sorted(found.values(), key=lambda one: (*most_first(one.money), one.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is on hold in a company, how many of it are the person's, and since when; and what the
+    company connects, and when something was last sent.
+    """
+
+    figure: Figure
+    mine: int
+    oldest_at: datetime | None
+    source_names: str
+    target_names: str
+    synced_at: datetime | None
+    connected: tuple[tuple[int, int, str, str], ...]
+
+
+def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[int, _Held]:
+    """Company -> what is on hold there; each record counts once."""
+    first = select(func.min(Hold.opened_at)).where(Hold.company_id == Company.id, HOLD_OPEN)
+    since = first.correlate(Company).scalar_subquery().label("since")
+    sources, targets = _names("source"), _names("target")
+    query = select(Company.id, since, sources.label("sources"), targets.label("targets"))
+    query = query.add_columns(_ended().label("ended_at"))
+    rows = session.execute(query.where(bulk.among(Company.id, companies)))
+    told = {row.id: row for row in rows}
+    teams = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
+    my_teams = frozenset(session.scalars(teams))
+    found, connected = {}, _targets(session, companies)
+    for company_id, tallied in tally_figures.whole_records(session, companies).items():
+        everything = tally_figures.figure(tallied, lambda _look: True)
+        mine = tally_figures.figure(tallied, lambda look: own(look, person_id, my_teams))
+        one = told[company_id]
+        targets = connected.get(company_id, [])
+        synced = max(filter(None, (one.ended_at, *(row.at for row in targets))), default=None)
+        found[company_id] = _Held(
+            figure=everything,
+            mine=mine.records,
+            oldest_at=one.since,
+            source_names=one.sources or "",
+            target_names=one.targets or "",
+            synced_at=synced,
+            connected=tuple((company_id, row.id, row.name, row.connector) for row in targets),
+        )
+    return found
+
+
+def _names(side: str) -> Any:
+    """The names of a company's connections on a side, as one text."""
+    named = select(func.aggregate_strings(Connection.name, ", "))
+    mine = named.where(Connection.company_id == Company.id, Connection.side == side)
+    return mine.correlate(Company).scalar_subquery()
+
+
+def _ended() -> Any:
+    """When the newest sync of a company that ended did."""
+    mine = (Run.company_id == Company.id, Run.ended_at.is_not(None))
+    newest = select(Run.ended_at).where(*mine).order_by(Run.id.desc()).limit(1)
+    return newest.correlate(Company).scalar_subquery()
+
+
+def _targets(session: Session, companies: Sequence[int]) -> dict[int, list[Any]]:
+    """Company -> its targets, and when a document was last posted in each, by its index."""
+    mine = (Posting.connection_id == Connection.id, Posting.posted_at.is_not(None))
+    newest = select(func.max(Posting.posted_at)).where(*mine).correlate(Connection)
+    query = select(Connection.company_id, Connection.id, Connection.name, Connection.connector)
+    query = query.add_columns(newest.scalar_subquery().label("at"))
+    query = query.where(Connection.side == "target", bulk.among(Connection.company_id, companies))
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in session.execute(query.order_by(Connection.id)):
+        found[row.company_id].append(row)
+    return found
+
+
+def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
+    company, _ = row
+    return CompanyLine(
+        id=company.id,
+        code=company.code,
+        name=company.name,
+        currency=company.currency,
+        live=company.live,
+        roles=tuple(roles),
+        held=held.figure.records,
+        money=held.figure.money,
+        mine=held.mine,
+        oldest_at=held.oldest_at,
+        targets=len(held.connected),
+        source_names=held.source_names,
+        target_names=held.target_names,
+        synced_at=held.synced_at,
+        zone=company.zone,
+        connected=held.connected,
+    )
+
+
+def in_all(lines: Sequence[CompanyLine]) -> Sums:
+    """What all of them have on hold; of two currencies nothing is added."""
+    return added(
+        {code or line.currency: minor for code, minor in line.money.items()} for line in lines
+    )
+
+
+def oldest(lines: Sequence[CompanyLine]) -> CompanyLine | None:
+    """The company whose record has been on hold longest; None where nothing is."""
+    waiting = [one for one in lines if one.oldest_at is not None]
+    return min(waiting, key=attrgetter("oldest_at", "name"), default=None)
+
+
+def members(
+    session: Session,
+    company_id: int,
+    wanted: Filter,
+    cause_id: int,
+    *,
+    after: int | None = None,
+    limit: int = MEMBERS_A_PAGE,
+) -> tuple[Member, ...]:
+    """The holds of one cause, oldest first; one more than asked when there is more."""
+    query = (
+        _members(MEMBER)
+        .where(*terms(company_id, wanted), Hold.cause_id == cause_id)
+        .order_by(Hold.id)
+        .limit(at_most(limit + 1))
+    )
+    if after is not None:
+        query = query.where(Hold.id > after)
+    plan = NO_OPTIONS if wanted.searched else KEPT
+    return MEMBER.each(session.execute(query, execution_options=plan))
+
+
+def _members(columns: Columns[Member]) -> Select[Any]:
+    return (
+        columns.select()
+        .join(Record, Record.id == Hold.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Version, Version.id == Record.version_id)
+        .outerjoin(Posting, Posting.id == Hold.posting_id)
+    )
+
+
+def chosen(
+    session: Session,
+    company_id: int,
+    *,
+    postings: tuple[int, ...] = (),
+    cause_id: int | None = None,
+    wanted: Filter | None = None,
+    after: int = 0,
+) -> tuple[Member, ...]:
+    """Postings that wait for a consent: these, or those of a cause that a filter finds, oldest
+    first, as many as are approved at once, of the holds after that one.
+
+    Each with its document's money, which is what would be sent. A posting that asks for several
+    levels is listed once.
+    """
+    query = _members(ASKING).order_by(Hold.id)
+    if cause_id is None:
+        query = query.where(*_asking(company_id), Hold.posting_id.in_(postings))
+    else:
+        query = query.where(*_of_cause(company_id, cause_id, wanted, after))
+        query = query.limit(at_most(APPROVED_AT_ONCE))
+    one_off = cause_id is None or (wanted is not None and wanted.searched)
+    plan = NO_OPTIONS if one_off else KEPT
+    once: dict[int | None, Member] = {}
+    for member in ASKING.each(session.execute(query, execution_options=plan)):
+        once.setdefault(member.posting_id, member)
+    return tuple(once.values())
+
+
+def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (Hold.company_id == company_id, HOLD_OPEN, Hold.code == NEEDS_APPROVAL)
+
+
+def _of_cause(
+    company_id: int, cause_id: int, wanted: Filter | None, after: int
+) -> tuple[ColumnElement[bool], ...]:
+    found = terms(company_id, wanted) if wanted else ()
+    return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after, *found)
+
+
+def decided(session: Session, company_id: int, postings: Sequence[int]) -> tuple[Member, ...]:
+    """Postings that waited for a consent, whatever became of it, by their last hold."""
+    query = _members(ASKING).order_by(Hold.id)
+    query = query.where(Hold.company_id == company_id, Hold.code == NEEDS_APPROVAL)
+    rows = session.execute(query.where(Hold.posting_id.in_(postings)))
+    last = {row.posting_id: row for row in ASKING.each(rows)}
+    return tuple(sorted(last.values(), key=lambda row: row.id))
+
+
+def beyond(
+    company_id: int, cause_id: int, after: int, wanted: Filter | None = None
+) -> Question[int]:
+    """How many of a cause that a filter finds wait for a consent after this hold."""
+    count = select(func.count()).select_from(Hold)
+    rows = yield count.where(*_of_cause(company_id, cause_id, wanted, after))
+    return rows.scalar() or 0

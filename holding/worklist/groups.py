@@ -23,8 +23,7 @@ from holding.db.together import Question
 from holding.holds import tally_figures as cause_figures
 from holding.holds.tally_figures import Figure
 from holding.worklist import filters
-from holding.worklist.filters import Filter, Held, terms
-from holding.worklist.group_members import Member
+from holding.worklist.filters import Filter, Held, Member, terms
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.wording import titled
 

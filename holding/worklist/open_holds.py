@@ -1,20 +1,16 @@
-"""Open holds one by one, and records and postings of one state.
-
-Here: pages of plain rows in order of ids, and who could take a hold. Not here: groups and filters
-of the page (groups.py).
-"""
+"""Open holds one by one, and records and postings of one state."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import ACTS, hiding_each
-from holding.db.bulk import Columns, of
+from holding.db.bulk import Columns, known, of
 from holding.db.models import (
     Cause,
     Connection,
@@ -26,16 +22,18 @@ from holding.db.models import (
     Team,
     Version,
 )
-from holding.db.models.columns import among_words, is_word
-from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.columns import HoldState, among_words, is_word
+from holding.db.models.decisions import HOLD_CLOSED, HOLD_OPEN
 from holding.db.models.postings import ENDED, LEFT_OUT_STATES
 from holding.db.together import Question
 from rules.values.cause_keys import Clearing
 from rules.values.posting_states import PostingState
 
 RECORDS_A_PAGE = 50
+
 UNCERTAIN = ~among_words(Posting.state, ENDED) & is_word(Posting.state, PostingState.UNCERTAIN)
 """The condition that the result of a posting is not known; found by the index of open ones."""
+
 STATES = {
     "ignored": among_words(Posting.state, LEFT_OUT_STATES),
     "uncertain": UNCERTAIN,
@@ -87,45 +85,7 @@ STATE = Columns(
     },
 )
 
-
-def in_state(
-    session: Session,
-    company_id: int,
-    view: str,
-    after: int | None = None,
-    most: int = RECORDS_A_PAGE,
-) -> tuple[StateRow, ...]:
-    """Postings that were ignored or dropped, or whose result is not known; newest first."""
-    query = (
-        STATE.select()
-        .join(Record, Record.id == Posting.record_id)
-        .join(Connection, Connection.id == Record.source_id)
-        .where(Posting.company_id == company_id, STATES[view])
-        .order_by(Posting.id.desc())
-        .limit(most)
-    )
-    if after is not None:
-        query = query.where(Posting.id < after)
-    return STATE.each(session.execute(query))
-
-
-def colleagues(company_id: int) -> Question[tuple[tuple[int, str], ...]]:
-    """People who may take a hold, by name."""
-    rows = yield (
-        select(Person.id, Person.name)
-        .join(Membership, Membership.person_id == Person.id)
-        .where(
-            Membership.company_id == company_id,
-            Membership.role.in_(sorted(ACTS["hold.assign"])),
-            Person.active,
-        )
-        .distinct()
-        .order_by(Person.name)
-    )
-    return tuple((row.id, row.name) for row in rows)
-
-
-A_PAGE: Final = 100
+OPEN_PAGE_SIZE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,25 +151,6 @@ WAITING = Columns(
 )
 
 
-def page(session: Session, company_id: int, *, after: int, show_personal: bool) -> list[Waiting]:
-    """The open holds of a company after one, in order of their ids."""
-    query = (
-        WAITING.select(Hold.record_id)
-        .join(Record, Record.id == Hold.record_id)
-        .join(Connection, Connection.id == Record.source_id)
-        .outerjoin(Version, Version.id == Record.version_id)
-        .outerjoin(Posting, Posting.id == Hold.posting_id)
-        .outerjoin(Team, Team.id == Hold.team_id)
-        .where(Hold.company_id == company_id, HOLD_OPEN, Hold.id > after)
-        .order_by(Hold.id)
-        .limit(A_PAGE)
-    )
-    found = session.execute(query)
-    read, rows = WAITING.reader(found), found.all()
-    hide = hiding_each(session, [row.record_id for row in rows], show=show_personal)
-    return [replace(read(row), message=hide(row.record_id, row.message)) for row in rows]
-
-
 @dataclass(frozen=True, slots=True)
 class ListedHold:
     """One open hold of a list, with what it is called, and whose it is; `amount` is its record's,
@@ -267,6 +208,117 @@ LISTED = Columns(
     },
 )
 
+CLOSED_PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedHold:
+    """A hold that ended, and how."""
+
+    id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    error_class: ErrorClass
+    message: str
+    state: HoldState
+    why: str | None
+    by: str | None
+    opened_at: datetime
+    closed_at: datetime
+    amount: int | None
+    currency: str
+    record_id: int
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a person accepted that the target keeps other money than the record says."""
+        return self.state == HoldState.RELEASED and self.error_class == "stale_version"
+
+
+CLOSED = Columns(
+    ClosedHold(
+        id=of(Hold.id),
+        number=of(Hold.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        error_class=of(Hold.error_class),
+        message=of(Hold.message),
+        state=of(Hold.state),
+        why=of(Hold.closed_why),
+        by=of(Person.name),
+        opened_at=of(Hold.opened_at),
+        closed_at=known(Hold.closed_at),
+        amount=of(Record.amount),
+        currency=of(Record.currency),
+        record_id=of(Record.id),
+    ),
+    {
+        "source": "connection.name",
+        "kind": "record.type",
+        "why": "hold.closed_why",
+        "by": "person.name",
+    },
+)
+
+
+def in_state(
+    session: Session,
+    company_id: int,
+    view: str,
+    after: int | None = None,
+    most: int = RECORDS_A_PAGE,
+) -> tuple[StateRow, ...]:
+    """Postings that were ignored or dropped, or whose result is not known; newest first."""
+    query = (
+        STATE.select()
+        .join(Record, Record.id == Posting.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Posting.company_id == company_id, STATES[view])
+        .order_by(Posting.id.desc())
+        .limit(most)
+    )
+    if after is not None:
+        query = query.where(Posting.id < after)
+    return STATE.each(session.execute(query))
+
+
+def colleagues(company_id: int) -> Question[tuple[tuple[int, str], ...]]:
+    """People who may take a hold, by name."""
+    rows = yield (
+        select(Person.id, Person.name)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(
+            Membership.company_id == company_id,
+            Membership.role.in_(sorted(ACTS["hold.assign"])),
+            Person.active,
+        )
+        .distinct()
+        .order_by(Person.name)
+    )
+    return tuple((row.id, row.name) for row in rows)
+
+
+def page(session: Session, company_id: int, *, after: int, show_personal: bool) -> list[Waiting]:
+    """The open holds of a company after one, in order of their ids."""
+    query = (
+        WAITING.select(Hold.record_id)
+        .join(Record, Record.id == Hold.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Version, Version.id == Record.version_id)
+        .outerjoin(Posting, Posting.id == Hold.posting_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .where(Hold.company_id == company_id, HOLD_OPEN, Hold.id > after)
+        .order_by(Hold.id)
+        .limit(OPEN_PAGE_SIZE)
+    )
+    found = session.execute(query)
+    read, rows = WAITING.reader(found), found.all()
+    hide = hiding_each(session, [row.record_id for row in rows], show=show_personal)
+    return [replace(read(row), message=hide(row.record_id, row.message)) for row in rows]
+
 
 def listed(
     session: Session, terms: Iterable[ColumnElement[bool]], *, after: int | None, most: int
@@ -284,3 +336,24 @@ def listed(
         .limit(most)
     )
     return LISTED.each(session.execute(query))
+
+
+def closed(
+    session: Session, company_id: int, after: int | None = None, most: int = CLOSED_PAGE_SIZE
+) -> tuple[ClosedHold, ...]:
+    """Holds that ended, newest first."""
+    query = (
+        CLOSED.select()
+        .join(Record, Record.id == Hold.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Person, Person.id == Hold.closed_by_id)
+        .where(Hold.company_id == company_id, HOLD_CLOSED)
+        .order_by(Hold.closed_at.desc(), Hold.id.desc())
+        .limit(most)
+    )
+    if after is not None:
+        last = select(Hold.closed_at).where(Hold.id == after).scalar_subquery()
+        query = query.where(
+            or_(Hold.closed_at < last, and_(Hold.closed_at == last, Hold.id < after))
+        )
+    return CLOSED.each(session.execute(query))

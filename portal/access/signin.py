@@ -27,7 +27,8 @@ from holding.access.enrolment import STEP_LASTS, Entered
 from holding.access.reach import narrow, of_person
 from holding.db import leases as failure_counts
 from holding.db.refusal import Refusal
-from holding.worklist import own_companies, search
+from holding.worklist import filters as own_companies
+from holding.worklist import search
 from portal.web import security, store, target_status
 
 signin_pages = Blueprint("signin", __name__)

@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from holding.worklist.open_holds import Waiting
-from holding.worklist.whereabouts import Whereabouts
+from holding.worklist.search import Whereabouts
 from rules.values.cause_keys import Clearing
 
 

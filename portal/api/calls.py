@@ -24,7 +24,8 @@ from holding.holds.holds import Correction, Done
 from holding.holds.holds import Left as NotDone
 from holding.platform import processes as doorbell
 from holding.reconciliation import manual_entries
-from holding.worklist import open_holds, whereabouts
+from holding.worklist import open_holds
+from holding.worklist import search as whereabouts
 from portal.api import answers, bodies, openapi
 from portal.web import forms, security, store
 from portal.web.bearer import whose
@@ -46,7 +47,7 @@ def listing() -> Response:
         return problem(Refusal("call.after", "The field after is not a whole number.", hint, 422))
     sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
     rows = open_holds.page(store.reading(), g.company.id, after=after, show_personal=sees)
-    last = rows[-1].hold if len(rows) == open_holds.A_PAGE else None
+    last = rows[-1].hold if len(rows) == open_holds.OPEN_PAGE_SIZE else None
     return jsonify(answers.told(answers.Holds(tuple(rows), last)))
 
 

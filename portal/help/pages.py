@@ -9,9 +9,9 @@ from flask import Blueprint, Flask, Response, abort, g, request
 
 from holding.access import people
 from holding.access.actors import ACT_LABELS, ACTS, role_list
-from holding.narrowing import facets
-from holding.narrowing.facets import Facet
+from holding.worklist import facets
 from holding.worklist import filters as held
+from holding.worklist.facets import Facet
 from portal.help.topics import GROUPS, Topic, cause_slug, pill_slug, slug_of, topics
 from portal.web import fragments, security, store
 
@@ -102,5 +102,5 @@ def _now_held(topic: Topic) -> Facet | None:
         return None
     session, person_id = store.reading(), g.actor.person_id
     found = held.held(session, g.company.id, person_id)
-    classes = facets.of(found, held.Filter(), {}, g.company.currency)["classes"]
+    classes = facets.facets_of(found, held.Filter(), {}, g.company.currency)["classes"]
     return next((facet for facet in classes if facet.word == topic.key), None)

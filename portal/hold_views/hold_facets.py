@@ -1,7 +1,7 @@
 """The facets of the holding area, and what is set in them, as its page shows them.
 
 Here: which facets there are under a filter, with what each word of it is called. Not here: the
-filter in an address (hold_filter.py), counting (holding/narrowing/facets.py).
+filter in an address (hold_filter.py), counting (holding/worklist/facets.py).
 """
 
 from collections.abc import Callable
@@ -12,9 +12,11 @@ from typing import Any
 from flask import g
 
 from holding.db.together import Together
-from holding.narrowing import facets, held_customers, saved_views
-from holding.narrowing.facets import Facet, Names
+from holding.worklist import facets
+from holding.worklist import facets as held_customers
+from holding.worklist import facets as saved_views
 from holding.worklist import filters as queries
+from holding.worklist.facets import Facet, Names
 from holding.worklist.filters import Filter, Held
 from portal.hold_views import hold_filter
 from portal.web import filters, store
@@ -46,10 +48,10 @@ def shown(wanted: Filter, held: Held, asked: Held) -> dict[str, object]:
     customers: tuple[held_customers.Customer, ...] = ()
     names, keys = named.value, largest.value
     if filters.sees_personal() or wanted.customers:
-        customers = held_customers.of(session, company, wanted, keys)
+        customers = held_customers.customers_of(session, company, wanted, keys)
     counted, title = asked.whole, title_by(held, names, customers)
     left = queries.counted(session, company, wanted, asked) if counted else held
-    each = facets.of(left, wanted, names, g.company.currency)
+    each = facets.facets_of(left, wanted, names, g.company.currency)
     return {
         "facets": [_shown(part, words, wanted) for part, words in each.items()],
         "customers": customers if filters.sees_personal() else (),

@@ -12,7 +12,7 @@ from flask import g, request
 from werkzeug.datastructures import MultiDict
 
 from holding.holds import folding as bands
-from holding.narrowing.facets import AGES
+from holding.worklist.facets import AGES
 from holding.worklist.filters import Filter
 from portal.web import forms
 

@@ -1,6 +1,6 @@
 """Saved views of the holding area: keeping the filter of now, and the page of one's views.
 
-Here: the routes. Not here: who may do what (holding/narrowing/saved_views.py), the filter in an
+Here: the routes. Not here: who may do what (holding/worklist/facets.py), the filter in an
 address (hold_filter.py).
 """
 
@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, request, url_for
 
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.narrowing import saved_views
+from holding.worklist import facets as saved_views
 from portal.hold_views import hold_filter
 from portal.web import fragments, store
 

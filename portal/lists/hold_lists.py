@@ -18,18 +18,12 @@ from holding.access import actors as personal_data
 from holding.approvals import candidates, decided_documents
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.together import answer
-from holding.narrowing import facets
 from holding.platform.states import HOLD_LABELS, state_label
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
-from holding.worklist import (
-    ageing,
-    approval_inbox,
-    closed_holds,
-    open_holds,
-    search,
-)
+from holding.worklist import ageing, approval_inbox, facets, open_holds, search
 from holding.worklist import filters as worklist_filters
+from holding.worklist import open_holds as closed_holds
 from holding.worklist.filters import Filter
 from holding.worklist.open_holds import ListedHold
 from portal.hold_views import hold_filter

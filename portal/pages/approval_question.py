@@ -14,7 +14,7 @@ from holding.approvals import candidates
 from holding.approvals.candidates import Foreseen, foresee
 from holding.db.refusal import Sums, by_key
 from holding.db.together import KEPT, Question, Together, answer
-from holding.worklist import group_members as lists
+from holding.worklist import filters as lists
 from holding.worklist.filters import Filter
 from portal.hold_views import hold_filter
 from portal.pages import hold_pane

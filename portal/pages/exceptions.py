@@ -20,10 +20,10 @@ from holding.holds import assignments as reopening
 from holding.holds import holds as corrections
 from holding.holds import retries as overrides
 from holding.holds.holds import Done
-from holding.narrowing import frozen_holds
 from holding.platform import processes as doorbell
 from holding.programs import posted_differences
 from holding.worklist import ageing as ageing_query
+from holding.worklist import facets as frozen_holds
 from holding.worklist import hold_detail, open_holds
 from portal.hold_views import hold_filter
 from portal.pages import exception_forms, hold_pane

@@ -31,7 +31,7 @@ from holding.mappings import party_merge
 from holding.platform import processes as doorbell
 from holding.programs import posted_differences
 from holding.programs import posted_differences as same_keys
-from holding.worklist import group_members as queries
+from holding.worklist import filters as queries
 from holding.worklist import hold_detail as hold_query
 from holding.worklist import open_holds, side_by_side
 from holding.worklist.filters import Filter

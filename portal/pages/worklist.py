@@ -23,9 +23,11 @@ from holding.holds.holds import Done
 from holding.platform import processes as doorbell
 from holding.reconciliation import manual_entries
 from holding.records import accepted_differences
-from holding.worklist import approval_inbox, closed_holds, group_members, open_holds
+from holding.worklist import approval_inbox, open_holds
+from holding.worklist import filters as group_members
 from holding.worklist import filters as queries
 from holding.worklist import groups as lists
+from holding.worklist import open_holds as closed_holds
 from holding.worklist.filters import Filter
 from portal.hold_views import hold_facets, hold_filter
 from portal.pages import approval_question, hold_pane
@@ -229,7 +231,7 @@ def _accepted(after: int | None) -> dict[str, object]:
 
 
 def _page(rows: Sequence[closed_holds.ClosedHold | open_holds.StateRow]) -> dict[str, object]:
-    full = len(rows) >= closed_holds.A_PAGE
+    full = len(rows) >= closed_holds.CLOSED_PAGE_SIZE
     ids = {row.record_id for row in rows}
     hide = personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
     marks = accepted_differences.marks(store.reading(), g.company.id, ids)

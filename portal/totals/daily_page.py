@@ -18,7 +18,7 @@ from holding.reconciliation import daily_totals, document_sides
 from holding.reconciliation.compared_documents import EXPLAINED, DateUsed, Standing
 from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Day, Kind, Line
-from holding.worklist import whereabouts
+from holding.worklist import search as whereabouts
 from portal.totals import filter_words
 from portal.totals.filter_words import DATES, STANDINGS, Asked
 from portal.web import filters, forms, fragments, frame, store

@@ -1,1 +1,1 @@
-"""Tests of holding.narrowing."""
+"""Tests of holding.worklist."""

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from holding.db.database import Database
 from holding.db.models import Company, SavedView
 from holding.db.refusal import Refusal
-from holding.narrowing import saved_views
+from holding.worklist import facets as saved_views
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock
 

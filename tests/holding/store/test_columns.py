@@ -236,7 +236,7 @@ def test_T34c_templates_are_made_and_so_compared_when_their_module_is_loaded() -
                 import_module(path.removesuffix(".py").replace("/", "."))
     assert at_once > 30
     of_a_subquery = [
-        "holding/narrowing/frozen_holds.py",
+        "holding/worklist/facets.py",
         "holding/reconciliation/document_sides.py",
         "holding/worklist/groups.py",
     ]

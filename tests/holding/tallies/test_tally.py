@@ -32,8 +32,8 @@ from holding.holds import folding, tally_figures
 from holding.holds import folding as bands
 from holding.holds import folding as passing_days
 from holding.integrity.tally_kept import wrong_tally
-from holding.narrowing import facets, held_customers
-from holding.worklist import ageing, filters
+from holding.worklist import ageing, facets, filters
+from holding.worklist import facets as held_customers
 from holding.worklist.filters import Filter, Held
 from holding.worklist.groups import groups
 from tests.amount import slow_except
@@ -163,7 +163,7 @@ def narrowed(session: Any, views: list[Filter], seed: object) -> list[Filter]:
 
 def agrees_with_facets(session: Any, shop: Shop, wanted: Filter, found: Held, seed: object) -> None:
     """Each word of each facet is what counting says when it is chosen."""
-    for part, each in facets.of(found, wanted, {}, "MYR").items():
+    for part, each in facets.facets_of(found, wanted, {}, "MYR").items():
         for facet in each:
             word: Any = facet.word if part == "classes" else int(facet.word)
             assert facet.records or word in getattr(wanted, part), "only what is chosen may be 0"
@@ -172,7 +172,7 @@ def agrees_with_facets(session: Any, shop: Shop, wanted: Filter, found: Held, se
             records, money, *_ = by_hand(session, chosen)
             assert (facet.records, facet.money) == (records, money), (seed, wanted, part, facet)
     keys = answer(session, held_customers.largest(shop.company.id, wanted))
-    for one in held_customers.of(session, shop.company.id, wanted, keys):
+    for one in held_customers.customers_of(session, shop.company.id, wanted, keys):
         chosen = filters.terms(shop.company.id, replace(wanted, customers=(one.key,)))
         records, money, *_ = by_hand(session, chosen)
         assert (one.records, one.money, one.more) == (records, money, False), (seed, wanted, one)
@@ -348,7 +348,7 @@ def test_ages_are_those_of_the_midnight_that_was_noted_last(shop: Shop) -> None:
         assert breaches(shop) == []
         with shop.database.read() as session:
             found = filters.held(session, shop.company.id, None)
-            told = facets.of(found, Filter("all"), {}, "MYR")["ages"]
+            told = facets.facets_of(found, Filter("all"), {}, "MYR")["ages"]
             ages[days] = [one.title for one in told]
     assert ages == {
         0: ["Today"],

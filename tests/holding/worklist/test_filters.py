@@ -4,7 +4,7 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.narrowing import frozen_holds
+from holding.worklist import facets as frozen_holds
 from holding.worklist.filters import Filter
 from tests.holding.shop import DEBTORS, FILES, Shop, open_shop, order
 from tests.support.clock import SetClock

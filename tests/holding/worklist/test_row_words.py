@@ -9,7 +9,7 @@ from holding.db.models.columns import HoldState, PostingWait, PushState
 from holding.records.record_rows import PostingRow
 from holding.runs.run_history import PushLine
 from holding.worklist.ageing import LateRow
-from holding.worklist.closed_holds import ClosedHold
+from holding.worklist.open_holds import ClosedHold
 from rules.values.posting_states import PostingState
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Record, Throttle
 from holding.db.together import answer
 from holding.rulesets.target_ways import late_calls
-from holding.worklist.own_companies import own_companies
-from holding.worklist.whereabouts import whereabouts
+from holding.worklist.filters import own_companies
+from holding.worklist.search import whereabouts
 from holding.workload.latency import latency
 from holding.workload.long_waits import Part, long_waits, waiting
 from holding.workload.target_figures import target_figures

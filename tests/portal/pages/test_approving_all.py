@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 from werkzeug.datastructures import MultiDict
 
-from holding.worklist import approval_inbox, group_members
+from holding.worklist import approval_inbox
+from holding.worklist import filters as group_members
 from tests.portal.reading import one, plain
 
 pytestmark = pytest.mark.sqlite

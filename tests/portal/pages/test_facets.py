@@ -236,7 +236,7 @@ def test_C03_a_view_stays_in_its_company(visit, database):
 
 
 def test_C03_limits_of_views(visit, monkeypatch):
-    from holding.narrowing import saved_views
+    from holding.worklist import facets as saved_views
 
     lim = visit("lim")
     keep(lim, "", status=422)

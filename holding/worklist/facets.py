@@ -1,0 +1,462 @@
+"""The facets of the holding area: what each word of a filter would show, with its money."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from unicodedata import category
+
+from sqlalchemy import Select, func, literal, or_, select, union_all
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from connectors.contract.errors import CLASS_LABELS, class_label, failure_word
+from holding.access.actors import Actor, may
+from holding.db import bulk
+from holding.db.bulk import Columns, of
+from holding.db.models import Cause, Connection, Hold, Membership, Person, Record, SavedView
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.refusal import Refusal, Sums, money, most_first
+from holding.db.together import Question, Together
+from holding.holds import folding as bands
+from holding.holds import tally_figures
+from holding.holds.assignments import MOST
+from holding.holds.shapes import Look
+from holding.holds.tally_figures import Figure
+from holding.worklist import filters
+from holding.worklist.filters import TOLD, Filter, Held, terms
+
+AGES: Final = ("Today", "1 to 2 days", "3 to 7 days", "8 to 30 days", "More than 30 days")
+
+FACETS: Final = ("classes", "teams", "sources", "targets", "amounts", "ages")
+"""Parts of a filter that have a facet; one takes nothing away from its own."""
+
+BY_ORDER: Final = {"amounts", "ages"}
+
+Names = Mapping[tuple[str, int], str]
+"""What is called so, by its kind (`connection`, `person`, `cause`) and id."""
+
+ACT: Final = "record.read"
+
+LONGEST: Final = 60  # letters of a name
+
+MOST_VIEWS: Final = 30  # of one person in a company
+
+MOST_SHARED: Final = 50  # in a company
+
+PERSONAL: Final = frozenset({"customer", "q"})
+"""Parts of an address in which the name of a customer may stand."""
+
+Query = Mapping[str, Sequence[str]]
+"""The filter as its address has it: name of a part -> its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRow:
+    """A view in somebody's list; `by`: whose it is."""
+
+    id: int
+    name: str
+    query: Query
+    shared: bool
+    person_id: int
+    by: str
+
+
+ROW = Columns(
+    ViewRow(
+        id=of(SavedView.id),
+        name=of(SavedView.name),
+        query=of(SavedView.query),
+        shared=of(SavedView.shared),
+        person_id=of(SavedView.person_id),
+        by=of(Person.name),
+    ),
+    {"name": "saved_view.name", "by": "person.name"},
+)
+
+SHOWN: Final = 5
+
+LARGEST: Final = 200  # holds among which the customers of the largest amounts are looked for
+
+COUNTED: Final = 200  # holds of a customer; how many more there are is not said
+
+_READ: Final = select(Hold.id, Hold.lock, Hold.record_id, Hold.cause_id, Hold.opened_at, Hold.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One word of a facet with what it holds; `under`: the heading it stands under. `named`: its
+    title is a name that somebody gave.
+    """
+
+    word: str
+    title: str
+    records: int
+    money: Sums
+    under: str = ""
+    named: bool = False
+
+    @property
+    def own(self) -> str:
+        """Its title, as it is."""
+        return self.title
+
+
+def names(company_id: int, wanted: Filter) -> Question[Names]:
+    """The connections of the company, and the people and causes that a filter asks for."""
+    members = select(Membership.person_id).where(Membership.company_id == company_id)
+    rows = yield union_all(
+        _named("connection", Connection).where(Connection.company_id == company_id),
+        _named("person", Person).where(Person.id.in_(wanted.people), Person.id.in_(members)),
+        select(literal("cause").label("kind"), Cause.id, Cause.label.label("name")).where(
+            Cause.company_id == company_id, Cause.id.in_(wanted.causes)
+        ),
+    )
+    return {(row.kind, row.id): row.name for row in rows}
+
+
+def _named(kind: str, table: Any) -> Any:
+    return select(literal(kind).label("kind"), table.id, table.name.label("name"))
+
+
+def facets_of(
+    found: Held, wanted: Filter, named: Names, currency: str
+) -> dict[str, tuple[Facet, ...]]:
+    """Part of a filter -> its facet, most money first, bands in their order; `found`: what is left
+    when cause, customer and text are asked for.
+    """
+    each = _figures(found, wanted)
+    for part in FACETS:  # what is chosen stays in sight where it finds nothing
+        for word in getattr(wanted, part):
+            each[part].setdefault(word, Figure())
+    return {
+        part: tuple(
+            _facet(part, word, one, found.teams, named, currency)
+            for word, one in _sorted(part, each[part])
+        )
+        for part in FACETS
+    }
+
+
+def _figures(found: Held, wanted: Filter) -> dict[str, dict[Any, Figure]]:
+    """All facets in one go over the shapes."""
+    seen = filters.seen(found, wanted)
+    parts = {name: frozenset(getattr(wanted, name)) for name in TOLD}
+    set_ = [(name, TOLD[name], values) for name, values in parts.items() if values]
+
+    def keys(_: Any, look: Look) -> Iterable[tuple[str, Any]]:
+        if not seen(look):
+            return ()
+        unmet = [name for name, told, values in set_ if told(look) not in values]
+        if len(unmet) > 1:
+            return ()
+        return [(name, TOLD[name](look)) for name in unmet or FACETS if name in FACETS]
+
+    figures: dict[str, dict[Any, Figure]] = defaultdict(dict)
+    question = ("facets", wanted, found.own_teams)
+    told = found.tally.once(question, lambda: tally_figures.by(found.tally.rows, keys))
+    for (part, word), one in told.items():
+        figures[part][word] = one
+    return figures
+
+
+def _facet(
+    part: str, word: Any, one: Figure, teams: Mapping[int, str], named: Names, currency: str
+) -> Facet:
+    title = title_of(part, word, teams, named, currency)
+    under = failure_word(word) if part == "classes" and word in CLASS_LABELS else ""
+    own = part in {"sources", "targets", "teams"} and bool(word)
+    return Facet(str(word), title, one.records, one.money, under, own)
+
+
+def _sorted(part: str, each: Mapping[Any, Figure]) -> list[tuple[Any, Figure]]:
+    if part in BY_ORDER:
+        return sorted(each.items())
+    return sorted(each.items(), key=lambda one: (*most_first(one[1].money), not one[0], one[0]))
+
+
+def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, currency: str) -> str:
+    """What a word of a filter is called; the word itself where nothing is known of it."""
+    if part == "classes" and word in CLASS_LABELS:
+        return class_label(word)
+    if part == "teams":
+        return teams.get(word, str(word)) if word else "No owner"
+    if part == "people":
+        return named.get(("person", word), str(word)) if word else "No owner"
+    if part == "targets" and not word:
+        return "Not routed"
+    if part in {"sources", "targets"}:
+        return named.get(("connection", word), str(word))
+    if part == "causes":
+        return named.get(("cause", word), str(word))
+    if part == "amounts":
+        return amount_title(word, currency)
+    return AGES[word] if part == "ages" else str(word)
+
+
+def amount_title(band: int, currency: str) -> str:
+    """`From RM 100.00 to RM 1,000.00`: the second is the first of the next band."""
+    if band == bands.UNKNOWN:
+        return f"No amount in {currency}"
+    least, end = bands.amounts_of(band)
+    if end is None:
+        return f"{money(least, currency)} and more"
+    if not least:
+        return f"Below {money(end, currency)}"
+    return f"From {money(least, currency)} to {money(end, currency)}"
+
+
+def listing(actor: Actor) -> Question[tuple[ViewRow, ...]]:
+    """A person's own views of a company and those that are shared there, by name; whoever is
+    limited to some sources sees their own.
+    """
+    mine = SavedView.person_id == actor.person_id
+    rows = yield (
+        ROW.select()
+        .join(Person, Person.id == SavedView.person_id)
+        .where(SavedView.company_id == actor.company_id)
+        .where(mine if actor.reach.limited else or_(mine, SavedView.shared))
+        .order_by(func.lower(SavedView.name), SavedView.id)
+    )
+    return ROW.each(rows)
+
+
+def keep(
+    session: Session, actor: Actor, name: str, query: Query, now: datetime, *, shared: bool = False
+) -> int | Refusal:
+    """Keep a filter under a name; the id of the view. The same filter under a name that the person
+    has already is that view: a second click makes no other.
+    """
+    name = _tidy(name)
+    refused = may(actor, ACT) or _unfit(name) or (_alone(actor, query) if shared else None)
+    if refused:
+        return refused
+    same = session.scalar(_own(actor).where(SavedView.name == name))
+    if same is not None:
+        return same.id if same.query == {**query} else _taken(name)
+    refused = _full(session, actor) or (_full_of_shared(session, actor) if shared else None)
+    if refused:
+        return refused
+    made = SavedView(
+        company_id=actor.company_id or 0,
+        person_id=actor.person_id or 0,
+        name=name,
+        query={part: [*words] for part, words in query.items()},
+        shared=shared,
+        made_at=now,
+    )
+    try:
+        with session.begin_nested():
+            session.add(made)
+    except IntegrityError:  # it was kept meanwhile
+        return keep(session, actor, name, query, now, shared=shared)
+    return made.id
+
+
+def _tidy(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _unfit(name: str) -> Refusal | None:
+    if not name:
+        return Refusal("view.name", "Enter a name for the view.", "", 422)
+    if len(name) > LONGEST:
+        return Refusal("view.name", f"A name has at most {LONGEST} letters.", "", 422)
+    if any(category(letter).startswith("C") for letter in name):
+        return Refusal("view.name", "A name has no control characters.", "", 422)
+    return None
+
+
+def _alone(actor: Actor, query: Query) -> Refusal | None:
+    """Why a view stays with who made it: not every colleague sees the names of customers, and who
+    is limited to some sources sees no view of colleagues either.
+    """
+    if actor.reach.limited:
+        words = "You see some sources only, so you cannot share a view."
+        return Refusal("view.limited", words, "Save it for yourself alone.", 403)
+    if not PERSONAL & query.keys():
+        return None
+    words = "A view with a customer or a search cannot be shared."
+    return Refusal("view.personal", words, "Save it for yourself alone.", 422)
+
+
+def _own(actor: Actor) -> Select[SavedView]:
+    mine = SavedView.company_id == actor.company_id, SavedView.person_id == actor.person_id
+    return select(SavedView).where(*mine)
+
+
+def _taken(name: str) -> Refusal:
+    words = f"You have another view with the name “{name}”."
+    return Refusal("view.taken", words, "Choose another name, or delete that view first.", 409)
+
+
+def _full(session: Session, actor: Actor) -> Refusal | None:
+    count = select(func.count()).select_from(_own(actor).subquery())
+    if (session.scalar(count) or 0) < MOST_VIEWS:
+        return None
+    words = f"You have {MOST_VIEWS} saved views, which is the most."
+    return Refusal("view.most", words, "Delete one first.", 409)
+
+
+def _full_of_shared(session: Session, actor: Actor) -> Refusal | None:
+    count = select(func.count()).where(SavedView.company_id == actor.company_id, SavedView.shared)
+    if (session.scalar(count) or 0) < MOST_SHARED:
+        return None
+    words = f"The company shares {MOST_SHARED} views, which is the most."
+    return Refusal("view.most", words, "Save it for yourself alone.", 409)
+
+
+def change(
+    session: Session, actor: Actor, view_id: int, name: str, *, shared: bool
+) -> Refusal | None:
+    """Give one's own view another name, let colleagues see it, or no longer."""
+    name = _tidy(name)
+    view = _mine(session, actor, view_id)
+    if isinstance(view, Refusal):
+        return view
+    refused = _unfit(name) or (_alone(actor, view.query) if shared else None)
+    if refused:
+        return refused
+    other = _own(actor).where(SavedView.name == name, SavedView.id != view.id)
+    if session.scalar(other) is not None:
+        return _taken(name)
+    if shared and not view.shared and (refused := _full_of_shared(session, actor)):
+        return refused
+    view.name, view.shared = name, shared
+    session.flush()
+    return None
+
+
+def _mine(session: Session, actor: Actor, view_id: int) -> SavedView | Refusal:
+    """One's own view in this company; that of another is as if there were none."""
+    refused = may(actor, ACT)
+    if refused:
+        return refused
+    found = session.scalar(_own(actor).where(SavedView.id == view_id).with_for_update())
+    return found or Refusal(
+        "view.unknown", "You have no such saved view.", "Someone may have deleted it.", 404
+    )
+
+
+def delete(session: Session, actor: Actor, view_id: int) -> Refusal | None:
+    """Take one's own view away, for colleagues, too; one that is gone already stays gone."""
+    view = _mine(session, actor, view_id)
+    if isinstance(view, Refusal):
+        return view
+    session.delete(view)
+    session.flush()
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer with what is held of them; `more`: so many holds that nobody counted them."""
+
+    key: str
+    name: str
+    records: int
+    money: Sums
+    more: bool
+
+
+def largest(company_id: int, wanted: Filter) -> Question[tuple[str, ...]]:
+    """Keys of the customers of the largest amounts that the rest of the filter finds, largest
+    first; of those among the largest of the company.
+    """
+    mine = (Hold.company_id == company_id, HOLD_OPEN, Hold.book.is_not(None))
+    top = select(Hold.id).where(*mine).order_by(Hold.book.desc(), Hold.id.desc()).limit(LARGEST)
+    first = top.subquery("largest")
+    rest = terms(company_id, replace(wanted, customers=()))
+    # Joined to them and sorted here: else SQLite walks the open holds of the whole company
+    rows = (
+        yield select(Hold.party_key, Hold.book)
+        .join_from(first, Hold, Hold.id == first.c.id)
+        .where(*rest)
+    )
+    found = sorted((-row.book, row.party_key) for row in rows if row.party_key)
+    return tuple(dict.fromkeys(key for _, key in found))[:SHOWN]
+
+
+def customers_of(
+    session: Session, company_id: int, wanted: Filter, keys: Sequence[str]
+) -> tuple[Customer, ...]:
+    """These customers, and those that are asked for, under the rest of the filter."""
+    page = Together(session)
+    every = dict.fromkeys((*wanted.customers, *keys))
+    asked = [page.ask(_one(company_id, wanted, key)) for key in every]
+    return tuple(one.value for one in asked)
+
+
+def _one(company_id: int, wanted: Filter, key: str) -> Question[Customer]:
+    """Summed here: their holds need not be looked at as the tally looks at shapes."""
+    mine = terms(company_id, replace(wanted, customers=(key,)))
+    oldest = select(Hold.id).where(*mine).order_by(Hold.opened_at, Hold.id).limit(COUNTED + 1)
+    rows = (
+        yield select(Record.party, Record.currency, Record.amount)
+        .add_columns(func.max(Hold.book).label("book"), func.count().label("holds"))
+        .join_from(Hold, Record, Record.id == Hold.record_id)
+        .where(Hold.id.in_(oldest))
+        .group_by(Record.id)
+    ).all()
+    sums: dict[str, int] = {}
+    for row in rows:
+        code, minor = (row.currency, row.amount) if row.book is None else ("", row.book)
+        if minor is not None:
+            sums[code] = sums.get(code, 0) + minor
+    name = max((row.party for row in rows), default="") or key
+    return Customer(key, name, len(rows), sums, more=sum(row.holds for row in rows) > COUNTED)
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenHold:
+    """One hold as it was looked at."""
+
+    id: int
+    lock: int
+    version_id: int | None
+    record_id: int
+    number: str
+    party: str
+    amount: int | None
+    currency: str
+    cause: str
+    opened_at: datetime
+    code: str
+
+
+def rows(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
+    """What a filter finds, oldest first; one more than an act takes says that there are more."""
+    found = _READ.where(*terms(company_id, wanted))
+    return _frozen(session, found.order_by(Hold.opened_at, Hold.id).limit(MOST + 1))
+
+
+def _frozen(session: Session, found: Select[*tuple[Any, ...]]) -> tuple[FrozenHold, ...]:
+    """These holds with their records, of which no others are read."""
+    hold = aliased(Hold, found.subquery("looked_at"))
+    columns = Columns(
+        FrozenHold(
+            id=of(hold.id),
+            lock=of(hold.lock),
+            version_id=of(Record.version_id),
+            record_id=of(Record.id),
+            number=of(Record.number),
+            party=of(Record.party),
+            amount=of(Record.amount),
+            currency=of(Record.currency),
+            cause=of(Cause.label),
+            opened_at=of(hold.opened_at),
+            code=of(hold.code),
+        ),
+        {"cause": "cause.label"},
+    )
+    query = columns.select().join(Record, Record.id == hold.record_id)
+    query = query.join(Cause, Cause.id == hold.cause_id).order_by(hold.opened_at, hold.id)
+    return columns.each(session.execute(query))
+
+
+def these(session: Session, company_id: int, ids: Sequence[int]) -> tuple[FrozenHold, ...]:
+    """The open ones of these holds."""
+    mine = (Hold.company_id == company_id, HOLD_OPEN, bulk.among(Hold.id, ids))
+    return _frozen(session, _READ.where(*mine))
