@@ -92,7 +92,7 @@ def _built(shop: Shop, count: int) -> dict[str, object]:
     """Orders judged and sent in one run; the target is paused until they are judged."""
     from holding.db.models import Run
     from holding.platform import processes as doorbell
-    from holding.runs.last_runs import UNDER_WAY
+    from holding.runs.status import UNDER_WAY
 
     pause(shop)
     receive(shop, orders(shop, count, 1_000_001))

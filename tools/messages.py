@@ -31,7 +31,7 @@ PARTS = {
         "holding/platform/states.py",
         "holding/records/",
         "connectors/contract/errors.py",
-        "holding/runs/status_texts.py",
+        "holding/runs/status.py",
         "rules/values/",
     ),
     "help": ("portal/help",),

@@ -1,30 +1,27 @@
-"""Runs: batches of postings that are sent together.
-
-Here: the preview of a date range, starting it. Not here: daily runs (holding/runs/schedules.py),
-sending (holding/runs/batch_sending.py), how the last one went (holding/runs/status.py).
-"""
+"""Runs: batches of postings that are sent together."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Result, func, select
 from sqlalchemy.orm import Session
 
 from holding.access import operations
 from holding.access.actors import Actor, may
 from holding.db import bulk
-from holding.db.models import Company, Connection, Posting, Run
+from holding.db.models import Company, Connection, Posting, Record, Run
 from holding.db.models.columns import RunState
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, Sums, by_key, check_figure, of_posting, plural
 from holding.platform.events import record_event
-from holding.runs.last_runs import UNDER_WAY, last_run
-from holding.runs.status import stopped_routes
+from holding.runs.status import UNDER_WAY, last_run, stopped_routes
 from rules.values.posting_states import PostingState
 
 _Row = tuple[int, str, tuple[str, int | None]]  # id, state, currency and amount of a posting
+
 _Ready = tuple[int, str, int | None]  # id, currency and amount
 
 
@@ -81,6 +78,12 @@ def preview(
     )
 
 
+def _bucket(found: Sequence[_Row], states: tuple[str, ...]) -> Bucket:
+    amounts = [amount for _, state, amount in found if state in states]
+    money = by_key((None, currency, minor) for currency, minor in amounts)
+    return Bucket(len(amounts), money.get(None, {}))
+
+
 def sync(
     session: Session,
     actor: Actor,
@@ -114,47 +117,6 @@ def sync(
         _start(session, actor, connection, each, ready, asked, now)
         for each, ready in seen.ready.items()
     )
-
-
-def _start(
-    session: Session,
-    actor: Actor,
-    connection: Connection,
-    doc_type: str,
-    ready: Sequence[_Ready],
-    days: tuple[date, date],
-    now: datetime,
-) -> int:
-    """The run of these documents of one type, and its event. It begins when nothing that released
-    one of them can be taken back any more: those of a daily route have no time of their own.
-    """
-    home = session.get_one(Company, connection.company_id).currency
-    ids = [key for key, _, _ in ready]
-    run = add_run(session, connection, "manual", doc_type, ids, now)
-    run.person_id, run.due_at = actor.person_id, max(now, _last_undo(session, ids) or now)
-    first, last = days
-    money = by_key((None, currency, minor) for _, currency, minor in ready).get(None, {})
-    run.filter = {
-        **(run.filter or {}),
-        "first": first.isoformat(),
-        "last": last.isoformat(),
-        "money": {code or home: n for code, n in money.items()},
-    }
-    sent = plural(len(ready), "document")
-    tell(session, run, actor, now, f"{actor.name} started a sync of {first} to {last}: {sent}.")
-    return run.id
-
-
-def _last_undo(session: Session, ids: Sequence[int]) -> datetime | None:
-    """Until when an act that released one of these can be taken back."""
-    records = session.scalars(select(Posting.record_id).where(bulk.among(Posting.id, ids)))
-    return max(operations.until(session, set(records)).values(), default=None)
-
-
-def _bucket(found: Sequence[_Row], states: tuple[str, ...]) -> Bucket:
-    amounts = [amount for _, state, amount in found if state in states]
-    money = by_key((None, currency, minor) for currency, minor in amounts)
-    return Bucket(len(amounts), money.get(None, {}))
 
 
 def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal | None:
@@ -192,6 +154,41 @@ def _changed(seen: SyncPreview, count: int, total: int) -> Refusal | None:
             "sync.nothing", "No documents in this date range are ready to send.", status=422
         )
     return None
+
+
+def _start(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    doc_type: str,
+    ready: Sequence[_Ready],
+    days: tuple[date, date],
+    now: datetime,
+) -> int:
+    """The run of these documents of one type, and its event. It begins when nothing that released
+    one of them can be taken back any more: those of a daily route have no time of their own.
+    """
+    home = session.get_one(Company, connection.company_id).currency
+    ids = [key for key, _, _ in ready]
+    run = add_run(session, connection, "manual", doc_type, ids, now)
+    run.person_id, run.due_at = actor.person_id, max(now, _last_undo(session, ids) or now)
+    first, last = days
+    money = by_key((None, currency, minor) for _, currency, minor in ready).get(None, {})
+    run.filter = {
+        **(run.filter or {}),
+        "first": first.isoformat(),
+        "last": last.isoformat(),
+        "money": {code or home: n for code, n in money.items()},
+    }
+    sent = plural(len(ready), "document")
+    tell(session, run, actor, now, f"{actor.name} started a sync of {first} to {last}: {sent}.")
+    return run.id
+
+
+def _last_undo(session: Session, ids: Sequence[int]) -> datetime | None:
+    """Until when an act that released one of these can be taken back."""
+    records = session.scalars(select(Posting.record_id).where(bulk.among(Posting.id, ids)))
+    return max(operations.until(session, set(records)).values(), default=None)
 
 
 def add_run(
@@ -237,4 +234,79 @@ def tell(session: Session, run: Run, actor: Actor, now: datetime, say: str) -> N
         act="run.started",
         object=f"run:{run.id}",
         body={"say": say, "run": run.id},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """A kind of record or a type of document: how many there are in the range, and their money;
+    no money where no rules say what it is.
+    """
+
+    kind: str
+    count: int
+    money: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class RangeCounts:
+    """What falls in a range: records of the company, those without a day of their own by the day
+    of their arrival, and documents for one target.
+    """
+
+    records: tuple[KindCount, ...]
+    undated: tuple[KindCount, ...]
+    documents: tuple[KindCount, ...]
+
+
+def counts(
+    session: Session, company_id: int, zone: ZoneInfo, connection_id: int, days: tuple[date, date]
+) -> RangeCounts:
+    """The records of the company dated from the first to the last of these days, and the documents
+    for this target that are, whatever their state.
+    """
+    first, last = days
+    arrived = Record.seen_at >= _midnight(first, zone)
+    arrived &= Record.seen_at < _midnight(last + timedelta(days=1), zone)
+    of_kind = (
+        select(
+            Record.type.label("kind"),
+            Record.currency.label("currency"),
+            func.count().label("how_many"),
+            func.sum(Record.amount).label("minor"),
+        )
+        .where(Record.company_id == company_id)
+        .group_by(Record.type, Record.currency)
+    )
+    dated = session.execute(of_kind.where(Record.doc_date.between(first, last)))
+    undated = session.execute(of_kind.where(Record.doc_date.is_(None), arrived))
+    single = (
+        select(Posting.doc_type, *of_posting())
+        .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
+        .where(Posting.doc_date.between(first, last))
+        .subquery()
+    )
+    of_type = select(
+        single.c.doc_type.label("kind"),
+        single.c.currency.label("currency"),
+        func.count().label("how_many"),
+        func.sum(single.c.minor).label("minor"),
+    ).group_by(single.c.doc_type, single.c.currency)
+    return RangeCounts(
+        records=_by_kind(dated),
+        undated=_by_kind(undated),
+        documents=_by_kind(session.execute(of_type)),
+    )
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.min, zone)
+
+
+def _by_kind(found: Result[str, str, int, int | None]) -> tuple[KindCount, ...]:
+    rows = list(found)
+    money = by_key((row.kind, row.currency, row.minor) for row in rows)
+    return tuple(
+        KindCount(kind, sum(row.how_many for row in rows if row.kind == kind), money.get(kind, {}))
+        for kind in sorted({row.kind for row in rows})
     )

@@ -1,26 +1,49 @@
-"""Sending what is ready, looking up what is in doubt: one pass for one company.
-
-Here: the order of a pass over its connections. Not here: the steps of a push (holding/posting),
-when a pass is made (workers).
-"""
+"""Sending what is ready, looking up what is in doubt: one pass for one company."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from random import Random
+from typing import Any
 
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from connectors.transport import fault_points
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
+from holding.access import operations
 from holding.access.actors import load_keys
 from holding.connections import limits
-from holding.connections.channel import Channel, Desk, may_call, with_good_key
+from holding.connections.channel import Channel, Desk, may_call, opened_channel, with_good_key
+from holding.db import bulk
 from holding.db.database import Database
 from holding.db.leases import SLICE_SECONDS
+from holding.db.models import Company, Connection, ConnectionKey, Posting, Run, Throttle
+from holding.db.models.columns import (
+    DUE,
+    NOW,
+    BreakerState,
+    KeyState,
+    RunState,
+    among_words,
+    is_word,
+)
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
@@ -30,11 +53,17 @@ from holding.posting import runs as run_counts
 from holding.posting import send as refused_key
 from holding.posting.claims import (
     CLAIMED_AT_ONCE,
+    LIVE,
+    STOPPED,
     Claim,
     claim,
     claim_seen,
+    due_ones,
     free_the_dead,
     line_up_again,
+    parted,
+    stay_in_line,
+    take,
 )
 from holding.posting.claims import companies_due as companies_to_push
 from holding.posting.evidence import Storyteller
@@ -45,8 +74,9 @@ from holding.posting.send import fly, with_items
 from holding.posting.uncertain import settle
 from holding.reconciliation import read_back, settling
 from holding.reconciliation.reading_plan import companies_to_read
-from holding.runs import batch_sending
-from holding.runs.due_targets import Waiting, due_targets, waiting_at
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+from rules.values.posting_states import PostingState
 
 __all__ = [
     "Pushed",
@@ -56,6 +86,48 @@ __all__ = [
     "open_desk",
     "push_due",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """How many postings a step took up; `over` when all of that was due is done and nothing can
+    have come of it: what was seen beside it is still all there is.
+    """
+
+    count: int
+    over: bool = False
+
+
+Turn = Callable[[Desk, Channel], Worked]
+
+_NONE = (None, "[]")
+
+WAITS = timedelta(hours=1)
+
+SWEPT = timedelta(seconds=1)
+"""Who is to come back for a document may have died with it: until the sweeper has freed that, there
+is nothing to send, however often it is asked.
+"""
+
+_DUE_RUN = (
+    select(Run)
+    .join(Connection, Connection.id == Run.connection_id)
+    .where(Run.connection_id == bindparam("connection"), text(DUE), Run.due_at <= NOW)
+    .where(Connection.paused_at.is_(None), LIVE)
+    .order_by(Run.due_at, Run.id)
+    .limit(1)
+    .with_for_update(of=Run, skip_locked=True, key_share=True)
+)
+
+_WAITS_FOR_UNDO = (
+    update(Posting)
+    .where(Posting.state == PostingState.READY, Posting.lease_until.is_(None))
+    .execution_options(synchronize_session=False)
+)
+
+_AT_A_TIME = 50
+
+_CONTENTS = select(Posting.id, Posting.content).where(bulk.among_given(Posting.id, "ids"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +205,6 @@ def push_due(
 
 
 @dataclass(frozen=True, slots=True)
-class Worked:
-    """How many postings a step took up; `over` when all of that was due is done and nothing can
-    have come of it: what was seen beside it is still all there is.
-    """
-
-    count: int
-    over: bool = False
-
-
-Turn = Callable[[Desk, Channel], Worked]
-
-
-@dataclass(frozen=True, slots=True)
 class _Plan:
     """Whether the target may be called without asking it first, and what there may be to do, in its
     order.
@@ -155,27 +214,19 @@ class _Plan:
     steps: tuple[Turn, ...]
 
 
-def _turn(desk: Desk, channel: Channel, told: _Plan) -> tuple[int, _Plan | None]:
-    """A little work on one connection: doubts first, then batches, what is sent at once, and last
-    what is read back. How many postings it was, and what is left, None where that has to be asked.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits at a target: postings in doubt, runs, what may be sent at once (`ready`, as
+    `claim_seen` reads it; empty: nothing), what is to be read back. `calls`: it may be called
+    without asking it first; `limited`: it counts what it takes, or asked us to wait.
     """
-    calls = told.calls or may_call(desk, channel)
-    ready = with_good_key(desk, channel) if calls else None
-    if not isinstance(ready, Channel):
-        return refused_key.tell(desk, channel, ready.words if ready else ""), None
-    for at, step in enumerate(told.steps, start=1):
-        worked = step(desk, ready)
-        if worked.count:
-            return worked.count, _Plan(told.calls, told.steps[at:]) if worked.over else None
-    return 0, None
 
-
-def _runs(desk: Desk, channel: Channel, *, call_help: Callable[[], object]) -> Worked:
-    return Worked(batch_sending.work(desk, channel, call_help))
-
-
-def _reads(desk: Desk, channel: Channel) -> Worked:
-    return Worked(read_back.turn(desk, channel))
+    calls: bool
+    limited: bool
+    doubts: bool
+    runs: bool
+    ready: str
+    reads: bool
 
 
 def _plan(waits: Waiting, call_help: Callable[[], object]) -> _Plan:
@@ -190,37 +241,15 @@ def _plan(waits: Waiting, call_help: Callable[[], object]) -> _Plan:
     return _Plan(waits.calls, tuple(step for step, there in steps.items() if there))
 
 
-def _doubts(desk: Desk, channel: Channel) -> Worked:
-    claims = claim(desk, channel, IN_FLIGHT_STATES, _at_once(channel))
-    if not claims:
-        return Worked(0)
-    found_out = settling.settle if channel.by_hand else settle
-    return Worked(found_out(keeping(desk, claims), channel, claims))
-
-
-def _at_once(channel: Channel) -> int:
-    """How many are claimed together: a file that people carry is to hold what there is."""
-    return channel.target.file_limits.documents if channel.by_hand else CLAIMED_AT_ONCE
-
-
-def _claim(
-    desk: Desk, channel: Channel, seen: str, *, limited: bool
-) -> tuple[tuple[Claim, ...], bool]:
-    """What is sent at once: what was seen, unless calls are counted or another worker has that by
-    now; and whether nothing else was due.
-    """
-    if not limited and channel.calls_per_minute is None and not channel.by_hand:
-        claims, whole = claim_seen(desk, channel, seen)
-        if claims:
-            return claims, whole
-    return claim(desk, channel, READY, _at_once(channel)), False
+def _runs(desk: Desk, channel: Channel, *, call_help: Callable[[], object]) -> Worked:
+    return Worked(work(desk, channel, call_help))
 
 
 def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
     """A few immediate postings, one call each, in one run a document type; where people carry
     files, all of a type in one.
     """
-    claims, whole = _claim(desk, channel, seen, limited=limited)
+    claims, whole = _claim_postings(desk, channel, seen, limited=limited)
     if not claims:
         return Worked(0)
     desk = keeping(desk, claims)
@@ -244,6 +273,33 @@ def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
                 for run_id in sorted(runs):
                     run_counts.end_immediate(session, run_id, desk.clock.now())
     return Worked(len(claims), over=whole and quiet == len(claims))
+
+
+def _claim_postings(
+    desk: Desk, channel: Channel, seen: str, *, limited: bool
+) -> tuple[tuple[Claim, ...], bool]:
+    """What is sent at once: what was seen, unless calls are counted or another worker has that by
+    now; and whether nothing else was due.
+    """
+    if not limited and channel.calls_per_minute is None and not channel.by_hand:
+        claims, whole = claim_seen(desk, channel, seen)
+        if claims:
+            return claims, whole
+    return claim(desk, channel, READY, _at_once(channel)), False
+
+
+def _at_once(channel: Channel) -> int:
+    """How many are claimed together: a file that people carry is to hold what there is."""
+    return channel.target.file_limits.documents if channel.by_hand else CLAIMED_AT_ONCE
+
+
+def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None:
+    """One file, or several where one would be more than the target takes."""
+    while left.good:
+        name = import_rows.file_name(desk, channel, run_id)
+        flight, left = intend(desk, channel, left, run_id=run_id, name=name)
+        if flight is not None:
+            fly(desk, flight)
 
 
 def _one_by_one(
@@ -277,15 +333,281 @@ def _one_by_one(
     return runs, quiet
 
 
-def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None:
-    """One file, or several where one would be more than the target takes."""
-    while left.good:
-        name = import_rows.file_name(desk, channel, run_id)
-        flight, left = intend(desk, channel, left, run_id=run_id, name=name)
-        if flight is not None:
-            fly(desk, flight)
+def _doubts(desk: Desk, channel: Channel) -> Worked:
+    claims = claim(desk, channel, IN_FLIGHT_STATES, _at_once(channel))
+    if not claims:
+        return Worked(0)
+    found_out = settling.settle if channel.by_hand else settle
+    return Worked(found_out(keeping(desk, claims), channel, claims))
+
+
+def _reads(desk: Desk, channel: Channel) -> Worked:
+    return Worked(read_back.turn(desk, channel))
+
+
+def _turn(desk: Desk, channel: Channel, told: _Plan) -> tuple[int, _Plan | None]:
+    """A little work on one connection: doubts first, then batches, what is sent at once, and last
+    what is read back. How many postings it was, and what is left, None where that has to be asked.
+    """
+    calls = told.calls or may_call(desk, channel)
+    ready = with_good_key(desk, channel) if calls else None
+    if not isinstance(ready, Channel):
+        return refused_key.tell(desk, channel, ready.words if ready else ""), None
+    for at, step in enumerate(told.steps, start=1):
+        worked = step(desk, ready)
+        if worked.count:
+            return worked.count, _Plan(told.calls, told.steps[at:]) if worked.over else None
+    return 0, None
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
     """Companies with something to send, to look up or to read back now."""
     return tuple(sorted({*companies_to_push(session, now), *companies_to_read(session, now)}))
+
+
+def waiting_at(desk: Desk, channel: Channel) -> Waiting:
+    """Asked once and without a lock: claiming what is not there would make everybody wait who
+    writes.
+    """
+    given = {"now": desk.clock.now(), "connection": channel.connection_id}
+    with desk.database.read() as session:
+        return _waiting(session.execute(_WAITS, given | {"company": channel.company_id}).one())
+
+
+def _waiting(row: Row[Any]) -> Waiting:
+    return Waiting(
+        calls=row.breaker in (None, BreakerState.CLOSED),
+        limited=bool(row.limited),
+        doubts=bool(row.doubts),
+        runs=bool(row.runs),
+        ready="" if row.ready in _NONE else row.ready,
+        reads=bool(row.reads),
+    )
+
+
+def due_targets(desk: Desk, company_id: int) -> list[tuple[Channel, Waiting]]:
+    """The targets of a company that may be used now, each with what waits there."""
+    given = {"company": company_id, "now": desk.clock.now()}
+    with desk.database.read() as session:
+        rows = session.execute(_TARGETS, given).all()
+    found = []
+    for row in rows:
+        channel = opened_channel(desk, row.Connection, row.ConnectionKey, row.zone, row.currency)
+        if isinstance(channel, Channel):
+            found.append((channel, _waiting(row)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What of a run one worker sends now; `more`: another may send some of it, too."""
+
+    run_id: int
+    fence: int
+    name: str
+    claims: tuple[Claim, ...]
+    more: bool
+
+
+def work(desk: Desk, channel: Channel, call_help: Callable[[], object] = lambda: None) -> int:
+    """The next file of a due run of this connection; how many postings it took for that. Help is
+    called before it is sent, when there is more.
+    """
+    batch = _claim_batch(desk, channel)
+    if batch is None:
+        return 0
+    if batch.more:
+        call_help()
+    if batch.claims:
+        keeper = keeping(desk, batch.claims, run=(batch.run_id, batch.fence))
+        fault_points.point("push.claimed")
+        _send(keeper, channel, batch)
+    _finish(desk, batch)
+    return max(1, len(batch.claims))
+
+
+def _claim_batch(desk: Desk, channel: Channel) -> Batch | None:
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        given = {"connection": channel.connection_id, "now": now}
+        run = session.scalars(_DUE_RUN, given).one_or_none()
+        if run is None:
+            return None
+        ready, beyond = _next_ones(session, run, channel, now)
+        ids = ready[: limits.in_a_file(session, channel, now, len(ready))]
+        if ready and not ids:
+            return None
+        more = beyond and len(ids) == len(ready) and not channel.by_hand
+        run.state, run.fence = RunState.RUNNING, run.fence + 1
+        if not more:
+            run.due_at, run.lease_owner = None, desk.owner
+            run.lease_until = now + desk.lease + desk.answer
+        name = f"{channel.name}-{run.kind}-{run.id}-{run.fence}"
+        return Batch(run.id, run.fence, name, take(session, desk, ids, now), more)
+
+
+def _next_ones(
+    session: Session, run: Run, channel: Channel, now: datetime
+) -> tuple[list[int], bool]:
+    """The next that may go in one file now, in the order they were asked for, and whether there are
+    more; what workers died under waits for the others.
+    """
+    most = channel.target.file_limits.documents
+    urgent = limits.MOST_URGENT if limits.short(session, channel, now) else (Posting.id,)
+    query = (
+        select(Posting.id, Posting.crashes, Posting.record_id)
+        .where(_left(run), or_(Posting.due_at.is_(None), Posting.due_at <= now))
+        .order_by(Posting.crashes, *urgent)
+        .limit(most + 1)
+    )
+    found = session.execute(query).all()
+    early = _put_off(session, {row.id: row.record_id for row in found}, now)
+    going = [(row.id, row.crashes) for row in found if row.id not in early]
+    ids = of_one_file(session, channel, parted(going, most))
+    return ids, len(ids) < len(going)
+
+
+def _left(run: Run) -> ColumnElement[bool]:
+    """Of postings: those of the run that may still go, now or later."""
+    return and_(
+        _asked_for(run),
+        Posting.state == PostingState.READY,
+        Posting.lease_until.is_(None),
+        ~STOPPED,
+    )
+
+
+def _asked_for(run: Run) -> ColumnElement[bool]:
+    return bulk.among(Posting.id, (run.filter or {}).get("postings", []))
+
+
+def _put_off(session: Session, records: Mapping[int, int], now: datetime) -> frozenset[int]:
+    """Those of these postings (posting id -> record id) that somebody approved or released, while
+    the run was under way, and can still undo: they are sent when that time is over.
+    """
+    until = operations.until(session, {*records.values()})
+    early = {key: until[one] for key, one in records.items() if until.get(one, now) > now}
+    for key, moment in early.items():
+        session.execute(_WAITS_FOR_UNDO.where(Posting.id == key).values(due_at=moment))
+    return frozenset(early)
+
+
+def _send(desk: Desk, channel: Channel, batch: Batch) -> None:
+    """One file, or several where one would weigh more than the target takes; what there is no time
+    or no leave for keeps its place in the run.
+    """
+    until = desk.clock.monotonic() + SLICE_SECONDS
+    examined = examine(desk, channel, batch.claims, in_file=True)
+    told = with_items(desk, channel, examined, in_file=True)
+    looked, left = first_looks(desk, channel, told, in_file=True)
+    for no in count(1):
+        name = f"{batch.name}-{no}"
+        if channel.by_hand:
+            name = import_rows.file_name(desk, channel, batch.run_id)
+        flight, left = intend(desk, channel, left, run_id=batch.run_id, name=name, looked=looked)
+        if flight is not None:
+            fly(desk, flight)
+        if not left.good:
+            return
+        late = desk.clock.monotonic() > until
+        if late or not limits.another_file(desk, channel, len(left.good)):
+            stay_in_line(desk, left.claims)
+            return
+
+
+def _finish(desk: Desk, batch: Batch) -> None:
+    """The run is over, or due again when the next of it may go. What others have in hand is theirs
+    to come back for; should they die, it is looked at when their time is over.
+    """
+    with desk.database.write() as session:
+        run = session.get_one(Run, batch.run_id, with_for_update={"key_share": True})
+        taken_over = run.lease_until is not None and run.fence != batch.fence
+        if run.ended_at is not None or taken_over:
+            return
+        now = desk.clock.now()
+        again = _again(session, run, now)
+        run_counts.recount(session, [run.id], ended=now if again is None else None)
+        if again is not None:
+            values = {"due_at": again, "lease_owner": None, "lease_until": None}
+            session.execute(update(Run).where(Run.id == run.id).values(values))
+
+
+def _again(session: Session, run: Run, now: datetime) -> datetime | None:
+    """When the next of the run may go, or is to be looked for; None when it waits for none."""
+    at = func.coalesce(Posting.due_at, literal(now, Posting.due_at.type))
+    soonest = session.scalar(select(func.min(at)).where(_left(run)))
+    if soonest is not None and soonest <= max(now, run.made_at + WAITS):
+        return soonest
+    until = session.scalar(select(func.max(Posting.lease_until)).where(_in_hand(run)))
+    return until and max(until, now + SWEPT)
+
+
+def _in_hand(run: Run) -> ColumnElement[bool]:
+    """Of postings: those of the run that a worker is sending."""
+    return and_(
+        _asked_for(run),
+        Posting.state.in_((PostingState.READY, PostingState.SENDING)),
+        Posting.lease_until.is_not(None),
+    )
+
+
+def of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]:
+    """The first of these whose rows fit in one file, one at least: who takes more examines them in
+    vain. What they weigh is known when the file is built.
+    """
+    most, rows = channel.target.file_limits.rows, 0
+    if most is None:
+        return ids
+    for start in range(0, len(ids), _AT_A_TIME):
+        some = ids[start : start + _AT_A_TIME]
+        contents = {row.id: row.content for row in session.execute(_CONTENTS, {"ids": some})}
+        for before, posting_id in enumerate(some, start):
+            content = contents.get(posting_id)
+            rows += channel.target.rows_of(revive(Document, content)) if content else 1
+            if rows > most:
+                return ids[: max(1, before)]
+    return ids
+
+
+def _asked(connection: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
+    """Of a connection: its breaker, and whether it sets a limit or asked us to wait; what is ready,
+    and whether there are doubts, runs, and what is read back, which may be what cannot go now.
+    """
+    mine = Posting.connection_id == connection
+    due = and_(mine, text(f"posting.{DUE}"), Posting.due_at <= NOW)
+    run = and_(
+        Run.company_id == bindparam("company"),
+        Run.connection_id == connection,
+        text(f"run.{DUE}"),
+        Run.due_at <= NOW,
+    )
+    throttled = Throttle.connection_id == connection
+    limited = or_(Throttle.quota_limit.is_not(None), Throttle.filled_at.is_not(None))
+    return (
+        select(Throttle.breaker).where(throttled).scalar_subquery().label("breaker"),
+        exists().where(throttled, limited).label("limited"),
+        exists().where(due, among_words(Posting.state, IN_FLIGHT_STATES)).label("doubts"),
+        exists().where(run).label("runs"),
+        due_ones(connection).label("ready"),
+        exists().where(mine, text(Posting.WATCHED), Posting.read_due_at <= NOW).label("reads"),
+    )
+
+
+_WAITS = select(*_asked(bindparam("connection", type_=Connection.id.type)))
+
+_TARGETS = (
+    select(Connection, ConnectionKey, Company.zone, Company.currency)
+    .add_columns(*_asked(Connection.id.expression))
+    .join(Company, Company.id == Connection.company_id)
+    .outerjoin(
+        ConnectionKey,
+        and_(
+            ConnectionKey.connection_id == Connection.id,
+            is_word(ConnectionKey.state, KeyState.ACTIVE),
+        ),
+    )
+    .where(Connection.company_id == bindparam("company"), Connection.side == "target")
+    .where(Connection.paused_at.is_(None), LIVE)
+    .order_by(Connection.id)
+)
+"""One row each, for a unique index lets a connection have one active key."""

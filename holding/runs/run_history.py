@@ -1,29 +1,179 @@
-"""Runs and pushes as rows.
+"""Runs and pushes as rows."""
 
-Here: the runs of a connection, one run with its requests, the row of a push. Not here: finding
-runs and pushes (run_search.py), what became of its documents (run_documents.py), what a run does
-(date_ranges.py).
-"""
-
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import ErrorClass
 from holding.db import bulk
 from holding.db.bulk import Columns, of
-from holding.db.models import Connection, Person, Posting, Push, Record, Request, Run
-from holding.db.models.columns import PushState, RequestState, RunState
+from holding.db.models import Attempt, Connection, Person, Posting, Push, Record, Request, Run
+from holding.db.models.columns import AttemptState, PushState, RequestState, RunState
 from holding.db.together import Question
 from rules.values.posting_states import PostingState
 
 A_PAGE = 50
+
 LOOKED_AT, A_SLICE = 200, 10
+
 CALLS = 10  # of a run, on one page
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """One call or file of a run."""
+
+    id: int
+    kind: str
+    key: str
+    sha256: str
+    state: RequestState
+    status: int | None
+    made_at: datetime
+    answered_at: datetime | None
+    size: int
+    body_removed_at: datetime | None
+
+
+REQUEST = Columns(
+    RequestRow(
+        id=of(Request.id),
+        kind=of(Request.kind),
+        key=of(Request.key),
+        sha256=of(Request.sha256),
+        state=of(Request.state),
+        status=of(Request.status),
+        made_at=of(Request.made_at),
+        answered_at=of(Request.answered_at),
+        size=of(func.coalesce(func.length(Request.body), 0).label("size")),
+        body_removed_at=of(Request.body_removed_at),
+    ),
+)
+
+_source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
+
+
+@dataclass(frozen=True, slots=True)
+class PushLine:
+    """One push in the history, with its latest try."""
+
+    id: int
+    number: str
+    record_id: int
+    record: str
+    source: str
+    kind: str
+    external_id: str
+    party: str
+    target: str
+    doc_type: str
+    action: str
+    state: PushState
+    posting_state: PostingState
+    error_class: ErrorClass | None
+    error: str | None
+    target_ref: str | None
+    amount: int | None
+    currency: str
+    tries: int
+    made_at: datetime
+    closed_at: datetime | None
+
+    @property
+    def failure(self) -> ErrorClass | None:
+        """The class of what is wrong with it: of its latest try, or that its end is not known."""
+        return self.error_class or ("uncertain" if self.state == PushState.UNCERTAIN else None)
+
+
+LINE = Columns(
+    PushLine(
+        id=of(Push.id),
+        number=of(Push.number),
+        record_id=of(Posting.record_id),
+        record=of(Record.number),
+        source=of(_source.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        target=of(_target.name),
+        doc_type=of(Posting.doc_type),
+        action=of(Push.action),
+        state=of(Push.state),
+        posting_state=of(Posting.state),
+        error_class=of(Push.error_class),
+        error=of(Push.error),
+        target_ref=of(Push.target_ref),
+        amount=of(Posting.amount),
+        currency=of(Posting.currency),
+        tries=of(Posting.tries),
+        made_at=of(Push.made_at),
+        closed_at=of(Push.closed_at),
+    ),
+    {
+        "record": "record.number",
+        "source": "source.name",
+        "kind": "record.type",
+        "target": "target.name",
+    },
+)
+
+MOST: Final = 12
+"""Rows of one log: what a person at a support desk looks through."""
+
+FAILED: Final = (
+    AttemptState.REFUSED,
+    AttemptState.TEMPORARY,
+    AttemptState.UNCERTAIN,
+    AttemptState.DIFFERENT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """One attempt that did not go well; `error` is what was answered, None where nothing was.
+
+    `run_id` is None where it was sent outside of a run, `status` where no HTTP answer came.
+    """
+
+    attempt_id: int
+    request_id: int
+    run_id: int | None
+    record_id: int
+    record: str
+    number: str
+    doc_type: str
+    target: str
+    no: int
+    state: AttemptState
+    error_class: ErrorClass | None
+    error: str | None
+    status: int | None
+    at: datetime
+
+
+CALL = Columns(
+    FailedCall(
+        attempt_id=of(Attempt.id),
+        request_id=of(Request.id),
+        run_id=of(Request.run_id),
+        record_id=of(Record.id),
+        record=of(Record.number),
+        number=of(Push.number),
+        doc_type=of(Posting.doc_type),
+        target=of(Connection.name),
+        no=of(Attempt.no),
+        state=of(Attempt.state),
+        error_class=of(Attempt.error_class),
+        error=of(Attempt.error),
+        status=of(Request.status),
+        at=of(Attempt.at),
+    ),
+    {"record": "record.number", "target": "connection.name"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,130 +210,11 @@ class RunRow:
         return _failed(self.state, self.counts)
 
 
-RUN = Columns(
-    RunRow(
-        id=of(Run.id),
-        kind=of(Run.kind),
-        target=of(Connection.name),
-        connector=of(Connection.connector),
-        settings=of(Connection.settings),
-        connection_id=of(Run.connection_id),
-        doc_type=of(Run.doc_type),
-        route=of(Run.route),
-        day=of(Run.day),
-        filter=of(Run.filter),
-        state=of(Run.state),
-        done=of(Run.done),
-        total=of(Run.total),
-        counts=of(Run.counts),
-        by=of(Person.name),
-        made_at=of(Run.made_at),
-        ended_at=of(Run.ended_at),
-        error=of(Run.error),
-    ),
-    {"target": "connection.name", "by": "person.name"},
-)
+def _failed(state: RunState, counts: Mapping[str, Any]) -> bool:
+    return state == RunState.FAILED or int(counts.get("failed", 0)) > 0
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRow:
-    """One call or file of a run."""
-
-    id: int
-    kind: str
-    key: str
-    sha256: str
-    state: RequestState
-    status: int | None
-    made_at: datetime
-    answered_at: datetime | None
-    size: int
-    body_removed_at: datetime | None
-
-
-REQUEST = Columns(
-    RequestRow(
-        id=of(Request.id),
-        kind=of(Request.kind),
-        key=of(Request.key),
-        sha256=of(Request.sha256),
-        state=of(Request.state),
-        status=of(Request.status),
-        made_at=of(Request.made_at),
-        answered_at=of(Request.answered_at),
-        size=of(func.coalesce(func.length(Request.body), 0).label("size")),
-        body_removed_at=of(Request.body_removed_at),
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PushLine:
-    """One push in the history, with its latest try."""
-
-    id: int
-    number: str
-    record_id: int
-    record: str
-    source: str
-    kind: str
-    external_id: str
-    party: str
-    target: str
-    doc_type: str
-    action: str
-    state: PushState
-    posting_state: PostingState
-    error_class: ErrorClass | None
-    error: str | None
-    target_ref: str | None
-    amount: int | None
-    currency: str
-    tries: int
-    made_at: datetime
-    closed_at: datetime | None
-
-    @property
-    def failure(self) -> ErrorClass | None:
-        """The class of what is wrong with it: of its latest try, or that its end is not known."""
-        return self.error_class or ("uncertain" if self.state == PushState.UNCERTAIN else None)
-
-
-_source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
-LINE = Columns(
-    PushLine(
-        id=of(Push.id),
-        number=of(Push.number),
-        record_id=of(Posting.record_id),
-        record=of(Record.number),
-        source=of(_source.name),
-        kind=of(Record.type),
-        external_id=of(Record.external_id),
-        party=of(Record.party),
-        target=of(_target.name),
-        doc_type=of(Posting.doc_type),
-        action=of(Push.action),
-        state=of(Push.state),
-        posting_state=of(Posting.state),
-        error_class=of(Push.error_class),
-        error=of(Push.error),
-        target_ref=of(Push.target_ref),
-        amount=of(Posting.amount),
-        currency=of(Posting.currency),
-        tries=of(Posting.tries),
-        made_at=of(Push.made_at),
-        closed_at=of(Push.closed_at),
-    ),
-    {
-        "record": "record.number",
-        "source": "source.name",
-        "kind": "record.type",
-        "target": "target.name",
-    },
-)
-
-
-def of_connection(company_id: int, connection_id: int) -> Question[tuple[RunRow, ...]]:
+def runs_of_connection(company_id: int, connection_id: int) -> Question[tuple[RunRow, ...]]:
     """Its last runs, the latest that failed first; those that went well follow, newest first."""
     last = (
         select(Run.id, Run.state, Run.counts)
@@ -197,10 +228,6 @@ def of_connection(company_id: int, connection_id: int) -> Question[tuple[RunRow,
         return ()
     rows = RUN.each((yield run_columns().where(bulk.among(Run.id, chosen))))
     return tuple(sorted(rows, key=lambda run: chosen.index(run.id)))
-
-
-def _failed(state: RunState, counts: Mapping[str, Any]) -> bool:
-    return state == RunState.FAILED or int(counts.get("failed", 0)) > 0
 
 
 def one(session: Session, company_id: int, run_id: int) -> RunRow | None:
@@ -246,3 +273,64 @@ def push_columns() -> Select[Any]:
         .join(_source, _source.id == Record.source_id)
         .join(_target, _target.id == Push.connection_id)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLog:
+    """The latest failed calls, and how many there are in all."""
+
+    calls: Sequence[FailedCall]
+    count: int
+
+
+def failures_of_connection(session: Session, company_id: int, connection_id: int) -> FailureLog:
+    """The latest failed calls to one target."""
+    return _log(session, company_id, Request.connection_id == connection_id)
+
+
+def _log(session: Session, company_id: int, whose: ColumnElement[bool]) -> FailureLog:
+    terms = (Posting.company_id == company_id, whose, Attempt.state.in_(FAILED))
+    rows = _from(CALL.select()).where(*terms).order_by(Attempt.id.desc()).limit(MOST)
+    count = session.scalars(_from(select(func.count(Attempt.id))).where(*terms)).one()
+    return FailureLog(CALL.each(session.execute(rows)), count)
+
+
+def _from(query: Select[Any]) -> Select[Any]:
+    return (
+        query.select_from(Attempt)
+        .join(Request, Request.id == Attempt.request_id)
+        .join(Push, Push.id == Attempt.push_id)
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Record, Record.id == Posting.record_id)
+        .join(Connection, Connection.id == Request.connection_id)
+    )
+
+
+def of_run(session: Session, company_id: int, run_id: int) -> FailureLog:
+    """The latest failed calls of one run."""
+    return _log(session, company_id, Request.run_id == run_id)
+
+
+RUN = Columns(
+    RunRow(
+        id=of(Run.id),
+        kind=of(Run.kind),
+        target=of(Connection.name),
+        connector=of(Connection.connector),
+        settings=of(Connection.settings),
+        connection_id=of(Run.connection_id),
+        doc_type=of(Run.doc_type),
+        route=of(Run.route),
+        day=of(Run.day),
+        filter=of(Run.filter),
+        state=of(Run.state),
+        done=of(Run.done),
+        total=of(Run.total),
+        counts=of(Run.counts),
+        by=of(Person.name),
+        made_at=of(Run.made_at),
+        ended_at=of(Run.ended_at),
+        error=of(Run.error),
+    ),
+    {"target": "connection.name", "by": "person.name"},
+)

@@ -1,7 +1,7 @@
 """Daily routes: when each runs automatically, which days are done, and starting what is due.
 
 Here: the rows of `schedule`, kept as the rules in force say; the runs of a night, and of nights
-that were missed: each day once. Not here: sending (holding/runs/batch_sending.py), a range of dates
+that were missed: each day once. Not here: sending (holding/runs/dispatch.py), a range of dates
 that a person asks for (holding/runs/date_ranges.py).
 
 The run of a day starts at the hour of the next day, when that whole day is over.
@@ -28,8 +28,7 @@ from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
 from holding.programs.world import UnreadableRulesError, program, target_connections
 from holding.runs.date_ranges import add_run, tell
-from holding.runs.last_runs import UNDER_WAY
-from holding.runs.status import stopped_routes
+from holding.runs.status import UNDER_WAY, stopped_routes
 from rules.values.posting_states import PostingState
 
 DAY = timedelta(days=1)

@@ -1,12 +1,9 @@
-"""The status of a connection for each document type, and the routes that are stopped.
+"""The status of a connection for each document type, and the routes that are stopped."""
 
-Here: the texts that users know, and a row for each stop after a change that moved too much. Not
-here: what a run or the breaker does (holding/posting).
-"""
-
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -23,25 +20,31 @@ from holding.db.models import (
     Posting,
     Revision,
     RouteStop,
+    Run,
     Throttle,
 )
 from holding.db.models.columns import BreakerState, KeyState, RunState, StopState, is_word
 from holding.db.models.rules import ROUTE_STOPPED
 from holding.db.refusal import Sums, by_key, of_posting, plural
-from holding.db.together import Question, Together, answer
-from holding.runs.last_runs import UNDER_WAY, LastRun, Place, newest_runs
-from holding.runs.status_texts import (
-    ASKED_AGAIN,
-    KEY_NEEDED,
-    LITTLE_QUOTA,
-    NEW_KEY,
-    NO_QUOTA,
-    NOT_CONNECTED,
-    NOT_TESTED,
-)
+from holding.db.together import KEPT, Question, Together, answer
 from rules.values.posting_states import PostingState
 
 OVER = 20
+
+_OPEN: Final = f"posting.{Posting.OPEN}"
+
+_by, _kept = aliased(Person, name="by"), aliased(Person, name="kept_by")
+
+_resumed = aliased(Person, name="resumed_by")
+
+_READY = (
+    Posting.company_id == RouteStop.company_id,
+    Posting.route == RouteStop.route,
+    is_word(Posting.state, PostingState.READY),
+    text(f"posting.{Posting.OPEN}"),  # by the index of what is open
+)
+
+_still_waiting = select(func.count()).where(*_READY).correlate(RouteStop).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +79,6 @@ class StopRow:
         return self.kind == "rules"
 
 
-_OPEN: Final = f"posting.{Posting.OPEN}"
-_by, _kept = aliased(Person, name="by"), aliased(Person, name="kept_by")
-_resumed = aliased(Person, name="resumed_by")
-_READY = (
-    Posting.company_id == RouteStop.company_id,
-    Posting.route == RouteStop.route,
-    is_word(Posting.state, PostingState.READY),
-    text(f"posting.{Posting.OPEN}"),  # by the index of what is open
-)
-_still_waiting = select(func.count()).where(*_READY).correlate(RouteStop).scalar_subquery()
 STOP = Columns(
     StopRow(
         id=of(RouteStop.id),
@@ -114,6 +107,111 @@ STOP = Columns(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """The status of a connection in a few words; `detail` is the whole error, for a tooltip."""
+
+    text: str
+    tone: str
+    detail: str = ""
+    stops: bool = False  # nothing goes out of the whole connection
+
+
+NOT_LIVE = Pill("Not live yet", "paused", "Nothing is sent before go live.", stops=True)
+
+WORST: Final = ("bad", "paused", "near", "busy", "good", "never")
+"""Tones of pills, what asks for somebody first."""
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+NEW_KEY = (
+    "The accounting system does not accept the API key. An "
+    "administrator corrects its permissions there or enters a new "
+    "key, then tests the connection."
+)
+
+KEY_NEEDED = (
+    "The connection has another host than the one its key was given for. An admin stores the key"
+    " again (clearpost connection key), then tests it here."
+)
+
+NOT_CONNECTED = (
+    "No person has allowed it in the accounting system yet, or it was disconnected, so nothing is"
+    " sent. An admin connects it here."
+)
+
+NOT_TESTED = (
+    "No connection test has passed with its present settings and key, so nothing is sent. An admin"
+    " tests it here and follows the step that failed."
+)
+
+ASKED_AGAIN = (
+    "It does not respond. Clearpost asks again automatically, and what waits is then sent."
+)
+
+NO_QUOTA = (
+    "The monthly document quota is used up. Documents wait until next month, or "
+    "until the plan is upgraded in the accounting system."
+)
+
+LITTLE_QUOTA = "When the month's documents are used up, the rest waits for the next month."
+
+PILL_WORDS = (
+    "Never synced",
+    "Syncing",
+    "Last sync",
+    "Failed",
+    "Not live yet",
+    "Paused",
+    "API key rejected",
+    "Out of reach",
+    "Quota",
+    "Key needed",
+    "Not connected",
+    "Not tested OK",
+)
+"""How the text of each status begins; each has a help page."""
+
+Place = tuple[int, str]
+"""A connection and a document type of it."""
+
+RUN_KINDS: Final = ("immediate", "daily", "manual")
+
+UNDER_WAY: Final = (RunState.DUE, RunState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """What it was to do, how far it came, and what went wrong."""
+
+    connection_id: int
+    doc_type: str
+    kind: str
+    state: RunState
+    done: int
+    total: int
+    counts: Mapping[str, Any]
+    error: str | None
+    made_at: datetime
+    ended_at: datetime | None
+
+
+_LAST = Columns(
+    LastRun(
+        connection_id=known(Run.connection_id),
+        doc_type=known(Run.doc_type),
+        kind=of(Run.kind),
+        state=of(Run.state),
+        done=of(Run.done),
+        total=of(Run.total),
+        counts=of(Run.counts),
+        error=of(Run.error),
+        made_at=of(Run.made_at),
+        ended_at=of(Run.ended_at),
+    )
+)
+
+
 def stopped_routes(session: Session, company_id: int) -> frozenset[str]:
     """The routes that nothing leaves by now."""
     query = select(RouteStop.route).where(RouteStop.company_id == company_id, ROUTE_STOPPED)
@@ -134,18 +232,6 @@ def listing(session: Session, company_id: int) -> tuple[tuple[StopRow, ...], tup
     return tuple(stopped), STOP.each(session.execute(over))
 
 
-def _money(session: Session, company_id: int) -> dict[str, Sums]:
-    """Stopped route -> what waits behind it."""
-    currency, minor = of_posting()
-    query = (
-        select(Posting.route, currency, func.sum(minor))
-        .join(RouteStop, and_(*_READY))
-        .where(RouteStop.company_id == company_id, ROUTE_STOPPED)
-        .group_by(Posting.route, currency)
-    )
-    return by_key((route, code, found) for route, code, found in session.execute(query))
-
-
 def _rows() -> Select[Any]:
     return (
         STOP.select()
@@ -159,14 +245,16 @@ def _rows() -> Select[Any]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Pill:
-    """The status of a connection in a few words; `detail` is the whole error, for a tooltip."""
-
-    text: str
-    tone: str
-    detail: str = ""
-    stops: bool = False  # nothing goes out of the whole connection
+def _money(session: Session, company_id: int) -> dict[str, Sums]:
+    """Stopped route -> what waits behind it."""
+    currency, minor = of_posting()
+    query = (
+        select(Posting.route, currency, func.sum(minor))
+        .join(RouteStop, and_(*_READY))
+        .where(RouteStop.company_id == company_id, ROUTE_STOPPED)
+        .group_by(Posting.route, currency)
+    )
+    return by_key((route, code, found) for route, code, found in session.execute(query))
 
 
 def pills(
@@ -216,7 +304,9 @@ def of_run(run: LastRun | None, zone: str) -> Pill:
     return Pill(f"{told}, {failed:,} on hold", "near") if failed else Pill(told, "good")
 
 
-NOT_LIVE = Pill("Not live yet", "paused", "Nothing is sent before go live.", stops=True)
+def _when(moment: datetime, zone: str) -> str:
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local.month}/{local.day} {local:%H:%M}"
 
 
 def standing(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
@@ -240,13 +330,6 @@ def asked_standing(ids: Collection[int], zone: str) -> Question[dict[int, Pill]]
         for one, row, had, new, live in rows
     }
     return {id_: stop for id_, stop in found.items() if stop}
-
-
-def _without_key(connection: Connection, had: bool, *, new: bool) -> tuple[str, str] | None:
-    """What a connection without a key in use lacks, and what to do; None where it has one."""
-    if connection.key_id is not None or not had:
-        return None
-    return ("Not connected", NOT_CONNECTED) if new else ("Key needed", KEY_NEEDED)
 
 
 def _stop(
@@ -276,6 +359,13 @@ def _stop(
     return Pill(f"{text} {_when(since, zone)}" if since else text, tone, detail, stops=True)
 
 
+def _without_key(connection: Connection, had: bool, *, new: bool) -> tuple[str, str] | None:
+    """What a connection without a key in use lacks, and what to do; None where it has one."""
+    if connection.key_id is not None or not had:
+        return None
+    return ("Not connected", NOT_CONNECTED) if new else ("Key needed", KEY_NEEDED)
+
+
 def ready_to_go(companies: Collection[int], ids: Collection[int]) -> Question[dict[Place, int]]:
     """How many documents wait to be sent, by place; from the index of those that are not done."""
     rows = yield (
@@ -287,6 +377,53 @@ def ready_to_go(companies: Collection[int], ids: Collection[int]) -> Question[di
     return {(connection_id, doc_type): count for connection_id, doc_type, count in rows}
 
 
-def _when(moment: datetime, zone: str) -> str:
-    local = moment.astimezone(ZoneInfo(zone))
-    return f"{local.month}/{local.day} {local:%H:%M}"
+def of_companies(
+    session: Session, wanted: Mapping[int, Collection[Place]], zones: Mapping[int, str]
+) -> dict[int, tuple[Place, Pill]]:
+    """Company -> its worst pill, of the newest run where several are as bad, and the place that it
+    is of. `wanted`: the (connection, document type) of each; one without any has no pill.
+    """
+    at = {place: company_id for company_id, places in wanted.items() for place in places}
+    if not at:
+        return {}
+    of_zone: dict[str, set[int]] = defaultdict(set)
+    for place, company_id in at.items():
+        of_zone[zones[company_id]].add(place[0])
+    page = Together(session, KEPT)
+    asked = [page.ask(asked_standing(ids, zone)) for zone, ids in of_zone.items()]
+    runs = page.ask(newest_runs(list(at))).value
+    stopped = {key: stop for one in asked for key, stop in one.value.items()}
+    waiting = answer(session, ready_to_go(list(wanted), list(stopped))) if stopped else {}
+    found: dict[int, tuple[Place, Pill]] = {}
+    for place in sorted(at, key=lambda one: _ended(runs.get(one)), reverse=True):
+        ran = of_run(runs.get(place), zones[at[place]])
+        pill = shown(stopped.get(place[0]), ran, waiting.get(place, 0))
+        before = found.get(at[place])
+        if before is None or WORST.index(pill.tone) < WORST.index(before[1].tone):
+            found[at[place]] = place, pill
+    return found
+
+
+def _ended(run: LastRun | None) -> datetime:
+    return _NEVER if run is None else run.ended_at or run.made_at
+
+
+def last_run(session: Session, connection_id: int, doc_type: str) -> LastRun | None:
+    """The newest run that sends."""
+    place = (connection_id, doc_type)
+    return answer(session, newest_runs([place])).get(place)
+
+
+def newest_runs(wanted: Collection[Place]) -> Question[dict[Place, LastRun]]:
+    """The newest run that sends, of each place that has one; each is found by the index."""
+    newest = [
+        select(Run.id)
+        .where(Run.connection_id == connection_id, Run.doc_type == doc_type)
+        .where(Run.kind.in_(RUN_KINDS))
+        .order_by(Run.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        for connection_id, doc_type in wanted
+    ]
+    rows = yield _LAST.select().where(Run.id.in_(newest)).order_by(Run.id)
+    return {(run.connection_id, run.doc_type): run for run in _LAST.each(rows)}

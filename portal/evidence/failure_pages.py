@@ -1,6 +1,6 @@
 """The failures of a target or of a run as a picture, to be handed to a support desk.
 
-Here: views and words. Not here: which calls failed (holding/runs/failed_calls.py), where words
+Here: views and words. Not here: which calls failed (holding/runs/run_history.py), where words
 stand (failure_drawing.py). What leaves has no secrets, tax numbers or personal data, whoever asks.
 """
 
@@ -15,8 +15,9 @@ from holding.access.actors import hiding_each
 from holding.connections import connections as connection_rows
 from holding.db.models.columns import AttemptState
 from holding.db.refusal import plural
-from holding.runs import failed_calls, run_history
-from holding.runs.failed_calls import FailedCall, FailureLog
+from holding.runs import run_history
+from holding.runs import run_history as failed_calls
+from holding.runs.run_history import FailedCall, FailureLog
 from portal.evidence import failure_drawing
 from portal.evidence.failure_drawing import Entry
 from portal.evidence.secretless import secretless
@@ -40,7 +41,7 @@ def of_connection(name: str) -> Response:
     row = connection_rows.one(store.reading(), g.company.id, name)
     if row is None or not row.is_target:
         abort(404)
-    log = failed_calls.of_connection(store.reading(), g.company.id, row.id)
+    log = failed_calls.failures_of_connection(store.reading(), g.company.id, row.id)
     return _picture(f"Latest failures of {row.name}", log, _entries(log), name)
 
 

@@ -18,7 +18,7 @@ from connectors.contract.errors import CLASS_LABELS, ERROR_CLASSES
 from grammar.text.finding_codes import CODES
 from holding.access.actors import ACT_LABELS, ACTS, ROLE_LABELS
 from holding.records.preentry import CHECK_NAMES
-from holding.runs.status_texts import PILL_WORDS
+from holding.runs.status import PILL_WORDS
 from portal.help.connection_causes import CAUSES, cause_of
 from portal.web.labels import STATES
 from rules.rulebook.hold_catalogue import Reason

@@ -32,7 +32,8 @@ from holding.reconciliation import reading_plan as awaited_e_invoices
 from holding.rulesets import admission as declared_rounding
 from holding.rulesets import publication, target_ways
 from holding.rulesets import publication as run_hours
-from holding.runs import date_ranges, range_counts, run_history, schedules
+from holding.runs import date_ranges, run_history, schedules
+from holding.runs import date_ranges as range_counts
 from holding.workload.endpoint_figures import Endpoint, endpoints
 from portal.pages import intake
 from portal.web import forms, fragments, rule_checks, security, store, target_status
@@ -251,7 +252,7 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         types = target_status.document_types(row.connector)
         asked["lines"] = page.ask(endpoints(company, row.id, types, first))
         asked["nights"] = page.ask(schedules.of_target(company, row.name, row.connector))
-        asked["runs"] = page.ask(run_history.of_connection(company, row.id))
+        asked["runs"] = page.ask(run_history.runs_of_connection(company, row.id))
         asked["queue"] = page.ask(queries.queue(row.id))
         asked["snapshots"] = page.ask(queries.snapshots(row.id))
         asked["lists"] = page.ask(list_turns.asked_of_target(row.id))

@@ -17,7 +17,7 @@ from connectors.contract.targets import Settings
 from holding.connections import connections as queries
 from holding.db.database import DatabaseSession
 from holding.db.together import Together
-from holding.runs import company_pills
+from holding.runs import status as company_pills
 from holding.runs.schedules import Daily
 from holding.runs.status import pills
 from portal.web.filters import zone

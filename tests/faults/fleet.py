@@ -24,7 +24,7 @@ from holding.db.models.columns import DUE
 from holding.db.refusal import Refusal
 from holding.intake import receive as versions
 from holding.runs import date_ranges
-from holding.runs.last_runs import UNDER_WAY
+from holding.runs.status import UNDER_WAY
 from tests.faults.abroad import ELSEWHERE
 from tests.support.house import DAILY, RULES, House, furnish, make_house, order
 from tests.support.simulator import Simulator, simulator

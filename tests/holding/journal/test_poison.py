@@ -15,7 +15,7 @@ from holding.db.models import Hold, Posting
 from holding.posting.claims import POISON_CRASHES, Claim, free_the_dead, parted
 from holding.posting.holds import WORKERS_DIED
 from holding.posting.prepare import examine as really
-from holding.runs import batch_sending
+from holding.runs import dispatch as batch_sending
 from tests.holding.pushing import Lane
 
 MANY = 36

@@ -12,7 +12,8 @@ from holding.db.models import Request, Throttle
 from holding.db.models.columns import BreakerState
 from holding.posting import prepare as intent
 from holding.posting import uncertain as doubt_resolution
-from holding.runs import batch_sending, dispatch
+from holding.runs import dispatch
+from holding.runs import dispatch as batch_sending
 from tests.holding.pushing import Lane
 from tests.support.postings import NOW
 

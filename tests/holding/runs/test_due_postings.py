@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from holding.connections.channel import Channel
 from holding.db.models import Connection, Posting, Record
 from holding.posting.claims import CLAIMED_AT_ONCE, TOGETHER, claim_seen
-from holding.runs.due_targets import due_targets
+from holding.runs.dispatch import due_targets
 from tests.holding.pushing import Lane
 from tests.support.postings import NOW
 

@@ -10,7 +10,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.connections import trust_again
 from holding.db.models import Hold, Posting, Record, Run
 from holding.posting.claims import free_the_dead
-from holding.runs import batch_sending
+from holding.runs import dispatch as batch_sending
 from tests.holding.pushing import Lane, answer_whole_files
 from tests.holding.shop import FILES, RULES, open_shop
 from tests.support.postings import invoice

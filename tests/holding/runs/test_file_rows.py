@@ -9,7 +9,7 @@ import pytest
 from connectors.contract import FileLimits
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.runs import batch_sending
+from holding.runs import dispatch as batch_sending
 from tests.holding.connections.test_limits import channel
 from tests.support.factories import connection_named
 from tests.support.postings import invoice, make_ready

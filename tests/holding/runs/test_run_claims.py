@@ -10,7 +10,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import limits
 from holding.db.models import Approval, Company, Operation, Posting
 from holding.posting.claims import free_the_dead
-from holding.runs import batch_sending
+from holding.runs import dispatch as batch_sending
 from holding.runs.dispatch import push_due
 from tests.holding.journal.test_slow_calls import channel_of
 from tests.holding.pushing import Lane
@@ -21,12 +21,12 @@ def test_a_worker_that_slept_over_its_run_does_not_end_it_for_the_next(lane: Lan
     keys = lane.ready("IV-1", "IV-2", due=None)
     lane.start_sync()
     channel, other = channel_of(lane), replace(lane.desk, owner="worker-2")
-    first = batch_sending._claim(lane.desk, channel)
+    first = batch_sending._claim_batch(lane.desk, channel)
     assert first is not None
     lane.clock.advance(lane.desk.lease + lane.desk.answer + timedelta(seconds=1))
     with lane.database.write() as session:
         assert free_the_dead(session, lane.clock.now()) == 3, "two documents and their run"
-    second = batch_sending._claim(other, channel)
+    second = batch_sending._claim_batch(other, channel)
     assert second is not None
     assert (first.fence, second.fence) == (1, 2)
     assert {one.posting_id for one in second.claims} == set(keys)
@@ -45,7 +45,7 @@ def test_a_run_takes_no_document_that_somebody_has_in_hand(lane: Lane) -> None:
         row = session.get_one(Posting, keys[0])
         row.lease_owner, row.lease_until = "worker-2", lane.clock.now() + lane.desk.lease
         row.fence += 1
-    batch = batch_sending._claim(lane.desk, channel)
+    batch = batch_sending._claim_batch(lane.desk, channel)
     assert batch is not None
     assert [one.posting_id for one in batch.claims] == keys[1:]
     assert lane.one(keys[0]).lease_owner == "worker-2"
@@ -145,13 +145,13 @@ def test_who_ends_before_the_others_leaves_the_end_to_them(lane: Lane) -> None:
     keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
     lane.start_sync()
     channel, other = channel_of(lane), replace(lane.desk, owner="worker-2")
-    first = batch_sending._claim(lane.desk, channel)
-    second = batch_sending._claim(other, channel)
+    first = batch_sending._claim_batch(lane.desk, channel)
+    second = batch_sending._claim_batch(other, channel)
     assert first is not None
     assert second is not None
     assert [one.posting_id for one in (*first.claims, *second.claims)] == keys
     assert (first.more, second.more) == (True, False)
-    assert batch_sending._claim(replace(lane.desk, owner="worker-3"), channel) is None
+    assert batch_sending._claim_batch(replace(lane.desk, owner="worker-3"), channel) is None
     batch_sending._send(lane.desk, channel, first)
     batch_sending._finish(lane.desk, first)
     assert lane.run().ended_at is None
@@ -166,7 +166,7 @@ def test_what_a_dead_worker_had_of_a_run_still_goes_with_it(lane: Lane) -> None:
     keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
     lane.start_sync()
     channel, other = channel_of(lane), replace(lane.desk, owner="worker-2")
-    dead = batch_sending._claim(lane.desk, channel)
+    dead = batch_sending._claim_batch(lane.desk, channel)
     assert dead is not None
     assert batch_sending.work(other, channel) == 1
     run = lane.run()
@@ -213,10 +213,10 @@ def test_files_that_people_carry_come_one_after_the_other(
     lane.start_sync()
     channel = channel_of(lane)
     monkeypatch.setattr(type(channel), "by_hand", property(lambda _: True))
-    first = batch_sending._claim(lane.desk, channel)
+    first = batch_sending._claim_batch(lane.desk, channel)
     assert first is not None
     assert (len(first.claims), first.more) == (2, False)
-    assert batch_sending._claim(replace(lane.desk, owner="worker-2"), channel) is None
+    assert batch_sending._claim_batch(replace(lane.desk, owner="worker-2"), channel) is None
 
 
 @pytest.mark.usefixtures("pairs")
@@ -226,6 +226,6 @@ def test_a_file_that_the_month_cuts_leaves_none_for_another_worker(
     lane.ready("IV-1", "IV-2", "IV-3", due=None)
     lane.start_sync()
     monkeypatch.setattr(limits, "in_a_file", lambda *_: 1)
-    first = batch_sending._claim(lane.desk, channel_of(lane))
+    first = batch_sending._claim_batch(lane.desk, channel_of(lane))
     assert first is not None
     assert (len(first.claims), first.more) == (1, False)

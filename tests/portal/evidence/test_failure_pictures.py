@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from holding.db.database import Database
 from holding.db.models import Attempt, Company, Posting, Push, Run
 from holding.db.models.columns import AttemptState, PushState
-from holding.runs import failed_calls
-from holding.runs.failed_calls import MOST
+from holding.runs import run_history as failed_calls
+from holding.runs.run_history import MOST
 from portal.evidence.failure_drawing import CELLS, MOST_LINES, Entry, drawn, wrapped
 from tests.support.sent_runs import make_run, send_in_run
 

@@ -8,7 +8,7 @@ import pytest
 
 from grammar.text.finding_codes import CODES
 from holding.access.actors import ROLE_LABELS
-from holding.runs.status_texts import PILL_WORDS
+from holding.runs.status import PILL_WORDS
 from portal.help import topics as of_help
 from portal.languages import choice
 from portal.web.labels import STATES

@@ -5,7 +5,7 @@ import pytest
 from holding.db.models import columns as row_states
 from holding.db.models.records import RECORD_STATES
 from holding.platform import states as state_labels
-from holding.runs.last_runs import RUN_KINDS
+from holding.runs.status import RUN_KINDS
 from portal.web.labels import PUSH_TONES, STATES, plain
 
 WORDS = {"pending", "succeeded", "failed", "skipped", "retrying", "needs attention"}
