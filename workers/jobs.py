@@ -24,7 +24,8 @@ from holding.platform import processes as doorbell
 from holding.platform.settings import DatabaseClock, Settings, logger
 from holding.programs import world
 from holding.runs.dispatch import open_desk, push_due
-from holding.trials import backtest_turns, shadow_turns, tried_rules
+from holding.trials import backtest_turns, shadow_turns
+from holding.trials import shadows as tried_rules
 from holding.uploads.upload_turns import work_due
 
 BATCH = 500
@@ -61,7 +62,7 @@ def forget(mine: Bench) -> None:
     another schema, and perhaps it was restored.
     """
     world.forget()
-    tried_rules.forget()
+    tried_rules.forget_worlds()
     mine.desk.forget()
 
 

@@ -34,13 +34,18 @@ from holding.onboarding import e_invoice_holds, posted_documents
 from holding.onboarding.topics import SLOW, Diagnosis, Look, Topic
 from holding.platform import processes as heartbeats
 from holding.posting import holds as target_holds
-from holding.preflight import findings as preflight
-from holding.preflight import fixed_codes
-from holding.preflight.findings import Code, Finding
-from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
-from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
 from holding.programs.world import program, schemas
 from holding.rulesets.target_ways import late_calls
+from holding.trials import findings as preflight
+from holding.trials import fixed_codes
+from holding.trials.findings import Code, Finding
+from holding.trials.waiting_documents import (
+    FORGOTTEN,
+    NOT_UNPAID,
+    TOO_MUCH,
+    TWO_E_INVOICES,
+    WINDOW_OVER,
+)
 from rules.comparison.preflight import references
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.posting_states import PostingState

@@ -17,8 +17,8 @@ from holding.db.models import Cause, Company, Connection, Hold
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import plural
 from holding.onboarding.topics import Diagnosis, Topic
-from holding.preflight.findings import owner_of
 from holding.programs.world import program
+from holding.trials.findings import owner_of
 from rules.checker.places import uses
 from rules.values.cause_keys import CauseKey, CauseKind
 

@@ -1,12 +1,7 @@
-"""What a worker does for backtests: judge some of what is stored by two rule sets, and add it up.
-
-Here: one turn, of a page of evaluations. What it counts stands in the row of the run, with how far
-it came: a turn that is cut off is made again as a whole, and of two workers in the same turn one
-stores it. Not here: beginning and ending (backtests.py), the counting (rules/comparison).
-"""
+"""What a worker does for backtests: judge some of what is stored by two rule sets, and add it up."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -26,17 +21,41 @@ from holding.programs.posted_differences import Judging, Span
 from holding.rulesets import recorded_backtests
 from holding.rulesets.publication import OPEN_STATES
 from holding.rulesets.recorded_backtests import Counted
-from holding.trials import backtests, deciding_lines, other_records, tried_rules
-from holding.trials.backtest_counts import counted, stored
+from holding.trials import backtests
+from holding.trials import shadows as other_records
+from holding.trials import shadows as tried_rules
+from holding.trials.backtests import counted, stored
 from rules.comparison.backtest import Backtest, Tally
 from rules.comparison.backtest import Change as Cell
-from rules.comparison.backtest_reasons import fired
+from rules.comparison.backtest_reasons import fired, reason
 from rules.comparison.two_sides import Past, Side
 from rules.facts.world import Facts, Subject, World
+from rules.outcomes.summary import stricter
 from rules.programs.program import Program
 
 AT_ONCE: Final = 100  # records of which other records are kept in memory
+
 KEPT: Final = 500  # records of each cell that the page can list
+
+_Found = dict[int, Facts]
+"""Evaluation -> what a side would have known of its record, where that was not stored."""
+
+KEY = "lines"
+"""Where they stand in what is kept of a backtest."""
+
+
+class Line(NamedTuple):
+    """A rule that decides in a cell: of the change (`is_new`) or of the rules in force; `place` is
+    its file and line, blank where no rule speaks of the record.
+    """
+
+    kind: str
+    route: str
+    was: str
+    would: str
+    is_new: bool
+    rule: str
+    place: str
 
 
 @dataclass(slots=True)
@@ -46,31 +65,9 @@ class Turn:
     seen_id: int
     tally: Tally
     rows: list[dict[str, Any]]
-    lines: Counter[deciding_lines.Line]
+    lines: Counter[Line]
     looked: int = 0
     gone: int = 0
-
-
-_Found = dict[int, Facts]
-"""Evaluation -> what a side would have known of its record, where that was not stored."""
-
-
-class _Judge(NamedTuple):
-    """Both sides, and what each would have found of the records that are judged now."""
-
-    backtest: Backtest
-    found: tuple[_Found, _Found]
-
-    @property
-    def sides(self) -> tuple[Side, Side]:
-        return self.backtest.old, self.backtest.new
-
-
-class _Page(NamedTuple):
-    """Judgings, and up to which evaluation they go."""
-
-    seen_id: int
-    judgings: list[Judging]
 
 
 def due_companies(session: Session) -> Sequence[int]:
@@ -115,6 +112,17 @@ def _closed(session: Session, run: BacktestRun) -> bool:
     return change.state not in OPEN_STATES or company.ruleset_version_id != run.old_id
 
 
+class _Judge(NamedTuple):
+    """Both sides, and what each would have found of the records that are judged now."""
+
+    backtest: Backtest
+    found: tuple[_Found, _Found]
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        return self.backtest.old, self.backtest.new
+
+
 def _both(session: Session, run: BacktestRun) -> _Judge | None:
     """Both sides: the rules in force in the worlds that were, the change with what it brings."""
     change = session.get_one(Change, run.change_id)
@@ -138,6 +146,13 @@ def _both(session: Session, run: BacktestRun) -> _Judge | None:
 
 def _side(program: Program, world: Callable[[Past], World], found: _Found) -> Side:
     return Side(program, world, lambda past: found.get(past.where[1], past.facts))
+
+
+class _Page(NamedTuple):
+    """Judgings, and up to which evaluation they go."""
+
+    seen_id: int
+    judgings: list[Judging]
 
 
 def _page(session: Session, run: BacktestRun) -> _Page | None:
@@ -185,27 +200,11 @@ def _asking(
 
 def _turn(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> Turn:
     """The page judged."""
-    turn = Turn(page.seen_id, counted(run.counted), [], deciding_lines.counted(run.counted))
+    turn = Turn(page.seen_id, counted(run.counted), [], parse_line_counts(run.counted))
     for start in range(0, len(page.judgings), AT_ONCE):
         some = page.judgings[start : start + AT_ONCE]
         _judge_some(turn, judge, some, _look_for(session, run.company_id, judge, some))
     return turn
-
-
-def _look_for(
-    session: Session, company_id: int, judge: _Judge, judgings: Sequence[Judging]
-) -> set[int]:
-    """Find what was not looked for then and both sides would; the evaluations of which too much
-    would have been found.
-    """
-    missing: set[int] = set()
-    for side, found in zip(judge.sides, judge.found, strict=True):
-        asked = _asking(session, side.program, judgings)
-        found.clear()
-        if asked:
-            found |= other_records.facts_of(session, company_id, side.program, asked)
-        missing |= {one.evaluation_id for one in asked} - found.keys()
-    return missing
 
 
 def _judge_some(turn: Turn, judge: _Judge, judgings: Sequence[Judging], missing: set[int]) -> None:
@@ -216,7 +215,7 @@ def _judge_some(turn: Turn, judge: _Judge, judgings: Sequence[Judging], missing:
         turn.looked += 1
         past = _past(one)
         mine = judge.backtest.tally([past])
-        turn.lines.update(deciding_lines.of_record(judge.backtest, past, mine))
+        turn.lines.update(of_record(judge.backtest, past, mine))
         turn.rows += _rows(one, turn.tally, mine)
         mine.examples, mine.complaints = {}, ()
         turn.tally = turn.tally.plus(mine)
@@ -259,6 +258,22 @@ def _of_pair(tally: Tally, cell: Cell) -> int:
     return sum(one.records for one in tally.cells.get(cell, {}).values())
 
 
+def _look_for(
+    session: Session, company_id: int, judge: _Judge, judgings: Sequence[Judging]
+) -> set[int]:
+    """Find what was not looked for then and both sides would; the evaluations of which too much
+    would have been found.
+    """
+    missing: set[int] = set()
+    for side, found in zip(judge.sides, judge.found, strict=True):
+        asked = _asking(session, side.program, judgings)
+        found.clear()
+        if asked:
+            found |= other_records.facts_of(session, company_id, side.program, asked)
+        missing |= {one.evaluation_id for one in asked} - found.keys()
+    return missing
+
+
 def _locked(session: Session, run_id: int, seen_id: int) -> BacktestRun | None:
     """The run, unless it has ended or another worker was faster."""
     run = session.scalar(select(BacktestRun).where(BacktestRun.id == run_id).with_for_update())
@@ -267,8 +282,8 @@ def _locked(session: Session, run_id: int, seen_id: int) -> BacktestRun | None:
 
 def _store(session: Session, run: BacktestRun, turn: Turn) -> None:
     session.add_all(BacktestResult(run_id=run.id, **row) for row in turn.rows)
-    lines = deciding_lines.stored(turn.lines)
-    run.counted, run.seen_id = stored(turn.tally) | {deciding_lines.KEY: lines}, turn.seen_id
+    lines = format_line_counts(turn.lines)
+    run.counted, run.seen_id = stored(turn.tally) | {KEY: lines}, turn.seen_id
     run.looked += turn.looked
     run.gone += turn.gone
     session.flush()
@@ -295,3 +310,26 @@ def _record(session: Session, run: BacktestRun, judge: Backtest, now: datetime) 
     if recorded_backtests.record(session, run.company_id, actor, told, now) is None:
         newest = select(RecordedBacktest.id).where(RecordedBacktest.company_id == run.company_id)
         run.backtest_id = session.scalar(newest.order_by(RecordedBacktest.id.desc()).limit(1))
+
+
+def of_record(judge: Backtest, past: Past, tally: Tally) -> Iterator[Line]:
+    """The line of each route under which the record would be another thing: the one that stops it,
+    in the change; where the change lets more through, the one that stopped it until now.
+    """
+    for cell in tally.cells:
+        if cell.was == cell.would:
+            continue
+        is_new = stricter(cell.would, cell.was)
+        told = reason(judge.new if is_new else judge.old, past, cell.route)
+        place = f"{told.span.file}:{told.span.line}" if told.span else ""
+        yield Line(cell.kind, cell.route, cell.was, cell.would, is_new, told.rule, place)
+
+
+def format_line_counts(lines: Mapping[Line, int]) -> list[list[Any]]:
+    """Lines with their counts, as JSON takes them."""
+    return [[*line, times] for line, times in sorted(lines.items())]
+
+
+def parse_line_counts(kept: Mapping[str, Any]) -> Counter[Line]:
+    """The lines of a backtest with the number of their records; none of an older one."""
+    return Counter({Line(*line): times for *line, times in kept.get(KEY, ())})

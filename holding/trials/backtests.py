@@ -1,11 +1,9 @@
-"""A backtest in the browser: a change judges what is stored, and it is counted what would differ.
+"""A backtest in the browser: a change judges what is stored, and it is counted what would differ."""
 
-Here: beginning and ending one. Not here: the judging, which a worker does in turns
-(backtest_turns.py), and what is shown of one (shown_backtests.py).
-"""
-
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -17,13 +15,25 @@ from holding.db.refusal import Refusal, plural
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.rulesets.publication import OPEN_STATES
-from holding.trials import other_records
-from holding.trials.backtest_counts import NOTHING
+from holding.trials import shadows as other_records
+from rules.comparison.backtest import Change, Money, Sum, Tally
+from rules.values.canonical import number_text
 
 ENDINGS: Final = {
     BacktestEnd.DONE: "every record was checked",
     BacktestEnd.PERSON: "stopped by a person",
     BacktestEnd.CLOSED: "the change does not wait any more",
+}
+
+NOTHING: Final[Mapping[str, Any]] = {
+    "records": 0,
+    "same": 0,
+    "bad": 0,
+    "cells": [],
+    "stopped": {},
+    "freed": {},
+    "judged": {},
+    "fired": [],
 }
 
 
@@ -101,39 +111,6 @@ def _of_no_record(
     )
 
 
-def running(session: Session, company_id: int) -> BacktestRun | None:
-    """The backtest of a company, if one is running."""
-    return session.scalar(
-        select(BacktestRun).where(
-            BacktestRun.company_id == company_id, BacktestRun.ended_at.is_(None)
-        )
-    )
-
-
-def stop(
-    session: Session, company_id: int, change_id: int, actor: Actor, now: datetime
-) -> Refusal | None:
-    """End the backtest of a change by hand; what it has counted by then stays."""
-    if refusal := may(actor, "rules.draft"):
-        return refusal
-    run = running(session, company_id)
-    if run is None or run.change_id != change_id:
-        return Refusal("backtest.ended", "No backtest of this change is running.")
-    end(session, run, BacktestEnd.PERSON, now, actor)
-    return None
-
-
-def end(
-    session: Session, run: BacktestRun, why: BacktestEnd, now: datetime, actor: Actor = SYSTEM
-) -> None:
-    """End it, for this reason."""
-    run.ended_at, run.ending = now, why
-    session.flush()
-    other_records.forget(session, run.company_id)
-    counted = f"{plural(run.looked, 'record')} of {run.total:,}"
-    _tell(session, run, actor, now, "ended", f"ended a backtest: {ENDINGS[why]}; {counted}")
-
-
 def _records(session: Session, company_id: int, first: date | None, last: date | None) -> int:
     query = select(func.count(Record.id)).where(Record.company_id == company_id)
     query = query if first is None else query.where(Record.doc_date >= first)
@@ -163,3 +140,72 @@ def _tell(
             "records": run.looked,
         },
     )
+
+
+def running(session: Session, company_id: int) -> BacktestRun | None:
+    """The backtest of a company, if one is running."""
+    return session.scalar(
+        select(BacktestRun).where(
+            BacktestRun.company_id == company_id, BacktestRun.ended_at.is_(None)
+        )
+    )
+
+
+def stop(
+    session: Session, company_id: int, change_id: int, actor: Actor, now: datetime
+) -> Refusal | None:
+    """End the backtest of a change by hand; what it has counted by then stays."""
+    if refusal := may(actor, "rules.draft"):
+        return refusal
+    run = running(session, company_id)
+    if run is None or run.change_id != change_id:
+        return Refusal("backtest.ended", "No backtest of this change is running.")
+    end(session, run, BacktestEnd.PERSON, now, actor)
+    return None
+
+
+def end(
+    session: Session, run: BacktestRun, why: BacktestEnd, now: datetime, actor: Actor = SYSTEM
+) -> None:
+    """End it, for this reason."""
+    run.ended_at, run.ending = now, why
+    session.flush()
+    other_records.delete_trial_keys(session, run.company_id)
+    counted = f"{plural(run.looked, 'record')} of {run.total:,}"
+    _tell(session, run, actor, now, "ended", f"ended a backtest: {ENDINGS[why]}; {counted}")
+
+
+def stored(tally: Tally) -> dict[str, Any]:
+    """The counts and sums of a tally; amounts are texts, exact."""
+    return {
+        "records": tally.records,
+        "same": tally.same,
+        "bad": tally.bad,
+        "cells": [[*change, _money(money)] for change, money in sorted(tally.cells.items())],
+        "stopped": _money(tally.stopped),
+        "freed": _money(tally.freed),
+        "judged": tally.judged,
+        "fired": [[kind, rule, times] for (kind, rule), times in sorted(tally.fired.items())],
+    }
+
+
+def _money(money: Money) -> dict[str, list[Any]]:
+    return {code: [one.records, number_text(one.amount)] for code, one in sorted(money.items())}
+
+
+def counted(kept: Mapping[str, Any]) -> Tally:
+    """The tally that was stored."""
+    return Tally(
+        records=kept["records"],
+        same=kept["same"],
+        cells={Change(*words): _sums(money) for *words, money in kept["cells"]},
+        stopped=_sums(kept["stopped"]),
+        freed=_sums(kept["freed"]),
+        judged=dict(kept["judged"]),
+        fired={(kind, rule): times for kind, rule, times in kept["fired"]},
+        bad=kept["bad"],
+    )
+
+
+def _sums(kept: Mapping[str, Any]) -> Money:
+    return {code: Sum(records, Decimal(amount)) for code, (records, amount) in kept.items()}

@@ -1,34 +1,97 @@
-"""A record judged with the draft of a rule file, beside its stored verdict; nothing is stored.
-
-Here: which record and verdict a number means, and why there is nothing to try. Not here: the check
-of the draft (holding/rulesets/check_processes.py), judging again (replays.py).
-"""
+"""A record judged with the draft of a rule file, beside its stored verdict; nothing is stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grammar.layout.written import written
+from holding.access.actors import NEUTRAL, NEUTRAL_FIELDS
+from holding.db.models import Company, Connection, Evaluation, Record, RulesetVersion, Version
 from holding.db.refusal import Refusal
+from holding.evaluation.batch import Claimed
+from holding.evaluation.load_facts import gather
+from holding.programs import world as worlds
+from holding.programs.replay import judged_again
+from holding.programs.world import schemas
 from holding.rulesets.admission import Report
-from holding.trials import replays, tried_rules
-from holding.trials.replays import GONE, Replay
+from holding.trials import shadows as other_records
+from holding.trials import shadows as tried_rules
+from holding.trials.shadows import Candidate, Stored
 from holding.worklist import search
 from holding.worklist.search import Found
-from rules.outcomes.outcome import NOT_APPLICABLE, PASS, Verdict, VerdictKind
+from rules.comparison.outcome_difference import RouteDifference, Side, differences, sides
+from rules.outcomes import outcome
+from rules.outcomes.digest import Digest, digest
+from rules.outcomes.outcome import NOT_APPLICABLE, PASS, Outcome, Verdict, VerdictKind
+from rules.testing.recorded_cases import MOST_LINES, Case, case_of
+from rules.testing.recorded_values import Neutral
+from rules.values.canonical import dumps
 
 RULES: Final[frozenset[VerdictKind]] = frozenset(
     {"gate", "check", "duplicates", "approve", "when", "timing", "after", "change"}
 )
 """Kinds of verdicts that are rules of their own; others are told where they stop something."""
+
 MOST: Final = 60
+
 NOBODY: Final = Refusal(
     "draft.no_record",
     "No record has this number.",
     "Enter the number of a record or of its document.",
     404,
 )
+
+TOO_LONG: Final = Refusal(
+    "draft.long_record",
+    f"A record of more than {MOST_LINES} lines cannot be saved as a test.",
+    "Try a shorter record, or write the test by hand.",
+)
+
+PERSONAL: Final = Refusal(
+    "draft.personal_test",
+    "This record cannot be saved as a test: its result depends on a name, an address, a TIN,"
+    " an e-mail address or a phone number, and these are not written into rule files.",
+    "Write the test by hand, with a value of your own.",
+)
+
+GONE = Refusal(
+    "replay.gone",
+    "This verdict cannot be replayed: what it looked at is no longer kept.",
+    "Choose a newer one.",
+    404,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVerdict:
+    """A stored verdict that can be replayed."""
+
+    evaluation_id: int
+    at: datetime
+    version_no: int
+    ruleset_no: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """`original` is what was decided then, `again` what came out now, route by route.
+
+    `same_hash`: the original, judged again by its own rules, has the hash that is stored. `told`:
+    what each rule said now. `whole`: what these rules look for among other records was looked up.
+    """
+
+    verdict: StoredVerdict
+    with_rules: str
+    original: dict[str, Side]
+    again: dict[str, Side]
+    differences: tuple[RouteDifference, ...]
+    same_hash: bool
+    told: tuple[outcome.Verdict, ...]
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +115,7 @@ def tried(
         return newest
     record, verdict = newest
     given = tried_rules.of_files("the draft", files, found.hash)
-    replay = replays.replayed(session, company_id, verdict.evaluation_id, given)
+    replay = replayed(session, company_id, verdict.evaluation_id, given)
     if isinstance(replay, Refusal):
         return replay
     told = [one for one in replay.told if one.kind in RULES or _stops(one)]
@@ -61,9 +124,13 @@ def tried(
     return Tried(record=record, replay=replay, told=shown, more=len(told) - len(shown))
 
 
+def _stops(one: Verdict) -> bool:
+    return one.result not in (PASS, NOT_APPLICABLE)
+
+
 def newest_verdict(
     session: Session, company_id: int, number: str, found: Report
-) -> tuple[Found, replays.Verdict] | Refusal:
+) -> tuple[Found, StoredVerdict] | Refusal:
     """The record of a number with its newest verdict, if the check of the draft found no error."""
     first = next((one for one in found.findings if one.is_error), None)
     if first is not None:
@@ -75,9 +142,173 @@ def newest_verdict(
     records = search.exact(session, company_id, number) if number else ()
     if not records:
         return NOBODY
-    verdicts = replays.verdicts(session, records[0].id, 1)
+    verdicts = stored_verdicts(session, records[0].id, 1)
     return (records[0], verdicts[0]) if verdicts else GONE
 
 
-def _stops(one: Verdict) -> bool:
-    return one.result not in (PASS, NOT_APPLICABLE)
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The text of the draft with the test at its end; the title of the test, and the line in which
+    its sample begins.
+    """
+
+    text: str
+    title: str
+    line: int
+
+
+def with_test(
+    session: Session,
+    company_id: int,
+    number: str,
+    files: Mapping[str, str],
+    path: str,
+    found: Report,
+) -> Saved | Refusal:
+    """The draft of a path with a test of this record, which expects what the draft says of it."""
+    newest = newest_verdict(session, company_id, number, found)
+    if isinstance(newest, Refusal):
+        return newest
+    stored = kept(session, company_id, newest[1].evaluation_id)
+    if stored is None or not stored.replayable:
+        return GONE
+    given = tried_rules.of_files("the draft", files, found.hash)
+    known = tried_rules.looked_for(session, given, stored).facts
+    judged = tried_rules.judged_with(session, given, stored, known)
+    if not judged.outcome.decisions:
+        return _nothing_decided(number)
+    case = case_of(given.program, judged, Neutral(NEUTRAL, NEUTRAL_FIELDS), schemas())
+    if isinstance(case, Case):
+        before = f"{files[path].rstrip()}\n\n".lstrip("\n")
+        text = before + written(case.samples, case.test)
+        return Saved(text, case.test.title, before.count("\n") + 1)
+    if case.route is None:
+        return TOO_LONG
+    if isinstance(case_of(given.program, judged, Neutral({}, {}), schemas()), Case):
+        return PERSONAL
+    return _needs_more(case.route)
+
+
+def _nothing_decided(number: str) -> Refusal:
+    return Refusal(
+        "draft.nothing_decided",
+        f"These rules decide nothing about {number}, so there is nothing that a test could expect.",
+        "Try a record of a kind that is posted.",
+    )
+
+
+def _needs_more(route: str) -> Refusal:
+    return Refusal(
+        "draft.untold_test",
+        f"This record cannot be saved as a test: in a test {route} would come to another result."
+        " A test knows no releases of people, no lists of codes of an accounting system, no unit"
+        " rates outside the rule files, and no parts that were billed before.",
+        "Write the test by hand, for the part of it that matters.",
+    )
+
+
+def stored_verdicts(session: Session, record_id: int, most: int = 20) -> tuple[StoredVerdict, ...]:
+    """The newest verdicts of a record."""
+    rows = session.execute(
+        select(Evaluation.id, Evaluation.at, Version.no, RulesetVersion.no.label("ruleset_no"))
+        .join(Version, Version.id == Evaluation.version_id)
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
+        .where(Evaluation.record_id == record_id, Evaluation.facts.is_not(None))
+        .order_by(Evaluation.id.desc())
+        .limit(most)
+    )
+    return tuple(
+        StoredVerdict(evaluation_id=row.id, at=row.at, version_no=row.no, ruleset_no=row.ruleset_no)
+        for row in rows
+    )
+
+
+def replayed(
+    session: Session,
+    company_id: int,
+    evaluation_id: int,
+    given: Candidate | None,
+    now: datetime | None = None,
+) -> Replay | Refusal:
+    """The verdict judged again: by the rules of then, or by those that are given.
+
+    With `now` its payload is judged as if it came at that moment: with the entries, postings and
+    other records of now.
+    """
+    stored = kept(session, company_id, evaluation_id)
+    if stored is None or not stored.replayable:
+        return GONE
+    original = judged_again(
+        session,
+        stored.evaluation,
+        version=stored.version,
+        record=stored.record,
+        source=stored.source,
+    )
+    again, whole = original, True
+    if now is not None:
+        again, whole = _as_if_it_came(session, stored, given, now)
+    elif given is not None:
+        known = tried_rules.looked_for(session, given, stored)
+        again = tried_rules.judged_with(session, given, stored, known.facts).outcome
+        whole = known.whole
+    by = Digest(stored.evaluation.digest)
+    ruleset = session.get_one(RulesetVersion, stored.evaluation.ruleset_version_id)
+    return Replay(
+        verdict=StoredVerdict(evaluation_id, stored.evaluation.at, stored.version.no, ruleset.no),
+        with_rules=given.name if given else f"rule version {ruleset.no}",
+        original=sides(original),
+        again=sides(again),
+        differences=differences(original, again),
+        same_hash=digest(original, dumps(stored.evaluation.facts), by) == stored.evaluation.hash,
+        told=again.verdicts,
+        whole=whole,
+    )
+
+
+def _as_if_it_came(
+    session: Session, stored: Stored, given: Candidate | None, now: datetime
+) -> tuple[Outcome, bool]:
+    """The payload of its version under the facts of now; without rules given, by those in force.
+    And whether other records were looked up.
+    """
+    record = stored.record
+    company = session.get_one(Company, record.company_id)
+    known = worlds.fresh_targets(session, company.id, now)
+
+    def judge(of: Session, version_id: int) -> worlds.Judge:
+        return given.program if given else worlds.program(of, version_id)
+
+    batch = gather(session, company.id, [Claimed(record.id, 0, 0)], now, judge)
+    world = batch.world
+    if given is not None:
+        world = tried_rules.world_of(session, given, company.id, company.revision, known)
+    case = batch.cases[0]
+    subject = replace(case.subject, body=stored.version.body or {}, version=stored.version.no)
+    facts, whole = case.facts, True
+    by = batch.ruleset_version_id
+    asked = tried_rules.asking(session, given.program, stored, by) if given else None
+    if given is not None and asked is not None:
+        told = replace(asked, facts=facts, at=now)
+        found = other_records.facts_of_one(session, company.id, given.program, told)
+        facts, whole = found or facts, found is not None
+    return batch.judge.evaluate(subject, facts, world, now), whole
+
+
+def kept(session: Session, company_id: int, evaluation_id: int) -> Stored | None:
+    """A stored verdict of the company with what it was made of."""
+    row = session.execute(
+        select(Evaluation, Version, Record, Connection)
+        .join(Version, Version.id == Evaluation.version_id)
+        .join(Record, Record.id == Evaluation.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Evaluation.id == evaluation_id, Record.company_id == company_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Stored(
+        evaluation=row.Evaluation,
+        version=row.Version,
+        record=row.Record,
+        source=row.Connection,
+    )

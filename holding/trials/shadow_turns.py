@@ -19,8 +19,10 @@ from holding.db.models import Change, Connection, Evaluation, Record, Shadow, Sh
 from holding.db.models.columns import ShadowEnd
 from holding.programs.replay import judged_again
 from holding.rulesets.publication import OPEN_STATES
-from holding.trials import other_records, shadows, tried_rules
-from holding.trials.tried_rules import Candidate, Stored
+from holding.trials import shadows
+from holding.trials import shadows as other_records
+from holding.trials import shadows as tried_rules
+from holding.trials.shadows import Candidate, Stored
 from rules.comparison.outcome_difference import differences, sides
 from rules.facts.world import Facts
 from rules.outcomes.digest import Digest, digest

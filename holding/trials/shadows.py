@@ -1,32 +1,68 @@
-"""A shadow: a change that judges what the rules in force judge, without effect.
+"""A shadow: a change that judges what the rules in force judge, without effect."""
 
-Here: beginning and ending one. Not here: the judging, which a worker does (shadow_turns.py), and
-what is shown of one (shown_shadows.py).
-"""
-
+from collections import OrderedDict, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select, union_all
 from sqlalchemy.orm import Session
 
+from grammar.parsing.parser import parse
 from holding.access.actors import SYSTEM, Actor, may
-from holding.db.models import Change, Evaluation, Shadow
-from holding.db.models.columns import ShadowEnd
+from holding.db import bulk
+from holding.db.models import (
+    BacktestRun,
+    Change,
+    Connection,
+    Evaluation,
+    Record,
+    RulesetVersion,
+    Shadow,
+    TrialIndex,
+    TrialKey,
+    Version,
+)
+from holding.db.models import Version as StoredVersion
+from holding.db.models.columns import RecordState, ShadowEnd
 from holding.db.refusal import Refusal, plural
+from holding.intake.families import GONE_STATES
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.rulesets.publication import OPEN_STATES
-from holding.trials import other_records
+from holding.programs import world as worlds
+from holding.programs.world import schemas
+from holding.rulesets.admission import rule_sources
+from holding.rulesets.publication import OPEN_STATES, files_of, files_of_change
+from rules.comparison.newly_asked import OF_DOCUMENTS, OF_LINKS, newly_asked
+from rules.facts.seeds import Seeds, seeds
+from rules.facts.world import Entry, Facts, Subject, Table, TargetDocument, UnitEntry, World
+from rules.programs.program import Program, compile_ruleset
+from rules.testing.recorded_values import Judged
+from rules.values.spelling import fold
 
 MOST_DAYS: Final = 14
+
 MOST_VERDICTS: Final = 20_000
+
 ENDINGS: Final = {
     ShadowEnd.PERSON: "ended by a person",
     ShadowEnd.TIME: "its time was over",
     ShadowEnd.LIMIT: f"it had checked {MOST_VERDICTS:,} times",
     ShadowEnd.CLOSED: "the change does not wait any more",
 }
+
+_programs: OrderedDict[Hashable, Program] = OrderedDict()
+
+_worlds: OrderedDict[Hashable, World] = OrderedDict()
+
+CHUNK: Final = 1_000  # versions of one turn
+
+LOOKS_BACK: Final = 200  # ids: more versions than are ever written at once
+
+MOST: Final = 5_000  # other records of one judging, and versions that are looked through for one
+
+Key = tuple[str, str]  # name and value
 
 
 def begin(
@@ -67,6 +103,25 @@ def begin(
     return shadow.until
 
 
+def _tell(
+    session: Session, shadow: Shadow, actor: Actor, now: datetime, act: str, what: str
+) -> None:
+    record_event(
+        session,
+        company_id=shadow.company_id,
+        at=now,
+        actor=actor,
+        act=f"shadow.{act}",
+        body={
+            "say": f"{actor.name} {what}.",
+            "shadow": shadow.id,
+            "change_id": shadow.change_id,
+            "judged": shadow.judged,
+            "differ": shadow.differ,
+        },
+    )
+
+
 def end(
     session: Session, shadow: Shadow, why: ShadowEnd, now: datetime, actor: Actor = SYSTEM
 ) -> Refusal | None:
@@ -77,7 +132,7 @@ def end(
         return Refusal("shadow.ended", "The shadow has ended already.")
     shadow.ended_at, shadow.ending = now, why
     session.flush()
-    other_records.forget(session, shadow.company_id)
+    delete_trial_keys(session, shadow.company_id)
     counted = f"{plural(shadow.judged, 'verdict')}, {plural(shadow.differ, 'differs', 'differ')}"
     _tell(session, shadow, actor, now, "ended", f"ended a shadow: {ENDINGS[why]}; {counted}")
     return None
@@ -105,20 +160,396 @@ def end_by_hand(
     return end(session, shadow, ShadowEnd.PERSON, now, actor)
 
 
-def _tell(
-    session: Session, shadow: Shadow, actor: Actor, now: datetime, act: str, what: str
-) -> None:
-    record_event(
-        session,
-        company_id=shadow.company_id,
-        at=now,
-        actor=actor,
-        act=f"shadow.{act}",
-        body={
-            "say": f"{actor.name} {what}.",
-            "shadow": shadow.id,
-            "change_id": shadow.change_id,
-            "judged": shadow.judged,
-            "differ": shadow.differ,
-        },
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A ruleset to try; `name` is how pages call it."""
+
+    name: str
+    program: Program
+    rows: Seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored evaluation with what it was made of."""
+
+    evaluation: Evaluation
+    version: Version
+    record: Record
+    source: Connection
+
+    @property
+    def replayable(self) -> bool:
+        """Whether what it looked at is still kept, and the rules came to an outcome."""
+        kept = self.evaluation.facts is not None and self.version.body is not None
+        return kept and "error" not in self.evaluation.outcome
+
+
+def forget_worlds() -> None:
+    """Read every world again (holding/programs/world.py)."""
+    _worlds.clear()
+
+
+def of_change(session: Session, company_id: int, no: int) -> Candidate | None:
+    """The rules of a change of the company."""
+    change = session.scalar(select(Change).where(Change.company_id == company_id, Change.no == no))
+    if change is None:
+        return None
+    return of_files(f"change {no}", files_of_change(session, change.id), change.hash)
+
+
+def of_version(session: Session, company_id: int, no: int) -> Candidate | None:
+    """The rules of a published version, in the edition that they were published in."""
+    version = session.scalar(
+        select(RulesetVersion).where(
+            RulesetVersion.company_id == company_id, RulesetVersion.no == no
+        )
     )
+    if version is None:
+        return None
+    program = worlds.program(session, version.id)
+    rows = seeds(program.ruleset, files_of(session, version.id))
+    return Candidate(f"rule version {no}", program, rows)
+
+
+def of_files(name: str, files: Mapping[str, str], hash_: str) -> Candidate:
+    """Rules by their files; they passed the check when they were made a change."""
+
+    def compiled() -> Program:
+        ruleset, _ = parse(rule_sources(files))
+        return compile_ruleset(ruleset, hash=hash_, schemas=schemas())
+
+    program = worlds.kept(_programs, hash_, compiled)
+    return Candidate(name, program, seeds(program.ruleset, files))
+
+
+def facts_kept(stored: Stored) -> Facts:
+    """What an evaluation that can be replayed knew of its record."""
+    return Facts.from_json((stored.evaluation.facts or {})["facts"])
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A judging for which rules on trial look for other records than the rules of then: by these
+    names.
+    """
+
+    evaluation_id: int
+    record_id: int
+    kind: str
+    body: Mapping[str, Any]
+    at: datetime
+    facts: Facts
+    names: frozenset[str]
+
+
+def asking(
+    session: Session, program: Program, stored: Stored, known_by: int | None = None
+) -> Asking | None:
+    """An evaluation that can be replayed, if these rules look for other records than those by which
+    its facts were found: of then, or of another rule version.
+    """
+    evaluation, kind = stored.evaluation, stored.record.type
+    names = names_of(session, known_by or evaluation.ruleset_version_id, program, kind)
+    if not names:
+        return None
+    return Asking(
+        evaluation_id=evaluation.id,
+        record_id=stored.record.id,
+        kind=kind,
+        body=stored.version.body or {},
+        at=evaluation.at,
+        facts=facts_kept(stored),
+        names=names,
+    )
+
+
+class LookedFor(NamedTuple):
+    """The facts of an evaluation for rules on trial; `whole`: other records that they ask for were
+    looked up. They are not where there are more than are looked through for one.
+    """
+
+    facts: Facts
+    whole: bool
+
+
+def looked_for(session: Session, given: Candidate, stored: Stored) -> LookedFor:
+    """The facts of one evaluation, with what these rules would have found among other records."""
+    asked = asking(session, given.program, stored)
+    if asked is None:
+        return LookedFor(facts_kept(stored), whole=True)
+    found = facts_of_one(session, stored.record.company_id, given.program, asked)
+    return LookedFor(found or asked.facts, whole=found is not None)
+
+
+def judged_with(session: Session, given: Candidate, stored: Stored, facts: Facts) -> Judged:
+    """What these rules would have said of a record of which they knew this, with what it was judged
+    with: same content, clock and entries, and those that they bring.
+    """
+    evaluation, record = stored.evaluation, stored.record
+    known = frozenset((evaluation.facts or {})["known"])
+    world = world_of(session, given, record.company_id, evaluation.revision, known)
+    body = stored.version.body or {}
+    subject = Subject(record.type, stored.source.connector, body, stored.version.no)
+    outcome = given.program.evaluate(subject, facts, world, evaluation.at)
+    return Judged(subject=subject, facts=facts, world=world, now=evaluation.at, outcome=outcome)
+
+
+def world_of(
+    session: Session, given: Candidate, company_id: int, revision: int, known: frozenset[str]
+) -> World:
+    """The entries of a revision, and on top what publishing these rules would add; where that is
+    nothing, the very world of the revision.
+    """
+    url = str(session.get_bind().engine.url)
+    key = (url, company_id, revision, known, given.program.hash)
+    return worlds.kept(
+        _worlds,
+        key,
+        lambda: _with_candidate(given, worlds.world(session, company_id, revision, known)),
+    )
+
+
+def _with_candidate(given: Candidate, world: World) -> World:
+    match = {table.name: table.match for table in given.program.ruleset.maps}
+    maps = dict(world.maps)
+    for name, rows in given.rows.maps.items():
+        stored = maps[name].entries if name in maps else {}
+        have = {fold(key, match.get(name, ())) for key in stored}
+        fresh = {
+            key: Entry(0, value)
+            for key, value in rows.items()
+            if fold(key, match.get(name, ())) not in have
+        }
+        if fresh or name not in maps:
+            maps[name] = Table({**stored, **fresh})
+    units = {key: UnitEntry(0, num, den, to) for key, (num, den, to) in given.rows.units.items()}
+    if maps == dict(world.maps) and units.keys() <= world.units.keys():
+        return world
+    return replace(world, maps=maps, units={**units, **world.units})
+
+
+def names_of(
+    session: Session, ruleset_version_id: int, program: Program, kind: str
+) -> frozenset[str]:
+    """What a program asks of a kind that the rules of a version did not; of rules that cannot be
+    read any more, all of it.
+    """
+    before: Program | None
+    try:
+        before = worlds.program(session, ruleset_version_id)
+    except worlds.UnreadableRulesError:
+        before = None
+    return newly_asked(before, program).get(kind, frozenset())
+
+
+def is_behind(session: Session, company_id: int, program: Program) -> bool:
+    """Whether versions are stored whose keys are not there yet."""
+    index = session.get(TrialIndex, (company_id, program.hash))
+    return bool(_versions(session, company_id, index.version_id if index else 0, 1))
+
+
+def _versions(session: Session, company_id: int, after: int, most: int) -> Sequence[Any]:
+    query = _of_company(company_id).where(StoredVersion.id > after)
+    return session.execute(query.order_by(StoredVersion.id).limit(most)).all()
+
+
+def _of_company(company_id: int) -> Any:
+    return (
+        select(StoredVersion.id, StoredVersion.record_id, StoredVersion.body, Record.type)
+        .join(Record, Record.id == StoredVersion.record_id)
+        .where(Record.company_id == company_id, StoredVersion.body.is_not(None))
+    )
+
+
+def go_on(session: Session, company_id: int, program: Program) -> None:
+    """Make the keys of the next versions. One that was committed late has a smaller number than
+    some that were seen: a few are looked at twice.
+    """
+    index = session.get(TrialIndex, (company_id, program.hash), with_for_update=True)
+    if index is None:
+        index = TrialIndex(company_id=company_id, rules=program.hash, version_id=0)
+        session.add(index)
+    rows = _versions(session, company_id, index.version_id - LOOKS_BACK, CHUNK + LOOKS_BACK)
+    keys = {(*key, row.record_id) for row in rows for key in _keys(program, row.body, row.type)}
+    of = {"company_id": company_id, "rules": program.hash}
+    told = [{**of, "name": n, "value": v, "record_id": r} for n, v, r in sorted(keys)]
+    bulk.insert_rows(session, TrialKey, told, ignore=True)
+    index.version_id = max([index.version_id, *(row.id for row in rows)])
+
+
+def _keys(program: Program, body: Mapping[str, Any], kind: str) -> Iterable[Key]:
+    """Name and value of all by which a content is found."""
+    yield from program.link_keys(body, kind)
+    for name, value, _ in program.family_keys(body, kind):
+        yield name, value
+
+
+def delete_trial_keys(session: Session, company_id: int) -> None:
+    """Delete the keys of rules that are not on trial any more."""
+    of_change = select(Change.hash).join
+    tried = union_all(
+        of_change(BacktestRun, BacktestRun.change_id == Change.id).where(_running(BacktestRun)),
+        of_change(Shadow, Shadow.change_id == Change.id).where(_running(Shadow)),
+        select(RulesetVersion.hash)
+        .join(BacktestRun, BacktestRun.old_id == RulesetVersion.id)
+        .where(_running(BacktestRun)),
+    )
+    still = sorted(set(session.scalars(tried, {"company": company_id})))
+    for table in (TrialKey, TrialIndex):
+        session.execute(
+            delete(table)
+            .where(table.company_id == company_id, table.rules.not_in(still))
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _running(row: type[BacktestRun] | type[Shadow]) -> ColumnElement[bool]:
+    return and_(row.company_id == bindparam("company"), row.ended_at.is_(None))
+
+
+def facts_of(
+    session: Session, company_id: int, program: Program, asked: Sequence[Asking]
+) -> dict[int, Facts]:
+    """Evaluation -> its facts with what the program would have found; those that would have found
+    more than can be looked at are left out.
+    """
+    wanted = {one.evaluation_id: _asks(program, one) for one in asked}
+    found = _kept(session, company_id, program, {key for keys in wanted.values() for key in keys})
+    return _told(session, program, asked, wanted, found)
+
+
+def _asks(program: Program, one: Asking) -> dict[Key, str]:
+    """The keys by which it looks for others -> the kind that a link wants, blank for the rest."""
+    found = {(n, v): kind for n, v, kind in program.family_keys(one.body, one.kind) if kind}
+    found |= dict.fromkeys(program.link_keys(one.body, one.kind), "")
+    return {key: kind for key, kind in found.items() if key[0] in one.names}
+
+
+def _kept(
+    session: Session, company_id: int, program: Program, keys: Iterable[Key]
+) -> Mapping[Key, set[int]]:
+    wanted = set(keys)
+    rows = session.execute(
+        select(TrialKey.name, TrialKey.value, TrialKey.record_id)
+        .where(TrialKey.company_id == company_id, TrialKey.rules == program.hash)
+        .where(bulk.among(TrialKey.name, sorted({name for name, _ in wanted})))
+        .where(bulk.among(TrialKey.value, sorted({value for _, value in wanted})))
+    )
+    found: dict[Key, set[int]] = defaultdict(set)
+    for row in rows:
+        if (row.name, row.value) in wanted:
+            found[row.name, row.value].add(row.record_id)
+    return found
+
+
+def _told(
+    session: Session,
+    program: Program,
+    asked: Sequence[Asking],
+    wanted: Mapping[int, Mapping[Key, str]],
+    found: Mapping[Key, set[int]],
+) -> dict[int, Facts]:
+    others: dict[int, dict[Key, list[int]]] = {}
+    for one in asked:
+        mine = wanted[one.evaluation_id]
+        found_by = {key: found.get(key, set()) - {one.record_id} for key in mine}
+        if sum(map(len, found_by.values())) <= MOST:
+            others[one.evaluation_id] = {key: sorted(ids) for key, ids in found_by.items()}
+    ids = {i for several in others.values() for some in several.values() for i in some}
+    stored = _others(session, ids)
+    return {
+        one.evaluation_id: _with_other_records(
+            program, one, wanted[one.evaluation_id], there, stored
+        )
+        for one in asked
+        if (there := others.get(one.evaluation_id)) is not None
+    }
+
+
+class _Other(NamedTuple):
+    """Another record: `contents` are its versions, the oldest first, each with its moment."""
+
+    kind: str
+    number: str
+    state: RecordState
+    contents: list[tuple[datetime, dict[str, Any]]]
+
+    @property
+    def stands(self) -> bool:
+        """Whether anything may still come of it."""
+        return self.state not in GONE_STATES
+
+    def at(self, moment: datetime) -> dict[str, Any] | None:
+        """Its content then; None where it was not there yet."""
+        return next((body for at, body in reversed(self.contents) if at <= moment), None)
+
+    def had(self, key: Key, program: Program, moment: datetime) -> bool:
+        """Whether it was found by a key then, by that of a former content as well."""
+        came = (body for at, body in self.contents if at <= moment)
+        return any(key in program.link_keys(body, self.kind) for body in came)
+
+
+def _others(session: Session, ids: Iterable[int]) -> dict[int, _Other]:
+    query = (
+        select(Record.id, Record.type, Record.number, Record.state)
+        .add_columns(StoredVersion.at, StoredVersion.body)
+        .join(StoredVersion, StoredVersion.record_id == Record.id)
+        .where(bulk.among(Record.id, sorted(ids)), StoredVersion.body.is_not(None))
+        .order_by(Record.id, StoredVersion.no)
+    )
+    found: dict[int, _Other] = {}
+    for row in session.execute(query):
+        other = found.setdefault(row.id, _Other(row.type, row.number, row.state, []))
+        other.contents.append((row.at, row.body))
+    return found
+
+
+def _with_other_records(
+    program: Program,
+    one: Asking,
+    wanted: Mapping[Key, str],
+    others: Mapping[Key, Sequence[int]],
+    stored: Mapping[int, _Other],
+) -> Facts:
+    """The facts of a judging, in which what is newly asked is as it was then: of links each
+    record that was there, else each that came before and was not given up.
+    """
+    links = dict(one.facts.links) | {
+        name.rpartition(".")[2]: () for name in one.names if name.startswith(OF_LINKS)
+    }
+    history = {name: told for name, told in one.facts.history.items() if name not in one.names}
+    documents = [d for d in one.facts.documents if f"{OF_DOCUMENTS}{d.route}" not in one.names]
+    for key, kind in wanted.items():
+        name, value = key
+        there = [(i, stored[i]) for i in others[key] if i in stored]
+        if kind:
+            bodies = (other.at(one.at) for _, other in there if other.kind == kind)
+            links[name.rpartition(".")[2]] += tuple(body for body in bodies if body is not None)
+            continue
+        first = [
+            other for i, other in there if i < one.record_id and other.state not in GONE_STATES
+        ]
+        numbers = tuple(other.number for other in first if other.had(key, program, one.at))
+        if name.startswith(OF_DOCUMENTS):
+            route = name.removeprefix(OF_DOCUMENTS)
+            documents += [TargetDocument(route, value, {}, number) for number in numbers]
+        elif numbers:
+            history[name] = numbers
+    return replace(one.facts, links=links, history=history, documents=tuple(documents))
+
+
+def facts_of_one(session: Session, company_id: int, program: Program, one: Asking) -> Facts | None:
+    """The same of one judging, whose others are looked for among the newest versions of before;
+    None where there are more than are looked at.
+    """
+    query = _of_company(company_id).where(StoredVersion.at <= one.at)
+    rows = session.execute(query.order_by(StoredVersion.id.desc()).limit(MOST + 1)).all()
+    if len(rows) > MOST:
+        return None
+    found: dict[Key, set[int]] = defaultdict(set)
+    for row in rows:
+        for key in _keys(program, row.body, row.type):
+            found[key].add(row.record_id)
+    wanted = {one.evaluation_id: _asks(program, one)}
+    return _told(session, program, [one], wanted, found).get(one.evaluation_id)

@@ -3,7 +3,7 @@
 Here: reading the arguments, the table in words and as JSON. With rule files and records it needs no
 database; with a company it looks at what that has stored. Not here: the counting
 (`rules.comparison.preflight`), record files (`portal.backtest`), the records that wait
-(`holding.preflight.named_codes`).
+(`holding.trials.fixed_codes`).
 """
 
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ def preflight(
 
 def _of_company(code: str, email: str) -> "Tally":
     from holding.access.actors import may
-    from holding.preflight.named_codes import named_codes
+    from holding.trials.fixed_codes import named_codes
 
     with office() as place, place.database.read(many=True) as session:
         found = company_of(session, code)

@@ -38,7 +38,7 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
     """
     from holding.access.actors import may
     from holding.connections import connections as connection_rows
-    from holding.preflight import findings as preflight
+    from holding.trials import findings as preflight
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)

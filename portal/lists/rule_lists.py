@@ -14,8 +14,9 @@ from connectors.kit.workbook import Written
 from holding.db.models.columns import from_minor, moment_text
 from holding.rulesets import change_list, rulebook
 from holding.rulesets.proposals import Proposal
-from holding.trials import shown_backtests, shown_shadows
-from holding.trials.shown_backtests import Counts, ListedResult
+from holding.trials import shadow_pages as shown_backtests
+from holding.trials import shadow_pages as shown_shadows
+from holding.trials.shadow_pages import Counts, ListedResult
 from portal.help.topics import names_of
 from portal.lists.list_file import ListFile, Table, each_page
 from portal.pages import rulesets
@@ -90,7 +91,9 @@ def _change(one: change_list.ListedChange) -> list[Written]:
 def backtest(no: int) -> ListFile:
     """The matrix of a change: a row for each cell and currency."""
     change = backtests.change_of(no)
-    run = shown_backtests.of_change(store.reading(), g.company.id, change.change_id) or abort(404)
+    run = shown_backtests.backtest_of_change(
+        store.reading(), g.company.id, change.change_id
+    ) or abort(404)
     table = Table("Backtest", MATRIX, _cells(shown_backtests.counts(run)))
     return ListFile(f"the backtest of change {no}", f"backtest-{no}", [table])
 
@@ -109,7 +112,9 @@ def _cells(counts: Counts) -> Iterator[list[Written]]:
 def backtest_records(no: int) -> ListFile:
     """The records of a cell of the matrix, the newest first."""
     change, cell = backtests.change_of(no), backtests.cell_asked()
-    run = shown_backtests.of_change(store.reading(), g.company.id, change.change_id) or abort(404)
+    run = shown_backtests.backtest_of_change(
+        store.reading(), g.company.id, change.change_id
+    ) or abort(404)
     pages = each_page(partial(_results, run.id, cell), lambda one: one.record_id, AT_ONCE)
     rows = (_result(one) for page in pages for one in page)
     title = f"records of a backtest of change {no}"
@@ -131,7 +136,7 @@ def _result(one: ListedResult) -> list[Written]:
 def shadow(no: int) -> ListFile:
     """All differences of the shadow of a change."""
     change, session = trials.change_of(no), store.reading()
-    found = shown_shadows.of_change(session, g.company.id, change.change_id) or abort(404)
+    found = shown_shadows.shadow_of_change(session, g.company.id, change.change_id) or abort(404)
     every = shown_shadows.differences(session, g.company.id, found.id, most=None)
     table = Table("Differences", SHADOW, map(_difference, every))
     return ListFile(f"differences of the shadow of change {no}", f"shadow-{no}", [table])

@@ -13,8 +13,10 @@ from holding.db.refusal import Refusal, plural
 from holding.db.together import Answer, Together
 from holding.platform import processes as doorbell
 from holding.rulesets import publication as open_changes
-from holding.trials import backtests, deciding_lines, shown_backtests
-from holding.trials.shown_backtests import Counts, MatrixCell
+from holding.trials import backtest_turns as deciding_lines
+from holding.trials import backtests
+from holding.trials import shadow_pages as shown_backtests
+from holding.trials.shadow_pages import Counts, MatrixCell
 from portal.web import filters, forms, fragments, store
 
 pages = Blueprint("backtests", __name__, url_prefix="/c/<co>/rules/changes/<int:no>")
@@ -68,7 +70,7 @@ def stop(no: int) -> Response:
 def records(no: int) -> Response:
     """The records of a cell, the newest first."""
     change, asked = change_of(no), request.args.get("before")
-    run = shown_backtests.of_change(store.reading(), g.company.id, change.change_id)
+    run = shown_backtests.backtest_of_change(store.reading(), g.company.id, change.change_id)
     before = forms.whole(asked)
     if run is None or (asked is not None and before is None):
         abort(404)
@@ -107,7 +109,7 @@ class Asked:
     def of(cls, change: open_changes.ReadChange, together: Together) -> Self:
         """Asked together with the others of the page."""
         stopped = shown_backtests.asked_stopped(change.change_id, most=LARGEST)
-        run = shown_backtests.asked(g.company.id, change.change_id)
+        run = shown_backtests.backtest_query(g.company.id, change.change_id)
         return cls(together.ask(run), together.ask(stopped))
 
     def shown(self) -> fragments.Context:
@@ -135,7 +137,7 @@ def _lines(
     run: shown_backtests.ShownRun, cell: dict[str, str]
 ) -> list[tuple[deciding_lines.Line, int]]:
     """The lines that decide in a cell with the number of their records, the most first."""
-    found = deciding_lines.counted(run.counted).items()
+    found = deciding_lines.parse_line_counts(run.counted).items()
     mine = [(line, n) for line, n in found if line[:4] == tuple(cell[name] for name in CELL)]
     return sorted(mine, key=lambda one: (-one[1], one[0]))
 

@@ -21,7 +21,7 @@ from holding.rulesets import drafts as comments
 from holding.rulesets import publication as open_changes
 from holding.rulesets import start_time as going_back
 from holding.rulesets.admission import Report
-from holding.trials import shown_shadows
+from holding.trials import shadow_pages as shown_shadows
 from portal.languages.choice import told_in
 from portal.rule_pages import backtests
 from portal.rule_pages.differences import difference
@@ -197,7 +197,7 @@ def _review(
     before = together.ask(publication.asked_files(found.base_id or 0))
     decided = together.ask(recorded_backtests.asked_deciding(g.company.id, found.hash))
     numbers = together.ask(change_list.numbers(g.company.id))
-    shadow = together.ask(shown_shadows.asked(g.company.id, found.change_id))
+    shadow = together.ask(shown_shadows.shadow_query(g.company.id, found.change_id))
     said = together.ask(comments.of_change(found.change_id))
     backtest = backtests.Asked.of(found, together)
     kept = _kept(found, before.value, together)

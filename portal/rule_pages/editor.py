@@ -17,7 +17,8 @@ from holding.rulesets import drafts as own_change
 from holding.rulesets import rulebook as queries
 from holding.rulesets.admission import Report
 from holding.rulesets.drafts import BegunAgain
-from holding.trials import draft_tests, draft_trials
+from holding.trials import draft_trials
+from holding.trials import draft_trials as draft_tests
 from portal.languages import choice
 from portal.rule_pages import draft_form, draft_page
 from portal.web import forms, fragments, rule_checks, store

@@ -14,8 +14,11 @@ from holding.platform import processes as doorbell
 from holding.records import record_rows
 from holding.rulesets import change_list
 from holding.rulesets import publication as open_changes
-from holding.trials import replays, shadows, shown_shadows, tried_rules
-from holding.trials.tried_rules import Candidate
+from holding.trials import draft_trials as replays
+from holding.trials import shadow_pages as shown_shadows
+from holding.trials import shadows
+from holding.trials import shadows as tried_rules
+from holding.trials.shadows import Candidate
 from portal.web import filters, forms, fragments, store
 
 pages = Blueprint("trials", __name__, url_prefix="/c/<co>")
@@ -37,7 +40,7 @@ def differences(no: int) -> Response:
     change = change_of(no)
     session, asked = store.reading(), request.args.get("before")
     before = forms.whole(asked)
-    shadow = shown_shadows.of_change(session, g.company.id, change.change_id)
+    shadow = shown_shadows.shadow_of_change(session, g.company.id, change.change_id)
     if shadow is None or (asked is not None and before is None):
         abort(404)
     found = shown_shadows.differences(session, g.company.id, shadow.id, before=before)
@@ -85,7 +88,7 @@ def replay(source: str, kind: str, external_id: str) -> Response:
     record = record_rows.record(session, g.company.id, source, kind, external_id)
     if record is None:
         abort(404)
-    verdicts = replays.verdicts(session, record.id)
+    verdicts = replays.stored_verdicts(session, record.id)
     choices = _choices()
     asked = request.args.get("verdict")
     wanted = forms.whole(asked) if asked else verdicts[0].evaluation_id if verdicts else None

@@ -2,7 +2,7 @@
 
 Here: newly_asked, the names of such keys by kind of record. What a judging has found is stored by
 these names, so rules that ask by another meaning find nothing of theirs there. Pure. Not here:
-looking for it among stored records (holding/trials/other_records.py).
+looking for it among stored records (holding/trials/shadows.py).
 """
 
 from __future__ import annotations

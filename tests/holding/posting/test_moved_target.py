@@ -14,7 +14,7 @@ from holding.connections.connections import set_key
 from holding.db.models import Cause, Hold
 from holding.holds import releases
 from holding.holds.holds import Done
-from holding.preflight.findings import Code, Finding, findings
+from holding.trials.findings import Code, Finding, findings
 from tests.holding.desks import KEYS
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.shop import FILES, order

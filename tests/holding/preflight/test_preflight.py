@@ -13,8 +13,8 @@ from holding.db.models import Company, Pull, Snapshot
 from holding.onboarding import diagnosis
 from holding.onboarding.topics import Topic
 from holding.platform import processes as heartbeats
-from holding.preflight.findings import Code, findings
-from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
+from holding.trials.findings import Code, findings
+from holding.trials.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from rules.values.posting_states import PostingState
 from tests.holding.connections.test_limits import told_of
 from tests.support.factories import connection_named, make_connection

@@ -14,8 +14,8 @@ from holding.db.models import Company
 from holding.db.models.columns import ListKind
 from holding.mappings import list_storage
 from holding.mappings.list_rows import ListRow
-from holding.preflight.findings import Finding, findings
-from holding.preflight.waiting_codes import NEARLY, SWITCHED_OFF
+from holding.trials.findings import Finding, findings
+from holding.trials.waiting_documents import NEARLY, SWITCHED_OFF
 from rules.outcomes.outcome import Document
 from tests.holding.connections.test_limits import told_of
 from tests.support.factories import connection_named

@@ -13,8 +13,8 @@ from holding.db.models import Company, Connection, ListReading, Posting
 from holding.db.models.columns import ListKind
 from holding.mappings import list_storage
 from holding.mappings.list_rows import ListRow
-from holding.preflight.findings import Finding, findings
-from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
+from holding.trials.findings import Finding, findings
+from holding.trials.waiting_documents import NOT_UNPAID, TOO_MUCH
 from rules.outcomes.outcome import Document
 from tests.support.factories import connection_named, make_connection
 from tests.support.postings import NOW, invoice, make_ready

@@ -26,8 +26,9 @@ from holding.db.refusal import Refusal
 from holding.db.together import answer
 from holding.programs import posted_differences as history
 from holding.rulesets import publication, recorded_backtests
-from holding.trials import backtest_turns, backtests, shown_backtests
-from holding.trials import deciding_lines as rule_lines
+from holding.trials import backtest_turns, backtests
+from holding.trials import backtest_turns as rule_lines
+from holding.trials import shadow_pages as shown_backtests
 from holding.trials.backtest_turns import due_companies, take_turn
 from rules.values.posting_states import PostingState
 from tests.holding.shop import FILES, ROUTE, Shop, open_shop, order
@@ -71,7 +72,7 @@ def worked(shop: Shop) -> int:
 def found_of(shop: Shop, no: int) -> tuple[shown_backtests.ShownRun, shown_backtests.Counts]:
     with shop.database.read() as session:
         change = change_of(session, no)
-        run = shown_backtests.of_change(session, shop.company.id, change.id)
+        run = shown_backtests.backtest_of_change(session, shop.company.id, change.id)
     assert run is not None
     return run, shown_backtests.counts(run)
 

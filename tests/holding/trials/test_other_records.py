@@ -19,7 +19,10 @@ from holding.db.models import (
     TrialKey,
 )
 from holding.rulesets import publication
-from holding.trials import other_records, replays, shadow_turns, shadows, tried_rules
+from holding.trials import draft_trials as replays
+from holding.trials import shadow_turns, shadows
+from holding.trials import shadows as other_records
+from holding.trials import shadows as tried_rules
 from rules.values.posting_states import PostingState
 from tests.holding.shop import DEBTORS, FILES, RULES, Shop, open_shop, order
 from tests.holding.trials.test_backtests import begun, found_of, moved, worked
@@ -231,7 +234,7 @@ def test_one_record_is_looked_up_among_few_and_told_among_many(
     with shop.database.read() as session:
         given = tried_rules.of_change(session, shop.company.id, no)
         record = shop.record(session, "C-78-4")
-        (verdict,) = replays.verdicts(session, record.id)
+        (verdict,) = replays.stored_verdicts(session, record.id)
 
         def again(*, now: bool) -> tuple[list[str], bool]:
             at = shop.now if now else None

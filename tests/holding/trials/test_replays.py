@@ -7,9 +7,10 @@ from holding.db.database import Database
 from holding.db.models import Company, Evaluation
 from holding.db.refusal import Refusal
 from holding.rulesets import publication
-from holding.trials import replays, tried_rules
-from holding.trials.replays import Replay
-from holding.trials.tried_rules import Candidate
+from holding.trials import draft_trials as replays
+from holding.trials import shadows as tried_rules
+from holding.trials.draft_trials import Replay
+from holding.trials.shadows import Candidate
 from tests.holding.shop import DEBTORS, FILES, Shop, open_shop, order
 from tests.holding.trials.test_shadows import changed, counted, small
 from tests.support.clock import SetClock
@@ -33,7 +34,7 @@ def again(
         if change is not None:
             given = tried_rules.of_change(session, shop.company.id, change)
             assert given is not None
-        verdict = replays.verdicts(session, shop.record(session, number).id)[0]
+        verdict = replays.stored_verdicts(session, shop.record(session, number).id)[0]
         when = shop.now if now else None
         return replays.replayed(session, shop.company.id, verdict.evaluation_id, given, when)
 
@@ -79,7 +80,7 @@ def test_what_is_no_longer_kept_and_what_belongs_to_others_is_not_replayed(shop:
         assert tried_rules.of_change(session, other.id, 1) is None
         session.execute(update(Evaluation).values(facts=None))
         assert replays.replayed(session, shop.company.id, mine, None) is replays.GONE
-        assert replays.verdicts(session, shop.record(session, "SO-1").id) == ()
+        assert replays.stored_verdicts(session, shop.record(session, "SO-1").id) == ()
 
 
 def test_as_if_it_came_now_sees_what_is_posted_now(shop: Shop) -> None:

@@ -12,7 +12,9 @@ from holding.db.models import Company, Evaluation, Event, Hold, Posting, Shadow,
 from holding.db.models.columns import ShadowEnd
 from holding.db.refusal import Refusal
 from holding.rulesets import publication
-from holding.trials import shadow_turns, shadows, shown_shadows, tried_rules
+from holding.trials import shadow_pages as shown_shadows
+from holding.trials import shadow_turns, shadows
+from holding.trials import shadows as tried_rules
 from holding.trials.shadow_turns import due_companies, take_turn
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock

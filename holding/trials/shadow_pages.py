@@ -1,7 +1,4 @@
-"""What is shown of a backtest: how far it is, its matrix, and the records of a cell.
-
-Here: reads. Not here: beginning and ending one (backtests.py).
-"""
+"""What is shown of a shadow: how far it is, and its differences as a list."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,24 +17,132 @@ from holding.db.models import (
     Person,
     Record,
     RulesetVersion,
+    Shadow,
+    ShadowVerdict,
 )
-from holding.db.models.columns import BacktestEnd, to_minor
+from holding.db.models.columns import BacktestEnd, ShadowEnd, to_minor
 from holding.db.together import Question, answer
-from holding.trials.backtest_counts import counted
+from holding.trials.backtests import counted
 from rules.comparison.backtest import Money, Tally
 from rules.outcomes.summary import APPROVE, NO_ROUTE, stricter
 from rules.values.posting_states import POSTING_LABELS, PostingState
 
+
+@dataclass(frozen=True, slots=True)
+class ShownShadow:
+    """A shadow: until when it lasts, why it ended, and how many verdicts it gave."""
+
+    id: int
+    started_at: datetime
+    until: datetime
+    ended_at: datetime | None
+    ending: ShadowEnd | None
+    judged: int
+    differ: int
+    unread: int
+
+
+SHADOWS = Columns(
+    ShownShadow(
+        id=of(Shadow.id),
+        started_at=of(Shadow.started_at),
+        until=of(Shadow.until),
+        ended_at=of(Shadow.ended_at),
+        ending=of(Shadow.ending),
+        judged=of(Shadow.judged),
+        differ=of(Shadow.differ),
+        unread=of(Shadow.unread),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDifference:
+    """A record that the shadow judged otherwise; both sides are route -> state and findings."""
+
+    evaluation_id: int
+    at: datetime
+    number: str
+    party: str
+    amount: int | None
+    currency: str
+    source: str
+    kind: str
+    external_id: str
+    was: Any
+    would: Any
+
+
+DIFFERENCES = Columns(
+    ListedDifference(
+        evaluation_id=of(ShadowVerdict.evaluation_id),
+        at=of(ShadowVerdict.at),
+        number=of(Record.number),
+        party=of(Record.party),
+        amount=of(Record.amount),
+        currency=of(Record.currency),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        was=of(ShadowVerdict.was),
+        would=of(ShadowVerdict.would),
+    ),
+    {"source": "connection.name", "kind": "record.type"},
+)
+
 SHOWN: Final = 50
+
 ORDER: Final = (
     *(PostingState.READY, APPROVE, PostingState.HELD, PostingState.WAITING),
     *(PostingState.IGNORED, PostingState.DROPPED, NO_ROUTE),
 )
 """The words of the matrix, as they stand in it; any other comes behind them."""
+
 LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {**POSTING_LABELS, APPROVE: "Approval needed", NO_ROUTE: "No document"}
 )
 """What each of them is called on pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedResult:
+    """One record of a cell."""
+
+    record_id: int
+    evaluation_id: int
+    number: str
+    party: str
+    day: date | None
+    amount: int
+    currency: str
+    source: str
+    kind: str
+    external_id: str
+    route: str
+    state: str
+    was: str
+    would: str
+
+
+RESULTS = Columns(
+    ListedResult(
+        record_id=of(BacktestResult.record_id),
+        evaluation_id=of(BacktestResult.evaluation_id),
+        number=of(Record.number),
+        party=of(Record.party),
+        day=of(Record.doc_date),
+        amount=of(BacktestResult.amount),
+        currency=of(BacktestResult.currency),
+        source=of(Connection.name),
+        kind=of(BacktestResult.kind),
+        external_id=of(Record.external_id),
+        route=of(BacktestResult.route),
+        state=of(BacktestResult.state),
+        was=of(BacktestResult.was),
+        would=of(BacktestResult.would),
+    ),
+    {"source": "connection.name", "day": "record.doc_date"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +161,64 @@ class ShownRun:
     looked: int
     gone: int
     counted: Any
+
+
+RUNS = Columns(
+    ShownRun(
+        id=of(BacktestRun.id),
+        person=of(Person.name),
+        old_no=of(RulesetVersion.no),
+        first=of(BacktestRun.first),
+        last=of(BacktestRun.last),
+        started_at=of(BacktestRun.started_at),
+        ended_at=of(BacktestRun.ended_at),
+        ending=of(BacktestRun.ending),
+        total=of(BacktestRun.total),
+        looked=of(BacktestRun.looked),
+        gone=of(BacktestRun.gone),
+        counted=of(BacktestRun.counted),
+    ),
+    {"person": "person.name", "old_no": "ruleset_version.no"},
+)
+
+
+def shadow_of_change(session: Session, company_id: int, change_id: int) -> ShownShadow | None:
+    """The last shadow of a change."""
+    return answer(session, shadow_query(company_id, change_id))
+
+
+def shadow_query(company_id: int, change_id: int) -> Question[ShownShadow | None]:
+    """The same, as a question."""
+    found = yield (
+        SHADOWS.select()
+        .where(Shadow.company_id == company_id, Shadow.change_id == change_id)
+        .order_by(Shadow.id.desc())
+        .limit(1)
+    )
+    return SHADOWS.first(found)
+
+
+def differences(
+    session: Session,
+    company_id: int,
+    shadow_id: int,
+    *,
+    before: int | None = None,
+    most: int | None = SHOWN + 1,
+) -> tuple[ListedDifference, ...]:
+    """Its differences, the newest first, one more than SHOWN; those before an evaluation. No
+    `most`: all, which a shadow bounds.
+    """
+    query = (
+        DIFFERENCES.select()
+        .join(Record, Record.id == ShadowVerdict.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(ShadowVerdict.shadow_id == shadow_id, ShadowVerdict.differs)
+        .where(Record.company_id == company_id)
+    )
+    query = query if before is None else query.where(ShadowVerdict.evaluation_id < before)
+    newest = query.order_by(ShadowVerdict.evaluation_id.desc()).limit(most)
+    return DIFFERENCES.each(session.execute(newest))
 
 
 @dataclass(slots=True)
@@ -121,70 +284,12 @@ class Counts:
     beside: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ListedResult:
-    """One record of a cell."""
-
-    record_id: int
-    evaluation_id: int
-    number: str
-    party: str
-    day: date | None
-    amount: int
-    currency: str
-    source: str
-    kind: str
-    external_id: str
-    route: str
-    state: str
-    was: str
-    would: str
-
-
-RESULTS = Columns(
-    ListedResult(
-        record_id=of(BacktestResult.record_id),
-        evaluation_id=of(BacktestResult.evaluation_id),
-        number=of(Record.number),
-        party=of(Record.party),
-        day=of(Record.doc_date),
-        amount=of(BacktestResult.amount),
-        currency=of(BacktestResult.currency),
-        source=of(Connection.name),
-        kind=of(BacktestResult.kind),
-        external_id=of(Record.external_id),
-        route=of(BacktestResult.route),
-        state=of(BacktestResult.state),
-        was=of(BacktestResult.was),
-        would=of(BacktestResult.would),
-    ),
-    {"source": "connection.name", "day": "record.doc_date"},
-)
-RUNS = Columns(
-    ShownRun(
-        id=of(BacktestRun.id),
-        person=of(Person.name),
-        old_no=of(RulesetVersion.no),
-        first=of(BacktestRun.first),
-        last=of(BacktestRun.last),
-        started_at=of(BacktestRun.started_at),
-        ended_at=of(BacktestRun.ended_at),
-        ending=of(BacktestRun.ending),
-        total=of(BacktestRun.total),
-        looked=of(BacktestRun.looked),
-        gone=of(BacktestRun.gone),
-        counted=of(BacktestRun.counted),
-    ),
-    {"person": "person.name", "old_no": "ruleset_version.no"},
-)
-
-
-def of_change(session: Session, company_id: int, change_id: int) -> ShownRun | None:
+def backtest_of_change(session: Session, company_id: int, change_id: int) -> ShownRun | None:
     """The last backtest of a change."""
-    return answer(session, asked(company_id, change_id))
+    return answer(session, backtest_query(company_id, change_id))
 
 
-def asked(company_id: int, change_id: int) -> Question[ShownRun | None]:
+def backtest_query(company_id: int, change_id: int) -> Question[ShownRun | None]:
     """The same, as a question."""
     found = yield (
         RUNS.select()
@@ -256,6 +361,14 @@ def listed(
     return RESULTS.each(session.execute(newest))
 
 
+def _results() -> Select[Any]:
+    return (
+        RESULTS.select()
+        .join(Record, Record.id == BacktestResult.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+    )
+
+
 def asked_stopped(change_id: int, *, most: int) -> Question[tuple[ListedResult, ...]]:
     """Posted documents that the change would have stopped, the largest first, as a question; an
     earlier backtest of it has left none.
@@ -265,11 +378,3 @@ def asked_stopped(change_id: int, *, most: int) -> Question[tuple[ListedResult, 
     largest = query.order_by(BacktestResult.amount.desc(), BacktestResult.record_id.desc())
     found = yield largest.limit(most)
     return RESULTS.each(found)
-
-
-def _results() -> Select[Any]:
-    return (
-        RESULTS.select()
-        .join(Record, Record.id == BacktestResult.record_id)
-        .join(Connection, Connection.id == Record.source_id)
-    )

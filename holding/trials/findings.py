@@ -22,10 +22,10 @@ from holding.db.models import Cause, Company, Connection, Hold, Posting, Snapsho
 from holding.db.models.columns import BreakerState, is_word, moment
 from holding.db.models.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.db.refusal import duration, plural
-from holding.preflight import waiting_documents
 from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
 from holding.rulesets import admission as declared_rounding
 from holding.rulesets import target_ways as ways_in
+from holding.trials import waiting_documents
 from rules.comparison.target_moves import Landing, landings, stranded
 from rules.values.clauses import clears_when
 from rules.values.posting_states import PostingState

@@ -1,11 +1,4 @@
-"""Codes that rules and mappings name and that their accounting system does not list.
-
-Here: consts and texts of the rules in force and values of mapping tables, beside the lists that the
-system told when it was last asked (a mapping may name more than is used: of it only what the system
-listed before); what was posted to a fixed account that the rules say otherwise
-by now. Not here: what waiting documents name (waiting_documents.py), codes of parties and items,
-whose lists may be older than what was added since (waiting_codes.py).
-"""
+"""Codes that rules and mappings name and that their accounting system does not list."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,22 +6,66 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
+from connectors.contract.schema import MASTER_DATA
 from grammar.nodes import Ruleset
-from holding.db.models import Company, Connection, Evaluation, Posting, Push, Snapshot, SnapshotItem
-from holding.db.models.columns import is_word, moment
-from holding.db.refusal import plural
+from holding.db.models import (
+    Company,
+    Connection,
+    Evaluation,
+    Posting,
+    Push,
+    Record,
+    Snapshot,
+    SnapshotItem,
+)
+from holding.db.models.columns import PushState, is_word, moment
+from holding.db.refusal import Refusal, plural
+from holding.evaluation.batch import Claimed
+from holding.evaluation.load_facts import gather
 from holding.programs import world
 from holding.programs.world import schemas
-from rules.comparison.preflight import WHOLE, Reference, fixed_on, references
+from rules.comparison.preflight import WHOLE, Reference, Tally, fixed_on, references
 from rules.facts.world import World
 from rules.values.posting_states import PostingState
 
 LATELY: Final = timedelta(days=31)
+
 NEWEST: Final = 500
 """So many of what was posted lately are looked at."""
+
+_LISTED_ONCE = (
+    select(SnapshotItem.code)
+    .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
+    .where(Snapshot.connection_id == bindparam("connection"), Snapshot.kind == bindparam("kind"))
+    .where(SnapshotItem.to_revision.is_not(None))
+)
+
+_POSTED_DOCUMENTS = (
+    select(Posting.route, Posting.doc_date, Evaluation.ruleset_version_id.label("version"))
+    .join(Push, Push.id == Posting.posted_push_id)
+    .join(Evaluation, Evaluation.id == Push.evaluation_id)
+    .where(Posting.connection_id == bindparam("connection"), Posting.posted_at > moment("since"))
+    .where(is_word(Posting.state, PostingState.POSTED))
+    .order_by(Posting.posted_at.desc(), Posting.id.desc())
+    .limit(NEWEST)
+)
+
+AT_ONCE: Final = 200  # records judged at a time
+
+_IS_POSTED = (
+    exists()
+    .where(Posting.record_id == Record.id)
+    .where(Push.posting_id == Posting.id, is_word(Push.state, PushState.ACCEPTED))
+)
+
+_WAITING = (
+    select(Record.id)
+    .where(Record.company_id == bindparam("company"), Record.version_id.is_not(None), ~_IS_POSTED)
+    .order_by(Record.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +121,6 @@ def strangers(session: Session, connection: Connection, now: datetime) -> Iterat
     yield from found.values()
 
 
-def _gone(session: Session, connection: Connection, kind: str) -> frozenset[str]:
-    """The codes of a kind that were listed once."""
-    given = {"connection": connection.id, "kind": WHOLE[kind]}
-    return frozenset(session.scalars(_LISTED_ONCE, given))
-
-
-_LISTED_ONCE = (
-    select(SnapshotItem.code)
-    .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
-    .where(Snapshot.connection_id == bindparam("connection"), Snapshot.kind == bindparam("kind"))
-    .where(SnapshotItem.to_revision.is_not(None))
-)
-
-
 def _of_tables(ref: Reference, known: World, gone: frozenset[str]) -> Iterator[Stranger]:
     for name in ref.tables:
         table = known.maps.get(name)
@@ -106,6 +129,12 @@ def _of_tables(ref: Reference, known: World, gone: frozenset[str]) -> Iterator[S
         if wrong:
             first = f"“{wrong[0]}” → “{entries[wrong[0]].value}”"
             yield Stranger(name, first, len(wrong))
+
+
+def _gone(session: Session, connection: Connection, kind: str) -> frozenset[str]:
+    """The codes of a kind that were listed once."""
+    given = {"connection": connection.id, "kind": WHOLE[kind]}
+    return frozenset(session.scalars(_LISTED_ONCE, given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +157,7 @@ def posted_otherwise(
     if current is None:
         return ()
     given = {"connection": connection.id, "since": now - LATELY}
-    rows = session.execute(_POSTED, given).all()
+    rows = session.execute(_POSTED_DOCUMENTS, given).all()
     counted: Counter[Otherwise] = Counter()
     sets = {no: _Fixed(session, no) for no in {current, *(row.version for row in rows)}}
     for row in rows:
@@ -156,12 +185,24 @@ class _Fixed:
         return {field: code for field, code in said if code is not None}
 
 
-_POSTED = (
-    select(Posting.route, Posting.doc_date, Evaluation.ruleset_version_id.label("version"))
-    .join(Push, Push.id == Posting.posted_push_id)
-    .join(Evaluation, Evaluation.id == Push.evaluation_id)
-    .where(Posting.connection_id == bindparam("connection"), Posting.posted_at > moment("since"))
-    .where(is_word(Posting.state, PostingState.POSTED))
-    .order_by(Posting.posted_at.desc(), Posting.id.desc())
-    .limit(NEWEST)
-)
+def named_codes(session: Session, company_id: int, now: datetime) -> Tally | Refusal:
+    """The records of which no document was accepted yet, the oldest first.
+
+    What is dated before the cutover counts as well: it is looked at before anything is delivered.
+    """
+    company = session.get_one(Company, company_id)
+    if company.ruleset_version_id is None:
+        words = f"No rules are in force for {company.name}."
+        hint = "Publish rules first: clearpost rules push, then clearpost publish."
+        return Refusal("preflight.no_rules", words, hint)
+    ruleset = world.program(session, company.ruleset_version_id).ruleset
+    tally = Tally(references(ruleset, schemas()), MASTER_DATA)
+    ids = session.scalars(_WAITING, {"company": company_id}).all()
+    for at in range(0, len(ids), AT_ONCE):
+        claims = [Claimed(one, 0, 0) for one in ids[at : at + AT_ONCE]]
+        batch = gather(session, company_id, claims, now, world.program)
+        for case in batch.cases:
+            outcome = batch.judge.evaluate(case.subject, case.facts, batch.world, now)
+            tally.add(case.subject.kind, outcome, batch.world)
+        session.expunge_all()
+    return tally

@@ -1,0 +1,384 @@
+"""Documents that are ready for a target, each looked at as the target would, without a call."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import Target
+from connectors.contract.schema import DocumentSchema
+from holding.connections.channel import own_settings
+from holding.db import bulk
+from holding.db.models import Connection, Posting, Push, Snapshot, SnapshotItem
+from holding.db.models.columns import ListKind, PushState, is_word, moment
+from holding.db.together import answer
+from holding.mappings import file_codes
+from holding.mappings import file_codes as unpaid_documents
+from holding.mappings.file_codes import FileList, Identity, Unpaid, UnpaidList
+from holding.posting import holds as sales_elsewhere
+from holding.posting.evidence import action_of
+from holding.posting.holds import TWO_E_INVOICES as TWO_E_INVOICES_HELD
+from holding.posting.holds import Trouble
+from holding.programs.world import locked_through, program
+from rules.outcomes.outcome import Document
+from rules.programs.program import Route
+from rules.values.canonical import revive
+from rules.values.near_spellings import NearSpellings, in_what
+from rules.values.posting_states import PostingState
+from rules.values.tax_codes import CANCEL_MARGIN, CANCEL_WINDOW
+
+AT_ONCE: Final = 500  # rows read at a time: a night may have 25,000
+
+LISTED: Final[Mapping[str, str]] = {"account": "account", "tax": "tax_code", "currency": "currency"}
+"""What a field refers to -> the kind under which a target lists it."""
+
+CANNOT_SEND, NOT_LISTED, LOCKED, TWICE = "TGT01", "LST01", "PER01", "PSH03"
+
+WINDOW_OVER: Final = "e_invoice.window_over"
+
+TWO_E_INVOICES: Final = "e_invoice.twice"
+
+FORGOTTEN: Final = "duplicate.window_over"
+
+_READY = (
+    select(
+        Posting.id,
+        Posting.number,
+        Posting.doc_type,
+        Posting.action,
+        Posting.content,
+        Posting.e_invoice_at,
+        sales_elsewhere.SENT_ELSEWHERE.label("elsewhere"),
+        sales_elsewhere.RECORD_ELSEWHERE.label("of_record"),
+    )
+    .where(Posting.connection_id == bindparam("connection"), Posting.content.is_not(None))
+    .where(Posting.state == PostingState.READY)
+    .order_by(Posting.id)
+)
+
+_DOUBTED = (
+    select(Push.number)
+    .where(Push.connection_id == bindparam("connection"), Push.made_at < moment("since"))
+    .where(is_word(Push.state, PushState.UNCERTAIN))
+    .order_by(Push.id)
+)
+
+_LISTED_KINDS = select(Snapshot.kind).where(Snapshot.connection_id == bindparam("connection"))
+
+_CODES = (
+    select(Snapshot.kind, SnapshotItem.code)
+    .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
+    .where(Snapshot.connection_id == bindparam("connection"), SnapshotItem.to_revision.is_(None))
+)
+
+NOT_UNPAID: Final = "payment.not_unpaid"
+
+TOO_MUCH: Final = "payment.too_much"
+
+Listed = tuple[UnpaidList, Mapping[str, Sequence[Unpaid]]]
+
+NEARLY: Final = "master_data.nearly"
+
+SWITCHED_OFF: Final = "master_data.inactive"
+
+_KIND_LABELS: Final = {
+    ListKind.CUSTOMER: "Customer",
+    ListKind.VENDOR: "Supplier",
+    ListKind.ITEM: "Item",
+}
+
+_AT_ONCE: Final = 200  # codes that a list is asked for by one query
+
+_POSTED_WITH = (
+    select(Posting.party)
+    .where(Posting.company_id == bindparam("company"))
+    .where(Posting.connection_id == bindparam("connection"))
+    .where(is_word(Posting.state, PostingState.POSTED))
+    .where(bulk.among_given(Posting.party, "codes"))
+    .distinct()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with so many documents; the words name the first of them."""
+
+    code: str
+    words: str
+    todo: str
+    records: int
+
+
+def routes(session: Session, ruleset_version_id: int) -> Mapping[str, Route]:
+    """The routes of rules, by name."""
+    return {route.name: route for route in program(session, ruleset_version_id).routes}
+
+
+def faults(session: Session, connection: Connection, now: datetime) -> tuple[Fault, ...]:
+    """What is wrong with the documents that are ready for a target; equal things are counted."""
+    target = registry.targets().get(connection.connector)
+    if target is None:
+        return ()
+    counted: Counter[tuple[str, str, str]] = Counter()
+    first: dict[tuple[str, str, str], str] = {}
+    for number, wrong in _each(session, connection, target, now):
+        counted[wrong] += 1
+        first.setdefault(wrong, number)
+    return tuple(
+        Fault(code, f"{said} First: {first[code, said, todo]}.", todo, times)
+        for (code, said, todo), times in sorted(counted.items())
+    )
+
+
+def _each(
+    session: Session, connection: Connection, target: Target, now: datetime
+) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """(number, (code, what is wrong, what to do)) of each fault of each document."""
+    settings = own_settings(session, connection)
+    closed = locked_through(session, connection.id)
+    codes = _codes(session, connection.id)
+    spelled = {kind: NearSpellings(known) for kind, known in codes.items()}
+    schemas = {one.name: one for one in target.documents}
+    unpaid, listed = WaitingPayments(session, connection), WaitingCodes(session, connection)
+    numbers: Counter[tuple[str, str]] = Counter()
+    ready = session.execute(_READY, {"connection": connection.id}).yield_per(AT_ONCE)
+    for row in ready:
+        document: Document = revive(Document, row.content)
+        action = action_of(row.action)
+        made = target.build([document], settings, batch=False, batch_name="", action=action)
+        for answer in made.refused.values():
+            yield row.number, (CANNOT_SEND, answer.words, "Correct the record or the rules.")
+        schema = schemas.get(document.document)
+        if schema is not None:
+            listed.note(schema, document)
+            yield from ((row.number, one) for one in _unlisted(schema, document, codes, spelled))
+            yield from ((row.number, one) for one in _locked(schema, document, closed))
+            if action == "create":
+                yield from ((row.number, one) for one in unpaid.wrong(schema, document))
+        yield from ((row.number, one) for one in _too_late(action, row.e_invoice_at, now))
+        if action == "create":
+            both = sales_elsewhere.found(session, row.id, row.elsewhere, of_record=row.of_record)
+            if both is not None:
+                yield row.number, _twice(both)
+        numbers[row.doc_type, row.number] += 1
+        if numbers[row.doc_type, row.number] > 1:
+            said = "Two documents that are ready have one number."
+            yield row.number, (TWICE, said, "Let the rules give each its own.")
+    yield from listed.wrong()
+    yield from _forgotten(session, connection.id, target, now)
+
+
+def _codes(session: Session, connection_id: int) -> dict[str, frozenset[str]]:
+    """Kind -> the codes that the target listed last; a kind that it never listed is left out."""
+    found: dict[str, set[str]] = {
+        kind: set() for kind in session.scalars(_LISTED_KINDS, {"connection": connection_id})
+    }
+    for kind, code in session.execute(_CODES, {"connection": connection_id}):
+        found[kind].add(code)
+    return {kind: frozenset(codes) for kind, codes in found.items()}
+
+
+def _unlisted(
+    schema: DocumentSchema,
+    document: Document,
+    codes: Mapping[str, frozenset[str]],
+    spelled: Mapping[str, NearSpellings],
+) -> Iterator[tuple[str, str, str]]:
+    """Codes that the target lists otherwise; a kind that it does not list is not asked."""
+    there = dict(schema.lists)
+    told = set[tuple[str, str]]()
+    for fields, values in ((schema.header, [document.fields]), (schema.lines, document.lines)):
+        for field in fields:
+            kind = LISTED.get(field.refers, "")
+            known = codes.get(kind)
+            used = {one.get(field.name, "") for one in values} - {""}
+            told |= {(kind, code) for code in used if known is not None and code not in known}
+    for kind, code in sorted(told):
+        said = f"{kind.replace('_', ' ').capitalize()} {code} is not set up in {schema.target}."
+        for near in spelled[kind].near(code)[:1]:
+            t_how = in_what(code, near)
+            said += f" It has {near}: {t_how}."
+        where = f" at {there[kind]}" if kind in there else ""
+        yield NOT_LISTED, said, f"Add it there{where}, then test the connection."
+
+
+def _locked(
+    schema: DocumentSchema, document: Document, closed: date | None
+) -> Iterator[tuple[str, str, str]]:
+    told = document.fields.get(schema.date_field, "")
+    if closed is not None and told and told <= closed.isoformat():
+        said = f"{schema.target} is closed through {closed.isoformat()}."
+        yield LOCKED, said, "Open the period there, or agree on another date."
+
+
+def _too_late(
+    action: str, valid_at: datetime | None, now: datetime
+) -> Iterator[tuple[str, str, str]]:
+    """A void that waits while the window closes in which an e-Invoice may be cancelled; of one
+    whose validation nobody told, nothing is known.
+    """
+    if action == "void" and valid_at and now >= valid_at + CANCEL_WINDOW - CANCEL_MARGIN:
+        hours = int(CANCEL_WINDOW.total_seconds() // 3600)
+        said = (
+            f"Its e-Invoice can be cancelled for {hours} hours after it was valid (FAQ of the "
+            "MyInvois SDK), and less than an hour of them is left, or none."
+        )
+        yield WINDOW_OVER, said, "Check its record again: rules that ask for its age make a note."
+
+
+def _twice(both: Trouble) -> tuple[str, str, str]:
+    """One sale in two systems; of those that moved none names its number, so that they count."""
+    if both.code == TWO_E_INVOICES_HELD:
+        todo = "Let one of both post it, or set e_invoices=none where none are made."
+        return TWO_E_INVOICES, both.words, todo
+    said = f"{both.target_code} has a document of the same record, which it would not get now."
+    todo = "It will be held: reject it where the sale stays there, else release it."
+    return both.code, said, todo
+
+
+def _forgotten(
+    session: Session, connection_id: int, target: Target, now: datetime
+) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Documents of which nobody knows whether they were made, for longer than the target knows the
+    same call again.
+    """
+    for one in target.form.tells.known_by if target.form.tells else ():
+        if one.lasts is not None:
+            given = {"connection": connection_id, "since": now - one.lasts}
+            todo = "Compare it there before it is sent again: only a look-up tells."
+            for number in session.scalars(_DOUBTED, given):
+                yield number, (FORGOTTEN, f"It was sent and never answered. {one.says}", todo)
+
+
+class WaitingPayments:
+    """The payments of one target, looked at one after the other: two of one invoice add up."""
+
+    def __init__(self, session: Session, connection: Connection) -> None:
+        self._session, self._connection = session, connection
+        self._lists: dict[ListKind, Listed | None] = {}
+        self._unknown: dict[ListKind, frozenset[str]] = {}
+        self._paid: defaultdict[tuple[ListKind, str, str, str], Decimal] = defaultdict(Decimal)
+
+    def wrong(self, schema: DocumentSchema, document: Document) -> Iterator[tuple[str, str, str]]:
+        """(code, what is wrong, what to do). Nothing where there is no list, or where what is paid
+        was posted after the list was read.
+        """
+        pays = unpaid_documents.paid_by(schema)
+        number = document.fields.get(pays[0], "") if pays else ""
+        told = self._told(pays[1]) if pays and number else None
+        if pays is None or told is None:
+            return
+        kind, (one, listed) = pays[1], told
+        rows = [row for row in listed.get(number, ()) if row.may_be_of(document.party)]
+        paid = (kind, number, document.party, document.currency)
+        self._paid[paid] += document.amount
+        there = self._connection.name
+        if not rows and number not in self._not_known(one, schema):
+            todo = "Compare it there: it may be paid already, void, or have another number."
+            yield NOT_UNPAID, _not_unpaid(kind, there, one.dated), todo
+            return
+        left = sum((row.left for row in rows if row.currency == document.currency), Decimal(0))
+        same = rows and all(row.currency == document.currency for row in rows)
+        if same and self._paid[paid] > left:
+            todo = "Compare it there: the payment may have been entered already."
+            yield TOO_MUCH, _too_much(kind, there, one.dated), todo
+
+    def _told(self, kind: ListKind) -> Listed | None:
+        if kind not in self._lists:
+            one = unpaid_documents.standing(self._session, self._connection.id, kind)
+            listed = unpaid_documents.by_number(self._session, one) if one else {}
+            self._lists[kind] = (one, listed) if one else None
+        return self._lists[kind]
+
+    def _not_known(self, one: UnpaidList, schema: DocumentSchema) -> frozenset[str]:
+        """Numbers of our documents that a list cannot have: they came after it, or are to come."""
+        if one.kind not in self._unknown:
+            query = select(Posting.number).where(
+                Posting.connection_id == self._connection.id,
+                Posting.doc_type != schema.name,  # a payment may have the number of what it pays
+                or_(Posting.posted_at.is_(None), Posting.posted_at > one.since),
+            )
+            self._unknown[one.kind] = frozenset(self._session.scalars(query))
+        return self._unknown[one.kind]
+
+
+def _not_unpaid(kind: ListKind, there: str, dated: str) -> str:
+    if kind == ListKind.INVOICE:
+        return (
+            "The invoice that it pays is not among those of its customer that are unpaid in"
+            f" {there}, by the list of {dated}."
+        )
+    return (
+        "The bill that it pays is not among those of its supplier that are unpaid in"
+        f" {there}, by the list of {dated}."
+    )
+
+
+def _too_much(kind: ListKind, there: str, dated: str) -> str:
+    if kind == ListKind.INVOICE:
+        return (
+            f"More is paid of the invoice than is left to pay in {there}, by the list of {dated}."
+        )
+    return f"More is paid of the bill than is left to pay in {there}, by the list of {dated}."
+
+
+class WaitingCodes:
+    """The codes that the documents of one target name, each with the numbers of those documents."""
+
+    def __init__(self, session: Session, connection: Connection) -> None:
+        self._session, self._connection = session, connection
+        wanted = {(connection.id, kind) for kind in _KIND_LABELS}
+        self._lists = {one.kind: one for one in answer(session, file_codes.file_lists(wanted))}
+        self._named: defaultdict[tuple[ListKind, str], list[str]] = defaultdict(list)
+
+    def note(self, schema: DocumentSchema, document: Document) -> None:
+        """Keep what a document names, where there is a list of it."""
+        for fields, values in ((schema.header, [document.fields]), (schema.lines, document.lines)):
+            for field in fields:
+                kind = next((one for one in self._lists if one == field.refers), None)
+                codes = {one.get(field.name, "") for one in values} - {""} if kind else ()
+                for code in codes:
+                    if kind is not None:
+                        self._named[kind, code].append(document.number)
+
+    def wrong(self) -> Iterator[tuple[str, tuple[str, str, str]]]:
+        """(number, (code, what is wrong, what to do)) of each document."""
+        for kind, one in self._lists.items():
+            codes = sorted(code for of, code in self._named if of == kind)
+            for at in range(0, len(codes), _AT_ONCE):
+                for code, said in self._told(one, codes[at : at + _AT_ONCE]):
+                    yield from ((number, said) for number in self._named[kind, code])
+
+    def _told(self, one: FileList, codes: list[str]) -> Iterator[tuple[str, tuple[str, str, str]]]:
+        there = file_codes.listed(self._session, one, codes)
+        t_kind, as_of, name = _KIND_LABELS[one.kind], one.as_of, one.name
+        for code, entry in there.items():
+            if not entry.active:
+                said = f"{t_kind} “{code}” is switched off in the list of {as_of} ({name})."
+                yield code, (SWITCHED_OFF, said, "Switch it on there, or map another.")
+        strange = sorted({*codes} - there.keys() - self._posted(one, codes))
+        asked = [Identity(key=code, name=code) for code in strange]
+        found = answer(self._session, file_codes.fitting(one, asked)) if asked else ()
+        near = NearSpellings([] if one.by_id else [entry.code for entry in found])
+        for code in strange:
+            for known in near.near(code)[:1]:
+                t_how = in_what(code, known)
+                said = (
+                    f"{t_kind} “{code}” is not in the list of {as_of} ({name}), and “{known}” is:"
+                    f" {t_how}."
+                )
+                yield code, (NEARLY, said, "Map the one that is meant, or add this one there.")
+
+    def _posted(self, one: FileList, codes: list[str]) -> set[str]:
+        """Parties with which something was posted there: it has them."""
+        if one.kind is ListKind.ITEM:
+            return set()
+        company = self._connection.company_id
+        given = {"company": company, "connection": one.connection_id, "codes": codes}
+        return set(self._session.scalars(_POSTED_WITH, given))
