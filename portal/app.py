@@ -28,11 +28,11 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import IntegerConverter, Map, PathConverter
 
 from connectors.transport.clock import Clock
+from holding.company import own_account
 from holding.db.database import UNAVAILABLE, Database
 from holding.db.models.columns import HoldState, PushState, RecordState
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings, logger
-from holding.staff import own_account
 from portal import (
     access,
     connections,

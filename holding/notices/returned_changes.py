@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
+from holding.company.own_account import taste
 from holding.db.models import Change, Company, Person
 from holding.db.models.columns import NoticeKind
 from holding.notices import planning, recipients
-from holding.staff.own_account import taste
 
 
 def plan(

@@ -1,13 +1,14 @@
 """The page behind a link that works once: join a company, or set a new password.
 
-Here: the page and its form. Not here: what the link does (holding/staff/link_use.py).
+Here: the page and its form. Not here: what the link does (holding/company/access_links.py).
 """
 
 from flask import Blueprint, g, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from holding.company import access_links
+from holding.company import access_links as link_use
 from holding.db.refusal import Refusal
-from holding.staff import access_links, link_use
 from portal.access.signin import arrive, device
 from portal.web import security, store
 

@@ -1,6 +1,6 @@
 """One's own page: name, how pages look, password, where one is signed in.
 
-Here: views and forms. Not here: what they change (holding/staff/own_account.py).
+Here: views and forms. Not here: what they change (holding/company/own_account.py).
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 
 from holding.access import enrolment, sessions
 from holding.access.actors import ACT_LABELS, ACTS, role_list
+from holding.company import own_account
 from holding.db.refusal import Refusal
-from holding.staff import own_account
 from portal.access.signin import device
 from portal.languages.choice import LANGUAGES
 from portal.web import fragments, security, store

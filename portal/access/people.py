@@ -13,10 +13,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from connectors.transport import mail
 from holding.access import actors, people
 from holding.access.actors import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS, duties_meet
+from holding.company import access_links, duties
+from holding.company import directory as source_limits
+from holding.company import duties as directory
 from holding.db.refusal import Refusal, plural
 from holding.holds import assignments
 from holding.platform.settings import logger
-from holding.staff import access_links, directory, duties, source_limits
 from portal.web import filters, forms, fragments, security, store
 
 people_pages = Blueprint("people", __name__, url_prefix="/c/<co>/people")

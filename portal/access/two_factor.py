@@ -2,7 +2,7 @@
 
 Here: setting an app up, new recovery codes, switching it off; a company that requires it, and the
 end of one that somebody lost. Not here: what is allowed (holding/second_factor,
-holding/staff/factor_duties.py), signing in with a code (second_step.py).
+holding/company/access_links.py), signing in with a code (second_step.py).
 """
 
 from flask import Blueprint, Flask, g, request, url_for
@@ -11,9 +11,10 @@ from werkzeug.wrappers import Response
 
 from holding.access import enrolment, sessions
 from holding.access.actors import Keys
+from holding.company import access_links as factor_duties
+from holding.company import own_account
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
-from holding.staff import factor_duties, own_account
 from portal.access import own_page, second_step
 from portal.web import fragments, security, store
 

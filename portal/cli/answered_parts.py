@@ -159,7 +159,7 @@ def _invite(
     session: "DatabaseSession", actor: "Actor", entry: Entry, root: str, now: "datetime"
 ) -> str:
     from holding.access.actors import ROLE_LABELS, duties_meet, role_list
-    from holding.staff import access_links
+    from holding.company import access_links
 
     email, roles = str(entry.get("email", "")).strip(), entry.get("roles")
     if not isinstance(roles, Sequence) or isinstance(roles, str) or not roles:

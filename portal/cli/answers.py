@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from holding.access.actors import Actor
+    from holding.company.first_company import SetUp
     from holding.db.database import DatabaseSession
-    from holding.onboarding.first_company import SetUp
     from portal.starters.catalogue import Template
     from portal.starters.einvoice_limits import EInvoiceLimit
 
@@ -151,7 +151,7 @@ def _set_up(
     now: "datetime",
 ) -> "SetUp":
     """The company and its first person."""
-    from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp, found_company
+    from holding.company.first_company import FirstCompany, FirstPerson, SetUp, found_company
 
     company, person = told["company"], told["person"]
     closed = company.get("closed_through")
@@ -186,7 +186,7 @@ def _rules(
     now: "datetime",
 ) -> int:
     """The number of the change that holds the template with its answers."""
-    from holding.onboarding import first_rules
+    from holding.company import first_company as first_rules
     from portal.starters import catalogue
 
     answers = told["rules"]
@@ -255,7 +255,7 @@ def _hour(value: object) -> time:
 def _cutover(
     session: "DatabaseSession", made: "SetUp", answers: Mapping[str, object], now: "datetime"
 ) -> None:
-    from holding.onboarding import going_live
+    from holding.company import going_live
     from portal.terminal.command_frame import refuse
 
     day = _day(answers.get("starts_on"), "cutover: starts_on")

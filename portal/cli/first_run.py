@@ -24,8 +24,8 @@ from portal.terminal.command_frame import (
 )
 
 if TYPE_CHECKING:
-    from holding.onboarding.dry_run import Count, DryRun
-    from holding.onboarding.going_live import FirstRun
+    from holding.company.dry_run import Count, DryRun
+    from holding.company.going_live import FirstRun
 
 DAY = click.DateTime(["%Y-%m-%d"])
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -41,7 +41,7 @@ def company_dry_run(
     code: str, email: str, first: datetime | None, last: datetime | None, *, as_json: bool
 ) -> None:
     """Check the records of some days without sending: what is ready, what is on hold and why."""
-    from holding.onboarding import dry_run
+    from holding.company import dry_run
 
     with office() as place:
         with place.database.read() as session:
@@ -114,8 +114,8 @@ def company_go_live(
 ) -> None:
     """Send from now on, which cannot be undone. Without --documents it only says what is first."""
     from holding.access.actors import may
-    from holding.onboarding import going_live
-    from holding.onboarding.checklist import checklist
+    from holding.company import going_live
+    from holding.company.going_live import checklist
     from holding.platform import processes as doorbell
 
     with office() as place:

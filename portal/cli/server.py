@@ -145,7 +145,7 @@ def version() -> None:
 
 def say_setup(place: Office, address: str) -> bool:
     """Where there is no company yet: the address at which the first one is set up, once."""
-    from holding.onboarding import first_company
+    from holding.company import first_company
 
     with place.database.write() as session:
         found = first_company.new_address(session, place.now)

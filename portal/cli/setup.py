@@ -142,7 +142,7 @@ def user_password(email: str) -> None:
 def user_two_factor_off(email: str, reason: str) -> None:
     """End the two-factor authentication of EMAIL (a lost phone), and all sessions of theirs."""
     from holding.access import actors as holding_roles
-    from holding.staff import factor_duties
+    from holding.company import access_links as factor_duties
 
     with office() as place, place.database.write() as session:
         person_id = person_id_of(session, email)
@@ -159,7 +159,7 @@ def user_two_factor_off(email: str, reason: str) -> None:
 def user_sources(email: str, company: str, names: tuple[str, ...], *, everything: bool) -> None:
     """Let EMAIL see records of some sources only, or of all again."""
     from holding.access import actors as holding_roles
-    from holding.staff import source_limits
+    from holding.company import directory as source_limits
 
     if bool(names) == everything:
         raise Stop("Choose sources with --source, or all with --all.")

@@ -69,8 +69,8 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
 def diagnosed(name: str, company: str, email: str, *, as_json: bool) -> int:
     """Say which of the ten usual troubles the target NAME has; the exit code."""
     from holding.access.actors import may
+    from holding.company import diagnosis
     from holding.connections import connections as connection_rows
-    from holding.onboarding import diagnosis
 
     if not (company and email):
         raise click.UsageError("NAME needs --company and --as.")

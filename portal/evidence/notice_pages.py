@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, g, request, url_for
 
 from holding.access.actors import load_keys
+from holding.company import duties as directory
 from holding.db.models.columns import RecipientKind
 from holding.db.refusal import Refusal
 from holding.notices import digest_times, notice_list, planning, recipients
 from holding.notices.recipients import Wish
 from holding.platform import processes as doorbell
-from holding.staff import directory
 from portal.web import forms, fragments, security, store
 
 pages = Blueprint("notices", __name__, url_prefix="/c/<co>/notices")

@@ -12,14 +12,14 @@ from flask import g, request
 from connectors.kit.workbook import Written
 from holding.access import deputies as deputy_rows
 from holding.access.actors import ROLE_LABELS
+from holding.company import duties as directory
+from holding.company.dry_run import RecordSeen, last_month, rehearsed
 from holding.connections import open_signals
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.refusal import Refusal
 from holding.notices import notice_list
-from holding.onboarding.dry_run import RecordSeen, last_month, rehearsed
 from holding.platform import event_log
 from holding.platform.event_log import LogRow
-from holding.staff import directory
 from holding.uploads import check_result as upload_rows
 from holding.uploads.check_result import UploadRow
 from portal.evidence import audit_log

@@ -1,8 +1,8 @@
 """The checklist that is the dashboard of a company until it goes live, and going live.
 
 Here: views, and which page each step leads to. Not here: the cutover
-(cutover_pages.py), the figures (holding/onboarding/checklist.py), what going live does
-(holding/onboarding/going_live.py).
+(cutover_pages.py), the figures (holding/company/going_live.py), what going live does
+(holding/company/going_live.py).
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from werkzeug.exceptions import HTTPException
 from grammar.text.amounts import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.people import titles_of
+from holding.company import dry_run, going_live
+from holding.company.going_live import Checklist, Step, checklist
 from holding.db.refusal import Refusal, plural, sums
-from holding.onboarding import dry_run, going_live
-from holding.onboarding.checklist import Checklist, Step, checklist
 from holding.platform import processes as doorbell
 from holding.programs.world import schemas
 from portal.web import forms, fragments, store

@@ -1,7 +1,7 @@
 """The cutover: the first document date that is posted, and what the target has already.
 
-Here: views. Not here: what setting the date does (holding/onboarding/going_live.py), the look at
-what is there (holding/onboarding/standing_documents.py).
+Here: views. Not here: what setting the date does (holding/company/going_live.py), the look at
+what is there (holding/company/standing_documents.py).
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from typing import Final
 from flask import Response, g, request, url_for
 
 from connectors.transport.http import Http
+from holding.company import going_live
+from holding.company.going_live import checklist
+from holding.company.standing_documents import Look, There, look
 from holding.db.refusal import Refusal
-from holding.onboarding import going_live
-from holding.onboarding.checklist import checklist
-from holding.onboarding.standing_documents import Look, There, look
 from holding.platform import processes as doorbell
 from portal.onboarding.checklist import home, pages, suggested
 from portal.web import forms, fragments, store

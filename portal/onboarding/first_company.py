@@ -1,7 +1,7 @@
 """The page at the address of set-up: the first company and its first person.
 
 Here: the form and what is wrong with it. Not here: when the address works and what is made
-(holding/onboarding/first_company.py).
+(holding/company/first_company.py).
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from flask import (
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.access import sessions
+from holding.company import first_company
+from holding.company.first_company import FirstCompany, FirstPerson
 from holding.db.refusal import Refusal
-from holding.onboarding import first_company
-from holding.onboarding.first_company import FirstCompany, FirstPerson
 from portal.web import forms, security, store
 
 setup_pages = Blueprint("setup", __name__, url_prefix="/setup")

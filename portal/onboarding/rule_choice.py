@@ -16,10 +16,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from connectors import registry
 from connectors.contract import ConnectionSide
 from holding.access import deputies
+from holding.company import first_company as first_rules
 from holding.connections import connections as connection_rows
 from holding.db.refusal import Refusal, plural
 from holding.mappings import choices as listed_names
-from holding.onboarding import first_rules
 from portal.onboarding.checklist import pages
 from portal.starters import catalogue
 from portal.starters.catalogue import Tax, Template

@@ -12,8 +12,8 @@ from typing import Final
 from flask import Flask, g, request
 
 from holding.access import actors, people, sessions
+from holding.company import own_account
 from holding.platform.settings import logger
-from holding.staff import own_account
 from portal.languages.choice import ENGLISH
 from portal.web import store
 

@@ -11,6 +11,8 @@ from holding.access import people as teams
 from holding.access.actors import Actor
 from holding.approvals import separation as makers
 from holding.approvals.approve import Approved
+from holding.company import own_account
+from holding.company.own_account import Taste
 from holding.db.database import Database
 from holding.db.models import Company, Person
 from holding.db.refusal import Refusal
@@ -18,8 +20,6 @@ from holding.holds import releases, undo
 from holding.mappings import fixes
 from holding.programs.replay import replay_each
 from holding.records import trace
-from holding.staff import own_account
-from holding.staff.own_account import Taste
 from rules.outcomes.outcome import Outcome
 from tests.holding.consent import LARGE, TRUSTED, approve, large_shop, why_not
 from tests.holding.fixing import fix

@@ -15,13 +15,12 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import SYSTEM, Actor
+from holding.company.diagnosis import Diagnosis, Topic, diagnose
 from holding.connections import channel as probe
 from holding.connections.channel import open_channel
 from holding.connections.connections import set_key
 from holding.db.models import Person
 from holding.db.refusal import Refusal
-from holding.onboarding.diagnosis import diagnose
-from holding.onboarding.topics import Diagnosis, Topic
 from holding.reconciliation import read_back
 from rules.outcomes.outcome import Document
 from tests.holding.desks import KEYS

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from holding.access.actors import Actor
+from holding.company import dry_run, going_live
+from holding.company.dry_run import Count, DryRun
 from holding.db.database import Database
 from holding.db.models import Company, Evaluation, Event, Hold, Posting, Record
 from holding.db.refusal import Refusal
-from holding.onboarding import dry_run, going_live
-from holding.onboarding.dry_run import Count, DryRun
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
 

@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from holding.access import people
 from holding.access.actors import actor_of, may
+from holding.company import first_company
+from holding.company.first_company import FirstCompany, FirstPerson, SetUp
 from holding.db.database import Database
 from holding.db.models import Company, Event, Person, SetupAddress
 from holding.db.refusal import Refusal
-from holding.onboarding import first_company
-from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
 from tests.support.passwords import sign_in
 
 NOW = datetime(2026, 11, 2, 5, 40, tzinfo=UTC)

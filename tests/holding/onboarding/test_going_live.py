@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from holding.access.actors import Actor
+from holding.company import dry_run, going_live
+from holding.company.going_live import Step, checklist
 from holding.db.database import Database
 from holding.db.models import (
     Company,
@@ -19,8 +21,6 @@ from holding.db.models import (
     Snapshot,
 )
 from holding.db.refusal import Refusal, check_figure
-from holding.onboarding import dry_run, going_live
-from holding.onboarding.checklist import Step, checklist
 from holding.posting.claims import companies_due
 from holding.runs import schedules
 from tests.holding.pushing import Lane

@@ -7,9 +7,9 @@ import pytest
 from connectors.contract import Found, Stands
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.access.actors import Actor
+from holding.company.standing_documents import Look, There, look
 from holding.connections import breaker
 from holding.db.refusal import Refusal
-from holding.onboarding.standing_documents import Look, There, look
 from tests.holding.onboarding.test_going_live import admin, set_up
 from tests.holding.pushing import Lane
 
@@ -74,7 +74,7 @@ def test_what_is_alike_under_another_number_is_told(
 
 
 def test_many_are_asked_in_turns(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holding.onboarding.standing_documents.AT_ONCE", 2)
+    monkeypatch.setattr("holding.company.standing_documents.AT_ONCE", 2)
     set_up(lane.database, lane.company)
     lane.ready("IV-1", "IV-2", "IV-3")
     first = looked(lane)

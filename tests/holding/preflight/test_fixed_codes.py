@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from connectors.contract import Snapshot
+from holding.company.diagnosis import Topic, diagnose
 from holding.connections.master_data import keep_snapshot
-from holding.onboarding.diagnosis import diagnose
-from holding.onboarding.topics import Topic
 from tests.holding.life import Life
 from tests.holding.shop import FILES, RULES
 from tests.support.factories import connection_named

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.access.actors import SYSTEM
+from holding.company import diagnosis
+from holding.company.diagnosis import Topic
 from holding.connections import confirmed_rates
 from holding.connections.master_data import RATE, keep_snapshot
 from holding.db.database import Database
 from holding.db.models import Company, Pull, Snapshot
-from holding.onboarding import diagnosis
-from holding.onboarding.topics import Topic
 from holding.platform import processes as heartbeats
 from holding.trials.findings import Code, findings
 from holding.trials.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER

@@ -9,6 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from holding.access import enrolment as sign_in_steps
 from holding.access import people as person_names
 from holding.access import sessions
+from holding.company import own_account
+from holding.company.own_account import Taste
 from holding.db.database import Database
 from holding.db.models import Base, Company, Notice, Posting, Recipient, WakeMark
 from holding.db.models import Session as SignIn
@@ -17,8 +19,6 @@ from holding.db.together import answer
 from holding.platform.backup import check, downgrade, upgrade
 from holding.programs import world
 from holding.rulesets import target_ways as ways_in
-from holding.staff import own_account
-from holding.staff.own_account import Taste
 from tests.holding.second_factor.factors import enrolled
 from tests.holding.shop import open_shop, order
 from tests.support.clock import SetClock

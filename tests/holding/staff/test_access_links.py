@@ -10,13 +10,13 @@ from holding.access import people as teams
 from holding.access import sessions
 from holding.access.actors import OPERATOR, Actor, actor_of, roles_of
 from holding.access.people import NewPerson, add_company, add_membership, add_person
+from holding.company import access_links
+from holding.company import access_links as link_use
+from holding.company.access_links import NewLink, Used
 from holding.db.database import Database
 from holding.db.models import AccessLink, Company, Event, Person
 from holding.db.refusal import Refusal
 from holding.holds import assignments
-from holding.staff import access_links, link_use
-from holding.staff.access_links import NewLink
-from holding.staff.link_use import Used
 from tests.support.clock import SetClock
 from tests.support.passwords import sign_in
 

@@ -6,11 +6,12 @@ from sqlalchemy import select
 
 from holding.access.actors import OPERATOR, roles_of
 from holding.access.people import add_company, ensure_team
+from holding.company import duties
+from holding.company import duties as directory
 from holding.db.database import Database
 from holding.db.models import Company, Event
 from holding.db.refusal import Refusal
 from holding.holds import assignments
-from holding.staff import directory, duties
 from tests.holding.held import held_shop, hold_of, says
 from tests.holding.staff.test_access_links import member
 from tests.support.clock import SetClock

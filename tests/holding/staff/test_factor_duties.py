@@ -11,10 +11,10 @@ from holding.access import enrolment as sign_in_steps
 from holding.access import operations as tokens
 from holding.access.actors import OPERATOR, Actor
 from holding.access.people import add_company, add_membership
+from holding.company import access_links as factor_duties
 from holding.db.database import Database
 from holding.db.models import Company, Event, SignInStep
 from holding.db.refusal import Refusal
-from holding.staff import factor_duties
 from tests.holding.second_factor.factors import enrolled
 from tests.holding.staff.test_access_links import member
 from tests.support.clock import SetClock

@@ -7,12 +7,12 @@ from sqlalchemy import select
 from holding.access import operations as tokens
 from holding.access import sessions
 from holding.access.sessions import Device
+from holding.company import access_links, own_account
+from holding.company.own_account import Taste
 from holding.db import leases as failure_counts
 from holding.db.database import Database
 from holding.db.models import Company, Event, Person
 from holding.db.refusal import Refusal
-from holding.staff import access_links, own_account
-from holding.staff.own_account import Taste
 from tests.holding.staff.test_access_links import NEW, OWN, member
 from tests.support.clock import SetClock
 from tests.support.passwords import sign_in

@@ -9,6 +9,10 @@ from sqlalchemy import select
 from holding.access import actors, deputies
 from holding.access.reach import EVERYTHING, of_person
 from holding.approvals import approve
+from holding.company import access_links, duties
+from holding.company import access_links as link_use
+from holding.company import directory as source_limits
+from holding.company.directory import Limited
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event, Hold, Posting, Record, SourceLimit
 from holding.db.refusal import Refusal
@@ -17,8 +21,6 @@ from holding.holds import assignments as reopening
 from holding.holds.assignments import Wish
 from holding.holds.assignments import do as do_many
 from holding.holds.holds import Each
-from holding.staff import access_links, duties, link_use, source_limits
-from holding.staff.source_limits import Limited
 from holding.uploads import submit as giving_in
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

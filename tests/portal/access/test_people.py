@@ -181,7 +181,7 @@ def test_the_token_of_a_link_is_not_written_down_when_we_fail(
     app.testing = False
     heard: list[str] = []
     monkeypatch.setattr("portal.app.log.error", lambda *_, path, **__: heard.append(path))
-    monkeypatch.setattr("holding.staff.access_links.opened", lambda *_: 1 / 0)
+    monkeypatch.setattr("holding.company.access_links.opened", lambda *_: 1 / 0)
     assert app.test_client().get("/join/secret-token").status_code == 500
     assert heard == ["/join/…"]
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from holding.access import people
+from holding.company import first_company
 from holding.db.database import Database
-from holding.onboarding import first_company
 from holding.platform.settings import DatabaseClock, Settings
 from portal.cli.server import say_setup
 from portal.terminal.command_frame import Office

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from holding.access.actors import OPERATOR, SYSTEM
+from holding.company import directory as source_limits
 from holding.connections import breaker
 from holding.connections import open_signals as raising
 from holding.db.models import Connection
 from holding.platform.events import record_event
-from holding.staff import source_limits
 from tests.portal.reading import one, plain
 
 DASHBOARD, SIGNALS = "/c/kedai/", "/c/kedai/signals"

@@ -9,7 +9,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from message_texts.code_texts import of_module
 
-from holding.staff import own_account
+from holding.company import own_account
 from portal.languages.choice import ENGLISH, LANGUAGES
 from portal.languages.wording import misfit
 

@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
 
+from holding.company import first_company
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event, Snapshot
-from holding.onboarding import first_company
 from holding.platform.settings import Settings
 from portal import app as portal_app
 from tests.portal.conftest import Browser

@@ -10,6 +10,8 @@ from sqlalchemy import func, select
 
 from grammar import nodes as n
 from grammar.parsing.parser import parse
+from holding.company import dry_run, first_company
+from holding.company.first_company import FirstCompany, FirstPerson, SetUp
 from holding.connections.master_data import keep_kinds
 from holding.db.database import Database
 from holding.db.models import (
@@ -23,8 +25,6 @@ from holding.db.models import (
     RulesetVersion,
 )
 from holding.evaluation.evaluate_due import judge_due
-from holding.onboarding import dry_run, first_company
-from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
 from holding.platform.settings import Settings
 from holding.rulesets.admission import inspect, rule_sources
 from portal import app as portal_app

@@ -14,6 +14,7 @@ from sqlalchemy import select, text, update
 
 from holding.access import actors, reach, sessions
 from holding.access import operations as tokens
+from holding.company import directory as source_limits
 from holding.db.database import Database
 from holding.db.models import (
     Attempt,
@@ -31,7 +32,6 @@ from holding.db.models import (
 )
 from holding.db.models.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE, OTHERS
 from holding.db.models.columns import UploadState
-from holding.staff import source_limits
 from portal.web.permissions import OF_SOME_SOURCES, PUBLIC, SIGNED_IN, act_of, page_of
 from tests.portal.seed import PASSWORD
 from tests.support.clock import SetClock

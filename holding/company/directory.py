@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, roles_of
 from holding.access.people import who_may
 from holding.access.reach import of_ids, within
+from holding.company.duties import ACT, administers
 from holding.db.models import Connection, Hold, Person, SourceLimit
 from holding.db.refusal import Refusal
 from holding.holds import assignments
 from holding.platform.events import record_event
-from holding.staff.duties import ACT, administers
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,35 +1,75 @@
-"""The first company of an installation and its first person, set up at an address that works once.
-
-Here: giving such an address, what became of one, and setting up by it. Not here: the page
-(portal/onboarding), what follows until the company goes live (checklist.py, going_live.py), and
-further companies, which commands add.
-"""
+"""The first company of an installation and its first person, set up at an address that works once."""
 
 import hashlib
 import re
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from holding.access.actors import SYSTEM, actor_of
-from holding.access.people import add_company, add_membership, add_person
+from holding.access.actors import SYSTEM, Actor, actor_of, may, roles_of
+from holding.access.people import (
+    add_company,
+    add_membership,
+    add_person,
+    add_to_team,
+    ensure_team,
+    names_of,
+)
 from holding.db.models import Company, SetupAddress
 from holding.db.refusal import Refusal
+from holding.platform.changes import locked_company
 from holding.platform.events import record_event
+from holding.rulesets import publication
+from holding.rulesets.admission import Report
 
 WORKS_FOR: Final = timedelta(hours=24)
+
 FIRST_ROLES: Final = ("admin", "consultant")
 """What the first person is: neither of the two approves documents or publishes rules."""
+
 LONGEST_CODE: Final = 40
+
 _LEGAL_FORMS: Final = frozenset(
     {"sdn", "bhd", "berhad", "pte", "ltd", "limited", "inc", "llc", "plt", "co", "company", "corp"}
 )
+
 _REGISTRATION: Final = re.compile(r"[0-9A-Z](?:[0-9A-Z /.-]{3,28})[0-9A-Z]")
+
+UNKNOWN = Refusal(
+    "setup.unknown",
+    "This set-up address does not work.",
+    "Copy the whole address that clearpost up printed, or run clearpost up again: it prints a new"
+    " one.",
+    404,
+)
+
+EXPIRED = Refusal(
+    "setup.expired",
+    "This set-up address has expired, because it was not used within 24 hours.",
+    "Run clearpost up again: it prints a new address.",
+    410,
+)
+
+USED = Refusal(
+    "setup.used",
+    "This set-up address was used already: it works once.",
+    "Sign in with the email address and password that were entered then.",
+    410,
+)
+
+COMPANY_EXISTS = Refusal(
+    "setup.company_exists",
+    "You cannot set up the first company, because this installation has one already.",
+    "Sign in, or ask an administrator to invite you.",
+    410,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +110,6 @@ class SetUp:
     person_id: int
 
 
-UNKNOWN = Refusal(
-    "setup.unknown",
-    "This set-up address does not work.",
-    "Copy the whole address that clearpost up printed, or run clearpost up again: it prints a new"
-    " one.",
-    404,
-)
-EXPIRED = Refusal(
-    "setup.expired",
-    "This set-up address has expired, because it was not used within 24 hours.",
-    "Run clearpost up again: it prints a new address.",
-    410,
-)
-USED = Refusal(
-    "setup.used",
-    "This set-up address was used already: it works once.",
-    "Sign in with the email address and password that were entered then.",
-    410,
-)
-COMPANY_EXISTS = Refusal(
-    "setup.company_exists",
-    "You cannot set up the first company, because this installation has one already.",
-    "Sign in, or ask an administrator to invite you.",
-    410,
-)
-
-
 def any_company(session: Session) -> bool:
     """Whether this installation has a company."""
     return session.scalar(select(Company.id).limit(1)) is not None
@@ -114,10 +127,27 @@ def new_address(session: Session, now: datetime) -> NewAddress | None:
     return NewAddress(token, row.expires_at)
 
 
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 def usable(session: Session, token: str, now: datetime) -> datetime | Refusal:
     """Until when the address works, or why it does not."""
     found = _standing(session, token, now, lock=False)
     return found if isinstance(found, Refusal) else found.expires_at
+
+
+def _standing(session: Session, token: str, now: datetime, *, lock: bool) -> SetupAddress | Refusal:
+    row = session.get(
+        SetupAddress, _hash(token), with_for_update=lock or None, populate_existing=lock
+    )
+    if row is None:
+        return COMPANY_EXISTS if any_company(session) else UNKNOWN
+    if row.used_at is not None:
+        return USED
+    if any_company(session):
+        return COMPANY_EXISTS
+    return EXPIRED if now >= row.expires_at else row
 
 
 def set_up(
@@ -147,42 +177,6 @@ def found_company(
         if isinstance(made, Refusal):
             whole.rollback()
     return made
-
-
-def proposed_code(name: str) -> str:
-    """A code for the addresses of a company, from its name without the legal form."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = re.findall(r"[a-z0-9]+", plain)
-    own = [word for word in words if word not in _LEGAL_FORMS] or words
-    code = ""
-    for word in own:
-        longer = f"{code}-{word}" if code else word[:LONGEST_CODE]
-        if len(longer) > LONGEST_CODE:
-            break
-        code = longer
-    return code or "company"
-
-
-def unusable(company: FirstCompany) -> Refusal | None:
-    """What is wrong with the registration number; the rest is asked where a company is added."""
-    if _REGISTRATION.fullmatch(company.registration.strip().upper()):
-        return None
-    words = f"“{company.registration}” is not a registration number."
-    hint = "Enter the 12 digits of SSM, such as 202001012345, or the old form, such as 1368665-X."
-    return Refusal("company.registration", words, hint, 422)
-
-
-def _standing(session: Session, token: str, now: datetime, *, lock: bool) -> SetupAddress | Refusal:
-    row = session.get(
-        SetupAddress, _hash(token), with_for_update=lock or None, populate_existing=lock
-    )
-    if row is None:
-        return COMPANY_EXISTS if any_company(session) else UNKNOWN
-    if row.used_at is not None:
-        return USED
-    if any_company(session):
-        return COMPANY_EXISTS
-    return EXPIRED if now >= row.expires_at else row
 
 
 def _made(
@@ -229,5 +223,68 @@ def _made(
     return SetUp(code, name, added.person_id)
 
 
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+def proposed_code(name: str) -> str:
+    """A code for the addresses of a company, from its name without the legal form."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain)
+    own = [word for word in words if word not in _LEGAL_FORMS] or words
+    code = ""
+    for word in own:
+        longer = f"{code}-{word}" if code else word[:LONGEST_CODE]
+        if len(longer) > LONGEST_CODE:
+            break
+        code = longer
+    return code or "company"
+
+
+def unusable(company: FirstCompany) -> Refusal | None:
+    """What is wrong with the registration number; the rest is asked where a company is added."""
+    if _REGISTRATION.fullmatch(company.registration.strip().upper()):
+        return None
+    words = f"“{company.registration}” is not a registration number."
+    hint = "Enter the 12 digits of SSM, such as 202001012345, or the old form, such as 1368665-X."
+    return Refusal("company.registration", words, hint, 422)
+
+
+def choose(
+    session: Session,
+    actor: Actor,
+    files: Mapping[str, str],
+    title: str,
+    teams: Mapping[str, int],
+    now: datetime,
+    checked: Report | None = None,
+    titles: Mapping[str, str] = MappingProxyType({}),
+) -> int | Refusal:
+    """The number of the change; `teams` (name -> person) is for administrators alone. They are
+    called by their `titles` from now on.
+    """
+    refusal = may(actor, "rules.draft") or (may(actor, "people.admin") if teams else None)
+    if refusal or actor.company_id is None:
+        return refusal or Refusal("company.none", "No company is chosen.", status=404)
+    if locked_company(session, actor.company_id).ruleset_version_id is not None:
+        words = "You cannot start from a template, because rules are in force already."
+        return Refusal("rules.in_force", words, "Change the files under Rules instead.")
+    names = names_of(session, teams.values())
+    if unknown := [team for team, person in teams.items() if not _here(session, actor, person)]:
+        words = f"The person chosen for {unknown[0]} is not in this company."
+        return Refusal("team.stranger", words, "Reload the page and choose another person.", 422)
+    change = publication.push(session, actor.company_id, actor, files, title, now, checked)
+    if isinstance(change, Refusal):
+        return change
+    for team, person in teams.items():
+        add_to_team(session, company_id=actor.company_id, name=team, person_id=person)
+        ensure_team(session, actor.company_id, team).title = titles.get(team, "")
+        record_event(
+            session,
+            company_id=actor.company_id,
+            at=now,
+            actor=actor,
+            act="team.joined",
+            body={"say": f"{names[person]} joined the team {team}.", "person": person},
+        )
+    return change
+
+
+def _here(session: Session, actor: Actor, person_id: int) -> bool:
+    return bool(roles_of(session, actor.company_id or 0, person_id))

@@ -1,0 +1,1 @@
+"""Clearpost holding.company: who joins a company, what they may do there, and who leaves."""

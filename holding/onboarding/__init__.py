@@ -1,1 +1,0 @@
-"""Clearpost holding.onboarding: a company from its set-up to the day on which it goes live."""

@@ -1,1 +1,0 @@
-"""Clearpost holding.staff: who joins a company, what they may do there, and who leaves."""
