@@ -303,7 +303,7 @@ def _drawn(shop: "Shop", first: int) -> "list[Order]":
 
 def _verified(shop: "Shop") -> dict[str, object]:
     """What `clearpost verify` does, for all events that there are; seconds scaled to 100,000."""
-    from holding.integrity import contents
+    from holding.operations import content_invariants as contents
     from holding.platform import events as chain
 
     place = shop.place

@@ -19,7 +19,7 @@ from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake.pulls import pull_due
 from holding.mappings.reported_lists import read_due
-from holding.notices.sending import Tools, send_due
+from holding.operations.sending import Tools, send_due
 from holding.platform import processes as doorbell
 from holding.platform.settings import DatabaseClock, Settings, logger
 from holding.programs import world

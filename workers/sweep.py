@@ -22,9 +22,9 @@ from holding.holds import folding as passing_days
 from holding.holds.assignments import wake_rested
 from holding.intake import pulls as pull_turns
 from holding.intake.pulls import arrange
-from holding.integrity.replaced_calls import remove_bodies
 from holding.mappings import list_turns
-from holding.notices import planning, sending
+from holding.operations import planning, sending
+from holding.operations.pruning import remove_bodies
 from holding.platform import changes as later_wakes
 from holding.platform import events as anchors
 from holding.platform import events as chain
@@ -153,7 +153,7 @@ class Sweeper:
         if seconds >= self._signals_next:
             self._signals_next = seconds + LOOKS_FOR_SIGNALS
             self._writing(raising.refresh, now)
-            self._writing(planning.plan, now, root=self._bench.settings.page_root)
+            self._writing(planning.plan_due_notices, now, root=self._bench.settings.page_root)
 
     def _link(self, now: datetime) -> None:
         """Link the events of late; once a day, and at first, whatever was left behind too."""

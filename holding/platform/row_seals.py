@@ -1,7 +1,7 @@
 """Rows that acts of people write, sealed in the event of the act: the hash of what they say.
 
 Here: which tables those are, which of their columns are sealed, and the hashes for an event. Not
-here: versions, pushes, approvals and calls (seals.py), comparing (holding/integrity/acts_kept.py).
+here: versions, pushes, approvals and calls (seals.py), comparing (holding/operations/content_invariants.py).
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping

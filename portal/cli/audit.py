@@ -26,8 +26,8 @@ from portal.terminal.command_frame import (
 
 if TYPE_CHECKING:
     from holding.db.database import DatabaseSession
-    from holding.integrity.all_invariants import Checked
-    from holding.integrity.contents import Since
+    from holding.operations.content_invariants import Since
+    from holding.operations.invariants import Checked
     from holding.platform.events import Head
     from portal.terminal.command_frame import Office
 
@@ -44,7 +44,7 @@ def invariants(company: str | None, ledger: tuple[Path, ...], *, as_json: bool) 
 
     Reads only. With --ledger our account is compared with the target's own.
     """
-    from holding.integrity.all_invariants import companies
+    from holding.operations.invariants import companies
 
     with office() as place, place.database.read() as session:
         wanted = {company: company_of(session, company).id} if company else companies(session)
@@ -67,7 +67,7 @@ def _check(
 ) -> "Checked":
     from holding.access.actors import load_keys
     from holding.db.refusal import Refusal
-    from holding.integrity.all_invariants import check
+    from holding.operations.invariants import check
 
     keys, anchors = load_keys(place.settings), noted_heads(place.settings.anchor_file, code)
     try:
@@ -96,7 +96,7 @@ def _told(checked: "Checked") -> dict[str, object]:
 
 
 def _say(code: str, checked: "Checked") -> None:
-    from holding.integrity.all_invariants import CHECKS
+    from holding.operations.invariants import CHECKS
 
     click.echo(f"{code}: {len(checked.checked)} invariants, {len(checked.breaches)} breaches")
     for name in dict.fromkeys(one.invariant for one in checked.breaches):
@@ -141,7 +141,7 @@ def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bo
     with --head, shows that nothing up to it was replaced. What events sealed of versions, postings,
     approvals, requests and answers is compared with the rows.
     """
-    from holding.integrity import contents
+    from holding.operations import content_invariants as contents
     from holding.platform import events as chain
 
     known = [_head(noted)] if noted else []

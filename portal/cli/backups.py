@@ -1,7 +1,7 @@
 """`clearpost backup`, `clearpost restore` and `clearpost prune`: what is kept, where and how long.
 
 Here: the commands. Not here: the copy itself (holding/platform/backup.py, restore.py), what may go
-(holding/integrity/pruning.py).
+(holding/operations/pruning.py).
 """
 
 from dataclasses import asdict
@@ -84,8 +84,8 @@ def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
     Only of records that came to their end. Hashes, versions, verdicts, pushes, answers and events
     stay, and `clearpost verify` passes as before.
     """
-    from holding.integrity import pruning
-    from holding.integrity.all_invariants import companies
+    from holding.operations import pruning
+    from holding.operations.invariants import companies
 
     with office() as place:
         cutoff = pruning.before(place.now, place.settings.keep_years)

@@ -140,8 +140,8 @@ def _rules(code: str, later: "Later") -> Looked:
 def _worker(session: "DatabaseSession", now: datetime) -> Looked:
     """Whether anybody does the work; a worker that died is named, others may have its place."""
     from holding.db.refusal import duration, plural
+    from holding.operations.idle_work import TO_DO, idle_work
     from holding.platform import processes as heartbeats
-    from holding.workload.idle_work import TO_DO, idle_work
 
     gone = [
         f"{one.owner} not seen for {duration(int((now - one.seen_at).total_seconds()) // 60)}"

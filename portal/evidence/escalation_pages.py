@@ -16,12 +16,14 @@ from holding.access.actors import role_list
 from holding.db.models.columns import RecordState
 from holding.db.refusal import Refusal, sums
 from holding.db.together import KEPT, Together
-from holding.escalation import failures, kept_packets, packets, recent_changes, redaction
-from holding.escalation.failures import Failure
-from holding.escalation.kept_packets import Kept
-from holding.escalation.packets import Typed, Words
-from holding.escalation.recent_changes import Change
-from holding.notices import notice_list, planning, recipients
+from holding.operations import escalation_packets as kept_packets
+from holding.operations import escalation_packets as packets
+from holding.operations import escalation_packets as recent_changes
+from holding.operations import escalation_packets as redaction
+from holding.operations import failures, planning, recipients
+from holding.operations import recipients as notice_list
+from holding.operations.escalation_packets import Change, Kept, Typed, Words
+from holding.operations.failures import Failure
 from holding.platform import processes as doorbell
 from holding.records import record_rows
 from portal.evidence.secretless import secretless
@@ -286,7 +288,7 @@ def _packet(kept: Kept, problems: Mapping[str, str], *, status: int = 200) -> Re
         rows=_rows(kept),
         problems=problems,
         recipients=[
-            one for one in recipients.listing(store.reading(), g.company.id) if one.packets
+            one for one in recipients.list_recipients(store.reading(), g.company.id) if one.packets
         ],
         messages=notice_list.of_packet(store.reading(), g.company.id, kept.id),
     )

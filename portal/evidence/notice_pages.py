@@ -11,8 +11,10 @@ from holding.access.actors import load_keys
 from holding.company import duties as directory
 from holding.db.models.columns import RecipientKind
 from holding.db.refusal import Refusal
-from holding.notices import digest_times, notice_list, planning, recipients
-from holding.notices.recipients import Wish
+from holding.operations import planning, recipients
+from holding.operations import planning as digest_times
+from holding.operations import recipients as notice_list
+from holding.operations.recipients import Wish
 from holding.platform import processes as doorbell
 from portal.web import forms, fragments, security, store
 
@@ -107,8 +109,8 @@ def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
         status=status,
         times=digest_times.own_times(session, company),
         days=digest_times.DAYS,
-        recipients=recipients.listing(session, company),
-        messages=notice_list.listing(session, company),
+        recipients=recipients.list_recipients(session, company),
+        messages=notice_list.list_deliveries(session, company),
         people=directory.members(session, company),
         teams=directory.teams(session, company),
         kinds=KINDS,

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, abort, g, render_template, request, send_
 from holding.access.actors import Keys, hiding, load_keys
 from holding.db.models.columns import moment_of
 from holding.db.refusal import Refusal
-from holding.escalation import redaction
+from holding.operations import escalation_packets as redaction
 from holding.platform import events as chain
 from holding.platform.events import record_event
 from holding.records import packet_contents, packet_file, record_rows

@@ -1,7 +1,7 @@
 """Texts without secrets, for whatever leaves the portal as a file.
 
 Here: the secrets of the company of this request, read once. Not here: what counts as one
-(holding/escalation/redaction.py).
+(holding/operations/escalation_packets.py).
 """
 
 from collections.abc import Collection
@@ -9,7 +9,7 @@ from collections.abc import Collection
 from flask import g
 
 from holding.access.actors import Keys, load_keys
-from holding.escalation import redaction
+from holding.operations import escalation_packets as redaction
 from portal.web import security, store
 
 

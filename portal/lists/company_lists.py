@@ -17,7 +17,7 @@ from holding.company.dry_run import RecordSeen, last_month, rehearsed
 from holding.connections import open_signals
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.refusal import Refusal
-from holding.notices import notice_list
+from holding.operations import recipients as notice_list
 from holding.platform import event_log
 from holding.platform.event_log import LogRow
 from holding.uploads import check_result as upload_rows
@@ -129,7 +129,7 @@ def _logged(page: tuple[LogRow, ...]) -> Iterator[list[Written]]:
 
 def messages() -> ListFile:
     """The messages to people and webhooks, the newest first."""
-    found = notice_list.listing(store.reading(), g.company.id, most=MOST + 1)
+    found = notice_list.list_deliveries(store.reading(), g.company.id, most=MOST + 1)
     rows = ([one.id, filters.iso(one.made_at), one.kind_word, one.to, one.subject, one.state_word,
              one.tries, filters.iso(one.ended_at) if one.ended_at else None, one.answer]
             for one in found)  # fmt: skip

@@ -13,12 +13,11 @@ from connectors.kit.workbook import Written
 from holding.connections import connections as connection_rows
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.together import Together
+from holding.operations import queues as queue_pace
+from holding.operations import stuck_work as stuck
+from holding.operations.queues import Pace, Queue, queues
+from holding.operations.target_figures import WorkerRow, target_figures, workers_seen
 from holding.runs import status
-from holding.workload import queue_pace, stuck
-from holding.workload.queue_pace import Pace
-from holding.workload.queues import Queue, queues
-from holding.workload.target_figures import target_figures
-from holding.workload.workers_seen import WorkerRow, workers_seen
 from portal.lists.list_file import ListFile, Table
 from portal.web import store, target_status
 

@@ -15,7 +15,7 @@ from holding.connections import signal_causes as signal_settings
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, money, plural
 from holding.evaluation import safety_stop
-from holding.notices import digest_times
+from holding.operations import planning as digest_times
 from holding.rulesets import new_connections as company_settings
 from holding.rulesets.new_connections import CompanySettings
 from portal.web import forms, fragments, security, store

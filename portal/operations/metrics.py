@@ -15,12 +15,11 @@ from flask import Blueprint, Response, current_app, g, request
 from holding.db.models.columns import from_minor
 from holding.db.refusal import Refusal
 from holding.db.together import answer
+from holding.operations import latency as figures
+from holding.operations.latency import Figures, rank
+from holding.operations.queues import AGES, by_age
 from holding.platform import backup
 from holding.platform import processes as heartbeats
-from holding.workload import figures
-from holding.workload.figures import Figures
-from holding.workload.latency import rank
-from holding.workload.queues import AGES, by_age
 from portal.web import security, store
 from portal.web.bearer import key
 from portal.web.problems import problem

@@ -14,18 +14,25 @@ from grammar.version import __version__
 from holding.access.actors import may
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Together
+from holding.operations import queues as queue_pace
+from holding.operations import stuck_work as draining
+from holding.operations import stuck_work as stuck
+from holding.operations.idle_work import long_waits, waiting
+from holding.operations.latency import latency
+from holding.operations.queues import asked_queues, by_age
+from holding.operations.target_figures import (
+    RedisState,
+    WorkerState,
+    asked_workers,
+    outlook,
+    system_health,
+    target_figures,
+)
 from holding.platform import backup
 from holding.platform import backup as schema_version
 from holding.platform import processes as doorbell
 from holding.platform import processes as machine
 from holding.rulesets.target_ways import late_calls
-from holding.workload import draining, queue_pace, stuck
-from holding.workload.latency import latency
-from holding.workload.long_waits import long_waits, waiting
-from holding.workload.queues import asked_queues, by_age
-from holding.workload.system_health import RedisState, system_health
-from holding.workload.target_figures import outlook, target_figures
-from holding.workload.workers_seen import WorkerState, asked_workers
 from portal.web import filters, forms, fragments, security, store
 
 pages = Blueprint("operations", __name__, url_prefix="/c/<co>/operations")

@@ -25,6 +25,7 @@ from holding.intake import deliveries as source_tests
 from holding.intake import pulls as pull_turns
 from holding.intake import receive as hook_calls
 from holding.mappings import list_turns
+from holding.operations.queues import Endpoint, endpoints
 from holding.platform import processes as doorbell
 from holding.platform import unit_changes
 from holding.reconciliation import reading_plan
@@ -34,7 +35,6 @@ from holding.rulesets import publication, target_ways
 from holding.rulesets import publication as run_hours
 from holding.runs import date_ranges, run_history, schedules
 from holding.runs import date_ranges as range_counts
-from holding.workload.endpoint_figures import Endpoint, endpoints
 from portal.pages import intake
 from portal.web import forms, fragments, rule_checks, security, store, target_status
 from portal.web.filters import kind_of, moment, today, zone

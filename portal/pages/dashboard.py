@@ -16,14 +16,14 @@ from werkzeug.wrappers import Response as AnyResponse
 from holding.connections import connections as connection_rows
 from holding.connections import open_signals
 from holding.db.together import KEPT, Together, answer
+from holding.operations.idle_work import long_waits, waiting
+from holding.operations.latency import latency
 from holding.records import accepted_differences
 from holding.rulesets.target_ways import late_calls
 from holding.runs import run_history
 from holding.worklist import ageing, filters, groups, search
 from holding.worklist import dashboard as queries
 from holding.worklist.filters import Filter
-from holding.workload.latency import latency
-from holding.workload.long_waits import long_waits, waiting
 from portal.onboarding import checklist
 from portal.web import forms, fragments, frame, store, target_status
 

@@ -22,9 +22,9 @@ from holding.intake import pulls as pull_turns
 from holding.intake import receive as hook_calls
 from holding.intake import receive as versions
 from holding.intake.deliveries import zone_of_source
+from holding.operations.idle_work import idle_work
 from holding.platform import backup as schema_version
 from holding.platform import processes as doorbell
-from holding.workload.idle_work import idle_work
 from portal.web import security, store
 from portal.web.problems import problem
 

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Answer, Together, answer
-from holding.notices import returned_changes
+from holding.operations import planning as returned_changes
 from holding.platform import processes as doorbell
 from holding.rulesets import admission, change_list, publication, recorded_backtests, start_time
 from holding.rulesets import change_list as kept_entries
@@ -126,7 +126,9 @@ def send_back(no: int) -> Response:
         refusal = comments.send_back(session, no, g.actor, why, g.now)
         if mails and refusal is None:
             link = security.outside(back)
-            reader = returned_changes.plan(session, g.actor, no, why, g.now, link=link, say=told_in)
+            reader = returned_changes.plan_returned_change(
+                session, g.actor, no, why, g.now, link=link, say=told_in
+            )
     say = f"Change {no} is returned. Nothing comes into force."
     if reader is not None:
         doorbell.ring(g.company.id, "notify")

@@ -12,8 +12,8 @@ from flask import Flask, g, has_request_context, request, url_for
 from holding.access.actors import may
 from holding.db.together import KEPT, Together
 from holding.holds import undo
+from holding.operations.idle_work import TO_DO, IdleWork, idle_work
 from holding.worklist import ageing as frame_counts
-from holding.workload.idle_work import TO_DO, IdleWork, idle_work
 from portal.web import store
 from portal.web.permissions import closed
 

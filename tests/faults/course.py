@@ -13,7 +13,7 @@ from random import Random
 from sqlalchemy import func, select
 
 from holding.db.models import Record
-from holding.integrity.all_invariants import check
+from holding.operations.invariants import check
 from holding.reconciliation.ledger_check import compare
 from tests.faults.history import Chances, History
 from tests.faults.target import FATES

@@ -13,7 +13,7 @@ from holding.db.leases import DEATHS_ALONE
 from holding.db.models import Attempt, Connection, Evaluation, Hold, Posting, Push, Record, Team
 from holding.db.refusal import Refusal
 from holding.intake import receive as versions
-from holding.integrity.effects import MOST_NAMED
+from holding.operations.invariants import MOST_NAMED
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import ask_for_batch, hire, nothing_wrong
 from tests.support.house import DAILY, RULES, House, order

@@ -24,7 +24,7 @@ from holding.db.database import Database
 from holding.db.leases import DEATHS_ALONE
 from holding.db.models import Company, Connection, Hold, Person, Posting
 from holding.evaluation.evaluate_due import POISON
-from holding.integrity.all_invariants import check
+from holding.operations.invariants import check
 from holding.platform.settings import Settings
 from holding.posting.holds import WORKERS_DIED
 from holding.runs import date_ranges

@@ -10,8 +10,8 @@ from holding.approvals.approve import Approved
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal
-from holding.integrity.consent_kept import pushes_were_approved
-from holding.integrity.journal_and_ledgers import Look
+from holding.operations.approval_invariants import pushes_were_approved
+from holding.operations.journal_and_ledgers import Look
 from tests.holding.shop import RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 

@@ -15,10 +15,10 @@ from sqlalchemy import select
 from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Company, Heartbeat
+from holding.operations.stuck_work import drain
 from holding.platform import processes as heartbeats
 from holding.platform.processes import Workers
 from holding.platform.settings import Settings
-from holding.workload.draining import drain
 from tests.support.clock import SetClock
 from tests.support.house import House
 from tests.support.postings import NOW

@@ -39,7 +39,7 @@ ON_PAGES = {
     "portal/starters/catalogue.py",
     "holding/records/packet_contents.py",
     "holding/records/packet_contents.py",
-    "holding/integrity/pruning.py",
+    "holding/operations/pruning.py",
     "holding/platform/settings.py",
     "holding/platform/backup.py",
 }

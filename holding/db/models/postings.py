@@ -197,7 +197,7 @@ class Request(Base):
     """One call or file, carrying the attempts of one or many pushes.
 
     `body` is what was sent; of a call that was refused and replaced it is taken away in the end,
-    `body_removed_at` that moment (holding/integrity/replaced_calls.py). Its hash stays.
+    `body_removed_at` that moment (holding/operations/pruning.py). Its hash stays.
     """
 
     FOLLOWS = "parent_id IS NOT NULL"

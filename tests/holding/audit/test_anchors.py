@@ -8,7 +8,7 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.integrity.all_invariants import check
+from holding.operations.invariants import check
 from holding.platform import events as chain
 from holding.platform.events import EVERY, LOOKS, MANY, Anchors, Head
 from holding.platform.settings import Settings

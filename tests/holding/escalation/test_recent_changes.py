@@ -7,7 +7,7 @@ from sqlalchemy import select
 from holding.db.database import Database
 from holding.db.models import Company, Record
 from holding.db.together import answer
-from holding.escalation.recent_changes import ACTS, around
+from holding.operations.escalation_packets import ACTS, around
 from holding.rulesets.start_time import go_back
 from tests.holding.rule_changes.test_start_time import commented
 from tests.holding.shop import open_shop, order

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.escalation.redaction import REMOVED, TAX_NUMBER, redacting
+from holding.operations.escalation_packets import REMOVED, TAX_NUMBER, redacting
 
 STORED = "netshop-secret-of-the-test"
 redact = redacting({STORED, "abc"}, tax_numbers=False, keep={"C25845632020"})

@@ -9,7 +9,7 @@ from holding.db.models import Event
 from holding.db.refusal import Refusal
 from holding.holds.holds import Done
 from holding.holds.retries import override, retry
-from holding.integrity.all_invariants import check
+from holding.operations.invariants import check
 from tests.holding.life import Begun, Life
 from tests.holding.shop import FILES, RULES, line
 from tests.support.databases import unlock

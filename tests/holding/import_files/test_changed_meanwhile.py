@@ -8,7 +8,7 @@ from holding.db.models import Hold
 from holding.db.models.columns import ImportFileState
 from holding.holds import retries
 from holding.holds.holds import Done
-from holding.integrity.all_invariants import check
+from holding.operations.invariants import check
 from holding.reconciliation import file_list
 from tests.holding.import_files.desktop import Desktop
 

@@ -7,7 +7,7 @@ import pytest
 from holding.db.models import Hold, ImportFile
 from holding.db.models.columns import ImportFileState
 from holding.holds.holds import Done
-from holding.integrity.all_invariants import check
+from holding.operations.invariants import check
 from holding.reconciliation import manual_entries
 from holding.reconciliation.open_files import Outcome
 from tests.holding.import_files.desktop import Desktop, rules

@@ -7,14 +7,14 @@ from sqlalchemy import select, text
 
 from holding.db.models import Event
 from holding.db.models.columns import ListKind
-from holding.escalation import kept_packets
 from holding.holds import notes, releases, undo
 from holding.holds.holds import Done
-from holding.integrity import contents
 from holding.mappings import fixes, list_files
 from holding.mappings import party_merge as kept_apart
 from holding.mappings.entry_changes import Fixed
 from holding.mappings.list_rows import read_list
+from holding.operations import content_invariants as contents
+from holding.operations import escalation_packets as kept_packets
 from tests.holding.integrity.test_contents import edit, edited, said, said_in
 from tests.holding.life import Life
 from tests.holding.shop import DEBTORS, FILES

@@ -22,8 +22,9 @@ from holding.connections import channel as probe
 from holding.connections import connections as setup
 from holding.db.database import Database
 from holding.db.models import Company, Posting
-from holding.integrity import effects, journal_and_ledgers
-from holding.integrity.journal_and_ledgers import Look
+from holding.operations import invariants as effects
+from holding.operations import journal_and_ledgers
+from holding.operations.journal_and_ledgers import Look
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import Life

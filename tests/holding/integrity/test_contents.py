@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from holding.approvals import approve
 from holding.db.database import Database
 from holding.db.models import Approval, Event, EventLink, Push, Request
-from holding.integrity import contents
-from holding.integrity.all_invariants import check
+from holding.operations import content_invariants as contents
+from holding.operations.invariants import check
 from holding.platform import events as chain
 from holding.platform.events import record_event, seal
 from holding.platform.settings import Settings

@@ -11,7 +11,7 @@ from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Singleton
 from holding.db.refusal import Refusal
-from holding.integrity import all_invariants
+from holding.operations import invariants as all_invariants
 from holding.platform.settings import Settings
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop, open_shop

@@ -28,7 +28,7 @@ from holding.db.models import (
     RulesetVersion,
     Version,
 )
-from holding.integrity.all_invariants import CHECKS, Checked, check
+from holding.operations.invariants import CHECKS, Checked, check
 from holding.platform import events as chain
 from holding.platform.settings import Settings
 from tests.support.databases import any_move, unlock

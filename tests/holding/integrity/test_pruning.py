@@ -7,7 +7,7 @@ from sqlalchemy import select
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event, Upload
 from holding.db.models.columns import UploadState
-from holding.integrity.pruning import due, prune
+from holding.operations.pruning import due, prune
 from tests.support.clock import SetClock
 from tests.support.shop import Shop
 

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.contract import Answer
 from holding.db.models import Push, Request
-from holding.integrity.replaced_calls import remove_bodies
+from holding.operations.pruning import remove_bodies
 from tests.holding.pushing import Lane, answer_whole_files
 
 KEPT, DAY = timedelta(days=30), timedelta(days=1)

@@ -13,10 +13,10 @@ from holding.db.database import Database
 from holding.db.models import Company, Event, MappingEntry, Posting, PostingUse, Record, WakeMark
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.integrity import all_invariants
 from holding.mappings import key_reach, reclassification
 from holding.mappings.fixes import Fixed, together
 from holding.mappings.reclassification import saved_change
+from holding.operations import invariants as all_invariants
 from holding.platform import changes as later_wakes
 from holding.platform import states as entry_uses
 from holding.platform.settings import Settings

@@ -10,7 +10,8 @@ from grammar.text.amounts import SPACE
 from holding.db.database import Database
 from holding.db.models import Company, Notice, Recipient, Team
 from holding.db.models.columns import RecipientKind
-from holding.notices import digest_times, digests, planning
+from holding.operations import digests, planning
+from holding.operations import planning as digest_times
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 
@@ -43,7 +44,9 @@ def digest(shop: Shop, team: str = "") -> dict[str, Any]:
         days = range(len(digest_times.DAYS))
         assert digest_times.set_times(session, shop.actor("adam"), "08:00", days, shop.now) is None
         session.flush()
-        planning.plan(session, shop.now + timedelta(days=1), root="https://books.example")
+        planning.plan_due_notices(
+            session, shop.now + timedelta(days=1), root="https://books.example"
+        )
         return session.scalars(select(Notice).where(Notice.recipient_id == row.id)).one().body
 
 

@@ -7,7 +7,7 @@ from holding.access.actors import OPERATOR
 from holding.company import directory as source_limits
 from holding.db.database import Database
 from holding.db.models import Company, Connection
-from holding.notices import digests
+from holding.operations import digests
 from tests.holding.shop import Shop, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from holding.notices import digests
+from holding.operations import digests
 
 COMPANY = {"code": "kedai", "name": "netshop"}
 LINK = "https://books.example/c/kedai"

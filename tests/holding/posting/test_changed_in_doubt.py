@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 
 from holding.db.models import Push, Record, RouteStop
 from holding.evaluation import batch as record_claims
-from holding.integrity.all_invariants import CHECKS, check
 from holding.mappings.fixes import Fixed
+from holding.operations.invariants import CHECKS, check
 from holding.platform.changes import next_revision, wake_records
 from holding.platform.settings import Settings
 from holding.posting import send as follow_up_calls

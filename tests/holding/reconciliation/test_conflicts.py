@@ -12,7 +12,7 @@ from holding.db.models import Event, Hold, Posting, Push
 from holding.db.refusal import Refusal
 from holding.holds import releases, retries
 from holding.holds.holds import Done
-from holding.integrity.all_invariants import CHECKS, check
+from holding.operations.invariants import CHECKS, check
 from holding.reconciliation import manual_entries
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive

@@ -15,7 +15,7 @@ from holding.db.models import Connection, Event, Posting, Push, Record, Throttle
 from holding.db.refusal import Refusal
 from holding.holds import releases
 from holding.holds.holds import Done
-from holding.integrity.all_invariants import CHECKS, check
+from holding.operations.invariants import CHECKS, check
 from holding.reconciliation import manual_entries
 from holding.worklist import hold_detail as queries
 from holding.worklist import side_by_side

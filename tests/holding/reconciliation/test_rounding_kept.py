@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from connectors.contract import Found, Kept
 from holding.db.models import Event, Posting, Push, Reading
-from holding.integrity.all_invariants import check
+from holding.operations.invariants import check
 from holding.platform.changes import read_now
 from holding.reconciliation.read_back import explained
 from holding.reconciliation.reading_plan import Watched

@@ -32,7 +32,7 @@ from holding.db.models import (
     Version,
 )
 from holding.db.models.columns import Packed, table_of
-from holding.integrity import contents
+from holding.operations import content_invariants as contents
 from holding.platform import events as chain
 from holding.platform.backup import downgrade, upgrade
 from holding.posting.evidence import Storyteller, whole_story

@@ -31,7 +31,7 @@ from holding.db.together import answer
 from holding.holds import folding, tally_figures
 from holding.holds import folding as bands
 from holding.holds import folding as passing_days
-from holding.integrity.tally_kept import wrong_tally
+from holding.operations.invariants import wrong_tally
 from holding.worklist import ageing, facets, filters
 from holding.worklist import facets as held_customers
 from holding.worklist.filters import Filter, Held

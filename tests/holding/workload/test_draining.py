@@ -10,9 +10,9 @@ from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Company, Event
 from holding.db.refusal import Refusal
+from holding.operations.stuck_work import drain
+from holding.operations.target_figures import workers_seen
 from holding.platform import processes as heartbeats
-from holding.workload.draining import drain
-from holding.workload.workers_seen import workers_seen
 from tests.support.postings import NOW
 
 OLGA = Actor(None, "Olga", "olga@kedai.my", 1, frozenset({"operator"}))

@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from holding.db.database import Database
 from holding.db.models import Company, Posting
 from holding.db.together import answer
-from holding.workload import endpoint_figures
-from holding.workload.endpoint_figures import Endpoint, endpoints
+from holding.operations import queues as endpoint_figures
+from holding.operations.queues import Endpoint, endpoints
 from rules.values.posting_states import PostingState
 from tests.holding.shop import Shop, open_shop, order, start
 from tests.support.clock import SetClock

@@ -6,9 +6,9 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.workload import figures
-from holding.workload.latency import rank
-from holding.workload.queues import Part
+from holding.operations import latency as figures
+from holding.operations.latency import rank
+from holding.operations.queues import Part
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
 

@@ -9,9 +9,9 @@ from sqlalchemy import event, select, update
 
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Record, RouteStop, Schedule
+from holding.operations import idle_work
+from holding.operations.idle_work import IdleWork
 from holding.platform import processes as heartbeats
-from holding.workload import idle_work
-from holding.workload.idle_work import IdleWork
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready

@@ -9,13 +9,12 @@ from holding.connections.master_data import month_of
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Record, Throttle
 from holding.db.together import answer
+from holding.operations.idle_work import Part, long_waits, waiting
+from holding.operations.latency import latency
+from holding.operations.target_figures import target_figures, workers_seen
 from holding.rulesets.target_ways import late_calls
 from holding.worklist.filters import own_companies
 from holding.worklist.search import whereabouts
-from holding.workload.latency import latency
-from holding.workload.long_waits import Part, long_waits, waiting
-from holding.workload.target_figures import target_figures
-from holding.workload.workers_seen import workers_seen
 from tests.support.factories import make_company, make_person
 from tests.support.postings import NOW, make_ready
 from tests.support.zones import SHOP_ZONE

@@ -9,10 +9,9 @@ from sqlalchemy import select, update
 from holding.db.database import Database
 from holding.db.models import Attempt, Company, Posting, Push, Record, Request
 from holding.db.models.columns import AttemptState, PushState, RequestState
-from holding.workload import queue_pace
-from holding.workload.queue_pace import Pace, Place
-from holding.workload.queues import Part, queues
-from holding.workload.target_figures import Outlook, outlook
+from holding.operations import queues as queue_pace
+from holding.operations.queues import Pace, Part, Place, queues
+from holding.operations.target_figures import Outlook, outlook
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
 from tests.support.sent_runs import make_run, send_in_run

@@ -7,7 +7,7 @@ from sqlalchemy import literal, select
 
 from holding.db.database import Database
 from holding.db.models.columns import Moment
-from holding.workload.latency import seconds_between
+from holding.operations.latency import seconds_between
 
 BEGAN = datetime(2026, 2, 28, 23, 59, 58, 250_000, UTC)
 

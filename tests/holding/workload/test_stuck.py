@@ -11,9 +11,9 @@ from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Company, Event, Posting, Record
 from holding.db.refusal import Refusal
+from holding.operations import stuck_work as stuck
+from holding.operations.stuck_work import Kind, Requeued
 from holding.platform import processes as heartbeats
-from holding.workload import stuck
-from holding.workload.stuck import Kind, Requeued
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
 

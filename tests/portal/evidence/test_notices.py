@@ -16,10 +16,10 @@ from holding.access.actors import Keys, load_keys
 from holding.connections import open_signals as raising
 from holding.db.models import Attempt, Request, Signal
 from holding.db.models.columns import NoticeState, RecipientKind, SignalKind
-from holding.notices import planning, recipients, sending
-from holding.notices.digest_times import DigestTimes, period
-from holding.notices.recipients import Wish
-from holding.notices.sending import outcome_of
+from holding.operations import planning, recipients, sending
+from holding.operations.planning import DigestTimes, period
+from holding.operations.recipients import Wish
+from holding.operations.sending import outcome_of
 from holding.platform.settings import Settings
 from tests.portal.reading import one, plain
 
@@ -33,7 +33,7 @@ def plan(database, clock):
 
     def act() -> int:
         with database.write() as session:
-            planning.plan(session, clock.now(), root=ROOT)
+            planning.plan_due_notices(session, clock.now(), root=ROOT)
         return one(database, "SELECT count(*) FROM notice WHERE state = 'due'")
 
     return act

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from holding.db.database import Database
-from holding.notices import sending
+from holding.operations import sending
 from holding.platform.settings import Settings
 from portal import app as portal_app
 from tests.portal.conftest import Browser

@@ -18,7 +18,7 @@ from holding.approvals.consent import asks
 from holding.db import bulk
 from holding.db.models import Approval, Evaluation, FormerName, Person, Posting, Push, Version
 from holding.db.together import Together
-from holding.integrity.journal_and_ledgers import Breach, Look
+from holding.operations.journal_and_ledgers import Breach, Look
 from holding.programs.replay import replay
 from holding.programs.world import program
 from rules.outcomes.outcome import Outcome

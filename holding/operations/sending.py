@@ -22,8 +22,8 @@ from holding.db.database import Database
 from holding.db.models import Notice, Person, Recipient
 from holding.db.models.columns import NoticeState, RecipientKind
 from holding.db.refusal import Refusal
-from holding.notices import digests
-from holding.notices.recipients import bound, told_now
+from holding.operations import digests
+from holding.operations.recipients import bound, told_now
 from holding.platform.settings import DatabaseClock
 
 PREFIX: Final = "X-Clearpost"

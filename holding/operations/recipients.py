@@ -1,34 +1,57 @@
-"""Who is told: people, addresses of mail, outgoing webhooks; and what each gets.
-
-Here: adding one, removing it, the list; by what a person is told of their own work. Not here: what
-is told (digests.py, planning.py), sending it (sending.py).
-"""
+"""Who is told: people, addresses of mail, outgoing webhooks; and what each gets."""
 
 import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.addresses import Blocked, resolve
 from holding.access.actors import Actor, Keys, may
 from holding.db.bulk import Columns, of
-from holding.db.models import Membership, Person, Recipient, Team
-from holding.db.models.columns import RecipientKind
+from holding.db.models import Membership, Notice, Person, Recipient, Team
+from holding.db.models.columns import NoticeKind, NoticeState, RecipientKind
 from holding.db.refusal import Refusal
 from holding.platform.events import record_event
 
 ACT: Final = "company.setup"
+
 MOST: Final = 100
+
 LONGEST: Final = 500
+
 SECRET_BYTES: Final = 32
+
 CHOSEN: Final = Recipient.digest | Recipient.urgent | Recipient.packets
 """Whom an administrator chose: they get at least one of these."""
+
 _MAIL: Final = re.compile(r"(?=[!-~]+\Z)[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
+
+SHOWN: Final = 50
+
+STATES: Final = {
+    NoticeState.DUE: "Waiting",
+    NoticeState.CLAIMED: "Sending",
+    NoticeState.SENDING: "Sending",
+    NoticeState.SENT: "Sent",
+    NoticeState.UNKNOWN: "Not confirmed",
+    NoticeState.FAILED: "Failed",
+    NoticeState.NOTHING: "Nothing to tell",
+}
+
+KINDS: Final = {
+    NoticeKind.DIGEST: "Digest",
+    NoticeKind.URGENT: "Urgent signal",
+    NoticeKind.PACKET: "Escalation packet",
+    NoticeKind.TEST: "Test",
+    NoticeKind.RETURNED: "Returned rule change",
+}
+
+_TO = func.coalesce(Person.name, Recipient.address).label("address")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,25 +105,6 @@ class RecipientRow:
         return ", ".join(word for word, wanted in words.items() if wanted)
 
 
-RECIPIENT = Columns(
-    RecipientRow(
-        id=of(Recipient.id),
-        kind=of(Recipient.kind),
-        person_id=of(Recipient.person_id),
-        team_id=of(Recipient.team_id),
-        person=of(Person.name),
-        email=of(Person.email),
-        team=of(Team.shown.label("team")),
-        address=of(Recipient.address),
-        digest=of(Recipient.digest),
-        urgent=of(Recipient.urgent),
-        packets=of(Recipient.packets),
-        made_at=of(Recipient.made_at),
-    ),
-    {"person": "person.name", "email": "person.email"},
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Added:
     """A recipient was added; `secret` signs the calls of a webhook and is shown this once."""
@@ -110,7 +114,7 @@ class Added:
     secret: str
 
 
-def listing(session: Session, company_id: int) -> tuple[RecipientRow, ...]:
+def list_recipients(session: Session, company_id: int) -> tuple[RecipientRow, ...]:
     """Whom an administrator has told now, in the order in which they were added. A person who left
     the company or may not sign in is told nothing.
     """
@@ -139,7 +143,7 @@ def add(session: Session, actor: Actor, wish: Wish, now: datetime, keys: Keys) -
     if refusal := may(actor, ACT):
         return refusal
     company_id = actor.company_id or 0
-    standing = listing(session, company_id)
+    standing = list_recipients(session, company_id)
     address = wish.address.strip()
     if refusal := _unfit(session, company_id, wish, address, standing):
         return refusal
@@ -163,55 +167,9 @@ def add(session: Session, actor: Actor, wish: Wish, now: datetime, keys: Keys) -
     if secret:
         row.secret = keys.encrypt(secret, row=bound(row.id))
         session.flush()
-    (made,) = [one for one in listing(session, company_id) if one.id == row.id]
+    (made,) = [one for one in list_recipients(session, company_id) if one.id == row.id]
     _tell(session, actor, row.id, "notice.added", f"{made.name} gets {made.gets}", now)
     return Added(row.id, made.name, secret)
-
-
-def remove(session: Session, actor: Actor, recipient_id: int, now: datetime) -> str | Refusal:
-    """Tell nothing more to a recipient; its name. What was sent stays in the list."""
-    if refusal := may(actor, ACT):
-        return refusal
-    found = [one for one in listing(session, actor.company_id or 0) if one.id == recipient_id]
-    if not found:
-        return Refusal("notice.unknown", "There is no such recipient here.", "", 404)
-    session.get_one(Recipient, recipient_id).ended_at = now
-    _tell(session, actor, recipient_id, "notice.removed", f"{found[0].name} gets no more", now)
-    return found[0].name
-
-
-def of_person(session: Session, company_id: int, person_id: int, now: datetime) -> int | None:
-    """The recipient by which a person is told of their own work, made where there is none yet;
-    None of who left or may not sign in. Under the lock of the company, so that it is made once.
-    """
-    mine = (Recipient.company_id == company_id, Recipient.person_id == person_id, ~CHOSEN)
-    own = session.scalar(select(Recipient.id).where(*mine, Recipient.ended_at.is_(None)))
-    if own is None:
-        row = Recipient(
-            company_id=company_id,
-            kind=RecipientKind.PERSON,
-            person_id=person_id,
-            digest=False,
-            urgent=False,
-            packets=False,
-            made_at=now,
-        )
-        session.add(row)
-        session.flush()
-        own = row.id
-    return session.scalar(told_now(company_id).where(Recipient.id == own))
-
-
-def shown(address: str) -> str:
-    """An address as people read it: of a webhook the host alone, for what follows it often lets
-    whoever knows it post there.
-    """
-    return urlsplit(address).netloc.rpartition("@")[2] if "://" in address else address
-
-
-def bound(recipient_id: int) -> str:
-    """What the secret of a recipient is encrypted for."""
-    return f"recipient:{recipient_id}"
 
 
 def _unfit(
@@ -275,3 +233,145 @@ def _tell(
         object=f"recipient:{recipient_id}",
         body={"say": f"{actor.name} changed who is told: {what}."},
     )
+
+
+def remove(session: Session, actor: Actor, recipient_id: int, now: datetime) -> str | Refusal:
+    """Tell nothing more to a recipient; its name. What was sent stays in the list."""
+    if refusal := may(actor, ACT):
+        return refusal
+    found = [
+        one for one in list_recipients(session, actor.company_id or 0) if one.id == recipient_id
+    ]
+    if not found:
+        return Refusal("notice.unknown", "There is no such recipient here.", "", 404)
+    session.get_one(Recipient, recipient_id).ended_at = now
+    _tell(session, actor, recipient_id, "notice.removed", f"{found[0].name} gets no more", now)
+    return found[0].name
+
+
+def of_person(session: Session, company_id: int, person_id: int, now: datetime) -> int | None:
+    """The recipient by which a person is told of their own work, made where there is none yet;
+    None of who left or may not sign in. Under the lock of the company, so that it is made once.
+    """
+    mine = (Recipient.company_id == company_id, Recipient.person_id == person_id, ~CHOSEN)
+    own = session.scalar(select(Recipient.id).where(*mine, Recipient.ended_at.is_(None)))
+    if own is None:
+        row = Recipient(
+            company_id=company_id,
+            kind=RecipientKind.PERSON,
+            person_id=person_id,
+            digest=False,
+            urgent=False,
+            packets=False,
+            made_at=now,
+        )
+        session.add(row)
+        session.flush()
+        own = row.id
+    return session.scalar(told_now(company_id).where(Recipient.id == own))
+
+
+def shown(address: str) -> str:
+    """An address as people read it: of a webhook the host alone, for what follows it often lets
+    whoever knows it post there.
+    """
+    return urlsplit(address).netloc.rpartition("@")[2] if "://" in address else address
+
+
+def bound(recipient_id: int) -> str:
+    """What the secret of a recipient is encrypted for."""
+    return f"recipient:{recipient_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One message; `key` of a packet names its escalation."""
+
+    id: int
+    kind: NoticeKind
+    key: str
+    subject: str
+    state: NoticeState
+    address: str
+    made_at: datetime
+    due_at: datetime | None
+    ended_at: datetime | None
+    tries: int
+    answer: str
+
+    @property
+    def to(self) -> str:
+        """Who was told, as people read it."""
+        return shown(self.address)
+
+    @property
+    def state_word(self) -> str:
+        """Where it stands, as people read it."""
+        return STATES[self.state]
+
+    @property
+    def kind_word(self) -> str:
+        """Why it was sent, as people read it."""
+        return KINDS[self.kind]
+
+
+def list_deliveries(
+    session: Session, company_id: int, *, most: int = SHOWN
+) -> tuple[DeliveryRow, ...]:
+    """The last messages of a company."""
+    query = _rows().where(Notice.company_id == company_id).order_by(Notice.id.desc()).limit(most)
+    return DELIVERY.each(session.execute(query))
+
+
+def _rows() -> Select[Any]:
+    return (
+        DELIVERY.select()
+        .select_from(Notice)
+        .join(Recipient, Recipient.id == Notice.recipient_id)
+        .outerjoin(Person, Person.id == Recipient.person_id)
+    )
+
+
+def of_packet(session: Session, company_id: int, escalation_id: int) -> tuple[DeliveryRow, ...]:
+    """The messages that carried an escalation packet."""
+    query = _rows().where(
+        Notice.company_id == company_id,
+        Notice.kind == NoticeKind.PACKET,
+        Notice.key == f"escalation:{escalation_id}",
+    )
+    return DELIVERY.each(session.execute(query.order_by(Notice.id)))
+
+
+RECIPIENT = Columns(
+    RecipientRow(
+        id=of(Recipient.id),
+        kind=of(Recipient.kind),
+        person_id=of(Recipient.person_id),
+        team_id=of(Recipient.team_id),
+        person=of(Person.name),
+        email=of(Person.email),
+        team=of(Team.shown.label("team")),
+        address=of(Recipient.address),
+        digest=of(Recipient.digest),
+        urgent=of(Recipient.urgent),
+        packets=of(Recipient.packets),
+        made_at=of(Recipient.made_at),
+    ),
+    {"person": "person.name", "email": "person.email"},
+)
+
+DELIVERY = Columns(
+    DeliveryRow(
+        id=of(Notice.id),
+        kind=of(Notice.kind),
+        key=of(Notice.key),
+        subject=of(Notice.subject),
+        state=of(Notice.state),
+        address=of(_TO),
+        made_at=of(Notice.made_at),
+        due_at=of(Notice.due_at),
+        ended_at=of(Notice.ended_at),
+        tries=of(Notice.tries),
+        answer=of(Notice.answer),
+    )
+)

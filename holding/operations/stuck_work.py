@@ -1,10 +1,4 @@
-"""Work in the hands of a worker that is gone, and giving it back to the queue by hand.
-
-Here: which items those are, and the one safe act on them. A lease ends only if it is still the one
-that was looked at, and the fence moves on, so that whatever the old worker still writes is refused.
-What was on its way to a target is looked up there before anything is sent again.
-Not here: the same by the sweep, when a lease has run out (holding/db/leases.py).
-"""
+"""Work in the hands of a worker that is gone, and giving it back to the queue by hand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +14,13 @@ from holding.db.models import Connection, Heartbeat, Posting, Record, Run
 from holding.db.models.columns import LEASED, table_of
 from holding.db.refusal import Refusal
 from holding.db.together import Question, Together, answer
+from holding.platform import processes as heartbeats
 from holding.platform.events import record_event
 from holding.platform.processes import AHEAD
 
-ACT: Final = "run.operate"
 MOST: Final = 50
+
+Leased = type[Record | Posting | Run]
 
 
 class Kind(StrEnum):
@@ -35,12 +31,22 @@ class Kind(StrEnum):
     RUN = "run"
 
 
-Leased = type[Record | Posting | Run]
 TABLES: Final[dict[Kind, Leased]] = {
     Kind.RECORD: Record,
     Kind.DOCUMENT: Posting,
     Kind.RUN: Run,
 }
+
+ACT: Final = "run.operate"
+
+REASON: Final = (3, 500)
+
+ONLY: Final = Refusal(
+    code="drain.only",
+    message="You cannot drain this worker, because it is the only one that takes work.",
+    hint="Start another one first, or end it on its machine.",
+    status=409,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,51 @@ def asked_stuck(page: Together, company_id: int, now: datetime) -> Callable[[], 
         return tuple(sorted(items, key=lambda one: (one.lease_until, one.kind, one.id)))
 
     return found
+
+
+def _of_kind(
+    kind: Kind, company_id: int, now: datetime, item_id: int | None = None
+) -> Question[list[Stuck]]:
+    table = TABLES[kind]
+    query = (
+        _SELECTS[kind]()
+        .outerjoin(Heartbeat, Heartbeat.owner == table.lease_owner)
+        .where(table.company_id + 0 == company_id)  # by no index of it: few are leased
+        .where(text(f"{table.__tablename__}.{LEASED}"))
+        .where(_gone(table.lease_until, now))
+        .order_by(table.lease_until, table.id)
+        .limit(MOST)
+    )
+    if item_id is not None:
+        query = query.where(table.id == item_id)
+    rows = yield query
+    return [
+        Stuck(
+            kind=kind,
+            id=row.id,
+            label=row.label or f"run {row.id}",
+            worker=row.lease_owner or "",
+            fence=row.fence,
+            crashes=row.crashes,
+            lease_until=row.lease_until,
+            seen_at=row.seen_at,
+            record_id=row.record_id,
+            source=row.source,
+            record_kind=row.record_kind,
+            external_id=row.external_id,
+        )
+        for row in rows
+    ]
+
+
+def _gone(until: Any, now: datetime) -> ColumnElement[bool]:
+    """Its lease has run out; or its worker ended, or is silent for longer than any step takes. Of a
+    worker that never gave a sign only the lease tells.
+    """
+    silent = or_(
+        Heartbeat.left_at.is_not(None), Heartbeat.next_by <= now, Heartbeat.seen_at > now + AHEAD
+    )
+    return or_(until <= now, and_(Heartbeat.owner.is_not(None), silent))
 
 
 def requeue(
@@ -139,49 +190,37 @@ def _free(session: Session, item: Stuck, company_id: int, now: datetime) -> bool
     return done.first() is not None
 
 
-def _gone(until: Any, now: datetime) -> ColumnElement[bool]:
-    """Its lease has run out; or its worker ended, or is silent for longer than any step takes. Of a
-    worker that never gave a sign only the lease tells.
+def drain(session: Session, actor: Actor, owner: str, reason: str, now: datetime) -> Refusal | None:
+    """Ask a worker to stop once it has finished what it has.
+
+    A worker serves every company of the installation, so one of them cannot end all work: the last
+    worker that is not asked yet is refused (409).
     """
-    silent = or_(
-        Heartbeat.left_at.is_not(None), Heartbeat.next_by <= now, Heartbeat.seen_at > now + AHEAD
+    why = " ".join(reason.split())
+    if refused := may(actor, ACT):
+        return refused
+    if not REASON[0] <= len(why) <= REASON[1]:
+        return Refusal("drain.reason", "Enter why, in a sentence.", "", 422)
+    going = (*heartbeats.running(now), or_(Heartbeat.stop_asked_at.is_(None), ~heartbeats.ASKED))
+    # All under our lock: of two people who ask the last two workers at once the second is refused.
+    query = select(Heartbeat).where(*going).order_by(Heartbeat.owner).with_for_update()
+    working = {row.owner: row for row in session.scalars(query)}
+    if owner not in working:
+        words = f"Worker {owner} does not take work any more."
+        return Refusal("drain.over", words, "Load the page again.", 409)
+    if len(working) == 1:
+        return ONLY
+    working[owner].stop_asked_at = now
+    say = f"{actor.name} asked worker {owner} to finish what it has and to stop: {why}"
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act="work.drained",
+        body={"say": say, "worker": owner, "reason": why},
     )
-    return or_(until <= now, and_(Heartbeat.owner.is_not(None), silent))
-
-
-def _of_kind(
-    kind: Kind, company_id: int, now: datetime, item_id: int | None = None
-) -> Question[list[Stuck]]:
-    table = TABLES[kind]
-    query = (
-        _SELECTS[kind]()
-        .outerjoin(Heartbeat, Heartbeat.owner == table.lease_owner)
-        .where(table.company_id + 0 == company_id)  # by no index of it: few are leased
-        .where(text(f"{table.__tablename__}.{LEASED}"))
-        .where(_gone(table.lease_until, now))
-        .order_by(table.lease_until, table.id)
-        .limit(MOST)
-    )
-    if item_id is not None:
-        query = query.where(table.id == item_id)
-    rows = yield query
-    return [
-        Stuck(
-            kind=kind,
-            id=row.id,
-            label=row.label or f"run {row.id}",
-            worker=row.lease_owner or "",
-            fence=row.fence,
-            crashes=row.crashes,
-            lease_until=row.lease_until,
-            seen_at=row.seen_at,
-            record_id=row.record_id,
-            source=row.source,
-            record_kind=row.record_kind,
-            external_id=row.external_id,
-        )
-        for row in rows
-    ]
+    return None
 
 
 def _work(table: Leased) -> tuple[Any, ...]:

@@ -1,1 +1,0 @@
-"""Clearpost holding.integrity: what must always be true of stored rows, looked at."""

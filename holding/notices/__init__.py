@@ -1,1 +1,0 @@
-"""Clearpost holding.notices: who is told of what by mail or webhook, once each."""

@@ -1,0 +1,1 @@
+"""Clearpost holding.operations: how the work flows, what is stuck, what the work runs on."""

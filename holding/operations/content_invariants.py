@@ -1,0 +1,642 @@
+"""I1, I10 to I13: arrivals became versions, judged by rules in force; the trail is whole."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Row,
+    String,
+    Text,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from holding.db import bulk
+from holding.db.models import (
+    Approval,
+    Attempt,
+    Connection,
+    Delivery,
+    Evaluation,
+    Event,
+    EventLink,
+    MappingEntry,
+    Posting,
+    Push,
+    Record,
+    Release,
+    Request,
+    RulesetVersion,
+    Version,
+)
+from holding.db.models.columns import PushState, RecordState, table_of
+from holding.db.models.postings import CHANGES, UNSENT_STATES
+from holding.operations.journal_and_ledgers import Breach, Look
+from holding.platform import events as chain
+from holding.platform.events import APPROVAL, CALL, PUSH, REQUEST, SEALED, Break, seal
+from holding.platform.row_seals import KINDS, ROWS, Kind, hashes
+from holding.platform.states import PUSH_MOVES, allowed
+from holding.posting import holds as kept_totals
+from rules.outcomes.outcome import Document
+from rules.values.canonical import dumps, revive, sha256_hex
+from rules.values.posting_states import PostingState
+
+AFTER: dict[str, PushState] = {
+    "posting.sending": PushState.SENDING,
+    "posting.awaiting": PushState.AWAITING,
+    "posting.uncertain": PushState.UNCERTAIN,
+    "posting.posted": PushState.ACCEPTED,
+    "posting.refused": PushState.REFUSED,
+    "posting.later": PushState.REFUSED,
+    "posting.waits": PushState.REFUSED,
+    "posting.overtaken": PushState.REFUSED,
+    "posting.conflict": PushState.CONFLICT,
+    "posting.linked": PushState.ACCEPTED,
+    "posting.contradicted": PushState.CONFLICT,
+}
+"""The state of a push after an event that names it."""
+
+AT_ONCE = {
+    "posting.linked": [PushState.SENDING, PushState.ACCEPTED],
+    "posting.contradicted": [PushState.SENDING, PushState.CONFLICT],
+}
+"""What is told in one: a person or a listing has found the document there."""
+
+OF_PUSH = {
+    PostingState.SENDING: PushState.SENDING,
+    PostingState.AWAITING: PushState.AWAITING,
+    PostingState.UNCERTAIN: PushState.UNCERTAIN,
+}
+"""A posting in one of these states has its push in the same one."""
+
+PATTERNS = ("aia_live_", "-----BEGIN", "Authorization: ", "whsec_")
+"""How secrets of targets and sources begin."""
+
+PAGE: Final = 1000
+
+APPROVED: Final = "posting.approved"
+
+SENDING: Final = "posting.sending"
+
+_SAME: Final = ("number", "content", "connection_id")
+
+_UNANSWERED = case((Request.answered_at.is_(None), Request.body))
+"""The bytes of a call that no answer sealed; those of the others are compared with their answer."""
+
+_Sealed = Mapping[int, tuple[str, int]]
+"""Key -> the hash that was sealed last, and the event that did."""
+
+
+def history_follows_the_table(look: Look) -> Iterator[Breach]:
+    """I10: the events of every push are moves that the table has, and end where the push stands."""
+    told = _told(look)
+    query = (
+        select(Push.id, Push.number, Push.state, Posting.record_id)
+        .join(Posting, Posting.id == Push.posting_id)
+        .where(Posting.company_id == look.company_id)
+        .order_by(Push.id)
+    )
+    for push in look.session.execute(query):
+        states, about = told.get(push.id, []), (push.record_id,)
+        if not states or states[0] != PushState.SENDING:
+            yield Breach("I10", f"Nothing tells when {push.number} was sent first.", about)
+            continue
+        for one, other in pairwise(states):
+            still = one == other and one in OF_PUSH.values()
+            if not still and not allowed(PUSH_MOVES, one, other):
+                say = f"{push.number} is told to have gone from {one} to {other}, which cannot be."
+                yield Breach("I10", say, about)
+        last = states[-1]
+        if last != push.state and not _on_its_way(last, push.state):
+            say = f"The push of {push.number} is {push.state}, the last that was told of it is"
+            yield Breach("I10", f"{say} {last}.", about)
+    yield from _states_apart(look)
+
+
+def _told(look: Look) -> dict[int, list[PushState]]:
+    """The states that the events of each push told of, in order."""
+    query = (
+        select(Event.act, Event.body)
+        .where(Event.company_id == look.company_id, Event.act.in_(AFTER))
+        .order_by(Event.id)
+    )
+    told: dict[int, list[PushState]] = defaultdict(list)
+    for act, body in look.session.execute(query):
+        told[int(body.get("push") or 0)] += AT_ONCE.get(act) or [AFTER[act]]
+    return told
+
+
+def _on_its_way(told: PushState, state: PushState) -> bool:
+    """A doubt that is sent again, or asked for again, is still the doubt that was told of."""
+    return {told, state} <= {PushState.SENDING, PushState.UNCERTAIN, PushState.AWAITING}
+
+
+def _states_apart(look: Look) -> Iterator[Breach]:
+    """A posting and the push that it is in tell the same."""
+    query = (
+        select(Posting.number, Posting.state, Push.state.label("push"), Posting.record_id)
+        .join(Push, Push.id == Posting.push_id)
+        .where(Posting.company_id == look.company_id)
+    )
+    open_pushes = set(OF_PUSH.values())
+    for row in look.session.execute(query):
+        wanted = OF_PUSH.get(row.state)
+        if (wanted or row.push) != row.push or (wanted is None and row.push in open_pushes):
+            say = f"{row.number} is {row.state}, its push is {row.push}."
+            yield Breach("I10", say, (row.record_id,))
+
+
+def every_version_is_told(look: Look) -> Iterator[Breach]:
+    """I11: no version without its event; where events are chained, the chain is whole."""
+    told: dict[int, set[Any]] = defaultdict(set)
+    events = select(Event.record_id, Event.body).where(
+        Event.company_id == look.company_id,
+        Event.act.like("record.%"),
+        Event.act != "record.judged",
+    )
+    for record_id, body in look.session.execute(events):
+        told[record_id or 0].add(body.get("version"))
+    query = (
+        select(Record.id, Record.type, Record.number, Version.no)
+        .join(Version, Version.record_id == Record.id)
+        .where(Record.company_id == look.company_id, Version.corrects_id.is_(None))
+    )
+    for row in look.session.execute(query):
+        if row.no not in told[row.id]:
+            say = f"No event tells how version {row.no} of {row.type} {row.number} arrived."
+            yield Breach("I11", say, (row.id,))
+    for gap in chain.verify(look.session, look.company_id, now=look.now, known=look.anchors):
+        yield Breach("I11", gap.message)
+    for edited in compare(look.session, look.company_id).breaks:
+        yield Breach("I11", edited.message)
+    judged = exists().where(Event.record_id == Record.id, Event.act == "record.judged")
+    silent = select(Record.id, Record.type, Record.number).where(
+        Record.company_id == look.company_id, Record.state != RecordState.RECEIVED, ~judged
+    )
+    for record_id, kind, number in look.session.execute(silent):
+        yield Breach("I11", f"No event tells how {kind} {number} was checked.", (record_id,))
+
+
+def arrivals_became_versions(look: Look) -> Iterator[Breach]:
+    """I1: every record has its newest version as the current one, and versions have no gaps."""
+    current, newest = aliased(Version), aliased(Version)
+    numbers = (
+        select(
+            Version.record_id,
+            func.count(Version.id).label("count"),
+            func.max(Version.no).label("last"),
+        )
+        .join(Record, Record.id == Version.record_id)
+        .where(Record.company_id == look.company_id)
+        .group_by(Version.record_id)
+        .subquery()
+    )
+    fresher = exists().where(
+        newest.record_id == Record.id,
+        newest.stale.is_(False),
+        newest.no > current.no,
+    )
+    query = (
+        select(Record.id, Record.type, Record.number)
+        .add_columns(current.record_id.label("owner_id"))
+        .add_columns(numbers.c.count.label("versions"), numbers.c.last)
+        .outerjoin(current, current.id == Record.version_id)
+        .outerjoin(numbers, numbers.c.record_id == Record.id)
+        .where(Record.company_id == look.company_id)
+        .where(
+            or_(
+                current.id.is_(None),
+                current.record_id != Record.id,
+                current.stale,
+                numbers.c.count != numbers.c.last,
+                fresher,
+            )
+        )
+    )
+    for row in look.session.execute(query):
+        name = f"{row.type} {row.number}"
+        if row.owner_id is None:
+            say = f"{name} was taken in and has no version."
+        elif row.versions != row.last:
+            say = f"{name} has {row.versions} versions and the last is no. {row.last}."
+        else:
+            say = f"The current version of {name} is not its newest one."
+        yield Breach("I1", say, (row.id,))
+    yield from _nothing_came_of(look)
+
+
+def _nothing_came_of(look: Look) -> Iterator[Breach]:
+    """A delivery that left no version and no word why, before anything like it was here."""
+    earlier = aliased(Delivery)
+    query = select(Delivery.key).where(
+        Delivery.company_id == look.company_id,
+        Delivery.error.is_(None),
+        ~exists().where(Version.delivery_id == Delivery.id),
+        ~exists().where(
+            Version.delivery_id == earlier.id,
+            earlier.source_id == Delivery.source_id,
+            earlier.id < Delivery.id,
+        ),
+    )
+    for key in look.session.scalars(query):
+        yield Breach("I1", f"Nothing came of delivery {key}, without a reason being told.")
+
+
+def judged_by_rules_of_the_time(look: Look) -> Iterator[Breach]:
+    """I12: the rules of every judging were in force at its revision, and are this company's."""
+    later = aliased(RulesetVersion)
+    newer = exists().where(
+        later.company_id == look.company_id,
+        later.revision > RulesetVersion.revision,
+        later.revision <= Evaluation.revision,
+    )
+    query = (
+        select(Record.id, Record.type, Record.number, RulesetVersion.no)
+        .select_from(Evaluation)
+        .join(Record, Record.id == Evaluation.record_id)
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
+        .where(Record.company_id == look.company_id)
+        .where(
+            or_(
+                RulesetVersion.company_id != look.company_id,
+                RulesetVersion.revision > Evaluation.revision,
+                newer,
+            )
+        )
+    )
+    for row in look.session.execute(query):
+        name = f"{row.type} {row.number}"
+        say = f"{name} was checked with rules no. {row.no} when they were not in force."
+        yield Breach("I12", say, (row.id,))
+
+
+def no_secret_lies_about(look: Look) -> Iterator[Breach]:
+    """I13: no key and nothing that looks like one stands in what pages and exports show."""
+    connections = select(Connection.id).where(Connection.company_id == look.company_id)
+    places = (
+        (Request.headers, Request.id, Request.connection_id.in_(connections)),
+        (Request.body, Request.id, Request.connection_id.in_(connections)),
+        (Request.answer, Request.id, Request.connection_id.in_(connections)),
+        (Push.content, Push.id, Push.connection_id.in_(connections)),  # a sheet of it is packed
+        (Attempt.proof, Attempt.id, _of_pushes(look)),
+        (Attempt.error, Attempt.id, _of_pushes(look)),
+        (Event.body, Event.id, Event.company_id == look.company_id),
+        (Delivery.headers, Delivery.id, Delivery.company_id == look.company_id),
+    )
+    for word in (*PATTERNS, *look.secrets):
+        for column, key, mine in places:
+            found = look.session.scalars(select(key).where(mine, _holds(look, column, word)))
+            for one in found:
+                where = f"{column.class_.__tablename__} {one}, {column.key}"
+                yield Breach("I13", f"What looks like a secret stands in {where}.")
+
+
+def _of_pushes(look: Look) -> ColumnElement[bool]:
+    return Attempt.push_id.in_(
+        select(Push.id)
+        .join(Connection, Connection.id == Push.connection_id)
+        .where(Connection.company_id == look.company_id)
+    )
+
+
+def _holds(look: Look, column: InstrumentedAttribute[Any], word: str) -> ColumnElement[bool]:
+    """Whether a text or bytes column has this word in it."""
+    if not isinstance(column.type, LargeBinary):
+        return cast(column, String).contains(word, autoescape=True)
+    name = look.session.get_bind().dialect.name
+    finds = func.instr if name == "sqlite" else func.pg_catalog.position
+    return finds(column, literal(word.encode(), LargeBinary)) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The first event that seals contents, and its place in the chain."""
+
+    event_id: int
+    seq: int | None
+
+
+@dataclass(slots=True)
+class Contents:
+    """What was found. `since` is None where no event seals a content of more than versions."""
+
+    since: Since | None = None
+    breaks: list[Break] = field(default_factory=list)
+
+
+def compare(session: Session, company_id: int) -> Contents:
+    """Every content that an event of the company sealed, beside what its row says now."""
+    found = Contents()
+    given: Counter[tuple[int, str]] = Counter()
+    first = None
+    for page in _pages(session, company_id):
+        for ask in (_versions, _pushes, _calls):
+            found.breaks += ask(session, page)
+        found.breaks += _approvals(session, page, given)
+        if first is None:
+            first = next((one.id for one in page if SEALED in one.body), None)
+    if first is not None:
+        place = select(EventLink.seq).where(EventLink.event_id == first)
+        found.since = Since(first, session.scalar(place))
+        found.breaks += _approvals_without_event(session, company_id, given, first)
+    found.breaks += act_breaks(session, company_id)
+    return found
+
+
+def _pages(session: Session, company_id: int) -> Iterator[list[Row[Any]]]:
+    """The events that tell of such rows, page by page."""
+    query = (
+        select(Event.id, Event.act, Event.record_id, Event.posting_id, Event.body)
+        .where(Event.company_id == company_id, Event.record_id.is_not(None))
+        .order_by(Event.id)
+        .limit(PAGE)
+    )
+    after = 0
+    while page := session.execute(query.where(Event.id > after)).all():
+        yield list(page)
+        after = page[-1].id
+
+
+def _versions(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
+    sealed = {
+        (one.record_id, int(one.body["version"])): one
+        for one in page
+        if "sha256" in one.body and "version" in one.body
+    }
+    if not sealed:
+        return
+    query = select(Version.id, Version.record_id, Version.no, Version.sha256, Version.body).where(
+        bulk.among(Version.record_id, sorted({record_id for record_id, _ in sealed}))
+    )
+    rows = {(row.record_id, row.no): row for row in session.execute(query)}
+    for (record_id, no), event in sealed.items():
+        row = rows.get((record_id, no))
+        if row is None:
+            yield _gone("version", f"no. {no} of record {record_id}", event.id)
+        elif {row.sha256, sha256_hex(dumps(row.body))} != {event.body["sha256"]}:
+            yield _not_sealed("version", row.id, event.id)
+
+
+def _gone(table: str, which: str, event_id: int) -> Break:
+    return Break(None, event_id, f"Table {table}: {which}, which event {event_id} sealed, is gone.")
+
+
+def _not_sealed(table: str, row: int, event_id: int, what: str = "content") -> Break:
+    told = f"Table {table}, row {row}: its {what} is not what event {event_id} sealed."
+    return Break(None, event_id, told)
+
+
+def _pushes(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
+    """Pushes, and the postings that stand by them; what was sent in whatever call."""
+    sealed = {
+        int(one.body["push"]): one for one in page if one.act == SENDING and SEALED in one.body
+    }
+    if not sealed:
+        return
+    ids = sorted(sealed)
+    push = table_of(Push)
+    rows = {
+        row["id"]: row
+        for row in session.execute(select(push).where(bulk.among(Push.id, ids))).mappings()
+    }
+    for push_id, event in sealed.items():
+        if push_id not in rows:
+            yield _gone("push", f"row {push_id}", event.id)
+        elif seal(PUSH, dict(rows[push_id])) != event.body[SEALED]:
+            yield _not_sealed("push", push_id, event.id)
+    yield from _postings(session, sealed)
+    yield from _sent(session, {key: one for key, one in sealed.items() if REQUEST in one.body})
+
+
+def _postings(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Break]:
+    """Each posting whose standing, or only, push is one of these, beside what that push sent."""
+    standing = func.coalesce(Posting.posted_push_id, Posting.push_id)
+    query = select(Posting, Push).join(Push, Push.id == standing)
+    for posting, push in session.execute(query.where(bulk.among(Push.id, sorted(sealed)))):
+        if push.posting_id != posting.id or posting.state in UNSENT_STATES:
+            continue
+        event = sealed[push.id]
+        if posting.hash != push.hash or posting.action != push.action:
+            if posting.action not in CHANGES:  # else a change is planned, or on its way
+                yield _not_sealed("posting", posting.id, event.id)
+            continue
+        wrong = [name for name in _SAME if getattr(posting, name) != getattr(push, name)]
+        wrong += _beside(posting, push) if posting.state == PostingState.POSTED else []
+        if wrong:
+            yield _not_sealed("posting", posting.id, event.id, ", ".join(wrong))
+
+
+def _beside(posting: Posting, push: Push) -> list[str]:
+    """What of a posted posting is not what its document says."""
+    document: Document = revive(Document, push.content)
+    said = {
+        "doc_date": document.date,
+        "currency": document.currency,
+        "amount": kept_totals.stands(document, push.kept),
+    }
+    return [name for name, value in said.items() if getattr(posting, name) != value]
+
+
+def _sent(session: Session, sealed: Mapping[int, Row[Any]]) -> Iterator[Break]:
+    """One of the calls of a push carried what its event said would be sent."""
+    query = (
+        select(Attempt.push_id, Request.id, Request.sha256, _UNANSWERED)
+        .join(Request, Request.id == Attempt.request_id)
+        .where(bulk.among(Attempt.push_id, sorted(sealed)), Request.kind == "push")
+        .order_by(Request.id)
+    )
+    calls: dict[int, dict[str, int]] = {key: {} for key in sealed}
+    for push_id, request_id, digest, body in session.execute(query):
+        same = body is None or sha256_hex(body) == digest
+        calls[push_id].setdefault(digest if same else "", request_id)
+    for push_id, event in sealed.items():
+        found = calls[push_id]
+        if event.body[REQUEST] not in found:
+            if found:
+                yield _not_sealed("request", min(found.values()), event.id)
+            else:
+                yield _gone("request", f"the call of push {push_id}", event.id)
+
+
+def _calls(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
+    """Requests that were answered: what was sent, as long as it is kept, and the answer."""
+    sealed = {int(one.body[CALL][0]): one for one in page if CALL in one.body}
+    if not sealed:
+        return
+    columns = (Request.id, Request.sha256, Request.body, Request.body_removed_at)
+    query = select(*columns, Request.answer, Request.answer_sha256)
+    found = session.execute(query.where(bulk.among(Request.id, sorted(sealed))))
+    rows = {row.id: row for row in found}
+    for request_id, event in sealed.items():
+        row = rows.get(request_id)
+        if row is None:
+            yield _gone("request", f"row {request_id}", event.id)
+            continue
+        _, sent, answered = event.body[CALL]
+        body = sent if row.body is None and row.body_removed_at else sha256_hex(row.body or b"")
+        if {row.sha256, body} != {sent}:
+            yield _not_sealed("request", request_id, event.id)
+        if {row.answer_sha256, sha256_hex(row.answer or b"")} != {answered}:
+            yield _not_sealed("request", request_id, event.id, "answer")
+
+
+def _approvals(
+    session: Session, page: Iterable[Row[Any]], given: Counter[tuple[int, str]]
+) -> Iterator[Break]:
+    """The n-th approval of a posting at a level is that of the n-th event; `given` counts them."""
+    events = [one for one in page if one.act == APPROVED and one.posting_id is not None]
+    if not events:
+        return
+    query = select(Approval).where(
+        bulk.among(Approval.posting_id, sorted({one.posting_id for one in events}))
+    )
+    rows: dict[tuple[int, str], list[tuple[int, str]]] = {}
+    for row in session.scalars(query.order_by(Approval.id)):
+        digest = seal(APPROVAL, {name: getattr(row, name) for name in APPROVAL})
+        rows.setdefault((row.posting_id, row.level), []).append((row.id, digest))
+    for event in events:
+        for level in event.body.get("levels", ()):
+            key = (event.posting_id, level)
+            at, given[key] = given[key], given[key] + 1
+            mine = rows.get(key, [])
+            if at >= len(mine):
+                yield _gone("approval", f"one of posting {event.posting_id}", event.id)
+            elif event.body.get(SEALED, mine[at][1]) != mine[at][1]:
+                yield _not_sealed("approval", mine[at][0], event.id)
+
+
+def _approvals_without_event(
+    session: Session, company_id: int, given: Counter[tuple[int, str]], first: int
+) -> Iterator[Break]:
+    """Approvals since contents are sealed that no event tells of."""
+    since = select(Event.at).where(Event.id == first).scalar_subquery()
+    query = (
+        select(Approval.id, Approval.posting_id, Approval.level, Approval.at >= since)
+        .join(Posting, Posting.id == Approval.posting_id)
+        .where(Posting.company_id == company_id)
+        .order_by(Approval.id)
+    )
+    left = Counter(given)
+    for approval_id, posting_id, level, later in session.execute(query):
+        left[posting_id, level] -= 1
+        if left[posting_id, level] < 0 and later:
+            told = f"Table approval, row {approval_id}: no event tells that it was given."
+            yield Break(None, None, told)
+
+
+def act_breaks(session: Session, company_id: int) -> Iterator[Break]:
+    """Every row of an act that is not what its last event sealed, table by table."""
+    every = _sealed(session, company_id)
+    since = _since(session, every)
+    for word, kind in KINDS.items():
+        sealed = every.get(word, {})
+        found = hashes(session, company_id, kind, sealed)
+        for key, (digest, event_id) in sorted(sealed.items()):
+            ids, now = found.get(key, ([], ""))
+            if now == digest:
+                continue
+            where = f"row {ids[0]}" if len(ids) == 1 else f"{kind.by} {key}"
+            what = f"its content is not what event {event_id} sealed"
+            if not now:
+                what = f"which event {event_id} sealed, is gone"
+            yield Break(None, event_id, f"Table {kind.table}, {where}{_colon(now)} {what}.")
+        if kind.told and since is not None:
+            yield from _rows_without_event(session, company_id, kind, sealed, since)
+    yield from _ended(session, company_id)
+    yield from _counts_again(session, company_id)
+
+
+def _sealed(session: Session, company_id: int) -> dict[str, dict[int, tuple[str, int]]]:
+    """Table -> what was sealed of it; of what changes by further acts, the last word."""
+    query = (
+        select(Event.id, Event.body)
+        .where(Event.company_id == company_id, cast(Event.body, Text).contains(f'"{ROWS}":[['))
+        .order_by(Event.id)
+    )
+    found: dict[str, dict[int, tuple[str, int]]] = {}
+    for event_id, body in session.execute(query):
+        for word, key, digest in body.get(ROWS, ()):
+            if word in KINDS:
+                found.setdefault(word, {})[int(key)] = (str(digest), event_id)
+    return found
+
+
+def _since(session: Session, every: Mapping[str, _Sealed]) -> datetime | None:
+    """Since when events seal such rows, of whatever table; None where none does yet."""
+    events = [event_id for sealed in every.values() for _, event_id in sealed.values()]
+    if not events:
+        return None
+    return session.scalar(select(Event.at).where(Event.id == min(events)))
+
+
+def _colon(now: str) -> str:
+    return ":" if now else ","
+
+
+def _rows_without_event(
+    session: Session, company_id: int, kind: Kind, sealed: _Sealed, since: datetime
+) -> Iterator[Break]:
+    """Rows since the first that an event sealed, of which none tells: by their place, for who
+    writes a moment of old; and by their moment, for who takes a number below.
+    """
+    late = getattr(kind.model, kind.when) >= since
+    query = (
+        select(kind.key, func.min(kind.model.id))
+        .where(kind.mine(company_id), or_(late, kind.key >= min(sealed)) if sealed else late)
+        .group_by(kind.key)
+        .order_by(kind.key)
+    )
+    for key, row in session.execute(query):
+        if key not in sealed:
+            yield Break(None, None, f"Table {kind.word}, row {row}: no event tells of it.")
+
+
+def _ended(session: Session, company_id: int) -> Iterator[Break]:
+    """Entries of mappings that ended without another one: each change begins one, also removing."""
+    entry, later = MappingEntry, aliased(MappingEntry)
+    another = (
+        select(later.id)
+        .where(later.table_id == entry.table_id, later.key == entry.key)
+        .where(later.valid_from == entry.valid_from, later.from_revision == entry.to_revision)
+    )
+    query = (
+        select(entry.id)
+        .where(KINDS[entry.__tablename__].mine(company_id), entry.to_revision.is_not(None))
+        .where(~another.exists())
+        .order_by(entry.id)
+    )
+    for row in session.scalars(query):
+        told = f"Table mapping_entry, row {row}: it has ended, and no other entry of its key began"
+        yield Break(None, None, f"{told} then.")
+
+
+def _counts_again(session: Session, company_id: int) -> Iterator[Break]:
+    """Decisions that stand, though an event tells that they were taken back."""
+    undone = (
+        select(Event.id)
+        .join(Posting, Posting.id == Event.posting_id)
+        .where(Event.company_id == company_id, Event.act == "operation.undone")
+        .where(Event.operation_id == Release.operation_id, Event.record_id == Release.record_id)
+        .where(Posting.route == Release.route)
+    )
+    query = (
+        select(Release.id)
+        .where(KINDS["release"].mine(company_id), Release.operation_id.is_not(None))
+        .where(Release.voided_at.is_(None), undone.exists())
+        .order_by(Release.id)
+    )
+    for row in session.scalars(query):
+        told = f"Table release, row {row}: it was taken back, and counts again."
+        yield Break(None, None, told)

@@ -1,0 +1,653 @@
+"""Packets as they are kept: what was handed to a support desk, by whom, and that it was sent."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.registry import titled
+from holding.access.actors import Actor, Keys, may
+from holding.access.operations import once
+from holding.connections.connections import bound
+from holding.db.bulk import Columns, of
+from holding.db.models import Connection, ConnectionKey, Escalation, Event, Person, Record, Version
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Question
+from holding.operations.failures import Failure
+from holding.platform import backup as installed_version
+from holding.platform import row_seals
+from holding.platform.events import record_event, shown_actor
+from rules.values.canonical import dumps, sha256_hex
+from rules.values.tax_codes import GENERAL_TINS, OTHERS, PERSONS, PERSONS_BEFORE
+
+ACT: Final = "record.read"
+
+LONGEST_NOTE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A packet that was made; `personal`: personal data and tax numbers stand in it."""
+
+    id: int
+    record_id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    by: str
+    made_at: datetime
+    packet: dict[str, Any]
+    sha256: str
+    personal: bool
+    sent_to: str | None
+    ticket: str | None
+    sent_at: datetime | None
+
+
+KEPT = Columns(
+    Kept(
+        id=of(Escalation.id),
+        record_id=of(Escalation.record_id),
+        number=of(Record.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        by=of(Person.name),
+        made_at=of(Escalation.made_at),
+        packet=of(Escalation.packet),
+        sha256=of(Escalation.sha256),
+        personal=of(Escalation.personal),
+        sent_to=of(Escalation.sent_to),
+        ticket=of(Escalation.ticket),
+        sent_at=of(Escalation.sent_at),
+    ),
+    {"source": "connection.name", "kind": "record.type", "by": "person.name"},
+)
+
+LONGEST_ANSWER: Final = 4000
+"""How many characters a person may write in one field."""
+
+NOT_RECORDED: Final = "not recorded"
+
+NO_CHANGE: Final = "No change is recorded in the 14 days before."
+
+AT_ONCE: Final = "none: it is sent as soon as it is ready"
+
+NOT_SENT: Final = "none: it was never sent"
+
+LABELS: Final[Mapping[str, str]] = {
+    "connector": "Connector",
+    "record_number": "Record number",
+    "sync_run": "Sync run",
+    "status": "Status",
+    "exact_message": "Exact message",
+    "retry_count": "Retry count",
+    "expected_result": "Expected result",
+    "what_changed_recently": "What changed recently",
+    "module": "Module",
+    "branch_or_warehouse": "Branch or warehouse",
+    "user": "User",
+    "visible_message": "Visible message",
+    "same_failure": "Same failure",
+    "company": "Company",
+    "made_at": "Made",
+}
+"""The fields of a packet as people read them, in the order in which a desk asks for them."""
+
+TYPED: Final = ("record_number", "exact_message", "expected_result")
+"""What the form shows for a person to check or to write."""
+
+DAYS: Final = 14
+
+MOST: Final = 100
+
+PROPOSED: Final = 10
+"""So many of the newest are proposed for the packet; who escalates chooses among the others."""
+
+
+class ChangeKind(StrEnum):
+    """What was changed."""
+
+    MAPPING = "mapping"
+    RULES = "rules"
+    CONNECTION = "connection"
+    PEOPLE = "people"
+    COMPANY = "company"
+    VERSION = "version"
+    PROGRAM = "program"
+
+
+ACTS: Final = {
+    "mapping.fixed": ChangeKind.MAPPING,
+    "mapping.removed": ChangeKind.MAPPING,
+    "party.merged": ChangeKind.MAPPING,
+    "party.kept_apart": ChangeKind.MAPPING,
+    "rules.published": ChangeKind.RULES,
+    "rules.rolled_back": ChangeKind.RULES,
+    "route.stopped": ChangeKind.RULES,
+    "route.resumed": ChangeKind.RULES,
+    "route.kept": ChangeKind.RULES,
+    "route.superseded": ChangeKind.RULES,
+    "stop.limit": ChangeKind.RULES,
+    "schedule.switched": ChangeKind.RULES,
+    "connection.added": ChangeKind.CONNECTION,
+    "connection.changed": ChangeKind.CONNECTION,
+    "connection.paused": ChangeKind.CONNECTION,
+    "connection.resumed": ChangeKind.CONNECTION,
+    "connection.key": ChangeKind.CONNECTION,
+    "connection.key_added": ChangeKind.CONNECTION,
+    "connection.key_deleted": ChangeKind.CONNECTION,
+    "connection.authorized": ChangeKind.CONNECTION,
+    "connection.disconnected": ChangeKind.CONNECTION,
+    "connection.not_renewed": ChangeKind.CONNECTION,
+    "connection.quota": ChangeKind.CONNECTION,
+    "connection.refused": ChangeKind.CONNECTION,
+    "connection.away": ChangeKind.CONNECTION,
+    "connection.back": ChangeKind.CONNECTION,
+    "connection.rates": ChangeKind.CONNECTION,
+    "connection.units": ChangeKind.CONNECTION,
+    "list.given": ChangeKind.CONNECTION,
+    "person.joined": ChangeKind.PEOPLE,
+    "person.left": ChangeKind.PEOPLE,
+    "person.role_granted": ChangeKind.PEOPLE,
+    "person.role_taken": ChangeKind.PEOPLE,
+    "team.joined": ChangeKind.PEOPLE,
+    "person.team_joined": ChangeKind.PEOPLE,
+    "person.sources": ChangeKind.PEOPLE,
+    "person.team_left": ChangeKind.PEOPLE,
+    "deputy.named": ChangeKind.PEOPLE,
+    "deputy.ended": ChangeKind.PEOPLE,
+    "company.due_set": ChangeKind.COMPANY,
+    "company.fallback_set": ChangeKind.COMPANY,
+    "company.cutover": ChangeKind.COMPANY,
+    "company.went_live": ChangeKind.COMPANY,
+    installed_version.CHANGED: ChangeKind.PROGRAM,
+}
+"""The acts that change how records are decided or sent -> what they change."""
+
+REMOVED: Final = "(secret removed)"
+
+TAX_NUMBER: Final = "(tax number removed)"
+
+Redact = Callable[[str], str]
+"""A text without what may not leave."""
+
+_SHORTEST: Final = 6
+
+_NAMED: Final = re.compile(
+    r"""(?ix)
+    \b(?P<name> (?:x-)?api[-_ ]?key | apikey | (?:access|refresh|auth|bearer|id|client)?[-_ ]?token
+      | (?:client[-_ ]?)?secret | password | passwd | pwd | signature | authorization | cookie )
+    (?P<between> ["']?\s*[:=]\s*["']? (?:(?:bearer|basic)\s+)? )
+    (?P<value> [^\s"',;&}<>]{4,} )"""
+)
+
+_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+
+_JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?")
+
+_MARKED: Final = re.compile(r"\b[A-Za-z]{2,8}_(?:live|test|sandbox|prod)_[A-Za-z0-9_-]{4,}")
+
+_IN_ADDRESS: Final = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@")
+
+_LONG: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,}(?![A-Za-z0-9_-])")
+
+_HEX: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}")
+
+_LETTERS: Final = "|".join((*PERSONS, *PERSONS_BEFORE, *OTHERS, next(iter(GENERAL_TINS))[:2]))
+
+_TAX: Final = re.compile(rf"\b(?:{_LETTERS})[- ]?\d{{8,13}}\b")
+"""A tax number, also one with a digit that is wrong: messages quote those, too."""
+
+_SERVICE_TAX: Final = re.compile(r"\b[A-Z]\d{2}-\d{4}-\d{8}\b")
+"""The number of a company registered for sales and service tax, such as W10-1808-32000059."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The packet that a form made."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packet:
+    """What is sent. All texts, but for the list of changes; the names are those of the JSON."""
+
+    connector: str
+    record_number: str
+    sync_run: str
+    status: str
+    exact_message: str
+    retry_count: str
+    expected_result: str
+    what_changed_recently: tuple[str, ...]
+    module: str
+    branch_or_warehouse: str
+    user: str
+    visible_message: str
+    same_failure: str
+    company: str
+    made_at: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The packet as an object; equal packets are equal objects."""
+        found = asdict(self)
+        return {**found, "what_changed_recently": list(self.what_changed_recently)}
+
+
+def make(
+    session: Session,
+    actor: Actor,
+    record_id: int,
+    made: Packet,
+    *,
+    personal: bool,
+    now: datetime,
+    op: str | None,
+) -> Made | Refusal:
+    """Keep a packet about a record of the actor's company; a second click gets the first one."""
+    body = made.as_json()
+
+    def act() -> Made | Refusal:
+        refusal = may(actor, ACT) or (may(actor, "record.pii") if personal else None)
+        if refusal:
+            return refusal
+        record = session.get(Record, record_id)
+        if record is None or record.company_id != actor.company_id:
+            return _unknown()
+        row = Escalation(
+            company_id=record.company_id,
+            record_id=record.id,
+            person_id=actor.person_id or 0,
+            made_at=now,
+            packet=body,
+            sha256=sha256_hex(dumps(body)),
+            personal=personal,
+        )
+        session.add(row)
+        session.flush()
+        say = f"{actor.name} made an escalation packet for {record.number}."
+        _tell(session, actor, row, "escalation.made", say, now, {"sha256": row.sha256}, op)
+        return Made(row.id)
+
+    asked = ("escalate", record_id, {**body, "made_at": ""}, personal)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=lambda kept: Made(**kept))
+
+
+def _unknown() -> Refusal:
+    return Refusal("escalation.unknown", "There is no such packet here.", "", 404)
+
+
+def _tell(
+    session: Session,
+    actor: Actor,
+    row: Escalation,
+    act: str,
+    say: str,
+    now: datetime,
+    body: Mapping[str, Any],
+    op: str | None,
+) -> None:
+    record_event(
+        session,
+        company_id=row.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        body={
+            "say": say,
+            **body,
+            **row_seals.seals(session, row.company_id, {row_seals.PACKET: [row.id]}),
+        },
+        record_id=row.record_id,
+        object=f"escalation:{row.id}",
+        operation_id=op,
+    )
+
+
+def one(session: Session, company_id: int, escalation_id: int) -> Kept | None:
+    """A packet of the company."""
+    found = session.execute(
+        _kept().where(Escalation.id == escalation_id, Escalation.company_id == company_id)
+    )
+    return KEPT.first(found)
+
+
+def _kept() -> Any:
+    return (
+        KEPT.select()
+        .join(Record, Record.id == Escalation.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .join(Person, Person.id == Escalation.person_id)
+    )
+
+
+def asked_of_record(record_id: int) -> Question[tuple[Kept, ...]]:
+    """The packets about a record, newest first, asked with other questions."""
+    query = _kept().where(Escalation.record_id == record_id).order_by(Escalation.id.desc())
+    return KEPT.each((yield query))
+
+
+def sent(
+    session: Session, actor: Actor, escalation_id: int, to: str, ticket: str, now: datetime
+) -> Kept | Refusal:
+    """Note to whom a packet was handed and the number of their ticket, once."""
+    if refusal := may(actor, ACT):
+        return refusal
+    row = session.get(Escalation, escalation_id, with_for_update=True)
+    if row is None or row.company_id != actor.company_id:
+        return _unknown()
+    to, ticket = to.strip(), ticket.strip()
+    if not to or len(to) > LONGEST_NOTE or len(ticket) > LONGEST_NOTE:
+        words = f"Enter to whom it went, in at most {LONGEST_NOTE} characters."
+        return Refusal("escalation.to", words, "", 422)
+    if row.sent_at is not None:
+        words = f"This packet went to {row.sent_to} already."
+        return Refusal("escalation.sent", words, "Make another packet to escalate it again.")
+    row.sent_to, row.ticket, row.sent_at, row.sent_by_id = to, ticket or None, now, actor.person_id
+    session.flush()
+    kept = one(session, row.company_id, row.id)
+    if kept is None:
+        return _unknown()
+    beside = f", ticket {ticket}" if ticket else ""
+    say = f"{actor.name} escalated {kept.number} to {to}{beside}."
+    _tell(session, actor, row, "escalation.sent", say, now, {"to": to, "ticket": ticket}, None)
+    return kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What a person says: the number and the message as they stand in the form, what they expected,
+    the keys of the changes they leave out, and what else changed.
+    """
+
+    record_number: str
+    exact_message: str
+    expected_result: str
+    left_out: frozenset[str] = frozenset()
+    also_changed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What only a page knows how to say: moments in the zone of the company, and a state."""
+
+    moment: Callable[[datetime], str]
+    status: str
+    company: str
+    user: str
+    money: str
+
+
+def missing(typed: Typed) -> Mapping[str, str]:
+    """Field -> why a packet cannot be made of this; empty where it can."""
+    blank = {
+        "record_number": "The record number is missing. Support cannot find the record without it.",
+        "exact_message": "The message is missing. Copy the exact words that you see.",
+        "expected_result": "The expected result is missing. Say what should have happened.",
+    }
+    long = f"At most {LONGEST_ANSWER:,} characters fit here."
+    given = {name: str(getattr(typed, name)).strip() for name in TYPED}
+    found = {name: words for name, words in blank.items() if not given[name]}
+    texts = {**given, "also_changed": typed.also_changed}
+    return found | {name: long for name, text in texts.items() if len(text) > LONGEST_ANSWER}
+
+
+def unknown_number(typed: Typed, failure: Failure) -> Refusal | None:
+    """Why this number is not of the record that the packet is about; None where it is."""
+    if typed.record_number.strip() in failure.numbers:
+        return None
+    words = f"This page is about {failure.number}; {typed.record_number.strip()} is another number."
+    return Refusal("escalation.number", words, "Open that record and escalate it there.", 422)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change; `key` names it among all changes, `before` how long before the failure it was
+    (None: after it).
+    """
+
+    key: str
+    kind: ChangeKind
+    at: datetime
+    by: str
+    say: str
+    before: timedelta | None
+
+
+def packet(
+    failure: Failure,
+    changes: Sequence[Change],
+    typed: Typed,
+    words: Words,
+    now: datetime,
+    redact: Redact,
+) -> Packet:
+    """The packet, filled from the failure and from what the person wrote, without secrets."""
+    told = typed.exact_message.strip()
+    recorded = failure.message.strip()
+    if recorded and _plain(told) != _plain(recorded):
+        told = f"{told} (recorded: {recorded})"
+    return Packet(
+        connector=_connector(failure),
+        record_number=typed.record_number.strip(),
+        sync_run=run_words(failure, words),
+        status=words.status,
+        exact_message=redact(told),
+        retry_count=retry_words(failure, words),
+        expected_result=redact(typed.expected_result.strip()),
+        what_changed_recently=_changed(changes, typed, words, redact),
+        module=module(failure),
+        branch_or_warehouse=redact(failure.place or NOT_RECORDED),
+        user=words.user,
+        visible_message=redact(failure.visible or NOT_RECORDED),
+        same_failure=same_words(failure, words),
+        company=words.company,
+        made_at=words.moment(now),
+    )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _connector(failure: Failure) -> str:
+    known = failure.target_connector
+    other = f" ({known})" if known and known != failure.connector else ""
+    return f"{failure.connector}{other}"
+
+
+def _changed(
+    changes: Collection[Change], typed: Typed, words: Words, redact: Redact
+) -> tuple[str, ...]:
+    told = [
+        f"{words.moment(one.at)}, {one.by}: {redact(one.say)}"
+        for one in changes
+        if one.key not in typed.left_out
+    ]
+    if also := typed.also_changed.strip():
+        told.append(redact(also))
+    return tuple(told) or (NO_CHANGE,)
+
+
+def as_text(made: Mapping[str, Any]) -> str:
+    """A packet as plain lines, for a mail or a chat; `made` is its JSON."""
+    lines = []
+    for name, label in LABELS.items():
+        value = made.get(name, NOT_RECORDED)
+        if isinstance(value, list):
+            lines += [f"{label}:", *(f"  - {one}" for one in value)]
+        else:
+            lines.append(f"{label}: {value}")
+    return "\n".join(lines) + "\n"
+
+
+def run_words(failure: Failure, words: Words) -> str:
+    """The run that sent the document last, or why there is none."""
+    if failure.run_id is None:
+        return AT_ONCE if failure.tries else NOT_SENT
+    at = f", {words.moment(failure.run_at)}" if failure.run_at else ""
+    return f"Run {failure.run_id}{at}"
+
+
+def retry_words(failure: Failure, words: Words) -> str:
+    """How often it was sent again, and when last."""
+    if not failure.tries or failure.last_try is None:
+        return "0, it was never sent"
+    return f"{failure.retries}, last sent {words.moment(failure.last_try)}"
+
+
+def same_words(failure: Failure, words: Words) -> str:
+    """How many records the same cause holds."""
+    if failure.same < 2:
+        return "Only this record."
+    return f"{plural(failure.same, 'record')} on hold for the same cause, {words.money}"
+
+
+def module(failure: Failure) -> str:
+    """What kind of document it is: as the target calls it, else as the source does."""
+    return (failure.document or failure.kind).replace("_", " ").capitalize()
+
+
+def around(company_id: int, record_id: int, failed_at: datetime) -> Question[tuple[Change, ...]]:
+    """The last changes up to the failure, newest first, of two weeks; the newest is on top."""
+    first = failed_at - timedelta(days=DAYS)
+    events = yield from _events(company_id, first, failed_at)
+    versions = yield from _versions(record_id, first, failed_at)
+    return _newest([*events, *versions], failed_at)
+
+
+def _events(company_id: int, first: datetime, last: datetime) -> Question[list[Change]]:
+    query = (
+        select(Event)
+        .where(Event.company_id == company_id, Event.record_id.is_(None))
+        .where(Event.act.in_(sorted(ACTS)), Event.at >= first, Event.at <= last)
+        .order_by(Event.at.desc(), Event.id.desc())
+        .limit(MOST)
+    )
+    rows = yield query
+    return [
+        Change(
+            f"event-{event.id}",
+            ACTS[event.act],
+            event.at,
+            shown_actor(event.actor, event.body),
+            str(event.body.get("say") or ""),
+            None,
+        )
+        for event in rows.scalars()
+    ]
+
+
+def _versions(record_id: int, first: datetime, last: datetime) -> Question[list[Change]]:
+    rows = yield (
+        select(
+            Version.no,
+            Version.at,
+            Version.corrects_id,
+            Version.reason,
+            Person.name,
+            Connection.name.label("source"),
+        )
+        .join(Record, Record.id == Version.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Person, Person.id == Version.person_id)
+        .where(Version.record_id == record_id, Version.at >= first, Version.at <= last)
+        .where(Version.no > 1)  # that a record came is no change of it
+        .order_by(Version.no.desc())
+        .limit(MOST)
+    )
+    return [
+        Change(
+            f"version-{row.no}",
+            ChangeKind.VERSION,
+            row.at,
+            row.name or titled(row.source),
+            f"Version {row.no} of the record"
+            f" {'is a correction' if row.corrects_id else 'arrived'}"
+            f"{f': {row.reason}' if row.reason else ''}.",
+            None,
+        )
+        for row in rows
+    ]
+
+
+def _newest(found: Iterable[Change], failed_at: datetime) -> tuple[Change, ...]:
+    listed = sorted(found, key=lambda change: (change.at, change.key), reverse=True)[:MOST]
+    return tuple(
+        Change(
+            one.key,
+            one.kind,
+            one.at,
+            one.by,
+            one.say,
+            failed_at - one.at if one.at <= failed_at else None,
+        )
+        for one in listed
+    )
+
+
+def since(
+    company_id: int, record_id: int, failed_at: datetime, now: datetime
+) -> Question[tuple[Change, ...]]:
+    """What was changed after the failure, newest first."""
+    after = failed_at + timedelta(microseconds=1)
+    events = yield from _events(company_id, after, now)
+    versions = yield from _versions(record_id, after, now)
+    return _newest([*events, *versions], failed_at)
+
+
+def secrets_of(session: Session, company_id: int, keys: Keys) -> frozenset[str]:
+    """Every secret that is stored for the company's connections, old ones too, in plain text."""
+    rows = session.execute(
+        select(Connection, ConnectionKey)
+        .join(ConnectionKey, ConnectionKey.connection_id == Connection.id)
+        .where(Connection.company_id == company_id)
+    )
+    found = [keys.decrypt(key.secret, row=bound(connection, key.no)) for connection, key in rows]
+    return frozenset(text for text in found if not isinstance(text, Refusal))
+
+
+def redacting(secrets: Collection[str], *, tax_numbers: bool, keep: Collection[str] = ()) -> Redact:
+    """What removes these secrets and whatever looks like one, and tax numbers unless
+    `tax_numbers` allows them; the texts of `keep`, such as the record's own number, stay.
+    """
+    known = sorted((one for one in secrets if len(one) >= _SHORTEST), key=len, reverse=True)
+    kept = frozenset(keep)
+
+    def redact(text: str) -> str:
+        for one in known:
+            text = text.replace(one, REMOVED)
+        text = _NAMED.sub(rf"\g<name>\g<between>{REMOVED}", text)
+        text = _BEARER.sub(rf"\1 {REMOVED}", text)
+        text = _IN_ADDRESS.sub(rf"\1{REMOVED}@", text)
+        for pattern in (_JWT, _MARKED):
+            text = pattern.sub(REMOVED, text)
+        text = _LONG.sub(
+            lambda found: _unless(found[0], kept, REMOVED, found=_random(found[0])), text
+        )
+        if tax_numbers:
+            return text
+        text = _SERVICE_TAX.sub(TAX_NUMBER, text)
+        return _TAX.sub(lambda one: _unless(one[0], kept, TAX_NUMBER, found=True), text)
+
+    return redact
+
+
+def _unless(text: str, kept: Collection[str], mark: str, *, found: bool) -> str:
+    return mark if found and text not in kept else text
+
+
+def _random(text: str) -> bool:
+    """Whether it looks like a key: letters of both sizes and digits, or hexadecimal."""
+    if _HEX.fullmatch(text.lower()):
+        return True
+    signs = (str.islower, str.isupper, str.isdigit)
+    return all(any(test(sign) for sign in text) for test in signs)

@@ -1,0 +1,425 @@
+"""What waits while no worker runs, and how that is said."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Label,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import SQLColumnExpression
+
+from holding.connections import limits
+from holding.db.models import (
+    Company,
+    Connection,
+    Posting,
+    Push,
+    Record,
+    Schedule,
+    Throttle,
+    Version,
+)
+from holding.db.models.columns import DUE, LEASED, NOW, BreakerState, Moment, among_words, is_word
+from holding.db.models.postings import IN_FLIGHT_STATES
+from holding.db.refusal import duration, plural
+from holding.db.together import Given, Question
+from holding.platform import processes as heartbeats
+from holding.platform.processes import Workers
+from holding.platform.states import READY
+from holding.posting.claims import RUNNING, STOPPED, free_of
+from holding.rulesets.target_ways import LONG, Late
+from rules.values.posting_states import PostingState
+
+MOST: Final = 10_000
+"""More than that is not counted: every page would wait for it."""
+
+TO_DO: Final = "Whoever runs Clearpost starts one: `clearpost up` or `clearpost worker`."
+
+_ONE: Label[int] = literal_column("1").label("one")
+
+_RECORDS = (
+    select(_ONE)
+    .join_from(Record, Company, Company.id == Record.company_id)
+    .where(Company.ruleset_version_id.is_not(None))
+)
+
+_DOCUMENTS = (
+    select(_ONE)
+    .join_from(Posting, Connection, Connection.id == Posting.connection_id)
+    .where(
+        RUNNING,
+        or_(
+            among_words(Posting.state, IN_FLIGHT_STATES),
+            and_(among_words(Posting.state, READY), ~STOPPED),
+        ),
+    )
+)
+
+_RUNS = (
+    select(_ONE)
+    .join_from(Schedule, Company, Company.id == Schedule.company_id)
+    .where(Schedule.active, Schedule.next_at <= NOW, Company.live)
+)
+
+_COMPANY: BindParameter[int] = bindparam("company", type_=BigInteger())
+
+_AWAY: Final = (
+    Throttle.breaker != BreakerState.CLOSED
+)  # it does not answer, or does not accept our key
+
+_NOBODY: Final = literal("")
+
+_MINE: Final = bindparam("waits_company", type_=BigInteger)
+
+_LATE: Final = bindparam("waits_before", type_=Moment)
+
+_OPEN: Final = f"posting.{Posting.OPEN}"
+
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Part(StrEnum):
+    """Which part of the way something waits for."""
+
+    OURS = "our queue"
+    SOURCE = "source queue"
+    TARGET = "target"
+    QUOTA = "quota"
+
+
+_HEADS: Final[Mapping[Part, str]] = {
+    Part.OURS: "Our queue",
+    Part.SOURCE: "Source queue",
+    Part.TARGET: "Accounting system",
+    Part.QUOTA: "Quota",
+}
+
+Waited = Mapping[tuple[Part, str], tuple[int, timedelta]]
+"""Part and connection -> how many wait there, and for how long the first of them."""
+
+_NEXT_STEP: Final = {
+    Part.OURS: "Check the workers.",
+    Part.SOURCE: "Ask the support of the source about its retry queue.",
+    Part.TARGET: "Its connection says why. Nothing is sent twice.",
+    Part.QUOTA: "Raise the plan in the accounting system, or wait for the next month.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IdleWork:
+    """Work that is due and that nobody can do: records to be checked, documents to be sent or
+    looked up, daily runs to be started. `since` is when a worker was seen last; None: never.
+    """
+
+    since: datetime | None
+    minutes: int
+    records: int
+    documents: int
+    runs: int
+
+    @property
+    def count(self) -> int:
+        """How much waits, of all kinds."""
+        return self.records + self.documents + self.runs
+
+    @property
+    def more(self) -> bool:
+        """Whether more waits than was counted."""
+        return max(self.records, self.documents, self.runs) > MOST
+
+    @property
+    def headline(self) -> str:
+        """No worker for 11 min."""
+        if self.since is None:
+            return "No worker has run yet"
+        if not self.minutes:
+            return "No worker for less than a minute"
+        return f"No worker for {duration(self.minutes)}"
+
+    @property
+    def waits(self) -> str:
+        """What waits for one, as a sentence."""
+        parts = [
+            _counted(self.records, "record", "to be checked"),
+            _counted(self.documents, "document", "to be sent"),
+            _counted(self.runs, "daily run", "to start"),
+        ]
+        told = ", ".join(part for part in parts if part)
+        return f"{told[0].upper()}{told[1:]}." if told else "Nothing is due now."
+
+    @property
+    def told(self) -> Mapping[str, object]:
+        """The same for programs."""
+        return {
+            "what": f"{self.headline}.",
+            "waits": self.waits,
+            "todo": TO_DO,
+            "seen_at": self.since.isoformat() if self.since else None,
+            "records": self.records,
+            "documents": self.documents,
+            "runs": self.runs,
+        }
+
+
+def _counted(count: int, one: str, what: str) -> str:
+    if not count:
+        return ""
+    told = f"more than {plural(MOST, one)}" if count > MOST else plural(count, one)
+    return f"{told} {'waits' if count == 1 else 'wait'} {what}"
+
+
+def idle_work(
+    session: Session, now: datetime, company_id: int | None = None, *, found: Workers | None = None
+) -> IdleWork | None:
+    """What waits for a worker in one company, or in all; None while a worker runs. `found`: the
+    workers, where they are known already.
+    """
+    workers = found or heartbeats.workers(session, now)
+    if workers.running:
+        return None
+    row = session.execute(
+        _OF_ALL if company_id is None else _OF_ONE, {"now": now, "company": company_id}
+    ).one()
+    gone = (now - workers.seen_at).total_seconds() if workers.seen_at else 0.0
+    return IdleWork(workers.seen_at, int(gone) // 60, row.records, row.documents, row.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class LongWait:
+    """So many records or documents wait for a part; `connection` is "" for our own. `minutes`: the
+    longest of them.
+    """
+
+    part: Part
+    connection: str
+    count: int
+    minutes: int
+
+    @property
+    def headline(self) -> str:
+        """Our queue, Source queue: netshop."""
+        if not self.connection:
+            return _HEADS[self.part]
+        return f"{_HEADS[self.part]}: {self.connection}"
+
+    @property
+    def words(self) -> str:
+        """What waits there, and for how long."""
+        long = duration(self.minutes)
+        if self.part is Part.OURS:
+            waiting = plural(self.count, "item waits", "items wait")
+            return f"{waiting} for a worker, the oldest for {long}."
+        if self.part is Part.SOURCE:
+            told = plural(self.count, "change")
+            return f"{told} arrived late in the last hour, the latest {long} after it was made."
+        documents = plural(self.count, "document waits", "documents wait")
+        if self.part is Part.TARGET:
+            return f"{documents} for its answer, the oldest for {long}."
+        return f"{documents} beyond the monthly limit, the oldest for {long}."
+
+    @property
+    def todo(self) -> str:
+        """Who can do something about it."""
+        return _NEXT_STEP[self.part]
+
+
+def waiting(session: Session, company_id: int, now: datetime) -> Question[Waited]:
+    """What has waited for more than ten minutes in queues that we see."""
+    given = limits.moments(now) | limits.months(session, now)
+    given |= {_MINE.key: company_id, _LATE.key: now - LONG}
+    found: dict[tuple[Part, str], tuple[int, datetime]] = {}
+    for part, name, count, since in (yield Given(_waiting(), given)):
+        if count:
+            place = (Part(part), name)
+            before = found.get(place, (0, since))
+            found[place] = (before[0] + count, min(before[1], since))
+    return {place: (count, now - since) for place, (count, since) in found.items()}
+
+
+@cache
+def _waiting() -> CompoundSelect[Any]:
+    """What waits, part by part, in one statement: made once, for that takes longer than to ask."""
+    parts = _parts()
+    return union_all(*(select(literal(part.value), *query.subquery().c) for part, query in parts))
+
+
+def _parts() -> Iterator[tuple[Part, Select[Any, Any, Any]]]:
+    """Selects of (connection, count, since), each of one part."""
+    yield Part.OURS, _records(Record.company_id, _due(Record))
+    # of what is leased there is little: no index of the company's rows may be taken for it
+    yield Part.OURS, _records(Record.company_id + 0, _left(Record))
+    yield Part.OURS, _documents(_due(Posting))
+    yield Part.OURS, _documents(_left(Posting))
+    yield Part.OURS, _runs()
+    yield Part.TARGET, _under_way()
+    yield Part.TARGET, _away()
+    yield Part.QUOTA, _over_quota()
+
+
+def _records(whose: SQLColumnExpression[int], waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
+    """To be checked: due and nobody took it, or in the hands of somebody whose time is over."""
+    since = func.min(func.coalesce(Record.due_at, Record.lease_until)).label("since")
+    return (
+        select(_NOBODY, func.count(), since)
+        .select_from(Record)
+        .join(Company, Company.id == whose)
+        .where(whose == _MINE, Company.ruleset_version_id.is_not(None), waits)
+    )
+
+
+def _due(table: type[Record | Posting]) -> ColumnElement[bool]:
+    """Due, and nobody took it. Asked apart from what was left: each has an index of its own, and
+    for both in one term SQLite reads every row of the company.
+    """
+    return and_(text(f"{table.__tablename__}.{DUE}"), _long_ago(table.due_at))
+
+
+def _long_ago(moment: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    """For longer than it should be. The range has its other end, too: planning for any values,
+    PostgreSQL expects a third of a table before a moment, and a two-hundredth between two.
+    """
+    return and_(moment >= _FIRST, moment <= _LATE)
+
+
+def _left(table: type[Record | Posting]) -> ColumnElement[bool]:
+    """In the hands of somebody whose time is over: few, and found by that alone."""
+    return and_(text(f"{table.__tablename__}.{LEASED}"), _long_ago(table.lease_until))
+
+
+def _documents(waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
+    """To be sent or looked up, the same, where the target takes them."""
+    since = func.min(func.coalesce(Posting.due_at, Posting.lease_until)).label("since")
+    return (
+        select(_NOBODY, func.count(), since)
+        .select_from(Posting)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(Connection.company_id == _MINE, RUNNING, ~STOPPED)
+        .where(free_of(or_(_AWAY, limits.HELD_OFF, limits.SPENT)), waits)
+        .where(among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES)))
+    )
+
+
+def _runs() -> Select[Any, Any, Any]:
+    """Daily runs whose hour has passed."""
+    return (
+        select(_NOBODY, func.count(), func.min(Schedule.next_at).label("since"))
+        .select_from(Schedule)
+        .join(Company, Company.id == Schedule.company_id)
+        .where(Schedule.company_id == _MINE, Schedule.active, Company.live)
+        .where(_long_ago(Schedule.next_at))
+    )
+
+
+def _under_way() -> Select[Any, Any, Any]:
+    """Sent, and not answered."""
+    return (
+        select(Connection.name, func.count(), func.min(Push.made_at).label("since"))
+        .select_from(Posting)
+        .join(Push, Push.id == Posting.push_id)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(Posting.company_id == _MINE, text(_OPEN))
+        .where(among_words(Posting.state, IN_FLIGHT_STATES), _long_ago(Push.made_at))
+        .group_by(Connection.name)
+    )
+
+
+def _away() -> Select[Any, Any, Any]:
+    """Ready, for a target that is out of reach, refuses our key, or asked us to wait."""
+    since = func.coalesce(Throttle.opened_at, Posting.due_at)
+    return (
+        _ready(func.min(since))
+        .join(Throttle, Throttle.connection_id == Connection.id)
+        .where(or_(_AWAY, limits.HELD_OFF), _long_ago(since))
+    )
+
+
+def _ready(since: ColumnElement[Any]) -> Select[Any, Any, Any]:
+    """Documents that wait for a target which nobody paused."""
+    return (
+        select(Connection.name, func.count(), since.label("since"))
+        .select_from(Posting)
+        .join(Connection, Connection.id == Posting.connection_id)
+        .where(Posting.company_id == _MINE, text(_OPEN), Connection.paused_at.is_(None))
+        .where(is_word(Posting.state, PostingState.READY))
+        .group_by(Connection.name)
+    )
+
+
+def _over_quota() -> Select[Any, Any, Any]:
+    """Ready, and more than the target takes this month."""
+    return (
+        _ready(func.min(Version.at))
+        .join(Version, Version.id == Posting.version_id)
+        .join(Throttle, Throttle.connection_id == Connection.id)
+        .where(limits.SPENT, _long_ago(Version.at))
+    )
+
+
+def long_waits(waited: Waited, late: Late) -> tuple[LongWait, ...]:
+    """What has waited for more than ten minutes, part by part, with what a source told late;
+    nothing where all goes well.
+    """
+    found = {**waited, **{(Part.SOURCE, name): one for name, one in late.items()}}
+    order = list(Part)
+    return tuple(
+        LongWait(part, name, count, int(length.total_seconds()) // 60)
+        for (part, name), (count, length) in sorted(
+            found.items(), key=lambda one: (order.index(one[0][0]), one[0][1])
+        )
+    )
+
+
+def _due_or_left(
+    found: Select[Any], table: type[Record | Posting], owner: Any, *, of_one: bool
+) -> tuple[Select[Any], ...]:
+    """What is due, and what a dead worker had in hand. Each is asked apart, and has an index:
+    for both in one term SQLite reads every row of the company, and so it would for the second by
+    the company alone.
+    """
+    due = found.where(text(f"{table.__tablename__}.{DUE}"), table.due_at <= NOW)
+    left = found.where(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= NOW)
+    if not of_one:
+        return due, left
+    return due.where(owner == _COMPANY), left.where(table.company_id + 0 == _COMPANY)
+
+
+def _count(*found: Select[Any]) -> ScalarSelect[int]:
+    """How many there are, of each no more than one above the most that is told."""
+    some = [one.limit(MOST + 1).subquery().select() for one in found]
+    return select(func.count()).select_from(union_all(*some).subquery()).scalar_subquery()
+
+
+def _query(*, of_one: bool) -> Select[int, int, int]:
+    """What waits in the company that is given, or in all."""
+    records = _due_or_left(_RECORDS, Record, Record.company_id, of_one=of_one)
+    documents = _due_or_left(_DOCUMENTS, Posting, Connection.company_id, of_one=of_one)
+    runs = _RUNS.where(Schedule.company_id == _COMPANY) if of_one else _RUNS
+    return select(
+        _count(*records).label("records"),
+        _count(*documents).label("documents"),
+        _count(runs).label("runs"),
+    )
+
+
+_OF_ONE, _OF_ALL = _query(of_one=True), _query(of_one=False)
+"""Made once: to make one takes longer than to run it, and while no worker runs every page asks."""

@@ -1,0 +1,670 @@
+"""All invariants of one company, in one snapshot."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, func, null, or_, select, text
+from sqlalchemy.orm import Session
+
+from grammar.text.finding_codes import TARGET_CODES
+from holding.access.actors import Keys
+from holding.connections.connections import secret_of
+from holding.db import bulk
+from holding.db import leases as failure_counts
+from holding.db.models import (
+    Attempt,
+    Cause,
+    Company,
+    Connection,
+    Delivery,
+    Evaluation,
+    Event,
+    Hold,
+    HoldTally,
+    MappingEntry,
+    Posting,
+    PostingUse,
+    Push,
+    Record,
+    Request,
+    Run,
+    Schedule,
+    Singleton,
+    TalliedRecord,
+    TallyMark,
+)
+from holding.db.models.columns import PushState, RecordState, from_minor, to_minor
+from holding.db.models.decisions import HOLD_OPEN
+from holding.db.models.postings import IN_FLIGHT_STATES, TO_SEND_STATES
+from holding.db.models.records import RECORD_STATES
+from holding.evaluation.plan import RULES
+from holding.holds import folding
+from holding.holds.folding import FINE, Part
+from holding.holds.shapes import Counted
+from holding.operations import approval_invariants as consent_kept
+from holding.operations import content_invariants as arrivals_and_trail
+from holding.operations import journal_and_ledgers
+from holding.operations.journal_and_ledgers import Breach, Look, Sent
+from holding.platform.changes import is_marked
+from holding.platform.events import Head
+from holding.platform.settings import Settings
+from holding.platform.states import counted
+from holding.posting.evidence import derived_key
+from holding.posting.holds import stands
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+from rules.values.posting_states import PostingState
+
+Check = Callable[[Look], Iterable[Breach]]
+
+TELLING = 12  # a shorter part of a key may be a number of seconds
+
+AFTER_DEADLINE = timedelta(seconds=60)
+
+WORKED_ON: tuple[type[Record | Posting | Run | Delivery], ...] = (Record, Posting, Run, Delivery)
+
+TRIED_AGAIN = (
+    "hold.retried",
+    "retry.overridden",
+    "hold.looked_again",
+    "posting.linked",
+    "posting.contradicted",
+)
+
+_UNIQUE = re.compile(r'UNIQUE INDEX "?(\w+)|CONSTRAINT "?(\w+)"? UNIQUE')
+
+THERE = ("posted", "reversed")
+
+MOST_NAMED = 3
+
+LOOKED = frozenset({"equal", "different", "unknown"})
+
+PROOFS = frozenset({"accepted", "existing", "equal"})
+
+ONE_EFFECT = {
+    Push: {"uq_push_family", "uq_push_effect"},
+    Posting: {"uq_posting_sent", "uq_posting_record_id_route_seq"},
+    Record: {"uq_record_source_id_type_external_id"},
+    Delivery: {"uq_delivery_source_id_key"},
+}
+"""What the database itself refuses: the last line of defence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at, and every breach."""
+
+    checked: tuple[str, ...]
+    breaches: tuple[Breach, ...]
+
+
+def companies(session: Session) -> dict[str, int]:
+    """Code -> id of every company."""
+    query = select(Company.code, Company.id).order_by(Company.code)
+    return dict(session.execute(query).all())
+
+
+def posted_is_there(look: Look) -> Iterator[Breach]:
+    """I2: every posted document has its accepted push, with proof, and one line in the ledger."""
+    for posting in look.journal.postings.values():
+        if posting.state not in THERE:
+            continue
+        push = look.journal.pushes.get(posting.posted_push_id or posting.push_id or 0)
+        seen = look.journal.attempts.get(push.id, frozenset()) if push else frozenset()
+        if push is None or push.state != PushState.ACCEPTED or not seen & PROOFS:
+            say = f"{posting.number} is posted, but no answer of the target says so."
+            yield Breach("I2", say, (posting.record_id,))
+    if look.lines is not None:
+        yield from _in_ledger(look)
+
+
+def _in_ledger(look: Look) -> Iterator[Breach]:
+    """Each accepted create has one line of the same content, unless somebody typed it by hand."""
+    lines = look.lines or ()
+    created = Counter(line.number for line in lines if line.action == "create")
+    bodies = {line.sha256 for line in lines}
+    for push in look.journal.pushes.values():
+        if push.state != PushState.ACCEPTED or push.action != "create":
+            continue
+        count = created[push.number]
+        if count != 1:
+            times = "not at all" if not count else f"{count} times"
+            say = f"{push.number} is posted here and stands in the target {times}."
+            yield Breach("I2", say, (push.record_id,))
+        elif _by_hand(look, push):
+            continue
+        elif not {digest for _, digest in look.journal.calls.get(push.id, ())} & bodies:
+            say = f"{push.number} stands in the target with a content that we never sent."
+            yield Breach("I2", say, (push.record_id,))
+
+
+def _by_hand(look: Look, push: Sent) -> bool:
+    return any(line.by_hand and line.number == push.number for line in look.lines or ())
+
+
+def effects_were_meant(look: Look) -> Iterator[Breach]:
+    """I3: what stands in the target was written down here before; every key is the derived one."""
+    for push in look.journal.pushes.values():
+        if push.key != _derived(look, push):
+            say = f"{push.number}: the key of its push no. {push.no} does not follow from it."
+            yield Breach("I3", say, (push.record_id,))
+        if push.id not in look.journal.calls and not _only_seen(look, push):
+            say = f"{push.number}: its push no. {push.no} has no call."
+            yield Breach("I3", say, (push.record_id,))
+    ours = [line for line in look.lines or () if not line.by_hand]
+    for line, push_behind in zip(ours, look.journal.behind(ours), strict=True):
+        if push_behind is None:
+            yield Breach("I3", f"{line.number} stands in the target and we never meant to send it.")
+
+
+def _derived(look: Look, push: Sent) -> str:
+    return derived_key(
+        company_id=look.company_id,
+        connection_id=push.connection_id,
+        doc_type=push.doc_type,
+        number=push.number,
+        action=push.action,
+        content_hash=push.hash,
+        no=push.no,
+    )
+
+
+def _only_seen(look: Look, push: Sent) -> bool:
+    """Whether nothing was sent, since a look-up or a person told what the target has, or the
+    look-up was refused.
+    """
+    seen = look.journal.attempts.get(push.id, frozenset())
+    return bool(seen) and seen <= LOOKED
+
+
+def no_effect_twice(look: Look) -> Iterator[Breach]:
+    """I4: one created document for each posting; and the indexes stand that refuse a second."""
+    accepted = Counter(
+        push.posting_id
+        for push in look.journal.pushes.values()
+        if push.action == "create" and push.state == PushState.ACCEPTED
+    )
+    for posting_id, count in accepted.items():
+        if count > 1:
+            posting = look.journal.postings[posting_id]
+            say = f"{posting.number} was created {count} times."
+            yield Breach("I4", say, (posting.record_id,))
+    yield from _twice_in_ledger(look)
+    there = _refused_twice(look.session)
+    for table, wanted in ONE_EFFECT.items():
+        for gone in sorted(wanted - there):
+            name = table.__tablename__
+            yield Breach("I4", f"The database lacks {gone}, so it would take a second {name}.")
+
+
+def _twice_in_ledger(look: Look) -> Iterator[Breach]:
+    ours = [line for line in look.lines or () if line.action == "create" and not line.by_hand]
+    meant: dict[int, list[str]] = defaultdict(list)
+    for line, push in zip(ours, look.journal.behind(ours), strict=True):
+        if push is not None:
+            meant[push.posting_id].append(line.number)
+    for posting_id, numbers in meant.items():
+        if len(numbers) > 1:
+            say = f"{' and '.join(numbers)} stand in the target for one posting."
+            yield Breach("I4", say, (look.journal.postings[posting_id].record_id,))
+
+
+def _refused_twice(session: Session) -> set[str]:
+    """The names of all unique indexes and constraints; SQLite names no index after a constraint."""
+    if session.get_bind().dialect.name == "postgresql":
+        query = "SELECT indexname FROM pg_indexes WHERE indexdef LIKE 'CREATE UNIQUE%'"
+        return set(session.scalars(text(query)))
+    told = session.scalars(text("SELECT sql FROM sqlite_master WHERE sql LIKE '%UNIQUE%'"))
+    return {"".join(either) for one in told for either in _UNIQUE.findall(one)}
+
+
+def versions_increase(look: Look) -> Iterator[Breach]:
+    """I5: what reached the target reached it in the order in which it was meant."""
+    lines = look.lines or ()
+    last: dict[int, int] = {}
+    for line, push in zip(lines, look.journal.behind(lines), strict=True):
+        if push is None:
+            continue
+        if push.no < last.get(push.posting_id, 0):
+            say = f"{line.number}: push no. {push.no} reached the target after a later one."
+            yield Breach("I5", say, (push.record_id,))
+        last[push.posting_id] = push.no
+
+
+def no_call_forgotten(look: Look) -> Iterator[Breach]:
+    """I6: a call whose time is long over was marked as a doubt."""
+    late = look.now - AFTER_DEADLINE - look.lease - look.sweep
+    query = (
+        select(Push.number, Posting.record_id, func.max(Request.deadline_at))
+        .join(Posting, Posting.push_id == Push.id)
+        .join(Attempt, Attempt.push_id == Push.id)
+        .join(Request, Request.id == Attempt.request_id)
+        .join(Connection, Connection.id == Push.connection_id)
+        .where(
+            Posting.company_id == look.company_id,
+            Push.state.in_((PushState.INTENT, PushState.SENDING)),
+        )
+        .where(Connection.paused_at.is_(None), Request.kind == "push")
+        .group_by(Push.number, Posting.record_id)
+        .having(func.max(Request.deadline_at) < late)
+    )
+    for number, record_id, deadline in look.session.execute(query):
+        say = (
+            f"{number} was to be answered by {deadline:%Y-%m-%d %H:%M:%S} and was not asked again."
+        )
+        yield Breach("I6", say, (record_id,))
+
+
+def no_lease_forgotten(look: Look) -> Iterator[Breach]:
+    """I7: no lease outlived its worker by far, none ends in the far future; somebody comes back."""
+    longest = look.lease + look.answer
+    ended = look.now - 2 * longest - look.sweep
+    far = look.now + 2 * longest
+    for table in WORKED_ON:
+        record = Record.id if table is Record else Posting.record_id
+        query = (
+            select(table.id, table.lease_owner, table.lease_until)
+            .add_columns((record if table in (Record, Posting) else null()).label("about"))
+            .where(table.company_id == look.company_id, text("lease_until IS NOT NULL"))
+            .where(or_(table.lease_until < ended, table.lease_until > far))
+        )
+        for row in look.session.execute(query):
+            say = f"The lease of {row.lease_owner} on {table.__tablename__} {row.id} ends at"
+            about = (row.about,) if row.about else ()
+            yield Breach("I7", f"{say} {row.lease_until:%Y-%m-%d %H:%M:%S}.", about)
+    duties = select(Singleton).where(Singleton.until > far, ~failure_counts.is_count())
+    for duty in look.session.scalars(duties):
+        yield Breach("I7", f"{duty.owner} has the duty {duty.name} until {duty.until:%Y-%m-%d}.")
+    for left in (_left_records(look), _left_postings(look)):
+        for row in look.session.execute(left):
+            say = f"{row.number} is {row.state}, and neither a due time nor a worker will come back"
+            yield Breach("I7", f"{say} to it.", (row.record_id,))
+    for row in look.session.execute(_changed_postings(look)):
+        say = f"{row.number} was made with a mapping that was changed, and is not checked again."
+        yield Breach("I7", say, (row.record_id,))
+
+
+def _left_records(look: Look) -> Select[str, str, int]:
+    """Not judged, and not due."""
+    return (
+        select(Record.number, Record.state, Record.id.label("record_id"))
+        .join(Company, Company.id == Record.company_id)
+        .where(Record.company_id == look.company_id, Company.ruleset_version_id.is_not(None))
+        .where(Record.state == RecordState.RECEIVED, Record.version_id.is_not(None))
+        .where(Record.due_at.is_(None), Record.lease_until.is_(None))
+    )
+
+
+def _left_postings(look: Look) -> Select[str, str, int]:
+    """On their way or ready to go, and not due; a daily route waits for its hour, a batch for its
+    turn.
+    """
+    daily = exists().where(
+        Schedule.company_id == Posting.company_id, Schedule.route == Posting.route, Schedule.active
+    )
+    batch = exists().where(
+        Run.connection_id == Posting.connection_id, Run.ended_at.is_(None), Run.kind != "immediate"
+    )
+    record = exists().where(
+        Record.id == Posting.record_id,
+        or_(Record.due_at.is_not(None), Record.lease_until.is_not(None)),
+    )
+    return select(Posting.number, Posting.state, Posting.record_id).where(
+        Posting.company_id == look.company_id,
+        Posting.due_at.is_(None),
+        Posting.lease_until.is_(None),
+        or_(
+            Posting.state.in_(IN_FLIGHT_STATES),
+            and_(Posting.state == PostingState.READY, ~daily, ~batch, ~record),
+        ),
+    )
+
+
+def _changed_postings(look: Look) -> Select[str, int]:
+    """Not sent, made with an entry that ended after its record was last judged, and nobody is going
+    to judge it again or to look at it.
+    """
+    last = select(func.max(Evaluation.revision)).where(Evaluation.record_id == Posting.record_id)
+    used = exists().where(
+        PostingUse.posting_id == Posting.id,
+        MappingEntry.id == PostingUse.entry_id,
+        MappingEntry.to_revision > last.correlate(Posting).scalar_subquery(),
+    )
+    return (
+        select(Posting.number, Posting.record_id)
+        .join(Record, Record.id == Posting.record_id)
+        .where(Posting.company_id == look.company_id, Posting.state.in_(TO_SEND_STATES))
+        .where(Record.due_at.is_(None), Record.lease_until.is_(None), used, ~is_marked())
+    )
+
+
+def holds_have_owner(look: Look) -> Iterator[Breach]:
+    """I8: what is held says why, whose it is and since when; the counters of causes and the tally
+    are true.
+    """
+    bare = select(Hold.number, Hold.code, Hold.record_id).where(
+        Hold.company_id == look.company_id,
+        HOLD_OPEN,
+        or_(
+            Hold.error_class == "",
+            Hold.message == "",
+            and_(Hold.team_id.is_(None), Hold.person_id.is_(None)),
+        ),
+    )
+    for number, code, record_id in look.session.execute(bare):
+        yield Breach(
+            "I8", f"The hold {code} of {number} has no class, words or owner.", (record_id,)
+        )
+    yield from _wrong_states(look)
+    yield from _wrong_counts(look)
+    yield from wrong_tally(look)
+
+
+def _wrong_states(look: Look) -> Iterator[Breach]:
+    """The state of a record follows from its postings and its open holds."""
+    held = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
+    query = (
+        select(
+            Record.id,
+            Record.number,
+            Record.state,
+            Posting.state.label("posting_state"),
+            Posting.reverses_id,
+            held.label("held"),
+        )
+        .outerjoin(Posting, Posting.record_id == Record.id)
+        .where(Record.company_id == look.company_id, Record.state != RecordState.RECEIVED)
+        .order_by(Record.id)
+    )
+    found: dict[tuple[int, str, str], set[str]] = {}
+    for row in look.session.execute(query):
+        states = found.setdefault((row.id, row.number, row.state), set())
+        states |= {counted(row.posting_state, row.reverses_id)} if row.posting_state else set()
+        states |= {"held"} if row.held else set()
+    for (record_id, number, state), states in found.items():
+        settled = state == RecordState.REFERENCE and not states
+        meant = next((one for one in RECORD_STATES if one in states), RecordState.WAITING)
+        if state != meant and not settled:
+            say = f"{number} is {state}, but what it became and what holds it make it {meant}."
+            yield Breach("I8", say, (record_id,))
+
+
+def _wrong_counts(look: Look) -> Iterator[Breach]:
+    counted = (
+        select(Hold.cause_id, func.count(func.distinct(Hold.record_id)).label("records"))
+        .where(Hold.company_id == look.company_id, HOLD_OPEN)
+        .group_by(Hold.cause_id)
+        .subquery()
+    )
+    live = func.coalesce(counted.c.records, 0)
+    query = (
+        select(Cause.label, Cause.records, live)
+        .outerjoin(counted, counted.c.cause_id == Cause.id)
+        .where(Cause.company_id == look.company_id, Cause.records != live)
+    )
+    for label, told, true in look.session.execute(query):
+        yield Breach("I8", f"“{label}” counts {told} records; {true} are held by it.")
+
+
+def wrong_tally(look: Look) -> Iterator[Breach]:
+    """Where the tally and the holds differ; what is marked may, until it is folded."""
+    rows = look.session.execute(folding.WAITING.where(Hold.company_id == look.company_id))
+    true = folding.counts(rows)
+    kept, sums = _kept(look)
+    marked = set(
+        look.session.scalars(
+            select(TallyMark.record_id).where(TallyMark.company_id == look.company_id)
+        )
+    )
+    for part in sorted({*true, *kept}):
+        _, record_id, cause_id = part
+        if record_id not in marked and true.get(part) != kept.get(part):
+            of = f"cause {cause_id % FINE}" if cause_id > 0 else "all its holds"
+            of = "an owner's holds" if cause_id < 0 else of
+            yield Breach("I8", f"The tally of {of} is not what is open now.", (record_id,))
+    yield from _wrong_sums(look, sums)
+
+
+def _kept(look: Look) -> tuple[dict[Part, Counted], dict[int, list[int]]]:
+    """What the tally has of each record, and what each of its rows therefore amounts to."""
+    query = (
+        select(
+            TalliedRecord.record_id,
+            TalliedRecord.cause_id,
+            TalliedRecord.minor,
+            TalliedRecord.tally_id,
+            HoldTally.shape,
+            HoldTally.currency,
+        )
+        .join(HoldTally, HoldTally.id == TalliedRecord.tally_id)
+        .where(TalliedRecord.company_id == look.company_id)
+    )
+    kept: dict[Part, Counted] = {}
+    sums: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for row in look.session.execute(query):
+        part = look.company_id, row.record_id, row.cause_id
+        kept[part] = Counted(row.shape, row.currency, row.minor)
+        found = sums[row.tally_id]
+        found[0] += 1
+        found[1] += row.minor or 0
+        found[2] += row.minor is None
+    return kept, sums
+
+
+def _wrong_sums(look: Look, sums: dict[int, list[int]]) -> Iterator[Breach]:
+    query = select(
+        HoldTally.id, HoldTally.cause_id, HoldTally.records, HoldTally.minor, HoldTally.blank
+    ).where(HoldTally.company_id == look.company_id)
+    for row in look.session.execute(query):
+        true = sums[row.id]
+        if [row.records, row.minor, row.blank] != true:
+            cause = row.cause_id % FINE
+            say = f"The tally counts {row.records} records of cause {cause}; {true[0]} are."
+            yield Breach("I8", say)
+
+
+def sums_agree(look: Look) -> Iterator[Breach]:
+    """I14: what is posted here and what the target has is the same with its tax, document by
+    document and so in every sum, to the sen.
+    """
+    if look.lines is None:
+        return
+    told = {line.number: line for line in look.lines if line.total is not None}
+    off: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+    records: dict[str, list[int]] = defaultdict(list)
+    for record_id, number, amount, currency in _posted(look):
+        line = told.get(number)
+        there = to_minor(Decimal(line.total or 0), line.currency or currency) if line else 0
+        if there != amount:
+            off[currency].append((number, amount, there))
+            records[currency].append(record_id)
+    for currency, found in sorted(off.items()):
+        ours, theirs = sum(one[1] for one in found), sum(one[2] for one in found)
+        say = (
+            f"{currency}: where they differ, our amounts make {_shown(ours, currency)}, those in "
+            f"the target {_shown(theirs, currency)}: "
+        )
+        first = (
+            f"{number} {_shown(here, currency)}, there {_shown(there, currency)}"
+            for number, here, there in found[:MOST_NAMED]
+        )
+        yield Breach("I14", f"{say}{'; '.join(first)}.", tuple(records[currency]))
+
+
+def _posted(look: Look) -> Iterator[tuple[int, str, int, str]]:
+    """(record, number, minor units, currency) of every posted document, as it was last accepted;
+    what the target keeps of it counts, where rounding explains that it is not what was sent.
+    """
+    query = (
+        select(Posting.record_id, Push.number, Push.content, Push.kept)
+        .join(Posting, Posting.posted_push_id == Push.id)
+        .where(Posting.company_id == look.company_id, Posting.state == PostingState.POSTED)
+    )
+    for record_id, number, content, kept in look.session.execute(query):
+        document = revive(Document, content)
+        yield record_id, number, stands(document, kept), document.currency
+
+
+def _shown(minor: int, currency: str) -> str:
+    return str(from_minor(minor, currency))
+
+
+def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
+    """I15: what the target refused was sent again only with another content, after its cause had
+    changed, or after a person had it tried again: after a change, or as an admin, with a reason.
+    """
+    query = (
+        select(
+            Push.id,
+            Push.posting_id,
+            Push.no,
+            Push.number,
+            Push.hash,
+            Push.error_class,
+            Push.made_at,
+            Posting.record_id,
+            Evaluation.version_id,
+            Evaluation.revision,
+            Evaluation.ruleset_version_id,
+        )
+        .join(Posting, Posting.id == Push.posting_id)
+        .join(Evaluation, Evaluation.id == Push.evaluation_id)
+        .where(Posting.company_id == look.company_id)
+        .order_by(Push.posting_id, Push.no)
+    )
+    failed = _failed(look)
+    pairs = [
+        (one, other)
+        for one, other in pairwise(look.session.execute(query).all())
+        if one.posting_id == other.posting_id and one.id in failed and _same_again(one, other)
+    ]
+    acted = _acted(look, {one.record_id for one, _ in pairs})
+    moved = _causes_moved(look, {one.posting_id for one, _ in pairs})
+    for one, other in pairs:
+        by_person = any(
+            look.before(one.made_at, at) and look.before(at, other.made_at)
+            for at in acted[one.record_id]
+        )
+        if not by_person and one.posting_id not in moved:
+            say = f"{one.number} was refused and sent again, though nothing had changed since."
+            yield Breach("I15", say, (one.record_id,))
+
+
+def _failed(look: Look) -> set[int]:
+    """Pushes that ended with a hold; others are sent again by themselves."""
+    query = select(Event.body).where(
+        Event.company_id == look.company_id,
+        Event.act.in_(("posting.refused", "posting.conflict", "posting.contradicted")),
+    )
+    return {int(body.get("push") or 0) for body in look.session.scalars(query)}
+
+
+def _same_again(one: Any, other: Any) -> bool:
+    """Whether nothing differs that this refusal could be about."""
+    if (one.hash, one.version_id) != (other.hash, other.version_id):
+        return False
+    if one.error_class in RULES:
+        return bool(one.ruleset_version_id == other.ruleset_version_id)
+    return True
+
+
+def _acted(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:
+    """When people had these records tried again."""
+    found: dict[int, list[Any]] = defaultdict(list)
+    query = select(Event.record_id, Event.at).where(
+        bulk.among(Event.record_id, sorted(ids)), Event.act.in_(TRIED_AGAIN)
+    )
+    for record_id, at in look.session.execute(query) if ids else ():
+        found[record_id or 0].append(at)
+    return found
+
+
+def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
+    """Postings held by the target whose cause has changed since."""
+    query = (
+        select(Hold.posting_id)
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(bulk.among(Hold.posting_id, sorted(ids)), Hold.code.in_(sorted(TARGET_CODES)))
+        .where(Cause.changed_revision > Hold.revision)
+    )
+    return set(look.session.scalars(query)) if ids else set()
+
+
+CHECKS: dict[str, tuple[str, Check]] = {
+    "I1": ("What arrived became versions.", arrivals_and_trail.arrivals_became_versions),
+    "I2": ("What is posted stands in the target, once.", posted_is_there),
+    "I3": ("What stands in the target was meant.", effects_were_meant),
+    "I4": ("Nothing was created twice.", no_effect_twice),
+    "I5": ("Changes arrived in their order.", versions_increase),
+    "I6": ("No call is forgotten.", no_call_forgotten),
+    "I7": ("Everything that waits is taken up again.", no_lease_forgotten),
+    "I8": ("What is held has a reason and an owner.", holds_have_owner),
+    "I9": ("What needed approval was approved.", consent_kept.pushes_were_approved),
+    "I10": (
+        "What happened follows the table of moves.",
+        arrivals_and_trail.history_follows_the_table,
+    ),
+    "I11": ("Everything is told.", arrivals_and_trail.every_version_is_told),
+    "I12": (
+        "Rules were in force when they decided.",
+        arrivals_and_trail.judged_by_rules_of_the_time,
+    ),
+    "I13": ("No secret lies about.", arrivals_and_trail.no_secret_lies_about),
+    "I14": ("The sums agree.", sums_agree),
+    "I15": ("Nothing refused was sent again unchanged.", sent_again_after_a_change),
+}
+
+
+def check(
+    session: Session,
+    company_id: int,
+    *,
+    now: datetime,
+    settings: Settings,
+    ledger: Sequence[Path] | None = None,
+    keys: Keys | None = None,
+    anchors: Sequence[Head] = (),
+    only: Collection[str] = tuple(CHECKS),
+) -> Checked:
+    """Look at one company; reads only. `ledger` are files of target stand-ins, `keys` make I13 look
+    for the connections' own secrets, `anchors` are heads of the
+    chain that were noted elsewhere, for I11.
+
+    Raises OSError or ValueError for a ledger that cannot be read.
+    """
+    connections = session.scalars(
+        select(Connection).where(Connection.company_id == company_id)
+    ).all()
+    places = {str(one.settings.get("company_id", "")) for one in connections}
+    lines = (
+        None
+        if ledger is None
+        else journal_and_ledgers.of_company(journal_and_ledgers.read(ledger), places)
+    )
+    secrets = [secret_of(session, one, keys) for one in connections if one.key_id] if keys else []
+    look = Look(
+        session=session,
+        company_id=company_id,
+        now=now,
+        lease=timedelta(seconds=settings.lease_seconds),
+        answer=timedelta(seconds=settings.answer_seconds),
+        sweep=timedelta(seconds=settings.sweep_seconds),
+        lines=lines,
+        secrets=tuple(one for key in secrets if isinstance(key, str) for one in _parts(key)),
+        anchors=tuple(anchors),
+    )
+    wanted = tuple(name for name in CHECKS if name in only)
+    breaches = tuple(breach for name in wanted for breach in CHECKS[name][1](look))
+    return Checked(wanted, breaches)
+
+
+def _parts(key: str) -> set[str]:
+    """A secret, and what it is joined of: each would give it away."""
+    return {key, *(part for part in key.split(":") if len(part) >= TELLING)}

@@ -1,0 +1,217 @@
+"""How long a record takes from its arrival until its document stands in the target."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from math import ceil
+from typing import Any, Final
+
+from sqlalchemy import Float, Select, bindparam, exists, func, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from holding.db.bulk import json_rows
+from holding.db.models import Attempt, Company, Hold, Posting, Record, Request, Run, Version
+from holding.db.models.columns import Moment
+from holding.db.refusal import Sums, added
+from holding.db.together import Given, Question, answer, at_most
+from holding.operations import queues as queue_pace
+from holding.operations import stuck_work as stuck
+from holding.operations.queues import Place, Queue, queues
+from holding.operations.target_figures import TargetFigures, target_figures
+from holding.worklist import dashboard, filters
+from holding.worklist.filters import Filter
+
+WINDOW: Final = timedelta(days=1)
+
+MOST_RECORDS: Final = 500
+"""So many of the newest records are looked at: a page must not wait for a day of a large shop."""
+
+_SINCE: Final = bindparam("latency_since", type_=Moment)
+
+AT_ONCE: Final = "immediate"  # the kind of a run of documents that go as soon as they may
+
+MOST_FIGURES: Final = 100
+
+REST: Final = "_other"
+"""The name of all companies beyond the first; no company has such a code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Of so many records: half of them took no longer than `median`, 95 % no longer than `p95`;
+    in seconds. Both are None where none was measured.
+    """
+
+    records: int
+    median: float | None
+    p95: float | None
+
+
+class seconds_between(FunctionElement[float]):  # noqa: N801 - it stands in a select as a function does
+    """So long after the first moment the second one was, to the millisecond.
+
+    Two moments of each of many rows take the program longer to read than one number.
+    """
+
+    type = Float()
+    inherit_cache = True
+    name = "seconds_between"
+
+
+@compiles(seconds_between)
+def _seconds_between(element: seconds_between, compiler: SQLCompiler, **options: Any) -> str:
+    first, second = (compiler.process(one, **options) for one in element.clauses)
+    if compiler.dialect.name == "sqlite":
+        return f"round((julianday({second}) - julianday({first})) * 86400, 3)"
+    return f"CAST(EXTRACT(EPOCH FROM ({second}) - ({first})) AS FLOAT)"
+
+
+def latency(company_id: int, now: datetime) -> Question[Latency]:
+    """Of the newest records of the last day."""
+    found = sorted((yield from record_latencies(company_id, now)))
+    return Latency(len(found), rank(found, 0.5), rank(found, 0.95))
+
+
+def record_latencies(company_id: int, now: datetime) -> Question[list[float]]:
+    """Seconds that each record took, until the last of its documents was posted."""
+    told = (yield Given(_each(company_id), {_SINCE.key: now - WINDOW})).scalar()
+    return [max(0.0, seconds) for (seconds,) in json.loads(told or "[]")]
+
+
+@lru_cache(maxsize=256)
+def _each(company_id: int) -> Select[str]:
+    """In one row: hundreds, each with the columns of what is asked with it, would take longer."""
+    newest = (
+        select(Record.id)
+        .where(Record.company_id == company_id, Record.seen_at > _SINCE)
+        .order_by(Record.seen_at.desc(), Record.id.desc())
+        .limit(at_most(MOST_RECORDS))
+        .subquery()
+    )
+    by_a_run = exists().where(
+        Attempt.push_id == Posting.posted_push_id,
+        Request.id == Attempt.request_id,
+        Run.id == Request.run_id,
+        Run.kind != AT_ONCE,
+    )
+    took = seconds_between(func.min(Version.at), func.max(Posting.posted_at)).label("took")
+    each = (
+        select(took)
+        .select_from(Posting)
+        .join(newest, newest.c.id == Posting.record_id)
+        .join(Version, Version.id == Posting.version_id)
+        .where(Posting.posted_at.is_not(None), Posting.posted_push_id.is_not(None))
+        .where(~exists().where(Hold.record_id == Posting.record_id), ~by_a_run)
+        .group_by(Posting.record_id)
+        .subquery()
+    )
+    return select(json_rows(each.c.took))
+
+
+def rank(ordered: Sequence[float], share: float) -> float | None:
+    """The value that this share of all does not exceed, by nearest rank; None of nothing."""
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one company. `money` is in minor units by the code of its currency; `oldest_at`: since
+    when the oldest exception is open; `seconds`: how long each of the latest records took; `rates`:
+    queue, by its part and connection -> how much of it is done a second; `stuck`: items in the
+    hands of workers that are gone.
+    """
+
+    company: str
+    queues: tuple[Queue, ...]
+    held: int
+    money: Sums
+    oldest_at: datetime | None
+    targets: tuple[TargetFigures, ...]
+    seconds: tuple[float, ...]
+    rates: Mapping[Place, float]
+    stuck: int
+
+
+def of_all(session: Session, now: datetime) -> tuple[Figures, ...]:
+    """Every company in order of its id; those beyond the first hundred together, under `_other`."""
+    rows = session.execute(select(Company.id, Company.code, Company.currency).order_by(Company.id))
+    found = [of_company(session, row.id, row.code, row.currency, now) for row in rows.all()]
+    rest = [_together(found[MOST_FIGURES:])] if found[MOST_FIGURES:] else []
+    return (*found[:MOST_FIGURES], *rest)
+
+
+def _together(found: Sequence[Figures]) -> Figures:
+    """Several companies as one; connections of them are one queue each, without a name."""
+    parts: dict[str, Queue] = {}
+    for one in (queue for each in found for queue in each.queues):
+        before = parts.get(one.part)
+        parts[one.part] = replace(one, connection="") if before is None else _sum(before, one)
+    targets = [target for each in found for target in each.targets]
+    opened = [each.oldest_at for each in found if each.oldest_at is not None]
+    read = [one.read_at for one in targets if one.read_at is not None]
+    whole = TargetFigures(
+        connection="",
+        quota_limit=None,
+        quota_used=0,
+        sent=sum(one.sent for one in targets),
+        failed=sum(one.failed for one in targets),
+        read_at=min(read, default=None),
+    )
+    return Figures(
+        company=REST,
+        queues=tuple(parts.values()),
+        held=sum(each.held for each in found),
+        money=added(each.money for each in found),
+        oldest_at=min(opened, default=None),
+        targets=(whole,) if targets else (),
+        seconds=tuple(sorted(second for each in found for second in each.seconds)),
+        rates=_added(each.rates for each in found),
+        stuck=sum(each.stuck for each in found),
+    )
+
+
+def _sum(one: Queue, other: Queue) -> Queue:
+    oldest = [moment for moment in (one.oldest_at, other.oldest_at) if moment is not None]
+    return Queue(
+        part=one.part,
+        connection="",
+        due=one.due + other.due,
+        in_hand=one.in_hand + other.in_hand,
+        oldest_at=min(oldest, default=None),
+        ages=tuple(a + b for a, b in zip(one.ages, other.ages, strict=True)),
+    )
+
+
+def _added(each: Iterable[Mapping[Place, float]]) -> Mapping[Place, float]:
+    """Rates of several companies, by part alone."""
+    found: dict[Place, float] = {}
+    for rates in each:
+        for (part, _), rate in rates.items():
+            found[part, ""] = found.get((part, ""), 0.0) + rate
+    return found
+
+
+def of_company(
+    session: Session, company_id: int, code: str, currency: str, now: datetime
+) -> Figures:
+    """One company."""
+    totals = filters.totals(session, company_id, Filter())
+    oldest = answer(session, dashboard.oldest(company_id))
+    found = queues(session, company_id, now)
+    paces = queue_pace.paces(session, company_id, found, now)
+    return Figures(
+        company=code,
+        queues=found,
+        held=totals.records,
+        money=added([{name or currency: minor} for name, minor in totals.money.items()]),
+        oldest_at=oldest.opened_at if oldest else None,
+        targets=target_figures(session, company_id, now),
+        seconds=tuple(sorted(answer(session, record_latencies(company_id, now)))),
+        rates={place: one.a_second for place, one in paces.items()},
+        stuck=len(stuck.stuck(session, company_id, now)),
+    )

@@ -1,0 +1,460 @@
+"""What is due now and what is in hand, by queue: checks, documents and look-ups of each target."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Label,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.orm import Session, aliased
+
+from holding.db.models import Attempt, Company, Connection, Evaluation, Posting, Record, Request
+from holding.db.models.columns import DUE, LEASED, AttemptState, among_words
+from holding.db.models.postings import ENDED, IN_FLIGHT_STATES
+from holding.db.refusal import Sums, added, by_key
+from holding.db.together import Question, Together
+from rules.values.posting_states import PostingState
+
+AGES: Final = (
+    ("under 10 s", timedelta(seconds=10)),
+    ("10 s to 1 min", timedelta(minutes=1)),
+    ("1 to 10 min", timedelta(minutes=10)),
+    ("10 min to 1 h", timedelta(hours=1)),
+    ("over 1 h", timedelta.max),
+)
+"""How old due work is: the words, and the age that it has not reached yet."""
+
+_LOOKING: Final = case((among_words(Posting.state, IN_FLIGHT_STATES), 1), else_=0)
+
+WINDOW: Final = timedelta(minutes=10)
+
+NEWEST: Final = 300
+"""So many evaluations, and calls of a target, are looked at."""
+
+SHORT: Final = timedelta(minutes=1)
+"""What became due so lately that nothing came of it yet does not stand still."""
+
+ON_THE_WAY: Final = (AttemptState.SENDING, AttemptState.SPLIT)
+"""Attempts of which nothing came yet, or that went again in parts."""
+
+
+class Part(StrEnum):
+    """What is done with what stands in a queue."""
+
+    CHECKS = "checks"
+    DOCUMENTS = "documents"
+    LOOK_UPS = "look-ups"
+
+
+Place = tuple[Part, str]
+"""A queue, by its part and its connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """How many of the newest were done in the window, how many were looked at, since when."""
+
+    done: int
+    looked: int
+    since: datetime | None
+
+    def seconds(self, now: datetime) -> float:
+        """The time in which they were done: the whole window, unless more than the newest were."""
+        if self.looked < NEWEST or self.since is None:
+            return WINDOW.total_seconds()
+        return max(1.0, (now - self.since).total_seconds())
+
+
+_NOTHING: Final = _Done(0, 0, None)
+
+_KINDS: Final = {Part.DOCUMENTS: ("push",), Part.LOOK_UPS: ("lookup", "poll")}
+"""Kinds of calls in which documents of a queue are done."""
+
+_OPEN: Final = f"posting.{Posting.OPEN}"
+
+_GROUPS: Final = {
+    PostingState.READY: "ready",
+    PostingState.POSTED: "posted",
+    PostingState.HELD: "held",
+    PostingState.FAILED: "held",
+    PostingState.UNCERTAIN: "held",
+}
+
+_COUNTED: Final = tuple(
+    tuple(state for state, group in _GROUPS.items() if group == name) for name in ("ready", "held")
+)
+
+_ON_THE_WAY: Final = tuple(one for one in PostingState if one not in (*ENDED, *_GROUPS))
+
+MOST: Final = 10_000
+"""Of a type so many that are ready are counted, and so many on hold: there may be a million."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One queue of a company; `connection` is "" for checks. `ages` counts what is due by `AGES`.
+
+    Due is what its moment has come for and nobody has in hand, also where its target is paused or
+    out of reach: it waits all the same.
+    """
+
+    part: Part
+    connection: str
+    due: int
+    in_hand: int
+    oldest_at: datetime | None
+    ages: tuple[int, ...]
+    connection_id: int = 0
+
+    def oldest(self, now: datetime) -> float:
+        """Seconds since the oldest of it became due; 0 where nothing is."""
+        return max(0.0, (now - self.oldest_at).total_seconds()) if self.oldest_at else 0.0
+
+
+def queues(session: Session, company_id: int, now: datetime) -> tuple[Queue, ...]:
+    """The queues of a company: its checks, then two of each target in order of names."""
+    return asked_queues(Together(session), company_id, now)()
+
+
+def asked_queues(page: Together, company_id: int, now: datetime) -> Callable[[], tuple[Queue, ...]]:
+    """The same, asked with the other questions of a page; called, it answers."""
+    checks, targets = page.ask(_checks(company_id, now)), page.ask(_targets(company_id))
+    due, in_hand = page.ask(_due(company_id, now)), page.ask(_in_hand(company_id))
+    none = (0, None, *(0 for _ in AGES))
+
+    def of_target(id_: int, name: str, part: Part, flag: int) -> Queue:
+        figures = due.value.get((id_, flag), none)
+        queue = _queue(part, name, figures, in_hand.value.get((id_, flag), 0))
+        return replace(queue, connection_id=id_)
+
+    return lambda: (
+        checks.value,
+        *(
+            of_target(id_, name, part, flag)
+            for id_, name in targets.value
+            for part, flag in ((Part.DOCUMENTS, 0), (Part.LOOK_UPS, 1))
+        ),
+    )
+
+
+def _checks(company_id: int, now: datetime) -> Question[Queue]:
+    mine = Record.company_id + 0 == company_id  # by no index of the company's rows: few are leased
+    leased = select(func.count()).where(mine, text(f"record.{LEASED}"))
+    in_hand = leased.scalar_subquery().label("in_hand")
+    due = (
+        select(in_hand, func.count(), func.min(Record.due_at), *_ages(Record.due_at, now))
+        .join(Company, Company.id == Record.company_id)
+        .where(Record.company_id == company_id, Company.ruleset_version_id.is_not(None))
+        .where(text(f"record.{DUE}"), Record.due_at <= now)
+    )
+    held, *row = (yield due).one()
+    return _queue(Part.CHECKS, "", row, held)
+
+
+def _ages(due_at: Any, now: datetime) -> list[ColumnElement[int]]:
+    """One sum for each of `AGES`: the youngest first, so that each row counts once."""
+    bounds = [now - age for _, age in AGES[:-1]]
+    found, younger = [], None
+    for bound in [*bounds, None]:
+        inside = []
+        if bound is not None:
+            inside.append(due_at > bound)
+        if younger is not None:
+            inside.append(due_at <= younger)
+        found.append(_sum(inside))
+        younger = bound
+    return found
+
+
+def _sum(inside: Sequence[ColumnElement[bool]]) -> ColumnElement[int]:
+    return func.sum(case((and_(*inside), 1), else_=0))
+
+
+def _queue(part: Part, connection: str, row: Sequence[Any], in_hand: int) -> Queue:
+    count, oldest, *ages = row
+    return Queue(part, connection, count, in_hand, oldest, tuple(int(one or 0) for one in ages))
+
+
+def _targets(company_id: int) -> Question[list[tuple[int, str]]]:
+    rows = yield _ids(company_id).add_columns(Connection.name).order_by(Connection.name)
+    return [(row.id, row.name) for row in rows]
+
+
+def _ids(company_id: int) -> Select[Any]:
+    return select(Connection.id).where(
+        Connection.company_id == company_id, Connection.side == "target"
+    )
+
+
+def _due(company_id: int, now: datetime) -> Question[dict[tuple[int, int], Sequence[Any]]]:
+    """(target, whether it is looked up) -> how many documents are due, since when, by age."""
+    mine = Posting.connection_id.in_(_ids(company_id))
+    sent = among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES))
+    rows = yield (
+        select(
+            Posting.connection_id,
+            _LOOKING.label("looking"),
+            func.count(),
+            func.min(Posting.due_at),
+            *_ages(Posting.due_at, now),
+        )
+        .where(mine, text(f"posting.{DUE}"), Posting.due_at <= now, sent)
+        .group_by(Posting.connection_id, text("looking"))
+    )
+    return {(row[0], row[1]): tuple(row[2:]) for row in rows}
+
+
+def _in_hand(company_id: int) -> Question[dict[tuple[int, int], int]]:
+    """(target, whether it is looked up) -> how many documents a worker has in hand."""
+    rows = yield (
+        select(Posting.connection_id, _LOOKING.label("looking"), func.count())
+        .where((Posting.connection_id + 0).in_(_ids(company_id)), text(f"posting.{LEASED}"))
+        .group_by(Posting.connection_id, text("looking"))
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def by_age(found: Sequence[Queue]) -> tuple[tuple[str, int], ...]:
+    """How much is due of each age, in all of these queues."""
+    sums = [sum(column) for column in zip(*(one.ages for one in found), strict=True)]
+    return tuple((words, count) for (words, _), count in zip(AGES, sums, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """So many were done in so many seconds; `stopped`: some are due, and for minutes none was done.
+    `empty_in`: seconds until nothing is due or in hand; None where that cannot be said.
+    """
+
+    done: int
+    seconds: float
+    stopped: bool = False
+    empty_in: float | None = None
+
+    @property
+    def a_second(self) -> float:
+        """How many a second."""
+        return self.done / self.seconds if self.seconds else 0.0
+
+
+def paces(
+    session: Session, company_id: int, found: Sequence[Queue], now: datetime
+) -> Mapping[Place, Pace]:
+    """Queue, by its part and connection -> its pace."""
+    return asked(Together(session), company_id, found, now)()
+
+
+def asked(
+    page: Together, company_id: int, found: Sequence[Queue], now: datetime
+) -> Callable[[], Mapping[Place, Pace]]:
+    """The same, asked with the other questions of a page; called, it answers."""
+    checks = page.ask(_checked(company_id, now))
+    targets = {one.connection_id: one.connection for one in found if one.connection_id}
+    calls = {name: page.ask(_called(id_, now)) for id_, name in targets.items()}
+
+    def answered() -> Mapping[Place, Pace]:
+        done = {(Part.CHECKS, ""): checks.value}
+        for name, one in calls.items():
+            done |= {(part, name): figures for part, figures in one.value.items()}
+        places = [(queue.part, queue.connection) for queue in found]
+        return {
+            place: _pace(queue, done.get(place, _NOTHING), now)
+            for place, queue in zip(places, found, strict=True)
+        }
+
+    return answered
+
+
+def _checked(company_id: int, now: datetime) -> Question[_Done]:
+    """The newest evaluations of the installation, of which some are the company's."""
+    last = select(func.max(Evaluation.id) - NEWEST).scalar_subquery()  # a search, not a scan
+    newest = select(Evaluation.record_id, Evaluation.at).where(Evaluation.id > last).subquery()
+    mine = func.sum(case((Record.company_id == company_id, 1), else_=0))
+    rows = yield (
+        select(mine, func.count(), func.min(newest.c.at))
+        .join_from(newest, Record, Record.id == newest.c.record_id)
+        .where(newest.c.at > now - WINDOW)
+    )
+    done, looked, since = rows.one()
+    return _Done(int(done or 0), looked, since)
+
+
+def _called(connection_id: int, now: datetime) -> Question[dict[Part, _Done]]:
+    """Documents that a target answered to, and that were looked up there, in its newest calls."""
+    newest = (
+        select(Request.id, Request.kind, Request.made_at)
+        .where(Request.connection_id == connection_id)
+        .order_by(Request.id.desc())
+        .limit(NEWEST)
+        .subquery()
+    )
+    came = ~among_words(Attempt.state, ON_THE_WAY)
+    rows = yield (
+        select(
+            newest.c.kind,
+            func.sum(case((came, 1), else_=0)).label("done"),
+            func.count(newest.c.id.distinct()).label("looked"),
+            func.min(newest.c.made_at).label("since"),
+        )
+        .join_from(newest, Attempt, Attempt.request_id == newest.c.id)
+        .where(newest.c.made_at > now - WINDOW)
+        .group_by(newest.c.kind)
+    )
+    told = {row.kind: row for row in rows}
+    looked = sum(row.looked for row in told.values())
+    since = min((row.since for row in told.values()), default=None)
+    return {
+        part: _Done(sum(int(told[kind].done) for kind in kinds if kind in told), looked, since)
+        for part, kinds in _KINDS.items()
+    }
+
+
+def _pace(queue: Queue, done: _Done, now: datetime) -> Pace:
+    seconds, waits = done.seconds(now), queue.due + queue.in_hand
+    if not done.done:
+        late = queue.due > 0 and queue.oldest(now) >= SHORT.total_seconds()
+        return Pace(0, seconds, stopped=late)
+    return Pace(done.done, seconds, empty_in=waits * seconds / done.done if waits else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One document type that a target is used for: how many are ready and held now, and how many of
+    the latest document days are posted. Of what is open at most MOST are counted; where there is
+    `more`, its money is not that of all and not said.
+    """
+
+    doc_type: str
+    route: str
+    ready: int
+    ready_money: Sums
+    posted: int
+    posted_money: Sums
+    held: int
+    held_money: Sums
+
+    @property
+    def more_ready(self) -> bool:
+        """Whether more are ready than were counted."""
+        return self.ready > MOST
+
+    @property
+    def more_held(self) -> bool:
+        """Whether more are held than were counted."""
+        return self.held > MOST
+
+
+def endpoints(
+    company_id: int, connection_id: int, doc_types: Sequence[str], since: date
+) -> Question[tuple[Endpoint, ...]]:
+    """One line for each of these types of which something is open or, of the document days from one
+    on, posted.
+    """
+    rows = yield _of_target(company_id, connection_id, tuple(doc_types), since)
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row.state == PostingState.REVERSED:
+            continue
+        line = found.setdefault(row.doc_type, {"route": row.route})
+        if group := _GROUPS.get(row.state):
+            line[group] = line.get(group, 0) + row.postings
+            both = [(None, "", row.book), (None, row.currency, row.minor)]
+            row_money = by_key(both).get(None, {})
+            money = f"{group}_money"
+            line[money] = added([line.get(money, {}), row_money])
+    names = dict.fromkeys(_GROUPS.values())
+    return tuple(
+        Endpoint(
+            doc_type=doc_type,
+            route=line["route"],
+            **{name: line.get(name, 0) for name in names},
+            **{f"{name}_money": line.get(f"{name}_money", {}) for name in names},
+        )
+        for doc_type, line in found.items()
+    )
+
+
+@lru_cache(maxsize=256)
+def _of_target(
+    company_id: int, connection_id: int, doc_types: tuple[str, ...], since: date
+) -> Select[*tuple[Any, ...]]:
+    """The statement: it takes longer to make than to run, and leaves much to be cleared away."""
+    each = union_all(*_figures(connection_id, doc_types, since)).subquery()
+    other = aliased(Posting)
+    route = select(other.route).where(
+        other.company_id == company_id,
+        other.connection_id == connection_id,
+        other.doc_type == each.c.doc_type,
+    )
+    newest = route.order_by(other.doc_date.desc()).limit(1).scalar_subquery().label("route")
+    return select(each, newest).order_by(each.c.doc_type, each.c.state)
+
+
+def _figures(
+    connection_id: int, doc_types: Sequence[str], since: date
+) -> list[Select[*tuple[Any, ...]]]:
+    """What is open is counted in an index that has it by type and state, without what only waits
+    for its gate: of that there are many, and no figure is of it, but that there is any. What is
+    booked is added up day by day, in the order of its index: to choose what is posted before that,
+    SQLite sorts all of it.
+    """
+    columns = (Posting.doc_type, Posting.state, Posting.currency, Posting.book, Posting.amount)
+    mine = select(*columns).where(Posting.connection_id == connection_id)
+    keys = (Posting.doc_type, Posting.state, Posting.currency)
+    booked = select(*keys, *_sums(Posting)).where(Posting.connection_id == connection_id)
+    booked = booked.where(text(f"posting.{Posting.BOOKED}"), Posting.doc_date >= since)
+    return [
+        booked.group_by(Posting.doc_date, *keys),
+        *(
+            _summed(
+                mine.where(text(_OPEN), Posting.doc_type == doc_type)
+                .where(among_words(Posting.state, states))
+                .limit(MOST + 1),
+                doc_type,
+            )
+            for doc_type in doc_types
+            for states in _COUNTED
+        ),
+        *(_of_the_rest(connection_id, doc_type) for doc_type in doc_types),
+    ]
+
+
+def _sums(one: Any) -> tuple[Label[Any], ...]:
+    """How many documents there are, and their money."""
+    in_own = func.sum(case((one.book.is_(None), one.amount))).label("minor")
+    return func.count().label("postings"), func.sum(one.book).label("book"), in_own
+
+
+def _summed(documents: Select[*tuple[Any, ...]], doc_type: str) -> Select[*tuple[Any, ...]]:
+    """How many of these, all of a type, there are of each state and currency, and their money."""
+    one = documents.subquery().c
+    keys = (one.state, one.currency)
+    return select(literal(doc_type, Text).label("doc_type"), *keys, *_sums(one)).group_by(*keys)
+
+
+def _of_the_rest(connection_id: int, doc_type: str) -> Select[*tuple[Any, ...]]:
+    """A line without figures where something of this type is open in another state."""
+    some = select(Posting.id).where(Posting.connection_id == connection_id, text(_OPEN))
+    some = some.where(Posting.doc_type == doc_type, among_words(Posting.state, _ON_THE_WAY))
+    waiting = literal(PostingState.WAITING, Posting.state.type)
+    name, nothing, none = literal(doc_type, Text), literal("", Text), cast(null(), BigInteger)
+    found: Select[*tuple[Any, ...]] = select(name, waiting, nothing, literal(0), none, none)
+    return found.where(exists(some))

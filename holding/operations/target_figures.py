@@ -1,0 +1,319 @@
+"""Figures of the connections of a company: quota, share of calls that failed, age of master data."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from time import monotonic, perf_counter
+from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Select, case, func, select, text, union_all
+from sqlalchemy.orm import Session
+
+from holding.connections.master_data import month_of
+from holding.db.models import (
+    Attempt,
+    Company,
+    Connection,
+    Heartbeat,
+    Posting,
+    Record,
+    Request,
+    Run,
+    Snapshot,
+    Throttle,
+)
+from holding.db.models.columns import LEASED, AttemptState, among_words
+from holding.db.together import Question, Together
+from holding.platform import processes as doorbell
+from holding.platform.processes import AHEAD, KEPT, UNKNOWN, Room
+
+LATELY: Final = timedelta(hours=1)
+
+LONGEST_MONTH: Final = 31
+
+LAST_CALLS: Final = 500  # of each target: no scrape goes through a day of calls
+
+CLOCKS_APART: Final = 30  # seconds
+
+ANSWERED: Final = (AttemptState.ACCEPTED, AttemptState.EXISTING)
+
+FAILED: Final = (AttemptState.REFUSED, AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
+
+MOST: Final = 50
+
+_ASKED: Final = {
+    "postgresql": text("SELECT current_setting('server_version'), clock_timestamp()"),
+    "sqlite": text("SELECT sqlite_version(), NULL"),
+}
+
+AS_LONG: Final = 60
+
+_NAMES: Final = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
+
+_Known: TypeAlias = tuple[float, str, float | None]  # when it was asked, version, clock
+
+_known: dict[str, _Known] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFigures:
+    """Of one target. `quota_used` is of this month, `quota_limit` None where it names none; `sent`
+    and `failed` count documents in the calls of the last hour; `read_at`: when the master data that
+    is oldest was last looked at, None where none was; `clock_ahead`: by how many seconds its clock
+    is ahead of ours, less than 0 where it is behind, as its last test told at `clock_at`.
+    """
+
+    connection: str
+    quota_limit: int | None
+    quota_used: int
+    sent: int
+    failed: int
+    read_at: datetime | None
+    clock_ahead: int | None = None
+    clock_at: datetime | None = None
+
+    @property
+    def clock_off(self) -> bool:
+        """Whether its clock is so far from ours that days and keys may be told wrongly."""
+        return self.clock_ahead is not None and abs(self.clock_ahead) > CLOCKS_APART
+
+    @property
+    def failure_share(self) -> float:
+        """How many of the documents sent in the last hour failed: 0 to 1; 0 of none."""
+        return self.failed / self.sent if self.sent else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How far the quota of a month reaches. `a_day`: documents of it on an average day until now;
+    `ends_on`: when nothing is left at that rate, None where it lasts until it begins again.
+    """
+
+    left: int
+    a_day: float
+    ends_on: date | None
+    again_on: date
+
+
+def outlook(limit: int, used: int, now: datetime) -> Outlook:
+    """That of so many documents used of a month's limit; `now` in the zone of the company."""
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    again = (first + timedelta(days=32)).replace(day=1).date()
+    days = max(1.0, (now - first) / timedelta(days=1))
+    left, a_day = max(0, limit - used), used / days
+    reaches = left / a_day if a_day else float(LONGEST_MONTH)
+    ends = None if reaches >= LONGEST_MONTH else (now + timedelta(days=reaches)).date()
+    if not left:
+        ends = now.date()
+    return Outlook(left, a_day, ends if ends is not None and ends < again else None, again)
+
+
+def target_figures(session: Session, company_id: int, now: datetime) -> tuple[TargetFigures, ...]:
+    """The targets of a company in order of their names."""
+    zone = ZoneInfo(session.get_one(Company, company_id).zone)
+    oldest = (
+        select(func.min(Snapshot.checked_at))
+        .where(Snapshot.connection_id == Connection.id)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(
+            Connection.id,
+            Connection.name,
+            Throttle.quota_limit,
+            Throttle.quota_month,
+            Throttle.quota_used,
+            oldest.label("read_at"),
+            Throttle.clock_ahead,
+            Throttle.clock_at,
+        )
+        .outerjoin(Throttle, Throttle.connection_id == Connection.id)
+        .where(Connection.company_id == company_id, Connection.side == "target")
+        .order_by(Connection.name)
+    ).all()
+    month = month_of(now, zone)
+    found, page = [], Together(session)
+    calls = [page.ask(_calls(row.id, now)) for row in rows]
+    for row, asked in zip(rows, calls, strict=True):
+        sent, failed = asked.value
+        used = row.quota_used if row.quota_month == month else 0
+        found.append(
+            TargetFigures(
+                connection=row.name,
+                quota_limit=row.quota_limit,
+                quota_used=used or 0,
+                sent=sent,
+                failed=failed,
+                read_at=row.read_at,
+                clock_ahead=row.clock_ahead,
+                clock_at=row.clock_at,
+            )
+        )
+    return tuple(found)
+
+
+def _calls(connection_id: int, now: datetime) -> Question[tuple[int, int]]:
+    """Documents in the calls of the last hour that came to an end, and those that failed."""
+    last = (
+        select(Request.id)
+        .where(Request.connection_id == connection_id, Request.made_at > now - LATELY)
+        .where(Request.kind == "push")
+        .order_by(Request.id.desc())
+        .limit(LAST_CALLS)
+    )
+    failed = case((among_words(Attempt.state, FAILED), 1), else_=0)
+    rows = yield (
+        select(func.count(), func.sum(failed))
+        .where(Attempt.request_id.in_(last))
+        .where(among_words(Attempt.state, (*ANSWERED, *FAILED)))
+    )
+    row = rows.one()
+    return row[0], int(row[1] or 0)
+
+
+class WorkerState(StrEnum):
+    """Whether a worker works, works off what it has, ended in order, or gives no sign of life."""
+
+    SILENT = "silent"
+    RUNNING = "running"
+    DRAINING = "draining"
+    ENDED = "ended"
+    UNSEEN = "unseen"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """One process. One that hears bells gives no sign of its own (`unseen`): it is known by what it
+    has in hand; its times are None, its room is not known. `lease_until`: when the first of that
+    ends.
+    """
+
+    owner: str
+    state: WorkerState
+    started_at: datetime | None
+    seen_at: datetime | None
+    in_hand: int
+    lease_until: datetime | None
+    room: Room
+
+
+def workers_seen(session: Session, company_id: int, now: datetime) -> tuple[WorkerRow, ...]:
+    """Those that are silent first, then those that run, then those that ended."""
+    return asked_workers(Together(session), company_id, now)()
+
+
+def asked_workers(
+    page: Together, company_id: int, now: datetime
+) -> Callable[[], tuple[WorkerRow, ...]]:
+    """The same, asked with the other questions of a page; called, it answers."""
+    asked, signs = page.ask(_in_hand(company_id)), page.ask(_signs(now))
+    return lambda: _workers(asked.value, signs.value, now)
+
+
+def _in_hand(company_id: int) -> Question[dict[str, tuple[int, datetime | None]]]:
+    """Worker -> how much of this company it has in hand, and when the first lease of that ends."""
+    rows = yield _leases(company_id)
+    return {owner or "": (count, until) for owner, count, until in rows}
+
+
+@lru_cache(maxsize=256)
+def _leases(company_id: int) -> Select[Any, int, datetime | None]:
+    each = union_all(*(_leased(table, company_id) for table in (Record, Posting, Run))).subquery()
+    return select(each.c.owner, func.count(), func.min(each.c.until)).group_by(each.c.owner)
+
+
+def _leased(table: type[Record | Posting | Run], company_id: int) -> Any:
+    owner, until = table.lease_owner.label("owner"), table.lease_until.label("until")
+    mine = table.company_id + 0 == company_id  # by no index of the company's rows: few are leased
+    return select(owner, until).where(mine, text(LEASED))
+
+
+def _signs(now: datetime) -> Question[list[Heartbeat]]:
+    """The signs of life of the last day, the newest first."""
+    query = (
+        select(Heartbeat)
+        .where(Heartbeat.seen_at > now - KEPT)
+        .order_by(Heartbeat.left_at.is_not(None), Heartbeat.seen_at.desc(), Heartbeat.owner)
+        .limit(MOST)
+    )
+    return list((yield query).scalars())
+
+
+def _workers(
+    held: Mapping[str, tuple[int, datetime | None]], signs: Sequence[Heartbeat], now: datetime
+) -> tuple[WorkerRow, ...]:
+    hands, found = dict(held), []
+    for row in signs:
+        count, until = hands.pop(row.owner, (0, None))
+        state, room = _state(row, now), Room(row.memory_bytes, row.disk_free_bytes)
+        found.append(WorkerRow(row.owner, state, row.started_at, row.seen_at, count, until, room))
+    found += [
+        WorkerRow(owner, WorkerState.UNSEEN, None, None, count, until, UNKNOWN)
+        for owner, (count, until) in sorted(hands.items())
+    ]
+    order = list(WorkerState)
+    return tuple(sorted(found, key=lambda one: order.index(one.state)))
+
+
+def _state(row: Heartbeat, now: datetime) -> WorkerState:
+    if row.left_at is not None:
+        return WorkerState.ENDED
+    if row.next_by <= now or row.seen_at > now + AHEAD:
+        return WorkerState.SILENT
+    asked = row.stop_asked_at is not None and row.stop_asked_at >= row.started_at
+    return WorkerState.DRAINING if asked else WorkerState.RUNNING
+
+
+class RedisState(StrEnum):
+    """Whether there is a Redis that says at once that work is due."""
+
+    ANSWERS = "answers"
+    SILENT = "silent"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemHealth:
+    """`clock_off`: how far the clock of the database is from ours, in seconds; None where both are
+    one. The other times are how long an answer took.
+    """
+
+    database: str
+    database_seconds: float
+    redis: RedisState
+    redis_seconds: float
+    clock_off: float | None
+
+
+def system_health(session: Session, now: datetime, took: float) -> SystemHealth:
+    """One look at each; `took`: how long the database needed for something that the page asks
+    anyhow. Its version and its clock are asked once a minute.
+    """
+    _, name, off = _database(session, now)
+    state, waited = _redis()
+    return SystemHealth(name, took, state, waited, off)
+
+
+def _database(session: Session, now: datetime) -> _Known:
+    engine = session.get_bind().engine
+    found, asked = _known.get(str(engine.url)), monotonic()
+    if found is None or asked - found[0] > AS_LONG:
+        version, there = session.execute(_ASKED[engine.dialect.name]).one()
+        off = abs((now - there).total_seconds()) if there else None
+        named = (_NAMES[engine.dialect.name], str(version).split()[0])
+        found = asked, " ".join(named), off
+        _known[str(engine.url)] = found
+    return found
+
+
+def _redis() -> tuple[RedisState, float]:
+    url = os.environ.get("REDIS_URL")
+    if not url:
+        return RedisState.NONE, 0.0
+    began = perf_counter()
+    answers = doorbell.answers(url)
+    return RedisState.ANSWERS if answers else RedisState.SILENT, perf_counter() - began
