@@ -20,10 +20,10 @@ from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
 from rules.expressions.compiler import Together
 from rules.expressions.run import Run
-from rules.facts.world import Facts, Subject, World
-from rules.programs.program import Program, compile_ruleset, hash_of
-from rules.values.numbers import CONTEXT
-from rules.values.unknown import Unknown
+from rules.facts import Facts, Subject, World
+from rules.program import Program, compile_ruleset, hash_of
+from rules.values.cause_keys import Unknown
+from rules.values.kinds import CONTEXT
 
 FILE = Path(__file__).with_name("invoices.rules")
 

@@ -344,7 +344,7 @@ def bare(shop: "Shop", records: int) -> float:
     from holding.approvals.consent import posting_hash
     from holding.db.models import Company, Evaluation, Version
     from holding.programs import world as programs_world
-    from rules.facts.world import Facts, Subject
+    from rules.facts import Facts, Subject
     from rules.values.canonical import dumps
 
     with shop.place.database.read() as session:

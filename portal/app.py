@@ -59,7 +59,7 @@ from portal.web import filters, fragments, frame, rule_checks, security, store
 from portal.web.config import PortalConfig, config_of
 from portal.web.labels import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain
 from portal.web.problems import problem
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 HERE = Path(__file__).parent
 STATIC = next(p for p in (HERE / "_static", HERE.parent / "static") if p.is_dir())

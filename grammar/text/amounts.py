@@ -1,7 +1,7 @@
 """Amounts of money as people read them: RM 1,204.00, −SGD 12.00.
 
 Here: what a currency is called, an amount in words, an amount that a sentence goes on with. Not
-here: which currency an amount is in (rules/expressions/currencies.py), minor units of it
+here: which currency an amount is in (rules/expressions/compiler.py), minor units of it
 (holding/db/refusal.py).
 """
 

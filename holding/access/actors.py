@@ -39,7 +39,7 @@ from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Question, Together
 from holding.platform.events import COMMAND_LINE
 from holding.platform.settings import Settings, conceal, home_of
-from rules.values.spelling import match_key
+from rules.values.cause_keys import match_key
 from rules.values.wording import MISSING
 
 ROLES: Final = (

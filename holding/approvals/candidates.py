@@ -19,9 +19,8 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Question, Together, answer
 from holding.platform.states import state_label
-from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.canonical import dumps, sha256_hex
-from rules.values.posting_states import PostingState, in_sentence
+from rules.outcomes import NEEDS_APPROVAL
+from rules.values.canonical import PostingState, dumps, in_sentence, sha256_hex
 from rules.values.wording import titled
 
 WAITING: Final = {  # a posting that waits for it, and after it

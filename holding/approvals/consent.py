@@ -15,8 +15,8 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Approval, Person, Posting
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
-from rules.outcomes.digest import parts_of
-from rules.outcomes.outcome import NEEDS_APPROVAL, Document
+from rules.outcome_hash import parts_of
+from rules.outcomes import NEEDS_APPROVAL, Document
 from rules.values.canonical import bytes_of, dumps, sha256_hex
 
 
@@ -57,7 +57,7 @@ _STANDING_OF = (
 
 
 class Planned(Protocol):
-    """What the hash covers of a document; `rules.outcomes.outcome.Document` fits."""
+    """What the hash covers of a document; `rules.outcomes.Document` fits."""
 
     @property
     def document(self) -> str:

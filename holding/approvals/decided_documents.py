@@ -32,7 +32,7 @@ from holding.db.models import (
 from holding.db.models.columns import to_minor
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from rules.values.wording import titled
 
 MOST_LISTED: Final = 20

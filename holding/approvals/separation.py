@@ -34,9 +34,9 @@ from holding.db.together import Answer, Question, Together
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.replay import replay_each
 from holding.programs.world import program
-from rules.outcomes.digest import Digest
-from rules.outcomes.outcome import NEEDS_APPROVAL, Outcome
-from rules.values.spelling import match_key
+from rules.outcome_hash import Digest
+from rules.outcomes import NEEDS_APPROVAL, Outcome
+from rules.values.cause_keys import match_key
 
 Hands = dict[int, dict[int, str]]  # posting id -> person id -> what they did, after "you"
 

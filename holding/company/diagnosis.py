@@ -55,10 +55,9 @@ from holding.trials.waiting_documents import (
 )
 from rules.checker.places import uses
 from rules.comparison.preflight import references
-from rules.outcomes.outcome import Document
-from rules.values.canonical import revive
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, revive
 from rules.values.cause_keys import CauseKey, CauseKind
-from rules.values.posting_states import PostingState
 
 
 class Topic(StrEnum):

@@ -27,9 +27,8 @@ from holding.intake.families import link_all
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.programs import world
-from rules.outcomes.outcome import Document
-from rules.values.canonical import revive
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, revive
 
 SETTING: Final = "dry_run"  # key of company.settings: the sums of the last one
 MOST: Final = 1000  # records: more would keep a page waiting

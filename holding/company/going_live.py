@@ -36,7 +36,7 @@ from holding.mappings.key_reach import unmapped
 from holding.platform.changes import locked_company, next_revision, wake_records
 from holding.platform.events import record_event
 from holding.rulesets.publication import OPEN_STATES
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 
 class Step(StrEnum):

@@ -28,9 +28,8 @@ from holding.db.refusal import Refusal
 from holding.posting.evidence import push_key
 from holding.posting.lookups import Lookups
 from holding.runs.dispatch import open_desk
-from rules.outcomes.outcome import Document
-from rules.values.canonical import revive
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, revive
 
 AT_ONCE: Final = 50  # documents: more would keep a page waiting
 

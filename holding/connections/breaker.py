@@ -13,7 +13,7 @@ from connectors.contract import Found
 from holding.db.models import Connection, Snapshot, Throttle
 from holding.db.models.columns import NOW, BreakerState, moment
 from holding.platform.events import record_event
-from rules.facts.world import LINES, NOTHING, VOID, WHOLE, TargetEdit
+from rules.facts import LINES, NOTHING, VOID, WHOLE, TargetEdit
 from rules.values.canonical import dumps, sha256_hex
 
 FAILURES = 5  # in a row

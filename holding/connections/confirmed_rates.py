@@ -1,7 +1,7 @@
 """Rates of units that a target cannot tell, and people confirm for it, each once.
 
 Here: whether confirmations are asked for, the rates that wait and those that somebody confirmed,
-and confirming them. Not here: which record needs one (rules/documents/confirmed_rates.py), the
+and confirming them. Not here: which record needs one (rules/documents/unit_proofs.py), the
 units table itself (holding/mappings), reading a target's items (master_data.py).
 
 They are kept as the kind `rate` of a target's master data, so that a judging of yesterday sees the

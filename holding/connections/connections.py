@@ -36,8 +36,8 @@ from holding.db.together import KEPT, Given, Question, Together, answer
 from holding.platform.changes import next_revision, wake_cause
 from holding.platform.events import record_event, shown_actor
 from holding.platform.settings import Settings
+from rules.values.canonical import PostingState
 from rules.values.cause_keys import CauseKey, CauseKind
-from rules.values.posting_states import PostingState
 
 KEEP_OLD = timedelta(days=7)
 

@@ -28,7 +28,7 @@ from holding.db.models import Company, Connection, Posting, Throttle
 from holding.db.models.columns import DUE, LEASED, NOW, BreakerState, among_words, moment
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.platform.states import READY
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 FILLED, HELD = 80, 15  # per cent
 PEOPLE: Final = 2  # calls at once that are left to them: tests, lists

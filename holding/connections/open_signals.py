@@ -16,7 +16,7 @@ from holding.db.models.columns import SignalKind, table_of
 from holding.db.refusal import plural, sums
 from holding.db.together import Question, answer
 from holding.platform.events import record_event
-from rules.values.names import month_name
+from rules.values.wording import month_name
 
 TRIES: Final = 2
 """After so many failed attempts of people an escalation is offered."""

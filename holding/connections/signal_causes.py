@@ -33,7 +33,7 @@ from holding.db.refusal import Refusal, Sums, by_key, of_held, plural
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.platform.states import TOTALS
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 WINDOW: Final = timedelta(minutes=10)
 

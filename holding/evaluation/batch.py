@@ -21,14 +21,11 @@ from holding.db.models.columns import DUE, NOW, HoldState, RecordState, moment, 
 from holding.platform.changes import PostingRow
 from holding.platform.states import TOTALS
 from holding.programs.world import Judge, LeftBehind
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.findings import title_of
-from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Outcome, Severity
-from rules.programs.program import Route
-from rules.values.canonical import dumps
+from rules.facts import Facts, Subject, World
+from rules.outcomes import NEEDS_APPROVAL, Document, Finding, Outcome, Severity, title_of
+from rules.program import Route
+from rules.values.canonical import PostingState, dumps, read_only
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
-from rules.values.posting_states import PostingState
-from rules.values.read_only import read_only
 
 Key = tuple[str, int, str, CauseKey]
 """What a hold is over judgings: route, seq, code, and its cause or the team that approves."""

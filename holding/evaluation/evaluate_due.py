@@ -39,10 +39,10 @@ from holding.platform.states import READY
 from holding.programs import world
 from holding.programs.replay import replay, replay_all
 from holding.programs.world import left_behind
-from rules.amendments.changes import RULE as CHANGE
-from rules.decisions.record import Asked
-from rules.outcomes.outcome import Outcome
-from rules.values.posting_states import PostingState
+from rules.decisions.decision_tables import RULE as CHANGE
+from rules.decisions.judge_record import Asked
+from rules.outcomes import Outcome
+from rules.values.canonical import PostingState
 
 __all__ = ["Judged", "due_companies", "judge_due", "planned", "replay", "replay_all"]
 __all__ += ["sweep_expired"]

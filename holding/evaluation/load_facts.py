@@ -42,10 +42,10 @@ from holding.programs import world
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import Judge
 from holding.rulesets import target_ways as own_company
-from rules.amendments.names_before import CODE as TAKEN_BACK
-from rules.amendments.target_edits import RULE as TARGET_EDITED
-from rules.facts.world import Conflict, Dated, Facts, Subject, TargetDocument, nothing_but
-from rules.values.posting_states import PostingState
+from rules.decisions.posted_documents import NUMBER_REUSE_CODE as TAKEN_BACK
+from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
+from rules.facts import Conflict, Dated, Facts, Subject, TargetDocument, nothing_but
+from rules.values.canonical import PostingState
 
 LET_GO = ("ready", "failed")  # of what is not sent
 

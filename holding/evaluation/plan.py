@@ -30,25 +30,16 @@ from holding.platform.states import TOTALS, UNSEEN, WITHDRAWN, counted, require_
 from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import LeftBehind
-from rules.amendments.changes import RULE as CHANGE
-from rules.decisions.gates import EARLY
-from rules.decisions.posting_steps import READY as NOT_HELD
-from rules.decisions.precedence import READY
-from rules.facts.world import Facts
-from rules.outcomes.digest import bare
-from rules.outcomes.outcome import (
-    NEEDS_APPROVAL,
-    Decision,
-    Document,
-    Finding,
-    Outcome,
-    Step,
-    Verdict,
-)
-from rules.values.canonical import dumps, number_text, sha256_hex, text_of
+from rules.decisions.decision_tables import RULE as CHANGE
+from rules.decisions.route_rules import EARLY
+from rules.decisions.verdict import READY as NOT_HELD
+from rules.decisions.verdict import READY_STATE as READY
+from rules.facts import Facts
+from rules.outcome_hash import bare
+from rules.outcomes import NEEDS_APPROVAL, Decision, Document, Finding, Outcome, Step, Verdict
+from rules.values.canonical import PostingState, dumps, number_text, sha256_hex, text_of
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
-from rules.values.names import term
-from rules.values.posting_states import PostingState
+from rules.values.wording import term
 
 NO_ROUTE = "No posting rule applies to it any more."
 

@@ -27,7 +27,7 @@ from holding.evaluation.batch import Batch, Plan
 from holding.mappings.entry_changes import taken_back
 from holding.platform.changes import PostingRow, locked_company
 from holding.platform.events import record_event
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 SETTING: Final = "safety_stop"  # key of company.settings: {"records": whole, "book": minor units}
 

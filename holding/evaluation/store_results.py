@@ -33,12 +33,11 @@ from holding.platform.changes import (
 from holding.platform.events import Fact, record_events
 from holding.platform.states import CauseSpec
 from holding.posting import runs as import_rows
-from rules.decisions.posting_steps import READY
-from rules.outcomes.digest import Digest
-from rules.outcomes.outcome import Outcome
-from rules.values.canonical import text_of
+from rules.decisions.verdict import READY
+from rules.outcome_hash import Digest
+from rules.outcomes import Outcome
+from rules.values.canonical import PostingState, text_of
 from rules.values.cause_keys import CauseKey
-from rules.values.posting_states import PostingState
 
 FLIGHT_PAUSE = timedelta(seconds=5)
 

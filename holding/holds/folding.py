@@ -26,9 +26,8 @@ from holding.db.database import Database
 from holding.db.models import Company, Hold, HoldTally, Posting, Record, TalliedRecord, TallyMark
 from holding.db.models.decisions import HOLD_OPEN
 from holding.holds.shapes import Counted, Waits, counted, each_owner
-from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.canonical import dumps
-from rules.values.posting_states import PostingState
+from rules.outcomes import NEEDS_APPROVAL
+from rules.values.canonical import PostingState, dumps
 
 A_TURN: Final = 1_000
 

@@ -41,10 +41,9 @@ from holding.platform.row_seals import Sealed
 from holding.platform.states import HOLD_LABELS
 from holding.programs import posted_differences, world
 from holding.programs.posted_differences import Difference
-from rules.amendments.corrections import Correctable, typed
-from rules.values.canonical import dumps, sha256_hex
-from rules.values.clauses import clears_when
-from rules.values.posting_states import in_sentence
+from rules.decisions.corrections import Correctable, typed
+from rules.values.canonical import dumps, in_sentence, sha256_hex
+from rules.values.wording import clears_when
 
 _STEP: Final = re.compile(r"([a-z_][a-z0-9_]*)(?:\[(\d+)\])?")
 

@@ -1,7 +1,7 @@
 """The ways out of a locked period, and the first of them: another day for the document.
 
 Here: which ways a held document has, and giving it a day. Not here: asking people (`reopening.py`),
-what is locked (rules/decisions/timing.py). A judging ends the hold, once the day or the lock is
+what is locked (rules/decisions/document_rules.py). A judging ends the hold, once the day or the lock is
 another.
 """
 
@@ -23,7 +23,7 @@ from holding.db.refusal import Refusal
 from holding.holds.holds import Desk, Done, Each, alone, done
 from holding.platform.changes import wake_records
 from holding.programs import world
-from rules.values.names import month_name
+from rules.values.wording import month_name
 
 DATE: Final = "record.edit"
 LOCKED: Final = "period_locked"

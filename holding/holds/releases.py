@@ -34,10 +34,9 @@ from holding.holds.holds import (
 )
 from holding.platform.changes import wake_families, wake_linked, wake_records
 from holding.platform.states import beside, close, move_posting, settle, state_label
-from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.clauses import clears_when
-from rules.values.names import plain
-from rules.values.posting_states import PostingState, in_sentence
+from rules.outcomes import NEEDS_APPROVAL
+from rules.values.canonical import PostingState, in_sentence
+from rules.values.wording import clears_when, plain
 
 
 def release(

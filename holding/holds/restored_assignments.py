@@ -22,8 +22,8 @@ from holding.db.models.decisions import is_open
 from holding.db.refusal import Refusal, plural
 from holding.holds.holds import Desk, done, latest
 from holding.platform.states import TOTALS, recount
-from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.posting_states import PostingState
+from rules.outcomes import NEEDS_APPROVAL
+from rules.values.canonical import PostingState
 
 _MOVED = Refusal("undo.moved", "It was changed since.")
 

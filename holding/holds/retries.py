@@ -34,8 +34,8 @@ from holding.holds.holds import Desk, Done, Each, Left, alone, done
 from holding.platform.changes import locked_company, wake_records
 from holding.platform.events import Fact, record_event, record_events
 from holding.platform.states import INACTIVE, WITHDRAWN, close, settle
-from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.clauses import clears_when
+from rules.outcomes import NEEDS_APPROVAL
+from rules.values.wording import clears_when
 
 RETRY_ACT: Final = "hold.retry"
 

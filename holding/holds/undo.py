@@ -27,7 +27,7 @@ from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
 from holding.platform.settings import Settings
 from holding.platform.states import move_postings, refresh
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 _ABOUT: Final = ("record_id", "route", "instead_of", "day")
 KEPT: Final = (*_ABOUT, "person_id", "reason", "at", "operation_id")

@@ -25,8 +25,8 @@ from holding.db.models import (
 from holding.db.refusal import Refusal, plural
 from holding.programs import world
 from holding.programs.replay import judged_once
-from rules.amendments.corrections import Correctable, Setter, asked_for
-from rules.values.names import plain
+from rules.decisions.corrections import Correctable, Setter, asked_for
+from rules.values.wording import plain
 
 ACT: Final = "record.edit"
 

@@ -35,7 +35,7 @@ from holding.mappings.preview import active_program
 from holding.programs.world import asked_targets, schemas, target_connections
 from rules.comparison.preflight import LISTS as REFERENCE_LISTS
 from rules.comparison.preflight import WHOLE, references
-from rules.documents.listed_codes import LISTS
+from rules.documents.unusual import LISTS
 
 SHOWN_CHOICES: Final = 20
 """So many values are shown of a search."""

@@ -15,8 +15,7 @@ from holding.db.models import MappingEntry, MappingTable, Person, Posting, Posti
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
-from rules.facts.seeds import literal_value
-from rules.facts.world import Entry, Later, Table, UnitEntry, World
+from rules.facts import Entry, Later, Table, UnitEntry, World, literal_value
 
 LONGEST: Final = 200
 

@@ -22,7 +22,7 @@ from holding.mappings.preview import active_program
 from holding.platform import row_seals
 from holding.platform.changes import Told, look_first, next_revision, wake_reached
 from holding.platform.events import record_event
-from rules.values.names import plain
+from rules.values.wording import plain
 
 
 @dataclass(frozen=True, slots=True)

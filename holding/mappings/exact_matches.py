@@ -27,8 +27,7 @@ from holding.mappings.list_rows import name_key, registration_key, short_name_ke
 from holding.mappings.mapping_lists import Suggestion
 from holding.mappings.preview import KnownMaps, active_program, asked_maps
 from rules.values.canonical import dumps, value_of
-from rules.values.cause_keys import CauseKind
-from rules.values.spelling import fold, match_key
+from rules.values.cause_keys import CauseKind, fold, match_key
 
 MOST: Final = 50
 """So many missing values are looked at, those with the most money."""

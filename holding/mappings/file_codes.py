@@ -25,7 +25,7 @@ from holding.db.models.columns import ListKind, to_minor
 from holding.db.together import Question, answer
 from holding.mappings.list_rows import name_keys, registration_key, tin_key
 from holding.mappings.list_storage import left_of
-from rules.values.spelling import match_key
+from rules.values.cause_keys import match_key
 
 LOOKING_LIKE: Final = 2
 """So many entries are told of what looks like the letters of a search."""

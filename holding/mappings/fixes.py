@@ -33,10 +33,9 @@ from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
 from holding.mappings.key_reach import causes_of, unmapped
 from holding.mappings.preview import Preview, Stay, active_program, preview
 from holding.platform.changes import locked_company
-from rules.facts.seeds import Seeds
-from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind
-from rules.values.names import term
-from rules.values.spelling import fold
+from rules.facts import Seeds
+from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold
+from rules.values.wording import term
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]
 

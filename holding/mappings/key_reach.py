@@ -21,8 +21,7 @@ from holding.db.models.decisions import HOLD_OPEN, is_open
 from holding.db.together import Question, Together
 from holding.platform.changes import UNSENT
 from holding.platform.states import END, MOST, begins, edge, newest_uses
-from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind
-from rules.values.spelling import fold
+from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold
 
 
 class Answered(NamedTuple):

@@ -23,8 +23,7 @@ from connectors.kit.sheet_tables import (
 from connectors.kit.workbook import read_csv, read_tables
 from holding.db.models.columns import ListKind, is_currency
 from holding.db.refusal import Refusal
-from rules.values.spelling import match_key
-from rules.values.tax_codes import GENERAL_TINS
+from rules.values.cause_keys import GENERAL_TINS, match_key
 
 MOST: Final = 100_000
 LONGEST: Final = 200

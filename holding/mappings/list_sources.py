@@ -42,9 +42,9 @@ from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.programs.world import schemas
 from rules.comparison.preflight import LISTS, Reference, references
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from rules.values.canonical import revive
-from rules.values.spelling import alike
+from rules.values.cause_keys import alike
 
 LISTED_CODES: Final = frozenset({*LISTS.values(), ITEM})
 

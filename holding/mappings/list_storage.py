@@ -21,7 +21,7 @@ from holding.db.refusal import plural
 from holding.mappings.list_rows import ListRow, name_key, registration_key, tin_key
 from holding.platform import row_seals, unit_changes
 from holding.platform.events import record_event
-from rules.values.spelling import match_key
+from rules.values.cause_keys import match_key
 
 A_BATCH: Final = 5_000
 

@@ -29,9 +29,8 @@ from holding.mappings.entries import OWN_KINDS, shown
 from holding.mappings.fixes import Missing, missing
 from holding.programs import world
 from holding.programs.replay import judged_once
-from rules.outcomes.outcome import Outcome, UnitDifference, UnitSource, Verdict
-from rules.values.cause_keys import UNITS, CauseKind
-from rules.values.spelling import alike
+from rules.outcomes import Outcome, UnitDifference, UnitSource, Verdict
+from rules.values.cause_keys import UNITS, CauseKind, alike
 
 A_PAGE = 50
 

@@ -37,7 +37,7 @@ from holding.platform import row_seals
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.programs.replay import replay_each
-from rules.outcomes.outcome import Outcome, Use
+from rules.outcomes import Outcome, Use
 from rules.rulebook.coverage import Agreement, agreements
 
 LOOKED_AT: Final = 50

@@ -34,11 +34,10 @@ from holding.mappings.reclassification import (
     used_by,
 )
 from holding.programs.world import fresh_now, program, world
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.findings import title_of
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import Program
-from rules.values.posting_states import PostingState
+from rules.facts import Facts, Subject, World
+from rules.outcomes import Outcome, title_of
+from rules.program import Program
+from rules.values.canonical import PostingState
 
 MOST_RECORDS: Final = 500
 

@@ -33,9 +33,9 @@ from holding.db.together import Question, answer
 from holding.mappings.entries import OWN_KINDS, Parsed, with_value
 from holding.platform.states import END, MOST, Sent, sent_with
 from holding.programs import world as programs_world
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.outcome import Document, Outcome
-from rules.values.posting_states import PostingState
+from rules.facts import Facts, Subject, World
+from rules.outcomes import Document, Outcome
+from rules.values.canonical import PostingState
 
 GONE: Final = "what it was checked with is no longer kept"
 

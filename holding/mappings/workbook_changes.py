@@ -22,7 +22,7 @@ from holding.mappings.mapping_lists import tables
 from holding.mappings.preview import Edit, Effect, active_program, effect
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from rules.values.names import plain
+from rules.values.wording import plain
 
 AT_ONCE: Final = 1_000
 """So many changes are saved together; the same file again has the rest."""

@@ -21,9 +21,9 @@ from holding.db.together import Together
 from holding.operations.journal_and_ledgers import Breach, Look
 from holding.programs.replay import replay
 from holding.programs.world import program
-from rules.outcomes.outcome import Outcome
+from rules.outcomes import Outcome
 from rules.values.canonical import dumps
-from rules.values.spelling import match_key
+from rules.values.cause_keys import match_key
 
 
 def of_pushes(look: Look, pushes: Sequence[Row[Any]], people: Collection[int]) -> separation.Hands:

@@ -49,9 +49,8 @@ from holding.platform.events import APPROVAL, CALL, PUSH, REQUEST, SEALED, Break
 from holding.platform.row_seals import KINDS, ROWS, Kind, hashes
 from holding.platform.states import PUSH_MOVES, allowed
 from holding.posting import holds as kept_totals
-from rules.outcomes.outcome import Document
-from rules.values.canonical import dumps, revive, sha256_hex
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, dumps, revive, sha256_hex
 
 AFTER: dict[str, PushState] = {
     "posting.sending": PushState.SENDING,

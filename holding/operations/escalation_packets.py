@@ -23,7 +23,7 @@ from holding.platform import backup as installed_version
 from holding.platform import row_seals
 from holding.platform.events import record_event, shown_actor
 from rules.values.canonical import dumps, sha256_hex
-from rules.values.tax_codes import GENERAL_TINS, OTHERS, PERSONS, PERSONS_BEFORE
+from rules.values.cause_keys import GENERAL_TINS, OTHERS, PERSONS, PERSONS_BEFORE
 
 ACT: Final = "record.read"
 

@@ -28,7 +28,7 @@ from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key, of_held
 from holding.db.together import KEPT, Question, Together
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 WORST_FIRST: Final = (
     PostingState.FAILED,

@@ -48,7 +48,7 @@ from holding.platform.processes import Workers
 from holding.platform.states import READY
 from holding.posting.claims import RUNNING, STOPPED, free_of
 from holding.rulesets.target_ways import LONG, Late
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 MOST: Final = 10_000
 """More than that is not counted: every page would wait for it."""

@@ -58,9 +58,8 @@ from holding.platform.settings import Settings
 from holding.platform.states import counted
 from holding.posting.evidence import derived_key
 from holding.posting.holds import stands
-from rules.outcomes.outcome import Document
-from rules.values.canonical import revive
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, revive
 
 Check = Callable[[Look], Iterable[Breach]]
 

@@ -21,8 +21,7 @@ from holding.db.models import Attempt, Posting, Push, Request
 from holding.db.models.columns import PushState
 from holding.platform.events import Head
 from holding.platform.settings import passed_twice
-from rules.values.canonical import sha256_hex
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState, sha256_hex
 
 EMPTY = sha256_hex(b"")  # a call without a body
 

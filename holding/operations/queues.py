@@ -31,7 +31,7 @@ from holding.db.models.columns import DUE, LEASED, AttemptState, among_words
 from holding.db.models.postings import ENDED, IN_FLIGHT_STATES
 from holding.db.refusal import Sums, added, by_key
 from holding.db.together import Question, Together
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 AGES: Final = (
     ("under 10 s", timedelta(seconds=10)),

@@ -53,11 +53,10 @@ from holding.db.models.records import RECORD_OPEN
 from holding.db.together import Question, answer
 from holding.platform.events import Fact, record_events
 from holding.platform.states import END, MOST
-from rules.amendments.names_before import CODE as TAKEN_BACK
-from rules.facts.world import PostingFact
+from rules.decisions.posted_documents import NUMBER_REUSE_CODE as TAKEN_BACK
+from rules.facts import PostingFact
+from rules.values.canonical import PostingState, read_only
 from rules.values.cause_keys import CauseKey
-from rules.values.posting_states import PostingState
-from rules.values.read_only import read_only
 
 _OF_COMPANY = Company.id == bindparam("company")
 

@@ -44,9 +44,8 @@ from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.models.records import RECORD_STATES
 from holding.db.together import Question
 from holding.platform.events import Acting
-from rules.values.canonical import dumps
+from rules.values.canonical import POSTING_LABELS, PostingState, dumps
 from rules.values.cause_keys import CauseKey
-from rules.values.posting_states import POSTING_LABELS, PostingState
 
 UNPOSTED = frozenset({RecordState.RECEIVED, RecordState.REFERENCE})
 """Where a record without postings and holds stays, as only a judging says otherwise."""

@@ -2,7 +2,7 @@
 
 Here: what changed, which documents, posted or on their way, were counted by what was told before,
 and saying so: once for the connection, once for each of these records. Not here: reading a target's
-items (holding/connections), what waits for them: it is judged again (rules/documents/agreement.py).
+items (holding/connections), what waits for them: it is judged again (rules/documents/unit_proofs.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ from holding.db.models.postings import IN_FLIGHT_STATES, OPEN_PUSH_STATES
 from holding.db.refusal import plural
 from holding.db.together import Question
 from holding.platform.events import Fact, record_events
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 CHANGED: Final = "connection.units"
 LOOKED_AT: Final = 5_000

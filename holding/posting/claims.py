@@ -54,9 +54,8 @@ from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.models.rules import ROUTE_STOPPED
 from holding.platform.changes import PLANNED_CHANGE
 from holding.platform.states import READY
-from rules.values.canonical import dumps
+from rules.values.canonical import PostingState, dumps
 from rules.values.cause_keys import CauseKey, CauseKind
-from rules.values.posting_states import PostingState
 
 _GIVEN_BACK = {"id": "bigint", "fence": "bigint", "due_at": "timestamptz"}
 

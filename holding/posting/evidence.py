@@ -21,8 +21,7 @@ from holding.db.models import Evaluation, Posting, Push, RuleFile, StoryForm
 from holding.db.models.columns import to_minor
 from holding.programs import world
 from holding.programs.replay import replay_with_rules
-from rules.outcomes.findings import lines
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document, lines
 from rules.values.canonical import dumps, sha256_hex
 
 Maybe = TypeVar("Maybe", Document, Document | None)

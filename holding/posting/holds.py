@@ -36,13 +36,13 @@ from holding.holds.retries import answer_by
 from holding.platform import states as causes
 from holding.platform.states import INACTIVE, TOTALS, UNSEEN, WITHDRAWN, refresh
 from holding.programs import world
-from rules.comparison.target_moves import days_apart
-from rules.documents.columns import QUANTITIES
-from rules.outcomes.outcome import Document
-from rules.programs.program import Program
+from rules.comparison.difference import days_apart
+from rules.documents.fields import QUANTITIES
+from rules.outcomes import Document
+from rules.program import Program
+from rules.values.canonical import PostingState
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
-from rules.values.names import month_name
-from rules.values.posting_states import PostingState
+from rules.values.wording import month_name
 
 _other, _earlier = aliased(Posting), aliased(Posting)
 

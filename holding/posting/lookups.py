@@ -27,7 +27,7 @@ from holding.posting.evidence import ours
 from holding.posting.holds import MANUAL, Trouble
 from holding.posting.prepare import Checked, Examined, add_pushes, check
 from holding.posting.push import Case, Member, add_look, conflicted, keep_alike
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from rules.values.canonical import revive, sha256_hex
 
 KEPT_FOR = timedelta(days=7)

@@ -79,9 +79,8 @@ from holding.posting.push import (
 )
 from holding.posting.store_results import skipped_unseen
 from holding.programs.world import note_meaning
-from rules.outcomes.outcome import Document
-from rules.values.canonical import revive, sha256_hex
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, revive, sha256_hex
 
 Looked = Mapping[int, Found]
 

@@ -47,9 +47,8 @@ from holding.posting import runs as run_counts
 from holding.posting.claims import Claim
 from holding.posting.evidence import Bills, document_lines, ours
 from holding.posting.holds import Trouble
-from rules.outcomes.outcome import Document
-from rules.values.canonical import dumps, plain, sha256_hex
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, dumps, plain, sha256_hex
 
 FREE: Mapping[str, Any] = {"lease_owner": None, "lease_until": None}
 

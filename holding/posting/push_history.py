@@ -17,7 +17,7 @@ from holding.db.models import Attempt, Connection, Posting, Push, Request
 from holding.db.models.columns import AttemptState, PushState
 from holding.posting import store_results as retry_policy
 from holding.posting.claims import RUNNING, STOPPED
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 
 @dataclass(frozen=True, slots=True)

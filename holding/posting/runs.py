@@ -36,9 +36,8 @@ from holding.db.models.columns import (
     table_of,
     to_minor,
 )
-from rules.outcomes.outcome import Document
-from rules.values.canonical import sha256_hex
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, sha256_hex
 
 LEFT_OPEN = timedelta(minutes=5)
 

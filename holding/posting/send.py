@@ -51,9 +51,8 @@ from holding.posting.holds import REFUSED, Trouble
 from holding.posting.prepare import Checked, Examined, add_pushes, check, examine
 from holding.posting.push import Case, Flight, Member, add_flight, add_look, push_lease
 from holding.posting.store_results import Taken, posted_each
-from rules.decisions.posting_steps import READY
-from rules.values.canonical import dumps, plain, sha256_hex
-from rules.values.posting_states import PostingState
+from rules.decisions.verdict import READY
+from rules.values.canonical import PostingState, dumps, plain, sha256_hex
 
 Told = Mapping[str, ItemSetup | None]
 

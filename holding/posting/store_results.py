@@ -51,10 +51,9 @@ from holding.posting.push import (
     tell,
 )
 from holding.programs.world import program
-from rules.amendments.decision_tables import RetryAnswer
-from rules.outcomes.outcome import Document
-from rules.values.canonical import dumps
-from rules.values.posting_states import PostingState
+from rules.decisions.decision_tables import RetryAnswer
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, dumps
 
 _FAMILIES = {"family": "bigint", "record": "bigint", "version": "bigint"}
 

@@ -30,9 +30,8 @@ from holding.posting.lookups import Lookups, question
 from holding.posting.push import Case, Member, add_look, owned
 from holding.posting.send import QUOTA, again, apply, fly, parted
 from holding.posting.store_results import Sends, absent_since, last_send, sends_of, ticket_of
-from rules.outcomes.outcome import Document
-from rules.values.canonical import revive
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, revive
 
 KEY_MARGIN = timedelta(days=1)
 """So long before a target may forget a key, it counts as forgotten."""

@@ -21,10 +21,10 @@ from holding.db.refusal import money
 from holding.programs import world
 from holding.programs import world as former_rules
 from holding.programs import world as programs_world
-from rules.decisions.restated import Restated
-from rules.facts.world import Facts, Subject, World
-from rules.programs.program import Program
-from rules.values.posting_states import PostingState
+from rules.decisions.judge_record import Restated
+from rules.facts import Facts, Subject, World
+from rules.program import Program
+from rules.values.canonical import PostingState
 
 CODES: Final = ("STL01", "STL02")
 """The codes of holds that are about such a difference."""

@@ -31,9 +31,9 @@ from holding.db.together import KEPT
 from holding.platform.changes import UNSENT, wake_records
 from holding.platform.settings import logger
 from holding.programs import world as programs_world
-from rules.facts.world import Facts, Subject
-from rules.outcomes.digest import Digest, digest
-from rules.outcomes.outcome import Outcome
+from rules.facts import Facts, Subject
+from rules.outcome_hash import Digest, digest
+from rules.outcomes import Outcome
 from rules.values.canonical import dumps
 
 _LAST = "last outcome"

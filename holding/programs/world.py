@@ -36,15 +36,25 @@ from holding.db.models import (
 from holding.db.models.columns import moment, table_of
 from holding.db.models.rules import ALWAYS
 from holding.db.together import Question
-from rules.decisions.record import Asked
+from rules.decisions.judge_record import Asked
 from rules.decisions.verdict import DOES
 from rules.documents.rounding import AT_THE_END, PER_LINE
-from rules.facts.units import LONGEST_CHAIN, Conversion
-from rules.facts.world import Entry, Facts, ItemUnits, Later, Subject, TargetState, UnitEntry, World
-from rules.outcomes.outcome import PASS, STOPS, Outcome, Verdict
-from rules.programs.program import Program, Route, compile_ruleset
-from rules.types.outside_schemas import Schemas
-from rules.values.numbers import show, tidy
+from rules.facts import (
+    LONGEST_CHAIN,
+    Conversion,
+    Entry,
+    Facts,
+    ItemUnits,
+    Later,
+    Subject,
+    TargetState,
+    UnitEntry,
+    World,
+)
+from rules.outcomes import PASS, STOPS, Outcome, Verdict
+from rules.program import Program, Route, compile_ruleset
+from rules.types.symbol_table import Schemas
+from rules.values.kinds import show, tidy
 
 SNAPSHOT_HOURS = 24
 
@@ -58,7 +68,7 @@ T = TypeVar("T")
 
 
 class Judge(Protocol):
-    """What the judging needs of a program; `rules.programs.program.Program` is one."""
+    """What the judging needs of a program; `rules.program.Program` is one."""
 
     @property
     def hash(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from connectors import registry
 from holding.db.models.columns import RecordState, to_minor
 from holding.db.models.postings import ENDED
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 
 class Standing(StrEnum):

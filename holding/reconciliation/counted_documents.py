@@ -55,7 +55,7 @@ from holding.reconciliation.document_sides import (
     zone_of,
 )
 from holding.records import accepted_differences
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 LATER_CHANGES = ("STL03", "TGT07")
 """The findings whose release lets stand what the target shows otherwise than it was posted."""

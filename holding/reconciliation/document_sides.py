@@ -49,8 +49,7 @@ from holding.reconciliation.compared_documents import (
     DateUsed,
     Span,
 )
-from rules.values.canonical import dumps
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState, dumps
 
 DOCUMENTS = sorted({document.name for document in registry.schemas()[0]})
 """All document types: the index of days is asked for each by its name."""

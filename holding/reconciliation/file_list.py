@@ -23,7 +23,7 @@ from holding.db.models import (
 from holding.db.models.columns import ImportFileState
 from holding.reconciliation import open_files as verdicts
 from holding.reconciliation.open_files import Verdict, exported
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 _handed, _told, _ended = (aliased(Person, name=name) for name in ("handed", "told", "ended"))
 

@@ -36,8 +36,7 @@ from holding.reconciliation.open_files import (
     of,
     unknown,
 )
-from rules.values.canonical import dumps, plain
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState, dumps, plain
 
 FILE_BYTES: Final = 20 * 1024 * 1024
 

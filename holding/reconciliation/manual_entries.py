@@ -28,10 +28,9 @@ from holding.platform.states import TOTALS, UNSEEN, beside, close, move_posting,
 from holding.posting.evidence import push_key
 from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER, waits_for_a_look
 from holding.posting.push import conflicted, join_lines, keep_look
-from rules.outcomes.outcome import Document
-from rules.values.canonical import dumps, plain, revive
-from rules.values.clauses import clears_when
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, dumps, plain, revive
+from rules.values.wording import clears_when
 
 
 def look_again(

@@ -25,8 +25,7 @@ from holding.db.models.columns import ImportFileState, from_minor
 from holding.db.refusal import Refusal, plural
 from holding.platform import row_seals
 from holding.platform.events import record_event
-from rules.values.canonical import sha256_hex
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState, sha256_hex
 
 ACT: Final = "import.tell"
 

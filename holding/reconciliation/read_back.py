@@ -31,8 +31,7 @@ from holding.posting.holds import Trouble
 from holding.posting.store_results import in_books
 from holding.reconciliation import reading_plan
 from holding.reconciliation.reading_plan import Watched, next_reading
-from rules.values.canonical import sha256_hex
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState, sha256_hex
 
 _READINGS = select(Reading).where(bulk.among_given(Reading.id, "ids"))
 

@@ -22,10 +22,9 @@ from holding.db.refusal import Refusal, plural
 from holding.platform.changes import read_now
 from holding.platform.events import record_event
 from holding.posting.claims import free_of
-from rules.outcomes.outcome import Document
-from rules.values.canonical import revive
-from rules.values.posting_states import PostingState
-from rules.values.tax_codes import CANCEL_WINDOW
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, revive
+from rules.values.cause_keys import CANCEL_WINDOW
 
 EVERY = timedelta(days=1)
 

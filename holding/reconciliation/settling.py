@@ -32,7 +32,7 @@ from holding.posting.push import Case, Member, add_look, owned
 from holding.reconciliation import file_list as overtaken
 from holding.reconciliation.file_list import News
 from holding.reconciliation.open_files import Became, Verdict, of
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from rules.values.canonical import dumps, revive
 
 TOO_LONG: Final = timedelta(hours=24)

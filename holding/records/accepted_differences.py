@@ -31,7 +31,7 @@ from holding.db.models import (
 from holding.db.models.columns import HoldState
 from holding.db.refusal import Sums, added, by_key
 from holding.db.together import KEPT, Question, answer
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 A_PAGE = 50
 

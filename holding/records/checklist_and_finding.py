@@ -24,8 +24,8 @@ from holding.platform.states import HOLD_LABELS, state_label
 from holding.records.record_rows import OpenHold
 from holding.records.story import NOBODY_ASKED, Case, Proof, undecided
 from holding.records.story_holds import HeldBy, holds_of
-from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.posting_states import PostingState, in_sentence
+from rules.outcomes import NEEDS_APPROVAL
+from rules.values.canonical import PostingState, in_sentence
 
 
 class Tick(StrEnum):

@@ -28,7 +28,7 @@ from holding.db.models.columns import AttemptState
 from holding.programs import world
 from holding.records.story import consts_of, is_constant, line_of, place, replayed
 from holding.rulesets.publication import files_of
-from rules.outcomes.outcome import (
+from rules.outcomes import (
     Finding,
     Lineage,
     Outcome,

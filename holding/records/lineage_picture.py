@@ -27,7 +27,7 @@ from holding.db.models import (
 )
 from holding.db.together import Question, Together
 from holding.platform.states import ATTEMPT_LABELS, state_label
-from rules.values.posting_states import PostingState, in_sentence
+from rules.values.canonical import PostingState, in_sentence
 
 MOST: Final = 12  # boxes of a column; the newest are drawn
 WIDTH: Final = 152

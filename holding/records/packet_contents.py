@@ -39,7 +39,7 @@ from holding.platform.events import (
     shown_actor,
 )
 from holding.records import checklist_and_finding, record_rows, trace
-from rules.decisions.posting_steps import told_later
+from rules.decisions.verdict import told_later
 from rules.values.canonical import dumps, plain, sha256_hex
 
 Redact = Callable[[str], str]

@@ -18,7 +18,7 @@ from holding.records.checklist_and_finding import Ticked, ticks
 from holding.records.record_rows import OpenHold
 from holding.records.seven_answers import Answer, answers
 from holding.records.story import Case, load
-from rules.outcomes.outcome import Decision, Finding, Lineage, Outcome
+from rules.outcomes import Decision, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
 

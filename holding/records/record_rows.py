@@ -17,8 +17,8 @@ from holding.db.models import Connection, Delivery, Hold, Person, Posting, Recor
 from holding.db.models.columns import PostingWait, RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import Question
-from rules.decisions.posting_steps import told_later
-from rules.values.posting_states import PostingState
+from rules.decisions.verdict import told_later
+from rules.values.canonical import PostingState
 
 
 @dataclass(frozen=True, slots=True)

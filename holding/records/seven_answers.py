@@ -29,14 +29,14 @@ from holding.records.story import (
     rule_proof,
 )
 from holding.records.story_holds import Changed, HeldBy
-from rules.amendments.target_edits import RULE as TARGET_EDITED
-from rules.decisions import duplicates as in_rules
-from rules.facts.world import Facts
-from rules.outcomes.outcome import Use, Verdict
+from rules.decisions import document_rules as in_rules
+from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
+from rules.facts import Facts
+from rules.outcomes import Use, Verdict
 from rules.rulebook.coverage import agreements
+from rules.values.canonical import in_sentence
 from rules.values.cause_keys import CauseKind
-from rules.values.names import plain, term
-from rules.values.posting_states import in_sentence
+from rules.values.wording import plain, term
 
 Told = tuple[str, str, list[Proof]]
 
@@ -331,7 +331,7 @@ def _identity(case: Case) -> str:
     """The rule that no rule file has to name: one id has one number, and one number one id."""
     rule = "Identity (one id has one number, and one number one id; always in force)"
     findings = case.decision.findings if case.decision else ()
-    held = [finding.message for finding in findings if finding.code == in_rules.CODE]
+    held = [finding.message for finding in findings if finding.code == in_rules.DUPLICATE_CODE]
     if held:
         return f"{rule} said conflict: {' '.join(held)}"
     stored = case.evaluation.facts if case.evaluation else None
@@ -367,7 +367,9 @@ def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
 
 
 def _conflicts(case: Case) -> bool:
-    return any(f.code == in_rules.CODE for f in (case.decision.findings if case.decision else ()))
+    return any(
+        f.code == in_rules.DUPLICATE_CODE for f in (case.decision.findings if case.decision else ())
+    )
 
 
 def _unique_by(uniques: Mapping[Span, Unique]) -> str:

@@ -39,8 +39,8 @@ from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
 from holding.records.story_holds import HeldBy, holds_of
 from holding.rulesets.publication import asked_files
-from rules.outcomes.outcome import Decision, Lineage, Outcome, Verdict
-from rules.values.posting_states import PostingState
+from rules.outcomes import Decision, Lineage, Outcome, Verdict
+from rules.values.canonical import PostingState
 
 NOT_RECORDED = "not recorded"
 

@@ -35,8 +35,8 @@ from holding.programs.world import program
 from holding.records.lineage import VerdictRow, verdicts
 from holding.records.seven_answers import Answer, answers
 from holding.records.story import Proof, judged_by, load
-from rules.values.names import term
-from rules.values.posting_states import in_sentence
+from rules.values.canonical import in_sentence
+from rules.values.wording import term
 
 GAP_SECONDS: Final = 600
 _ORDER: Final = ("version", "evaluation", "event", "push", "attempt")

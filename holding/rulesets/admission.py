@@ -22,14 +22,12 @@ from holding.db.refusal import Refusal
 from holding.db.together import KEPT
 from holding.programs.world import program, schemas, target_connections, way_of
 from rules.checker.all_checks import findings
-from rules.checker.memory import Memory
-from rules.documents.rounding import WAYS
-from rules.documents.target_rounding import cause_key
-from rules.facts.seeds import Seeds, seeds
-from rules.programs.program import compile_ruleset, hash_of
-from rules.testing.mutation_sites import coverage, parts
-from rules.testing.runner import TestReport, run_tests
-from rules.types.outside_schemas import Schemas
+from rules.checker.places import Memory
+from rules.documents.rounding import WAYS, cause_key
+from rules.facts import Seeds, seeds
+from rules.program import compile_ruleset, hash_of
+from rules.testing.runner import TestReport, coverage, parts, run_tests
+from rules.types.symbol_table import Schemas
 from rules.values.canonical import sha256_hex
 
 RULES: Final = ".rules"

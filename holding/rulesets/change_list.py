@@ -18,10 +18,9 @@ from holding.db.together import Question
 from holding.mappings.entries import shown
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES
-from rules.facts.seeds import seeds
-from rules.rulebook.changed_sentences import Meaning, in_words
-from rules.values.cause_keys import UNITS
-from rules.values.spelling import fold
+from rules.facts import seeds
+from rules.rulebook.book import Meaning, in_words
+from rules.values.cause_keys import UNITS, fold
 
 SHOWN: Final = 50
 

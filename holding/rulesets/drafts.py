@@ -27,7 +27,7 @@ from holding.rulesets.publication import (
     unknown,
 )
 from holding.rulesets.rulebook import VersionInForce, version_in_force
-from rules.editing.merging import merged
+from rules.editing.daily_hours import merged
 from rules.values.canonical import sha256_hex
 
 BYTES: Final = 256 * 1024

@@ -2,7 +2,7 @@
 
 Here: corrections, releases and mapping fixes of the last three months, counted by what they have in
 common, with a draft of the rules where one can be told. Not here: how rule files are changed
-(rules/editing/drafts.py), and whether a draft comes into force: somebody pushes it, somebody else
+(rules/editing/daily_hours.py), and whether a draft comes into force: somebody pushes it, somebody else
 publishes it.
 """
 
@@ -26,8 +26,8 @@ from holding.intake.open_fields import difference
 from holding.mappings.fixes import PUBLISHED
 from holding.rulesets.admission import Report, report, rule_sources
 from holding.rulesets.publication import files_of
-from rules.editing.drafts import looser, meant, warned
-from rules.values.spelling import fold
+from rules.editing.daily_hours import looser, meant, warned
+from rules.values.cause_keys import fold
 
 DAYS: Final = 90
 AT_LEAST: Final = 10

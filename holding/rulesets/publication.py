@@ -23,7 +23,7 @@ from holding.rulesets import recorded_backtests as entering
 from holding.rulesets.admission import Report, RulesRefusal, examine, fingerprint, rule_sources
 from holding.rulesets.recorded_backtests import Entering, Published, tell_published
 from rules.editing.daily_hours import daily_routes, retimed
-from rules.programs.program import hash_of
+from rules.program import hash_of
 from rules.values.canonical import sha256_hex
 
 __all__ = [

@@ -21,7 +21,7 @@ from holding.platform import row_seals
 from holding.platform.changes import next_revision, wake_all_unsent
 from holding.platform.events import record_event
 from holding.platform.row_seals import Sealed
-from rules.facts.seeds import Seeds
+from rules.facts import Seeds
 from rules.values.canonical import dumps, sha256_hex
 
 _OLD_NO: Final = (

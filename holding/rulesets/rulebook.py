@@ -18,10 +18,9 @@ from holding.db.models import Company, Evaluation, Person, RuleFile, RulesetVers
 from holding.programs import world
 from holding.rulesets.admission import MOST, Finding, checked, finding_of
 from holding.rulesets.publication import files_of
-from rules.programs.program import Program
-from rules.rulebook.book import Book, book
+from rules.program import Program
+from rules.rulebook.book import Book, Proofs, book
 from rules.rulebook.hold_catalogue import Reason, catalogue
-from rules.rulebook.topics import Proofs
 
 AROUND = 4
 

@@ -24,8 +24,8 @@ from holding.db.models.columns import NOW, Moment, moment_of
 from holding.db.refusal import Refusal, in_a_row
 from holding.db.together import Given, Question, at_most
 from holding.platform.changes import locked_company
-from rules.decisions.own_company import COMPANY
-from rules.facts.world import Conflict
+from rules.decisions.document_rules import COMPANY
+from rules.facts import Conflict
 from rules.values.canonical import value_of
 
 _OVER: Final = (

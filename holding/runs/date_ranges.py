@@ -18,7 +18,7 @@ from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, Sums, by_key, check_figure, of_posting, plural
 from holding.platform.events import record_event
 from holding.runs.status import UNDER_WAY, last_run, stopped_routes
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 _Row = tuple[int, str, tuple[str, int | None]]  # id, state, currency and amount of a posting
 

@@ -74,9 +74,8 @@ from holding.posting.send import fly, with_items
 from holding.posting.uncertain import settle
 from holding.reconciliation import read_back, settling
 from holding.reconciliation.reading_plan import companies_to_read
-from rules.outcomes.outcome import Document
-from rules.values.canonical import revive
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, revive
 
 __all__ = [
     "Pushed",

@@ -20,7 +20,7 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key, of_posting
 from holding.db.together import KEPT, at_most
 from holding.runs.run_history import LINE, PushLine, RunRow, push_columns
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 A_PAGE = 50
 FAR = timedelta(days=8)

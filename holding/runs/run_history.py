@@ -14,7 +14,7 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Attempt, Connection, Person, Posting, Push, Record, Request, Run
 from holding.db.models.columns import AttemptState, PushState, RequestState, RunState
 from holding.db.together import Question
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 A_PAGE = 50
 

@@ -29,7 +29,7 @@ from holding.db.together import Question, answer
 from holding.programs.world import UnreadableRulesError, program, target_connections
 from holding.runs.date_ranges import add_run, tell
 from holding.runs.status import UNDER_WAY, stopped_routes
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 DAY = timedelta(days=1)
 JUDGING_TAKES = timedelta(minutes=10)

@@ -27,7 +27,7 @@ from holding.db.models.columns import BreakerState, KeyState, RunState, StopStat
 from holding.db.models.rules import ROUTE_STOPPED
 from holding.db.refusal import Sums, by_key, of_posting, plural
 from holding.db.together import KEPT, Question, Together, answer
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 OVER = 20
 

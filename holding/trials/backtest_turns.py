@@ -25,13 +25,12 @@ from holding.trials import backtests
 from holding.trials import shadows as other_records
 from holding.trials import shadows as tried_rules
 from holding.trials.backtests import counted, stored
-from rules.comparison.backtest import Backtest, Tally
-from rules.comparison.backtest import Change as Cell
-from rules.comparison.backtest_reasons import fired, reason
-from rules.comparison.two_sides import Past, Side
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.summary import stricter
-from rules.programs.program import Program
+from rules.comparison.two_sides import Backtest, Past, Tally, fired, reason
+from rules.comparison.two_sides import Change as Cell
+from rules.comparison.two_sides import RuleSide as Side
+from rules.facts import Facts, Subject, World
+from rules.outcomes import stricter
+from rules.program import Program
 
 AT_ONCE: Final = 100  # records of which other records are kept in memory
 

@@ -16,7 +16,7 @@ from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.rulesets.publication import OPEN_STATES
 from holding.trials import shadows as other_records
-from rules.comparison.backtest import Change, Money, Sum, Tally
+from rules.comparison.two_sides import Change, Money, Sum, Tally
 from rules.values.canonical import number_text
 
 ENDINGS: Final = {

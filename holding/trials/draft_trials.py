@@ -23,10 +23,11 @@ from holding.trials import shadows as tried_rules
 from holding.trials.shadows import Candidate, Stored
 from holding.worklist import search
 from holding.worklist.search import Found
-from rules.comparison.outcome_difference import RouteDifference, Side, differences, sides
-from rules.outcomes import outcome
-from rules.outcomes.digest import Digest, digest
-from rules.outcomes.outcome import NOT_APPLICABLE, PASS, Outcome, Verdict, VerdictKind
+from rules import outcomes as outcome
+from rules.comparison.two_sides import RouteDifference, differences, sides
+from rules.comparison.two_sides import RouteSide as Side
+from rules.outcome_hash import Digest, digest
+from rules.outcomes import NOT_APPLICABLE, PASS, Outcome, Verdict, VerdictKind
 from rules.testing.recorded_cases import MOST_LINES, Case, case_of
 from rules.testing.recorded_values import Neutral
 from rules.values.canonical import dumps

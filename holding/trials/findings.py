@@ -26,9 +26,9 @@ from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
 from holding.rulesets import admission as declared_rounding
 from holding.rulesets import target_ways as ways_in
 from holding.trials import waiting_documents
-from rules.comparison.target_moves import Landing, landings, stranded
-from rules.values.clauses import clears_when
-from rules.values.posting_states import PostingState
+from rules.comparison.difference import Landing, landings, stranded
+from rules.values.canonical import PostingState
+from rules.values.wording import clears_when
 
 
 class Code(StrEnum):

@@ -28,8 +28,8 @@ from holding.evaluation.load_facts import gather
 from holding.programs import world
 from holding.programs.world import schemas
 from rules.comparison.preflight import WHOLE, Reference, Tally, fixed_on, references
-from rules.facts.world import World
-from rules.values.posting_states import PostingState
+from rules.facts import World
+from rules.values.canonical import PostingState
 
 LATELY: Final = timedelta(days=31)
 

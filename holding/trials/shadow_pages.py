@@ -23,9 +23,9 @@ from holding.db.models import (
 from holding.db.models.columns import BacktestEnd, ShadowEnd, to_minor
 from holding.db.together import Question, answer
 from holding.trials.backtests import counted
-from rules.comparison.backtest import Money, Tally
-from rules.outcomes.summary import APPROVE, NO_ROUTE, stricter
-from rules.values.posting_states import POSTING_LABELS, PostingState
+from rules.comparison.two_sides import Money, Tally
+from rules.outcomes import APPROVE, NO_ROUTE, stricter
+from rules.values.canonical import POSTING_LABELS, PostingState
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from holding.trials import shadows
 from holding.trials import shadows as other_records
 from holding.trials import shadows as tried_rules
 from holding.trials.shadows import Candidate, Stored
-from rules.comparison.outcome_difference import differences, sides
-from rules.facts.world import Facts
-from rules.outcomes.digest import Digest, digest
+from rules.comparison.two_sides import differences, sides
+from rules.facts import Facts
+from rules.outcome_hash import Digest, digest
 from rules.values.canonical import dumps
 
 A_TURN: Final = 50  # evaluations: judging orders comes first

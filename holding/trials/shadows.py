@@ -34,12 +34,11 @@ from holding.programs import world as worlds
 from holding.programs.world import schemas
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES, files_of, files_of_change
-from rules.comparison.newly_asked import OF_DOCUMENTS, OF_LINKS, newly_asked
-from rules.facts.seeds import Seeds, seeds
-from rules.facts.world import Entry, Facts, Subject, Table, TargetDocument, UnitEntry, World
-from rules.programs.program import Program, compile_ruleset
+from rules.comparison.two_sides import OF_DOCUMENTS, OF_LINKS, newly_asked
+from rules.facts import Entry, Facts, Seeds, Subject, Table, TargetDocument, UnitEntry, World, seeds
+from rules.program import Program, compile_ruleset
 from rules.testing.recorded_values import Judged
-from rules.values.spelling import fold
+from rules.values.cause_keys import fold
 
 MOST_DAYS: Final = 14
 

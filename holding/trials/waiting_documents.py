@@ -26,12 +26,10 @@ from holding.posting.evidence import action_of
 from holding.posting.holds import TWO_E_INVOICES as TWO_E_INVOICES_HELD
 from holding.posting.holds import Trouble
 from holding.programs.world import locked_through, program
-from rules.outcomes.outcome import Document
-from rules.programs.program import Route
-from rules.values.canonical import revive
-from rules.values.near_spellings import NearSpellings, in_what
-from rules.values.posting_states import PostingState
-from rules.values.tax_codes import CANCEL_MARGIN, CANCEL_WINDOW
+from rules.outcomes import Document
+from rules.program import Route
+from rules.values.canonical import PostingState, revive
+from rules.values.cause_keys import CANCEL_MARGIN, CANCEL_WINDOW, NearSpellings, in_what
 
 AT_ONCE: Final = 500  # rows read at a time: a night may have 25,000
 

@@ -29,7 +29,7 @@ from holding.uploads.check_result import (
     WrongCell,
 )
 from rules.values.canonical import dumps, sha256_hex
-from rules.values.spelling import alike, digits_of, fold
+from rules.values.cause_keys import alike, digits_of, fold
 
 COMPARED_AT_ONCE: Final = 500
 

@@ -25,7 +25,7 @@ from holding.platform import processes as heartbeats
 from holding.platform.processes import Workers
 from holding.rulesets import change_list
 from holding.worklist.dashboard import owners_since
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 STEPS = (("up to 1 day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("over 7 days", None))
 

@@ -19,7 +19,7 @@ from holding.db import bulk
 from holding.db.models import Approval, Connection, Hold, Person, Posting, Record
 from holding.db.models.decisions import HOLD_OPEN, is_open
 from holding.db.together import KEPT, Question, Together, at_most
-from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.outcomes import NEEDS_APPROVAL
 
 A_PAGE: Final = 20
 """Each is judged again for its page, and has two forms for who may decide it."""

@@ -40,7 +40,7 @@ from holding.db.together import Question, at_most
 from holding.holds import tally_figures
 from holding.holds.shapes import Look
 from holding.worklist.filters import Held
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 _STANDS = Posting.state == PostingState.POSTED
 POSTED = ("posted", "reversed")

@@ -40,7 +40,7 @@ from holding.holds.shapes import Look
 from holding.holds.tally_figures import Figure, Tally, figure
 from holding.mappings import party_merge as party_names
 from holding.worklist.open_holds import UNCERTAIN
-from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.outcomes import NEEDS_APPROVAL
 from rules.values.cause_keys import Clearing
 
 _OF_HOLD: Final = aliased(Record)

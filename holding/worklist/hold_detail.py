@@ -33,9 +33,9 @@ from holding.db.models.postings import LEFT_OUT_STATES, TO_SEND_STATES
 from holding.db.together import KEPT
 from holding.platform.states import UNSEEN
 from holding.posting.holds import REFUSED, waits_for_a_look
-from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.outcomes import NEEDS_APPROVAL
+from rules.values.canonical import PostingState
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
-from rules.values.posting_states import PostingState
 
 UNLISTED: Final = "LST01"
 

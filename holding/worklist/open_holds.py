@@ -26,8 +26,8 @@ from holding.db.models.columns import HoldState, among_words, is_word
 from holding.db.models.decisions import HOLD_CLOSED, HOLD_OPEN
 from holding.db.models.postings import ENDED, LEFT_OUT_STATES
 from holding.db.together import Question
+from rules.values.canonical import PostingState
 from rules.values.cause_keys import Clearing
-from rules.values.posting_states import PostingState
 
 RECORDS_A_PAGE = 50
 

@@ -32,8 +32,8 @@ from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import KEPT, at_most
 from holding.mappings import party_merge as party_names
-from rules.decisions.posting_steps import told_later
-from rules.values.posting_states import PostingState
+from rules.decisions.verdict import told_later
+from rules.values.canonical import PostingState
 
 MOST = 50
 

@@ -25,12 +25,11 @@ from holding.programs.replay import judged_once
 from holding.programs.world import program
 from holding.reconciliation import manual_entries
 from holding.worklist.hold_detail import HoldRow
-from rules.amendments.target_edits import RULE as TARGET_EDITED
-from rules.amendments.target_edits import same
-from rules.outcomes.outcome import HIT, UNKNOWN, Finding, Lineage, Outcome
+from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
+from rules.decisions.posted_documents import same
+from rules.outcomes import HIT, UNKNOWN, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKey, CauseKind
-from rules.values.names import plain
-from rules.values.wording import MISSING
+from rules.values.wording import MISSING, plain
 
 _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
 

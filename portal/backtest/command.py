@@ -1,7 +1,7 @@
 """`clearpost backtest`: what a draft of the rules would have made of stored records.
 
 Here: reading the arguments, progress, how it ends. It needs no database, unless what it says is to
-be recorded. Not here: the judging and counting (`rules.comparison.backtest`), files and processes
+be recorded. Not here: the judging and counting (`rules.comparison.two_sides`), files and processes
 (`portal.backtest`), what a running product gives (`clearpost records export`).
 """
 
@@ -116,7 +116,7 @@ def backtest(
 def _rules(path: Path) -> "Rules":
     """One rule set; errors end the command."""
     from portal.backtest.parallel_run import Rules
-    from rules.facts.seeds import seeds
+    from rules.facts import seeds
 
     files = read_files([path])
     ruleset = sound(files)

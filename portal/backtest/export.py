@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from holding.programs.posted_differences import Judging
 from portal.backtest.record_files import WORLDS
-from rules.facts.world import Entry, Later, UnitEntry, World
+from rules.facts import Entry, Later, UnitEntry, World
 from rules.values.canonical import dumps
 
 RECORDS = "records.jsonl"

@@ -1,7 +1,7 @@
 """A backtest over files: blocks of lines go to processes, their tallies are added up.
 
 Here: Plan (all that a process needs), run, which tells its progress and can be interrupted. Not
-here: judging and counting (rules/comparison/backtest.py), what is shown of it (report.py).
+here: judging and counting (rules/comparison/two_sides.py), what is shown of it (report.py).
 """
 
 import gc
@@ -20,11 +20,11 @@ from grammar.nodes import Ruleset
 from portal.backtest.record_files import Block, Stored
 from portal.backtest.record_lines import Lines
 from portal.backtest.record_worlds import SideWorlds, StoredWorlds
-from rules.comparison.backtest import EXAMPLES, Backtest, Change, Tally
-from rules.comparison.two_sides import Side
-from rules.facts.seeds import Seeds
-from rules.programs.program import Program, compile_ruleset
-from rules.types.outside_schemas import Schemas
+from rules.comparison.two_sides import EXAMPLES, Backtest, Change, Tally
+from rules.comparison.two_sides import RuleSide as Side
+from rules.facts import Seeds
+from rules.program import Program, compile_ruleset
+from rules.types.symbol_table import Schemas
 
 ALONE = 1 << 21
 """Files up to this size are read in one process: starting others would take longer."""

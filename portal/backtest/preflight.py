@@ -113,8 +113,8 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
     from portal.backtest.record_worlds import SideWorlds, StoredWorlds
     from rules.comparison.preflight import Tally, references
     from rules.comparison.two_sides import Bad
-    from rules.facts.seeds import seeds
-    from rules.programs.program import compile_ruleset, hash_of
+    from rules.facts import seeds
+    from rules.program import compile_ruleset, hash_of
 
     files = read_files([rules])
     ruleset, known = sound(files), schemas()
@@ -136,7 +136,7 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
 
 
 def _words(tally: "Tally") -> Iterator[str]:
-    from rules.values.near_spellings import in_what
+    from rules.values.cause_keys import in_what
 
     records = "1 record" if tally.records == 1 else f"{tally.records} records"
     yield f"{records}, {tally.blocked} blocked."

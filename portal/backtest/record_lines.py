@@ -15,7 +15,7 @@ import msgspec
 
 from connectors.transport.strict_json import MAX_DIGITS
 from rules.comparison.two_sides import Bad, Past
-from rules.facts.world import Facts, Subject
+from rules.facts import Facts, Subject
 
 State = Literal[
     "waiting",

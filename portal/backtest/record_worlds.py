@@ -17,9 +17,8 @@ import msgspec
 from grammar.nodes import Ruleset
 from portal.backtest.record_files import WORLDS, UnreadableError
 from rules.comparison.two_sides import Past
-from rules.facts.seeds import Seeds
-from rules.facts.world import Entry, Later, TargetState, UnitEntry, World
-from rules.values.spelling import fold
+from rules.facts import Entry, Later, Seeds, TargetState, UnitEntry, World
+from rules.values.cause_keys import fold
 
 KEPT = 16
 """So many worlds are kept ready; records lie in the order of their revisions, or nearly so."""

@@ -55,7 +55,7 @@ class Keeping:
 def keeping(company: str | None, email: str | None, old: Path, new: Path) -> Keeping | None:
     """What to record with, or None; whoever may not record is told before the work begins."""
     from holding.rulesets import recorded_backtests
-    from rules.programs.program import hash_of
+    from rules.program import hash_of
 
     if company is None and email is None:
         return None

@@ -1,6 +1,6 @@
 """What a backtest found, in words and as JSON.
 
-Here: Report, told_in_words, told_in_json. Not here: the counting (rules/comparison/backtest.py),
+Here: Report, told_in_words, told_in_json. Not here: the counting (rules/comparison/two_sides.py),
 the command.
 """
 
@@ -12,10 +12,21 @@ from decimal import Decimal
 from grammar.text.amounts import SPACE, prefix
 from portal.backtest.parallel_run import Ran
 from portal.terminal.command_frame import plural
-from rules.comparison.backtest import Backtest, Change, Money, Sum, Tally
-from rules.comparison.backtest_reasons import Fired, Reason, fired, reason
-from rules.comparison.newly_asked import OF_DUPLICATES, OF_LINKS, newly_asked
-from rules.comparison.two_sides import Past
+from rules.comparison.two_sides import (
+    OF_DUPLICATES,
+    OF_LINKS,
+    Backtest,
+    Change,
+    Fired,
+    Money,
+    Past,
+    Reason,
+    Sum,
+    Tally,
+    fired,
+    newly_asked,
+    reason,
+)
 from rules.values.canonical import number_text
 
 SHOWN = 5

@@ -139,7 +139,7 @@ _DIGESTS = {
     2: "decision, without wording",
     3: "what came of it, without wording and verdicts",
 }
-"""What each digest counts (`rules.outcomes.digest.Digest`), for who reads a replay."""
+"""What each digest counts (`rules.outcome_hash.Digest`), for who reads a replay."""
 
 
 @click.command(short_help="Compare our postings with the ledger FILE of a stand-in.")

@@ -24,7 +24,7 @@ from portal.languages.patterns import (
     whole_words,
 )
 from portal.languages.wording import MARK, PIECE, composition, misfit, placeholder, written
-from rules.phrases.composed import Composed
+from rules.phrases import Composed
 
 COUNT: Final = re.compile(r"([\d,]+) (.+)", re.DOTALL)
 SENTENCES: Final = re.compile(r"(?<=[.!?]) ")

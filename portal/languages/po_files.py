@@ -17,7 +17,7 @@ OF_RULES: Final = "rules"
 """The context of messages that rules in words are composed of; no text is looked for among them."""
 OF_FINDINGS: Final = "findings"
 """The context of what is said of rule files; only that is looked for among it."""
-NOUNS: Final = "rules/values/names.py"
+NOUNS: Final = "rules/values/wording.py"
 """Where the messages stand that are nouns of the domain."""
 
 

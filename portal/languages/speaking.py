@@ -13,7 +13,7 @@ from portal.languages.catalogues import Catalogue
 from portal.languages.choice import LANGUAGES, catalogue
 from portal.languages.environment import LanguageEnvironment
 from portal.languages.finished_pages import marked
-from rules.phrases.composed import Composed
+from rules.phrases import Composed
 
 SPEAKING: Final = (
     "age", "change", "class_label", "differs", "duration", "failure_word", "hours", "kind_of",

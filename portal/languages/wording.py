@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
-from rules.phrases.composed import Composed
+from rules.phrases import Composed
 
 PIECE: Final = re.compile(r"%\((\w+)\)s|%%")
 MARK: Final = re.compile(r"<(/?)([a-z]+[0-9]*)>")
@@ -56,7 +56,7 @@ def composition(text: Composed, say: Callable[[str], str], *, capital: bool = Fa
     """A composed text of which each message is said by `say`, as far as it goes; values that are no
     texts of ours stay as they are, at the beginning too, where words of ours get a `capital`.
 
-    >>> from rules.phrases.composed import composed, named
+    >>> from rules.phrases import composed, named
     >>> text = composed("the %(name)s of %(item)s", name=named("price"), item="price")
     >>> composition(text, {"the %(name)s of %(item)s": "%(item)s: %(name)s", "price": "harga"}.get)
     'price: harga'

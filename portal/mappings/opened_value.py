@@ -18,8 +18,8 @@ from holding.mappings import preview as mappings_preview
 from holding.mappings.preview import active_program
 from portal.mappings.personal_entries import hidden
 from portal.web import filters, store
-from rules.phrases.composed import capital
-from rules.values.names import term
+from rules.phrases import capital
+from rules.values.wording import term
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from holding.mappings.preview import active_program
 from holding.programs.world import schemas
 from portal.web import fragments, security, store
 from rules.comparison.preflight import references
-from rules.programs.program import Program
+from rules.program import Program
 from rules.rulebook.coverage import agreements
-from rules.values.names import term
+from rules.values.wording import term
 
 READS: Final = "mapping.read"
 """The act of who reads every entry."""

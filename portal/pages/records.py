@@ -34,7 +34,7 @@ from holding.rulesets import rulebook
 from holding.runs.status import Pill, standing
 from portal.pages.dashboard import no_record
 from portal.web import filters, forms, fragments, labels, store, target_status
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 pages = Blueprint("records", __name__, url_prefix="/c/<co>")
 A_PAGE, RAW_LINES, NEAR = 100, 1_500, 10

@@ -24,7 +24,8 @@ from portal.languages.choice import told
 from portal.web import filters, forms, fragments, frame, rule_checks, security, store
 from rules.rulebook import hold_entries
 from rules.rulebook.book import Book, Entry, Section, with_backtest
-from rules.rulebook.rendering import MOST_TESTS, lacking, markdown
+from rules.rulebook.hold_entries import MOST_TESTS, markdown
+from rules.rulebook.hold_entries import unanswered_topics as lacking
 
 NONE = "none recorded"
 LONGEST: Final = 100  # letters of what is looked for in the book

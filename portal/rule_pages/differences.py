@@ -1,7 +1,7 @@
 """How two states of rule files differ, as a page shows it: by meaning, and line by line.
 
 Here: both, as plain values. Not here: what it means
-(rules/rulebook/changed_sentences.py).
+(rules/rulebook/book.py).
 """
 
 import difflib
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from holding.rulesets import change_list
-from rules.rulebook.changed_sentences import Meaning
+from rules.rulebook.book import Meaning
 
 LINES: Final = 2000  # shown of one file; more is said, and stands in the file itself
 

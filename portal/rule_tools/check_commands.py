@@ -24,7 +24,7 @@ from portal.terminal.command_frame import (
     say,
     tell,
 )
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 if TYPE_CHECKING:
     from grammar.nodes import Ruleset

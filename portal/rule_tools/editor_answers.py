@@ -20,9 +20,8 @@ from holding.programs.world import schemas
 from portal.rule_tools.editor_positions import Positions
 from portal.rule_tools.open_files import Known, RuleSet
 from portal.rule_tools.rule_files import Files, examine
-from rules.editing.mentions import Refused, Symbol, may_rename, renamed
-from rules.editing.suggestions import Suggestion, suggest
-from rules.rulebook.name_help import KEYWORDS, about
+from rules.editing.mentions import Refused, Suggestion, Symbol, may_rename, renamed, suggest
+from rules.rulebook.suggested_names import KEYWORDS, about
 
 _CODE = re.compile(r"\b[A-Z]{3}\d\d\b")
 _SEVERITIES = {"error": lsp.DiagnosticSeverity.Error, "warning": lsp.DiagnosticSeverity.Warning}

@@ -67,10 +67,9 @@ def explain(
     if not paths:
         raise click.UsageError("Missing argument 'FILES...': a folder of rules, or --targets.")
     from portal.rule_tools.last_backtest import read_backtest
-    from rules.programs.program import compile_ruleset
-    from rules.rulebook.book import book, with_backtest
-    from rules.rulebook.rendering import html, markdown
-    from rules.rulebook.topics import TOPICS, Proofs
+    from rules.program import compile_ruleset
+    from rules.rulebook.book import TOPICS, Proofs, book, with_backtest
+    from rules.rulebook.hold_entries import html, markdown
 
     chosen = topic.lower() if topic else None
     if chosen is not None and chosen not in TOPICS:

@@ -1,6 +1,6 @@
 """The last backtest of some rules, as `clearpost backtest --json` printed it.
 
-Here: reading it for the rule book. Not here: what it counts (rules/comparison/backtest.py).
+Here: reading it for the rule book. Not here: what it counts (rules/comparison/two_sides.py).
 """
 
 import json
@@ -26,7 +26,7 @@ def read_backtest(path: Path | None, fingerprint: str) -> LastBacktest:
     """The backtest in a file, told when that was written; `fingerprint` is that of the rules it
     should have judged.
     """
-    from rules.comparison.backtest_reasons import book_name
+    from rules.comparison.two_sides import book_name
 
     if path is None:
         return LastBacktest(NONE)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from grammar.text.amounts import in_currency
 from portal.terminal.command_frame import USAGE, Stop
-from rules.values.clauses import clause
-from rules.values.posting_states import POSTING_LABELS, PostingState, in_sentence
+from rules.values.canonical import POSTING_LABELS, PostingState, in_sentence
+from rules.values.wording import clause
 
 if TYPE_CHECKING:
-    from rules.outcomes.outcome import Decision, Outcome, VerdictResult
+    from rules.outcomes import Decision, Outcome, VerdictResult
 
 _SIGNS: "Mapping[VerdictResult, str]" = {"hit": "HIT", "unknown": "UNKNOWN", "not_applicable": "-"}
 """The results that stand out in a trace; the others stand in their own words."""
@@ -62,8 +62,7 @@ def report(outcome: "Outcome") -> Iterator[str]:
 
 def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
     """Every rule line with its verdict and what it saw, then the document that came of it."""
-    from rules.outcomes.findings import lines
-    from rules.outcomes.outcome import in_words
+    from rules.outcomes import in_words, lines
 
     route = ""
     for line in lines(outcome, sources):

@@ -17,7 +17,7 @@ from grammar.text.problem import Problem, broken_blocks
 from grammar.text.vocabulary import clean
 from portal.rule_tools.rule_files import RULES, Files, findings, maps_of, read_files
 from portal.terminal.command_frame import Stop
-from rules.checker.memory import Memory
+from rules.checker.places import Memory
 from rules.editing.mentions import Mention, Symbol
 from rules.editing.symbols import mentions
 from rules.types.symbol_table import Index

@@ -13,7 +13,7 @@ from portal.terminal.command_frame import USAGE, Stop
 if TYPE_CHECKING:
     from grammar.nodes import Ruleset
     from grammar.text.problem import Problem
-    from rules.checker.memory import Memory
+    from rules.checker.places import Memory
 
 RULES = ".rules"
 
@@ -28,7 +28,7 @@ class Files:
     @property
     def fingerprint(self) -> str:
         """The hash of the rules, whatever folder they are in."""
-        from rules.programs.program import hash_of
+        from rules.program import hash_of
 
         return hash_of({Path(path).name: text for path, text in self.rules.items()})
 
@@ -74,7 +74,7 @@ def findings(
     """All that is wrong with a ruleset that was read from files, `syntax` and what follows."""
     from holding.programs.world import schemas
     from rules.checker.all_checks import findings as all_of
-    from rules.facts.seeds import seeds
+    from rules.facts import seeds
 
     rows = seeds(ruleset, files.csv)
     return all_of(ruleset, files.rules, syntax, rows, schemas(), in_force=in_force, memory=memory)

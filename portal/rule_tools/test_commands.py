@@ -23,8 +23,7 @@ from portal.terminal.command_frame import (
 
 if TYPE_CHECKING:
     from grammar.text.problem import Problem
-    from rules.testing.mutation_sites import Covered
-    from rules.testing.runner import TestResult
+    from rules.testing.runner import Covered, TestResult
 
 
 @click.command()
@@ -43,9 +42,8 @@ def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
     test turns red.
     """
     from holding.programs.world import schemas
-    from rules.programs.program import compile_ruleset, hash_of
-    from rules.testing.mutation_sites import coverage, parts
-    from rules.testing.runner import run_tests
+    from rules.program import compile_ruleset, hash_of
+    from rules.testing.runner import coverage, parts, run_tests
 
     files = read_files(paths)
     ruleset = sound(files)

@@ -31,8 +31,7 @@ from holding.db.refusal import (
 )
 from holding.platform.states import state_label
 from holding.records.trace import Step
-from rules.values.clauses import clause
-from rules.values.names import plain, term
+from rules.values.wording import clause, plain, term
 
 LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
 OPERAND = re.compile("‹([^›]*)›")

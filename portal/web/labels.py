@@ -23,8 +23,8 @@ from holding.platform.states import (
     STATE_LABELS,
 )
 from holding.posting.push_history import PushRow
-from rules.outcomes.outcome import HIT, NOT_APPLICABLE, PASS, UNKNOWN
-from rules.values.posting_states import PostingState
+from rules.outcomes import HIT, NOT_APPLICABLE, PASS, UNKNOWN
+from rules.values.canonical import PostingState
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,11 @@
-"""All that is wrong with rule files, without any data: each question asked, in one order.
-
-Here: check, which asks all questions; not_yet, which asks only what nothing carries out; which
-findings of style are silenced, and whether each silence is needed; one order and wording for
-terminal, editor and browser. Not here: syntax (grammar), running tests (rules/testing/runner.py).
-"""
+"""All that is wrong with rule files, without any data: each question asked, in one order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from difflib import get_close_matches
+from functools import reduce
 from itertools import chain
 from typing import Any
 
@@ -16,26 +13,35 @@ from grammar import nodes as n
 from grammar.advice.consequences import Declared, below_causes
 from grammar.nodes import Ruleset
 from grammar.text.finding_codes import CODES, STYLE
-from grammar.text.problem import Problem, believable
+from grammar.text.problem import Problem, Span, believable
 from rules.checker import (
     declarations,
     guards,
-    logic,
     places,
-    record_fields,
-    reversibility,
     routes_and_gates,
     schema_fit,
     tables,
     tests_and_samples,
     type_errors,
 )
-from rules.checker.memory import Look, Memory
-from rules.checker.places import problem
-from rules.facts.seeds import Seeds
+from rules.checker import places as reversibility
+from rules.checker.pairs import Pairs, Reasoned, contradicted, repeats
+from rules.checker.places import Claims, Look, Memory, problem, records_of, uses, with_checks
+from rules.checker.ranges import Allowed, Cuts
+from rules.facts import Seeds
 from rules.types.functions import did_you_mean
-from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index, Scope
+from rules.types.inference import COMPARED, infer, settled, silent
+from rules.types.symbol_table import CURRENCY, RESERVED, Index, Schemas, Scope, stored_currency
+from rules.values.wording import say
+
+_ONCE: Mapping[str, tuple[str, str]] = {
+    "family": ("NAM22", "One field says the family: the number that several records share."),
+    "dated": ("NAM23", "One day decides: mark that one, and take the mark from the other."),
+}
+
+_DAYS = ("date", "moment")
+
+_ALWAYS = frozenset({"=", "<=", ">="})
 
 
 def heeded(found: Sequence[Problem], ruleset: n.Ruleset) -> Iterator[Problem]:
@@ -50,11 +56,11 @@ def heeded(found: Sequence[Problem], ruleset: n.Ruleset) -> Iterator[Problem]:
 
 def _is_meant(finding: Problem, silence: n.Silence, ruleset: n.Ruleset) -> bool:
     return finding.code == silence.code in STYLE and any(
-        declared.span == finding.span for declared in _called(silence.name, ruleset)
+        declared.span == finding.span for declared in _declarations_named(silence.name, ruleset)
     )
 
 
-def _called(name: str, ruleset: n.Ruleset) -> Iterator[Any]:
+def _declarations_named(name: str, ruleset: n.Ruleset) -> Iterator[Any]:
     """Every declaration of that name."""
     shelves = (
         getattr(ruleset, shelf.name) for shelf in fields(ruleset) if shelf.name != "silences"
@@ -81,68 +87,6 @@ def _wrong(silence: n.Silence, meant: set[Problem]) -> Iterator[Problem]:
         )
 
 
-_QUESTIONS = (
-    declarations.check_names,
-    declarations.check_targets,
-    record_fields.check_fields,
-    type_errors.check_links,
-    type_errors.check_types,
-    logic.check_constants,
-    logic.check_abroad,
-    declarations.check_owners,
-    routes_and_gates.check_gates,
-    type_errors.check_entries,
-    tables.check_tables,
-    tables.check_edit_groups,
-    type_errors.check_units,
-    schema_fit.check_posts,
-    routes_and_gates.check_going,
-    reversibility.check_undoing,
-    routes_and_gates.check_answers,
-    places.check_messages,
-    places.check_texts,
-    places.check_far_days,
-    tests_and_samples.check_samples,
-    guards.check_guards,
-    guards.check_clears,
-)
-
-
-def _checks_by_themselves(look: Look) -> Iterator[Problem]:
-    """What is wrong with a check whatever other checks say; only what may be wrong is asked."""
-    for of in look.index.ruleset.checks:
-        studied = look.studied(of)
-        if not studied.right:
-            look.memory.asked += 1
-            found = tuple(_by_itself(of, look))
-            studied.right = not found
-            yield from found
-
-
-def _by_itself(of: n.Check, look: Look) -> Iterator[Problem]:
-    for place in look.places(of):
-        yield from type_errors.wrong_types(place)
-        if place.what == "condition":
-            yield from logic.constant(place.expr)
-    for name in places.records_of(of.records, look.index):
-        scope = Scope(look.index, name, line=of.each_line)
-        yield from logic.abroad([e for e in (of.when, *of.requires) if e is not None], scope)
-    yield from logic.repeated(of.requires)
-    yield from places.hidden((of.when, of.requires))
-    yield from places.far((of.when, of.requires))
-    yield from places.unreadable(of.say, of.say.span)
-
-
-_OF_CHECKS = (
-    _checks_by_themselves,
-    logic.check_logic,
-    routes_and_gates.check_duplicates,
-    guards.check_statuses,
-    record_fields.check_dated,
-    declarations.check_unused,
-)
-
-
 def check(
     ruleset: Ruleset,
     known: Schemas | None = None,
@@ -165,7 +109,7 @@ def check(
     outside: Iterable[Problem] = ()
     if known is not None:
         outside = chain(
-            record_fields.check_names_outside(index, known),
+            check_names_outside(index, known),
             schema_fit.check_schemas(index, known),
             schema_fit.check_amounts(index, known),
         )
@@ -205,6 +149,13 @@ def findings(
     return below_causes(in_order, sources, _declared(ruleset))
 
 
+def _hinted(problem: Problem) -> Problem:
+    """The problem with a remedy, even where the checker knew none."""
+    return (
+        problem if problem.hint else replace(problem, hint=f"see docs/findings/{problem.code}.md")
+    )
+
+
 def _declared(ruleset: n.Ruleset) -> Declared:
     """What a name that is not there takes with it."""
     links: dict[str, set[str]] = {}
@@ -218,8 +169,398 @@ def _declared(ruleset: n.Ruleset) -> Declared:
     )
 
 
-def _hinted(problem: Problem) -> Problem:
-    """The problem with a remedy, even where the checker knew none."""
+def check_fields(index: Index) -> Iterator[Problem]:
+    """Fields, statuses and marks, without anything outside."""
+    for record in index.ruleset.records:
+        seen: set[str] = set()
+        for field in record.fields:
+            if field.name in seen:
+                message = f"the field '{field.name}' of {record.name} is declared twice"
+                yield problem("NAM20", message, "Keep one of them.", field.span)
+            seen.add(field.name)
+            yield from _taken(field, record, index)
+            if isinstance(field, n.Field):
+                yield from _states(field)
+        yield from _origin(record, index)
+        yield from _marks(record)
+
+
+def _taken(field: n.Field | n.Computed, record: n.Record, index: Index) -> Iterator[Problem]:
+    name = field.name
+    if name in RESERVED:
+        message = f"'{name}' is a fact of the language and cannot be a field of {record.name}"
+        yield problem("NAM21", message, "Give the field another name.", field.span)
+    elif name in index.consts:
+        message = f"'{name}' is a const too, so it could be read in two ways"
+        yield problem("NAM21", message, "Give one of them another name.", field.span)
+    if isinstance(field, n.Field) and field.type == "many" and field.of not in index.records:
+        hint = did_you_mean(field.of or "", index.records)
+        yield problem("NAM07", f"there is no record '{field.of}'", hint, field.span)
+
+
+def _states(field: n.Field) -> Iterator[Problem]:
+    """Statuses that are declared twice, and spellings that mean two of them."""
+    first: dict[str, Span] = {}
+    meant: dict[str, str] = {}
+    for state in field.states:
+        if state.name in first:
+            message = f"the status '{state.name}' of {field.name} is declared twice"
+            hint = f"It stands in {first[state.name]} already: give that one all spellings."
+            yield problem("NAM20", message, hint, state.span)
+        first.setdefault(state.name, state.span)
+        for word in (state.name, *state.aliases):
+            folded = word.strip().casefold()
+            if meant.get(folded, state.name) != state.name:
+                message = f'"{word}" means {meant[folded]} and {state.name}'
+                hint = "Spellings are compared trimmed and in any case: give it to one status."
+                yield problem("GAT07", message, hint, state.span)
+            meant.setdefault(folded, state.name)
+
+
+def _origin(record: n.Record, index: Index) -> Iterator[Problem]:
+    """The source, or the record whose lines these are."""
+    if record.parent is not None and record.parent not in index.records:
+        hint = did_you_mean(record.parent, index.records)
+        yield problem("NAM07", f"there is no record '{record.parent}'", hint, record.span)
+    if record.source is not None and record.source not in index.sources:
+        hint = did_you_mean(record.source, index.sources)
+        yield problem("NAM08", f"there is no source '{record.source}'", hint, record.span)
+
+
+def _marks(record: n.Record) -> Iterator[Problem]:
+    """Marks that stand too often, not at all, or at a field that cannot have them."""
+    marked: dict[str, list[n.Field]] = {"key": [], "family": [], "dated": []}
+    for field in record.fields:
+        if isinstance(field, n.Field) and field.mark in marked:
+            marked[field.mark].append(field)
+    keys = marked.pop("key")
+    if len(keys) > 1 or (record.parent is None and not keys):
+        message = f"{record.name} has {len(keys)} key fields"
+        yield problem("NAM22", message, "Mark exactly one field as key.", record.span)
+    for field in [one for one in marked["dated"] if one.type not in _DAYS]:
+        marked["dated"].remove(field)
+        message = f"'{field.name}' is marked dated and has no day: its type is {field.type}"
+        yield problem("NAM23", message, "Mark a field that is a date or a moment.", field.span)
+    for mark, fields in marked.items():
+        for second in fields[1:]:
+            code, hint = _ONCE[mark]
+            message = f"'{second.name}' is marked {mark}, and '{fields[0].name}' is so already"
+            yield problem(code, message, hint, second.span)
+
+
+def check_dated(look: Look) -> Iterator[Problem]:
+    """Consts are read at a day, which the record must name."""
+    index, consts = look.index, look.index.consts.keys()
+    reading = look.saying(consts)
+    told: set[str] = set()
+    for place in with_checks(reading, index):
+        record = place.scope.record
+        wanted = consts & set(uses(place.expr))
+        if wanted and record not in told and index.marked(record, "dated") is None:
+            told.add(record)
+            message = f"{record} has no dated field, but its rules read {sorted(wanted)[0]}"
+            hint = "Mark the field whose day decides as dated."
+            yield problem("NAM23", message, hint, place.expr.span)
+
+
+def check_names_outside(index: Index, schemas: Schemas) -> Iterator[Problem]:
+    """All names that something outside gives."""
+    yield from _misspelled_names(index.sources, {kind.source for kind in schemas.kinds})
+    yield from _misspelled_names(index.targets, {document.target for document in schemas.documents})
+    for record in index.ruleset.records:
+        yield from _record(record, index, schemas)
+
+
+def _misspelled_names(
+    declared: Mapping[str, n.Source | n.Target], names: set[str]
+) -> Iterator[Problem]:
+    """Names that are nearly those of a connector; any other is one's own."""
+    for name in declared.keys() - names:
+        near = get_close_matches(name, sorted(names - declared.keys()), 1, 0.7)
+        if near:
+            message = f"no connector is called '{name}'"
+            yield problem("NAM27", message, f"Did you mean '{near[0]}'?", declared[name].span)
+
+
+def _record(record: n.Record, index: Index, schemas: Schemas) -> Iterator[Problem]:
+    owner = index.records.get(record.parent or "") or record
+    known = schemas.kind(owner.source or "", owner.name)
+    if known is None:
+        kinds = [k.kind for k in schemas.kinds if k.source == owner.source]
+        if kinds and record is owner:
+            message = f"{record.source} sends no '{record.name}'"
+            yield problem("NAM24", message, did_you_mean(record.name, kinds), record.span)
+        return
+    fields = {f.name: f for f in (known.fields if record is owner else known.lines)}
+    many = {"lines"} if record is owner else set()
+    for field in record.fields:
+        if isinstance(field, n.Field) and field.name not in fields.keys() | many:
+            message = f"{owner.source} sends no field '{field.name}' with {record.name}"
+            hint = did_you_mean(field.name, {*fields, *many})
+            yield problem("NAM25", message, hint, field.span)
+
+
+def compared(reasoned: Sequence[Reasoned]) -> Iterator[Problem]:
+    """Checks that contradict or cover each other."""
+    pairs = Pairs(reasoned)
+    for at, one in enumerate(reasoned):
+        wrong = next((i for i in pairs.contradicting(at) if contradicted(reasoned[i], one)), None)
+        if wrong is not None:
+            yield both_fail(reasoned[wrong], one)
+        others = (i for i in pairs.covering(at) if reasoned[i].check.name != one.check.name)
+        more = next((i for i in others if repeats(i, at, reasoned)), None)
+        if more is not None:
+            yield covered(one.check, reasoned[more].check)
+
+
+def both_fail(first: Reasoned, second: Reasoned) -> Problem:
+    """The finding of two checks that contradict each other, at the later."""
+    one, other = first.check, second.check
+    fails = first.all.both(second.all).impossible
+    message = f"'{other.name}' and '{one.name}' can never both pass: no '{fails}' fits both"
+    hint = f"'{one.name}' stands in {one.span}: correct one of them."
+    return problem("LOG05", message, hint, other.span)
+
+
+def covered(less: n.Check, more: n.Check) -> Problem:
+    """The finding of a check that adds nothing to another."""
+    message = f"'{less.name}' adds nothing: wherever it fails, '{more.name}' fails too"
+    hint = f"'{more.name}' stands in {more.span}: keep one of them."
+    return problem("LOG06", message, hint, less.span, "warning")
+
+
+def check_constants(index: Index) -> Iterator[Problem]:
+    """Conditions that say nothing, without those of checks."""
+    for place in with_checks((), index):
+        if place.what == "condition":
+            yield from constant(place.expr)
+
+
+def check_logic(look: Look) -> Iterator[Problem]:
+    """All that can be proved of checks, of each and of two."""
+    index = look.index
+    for name, record in index.records.items():
+        if record.source is None:
+            continue
+        mine = [c for c in index.ruleset.checks if name in records_of(c.records, index)]
+        for each_line in (False, True):
+            yield from _of_record([c for c in mine if c.each_line == each_line], name, look)
+
+
+def _of_record(checks: list[n.Check], record: str, look: Look) -> Iterator[Problem]:
+    """What is wrong with the checks of a record; those that are known to be right are not asked."""
+    group = tuple(map(look.studied, checks))
+    if group and not look.memory.is_right(record, group):
+        look.memory.compared += 1
+        found = tuple(_among(checks, record, look))
+        if not found:
+            look.memory.found_right(record, group)
+        yield from found
+
+
+def _among(checks: list[n.Check], record: str, look: Look) -> Iterator[Problem]:
+    claims = [look.claims(check_, record) for check_ in checks]
+    said = [s for c in claims for s in (c.when, *c.requires) if s is not None]
+    cuts = Cuts(look.index, said)
+    reasoned = [_reasoned(c, of, cuts) for c, of in zip(checks, claims, strict=True)]
+    for one in reasoned:
+        yield from _alone(one, cuts)
+    yield from compared(reasoned)
+
+
+def _reasoned(check_: n.Check, claims: Claims, cuts: Cuts) -> Reasoned:
+    when = cuts.allowed(claims.when) if claims.when is not None else Allowed()
+    requires = tuple(cuts.allowed(claim) for claim in claims.requires)
+    return Reasoned(check_, when, requires, reduce(Allowed.both, requires, Allowed()))
+
+
+def _alone(one: Reasoned, cuts: Cuts) -> Iterator[Problem]:
+    check_ = one.check
+    never = one.when.impossible
+    if never and check_.when is not None:
+        message = f"'{check_.name}' never applies: no '{never}' fits its when"
+        yield problem("LOG02", message, "Widen the condition behind when.", check_.when.span)
+        return
+    fails = one.all.impossible or one.when.both(one.all).impossible
+    if fails:
+        message = f"'{check_.name}' can never pass: no '{fails}' fits all its conditions"
+        yield problem("LOG03", message, "Take one of them out, or correct it.", check_.span)
+        return
+    for allowed, node in zip(one.requires, check_.requires, strict=True):
+        given = check_.when is not None and one.when.implies(allowed)
+        if given or cuts.fits_all(allowed):
+            why = "the when of the check says so already" if given else "every value fits it"
+            message = f"'{say(node)}' never fails: {why}"
+            yield problem("LOG04", message, "Take it out, or correct it.", node.span, "warning")
+
+
+def constant(node: n.Expr) -> Iterator[Problem]:
+    """Comparisons in a condition that are always or never so, and what stands in it twice."""
+    if isinstance(node, n.AllOf | n.AnyOf):
+        yield from repeated(node.parts)
+        for part in node.parts:
+            yield from constant(part)
+    elif isinstance(node, n.Not):
+        yield from constant(node.expr)
+    elif isinstance(node, n.Compare) and node.op in {"=", "<>"} and _blank(node) is not None:
+        asked = say(_blank(node) or node)
+        hint = f"Write '{asked} is missing'." if node.op == "=" else f"Write '{asked} is known'."
+        message = f"'{say(node)}' asks for a blank text, and what is blank is missing"
+        yield problem("LOG01", message, hint, node.span, "warning")
+    elif isinstance(node, n.Compare):
+        answer = _answer(node)
+        if answer is not None:
+            word = "always" if answer else "never"
+            message = f"'{say(node)}' is {word} so, whatever the record holds"
+            yield problem("LOG01", message, "Compare a field with something else.", node.span)
+
+
+def _blank(node: n.Compare) -> n.Expr | None:
+    """What is compared with a blank text."""
+    for one, other in ((node.left, node.right), (node.right, node.left)):
+        if (
+            isinstance(other, n.Literal)
+            and isinstance(other.value, str)
+            and not other.value.strip()
+        ):
+            return one
+    return None
+
+
+def _answer(node: n.Compare) -> bool | None:
+    left, right = node.left, node.right
+    if isinstance(left, n.Literal) and isinstance(right, n.Literal):
+        same = type(left.value) is type(right.value)
+        return bool(COMPARED[node.op](left.value, right.value)) if same else None
+    if not isinstance(left, n.Literal) and say(left) == say(right):
+        return node.op in _ALWAYS
+    return settled(node)
+
+
+def check_abroad(index: Index) -> Iterator[Problem]:
+    """The same question as `abroad`, of approvals and routes."""
+    asking: tuple[n.Approve | n.Post, ...] = (*index.ruleset.approvals, *index.ruleset.posts)
+    for one in asking:
+        if one.when is not None and one.record in index.records:
+            yield from abroad((one.when,), Scope(index, one.record))
+
+
+def abroad(asked: Sequence[n.Expr], scope: Scope) -> Iterator[Problem]:
+    """Numbers of the rules beside amounts, where the record is asked to be in another currency.
+
+    Such a number counts in the currency of the source, so that nothing is ever known of the two.
+    """
+    source = scope.index.sources.get(scope.index.records[scope.record].source or "")
+    if source is None or not stored_currency(scope.index, scope.record):
+        return
+    parts = [p for one in asked for p in (one.parts if isinstance(one, n.AllOf) else (one,))]
+    if not any(_elsewhere(part, source.currency) for part in parts):
+        return
+    for node in n.walk(tuple(parts)):
+        if isinstance(node, n.Compare | n.Arith) and _sets_beside(node, scope):
+            message = f"'{say(node)}' is never known here: a number counts in {source.currency}"
+            hint = "No rate stands between two currencies: such a record is held for a person."
+            yield problem("TYP01", message, hint, node.span, "warning")
+
+
+def _elsewhere(part: n.Expr, home: str) -> bool:
+    """Whether a condition lets through only records that are in another currency than this."""
+    if isinstance(part, n.Member) and _is_currency(part.left):
+        return all(_code(value) not in {home, None} for value in part.values)
+    if not isinstance(part, n.Compare) or not _is_currency(part.left):
+        return False
+    code = _code(part.right)
+    return code is not None and (part.op, code == home) in {("=", False), ("<>", True)}
+
+
+def _is_currency(node: n.Expr) -> bool:
+    return isinstance(node, n.Name) and node.path == (CURRENCY,)
+
+
+def _code(node: n.Expr | n.Value) -> str | None:
+    value = node.value if isinstance(node, n.Literal) else None
+    return value.strip().upper() if isinstance(value, str) else None
+
+
+def _sets_beside(node: n.Compare | n.Arith, scope: Scope) -> bool:
+    """Whether one side is an amount and the other a number of the rules that is not zero."""
+    if isinstance(node, n.Arith) and node.op in "*/":
+        return False
+    kinds = [infer(side, scope, silent) for side in (node.left, node.right)]
+    number = next((kind for kind in kinds if kind.kind == "number"), None)
     return (
-        problem if problem.hint else replace(problem, hint=f"see docs/findings/{problem.code}.md")
+        number is not None
+        and {k.kind for k in kinds} == {"number", "money"}
+        and (not number.written or any(number.written))
     )
+
+
+def repeated(parts: Sequence[n.Expr]) -> Iterator[Problem]:
+    """Conditions that stand twice side by side: one of them was mostly meant otherwise."""
+    seen: set[str] = set()
+    for part in parts:
+        if say(part) in seen:
+            message = f"'{say(part)}' says nothing new: it stands here already"
+            yield problem("LOG04", message, "Take it out, or correct it.", part.span, "warning")
+        seen.add(say(part))
+
+
+def _checks_by_themselves(look: Look) -> Iterator[Problem]:
+    """What is wrong with a check whatever other checks say; only what may be wrong is asked."""
+    for of in look.index.ruleset.checks:
+        studied = look.studied(of)
+        if not studied.right:
+            look.memory.asked += 1
+            found = tuple(_by_itself(of, look))
+            studied.right = not found
+            yield from found
+
+
+def _by_itself(of: n.Check, look: Look) -> Iterator[Problem]:
+    for place in look.places(of):
+        yield from type_errors.wrong_types(place)
+        if place.what == "condition":
+            yield from constant(place.expr)
+    for name in places.records_of(of.records, look.index):
+        scope = Scope(look.index, name, line=of.each_line)
+        yield from abroad([e for e in (of.when, *of.requires) if e is not None], scope)
+    yield from repeated(of.requires)
+    yield from places.hidden((of.when, of.requires))
+    yield from places.far((of.when, of.requires))
+    yield from places.unreadable(of.say, of.say.span)
+
+
+_QUESTIONS = (
+    declarations.check_names,
+    declarations.check_targets,
+    check_fields,
+    type_errors.check_links,
+    type_errors.check_types,
+    check_constants,
+    check_abroad,
+    declarations.check_owners,
+    routes_and_gates.check_gates,
+    type_errors.check_entries,
+    tables.check_tables,
+    tables.check_edit_groups,
+    type_errors.check_units,
+    schema_fit.check_posts,
+    routes_and_gates.check_going,
+    reversibility.check_undoing,
+    routes_and_gates.check_answers,
+    places.check_messages,
+    places.check_texts,
+    places.check_far_days,
+    tests_and_samples.check_samples,
+    guards.check_guards,
+    guards.check_clears,
+)
+
+_OF_CHECKS = (
+    _checks_by_themselves,
+    check_logic,
+    routes_and_gates.check_duplicates,
+    guards.check_statuses,
+    check_dated,
+    declarations.check_unused,
+)

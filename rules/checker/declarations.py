@@ -13,14 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
-from rules.checker.memory import Look
-from rules.checker.places import problem, tables, uses, with_checks
+from rules.checker.places import Look, problem, tables, uses, with_checks
 from rules.documents.unusual import NO_LINES, QUANTITIES, possible
-from rules.types.completion import wrongly_completed
-from rules.types.families import Families
 from rules.types.functions import NAMES, did_you_mean
-from rules.types.symbol_table import Index
-from rules.values.names import article
+from rules.types.symbol_table import Families, Index, wrongly_completed
+from rules.values.wording import article
 
 _HOLDS = ("hold", "review")
 _ANSWERS = (*_HOLDS, "warn", "reject")

@@ -13,10 +13,8 @@ from typing import Any
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
-from rules.checker.memory import Look
-from rules.checker.places import problem, records_of
-from rules.types.expansion import inside
-from rules.types.functions import AGGREGATES
+from rules.checker.places import Look, problem, records_of
+from rules.types.functions import AGGREGATES, inside
 from rules.types.inference import listed
 from rules.types.symbol_table import Index, Scope
 from rules.values.wording import parse_message, say

@@ -1,23 +1,61 @@
-"""Every expression of a ruleset with its scope, and whether every message can be said.
-
-Here: Place, places, uses, check_messages, check_texts, check_signs. Not here: what is wrong with
-any other expression.
-"""
+"""Every expression of a ruleset with its scope, and whether every message can be said."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
-from typing import Any
+from itertools import chain
+from typing import Any, TypeAlias
 
 from grammar import nodes as n
 from grammar.text.finding_codes import STYLE
 from grammar.text.invisible import control_signs, in_words, invisible, shown
 from grammar.text.problem import Problem, Span
-from rules.types.symbol_table import Index, Scope
-from rules.values.wording import parse_message
+from grammar.text.vocabulary import blocks, clean, is_idle
+from rules.checker.ranges import Claim, claimed
+from rules.types.functions import did_you_mean
+from rules.types.symbol_table import DocumentSchema, Index, Schemas, Scope
+from rules.values.wording import article, parse_message
+
+_YEARS = (2000, 2099)
+
+_LONGEST = timedelta(days=3653)  # ten years
+
+_FAR = "Compare the digits: documents are of these years."
+
+_LANGUAGE = re.compile(r"language\b")
+
+_HOLE = re.compile(r"\{([^{}]*)\}")
+
+ON_DOCUMENT = frozenset({"update", "void"})
+"""Answers that a target must offer for the document that is posted."""
+
+AGAIN = ("new_document", "credit_and_new")
+
+REVERSED = ("credit_note", "credit_and_new")
+
+ABLE = ("update", "void")
+
+_SAID = {
+    "credit_note": "credit note",
+    "credit_and_new": "credit note and new",
+    "new_document": "new document",
+}
+
+Text: TypeAlias = "tuple[str, ...]"
+"""The lines of a declaration."""
+
+_MENTIONED_BY_NONE = frozenset({"checks", "samples", "tests", "silences"})
+"""Declarations that no check can mention."""
+
+_KEPT = 2
+"""What is kept: that of now and that of before, to which an undo leads back."""
+
+_GROUPS = 8
+"""Groups of checks, one for each record and for its lines, of the last looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +90,6 @@ def with_checks(checks: Iterable[n.Check], index: Index) -> Iterator[Place]:
     for check in checks:
         yield from of_check(check, index)
     yield from _of_routes(index)
-
-
-def of_check(check: n.Check, index: Index) -> Iterator[Place]:
-    """The expressions of a check."""
-    for name in records_of(check.records, index):
-        scope = Scope(index, name, line=check.each_line)
-        yield from _conditions((check.when, *check.requires), scope)
-        yield from messages(check.say, check.say.span, scope)
 
 
 def _of_records(index: Index) -> Iterator[Place]:
@@ -133,6 +163,14 @@ def _assigned(route: n.Post | n.Reversal, head: Scope) -> Iterator[Place]:
         yield Place(assign.expr, replace(head, line=True), "posting")
 
 
+def of_check(check: n.Check, index: Index) -> Iterator[Place]:
+    """The expressions of a check."""
+    for name in records_of(check.records, index):
+        scope = Scope(index, name, line=check.each_line)
+        yield from _conditions((check.when, *check.requires), scope)
+        yield from messages(check.say, check.say.span, scope)
+
+
 def tables(index: Index) -> Iterator[n.Table]:
     """All decision tables."""
     rules = index.ruleset
@@ -152,13 +190,6 @@ def uses(expr: Any) -> Iterator[str]:
     return (path[0] for path in n.mentioned(expr))
 
 
-_YEARS = (2000, 2099)
-_LONGEST = timedelta(days=3653)  # ten years
-_FAR = "Compare the digits: documents are of these years."
-_LANGUAGE = re.compile(r"language\b")
-_HOLE = re.compile(r"\{([^{}]*)\}")
-
-
 def check_messages(index: Index) -> Iterator[Problem]:
     """The messages of a ruleset, without those of its checks."""
     rules = index.ruleset
@@ -170,29 +201,6 @@ def check_messages(index: Index) -> Iterator[Problem]:
         yield from _only(table.missing.say, ("key",))
     for units in rules.units:
         yield from _only(units.missing.say, ("uom", "item"))
-
-
-def unreadable(text: str, span: Span) -> Iterator[Problem]:
-    """Placeholders of a message that are no names and no calls, and lone braces."""
-    for broken in parse_message(text, span)[1]:
-        yield problem("MSG02", *_unread(broken.text), broken.span)
-
-
-def _unread(text: str) -> tuple[str, str]:
-    """What is wrong with a placeholder, and what to write."""
-    name = text.strip("{} ") or "number"
-    if text in ("{{", "}}"):
-        return f"'{text}' shows a brace to the reader", "Write one brace on each side: {number}."
-    if not text.endswith("}"):
-        return f"'{text}' is not closed", f"Write {{{name}}}, with both braces."
-    if not text.startswith("{"):
-        return f"'{text}' closes nothing", f"Write {{{name}}}, with both braces, or delete it."
-    message = f"'{text}' is no name and no call"
-    if re.fullmatch(r"[A-Za-z][\w.]*", name):
-        return message, f"Names are in lower case: {{{name.lower()}}}."
-    if name == "number":
-        return message, "Write a field, such as {number}."
-    return message, "Write a field, such as {number}; a formula becomes a computed field first."
 
 
 def _said(index: Index) -> Iterator[n.Said]:
@@ -213,6 +221,29 @@ def _only(say: n.Said, known: tuple[str, ...]) -> Iterator[Problem]:
     for broken in parse_message(say, say.span)[1]:
         if _HOLE.fullmatch(broken.text) is None:
             yield problem("MSG02", *_unread(broken.text), broken.span)
+
+
+def _unread(text: str) -> tuple[str, str]:
+    """What is wrong with a placeholder, and what to write."""
+    name = text.strip("{} ") or "number"
+    if text in ("{{", "}}"):
+        return f"'{text}' shows a brace to the reader", "Write one brace on each side: {number}."
+    if not text.endswith("}"):
+        return f"'{text}' is not closed", f"Write {{{name}}}, with both braces."
+    if not text.startswith("{"):
+        return f"'{text}' closes nothing", f"Write {{{name}}}, with both braces, or delete it."
+    message = f"'{text}' is no name and no call"
+    if re.fullmatch(r"[A-Za-z][\w.]*", name):
+        return message, f"Names are in lower case: {{{name.lower()}}}."
+    if name == "number":
+        return message, "Write a field, such as {number}."
+    return message, "Write a field, such as {number}; a formula becomes a computed field first."
+
+
+def unreadable(text: str, span: Span) -> Iterator[Problem]:
+    """Placeholders of a message that are no names and no calls, and lone braces."""
+    for broken in parse_message(text, span)[1]:
+        yield problem("MSG02", *_unread(broken.text), broken.span)
 
 
 def check_texts(index: Index) -> Iterator[Problem]:
@@ -293,3 +324,309 @@ def _compared(part: Any) -> Iterator[str]:
         yield part.key
     if isinstance(part, n.UnitBase | n.UnitRow):
         yield part.item or ""
+
+
+def check_later(index: Index, known: Schemas | None = None) -> Iterator[Problem]:
+    """What the targets do not offer, and what nothing reads yet; with schemas, also documents that
+    no connector posts, or not without a field that is left out, and records that none delivers.
+    """
+    if known is not None:
+        yield from _unconnected(index.ruleset, known)
+    rules = index.ruleset
+    for edit in rules.edits:
+        yield from _not_offered(index, known, (edit.record,), edit)
+    for cancel in rules.cancels:
+        yield from _not_offered(index, known, tuple(w.name for w in cancel.records), cancel)
+
+
+def _unconnected(rules: n.Ruleset, known: Schemas) -> Iterator[Problem]:
+    hint = "Write and test the rules now; they come into force once it is connected."
+    for post in rules.posts:
+        document = known.document(post.route.target, post.route.document)
+        if not getattr(document, "connected", True):
+            yield _later(f"posting to '{post.route}'", hint, post.route.span)
+        elif document is not None:
+            yield from _unfilled(post, document)
+    for reversal in rules.reversals:
+        document = known.document(reversal.route.target, reversal.route.document)
+        if not getattr(document, "connected", True):
+            yield _later(f"posting to '{reversal.route}'", hint, reversal.route.span)
+    for record in rules.records:
+        kind = known.kind(record.source or "", record.name)
+        if not getattr(kind, "connected", True):
+            yield _later(f"'{record.name}' from '{record.source}'", hint, record.span)
+
+
+def _later(what: str, hint: str, span: Span) -> Problem:
+    return problem("SYN40", f"not carried out by this version: {what}", hint, span)
+
+
+def _unfilled(post: n.Post, document: DocumentSchema) -> Iterator[Problem]:
+    """Fields without which the connector could post nothing new. A mirror has those of what it
+    takes back.
+    """
+    sides = (
+        (post.fields, document.header, ""),
+        (post.line_fields, document.lines, " in each line"),
+    )
+    for assigns, fields, where in sides:
+        given = {assign.name for assign in assigns}
+        needed = (field.name for field in fields if getattr(field, "needed", False))
+        missing = [name for name in needed if name not in given]
+        if missing:
+            what = f"posting to '{post.route}' without {', '.join(missing)}{where}"
+            hint = f"Add: {missing[0]} = …; {post.route.target} takes no new document without it."
+            yield _later(what, hint, post.route.span)
+
+
+def _not_offered(
+    index: Index, known: Schemas | None, records: tuple[str, ...], declared: n.Edit | n.Cancel
+) -> Iterator[Problem]:
+    """Rows that change a document in place, where its target cannot."""
+    routes = [
+        post.route
+        for record in records
+        for post in index.posts.get(record, [])
+        if declared.route in (None, post.route)
+    ]
+    for row in declared.table.rows:
+        kind = row.action.kind if isinstance(row.action, n.Action) else ""
+        for route in routes if kind in ON_DOCUMENT else ():
+            document = known.document(route.target, route.document) if known else None
+            if kind not in getattr(document, "actions", ()):
+                what = f"'{kind}' of a posted {route}, which {route.target} does not offer"
+                hint = "Let a person decide: review by …, or take it back by a credit note."
+                yield _later(what, hint, row.action.span)
+                break
+
+
+def check_undoing(index: Index) -> Iterator[Problem]:
+    """Numbers, reversing routes, and what tables ask of them."""
+    for post in index.ruleset.posts:
+        yield from _duplicates(post, index)
+        why = _again(post, index)
+        if why and "{posting}" not in post.number:
+            message = f"this route {why}, so the number '{post.number}' comes twice"
+            hint = f'Count the postings: as "{post.number}-{{posting}}".'
+            yield problem("POS16", message, hint, post.span)
+    seen: dict[tuple[str, str], Span] = {}
+    for reversal in index.ruleset.reversals:
+        yield from _reversal(reversal, index)
+        at = (reversal.record, str(reversal.reversing))
+        if at in seen:
+            message = f"'{reversal.reversing}' is reversed already"
+            yield problem("NAM20", message, f"It stands in {seen[at]}.", reversal.span)
+        seen.setdefault(at, reversal.span)
+    reversed_ = {(r.record, str(r.reversing)) for r in index.ruleset.reversals}
+    for post, action in _answers(index):
+        if action.kind in REVERSED and (post.record, str(post.route)) not in reversed_:
+            yield _irreversible(post, action)
+
+
+def _duplicates(post: n.Post, index: Index) -> Iterator[Problem]:
+    known = (w.name for d in index.ruleset.duplicates for w in d.records)
+    if post.record not in known:
+        message = f"nothing says what makes {article(post.record)} for {post.route} a duplicate"
+        hint = f"Declare 'duplicates of {post.record}' with at least one 'unique by'."
+        yield problem("POS07", message, hint, post.span)
+
+
+def _again(post: n.Post, index: Index) -> str:
+    """Why a route may post one record more than once."""
+    if post.bill is not None:
+        return "bills in parts"
+    undoes = {*AGAIN, "void", "credit_note"}
+    if any(action.kind in undoes for of, action in _answers(index) if of is post):
+        return "may be taken back and posted again"
+    return ""
+
+
+def _answers(index: Index) -> Iterator[tuple[n.Post, n.Action]]:
+    """Every answer of the two tables that speak of a route: its own, or else the general one."""
+    for post in index.ruleset.posts:
+        route = str(post.route)
+        tables = (index.edit(post.record, route), index.cancel(post.record, route))
+        for row in (row for declared in tables if declared for row in declared.table.rows):
+            if isinstance(row.action, n.Action):
+                yield post, row.action
+
+
+def _reversal(reversal: n.Reversal, index: Index) -> Iterator[Problem]:
+    if reversal.record not in index.records:
+        hint = did_you_mean(reversal.record, index.records)
+        yield problem("NAM07", f"there is no record '{reversal.record}'", hint, reversal.span)
+        return
+    routes = [str(p.route) for p in index.posts.get(reversal.record, [])]
+    if str(reversal.reversing) not in routes:
+        message = f"{reversal.record} is not posted to '{reversal.reversing}'"
+        hint = did_you_mean(str(reversal.reversing), routes)
+        yield problem("NAM06", message, hint, reversal.reversing.span)
+    if "{reversed}" not in reversal.number and "{posting}" not in reversal.number:
+        message = "two reversals of one record would have the same number"
+        hint = 'Name what is taken back: as "CN-{reversed}".'
+        yield problem("POS17", message, hint, reversal.span)
+    if reversal.route.target not in index.targets:
+        hint = did_you_mean(reversal.route.target, index.targets)
+        message = f"there is no target '{reversal.route.target}'"
+        yield problem("NAM09", message, hint, reversal.route.span)
+
+
+def _irreversible(post: n.Post, action: n.Action) -> Problem:
+    message = f"'{_SAID[action.kind]}' for {post.route}, but nothing says how it is reversed"
+    hint = f"Declare: post {post.record} to TARGET.DOCUMENT reversing {post.route}"
+    return problem("POS18", message, f'{hint} as "CN-{{reversed}}"', action.span)
+
+
+def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
+    """Actions that the target of a posted document cannot do."""
+    for post, action in _answers(index):
+        if action.kind not in ABLE:
+            continue
+        known = schemas.document(post.route.target, post.route.document)
+        can: tuple[str, ...] = tuple(getattr(known, "actions", ()))
+        if known is None or action.kind in can:
+            continue
+        message = f"{post.route.target} cannot {action.kind} {article(post.route.document)}"
+        others = ", ".join(a for a in ABLE if a in can)
+        hint = f"It can {others}. " if others else ""
+        hint += "Use review by …, hold for … or block, or reverse it with a credit note."
+        yield problem("POS19", message, hint, action.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a check says of one record, condition by condition."""
+
+    when: Claim | None
+    requires: tuple[Claim, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Studied:
+    """What is known of a check; one and the same as long as the check is written the same."""
+
+    names: frozenset[str] | None = None
+    claims: dict[str, Claims] = field(default_factory=dict)
+    right: bool = False
+    """Whether it was asked, and nothing was found."""
+
+
+class Memory:
+    """What is known of checks by their text; it may be given up at any time, and costs time only.
+
+    How often a check was read for what it says (`studied`), asked whether it is right on its own
+    (`asked`), and how often the checks of a record were compared (`compared`).
+    """
+
+    def __init__(self) -> None:
+        self.studied = self.asked = self.compared = 0
+        self._said: dict[Text, Text] = {}
+        self._around: dict[tuple[Text, ...], list[dict[Text, Studied]]] = {}
+        self._right: deque[tuple[str, frozenset[Studied]]] = deque(maxlen=_GROUPS)
+
+    def said(self, declared: Iterable[Text]) -> dict[Text, Text]:
+        """The lines of each declaration without blank ones and comments."""
+        before = self._said
+        self._said = {
+            lines: before.get(lines) or tuple(line for line in lines if not is_idle(line))
+            for lines in declared
+        }
+        return self._said
+
+    def known(self, around: tuple[Text, ...], texts: Iterable[Text]) -> dict[Text, Studied]:
+        """What is known of checks of these texts among these other declarations; without the texts
+        of the others nothing is.
+        """
+        before = self._around.pop(around, [])
+        found = {
+            text: next((known[text] for known in before if text in known), None) or Studied()
+            for text in texts
+        }
+        if all(around):
+            for old in [*self._around][: 1 - _KEPT]:
+                del self._around[old]
+            self._around[around] = [found, *before][:_KEPT]
+        return found
+
+    def is_right(self, record: str, group: Sequence[Studied]) -> bool:
+        """Whether these checks of a record were compared, maybe with others, and nothing was found.
+
+        What no two of many do, no two of some of them do, in whatever order they stand. A check
+        that stands twice is another matter.
+        """
+        mine = frozenset(group)
+        once = len(mine) == len(group)
+        return once and any(of == record and mine <= right for of, right in self._right)
+
+    def found_right(self, record: str, group: Sequence[Studied]) -> None:
+        """Nothing is wrong with these checks of a record beside each other."""
+        self._right.append((record, frozenset(group)))
+
+
+class Look:
+    """One look at the checks of a ruleset; with the text of its files it remembers the last one."""
+
+    def __init__(
+        self, index: Index, memory: Memory | None = None, sources: Mapping[str, str] | None = None
+    ) -> None:
+        self.index, self.memory = index, memory or Memory()
+        written = _written(sources or {})
+        said = self.memory.said(written.values())
+        texts = {at: said[lines] for at, lines in written.items()}
+        around = tuple(texts.get(_at(node.span), ()) for node in _around(index.ruleset))
+        mine = {id(c): texts.get(_at(c.span), ()) for c in index.ruleset.checks}
+        known = self.memory.known(around, {*mine.values()} - {()})
+        self._studied = {of: known[text] if text else Studied() for of, text in mine.items()}
+
+    def studied(self, check: n.Check) -> Studied:
+        """What is known of a check of this ruleset."""
+        return self._studied[id(check)]
+
+    def places(self, check: n.Check) -> tuple[Place, ...]:
+        """The expressions of a check; the names that they say are noted."""
+        found = tuple(of_check(check, self.index))
+        said = (uses(place.expr) for place in found)
+        self.studied(check).names = frozenset(chain.from_iterable(said))
+        return found
+
+    def names(self, check: n.Check) -> frozenset[str]:
+        """Every name that the expressions and the message of a check say."""
+        known = self.studied(check)
+        if known.names is None:
+            self.places(check)
+        return known.names or frozenset()
+
+    def saying(self, wanted: Collection[str]) -> list[n.Check]:
+        """The checks that say one of these names."""
+        one_of = frozenset(wanted)
+        return [each for each in self.index.ruleset.checks if self.names(each) & one_of]
+
+    def claims(self, check: n.Check, record: str) -> Claims:
+        """What a check says of a record."""
+        known = self.studied(check)
+        if record not in known.claims:
+            self.memory.studied += 1
+            scope = Scope(self.index, record, line=check.each_line)
+            when = claimed(check.when, scope) if check.when is not None else None
+            known.claims[record] = Claims(when, tuple(claimed(r, scope) for r in check.requires))
+        return known.claims[record]
+
+
+def _written(sources: Mapping[str, str]) -> dict[tuple[str, int], Text]:
+    """The lines of each declaration, by its file and first line."""
+    return {
+        (file, block.first): block.lines
+        for file, text in sources.items()
+        for block in blocks(clean(text))
+    }
+
+
+def _at(span: Span) -> tuple[str, int]:
+    return span.file, span.line
+
+
+def _around(ruleset: n.Ruleset) -> Iterator[Any]:
+    """The declarations that a check may mention, and those that these mention."""
+    for shelf in fields(ruleset):
+        if shelf.name not in _MENTIONED_BY_NONE:
+            yield from getattr(ruleset, shelf.name)

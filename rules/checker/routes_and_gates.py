@@ -14,13 +14,10 @@ from typing import NamedTuple
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
-from rules.checker.memory import Look
-from rules.checker.places import problem, records_of
-from rules.overlaps.claims import claimed
-from rules.overlaps.ranges import Cuts
+from rules.checker.places import Look, problem, records_of
+from rules.checker.ranges import Cuts, claimed
 from rules.types.functions import did_you_mean
-from rules.types.key_matches import looked_up_in, of_elsewhere
-from rules.types.symbol_table import DOCUMENT_NUMBER, Index, Scope
+from rules.types.symbol_table import DOCUMENT_NUMBER, Index, Scope, looked_up_in, of_elsewhere
 from rules.values.wording import say
 
 CHANGING = frozenset({"draft", "pending", "unpaid", "unapproved", "unconfirmed"})

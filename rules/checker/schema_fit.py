@@ -12,18 +12,21 @@ from dataclasses import replace
 
 from grammar import nodes as n
 from grammar.text.problem import Problem
-from rules.checker.places import problem
-from rules.checker.reversibility import check_targets
+from rules.checker.places import check_targets, problem
 from rules.documents.totals import Own, Parts, posts_tax, shows_money
-from rules.types.families import Families
 from rules.types.functions import did_you_mean
-from rules.types.inference import infer, silent
-from rules.types.measures import mixed
-from rules.types.outside_schemas import Amounts, DocumentSchema, FieldSchema, Schemas
-from rules.types.symbol_table import Index, Scope
+from rules.types.inference import infer, mixed, silent
+from rules.types.symbol_table import (
+    Amounts,
+    DocumentSchema,
+    Families,
+    FieldSchema,
+    Index,
+    Schemas,
+    Scope,
+)
 from rules.values.kinds import Type, post_hint, postable, say_type
-from rules.values.names import article
-from rules.values.wording import parse_message, say
+from rules.values.wording import article, parse_message, say
 
 _MEANT = 'If it is meant so, say why: amount not compared because "…".'
 

@@ -1,9 +1,4 @@
-"""Whether every case of a decision table has exactly one answer, and every field one group.
-
-Here: on edit, on cancel and retry: gaps with the rows to paste, overlaps, rows that never match,
-tables given twice, the blind retry, and stored fields in no group or in several. Not here: cutting
-columns (cases.py), what a target can do (reversibility.py).
-"""
+"""Whether every case of a decision table has exactly one answer, and every field one group."""
 
 from __future__ import annotations
 
@@ -11,18 +6,79 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any, get_args
 
 from grammar import nodes as n
+from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Problem, Span
+from rules.checker.cases import (
+    Box,
+    Column,
+    count,
+    first,
+    fits,
+    gaps,
+    label,
+    meet,
+    named,
+    offered,
+    ordered_column,
+    plain,
+    text_column,
+    words_column,
+)
 from rules.checker.places import problem
-from rules.checker.table_columns import Ground, columns, eras, heads, value_on
-from rules.overlaps.cases import Box, Column, count, first, gaps, meet, offered
 from rules.types.functions import did_you_mean
-from rules.types.symbol_table import Index
+from rules.types.inference import field_type
+from rules.types.symbol_table import FACTS, Index, Scope
+from rules.values.kinds import ORDERED, Type
 
 BUILT_IN = ("not_ready", "overbilled")
+
 _SHOWN = 4
+
+TABLE_FACTS: dict[str, Type] = {
+    "period": Type("one_of", ("open", "locked")),
+    "e_invoice_age": Type("duration"),
+    "target_edited": Type("yesno"),
+}
+
+RETRY_FACTS: dict[str, Type] = {
+    "error": Type("one_of", get_args(ErrorClass)),
+    "tries": Type("whole"),
+}
+
+_ORDERED = ORDERED - {"any"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where a table stands: the record it speaks of (none for retry), and the words of `changed`.
+
+    `states` are the statuses that reach it.
+    """
+
+    index: Index
+    record: str
+    groups: tuple[str, ...] = ()
+    states: frozenset[str] | None = None
+
+    def kinds(self) -> dict[str, Type]:
+        """Every name that may head a column, with its type."""
+        if not self.record:
+            return RETRY_FACTS
+        scope = Scope(self.index, self.record)
+        fields = self.index.fields[self.record]
+        found = {k: field_type(f, self.record, scope) for k, f in fields.items()}
+        found |= {k: Type(*FACTS[k]) for k in FACTS if k in TABLE_FACTS} | TABLE_FACTS
+        if self.groups:
+            found["changed"] = Type("one_of", self.groups)
+        status = self.index.status_field(self.record)
+        if self.states is not None and status is not None and status.name in found:
+            kept = tuple(s.name for s in status.states if s.name in self.states)
+            found[status.name] = Type("one_of", kept)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +105,24 @@ def check_tables(index: Index) -> Iterator[Problem]:
         yield from _blind(retry)
 
 
-def tables_of(index: Index) -> Iterator[Decided]:
-    """Every decision table with its surroundings."""
+def _twice(index: Index) -> Iterator[Problem]:
     rules = index.ruleset
-    for edit in rules.edits:
-        if edit.record in index.judged:
-            names = (*(g.name for g in edit.groups), *built_in(edit, index))
-            groups = tuple(dict.fromkeys(names))
-            yield Decided(edit.table, Ground(index, edit.record, groups), "edit")
-    for cancel in rules.cancels:
-        for word in cancel.records:
-            if word.name in index.judged:
-                states = _cancelled(word.name, index)
-                yield Decided(cancel.table, Ground(index, word.name, (), states), "cancel")
-    for retry in rules.retries:
-        yield Decided(retry.table, Ground(index, ""), "retry")
+    given = [(f"on edit of {e.record}{_for(e.route)}", e.span) for e in rules.edits]
+    given += [
+        (f"on cancel of {w.name}{_for(c.route)}", w.span) for c in rules.cancels for w in c.records
+    ]
+    given += [(f"retry {r.target}", r.span) for r in rules.retries]
+    seen: dict[str, Span] = {}
+    for name, span in given:
+        if name in seen:
+            message = f"'{name}' has a table already"
+            hint = f"It stands in {seen[name]}: one table for each."
+            yield problem("TAB08", message, hint, span)
+        seen.setdefault(name, span)
 
 
-def built_in(edit: n.Edit, index: Index) -> tuple[str, ...]:
-    """The groups that exist by themselves: the second where a route bills in parts."""
-    posts = index.posts.get(edit.record, [])
-    bills = any(p.bill for p in posts if edit.route in (None, p.route))
-    return BUILT_IN if bills else BUILT_IN[:1]
-
-
-def _cancelled(record: str, index: Index) -> frozenset[str] | None:
-    """The statuses that a gate of the record calls cancelled."""
-    gates = [g for g in index.ruleset.gates if g.record == record]
-    rows = [row for gate in gates for row in gate.rows if row.word == "cancel"]
-    return frozenset(s.name for row in rows for s in row.states) or None
+def _for(route: n.RouteName | None) -> str:
+    return f" for {route}" if route is not None else ""
 
 
 def _proved(decided: Decided, index: Index) -> Iterator[Problem]:
@@ -136,23 +181,15 @@ def _answers(
         yield _gap(cut, open_, action, decided.table, since)
 
 
-def _gap(
-    cut: Sequence[Column], open_: list[Box], action: str, table: n.Table, since: str
-) -> Problem:
-    more = count(open_) - 1
-    others = f" and {more} more case{'s' if more > 1 else ''}" if more else ""
-    message = f"no row for {first(cut, open_[0])}{others}{since}"
-    rows = offered(cut, open_, action)
-    hint = "Name a value in between: no one row can say this case."
-    if rows:
-        added = "\n     ".join(rows[:_SHOWN])
-        more = len(rows) - _SHOWN
-        hint = f"Add: {added}\n     and {more} more" if more > 0 else f"Add: {added}"
-    return problem("TAB01", message, hint, table.span)
-
-
-def _but(box: Box, at: int, case: int) -> Box:
-    return (*box[:at], box[at] & ~(1 << case), *box[at + 1 :])
+def _action(decided: Decided, index: Index) -> str:
+    """The careful answer: a person looks."""
+    told = Counter(
+        row.action.role
+        for row in decided.table.rows
+        if isinstance(row.action, n.Action) and row.action.role
+    )
+    role = told.most_common(1)[0][0] if told else next(iter(index.roles), "ROLE")
+    return f"hold for {role}" if decided.kind == "retry" else f"review by {role}"
 
 
 def _built_in(name: str, at: int, action: str, table: n.Table) -> Problem:
@@ -166,15 +203,23 @@ def _built_in(name: str, at: int, action: str, table: n.Table) -> Problem:
     return problem("EDT06", message, f"Add: | {' | '.join(cells)} | {action} |", table.span)
 
 
-def _action(decided: Decided, index: Index) -> str:
-    """The careful answer: a person looks."""
-    told = Counter(
-        row.action.role
-        for row in decided.table.rows
-        if isinstance(row.action, n.Action) and row.action.role
-    )
-    role = told.most_common(1)[0][0] if told else next(iter(index.roles), "ROLE")
-    return f"hold for {role}" if decided.kind == "retry" else f"review by {role}"
+def _but(box: Box, at: int, case: int) -> Box:
+    return (*box[:at], box[at] & ~(1 << case), *box[at + 1 :])
+
+
+def _gap(
+    cut: Sequence[Column], open_: list[Box], action: str, table: n.Table, since: str
+) -> Problem:
+    more = count(open_) - 1
+    others = f" and {more} more case{'s' if more > 1 else ''}" if more else ""
+    message = f"no row for {first(cut, open_[0])}{others}{since}"
+    rows = offered(cut, open_, action)
+    hint = "Name a value in between: no one row can say this case."
+    if rows:
+        added = "\n     ".join(rows[:_SHOWN])
+        more = len(rows) - _SHOWN
+        hint = f"Add: {added}\n     and {more} more" if more > 0 else f"Add: {added}"
+    return problem("TAB01", message, hint, table.span)
 
 
 def _blind(retry: n.Retry) -> Iterator[Problem]:
@@ -195,24 +240,35 @@ def _blind(retry: n.Retry) -> Iterator[Problem]:
             yield problem("RET01", message, hint, row.span)
 
 
-def _twice(index: Index) -> Iterator[Problem]:
+def tables_of(index: Index) -> Iterator[Decided]:
+    """Every decision table with its surroundings."""
     rules = index.ruleset
-    given = [(f"on edit of {e.record}{_for(e.route)}", e.span) for e in rules.edits]
-    given += [
-        (f"on cancel of {w.name}{_for(c.route)}", w.span) for c in rules.cancels for w in c.records
-    ]
-    given += [(f"retry {r.target}", r.span) for r in rules.retries]
-    seen: dict[str, Span] = {}
-    for name, span in given:
-        if name in seen:
-            message = f"'{name}' has a table already"
-            hint = f"It stands in {seen[name]}: one table for each."
-            yield problem("TAB08", message, hint, span)
-        seen.setdefault(name, span)
+    for edit in rules.edits:
+        if edit.record in index.judged:
+            names = (*(g.name for g in edit.groups), *built_in(edit, index))
+            groups = tuple(dict.fromkeys(names))
+            yield Decided(edit.table, Ground(index, edit.record, groups), "edit")
+    for cancel in rules.cancels:
+        for word in cancel.records:
+            if word.name in index.judged:
+                states = _cancelled(word.name, index)
+                yield Decided(cancel.table, Ground(index, word.name, (), states), "cancel")
+    for retry in rules.retries:
+        yield Decided(retry.table, Ground(index, ""), "retry")
 
 
-def _for(route: n.RouteName | None) -> str:
-    return f" for {route}" if route is not None else ""
+def _cancelled(record: str, index: Index) -> frozenset[str] | None:
+    """The statuses that a gate of the record calls cancelled."""
+    gates = [g for g in index.ruleset.gates if g.record == record]
+    rows = [row for gate in gates for row in gate.rows if row.word == "cancel"]
+    return frozenset(s.name for row in rows for s in row.states) or None
+
+
+def built_in(edit: n.Edit, index: Index) -> tuple[str, ...]:
+    """The groups that exist by themselves: the second where a route bills in parts."""
+    posts = index.posts.get(edit.record, [])
+    bills = any(p.bill for p in posts if edit.route in (None, p.route))
+    return BUILT_IN if bills else BUILT_IN[:1]
 
 
 def check_edit_groups(index: Index) -> Iterator[Problem]:
@@ -273,3 +329,97 @@ def _nameable(index: Index, record: str) -> dict[str, n.Field | n.Computed]:
     lines = index.line_records.get(record)
     of_lines = index.fields[lines.name] if lines and index.lines_field(record) else {}
     return index.fields[record] | {f"{n.OF_LINE}{k}": f for k, f in of_lines.items()}
+
+
+def heads(table: n.Table, ground: Ground) -> Iterator[Problem]:
+    """Columns and cells that mean nothing."""
+    kinds = ground.kinds()
+    for at, name in enumerate(table.head):
+        of = kinds.get(name)
+        if of is None or of.kind == "many":
+            what = ground.record or "an error"
+            message = f"'{name}' is nothing that a table about {what} can ask"
+            yield problem("TAB04", message, did_you_mean(name, kinds), table.span)
+            continue
+        for row in table.rows:
+            yield from _cell(row.cells[at], name, of, ground)
+
+
+def _cell(cell: n.Cell, name: str, of: Type, ground: Ground) -> Iterator[Problem]:
+    if isinstance(cell, n.Any_):
+        return
+    values = cell.values if isinstance(cell, n.Among) else (cell.value,)
+    op = "=" if isinstance(cell, n.Among) else cell.op
+    for value in values:
+        if of.kind in _ORDERED:
+            yield from _threshold(value, name, of, ground)
+            continue
+        words = _words(of)
+        if op not in {"=", "<>"}:
+            message = f"'{name}' has no order, so '{op}' says nothing"
+            yield problem("TAB06", message, "Name the values, with commas.", value.span)
+        elif words and plain(value) not in words:
+            hint = did_you_mean(plain(value), words)
+            if plain(value) == "overbilled":
+                hint = f"No route of {ground.record} bills in parts: take it out."
+            message = f"'{plain(value)}' cannot come in '{name}': {', '.join(words)}"
+            yield problem("TAB05", message, hint, value.span)
+
+
+def _threshold(value: n.Value, name: str, of: Type, ground: Ground) -> Iterator[Problem]:
+    const = ground.index.consts.get(value.name) if isinstance(value, n.Word) else None
+    if isinstance(value, n.Word) and const is None:
+        hint = did_you_mean(value.name, ground.index.consts)
+        yield problem("TAB05", f"'{value.name}' is no const", hint, value.span)
+        return
+    literal = const.rows[0].value if const else value
+    if isinstance(literal, n.Literal) and not fits(of, literal.kind):
+        message = f"'{name}' is a {of.kind}, '{label(value)}' is a {literal.kind}"
+        yield problem("TAB06", message, "Compare it with a value of its own type.", value.span)
+
+
+def _words(of: Type) -> tuple[str, ...]:
+    return ("yes", "no") if of.kind == "yesno" else of.states
+
+
+def eras(table: n.Table, index: Index) -> list[date | None]:
+    """The days from which the consts of a table have other values; None where it has no const."""
+    used = [
+        index.consts[v.name]
+        for at in range(len(table.head))
+        for v in named(table.rows, at)
+        if isinstance(v, n.Word) and v.name in index.consts
+    ]
+    if not used:
+        return [None]
+    first = max(min(row.since for row in const.rows) for const in used)
+    days = {row.since for const in used for row in const.rows if row.since > first}
+    return [first, *sorted(days)]
+
+
+def column(table: n.Table, at: int, of: Type, day: date | None, index: Index) -> Column:
+    """One column of a table as it is on a day."""
+    name = table.head[at]
+    values = list(named(table.rows, at))
+    if of.kind in _ORDERED:
+        return ordered_column(name, of, {label(v): value_on(v, day, index) for v in values})
+    words = _words(of)
+    return words_column(name, words) if words else text_column(name, values)
+
+
+def value_on(value: n.Value, day: date | None, index: Index) -> Any:
+    """The value of a cell on a day."""
+    if isinstance(value, n.Word):
+        const = index.consts.get(value.name)
+        rows = sorted(const.rows, key=lambda r: r.since) if const and day else ()
+        valid = [r.value.value for r in rows if day is not None and r.since <= day]
+        return valid[-1] if valid else value.name
+    held = value.value
+    return held.replace(tzinfo=None) if isinstance(held, datetime) else held
+
+
+def columns(
+    table: n.Table, kinds: dict[str, Type], day: date | None, index: Index
+) -> Sequence[Column]:
+    """All columns of a table on a day."""
+    return [column(table, at, kinds[name], day, index) for at, name in enumerate(table.head)]

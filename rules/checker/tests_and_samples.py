@@ -12,19 +12,17 @@ from typing import get_args
 from grammar import nodes as n
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Problem, Span
-from rules.amendments.posted_documents import CANCEL
-from rules.checker.places import problem
-from rules.checker.reversibility import ABLE, AGAIN, REVERSED
+from rules.checker.places import ABLE, AGAIN, REVERSED, problem
 from rules.checker.tables import BUILT_IN
-from rules.documents.agreement import RULE as MISMATCH
-from rules.documents.line_amounts import LINE_AMOUNT
-from rules.documents.own_totals import OWN_TOTAL
+from rules.decisions.posted_documents import CANCEL
 from rules.documents.rounding import ROUNDING, TOLERANCE
+from rules.documents.totals import LINE_AMOUNT, OWN_TOTAL
+from rules.documents.unit_proofs import UNIT_MISMATCH_RULE as MISMATCH
 from rules.documents.unusual import UNUSUAL
-from rules.expressions.billed_parts import RULE as BILL
+from rules.expressions.lists import RULE as BILL
 from rules.types.functions import did_you_mean
 from rules.types.symbol_table import FACTS, Index
-from rules.values.unknown import CLASS
+from rules.values.cause_keys import CLASS
 
 _WORDS = {"period": ("open", "locked"), "error": get_args(ErrorClass)}
 _GIVEN = (*_WORDS, "last_editor", "e_invoice_age", "tries", "approval")

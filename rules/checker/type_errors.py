@@ -16,10 +16,8 @@ from itertools import pairwise
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
 from rules.checker.places import Place, problem, uses, with_checks
-from rules.expressions.links import PERSONAL
-from rules.facts.seeds import seeds
-from rules.facts.units import Bases, convert
-from rules.facts.world import UnitEntry
+from rules.expressions.lists import PERSONAL
+from rules.facts import Bases, UnitEntry, convert, seeds
 from rules.types.functions import did_you_mean
 from rules.types.inference import field_type, infer, listed
 from rules.types.symbol_table import RESERVED, Index, Scope

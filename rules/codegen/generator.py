@@ -1,33 +1,42 @@
-"""The compiler whose expressions are generated Python.
-
-Here: Generated, Together, the functions that one expression, and the fields of a row, become. Not
-here: the lines of it (emit_expressions.py), documents (emit_documents.py), how text becomes a
-function (rules/programs/program.py).
-"""
+"""The compiler whose expressions are generated Python."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
-from rules.codegen.emit_checks import Trace, bits_of, trace_of
-from rules.codegen.emit_documents import document_of, draft_of, known_of
-from rules.codegen.emit_expressions import Writer
-from rules.codegen.source_text import FUNCTION, SHARED, Build, Page, Source
+from rules.codegen.emit_expressions import CONVERT, Writer
+from rules.codegen.source_text import (
+    ARGUMENT,
+    FUNCTION,
+    SHARED,
+    Atom,
+    Build,
+    Page,
+    Source,
+    add_on_the_way,
+    add_up,
+    sums_of,
+)
+from rules.expressions.checks import CheckProgram, Condition, Row, lasting, leaves
 from rules.expressions.compiler import Assigned, Compiler, Rows, Wanted
-from rules.expressions.lookups import Closure
-from rules.expressions.record_reading import FIRST_SEEN
-from rules.expressions.run import Run
+from rules.expressions.lists import costly
+from rules.expressions.run import FIRST_SEEN, Closure, Run
+from rules.outcomes import keep
 from rules.types.symbol_table import Index, Scope
-from rules.values.kinds import LONGEST_TEXT
-from rules.values.unknown import Unknown, limit_gap
-from rules.values.wording import say
+from rules.values.canonical import TEXTS
+from rules.values.cause_keys import Unknown, limit_gap
+from rules.values.kinds import LONGEST_TEXT, Type
+from rules.values.wording import say, wire
 
 if TYPE_CHECKING:
     from rules.expressions.checks import CheckProgram, Row
-    from rules.expressions.record_reading import Quick
+    from rules.expressions.run import Quick
 
 
 class Generated(Compiler):
@@ -184,3 +193,406 @@ def _row_of(slots: Sequence[Quick]) -> Source:
         cells.append(f"{key}: {value}")
     lines.append(f"    return {{{', '.join(cells)}}}")
     return Source("\n".join([*lines, ""]), {**SHARED, **page.names})
+
+
+_FINEST = Decimal("1E-12")
+
+_DECIMALS = frozenset({"money", "decimal", "quantity", "whole"})
+
+_SMALL = 10**18
+
+"""Numbers below it, multiplied and divided, are far from the bounds of numbers."""
+
+
+def known_of(compiler: Compiler, wanted: Wanted) -> Source:
+    """Gives the amounts, or None where a value is unknown or no decimal says it exactly.
+
+    For records whose every field has a value, unless it is optional.
+    """
+    page = Page()
+    scope = Scope(compiler.index, compiler.record, document=True)
+    page.write(f"rows = {_nothing(page, wanted)}")
+    head = Writer(compiler, scope, page, clean=True, bare=True)
+    for expr in wanted.head:
+        _ask(head, expr)
+    if wanted.line or wanted.convert or wanted.amounts:
+        with page.lines_of_record(1):
+            line = Writer(compiler, replace(scope, line=True), page, clean=True, bare=True)
+            for expr in wanted.line:
+                _ask_field(line, expr)
+            for unit, item in wanted.convert:
+                _convert(line, unit, item)
+            _amounts(line, wanted)
+    page.write("return rows")
+    return page.source({**SHARED, "Fraction": Fraction})
+
+
+def document_of(
+    compiler: Compiler, head: Assigned, line: Assigned, wanted: Wanted, *, amount: str = ""
+) -> Source:
+    """Gives (fields, lines, amounts, value of the field `amount`), or None as known_of."""
+    page = Page()
+    scope = Scope(compiler.index, compiler.record, document=True)
+    page.write(f"rows, lines = {_nothing(page, wanted)}, []")
+    writer = Writer(compiler, scope, page, clean=True, bare=True)
+    for expr in wanted.head:
+        _ask(writer, expr)
+    values = {name: _ask(writer, expr) for name, expr, _ in head}
+    page.write(f"head = {_texts(page, head, values)}")
+    if line or wanted.convert or wanted.amounts:
+        with page.lines_of_record(1):
+            inner = replace(scope, line=True)
+            each = Writer(compiler, inner, page, clean=True, bare=True)
+            for unit, item in wanted.convert:
+                _convert(each, unit, item)
+            cells = {name: _ask(each, expr) for name, expr, _ in line}
+            _amounts(each, wanted)
+            if line:
+                page.write(f"lines.append({_texts(page, line, cells)})")
+    told = values[amount].code if amount in values else "None"
+    page.write(f"return head, lines, rows, {told}")
+    return page.source({**SHARED, "Fraction": Fraction})
+
+
+def draft_of(compiler: Compiler, head: Assigned, line: Assigned) -> Source:
+    """Gives (fields, lines, values of the header, gaps) as far as they are known, or None where
+    no decimal says one exactly.
+
+    For records as those of known_of, of which nothing is billed in parts.
+    """
+    page = Page()
+    scope = Scope(compiler.index, compiler.record, document=True)
+    page.write("fields, lines, gaps = {}, [], {}")
+    writer = Writer(compiler, scope, page, clean=True, bare=True)
+    found = [_filled(writer, "fields", "None", one) for one in head]
+    if line:
+        page.write("number = 0")
+        with page.lines_of_record(1):
+            each = Writer(compiler, replace(scope, line=True), page, clean=True, bare=True)
+            page.write("number += 1")
+            page.write("row = {}")
+            for one in line:
+                _filled(each, "row", "number", one)
+            page.write("lines.append(row)")
+    values = zip(head, found, strict=True)
+    told = ", ".join(f"{page.number(name)}: {value.code}" for (name, _, _), value in values)
+    page.write(f"return fields, lines, {{{told}}}, gaps")
+    return page.source({**SHARED, "Fraction": Fraction, "keep": keep})
+
+
+def _filled(writer: Writer, row: str, at: str, one: tuple[str, n.Expr, Type]) -> Atom:
+    """One field in a row, or why it is not in it; `at` is its line."""
+    name, expr, of = one
+    page, value = writer.page, writer.held(expr)
+    put = f"{row}[{page.number(name)}] ="
+    if value.known and value.kind:
+        page.write(f"{put} {_text(page, value, of)}")
+        return value
+    with page.block(f"if {value.code}.__class__ is Unknown:"):
+        page.write(f"keep(gaps, {value.code}, {at})")
+    if not value.kind:
+        with page.block(f"elif {value.code}.__class__ is Fraction:"):
+            page.write("return None")
+    with page.block("else:"):
+        page.write(f"{put} {_text(page, _sure(writer, expr, value, exact=True), of)}")
+    return value
+
+
+def _nothing(page: Page, wanted: Wanted) -> str:
+    """What the amounts begin with: no rows, or a sum of nothing."""
+    return "[]" if wanted.summed is None else page.number(Decimal(0))
+
+
+def _amounts(writer: Writer, wanted: Wanted) -> None:
+    """The amounts of one line, as a part of the rows or of their sum."""
+    page, summed = writer.page, wanted.summed
+    values = [_ask(writer, expr, exact=False) for expr in wanted.amounts]
+    if summed is None:
+        for value in values:
+            page.write(f"rows.append({value.code})")
+        return
+    cells = [page.put(_rounded(page, value, summed.places)) for value in values[: summed.columns]]
+    page.write(f"rows = {' + '.join(['rows', *cells])}")
+    if summed.shown:
+        with page.block(
+            f"if {values[summed.columns].code} != {' + '.join(cells[: summed.shown])}:"
+        ):
+            page.write("return None")
+
+
+def _rounded(page: Page, value: Atom, places: Decimal) -> str:
+    """A number rounded half up; what is no decimal takes longer."""
+    by = f"({value.code}, {page.number(places)})"
+    sure = value.kind == "decimal" and value.known
+    return (
+        f"quantize{by}"
+        if sure
+        else (f"(quantize{by} if {value.code}.__class__ is Decimal else round_half_up{by})")
+    )
+
+
+def _texts(page: Page, assigned: Assigned, values: dict[str, Atom]) -> str:
+    """A dictionary of the texts of some fields."""
+    parts = [f"{page.number(name)}: {_text(page, values[name], of)}" for name, _, of in assigned]
+    return f"{{{', '.join(parts)}}}"
+
+
+def _text(page: Page, value: Atom, of: Type) -> str:
+    """What `wire` makes of a value."""
+    if value.kind == "text":
+        return value.code
+    if value.kind == "date":
+        return f"{value.code}.isoformat()"
+    if value.kind == "decimal":
+        places = 2 if of.kind == "money" else 0
+        return f"{page.number(TEXTS[places], ('texts', places))}[str({value.code})]"
+    return f"{page.number(wire)}({value.code}, {page.number(of, id(of))})"
+
+
+def _ask(writer: Writer, expr: n.Expr, *, exact: bool = True) -> Atom:
+    value = writer.held(expr)
+    tests = [] if value.known else [f"{value.code}.__class__ is Unknown"]
+    if exact and not value.kind:
+        tests.append(f"{value.code}.__class__ is Fraction")
+    if tests:
+        with writer.page.block(f"if {' or '.join(tests)}:"):
+            writer.page.write("return None")
+    return _sure(writer, expr, value, exact=exact)
+
+
+def _sure(writer: Writer, expr: n.Expr, value: Atom, *, exact: bool) -> Atom:
+    """A value that is known from here on, and a number that is a decimal, to whoever uses it."""
+    kind = writer.compiler.type(expr, writer.scope).kind
+    told = "decimal" if kind in _DECIMALS and exact else "text" if kind == "text" else value.kind
+    return _now_known(writer.page, value, told)
+
+
+def _now_known(page: Page, value: Atom, kind: str = "") -> Atom:
+    """The same atom, known from here on to whoever uses it."""
+    sure = replace(value, known=True, kind=kind)
+    for leaf in [leaf for leaf, atom in page.have.items() if atom == value]:
+        page.have[leaf] = sure
+    return sure
+
+
+def _ask_field(writer: Writer, expr: n.Expr) -> None:
+    """The same of a field of a line; a rounded price or quantity is known where its parts are.
+
+    Only one that could leave the bounds of numbers is worked out.
+    """
+    call = expr.args[0] if isinstance(expr, n.Call) and expr.name == "round" else None
+    step = expr.args[1] if isinstance(expr, n.Call) and call is not None else None
+    steps = step.value if isinstance(step, n.Literal) else None
+    sure = isinstance(steps, Decimal) and steps >= _FINEST
+    units = writer.compiler.units
+    if not (sure and units and isinstance(call, n.Call) and call.name in CONVERT):
+        _ask(writer, expr)
+        return
+    value, by = _ask(writer, call.args[0]), _convert(writer, call.args[1], call.args[2])
+    number, whole = writer.page.number(Decimal(_SMALL)), writer.page.number(_SMALL)
+    bounds = f"-{number} < {value.code} < {number} and {by}.num < {whole} and {by}.den < {whole}"
+    with writer.page.block(f"if not ({bounds}):"):
+        _ask(writer, expr)
+
+
+def _convert(writer: Writer, unit: n.Expr, item: n.Expr) -> str:
+    """The variable that holds the factor, which is known from there on."""
+    parts, units = (_ask(writer, unit), _ask(writer, item)), writer.compiler.units
+    if units is None:
+        return writer.page.put("None")
+    found = writer.factor(units, *parts)
+    if not found.known:
+        with writer.page.block(f"if {found.code}.__class__ is Unknown:"):
+            writer.page.write("return None")
+        _now_known(writer.page, found)
+    return found.code
+
+
+@dataclass(slots=True)
+class Layout:
+    """Where a tuple of a trace holds what: for each condition its answer and its operands.
+
+    An answer is None where the condition was not asked.
+    """
+
+    cells: dict[str, int] = field(default_factory=dict)
+    places: list[tuple[int, int, tuple[int, ...]]] = field(default_factory=list)
+
+    def cell(self, code: str) -> int:
+        """The place of a value."""
+        return self.cells.setdefault(code, len(self.cells))
+
+    def text(self) -> str:
+        """The tuple as Python."""
+        return f"({', '.join(self.cells)}{',' if self.cells else ''})"
+
+    def rows(self, line: int | None, found: tuple[Any, ...]) -> list[Row]:
+        """The rows of what was asked, as CheckProgram.ask gives them."""
+        return [
+            (number, line, found[answer], *[found[at] for at in seen])
+            for number, answer, seen in self.places
+            if found[answer] is not None
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A function that gives the tuple of the header and a list of those of the lines."""
+
+    source: Source
+    head: Layout
+    line: Layout
+
+
+def trace_of(compiler: Compiler, checks: Sequence[CheckProgram], *, clean: bool) -> Trace:
+    """The full trace of the checks; the lines come first, and add up for the header."""
+    page = Page()
+    scope = Scope(compiler.index, compiler.record)
+    head, inner = Layout(), Layout()
+    writer = Writer(compiler, scope, page, clean=clean)
+    of_head, lines = _of(checks, each_line=False), _of(checks, each_line=True)
+    if lines:
+        page.write("rows = []")
+        _load(writer, lines)
+        line = Writer(compiler, replace(scope, line=True), page, clean=clean)
+        sums = [s for c in of_head if not c.when for r in c.check.requires for s in sums_of(r)]
+        with add_on_the_way(writer, line, sums, len(lines)):
+            for check in lines:
+                _Rows(line, inner).check(check)
+            page.write(f"rows.append({inner.text()})")
+    for check in of_head:
+        _Rows(writer, head).check(check)
+    page.write(f"return {head.text()}, {'rows' if lines else '[]'}")
+    return Trace(page.source(SHARED), head, inner)
+
+
+def bits_of(compiler: Compiler, checks: Sequence[CheckProgram], *, clean: bool) -> Source:
+    """Gives two numbers: the bits of the checks that failed, and of those that were unknown."""
+    page = Page()
+    scope = Scope(compiler.index, compiler.record)
+    head = Writer(compiler, scope, page, clean=clean, bare=True)
+    page.write("fail = unknown = 0")
+    of_head = _of(checks, each_line=False)
+    add_up(head, [s for c in of_head if not c.when for r in c.check.requires for s in sums_of(r)])
+    for check in of_head:
+        _Bits(head, check.bit).check(check)
+    lines = _of(checks, each_line=True)
+    if lines:
+        _load(head, lines)
+        with page.lines_of_record(len(lines)):
+            line = Writer(compiler, replace(scope, line=True), page, clean=clean, bare=True)
+            for check in lines:
+                _Bits(line, check.bit).check(check)
+    page.write("return fail, unknown")
+    return page.source(SHARED)
+
+
+def _of(checks: Sequence[CheckProgram], *, each_line: bool) -> list[CheckProgram]:
+    return [c for c in checks if c.check.each_line is each_line]
+
+
+def _load(head: Writer, checks: Sequence[CheckProgram]) -> None:
+    """Read what checks of lines ask of the header once, above the loop."""
+    for condition in (c for check in checks for c in check.conditions):
+        for leaf in leaves(condition.node, replace(head.scope, line=True)):
+            ref = head.scope.resolve(leaf.path) if isinstance(leaf, n.Name) else None
+            if ref is not None and ref.kind == "head" and isinstance(ref.field, n.Field):
+                head.value(leaf)
+
+
+class _Rows:
+    """Writes what one check answers, and what it looks at."""
+
+    def __init__(self, writer: Writer, layout: Layout) -> None:
+        self.writer, self.page, self.layout = writer, writer.page, layout
+
+    def check(self, check: CheckProgram) -> None:
+        """The lines that ask it; its answers and values get their places."""
+        if check.when is None:
+            for number, condition in enumerate(check.requires, check.first):
+                answer = self.writer.value(condition.node).code
+                self._place(number, answer, self._seen(condition))
+            return
+        applies = self.writer.held(check.when.node)
+        names = [self.page.variable() for _ in check.conditions]
+        begin, mark = len(self.page.lines), self.page.mark()
+        inside = list(names)
+        with self.page.block(_if(applies)):
+            for at, condition in enumerate(check.requires, 1):
+                self.page.write(f"{names[at]} = {self.writer.value(condition.node).code}")
+                inside += self._place(check.first + at, names[at], self._seen(condition))
+        with self.page.block("else:"):
+            self.page.write(f"{names[0]} = {applies.code}")
+            inside += self._place(check.first, names[0], self._seen(check.when))
+        new = [v for v in dict.fromkeys(inside) if v in names or self.page.is_since(mark, v)]
+        self.page.write_at(begin, f"{' = '.join(new)} = None")
+
+    def _place(self, number: int, answer: str, seen: list[str]) -> list[str]:
+        cell = self.layout.cell
+        self.layout.places.append((number, cell(answer), tuple(cell(v) for v in seen)))
+        return seen
+
+    def _seen(self, condition: Condition) -> list[str]:
+        return [self._leaf(node).code for node in leaves(condition.node, self.writer.scope)]
+
+    def _leaf(self, node: n.Expr) -> Atom:
+        if not (self.writer.scope.line and costly(node)):
+            return self.writer.held(node)
+        ask = self.writer.compiler.expr(node, self.writer.scope)
+        told = _once_a_line(ask, say(node)) if lasting(node) else ask
+        return Atom(self.page.put(f"{self.page.number(told, node)}({ARGUMENT})"))
+
+
+class _Bits:
+    """Writes the bits of one check."""
+
+    def __init__(self, writer: Writer, bit: int) -> None:
+        self.writer, self.page, self.bit = writer, writer.page, bit
+
+    def check(self, check: CheckProgram) -> None:
+        """The lines that ask it and set its bit."""
+        if check.when is None:
+            self._requires(check)
+            return
+        applies = self.writer.held(check.when.node)
+        with self.page.block(_if(applies)):
+            self._requires(check)
+        if not applies.known:
+            self._unknown("elif", applies)
+
+    def _requires(self, check: CheckProgram) -> None:
+        known = []
+        for condition in check.requires:
+            answer = self.writer.value(condition.node)
+            if answer.known:
+                known.append(answer.code)
+                continue
+            answer = self.writer.atom(answer)
+            self._unknown("if", answer)
+            with self.page.block(f"elif not {answer.code}:"):
+                self.page.write(f"fail |= {self.bit}")
+        if known:
+            with self.page.block(f"if not ({' and '.join(known)}):"):
+                self.page.write(f"fail |= {self.bit}")
+
+    def _unknown(self, word: str, answer: Atom) -> None:
+        with self.page.block(f"{word} {answer.code}.__class__ is Unknown:"):
+            self.page.write(f"unknown |= {self.bit}")
+
+
+def _if(answer: Atom) -> str:
+    """Asks whether an answer is a certain yes."""
+    sure = answer.known and answer.kind == "yes"
+    return f"if {answer.code}:" if sure else f"if {answer.code} is True:"
+
+
+def _once_a_line(ask: Callable[[Run], Any], label: str) -> Callable[[Run], Any]:
+    """What a line's operand is, asked once a line, as its text is."""
+
+    def once(run: Run) -> Any:
+        key = (label, id(run.line))
+        if key not in run.memo:
+            run.memo[key] = ask(run)
+        return run.memo[key]
+
+    return once

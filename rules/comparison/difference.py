@@ -1,21 +1,20 @@
-"""What is otherwise between two rulesets, by meaning: layout, order and comments do not count.
-
-Here: difference. A changed declaration is told by the parts that changed, with old and new values,
-and by the routes it reaches. Not here: what it would have done to real records (backtest).
-"""
+"""What is otherwise between two rulesets, by meaning: layout, order and comments do not count."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from itertools import combinations
 from typing import Any, get_args
 
 from grammar import nodes as n
 from grammar.layout.written import expect_text, fact_text, outcome_text
 from grammar.text.durations import duration
 from grammar.text.problem import Span
+from rules.checker.cases import Cases, members
 from rules.checker.places import places, tables, uses
-from rules.types.symbol_table import Index
+from rules.checker.ranges import Allowed, Cuts, claimed
+from rules.types.symbol_table import Index, Scope
 from rules.values.wording import say
 
 _EXPRS = (
@@ -23,11 +22,11 @@ _EXPRS = (
     n.Negative, n.Otherwise, n.Literal, n.Word,
 )  # fmt: skip
 
-
 _WHOLE = (
     *_EXPRS, n.Action, n.TryAgain, n.TableRow, n.GateRow, n.Immediately, n.Daily, n.Group, n.ByTeam,
     n.UnitRow, n.Expected,
 )  # fmt: skip
+
 _WORDS = {
     "edits": "on edit of",
     "cancels": "on cancel of",
@@ -37,6 +36,11 @@ _WORDS = {
     "duplicates": "duplicates of",
     "reversals": "reversal of",
 }
+
+_FACTS = get_args(n.Fact)
+
+Same = Callable[[n.Post], str]
+"""What people would have twice if two targets had it: the kind of a document; blank of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +83,32 @@ def difference(old: n.Ruleset, new: n.Ruleset) -> tuple[Change, ...]:
     return (*found, *gone)
 
 
-def _one(
-    kind: str, name: str, node: Any, index: Index, before: Span | None, after: Span | None
-) -> Change:
-    return Change(kind, name, (), tuple(_routes(node, index)), before, after)
+def _named(ruleset: n.Ruleset) -> dict[str, list[Any]]:
+    """The declarations under the name that each keeps from version to version; of approvals there
+    may be several under one.
+    """
+    found: dict[str, list[Any]] = {}
+    for group in fields(ruleset):
+        for node in getattr(ruleset, group.name):
+            found.setdefault(_name(group.name, node), []).append(node)
+    return found
+
+
+def _name(group: str, node: Any) -> str:
+    word = _WORDS.get(group, group.removesuffix("s"))
+    route = getattr(node, "route", None)
+    if group in {"posts", "reversals"}:
+        return f"{word} {node.record} to {route}"
+    if group == "silences":
+        return f"silence {node.code} of {node.name}"
+    if hasattr(node, "records") and group != "checks":
+        who = ", ".join(w.name for w in node.records)
+    else:
+        known = (getattr(node, a, "") for a in ("name", "record", "target", "title"))
+        who = next((k for k in known if k), "")
+    if group == "duplicates":
+        who += f" by {', '.join('+'.join(u.fields) or 'number' for u in node.uniques)}"
+    return f"{word} {who}".strip() + (f" for {route}" if route and group != "checks" else "")
 
 
 def _pairs(before: Sequence[Any], after: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
@@ -115,141 +141,10 @@ def _told_apart(name: str, node: Any) -> str:
     return name if condition is None else " when ".join((name, say(condition)))
 
 
-def _named(ruleset: n.Ruleset) -> dict[str, list[Any]]:
-    """The declarations under the name that each keeps from version to version; of approvals there
-    may be several under one.
-    """
-    found: dict[str, list[Any]] = {}
-    for group in fields(ruleset):
-        for node in getattr(ruleset, group.name):
-            found.setdefault(_name(group.name, node), []).append(node)
-    return found
-
-
-def _name(group: str, node: Any) -> str:
-    word = _WORDS.get(group, group.removesuffix("s"))
-    route = getattr(node, "route", None)
-    if group in {"posts", "reversals"}:
-        return f"{word} {node.record} to {route}"
-    if group == "silences":
-        return f"silence {node.code} of {node.name}"
-    if hasattr(node, "records") and group != "checks":
-        who = ", ".join(w.name for w in node.records)
-    else:
-        known = (getattr(node, a, "") for a in ("name", "record", "target", "title"))
-        who = next((k for k in known if k), "")
-    if group == "duplicates":
-        who += f" by {', '.join('+'.join(u.fields) or 'number' for u in node.uniques)}"
-    return f"{word} {who}".strip() + (f" for {route}" if route and group != "checks" else "")
-
-
-def _parts(old: Any, new: Any, at: str) -> Iterator[str]:
-    """The smallest parts that differ, as `where: old → new`."""
-    if old == new:
-        return
-    alike = type(old) is type(new)
-    if alike and isinstance(old, tuple):
-        yield from _lists(old, new, at)
-    elif alike and isinstance(old, n.AllOf | n.AnyOf) and len(old.parts) == len(new.parts):
-        for one, other in zip(old.parts, new.parts, strict=True):
-            yield from _parts(one, other, at)
-    elif alike and is_dataclass(old) and not isinstance(old, _WHOLE):
-        for part in (f.name for f in fields(old) if f.name != "span"):
-            yield from _parts(getattr(old, part), getattr(new, part), _at(at, part, old))
-    elif alike and isinstance(old, n.Compare) and _threshold(old) == _threshold(new) != "":
-        yield f"{_threshold(old)}: {show(old.right)} → {show(new.right)}"
-    else:
-        yield f"{at}: {show(old)} → {show(new)}" if at else f"{show(old)} → {show(new)}"
-
-
-def _threshold(node: n.Compare) -> str:
-    return f"{say(node.left)} {node.op}" if isinstance(node.right, n.Literal) else ""
-
-
-def _lists(old: tuple[Any, ...], new: tuple[Any, ...], at: str) -> Iterator[str]:
-    gone = [x for x in old if x not in new]
-    come = [x for x in new if x not in old]
-    if len(gone) == len(come):
-        for one, other in zip(gone, come, strict=True):
-            yield from _parts(one, other, at)
-        return
-    yield from (f"{at}: without {show(x)}" for x in gone)
-    yield from (f"{at}: also {show(x)}" for x in come)
-
-
-def _at(at: str, name: str, node: Any) -> str:
-    own = getattr(node, "name", None) or getattr(node, "key", None) or getattr(node, "since", None)
-    where = f"{at} {own}" if own and at else at
-    inner = name.replace("_", " ").removesuffix("s")
-    return inner if not where else where if name in {"value", "expr"} else f"{where} {inner}"
-
-
-def show(value: Any) -> str:
-    """A part of a declaration in a few words."""
-    if value is None or value == ():
-        return "nothing"
-    for kinds, words in _SHOW:
-        if isinstance(value, kinds):
-            return str(words(value))
-    name = getattr(value, "name", None) or getattr(value, "key", None)
-    inner = getattr(value, "expr", None) or getattr(value, "value", None)
-    if name:
-        return f"{name} = {show(inner)}" if inner is not None else str(name)
-    if not is_dataclass(value):
-        return str(value)
-    return " ".join(show(getattr(value, f.name)) for f in fields(value) if f.name != "span")
-
-
-def _action(value: n.Action) -> str:
-    link = "by" if value.kind == "review" else "for"
-    return value.kind.replace("_", " ") + (f" {link} {value.role}" if value.role else "")
-
-
-def _tries(value: n.TryAgain) -> str:
-    return f"try {value.times} times from {duration(value.pause)} then {_action(value.then)}"
-
-
-def _row(value: n.TableRow) -> str:
-    return f"| {' | '.join(show(c) for c in value.cells)} | {show(value.action)} |"
-
-
-def _gate_row(value: n.GateRow) -> str:
-    owner = f" for {value.owner}" if value.owner else ""
-    word = "early" if value.early else value.word
-    return f"{word} {', '.join(s.name for s in value.states)}{owner}"
-
-
-def _conversion(value: n.UnitRow) -> str:
-    item = f' of "{value.item}"' if value.item else ""
-    return f"{value.count:f} {value.unit}{item} = {value.base_count:f} {value.base_unit}"
-
-
-def _base(value: n.UnitBase) -> str:
-    return value.unit + (f' of "{value.item}"' if value.item else "")
-
-
-_FACTS = get_args(n.Fact)
-_SHOW: tuple[tuple[Any, Any], ...] = (
-    (n.TryAgain, _tries),
-    (n.Action, _action),
-    (n.TableRow, _row),
-    (n.GateRow, _gate_row),
-    (n.Any_, lambda _: "-"),
-    (n.Among, lambda v: ", ".join(show(x) for x in v.values)),
-    (n.Compared, lambda v: f"{v.op} {show(v.value)}"),
-    (n.Immediately, lambda _: "immediately"),
-    (n.Daily, lambda v: f"daily at {v.at:%H:%M} by {v.by}"),
-    (n.Group, lambda v: f"{v.name} = {', '.join(w.name for w in v.fields)}"),
-    (n.ByTeam, lambda v: f"by {v.role}"),
-    (_EXPRS, say),
-    (tuple, lambda v: ", ".join(show(x) for x in v)),
-    (n.RouteName, str),
-    (n.UnitRow, _conversion),
-    (n.UnitBase, _base),
-    (n.Expect, expect_text),
-    (n.Expected, outcome_text),
-    (_FACTS, fact_text),
-)
+def _one(
+    kind: str, name: str, node: Any, index: Index, before: Span | None, after: Span | None
+) -> Change:
+    return Change(kind, name, (), tuple(_routes(node, index)), before, after)
 
 
 def _routes(node: Any, index: Index) -> Iterator[str]:
@@ -292,3 +187,268 @@ def _compares(table: n.Table, const: str) -> bool:
     cells = (cell for row in table.rows for cell in row.cells)
     named = (c.value for c in cells if isinstance(c, n.Compared))
     return any(isinstance(v, n.Word) and v.name == const for v in named)
+
+
+def _parts(old: Any, new: Any, at: str) -> Iterator[str]:
+    """The smallest parts that differ, as `where: old → new`."""
+    if old == new:
+        return
+    alike = type(old) is type(new)
+    if alike and isinstance(old, tuple):
+        yield from _lists(old, new, at)
+    elif alike and isinstance(old, n.AllOf | n.AnyOf) and len(old.parts) == len(new.parts):
+        for one, other in zip(old.parts, new.parts, strict=True):
+            yield from _parts(one, other, at)
+    elif alike and is_dataclass(old) and not isinstance(old, _WHOLE):
+        for part in (f.name for f in fields(old) if f.name != "span"):
+            yield from _parts(getattr(old, part), getattr(new, part), _at(at, part, old))
+    elif alike and isinstance(old, n.Compare) and _threshold(old) == _threshold(new) != "":
+        yield f"{_threshold(old)}: {show(old.right)} → {show(new.right)}"
+    else:
+        yield f"{at}: {show(old)} → {show(new)}" if at else f"{show(old)} → {show(new)}"
+
+
+def _lists(old: tuple[Any, ...], new: tuple[Any, ...], at: str) -> Iterator[str]:
+    gone = [x for x in old if x not in new]
+    come = [x for x in new if x not in old]
+    if len(gone) == len(come):
+        for one, other in zip(gone, come, strict=True):
+            yield from _parts(one, other, at)
+        return
+    yield from (f"{at}: without {show(x)}" for x in gone)
+    yield from (f"{at}: also {show(x)}" for x in come)
+
+
+def _at(at: str, name: str, node: Any) -> str:
+    own = getattr(node, "name", None) or getattr(node, "key", None) or getattr(node, "since", None)
+    where = f"{at} {own}" if own and at else at
+    inner = name.replace("_", " ").removesuffix("s")
+    return inner if not where else where if name in {"value", "expr"} else f"{where} {inner}"
+
+
+def _threshold(node: n.Compare) -> str:
+    return f"{say(node.left)} {node.op}" if isinstance(node.right, n.Literal) else ""
+
+
+def show(value: Any) -> str:
+    """A part of a declaration in a few words."""
+    if value is None or value == ():
+        return "nothing"
+    for kinds, words in _SHOW:
+        if isinstance(value, kinds):
+            return str(words(value))
+    name = getattr(value, "name", None) or getattr(value, "key", None)
+    inner = getattr(value, "expr", None) or getattr(value, "value", None)
+    if name:
+        return f"{name} = {show(inner)}" if inner is not None else str(name)
+    if not is_dataclass(value):
+        return str(value)
+    return " ".join(show(getattr(value, f.name)) for f in fields(value) if f.name != "span")
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Days of one kind of record, in words such as `below 2026-05-17`, and who takes them."""
+
+    record: str
+    field: str
+    days: str
+    targets: tuple[str, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether exactly one target takes them."""
+        return len(self.targets) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """A document that waits for another of its record, which on these days goes elsewhere."""
+
+    route: str
+    follows: str
+    field: str
+    days: tuple[str, ...]
+
+
+def landings(ruleset: n.Ruleset, same: Same = lambda _: "") -> tuple[Landing, ...]:
+    """All days of each kind of record that goes to two targets or more by its day. A route that
+    asks for no day takes all of them beside one that makes the same kind of document elsewhere by
+    its day: that one was meant to begin or to end.
+    """
+    index = Index(ruleset)
+    return tuple(
+        one
+        for record, posts in index.posts.items()
+        for one in _of_record(index, record, posts, same)
+    )
+
+
+def _of_record(index: Index, record: str, posts: list[n.Post], same: Same) -> tuple[Landing, ...]:
+    cuts, asked = _days(index, record, posts)
+    dated = index.marked(record, "dated")
+    if dated is None or not asked:
+        return ()
+    column = cuts.columns[dated.name]
+    taken: dict[str, int] = {}
+    for post, cases in (*asked, *((one, column.all) for one in _whole(posts, asked, same))):
+        taken[post.route.target] = taken.get(post.route.target, 0) | cases
+    if len(taken) < 2:
+        return ()
+    order = dict.fromkeys(one.route.target for one in posts)
+    return tuple(
+        Landing(
+            record,
+            dated.name,
+            column.labels[case],
+            tuple(target for target in order if taken.get(target, 0) >> case & 1),
+        )
+        for case in members(column.all)
+    )
+
+
+def _days(
+    index: Index, record: str, posts: list[n.Post]
+) -> tuple[Cuts, list[tuple[n.Post, Cases]]]:
+    """The routes that ask for the day of their record, each with its days."""
+    cuts, claims = _allowed(index, record, posts)
+    dated = index.marked(record, "dated")
+    told = [] if dated is None else [(post, one.cases.get(dated.name)) for post, one in claims]
+    return cuts, [(post, cases) for post, cases in told if cases is not None]
+
+
+def _allowed(
+    index: Index, record: str, posts: list[n.Post]
+) -> tuple[Cuts, list[tuple[n.Post, Allowed]]]:
+    """The routes with a condition, each with what that allows."""
+    scope = Scope(index, record)
+    claims = [
+        (post, claimed(_with_days(post.when, index), scope))
+        for post in posts
+        if post.when is not None
+    ]
+    cuts = Cuts(index, [claim for _, claim in claims])
+    return cuts, [(post, cuts.allowed(claim)) for post, claim in claims]
+
+
+def _with_days(node: n.Expr, index: Index) -> n.Expr:
+    """The condition with each named day that never changes written out."""
+    if isinstance(node, n.AllOf | n.AnyOf):
+        return replace(node, parts=tuple(_with_days(part, index) for part in node.parts))
+    if isinstance(node, n.Not):
+        return replace(node, expr=_with_days(node.expr, index))
+    if isinstance(node, n.Compare):
+        return replace(node, left=_day(node.left, index), right=_day(node.right, index))
+    return node
+
+
+def _day(node: n.Expr, index: Index) -> n.Expr:
+    const = index.consts.get(node.path[0]) if isinstance(node, n.Name) else None
+    if const is None or len(const.rows) != 1:
+        return node
+    value = const.rows[0].value
+    return value if isinstance(value, n.Literal) and value.kind == "date" else node
+
+
+def _whole(
+    posts: Collection[n.Post], asked: Collection[tuple[n.Post, Cases]], same: Same
+) -> list[n.Post]:
+    """Routes that ask for no day, of the kind of document that another target takes by its day."""
+    by_day = [post for post, _ in asked]
+    return [
+        one
+        for one in posts
+        if one not in by_day
+        and same(one)
+        and any(
+            other.route.target != one.route.target and same(other) == same(one) for other in by_day
+        )
+    ]
+
+
+def days_apart(ruleset: n.Ruleset) -> frozenset[frozenset[str]]:
+    """Pairs of routes of one kind of record, to two targets, that never take the same day of it."""
+    index = Index(ruleset)
+    return frozenset(
+        frozenset({str(first.route), str(second.route)})
+        for record, posts in index.posts.items()
+        for (first, days), (second, others) in combinations(_days(index, record, posts)[1], 2)
+        if first.route.target != second.route.target and not days & others
+    )
+
+
+def stranded(ruleset: n.Ruleset) -> tuple[Stranded, ...]:
+    """Documents of records that go to several targets by their day, which follow another document:
+    where the days of both differ, some wait for what goes elsewhere, and for ever.
+    """
+    index = Index(ruleset)
+    return tuple(
+        one for record, posts in index.posts.items() for one in _left(index, record, posts)
+    )
+
+
+def _left(index: Index, record: str, posts: list[n.Post]) -> tuple[Stranded, ...]:
+    cuts, asked = _days(index, record, posts)
+    dated = index.marked(record, "dated")
+    if dated is None or len({post.route.target for post, _ in asked}) < 2:
+        return ()
+    column, days = cuts.columns[dated.name], {str(post.route): cases for post, cases in asked}
+    found = []
+    for post in posts:
+        before = days.get(str(post.after)) if post.after is not None else None
+        left = 0 if before is None else days.get(str(post.route), column.all) & ~before
+        if left:
+            labels = tuple(column.labels[case] for case in members(left))
+            found.append(Stranded(str(post.route), str(post.after), dated.name, labels))
+    return tuple(found)
+
+
+def _action(value: n.Action) -> str:
+    link = "by" if value.kind == "review" else "for"
+    return value.kind.replace("_", " ") + (f" {link} {value.role}" if value.role else "")
+
+
+def _tries(value: n.TryAgain) -> str:
+    return f"try {value.times} times from {duration(value.pause)} then {_action(value.then)}"
+
+
+def _row(value: n.TableRow) -> str:
+    return f"| {' | '.join(show(c) for c in value.cells)} | {show(value.action)} |"
+
+
+def _gate_row(value: n.GateRow) -> str:
+    owner = f" for {value.owner}" if value.owner else ""
+    word = "early" if value.early else value.word
+    return f"{word} {', '.join(s.name for s in value.states)}{owner}"
+
+
+def _conversion(value: n.UnitRow) -> str:
+    item = f' of "{value.item}"' if value.item else ""
+    return f"{value.count:f} {value.unit}{item} = {value.base_count:f} {value.base_unit}"
+
+
+def _base(value: n.UnitBase) -> str:
+    return value.unit + (f' of "{value.item}"' if value.item else "")
+
+
+_SHOW: tuple[tuple[Any, Any], ...] = (
+    (n.TryAgain, _tries),
+    (n.Action, _action),
+    (n.TableRow, _row),
+    (n.GateRow, _gate_row),
+    (n.Any_, lambda _: "-"),
+    (n.Among, lambda v: ", ".join(show(x) for x in v.values)),
+    (n.Compared, lambda v: f"{v.op} {show(v.value)}"),
+    (n.Immediately, lambda _: "immediately"),
+    (n.Daily, lambda v: f"daily at {v.at:%H:%M} by {v.by}"),
+    (n.Group, lambda v: f"{v.name} = {', '.join(w.name for w in v.fields)}"),
+    (n.ByTeam, lambda v: f"by {v.role}"),
+    (_EXPRS, say),
+    (tuple, lambda v: ", ".join(show(x) for x in v)),
+    (n.RouteName, str),
+    (n.UnitRow, _conversion),
+    (n.UnitBase, _base),
+    (n.Expect, expect_text),
+    (n.Expected, outcome_text),
+    (_FACTS, fact_text),
+)

@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from grammar import nodes as n
-from rules.documents.listed_codes import LISTS as CODES
-from rules.facts.world import World
-from rules.outcomes.outcome import Decision, Finding, Outcome
-from rules.types.expansion import inside
-from rules.types.outside_schemas import FieldSchema, Schemas
-from rules.types.symbol_table import Index, Scope
-from rules.values.cause_keys import CauseKey
-from rules.values.near_spellings import NearSpellings
+from rules.documents.unusual import LISTS as CODES
+from rules.facts import World
+from rules.outcomes import Decision, Finding, Outcome
+from rules.types.functions import inside
+from rules.types.symbol_table import FieldSchema, Index, Schemas, Scope
+from rules.values.cause_keys import CauseKey, NearSpellings
 from rules.values.wording import MISSING as BLANK
 from rules.values.wording import say
 

@@ -1,34 +1,242 @@
-"""Asking the rules that speak of what would be sent: checks, conversions, duplicates.
-
-Here: Asking: what they say for one route, once a record where it is the same for all; too many
-steps become a finding of the rule that asked. Not here: when they are asked (routes.py).
-"""
+"""Asking the rules that speak of what would be sent: checks, conversions, duplicates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
+from grammar import nodes as n
+from grammar.text.editions import Edition
+from grammar.text.invisible import shown, without_invisible
 from grammar.text.problem import Span
-from rules.decisions.duplicates import DuplicateProgram
-from rules.documents.agreement import AgreementProgram
-from rules.documents.amounts import AmountsProgram
 from rules.documents.fields import Draft
-from rules.documents.listed_codes import ListedCodes
-from rules.documents.rounding import ROUNDING
-from rules.documents.target_rounding import RoundingTold
-from rules.documents.unit_proofs import RULE as PROOFS
-from rules.documents.unit_proofs import ProofProgram
-from rules.documents.unusual import Unusual
-from rules.expressions.checks import CheckProgram, Row
-from rules.expressions.compiler import Rows, Together
+from rules.documents.rounding import ROUNDING, RoundingTold
+from rules.documents.unit_proofs import UNIT_PROOF_RULE as PROOFS
+from rules.documents.unit_proofs import AgreementProgram, ProofProgram
+from rules.documents.unusual import AmountsProgram, ListedCodes, Unusual
+from rules.expressions.checks import SEVERITY, CheckProgram, Operand, Row, message_of, texts
+from rules.expressions.compiler import Compiler, Rows, Together
 from rules.expressions.run import RetreatError, Run
-from rules.outcomes.findings import Said, gap_finding
-from rules.outcomes.outcome import UNKNOWN, Verdict, VerdictKind
-from rules.values.unknown import limit_gap
+from rules.facts import Conflict, Facts
+from rules.outcomes import (
+    HIT,
+    PASS,
+    STOPS,
+    UNKNOWN,
+    Decision,
+    Finding,
+    Said,
+    Verdict,
+    VerdictKind,
+    gap_finding,
+    keep,
+)
+from rules.types.symbol_table import Index, Schemas, Scope, match_of
+from rules.values.canonical import dumps, sha256_hex
+from rules.values.cause_keys import (
+    ITSELF,
+    CauseKey,
+    CauseKind,
+    Clearing,
+    Gap,
+    Unknown,
+    fact_gap,
+    fold,
+    join,
+    limit_gap,
+)
+from rules.values.wording import NotExactError, parse_message, wire
+
+if TYPE_CHECKING:
+    from rules.decisions.route_rules import RouteProgram
 
 Shared = dict[str, Said]
+
 T = TypeVar("T", Rows, int)
+
+DUPLICATE_CODE: Final = "IDN01"
+
+DUPLICATE_RULE: Final = "duplicates"
+
+IDENTITY: Final = "identity"
+"""The rule of a conflict of identity is one of its own from the fourth edition on: before, who
+released a duplicate had released it, too.
+"""
+
+LONGEST_KEY = 160
+
+LONGEST_NUMBER = 191
+"""Of a number in the key of a cause, so that the whole key has 200 signs at most."""
+
+MOMENTS = 64
+"""Of so many moments it is kept which day they are of: a batch is judged at one."""
+
+_CHANGES = frozenset({"update", "void", "credit_note"})
+
+OWN_COMPANY_CODE: Final = "IDN02"
+
+OWN_COMPANY_RULE: Final = "own_company"
+
+COMPANY: Final = "company"
+"""The word of such a conflict among the facts (rules/facts.py)."""
+
+
+class DuplicateProgram:
+    """One duplicates declaration of one record kind."""
+
+    def __init__(self, compiler: Compiler, declared: n.Duplicates) -> None:
+        self.declared = declared
+        self.scope = Scope(compiler.index, compiler.record, document=True)
+        self.route = str(declared.route) if declared.route else "*"
+        self.owner = declared.action.role or compiler.owner
+        self.severity = SEVERITY.get(declared.action.kind, "hold")
+        parts, _ = parse_message(declared.say, declared.span)
+        self.message, self.label = message_of(compiler, parts, self.scope)
+        self.fields = [
+            tuple(self._operand(compiler, f, u) for f in u.fields) if u.where == "history" else ()
+            for u in declared.uniques
+        ]
+        self.record = compiler.record
+        self.as_seen = compiler.index.edition >= Edition.FOURTH
+        self.match = [self._matches(compiler, u) for u in declared.uniques]
+
+    def _matches(self, compiler: Compiler, unique: n.Unique) -> tuple[frozenset[str], ...]:
+        """The match words by which values of each field are the same."""
+        if compiler.index.edition < Edition.THIRD:
+            return (frozenset(),) * len(unique.fields)
+        keys = zip(unique.fields, unique.like, strict=True)
+        return tuple(match_of(compiler.index, compiler.record, f, table) for f, table in keys)
+
+    def _operand(self, compiler: Compiler, name: str, unique: n.Unique) -> Operand:
+        return Operand(compiler, n.Name((name,), unique.span), self.scope)
+
+    def key_name(self, number: int) -> str:
+        """The name of the link key of the n-th `unique … in history`."""
+        return f"dup:{self.route}:{self.record}.{number}"
+
+    def key_value(self, number: int, run: Run) -> str | Unknown:
+        """The canonical value of that key, or why it is unknown."""
+        values = [(o.label, o.closure(run), o) for o in self.fields[number]]
+        if any(type(v) is Unknown for _, v, _ in values):
+            return join(*(v for _, v, _ in values))
+        match = self.match[number]
+        told = [(label, wire(v, o.type).strip()) for label, v, o in values]
+        if self.as_seen:
+            told = [(label, without_invisible(v).strip()) for label, v in told]
+        text = dumps({label: fold(v, how) for (label, v), how in zip(told, match, strict=True)})
+        return text if len(text) <= LONGEST_KEY else f"sha256:{sha256_hex(text)}"
+
+    def link_keys(self, run: Run) -> list[tuple[str, str]]:
+        """Names and values of all link keys that are known."""
+        found = []
+        for number, unique in enumerate(self.declared.uniques):
+            if unique.where == "history":
+                value = self.key_value(number, run)
+                if isinstance(value, str):
+                    found.append((self.key_name(number), value))
+        return found
+
+    def judge(self, run: Run, route: str, fields: Mapping[str, str]) -> Said:
+        """A verdict for each unique, and one finding; `fields` is the document so far."""
+        said = Said()
+        released = (route, DUPLICATE_RULE) in run.facts.releases
+        same: list[tuple[str, tuple[str, ...]]] = []
+        gaps: dict[Gap, list[int]] = {}
+        for number, unique in enumerate(self.declared.uniques):
+            value, others = self._ask(number, unique, run, route, fields)
+            result = UNKNOWN if type(value) is Unknown else HIT if others else PASS
+            if result is PASS and not run.whole:
+                continue
+            keep(gaps, value, None)
+            operands = texts(self.fields[number], run) or _shown(unique, fields)
+            text = ""
+            if others:
+                same.append((str(value), others))
+                text = f"The same: {', '.join(others[:5])}"
+                operands += (("same as", ", ".join(others[:5])),)
+            said.verdicts.append(
+                Verdict(
+                    DUPLICATE_RULE,
+                    "duplicates",
+                    route,
+                    result,
+                    unique.span,
+                    operands,
+                    None,
+                    text,
+                    released and result == HIT,
+                )
+            )
+        if same and not released:
+            said.findings.append(self._finding(run, route, same))
+        said.findings += [
+            gap_finding(g, route, severity=self.severity if g.kind == "field" else "hold")
+            for g in gaps
+            if not g.silent
+        ]
+        return said
+
+    def _ask(
+        self, number: int, unique: n.Unique, run: Run, route: str, fields: Mapping[str, str]
+    ) -> tuple[Any, tuple[str, ...]]:
+        """The value that must be unique, and who else has it."""
+        if unique.where == "history":
+            others = run.facts.history.get(self.key_name(number), ())
+            if not (others or run.whole) and self._is_known(number, run):
+                return "", ()
+            try:
+                value = self.key_value(number, run)
+            except (ArithmeticError, TypeError, NotExactError):
+                value = Unknown()
+            if isinstance(value, Unknown):
+                return value, ()
+            shown = " / ".join(t for _, t in texts(self.fields[number], run))
+            return shown, others
+        if unique.where == "number_in_target":
+            mine = run.route.number
+            if type(mine) is Unknown or mine is None:
+                return Unknown(), ()
+            same = [d for d in run.facts.documents if d.route == route and d.number == mine]
+            return mine, tuple(d.record or d.number for d in same)
+        if any(f not in fields for f in unique.fields):
+            return Unknown(), ()
+        same = [
+            d
+            for d in run.facts.documents
+            if d.route == route
+            and all(d.fields.get(f, "").strip() == fields[f].strip() for f in unique.fields)
+        ]
+        shown = " / ".join(fields[f] for f in unique.fields)
+        return shown, tuple(d.record or d.number or shown for d in same)
+
+    def _is_known(self, number: int, run: Run) -> bool:
+        """Whether the n-th key has a value that can be written."""
+        try:
+            values = [type(o.closure(run)) for o in self.fields[number]]
+        except (ArithmeticError, TypeError):
+            return False
+        return Unknown not in values and Fraction not in values
+
+    def _finding(self, run: Run, route: str, same: list[tuple[str, tuple[str, ...]]]) -> Finding:
+        value, others = same[0]
+        return Finding(
+            code="DUP01",
+            error_class="duplicate",
+            rule=DUPLICATE_RULE,
+            route=route,
+            severity=self.severity,
+            owner=self.owner,
+            message=f"{self.message(run)} The same: {', '.join(others[:5])}.",
+            clears=Clearing.by(self.owner),
+            cause_key=CauseKey(CauseKind.DUPLICATE, value[:120]),
+            cause_label=self.label,
+            would_pass=f"no other has {value[:120]}",
+            span=self.declared.span,
+        )
 
 
 class Asking:
@@ -158,3 +366,199 @@ class Asking:
             verdict = Verdict(rule, kind, self.route, UNKNOWN, span, (), None, gap.message)
             run.line = {}
             return Said([verdict], [gap_finding(gap, self.route)])
+
+
+def duplicate_findings(
+    facts: Facts, route: str, *, owner: str, span: Span, edition: Edition
+) -> list[Finding]:
+    """One for each conflict, unless a person has said that it is right so."""
+    rule = IDENTITY if edition >= Edition.FOURTH else DUPLICATE_RULE
+    if (route, rule) in facts.releases:
+        return []
+    mine = [conflict for conflict in facts.conflicts if conflict.what != COMPANY]
+    return [_finding(conflict, route, owner, span, rule) for conflict in mine]
+
+
+def _finding(conflict: Conflict, route: str, owner: str, span: Span, rule: str) -> Finding:
+    others, mine = ", ".join(map(shown, conflict.others)), shown(conflict.mine)
+    if conflict.what == "number":
+        message = f"It was {others} before and calls itself {mine} now, under the same id."
+        label, would_pass = "Another number under the same id", f"its number is {others} again"
+    else:
+        message = f"{mine} came under another id, too: {others}. Which of them is it?"
+        label, would_pass = "The same number under another id", "only one of the ids has the number"
+    return Finding(
+        code=DUPLICATE_CODE,
+        error_class="stale_version" if conflict.what == "number" else "duplicate",
+        rule=rule,
+        route=route,
+        severity="hold",
+        owner=owner,
+        message=message,
+        clears=Clearing.by(owner),
+        cause_key=CauseKey(CauseKind.IDENTITY, conflict.mine[:LONGEST_NUMBER]),
+        cause_label=label,
+        would_pass=would_pass,
+        span=span,
+    )
+
+
+def _shown(unique: n.Unique, fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((f, fields.get(f, "(missing)")) for f in unique.fields)
+
+
+def followed_first(routes: list[RouteProgram]) -> list[RouteProgram]:
+    """The routes, each behind the one that it comes after; else as they are written."""
+    named = {route.name: route for route in routes}
+    found: dict[str, RouteProgram] = {}
+
+    def add(route: RouteProgram, behind: frozenset[str]) -> None:
+        before = named.get(str(route.post.after)) if route.post.after else None
+        if before is not None and before.name not in behind:  # the checks refuse a ring
+            add(before, behind | {route.name})
+        found.setdefault(route.name, route)
+
+    for route in routes:
+        add(route, frozenset({route.name}))
+    return list(found.values())
+
+
+def who_decides(decision: Decision) -> str:
+    """Who decides about what is posted on a route, by which rule; empty where nobody has to."""
+    changes = any(step.action in _CHANGES for step in decision.plan)
+    for one in decision.findings:
+        if one.severity in STOPS and (changes or one.error_class == "stale_version"):
+            return f"held for {one.owner} ({one.rule})"
+    return ""
+
+
+def due(value: date | datetime, at: time, zone: ZoneInfo) -> datetime:
+    """The first `at` after the day of a value, in the zone, as a UTC moment; behind the last day of
+    the calendar there is none, and that day stands for it.
+
+    >>> due(date(2026, 11, 18), time(2, 0), ZoneInfo("Asia/Kuala_Lumpur")).isoformat()
+    '2026-11-18T18:00:00+00:00'
+    """
+    try:
+        day = value.astimezone(zone).date() if isinstance(value, datetime) else value
+        return datetime.combine(day + timedelta(days=1), at, tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.combine(date.max, time(0), tzinfo=zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=MOMENTS)
+def day_in(now: datetime, zone: ZoneInfo) -> date:
+    """The day that a moment is of."""
+    return now.astimezone(zone).date()
+
+
+@lru_cache(maxsize=MOMENTS)
+def next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
+    """The moment at which `today` changes."""
+    day = now.astimezone(zone).date() + timedelta(days=1)
+    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
+
+
+class Turn:
+    """When it is a document's turn: at its hour, and once the one that it comes after is there."""
+
+    def __init__(self, post: n.Post, zone: ZoneInfo) -> None:
+        self.zone = zone
+        self.daily = post.timing if isinstance(post.timing, n.Daily) else None
+        self.after = str(post.after) if post.after else None
+
+    def hour(self, run: Run) -> datetime | None:
+        """From when on it may go; None where that is at once, or where the record is not dated."""
+        if self.daily is None:
+            return None
+        value = run.head.get(self.daily.by)
+        return due(value, self.daily.at, self.zone) if isinstance(value, date) else None
+
+    def is_early(self, run: Run) -> bool | None:
+        """Whether its hour is still to come; None where the record is not dated."""
+        if self.daily is None:
+            return False
+        moment = self.hour(run)
+        return None if moment is None else moment > run.now
+
+    def number_before(self, run: Run) -> str:
+        """The number of the document that it comes after; empty where that is not posted."""
+        return run.facts.documents_of_family.get(self.after or "") or ""
+
+    def held_before(self, run: Run) -> str:
+        """Who decides about that document; empty where nobody does."""
+        return run.held.get(self.after or "") or "" if self.number_before(run) else ""
+
+    def follows(self, run: Run) -> bool:
+        """Whether it may go as far as the document before it goes."""
+        return self.after is None or bool(self.number_before(run) and not self.held_before(run))
+
+
+class PeriodProgram:
+    """The periods of one route's documents."""
+
+    def __init__(
+        self,
+        index: Index,
+        post: n.Post,
+        schemas: Schemas | None,
+        missing: n.Missing | None,
+        owner: str,
+    ) -> None:
+        words = missing.say.replace("{field}", "period") if missing else ""
+        span = missing.span if missing else post.span
+        self.unknown = Unknown(fact_gap("period", owner, words, span))
+        self.target = post.route.target
+        self.touched = _touched(index, post, schemas)
+
+    def __call__(self, run: Run, day: Any) -> Any:
+        """`open` or `locked` for a document of this day, which is noted where it is locked."""
+        state = run.world.targets.get(self.target)
+        if state is None or not state.known:
+            return self.unknown
+        if not isinstance(day, date):
+            return day
+        run.route.closed = self._closed(run, day, state.locked_through)
+        return "locked" if run.route.closed else "open"
+
+    def _closed(self, run: Run, day: date, until: date | None) -> date | None:
+        """The first of the document's own day and those that it touches that is not open."""
+        if until is None or day <= until:
+            return day if until else None
+        days = [run.facts.days_of_family.get(route) for route in self.touched]
+        return next((one for one in days if one is not None and one <= until), None)
+
+
+def _touched(index: Index, post: n.Post, schemas: Schemas | None) -> tuple[str, ...]:
+    """The routes of the earlier documents that the target touches with this one."""
+    known = schemas.document(post.route.target, post.route.document) if schemas else None
+    found: list[str] = []
+    after = post.after if getattr(known, "touches_earlier", False) else None
+    while after is not None and str(after) not in found:
+        found.append(str(after))
+        earlier = index.routes().get(str(after))
+        after = earlier.after if earlier else None
+    return tuple(found)
+
+
+def own_company_findings(facts: Facts, route: str, *, owner: str, span: Span) -> list[Finding]:
+    """At most one. Nobody may let it go: the record would be posted in books of others."""
+    return [
+        Finding(
+            code=OWN_COMPANY_CODE,
+            error_class="bad_value",
+            rule=OWN_COMPANY_RULE,
+            route=route,
+            severity="hold",
+            owner=owner,
+            message=f"It is of company {conflict.mine}, and its source is bound to {bound}.",
+            clears=ITSELF,
+            cause_key=CauseKey(CauseKind.COMPANY, conflict.mine),
+            cause_label=f"Record of another company: {conflict.mine}",
+            would_pass=f"it names company {bound}, or none",
+            span=span,
+        )
+        for conflict in facts.conflicts
+        if conflict.what == COMPANY
+        for bound in conflict.others
+    ]

@@ -1,23 +1,25 @@
-"""The story of a decision: from all that the rules said of a route, in the words people read.
-
-Here: Weighing of what is posted, and Unsent. Not here: asking the rules (routes.py), which of all
-that wins where nothing is posted (precedence.py), what it waits for (waits.py).
-"""
+"""The story of a decision: from all that the rules said of a route, in the words people read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from zoneinfo import ZoneInfo
 
-from rules.decisions.document_rules import Shared
-from rules.decisions.posting_steps import Planner, created
-from rules.decisions.precedence import ENDS, Reason, decide, state_of_posted
-from rules.decisions.waits import last, later, turn
+from grammar.text.problem import Span
+from rules.decisions.document_rules import Shared, next_midnight
+from rules.decisions.posted_documents import Act
 from rules.documents.fields import Draft
+from rules.expressions.compiler import billed, next_seq, summed
+from rules.expressions.lists import Shares
 from rules.expressions.run import Run
-from rules.outcomes.findings import Said, gap_finding, keep, merge, strictest
-from rules.outcomes.outcome import (
+from rules.facts import PostingFact
+from rules.outcomes import (
     HIT,
+    PASS,
     UNKNOWN,
     ApprovalNeed,
     Decision,
@@ -25,23 +27,61 @@ from rules.outcomes.outcome import (
     Finding,
     GateSaid,
     Lineage,
+    Said,
     Step,
     Verdict,
     VerdictKind,
     Wait,
+    gap_finding,
+    keep,
+    merge,
+    strictest,
 )
-from rules.values.cause_keys import CauseKind
-from rules.values.posting_states import PostingState
-from rules.values.unknown import Gap
+from rules.values.canonical import PostingState
+from rules.values.cause_keys import CauseKind, Gap, fact_gap
+from rules.values.kinds import CONTEXT
 from rules.values.wording import say
 
 if TYPE_CHECKING:
-    from rules.decisions.routes import RouteProgram
+    from rules.decisions.route_rules import RouteProgram
 
 DOES = frozenset({"create", "update", "void", "credit_note"})
 """Steps that touch the target."""
+
 _ENDED = {"ignore": "ignored", "cancel": "cancelled"}
 """How a gate's word that ends it is told of a record."""
+
+_KINDS: Final[dict[CauseKind, VerdictKind]] = {CauseKind.MAPPING: "map", CauseKind.UNIT: "units"}
+
+_NOW_HOLDS = timedelta(minutes=15)
+
+_OPEN = frozenset({"ready", "waiting", "held"})
+
+ENDS: Final[dict[GateSaid, PostingState]] = {
+    "ignore": PostingState.IGNORED,
+    "cancel": PostingState.DROPPED,
+}
+"""Words of a gate behind which nothing is sent, whatever else the rules say."""
+
+READY_STATE: Final = PostingState.READY
+"""Read once: Python 3.11 looks a word of an enum up by a call."""
+
+_GOES: Final[frozenset[GateSaid]] = frozenset({"ready", "hold"})
+"""Words of a gate behind which a document is made: a hold is looked at with its document."""
+
+Reason = Literal["gate", "when", "turn", "document"]
+"""What it may wait for: a later status, its condition, its hour or another document, its number."""
+
+READY = "ready"  # the reason of a document that nothing was posted before
+
+BACK = frozenset({"void", "credit_note", "credit_and_new"})
+
+_NO_REVERSAL = "No route takes its postings back, so there can be no credit note."
+
+_DECIDED = frozenset(
+    {PostingState.WAITING, PostingState.HELD, PostingState.IGNORED, PostingState.DROPPED}
+)
+"""States that the rules, or a person, gave; what is sent has its answer elsewhere."""
 
 
 @dataclass(slots=True)
@@ -51,6 +91,127 @@ class Judged:
     decision: Decision
     verdicts: list[Verdict]
     lineage: list[Lineage] = field(default_factory=list)
+
+
+class Planner:
+    """The plan for one route and the answers for its live postings.
+
+    `gaps` is what is missing of the documents, `updates` are the drafts of the updated ones,
+    `shares` what is due of a record that may go beside what stands.
+    """
+
+    def __init__(
+        self, route: RouteProgram, run: Run, lives: tuple[PostingFact, ...], acts: list[Act]
+    ) -> None:
+        self.route, self.run, self.lives = route, run, lives
+        self.steps: list[Step] = []
+        self.gaps: dict[Gap, list[int]] = {}
+        self.updates: list[Draft] = []
+        self.shares: Shares | None = None
+        self.acts = _credit_all(lives, acts)
+        self.anew = next((a for a in acts if a.action.kind == "credit_and_new"), None)
+        self.second = next((a for a in acts if a.action.kind == "new_document"), None)
+        back = {a.posting.seq for a in self.acts if a.action.kind in BACK}
+        self.staying = tuple(p for p in lives if p.seq not in back)
+
+    def correct(self) -> None:
+        """The steps that put right what is wrong."""
+        for act in self.acts:
+            kind = act.action.kind
+            if kind in {"credit_note", "credit_and_new"}:
+                self._credit(act)
+            elif kind == "void":
+                self._step("void", act, None)
+            elif kind == "update":
+                self._update(act)
+
+    def wants_new(self, shares: Shares | None, *, may_go: bool) -> bool:
+        """Whether another document is made: one in place of the old ones, or what is due now."""
+        if self.anew is not None or self.second is not None:
+            return shares is None or shares.due
+        self.shares = shares if may_go else None
+        if shares is None or not may_go or not shares.due:
+            return False
+        return not (shares.final and self.staying)
+
+    def create(self, document: Document | None) -> None:
+        """The step of the next document, which the run has been entered for."""
+        act = self.anew or self.second
+        rule, span = (act.rule, act.span) if act else ("", self.route.post.span)
+        reason = act.reason if act else READY
+        self.steps.append(created(self.run, document, rule=rule, span=span, reason=reason))
+
+    def left(self) -> None:
+        """Steps of answers that do nothing, where nothing else is done."""
+        if not self.steps:
+            for act in self.acts:
+                self._step(act.action.kind, act, None)
+
+    def _missing(self, draft: Draft) -> None:
+        for gap, lines in draft.gaps.items():
+            self.gaps.setdefault(gap, []).extend(lines)
+
+    def before(self) -> Mapping[str, Decimal]:
+        """What stays billed of each line when everything is put right."""
+        told = dict(billed(self.run.facts, self.route.name))
+        gone = tuple(p for p in self.lives if p not in self.staying)
+        for key, quantity in summed(gone).items():
+            told[key] = CONTEXT.subtract(told.get(key, Decimal(0)), quantity)
+        return told
+
+    @property
+    def standing(self) -> tuple[PostingFact, ...]:
+        """What stays of the posted documents, and of which record: what is updated, of this one."""
+        again = {act.posting.seq for act in self.acts if act.action.kind == "update"}
+        return tuple(
+            replace(p, body=None, version=self.run.version) if p.seq in again else p
+            for p in self.staying
+        )
+
+    def _step(self, action: str, act: Act, document: Document | None) -> None:
+        own = act.posting.billed if action == "update" else {}
+        self.steps.append(
+            Step(
+                action,
+                self.route.name,
+                act.posting.seq,
+                document,
+                act.rule,
+                act.span,
+                act.reason,
+                None,
+                own,
+            )
+        )
+
+    def _credit(self, act: Act) -> None:
+        reversal = self.route.reversal
+        if reversal is None:
+            gap = fact_gap("reversal", self.route.compiler.owner, _NO_REVERSAL, act.span)
+            self.gaps.setdefault(gap, [])
+            return
+        before = sum(s.action == "credit_note" for s in self.steps)
+        seq = next_seq(self.run.facts.postings, reversal.name) + before
+        document, draft = reversal.mirror(self.run, act.posting, seq)
+        self._missing(draft)
+        self.steps.append(
+            Step(
+                "credit_note",
+                reversal.name,
+                seq,
+                document,
+                act.rule,
+                act.span,
+                act.reason,
+                act.posting.seq,
+            )
+        )
+
+    def _update(self, act: Act) -> None:
+        draft = self.route.again(self.run, act.posting, self.lives)
+        self._missing(draft)
+        self.updates.append(draft)
+        self._step("update", act, self.route.document.document(self.run, draft))
 
 
 class Weighing:
@@ -218,7 +379,82 @@ def _as_posted(findings: tuple[Finding, ...]) -> str:
     return findings[0].message if findings else "posted, and nothing differs"
 
 
-_KINDS: Final[dict[CauseKind, VerdictKind]] = {CauseKind.MAPPING: "map", CauseKind.UNIT: "units"}
+def turn(route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]) -> list[Wait]:
+    """The hour, another document, something to bill; what is missing of it goes to `asked`."""
+    if not run.route.is_due:
+        return [Wait("bill", None, None, "waits until there is something to bill")]
+    return [w for w in (_until(route, run, said, asked), _after(route, run, said)) if w is not None]
+
+
+def later(asked: dict[Gap, list[int]]) -> Wait:
+    """The wait for a document whose number is not there yet."""
+    found = next((g for g in asked if g.kind == "later"), None)
+    return Wait("for", None, found.cause_key.named if found else None, "waits")
+
+
+def last(waits: list[Wait]) -> Wait | None:
+    """The one that is told: another document before any hour."""
+    return max(waits, key=lambda wait: wait.kind == "for", default=None)
+
+
+def state_of_posted(*, stopped: bool, does: bool, waits: bool) -> PostingState:
+    """The state of a route that has posted something: it stays posted unless something is done in
+    the target (`does`) or still waits to be; a finding (`stopped`) holds only that.
+    """
+    if stopped:
+        return PostingState.HELD if does or waits else PostingState.POSTED
+    if does:
+        return PostingState.READY
+    return PostingState.WAITING if waits else PostingState.POSTED
+
+
+def _credit_all(lives: tuple[PostingFact, ...], acts: list[Act]) -> list[Act]:
+    """Credit note and new takes every live posting back, whatever else was answered for it."""
+    anew = next((a for a in acts if a.action.kind == "credit_and_new"), None)
+    if anew is None:
+        return acts
+    return [replace(anew, posting=p) for p in lives]  # no table answers with a void beside it
+
+
+def created(run: Run, document: Document | None, *, rule: str, span: Span, reason: str) -> Step:
+    """The step that makes the document which the run has been entered for."""
+    route = run.route
+    own = route.bill.billed() if route.bill else {}
+    return Step("create", route.name, route.seq, document, rule, span, reason, None, own)
+
+
+def _until(route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]) -> Wait | None:
+    due = route.turn
+    if due.daily is None:
+        return None
+    moment, by, span = due.hour(run), due.daily.by, due.daily.span
+    shown = f"{moment.astimezone(due.zone):%Y-%m-%d %H:%M}" if moment is not None else ""
+    waits = due.is_early(run)
+    result = UNKNOWN if waits is None else HIT if waits else PASS
+    operands = ((by, "(missing)"),) if moment is None else (("due", shown),)
+    said.verdicts.append(
+        Verdict("timing", "timing", route.name, result, span, operands, None, shown)
+    )
+    if moment is None:
+        keep(asked, run.head.get(by), None)
+    return Wait("until", moment, None, f"waits until {shown}") if waits else None
+
+
+def _after(route: RouteProgram, run: Run, said: Said) -> Wait | None:
+    after = route.post.after
+    if after is None:
+        return None
+    number, held = route.turn.number_before(run), route.turn.held_before(run)
+    follows = route.turn.follows(run)
+    shown = f"{number}, {held}" if held else number or "(not posted)"
+    result = PASS if follows else HIT
+    said.verdicts.append(
+        Verdict("after", "after", route.name, result, after.span, ((str(after), shown),))
+    )
+    if follows:
+        return None
+    text = f"waits while {after} {number} is {held}" if held else f"waits for {after}"
+    return Wait("for", None, str(after), text)
 
 
 class Unsent(Weighing):
@@ -305,3 +541,98 @@ class Unsent(Weighing):
         self._explain(self.merged)
         first = strictest(self.merged)
         return first.severity if first else None
+
+
+def valid_until(run: Run, decisions: list[Decision], zone: ZoneInfo) -> datetime | None:
+    """When decisions may change by themselves: an hour comes, or what they say of today or now."""
+    moments, moves = [], False
+    for one in decisions:
+        if one.wait is not None and one.wait.until is not None:
+            moments.append(one.wait.until)
+        moves = moves or bool(one.plan) or one.state in _OPEN
+    if moves and run.clock:
+        if "today" in run.clock:
+            moments.append(next_midnight(run.now, zone))
+        if "now" in run.clock:
+            moments.append(run.now + _NOW_HOLDS)
+    return min(moments) if moments else None
+
+
+class Asked(Protocol):
+    """One route of one record, asked in the order of `decide`; it keeps what it wants to tell."""
+
+    def rules(self, *, goes: bool) -> None:
+        """Ask every rule that speaks of the record, and make its document if it `goes`."""
+
+    def counts(self) -> None:
+        """What the rules found counts; without that, only what is wrong with the record itself."""
+
+    def waits(self, reason: Reason) -> bool:
+        """Whether it waits for this: for the status and the condition always, once asked."""
+
+    def has_document(self) -> bool:
+        """Whether the document could be made."""
+
+    def approvals(self) -> None:
+        """Ask who must agree to the document."""
+
+    def strictest(self) -> str | None:
+        """The strictest severity of all that counts and stops a record; None where nothing does."""
+
+
+def decide(route: Asked, gate: GateSaid, applies: Any) -> PostingState:
+    """The state of a route by the word of its gate: ignored, dropped, held, waiting or ready.
+
+    `applies` is what its condition answers: True, False or unknown.
+    """
+    route.rules(goes=gate in _GOES and applies is True)
+    if gate in ENDS:
+        return ENDS[gate]
+    if gate == "wait":
+        route.counts()
+        waits = route.waits("gate")
+    elif applies is False:
+        waits = route.waits("when")
+    else:
+        route.counts()
+        waits = _turn(route)
+    worst = route.strictest()
+    if worst is not None:
+        return PostingState.IGNORED if worst == "reject" else PostingState.HELD
+    return PostingState.WAITING if waits else READY_STATE
+
+
+def _turn(route: Asked) -> bool:
+    """Whether it waits where the gate lets it go (or holds it in its own words)."""
+    waits = route.waits("turn")
+    if route.has_document():
+        route.approvals()
+        return waits
+    return waits or route.waits("document")
+
+
+def held_too(state: PostingState, *, counts: bool) -> PostingState | None:
+    """The state of a route that has posted nothing, once a check more holds its record.
+
+    `counts`: it waits for something behind which checks count (a condition is none). None where it
+    hangs on more than the state: on what it waits for, or on what rejects it.
+    """
+    if state is PostingState.READY or (state is PostingState.WAITING and counts):
+        return PostingState.HELD
+    return state if state in {PostingState.HELD, PostingState.DROPPED} else None
+
+
+def told_later(
+    reason: str, state: PostingState, *, waits: bool = False, reverses: bool = False
+) -> str:
+    """Why a document is where it is, by what decided; that it was ready says nothing later on, and
+    what kept it before somebody approved it says nothing of what became of it since. `waits`: it is
+    ready, and something keeps it. `reverses`: it takes another one back, and the reason is why.
+
+    >>> told_later("ready", PostingState.HELD), told_later("too much", PostingState.FAILED)
+    ('', '')
+    >>> told_later("status draft is ignored", PostingState.IGNORED)
+    'status draft is ignored'
+    """
+    decided = waits if state == PostingState.READY else state in _DECIDED
+    return reason if (decided or reverses) and reason != READY else ""

@@ -1,34 +1,43 @@
-"""The target document: its fields from the record, each with its lineage.
-
-Here: DocumentProgram: values as canonical text, gaps, lineage. Not here: which field is date, party
-or amount (columns.py), whether the document may go (decisions/record.py), how a target wants it
-written.
-"""
+"""The target document: its fields from the record, each with its lineage."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
 from grammar.text.editions import Edition
-from rules.documents.columns import NumberTemplate, Shape
+from grammar.text.problem import Span
+from rules.expressions.checks import Operand, operands_of, texts
 from rules.expressions.compiler import Assigned, Compiler
-from rules.expressions.conditions import Operand, operands_of, texts
-from rules.expressions.lookups import Closure
-from rules.expressions.run import Run
-from rules.outcomes.findings import keep
-from rules.outcomes.outcome import NO_SOURCE, Document, Lineage
-from rules.types.expansion import inside, stands_in
-from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import CURRENCY, Scope, stored_currency
-from rules.values.cause_keys import CauseKey, CauseKind
-from rules.values.kinds import Type
-from rules.values.unknown import Gap, Unknown
-from rules.values.wording import MISSING, NotExactError, say, wire
+from rules.expressions.run import Closure, Run
+from rules.outcomes import NO_SOURCE, Decision, Document, Lineage, keep
+from rules.types.functions import formula, inside, stands_in
+from rules.types.inference import UNITS
+from rules.types.symbol_table import CURRENCY, Index, Schemas, Scope, stored_currency
+from rules.values.cause_keys import CauseKey, CauseKind, Gap, Unknown
+from rules.values.kinds import Type, clean
+from rules.values.wording import MISSING, NotExactError, parse_message, say, wire
+
+LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount")
+
+_DATE_NAMES = ("InvoiceDate", "DocDate", "Date")
+
+_AMOUNT_NAMES = ("Total", "Amount", "NetTotal", "TotalAmount")
+
+_CURRENCY_NAMES = ("Currency", "CurrencyCode")
+
+_CURRENCY_BY_ID = "CurrencyRef"  # a currency since edition 6
+
+_ITEMS = ("ItemCode", "SKU", "Item", "ItemRef", "ProductCode")
+
+QUANTITIES = ("Quantity", "Qty")
+
+POSTING, REVERSED = "posting", "reversed"
 
 
 @dataclass(slots=True)
@@ -290,10 +299,238 @@ class DocumentProgram:
         return told if isinstance(told, Decimal) else together(draft.lines)
 
 
-LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount")
-
-
 def together(lines: Iterable[dict[str, str]]) -> Decimal:
     """What the lines come to, where the document names no amount of its own; 0 without prices."""
     found = (next((row[name] for name in LINE_AMOUNTS if row.get(name)), "0") for row in lines)
     return sum((Decimal(text) for text in found), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which target fields are the document's date, party, amount, currency and number."""
+
+    date: str
+    party: str
+    amount: str
+    total: str  # the amount, if it is for certain what all lines make together
+    reckons: bool  # the target works each line out again from quantity and price
+    currency: str
+    number: str
+    party_of: str  # the record's field that names the party
+    amount_of: str  # the record's field that is the amount
+
+    @staticmethod
+    def of(
+        compiler: Compiler, post: n.Post, head: Mapping[str, Type], schemas: Schemas | None
+    ) -> Shape:
+        """From the target's schema where it is known, else from how the fields are made."""
+        known = schemas.document(post.route.target, post.route.document) if schemas else None
+        exprs: Mapping[str, n.Expr] = {a.name: a.expr for a in post.fields}
+        dates = [name for name, of in head.items() if of.kind in {"date", "moment"}]
+        money = [name for name, of in head.items() if of.kind == "money"]
+        mapped = [a.name for a in post.fields if _map_argument(compiler.index, a.expr)]
+        day = known.date_field if known else _first(dates, _DATE_NAMES)
+        party = known.party_field if known else mapped[0] if mapped else ""
+        by_name = next((name for name in _AMOUNT_NAMES if name in money), "")
+        total = (known.total_field or "") if known else by_name
+        total = total if total in exprs else ""
+        amount = total or _first(money, _AMOUNT_NAMES)
+        sixth = compiler.index.edition >= Edition.SIXTH
+        currencies = (*_CURRENCY_NAMES, _CURRENCY_BY_ID) if sixth else _CURRENCY_NAMES
+        numbers = [a.name for a in post.fields if say(a.expr) == "document_number"]
+        return Shape(
+            date=day,
+            party=party,
+            amount=amount,
+            total=total,
+            reckons=bool(getattr(known, "reckons", False)),
+            currency=_first([name for name in head if name in currencies], currencies),
+            number=known.number_field if known else numbers[0] if numbers else "",
+            party_of=_map_argument(compiler.index, exprs.get(party)),
+            amount_of=_stored(compiler, exprs.get(amount)),
+        )
+
+
+class Head:
+    """Where these stand in a record of one kind."""
+
+    def __init__(self, compiler: Compiler, shapes: Sequence[Shape]) -> None:
+        index, record = compiler.index, compiler.record
+        source = index.sources.get(index.records[record].source or "")
+        self.zone, self._own = compiler.zone, source.currency if source else ""
+        key, dated = index.marked(record, "key"), index.marked(record, "dated")
+        self._key, self._dated = key.name if key else "", dated.name if dated else ""
+        self._party = next((shape.party_of for shape in shapes if shape.party_of), "")
+        self._party_name = f"{self._party}_name"
+        named = next((shape.amount_of for shape in shapes if shape.amount_of), "")
+        self._amount = self._operand(compiler, named or self._money(compiler))
+
+    @staticmethod
+    def _money(compiler: Compiler) -> str:
+        """The field of the header that is the amount, where no document says which."""
+        fields = compiler.index.fields[compiler.record].values()
+        money = [f.name for f in fields if isinstance(f, n.Field) and f.type == "money"]
+        named = next((name for name in ("total", "amount") if name in money), "")
+        return named or (money[-1] if money else "")
+
+    @staticmethod
+    def _operand(compiler: Compiler, name: str) -> Operand | None:
+        index, record = compiler.index, compiler.record
+        if not name:
+            return None
+        of = n.Name((name,), index.fields[record][name].span)
+        return Operand(compiler, of, Scope(index, record))
+
+    # ---- one record ---------------------------------------------------------------------------
+
+    def number(self, run: Run) -> str:
+        """The number that people know it by."""
+        value: Any = run.head.get(self._key)
+        return "" if value is None or type(value) is Unknown else str(value).strip()
+
+    def party(self, run: Run, body: Mapping[str, object]) -> str:
+        """The name of the customer or supplier, else the code."""
+        name = body.get(self._party_name)
+        if isinstance(name, str) and (shown := name.strip()):
+            return clean(shown[:200])
+        value = run.head.get(self._party)
+        return value if isinstance(value, str) else ""
+
+    def day(self, run: Run, decisions: Sequence[Decision]) -> date | None:
+        """Its date, else that of its first document."""
+        value: Any = run.head.get(self._dated)
+        if isinstance(value, datetime):
+            return _day_in(value, self.zone)
+        if isinstance(value, date):
+            return value
+        return next((d.document.date for d in decisions if d.document), None)
+
+    def amount(self, run: Run) -> Decimal | None:
+        """Its amount, where it says one."""
+        try:
+            value: Any = self._amount.closure(run) if self._amount else None
+        except (ArithmeticError, TypeError, RecursionError):
+            return None
+        return value if isinstance(value, Decimal) else None
+
+    def currency(self, run: Run, decisions: Sequence[Decision]) -> str:
+        """That of its first document, else its own, else that of its source."""
+        for one in decisions:
+            if one.document is not None:
+                if one.document.currency:
+                    return one.document.currency
+                break
+        own = run.head.get("currency")
+        return (own if isinstance(own, str) else "") or self._own
+
+
+def _day_in(moment: datetime, zone: ZoneInfo) -> date:
+    """The day of a moment in a zone; at the ends of the calendar, its day by UTC."""
+    try:
+        return moment.astimezone(zone).date()
+    except OverflowError:
+        return moment.date()
+
+
+def _map_argument(index: Index, expr: n.Expr | None) -> str:
+    if isinstance(expr, n.Call) and expr.name in index.maps and expr.args:
+        return say(expr.args[0])
+    return ""
+
+
+def _first(names: list[str], wanted: tuple[str, ...]) -> str:
+    return next((w for w in wanted if w in names), names[0] if names else "")
+
+
+def _stored(compiler: Compiler, expr: n.Expr | None) -> str:
+    fields = compiler.index.fields.get(compiler.record, {})
+    name = say(expr) if isinstance(expr, n.Name) else ""
+    return name if name in fields else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which fields of a document's line are its item, its quantity and its unit."""
+
+    item: str
+    quantity: str
+    unit: str
+
+    @staticmethod
+    def of(post: n.Post, schemas: Schemas | None) -> Columns | None:
+        """The fields of a route; None where its lines have no item or no quantity."""
+        known = schemas.document(post.route.target, post.route.document) if schemas else None
+        refers = (
+            [f.name for f in known.lines if getattr(f, "refers", "") == "item"] if known else []
+        )
+        given = {a.name for a in post.line_fields}
+        item = next((name for name in (*refers, *_ITEMS) if name in given), "")
+        quantity = next((name for name in QUANTITIES if name in given), "")
+        unit = next((name for name in UNITS if name in given), "")
+        return Columns(item, quantity, unit) if item and quantity else None
+
+
+def formula_of(post: n.Post, name: str, scope: Scope) -> n.Expr | None:
+    """What a line field of a route is made of."""
+    given = next((a.expr for a in post.line_fields if a.name == name), None)
+    return formula(given, scope) if given is not None else None
+
+
+def in_base_unit(post: n.Post, columns: Columns, calls: tuple[n.Call, ...], scope: Scope) -> bool:
+    """Whether the posted unit is by its making the base unit of the item that was converted."""
+    unit = formula_of(post, columns.unit, scope)
+    if unit is None:
+        return not columns.unit
+    return isinstance(unit, n.Call) and unit.name == "base_unit" and unit.args == calls[0].args[2:]
+
+
+def conversions_of(
+    quantity: n.Expr, scope: Scope, otherwise: tuple[n.Call, ...]
+) -> tuple[bool, tuple[n.Call, ...]]:
+    """The conversions that a posted quantity is made of, and whether it is just one of them.
+
+    Where it is made of none, the others are taken.
+    """
+    quantity = formula(quantity, scope)
+    found = [e for e in inside(quantity, scope) if isinstance(e, n.Call) and e.name == "in_base"]
+    return found == [quantity], tuple(dict.fromkeys(found)) or otherwise
+
+
+class NumberTemplate:
+    """The text behind `as`: a document number made of fields, `{posting}` and `{reversed}`."""
+
+    def __init__(self, compiler: Compiler, text: str, span: Span, scope: Scope) -> None:
+        parts, _ = parse_message(text, span)
+        self._parts: list[str | Operand] = []
+        self._counts = False
+        for part in parts:
+            word = say(part) if isinstance(part, n.Name) else ""
+            if word in {POSTING, REVERSED}:
+                self._counts = True
+                self._parts.append(f"{{{word}}}")
+            else:
+                self._parts.append(
+                    part if isinstance(part, str) else Operand(compiler, part, scope)
+                )
+
+    @property
+    def operands(self) -> list[Operand]:
+        """The values that the number is made of."""
+        return [p for p in self._parts if isinstance(p, Operand)]
+
+    def fill(self, run: Run, reversed_: str = "") -> Any:
+        """The number, or Unknown; one that does not count gets the posting's place at its end."""
+        text = ""
+        for part in self._parts:
+            if isinstance(part, str):
+                if self._counts:
+                    told = {"{posting}": str(run.route.seq), "{reversed}": reversed_}
+                    part = told.get(part, part)
+                text += part
+                continue
+            value = part.closure(run)
+            if type(value) is Unknown:
+                return value
+            text += wire(value, part.type)
+        again = run.route.seq > 1 and not self._counts
+        return f"{text.strip()}-{run.route.seq}" if again else text.strip()

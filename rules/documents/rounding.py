@@ -1,9 +1,4 @@
-"""What a target makes of the lines of a document, against the total that is sent.
-
-Here: RoundingProgram: the sum in the target's own way of rounding, which is worked out first, the
-name of a difference, and what `tolerance` says of it. Not here: rounding a number (values/numbers),
-the parts of a bill (expressions/billed_parts), which fields make a total (totals).
-"""
+"""What a target makes of the lines of a document, against the total that is sent."""
 
 from __future__ import annotations
 
@@ -15,30 +10,33 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from grammar import nodes as n
-from rules.documents.own_totals import OwnTotal
-from rules.documents.totals import Parts, by_code
-from rules.expressions.billed_parts import ever_billed
+from rules.documents.totals import OwnTotal, Parts, by_code
+from rules.expressions.checks import Operands, operands_of
 from rules.expressions.compiler import Compiler
-from rules.expressions.conditions import Operands, operands_of
-from rules.expressions.lookups import Closure
-from rules.expressions.run import Run
-from rules.outcomes.findings import Said, has_said
-from rules.outcomes.outcome import HIT, PASS, UNKNOWN, Finding, Verdict, VerdictResult
-from rules.types.expansion import unrounded
-from rules.types.outside_schemas import DocumentSchema
-from rules.types.symbol_table import Scope
+from rules.expressions.lists import ever_billed
+from rules.expressions.run import Closure, Run
+from rules.facts import World
+from rules.outcomes import HIT, PASS, UNKNOWN, Finding, Said, Verdict, VerdictResult, has_said
+from rules.types.functions import unrounded
+from rules.types.symbol_table import DocumentSchema, Scope
 from rules.values.canonical import number_text
-from rules.values.cause_keys import CauseKey, CauseKind, Clearing
-from rules.values.numbers import CONTEXT, Number, add, rounded_all
+from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
+from rules.values.kinds import CONTEXT, Number, add, rounded_all
 from rules.values.wording import MISSING, say
 
 ROUNDING: Final = "rounding"
+
 TOLERANCE: Final = "tolerance"
+
 PER_LINE, AT_THE_END = "per_line", "at_the_end"
+
 WAYS = {PER_LINE: "per line then sum", AT_THE_END: "sum then round"}
+
 AMOUNTS = "sum of the amounts sent"
 
 _NOTHING = Decimal(0)
+
+RULE = "rounding_told"
 
 
 def is_rounding(
@@ -318,3 +316,49 @@ class RoundingProgram:
 
 def _money(value: Decimal) -> str:
     return number_text(value, 2)
+
+
+def cause_key(target: str) -> CauseKey:
+    """What all holds have in common for which a target rounds otherwise than the rules say."""
+    return CauseKey(CauseKind.ROUNDING, target)
+
+
+class RoundingTold:
+    """What the target of one route says of its rounding, against the rules."""
+
+    def __init__(self, route: str, target: n.Target, owner: str) -> None:
+        self.route, self.target = route, target
+        self.owner = target.tolerance_action.role or owner
+
+    def differs(self, world: World) -> bool:
+        """Whether the target told of another way than the rules."""
+        state = world.targets.get(self.target.name)
+        return state is not None and state.rounding not in ("", self.target.rounding)
+
+    def judge(self, run: Run) -> Said:
+        """A hold that nobody can release: the target would show another total than what is sent."""
+        if not self.differs(run.world):
+            return Said()
+        name, span = self.target.name, self.target.span
+        told = run.world.targets[name].rounding
+        there, here = WAYS.get(told, told), WAYS[self.target.rounding]
+        text = f"{name} rounds {there}, and the rules say {here}."
+        operands = (("the target says", there), ("the rules say", here))
+        verdict = Verdict(RULE, "rounding", self.route, HIT, span, operands, None, text)
+        finding = Finding(
+            code="RND03",
+            error_class="business_rule",
+            rule=RULE,
+            route=self.route,
+            severity="hold",
+            owner=self.owner,
+            message=f"{text} Nothing is sent to {name} until both say the same.",
+            clears=ITSELF,
+            cause_key=cause_key(name),
+            cause_label=f"{name} rounds otherwise than the rules say",
+            would_pass=(
+                f"rules are published that say rounding {there}, or {name} rounds {here} again"
+            ),
+            span=span,
+        )
+        return Said([verdict], [finding])

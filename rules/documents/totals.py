@@ -1,39 +1,69 @@
-"""Which fields of a document make its amount, and which of a record state its total.
-
-Here: Parts of a route's documents, by the target's own definition where it is known, else by the
-usual names; Own of a record kind. A header with further amounts (shipping, say) does not show how
-its total is made; only a rounding line is counted in. Not here: the sums (rounding.py).
-"""
+"""Which fields of a document make its amount, and which of a record state its total."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Any, TypeVar
 
 from grammar import nodes as n
-from rules.documents.columns import QUANTITIES
-from rules.types.expansion import inside, whole
+from rules.documents.fields import QUANTITIES
+from rules.expressions.compiler import Compiler
+from rules.expressions.run import Closure, Run
+from rules.outcomes import (
+    HIT,
+    NOT_APPLICABLE,
+    PASS,
+    Finding,
+    Said,
+    Verdict,
+    VerdictResult,
+    has_said,
+)
+from rules.types.functions import inside, whole
 from rules.types.inference import infer, silent
-from rules.types.outside_schemas import Amounts, DocumentSchema, Schemas
-from rules.types.symbol_table import Index, Scope
-from rules.values.kinds import NUMERIC
+from rules.types.symbol_table import Amounts, DocumentSchema, Index, Schemas, Scope
+from rules.values.canonical import number_text
+from rules.values.cause_keys import CauseKey, CauseKind, Clearing
+from rules.values.kinds import CONTEXT, NUMERIC, round_half_up
+from rules.values.wording import MISSING
 
 _LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount", "LineAmount", "NetAmount")
+
 _LINE_TAXES = ("TaxAmount", "Tax")
+
 _TAX_CODES = ("TaxCode", "TaxType", "TaxCodeRef")
+
 _INCLUSIVE: Mapping[str, bool | str] = {
     "InclusiveTax": True,
     "GlobalTaxCalculation": "TaxInclusive",
 }
+
 _SIDES = ("PostingType",)  # of a journal entry, whose lines are no parts of a total
+
 _ROUNDING_LINES = ("RoundingAdjustment", "RoundAdj", "Rounding")
+
 _NET_AND_TAX = ("net", "tax")
+
 _OWN = ("total", "tax_total", "round_off")
 
 T = TypeVar("T")
+
 Columns = tuple[n.Expr, ...]
+
 Given = Mapping[str, n.Expr]
+
+OWN_TOTAL = "own_total"
+
+LINE_AMOUNT = "line_amount"
+
+_NOTHING, _HALF, _PERCENT = Decimal(0), Decimal("0.5"), Decimal(100)
+
+_TOLD = 3
+
+Values = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +94,11 @@ class Own:
         names = (self.total, self.tax, self.rounding)
         total, tax, rounding = (s if _is_stored_money(index, record, s) else "" for s in names)
         return Own(total, tax, rounding) if total else None
+
+
+def _is_stored_money(index: Index, record: str, name: str) -> bool:
+    field = index.fields.get(record, {}).get(name)
+    return isinstance(field, n.Field) and field.type == "money"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +143,7 @@ class Parts:
         of_row = {a.name: a.expr for a in (post.fields if row else post.line_fields)}
         line = Line(defined or _by_name(of_row, {a.name: a.expr for a in post.fields}), of_row)
         aside = {line.defined.amount, line.defined.tax} if row else set[str]()
-        money = {a.name: a for a in _money(post, head, known) if a.name not in aside}
+        money = {a.name: a for a in _money_assignments(post, head, known) if a.name not in aside}
         given = money.pop(total, None) if post.bill is None else None
         money.pop((known.total_field if known else total) or "", None)
         rounding = next((money.pop(name) for name in _ROUNDING_LINES if name in money), None)
@@ -128,6 +163,97 @@ class Parts:
             return self.columns, self.reckoned
         made = [tuple(whole(e, bill.of) for e in side) for side in (self.columns, self.reckoned)]
         return made[0], made[1]
+
+
+def _is_row(post: n.Post, defined: Amounts | None) -> bool:
+    return defined is not None and defined.amount in {a.name for a in post.fields}
+
+
+def _by_name(fields: Given, head: Given) -> Amounts:
+    def first(names: tuple[str, ...]) -> str:
+        return next((name for name in names if name in fields), "")
+
+    return _Named(
+        amount=first(_LINE_AMOUNTS),
+        tax=first(_LINE_TAXES),
+        code=first(_TAX_CODES),
+        quantity=first(QUANTITIES),
+        inclusive=next((told for told in _INCLUSIVE.items() if told[0] in head), None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The definition of a target that is not described, by the usual names."""
+
+    amount: str
+    tax: str
+    code: str
+    quantity: str
+    inclusive: tuple[str, bool | str] | None
+    price: str = "UnitPrice"
+    discount: str = "DiscountAmount"
+    tax_is: str = "beside"
+    by_code: bool = False
+
+
+def _money_assignments(
+    post: n.Post, scope: Scope, known: DocumentSchema | None
+) -> Iterator[n.Assign]:
+    """What of the header is an amount: as the target says, else by what it is made of."""
+    if known is not None and known.header:
+        names = {f.name for f in known.header if f.type == "money"}
+        yield from (assign for assign in post.fields if assign.name in names)
+        return
+    yield from (a for a in post.fields if infer(a.expr, scope, silent).kind == "money")
+
+
+def _columns(
+    post: n.Post, line: Line, scope: Scope, *, anew: bool, named: bool
+) -> tuple[Columns, Columns]:
+    """What of a line counts: its amount without tax, and its tax; and the same worked out again."""
+    amount, tax, code = line["amount"], line["tax"], line["code"]
+    holds = line.defined.tax_is != "beside" or _holds_tax(post, line.defined)
+    if holds is None or any(name in line.fields for name in _SIDES):
+        return (), ()
+    if named and tax is not None and amount is not None:
+        holds = holds or tax in set(inside(amount, scope))
+    taxed = code is not None and not _is_blank(code)
+    if tax is None and taxed and not holds:
+        return (), ()  # the target adds a tax that nobody told us
+    net = net_of(line, scope) if anew else None
+    if line.defined.tax_is == "added" and tax is None and taxed:
+        net = None
+    reckoned = () if net is None else _with_tax(net, tax, less=holds and not _adds(line, named))
+    if amount is None:
+        return reckoned, reckoned
+    return _with_tax(amount, tax, less=holds), reckoned
+
+
+def _holds_tax(post: n.Post, defined: Amounts) -> bool | None:
+    """Whether the amounts of the lines hold their tax by a word of the header; None: who knows."""
+    if defined.inclusive is None:
+        return False
+    name, word = defined.inclusive
+    told = next((a.expr for a in post.fields if a.name == name), None)
+    if told is None:
+        return False
+    return told.value == word if isinstance(told, n.Literal) else None
+
+
+def _is_blank(expr: n.Expr) -> bool:
+    return isinstance(expr, n.Literal) and expr.value == ""
+
+
+def _with_tax(amount: n.Expr, tax: n.Expr | None, *, less: bool) -> Columns:
+    if tax is None:
+        return (amount,)
+    return (n.Arith("-", amount, tax, amount.span) if less else amount, tax)
+
+
+def _adds(line: Line, named: bool) -> bool:
+    """Whether quantity times price is still without the tax that the amount holds."""
+    return named or line.defined.tax_is == "added"
 
 
 def by_code(net: Sequence[T], tax: Sequence[T], codes: Sequence[object]) -> list[Sequence[T]]:
@@ -178,95 +304,297 @@ def line_of(post: n.Post, known: DocumentSchema | None) -> Line | None:
     return Line(defined, {a.name: a.expr for a in post.line_fields})
 
 
-def _columns(
-    post: n.Post, line: Line, scope: Scope, *, anew: bool, named: bool
-) -> tuple[Columns, Columns]:
-    """What of a line counts: its amount without tax, and its tax; and the same worked out again."""
-    amount, tax, code = line["amount"], line["tax"], line["code"]
-    holds = line.defined.tax_is != "beside" or _holds_tax(post, line.defined)
-    if holds is None or any(name in line.fields for name in _SIDES):
-        return (), ()
-    if named and tax is not None and amount is not None:
-        holds = holds or tax in set(inside(amount, scope))
-    taxed = code is not None and not _is_blank(code)
-    if tax is None and taxed and not holds:
-        return (), ()  # the target adds a tax that nobody told us
-    net = net_of(line, scope) if anew else None
-    if line.defined.tax_is == "added" and tax is None and taxed:
-        net = None
-    reckoned = () if net is None else _with_tax(net, tax, less=holds and not _adds(line, named))
-    if amount is None:
-        return reckoned, reckoned
-    return _with_tax(amount, tax, less=holds), reckoned
+class OwnTotal:
+    """The total of a record, by the field that its source gives it in."""
+
+    def __init__(self, compiler: Compiler, own: Own) -> None:
+        scope = Scope(compiler.index, compiler.record)
+        span = compiler.index.fields[compiler.record][own.total].span
+        self.own = own
+        self.labels = {own.total, own.tax, own.rounding} - {""}
+        self.assign = n.Assign(own.total, n.Name((own.total,), span), span)
+        self.total = compiler.guarded(self.assign.expr, scope, OWN_TOTAL, "")
+        self.rounding: Closure | None = None
+        if own.rounding:
+            rounding = n.Name((own.rounding,), span)
+            self.rounding = compiler.guarded(rounding, scope, OWN_TOTAL, "")
+
+    def near(self, run: Run, amount: Any) -> Any:
+        """The total; without what the source calls rounding where that is nearer to the amount."""
+        total: Any = self.total(run)
+        part: Any = self.rounding(run) if self.rounding is not None else None
+        if not part or type(part) is not Decimal or type(total) is not Decimal:
+            return total
+        if type(amount) is not Decimal:
+            return total
+        less = CONTEXT.subtract(total, part)
+        return less if abs(CONTEXT.subtract(less, amount)) < abs(total - amount) else total
 
 
-def _adds(line: Line, named: bool) -> bool:
-    """Whether quantity times price is still without the tax that the amount holds."""
-    return named or line.defined.tax_is == "added"
+class OwnTotalProgram:
+    """The proof that the total in a document's header is the record's own."""
+
+    def __init__(
+        self, compiler: Compiler, post: n.Post, target: n.Target, told: OwnTotal, head: n.Assign
+    ) -> None:
+        scope = Scope(compiler.index, compiler.record, document=True, bills=post.bill is not None)
+        self.told, self.target, self.route, self.name = told, target, str(post.route), head.name
+        self.owner = target.tolerance_action.role or compiler.owner
+        self.in_words = compiler.currencies.amount
+        self.total = compiler.guarded(head.expr, scope, OWN_TOTAL, "")
+
+    @staticmethod
+    def of(
+        compiler: Compiler,
+        post: n.Post,
+        *,
+        total: str,
+        target: n.Target | None,
+        told: OwnTotal | None,
+    ) -> OwnTotalProgram | None:
+        """The proof of a route; None where its header names no total, or just the record's own."""
+        head = next((a for a in post.fields if a.name == total), None)
+        if head is None or target is None or told is None or post.bill is not None:
+            return None
+        if head.expr == told.assign.expr:
+            return None
+        return OwnTotalProgram(compiler, post, target, told, head)
+
+    def is_exact(self, run: Run) -> bool:
+        """Whether both are the same."""
+        total = self.total(run)
+        return bool(self.told.near(run, total) == total)
+
+    def judge(self, run: Run, said: Said) -> Said:
+        """Nothing where both are the same, where one is missing, which its field tells, or where a
+        check that stops the record has found it.
+        """
+        total = self.total(run)
+        own = self.told.near(run, total)
+        if not isinstance(total, Decimal) or not isinstance(own, Decimal) or total == own:
+            return Said()
+        if has_said(said, self.told.labels):
+            return Said()
+        left, words = CONTEXT.subtract(total, own), self.in_words
+        text = (
+            f"{self.name} is {words(run, total)}, but the record says {self.told.own.total} "
+            f"{words(run, own)}: {words(run, abs(left))} {'more' if left > 0 else 'less'}."
+        )
+        released = (self.route, OWN_TOTAL) in run.facts.releases
+        result = PASS if abs(left) <= self.target.tolerance else HIT
+        verdict = self._verdict(result, total, own, text)
+        if released or result == PASS:
+            return Said([replace(verdict, released=released)])
+        return Said([verdict], [self._finding(text)])
+
+    def _verdict(self, result: VerdictResult, total: Decimal, own: Decimal, text: str) -> Verdict:
+        shown = ((self.name, _money_text(total)), (self.told.own.total, _money_text(own)))
+        span = self.target.tolerance_action.span
+        return Verdict(OWN_TOTAL, "rounding", self.route, result, span, shown, None, text)
+
+    def _finding(self, text: str) -> Finding:
+        action = self.target.tolerance_action
+        return Finding(
+            code="RND04",
+            error_class="business_rule",
+            rule=OWN_TOTAL,
+            route=self.route,
+            severity="warn" if action.kind == "warn" else "hold",
+            owner=self.owner,
+            message=text,
+            clears=Clearing.by(self.owner),
+            cause_key=CauseKey(CauseKind.RULE, OWN_TOTAL),
+            cause_label=f"The total for {self.target.name} is not the record's own",
+            would_pass=f"{self.name} is what the record says in {self.told.own.total}",
+            span=action.span,
+        )
 
 
-def _with_tax(amount: n.Expr, tax: n.Expr | None, *, less: bool) -> Columns:
-    if tax is None:
-        return (amount,)
-    return (n.Arith("-", amount, tax, amount.span) if less else amount, tax)
+def _money_text(value: Decimal) -> str:
+    return number_text(value, 2)
 
 
-def _holds_tax(post: n.Post, defined: Amounts) -> bool | None:
-    """Whether the amounts of the lines hold their tax by a word of the header; None: who knows."""
-    if defined.inclusive is None:
-        return False
-    name, word = defined.inclusive
-    told = next((a.expr for a in post.fields if a.name == name), None)
-    if told is None:
-        return False
-    return told.value == word if isinstance(told, n.Literal) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """The definition of a target that is not described, by the usual names."""
-
-    amount: str
-    tax: str
-    code: str
-    quantity: str
-    inclusive: tuple[str, bool | str] | None
-    price: str = "UnitPrice"
-    discount: str = "DiscountAmount"
-    tax_is: str = "beside"
-    by_code: bool = False
-
-
-def _by_name(fields: Given, head: Given) -> Amounts:
-    def first(names: tuple[str, ...]) -> str:
-        return next((name for name in names if name in fields), "")
-
-    return _Named(
-        amount=first(_LINE_AMOUNTS),
-        tax=first(_LINE_TAXES),
-        code=first(_TAX_CODES),
-        quantity=first(QUANTITIES),
-        inclusive=next((told for told in _INCLUSIVE.items() if told[0] in head), None),
+def not_compared(run: Run, route: str, said: n.Uncompared, told: OwnTotal) -> Said:
+    """That the rules leave the comparison out, and why."""
+    total = told.total(run)
+    shown = ((told.own.total, _money_text(total) if isinstance(total, Decimal) else MISSING),)
+    text = f"The amount is not compared with {told.own.total}: “{said.reason}”"
+    return Said(
+        [Verdict(OWN_TOTAL, "rounding", route, NOT_APPLICABLE, said.span, shown, None, text)]
     )
 
 
-def _is_row(post: n.Post, defined: Amounts | None) -> bool:
-    return defined is not None and defined.amount in {a.name for a in post.fields}
+class LineAmountProgram:
+    """The proof of the lines of one route's documents."""
+
+    def __init__(
+        self, compiler: Compiler, post: n.Post, target: n.Target, line: Line, price_places: int
+    ) -> None:
+        scope = Scope(
+            compiler.index, compiler.record, line=True, document=True, bills=post.bill is not None
+        )
+        self.target, self.route, self.defined = target, str(post.route), line.defined
+        self.owner = target.tolerance_action.role or compiler.owner
+        self.in_words = compiler.currencies.amount
+        self.adds = line.defined.tax_is == "added"
+        wanted = ("amount", "quantity", "price", "discount", *(("tax",) if self.adds else ()))
+        self.parts = tuple(part for part in wanted if line[part] is not None)
+        exprs = [line[part] for part in self.parts]
+        self.asked = tuple(expr for expr in exprs if expr is not None)
+        self.closures = [compiler.guarded(e, scope, LINE_AMOUNT, "") for e in self.asked]
+        self.finest = Decimal(1).scaleb(-price_places)
+        self.parted = post.bill is not None
+
+    @staticmethod
+    def of(
+        compiler: Compiler, post: n.Post, known: DocumentSchema | None, target: n.Target | None
+    ) -> LineAmountProgram | None:
+        """The proof of a route; None where its target defines no line, or the route says less."""
+        line = line_of(post, known)
+        if line is None or target is None or known is None:
+            return None
+        if any(line[part] is None for part in ("amount", "quantity", "price")):
+            return None
+        if line.defined.tax_is == "added" and line["tax"] is None and line["code"] is not None:
+            return None  # the target adds a tax that nobody told us
+        price = next((f for f in known.lines if f.name == line.defined.price), None)
+        places = price.places if price is not None and price.places is not None else 2
+        return LineAmountProgram(compiler, post, target, line, places)
+
+    def is_exact(self, rows: Iterable[Values]) -> bool:
+        """Whether every line is what its parts make; `rows` are the values of `asked`."""
+        for values in rows:
+            told = dict(zip(self.parts, values, strict=True))
+            made = self._made(told)
+            if made is None or told["amount"] != made[0]:
+                return False
+        return True
+
+    def judge(self, run: Run) -> Said:
+        """A verdict for each line that is wrong, and one finding that names the first of them."""
+        run.spend(len(run.lines))
+        said, wrong = Said(), dict[int, str]()
+        released = (self.route, LINE_AMOUNT) in run.facts.releases
+        bill = run.route.bill
+        for number, row in enumerate(run.lines, start=1):
+            if bill is not None and bill.leaves_out(row):
+                continue
+            run.line = row
+            told = {p: c(run) for p, c in zip(self.parts, self.closures, strict=True)}
+            made = self._made(told)
+            if made is None or self._explains(told, *made):
+                continue
+            left = CONTEXT.subtract(told["amount"], made[0])
+            if abs(left) <= self.target.tolerance:
+                continue
+            wrong[number] = self._words(run, number, told, made[0], left)
+            said.verdicts.append(self._verdict(number, told, made[0], wrong[number], released))
+        if wrong and not released:
+            said.findings.append(self._finding(wrong))
+        return said
+
+    def _made(self, told: dict[str, Any]) -> tuple[Decimal, Decimal] | None:
+        """What the parts of a line make, rounded and exactly; None where one is no number."""
+        quantity, price = told["quantity"], told["price"]
+        if not all(isinstance(value, Decimal) for value in (told["amount"], quantity, price)):
+            return None
+        places = self.target.places
+        net = CONTEXT.multiply(quantity, price)
+        if "discount" in told:
+            discount = _discount(told["discount"], round_half_up(net, places))
+            if discount is None:
+                return None
+            net = CONTEXT.subtract(net, discount)
+        tax = told.get("tax", _NOTHING)
+        if not isinstance(tax, Decimal):
+            return None
+        rounded = CONTEXT.add(round_half_up(net, places), round_half_up(tax, places))
+        return rounded, CONTEXT.add(net, tax)
+
+    def _explains(self, told: dict[str, Any], rounded: Decimal, exact: Decimal) -> bool:
+        """Whether the amount is what its parts make, but for a price that was rounded, or a part of
+        an amount that falls on one bill.
+        """
+        if told["amount"] == rounded:
+            return True
+        places, exponent = self.target.places, told["price"].normalize().as_tuple().exponent
+        slack = places if self.parted else _NOTHING
+        if isinstance(exponent, int) and Decimal(1).scaleb(exponent) <= self.finest:
+            slack += abs(told["quantity"]) * self.finest * _HALF
+        most = slack + places * _HALF
+        return bool(slack) and abs(CONTEXT.subtract(told["amount"], exact)) <= most
+
+    # ---- in words -----------------------------------------------------------------------------
+
+    def _words(
+        self, run: Run, number: int, told: dict[str, Any], made: Decimal, left: Decimal
+    ) -> str:
+        said = partial(self.in_words, run)
+        shown = {
+            part: f"{self._name(part)} {_shown(part, value, said)}" for part, value in told.items()
+        }
+        how = f"{shown['quantity']} × {shown['price']}"
+        how += f" − {shown['discount']}" if "discount" in shown else ""
+        how += f" + {shown['tax']}" if "tax" in shown else ""
+        side = "more" if left > 0 else "less"
+        return (
+            f"Line {number}: {self._name('amount')} is {said(told['amount'])}, but {how} makes "
+            f"{said(made)}: {said(abs(left))} {side}."
+        )
+
+    def _name(self, part: str) -> str:
+        name: str = getattr(self.defined, part)
+        return name
+
+    def _verdict(
+        self, number: int, told: dict[str, Any], made: Decimal, text: str, released: bool
+    ) -> Verdict:
+        operands = [
+            (self._name(part), _shown(part, value, _money_text)) for part, value in told.items()
+        ]
+        operands.append(("its parts make", _money_text(made)))
+        span = self.target.tolerance_action.span
+        return Verdict(
+            LINE_AMOUNT, "rounding", self.route, HIT, span, tuple(operands), number, text, released
+        )
+
+    def _finding(self, wrong: dict[int, str]) -> Finding:
+        action, more = self.target.tolerance_action, len(wrong) - _TOLD
+        text = " ".join(list(wrong.values())[:_TOLD])
+        name = self._name("amount")
+        return Finding(
+            code="RND05",
+            error_class="business_rule",
+            rule=LINE_AMOUNT,
+            route=self.route,
+            severity="warn" if action.kind == "warn" else "hold",
+            owner=self.owner,
+            message=f"{text} So are {more} more." if more > 0 else text,
+            clears=Clearing.by(self.owner),
+            cause_key=CauseKey(CauseKind.RULE, LINE_AMOUNT),
+            cause_label=f"{name} is not what the line makes for {self.target.name}",
+            would_pass=f"{name} is what its parts make",
+            span=action.span,
+            lines=tuple(wrong),
+        )
 
 
-def _is_blank(expr: n.Expr) -> bool:
-    return isinstance(expr, n.Literal) and expr.value == ""
+def _discount(value: Any, gross: Decimal) -> Decimal | None:
+    """A discount as an amount; a text is an amount or a part in percent, as AutoCount takes it."""
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    try:
+        if text.endswith("%"):
+            return round_half_up(gross * Decimal(text[:-1]) / _PERCENT, Decimal("0.01"))
+        return Decimal(text) if text else _NOTHING
+    except InvalidOperation:
+        return None
 
 
-def _money(post: n.Post, scope: Scope, known: DocumentSchema | None) -> Iterator[n.Assign]:
-    """What of the header is an amount: as the target says, else by what it is made of."""
-    if known is not None and known.header:
-        names = {f.name for f in known.header if f.type == "money"}
-        yield from (assign for assign in post.fields if assign.name in names)
-        return
-    yield from (a for a in post.fields if infer(a.expr, scope, silent).kind == "money")
-
-
-def _is_stored_money(index: Index, record: str, name: str) -> bool:
-    field = index.fields.get(record, {}).get(name)
-    return isinstance(field, n.Field) and field.type == "money"
+def _shown(part: str, value: Any, money: Callable[[Decimal], str]) -> str:
+    if not isinstance(value, Decimal):
+        return str(value)
+    return number_text(value) if part == "quantity" else money(value)

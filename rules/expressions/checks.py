@@ -1,52 +1,59 @@
-"""Checks: what must be true of a record, or of each of its lines.
-
-Here: CheckProgram: the verdicts and the one finding of a check. Not here: what a rule says, and the
-findings that gaps become (outcomes/findings.py); gates, duplicates, approvals (in files of their
-names).
-"""
+"""Checks: what must be true of a record, or of each of its lines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
-from rules.expressions.aggregates import words_of
+from grammar.text.amounts import continued
 from rules.expressions.compiler import Compiler
-from rules.expressions.conditions import (
-    Condition,
-    is_everywhere,
-    lasting,
-    message_of,
-    texts,
-    told,
-)
-from rules.expressions.run import Run
-from rules.outcomes.findings import Said, clearing_of, gap_finding, keep
-from rules.outcomes.outcome import (
+from rules.expressions.lists import mentions_line, words_of
+from rules.expressions.remedies import FirstWishes, Wishes
+from rules.expressions.run import Closure, Run
+from rules.outcomes import (
     HIT,
     NOT_APPLICABLE,
     PASS,
     UNKNOWN,
     Finding,
+    Numbers,
+    Said,
     Severity,
     Verdict,
     VerdictResult,
+    clearing_of,
+    gap_finding,
+    keep,
 )
-from rules.outcomes.summary import Numbers
-from rules.types.symbol_table import Scope
-from rules.values.cause_keys import CauseKey, CauseKind
-from rules.values.clauses import is_locked, period_opens
-from rules.values.names import month_name, term
-from rules.values.unknown import Gap, Unknown
-from rules.values.wording import parse_message
+from rules.types.symbol_table import Index, Scope
+from rules.values.cause_keys import CauseKey, CauseKind, Gap, Unknown
+from rules.values.kinds import Type
+from rules.values.wording import (
+    MISSING,
+    const_values,
+    is_locked,
+    month_name,
+    parse_message,
+    period_opens,
+    say,
+    shown,
+    term,
+)
+
+if TYPE_CHECKING:
+    from rules.expressions.run import Content
+    from rules.outcomes import Glance, Numbers
+    from rules.values.cause_keys import Gap
 
 SEVERITY: Mapping[str, Severity] = {"warn": "warn", "reject": "reject"}
+
 LINES_TOLD = 5
 """On so many lines a check says what would make it pass."""
-
 
 Row = tuple[Any, ...]
 """What was answered: the number of the condition, the line, the value, and the operands' values.
@@ -54,6 +61,148 @@ Row = tuple[Any, ...]
 The value is True or False, or an Unknown; that of a `when` is never True. Operands that are left
 out are asked when the row is told.
 """
+
+ROUTE_WORDS = (
+    "period",
+    "document_number",
+    "number_of",
+    "e_invoice_age",
+    "target_edited",
+    "due_of",
+    "line.due",
+    "was",
+)
+"""What an expression may name that is another for each route, or for each of its documents."""
+
+_LATER = frozenset({"closure", "type", "by_line", "lasting"})
+
+Operands = tuple[tuple[str, str], ...]
+
+Message = Callable[[Run], str]
+
+AMOUNTS = frozenset({"money", "number"})
+"""What messages say as amounts; a number of the rules has no currency of its own."""
+
+_TITLE = re.compile(r"(.+)[:.;] ", re.DOTALL)
+
+
+class Operand:
+    """One value that a condition or a document field looks at."""
+
+    __slots__ = (
+        "_compiler",
+        "_scope",
+        "by_line",
+        "closure",
+        "label",
+        "lasting",
+        "node",
+        "type",
+        "zone",
+    )
+    closure: Closure
+    type: Type
+    by_line: bool
+    lasting: bool
+
+    def __init__(self, compiler: Compiler, node: n.Expr, scope: Scope) -> None:
+        self._compiler, self._scope, self.node = compiler, scope, node
+        self.label = say(node)
+        self.zone = compiler.zone
+
+    def __getattr__(self, name: str) -> Any:
+        """What is made at first use; from then on these are ordinary attributes."""
+        if name not in _LATER:
+            raise AttributeError(name)
+        self.closure = self._compiler.expr(self.node, self._scope)
+        self.type = self._compiler.type(self.node, self._scope)
+        self.by_line, self.lasting = mentions_line(self.node), lasting(self.node)
+        return getattr(self, name)
+
+    def text(self, run: Run) -> str:
+        """The value as people read it; worked out once for a record or a line of it."""
+        if not run.story:
+            return ""
+        if not self.lasting:
+            return self._shown(self._value(run))
+        place = (self.label, id(run.line)) if self.by_line else self.label
+        text = run.texts.get(place)
+        if text is None:
+            text = run.texts[place] = self._shown(self._value(run))
+        return text
+
+    def told(self, run: Run, value: Any) -> str:
+        """The text of a value that is worked out already."""
+        if not run.story:
+            return ""
+        if not self.lasting:
+            return self._shown(value)
+        place = (self.label, id(run.line)) if self.by_line else self.label
+        text = run.texts.get(place)
+        if text is None:
+            text = run.texts[place] = self._shown(value)
+        return text
+
+    def _value(self, run: Run) -> Any:
+        try:
+            return self.closure(run)
+        except (ArithmeticError, TypeError, RecursionError):
+            return Unknown()
+
+    def _shown(self, value: Any) -> str:
+        try:
+            return shown(value, self.type, self.zone)
+        except (ArithmeticError, TypeError):
+            return MISSING
+
+
+class Condition:
+    """A yes-or-no expression that can tell its story; compiled when it is first asked."""
+
+    __slots__ = (
+        "_compiler",
+        "_owner",
+        "_rule",
+        "_scope",
+        "_wishes",
+        "node",
+        "operands",
+        "run",
+        "span",
+    )
+    run: Closure
+    operands: tuple[Operand, ...]
+
+    def __init__(
+        self, compiler: Compiler, node: n.Expr, scope: Scope, *, rule: str, owner: str
+    ) -> None:
+        self.node = node
+        self.span = node.span
+        self._compiler, self._scope, self._rule, self._owner = compiler, scope, rule, owner
+        self._wishes: dict[bool, Wishes] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """What is made at first use; from then on it is an ordinary attribute."""
+        if name == "run":
+            self.run = self._compiler.guarded(self.node, self._scope, self._rule, self._owner)
+            return self.run
+        if name == "operands":
+            self.operands = operands_of(self._compiler, self.node, self._scope)
+            return self.operands
+        raise AttributeError(name)
+
+    def would_pass(self, run: Run, *, want: bool = True) -> str:
+        """The smallest change that would make it pass (or fail), as far as that can be said."""
+        if not run.story:
+            return ""
+        try:
+            wishes = self._wishes.get(run.bare)
+            if wishes is None:
+                make = FirstWishes if run.bare else Wishes
+                wishes = self._wishes[run.bare] = make(self._compiler, self._scope)
+            return wishes.of(self.node, run, want=want)
+        except (ArithmeticError, TypeError, ValueError, RecursionError):
+            return say(self.node) if want else f"not {say(self.node)}"  # beyond all bounds
 
 
 class CheckProgram:
@@ -239,6 +388,11 @@ class CheckProgram:
         )
 
 
+def _next_open(until: date) -> str:
+    """The first open day, unless all days that there are are locked."""
+    return "" if until == date.max else str(until + timedelta(days=1))
+
+
 def _missing(label: str, words: str) -> str:
     return f"{label} is missing: {words}"
 
@@ -253,6 +407,197 @@ def numbered(compiler: Compiler, checks: list[n.Check], numbers: Numbers) -> lis
     return found
 
 
-def _next_open(until: date) -> str:
-    """The first open day, unless all days that there are are locked."""
-    return "" if until == date.max else str(until + timedelta(days=1))
+@dataclass(slots=True)
+class Once:
+    """One record: its typed content with the computed fields so far, and what one program found.
+
+    `routes` are those whose documents both make alike, `checks` those that say the same in both;
+    `failed` are the checks that did not pass, None until somebody has asked them. `but_checks`:
+    both say the same of it unless a check that is not the same in both has something to say; then
+    `said` is what the first program said, and by which numbers.
+    """
+
+    routes: frozenset[str]
+    checks: frozenset[str]
+    but_checks: bool = False
+    read: tuple[Content, dict[Gap, list[int]]] | None = None
+    failed: tuple[str, ...] | None = None
+    said: tuple[Glance, Numbers] | None = None
+    whole: dict[tuple[str, bool], bool] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Begin again: what one program left unfinished is not for the other."""
+        self.read = self.failed = None
+        self.whole.clear()
+
+
+class Alike:
+    """The record kinds that two rule sets read alike in the same world."""
+
+    def __init__(self, old: n.Ruleset, new: n.Ruleset) -> None:
+        self._kinds: dict[str, tuple[frozenset[str], frozenset[str], bool]] = {}
+        if (old.maps, old.units, old.links) != (new.maps, new.units, new.links) or old.links:
+            return
+        changed = _differing(old.consts, new.consts)
+        alike = _but_checks(old) == _but_checks(new) and not _touched((_but_checks(old),), changed)
+        for record in old.records:
+            names = _of_kind(old, record.name)
+            if names == _of_kind(new, record.name) and not _touched(names, changed):
+                routes = frozenset(_documents(old, new, record.name, changed))
+                checks = frozenset(_checks(old, new, changed))
+                others = (c for c in (*old.checks, *new.checks) if c.name not in checks)
+                alone = alike and all(map(is_everywhere, others))
+                self._kinds[record.name] = (routes, checks, alone)
+
+    def once(self, kind: str) -> Once | None:
+        """A record that is to be read for both; None where each reads for itself."""
+        found = self._kinds.get(kind)
+        return None if found is None else Once(*found)
+
+
+def _differing(old: Iterable[n.Const], new: Iterable[n.Const]) -> set[str]:
+    """The names of the consts that are not the same in both."""
+    found = {c.name: c for c in old}, {c.name: c for c in new}
+    return {name for name in {**found[0], **found[1]} if found[0].get(name) != found[1].get(name)}
+
+
+def _but_checks(ruleset: n.Ruleset) -> n.Ruleset:
+    """All that decides about a record but the checks, and the consts, which count where they are
+    named.
+    """
+    return replace(ruleset, checks=(), consts=(), samples=(), tests=(), silences=())
+
+
+def _touched(nodes: tuple[Any, ...], names: set[str]) -> bool:
+    """Whether any of these names is said there, or in the number of a document."""
+    said = words_of(nodes)
+    for part in n.walk(nodes):
+        if isinstance(part, n.Post | n.Reversal):
+            said |= words_of(parse_message(part.number, part.span)[0])
+    return not said.isdisjoint(names)
+
+
+def _of_kind(ruleset: n.Ruleset, kind: str) -> tuple[Any, ...]:
+    """All that says how a record of a kind is read, and its lines."""
+    records = [r for r in ruleset.records if r.name == kind or r.parent == kind]
+    sources = {r.source for r in records}
+    return (*records, *(s for s in ruleset.sources if s.name in sources))
+
+
+def _documents(old: n.Ruleset, new: n.Ruleset, kind: str, changed: set[str]) -> Iterable[str]:
+    """The routes whose documents, targets and keys of duplicates are the same in both."""
+    for post in old.posts:
+        if post.record != kind:
+            continue
+        parts = [_of_route(ruleset, post) for ruleset in (old, new)]
+        if parts[0] == parts[1] and not _touched(parts[0], changed):
+            yield str(post.route)
+
+
+def _of_route(ruleset: n.Ruleset, post: n.Post) -> tuple[Any, ...]:
+    return (
+        *(p for p in ruleset.posts if (p.record, p.route) == (post.record, post.route)),
+        *(t for t in ruleset.targets if t.name == post.route.target),
+        *(d for d in ruleset.duplicates if any(w.name == post.record for w in d.records)),
+    )
+
+
+def _checks(old: n.Ruleset, new: n.Ruleset, changed: set[str]) -> Iterable[str]:
+    """The checks that are the same in both."""
+    others = {c.name: c for c in new.checks}
+    for check in old.checks:
+        if others.get(check.name) == check and not _touched((check,), changed):
+            yield check.name
+
+
+def lasting(node: Any) -> bool:
+    """Whether an expression is the same for every route and document of a record."""
+    return words_of(node).isdisjoint(ROUTE_WORDS)
+
+
+def is_everywhere(check: n.Check) -> bool:
+    """Whether a check is the same for every route, and says so in the same words."""
+    parts, _ = parse_message(check.say, check.span)
+    return check.route is None and lasting((check.when, *check.requires, *parts))
+
+
+def operands_of(compiler: Compiler, node: n.Expr, scope: Scope) -> tuple[Operand, ...]:
+    """The operands of an expression, outermost calls first, each once."""
+    return tuple(Operand(compiler, leaf, scope) for leaf in leaves(node, scope))
+
+
+def texts(operands: tuple[Operand, ...], run: Run) -> Operands:
+    """Names and values of operands, for a verdict."""
+    return tuple([(o.label, o.text(run)) for o in operands])
+
+
+def told(operands: tuple[Operand, ...], run: Run, values: tuple[Any, ...]) -> Operands:
+    """The same, of values that are worked out already."""
+    return tuple([(o.label, o.told(run, v)) for o, v in zip(operands, values, strict=True)])
+
+
+def leaves(node: n.Expr, scope: Scope) -> tuple[n.Expr, ...]:
+    """The expressions whose values are the operands, outermost calls first, each once."""
+    return tuple(dict.fromkeys(_leaves(node, scope)))
+
+
+def _leaves(node: Any, scope: Scope) -> Iterator[n.Expr]:
+    if isinstance(node, n.Name):
+        ref = scope.resolve(node.path)
+        if ref is not None and ref.kind != "list":
+            yield node
+        return
+    if isinstance(node, n.Call):
+        if node.name != "round":
+            yield node
+        if node.where is None:
+            for arg in node.args:
+                yield from _leaves(arg, scope)
+        return
+    for part in n.operands(node):
+        yield from _leaves(part, scope)
+
+
+def message_of(
+    compiler: Compiler, parts: tuple[str | n.Expr, ...], scope: Scope
+) -> tuple[Message, str]:
+    """A message from its parts, and the label that all records of one cause share.
+
+    Where the message is a title and then what differs, as in `Foreign orders are invoiced by hand:
+    {number} is in {currency}.`, the label is the title. Else it names what differs from record to
+    record, and says the values that do not: `‹total› is above 5000.00`. So it has stood in stored
+    outcomes from the first; who shows it puts it in words (rules/values/wording.py, titled).
+    """
+    pieces: list[str | Operand] = [
+        p if isinstance(p, str) else Operand(compiler, p, scope) for p in parts
+    ]
+
+    def render(run: Run) -> str:
+        said = ""
+        for piece in pieces:
+            if isinstance(piece, str):
+                said += piece
+            elif run.bare or not run.story or piece.type.kind not in AMOUNTS:
+                said += piece.text(run)
+            else:
+                own = compiler.currencies.of(run.head)
+                money = own if piece.type.kind == "money" else ""
+                said = continued(said, piece.text(run), money, others=(own,))
+        return said
+
+    return render, _label(compiler.index, parts, scope)
+
+
+def _label(index: Index, parts: tuple[str | n.Expr, ...], scope: Scope) -> str:
+    shown = [p if isinstance(p, str) else _in_label(index, p, scope) for p in parts]
+    same = "".join(takewhile(lambda text: not text.startswith("‹"), shown))
+    title = _TITLE.match(same)
+    return title[1] if title and len(same) < len("".join(shown)) else "".join(shown)
+
+
+def _in_label(index: Index, part: n.Expr, scope: Scope) -> str:
+    """A placeholder as all records share it: the values of a const, the name of anything else."""
+    ref = scope.resolve(part.path) if isinstance(part, n.Name) else None
+    if ref is not None and ref.kind == "const":
+        return const_values(index.consts[ref.name])
+    return f"‹{say(part)}›"

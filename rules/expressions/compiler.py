@@ -1,13 +1,10 @@
-"""What compiles the rules of one record kind: how names get their values, whatever runs them.
-
-Here: Compiler: fields, computed fields, consts and facts; worked out once a record or line. Not
-here: what expressions mean (interpreter.py), the Python they become (emit).
-"""
+"""What compiles the rules of one record kind: how names get their values, whatever runs them."""
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,25 +12,87 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
-from rules.expressions.aggregates import Lists
-from rules.expressions.billed_parts import due
-from rules.expressions.calls import TOLD, Calls
-from rules.expressions.currencies import Currencies
-from rules.expressions.lookups import Closure, Lookup, UnitTable
-from rules.expressions.record_reading import Quick, plainly
-from rules.expressions.run import Run
-from rules.types.inference import infer, silent
-from rules.types.symbol_table import Index, Ref, Scope
-from rules.values.kinds import Type
-from rules.values.unknown import NOWHERE, RING, Unknown, const_gap, limit_gap
+from grammar.text.amounts import in_currency
+from grammar.text.editions import Edition
+from grammar.text.problem import Span
+from rules.expressions.lists import Lists, due, part_of_head, part_of_line
+from rules.expressions.run import (
+    COMPARE,
+    Closure,
+    Content,
+    Lookup,
+    Quick,
+    Reader,
+    Run,
+    UnitTable,
+    always,
+    applied,
+    binary,
+    looked_up,
+    never,
+    plainly,
+)
+from rules.facts import Facts, PostingFact
+from rules.types.functions import AGGREGATES, PURE
+from rules.types.inference import infer, silent, word_of
+from rules.types.symbol_table import CURRENCY, Index, Ref, Scope, stored_currency
+from rules.values import kinds as numbers
+from rules.values.canonical import number_text
+from rules.values.cause_keys import (
+    CLASSES,
+    NO_BASE,
+    NOWHERE,
+    RING,
+    CauseKey,
+    CauseKind,
+    Gap,
+    Unknown,
+    all_of,
+    any_of,
+    class_gap,
+    const_gap,
+    fact_gap,
+    join,
+    later_gap,
+    limit_gap,
+    negation,
+)
+from rules.values.kinds import CONTEXT, NUMERIC, Type
+from rules.values.wording import say, written
 
 if TYPE_CHECKING:
     from rules.expressions.checks import CheckProgram, Row
+if TYPE_CHECKING:
+    from rules.expressions.checks import CheckProgram
+if TYPE_CHECKING:
+    from rules.expressions.run import Closure
 
 Rows = dict[int, list["Row"]]
 """The rows of checks, by the number of their first condition."""
+
 MOST_DAYS = 4096
 """Of so many days it is kept what a const is."""
+
+Assigned = Sequence[tuple[str, n.Expr, Type]]
+"""Fields of a document, or of its lines: the name, the expression and its type."""
+
+_NUMBERS = {
+    "+": numbers.add,
+    "-": numbers.subtract,
+    "*": numbers.multiply,
+    "/": numbers.divide,
+}
+
+_OTHERS = {"+": operator.add, "-": operator.sub}
+
+CODE = "CUR01"
+
+NOT_COMPARED = "Amounts of two currencies are not compared."
+
+SENT = frozenset({"sending", "awaiting", "uncertain", "posted"})
+
+OVER = frozenset({*SENT, "reversed"})
+"""States of a posting whose number is used up."""
 
 
 class Together(Protocol):
@@ -73,10 +132,6 @@ class Wanted:
     convert: Sequence[tuple[n.Expr, n.Expr]] = ()
     amounts: Sequence[n.Expr] = ()
     summed: Summed | None = None
-
-
-Assigned = Sequence[tuple[str, n.Expr, Type]]
-"""Fields of a document, or of its lines: the name, the expression and its type."""
 
 
 class Compiler(ABC):
@@ -311,3 +366,398 @@ class Compiler(ABC):
             return run.today
         value = run.head[self._dated]
         return value.astimezone(self.zone).date() if isinstance(value, datetime) else value
+
+
+class Calls:
+    """Compiles calls for one Compiler."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self.compiler = compiler
+
+    def call(self, node: n.Call, scope: Scope) -> Closure:
+        """The closure of a call of a library function."""
+        special = getattr(self, f"_call_{node.name}", None)
+        if special is not None:
+            found: Closure = special(node, scope)
+            return found
+        if node.name in PURE:
+            return applied([self.compiler.expr(a, scope) for a in node.args], PURE[node.name].run)
+        return never(f"'{node.name}' is no function")
+
+    def _call_round(self, node: n.Call, scope: Scope) -> Closure:
+        left, right = (self.compiler.expr(a, scope) for a in node.args)
+        return binary(left, right, numbers.round_half_up)
+
+    def _call_text(self, node: n.Call, scope: Scope) -> Closure:
+        of = self.compiler.type(node.args[0], scope)
+        return applied([self.compiler.expr(node.args[0], scope)], lambda v: written(v, of))
+
+    def _call_date_of(self, node: n.Call, scope: Scope) -> Closure:
+        zone = self.compiler.zone
+        return applied(
+            [self.compiler.expr(node.args[0], scope)], lambda m: m.astimezone(zone).date()
+        )
+
+    def _call_e_invoice_class(self, node: n.Call, scope: Scope) -> Closure:
+        return applied([self.compiler.expr(node.args[0], scope)], self.class_of(node))
+
+    def class_of(self, node: n.Call) -> Callable[[str], str | Unknown]:
+        """What e_invoice_class answers for a code: itself, if the tax office lists it."""
+        owner, told = self.compiler.owner, say(node)
+
+        def listed(code: str) -> str | Unknown:
+            return code if code in CLASSES else Unknown(class_gap(code, owner, told, node.span))
+
+        return listed
+
+    def _call_number_of(self, node: n.Call, _: Scope) -> Closure:
+        route = say(node.args[0])
+        later = Unknown(later_gap(route))
+        return lambda run: run.facts.documents_of_family.get(route, later)
+
+    def _call_was(self, node: n.Call, scope: Scope) -> Closure:
+        name = ".".join(node.args[0].path) if isinstance(node.args[0], n.Name) else ""
+        now = self.compiler.expr(node.args[0], scope)
+        read = Reader(scope.index, scope.record).read
+
+        def before(run: Run) -> Any:
+            body = earlier(run.facts, run.route.name)
+            return now(run) if body is None else read(body).head.get(name, Unknown())
+
+        return before
+
+    def _call_due_of(self, node: n.Call, scope: Scope) -> Closure:
+        inner = self.compiler.expr(node.args[0], scope)
+        if scope.line:
+            return lambda run: part_of_line(run, inner(run))
+        return lambda run: part_of_head(run, inner(run), inner)
+
+    def _call_base_unit(self, node: n.Call, scope: Scope) -> Closure:
+        units = self._table()
+        item = self.compiler.expr(node.args[0], scope)
+        none = self.no_base(node)
+        return applied([item], lambda i: units.bases.of(i) or none)
+
+    def no_base(self, node: n.Call) -> Unknown:
+        """What base_unit answers for an item that has none."""
+        return Unknown(limit_gap("units", self.compiler.owner, say(node), NO_BASE, node.span))
+
+    def _call_in_base(self, node: n.Call, scope: Scope) -> Closure:
+        return self._converted(node, scope, lambda v, by: numbers.scale(v, by.num, by.den))
+
+    def _call_price_in_base(self, node: n.Call, scope: Scope) -> Closure:
+        return self._converted(node, scope, lambda v, by: numbers.scale(v, by.den, by.num))
+
+    def _converted(
+        self, node: n.Call, scope: Scope, by: Callable[[Any, Any], numbers.Number]
+    ) -> Closure:
+        units = self._table()
+        value, unit, item = (self.compiler.expr(a, scope) for a in node.args)
+
+        def convert(run: Run) -> Any:
+            args = (value(run), unit(run), item(run))
+            if any(type(a) is Unknown for a in args[1:]):
+                return join(*args)
+            found = units.get(run, args[1], args[2])
+            if type(found) is Unknown or type(args[0]) is Unknown:
+                return join(args[0], found)
+            return by(args[0], found)
+
+        return convert
+
+    def _table(self) -> UnitTable:
+        if self.compiler.units is None:
+            raise TypeError("a ruleset without a units table converts nothing")
+        return self.compiler.units
+
+
+class Currencies:
+    """The currency of the records of one kind; rules of earlier editions do not ask for it."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        index, record = compiler.index, compiler.record
+        source = index.sources.get(index.records[record].source or "")
+        self.compiler, self.record = compiler, record
+        self.asked = index.edition >= Edition.THIRD
+        self.source, self.base = (source.name, source.currency) if source else ("", "")
+        self.told = stored_currency(index, record)
+        lines = index.line_records.get(record)
+        self._head, self._line = (
+            [f.name for f in fields if isinstance(f, n.Field) and f.type == "money"]
+            for fields in (index.records[record].fields, lines.fields if lines else ())
+        )
+
+    def of(self, head: dict[str, Any]) -> str:
+        """The currency of a record: what it says itself, else that of its source."""
+        own = head.get(CURRENCY) if self.told else None
+        return own.strip().upper() if isinstance(own, str) and own.strip() else self.base
+
+    def amount(self, run: Run, value: Decimal) -> str:
+        """An amount of the record in words, with what its currency is called."""
+        return number_text(value, 2) if run.bare else in_currency(value, self.of(run.head))
+
+    def linked(self, content: Content, ours: str, *, link: n.Link, owner: str, whose: str) -> None:
+        """Amounts of a linked record in another currency are unknown to the judged record."""
+        theirs = self.of(content.head)
+        if not self.asked or not ours or not theirs or ours == theirs:
+            return
+        message = f"{link.name}: {whose} is in {theirs}, this {_plain(link.record)} in {ours}."
+        gone = Unknown(_gap(link.name, owner, message, (theirs, ours), link.span))
+        for row, names in ((content.head, self._head), *((r, self._line) for r in content.lines)):
+            for name in names:
+                if type(row[name]) is not Unknown:
+                    row[name] = gone
+
+    def number(self, node: n.Expr, beside: n.Expr, scope: Scope) -> Closure | None:
+        """What gives a number of the rules that stands beside an amount: it counts in the currency
+        of the source, so it is unknown where the record is in another. None where it has no
+        currency to mind: it is an amount itself, or zero, or the record never says its own.
+        """
+        if not self.asked or not self.told or (isinstance(node, n.Literal) and not node.value):
+            return None
+        kinds = (self.compiler.type(node, scope).kind, self.compiler.type(beside, scope).kind)
+        if kinds != ("number", "money"):
+            return None
+        value, text, base = self.compiler.expr(node, scope), say(node), self.base
+        as_told = base if base == base.strip().upper() else None  # as most records say it
+
+        def asked(run: Run) -> Any:
+            if run.head.get(CURRENCY) == as_told or (own := self.of(run.head)) == base:
+                return value(run)
+            message = (
+                f"{text} counts in {self.base}, as all amounts of {self.source} do, and this "
+                f"{_plain(self.record)} is in {own}."
+            )
+            return Unknown(
+                _gap(CURRENCY, self.compiler.owner, message, (own, self.base), node.span)
+            )
+
+        return asked
+
+
+def _today(run: Run, _: str) -> date:
+    run.clock.add("today")
+    return run.today
+
+
+def _now(run: Run, _: str) -> datetime:
+    run.clock.add("now")
+    return run.now
+
+
+def _last_editor(run: Run, owner: str) -> Any:
+    editor = run.facts.last_editor
+    return editor if editor is not None else Unknown(fact_gap("last_editor", owner))
+
+
+def _e_invoice_age(run: Run, owner: str) -> Any:
+    posting = next(reversed(live(run.facts.postings, run.route.name)), None)
+    return age(run, posting, owner)
+
+
+def live(postings: Iterable[PostingFact], route: str) -> tuple[PostingFact, ...]:
+    """The postings of a route that are in the target or on their way, oldest first."""
+    sent = [p for p in postings if p.route == route and p.state in SENT]
+    return tuple(sorted(sent, key=lambda p: p.seq))
+
+
+def age(run: Run, posting: PostingFact | None, owner: str, words: str = "") -> Any:
+    """How long the e-invoice of a posting exists, or Unknown."""
+    if posting is None or posting.e_invoice_at is None:
+        return Unknown(fact_gap("e_invoice_age", owner, words.replace("{field}", "e_invoice_age")))
+    run.clock.add("now")
+    return run.now - posting.e_invoice_at
+
+
+TOLD: dict[str, Callable[[Run, str], Any]] = {
+    "period": lambda run, _: run.route.period,
+    "today": _today,
+    "now": _now,
+    "first_seen": lambda run, _: run.facts.first_seen,
+    "last_editor": _last_editor,
+    "e_invoice_age": _e_invoice_age,
+    "target_edited": lambda run, _: any(
+        e.route == run.route.name and e.field not in run.route.theirs
+        for e in run.facts.target_edited
+    ),
+}
+"""Each fact with its reader; the text is the team that owns what nobody could tell."""
+
+
+def earlier(facts: Facts, route: str) -> Mapping[str, object] | None:
+    """The record as it was posted last, or else as it first came; None where it is the same."""
+    lives = live(facts.postings, route)
+    return lives[-1].body if lives else facts.first
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _gap(rule: str, owner: str, message: str, pair: tuple[str, str], span: Span) -> Gap:
+    both = " and ".join(pair)
+    return Gap(
+        kind="fact",
+        rule=rule,
+        code=CODE,
+        error_class="business_rule",
+        owner=owner,
+        message=f"{message} {NOT_COMPARED}",
+        cause_key=CauseKey(CauseKind.RULE, f"{CURRENCY}:{'-'.join(pair)}"),
+        cause_label=f"Amounts in {both} beside each other",
+        would_pass=f'both are in {pair[1]}, or a rule asks that first: currency = "{pair[1]}"',
+        span=span,
+    )
+
+
+class Interpreter(Compiler):
+    """Compiles the expressions of one record kind to closures."""
+
+    def sibling(self, record: str, zone: ZoneInfo) -> Interpreter:
+        """Another one of the same family, for another record kind."""
+        return Interpreter(self.index, record, zone, self.family)
+
+    def expr(self, node: n.Expr, scope: Scope) -> Closure:
+        """The closure of an expression in a scope."""
+        closure: Closure = getattr(self, f"_{type(node).__name__.lower()}")(node, scope)
+        return closure
+
+    def guarded(self, node: n.Expr, scope: Scope, rule: str, owner: str) -> Closure:
+        """A closure that answers EVA01 where the numbers leave their bounds."""
+        inner = self.expr(node, scope)
+        source = say(node)
+
+        def run_guarded(run: Run) -> Any:
+            try:
+                return inner(run)
+            except (ArithmeticError, TypeError, RecursionError) as reason:
+                return Unknown(limit_gap(rule, owner or self.owner, source, reason, node.span))
+
+        return run_guarded
+
+    def together(self, _: Sequence[CheckProgram]) -> None:
+        """Nothing: the meaning of a check is that of each of its conditions."""
+
+    def known(self, _: Wanted) -> None:
+        """Nothing: the meaning of a document is that of each of its values."""
+
+    def document(self, _head: Assigned, _line: Assigned, _: Wanted, *, amount: str = "") -> None:
+        """Nothing, for the same reason."""
+
+    def draft(self, _head: Assigned, _line: Assigned) -> None:
+        """Nothing, for the same reason."""
+
+    # ---- leaves -------------------------------------------------------------------------------
+
+    def _literal(self, node: n.Literal, _: Scope) -> Closure:
+        return always(self.literal(node))
+
+    def _name(self, node: n.Name, scope: Scope) -> Closure:
+        ref = scope.resolve(node.path)
+        if ref is None:
+            return never(f"'{'.'.join(node.path)}' means nothing here")
+        return self.ref(ref)
+
+    # ---- conditions ---------------------------------------------------------------------------
+
+    def _compare(self, node: n.Compare, scope: Scope) -> Closure:
+        left, op = self._beside(node.left, node.right, scope), COMPARE[node.op]
+        word = word_of(self.type(node.left, scope), node.right)
+        if word is not None:
+            return binary(left, always(word), op)
+        return binary(left, self._beside(node.right, node.left, scope), op)
+
+    def _beside(self, node: n.Expr, other: n.Expr, scope: Scope) -> Closure:
+        """One side of two; a number beside an amount minds the currency."""
+        return self.currencies.number(node, other, scope) or self.expr(node, scope)
+
+    def _member(self, node: n.Member, scope: Scope) -> Closure:
+        inner = self.expr(node.left, scope)
+        values = tuple(v.name if isinstance(v, n.Word) else v.value for v in node.values)
+
+        def member(run: Run) -> Any:
+            value = inner(run)
+            return value if type(value) is Unknown else value in values
+
+        return member
+
+    def _known(self, node: n.Known, scope: Scope) -> Closure:
+        inner = self.expr(node.expr, scope)
+        return lambda run: type(inner(run)) is not Unknown
+
+    def _absent(self, node: n.Absent, scope: Scope) -> Closure:
+        inner = self.expr(node.expr, scope)
+        return lambda run: type(inner(run)) is Unknown
+
+    def _allof(self, node: n.AllOf, scope: Scope) -> Closure:
+        parts = [self.expr(p, scope) for p in node.parts]
+        return lambda run: all_of([p(run) for p in parts])
+
+    def _anyof(self, node: n.AnyOf, scope: Scope) -> Closure:
+        parts = [self.expr(p, scope) for p in node.parts]
+        return lambda run: any_of([p(run) for p in parts])
+
+    def _not(self, node: n.Not, scope: Scope) -> Closure:
+        inner = self.expr(node.expr, scope)
+        return lambda run: negation(inner(run))
+
+    # ---- arithmetic ---------------------------------------------------------------------------
+
+    def _arith(self, node: n.Arith, scope: Scope) -> Closure:
+        kinds = {self.type(node.left, scope).kind, self.type(node.right, scope).kind}
+        table: dict[str, Callable[[Any, Any], Any]] = (
+            _OTHERS if kinds & {"date", "moment", "duration"} else _NUMBERS  # type: ignore[assignment]
+        )
+        sides = ((node.left, node.right), (node.right, node.left))
+        sums = node.op in "+-"
+        left, right = (
+            self._beside(one, other, scope) if sums else self.expr(one, scope)
+            for one, other in sides
+        )
+        return binary(left, right, table.get(node.op, _NUMBERS[node.op]))
+
+    def _negative(self, node: n.Negative, scope: Scope) -> Closure:
+        numeric = self.type(node.expr, scope).kind in NUMERIC
+        zero = Decimal(0)
+        flip = (lambda v: numbers.subtract(zero, v)) if numeric else operator.neg
+        return applied([self.expr(node.expr, scope)], flip)
+
+    def _otherwise(self, node: n.Otherwise, scope: Scope) -> Closure:
+        inner, default = self.expr(node.expr, scope), self.expr(node.default, scope)
+
+        def otherwise(run: Run) -> Any:
+            value = inner(run)
+            return default(run) if type(value) is Unknown else value
+
+        return otherwise
+
+    # ---- calls --------------------------------------------------------------------------------
+
+    def _call(self, node: n.Call, scope: Scope) -> Closure:
+        if node.name in self.lookups:
+            return looked_up(self.expr(node.args[0], scope), self.lookups[node.name])
+        if node.name in AGGREGATES:
+            return self.lists.aggregate(node, scope)
+        return self.calls.call(node, scope)
+
+
+def next_seq(postings: Iterable[PostingFact], route: str) -> int:
+    """The place of the next posting of a route; one that is planned and not sent keeps its own."""
+    own = [p for p in postings if p.route == route]
+    planned = [p.seq for p in own if p.state not in OVER]
+    return min(planned) if planned else max((p.seq for p in own), default=0) + 1
+
+
+def billed(facts: Facts, route: str) -> Mapping[str, Decimal]:
+    """What is billed so far of each line."""
+    told = facts.billed.get(route)
+    return told if told is not None else summed(live(facts.postings, route))
+
+
+def summed(postings: tuple[PostingFact, ...]) -> dict[str, Decimal]:
+    """What some postings bill together, by line key."""
+    found: dict[str, Decimal] = {}
+    for posting in postings:
+        for key, quantity in posting.billed.items():
+            found[key] = CONTEXT.add(found.get(key, Decimal(0)), quantity)
+    return found

@@ -16,20 +16,14 @@ from typing import Any, Generic, TypeVar
 
 from grammar import nodes as n
 from rules.expressions.compiler import Compiler
-from rules.expressions.lookups import Closure
-from rules.expressions.run import Run
-from rules.phrases.expression_words import Phrases
-from rules.phrases.terms import DATED, be, listed
-from rules.types.expansion import inside
-from rules.types.functions import AGGREGATES, PURE
+from rules.expressions.run import Closure, Run
+from rules.phrases import DATED, Phrases, be, listed
+from rules.types.functions import AGGREGATES, PURE, inside
 from rules.types.symbol_table import Scope
-from rules.values import numbers
-from rules.values.clauses import beside, is_filled, is_formed, is_so
+from rules.values import kinds as numbers
+from rules.values.cause_keys import Unknown, tin_advice
 from rules.values.kinds import NUMERIC, Type
-from rules.values.names import plain, term
-from rules.values.tax_codes import tin_advice
-from rules.values.unknown import Unknown
-from rules.values.wording import say, shown
+from rules.values.wording import beside, is_filled, is_formed, is_so, plain, say, shown, term
 
 _NOT = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _FLIPPED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}

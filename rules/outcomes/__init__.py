@@ -1,1 +1,644 @@
 """Clearpost rules.outcomes: what an evaluation answers, not how it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final, Literal, TypeAlias
+
+from grammar import nodes as n
+from grammar.text.finding_codes import ErrorClass
+from grammar.text.problem import Span
+from rules.values.canonical import Plain, PostingState, dumps, plain, read_only, revive
+from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing, Gap, HowCleared, Unknown
+from rules.values.wording import HOLE, plain, titled
+
+VerdictKind = Literal[
+    "gate", "check", "duplicates", "approve", "when", "timing", "after",
+    "field", "map", "units", "codes", "rounding", "change",
+]  # fmt: skip
+"""What kind of rule says it; `change` is also what edit and cancel tables say."""
+
+KINDS: Final[tuple[VerdictKind, ...]] = (
+    "gate",
+    "when",
+    "field",
+    "check",
+    "units",
+    "rounding",
+    "codes",
+    "duplicates",
+    "approve",
+    "timing",
+    "after",
+    "map",
+    "change",
+)
+"""Every kind of verdict, in the order in which a route meets them."""
+
+APPROVE = "to approve"
+
+NO_ROUTE = "no route"
+
+_STRICT = {
+    "ready": 0,
+    "posted": 0,
+    "waiting": 1,
+    APPROVE: 2,
+    "held": 3,
+    "dropped": 4,
+    "ignored": 4,
+    NO_ROUTE: 5,
+}
+
+_POSTED = frozenset({"posted", "reversed"})
+
+_WAITS = frozenset({"when", "timing", "after"})
+
+NAMED: Final = 2
+"""So many names in the place of values still read as a sentence."""
+
+Severity = Literal["reject", "hold", "approve", "warn"]
+"""What a finding does to its posting, the strongest first."""
+
+VerdictResult = Literal["pass", "hit", "unknown", "not_applicable"]
+"""What a rule says of a record."""
+
+PASS: Final[VerdictResult] = "pass"  # noqa: S105 - a word about a record
+
+HIT: Final[VerdictResult] = "hit"
+
+UNKNOWN: Final[VerdictResult] = "unknown"
+
+NOT_APPLICABLE: Final[VerdictResult] = "not_applicable"
+
+GateSaid: TypeAlias = n.GateWord | Literal["unknown"]
+"""A gate's word for a status; unknown where the status is none of the gate's."""
+
+STOPS = ("reject", "hold", "approve")
+"""Severities that stop a record, the strictest first; a warning stops nothing."""
+
+SEVERITIES = (*STOPS, "warn")
+
+NEEDS_APPROVAL = "APP01"
+"""The code of a finding, and of its hold, that asks for somebody's consent."""
+
+NO_SOURCE: Final = "the rules"
+"""Where a value comes from that nothing of the record went into."""
+
+LETTERS: Final[dict[VerdictResult, str]] = {
+    "pass": "p",
+    "hit": "h",
+    "unknown": "u",
+    "not_applicable": "n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What bit i of a glance speaks of: Program.rules[i]; an empty name means any other."""
+
+    kind: VerdictKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteGlance:
+    """The state of one route, and the rules that did not pass, as bits: bit i is Program.rules[i].
+
+    `fail` leaves out what somebody released; `unknown` are rules that nobody could answer.
+    """
+
+    route: str
+    state: PostingState  # as Decision.state
+    fail: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One record under all its routes; `amount` is that of the outcome, None where unknown."""
+
+    routes: tuple[RouteGlance, ...]
+    amount: Decimal | None
+
+
+@read_only(frozen=True, slots=True)
+class Document:
+    """The target document as it would be sent: every value as canonical text."""
+
+    target: str
+    document: str
+    number: str
+    date: date
+    party: str
+    currency: str
+    amount: Decimal
+    fields: Mapping[str, str]
+    lines: tuple[Mapping[str, str], ...]
+
+    def to_json(self) -> dict[str, Plain]:
+        """Plain JSON of it; its fields and lines are those of the document, not copies."""
+        return {
+            "target": self.target,
+            "document": self.document,
+            "number": self.number,
+            "date": self.date.isoformat(),
+            "party": self.party,
+            "currency": self.currency,
+            "amount": format(self.amount, "f"),
+            "fields": self.fields,
+            "lines": list(self.lines),
+        }
+
+
+@read_only(frozen=True, slots=True)
+class Finding:
+    """A verdict that wants attention: whose it is, what it says, what would clear it."""
+
+    code: str
+    error_class: ErrorClass
+    rule: str
+    route: str
+    severity: Severity
+    owner: str
+    message: str
+    clears: Clearing
+    cause_key: CauseKey
+    cause_label: str
+    would_pass: str
+    span: Span
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a posting waits for, and until when if that is known."""
+
+    kind: str  # gate when until for
+    until: datetime | None
+    route: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalNeed:
+    """An approval that is asked for; always beside a finding NEEDS_APPROVAL."""
+
+    rule: str
+    team: str
+    never: tuple[str, ...]
+    message: str
+
+
+@read_only(frozen=True, slots=True)
+class Step:
+    """One thing that is done: `seq` is the posting of `route` that it makes or changes.
+
+    A credit note makes a posting of its own route and takes the posting `takes_back` of the
+    decision's route back. `billed` is what a created or updated document bills of each line key.
+    """
+
+    action: str  # create update void credit_note review block hold warn ignore drop wait
+    route: str
+    seq: int
+    document: Document | None
+    rule: str
+    span: Span
+    reason: str
+    takes_back: int | None = None
+    billed: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@read_only(frozen=True, slots=True)
+class Decision:
+    """The answer for one route; `plan` is what is done, in this order, once it is ready.
+
+    `open` is what then remains to be billed: line key -> quantity. `withdrawn`: whether a document
+    is posted that its gate would not have posted any more, whatever is done about that.
+    """
+
+    route: str
+    state: PostingState  # of what is not sent yet, or posted
+    document: Document | None
+    findings: tuple[Finding, ...]
+    wait: Wait | None
+    reason: str
+    approvals: tuple[ApprovalNeed, ...] = ()
+    plan: tuple[Step, ...] = ()
+    open: Mapping[str, Decimal] = field(default_factory=dict)
+    withdrawn: bool = False
+
+
+class UnitSource(StrEnum):
+    """The four that must count a posted line alike."""
+
+    RECORD = "record"
+    UNITS_TABLE = "units_table"
+    ITEM_SET_UP = "item_set_up"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitDifference:
+    """Which two of the four count a line otherwise.
+
+    `quantity` of `unit`, as shown, are `here` of `base` by the rules and `there` by the target:
+    whole numbers, None where the line or the target does not say, or a part is left over.
+    """
+
+    unit: str
+    item: str
+    differ: tuple[UnitSource, UnitSource]
+    quantity: str = ""
+    base: str = ""
+    here: int | None = None
+    there: int | None = None
+
+
+@read_only(frozen=True, slots=True)
+class Verdict:
+    """What one rule said of the record, or of one of its lines, for one route.
+
+    `operands` are for people; what a program needs of a comparison of units is in `units`.
+    """
+
+    rule: str
+    kind: VerdictKind
+    route: str
+    result: VerdictResult
+    span: Span
+    operands: tuple[tuple[str, str], ...] = ()
+    line: int | None = None
+    text: str = ""
+    released: bool = False
+    units: UnitDifference | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One mapping or unit entry that the evaluation read."""
+
+    table: str
+    key: str
+    entry_id: int
+    value: str
+
+
+@read_only(frozen=True, slots=True)
+class Lineage:
+    """Where one value of a document comes from: by name in `reads`, each operand with its value as
+    it is shown; `beside` are the defaults that were taken, and who gave it another value.
+    """
+
+    field: str
+    line: int | None
+    span: Span
+    used: tuple[Use, ...]
+    value: str
+    route: str = ""
+    reads: tuple[tuple[str, str], ...] = ()
+    beside: str = ""
+
+    @property
+    def source(self) -> str:
+        """The same for people, written when it is looked at: a long document has ten thousand."""
+        told = [f"{name} = {shown}" for name, shown in self.reads]
+        return "; ".join([*told, self.beside] if self.beside else told) or NO_SOURCE
+
+
+@read_only(frozen=True, slots=True)
+class Outcome:
+    """Everything one evaluation says."""
+
+    decisions: tuple[Decision, ...]
+    verdicts: tuple[Verdict, ...]
+    used: tuple[Use, ...]
+    lineage: tuple[Lineage, ...]
+    status: str
+    status_word: str
+    number: str
+    party: str
+    doc_date: date | None
+    amount: Decimal | None
+    currency: str
+    valid_until: datetime | None
+    engine: str
+
+    def to_json(self) -> dict[str, Plain]:
+        """Plain JSON, complete and deterministic."""
+        return dict(plain(self))
+
+    @staticmethod
+    def from_json(value: Plain) -> Outcome:
+        """The outcome whose to_json this is."""
+        outcome: Outcome = revive(Outcome, value)
+        return outcome
+
+    def codes(self) -> str:
+        """The compact form of a whole evaluation: states, findings, one letter a verdict.
+
+        What is stored since nobody tells verdicts in judging (bare_codes) has no letters.
+        """
+        letters = "".join(LETTERS[v.result] for v in self.verdicts)
+        return dumps({"decisions": self._states(), "verdicts": letters})
+
+    def bare_codes(self) -> str:
+        """The compact form that is stored: states and findings.
+
+        A finding names its route where it is another than its decision's.
+        """
+        if not any(d.findings for d in self.decisions):
+            return _codes(tuple([(d.route, d.state) for d in self.decisions]))
+        return dumps({"decisions": self._states()})
+
+    def _states(self) -> list[Plain]:
+        return [
+            {
+                "route": d.route,
+                "state": d.state,
+                "findings": [
+                    [f.code, f.rule, f.severity, str(f.cause_key), *({f.route} - {d.route})]
+                    for f in d.findings
+                ],
+            }
+            for d in self.decisions
+        ]
+
+
+class Numbers:
+    """The rules of a ruleset, numbered: checks, approvals and maps by name, the rest by kind."""
+
+    def __init__(self, ruleset: n.Ruleset) -> None:
+        self.rules = tuple(dict.fromkeys(_rules(ruleset)))
+        self._bits = {(r.kind, r.name): 1 << i for i, r in enumerate(self.rules)}
+
+    def bit(self, kind: VerdictKind, name: str) -> int:
+        """The bit of a rule that verdicts of this kind and name belong to."""
+        return self._bits.get((kind, name)) or self._bits[kind, ""]
+
+    def renumbered(
+        self, seen: RouteGlance, other: Numbers, checks: AbstractSet[str]
+    ) -> RouteGlance | None:
+        """The same by the numbers of another program, of whose rules these checks and all that are
+        no checks are the same; None where another check has something to say.
+        """
+        found = [0, 0]
+        for i, bits in enumerate((seen.fail, seen.unknown)):
+            rules = [rule for number, rule in enumerate(self.rules) if bits >> number & 1]
+            if any(rule.kind == "check" and rule.name not in checks for rule in rules):
+                return None
+            for rule in rules:
+                found[i] |= other.bit(rule.kind, rule.name)
+        return RouteGlance(seen.route, seen.state, *found)
+
+    def glance(self, outcome: Outcome) -> Glance:
+        """What an outcome says at a glance."""
+        fail: dict[str, int] = {}
+        unknown: dict[str, int] = {}
+        for verdict in outcome.verdicts:
+            into = self._into(verdict, fail, unknown)
+            if into is not None:
+                bit = self.bit(verdict.kind, verdict.rule)
+                into[verdict.route] = into.get(verdict.route, 0) | bit
+        routes = tuple(
+            RouteGlance(d.route, d.state, fail.get(d.route, 0), unknown.get(d.route, 0))
+            for d in outcome.decisions
+        )
+        return Glance(routes, outcome.amount)
+
+    @staticmethod
+    def _into(
+        verdict: Verdict, fail: dict[str, int], unknown: dict[str, int]
+    ) -> dict[str, int] | None:
+        if verdict.released:
+            return None
+        return {"hit": fail, "unknown": unknown}.get(verdict.result)
+
+
+def _rules(ruleset: n.Ruleset) -> Iterator[Rule]:
+    named = {
+        "check": [c.name for c in ruleset.checks],
+        "approve": [f"approve by {a.role}" for a in ruleset.approvals],
+        "map": [m.name for m in ruleset.maps],
+    }
+    for kind in KINDS:
+        for name in named.get(kind, ()):
+            yield Rule(kind, name)
+        yield Rule(kind, "")
+
+
+class Words:
+    """The words of one program: a held route that only lacks an approval is `to approve`."""
+
+    def __init__(self, rules: tuple[Rule, ...], ruleset: n.Ruleset) -> None:
+        warns = {("check", c.name) for c in ruleset.checks if c.action.kind == "warn"}
+        if all(d.action.kind == "warn" for d in ruleset.duplicates):
+            warns.add(("duplicates", ""))
+        asks = _bits(rules, lambda r: r.kind == "approve")
+        stops = _bits(rules, lambda r: (r.kind, r.name) not in warns) & ~asks
+        self._asks = asks
+        self._stops_unknown = stops
+        self._stops_failed = stops & ~_bits(rules, lambda r: r.kind in _WAITS)
+
+    def word_of(self, seen: RouteGlance) -> str:
+        """The word of one route."""
+        if seen.state != PostingState.HELD or not (seen.fail | seen.unknown) & self._asks:
+            return seen.state
+        stopped = seen.fail & self._stops_failed or seen.unknown & self._stops_unknown
+        return seen.state if stopped else APPROVE
+
+
+def _bits(rules: tuple[Rule, ...], wanted: Callable[[Rule], bool]) -> int:
+    return sum(1 << i for i, rule in enumerate(rules) if wanted(rule))
+
+
+def stricter(would: str, was: str) -> bool:
+    """Whether the first word lets less through than the second."""
+    return _STRICT[would] > _STRICT[was]
+
+
+def has_posted(state: str) -> bool:
+    """Whether a posting in this state has reached the target."""
+    return state in _POSTED
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """One verdict beside the line of the rules that gave it."""
+
+    route: str
+    rule: str
+    kind: VerdictKind
+    result: VerdictResult
+    file: str
+    line: int
+    column: int
+    source: str  # the text of the rule line
+    operands: tuple[tuple[str, str], ...]
+    record_line: int | None
+    text: str
+    released: bool
+
+    @property
+    def where(self) -> str:
+        """file:line:column."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+def lines(outcome: Outcome, sources: Mapping[str, str]) -> tuple[TraceLine, ...]:
+    """Every verdict of an outcome with its rule line; `sources` are the rule files, by path."""
+    split = {path: text.splitlines() for path, text in sources.items()}
+    found = []
+    for verdict in outcome.verdicts:
+        span = verdict.span
+        text = split.get(span.file, [])
+        source = text[span.line - 1].strip() if 0 < span.line <= len(text) else ""
+        found.append(
+            TraceLine(
+                route=verdict.route,
+                rule=verdict.rule,
+                kind=verdict.kind,
+                result=verdict.result,
+                file=span.file,
+                line=span.line,
+                column=span.column,
+                source=source,
+                operands=verdict.operands,
+                record_line=verdict.line,
+                text=verdict.text,
+                released=verdict.released,
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class Said:
+    """What one rule said for one route."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, more: Said) -> None:
+        """What another rule said."""
+        self.verdicts += more.verdicts
+        self.findings += more.findings
+
+    def for_route(self, route: str) -> Said:
+        """The same, said for another route."""
+        verdicts = [
+            Verdict(
+                v.rule,
+                v.kind,
+                route,
+                v.result,
+                v.span,
+                v.operands,
+                v.line,
+                v.text,
+                v.released,
+            )
+            for v in self.verdicts
+        ]
+        return Said(verdicts, [replace(f, route=route) for f in self.findings])
+
+
+def has_said(said: Said, labels: Collection[str]) -> bool:
+    """Whether a check that looks at one of these has failed, and stops the record."""
+    stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
+    checks = [v for v in said.verdicts if v.kind == "check"]
+    failed = {v.rule for v in checks if v.result == HIT and (v.released or v.rule in stops)}
+    return any(v.rule in failed and {*labels} & {name for name, _ in v.operands} for v in checks)
+
+
+def title_of(finding: Finding) -> str:
+    """What the cause of a finding is called where its records stand together.
+
+    The title of what the rule says, or the words of it; where they name more than two things that
+    differ from record to record, which makes no sentence about many, what kind of rule it is.
+    Approvals keep theirs: one team may be asked for several, which no name tells apart.
+    """
+    label = finding.cause_label
+    if label.count(HOLE) <= NAMED:
+        return titled(label)
+    if finding.code == "CHK01":
+        return f"The check “{plain(finding.rule)}” did not pass"
+    if finding.code == "CHK02":
+        return label.partition(": ")[0]
+    return "Possible duplicate" if finding.code == "DUP01" else titled(label)
+
+
+def gap_finding(
+    gap: Gap, route: str, *, severity: Severity = "hold", lines: tuple[int, ...] = ()
+) -> Finding:
+    """The finding that a gap becomes, for the owner of what is missing."""
+    return Finding(
+        code=gap.code,
+        error_class=gap.error_class,
+        rule=gap.rule,
+        route=route,
+        severity=severity,
+        owner=gap.owner,
+        message=gap.message,
+        clears=ITSELF,
+        cause_key=gap.cause_key,
+        cause_label=gap.cause_label,
+        would_pass=gap.would_pass,
+        span=gap.span,
+        lines=lines,
+    )
+
+
+def merge(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Each finding once, with all its lines, the strongest first, else in the order found."""
+    found: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        key = (finding.severity, finding.code, finding.rule, finding.cause_key, finding.route)
+        before = found.get(key)
+        if before is None:
+            found[key] = finding
+        elif before.lines != finding.lines:
+            lines = tuple(sorted({*before.lines, *finding.lines}))
+            found[key] = replace(before, lines=lines)
+    return tuple(sorted(found.values(), key=lambda f: SEVERITIES.index(f.severity)))
+
+
+def strictest(findings: Iterable[Finding]) -> Finding | None:
+    """The first that stops the record, of findings in the order of `merge`."""
+    return next((f for f in findings if f.severity in STOPS), None)
+
+
+def clearing_of(declared: n.Clears) -> Clearing:
+    """How a finding of a check ends."""
+    return Clearing(HowCleared(declared.kind), declared.role or "")
+
+
+def keep(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
+    """Note the reasons of an unknown value, and the line they were met on."""
+    if type(value) is Unknown:
+        for gap in value.gaps:
+            lines = gaps.setdefault(gap, [])
+            if line is not None and line not in lines[-1:]:
+                lines.append(line)
+
+
+def in_words(kind: VerdictKind | CauseKind, result: VerdictResult) -> str:
+    """The result of a verdict as people read it; what asks for no approval is no pass.
+
+    >>> in_words("check", "not_applicable"), in_words("approve", "pass")
+    ('not applicable', 'not needed')
+    """
+    return "not needed" if (kind, result) == ("approve", PASS) else result.replace("_", " ")
+
+
+@lru_cache(maxsize=1024)
+def _codes(states: tuple[tuple[str, PostingState], ...]) -> str:
+    """The compact form where nothing was found: a few texts for most records."""
+    told = [{"route": route, "state": state, "findings": []} for route, state in states]
+    return dumps({"decisions": told})

@@ -1,1 +1,703 @@
 """Clearpost rules.phrases: rules as people say them, in texts that each language can say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
+
+from grammar import nodes as n
+from grammar.text.durations import duration
+from grammar.text.problem import Span
+from rules.types.functions import AGGREGATES
+from rules.types.inference import field_type, infer, silent, word_of
+from rules.types.inference import listed as listed_path
+from rules.types.symbol_table import Index, Ref, Scope
+from rules.values.kinds import Type
+from rules.values.wording import article, bare, parse_message, plain, say
+
+CLOCK = (("today",), ("now",))
+
+DATED = frozenset({"date", "moment"})
+
+_PARTS = {";": "parts", ".": "sentences", "so": "conditions", "either": "conditions"}
+
+_IRREGULAR = frozenset(
+    [
+        "paid",
+        "sent",
+        "made",
+        "sold",
+        "bought",
+        "given",
+        "written",
+        "seen",
+        "left",
+        "held",
+        "done",
+        "gone",
+        "taken",
+        "built",
+        "kept",
+    ]
+)
+
+_BY_ITSELF = frozenset({"arrived", "left", "expired", "gone", "ended", "started"})
+
+_WHEN = {
+    ("by", "user"): "the person who",
+    ("by", "text"): "the person who",
+    ("on", "date"): "the day",
+    ("at", "date"): "the day",
+    ("on", "moment"): "the moment",
+    ("at", "moment"): "the moment",
+}
+
+_HOURS = timedelta(hours=96)
+"""Up to here a duration is told in hours, since the windows of tax offices are."""
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Phrases:
+    """The words of one place: what names mean there, teams by their titles."""
+
+    def __init__(self, index: Index, scope: Scope) -> None:
+        self.index = index
+        self.scope = scope
+
+    def of(self, record: str, *, line: bool = False) -> Phrases:
+        """The words of another place."""
+        return Phrases(self.index, Scope(self.index, record, line=line, document=True, bills=True))
+
+    def role(self, name: str | None) -> str:
+        """A team as people call it."""
+        role = self.index.roles.get(name or "")
+        return role.title if role else name or composed("nobody")
+
+    def expr(self, node: n.Expr | n.Value) -> str:
+        """An expression in words."""
+        found: Callable[[Any], str] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
+        return found(node) if found else say(node)
+
+    def all_of(self, nodes: Sequence[n.Expr]) -> str:
+        """Conditions that hold together."""
+        return listed([self.expr(node) for node in nodes], "so")
+
+    def message(self, text: str, span: Span) -> str:
+        """A message, each placeholder in words and as ‹…›."""
+        parts, _ = parse_message(text, span)
+        return joined(["“", *(p if isinstance(p, str) else self._hole(p) for p in parts), "”"])
+
+    def _hole(self, part: n.Expr) -> str:
+        if isinstance(part, n.Name) and len(part.path) == 1 and part.path[0] in self.index.consts:
+            return const_in_words(self.index.consts[part.path[0]])
+        return joined(["‹", without_article(self.expr(part)), "›"])
+
+    # ---- leaves -------------------------------------------------------------------------------
+
+    def _word(self, node: n.Word) -> str:
+        if node.name in self.index.consts:
+            return self._name(n.Name((node.name,), node.span))
+        return named(node.name)
+
+    def _literal(self, node: n.Literal) -> str:
+        if node.kind == "duration":
+            return spoken(node.value)  # type: ignore[arg-type]
+        if node.kind == "text":
+            return f"“{node.value}”" if node.value else composed("nothing")
+        return literal(node)
+
+    def _name(self, node: n.Name) -> str:
+        ref = self.scope.resolve(node.path)
+        name = node.path[-1]
+        if ref is None:
+            path = "_".join(node.path)
+            return composed(FACTS[name]) if name in FACTS else the(path)
+        if ref.kind == "const":
+            return self._const(self.index.consts[name])
+        if ref.kind in {"fact", "number"}:
+            return composed(FACTS[name]) if name in FACTS else the(name)
+        if ref.kind == "due":
+            return composed("what is due of the line")
+        of = ""
+        if ref.kind in {"line", "own"}:
+            of = composed("the line") if ref.kind == "line" else the(ref.record)
+        return noun(name, self._type(ref), of)
+
+    def _const(self, const: n.Const) -> str:
+        value = const_in_words(const)
+        name = named(const.name)
+        if const.rows[0].value.kind == "text" and len(const.rows) == 1:
+            return composed("the %(name)s “%(value)s”", name=name, value=value)
+        if len(const.rows) == 1:
+            value = self._literal(const.rows[0].value)
+        return composed("the %(name)s of %(value)s", name=name, value=value)
+
+    def _type(self, ref: Ref) -> Type:
+        return field_type(ref.field, ref.record, self.scope) if ref.field else Type("any")
+
+    def kind(self, node: n.Expr) -> str:
+        """The kind of an expression's type."""
+        return infer(node, self.scope, silent).kind
+
+    # ---- conditions ---------------------------------------------------------------------------
+
+    def _compare(self, node: n.Compare) -> str:
+        ago = self._ago(node)
+        if ago:
+            return ago
+        left = self.expr(node.left)
+        word = word_of(infer(node.left, self.scope, silent), node.right)
+        if word and self._of_fact(node.left):
+            return composed(IS_STATE[node.op], left=left, state=_state(word))
+        right = f"“{plain(word)}”" if word else self.expr(node.right)
+        return composed(self._verb(node.left, node.op), left=left, right=right)
+
+    def _verb(self, node: n.Expr, op: str) -> str:
+        """The message of a comparison."""
+        of = (IS_WHEN, ARE_WHEN) if self.kind(node) in DATED else (IS, ARE)
+        return of[self._be(node) == "are"][op]
+
+    def _be(self, node: n.Expr) -> str:
+        """`is` or `are`, as the name of the field asks."""
+        of_fact = isinstance(node, n.Name) and self.scope.resolve(node.path) is None
+        return be(node.path[-1]) if isinstance(node, n.Name) and not of_fact else "is"
+
+    def _ago(self, node: n.Compare) -> str:
+        """`ordered_on >= today - 31d`: the day it was ordered is at most 31 days ago."""
+        right = node.right
+        if not isinstance(right, n.Arith) or right.op != "-" or node.op not in AGO:
+            return ""
+        if self.kind(node.left) not in DATED or self.kind(right.right) != "duration":
+            return ""
+        if not isinstance(right.left, n.Name) or right.left.path not in CLOCK:
+            return ""
+        ago = self.expr(right.right)
+        return composed(AGO[node.op], left=self.expr(node.left), right=ago)
+
+    def _of_fact(self, node: n.Expr) -> bool:
+        """Whether words of it are ours; those of a field are the source's, and stand in quotes."""
+        ref = self.scope.resolve(node.path) if isinstance(node, n.Name) else None
+        return ref is not None and ref.kind == "fact"
+
+    def compared(self, name: str, op: str, value: n.Value) -> str:
+        """A cell of a decision table: `<= cancel_window`."""
+        node = n.Name((name,), value.span)
+        return composed(self._verb(node, op), left=self.expr(node), right=self.expr(value))
+
+    def _member(self, node: n.Member) -> str:
+        left = self.expr(node.left)
+        words = [v.name for v in node.values if isinstance(v, n.Word)]
+        if self._of_fact(node.left) and len(words) == len(node.values):
+            states = listed([_state(word) for word in words], "or")
+            return composed(IS_STATE["="], left=left, state=states)
+        values = [
+            f"“{plain(v.name)}”" if isinstance(v, n.Word) else self.expr(v) for v in node.values
+        ]
+        return composed(self._verb(node.left, "="), left=left, right=listed(values, "or"))
+
+    def among(self, name: str, values: Sequence[n.Value]) -> str:
+        """A cell of a decision table: `open`, or several words."""
+        node = n.Name((name,), values[0].span)
+        return self._member(n.Member(node, tuple(values), node.span))
+
+    def gets(self, node: n.Expr) -> str:
+        """What a field is: a value, or whether something is so."""
+        claims = self.kind(node) == "yesno" and not isinstance(node, n.Name | n.Literal)
+        value = self.expr(node)
+        return composed("whether %(condition)s", condition=value) if claims else value
+
+    def _known(self, node: n.Known) -> str:
+        there = self._entry(node.expr, there=True)
+        return there or self._when(node.expr) or self._so(node.expr, "known")
+
+    def _absent(self, node: n.Absent) -> str:
+        return self._entry(node.expr, there=False) or self._so(node.expr, "missing")
+
+    def _so(self, node: n.Expr, so: str) -> str:
+        one, many = IS_SO[so]
+        return composed(many if self._be(node) == "are" else one, what=self.expr(node))
+
+    def _entry(self, node: n.Expr, *, there: bool) -> str:
+        """An entry of a map that is there or not: `there is no debtor for the customer`."""
+        if not isinstance(node, n.Call) or node.name not in self.index.maps:
+            return ""
+        key = listed([self.expr(arg) for arg in node.args])
+        if there:
+            return composed("there is %(entry)s for %(key)s", entry=a(node.name), key=key)
+        return composed("there is no %(entry)s for %(key)s", entry=named(node.name), key=key)
+
+    def _when(self, node: n.Expr) -> str:
+        """`it is known when it was paid`."""
+        said = re.fullmatch("the (?:moment|day) (it .*)", self.expr(node))
+        if not said or not isinstance(node, n.Name):
+            return ""
+        return instead(f"it is known when {said[1]}", self._so(node, "known"))
+
+    def _allof(self, node: n.AllOf) -> str:
+        return listed([self._part(p, n.AnyOf) for p in node.parts], "so")
+
+    def _anyof(self, node: n.AnyOf) -> str:
+        return listed([self._part(p, n.AllOf) for p in node.parts], "either")
+
+    def _part(self, node: n.Expr, bracketed: type) -> str:
+        return _bracketed(self.expr(node)) if isinstance(node, bracketed) else self.expr(node)
+
+    def _not(self, node: n.Not) -> str:
+        inner = node.expr
+        if isinstance(inner, n.Known | n.Absent):
+            known = isinstance(inner, n.Known)
+            there = self._entry(inner.expr, there=not known)
+            return there or self._so(inner.expr, "not known" if known else "not missing")
+        if isinstance(inner, n.Call) and inner.name in CLAIMS:
+            return self._claim(inner, 1)
+        if isinstance(inner, n.Call) and inner.name == "any":
+            return self._aggregate(inner, so=False)
+        return composed("it is not so that %(condition)s", condition=self.expr(inner))
+
+    # ---- values -------------------------------------------------------------------------------
+
+    def _arith(self, node: n.Arith) -> str:
+        left, right = node.left, node.right
+        if self.kind(left) in DATED and isinstance(right, n.Literal) and node.op in MOVED:
+            return composed(MOVED[node.op], time=self.expr(right), day=self.expr(left))
+        if node.op == "-" and isinstance(left, n.Literal) and left.value == 0:
+            return composed("minus %(amount)s", amount=self._operand(right, nested=True))
+        loose = node.op in "*/"
+        return composed(
+            ARITH[node.op],
+            left=self._operand(left, nested=loose),
+            right=self._operand(right, nested=loose or node.op == "-"),
+        )
+
+    def _operand(self, node: n.Expr, *, nested: bool) -> str:
+        sums = isinstance(node, n.Arith) and (nested and node.op in "+-")
+        rounded = isinstance(node, n.Call) and node.name == "round"
+        return _bracketed(self.expr(node)) if sums or rounded else self.expr(node)
+
+    def _negative(self, node: n.Negative) -> str:
+        return composed("minus %(amount)s", amount=self._operand(node.expr, nested=True))
+
+    def _otherwise(self, node: n.Otherwise) -> str:
+        value, default = self.expr(node.expr), self.expr(node.default)
+        return composed("%(value)s (%(default)s where it is missing)", value=value, default=default)
+
+    def _call(self, node: n.Call) -> str:
+        args = [self.expr(arg) for arg in node.args]
+        if node.name in self.index.maps:
+            return composed("the %(entry)s for %(key)s", entry=named(node.name), key=listed(args))
+        if node.name in AGGREGATES:
+            return self._aggregate(node)
+        if node.name in CLAIMS:
+            return self._claim(node, 0)
+        if node.name == "number_of" and isinstance(node.args[0], n.Name):
+            document = named(node.args[0].path[-1])
+            return composed("the number of its %(document)s", document=document)
+        if node.name == "date_of":
+            day = re.sub("^the moment (it|the )", r"the day \1", args[0])
+            return instead(day, composed("the date of %(moment)s", moment=args[0]))
+        if node.name in VALUES:
+            given = {"first": args[0], "second": args[-1], "all": listed(args)}
+            return composed(VALUES[node.name], **given)
+        return composed("the %(name)s of %(values)s", name=named(node.name), values=listed(args))
+
+    def _claim(self, node: n.Call, which: int) -> str:
+        what = node.args[0]
+        return composed(CLAIMS[node.name][self._be(what)][which], what=self.expr(what))
+
+    def _aggregate(self, node: n.Call, *, so: bool = True) -> str:
+        """What is said of a list; `so`: that there is any of it, or none."""
+        arg = node.args[0]
+        path = arg.path if isinstance(arg, n.Name) else ("lines",)
+        over = listed_path(path, self.scope)
+        inside = Phrases(self.index, self.scope.inside(over.record)) if over else self
+        ends = path[:-1] if over is not None and over.field else path
+        field = inside.expr(n.Name(path[-1:], arg.span)) if ends != path else ""
+        where = inside.expr(node.where) if node.where is not None else ""
+        if node.name == "any":
+            return existing(ends, path[-1] if field else "", where, so=so)
+        return of_list(node.name, ends, field, where)
+
+
+def _state(word: str) -> str:
+    return composed(STATES[word]) if word in STATES else named(word)
+
+
+def _bracketed(text: str) -> str:
+    return joined(["(", text, ")"])
+
+
+def words_of(index: Index) -> Phrases:
+    """The words of a ruleset, outside of any record."""
+    return Phrases(index, Scope(index, ""))
+
+
+def of_list(name: str, path: Sequence[str], field: str, where: str) -> str:
+    """What a function of lists gives: `the sum of the amount over all lines where …`."""
+    if name == "all":
+        so = where or composed("%(field)s is yes", field=field)
+        return composed("in all %(list)s %(condition)s", list=_list(path), condition=so)
+    over = _narrowed(_list(path), where)
+    if name == "sum":
+        return composed("the sum of %(field)s over all %(list)s", field=field, list=over)
+    if name == "latest":
+        latest = without_article(field)
+        return composed("the latest %(field)s over all %(list)s", field=latest, list=over)
+    return composed("the number of %(list)s", list=over)
+
+
+def _list(path: Sequence[str]) -> str:
+    """A list of the record, or one of its lines: `deliveries of the lines`."""
+    *owners, last = path
+    said: str = named(last)
+    for owner in reversed(owners):
+        said = composed("%(list)s of the %(owner)s", list=said, owner=named(owner))
+    return said
+
+
+def _narrowed(over: str, where: str) -> str:
+    return composed("%(list)s where %(condition)s", list=over, condition=where) if where else over
+
+
+def existing(path: Sequence[str], field: str, where: str, *, so: bool) -> str:
+    """That there is any of a list, or none; `field` is the name of one that is yes."""
+    over = _narrowed(_list(path), where)
+    if field:
+        over = composed("%(list)s whose %(field)s is yes", list=over, field=named(field))
+    there = message("there are %(list)s") if so else message("there are no %(list)s")
+    return composed(there, list=over)
+
+
+def literal(value: n.Literal) -> str:
+    """A value as it is written, a text without its quotes; yes and no are words of ours."""
+    if value.kind == "yes_no":
+        return composed("yes") if value.value else composed("no")
+    return bare(value)
+
+
+def const_in_words(const: n.Const) -> str:
+    """The value of a const; one that changes: `8000.00 (before 2026-07-01: 5000.00)`."""
+    rows = sorted(const.rows, key=lambda row: row.since, reverse=True)
+    older = [
+        composed("before %(day)s: %(value)s", day=str(later.since), value=literal(row.value))
+        for later, row in pairwise(rows)
+    ]
+    value = literal(rows[0].value)
+    if not older:
+        return value
+    return composed("%(value)s (%(older)s)", value=value, older=listed(older, ","))
+
+
+def noun(name: str, of: Type, whose: str = "") -> str:
+    """A field as the subject of a sentence; `whose` is the thing, if it is not the record itself.
+
+    >>> noun("total", Type("money")), noun("approved_by", Type("user"))
+    ('the total', 'the person who approved it')
+    >>> noun("qty", Type("quantity"), "the line"), noun("paid_at", Type("moment"))
+    ('the quantity of the line', 'the moment it was paid')
+    >>> noun("arrived_on", Type("date"))
+    'the day it arrived'
+    """
+    called = named(name)
+    if of.kind == "yesno":
+        return _of(composed("“%(name)s”", name=called), whose)
+    stem, _, tail = name.rpartition("_")
+    begin = _WHEN.get((tail, of.kind))
+    if begin and _is_done(stem):
+        thing = whose or "it"
+        was = "" if stem in _BY_ITSELF else "was "
+        by = tail == "by"
+        done = f"{plain(stem)} {thing}" if by else f"{thing} {was}{plain(stem)}"
+        field = message("the person in “%(name)s”") if by else message("the %(name)s")
+        return instead(f"{begin} {done}", _of(composed(field, name=called), whose))
+    what = the(name)
+    if not stem and _is_done(name):
+        what = instead(f"what is {name}", what)
+    return _of(what, whose)
+
+
+def _of(what: str, whose: str) -> str:
+    """What something is of, if it is not the record itself."""
+    return composed("%(what)s of %(whose)s", what=what, whose=whose) if whose else what
+
+
+def _is_done(word: str) -> bool:
+    last = word.rpartition("_")[2]
+    return (last.endswith("ed") and len(last) > 4) or last in _IRREGULAR
+
+
+def the(name: str) -> str:
+    """A thing that is known: `the total`."""
+    return composed("the %(name)s", name=named(name))
+
+
+def be(name: str) -> str:
+    """`are` for the plural of a name, else `is`.
+
+    >>> be("fees"), be("status"), be("gross"), be("pos")
+    ('are', 'is', 'is', 'is')
+    """
+    word = plain(name)
+    plural = word.endswith("s") and not word.endswith(("ss", "us", "is"))
+    return "are" if plural else "is"
+
+
+def a(name: str) -> str:
+    """A thing with its article: `an order`, `a refund`."""
+    an = article(name).startswith("an ")
+    return composed(message("an %(name)s") if an else message("a %(name)s"), name=named(name))
+
+
+def listed(words: Sequence[str], kind: str = "and") -> str:
+    """`a, b and c`; `kind` is one of ROWS.
+
+    >>> listed(["a", "b", "c"]), listed(["a"], "or"), listed([]), listed(["a", "b"], ";")
+    ('a, b and c', 'a', '', 'a; b')
+    """
+    between, last = ROWS[kind]
+    row = words[0] if words else ""
+    for at, word in enumerate(words[1:], start=2):
+        ends = at == len(words)
+        row = composed(last if ends else between, **{_PARTS.get(kind, "words"): row, "next": word})
+    return row
+
+
+def spoken(value: timedelta) -> str:
+    """A duration in words: `72 hours`, `31 days`, `1 minute`.
+
+    >>> spoken(timedelta(hours=72)), spoken(timedelta(days=31)), spoken(timedelta(seconds=30))
+    ('72 hours', '31 days', '30 seconds')
+    """
+    text = duration(value)
+    if text.endswith("d") and value < _HOURS:
+        text = f"{int(value.total_seconds()) // 3600}h"
+    number = text.rstrip("dhmins")
+    one, many = _UNITS[text[len(number) :]]
+    return composed(one if number == "1" else many, number=number)
+
+
+class Composed(str):
+    """A text in English, equal to any other text of the same words.
+
+    `message` is what it was made of, with `%(name)s` for each of `values`; blank for an English way
+    of saying `other`. `capital` says that it begins with a capital letter. Whatever joins or cuts
+    it gets a plain text.
+    """
+
+    __slots__ = ("capital", "message", "other", "values")
+
+    message: str
+    values: Mapping[str, str]
+    other: str
+    capital: bool
+
+
+def message(text: str) -> str:
+    """A message that stands in a table until it is composed; `tools/messages.py` looks for it."""
+    return text
+
+
+def composed(message: str, /, **values: str) -> Composed:
+    """A message with its values.
+
+    >>> limit = composed("the limit of %(amount)s", amount="10.00")
+    >>> composed("%(left)s is at most %(right)s", left=named("total"), right=limit)
+    'total is at most the limit of 10.00'
+    """
+    return _made(message % values, message, values)
+
+
+def _made(
+    text: str,
+    message: str,
+    values: Mapping[str, str],
+    *,
+    other: str = "",
+    capital: bool = False,
+) -> Composed:
+    made = Composed(text)
+    made.message, made.values, made.other, made.capital = message, values, other, capital
+    return made
+
+
+def named(name: str) -> Composed:
+    """A name of the rules as words; a language may have a word for it.
+
+    >>> named("tax_total")
+    'tax total'
+    """
+    words = plain(name)
+    return _made(words, words.replace("%", "%%"), NONE)
+
+
+def instead(english: str, other: str) -> Composed:
+    """What English has a way of its own for; each other language says `other`."""
+    return _made(english, "", NONE, other=other)
+
+
+def without_article(text: str) -> str:
+    """A noun as it stands in a heading: `total` of `the total`."""
+    return instead(text.removeprefix("the "), text) if text.startswith("the ") else text
+
+
+def capital(text: str) -> str:
+    """A text that begins a sentence."""
+    begun = text[:1].upper() + text[1:]
+    if not isinstance(text, Composed):
+        return begun
+    return _made(begun, text.message, text.values, other=text.other, capital=True)
+
+
+def changed(text: str, change: Callable[[str], str]) -> str:
+    """A text with a change of what stands in it; the messages stay as they are."""
+    if not isinstance(text, Composed):
+        return change(text)
+    values = {name: changed(value, change) for name, value in text.values.items()}
+    other = changed(text.other, change) if text.other else ""
+    return _made(change(text), text.message, values, other=other, capital=text.capital)
+
+
+def joined(parts: Sequence[str]) -> Composed:
+    """Parts one after the other, as they are.
+
+    >>> joined(["“", named("total"), "”"])
+    '“total”'
+    """
+    values = {f"part{at}": part for at, part in enumerate(parts)}
+    return composed("".join(f"%({name})s" for name in values), **values)
+
+
+IS_SO = {
+    "known": (message("%(what)s is known"), message("%(what)s are known")),
+    "missing": (message("%(what)s is missing"), message("%(what)s are missing")),
+    "not known": (message("%(what)s is not known"), message("%(what)s are not known")),
+    "not missing": (message("%(what)s is not missing"), message("%(what)s are not missing")),
+}
+"""What is said of a value, of one and of many."""
+
+MOVED = {"-": message("%(time)s before %(day)s"), "+": message("%(time)s after %(day)s")}
+
+IS = {
+    "=": message("%(left)s is %(right)s"),
+    "<>": message("%(left)s is not %(right)s"),
+    "<": message("%(left)s is below %(right)s"),
+    "<=": message("%(left)s is at most %(right)s"),
+    ">": message("%(left)s is above %(right)s"),
+    ">=": message("%(left)s is at least %(right)s"),
+}
+
+ARE = {
+    "=": message("%(left)s are %(right)s"),
+    "<>": message("%(left)s are not %(right)s"),
+    "<": message("%(left)s are below %(right)s"),
+    "<=": message("%(left)s are at most %(right)s"),
+    ">": message("%(left)s are above %(right)s"),
+    ">=": message("%(left)s are at least %(right)s"),
+}
+
+IS_WHEN = IS | {
+    "<": message("%(left)s is before %(right)s"),
+    "<=": message("%(left)s is not after %(right)s"),
+    ">": message("%(left)s is after %(right)s"),
+    ">=": message("%(left)s is not before %(right)s"),
+}
+
+ARE_WHEN = ARE | {
+    "<": message("%(left)s are before %(right)s"),
+    "<=": message("%(left)s are not after %(right)s"),
+    ">": message("%(left)s are after %(right)s"),
+    ">=": message("%(left)s are not before %(right)s"),
+}
+
+ARITH = {
+    "+": message("%(left)s plus %(right)s"),
+    "-": message("%(left)s less %(right)s"),
+    "*": message("%(left)s times %(right)s"),
+    "/": message("%(left)s divided by %(right)s"),
+}
+
+VALUES: dict[str, str] = {
+    "text": message("%(first)s as a text"),
+    "words": message("%(first)s with single blanks"),
+    "match_key": message("%(first)s by its letters and digits alone"),
+    "e_invoice_class": message("%(first)s as a classification of the e-Invoice"),
+    "abs": message("the size of %(first)s"),
+    "min": message("the smallest of %(all)s"),
+    "max": message("the largest of %(all)s"),
+    "net": message("%(first)s without its tax of %(second)s"),
+    "tax": message("the tax of %(second)s on %(first)s"),
+    "was": message("%(first)s as it was before"),
+    "round": message("%(first)s, rounded to %(second)s"),
+    "in_base": message("%(first)s in the base unit"),
+    "price_in_base": message("%(first)s for one base unit"),
+    "base_unit": message("the base unit of %(first)s"),
+    "due_of": message("the part of %(first)s that falls on this document"),
+}
+
+CLAIMS: dict[str, dict[str, tuple[str, str]]] = {
+    "is_tin": dict.fromkeys(
+        ("is", "are"),
+        (
+            message("%(what)s has the form of a TIN"),
+            message("%(what)s has not the form of a TIN"),
+        ),
+    ),
+    "is_whole": {
+        "is": (
+            message("%(what)s is a whole number"),
+            message("%(what)s is not a whole number"),
+        ),
+        "are": (
+            message("%(what)s are a whole number"),
+            message("%(what)s are not a whole number"),
+        ),
+    },
+}
+"""What a function says of a value, and that it is not so, of one and of many."""
+
+FACTS = {
+    "period": message("the period of the document"),
+    "e_invoice_age": message("the age of its e-invoice"),
+    "today": message("today"),
+    "now": message("now"),
+    "last_editor": message("the person who edited it last"),
+    "first_seen": message("the moment it was first seen"),
+    "document_number": message("its document number"),
+    "target_edited": message("a change by hand in the target"),
+    "error": message("the answer"),
+    "tries": message("the number of tries"),
+}
+
+IS_STATE = {"=": message("%(left)s is %(state)s"), "<>": message("%(left)s is not %(state)s")}
+"""What is said of a fact, such as the period of the document."""
+
+STATES = {"open": message("open"), "locked": message("locked")}
+
+AGO = {
+    "<": message("%(left)s is more than %(right)s ago"),
+    "<=": message("%(left)s is at least %(right)s ago"),
+    ">": message("%(left)s is less than %(right)s ago"),
+    ">=": message("%(left)s is at most %(right)s ago"),
+}
+
+ROWS = {
+    "and": (message("%(words)s, %(next)s"), message("%(words)s and %(next)s")),
+    "or": (message("%(words)s, %(next)s"), message("%(words)s or %(next)s")),
+    ",": (message("%(words)s, %(next)s"), message("%(words)s, %(next)s")),
+    ";": (message("%(parts)s; %(next)s"), message("%(parts)s; %(next)s")),
+    ".": (message("%(sentences)s %(next)s"), message("%(sentences)s %(next)s")),
+    "so": (message("%(conditions)s, %(next)s"), message("%(conditions)s and %(next)s")),
+    "either": (message("%(conditions)s, %(next)s"), message("%(conditions)s or %(next)s")),
+}
+"""How the next of a row follows, and the last: of words, parts, sentences, conditions."""
+
+_UNITS = {
+    "d": (message("%(number)s day"), message("%(number)s days")),
+    "h": (message("%(number)s hour"), message("%(number)s hours")),
+    "min": (message("%(number)s minute"), message("%(number)s minutes")),
+    "s": (message("%(number)s second"), message("%(number)s seconds")),
+}

@@ -1,19 +1,15 @@
-"""Actions as the end of a sentence, and the rules that each team owns.
-
-Here: what is done with a record, in words, and owned_by. Not here: whether the teams exist
-(checker/declarations.py).
-"""
+"""Actions as the end of a sentence, and the rules that each team owns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from grammar import nodes as n
-from rules.phrases.composed import composed, message, named
-from rules.phrases.expression_words import Phrases
-from rules.phrases.terms import a, listed, spoken
+from rules.documents.unusual import NO_LINES, QUANTITIES, TOTALS
+from rules.phrases import Phrases, a, capital, composed, joined, listed, message, named, spoken
 from rules.types.symbol_table import Index
-from rules.values.names import plain
+from rules.values.wording import plain
 
 _DONE = {
     "hold": message("it is put on hold for %(team)s"),
@@ -31,7 +27,21 @@ _DONE = {
     "credit_and_new": message("a credit note reverses the document, and a new document is posted"),
     "look_up": message("it is looked up there first, and sent again only if it is not found"),
 }
+
 ANYWHERE = composed("the accounting system")
+
+_HOLE = re.compile(r"\{([^{}]*)\}")
+
+_COUNTED = {
+    "posting": "1, 2, 3 …",
+    "reversed": composed("the number of the document that it reverses"),
+}
+
+_ALLOWED = {
+    NO_LINES: message("no lines"),
+    QUANTITIES: message("negative quantities"),
+    TOTALS: message("negative totals"),
+}
 
 
 def action(done: n.Action | n.TryAgain, words: Phrases, where: str = ANYWHERE) -> str:
@@ -135,13 +145,6 @@ def _alone(rules: n.Ruleset) -> Iterator[tuple[str, str]]:
             yield units.kept.role, composed("the entries of the units")
 
 
-def whose(record: n.Record) -> str:
-    """A record, or a line of one, with its article."""
-    return (
-        composed("a line of %(whose)s", whose=a(record.parent)) if record.parent else a(record.name)
-    )
-
-
 def _of_rules(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
     for gate in rules.gates:
         for row in gate.rows:
@@ -159,6 +162,10 @@ def _of_rules(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
         yield approve.role, composed("approval of %(record)s", record=a(approve.record))
 
 
+def _any(records: tuple[n.Word, ...]) -> str:
+    return listed([a(word.name) for word in records], "or")
+
+
 def _of_tables(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
     for edit in rules.edits:
         changes = composed("changes of %(record)s", record=posted(edit.record))
@@ -172,16 +179,146 @@ def _of_tables(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
         yield from ((role, failed) for role in _roles(retry.table))
 
 
+def _roles(table: n.Table) -> Iterator[str | None]:
+    for row in table.rows:
+        action = row.action.then if isinstance(row.action, n.TryAgain) else row.action
+        yield action.role
+
+
+def whose(record: n.Record) -> str:
+    """A record, or a line of one, with its article."""
+    return (
+        composed("a line of %(whose)s", whose=a(record.parent)) if record.parent else a(record.name)
+    )
+
+
 def posted(record: str) -> str:
     """A record of which a document is posted, with its article."""
     return composed("a posted %(record)s", record=named(record))
 
 
-def _any(records: tuple[n.Word, ...]) -> str:
-    return listed([a(word.name) for word in records], "or")
+def timing(one: n.Post, words: Phrases) -> str:
+    """When a document goes."""
+    here = words.of(one.record)
+    if isinstance(one.timing, n.Daily):
+        day = here.expr(n.Name((one.timing.by,), one.timing.span))
+        time = f"{one.timing.at:%H:%M}"
+        moment = composed("in the run of %(time)s in the night after %(day)s", time=time, day=day)
+    else:
+        moment = composed("as soon as it is ready")
+    if one.after:
+        before = named(one.after.document)
+        moment = composed(
+            "%(moment)s, once its %(document)s is posted", moment=moment, document=before
+        )
+    if one.when is not None:
+        when = here.expr(one.when)
+        moment = composed("%(moment)s, if %(condition)s", moment=moment, condition=when)
+    goes = composed(
+        "%(record)s becomes %(document)s %(moment)s.",
+        record=capital(a(one.record)),
+        document=becoming(one.route),
+        moment=moment,
+    )
+    return listed([goes, composed("Its number is %(number)s.", number=_number(one.number))], ".")
 
 
-def _roles(table: n.Table) -> Iterator[str | None]:
-    for row in table.rows:
-        action = row.action.then if isinstance(row.action, n.TryAgain) else row.action
-        yield action.role
+def _number(template: str) -> str:
+    parts: list[str] = []
+    for at, piece in enumerate(_HOLE.split(template)):  # each second one is a name
+        parts += ["‹", _COUNTED.get(piece) or named(piece), "›"] if at % 2 else [piece]
+    return joined(["“", *parts, "”"])
+
+
+def bill(one: n.Post, billed: n.Bill, words: Phrases) -> str:
+    """What of it stands on the document."""
+    here = words.of(one.record, line=True)
+    only = composed(
+        "%(document)s bills only what is not billed yet: %(quantity)s, less what was billed before,"
+        " out of %(whole)s.",
+        document=capital(becoming(one.route)),
+        quantity=here.expr(billed.expr),
+        whole=here.expr(billed.of),
+    )
+    if billed.action.kind == "wait":
+        document = named(one.route.document)
+        rest = composed("The rest waits for a later %(document)s.", document=document)
+    elif billed.action.kind == "drop":
+        rest = composed("The rest is never billed.")
+    else:
+        done = action(billed.action, words)
+        rest = composed("While a rest remains, %(action)s.", action=done)
+    return listed([only, rest], ".")
+
+
+def uncompared(one: n.Post, said: n.Uncompared) -> str:
+    """That its amount is not compared with the record's own total, and why."""
+    apart = composed(
+        "The amount of %(document)s is not compared with the total of the %(record)s.",
+        document=becoming(one.route),
+        record=named(one.record),
+    )
+    reason = said.reason.rstrip(".")
+    return listed([apart, composed("The reason: “%(reason)s”.", reason=reason)], ".")
+
+
+def allows(one: n.Post, said: n.Allows) -> str:
+    """What goes there without anybody being asked, though it is unusual."""
+    what = [composed(_ALLOWED[w]) if w in _ALLOWED else named(w) for w in said.what]
+    return composed(
+        "%(document)s may have %(what)s: no one is asked about them.",
+        document=capital(becoming(one.route)),
+        what=listed(what),
+    )
+
+
+def fields_of(one: n.Post | n.Reversal, assigns: Sequence[n.Assign], words: Phrases) -> str:
+    """The fields of a document, or those of its lines, in one sentence."""
+    line = bool(assigns) and assigns is one.line_fields
+    here = words.of(one.record, line=line)
+    said = [
+        composed("%(field)s is %(value)s", field=assign.name, value=here.gets(assign.expr))
+        for assign in assigns
+    ]
+    fields, document = listed(said, ";"), becoming(one.route)
+    if isinstance(one, n.Reversal):
+        fields = composed("%(fields)s; everything else is as it was posted", fields=fields)
+        other = a(one.reversing.document)
+        document = composed("%(document)s that reverses %(other)s", document=document, other=other)
+    return composed(
+        message("In %(document)s, on each line: %(fields)s.")
+        if line
+        else message("In %(document)s: %(fields)s."),
+        document=document,
+        fields=fields,
+    )
+
+
+def owned(one: n.Post | n.Reversal, words: Phrases) -> str:
+    """Who may change what after posting."""
+    theirs = listed(list(one.they_own))
+    place = becoming(one.route)
+    answer = action(one.we_own, words, one.route.target) if one.we_own else ""
+    if not theirs:
+        return composed(
+            "If any field of %(document)s is edited there manually, %(action)s.",
+            document=place,
+            action=answer,
+        )
+    left = composed(
+        "%(fields)s of %(document)s may be edited there manually.", fields=theirs, document=place
+    )
+    other = composed("If any other field is edited there manually, %(action)s.", action=answer)
+    return listed([left, other], ".")
+
+
+def reversal(one: n.Reversal) -> str:
+    """How a posting is taken back."""
+    mirror = composed(
+        "%(document)s is reversed by %(reversal)s, the mirror of what was posted, with the number"
+        " %(number)s.",
+        document=capital(becoming(one.reversing)),
+        reversal=a(one.route.document),
+        number=_number(one.number),
+    )
+    return listed([mirror, composed("The tables of changes and cancellations start it.")], ".")

@@ -1,26 +1,98 @@
-"""The rule book: every declaration of a ruleset as sentences, by topic.
-
-Here: Book, Section, Entry, and which sentence belongs where. Not here: the sentences
-(document_sentences.py, route_sentences.py, setup_sentences.py, table_sentences.py), paper
-(rendering.py).
-"""
+"""The rule book: every declaration of a ruleset as sentences, by topic."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from grammar import nodes as n
+from grammar.nodes import OF_LINE
 from grammar.text.amounts import separated
 from grammar.text.problem import Span
-from rules.phrases.composed import changed, composed
-from rules.phrases.expression_words import Phrases, words_of
-from rules.phrases.terms import a, listed
-from rules.rulebook import document_sentences, route_sentences, setup_sentences, table_sentences
-from rules.rulebook.actions import owned_by
+from rules.checker.places import uses
+from rules.comparison.difference import Change, difference
+from rules.outcomes import Outcome
+from rules.phrases import (
+    Phrases,
+    a,
+    capital,
+    changed,
+    composed,
+    instead,
+    listed,
+    message,
+    named,
+    words_of,
+)
+from rules.program import Program
+from rules.rulebook import actions as document_sentences
+from rules.rulebook import route_sentences, setup_sentences
+from rules.rulebook.actions import action, becoming, but_for, owned_by, posted, targets_of
 from rules.rulebook.coverage import Answer, Answered, coverage
-from rules.rulebook.topics import EXCEPTIONS, READY, RISKS, TOPICS, Proofs, of_check
+from rules.testing.test_steps import Told, tell
 from rules.types.symbol_table import Index
+from rules.values.canonical import PostingState
+from rules.values.wording import plain
+
+__all__ = ["READY", "TOPICS", "Book", "Entry", "Section", "book", "with_backtest"]
+
+_BUILT_IN = {
+    "not_ready": message("returns to a status that does not allow posting"),
+    "overbilled": message("has less to bill than was billed"),
+}
+
+_ANSWERS = {
+    "missing_field": message("finds a required field missing"),
+    "bad_value": message("rejects a value"),
+    "mapping_missing": message("does not know a code"),
+    "authorization_failed": message("rejects the API key"),
+    "duplicate": message("has the document already"),
+    "stale_version": message("has the document with other content"),
+    "period_locked": message("has locked the period"),
+    "temporary": message("is busy or not responding"),
+    "uncertain": message("does not confirm"),
+    "business_rule": message("rejects it by its own rule"),
+}
+
+READY = "ready"
+
+TOPICS = {
+    READY: "Ready to post",
+    "status": "Status",
+    "mapping": "Mapping",
+    "uom": "Units of measure",
+    "approval": "Approval and version",
+    "timing": "Timing",
+    "exceptions": "Checks and changes after posting",
+    "duplicates": "Duplicates",
+    "retry": "Retry: when posting fails",
+    "owners": "Owners and responsibilities",
+}
+
+RISKS = {
+    READY: "Nothing is posted.",
+    "status": "No rule says which status allows posting.",
+    "mapping": "Codes are sent as the source writes them.",
+    "uom": "Quantities are sent in whatever unit the source uses.",
+    "approval": "No one is asked before a document is posted, and any version may be posted.",
+    "timing": "No rule says when a document is posted.",
+    "exceptions": "Nothing is checked, and changes after posting are put on hold without a reason.",
+    "duplicates": "The same thing may be posted twice.",
+    "retry": "Rejected documents follow the built-in retry table, and no team of yours owns them.",
+    "owners": "What is on hold has no owner.",
+}
+
+EXCEPTIONS = {
+    "duplicate party": "duplicates",
+    "duplicate invoice": "duplicates",
+    "UOM mismatch": "uom",
+    "failed push": "retry",
+}
+"""The usual exceptions that are not told under Exceptions."""
+
+_UNITS = frozenset({"in_base", "price_in_base", "base_unit", "is_whole"})
+
+_APPROVAL = ("approv", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +140,23 @@ class Book:
         return tuple(section.title for section in self.sections if section.missing)
 
 
+class Proofs:
+    """The tests of a ruleset, run once."""
+
+    def __init__(self, ruleset: n.Ruleset, program: Program) -> None:
+        index = Index(ruleset)
+        self._proofs = tuple(
+            _proof(test, tell(index.samples[test.given], test, index, program))
+            for test in ruleset.tests
+            if test.given in index.samples
+        )
+
+    def of(self, spans: Iterable[Span], name: str = "") -> tuple[str, ...]:
+        """The tests that show the rule written at these places, or what has this name."""
+        lines = {(s.file, line) for s in spans for line in range(s.line, s.end_line + 1)}
+        return tuple(p.title for p in self._proofs if p.at & lines or name in p.used)
+
+
 def book(ruleset: n.Ruleset, topic: str | None = None, proofs: Proofs | None = None) -> Book:
     """The rule book, or one topic of it; with the tests of each rule where they were run."""
     writer = _Writer(Index(ruleset), proofs)
@@ -83,21 +172,6 @@ def book(ruleset: n.Ruleset, topic: str | None = None, proofs: Proofs | None = N
             ]
             sections.append(Section(name, title, tuple(entries), RISKS[name]))
     return Book(tuple(sections))
-
-
-def with_backtest(written: Book, said: Mapping[str, str]) -> Book:
-    """The same book with what a backtest said of rules, by their names (`check open_period`)."""
-    return Book(
-        tuple(
-            replace(
-                section,
-                entries=tuple(
-                    replace(entry, backtest=said.get(entry.name, "")) for entry in section.entries
-                ),
-            )
-            for section in written.sections
-        )
-    )
 
 
 @dataclass(slots=True)
@@ -235,13 +309,13 @@ class _Writer:
         for edit in self.rules.edits:
             name = f"on edit of {edit.record}"
             for row in edit.table.rows:
-                text = table_sentences.edit_row(edit, row, self.words)
+                text = edit_row(edit, row, self.words)
                 yield self._entry(text, name, row.span, [_role(row)])
-            yield self._entry(table_sentences.strictest(edit), name, edit.span, shown=())
+            yield self._entry(strictest(edit), name, edit.span, shown=())
         for cancel in self.rules.cancels:
             name = f"on cancel of {', '.join(w.name for w in cancel.records)}"
             for row in cancel.table.rows:
-                text = table_sentences.cancel_row(cancel, row, self.words)
+                text = cancel_row(cancel, row, self.words)
                 yield self._entry(text, name, row.span, [_role(row)])
         for reversal in self.rules.reversals:
             text = document_sentences.reversal(reversal)
@@ -261,7 +335,7 @@ class _Writer:
     def _retry(self) -> Iterator[Entry]:
         for retry in self.rules.retries:
             for row in retry.table.rows:
-                text = table_sentences.retry_row(retry, row, self.words)
+                text = retry_row(retry, row, self.words)
                 yield self._entry(text, f"retry {retry.target}", row.span, [_role(row)])
 
     def _owners(self) -> Iterator[Entry]:
@@ -284,6 +358,10 @@ class _Writer:
                 yield self._entry(text, f"check {one.name}", one.span, roles)
 
 
+def _role(row: n.TableRow) -> str | None:
+    return row.action.then.role if isinstance(row.action, n.TryAgain) else row.action.role
+
+
 def _gap(gap: Answer) -> str:
     """What no rule answers, and what is at stake."""
     missing = composed(
@@ -294,8 +372,227 @@ def _gap(gap: Answer) -> str:
     return listed([missing, composed(gap.risk)], ".")
 
 
-def _role(row: n.TableRow) -> str | None:
-    return row.action.then.role if isinstance(row.action, n.TryAgain) else row.action.role
+def with_backtest(written: Book, said: Mapping[str, str]) -> Book:
+    """The same book with what a backtest said of rules, by their names (`check open_period`)."""
+    return Book(
+        tuple(
+            replace(
+                section,
+                entries=tuple(
+                    replace(entry, backtest=said.get(entry.name, "")) for entry in section.entries
+                ),
+            )
+            for section in written.sections
+        )
+    )
 
 
-__all__ = ["READY", "TOPICS", "Book", "Entry", "Section", "book", "with_backtest"]
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A change with the sentences that only the old rules say of its declaration, and those that
+    only the new ones say; none where the rule book says nothing of it, as of tests.
+    """
+
+    change: Change
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def in_words(old: n.Ruleset, new: n.Ruleset) -> tuple[Meaning, ...]:
+    """All changes, in the order of the new text; what is gone comes last."""
+    changes = difference(old, new)
+    if not changes:
+        return ()
+    books = book(old), book(new)
+    return tuple(_meaning(change, *books) for change in changes)
+
+
+def _meaning(change: Change, old: Book, new: Book) -> Meaning:
+    before, after = _said(old, change.before), _said(new, change.after)
+    return Meaning(change, _without(before, after), _without(after, before))
+
+
+def _said(said: Book, span: Span | None) -> tuple[str, ...]:
+    """What a book says of the declaration that stands here."""
+    if span is None:
+        return ()
+    return tuple(
+        entry.text
+        for section in said.sections
+        for entry in section.entries
+        if entry.span is not None
+        and entry.span.file == span.file
+        and span.line <= entry.span.line <= span.end_line
+    )
+
+
+def _without(texts: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    return tuple(text for text in texts if text not in others)
+
+
+def edit_row(one: n.Edit, row: n.TableRow, words: Phrases) -> str:
+    """What a change after posting does."""
+    here = words.of(one.record)
+    cells = dict(zip(one.table.head, row.cells, strict=False))
+    changed = cells.pop("changed", None)
+    names = [v.name for v in getattr(changed, "values", ()) if isinstance(v, n.Word)]
+    groups = {g.name: listed([_field(w.name) for w in g.fields], "or") for g in one.groups}
+    own = [
+        composed("its %(group)s (%(fields)s)", group=named(g), fields=groups[g])
+        for g in names
+        if g in groups
+    ]
+    what = [composed("changes in %(groups)s", groups=listed(own, "or"))] if own else []
+    what += [composed(_BUILT_IN[g]) for g in names if g in _BUILT_IN]
+    done = action(row.action, words, targets_of([one.record], words.index))
+    does = listed(what, "either") or composed("changes in anything")
+    says = composed("%(record)s that %(change)s", record=_posted(one, words), change=does)
+    return composed("%(what)s: %(action)s.", what=_given(says, cells, here), action=done)
+
+
+def _field(name: str) -> str:
+    """A field in a group of changes: `line price`."""
+    if not name.startswith(OF_LINE):
+        return named(name)
+    field, line = named(name.removeprefix(OF_LINE)), composed("the line")
+    return instead(plain(name), composed("%(what)s of %(whose)s", what=field, whose=line))
+
+
+def _posted(one: n.Edit, words: Phrases) -> str:
+    """What a table of edits speaks of."""
+    if one.route is not None:
+        return _for(composed("%(record)s posted", record=capital(a(one.record))), one.route)
+    others = (e.route for e in words.index.ruleset.edits if e.record == one.record)
+    return _but(capital(posted(one.record)), others)
+
+
+def _for(what: str, route: n.RouteName) -> str:
+    return composed("%(what)s as %(document)s", what=what, document=becoming(route))
+
+
+def _but(what: str, routes: Iterable[n.RouteName | None]) -> str:
+    left = but_for(routes)
+    return composed("%(what)s (%(exception)s)", what=what, exception=left) if left else what
+
+
+def _given(what: str, cells: dict[str, n.Cell], words: Phrases) -> str:
+    """What is spoken of, with the conditions of a row, but those that fit everything."""
+    said = []
+    for name, cell in cells.items():
+        if isinstance(cell, n.Among):
+            said.append(words.among(name, cell.values))
+        elif isinstance(cell, n.Compared):
+            said.append(words.compared(name, cell.op, cell.value))
+    if not said:
+        return what
+    return composed("%(what)s, while %(conditions)s", what=what, conditions=listed(said, "so"))
+
+
+def strictest(one: n.Edit) -> str:
+    """What counts when several rows fit."""
+    return composed(
+        "If %(record)s changes in several of these at once, the strictest answer counts.",
+        record=_for(composed("%(record)s posted", record=a(one.record)), one.route)
+        if one.route
+        else posted(one.record),
+    )
+
+
+def cancel_row(one: n.Cancel, row: n.TableRow, words: Phrases) -> str:
+    """What a cancellation after posting does, in one sentence."""
+    records = [w.name for w in one.records]
+    here = words.of(records[0])
+    cells = dict(zip(one.table.head, row.cells, strict=False))
+    what: str = composed(
+        "%(record)s that is cancelled after it was posted",
+        record=capital(listed([a(name) for name in records], "or")),
+    )
+    what = _given(_of_cancel(what, one, words), cells, here)
+    open_ = [_whatever(name, c, here) for name, c in cells.items() if isinstance(c, n.Any_)]
+    if open_:
+        whatever = listed(open_, "so")
+        what = composed("%(what)s, %(whatever)s", what=what, whatever=whatever)
+    done = action(row.action, words, targets_of(records, words.index))
+    return composed("%(what)s: %(action)s.", what=what, action=done)
+
+
+def _of_cancel(what: str, one: n.Cancel, words: Phrases) -> str:
+    if one.route:
+        return _for(what, one.route)
+    mine = {w.name for w in one.records}
+    tables = words.index.ruleset.cancels
+    return _but(what, (c.route for c in tables if mine & {w.name for w in c.records}))
+
+
+def _whatever(name: str, cell: n.Cell, words: Phrases) -> str:
+    if name == "e_invoice_age":
+        return composed("whether or not it has an e-invoice")
+    return composed("whatever %(value)s is", value=words.expr(n.Name((name,), cell.span)))
+
+
+def retry_row(one: n.Retry, row: n.TableRow, words: Phrases) -> str:
+    """What an error of the target is answered with."""
+    cells = dict(zip(one.table.head, row.cells, strict=False))
+    errors = cells.pop("error", None)
+    errors_ = [v.name for v in getattr(errors, "values", ()) if isinstance(v, n.Word)]
+    told = [composed(_ANSWERS[name]) if name in _ANSWERS else named(name) for name in errors_]
+    does = listed(told, "either") or composed("rejects it")
+    what = composed("When %(target)s %(answer)s", target=one.target, answer=does)
+    done = action(row.action, words, one.target)
+    return composed("%(what)s: %(action)s.", what=_given(what, cells, words), action=done)
+
+
+def of_check(check: n.Check) -> str:
+    """The topic that a check belongs to, by the names that it asks."""
+    named = {name for e in (check.when, *check.requires) if e is not None for name in uses(e)}
+    if named & _UNITS:
+        return "uom"
+    if any(word in name for name in named for word in _APPROVAL):
+        return "approval"
+    return "exceptions"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A test, the places where a rule decided in it, and the names of what it used."""
+
+    title: str
+    span: Span
+    at: frozenset[tuple[str, int]]
+    used: frozenset[str]
+
+
+def _proof(test: n.Test, told: Told) -> Proof:
+    outcome = told.outcome
+    used = {use.table for use in outcome.used} | set(_documents(test, outcome))
+    used |= {f"ready {d.route}" for d in outcome.decisions if d.state == PostingState.READY}
+    at = {(span.file, span.line) for span in _decided(outcome)}
+    at |= set(_answered(told))
+    return Proof(test.title, test.span, frozenset(at), frozenset(used))
+
+
+def _documents(test: n.Test, outcome: Outcome) -> Iterator[str]:
+    """The routes of which this test looks at a document."""
+    for expect in test.expects:
+        if expect.head or expect.lines:
+            routes = [str(expect.route)] if expect.route else [d.route for d in outcome.decisions]
+            yield from routes
+
+
+def _decided(outcome: Outcome) -> Iterator[Span]:
+    for verdict in outcome.verdicts:
+        if verdict.kind == "gate" or verdict.result in {"hit", "unknown"}:
+            yield verdict.span
+    for decision in outcome.decisions:
+        yield from (finding.span for finding in decision.findings)
+        yield from (step.span for step in decision.plan if step.rule)
+
+
+def _answered(told: Told) -> Iterator[tuple[str, int]]:
+    """The row of a retry table that answered."""
+    if told.retry is None:
+        return
+    for target in {d.route.partition(".")[0] for d in told.outcome.decisions}:
+        answer = told.retry(target)
+        if answer is not None:
+            yield (answer.span.file, answer.span.line)

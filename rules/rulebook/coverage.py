@@ -13,8 +13,8 @@ from enum import StrEnum
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
 from rules.checker.places import places, problem, uses
-from rules.phrases.composed import message
-from rules.types.expansion import inside
+from rules.phrases import message
+from rules.types.functions import inside
 from rules.types.symbol_table import Index, Scope
 
 _CONVERSIONS = frozenset({"in_base", "price_in_base"})

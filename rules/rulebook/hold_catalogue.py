@@ -14,13 +14,11 @@ from grammar import nodes as n
 from grammar.text.finding_codes import HOLD_CODES
 from grammar.text.problem import Span
 from rules.checker.places import uses
-from rules.phrases.composed import capital
-from rules.phrases.expression_words import words_of
-from rules.phrases.terms import listed
+from rules.phrases import capital, listed, words_of
 from rules.rulebook.actions import becoming
 from rules.rulebook.hold_entries import ENTRIES, Blocks, HoldEntry, Placer, Releaser
 from rules.types.symbol_table import Index
-from rules.values.names import plain
+from rules.values.wording import plain
 
 _STOPS = frozenset({"hold", "review", "reject", "look_up"})
 _OF_SOURCE = ("MIS01", "VAL01", "VAL02", "CUR01", "EVA01")

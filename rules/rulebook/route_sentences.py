@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grammar import nodes as n
-from rules.phrases.composed import capital, composed, message, named
-from rules.phrases.expression_words import Phrases
-from rules.phrases.terms import a, listed
+from rules.phrases import Phrases, a, capital, composed, listed, message, named
 from rules.rulebook.actions import action, becoming, but_for
 from rules.types.symbol_table import Index
-from rules.values.names import plain
+from rules.values.wording import plain
 
 _CLEARS = {
     "itself": message("This hold cannot be released; it clears when the cause is corrected."),

@@ -10,10 +10,19 @@ import re
 from collections.abc import Iterator
 
 from grammar import nodes as n
-from rules.phrases.composed import capital, composed, joined, message, named
-from rules.phrases.expression_words import Phrases
-from rules.phrases.list_words import literal
-from rules.phrases.terms import a, be, listed, spoken
+from rules.phrases import (
+    Phrases,
+    a,
+    be,
+    capital,
+    composed,
+    joined,
+    listed,
+    literal,
+    message,
+    named,
+    spoken,
+)
 from rules.rulebook.actions import action, whose
 from rules.types.symbol_table import Scope
 

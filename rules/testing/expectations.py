@@ -14,12 +14,11 @@ from zoneinfo import ZoneInfo
 from grammar import nodes as n
 from grammar.layout.written import outcome_text
 from grammar.text.durations import duration
-from rules.amendments.decision_tables import RetryAnswer
-from rules.outcomes.outcome import Decision, Document, Finding, Step
+from rules.decisions.decision_tables import RetryAnswer
+from rules.outcomes import Decision, Document, Finding, Step
 from rules.testing.test_steps import Told
-from rules.values.canonical import number_text
+from rules.values.canonical import PostingState, number_text
 from rules.values.cause_keys import NEVER
-from rules.values.posting_states import PostingState
 
 _STATES = {"ready": "ready", "posted": "posted", "ignore": "ignored", "drop": "dropped"}
 _SEVERITIES = {

@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 from grammar import nodes as n
 from grammar.parsing.build_expressions import DIGITS
 from grammar.text.problem import Span
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.outcome import Outcome, Use
+from rules.facts import Facts, Subject, World
+from rules.outcomes import Outcome, Use
 from rules.types.symbol_table import Index
 
 NOWHERE: Final = Span("", 1, 1, 1, 1)

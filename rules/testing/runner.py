@@ -1,27 +1,41 @@
-"""`sample` and `test` blocks, and one record alone, run without anything outside.
-
-Here: run_tests, run_test, and one record against rule files with the entries of those files only:
-no database, no network. Not here: the world of a test (test_world.py), its steps (test_steps.py),
-whether the blocks make sense (checker/tests_and_samples.py).
-"""
+"""`sample` and `test` blocks, and one record alone, run without anything outside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from grammar import nodes as n
 from grammar.nodes import Ruleset
 from grammar.text.problem import Problem, Span
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import Program, compile_ruleset, hash_of
+from rules.comparison.difference import show
+from rules.facts import Facts, Subject, TargetState, seeds
+from rules.outcomes import Outcome
+from rules.program import Program, compile_ruleset, hash_of
 from rules.testing.expectations import Expectations
 from rules.testing.test_steps import tell
-from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index
+from rules.types.inference import infer, silent
+from rules.types.symbol_table import Index, Schemas, Scope
+from rules.values.kinds import NUMERIC
+from rules.values.wording import say
+
+Declared = n.Edit | n.Cancel | n.Retry
+
+_CLEARS = {"itself": "when it passes", "by": "by {}", "never": "never"}
+
+_LAX = ("trimmed", "any_case", "any_punctuation")
+
+_FAR = 1000
+
+_DAY = timedelta(days=1)
+
+_TEXTS = frozenset({"text", "user", "one_of", "any"})
+
+GONE: Any = object()
+"""Stands for a node that is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +113,355 @@ def run_test(test: n.Test, index: Index, program: Program) -> TestResult:
     told = tell(sample, test, index, program)
     message = Expectations(test, told, program.zone(sample.record)).failure()
     return TestResult(test.title, passed=not message, message=message, span=test.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a declaration; `ways` are the declaration with the part broken, or GONE.
+
+    It is covered when each test passes with the declaration as it is, and one fails with the
+    declaration broken in one of these ways.
+    """
+
+    kind: str
+    name: str
+    span: Span
+    declared: Any
+    ways: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A part, and the title of a test that notices when it is broken; empty if none does."""
+
+    part: Part
+    by: str
+
+
+def coverage(
+    ruleset: n.Ruleset, chosen: Iterable[Part], schemas: Schemas | None = None
+) -> Iterator[Covered]:
+    """What the tests that pass say of each of these parts."""
+    bench = _Bench(ruleset, schemas)
+    for one in chosen:
+        yield Covered(one, bench.noticed(one))
+
+
+@dataclass(slots=True)
+class _Bench:
+    """The tests of a ruleset, those first that noticed something of late."""
+
+    ruleset: n.Ruleset
+    schemas: Schemas | None
+    tests: list[n.Test] = field(init=False)
+
+    def __post_init__(self) -> None:
+        index, program = self._compiled(self.ruleset)
+        self.tests = [t for t in self.ruleset.tests if run_test(t, index, program).passed]
+
+    def noticed(self, part: Part) -> str:
+        """The title of a test that fails with the part broken, or an empty text."""
+        for way in part.ways:
+            index, program = self._compiled(without(self.ruleset, part.declared, way))
+            for at, test in enumerate(self.tests):
+                if not run_test(test, index, program).passed:
+                    self.tests.insert(0, self.tests.pop(at))
+                    return test.title
+        return ""
+
+    def _compiled(self, ruleset: n.Ruleset) -> tuple[Index, Program]:
+        return Index(ruleset), compile_ruleset(ruleset, hash="", schemas=self.schemas)
+
+
+def of_routes(index: Index) -> Iterator[Part]:
+    """All parts of all routes."""
+    for post in index.ruleset.posts:
+        name = f"post {post.record} to {post.route}"
+        yield from _going(post, name)
+        yield from _document(post, name, index)
+    for reversal in index.ruleset.reversals:
+        yield from _document(reversal, f"post {reversal.record} to {reversal.route}", index)
+
+
+def _going(post: n.Post, name: str) -> Iterator[Part]:
+    """When it goes, and who may change it."""
+    if post.when is not None:
+        yield part("timing of routes", f"{name}: when", post, post.when, (GONE,))
+    if isinstance(post.timing, n.Daily):
+        later = replace(post.timing, at=post.timing.at.replace(hour=(post.timing.at.hour + 1) % 24))
+        yield part("timing of routes", f"{name}: daily", post, post.timing, (later,))
+    if post.after is not None:
+        yield part("timing of routes", f"{name}: after", post, post.after, (GONE,))
+    if post.bill is not None:
+        yield part("timing of routes", f"{name}: bill", post, post.bill, (GONE,))
+    if post.uncompared is not None:
+        yield part("amounts of routes", f"{name}: amount", post, post.uncompared, (GONE,))
+    if post.allows is not None:
+        yield from _allowed(post, post.allows, name)
+    kind = "ignore" if post.we_own.kind != "ignore" else "block"
+    instead = n.Action(kind, None, post.we_own.span)
+    yield part("owners of fields", f"{name}: we own", post, post.we_own, (instead,))
+
+
+def _allowed(post: n.Post, said: n.Allows, name: str) -> Iterator[Part]:
+    """Each of what goes although it is unusual."""
+    for word in said.what:
+        less = replace(said, what=tuple(one for one in said.what if one != word))
+        named = f"{name}: allows {word.replace('_', ' ')}"
+        yield Part("amounts of routes", named, said.span, post, (replace(post, allows=less),))
+
+
+def _document(route: n.Post | n.Reversal, name: str, index: Index) -> Iterator[Part]:
+    """The number, the fields, the fields of each line."""
+    if route.record not in index.records:
+        return
+    bills = isinstance(route, n.Post) and route.bill is not None
+    head = Scope(index, route.record, document=True, bills=bills)
+    numbered = replace(route, number=f"{route.number}-broken")
+    yield Part("document numbers", f"{name} as", route.span, route, (numbered,))
+    sides = ((route.fields, head, ""), (route.line_fields, replace(head, line=True), "line "))
+    for assigns, scope, where in sides:
+        for assign in assigns:
+            if (way := other(assign.expr, scope)) is not None:
+                said = f"{name}: {where}{assign.name}"
+                changed = replace(assign, expr=way)
+                yield part("posted fields", said, route, assign, (changed,))
+
+
+def of_fields(index: Index) -> Iterator[Part]:
+    """Computed fields, and what a link leaves out."""
+    for record in index.ruleset.records:
+        scope = Scope(index, record.parent or record.name, line=record.parent is not None)
+        for one in record.fields:
+            if isinstance(one, n.Computed) and (way := other(one.expr, scope)) is not None:
+                name = f"{record.name}.{one.name}"
+                yield part("computed fields", name, record, one, (replace(one, expr=way),))
+    for link in index.ruleset.links:
+        if link.where is not None:
+            name = f"link {link.name} of {link.record}: where"
+            yield part("links", name, link, link.where, (GONE,))
+
+
+def of_tables(ruleset: n.Ruleset) -> Iterator[Part]:
+    """All rows and groups."""
+    role = ruleset.roles[0].name if ruleset.roles else ""
+    for edit in ruleset.edits:
+        name = f"on edit of {edit.record}"
+        for group in edit.groups:
+            way = (replace(group, fields=()),)
+            yield part("groups of edits", f"{name}: {group.name}", edit, group, way)
+            yield from _of_lines(name, edit, group)
+        yield from _rows("rows of edits", name, edit, role)
+    for cancel in ruleset.cancels:
+        name = f"on cancel of {', '.join(word.name for word in cancel.records)}"
+        yield from _rows("rows of cancels", name, cancel, role)
+    for retry in ruleset.retries:
+        yield from _rows("rows of retries", f"retry {retry.target}", retry, role)
+
+
+def _of_lines(name: str, edit: n.Edit, group: n.Group) -> Iterator[Part]:
+    """Each field of the lines that a group has for itself, given back to the lines."""
+    for word in group.fields:
+        if word.name.startswith(n.OF_LINE):
+            left = tuple(other for other in group.fields if other is not word)
+            said = f"{name}: {group.name} with {word.name}"
+            yield part(
+                "fields of lines in groups", said, edit, group, (replace(group, fields=left),)
+            )
+
+
+def _rows(kind: str, name: str, declared: Declared, role: str) -> Iterator[Part]:
+    for row in declared.table.rows:
+        answer = _other(row.action, role, retry=isinstance(declared, n.Retry))
+        said = f"{name}: {show(row)}"
+        yield part(kind, said, declared, row, (replace(row, action=answer),))
+
+
+def _other(action: n.Action | n.TryAgain, role: str, *, retry: bool) -> n.Action:
+    """Another answer of such a table."""
+    person, other = ("hold", "look_up") if retry else ("review", "block")
+    if isinstance(action, n.Action) and action.kind == other:
+        return n.Action(person, role, action.span)
+    return n.Action(other, None, action.span)
+
+
+def parts(ruleset: n.Ruleset) -> tuple[Part, ...]:
+    """All parts, in the order of the text."""
+    index = Index(ruleset)
+    found = [*_gates(ruleset), *_checks(ruleset), *_duplicates(ruleset), *_approvals(ruleset)]
+    found += [*of_tables(ruleset), *of_routes(index), *of_fields(index)]
+    found += [*_consts(ruleset), *_maps(ruleset), *_units(ruleset), *_owners(ruleset)]
+    return tuple(sorted(found, key=lambda p: (p.span, p.kind, p.name)))
+
+
+def _gates(ruleset: n.Ruleset) -> Iterator[Part]:
+    """Each status moved to another word."""
+    for gate in ruleset.gates:
+        route = f" for {gate.route}" if gate.route else ""
+        for row in gate.rows:
+            word: n.GateWord = "wait" if row.word == "ready" else "ready"
+            for state in row.states:
+                left = tuple(other for other in row.states if other is not state)
+                moved = n.GateRow(word, (state,), None, None, row.span)
+                rows = [replace(row, states=left) if other is row else other for other in gate.rows]
+                way = replace(gate, rows=(*(r for r in rows if r.states), moved))
+                said = "early" if row.early else row.word
+                name = f"gate {gate.record}{route}: {said} {state.name}"
+                yield Part("statuses of gates", name, state.span, gate, (way,))
+
+
+def _checks(ruleset: n.Ruleset) -> Iterator[Part]:
+    """Each check failing always, each of its facts always true, and the check without its when.
+
+    What clears a hold is named and not broken: no test can say it.
+    """
+    for check in ruleset.checks:
+        name = f"check {check.name}"
+        never = replace(check, requires=(_literal(check, value=False),))
+        yield Part("checks that pass", name, check.span, check, (never,))
+        for fact in check.requires:
+            said = f"{name}: {say(fact)}"
+            yield part("checks that fail", said, check, fact, (_literal(fact, value=True),))
+        if check.when is not None:
+            said = f"{name}: when {say(check.when)}"
+            yield part("checks that do not apply", said, check, check.when, (GONE,))
+        said = f"{name}: clears {_CLEARS[check.clears.kind].format(check.clears.role)}"
+        yield Part("what clears a hold", said, check.clears.span, check, ())
+
+
+def _literal(node: Any, *, value: bool) -> n.Literal:
+    return n.Literal("yes_no", value, node.span)
+
+
+def _duplicates(ruleset: n.Ruleset) -> Iterator[Part]:
+    for declared in ruleset.duplicates:
+        name = f"duplicates of {', '.join(word.name for word in declared.records)}"
+        for unique in declared.uniques:
+            fields = ", ".join(unique.keys)
+            said = f"{name}: by {fields} in {unique.where.removeprefix('number_in_')}"
+            alone = len(declared.uniques) == 1
+            way = GONE if alone else _left_out(declared, unique)
+            yield Part("duplicates", said, unique.span, declared, (way,))
+
+
+def _left_out(declared: n.Duplicates, unique: n.Unique) -> n.Duplicates:
+    return replace(declared, uniques=tuple(u for u in declared.uniques if u is not unique))
+
+
+def _approvals(ruleset: n.Ruleset) -> Iterator[Part]:
+    for approve in ruleset.approvals:
+        name = f"approve {approve.record}{f' for {approve.route}' if approve.route else ''}"
+        yield Part("approvals that are asked for", name, approve.span, approve, (GONE,))
+        if approve.when is not None:
+            said = f"{name}: when {say(approve.when)}"
+            yield part("approvals that are not needed", said, approve, approve.when, (GONE,))
+        for person in approve.never:
+            left = tuple(other for other in approve.never if other != person)
+            way = replace(approve, never=left)
+            said = f"{name}: never {person}"
+            yield Part("people who may not approve", said, approve.span, approve, (way,))
+
+
+def _consts(ruleset: n.Ruleset) -> Iterator[Part]:
+    for const in ruleset.consts:
+        for row in const.rows:
+            ways = tuple(replace(row, value=value) for value in others(row.value))
+            yield part("consts", f"const {const.name} from {row.since}", const, row, ways)
+
+
+def _maps(ruleset: n.Ruleset) -> Iterator[Part]:
+    for table in ruleset.maps:
+        for word in table.match:
+            left = tuple(other for other in table.match if other != word)
+            way = replace(table, match=_LAX if word == "exact" else left or ("exact",))
+            said = f"map {table.name}: match {word.replace('_', ' ')}"
+            yield Part("match of maps", said, table.span, table, (way,))
+        for row in table.rows:
+            ways = tuple(replace(row, value=value) for value in others(row.value))
+            yield part("rows of maps", f'map {table.name}: "{row.key}"', table, row, ways)
+
+
+def _units(ruleset: n.Ruleset) -> Iterator[Part]:
+    for units in ruleset.units:
+        for row in units.rows:
+            of = f' of "{row.item}"' if row.item else ""
+            way = replace(row, base_count=row.base_count * 7)
+            yield part("rows of units", f"units: {row.unit}{of}", units, row, (way,))
+
+
+def _owners(ruleset: n.Ruleset) -> Iterator[Part]:
+    """What is missing with another owner."""
+    named: tuple[n.Source | n.Target | n.Map | n.Units, ...]
+    named = (*ruleset.sources, *ruleset.targets, *ruleset.maps, *ruleset.units)
+    for declared in named:
+        action = declared.missing.action
+        role = next((r.name for r in ruleset.roles if r.name != action.role), None)
+        if role is not None:
+            kind = type(declared).__name__.lower()
+            name = f"{kind} {getattr(declared, 'name', '')}".strip()
+            way = (replace(action, role=role),)
+            yield part("owners of what is missing", f"{name}: missing", declared, action, way)
+
+
+def others(literal: n.Literal) -> tuple[n.Literal, ...]:
+    """Other values of a literal: far above and far below, or simply another one."""
+    value, span = literal.value, literal.span
+    if isinstance(value, bool):
+        return (n.Literal(literal.kind, not value, span),)
+    if isinstance(value, Decimal):
+        return (
+            n.Literal(literal.kind, value * _FAR + 1, span),
+            n.Literal(literal.kind, Decimal(0) if value else Decimal(1), span),
+        )
+    if isinstance(value, timedelta):
+        return (
+            n.Literal(literal.kind, value * _FAR + _DAY, span),
+            n.Literal(literal.kind, timedelta(0), span),
+        )
+    if isinstance(value, str):
+        return (n.Literal(literal.kind, f"{value} (broken)", span),)
+    far = _DAY * _FAR
+    return tuple(n.Literal(literal.kind, moved, span) for moved in (value + far, value - far))
+
+
+def other(expr: n.Expr, scope: Scope) -> n.Expr | None:
+    """An expression with another value of the same type; None where there is none."""
+    kind = infer(expr, scope, silent).kind
+    if kind in NUMERIC:
+        return n.Arith("+", expr, n.Literal("number", Decimal(1), expr.span), expr.span)
+    if kind in {"date", "moment", "duration"}:
+        return n.Arith("+", expr, n.Literal("duration", _DAY, expr.span), expr.span)
+    if kind == "yesno":
+        return n.Not(expr, expr.span)
+    return n.Literal("text", "(broken)", expr.span) if kind in _TEXTS else None
+
+
+def part(kind: str, name: str, declared: Any, node: Any, ways: Iterable[Any]) -> Part:
+    """The part of a declaration that `node` is, exchanged for each of these nodes."""
+    broken = tuple(exchanged(declared, node, way) for way in ways)
+    return Part(kind, name, node.span, declared, broken)
+
+
+def without(ruleset: n.Ruleset, declared: Any, instead: Any) -> n.Ruleset:
+    """The ruleset with another declaration in the place of this one."""
+    return exchanged(ruleset, declared, instead)  # type: ignore[no-any-return]
+
+
+def exchanged(node: Any, old: Any, new: Any) -> Any:
+    """The tree with one node of it exchanged; the same tree where it is not in there."""
+    if node is old:
+        return new
+    if isinstance(node, tuple):
+        kept = [exchanged(item, old, new) for item in node]
+        if all(one is other for one, other in zip(kept, node, strict=True)):
+            return node
+        return tuple(item for item in kept if item is not GONE)
+    if not is_dataclass(node) or isinstance(node, Span):
+        return node
+    changes = {}
+    for field in fields(node):
+        value = getattr(node, field.name)
+        other = exchanged(value, old, new)
+        if other is not value:
+            changes[field.name] = None if other is GONE else other
+    return replace(node, **changes) if changes else node  # type: ignore[type-var]

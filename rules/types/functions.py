@@ -1,16 +1,11 @@
-"""The library functions of the language, and the types that they take and give.
-
-Here: the functions whose value needs nothing but their arguments, each with its source, and
-CallTypes, the part of the walk over an expression that knows functions and maps. Not here: the rest
-of the walk (inference.py), functions that look something up (expressions/calls.py).
-"""
+"""The library functions of the language, and the types that they take and give."""
 
 from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
@@ -18,17 +13,50 @@ from typing import Any
 from grammar import nodes as n
 from grammar.text.correction import Meant
 from grammar.text.problem import Problem, Span
-from rules.types.conversions import misplaced
-from rules.types.symbol_table import Scope
-from rules.values.arithmetic import worst
-from rules.values.kinds import ANY, WANT, Type, compare_hint, fits, say_type, two_currencies
-from rules.values.numbers import Number, add, divide, multiply, subtract
-from rules.values.spelling import match_key
-from rules.values.tax_codes import is_tin
+from rules.types.symbol_table import Scope, misplaced
+from rules.values.cause_keys import is_tin, match_key
+from rules.values.kinds import (
+    ANY,
+    WANT,
+    Number,
+    Type,
+    add,
+    compare_hint,
+    divide,
+    fits,
+    multiply,
+    say_type,
+    subtract,
+    two_currencies,
+    worst,
+)
 from rules.values.wording import say as write
 
 NUMBER = "a number"
+
 TEXT = "text"
+
+AGGREGATES = ("sum", "count", "any", "all", "latest")
+
+WORLDLY = (
+    "round",
+    "in_base",
+    "price_in_base",
+    "base_unit",
+    "number_of",
+    "text",
+    "date_of",
+    "due_of",
+    "e_invoice_class",
+    "was",
+)
+
+Report = Callable[[Problem], None]
+
+_LIKE_PLACES = {"2": "0.01", "3": "0.001", "4": "0.0001"}
+"""A step of round that was surely meant as a number of decimals -> the step that gives them."""
+
+LITERAL = {"yes_no": "yesno"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,44 +100,6 @@ def tax(amount: Number, rate: Number) -> Number:
 def absolute(value: Number) -> Number:
     """The distance from zero."""
     return value if value >= 0 else subtract(Decimal(0), value)
-
-
-_ALL = (
-    Function("is_whole", (NUMBER,), "yesno", is_whole, "is a whole number"),
-    Function("is_tin", (TEXT,), "yesno", is_tin, "has the form of a TIN"),
-    Function("words", (TEXT,), "text", words, "is clean text"),
-    Function("match_key", (TEXT,), "text", match_key, "is a key to match by"),
-    Function("abs", (NUMBER,), "first", absolute, ""),
-    Function("min", (NUMBER, NUMBER), "first", min, "", many=True),
-    Function("max", (NUMBER, NUMBER), "first", max, "", many=True),
-    Function("net", (NUMBER, NUMBER), "first", net, "", level="fraction"),
-    Function("tax", (NUMBER, NUMBER), "first", tax, "", level="product"),
-)
-PURE: dict[str, Function] = {f.name: f for f in _ALL}
-
-AGGREGATES = ("sum", "count", "any", "all", "latest")
-WORLDLY = (
-    "round",
-    "in_base",
-    "price_in_base",
-    "base_unit",
-    "number_of",
-    "text",
-    "date_of",
-    "due_of",
-    "e_invoice_class",
-    "was",
-)
-
-NAMES = frozenset({*PURE, *AGGREGATES, *WORLDLY})
-
-
-Report = Callable[[Problem], None]
-
-_LIKE_PLACES = {"2": "0.01", "3": "0.001", "4": "0.0001"}
-"""A step of round that was surely meant as a number of decimals -> the step that gives them."""
-
-LITERAL = {"yes_no": "yesno"}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -255,3 +245,122 @@ class CallTypes(ABC):
             message = f"'{expr.name}' has no 'where'"
             self.say("TYP09", message, "Only sum, count, any, all and latest have.", expr.span)
         return found
+
+
+def inside(expr: n.Expr, scope: Scope, seen: frozenset[str] = frozenset()) -> Iterator[n.Expr]:
+    """An expression with all its parts, and those of the computed fields it names."""
+    yield expr
+    behind = behind_name(expr, scope, seen)
+    if behind is not None:
+        name, formula = behind
+        yield from inside(formula, scope, seen | {name})
+    for part in _parts(expr):
+        yield from inside(part, scope, seen)
+
+
+def _parts(expr: n.Expr) -> tuple[n.Expr, ...]:
+    if isinstance(expr, n.Call) and expr.name not in AGGREGATES:
+        return expr.args
+    return n.operands(expr)
+
+
+def formula(expr: n.Expr, scope: Scope) -> n.Expr:
+    """What stands behind an expression that only names a computed field."""
+    seen: frozenset[str] = frozenset()
+    while (behind := behind_name(expr, scope, seen)) is not None:
+        seen, expr = seen | {behind[0]}, behind[1]
+    return expr
+
+
+def stands_in(
+    expr: n.Expr, scope: Scope, seen: frozenset[str] = frozenset()
+) -> Iterator[n.Otherwise]:
+    """Each `otherwise` whose result is the value itself, not only a part of a calculation."""
+    behind = behind_name(expr, scope, seen)
+    if behind is not None:
+        name, formula = behind
+        yield from stands_in(formula, scope, seen | {name})
+    elif isinstance(expr, n.Otherwise):
+        yield expr
+        for part in (expr.expr, expr.default):
+            yield from stands_in(part, scope, seen)
+    elif isinstance(expr, n.Call) and expr.name not in AGGREGATES:
+        for part in expr.args:
+            yield from stands_in(part, scope, seen)
+
+
+def unrounded(
+    expr: n.Expr, scope: Scope, places: Decimal, seen: frozenset[str] = frozenset()
+) -> n.Expr:
+    """The same amount before it is rounded to these places; finer and coarser roundings stay."""
+    again = (scope, places, seen)
+    if isinstance(expr, n.Call) and expr.name == "round" and _step(expr) == places:
+        return unrounded(expr.args[0], *again)
+    behind = behind_name(expr, scope, seen)
+    if behind is not None:
+        name, formula = behind
+        exact = unrounded(formula, scope, places, seen | {name})
+        return expr if exact == formula else exact
+    if isinstance(expr, n.Arith):
+        left, right = unrounded(expr.left, *again), unrounded(expr.right, *again)
+        return replace(expr, left=left, right=right)
+    if isinstance(expr, n.Negative):
+        return replace(expr, expr=unrounded(expr.expr, *again))
+    if isinstance(expr, n.Otherwise):
+        inner, default = unrounded(expr.expr, *again), unrounded(expr.default, *again)
+        return replace(expr, expr=inner, default=default)
+    return expr
+
+
+def _step(call: n.Call) -> object:
+    step = call.args[1] if len(call.args) == 2 else None
+    return step.value if isinstance(step, n.Literal) else None
+
+
+def whole(expr: n.Expr, of: n.Expr) -> n.Expr:
+    """What an expression of a bill in parts is when all is billed at once: `line.due` is all of it,
+    `due_of(x)` is x.
+    """
+    if isinstance(expr, n.Call) and expr.name == "due_of" and len(expr.args) == 1:
+        return whole(expr.args[0], of)
+    if isinstance(expr, n.Name):
+        return of if expr.path == ("line", "due") else expr
+    if isinstance(expr, n.Arith):
+        return replace(expr, left=whole(expr.left, of), right=whole(expr.right, of))
+    if isinstance(expr, n.Negative):
+        return replace(expr, expr=whole(expr.expr, of))
+    if isinstance(expr, n.Otherwise):
+        return replace(expr, expr=whole(expr.expr, of), default=whole(expr.default, of))
+    if isinstance(expr, n.Call) and expr.name not in AGGREGATES:
+        return replace(expr, args=tuple(whole(arg, of) for arg in expr.args))
+    return expr
+
+
+def behind_name(
+    expr: n.Expr, scope: Scope, seen: frozenset[str] = frozenset()
+) -> tuple[str, n.Expr] | None:
+    """The formula of a computed field that an expression is; None in a ring of fields."""
+    if not isinstance(expr, n.Name):
+        return None
+    ref = scope.resolve(expr.path)
+    name = ".".join(expr.path)
+    if ref is None or ref.kind not in {"head", "line"} or name in seen:
+        return None
+    return (name, ref.field.expr) if isinstance(ref.field, n.Computed) else None
+
+
+_ALL = (
+    Function("is_whole", (NUMBER,), "yesno", is_whole, "is a whole number"),
+    Function("is_tin", (TEXT,), "yesno", is_tin, "has the form of a TIN"),
+    Function("words", (TEXT,), "text", words, "is clean text"),
+    Function("match_key", (TEXT,), "text", match_key, "is a key to match by"),
+    Function("abs", (NUMBER,), "first", absolute, ""),
+    Function("min", (NUMBER, NUMBER), "first", min, "", many=True),
+    Function("max", (NUMBER, NUMBER), "first", max, "", many=True),
+    Function("net", (NUMBER, NUMBER), "first", net, "", level="fraction"),
+    Function("tax", (NUMBER, NUMBER), "first", tax, "", level="product"),
+)
+
+PURE: dict[str, Function] = {f.name: f for f in _ALL}
+
+NAMES = frozenset({*PURE, *AGGREGATES, *WORLDLY})

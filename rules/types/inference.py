@@ -1,32 +1,110 @@
-"""The type of every expression, and what is wrong with it.
-
-Here: infer. One walk answers both the checker (which listens to the problems) and the
-interpreter (which wants to know how a value is written). Not here: values, and what library
-functions take and give (functions.py).
-"""
+"""The type of every expression, and what is wrong with it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
 
 from grammar import nodes as n
 from grammar.advice.hints import WORDS as FOREIGN
 from grammar.text.problem import Problem, Span
 from rules.types.functions import AGGREGATES, LITERAL, NAMES, PURE, CallTypes, Report, did_you_mean
-from rules.types.left_words import split_words
-from rules.types.symbol_table import FACTS, LATER_FACTS, Scope, stored_type
-from rules.types.ways_out import of_comparison, of_list, of_member, of_name
-from rules.values.arithmetic import either, fruitless, impossible, negative, reckoned, written
+from rules.types.symbol_table import (
+    FACTS,
+    LATER_FACTS,
+    Amounts,
+    Conversions,
+    DocumentSchema,
+    Ref,
+    Scope,
+    Where,
+    stored_type,
+)
 from rules.values.kinds import (
     ANY,
+    COUNTS,
     NUMERIC,
     ORDERED,
     YESNO,
     Type,
     comparable,
+    compare_hint,
+    either,
+    fruitless,
+    impossible,
+    negative,
+    reckoned,
     say_type,
+    written,
 )
-from rules.values.wording import say
+from rules.values.wording import bare, say
+
+UNITS = ("UOM", "Unit", "UnitOfMeasure")
+"""What targets call the field that says the unit of a line."""
+
+
+class Measure(StrEnum):
+    """The unit that a quantity counts in, or that a price is for."""
+
+    RAW = "raw"
+    BASE = "base"
+
+
+Measures = frozenset[Measure]
+
+_NONE: Measures = frozenset()
+
+_RAW, _BASE = frozenset({Measure.RAW}), frozenset({Measure.BASE})
+
+_IN = {_RAW: "in the unit of the record", _BASE: "in base units", _RAW | _BASE: "in mixed units"}
+
+_BESIDE = ", beside base quantities"
+
+_KEEPS = frozenset({"round", "abs", "min", "max", "due_of", "was"})
+"""Functions whose value is in the unit of what they are given."""
+
+_HINT = "Take both in base units (in_base, price_in_base, base_unit), or both as they come."
+
+CLOCK = ("today", "now")
+
+_TURNED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda a, b: a == b,
+    "<>": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+_JUDGED = (date(2020, 1, 1), date(2100, 12, 31))
+"""Between them lies every day on which something is judged."""
+
+_DAY_DIFFERENCE_TYPES = frozenset({"date", "moment", "duration"})
+
+IsWord = Callable[[n.Compare, n.Name], bool]
+
+_DAY_TYPES = frozenset({"date", "moment"})
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What an aggregate goes over: `link` is None for the record's own lines.
+
+    `lines` says whether the rows are lines; `record` is their kind, `field` what is asked of each,
+    or an empty text.
+    """
+
+    link: n.Link | None
+    lines: bool
+    record: str
+    field: str
 
 
 def listed(path: tuple[str, ...], scope: Scope) -> Listed | None:
@@ -51,20 +129,6 @@ def listed(path: tuple[str, ...], scope: Scope) -> Listed | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """What an aggregate goes over: `link` is None for the record's own lines.
-
-    `lines` says whether the rows are lines; `record` is their kind, `field` what is asked of each,
-    or an empty text.
-    """
-
-    link: n.Link | None
-    lines: bool
-    record: str
-    field: str
-
-
 def _of_lines(
     link: n.Link | None, many: object, rest: tuple[str, ...], lines: str
 ) -> Listed | None:
@@ -75,40 +139,10 @@ def _of_lines(
 
 def infer(expr: n.Expr, scope: Scope, report: Report) -> Type:
     """The type of an expression in a scope; problems go to `report`, once each."""
-    return _Walk(scope, report).of(expr)
+    return _InferenceWalk(scope, report).of(expr)
 
 
-def silent(_: Problem) -> None:
-    """A listener for whoever only wants the type."""
-
-
-def word_of(left: Type, right: n.Expr) -> str | None:
-    """The bare word on the right of a comparison with a word type, if that is what it is."""
-    bare = isinstance(right, n.Name) and len(right.path) == 1
-    return right.path[0] if bare and left.states and isinstance(right, n.Name) else None
-
-
-def field_type(field: n.Field | n.Computed, record: str, scope: Scope) -> Type:
-    """The type of a stored or computed field."""
-    if isinstance(field, n.Field):
-        return stored_type(field, record, scope.index)
-    return computed_type(field, record, scope)
-
-
-def computed_type(field: n.Computed, record: str, scope: Scope) -> Type:
-    """The type of a computed field, worked out once, in the scope of its own record."""
-    known = scope.index.computed_types
-    at = (record, field.name)
-    if at not in known:
-        known[at] = ANY  # a field that needs itself has no type; the checker says so elsewhere
-        owner = scope.index.records[record].parent
-        own = Scope(scope.index, owner or record, line=owner is not None)
-        known[at] = infer(field.expr, own, silent)
-    found = known[at]
-    return found if isinstance(found, Type) else ANY
-
-
-class _Walk(CallTypes):
+class _InferenceWalk(CallTypes):
     """One walk over an expression."""
 
     def of(self, expr: n.Expr) -> Type:
@@ -301,7 +335,7 @@ class _Walk(CallTypes):
                 hint = "Give lines a field, amount = line.qty * line.price, then sum(lines.amount)."
             return self.say("TYP10", f"'{expr.name}' works over a list", hint, expr.span)
         if expr.where is not None:
-            _Walk(self.scope.inside(over.record), self.report).condition(expr.where)
+            _InferenceWalk(self.scope.inside(over.record), self.report).condition(expr.where)
         needs_field = expr.name in {"sum", "latest"}
         if needs_field != bool(over.field):
             hint = "sum and latest want a field of the list, count, any and all the list itself."
@@ -316,3 +350,348 @@ class _Walk(CallTypes):
         if expr.name == "sum" and found.kind not in NUMERIC | {"any"}:
             return self.say("TYP08", f"{say_type(found)} has no sum", "Sum a number.", expr.span)
         return replace(found, written=())
+
+
+def silent(_: Problem) -> None:
+    """A listener for whoever only wants the type."""
+
+
+def word_of(left: Type, right: n.Expr) -> str | None:
+    """The bare word on the right of a comparison with a word type, if that is what it is."""
+    bare = isinstance(right, n.Name) and len(right.path) == 1
+    return right.path[0] if bare and left.states and isinstance(right, n.Name) else None
+
+
+def field_type(field: n.Field | n.Computed, record: str, scope: Scope) -> Type:
+    """The type of a stored or computed field."""
+    if isinstance(field, n.Field):
+        return stored_type(field, record, scope.index)
+    return computed_type(field, record, scope)
+
+
+def computed_type(field: n.Computed, record: str, scope: Scope) -> Type:
+    """The type of a computed field, worked out once, in the scope of its own record."""
+    known = scope.index.computed_types
+    at = (record, field.name)
+    if at not in known:
+        known[at] = ANY  # a field that needs itself has no type; the checker says so elsewhere
+        owner = scope.index.records[record].parent
+        own = Scope(scope.index, owner or record, line=owner is not None)
+        known[at] = infer(field.expr, own, silent)
+    found = known[at]
+    return found if isinstance(found, Type) else ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """What stands in one unit beside what stands in another, in words, and how to repair it."""
+
+    span: Span
+    message: str
+    hint: str = _HINT
+
+
+def mixed(post: n.Post, known: DocumentSchema, scope: Scope) -> Iterator[Mixed]:
+    """Nothing, where a route keeps to one kind of unit; `scope` is that of its lines."""
+    walk = _MeasureWalk(scope, post.bill)
+    if post.bill is not None:
+        yield from _bill(post.bill, walk)
+    given = {assign.name: assign for assign in post.line_fields}
+    unit = next((given[name] for name in UNITS if name in given), None)
+    defined: Amounts | None = getattr(known, "amounts", None)
+    price = given.get(defined.price) if defined else None
+    for field in known.lines:
+        counts = field.type == "quantity" and field.name in given
+        if counts and infer(given[field.name].expr, scope, silent).kind in COUNTS:
+            yield from _line(given[field.name], unit, price, walk)
+
+
+class _MeasureWalk:
+    """One walk over the formula of a quantity, a price or a unit."""
+
+    def __init__(
+        self, scope: Scope, bill: n.Bill | None = None, seen: frozenset[Where] = frozenset()
+    ) -> None:
+        self.scope, self.bill, self.seen = scope, bill, seen
+        self.known = Conversions.of(scope.index)
+
+    def unit(self, expr: n.Expr) -> Measures:
+        """Whether a text is the unit of the record, or what a map makes of it, or the base unit."""
+        parts = tuple(n.walk(expr))
+        if any(isinstance(part, n.Call) and part.name == "base_unit" for part in parts):
+            return _BASE
+        behind = self._behind(expr) if isinstance(expr, n.Name) else None
+        if behind is not None:
+            return behind[0].unit(behind[1])
+        names = (part for part in parts if isinstance(part, n.Name))
+        return _RAW if any(self.known.is_unit(name, self.scope) for name in names) else _NONE
+
+    def quantity(self, expr: n.Expr) -> Measures:
+        """The units that a quantity is made of; none for what is no quantity, or nobody converts.
+
+        A product or a quotient of two quantities is none itself.
+        """
+        if isinstance(expr, n.Name):
+            return self._named(expr)
+        if isinstance(expr, n.Call):
+            return self._called(expr)
+        if isinstance(expr, n.Arith):
+            left, right = self.quantity(expr.left), self.quantity(expr.right)
+            return _NONE if left and right and expr.op in "*/" else left | right
+        if isinstance(expr, n.Otherwise):
+            return self.quantity(expr.expr) | self.quantity(expr.default)
+        return self.quantity(expr.expr) if isinstance(expr, n.Negative) else _NONE
+
+    def price(self, expr: n.Expr) -> Measures:
+        """The units that a price is for; none where it comes from elsewhere, from a map say."""
+        if isinstance(expr, n.Call) and expr.name == "price_in_base":
+            return _BASE
+        if isinstance(expr, n.Call):
+            return self.price(expr.args[0]) if expr.name in _KEEPS and expr.args else _NONE
+        if isinstance(expr, n.Name):
+            behind, ref = self._behind(expr), self.scope.resolve(expr.path)
+            if behind is not None:
+                return behind[0].price(behind[1])
+            priced = ref is not None and (ref.record, ref.name) in self.known.prices
+            return _RAW if priced else _NONE
+        if isinstance(expr, n.Arith) and expr.op == "/":
+            return self.quantity(expr.right) or self.price(expr.left)
+        if isinstance(expr, n.Arith):
+            return (
+                _NONE
+                if self.quantity(expr.left) | self.quantity(expr.right)
+                else (self.price(expr.left) | self.price(expr.right))
+            )
+        return self.price(expr.expr) if isinstance(expr, n.Negative | n.Otherwise) else _NONE
+
+    def _named(self, expr: n.Name) -> Measures:
+        ref = self.scope.resolve(expr.path)
+        if ref is not None and ref.kind == "due":
+            walk = _MeasureWalk(replace(self.scope, bills=False), None, self.seen)
+            return walk.quantity(self.bill.expr) if self.bill is not None else _NONE
+        behind = self._behind(expr)
+        if behind is not None:
+            return behind[0].quantity(behind[1])
+        return _RAW if ref is not None and self._is_raw(ref) else _NONE
+
+    def _is_raw(self, ref: Ref) -> bool:
+        """Whether a stored field counts in the unit that stands beside it."""
+        if not isinstance(ref.field, n.Field):
+            return False
+        counted = self.known.counted(ref.record)
+        return (
+            ref.name in counted
+            if counted
+            else (ref.field.type == "quantity" and self.known.converts(ref.record))
+        )
+
+    def _called(self, expr: n.Call) -> Measures:
+        if expr.name == "in_base":
+            return _BASE
+        if expr.name in _KEEPS and expr.args:
+            last = 1 if expr.name == "round" else None
+            return frozenset().union(*(self.quantity(arg) for arg in expr.args[:last]))
+        arg = expr.args[0] if expr.name in AGGREGATES and len(expr.args) == 1 else None
+        over = listed(arg.path, self.scope) if isinstance(arg, n.Name) else None
+        if over is None or not over.field or over.record not in self.scope.index.records:
+            return _NONE
+        owner = self.scope.index.records[over.record].parent
+        inner = Scope(self.scope.index, owner or over.record, line=owner is not None)
+        path = ("line", over.field) if owner else (over.field,)
+        return _MeasureWalk(inner, None, self.seen).quantity(n.Name(path, expr.span))
+
+    def _behind(self, expr: n.Name) -> tuple[_MeasureWalk, n.Expr] | None:
+        """The formula of a computed field, with the walk over it; None in a ring of fields."""
+        ref = self.scope.resolve(expr.path)
+        if ref is None or not isinstance(ref.field, n.Computed):
+            return None
+        at = (ref.record, ref.name)
+        if at in self.seen:
+            return None
+        owner = self.scope.index.records[ref.record].parent
+        inner = Scope(self.scope.index, owner or ref.record, line=owner is not None)
+        return _MeasureWalk(inner, None, self.seen | {at}), ref.field.expr
+
+
+def _bill(bill: n.Bill, walk: _MeasureWalk) -> Iterator[Mixed]:
+    taken, of = walk.quantity(bill.expr), walk.quantity(bill.of)
+    if taken and of and taken != of:
+        message = f"bill takes {say(bill.expr)} {_IN[taken]} of {say(bill.of)} {_IN[of]}"
+        yield Mixed(bill.span, message)
+
+
+def _line(
+    quantity: n.Assign, unit: n.Assign | None, price: n.Assign | None, walk: _MeasureWalk
+) -> Iterator[Mixed]:
+    counted, told = walk.quantity(quantity.expr), walk.unit(unit.expr) if unit else _NONE
+    if counted == _RAW | _BASE:
+        yield Mixed(quantity.span, f"'{quantity.name}' is {_IN[counted]}")
+    elif counted == _RAW and told != _RAW:
+        beside = f", but {unit.name} is the base unit" if unit and told else _BESIDE
+        yield Mixed(quantity.span, f"'{quantity.name}' is {_IN[_RAW]}{beside}")
+    elif counted == _BASE and told == _RAW and unit is not None:
+        message = f"'{unit.name}' is the unit of the record, but {quantity.name} is {_IN[_BASE]}"
+        yield Mixed(unit.span, message)
+    priced = walk.price(price.expr) if price else _NONE
+    if price is not None and len(counted) == 1 and len(priced) == 1 and priced != counted:
+        which = "the unit of the record" if priced == _RAW else "one base unit"
+        message = f"'{price.name}' is for {which}, but {quantity.name} is {_IN[counted]}"
+        yield Mixed(price.span, message)
+
+
+def by_distance(node: n.Compare, scope: Scope) -> n.Compare:
+    """A comparison of two days with what lies between them on the left: `ordered_on - today`.
+
+    Any other comparison as it is.
+    """
+    if infer(node.left, scope, silent).kind not in _DAY_DIFFERENCE_TYPES:
+        return node
+    sums = _apart(node, scope.index.consts)
+    if sums is None or len(sums[0]) != 2:
+        return node
+    names, by = sums
+    (first, times), (second, other) = sorted(names.items(), key=lambda item: _rank(item[0]))
+    if {times, other} != {1, -1}:
+        return node
+    op, length = (node.op, by) if times == 1 else (_TURNED[node.op], -by)
+    span = node.left.span
+    left = n.Arith("-", _name(first, span), _name(second, span), span)
+    return n.Compare(left, op, n.Literal("duration", length, node.right.span), node.span)
+
+
+def _apart(
+    node: n.Compare, consts: Mapping[str, n.Const]
+) -> tuple[dict[str, int], timedelta] | None:
+    """The names of both sides, those on the right taken away, and the duration they are compared
+    with; None where a side is no sum of names and durations.
+    """
+    left, right = _sum(node.left, consts), _sum(node.right, consts)
+    if left is None or right is None:
+        return None
+    names = Counter(left[0])
+    names.subtract(right[0])
+    return {name: times for name, times in names.items() if times}, right[1] - left[1]
+
+
+def _sum(expr: n.Expr, consts: Mapping[str, n.Const]) -> tuple[Counter[str], timedelta] | None:
+    """How often each name is added in an expression, and all its durations together."""
+    if isinstance(expr, n.Literal):
+        return (Counter(), expr.value) if isinstance(expr.value, timedelta) else None
+    if isinstance(expr, n.Name):
+        const = consts.get(say(expr))
+        value = const.rows[0].value.value if const and len(const.rows) == 1 else None
+        if isinstance(value, timedelta):
+            return Counter(), value
+        return Counter([say(expr)]), timedelta(0)
+    if not isinstance(expr, n.Arith) or expr.op not in "+-":
+        return None
+    left, right = _sum(expr.left, consts), _sum(expr.right, consts)
+    if left is None or right is None:
+        return None
+    names = Counter(left[0])
+    if expr.op == "+":
+        names.update(right[0])
+        return names, left[1] + right[1]
+    names.subtract(right[0])
+    return names, left[1] - right[1]
+
+
+def _rank(name: str) -> tuple[bool, str]:
+    """The clock comes second: a day is told by how far it lies from today."""
+    return name in CLOCK, name
+
+
+def _name(said: str, span: Span) -> n.Name:
+    return n.Name(tuple(said.split(".")), span)
+
+
+def settled(node: n.Compare) -> bool | None:
+    """Whether a comparison of days is always so, or never, whatever the record holds; or None."""
+    sums = _apart(node, {})
+    if sums is not None and not sums[0]:
+        return COMPARED[node.op](timedelta(0), sums[1])
+    return _bounded(node)
+
+
+def _bounded(node: n.Compare) -> bool | None:
+    """The same of today or now beside a written day that is long gone or far away."""
+    op, clock, written = node.op, node.left, node.right
+    if isinstance(clock, n.Literal):
+        op, clock, written = _TURNED[op], written, clock
+    value = written.value if isinstance(written, n.Literal) else None
+    if not isinstance(clock, n.Name) or say(clock) not in CLOCK or not isinstance(value, date):
+        return None
+    day = value.date() if isinstance(value, datetime) else value
+    first, last = _JUDGED
+    return None if first <= day <= last else COMPARED[op](first, day)
+
+
+def split_words(parts: Sequence[n.Expr], is_word: IsWord) -> tuple[list[n.Expr], list[Problem]]:
+    """The conditions among some that stand side by side, and one finding for all words that belong
+    to the comparison before them.
+    """
+    conditions: list[n.Expr] = []
+    words: dict[int, list[n.Name]] = {}
+    for part in parts:
+        compare = _compared(conditions[-1]) if conditions else None
+        if compare is not None and isinstance(part, n.Name) and is_word(compare, part):
+            words.setdefault(len(conditions) - 1, []).append(part)
+        else:
+            conditions.append(part)
+    return conditions, [_left(conditions[at], left) for at, left in words.items()]
+
+
+def _compared(condition: n.Expr) -> n.Compare | None:
+    inner = condition.expr if isinstance(condition, n.Not) else condition
+    return inner if isinstance(inner, n.Compare) else None
+
+
+def _left(condition: n.Expr, words: Sequence[n.Name]) -> Problem:
+    compare = _compared(condition)
+    if compare is None:
+        raise TypeError("only a comparison leaves words behind")
+    negated = "not " if isinstance(condition, n.Not) or compare.op == "<>" else ""
+    among = ", ".join([say(compare.right), *map(say, words)])
+    hint = f"Write {negated}{say(compare.left)} in ({among})."
+    return Problem("NAM01", f"'{say(words[0])}' alone is not a condition", hint, words[0].span)
+
+
+def of_name(name: str, scope: Scope) -> str:
+    """Where a name that is not known here stands, or which one was meant."""
+    lines = scope.index.lines_field(scope.record)
+    if lines is not None and name in scope.index.fields.get(scope.line_record, {}):
+        all_lines = f"sum({lines.name}.{name})"
+        return f"It is a field of the lines: 'line.{name}' behind each line, or '{all_lines}'."
+    if name in scope.index.maps:
+        return f"It is a map, which looks a value up: '{name}(…)'."
+    return FOREIGN.get(name) or did_you_mean(name, scope.names())
+
+
+def of_list(name: n.Name) -> str:
+    """What is asked of a field of all lines at once."""
+    path = ".".join(name.path)
+    one = f"line.{name.path[-1]}"
+    return f"Ask for all together, such as 'sum({path})', or for '{one}' behind each line."
+
+
+def of_member(expr: n.Member, word: n.Word, scope: Scope) -> str:
+    """What a bare word in a list of values was meant for."""
+    if scope.resolve((word.name,)) is None:
+        return f'Write "{word.name}" in quotes.'
+    left = say(expr.left)
+    each = " or ".join(f"{left} = {say(value)}" for value in expr.values)
+    return f"A list holds values, not fields: '{each}'."
+
+
+def of_comparison(expr: n.Compare, left: Type, right: Type) -> str:
+    """How two sides that cannot be compared could be."""
+    written = expr.right if isinstance(expr.right, n.Literal) else None
+    value = written.value if written is not None else None
+    if written is not None and left.kind == "text" and right.kind in NUMERIC:
+        return f'A text is compared with a text: write "{bare(written)}", in quotes.'
+    if written is not None and left.kind in _DAY_TYPES and isinstance(value, str):
+        return f"A day stands without quotes: '{value}'."
+    if written is not None and left.kind in _DAY_TYPES and isinstance(value, Decimal | timedelta):
+        days = bare(written).removesuffix("d")
+        return f"A day is compared with a day: '2026-11-20', or 'today - {days}d'."
+    return compare_hint(left, right)

@@ -1,15 +1,14 @@
-"""A ruleset by name, and what a path means in a place of it.
-
-Here: Index (declarations by name) and Scope (which names are visible where). Not here: types of
-expressions (inference.py), values (expressions/interpreter.py).
-"""
+"""A ruleset by name, and what a path means in a place of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
+from grammar import nodes as n
 from grammar.nodes import (
     Cancel,
     Computed,
@@ -26,7 +25,9 @@ from grammar.nodes import (
     Target,
 )
 from grammar.text.editions import NEWEST, Edition
+from grammar.text.problem import Problem, Span
 from rules.values.kinds import Type
+from rules.values.wording import say
 
 FACTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "period": ("one_of", ("open", "locked")),
@@ -49,9 +50,10 @@ BUILT_IN_GROUPS = ("not_ready", "overbilled")
 """Groups of changes that exist by themselves; the second where a route bills."""
 
 DOCUMENT_NUMBER = "document_number"
-DUE = "due"
-RESERVED = {*FACTS, *LATER_FACTS, DOCUMENT_NUMBER, "line", "seen"}
 
+DUE = "due"
+
+RESERVED = {*FACTS, *LATER_FACTS, DOCUMENT_NUMBER, "line", "seen"}
 
 CURRENCY = "currency"
 """The field in which a record says its own currency, where it need not be that of its source."""
@@ -63,20 +65,37 @@ class _Named(Protocol):
 
 
 N = TypeVar("N", bound=_Named)
+
 R = TypeVar("R", Gate, Edit, Cancel)
 
+_OF_WORLD = frozenset({"in_base", "price_in_base", "base_unit", "number_of", "was"})
 
-def _by_name(nodes: Iterable[N]) -> dict[str, N]:
-    found: dict[str, N] = {}
-    for node in nodes:
-        found.setdefault(node.name, node)
-    return found
+UNIT, ITEM = "unit", "item"
 
+_PLACES = {"in_base": (None, UNIT, ITEM), "price_in_base": (None, UNIT, ITEM), "base_unit": (ITEM,)}
 
-def _narrowest(found: list[R], route: str) -> R | None:
-    """The declaration for this route, or else the one for all routes."""
-    own = next((d for d in found if d.route is not None and str(d.route) == route), None)
-    return own or next((d for d in found if d.route is None), None)
+_NAMED = {
+    UNIT: frozenset({"uom", "unit", "units", "measure"}),
+    ITEM: frozenset({"sku", "item", "product", "article", "code", "stock"}),
+}
+
+_CLEAR = frozenset({"uom", "sku"})
+"""Words that mean nothing else; a unit may be a flat that is let, and a measure an action."""
+
+_OTHER = {UNIT: ITEM, ITEM: UNIT}
+
+_A = {UNIT: "a unit", ITEM: "an item"}
+
+Where = tuple[str, str]
+"""A field: the record that it stands in, and its name."""
+
+_MARKS: Final = {"key": "tells records apart", "family": "tells which records belong together"}
+
+_TYPES: Final = {
+    "one_of": "is what the source says of its state",
+    "many": "is all lines at once",
+    "user": "names a person of the source",
+}
 
 
 class Index:
@@ -168,6 +187,19 @@ class Index:
     def gate(self, record: str, route: str) -> Gate | None:
         """The gate of a record for a route: the narrowed one, or else the general one."""
         return _narrowest([g for g in self.ruleset.gates if g.record == record], route)
+
+
+def _by_name(nodes: Iterable[N]) -> dict[str, N]:
+    found: dict[str, N] = {}
+    for node in nodes:
+        found.setdefault(node.name, node)
+    return found
+
+
+def _narrowest(found: list[R], route: str) -> R | None:
+    """The declaration for this route, or else the one for all routes."""
+    own = next((d for d in found if d.route is not None and str(d.route) == route), None)
+    return own or next((d for d in found if d.route is None), None)
 
 
 def stored_currency(index: Index, record: str) -> bool:
@@ -273,3 +305,367 @@ class Scope:
         judged = self.index.fields.get(self.judged, {})
         told = [f"{self.judged}.{name}" if name in own else name for name in judged]
         return [*own, *told, *(f"line.{n}" for n in lines), *self.index.consts, *FACTS]
+
+
+def looked_up_in(
+    index: Index, record: str, field: str, checks: Iterable[n.Check] | None = None
+) -> tuple[n.Map, ...]:
+    """The maps in which rules about a record look this field of its header up, by name.
+
+    `checks` are those that may ask a map, for a caller that knows the others; else all.
+    """
+    about = _about(index, record, index.ruleset.checks if checks is None else checks)
+    asked = {call.name for node in about for call in _calls(node, field)}
+    return tuple(index.maps[name] for name in sorted(asked & index.maps.keys()))
+
+
+def _about(index: Index, record: str, checks: Iterable[n.Check]) -> Iterator[object]:
+    """Everything that is said of a record and its lines, each as nodes; of checks these."""
+    rules, lines = index.ruleset, index.line_records.get(record)
+    yield from (f for r in (index.records.get(record), lines) if r is not None for f in r.fields)
+    yield from (c for c in checks if any(word.name == record for word in c.records))
+    for shelf in (rules.approvals, rules.posts, rules.reversals):
+        yield from (one for one in shelf if one.record == record)
+
+
+def _calls(node: object, field: str) -> Iterator[n.Call]:
+    """The calls that are given the field. Behind `where` the name is one of the list."""
+    if isinstance(node, n.Call):
+        if any(isinstance(arg, n.Name) and arg.path == (field,) for arg in node.args):
+            yield node
+        node = node.args
+    for part in n.inner(node):
+        yield from _calls(part, field)
+
+
+def match_of(index: Index, record: str, field: str, table: str) -> frozenset[str]:
+    """The match words by which two values of a field are the same: those of the named map, else of
+    all that look it up. There are none where it is compared as it is written.
+    """
+    named = index.maps.get(table)
+    maps = (named,) if named is not None else looked_up_in(index, record, field)
+    return frozenset(word for one in maps for word in one.match) - {"exact"}
+
+
+def of_elsewhere(field: n.Computed, record: str, index: Index) -> n.Call | n.Name | None:
+    """The first part of a computed field that is not in the record itself: what a map or the units
+    say, a linked record, a fact. None where all of it comes with the record.
+    """
+    return _elsewhere(field, record, index, set())
+
+
+def _elsewhere(
+    field: n.Computed, record: str, index: Index, seen: set[str]
+) -> n.Call | n.Name | None:
+    seen.add(field.name)
+    fields, links = index.fields[record], index.links.get(record, {})
+    for node in n.walk(field.expr):
+        if isinstance(node, n.Call) and (node.name in index.maps or node.name in _OF_WORLD):
+            return node
+        if not isinstance(node, n.Name):
+            continue
+        name = node.path[0]
+        if name in links or (name in FACTS and name not in fields):
+            return node
+        inner = fields.get(name)
+        if isinstance(inner, n.Computed) and name not in seen:
+            found = _elsewhere(inner, record, index, seen)
+            if found is not None:
+                return found
+    return None
+
+
+class Families:
+    """The families of a ruleset. Kinds that share theirs with no other kind are left out."""
+
+    def __init__(self, index: Index) -> None:
+        self._of: dict[str, tuple[str, str]] = {}  # kind -> (kind it is named after, field)
+        self.links: set[tuple[str, str]] = set()  # record kind, name of the link that names it
+        for record in index.ruleset.records:
+            field = index.marked(record.name, "family")
+            if record.source and field is not None:
+                self._of[record.name] = (self._named_after(index, record.name, field), field.name)
+        for head in {head for head, _ in self._of.values()} - self._of.keys():
+            key = index.marked(head, "key")
+            if key is not None:
+                self._of[head] = (head, key.name)
+
+    def of(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
+        """(kind it is named after, value); None where it is a family of its own."""
+        head, field = self._of.get(kind, ("", ""))
+        value = body.get(field)
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return None
+        text = str(value).strip()
+        return (head, text) if text else None
+
+    def share(self, kind: str, other: str) -> bool:
+        """Whether records of these kinds can be of one family."""
+        heads = [self._of.get(name, (name, ""))[0] for name in (kind, other)]
+        return heads[0] == heads[1]
+
+    def _named_after(self, index: Index, kind: str, field: n.Field) -> str:
+        for link in index.links.get(kind, {}).values():
+            key = index.marked(link.other, "key")
+            if link.of_lines:
+                continue
+            if isinstance(key, n.Field) and (link.ours, link.theirs) == (field.name, key.name):
+                self.links.add((kind, link.name))
+                return link.other
+        return kind
+
+
+@dataclass(frozen=True, slots=True)
+class Conversions:
+    """The conversions of computed and posted fields.
+
+    `votes` say how often a field stands as unit or item in them; `quantities` are the stored
+    fields that in_base converts, `prices` those that price_in_base does, or that are multiplied by
+    a quantity as it comes.
+    """
+
+    votes: Counter[tuple[Where, str]]
+    quantities: frozenset[Where]
+    prices: frozenset[Where]
+
+    @staticmethod
+    def of(index: Index) -> Conversions:
+        """Those of a ruleset, found once."""
+        if not isinstance(index.conversions, Conversions):
+            index.conversions = _found(index)
+        return index.conversions
+
+    def converts(self, record: str) -> bool:
+        """Whether something names the unit that the lines of a record are in."""
+        return any(of == UNIT and where[0] == record for where, of in self.votes)
+
+    def counted(self, record: str) -> set[str]:
+        """The stored fields of a record that in_base converts."""
+        return {name for owner, name in self.quantities if owner == record}
+
+    def is_unit(self, expr: n.Expr, scope: Scope) -> bool:
+        """Whether an expression is the unit that a record names."""
+        where = _field(expr, scope)
+        return where is not None and self.votes[where, UNIT] > 0
+
+    def elsewhere(self, expr: n.Expr, scope: Scope, call: n.Call) -> str:
+        """What an argument is by all other calls; blank where they do not say."""
+        where = _field(expr, scope)
+        votes = self.votes - Counter(_votes(call, scope))
+        units, items = (votes[where, of] if where else 0 for of in (UNIT, ITEM))
+        return "" if units == items else UNIT if units > items else ITEM
+
+
+def _found(index: Index) -> Conversions:
+    votes: Counter[tuple[Where, str]] = Counter()
+    firsts: dict[str, set[Where]] = {name: set() for name in _PLACES}
+    products: list[tuple[Where | None, Where | None]] = []
+    for expr, scope in _formulas(index):
+        for part in n.walk(expr):
+            if isinstance(part, n.Call) and part.name in _PLACES:
+                votes.update(_votes(part, scope))
+                where = _stored(part.args[0], scope) if part.args else None
+                firsts[part.name] |= {where} if where else set()
+            elif isinstance(part, n.Arith) and part.op == "*":
+                products.append((_stored(part.left, scope), _stored(part.right, scope)))
+    quantities, prices = frozenset(firsts["in_base"]), firsts["price_in_base"]
+    told = {record for record, _ in prices}
+    for left, right in products:
+        for one, other in ((left, right), (right, left)):
+            if one in quantities and other is not None and other[0] not in told:
+                prices.add(other)
+    return Conversions(votes, quantities, frozenset(prices))
+
+
+def _formulas(index: Index) -> Iterator[tuple[n.Expr, Scope]]:
+    """What is worked out for records and documents, with the names that are visible there."""
+    for record in index.ruleset.records:
+        scope = Scope(index, record.parent or record.name, line=record.parent is not None)
+        yield from ((f.expr, scope) for f in record.fields if isinstance(f, n.Computed))
+    for post in index.ruleset.posts:
+        head = Scope(index, post.record)
+        yield from ((assign.expr, head) for assign in post.fields)
+        yield from ((assign.expr, replace(head, line=True)) for assign in post.line_fields)
+
+
+def _votes(call: n.Call, scope: Scope) -> Iterator[tuple[Where, str]]:
+    for arg, of in zip(call.args, _PLACES[call.name], strict=False):
+        where = _field(arg, scope) if of else None
+        if where is not None and of is not None:
+            yield where, of
+
+
+def _field(expr: n.Expr, scope: Scope) -> Where | None:
+    ref = scope.resolve(expr.path) if isinstance(expr, n.Name) else None
+    return (ref.record, ref.name) if ref is not None and ref.field is not None else None
+
+
+def _stored(expr: n.Expr, scope: Scope) -> Where | None:
+    ref = scope.resolve(expr.path) if isinstance(expr, n.Name) else None
+    stored = ref is not None and isinstance(ref.field, n.Field)
+    return (ref.record, ref.name) if ref is not None and stored else None
+
+
+def misplaced(call: n.Call, scope: Scope) -> Iterator[Problem]:
+    """Units that stand as items in a conversion, and items that stand as units."""
+    places = [(arg, of) for arg, of in zip(call.args, _PLACES[call.name], strict=False) if of]
+    known = Conversions.of(scope.index)
+    for tells in (_by_itself, known.elsewhere):
+        wrong = [(arg, of) for arg, of in places if tells(arg, scope, call) == _OTHER[of]]
+        alone = len(wrong) == 1 and len(places) > 1 and places[0][0] != places[1][0]
+        if wrong and (not alone or _is_clear(wrong[0][0])):
+            yield from _told(call, wrong)
+            return
+
+
+def _by_itself(expr: n.Expr, scope: Scope, _: n.Call) -> str:
+    """What an argument is by what it is called, or by the table of units; blank: who knows."""
+    if isinstance(expr, n.Literal):
+        return _of_literal(expr, scope.index.ruleset.units)
+    where = _field(expr, scope)
+    return _only_name(where[1]) if where else ""
+
+
+def _of_literal(expr: n.Literal, units: tuple[n.Units, ...]) -> str:
+    """Units and items that the table of units names itself."""
+    told = [(row.item, row.unit) for table in units for row in table.bases]
+    told += [(row.item, row.unit) for table in units for row in table.rows]
+    if any(expr.value == item for item, _ in told):
+        return ITEM
+    return UNIT if any(expr.value == unit for _, unit in told) else ""
+
+
+def _only_name(name: str) -> str:
+    words = {*name.split("_")}
+    found = [of for of, said in _NAMED.items() if words & said]
+    return found[0] if len(found) == 1 else ""
+
+
+def _is_clear(expr: n.Expr) -> bool:
+    return isinstance(expr, n.Literal) or bool(_CLEAR & {*re.split(r"\W|_", say(expr))})
+
+
+def _told(call: n.Call, wrong: list[tuple[n.Expr, str]]) -> Iterator[Problem]:
+    if len(wrong) > 1:
+        turned = replace(call, args=(call.args[0], call.args[2], call.args[1]))
+        message = f"'{call.name}' has unit and item the wrong way round"
+        yield Problem("TYP08", message, f"Write {say(turned)}.", call.span)
+        return
+    ((arg, of),) = wrong
+    message = f"'{call.name}' wants {_A[of]} here: {say(arg)} is {_A[_OTHER[of]]}"
+    yield Problem("TYP08", message, f"Give {_A[of]}, not {_A[_OTHER[of]]}.", arg.span)
+
+
+class FieldSchema(Protocol):
+    """One field of a document or of a record kind."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def type(self) -> str: ...  # noqa: D102
+    @property
+    def required(self) -> bool: ...  # noqa: D102
+    @property
+    def max_length(self) -> int | None: ...  # noqa: D102
+    @property
+    def places(self) -> int | None: ...  # noqa: D102
+
+
+class Amounts(Protocol):
+    """How the amount of a line, and of a document, is made; a blank name is no field.
+
+    `amount` is quantity times price less discount; its tax is added, beside or inside (`tax_is`);
+    `inclusive` is the header field with the word that puts inside what is beside; `by_code` says
+    that the tax of each code is rounded for itself.
+    """
+
+    @property
+    def amount(self) -> str: ...  # noqa: D102
+    @property
+    def tax(self) -> str: ...  # noqa: D102
+    @property
+    def code(self) -> str: ...  # noqa: D102
+    @property
+    def quantity(self) -> str: ...  # noqa: D102
+    @property
+    def price(self) -> str: ...  # noqa: D102
+    @property
+    def discount(self) -> str: ...  # noqa: D102
+    @property
+    def tax_is(self) -> str: ...  # noqa: D102
+    @property
+    def inclusive(self) -> tuple[str, bool | str] | None: ...  # noqa: D102
+    @property
+    def by_code(self) -> bool: ...  # noqa: D102
+
+
+class DocumentSchema(Protocol):
+    """One document type of a target, and which of its fields carry number, date, party, total."""
+
+    @property
+    def target(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def header(self) -> Sequence[FieldSchema]: ...  # noqa: D102
+    @property
+    def lines(self) -> Sequence[FieldSchema]: ...  # noqa: D102
+    @property
+    def number_field(self) -> str: ...  # noqa: D102
+    @property
+    def number_max(self) -> int: ...  # noqa: D102
+    @property
+    def date_field(self) -> str: ...  # noqa: D102
+    @property
+    def party_field(self) -> str: ...  # noqa: D102
+    @property
+    def total_field(self) -> str | None: ...  # noqa: D102
+
+
+class KindSchema(Protocol):
+    """One kind of record of a source, with the fields its canonical body may have."""
+
+    @property
+    def source(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def fields(self) -> Sequence[FieldSchema]: ...  # noqa: D102
+    @property
+    def lines(self) -> Sequence[FieldSchema]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Schemas:
+    """All document types and record kinds that the caller's connectors know."""
+
+    documents: tuple[DocumentSchema, ...]
+    kinds: tuple[KindSchema, ...]
+
+    def document(self, target: str, name: str) -> DocumentSchema | None:
+        """The schema of one target document, if it is known."""
+        found = (d for d in self.documents if d.target == target and d.name == name)
+        return next(found, None)
+
+    def kind(self, source: str, kind: str) -> KindSchema | None:
+        """The schema of one record kind, if it is known."""
+        return next((k for k in self.kinds if k.source == source and k.kind == kind), None)
+
+
+def never_completed(field: n.Field, excluded: Collection[str]) -> str:
+    """Why people never set a field, or ""; `excluded` are those behind `never` of approvals."""
+    why = _MARKS.get(field.mark or "") or _TYPES.get(field.type, "")
+    return why or ("keeps its people from approving" if field.name in excluded else "")
+
+
+def wrongly_completed(ruleset: n.Ruleset) -> Iterator[tuple[str, str, Span]]:
+    """The fields that a team is to complete and that people never set: name, why, and where."""
+    for record in ruleset.records:
+        approvals = (one for one in ruleset.approvals if one.record == record.name)
+        excluded = {name for one in approvals for name in one.never}
+        for field in record.fields:
+            clause = field.completed if isinstance(field, n.Field) else None
+            if isinstance(field, n.Field) and clause is not None:
+                why = never_completed(field, excluded)
+                if why:
+                    yield field.name, why, clause.span

@@ -1,9 +1,4 @@
-"""One text for one value: canonical JSON, its hash, and the text of numbers and moments.
-
-Here: dumps, sha256_hex, number_text, moment_text, and the pair plain/revive that turns our frozen
-dataclasses into plain JSON and back, those of one text (OneText) into that text. Not here: what the
-values mean.
-"""
+"""One text for one value: canonical JSON, its hash, and the text of numbers and moments."""
 
 from __future__ import annotations
 
@@ -17,11 +12,70 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Any, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
+if not TYPE_CHECKING:
+    from dataclasses import dataclass
+
+    def read_only(*, frozen: bool, slots: bool, kw_only: bool = False):
+        """A dataclass with slots that compares and hashes as a frozen one does."""
+        if not frozen:
+            raise TypeError("what may change is an ordinary dataclass")
+        return dataclass(slots=slots, kw_only=kw_only, unsafe_hash=True)
+else:
+    from dataclasses import dataclass as read_only
+
 Plain = Any  # None | bool | int | str | list | dict, nested
+
+MOST_TEXTS = 16_384
+
+_LEARNED: dict[type, Callable[[Any], Plain]] = {}
+
+written = msgspec.Raw
+"""Canonical JSON that is written already, as a part of a value."""
+
+_DECODE = msgspec.json.Decoder().decode
+
+_AS_IS = frozenset({type(None), bool, int, str})  # most values: known without a call
+
+__all__ = ["read_only"]
+
+
+class PostingState(StrEnum):
+    """Where a posting stands; a decision answers with one of the first five, or `posted`."""
+
+    WAITING = "waiting"
+    HELD = "held"
+    IGNORED = "ignored"
+    DROPPED = "dropped"
+    READY = "ready"
+    SENDING = "sending"
+    AWAITING = "awaiting"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    POSTED = "posted"
+    REVERSED = "reversed"
+
+
+POSTING_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        PostingState.WAITING: "Waiting",
+        PostingState.HELD: "On hold",
+        PostingState.IGNORED: "Not posted",
+        PostingState.DROPPED: "Cancelled before posting",
+        PostingState.READY: "Ready to post",
+        PostingState.SENDING: "Sending",
+        PostingState.AWAITING: "Awaiting confirmation",
+        PostingState.UNCERTAIN: "Unconfirmed",
+        PostingState.FAILED: "Failed",
+        PostingState.POSTED: "Posted",
+        PostingState.REVERSED: "Reversed",
+    }
+)
+"""What each state is called."""
 
 
 class OneText(ABC):
@@ -59,6 +113,22 @@ def number_text(value: Decimal, places: int = 0) -> str:
     return TEXTS[places][text] if places < len(TEXTS) else _number_text(text, places)
 
 
+def _number_text(text: str, places: int) -> str:
+    whole, _, rest = text.partition(".")
+    if whole.isdecimal() and len(rest) == places and (not rest or rest.isdecimal()):
+        return text
+    if "E" in text:
+        text = format(Decimal(text), "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    if text in {"-0", ""}:
+        text = "0"
+    have = len(text.partition(".")[2])
+    if places > have:
+        text += ("" if have else ".") + "0" * (places - have)
+    return text
+
+
 class NumberTexts(dict[str, str]):
     """number_text, with so many places, of a decimal by what str() says of it: `texts[str(d)]`.
 
@@ -78,27 +148,6 @@ class NumberTexts(dict[str, str]):
         return found
 
 
-MOST_TEXTS = 16_384
-TEXTS = tuple(NumberTexts(places) for places in range(3))
-"""By the number of places, up to that of amounts."""
-
-
-def _number_text(text: str, places: int) -> str:
-    whole, _, rest = text.partition(".")
-    if whole.isdecimal() and len(rest) == places and (not rest or rest.isdecimal()):
-        return text
-    if "E" in text:
-        text = format(Decimal(text), "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    if text in {"-0", ""}:
-        text = "0"
-    have = len(text.partition(".")[2])
-    if places > have:
-        text += ("" if have else ".") + "0" * (places - have)
-    return text
-
-
 def moment_text(value: datetime) -> str:
     """An aware moment as UTC text that ends in Z."""
     return f"{value.astimezone(UTC).isoformat()[:-6]}Z"  # but for +00:00
@@ -115,9 +164,6 @@ def plain(value: object) -> Plain:
     return make(value)
 
 
-_LEARNED: dict[type, Callable[[Any], Plain]] = {}
-
-
 def _of_another_kind(kind: type) -> Callable[[Any], Plain]:
     """The same for what is like a usual kind: words of an enum, a mapping that is ours."""
     if issubclass(kind, str | int):
@@ -131,14 +177,6 @@ def _of_another_kind(kind: type) -> Callable[[Any], Plain]:
         if issubclass(kind, usual):
             return make
     raise TypeError(f"{kind.__name__} has no canonical JSON")
-
-
-def _refused(_value: object) -> Plain:
-    raise TypeError("a float never enters canonical JSON")
-
-
-def _sequence(values: Any) -> Plain:
-    return [v if type(v) in _AS_IS else plain(v) for v in values]
 
 
 def _mapping(values: Any) -> Plain:
@@ -159,40 +197,9 @@ def bytes_of(value: object) -> bytes:
     return _ENCODE(value)
 
 
-written = msgspec.Raw
-"""Canonical JSON that is written already, as a part of a value."""
-
-
 def value_of(text: str) -> Plain:
     """The plain value of stored JSON."""
     return _DECODE(text)
-
-
-def _nearly_plain(value: Any) -> Plain:
-    """A text of a kind of its own, or a mapping that cannot be changed, as its usual kind."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is not plain JSON")
-
-
-_ENCODE = msgspec.json.Encoder(order="deterministic", enc_hook=_nearly_plain).encode
-_DECODE = msgspec.json.Decoder().decode
-_AS_IS = frozenset({type(None), bool, int, str})  # most values: known without a call
-_PLAIN: dict[type, Callable[[Any], Plain]] = {
-    float: _refused,
-    Decimal: lambda v: format(v, "f"),
-    datetime: moment_text,  # before date, which it is as well
-    date: date.isoformat,
-    time: time.isoformat,
-    tuple: _sequence,
-    list: _sequence,
-    dict: _mapping,
-    types.MappingProxyType: _mapping,
-    frozenset: lambda v: sorted(_sequence(v)),
-    set: lambda v: sorted(_sequence(v)),
-}
 
 
 def revive(cls: Any, value: Plain) -> Any:
@@ -233,9 +240,50 @@ def _generic(origin: Any, args: tuple[Any, ...]) -> Callable[[Plain], Any]:
     return lambda v: {k: one(x) for k, x in v.items()}
 
 
+def in_sentence(label: str) -> str:
+    """A label after "is": on hold, ready to post."""
+    return label[:1].lower() + label[1:]
+
+
+def _refused(_value: object) -> Plain:
+    raise TypeError("a float never enters canonical JSON")
+
+
+def _sequence(values: Any) -> Plain:
+    return [v if type(v) in _AS_IS else plain(v) for v in values]
+
+
+def _nearly_plain(value: Any) -> Plain:
+    """A text of a kind of its own, or a mapping that cannot be changed, as its usual kind."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not plain JSON")
+
+
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
+
+TEXTS = tuple(NumberTexts(places) for places in range(3))
+"""By the number of places, up to that of amounts."""
+
+_ENCODE = msgspec.json.Encoder(order="deterministic", enc_hook=_nearly_plain).encode
+
+_PLAIN: dict[type, Callable[[Any], Plain]] = {
+    float: _refused,
+    Decimal: lambda v: format(v, "f"),
+    datetime: moment_text,  # before date, which it is as well
+    date: date.isoformat,
+    time: time.isoformat,
+    tuple: _sequence,
+    list: _sequence,
+    dict: _mapping,
+    types.MappingProxyType: _mapping,
+    frozenset: lambda v: sorted(_sequence(v)),
+    set: lambda v: sorted(_sequence(v)),
+}
 
 _SCALARS: dict[Any, Callable[[Plain], Any]] = {
     str: lambda v: v,

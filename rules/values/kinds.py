@@ -1,20 +1,22 @@
-"""The types of the language, and one raw value as a value of its type.
-
-Here: the types and which of them may meet; how each is read, pure. Not here: what is reckoned with
-them (arithmetic.py), fields and their gaps (expressions/record_reading.py).
-"""
+"""The types of the language, and one raw value as a value of its type."""
 
 from __future__ import annotations
 
+import decimal
+import operator
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from functools import lru_cache
+from itertools import product as pairs
+from itertools import repeat
+from typing import Any, NamedTuple
 
 from grammar.nodes import Field
-from rules.values.numbers import DIGITS
+from rules.values.canonical import number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,14 @@ class Type:
 
 
 ANY = Type("any")
-YESNO = Type("yesno")
-COUNTS = frozenset({"whole", "decimal", "quantity", "number", "percent"})
-NUMERIC = COUNTS | {"money"}
-ORDERED = NUMERIC | {"date", "moment", "duration", "any"}
 
+YESNO = Type("yesno")
+
+COUNTS = frozenset({"whole", "decimal", "quantity", "number", "percent"})
+
+NUMERIC = COUNTS | {"money"}
+
+ORDERED = NUMERIC | {"date", "moment", "duration", "any"}
 
 WANT = {
     "numeric": "a number",
@@ -48,9 +53,13 @@ WANT = {
     "price": "money",
     "written": "a number or a date",
 }
+
 _AMOUNTS = frozenset({"money", "decimal", "number"})
+
 _QUANTITIES = frozenset({"quantity", "whole", "decimal", "number"})
+
 _TEXTS = frozenset({"text", "user", "one_of"})
+
 _FITTING = {
     "numeric": NUMERIC,
     "text": _TEXTS,
@@ -58,6 +67,7 @@ _FITTING = {
     "price": _AMOUNTS,
     "written": NUMERIC | {"date"},
 }
+
 _POSTED = {
     "text": _TEXTS,
     "user": _TEXTS,
@@ -68,6 +78,60 @@ _POSTED = {
     "whole": frozenset({"whole", "number"}),
 }
 """Type of a field of a document -> what fits it unasked; any other takes its own type alone."""
+
+ONE_CURRENCY = "Ask about amounts of one currency: no rate stands between two."
+
+LONGEST_TEXT = 4_000
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,38}(?:\.[0-9]{1,38})?")
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+_SURROGATE = re.compile("[\ud800-\udfff\x00]")
+
+LEVELS = ("exact", "product", "fraction")
+
+_DATED = frozenset({"date", "moment"})
+
+_MOST = 100
+"""So many written values are followed; a longer list comes of no rules that somebody wrote."""
+
+_DURATIONS: Mapping[str, Callable[[Any, Any], Any]] = {"+": operator.add, "-": operator.sub}
+
+_VERBS = {"+": "added to", "-": "taken together with", "*": "multiplied by", "/": "divided by"}
+
+Number = Decimal | Fraction
+
+DIGITS = 38
+
+EXPONENT = 999
+
+BITS = 1024  # the most that a numerator or denominator may have
+
+CONTEXT = decimal.Context(
+    prec=DIGITS,
+    Emin=-EXPONENT,
+    Emax=EXPONENT,
+    rounding=ROUND_HALF_UP,
+    traps=[decimal.Inexact, decimal.Overflow, decimal.InvalidOperation, decimal.DivisionByZero],
+)
+
+_ROUNDING = decimal.Context(
+    prec=2 * DIGITS,
+    Emin=-EXPONENT,
+    Emax=EXPONENT,
+    rounding=ROUND_HALF_UP,
+    traps=[decimal.Overflow, decimal.InvalidOperation],
+)
+
+quantize = _ROUNDING.quantize
+"""A decimal rounded half up to the places of another."""
+
+_SMALL = 10**18
+
+_WIDE = decimal.Context(prec=400, Emin=-EXPONENT, Emax=EXPONENT)
+
+_BELOW, _FINEST = Decimal(10**18), 12
 
 
 def postable(have: Type, want: str) -> bool:
@@ -136,13 +200,6 @@ def compare_hint(left: Type, right: Type) -> str:
     return "Both sides must be of one type."
 
 
-ONE_CURRENCY = "Ask about amounts of one currency: no rate stands between two."
-LONGEST_TEXT = 4_000
-_NUMBER = re.compile(r"[+-]?[0-9]{1,38}(?:\.[0-9]{1,38})?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_SURROGATE = re.compile("[\ud800-\udfff\x00]")
-
-
 class BadValueError(ValueError):
     """A value that is not of its type; a reader of records makes a gap of it."""
 
@@ -186,6 +243,301 @@ def as_text(raw: Any) -> str:
     if not isinstance(raw, str) or len(raw) > LONGEST_TEXT or _SURROGATE.search(raw):
         raise BadValueError
     return raw
+
+
+class Misfit(NamedTuple):
+    """What is wrong with two sides, and what to do."""
+
+    message: str
+    hint: str
+
+
+def worst(*levels: str) -> str:
+    """The least exact of some levels."""
+    return max(levels, key=LEVELS.index)
+
+
+def written(kind: str, values: Iterable[Any]) -> Type:
+    """The type of what is written in the rules, once or for several days."""
+    found = tuple(values)
+    if all(type(value) is timedelta for value in found):
+        level = "exact" if all(map(_whole_days, found)) else "fraction"
+        return Type(kind, level=level, written=found)
+    return Type(kind, written=found if all(type(v) is Decimal for v in found) else ())
+
+
+def _whole_days(value: timedelta) -> bool:
+    return not value.seconds
+
+
+def reckoned(op: str, left: Type, right: Type) -> Type | None:
+    """The type of two sides together; None where nothing comes of them."""
+    found = _product(op, left, right) if op in "*/" else _total(op, left, right)
+    if found is None or not left.written or not right.written:
+        return found
+    return replace(found, written=_followed(op, left, right))
+
+
+def _product(op: str, left: Type, right: Type) -> Type | None:
+    kinds = {left.kind, right.kind}
+    if not kinds <= NUMERIC:
+        return None
+    level = worst(left.level, right.level)
+    if op == "*":
+        if left.kind == right.kind == "money":
+            return None
+        level = worst(level, "product") if "money" in kinds else level
+        currency = left.currency or right.currency
+        return Type(_stronger(left.kind, right.kind), level=level, currency=currency)
+    if (right.kind == "money" and left.kind != "money") or two_currencies(left, right):
+        return None
+    if left.kind == right.kind:
+        return Type("decimal", level="fraction")
+    return Type(left.kind, level="fraction", currency=left.currency)
+
+
+def _stronger(left: str, right: str) -> str:
+    order = ("number", "whole", "percent", "decimal", "quantity", "money")
+    return max(left, right, key=order.index)
+
+
+def _total(op: str, left: Type, right: Type) -> Type | None:
+    kinds = {left.kind, right.kind}
+    if two_currencies(left, right):
+        return None
+    if kinds <= COUNTS or kinds <= {"money", "number", "decimal"}:
+        kind, currency = _stronger(left.kind, right.kind), left.currency or right.currency
+        return Type(kind, level=worst(left.level, right.level), currency=currency)
+    if kinds == {"duration"}:
+        return Type("duration", level=worst(left.level, right.level))
+    if right.kind == "duration" and left.kind in _DATED:
+        return Type(left.kind)
+    if op == "-" and len(kinds) == 1 and left.kind in _DATED:
+        return Type("duration", level="exact" if left.kind == "date" else "fraction")
+    return None
+
+
+def _followed(op: str, left: Type, right: Type) -> tuple[Any, ...]:
+    """What comes of each written value with each; nothing where one has no result."""
+    if len(left.written) * len(right.written) > _MOST:
+        return ()
+    reckon = (_DURATIONS if left.kind == "duration" else _NUMBERS)[op]
+    try:
+        return tuple({reckon(one, other) for one, other in pairs(left.written, right.written)})
+    except ArithmeticError:
+        return ()
+
+
+def negative(of: Type) -> Type:
+    """The type of what is below zero by as much."""
+    return replace(of, written=tuple(-value for value in of.written))
+
+
+def either(of: Type, default: Type) -> Type:
+    """The type of a value, or of what stands for it."""
+    found = tuple(dict.fromkeys((*of.written, *default.written)))
+    return replace(of, level=worst(of.level, default.level), written=found)
+
+
+def impossible(op: str, left: Type, right: Type) -> Misfit:
+    """Why nothing comes of two sides."""
+    message = f"{say_type(left, right)} cannot be {_VERBS[op]} {say_type(right, left)}"
+    return Misfit(message, _hint(op, left, right))
+
+
+def _hint(op: str, left: Type, right: Type) -> str:
+    if two_currencies(left, right):
+        return ONE_CURRENCY
+    if op == "*" and left.kind == right.kind == "money":
+        return "Money times money is nothing: multiply money by a quantity, a number or a percent."
+    if "percent" in {left.kind, right.kind}:
+        return "A percent is multiplied: x * 6%."
+    if "text" in {left.kind, right.kind}:
+        return "Texts are not calculated with."
+    return "Only numbers of one kind are added; dates take durations such as 31d."
+
+
+def fruitless(op: str, left: Type, right: Type, said: str) -> Misfit | None:
+    """What the types allow and the written values do not; `said` is the right side as it stands."""
+    if op == "/" and any(not value for value in right.written):
+        sure = "is" if not any(right.written) else "can be"
+        message = f"'{said}' {sure} zero: nothing can be divided by it"
+        return Misfit(message, "Write a divisor that is not zero, in every row of a const too.")
+    if left.kind == "date" and right.kind == "duration" and right.level != "exact":
+        known = "is" if right.written else "may be"
+        message = f"'{said}' {known} no number of whole days: on a date, the rest would not count"
+        return Misfit(message, "Write whole days, such as 2d. A moment takes hours: now - 36h.")
+    return None
+
+
+class TooLargeError(ArithmeticError):
+    """A number left the bounds that keep every evaluation short."""
+
+
+def as_fraction(value: Number) -> Fraction:
+    """The same number as a fraction."""
+    return value if type(value) is Fraction else Fraction(value)
+
+
+def tidy(value: Fraction) -> Number:
+    """A fraction as a decimal where it ends within 38 digits, else itself, within bounds."""
+    num, den = value.numerator, value.denominator
+    if num.bit_length() > BITS or den.bit_length() > BITS:
+        raise TooLargeError("a number has too many digits")
+    if den == 1 and num.bit_length() < 126:
+        return Decimal(num)
+    rest = den
+    twos = (rest & -rest).bit_length() - 1
+    rest >>= twos
+    fives = 0
+    while rest % 5 == 0:
+        rest //= 5
+        fives += 1
+    if rest != 1:
+        return value
+    places = max(twos, fives)
+    digits = num * 10**places // den
+    return Decimal(digits).scaleb(-places, _WIDE) if len(str(abs(digits))) <= DIGITS else value
+
+
+def add(a: Number, b: Number) -> Number:
+    """a + b, exactly."""
+    if type(a) is Decimal and type(b) is Decimal:
+        return CONTEXT.add(a, b)
+    return tidy(as_fraction(a) + as_fraction(b))
+
+
+def subtract(a: Number, b: Number) -> Number:
+    """a - b, exactly."""
+    if type(a) is Decimal and type(b) is Decimal:
+        return CONTEXT.subtract(a, b)
+    return tidy(as_fraction(a) - as_fraction(b))
+
+
+def multiply(a: Number, b: Number) -> Number:
+    """a * b, exactly."""
+    if type(a) is Decimal and type(b) is Decimal:
+        return CONTEXT.multiply(a, b)
+    return tidy(as_fraction(a) * as_fraction(b))
+
+
+def divide(a: Number, b: Number) -> Number:
+    """a / b, exactly: a fraction where no decimal is."""
+    return tidy(as_fraction(a) / as_fraction(b))
+
+
+def scale(value: Number, num: int, den: int) -> Number:
+    """value × num ÷ den, exactly; a decimal times a whole number stays within 38 digits."""
+    if type(value) is Decimal:
+        if den == 1:
+            return CONTEXT.multiply(value, Decimal(num))  # as generated code multiplies at once
+        try:
+            return CONTEXT.divide(CONTEXT.multiply(value, Decimal(num)), Decimal(den))
+        except decimal.Inexact:
+            pass  # no decimal says it exactly: a fraction does
+    return tidy(as_fraction(value) * Fraction(num, den))
+
+
+def round_half_up(value: Number, step: Decimal) -> Decimal:
+    """The nearest multiple of `step`; halves go away from zero.
+
+    >>> round_half_up(Decimal("2.345"), Decimal("0.01")), round_half_up(Fraction(-5, 2), Decimal(1))
+    (Decimal('2.35'), Decimal('-3'))
+    """
+    if step <= 0:
+        raise TooLargeError("a rounding step is above zero")
+    if type(value) is Decimal and _places(step) is not None:
+        return quantize(value, step)
+    steps = as_fraction(value) / Fraction(step)
+    doubled = 2 * abs(steps.numerator) + steps.denominator
+    count = doubled // (2 * steps.denominator)
+    if count.bit_length() > BITS:
+        raise TooLargeError("a number has too many digits")
+    signed = count if steps >= 0 else -count
+    return quantize(_ROUNDING.multiply(Decimal(signed), step), step)
+
+
+@lru_cache(maxsize=256)
+def _places(step: Decimal) -> int | None:
+    """How many decimal places a step such as 0.01 keeps; None for any other step."""
+    _, digits, exponent = step.as_tuple()
+    return -exponent if digits == (1,) and isinstance(exponent, int) else None
+
+
+def rounded_all(values: Sequence[Number], step: Decimal) -> Sequence[Decimal]:
+    """round_half_up of each, with this step.
+
+    >>> rounded_all([Decimal("2.345"), Fraction(1, 3)], Decimal("0.01"))
+    [Decimal('2.35'), Decimal('0.33')]
+    """
+    if step > 0 and _places(step) is not None:
+        try:
+            return list(map(quantize, values, repeat(step)))  # type: ignore[arg-type]
+        except TypeError:
+            pass  # one of them is a fraction
+    return [round_half_up(value, step) for value in values]
+
+
+def is_simple(step: Decimal) -> bool:
+    """Whether a step is a one with places, such as 0.01, so that decimals are rounded at once."""
+    return step > 0 and _places(step) is not None
+
+
+def rescaled(value: Number, num: int, den: int, step: Decimal) -> Decimal:
+    """round_half_up(scale(value, num, den), step): the same, without a fraction in between.
+
+    >>> rescaled(Decimal("38.45"), 1, 12, Decimal("0.0001"))
+    Decimal('3.2042')
+    """
+    by = _steps(num, den, step)
+    if by is not None and type(value) is Decimal and value < _BELOW and not value.is_signed():
+        if num == den:
+            return quantize(value, step)
+        steps = _ROUNDING.add(_ROUNDING.multiply(value, by[0]), by[1])
+        return _ROUNDING.scaleb(_ROUNDING.divide_int(steps, by[2]), by[3])
+    return round_half_up(scale(value, num, den), step)
+
+
+@lru_cache(maxsize=4096)
+def _steps(num: int, den: int, step: Decimal) -> tuple[Decimal, Decimal, Decimal, int] | None:
+    """What rescales a small value: half a step more than so many half steps, of so many each.
+
+    None where the digits of a product might not all be kept.
+    """
+    places = _places(step)
+    if places is None or not 0 <= places <= _FINEST or max(num, den) >= _SMALL:
+        return None
+    return Decimal(2 * num * 10**places), Decimal(den), Decimal(2 * den), -places
+
+
+def show(value: Number, places: int = 0) -> str:
+    """The text of a number: a decimal, or `5/3` where no decimal says it exactly."""
+    if isinstance(value, Decimal):
+        return number_text(value, places)
+    if value.denominator == 1:
+        return str(value.numerator)
+    return f"{value.numerator}/{value.denominator}"
+
+
+def balance(values: Sequence[tuple[bool, object]]) -> Number | None:
+    """The sum of some numbers, of which those marked no are taken away; None where one is none."""
+    total: Number = Decimal(0)
+    for plus, value in values:
+        if not isinstance(value, Number):
+            return None
+        total = add(total, value) if plus else subtract(total, value)
+    return total
+
+
+def last_whole(op: str, bound: Number) -> tuple[str, Number]:
+    """A bound of a field that holds whole numbers only: the last one that fits."""
+    below = Decimal(as_fraction(bound).numerator // as_fraction(bound).denominator)
+    is_whole = below == bound
+    if op in {"<", "<="}:
+        return "<=", below - 1 if op == "<" and is_whole else below
+    if op in {">", ">="}:
+        return ">=", below if op == ">=" and is_whole else below + 1
+    return op, bound
 
 
 def _decimal(raw: Any) -> Decimal:
@@ -257,4 +609,11 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "moment": _moment,
     "yesno": _yesno,
     "many": _many,
+}
+
+_NUMBERS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": add,
+    "-": subtract,
+    "*": multiply,
+    "/": divide,
 }

@@ -1,8 +1,4 @@
-"""Rules and values in people's words: expressions as text, values as text, messages.
-
-Here: say (an expression as it is written), shown (a value for people), wire (a value for a
-document), parse_message (a `say` text with its placeholders). Not here: which value it is.
-"""
+"""Rules and values in people's words: expressions as text, values as text, messages."""
 
 from __future__ import annotations
 
@@ -16,23 +12,83 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
+from grammar.nodes import OF_LINE
 from grammar.text.amounts import separated
 from grammar.text.durations import duration
 from grammar.text.problem import Span
 from rules.values.canonical import moment_text, number_text
-from rules.values.kinds import Type
-from rules.values.numbers import show
-from rules.values.unknown import Unknown
+from rules.values.cause_keys import Unknown
+from rules.values.kinds import Type, show
 
 MISSING = "(missing)"
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
 _GONE = "\0"
+
 _BRACE = re.compile(
     rf"(?P<twice>\{{(?={_GONE})|(?<={_GONE})\}})"
     r"|\{ *[a-z][\w.]*(?<!\.)|\{|[A-Za-z][\w.]*\}|\}"
 )
 """A brace that belongs to no placeholder, with the name beside it, where placeholders are gone."""
+
 _TOKEN = re.compile(r"\s*([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?|[(),])")
+
+HOLE = "‹"
+"""What a name begins with that stands in a label for what differs from record to record."""
+
+_HOLE = re.compile(r"(?P<before>\w*)(?P<gap>\s*)‹(?P<said>[^›]*)›")
+
+_JOINS = frozenset(
+    (
+        *("of", "to", "for", "on", "in", "is", "by", "from", "at", "with", "and", "or", "than"),
+        *("over", "under", "above", "below", "was", "are", "as", "up", "make", "makes", "has"),
+    )
+)
+"""What stands before a noun with its article; after any other word it has none."""
+
+_NAMED = re.compile(r"(?<![\w.“\"])(?:line\.[a-z]\w*|[a-z]+(?:_[a-z0-9]+)+)(?![\w.]*[(\w])")
+
+_BETWEEN = re.compile(r"(^line [\d, ]+: |; (?:line [\d, ]+: )?| or (?=[a-z_.]+ [=<>]))")
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d.*")
+
+_COMPARED = re.compile(r"([a-z][a-z0-9_.]*(?:\([\w.]+\))?) (<=|>=|<>|<|>|=) (.+)")
+
+_FILLED = re.compile(r"([a-z][a-z0-9_.]*) is (filled in|given|known|left blank)")
+
+_AMONG = re.compile(r"(?!it )([a-z][a-z0-9_.]*) is one of ([\w, ]+)")
+
+_UNIT = re.compile(r"(1 .+) = … (.+) is in the units table")
+
+_SIGNS = {
+    " <= ": " is at most ",
+    " >= ": " is at least ",
+    " <> ": " is not ",
+    " < ": " is below ",
+    " > ": " is above ",
+    " = ": " is ",
+}
+"""What stood in clauses of older versions, and is stored with open holds."""
+
+MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
+
+_SPOKEN_VOWEL = re.compile(r"(?!uni|us[ae]|eu|one(?:_|$))[aeiou]")
+
+_SAID = {
+    "tin": "TIN",
+    "sku": "SKU",
+    "uom": "UOM",
+    "id": "ID",
+    "sst": "SST",
+    "po": "PO",
+    "ar": "AR",
+    "ap": "AP",
+    "pos": "position",
+    "qty": "quantity",
+}
+
+_SYSTEMS = {"aiaccount": "AiAccount", "autocount": "AutoCount", "quickbooks": "QuickBooks"}
 
 
 class NotExactError(ValueError):
@@ -43,18 +99,6 @@ def say(expr: n.Expr | n.Value) -> str:
     """An expression as it is written in the language."""
     words: str = _SAY[type(expr)](expr)
     return words
-
-
-HOLE = "‹"
-"""What a name begins with that stands in a label for what differs from record to record."""
-_HOLE = re.compile(r"(?P<before>\w*)(?P<gap>\s*)‹(?P<said>[^›]*)›")
-_JOINS = frozenset(
-    (
-        *("of", "to", "for", "on", "in", "is", "by", "from", "at", "with", "and", "or", "than"),
-        *("over", "under", "above", "below", "was", "are", "as", "up", "make", "makes", "has"),
-    )
-)
-"""What stands before a noun with its article; after any other word it has none."""
 
 
 def titled(text: str) -> str:
@@ -88,50 +132,10 @@ def const_values(const: n.Const) -> str:
     return f"{bare(rows[0].value)} ({', '.join(older)})" if older else bare(rows[0].value)
 
 
-def _call(expr: n.Call) -> str:
-    where = f" where {say(expr.where)}" if expr.where is not None else ""
-    return f"{expr.name}({', '.join(say(a) for a in expr.args)}{where})"
-
-
-def _inner(expr: n.Expr) -> str:
-    text = say(expr)
-    return f"({text})" if isinstance(expr, n.Arith | n.AllOf | n.AnyOf) else text
-
-
-def _arith(expr: n.Arith) -> str:
-    if expr.op in "+-":
-        left = say(expr.left)
-        right = _inner(expr.right) if expr.op == "-" else say(expr.right)
-        return f"{left} {expr.op} {right}"
-    return f"{_inner(expr.left)} {expr.op} {_inner(expr.right)}"
-
-
-def _literal(expr: n.Literal) -> str:
-    return f'"{expr.value}"' if expr.kind == "text" else bare(expr)
-
-
 def bare(literal: n.Literal) -> str:
     """A value as it is written, a text without its quotes."""
     kinds = {"percent": Type("percent"), "yes_no": Type("yesno")}
     return shown(literal.value, kinds.get(literal.kind, Type("number")), ZoneInfo("UTC"))
-
-
-_SAY: dict[type, Callable[[Any], str]] = {
-    n.Word: lambda e: e.name,
-    n.Name: lambda e: ".".join(e.path),
-    n.Literal: _literal,
-    n.Call: _call,
-    n.Compare: lambda e: f"{say(e.left)} {e.op} {say(e.right)}",
-    n.Member: lambda e: f"{say(e.left)} in ({', '.join(say(v) for v in e.values)})",
-    n.Known: lambda e: f"{say(e.expr)} is known",
-    n.Absent: lambda e: f"{say(e.expr)} is missing",
-    n.AllOf: lambda e: " and ".join(_inner(p) for p in e.parts),
-    n.AnyOf: lambda e: " or ".join(_inner(p) for p in e.parts),
-    n.Not: lambda e: f"not {_inner(e.expr)}",
-    n.Arith: _arith,
-    n.Negative: lambda e: f"-{_inner(e.expr)}",
-    n.Otherwise: lambda e: f"{_inner(e.expr)} otherwise {_inner(e.default)}",
-}
 
 
 def shown(value: Any, of: Type, zone: ZoneInfo) -> str:
@@ -216,10 +220,6 @@ def parse_message(text: str, span: Span) -> tuple[tuple[str | n.Expr, ...], tupl
     return tuple(p for p in parts if p), tuple(broken)
 
 
-def _gone(placeholder: re.Match[str]) -> str:
-    return _GONE * len(placeholder.group())
-
-
 def _parse(text: str, span: Span) -> n.Expr | None:
     tokens, at = [], 0
     stripped = text.rstrip()
@@ -254,3 +254,198 @@ def _one(tokens: list[str], span: Span) -> tuple[n.Expr | None, list[str]]:
             return None, []
         args.append(arg)
     return (n.Call(word, tuple(args), None, span), rest[1:]) if rest[0] == ")" else (None, [])
+
+
+def _gone(placeholder: re.Match[str]) -> str:
+    return _GONE * len(placeholder.group())
+
+
+def is_so(name: str, op: str, bound: str, *, dated: bool = False) -> str:
+    """How something compares.
+
+    >>> is_so("total", "<=", "RM 1.00"), is_so("day it was paid", "<", "2026-11-23", dated=True)
+    ('the total is at most RM 1.00', 'the day it was paid is before 2026-11-23')
+    """
+    if op == "=":
+        return f"the {name} is {bound}"
+    if op == "<>":
+        return f"the {name} is not {bound}"
+    if op == "<=":
+        return f"the {name} is {bound} or earlier" if dated else f"the {name} is at most {bound}"
+    if op == ">=":
+        return f"the {name} is {bound} or later" if dated else f"the {name} is at least {bound}"
+    if op == "<":
+        return f"the {name} is before {bound}" if dated else f"the {name} is below {bound}"
+    return f"the {name} is after {bound}" if dated else f"the {name} is above {bound}"
+
+
+def beside(clause: str, bound: str, now: str) -> str:
+    """A clause with what is so now, where that is known and another."""
+    return f"{clause} (now {now})" if now and now != bound else clause
+
+
+def is_filled(name: str, *, want: bool) -> str:
+    """That something has a value, or has none."""
+    return f"the {name} is filled in" if want else f"the {name} is left blank"
+
+
+def is_formed(name: str, form: str, advice: str) -> str:
+    """A test of a form, with what the value could be."""
+    is_tin = form == "is_tin"
+    so = f"the {name} has the form of a TIN" if is_tin else f"the {name} is a whole number"
+    return f"{so} ({advice})" if advice else so
+
+
+def is_locked(t_month: str, target: str) -> str:
+    """That a period of a target is locked."""
+    return f"Period {t_month} of {target} is locked"
+
+
+def is_mapped(value: str, meant: str) -> str:
+    """That a value has an entry; `meant` is what it nearly is, or blank.
+
+    >>> is_mapped('"A 1"', '"A1"')
+    '"A 1" is mapped, or the source writes "A1"'
+    """
+    if meant:
+        return f"{value} is mapped, or the source writes {meant}"
+    return f"{value} is mapped"
+
+
+def period_opens(t_month: str, target: str, first_open: str) -> str:
+    """What ends the wait for a locked period; `first_open` is blank where no day is open."""
+    if first_open:
+        return (
+            f"it is dated in the next open period, from {first_open} on; or {t_month} is opened"
+            f" again in {target}; or the rules send it elsewhere"
+        )
+    return f"{t_month} is opened again in {target}; or the rules send it elsewhere"
+
+
+def clause(text: str) -> str:
+    """What would make something pass, for people: names without underscores, signs as words.
+
+    >>> clause("tax_total = 3.03; line.qty is filled in")
+    'the tax total is 3.03; the quantity of the line is filled in'
+    >>> clause("accounts approves, or total <= 3000.00")
+    'accounts approves, or the total is at most 3,000.00'
+    >>> clause("it is one of 001 to 045")
+    'it is one of 001 to 045'
+    >>> clause("1 TIN of TEA-1 = … PCS is in the units table")
+    'the units table says how many PCS 1 TIN of TEA-1 is'
+    """
+    if asked := _UNIT.fullmatch(text):
+        return f"the units table says how many {asked[2]} {asked[1]} is"
+    parts = _BETWEEN.split(text)  # each part, and what stands before the next
+    return separated("".join(part if at % 2 else _part(part) for at, part in enumerate(parts)))
+
+
+def _part(text: str) -> str:
+    if compared := _COMPARED.fullmatch(text):
+        name, op, bound = compared.groups()
+        return is_so(term(name), op, bound, dated=bool(_DAY.fullmatch(bound)))
+    if filled := _FILLED.fullmatch(text):
+        return is_filled(term(filled[1]), want=filled[2] != "left blank")
+    if among := _AMONG.fullmatch(text):
+        *others, last = [term(one) for one in among[2].split(", ")]
+        return is_so(term(among[1]), "=", f"{', '.join(others)} or {last}" if others else last)
+    for sign, words in _SIGNS.items():
+        text = text.replace(sign, words)
+    return _NAMED.sub(lambda found: term(found[0]), text)
+
+
+def clears_when(text: str) -> str:
+    """The same as a sentence; blank where nothing is known to clear it. What is a sentence of its
+    own, such as an act, stays one.
+    """
+    if text.endswith("."):
+        return text
+    return f"Clears when {clause(text)}." if text else ""
+
+
+def plain(name: str) -> str:
+    """A name without its underscores: `e_invoice_limit` is the e-invoice limit.
+
+    >>> plain("e_invoice_limit"), plain("debtor_of_tin"), plain("qty"), plain("line.price")
+    ('e-invoice limit', 'debtor of TIN', 'quantity', 'line price')
+    """
+    words = [_SAID.get(word, word) for word in name.replace(OF_LINE, "line_").split("_")]
+    return " ".join(words).replace("e invoice", "e-invoice")
+
+
+def article(name: str) -> str:
+    """A thing, as it is written, with its article.
+
+    >>> article("order"), article("refund"), article("unit")
+    ('an order', 'a refund', 'a unit')
+    """
+    return f"{'an' if _SPOKEN_VOWEL.match(name) else 'a'} {name}"
+
+
+def month_name(key: str) -> str:
+    """A month by its name; what is no month stays.
+
+    >>> month_name("2026-10"), month_name("")
+    ('October 2026', '')
+    """
+    return f"{date.fromisoformat(f'{key}-01'):%B %Y}" if MONTH.fullmatch(key) else key
+
+
+def term(name: str) -> str:
+    """A name of the rules where it is alone on a page: a table, a check, a field, a route, or what
+    a table says for a field.
+
+    >>> term("debtor_of_tin"), term("line.tax_due"), term("aiaccount.sales_invoice")
+    ('debtor of TIN', 'tax due of the line', 'AiAccount sales invoice')
+    >>> term("debtor_of_tin(tin)")
+    'debtor of TIN for TIN'
+    """
+    table, bracket, key = name.partition("(")
+    if bracket:
+        return f"{plain(table)} for {term(key.removesuffix(')'))}"
+    head, dot, tail = name.partition(".")
+    if not dot:
+        return plain(name)
+    if name.startswith(OF_LINE):
+        return f"{plain(tail)} of the line"
+    return f"{_SYSTEMS.get(head, plain(head))} {plain(tail)}"
+
+
+def _call(expr: n.Call) -> str:
+    where = f" where {say(expr.where)}" if expr.where is not None else ""
+    return f"{expr.name}({', '.join(say(a) for a in expr.args)}{where})"
+
+
+def _inner(expr: n.Expr) -> str:
+    text = say(expr)
+    return f"({text})" if isinstance(expr, n.Arith | n.AllOf | n.AnyOf) else text
+
+
+def _arith(expr: n.Arith) -> str:
+    if expr.op in "+-":
+        left = say(expr.left)
+        right = _inner(expr.right) if expr.op == "-" else say(expr.right)
+        return f"{left} {expr.op} {right}"
+    return f"{_inner(expr.left)} {expr.op} {_inner(expr.right)}"
+
+
+def _literal(expr: n.Literal) -> str:
+    return f'"{expr.value}"' if expr.kind == "text" else bare(expr)
+
+
+_SAY: dict[type, Callable[[Any], str]] = {
+    n.Word: lambda e: e.name,
+    n.Name: lambda e: ".".join(e.path),
+    n.Literal: _literal,
+    n.Call: _call,
+    n.Compare: lambda e: f"{say(e.left)} {e.op} {say(e.right)}",
+    n.Member: lambda e: f"{say(e.left)} in ({', '.join(say(v) for v in e.values)})",
+    n.Known: lambda e: f"{say(e.expr)} is known",
+    n.Absent: lambda e: f"{say(e.expr)} is missing",
+    n.AllOf: lambda e: " and ".join(_inner(p) for p in e.parts),
+    n.AnyOf: lambda e: " or ".join(_inner(p) for p in e.parts),
+    n.Not: lambda e: f"not {_inner(e.expr)}",
+    n.Arith: _arith,
+    n.Negative: lambda e: f"-{_inner(e.expr)}",
+    n.Otherwise: lambda e: f"{_inner(e.expr)} otherwise {_inner(e.default)}",
+}

@@ -36,8 +36,8 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal
 from holding.rulesets import publication
 from holding.rulesets.new_connections import add_connection
-from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.posting_states import PostingState
+from rules.outcomes import NEEDS_APPROVAL
+from rules.values.canonical import PostingState
 from sandbox.demo import shop
 from sandbox.demo.shop import APPROVER, MANAGER
 

@@ -11,11 +11,10 @@ from connectors.contract import Accepted
 from connectors.registry import schemas, targets
 from connectors.sources.netshop.connector import NetShop
 from grammar.parsing.parser import parse
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState
-from rules.outcomes.outcome import Decision, Document
-from rules.programs.program import compile_ruleset
-from rules.types.outside_schemas import Schemas
+from rules.facts import Facts, Subject, TargetState, seeds
+from rules.outcomes import Decision, Document
+from rules.program import compile_ruleset
+from rules.types.symbol_table import Schemas
 from sandbox.demo import shop
 from sandbox.demo.generator import Delivery, body_of, month
 from sandbox.demo.setup import starter_files

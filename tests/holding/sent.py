@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from holding.db.models import Posting
 from holding.platform.states import move_posting, refresh
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.support.postings import make_push
 from tests.support.shop import Shop
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from holding.approvals import approve
 from holding.db.models import Attempt, Posting, Request
 from holding.mappings import fixes
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.shop import Shop, line, order, start
 from tests.support.databases import any_move
 from tests.support.postings import make_push

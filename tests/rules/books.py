@@ -11,8 +11,8 @@ from connectors.targets.quickbooks.documents import POSTED as QUICKBOOKS
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
 from rules.checker.all_checks import check
-from rules.programs.program import Program, compile_ruleset
-from rules.types.outside_schemas import Schemas
+from rules.program import Program, compile_ruleset
+from rules.types.symbol_table import Schemas
 from tests.rules.shop import TEXT
 
 ORDERS = orders_of("shop")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from grammar.parsing.parser import parse
-from rules.facts.world import Entry, Facts, Subject, TargetState, UnitEntry, World
-from rules.outcomes.outcome import Decision, Finding, Outcome
-from rules.programs.program import Program, compile_ruleset, hash_of
+from rules.facts import Entry, Facts, Subject, TargetState, UnitEntry, World
+from rules.outcomes import Decision, Finding, Outcome
+from rules.program import Program, compile_ruleset, hash_of
 from tests.rules.one_meaning import in_every_way
 
 FILE = Path(__file__).with_name("kedai.rules")

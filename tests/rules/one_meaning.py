@@ -8,11 +8,10 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.digest import Digest, digest
-from rules.outcomes.outcome import Outcome, Verdict
-from rules.outcomes.summary import Glance
-from rules.programs.program import Program
+from rules.facts import Facts, Subject, World
+from rules.outcome_hash import Digest, digest
+from rules.outcomes import Glance, Outcome, Verdict
+from rules.program import Program
 
 
 def in_every_way(

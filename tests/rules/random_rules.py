@@ -12,8 +12,8 @@ from typing import Any
 from grammar import nodes as n
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
-from rules.facts.world import Facts, PostingFact, TargetState, World
-from rules.values.posting_states import PostingState
+from rules.facts import Facts, PostingFact, TargetState, World
+from rules.values.canonical import PostingState
 from tests.rules.kedai import INVOICE, NOW, TEXT, entries, line, order, world
 
 AT = Span("lot.rules", 1, 1, 1, 2)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from grammar.parsing.parser import parse
-from rules.facts.world import Entry, Facts, PostingFact, Subject, TargetState, UnitEntry, World
-from rules.outcomes.outcome import Decision, Outcome, Step
-from rules.programs.program import Program, compile_ruleset
-from rules.values.posting_states import PostingState
+from rules.facts import Entry, Facts, PostingFact, Subject, TargetState, UnitEntry, World
+from rules.outcomes import Decision, Outcome, Step
+from rules.program import Program, compile_ruleset
+from rules.values.canonical import PostingState
 from tests.rules.one_meaning import in_every_way
 
 TEXT = Path(__file__).with_name("roaster.rules").read_text("utf-8")

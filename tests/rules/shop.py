@@ -7,10 +7,9 @@ from typing import Any
 
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState
-from rules.outcomes.outcome import Finding, Outcome, Verdict
-from rules.programs.program import Program, compile_ruleset, hash_of
+from rules.facts import Facts, Subject, TargetState, seeds
+from rules.outcomes import Finding, Outcome, Verdict
+from rules.program import Program, compile_ruleset, hash_of
 from tests.rules.one_meaning import in_every_way
 
 TEXT = """\

@@ -1,4 +1,4 @@
-"""A toy program that speaks the interface of `rules.programs.program.Program`, for tests of the
+"""A toy program that speaks the interface of `rules.program.Program`, for tests of the
 judging.
 
 Rules: every item must be in the map `items`; a status `draft` waits, `cancelled` drops, `exempt` is
@@ -13,21 +13,12 @@ from decimal import Decimal
 from typing import Any
 
 from grammar.text.problem import Span
-from rules.decisions.record import Asked
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.outcome import (
-    ApprovalNeed,
-    Decision,
-    Document,
-    Finding,
-    Outcome,
-    Use,
-    Verdict,
-    Wait,
-)
-from rules.programs.program import Route
+from rules.decisions.judge_record import Asked
+from rules.facts import Facts, Subject, World
+from rules.outcomes import ApprovalNeed, Decision, Document, Finding, Outcome, Use, Verdict, Wait
+from rules.program import Route
+from rules.values.canonical import PostingState
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
-from rules.values.posting_states import PostingState
 
 ROUTE = "aiaccount.sales_invoice"
 AT = Span("toy.rules", 1, 1, 1, 10)

@@ -21,7 +21,7 @@ from holding.db.models import (
     Version,
 )
 from holding.db.models.columns import RecordState
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from rules.values.canonical import plain, sha256_hex
 from tests.support.factories import connection_named
 

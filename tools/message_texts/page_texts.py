@@ -23,9 +23,9 @@ from portal.languages.sentences import Sentences
 from portal.languages.wording import written
 from portal.web.filters import kind_of
 from rules.comparison.preflight import LISTS
-from rules.documents.listed_codes import NOUNS
 from rules.documents.rounding import WAYS
-from rules.values.names import term
+from rules.documents.unusual import NOUNS
+from rules.values.wording import term
 
 TEMPLATES = ROOT / "portal" / "templates"
 HELP = ROOT / "portal" / "help" / "texts.toml"

@@ -13,7 +13,7 @@ from message_texts.value_names import called
 from message_texts.variants import tables
 from message_texts.which_modules import COMPOSING, OF_RULE_FILES, ROOT
 from portal.languages.wording import placeholder, written
-from rules.values.names import plain
+from rules.values.wording import plain
 
 KINDS_OF_NAMES = (
     *("check", "const", "document field", "fact", "field", "finding", "function", "group", "link"),
@@ -61,7 +61,7 @@ def parts(known: Found) -> Found:
 def of_rule_files() -> Found:
     """What is said of rule files: findings with their hints, failed tests, meanings of names."""
     found: Found = {
-        one: {"rules/rulebook/name_help.py"} for one in (*KINDS_OF_NAMES, *TYPES, *GIVES)
+        one: {"rules/rulebook/suggested_names.py"} for one in (*KINDS_OF_NAMES, *TYPES, *GIVES)
     }
     shapes: dict[str, str] = {}
     for name in sorted(OF_RULE_FILES):

@@ -94,8 +94,8 @@ OF_RULE_FILES = {
             "ways_out",
         )
     ),
-    *("rules/facts/seeds.py", "rules/overlaps/cases.py", "rules/rulebook/name_help.py"),
-    *("rules/testing/expectations.py", "rules/testing/runner.py", "rules/values/arithmetic.py"),
+    *("rules/facts.py", "rules/checker/cases.py", "rules/rulebook/suggested_names.py"),
+    *("rules/testing/expectations.py", "rules/testing/runner.py", "rules/values/kinds.py"),
     "rules/values/kinds.py",
 }
 """What is said of rule files to who writes them, in a context of its own."""

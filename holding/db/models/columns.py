@@ -33,9 +33,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.expression import SQLColumnExpression
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from rules.values.canonical import OneText, dumps, value_of
+from rules.values.canonical import OneText, PostingState, dumps, value_of
 from rules.values.cause_keys import CauseKey, Clearing
-from rules.values.posting_states import PostingState
 
 LARGEST = 2**63
 

@@ -24,8 +24,8 @@ from holding.db.models.columns import (
     partial,
     ref,
 )
-from rules.outcomes.digest import Digest
-from rules.outcomes.outcome import Severity
+from rules.outcome_hash import Digest
+from rules.outcomes import Severity
 from rules.values.cause_keys import ITSELF, CauseKey, Clearing
 
 WHOLE_RECORD = "*"  # the route of a hold on all of a record: the rules could not judge it

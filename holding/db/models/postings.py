@@ -30,7 +30,7 @@ from holding.db.models.columns import (
     ref,
     words,
 )
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 POSTING_STATES = tuple(PostingState)
 TO_SEND_STATES = (PostingState.WAITING, PostingState.HELD, PostingState.READY, PostingState.FAILED)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.documents.rounding import summed
-from rules.values.tax_codes import GENERAL_TINS, is_tin
+from rules.values.cause_keys import GENERAL_TINS, is_tin
 from sandbox.simulators.aiaccount.kinds import (
     INVOICES,
     Company,

@@ -6,8 +6,8 @@ from connectors.registry import schemas
 from grammar.parsing.parser import parse
 from holding.rulesets.admission import RulesRefusal, examine
 from rules.checker.all_checks import check
-from rules.types.outside_schemas import Schemas
-from rules.values.names import article
+from rules.types.symbol_table import Schemas
+from rules.values.wording import article
 
 FOLDER = Path(__file__).parents[3] / "portal" / "starters" / "orders-autocount"
 MONEY = """on cancel of refund, receipt, settlement, settlement_payment

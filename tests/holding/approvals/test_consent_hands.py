@@ -20,7 +20,7 @@ from holding.holds import releases, undo
 from holding.mappings import fixes
 from holding.programs.replay import replay_each
 from holding.records import trace
-from rules.outcomes.outcome import Outcome
+from rules.outcomes import Outcome
 from tests.holding.consent import LARGE, TRUSTED, approve, large_shop, why_not
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, Shop, order

@@ -7,7 +7,7 @@ from holding.access import people
 from holding.approvals.separation import teams_of
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Team
-from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.outcomes import NEEDS_APPROVAL
 from rules.values.cause_keys import ITSELF, Clearing
 from tests.support.clock import SetClock
 

@@ -15,7 +15,7 @@ from holding.mappings import file_codes as list_texts
 from holding.mappings.file_codes import FileList
 from holding.mappings.list_rows import ListRow, name_key
 from rules.values.canonical import dumps, sha256_hex
-from rules.values.spelling import match_key
+from rules.values.cause_keys import match_key
 from tests.holding.shop import Shop, open_shop, start
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named

@@ -11,7 +11,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Event, Posting, Record, Revision, Snapshot
 from holding.db.refusal import Refusal
 from holding.rulesets.new_connections import change_settings
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.desks import KEYS
 from tests.support.factories import connection_named
 from tests.support.pills import pill

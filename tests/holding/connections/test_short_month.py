@@ -16,7 +16,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Event, Posting, Throttle
 from holding.platform.states import READY
 from holding.posting.claims import claim
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.connections.test_limits import channel, told_of
 from tests.holding.pushing import Lane
 from tests.support.factories import connection_named

@@ -10,8 +10,8 @@ from holding.connections import connections as setup
 from holding.connections.master_data import keep_snapshot
 from holding.db.models import Record, RouteStop
 from holding.mappings import fixes
-from rules.decisions.record import Asked
-from rules.programs.program import Program
+from rules.decisions.judge_record import Asked
+from rules.program import Program
 from tests.holding.fixing import rev
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Life
 from tests.holding.shop import FILES, line

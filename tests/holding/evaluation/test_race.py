@@ -21,7 +21,7 @@ from holding.db.models.columns import DUE
 from holding.evaluation.evaluate_due import judge_due
 from holding.platform.changes import wake_records
 from holding.platform.states import move_posting, refresh, state_of
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.support.databases import any_move
 from tests.support.postings import make_push
 from tests.support.shop import Shop, order

@@ -18,7 +18,7 @@ from holding.evaluation.evaluate_due import judge_due
 from holding.intake.receive import receive
 from holding.mappings import fixes
 from holding.rulesets import publication
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.support.clock import SetClock
 from tests.support.databases import any_move
 from tests.support.factories import connection_named, make_person

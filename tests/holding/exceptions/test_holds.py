@@ -7,7 +7,7 @@ from holding.db.models import Cause, Company, Event, Hold, Record, Release, Team
 from holding.db.refusal import Refusal
 from holding.holds import assignments, releases
 from holding.holds.holds import Done
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.databases import any_move

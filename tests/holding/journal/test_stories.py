@@ -17,7 +17,7 @@ from holding.db.models.columns import table_of
 from holding.platform.backup import downgrade, upgrade
 from holding.posting.evidence import Storyteller, whole_story
 from holding.programs.replay import replay
-from rules.outcomes.findings import lines
+from rules.outcomes import lines
 from rules.values.canonical import dumps
 from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, open_shop, order

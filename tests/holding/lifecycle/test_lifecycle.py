@@ -44,7 +44,7 @@ from holding.platform.states import (
 from holding.posting import holds as target_holds
 from holding.posting.holds import Trouble
 from holding.posting.push import Case, close_push
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.pushing import Lane
 from tests.support.databases import any_move
 from tests.support.shop import Shop, order

@@ -25,7 +25,7 @@ from holding.mappings.entries import Change, Parsed, Used, with_value
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import Preview
 from holding.mappings.reclassification import contradictions, saved_change
-from rules.facts.world import Entry, Later, World
+from rules.facts import Entry, Later, World
 from tests.holding.evaluation.test_safety import limit
 from tests.holding.fixing import blocked_shop, due, fix, rev
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start

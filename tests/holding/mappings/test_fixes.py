@@ -10,7 +10,7 @@ from holding.holds import releases
 from holding.holds.holds import Done
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import preview as looked_ahead
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.consent import ASKING
 from tests.holding.fixing import blocked_shop, due, fix, preview, rev
 from tests.holding.shop import FILES, Shop, line, open_shop, order

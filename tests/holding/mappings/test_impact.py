@@ -20,7 +20,7 @@ from holding.mappings.reclassification import (
     older_entries,
     saved_change,
 )
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from tests.holding.fixing import fix, preview
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock

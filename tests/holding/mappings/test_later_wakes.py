@@ -21,7 +21,7 @@ from holding.platform import changes as later_wakes
 from holding.platform import states as entry_uses
 from holding.platform.settings import Settings
 from holding.platform.states import newest_uses
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.fixing import due, fix, preview
 from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, line, open_shop, order, start

@@ -9,7 +9,7 @@ from holding.db.refusal import Refusal
 from holding.mappings import fixes, mapping_lists
 from holding.mappings.entries import Parsed, read_value, shown
 from holding.mappings.fixes import Fixed
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.fixing import blocked_shop, due, fix, preview, rev
 from tests.holding.shop import Shop, line, open_shop, order
 from tests.support.clock import SetClock

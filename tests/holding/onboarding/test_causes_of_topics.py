@@ -22,7 +22,7 @@ from holding.connections.connections import set_key
 from holding.db.models import Person
 from holding.db.refusal import Refusal
 from holding.reconciliation import read_back
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from tests.holding.desks import KEYS
 from tests.holding.pushing import Lane
 from tests.support.factories import make_person

@@ -11,7 +11,7 @@ from connectors.registry import targets
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.db.models import Push, Request
 from holding.posting.prepare import first_call
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from tests.connectors.sample_documents import autocount_invoice
 from tests.holding.pushing import Lane
 from tests.support.postings import invoice, make_ready

@@ -15,7 +15,7 @@ from connectors.contract import FileLimits
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.db.models import Hold, Push, Request
 from holding.posting.prepare import first_call, how_many
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from tests.holding.pushing import Lane
 from tests.support.postings import invoice, make_ready
 from tests.support.zones import BOOKS

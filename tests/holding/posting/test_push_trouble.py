@@ -34,7 +34,7 @@ from holding.posting import send as calls
 from holding.posting import store_results as retry_policy
 from holding.posting.claims import free_the_dead
 from holding.posting.push import Flight
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.desks import KEYS
 from tests.holding.pushing import Lane, answer_whole_files
 from tests.support.clock import SetClock

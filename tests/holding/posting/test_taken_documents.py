@@ -15,7 +15,7 @@ from holding.db.models import Attempt, Event, Hold, Posting, PostingLine, Push, 
 from holding.platform.states import READY
 from holding.posting.claims import Claim, claim, put_back_each
 from holding.posting.holds import NO_ANSWER, Trouble, open_hold
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.pushing import Lane
 from tests.support.factories import make_company
 from tests.support.postings import invoice, make_ready

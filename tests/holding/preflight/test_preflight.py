@@ -15,7 +15,7 @@ from holding.db.models import Company, Pull, Snapshot
 from holding.platform import processes as heartbeats
 from holding.trials.findings import Code, findings
 from holding.trials.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.connections.test_limits import told_of
 from tests.support.factories import connection_named, make_connection
 from tests.support.postings import NOW, invoice, make_push, make_ready

@@ -16,7 +16,7 @@ from holding.mappings import list_storage
 from holding.mappings.list_rows import ListRow
 from holding.trials.findings import Finding, findings
 from holding.trials.waiting_documents import NEARLY, SWITCHED_OFF
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from tests.holding.connections.test_limits import told_of
 from tests.support.factories import connection_named
 from tests.support.postings import NOW, invoice, make_ready

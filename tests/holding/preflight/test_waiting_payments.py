@@ -15,7 +15,7 @@ from holding.mappings import list_storage
 from holding.mappings.list_rows import ListRow
 from holding.trials.findings import Finding, findings
 from holding.trials.waiting_documents import NOT_UNPAID, TOO_MUCH
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from tests.support.factories import connection_named, make_connection
 from tests.support.postings import NOW, invoice, make_ready
 

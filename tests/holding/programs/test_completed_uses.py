@@ -15,7 +15,7 @@ from holding.mappings import entries as entry_history
 from holding.mappings.fixes import Fixed
 from holding.platform.backup import downgrade, upgrade
 from holding.programs import replay as completed_uses
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.consent import ASKING
 from tests.holding.fixing import due, fix
 from tests.holding.shop import FILES, Shop, open_shop, order

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from holding.db.models import Posting, Record
 from holding.programs import posted_differences as history
 from portal.backtest.export import write
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.support.databases import any_move
 from tests.support.factories import make_company
 from tests.support.shop import Shop, order

@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from holding.db.models import Evaluation
 from holding.programs.replay import Replays, replay, replay_all
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.digest import Digest, digest
-from rules.outcomes.outcome import Outcome
+from rules.facts import Facts, Subject, World
+from rules.outcome_hash import Digest, digest
+from rules.outcomes import Outcome
 from rules.values.canonical import dumps, plain
 from tests.support.databases import unlock
 from tests.support.fake_rules import ToyProgram

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from holding.programs.world import Back, _backs, _to_base, quantity_of
-from rules.facts.world import Entry, ItemUnits, TargetState, UnitEntry, World
+from rules.facts import Entry, ItemUnits, TargetState, UnitEntry, World
 
 UNITS = {
     "CTN": UnitEntry(1, 12, 1, "BOX"),

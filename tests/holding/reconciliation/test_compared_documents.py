@@ -18,7 +18,7 @@ from holding.reconciliation.compared_documents import (
     standing_of,
 )
 from holding.reconciliation.daily_totals import Line
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -14,7 +14,7 @@ from holding.holds import releases, retries
 from holding.holds.holds import Done
 from holding.operations.invariants import CHECKS, check
 from holding.reconciliation import manual_entries
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from rules.values.canonical import revive
 from tests.holding.life import SMALL, Life
 from tests.holding.shop import line

@@ -17,7 +17,7 @@ from holding.reconciliation import counted_documents, daily_totals
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.daily_totals import Kind, Sides
 from holding.reconciliation.document_sides import in_parts
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.support.databases import any_move
 from tests.support.factories import connection_named
 from tests.support.postings import NOW, invoice, make_push, make_ready

@@ -11,7 +11,7 @@ from holding.db.models.columns import RecordState
 from holding.db.together import answer
 from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import DateUsed, Span
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.support.databases import any_move
 from tests.support.factories import make_connection
 from tests.support.postings import NOW, invoice, make_push, make_ready

@@ -16,7 +16,7 @@ from holding.operations.invariants import check
 from holding.platform.changes import read_now
 from holding.reconciliation.read_back import explained
 from holding.reconciliation.reading_plan import Watched
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from tests.holding.cells import Template
 from tests.holding.rulesets.test_rounding_truth import arrive, held, rules, there
 

@@ -10,7 +10,7 @@ from holding.programs.world import program
 from holding.records import lineage, story, trace
 from holding.records import seven_answers as duplicate_answer
 from holding.records.seven_answers import Answer
-from rules.outcomes.outcome import Use
+from rules.outcomes import Use
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
 from tests.holding.shop import FILES, Shop, incoming, order
 

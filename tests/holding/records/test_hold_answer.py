@@ -7,8 +7,8 @@ import pytest
 
 from holding.mappings import fixes
 from holding.records import trace
-from rules.decisions.record import Asked
-from rules.programs.program import Program
+from rules.decisions.judge_record import Asked
+from rules.program import Program
 from tests.holding.life import SMALL, Begun, Life
 from tests.holding.records.test_duplicate_answer import two_ways
 from tests.holding.shop import FILES

@@ -8,9 +8,9 @@ import pytest
 
 from grammar.text.problem import Span
 from holding.records.preentry import checks
-from rules.outcomes.outcome import Decision, Finding, Lineage, Outcome, Severity
+from rules.outcomes import Decision, Finding, Lineage, Outcome, Severity
+from rules.values.canonical import PostingState
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind
-from rules.values.posting_states import PostingState
 
 FILES = {
     "a.rules": "    InvoiceDate = ordered_on\n    Customer = debtor(customer)\n"

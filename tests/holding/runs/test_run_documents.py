@@ -9,7 +9,7 @@ from holding.db.models import Company, Record
 from holding.db.models.columns import PushState
 from holding.runs import run_documents, run_history
 from holding.runs.run_documents import Place
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.support.databases import any_move
 from tests.support.postings import NOW, make_ready
 from tests.support.sent_runs import make_run, send_in_run

@@ -40,7 +40,7 @@ from holding.programs.replay import replay, replay_all
 from holding.programs.world import program
 from holding.records import story
 from holding.records.seven_answers import Answer, answers
-from rules.outcomes.findings import lines
+from rules.outcomes import lines
 from rules.values.canonical import dumps
 from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, open_shop, order

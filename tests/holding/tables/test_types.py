@@ -23,9 +23,8 @@ from holding.db.models.columns import (
     to_minor,
 )
 from holding.platform.states import state_of
-from rules.outcomes.outcome import Document
-from rules.values.canonical import plain
-from rules.values.posting_states import PostingState
+from rules.outcomes import Document
+from rules.values.canonical import PostingState, plain
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 

@@ -30,7 +30,7 @@ from holding.trials import backtest_turns, backtests
 from holding.trials import backtest_turns as rule_lines
 from holding.trials import shadow_pages as shown_backtests
 from holding.trials.backtest_turns import due_companies, take_turn
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.shop import FILES, ROUTE, Shop, open_shop, order
 from tests.holding.trials.test_shadows import changed, small
 from tests.support.clock import SetClock
@@ -235,7 +235,7 @@ def test_what_is_no_longer_kept_and_what_breaks_is_counted(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("rules.programs.program.Program.glance", broken)
+    monkeypatch.setattr("rules.program.Program.glance", broken)
     no = changed(shop)
     begun(shop, no)
     worked(shop)

@@ -23,7 +23,7 @@ from holding.trials import draft_trials as replays
 from holding.trials import shadow_turns, shadows
 from holding.trials import shadows as other_records
 from holding.trials import shadows as tried_rules
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.shop import DEBTORS, FILES, RULES, Shop, open_shop, order
 from tests.holding.trials.test_backtests import begun, found_of, moved, worked
 from tests.support.clock import SetClock

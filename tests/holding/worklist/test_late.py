@@ -12,8 +12,8 @@ from holding.db.together import answer
 from holding.evaluation.evaluate_due import judge_due
 from holding.worklist import ageing
 from holding.worklist.ageing import Late, listing
-from rules.programs.program import compile_ruleset
-from rules.values.posting_states import PostingState
+from rules.program import compile_ruleset
+from rules.values.canonical import PostingState
 from tests.holding.shop import RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.databases import any_move

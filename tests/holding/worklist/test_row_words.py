@@ -10,7 +10,7 @@ from holding.records.record_rows import PostingRow
 from holding.runs.run_history import PushLine
 from holding.worklist.ageing import LateRow
 from holding.worklist.open_holds import ClosedHold
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 
 T = TypeVar("T")
 P = PostingState

@@ -6,7 +6,7 @@ from grammar.text.problem import Span
 from holding.access.actors import MASK
 from holding.records.story import is_constant
 from holding.worklist.side_by_side import Pair, masked, named_in, pair_of
-from rules.outcomes.outcome import Lineage
+from rules.outcomes import Lineage
 
 SPAN = Span("a.rules", 1, 1, 1, 2)
 

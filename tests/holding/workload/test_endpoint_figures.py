@@ -10,7 +10,7 @@ from holding.db.models import Company, Posting
 from holding.db.together import answer
 from holding.operations import queues as endpoint_figures
 from holding.operations.queues import Endpoint, endpoints
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.holding.shop import Shop, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.databases import any_move

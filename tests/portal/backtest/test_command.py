@@ -24,7 +24,7 @@ from portal.backtest.parallel_run import Desk, Plan, Progress
 from portal.backtest.record_lines import Line, Lines, State
 from portal.backtest.record_worlds import WorldLine
 from rules.comparison.two_sides import Bad, Past
-from rules.facts.world import Facts
+from rules.facts import Facts
 from tests.portal.rule_tools.test_cli_files import ORDER, STARTER, run
 
 ROUTE = "aiaccount.sales_invoice"

@@ -9,8 +9,7 @@ from portal.backtest.export import write
 from portal.backtest.record_files import WORLDS
 from portal.backtest.record_worlds import SideWorlds, StoredWorlds
 from rules.comparison.two_sides import Past
-from rules.facts.seeds import Seeds
-from rules.facts.world import Entry, Facts, Later, Subject, UnitEntry, World
+from rules.facts import Entry, Facts, Later, Seeds, Subject, UnitEntry, World
 
 DAY, NOW = date(2026, 11, 1), datetime(2026, 11, 18, tzinfo=UTC)
 LATER = (

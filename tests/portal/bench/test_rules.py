@@ -8,7 +8,7 @@ import pytest
 
 from bench import rule_bench
 from bench.rule_bench import Zen, bodies, failures
-from rules.facts.world import Subject
+from rules.facts import Subject
 
 
 def test_the_code_by_hand_says_the_same_of_every_invoice() -> None:

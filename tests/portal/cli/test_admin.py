@@ -13,7 +13,7 @@ from connectors.transport.clock import MachineClock
 from holding.db.database import open_database
 from holding.db.models import Evaluation
 from holding.evaluation.evaluate_due import judge_due
-from rules.outcomes.digest import Digest
+from rules.outcome_hash import Digest
 from sandbox.demo.generator import body_of, month, stall_sheet
 from sandbox.demo.setup import STARTER
 from tests.support.databases import unlock

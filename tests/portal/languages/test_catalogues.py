@@ -7,7 +7,7 @@ from babel.messages.catalog import Catalog
 
 from portal.languages import catalogues, choice, po_files
 from portal.languages.wording import misfit, placeholder
-from rules.documents.listed_codes import NOUNS
+from rules.documents.unusual import NOUNS
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from holding.programs.world import schemas
 from portal.languages import choice
 from portal.languages.finding_texts import FindingTexts
 from portal.rule_tools.rule_files import Files, examine
-from rules.programs.program import compile_ruleset, hash_of
+from rules.program import compile_ruleset, hash_of
 from rules.testing.runner import run_tests
 from tests.grammar.advice.test_problems import IN_TABLES, MISTAKES
 from tests.grammar.advice.test_slips import SLIPS

@@ -13,8 +13,8 @@ from portal.languages.catalogues import Catalogue
 from portal.languages.po_files import OF_RULES
 from portal.languages.speaking import told_of
 from portal.languages.wording import composition
-from rules.phrases.composed import capital, composed, instead, named
-from rules.values.names import plain
+from rules.phrases import capital, composed, instead, named
+from rules.values.wording import plain
 from tests.portal.languages.test_languages import pseudo
 from tests.portal.languages.test_messages import MADE
 from tests.portal.languages.test_walk import ENGLISH, unquoted

@@ -11,8 +11,7 @@ from portal.app import STATIC
 from portal.languages import choice
 from portal.languages.finished_pages import titled_page
 from portal.web import fragments
-from rules.values.clauses import is_locked, is_mapped, period_opens
-from rules.values.names import term
+from rules.values.wording import is_locked, is_mapped, period_opens, term
 from tests.portal.reading import works
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from holding.mappings import party_merge
 from holding.mappings.party_merge import Owed
-from rules.outcomes.outcome import Use
+from rules.outcomes import Use
 from tests.portal.reading import hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite

@@ -15,7 +15,7 @@ from holding.db.models.columns import ListKind
 from holding.mappings import list_sources as unpaid_choices
 from holding.mappings import list_storage
 from holding.mappings.list_rows import ListRow
-from rules.outcomes.outcome import Document
+from rules.outcomes import Document
 from rules.values.canonical import plain as canonical
 from tests.portal.reading import one, plain
 from tests.support.databases import any_move

@@ -15,7 +15,7 @@ from holding.db.models import Attempt, Connection, Posting, Push, Request, Throt
 from holding.db.models.columns import AttemptState, RequestState
 from holding.platform import backup
 from holding.platform import processes as heartbeats
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.portal.reading import plain
 from tests.support.clock import SetClock
 from tests.support.databases import any_move

@@ -11,8 +11,8 @@ from holding.db.models import Cause, Connection, Posting, Schedule, Throttle
 from holding.runs.schedules import Daily
 from portal.web.filters import kind_of
 from portal.web.target_status import coming
+from rules.values.canonical import PostingState
 from rules.values.cause_keys import CauseKey
-from rules.values.posting_states import PostingState
 from tests.portal.reading import one, plain
 from tests.support.databases import any_move
 from tests.support.snapshots import snapshot

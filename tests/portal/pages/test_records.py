@@ -10,7 +10,7 @@ from sqlalchemy import select
 from holding.db.models import Attempt, Evaluation, Hold, Posting, Push, Record, Request, Version
 from holding.db.models.columns import AttemptState, PushState, RecordState
 from holding.records import lineage as tracing
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.portal.reading import ONE, R, hold_of, plain
 from tests.support.databases import any_move, unlock
 

@@ -17,9 +17,8 @@ from holding.rulesets.check_processes import BUSY, RuleChecks
 from holding.rulesets.proposals import Proposal
 from holding.worklist import ageing
 from portal.pages import rulesets
-from rules.rulebook.book import Book
-from rules.rulebook.rendering import MOST_TESTS
-from rules.rulebook.topics import TOPICS
+from rules.rulebook.book import TOPICS, Book
+from rules.rulebook.hold_entries import MOST_TESTS
 from tests.portal.reading import plain
 
 pytestmark = pytest.mark.sqlite

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from portal.cli import commands
-from rules.testing.mutation_sites import coverage
+from rules.testing.runner import coverage
 
 STARTER = Path(__file__).parents[3] / "portal" / "starters" / "netshop-aiaccount"
 
@@ -225,7 +225,7 @@ def test_coverage_names_what_no_test_would_notice(
             found.extend(coverage(*args))  # type: ignore[arg-type]
         return found
 
-    monkeypatch.setattr("rules.testing.mutation_sites.coverage", once)
+    monkeypatch.setattr("rules.testing.runner.coverage", once)
     result = run("test", starter, "--coverage")
     assert result.return_value == 0
     assert " 0 failed" in result.output

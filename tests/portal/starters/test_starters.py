@@ -9,7 +9,7 @@ from holding.programs.world import schemas
 from portal.rule_tools.coverage import risks
 from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
 from portal.rule_tools.rule_files import examine, read_files
-from rules.programs.program import compile_ruleset, hash_of
+from rules.program import compile_ruleset, hash_of
 from rules.testing.runner import run_tests
 
 DEMO = "netshop-aiaccount"

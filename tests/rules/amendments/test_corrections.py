@@ -10,8 +10,8 @@ from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
 from grammar.text.problem import Span
-from rules.amendments.corrections import Correctable, Setter, asked_for, typed
-from rules.outcomes.outcome import Finding
+from rules.decisions.corrections import Correctable, Setter, asked_for, typed
+from rules.outcomes import Finding
 from rules.values.cause_keys import ITSELF, NEVER, CauseKey, Clearing
 from tests.holding.shop import RULES, line, order
 

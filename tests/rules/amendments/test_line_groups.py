@@ -8,14 +8,12 @@ from grammar.layout.formatter import format_text
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
 from rules.comparison.difference import difference
-from rules.editing.mentions import Symbol
-from rules.editing.suggestions import suggest
+from rules.editing.mentions import Symbol, suggest
 from rules.editing.symbols import mentions
-from rules.outcomes.outcome import Outcome
+from rules.outcomes import Outcome
 from rules.rulebook.book import book
-from rules.testing.mutation_sites import parts
-from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index
+from rules.testing.runner import parts
+from rules.types.symbol_table import Index, Schemas
 from tests.rules.roaster import (
     GONE,
     INVOICE,

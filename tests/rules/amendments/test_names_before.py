@@ -6,10 +6,10 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text.editions import NEWEST, Edition
-from rules.facts.world import Facts, PostingFact, Subject, TargetEdit
-from rules.outcomes.outcome import Finding
-from rules.programs.program import compile_ruleset
-from rules.values.posting_states import PostingState
+from rules.facts import Facts, PostingFact, Subject, TargetEdit
+from rules.outcomes import Finding
+from rules.program import compile_ruleset
+from rules.values.canonical import PostingState
 from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, decision, judge, order, world
 
 BODY = order()

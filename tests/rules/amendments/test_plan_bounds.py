@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.facts.world import TargetEdit
-from rules.outcomes.digest import worded
-from rules.programs.program import compile_ruleset
+from rules.facts import TargetEdit
+from rules.outcome_hash import worded
+from rules.program import compile_ruleset
 from rules.testing.runner import run_tests
 from tests.rules.roaster import (
     INVOICE,

@@ -5,11 +5,10 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
-from rules.facts.world import Facts, PostingFact, TargetEdit
-from rules.outcomes.digest import worded
-from rules.outcomes.outcome import Outcome
-from rules.values.canonical import dumps
-from rules.values.posting_states import PostingState
+from rules.facts import Facts, PostingFact, TargetEdit
+from rules.outcome_hash import worded
+from rules.outcomes import Outcome
+from rules.values.canonical import PostingState, dumps
 from tests.rules import kedai
 from tests.rules.roaster import (
     BILL,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from grammar import nodes as n
-from rules.programs.program import compile_ruleset
+from rules.program import compile_ruleset
 from tests.rules.roaster import (
     TEXT,
     program_of,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from grammar import nodes as n
 from grammar.text.problem import Span
-from rules.amendments.posted_documents import STRICTNESS, Act, strictest
+from rules.decisions.posted_documents import STRICTNESS, Act, strictest
 from tests.rules.roaster import (
     BILL,
     GONE,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from rules.facts.world import PostingFact, TargetEdit
-from rules.values.posting_states import PostingState
+from rules.facts import PostingFact, TargetEdit
+from rules.values.canonical import PostingState
 from tests.rules import kedai
 from tests.rules.roaster import (
     BILL,

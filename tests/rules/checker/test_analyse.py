@@ -10,7 +10,7 @@ import pytest
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
 from rules.checker.all_checks import check
-from rules.types.outside_schemas import Schemas
+from rules.types.symbol_table import Schemas
 from tests.rules.kedai import TEXT
 
 

@@ -16,12 +16,11 @@ from grammar.text.problem import Problem
 from grammar.text.vocabulary import DECLARATIONS, RESERVED
 from rules.checker.all_checks import check
 from rules.checker.type_errors import MOST
-from rules.facts.seeds import seeds
-from rules.programs.program import compile_ruleset, hash_of
+from rules.facts import seeds
+from rules.program import compile_ruleset, hash_of
 from rules.testing.runner import run_tests
 from rules.types.functions import NAMES
-from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import FACTS
+from rules.types.symbol_table import FACTS, Schemas
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rules" / "language.md").read_text("utf-8")
 RULES = "\n".join(re.findall(r"```rules\n(.*?)```", PAGE, re.DOTALL))

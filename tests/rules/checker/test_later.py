@@ -9,7 +9,7 @@ from connectors.contract.schema import DocumentSchema, FieldSchema, KindSchema
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
 from rules.checker.all_checks import check, not_yet
-from rules.types.outside_schemas import Schemas
+from rules.types.symbol_table import Schemas
 from tests.rules.kedai import TEXT
 
 PAGE = (Path(__file__).parents[3] / "docs" / "findings" / "SYN40.md").read_text("utf-8")

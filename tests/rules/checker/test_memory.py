@@ -7,7 +7,7 @@ import pytest
 from bench import rule_bench
 from grammar.parsing.incremental import Reader
 from rules.checker.all_checks import check
-from rules.checker.memory import Memory
+from rules.checker.places import Memory
 from tests.rules.kedai import TEXT
 
 CHECKS = 60

@@ -7,8 +7,8 @@ import pytest
 
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.facts.world import Facts, Subject
-from rules.programs.program import compile_ruleset
+from rules.facts import Facts, Subject
+from rules.program import compile_ruleset
 from rules.testing.runner import run_tests
 from tests.rules.kedai import NOW, TEXT, order, world
 

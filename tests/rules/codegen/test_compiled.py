@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rules.codegen import emit_expressions
-from rules.decisions.completeness import Completeness
+from rules.decisions.fast_path import Completeness
 from rules.expressions import run as runs
-from rules.expressions.interpreter import Interpreter
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import Program, compile_ruleset, interpreted
+from rules.expressions.compiler import Interpreter
+from rules.facts import Facts, Subject, World
+from rules.outcomes import Outcome
+from rules.program import Program, compile_ruleset, interpreted
 from tests.rules.kedai import TEXT, decision, judge, order, program_of
 from tests.rules.one_meaning import in_every_way, same_decision, same_glance
 from tests.rules.random_rules import Lot

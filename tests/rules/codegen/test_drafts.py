@@ -7,7 +7,7 @@ import pytest
 from grammar.parsing.parser import parse
 from rules.documents.fields import DocumentProgram, Draft
 from rules.expressions.run import Run
-from rules.facts.world import Facts, Subject
+from rules.facts import Facts, Subject
 from rules.testing.runner import run_tests
 from tests.rules.codegen.test_compiled import law
 from tests.rules.codegen.test_engines import SETS, Damaged

@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 
 from grammar import nodes as n
+from rules import program as compiling
 from rules.codegen.source_text import FUNCTION, SHARED, Page, Source
-from rules.expressions.record_reading import Content
-from rules.expressions.run import Run, StepsError
-from rules.facts.world import Facts, Subject, World
-from rules.programs import program as compiling
-from rules.programs.program import compile_ruleset, made
+from rules.expressions.run import Content, Run, StepsError
+from rules.facts import Facts, Subject, World
+from rules.program import compile_ruleset, made
 from tests.rules.kedai import INVOICE, decision, judge, order, program_of, world
 from tests.rules.random_rules import HOSTILE, Lot, base
 
@@ -164,7 +163,7 @@ def test_only_one_module_makes_code_of_text() -> None:
         for path in (ROOT / floor).rglob("*.py")
     }
     assert {path: names for path, names in found.items() if names} == {
-        "rules/programs/program.py": {"compile", "exec"}
+        "rules/program.py": {"compile", "exec"}
     }
 
 

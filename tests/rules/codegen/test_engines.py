@@ -13,9 +13,9 @@ import pytest
 
 from grammar import nodes as n
 from grammar.parsing.parser import parse
-from rules.facts.world import Facts, Subject, World
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import compile_ruleset, interpreted
+from rules.facts import Facts, Subject, World
+from rules.outcomes import Outcome
+from rules.program import compile_ruleset, interpreted
 from rules.testing.runner import TestReport, run_tests
 from tests.amount import slow_except
 from tests.rules.kedai import NOW, TEXT, line, order, program_of, world

@@ -13,14 +13,24 @@ from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
 from rules.comparison import two_sides
-from rules.comparison.backtest import EXAMPLES, Backtest, Change, Sum, Tally
-from rules.comparison.backtest_reasons import fired, reason
-from rules.comparison.two_sides import Bad, Past, Side, TwoSides
+from rules.comparison.two_sides import (
+    EXAMPLES,
+    Backtest,
+    Bad,
+    Change,
+    Past,
+    Sum,
+    Tally,
+    TwoSides,
+    fired,
+    reason,
+)
+from rules.comparison.two_sides import RuleSide as Side
 from rules.decisions.fast_path import KindGlances
+from rules.expressions.checks import Alike, Once
 from rules.expressions.run import Run
-from rules.expressions.shared_reads import Alike, Once
-from rules.facts.world import Facts, Subject
-from rules.outcomes.summary import Glance, Words
+from rules.facts import Facts, Subject
+from rules.outcomes import Glance, Words
 from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, judge, order, program_of, world
 
 DRAFT = TEXT.replace("from 2026-01-01 = 3000.00", "from 2026-01-01 = 200.00", 1).replace(

@@ -3,8 +3,8 @@
 import pytest
 
 from grammar.parsing.parser import parse
-from rules.comparison.newly_asked import newly_asked
-from rules.programs.program import Program, compile_ruleset
+from rules.comparison.two_sides import newly_asked
+from rules.program import Program, compile_ruleset
 from tests.holding.shop import RULES
 
 LINK = """

@@ -6,7 +6,7 @@ import pytest
 
 from grammar.nodes import Post, Ruleset
 from grammar.parsing.parser import parse
-from rules.comparison.target_moves import Stranded, days_apart, landings, stranded
+from rules.comparison.difference import Stranded, days_apart, landings, stranded
 
 RULES = (Path(__file__).parents[2] / "acceptance" / "moved.rules").read_text("utf-8")
 OLD, NEW = "ordered_on < switch_day", "ordered_on >= switch_day"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from rules.facts.world import PostingFact
-from rules.values.posting_states import PostingState
+from rules.facts import PostingFact
+from rules.values.canonical import PostingState
 from tests.rules.kedai import (
     INVOICE,
     RECEIPT,

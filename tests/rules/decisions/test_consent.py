@@ -9,9 +9,9 @@ import pytest
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
 from rules.expressions.run import Run
-from rules.facts.world import TargetDocument
-from rules.outcomes.outcome import ApprovalNeed
-from rules.programs.program import compile_ruleset, interpreted
+from rules.facts import TargetDocument
+from rules.outcomes import ApprovalNeed
+from rules.program import compile_ruleset, interpreted
 from tests.rules.kedai import (
     INVOICE,
     RECEIPT,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from rules.facts.world import Facts, Subject
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import interpreted
+from rules.facts import Facts, Subject
+from rules.outcomes import Outcome
+from rules.program import interpreted
 from tests.rules.kedai import NOW, TEXT, order, program_of, world
 from tests.rules.one_meaning import in_every_way
 

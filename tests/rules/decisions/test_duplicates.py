@@ -8,10 +8,9 @@ from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
 from grammar.text.problem import Span
 from rules.checker.all_checks import check
-from rules.decisions.duplicates import findings as identity
-from rules.facts.seeds import seeds
-from rules.facts.world import Conflict, Facts, Subject, TargetDocument, TargetState
-from rules.programs.program import compile_ruleset, interpreted
+from rules.decisions.document_rules import duplicate_findings as identity
+from rules.facts import Conflict, Facts, Subject, TargetDocument, TargetState, seeds
+from rules.program import compile_ruleset, interpreted
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NOW, TEXT, line, order
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.facts.world import Facts, Subject, UnitEntry
-from rules.outcomes.summary import Glance
+from rules.facts import Facts, Subject, UnitEntry
+from rules.outcomes import Glance
 from tests.rules.kedai import INVOICE, NOW, decision, judge, line, order, program_of, world
 from tests.rules.one_meaning import same_glance
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rules.facts.world import TargetState
-from rules.outcomes.digest import worded
+from rules.facts import TargetState
+from rules.outcome_hash import worded
 from tests.rules.kedai import (
     INVOICE,
     NOW,

@@ -6,11 +6,11 @@ from unittest import mock
 
 import pytest
 
-from rules.decisions.record import Asked
-from rules.decisions.routes import RouteProgram
+from rules.decisions.judge_record import Asked
+from rules.decisions.route_rules import RouteProgram
 from rules.expressions import run as runs
-from rules.facts.world import Conflict, Facts, Subject
-from rules.outcomes.outcome import Outcome
+from rules.facts import Conflict, Facts, Subject
+from rules.outcomes import Outcome
 from tests.rules.kedai import NOW, line, order, program_of, world
 
 

@@ -7,12 +7,12 @@ from typing import Any, get_args
 import pytest
 
 from grammar import nodes as n
-from rules.decisions.precedence import Reason, decide
-from rules.decisions.record import KindProgram
-from rules.facts.world import Facts, Subject
-from rules.outcomes.outcome import Decision, GateSaid
-from rules.values.numbers import CONTEXT
-from rules.values.unknown import Unknown
+from rules.decisions.judge_record import KindProgram
+from rules.decisions.verdict import Reason, decide
+from rules.facts import Facts, Subject
+from rules.outcomes import Decision, GateSaid
+from rules.values.cause_keys import Unknown
+from rules.values.kinds import CONTEXT
 from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, line, order, program_of, world
 from tests.rules.one_meaning import in_every_way
 

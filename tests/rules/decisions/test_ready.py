@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from rules.decisions.gates import EARLY
+from rules.decisions.route_rules import EARLY
 from rules.documents.fields import DocumentProgram
-from rules.facts.world import Conflict, Dated, Facts, Subject, TargetState
-from rules.outcomes.digest import parts_of
-from rules.outcomes.outcome import Outcome
+from rules.facts import Conflict, Dated, Facts, Subject, TargetState
+from rules.outcome_hash import parts_of
+from rules.outcomes import Outcome
 from rules.values.canonical import dumps, number_text
 from tests.rules.kedai import INVOICE, NOW, TEXT, decision, judge, line, order, program_of, world
 

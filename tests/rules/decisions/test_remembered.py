@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState, World
-from rules.outcomes.outcome import Document, Outcome, Use
-from rules.programs.program import Program
+from rules.facts import Facts, Subject, TargetState, World, seeds
+from rules.outcomes import Document, Outcome, Use
+from rules.program import Program
 from tests.rules import kedai, shop
 from tests.rules.one_meaning import same_decision
 

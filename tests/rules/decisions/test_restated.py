@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rules.decisions.restated import Restated
-from rules.facts.world import Facts, PostingFact, Subject
-from rules.values.posting_states import PostingState
+from rules.decisions.judge_record import Restated
+from rules.facts import Facts, PostingFact, Subject
+from rules.values.canonical import PostingState
 from tests.rules.roaster import (
     INVOICE,
     NOW,

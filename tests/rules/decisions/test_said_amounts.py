@@ -1,7 +1,7 @@
 """What rules say of amounts: thousands apart, in the currency of the record."""
 
-from rules.facts.world import Facts, Subject
-from rules.outcomes.digest import Digest, digest
+from rules.facts import Facts, Subject
+from rules.outcome_hash import Digest, digest
 from tests.rules.kedai import NOW, findings, judge, judged_as_first, order, program_of, world
 
 

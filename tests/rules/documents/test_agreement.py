@@ -8,9 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rules.facts.units import Clash, Conversion, clash, itself
-from rules.facts.world import ItemUnits, TargetState
-from rules.outcomes.outcome import Outcome
+from rules.facts import Clash, Conversion, ItemUnits, TargetState, clash, itself
+from rules.outcomes import Outcome
 from rules.testing.runner import run_tests
 from tests.rules.shop import NO_TOTAL, found, judged, line, order, program
 

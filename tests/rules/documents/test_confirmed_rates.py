@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, ItemUnits, Subject, TargetState
-from rules.outcomes.outcome import Outcome
+from rules.facts import Facts, ItemUnits, Subject, TargetState, seeds
+from rules.outcomes import Outcome
 from rules.values.cause_keys import CauseKey
 from tests.rules.shop import NO_TOTAL, NOW, found, judged, line, order, program
 

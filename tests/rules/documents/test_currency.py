@@ -7,9 +7,8 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState
-from rules.programs.program import compile_ruleset, interpreted
+from rules.facts import Facts, Subject, TargetState, seeds
+from rules.program import compile_ruleset, interpreted
 from tests.rules.one_meaning import in_every_way
 
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)

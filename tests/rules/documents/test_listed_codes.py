@@ -7,12 +7,11 @@ import pytest
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, PostingFact, Subject, TargetState
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import Program, compile_ruleset
-from rules.types.outside_schemas import Schemas
-from rules.values.posting_states import PostingState
+from rules.facts import Facts, PostingFact, Subject, TargetState, seeds
+from rules.outcomes import Outcome
+from rules.program import Program, compile_ruleset
+from rules.types.symbol_table import Schemas
+from rules.values.canonical import PostingState
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NOW, TEXT, found, judged, line, order
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from connectors.contract.schema import DocumentSchema
 from rules.documents.rounding import is_rounding, summed
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import compile_ruleset
+from rules.outcomes import Outcome
+from rules.program import compile_ruleset
 from rules.testing.runner import run_tests
-from rules.types.outside_schemas import Schemas
-from rules.values.numbers import round_half_up
+from rules.types.symbol_table import Schemas
+from rules.values.kinds import round_half_up
 from tests.rules.shop import found, judged, line, order, program, verdict
 
 PER_LINE = "rounding   per line then sum to 0.01"

@@ -1,7 +1,6 @@
 """A target that says how it rounds, against rules that say otherwise."""
 
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState
+from rules.facts import Facts, Subject, TargetState, seeds
 from tests.rules.shop import NOW, found, judged, line, order, program
 
 THREE = [line(pos=pos) for pos in (1, 2, 3)]

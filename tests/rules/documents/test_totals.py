@@ -9,12 +9,11 @@ import pytest
 from connectors import registry
 from grammar.layout.formatter import format_text
 from grammar.parsing.parser import parse
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, PostingFact, Subject, TargetState
-from rules.outcomes.outcome import Finding, Outcome
-from rules.programs.program import interpreted
+from rules.facts import Facts, PostingFact, Subject, TargetState, seeds
+from rules.outcomes import Finding, Outcome
+from rules.program import interpreted
 from rules.rulebook.book import book
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.rules.books import (
     AIACCOUNT_POST,
     AUTOCOUNT_POST,

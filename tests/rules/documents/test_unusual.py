@@ -8,10 +8,9 @@ from grammar.layout.formatter import format_text
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
 from rules.checker.all_checks import check
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import Program, compile_ruleset, interpreted
+from rules.facts import Facts, Subject, TargetState, seeds
+from rules.outcomes import Outcome
+from rules.program import Program, compile_ruleset, interpreted
 from rules.rulebook.book import book
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NOW, TEXT, line, order

@@ -7,13 +7,11 @@ from grammar.nodes import Field
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
 from rules.comparison.difference import difference
-from rules.editing.mentions import Symbol
-from rules.editing.suggestions import suggest
+from rules.editing.mentions import Symbol, suggest
 from rules.editing.symbols import mentions
 from rules.rulebook.actions import owned_by
 from rules.rulebook.book import book
-from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index
+from rules.types.symbol_table import Index, Schemas
 from tests.rules.roaster import TEXT
 
 RECORD = TEXT[TEXT.index("record order from") : TEXT.index("record parcel from")]

@@ -8,7 +8,7 @@ import pytest
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from holding.rulesets.admission import RulesRefusal, examine
-from rules.editing.drafts import looser, meant, warned
+from rules.editing.daily_hours import looser, meant, warned
 
 ROOT = Path(__file__).parents[3] / "portal" / "starters" / "netshop-aiaccount"
 FILES = {str(p.relative_to(ROOT)): p.read_text("utf-8") for p in ROOT.rglob("*") if p.is_file()}

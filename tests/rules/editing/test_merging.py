@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.editing.merging import merged
+from rules.editing.daily_hours import merged
 
 BEFORE = "one\ntwo\nthree\nfour\nfive\n"
 

@@ -3,9 +3,8 @@
 import pytest
 
 from grammar.parsing.parser import parse
-from rules.editing.suggestions import suggest
-from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index
+from rules.editing.mentions import suggest
+from rules.types.symbol_table import Index, Schemas
 from tests.rules.checker.test_analyse import DocumentOf, FieldOf
 from tests.rules.kedai import TEXT
 

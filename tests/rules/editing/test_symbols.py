@@ -12,10 +12,9 @@ from grammar.text.tokens import tokens
 from rules.checker.tests_and_samples import REASONS
 from rules.editing.mentions import Mention, Refused, Symbol, renamed
 from rules.editing.symbols import mentions
-from rules.rulebook.name_help import KEYWORDS, LIBRARY, about
+from rules.rulebook.suggested_names import KEYWORDS, LIBRARY, about
 from rules.types.functions import NAMES
-from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index
+from rules.types.symbol_table import Index, Schemas
 from tests.rules.kedai import TEXT
 
 ROOT = Path(__file__).parents[3]

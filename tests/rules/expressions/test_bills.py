@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
 from grammar.text.editions import NEWEST, Edition
-from rules.facts.world import PostingFact
-from rules.outcomes.outcome import Decision
-from rules.programs.program import compile_ruleset
+from rules.facts import PostingFact
+from rules.outcomes import Decision
+from rules.program import compile_ruleset
 from tests.rules.roaster import (
     INVOICE,
     LOCKED,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.expressions.record_reading import MOST_LINES
-from rules.outcomes.digest import worded
+from rules.expressions.run import MOST_LINES
+from rules.outcome_hash import worded
 from tests.rules.kedai import INVOICE, TEXT, decision, findings, judge, line, order, program_of
 
 scalars = st.one_of(

@@ -8,10 +8,9 @@ import pytest
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
 from rules.checker.all_checks import check
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState
-from rules.outcomes.outcome import Finding
-from rules.programs.program import compile_ruleset, interpreted
+from rules.facts import Facts, Subject, TargetState, seeds
+from rules.outcomes import Finding
+from rules.program import compile_ruleset, interpreted
 from tests.rules.expressions.test_own_fields import MORE, REFUND
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import TEXT as SHOP

@@ -8,10 +8,10 @@ from grammar.layout.formatter import format_text
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
 from rules.editing.symbols import mentions
-from rules.facts.world import Facts, Subject, TargetState, World
-from rules.outcomes.outcome import Outcome
-from rules.phrases.expression_words import Phrases
-from rules.programs.program import Program, compile_ruleset
+from rules.facts import Facts, Subject, TargetState, World
+from rules.outcomes import Outcome
+from rules.phrases import Phrases
+from rules.program import Program, compile_ruleset
 from rules.rulebook.setup_sentences import link
 from rules.types.symbol_table import Index, Scope
 from tests.rules.one_meaning import in_every_way

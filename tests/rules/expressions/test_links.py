@@ -9,12 +9,12 @@ import pytest
 
 from connectors import registry
 from grammar.parsing.parser import parse
-from rules.facts.world import Entry, Facts, Subject, TargetState, UnitEntry, World
-from rules.outcomes.digest import worded
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import Program, compile_ruleset
+from rules.facts import Entry, Facts, Subject, TargetState, UnitEntry, World
+from rules.outcome_hash import worded
+from rules.outcomes import Outcome
+from rules.program import Program, compile_ruleset
 from rules.testing.runner import run_tests
-from rules.types.outside_schemas import Schemas
+from rules.types.symbol_table import Schemas
 from tests.rules.one_meaning import in_every_way
 
 FILE = Path(__file__).parents[1] / "depot.rules"

@@ -4,9 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from rules.facts.seeds import literal_value
-from rules.facts.world import Table
-from rules.values.spelling import differences
+from rules.facts import Table, literal_value
+from rules.values.cause_keys import differences
 from tests.rules.kedai import decision, entries, findings, judge, line, only, order, world
 
 

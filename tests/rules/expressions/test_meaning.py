@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState
-from rules.outcomes.outcome import Outcome
+from rules.facts import Facts, Subject, TargetState, seeds
+from rules.outcomes import Outcome
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NO_TOTAL, NOW, line, order, program
 

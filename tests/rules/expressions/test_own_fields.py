@@ -8,16 +8,13 @@ import pytest
 from grammar.layout.formatter import format_text
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.editing.mentions import Mention
-from rules.editing.suggestions import suggest
+from rules.editing.mentions import Mention, suggest
 from rules.editing.symbols import mentions
-from rules.facts.seeds import seeds
-from rules.facts.world import Facts, Subject, TargetState
-from rules.outcomes.outcome import Outcome
-from rules.programs.program import compile_ruleset, interpreted
+from rules.facts import Facts, Subject, TargetState, seeds
+from rules.outcomes import Outcome
+from rules.program import compile_ruleset, interpreted
 from rules.rulebook.book import book
-from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index
+from rules.types.symbol_table import Index, Schemas
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import TEXT as SHOP
 from tests.rules.shop import line, order

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from grammar.nodes import Field
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
-from rules.expressions.record_reading import Content, Reader
-from rules.programs.program import generated
+from rules.expressions.run import Content, Reader
+from rules.program import generated
 from rules.types.symbol_table import Index
-from rules.values.unknown import Unknown
+from rules.values.cause_keys import Unknown
 from tests.rules.kedai import line, order, program_of
 
 INDEX = Index(program_of().ruleset)

@@ -2,7 +2,7 @@
 
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.programs.program import compile_ruleset, interpreted
+from rules.program import compile_ruleset, interpreted
 from rules.testing.runner import run_tests
 from tests.rules.shop import TEXT
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.outcomes.outcome import Finding
-from rules.programs.program import Program
-from rules.values.clauses import clause, clears_when
-from rules.values.tax_codes import is_tin, tin_advice
+from rules.outcomes import Finding
+from rules.program import Program
+from rules.values.cause_keys import is_tin, tin_advice
+from rules.values.wording import clause, clears_when
 from tests.rules.shop import NO_TOTAL, found, judged, judged_as_first, line, order, program
 
 FIELDS = """\

@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from grammar.parsing.parser import parse
-from rules.facts.seeds import seeds
-from rules.outcomes.findings import lines
-from rules.programs.program import hash_of
+from rules.facts import seeds
+from rules.outcomes import lines
+from rules.program import hash_of
 from rules.testing.runner import kinds_of, try_record
 from tests.rules.kedai import INVOICE, NOW, TEXT, decision, judge, order, program_of
 

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from grammar.nodes import UnitBase
 from grammar.text.problem import Span
-from rules.facts.units import Bases, convert, price_proof, quantity_proof, total_proof
-from rules.facts.world import UnitEntry
-from rules.values.numbers import multiply, round_half_up, scale
+from rules.facts import Bases, UnitEntry, convert, price_proof, quantity_proof, total_proof
+from rules.values.kinds import multiply, round_half_up, scale
 from tests.rules.kedai import INVOICE, decision, judge, line, only, order, world
 
 HERE = Span("a", 1, 1, 1, 1)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from rules.facts.world import Entry, Later, UnitEntry, World
-from rules.programs.program import interpreted
+from rules.facts import Entry, Later, UnitEntry, World
+from rules.program import interpreted
 from tests.rules.kedai import NOW, decision, judge, order, program_of, world
 
 FIRST, NEXT = date(2026, 11, 10), date(2026, 11, 18)

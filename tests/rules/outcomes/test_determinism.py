@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.facts.world import Facts, PostingFact, TargetDocument
-from rules.outcomes.digest import decided, worded
-from rules.outcomes.outcome import Outcome
-from rules.values.canonical import dumps
-from rules.values.posting_states import PostingState
+from rules.facts import Facts, PostingFact, TargetDocument
+from rules.outcome_hash import decided, worded
+from rules.outcomes import Outcome
+from rules.values.canonical import PostingState, dumps
 from tests.rules.kedai import INVOICE, NOW, findings, judge, line, order
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 from rules.values.canonical import dumps
-from rules.outcomes.digest import bare, decided, worded
+from rules.outcome_hash import bare, decided, worded
 from tests.rules.kedai import judge, line, order
 bodies = [order(), order(total="1.00", status="Nope"), order(lines=[line(uom="TIN", sku="x")])]
 for body in bodies:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from grammar.text.problem import Span
-from rules.facts.world import Facts, Subject
-from rules.outcomes.digest import (
+from rules.facts import Facts, Subject
+from rules.outcome_hash import (
     REPEATED,
     TOLD,
     WHERE,
@@ -23,7 +23,7 @@ from rules.outcomes.digest import (
     digest,
     worded,
 )
-from rules.outcomes.outcome import (
+from rules.outcomes import (
     ApprovalNeed,
     Decision,
     Document,

@@ -12,10 +12,9 @@ from bench import rule_bench
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
-from rules.checker import logic
-from rules.checker.memory import Look
-from rules.overlaps.crossings import Crossings
-from rules.overlaps.pairs import Pairs, Reasoned, contradicted, repeats
+from rules.checker import all_checks as logic
+from rules.checker.pairs import Crossings, Pairs, Reasoned, contradicted, repeats
+from rules.checker.places import Look
 from rules.types.symbol_table import Index
 from tests.rules.kedai import TEXT
 

@@ -9,9 +9,9 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text.amounts import separated
-from rules.phrases import composed as composing
-from rules.phrases import terms
-from rules.phrases.composed import (
+from rules import phrases as composing
+from rules import phrases as terms
+from rules.phrases import (
     Composed,
     capital,
     changed,

@@ -1,7 +1,7 @@
 """What two rulesets say otherwise, in the sentences of the rule book."""
 
 from grammar.parsing.parser import parse
-from rules.rulebook.changed_sentences import Meaning, in_words
+from rules.rulebook.book import Meaning, in_words
 from tests.rules.expressions.test_links import TEXT
 
 

@@ -11,15 +11,14 @@ import pytest
 from grammar import nodes
 from grammar.parsing.parser import parse
 from grammar.text.amounts import grouped
-from rules.phrases import terms
-from rules.phrases.expression_words import words_of
-from rules.programs.program import compile_ruleset, hash_of
-from rules.rulebook.book import Book, Entry, book
-from rules.rulebook.rendering import html, markdown
-from rules.rulebook.topics import TOPICS, Proofs
+from rules import phrases as terms
+from rules.phrases import words_of
+from rules.program import compile_ruleset, hash_of
+from rules.rulebook.book import TOPICS, Book, Entry, Proofs, book
+from rules.rulebook.hold_entries import html, markdown
 from rules.types.functions import NAMES
 from rules.types.symbol_table import Index
-from rules.values import names
+from rules.values import wording as names
 from tests.rules.expressions.test_links import TEXT as DEPOT
 from tests.rules.kedai import TEXT as KEDAI
 

@@ -50,8 +50,8 @@ def named(reasons: tuple[Reason, ...], code: str, name: str) -> Reason:
 
 
 def test_every_code_that_a_hold_can_have_has_an_entry() -> None:
-    assert hold_entries.lacking() == ()
-    assert hold_entries.lacking(["MAP01", "NEW01"]) == ("NEW01",)
+    assert hold_entries.codes_without_entry() == ()
+    assert hold_entries.codes_without_entry(["MAP01", "NEW01"]) == ("NEW01",)
     with pytest.raises(RuntimeError, match=r"hold catalogue: .*NEW01"):
         hold_entries.require_all([*HOLD_CODES, "NEW01"])
     with pytest.raises(RuntimeError, match=r"hold catalogue: .*TGT05"):

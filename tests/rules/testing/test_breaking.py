@@ -16,10 +16,8 @@ import pytest
 from grammar import nodes as n
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.programs.program import compile_ruleset
-from rules.testing.mutation_sites import coverage, parts
-from rules.testing.mutations import Part
-from rules.testing.runner import run_tests
+from rules.program import compile_ruleset
+from rules.testing.runner import Part, coverage, parts, run_tests
 from tests.amount import slow_except
 from tests.rules.kedai import TEXT as KEDAI
 from tests.rules.roaster import TEXT as ROASTER

@@ -16,17 +16,15 @@ from grammar.layout.written import written
 from grammar.parsing.parser import parse
 from holding.programs.world import schemas
 from rules.checker.all_checks import check
-from rules.facts.world import Facts, TargetDocument
-from rules.outcomes.outcome import Decision, Document, Outcome, Step
-from rules.programs.program import Program, compile_ruleset
-from rules.testing.recorded_cases import Case, Untold, case_of
-from rules.testing.recorded_outcomes import difference
+from rules.facts import Facts, TargetDocument
+from rules.outcomes import Decision, Document, Outcome, Step
+from rules.program import Program, compile_ruleset
+from rules.testing.recorded_cases import Case, Untold, case_of, difference
 from rules.testing.recorded_values import Judged, Neutral, Secrets
 from rules.testing.runner import run_test
-from rules.testing.test_steps import _post_what_is_ready
-from rules.testing.test_world import ClosedWorld
+from rules.testing.test_steps import ClosedWorld, _post_what_is_ready
 from rules.types.symbol_table import Index
-from rules.values.posting_states import PostingState
+from rules.values.canonical import PostingState
 from tests.amount import slow_except
 
 STARTERS = Path(__file__).parents[3] / "portal/starters"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.types.functions import NAMES, PURE, words
-from rules.values.tax_codes import (
+from rules.values.cause_keys import (
     CLASSES,
     GENERAL_TINS,
     OTHERS,

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from rules.values.arithmetic import either, fruitless, negative, reckoned, written
-from rules.values.kinds import Type
+from rules.values.kinds import Type, either, fruitless, negative, reckoned, written
 
 ONE, TWO, MONEY = Decimal(1), Decimal(2), Type("money")
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.values.names import article
+from rules.values.wording import article
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.values.near_spellings import NearSpellings, in_what
+from rules.values.cause_keys import NearSpellings, in_what
 
 KNOWN = ["C-01", "MILK-1L", "ABC-01", "abc 01", "300-M001", "C-118"]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rules.values import canonical
 from rules.values.canonical import NumberTexts, dumps, number_text
-from rules.values.numbers import (
+from rules.values.kinds import (
     add,
     divide,
     multiply,

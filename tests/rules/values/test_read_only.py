@@ -4,10 +4,9 @@ from dataclasses import dataclass, fields, replace
 
 import pytest
 
-from rules.facts.world import Subject
-from rules.outcomes.outcome import Use, Wait
-from rules.values.canonical import dumps
-from rules.values.read_only import read_only
+from rules.facts import Subject
+from rules.outcomes import Use, Wait
+from rules.values.canonical import dumps, read_only
 
 
 @read_only(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.facts.world import Entry, Table
-from rules.values import spelling
-from rules.values.spelling import alike, match_key
+from rules.facts import Entry, Table
+from rules.values import cause_keys as spelling
+from rules.values.cause_keys import alike, match_key
 
 BARE = frozenset({"any_case", "any_punctuation"})
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from rules.values.unknown import Unknown, all_of, any_of, fact_gap, join, negation
+from rules.values.cause_keys import Unknown, all_of, any_of, fact_gap, join, negation
 
 A, B = fact_gap("a", "x"), fact_gap("b", "x")
 U = Unknown(A)

@@ -1,1 +1,0 @@
-"""Clearpost rules.amendments: what follows on an edit, a cancel, a correction."""

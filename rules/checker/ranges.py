@@ -1,0 +1,232 @@
+"""What a condition says of single fields: for each field the cases that it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any, TypeAlias
+
+from grammar import nodes as n
+from grammar.text.problem import Problem
+from rules.checker.cases import (
+    Cases,
+    Column,
+    label,
+    ordered_column,
+    plain,
+    text_column,
+    words_column,
+)
+from rules.types.inference import by_distance, infer, silent
+from rules.types.symbol_table import Index, Scope
+from rules.values.kinds import ORDERED, Type
+from rules.values.wording import say
+
+_KNOWN, _MISSING = " is known", " is missing"
+
+ORDERED_KINDS = ORDERED - {"any"}
+
+TEXT_KINDS = frozenset({"text", "user"})
+
+Claim: TypeAlias = "OfField | Every | Several | str"
+"""A text is what nothing is known of but its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A conjunction: the cases of each field, and what else must hold, as it is written."""
+
+    cases: Mapping[str, Cases] = field(default_factory=dict)
+    rest: frozenset[str] = frozenset()
+
+    def both(self, other: Allowed) -> Allowed:
+        """What both allow."""
+        cases = dict(self.cases)
+        for name, mine in other.cases.items():
+            cases[name] = cases[name] & mine if name in cases else mine
+        return Allowed(cases, self.rest | other.rest)
+
+    @property
+    def impossible(self) -> str:
+        """The field that no value fits, or an empty text."""
+        for name, cases in self.cases.items():
+            if not cases:
+                return name
+        known = (text.removesuffix(_KNOWN) for text in self.rest if text.endswith(_KNOWN))
+        return next((name for name in known if name + _MISSING in self.rest), "")
+
+    def implies(self, other: Allowed) -> bool:
+        """Whether whatever fits here fits there, as far as it can be proved."""
+        within = all(
+            name in self.cases and not self.cases[name] & ~cases
+            for name, cases in other.cases.items()
+        )
+        return within and other.rest <= self.rest
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """One of its parts, or, `turned`, not its only part; with the words of the whole."""
+
+    parts: tuple[Claim, ...]
+    turned: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfField:
+    """A comparison of a field with fixed values; without a cell the field itself is yes or no."""
+
+    name: str
+    type: Type
+    values: Mapping[str, n.Value]
+    """By the words of each."""
+    cell: n.Cell | None
+
+
+class Cuts:
+    """The columns of the fields that some conditions of one record claim something of."""
+
+    def __init__(self, index: Index, claims: Iterable[Claim]) -> None:
+        self._index = index
+        types: dict[str, Type] = {}
+        values: dict[str, dict[str, Any]] = {}
+        for of in (each for claim in claims for each in of_fields(claim)):
+            types[of.name] = of.type
+            values.setdefault(of.name, {}).update(of.values)
+        self.columns = {
+            name: self._column(name, types[name], found) for name, found in values.items()
+        }
+
+    def _column(self, name: str, of: Type, values: dict[str, n.Value]) -> Column:
+        if of.kind in ORDERED_KINDS:
+            return ordered_column(name, of, {k: self._value(v) for k, v in values.items()})
+        if of.kind in TEXT_KINDS:
+            return text_column(name, list(values.values()))
+        return words_column(name, words_of(of))
+
+    def _value(self, value: n.Value) -> Any:
+        if isinstance(value, n.Word):
+            return self._index.consts[value.name].rows[0].value.value
+        held = value.value
+        return held.replace(tzinfo=None) if isinstance(held, datetime) else held
+
+    def allowed(self, claim: Claim) -> Allowed:
+        """What a condition allows; it must be one of those that the columns were made of."""
+        if isinstance(claim, Every):
+            return reduce(Allowed.both, map(self.allowed, claim.parts), Allowed())
+        if isinstance(claim, Several):
+            return self._combined(claim) or Allowed(rest=frozenset({claim.text}))
+        if isinstance(claim, OfField):
+            return Allowed({claim.name: self._cases(claim)})
+        return Allowed(rest=frozenset({claim}))
+
+    def fits_all(self, allowed: Allowed) -> bool:
+        """Whether it is known that every value fits what a condition allows."""
+        full = bool(allowed.cases) and not allowed.rest
+        return full and not any(self.columns[k].all & ~c for k, c in allowed.cases.items())
+
+    def _combined(self, claim: Several) -> Allowed | None:
+        """`not x` and `x or y`, where all of it is about one field."""
+        parts = [self.allowed(part) for part in claim.parts]
+        names = {name for part in parts for name in part.cases}
+        if len(names) != 1 or any(part.rest or not part.cases for part in parts):
+            return None
+        (name,) = names
+        if claim.turned:
+            return Allowed({name: self.columns[name].all & ~parts[0].cases[name]})
+        return Allowed({name: reduce(or_, (part.cases[name] for part in parts))})
+
+    def _cases(self, claim: OfField) -> Cases:
+        column = self.columns[claim.name]
+        if claim.cell is None:
+            return 1 << column.labels.index("yes")
+        return column.among(claim.cell, self._value) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """All of it."""
+
+    parts: tuple[Claim, ...]
+
+
+def claimed(node: n.Expr, scope: Scope) -> Claim:
+    """What a condition claims; a comparison of two days is one of the time between them."""
+    if isinstance(node, n.AllOf):
+        return Every(tuple(claimed(part, scope) for part in node.parts))
+    if isinstance(node, n.Not | n.AnyOf):
+        parts = node.parts if isinstance(node, n.AnyOf) else (node.expr,)
+        claims = tuple(claimed(part, scope) for part in parts)
+        return Several(claims, isinstance(node, n.Not), say(node))
+    if isinstance(node, n.Compare | n.Member | n.Name):
+        seen = by_distance(node, scope) if isinstance(node, n.Compare) else node
+        return _single(seen, scope) or say(seen)
+    return say(node)
+
+
+def _single(node: n.Compare | n.Member | n.Name, scope: Scope) -> OfField | None:
+    left = node if isinstance(node, n.Name) else node.left
+    ref = scope.resolve(left.path) if isinstance(left, n.Name) else None
+    between = isinstance(left, n.Arith) and isinstance(node, n.Compare)
+    if not between and (ref is None or ref.kind in {"const", "list"}):
+        return None
+    wrong: list[Problem] = []
+    kind = infer(node, scope, wrong.append).kind
+    if wrong or kind != "yesno":
+        return None
+    of = infer(left, scope, silent)
+    values = (
+        () if isinstance(node, n.Name) else
+        node.values if isinstance(node, n.Member) else _right(node.right)
+    )  # fmt: skip
+    if values is None or not _usable(of, values, scope):
+        return None
+    return OfField(say(left), of, {label(v): v for v in values}, _cell(node, values))
+
+
+def _right(node: n.Expr) -> tuple[n.Value, ...] | None:
+    if isinstance(node, n.Literal):
+        return (node,)
+    if isinstance(node, n.Name) and len(node.path) == 1:
+        return (n.Word(node.path[0], node.span),)
+    return None
+
+
+def _usable(of: Type, values: tuple[n.Value, ...], scope: Scope) -> bool:
+    if of.kind in ORDERED_KINDS:
+        return all(isinstance(v, n.Literal) or _fixed(v.name, scope) for v in values)
+    if of.kind in TEXT_KINDS:
+        return all(isinstance(v, n.Literal) for v in values)
+    words = words_of(of)
+    return bool(words) and all(plain(v) in words for v in values)
+
+
+def _fixed(name: str, scope: Scope) -> bool:
+    const = scope.index.consts.get(name)
+    return const is not None and len(const.rows) == 1
+
+
+def _cell(node: n.Compare | n.Member | n.Name, values: tuple[n.Value, ...]) -> n.Cell | None:
+    if isinstance(node, n.Name):
+        return None
+    if isinstance(node, n.Member):
+        return n.Among(values, node.span)
+    return n.Compared(node.op, values[0], node.span)
+
+
+def of_fields(claim: Claim) -> Iterator[OfField]:
+    """All that is claimed of single fields, in the order of the text."""
+    if isinstance(claim, OfField):
+        yield claim
+    elif isinstance(claim, Every | Several):
+        for part in claim.parts:
+            yield from of_fields(part)
+
+
+def words_of(of: Type) -> tuple[str, ...]:
+    """The values of a type that is known by names."""
+    return ("yes", "no") if of.kind == "yesno" else of.states

@@ -1,0 +1,217 @@
+"""Which fields of a record a person may correct or complete, for one finding, and who.
+
+Here: the fields that the finding speaks of, who may set each, and reading what the person wrote.
+Not here: who is in a team, and what becomes of the correction (holding).
+
+What is blank or unreadable is completed by the team that the record names for the field
+(`completed by`), else by nobody. What it came as decides: what they filled in wrongly they fill in
+again. What a check or a table looks at may be corrected where a team may release the finding as
+well: who may let it pass may also set it right; so may the owner of a word that a table does not
+know. What tells records apart, says their status or names people (a user, or
+whoever an approval excludes) is never set here.
+
+In the first two editions the owner of a blank field completed it, unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from grammar import nodes as n
+from grammar.text.editions import NEWEST, Edition
+from rules.outcomes import Finding
+from rules.types.symbol_table import Index, Scope, never_completed
+from rules.values.cause_keys import NEVER, CauseKind
+from rules.values.kinds import BadValueError, read_text
+from rules.values.wording import plain
+
+COMPLETED: Final = frozenset({"MIS01", "VAL01"})
+LINE: Final = "line"
+
+
+class Setter(StrEnum):
+    """Who may set a field."""
+
+    OWNER = "owner"  # the team that has the hold
+    NAMED = "named"  # the team that the record names for it
+    NOBODY = "nobody"  # it is blank, and set right where it comes from
+
+
+@dataclass(frozen=True, slots=True)
+class Correctable:
+    """A field that a finding is about: its place in the body, its name in the rules, its value, and
+    who may set it.
+    """
+
+    path: str
+    name: str
+    field: n.Field
+    value: Any
+    setter: Setter
+    line: int | None = None
+
+    @property
+    def role(self) -> str:
+        """The team that the record names for it, if it is theirs; else ""."""
+        completed = self.field.completed if self.setter is Setter.NAMED else None
+        return completed.role if completed is not None else ""
+
+    @property
+    def gap(self) -> bool:
+        """Whether the source said nothing usable there, so that its own clause decides."""
+        return self.setter is not Setter.OWNER
+
+    @property
+    def label(self) -> str:
+        """What people call it: `TIN`, `discount of line 1`."""
+        name = plain(self.name.removeprefix(n.OF_LINE))
+        return name if self.line is None else f"{name} of line {self.line}"
+
+
+def asked_for(
+    ruleset: n.Ruleset,
+    record: str,
+    body: Mapping[str, Any],
+    finding: Finding,
+    edition: Edition = NEWEST,
+    came: Mapping[str, Any] | None = None,
+) -> tuple[Correctable, ...]:
+    """The fields that a finding is about, in the order of the record; people do not set those of
+    `Setter.NOBODY`. `came`: the body as its source sent it, where people changed it since.
+    """
+    came = body if came is None else came
+    index = Index(ruleset)
+    if record not in index.records or finding.clears == NEVER:
+        return ()
+    excluded = {name for one in ruleset.approvals if one.record == record for name in one.never}
+    asked = _Asked(set(_named(index, record, finding)), finding, frozenset(excluded), edition)
+    found = []
+    for field in index.records[record].fields:
+        value = body.get(field.name)
+        setter = asked.setter((field.name,), field, value, came.get(field.name))
+        if isinstance(field, n.Field) and setter is not None:
+            found.append(Correctable(field.name, field.name, field, value, setter))
+    return (*found, *_of_lines(index, record, body, came, asked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The fields that a finding is about, and whose each of them is."""
+
+    names: set[tuple[str, ...]]
+    finding: Finding
+    excluded: frozenset[str]
+    edition: Edition
+
+    def setter(
+        self, name: tuple[str, ...], field: n.Field | n.Computed, value: Any, came: Any
+    ) -> Setter | None:
+        """Who may set a field; None where it is not asked for, or only its source says it. `came`:
+        the value as the source sent it.
+        """
+        if not isinstance(field, n.Field) or name not in self.names:
+            return None
+        finding = self.finding
+        gap = finding.code in COMPLETED or finding.cause_key.table is not None
+        theirs = Setter.OWNER if gap or finding.clears.by_people else None
+        free = not never_completed(field, self.excluded if len(name) == 1 else ())
+        if self.edition < Edition.THIRD:
+            return theirs if free else None
+        blank = _blank(value) or (field.completed is not None and _blank(came))
+        if not blank and finding.code not in COMPLETED:
+            return theirs if free else None
+        return Setter.NAMED if free and field.completed is not None else Setter.NOBODY
+
+
+def _blank(value: Any) -> bool:
+    return value is None or not str(value).strip()
+
+
+def typed(field: n.Field, text: str) -> Any:
+    """What a person wrote, as it stands in a body; ValueError where it is none of the type."""
+    plain = text.strip()
+    try:
+        read = read_text(field, plain)
+    except (BadValueError, ArithmeticError) as problem:
+        raise ValueError(plain) from problem
+    if field.type == "yesno":
+        return read
+    return int(plain) if field.type == "whole" else plain
+
+
+def _of_lines(
+    index: Index, record: str, body: Mapping[str, Any], came: Mapping[str, Any], asked: _Asked
+) -> Iterator[Correctable]:
+    """The fields of the lines that the finding names, or of all of them."""
+    many, lines = index.lines_field(record), index.line_records.get(record)
+    rows = body.get(many.name) if many else None
+    if lines is None or many is None or not isinstance(rows, list):
+        return
+    named, sent = asked.finding.lines, came.get(many.name)
+    first = sent if isinstance(sent, list) and len(sent) == len(rows) else rows
+    for number, row in enumerate(rows, start=1):
+        if (named and number not in named) or not isinstance(row, Mapping):
+            continue
+        sent_row = first[number - 1]
+        for field in lines.fields:
+            value = row.get(field.name)
+            setter = asked.setter((LINE, field.name), field, value, sent_row.get(field.name))
+            if isinstance(field, n.Field) and setter is not None:
+                path = f"{many.name}[{number - 1}].{field.name}"
+                name = f"{LINE}.{field.name}"
+                yield Correctable(path, name, field, value, setter, number)
+
+
+def _named(index: Index, record: str, finding: Finding) -> Iterator[tuple[str, ...]]:
+    """The stored fields that a finding is about."""
+    key = finding.cause_key
+    if finding.code in COMPLETED and key.kind is CauseKind.FIELD:
+        yield tuple(key.named.split("."))
+        return
+    if key.table is not None:
+        yield from _asked(index, record, key.table if key.kind is CauseKind.MAPPING else "")
+        return
+    for check in index.ruleset.checks:
+        if check.name == finding.rule:
+            scope = Scope(index, record, line=check.each_line)
+            yield from _fields(scope, (check.when, *check.requires))
+
+
+def _asked(index: Index, record: str, table: str) -> Iterator[tuple[str, ...]]:
+    """What a map, or with "" the units, are asked with, wherever the rules of the record ask."""
+    asked = {table} if table else {"in_base", "price_in_base"}
+    scope = Scope(index, record, line=True)
+    parts: list[Any] = [post for post in index.ruleset.posts if post.record == record]
+    parts += [
+        check for check in index.ruleset.checks if any(w.name == record for w in check.records)
+    ]
+    parts += [index.records[record], *(r for r in index.ruleset.records if r.parent == record)]
+    for node in n.walk(tuple(parts)):
+        if isinstance(node, n.Call) and node.name in asked:
+            yield from _fields(scope, node.args[1:2] if not table else node.args)
+
+
+def _fields(scope: Scope, parts: Any) -> Iterator[tuple[str, ...]]:
+    """Stored fields that an expression reads, through what is computed of them."""
+    waiting: list[tuple[Scope, Any]] = [(scope, parts)]
+    seen: set[tuple[str, ...]] = set()
+    while waiting:
+        here, part = waiting.pop()
+        for node in n.walk(part):
+            if not isinstance(node, n.Name):
+                continue
+            ref = here.resolve(node.path)
+            if ref is None or ref.field is None or ref.kind not in ("head", "line", "list"):
+                continue
+            of_line = ref.kind != "head"
+            name = (LINE, ref.name) if of_line else (ref.name,)
+            if name in seen:
+                continue
+            seen.add(name)
+            if isinstance(ref.field, n.Computed):
+                waiting.append((Scope(scope.index, scope.record, line=True), ref.field.expr))
+            elif ref.record in ("", scope.record, scope.line_record):
+                yield name

@@ -1,0 +1,580 @@
+"""What the rules answer about a document that is posted: on edit, on cancel, edited in the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from grammar import nodes as n
+from grammar.text.amounts import separated
+from grammar.text.editions import Edition
+from grammar.text.finding_codes import ErrorClass
+from grammar.text.problem import Span
+from rules.decisions.decision_tables import EditedFields, GroupProgram, TableProgram
+from rules.expressions.compiler import Compiler, age
+from rules.expressions.lists import Shares
+from rules.expressions.run import Run
+from rules.facts import LINES, NOTHING, VOID, WHOLE, PostingFact, TargetEdit
+from rules.outcomes import HIT, PASS, UNKNOWN, Finding, GateSaid, Said, Verdict, gap_finding
+from rules.types.symbol_table import Scope
+from rules.values.cause_keys import NEVER, CauseKey, CauseKind, Clearing, Unknown, fact_gap
+from rules.values.wording import plain, say, term
+
+CANCEL, NOT_READY, OVERBILLED = "cancel", "not_ready", "overbilled"
+
+STRICTNESS = (
+    "ignore",
+    "drop",
+    "wait",
+    "warn",
+    "update",
+    "new_document",
+    "credit_note",
+    "void",
+    "credit_and_new",
+    "reject",
+    "look_up",
+    "review",
+    "hold",
+    "block",
+)
+"""From the weakest answer to the strictest."""
+
+STOPS = frozenset({"reject", "look_up", "review", "hold", "block"})
+
+ASKS = STOPS | {"warn"}
+
+LEAVES = frozenset({"ignore", "drop", "wait", "warn"})
+"""Answers under which a posting stays as it is, and nobody looks at it."""
+
+_REASONS = {
+    CANCEL: "the record is cancelled now",
+    NOT_READY: "the record may not go any more",
+    OVERBILLED: "it bills more than it may now",
+}
+
+TARGET_EDIT_RULE = "target_edited"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """What a finding has in common with others."""
+
+    error_class: ErrorClass
+    kind: CauseKind
+    label: str
+
+
+_CHANGED = _Cause("stale_version", CauseKind.STALE, "Changed in the accounting system")
+
+_AS_POSTED = "the accounting system shows again what was posted"
+
+_GONE = _Cause("uncertain", CauseKind.GONE, "Not in the accounting system")
+
+NUMBER_REUSE_RULE, NUMBER_REUSE_CODE = "taken_back", "STL04"
+"""What is released of it: that somebody has assigned the document to another one."""
+
+BILL_HEADER_RULE = "bill_header"
+"""What is released of it: that somebody has billed the amount otherwise, or waives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The answer for one posting."""
+
+    action: n.Action
+    posting: PostingFact
+    rule: str
+    span: Span
+    reason: str
+
+
+@dataclass(slots=True)
+class Answer:
+    """The answers for all live postings of a route, and what was said on the way."""
+
+    acts: list[Act] = field(default_factory=list)
+    said: Said = field(default_factory=Said)
+
+    @property
+    def stops(self) -> bool:
+        """Whether a person decides, so that nothing else is carried out."""
+        return any(act.action.kind in STOPS for act in self.acts)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known of the record now: its gate word, whether the route applies, what is billed."""
+
+    gate: GateSaid
+    applies: Any
+    over: Any
+
+
+class PostedProgram:
+    """The tables of one route. `day_field` is the date of its document in the target."""
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        route: str,
+        *,
+        day_field: str,
+        period: Callable[[Run, Any], Any],
+        owner: str,
+        words: str,
+    ) -> None:
+        index, record = compiler.index, compiler.record
+        self.route, self.owner = route, compiler.owner
+        self.day_field, self.period = day_field, period
+        self.target_owner, self.words = owner, words
+        self.strict = index.edition >= Edition.FIFTH
+        status = index.status_field(record)
+        self.status = status.name if status else ""
+        edit, cancel = index.edit(record, route), index.cancel(record, route)
+        self.edit = TableProgram(edit.table, compiler) if edit else None
+        self.cancel = TableProgram(cancel.table, compiler) if cancel else None
+        self.groups = GroupProgram(edit.groups if edit else ())
+        self.fields = EditedFields(index, record, self.groups.apart)
+        post = index.routes()[route]
+        self.names = NamesBefore(compiler, post)
+        self.header = HeaderLeft(compiler, post, tabled=self.edit is not None)
+
+    def table(self, gate: GateSaid) -> TableProgram | None:
+        """The table that says what happens to what is posted, if one does."""
+        return self.cancel if gate == "cancel" else self.edit
+
+    def judge(
+        self, run: Run, table: TableProgram, lives: tuple[PostingFact, ...], case: Case
+    ) -> Answer:
+        """The strictest answers for each live posting."""
+        answer = Answer()
+        for posting in lives:
+            values = {
+                "period": self.period(run, self._day(posting)),
+                "e_invoice_age": age(run, posting, self.target_owner, self.words),
+            }
+            groups = (
+                {CANCEL: ()} if case.gate == "cancel" else self._groups(run, posting, case, answer)
+            )
+            acts = []
+            for group, fields in groups.items():
+                facts = {**values, "changed": group}
+                acts += self._look_up(run, table, posting, group, fields, facts, answer)
+            before = len(answer.acts)
+            for act in strictest(acts):
+                self._count(run, act, answer)
+            if LEAVES.issuperset(act.action.kind for act in answer.acts[before:]):
+                named = self.names.judge(run, posting)
+                answer.said.add(named)
+        return answer
+
+    def _day(self, posting: PostingFact) -> Any:
+        """The date that the posted document carries."""
+        fields = (posting.content or {}).get("fields")
+        text = fields.get(self.day_field) if isinstance(fields, Mapping) else None
+        try:
+            return date.fromisoformat(str(text)[:10])
+        except ValueError:
+            return Unknown(
+                fact_gap("period", self.target_owner, self.words.replace("{field}", "period"))
+            )
+
+    def _groups(
+        self, run: Run, posting: PostingFact, case: Case, answer: Answer
+    ) -> dict[str, tuple[str, ...]]:
+        """The groups that are looked up for a posting, with the fields that changed."""
+        fields = self.fields.of(run, posting)
+        unsure = [v for v in (case.applies, case.over) if type(v) is Unknown]
+        if fields is None:
+            unsure.append(Unknown(fact_gap("changed", self.owner)))
+        for gap in (g for value in unsure for g in value.gaps if not g.silent):
+            answer.said.findings.append(gap_finding(gap, self.route))
+        found = self.groups.changed(fields or ())
+        if case.gate in {"hold", "wait", "ignore"} or case.applies is False:
+            found[NOT_READY] = self._status(run) if case.gate != "ready" else ()
+        if case.over is True:
+            found[OVERBILLED] = ()
+        return found
+
+    def _status(self, run: Run) -> tuple[str, ...]:
+        """The status for which it may not go; nothing for who compares words of before."""
+        status = run.head.get(self.status) if not run.bare else None
+        return (status,) if isinstance(status, str) else ()
+
+    def _look_up(
+        self,
+        run: Run,
+        table: TableProgram,
+        posting: PostingFact,
+        group: str,
+        fields: tuple[str, ...],
+        facts: Mapping[str, Any],
+        answer: Answer,
+    ) -> list[Act]:
+        """The answer for one group, with its verdict; a finding where no row is certain."""
+        hit = table.find(facts, run)
+        reason = _REASONS.get(group) or f"{group} changed: {', '.join(map(_said, fields))}"
+        if group == NOT_READY and fields:
+            reason = f"its status is {plain(fields[0])} now"
+        text = f"{posting.number} is posted, but {reason}."
+        action = hit.row.action if hit.row else None
+        if self.strict and group == OVERBILLED and isinstance(action, n.Action):
+            action = self._mends(action)
+        found = []
+        if isinstance(action, n.Action) and hit.row is not None:
+            found.append(Act(action, posting, group, hit.row.span, text))
+        elif hit.gaps is not None:
+            answer.said.findings += [
+                gap_finding(g, self.route) for g in hit.gaps.gaps if not g.silent
+            ]
+        else:
+            owner = n.Action("hold", self.owner, table.span)
+            found.append(
+                Act(owner, posting, group, table.span, f"{text} No row of the table answers.")
+            )
+        kind = found[0].action.kind if found else ""
+        result = UNKNOWN if not found else PASS if kind == "ignore" else HIT
+        answer.said.verdicts.append(
+            Verdict(
+                group,
+                "change",
+                self.route,
+                result,
+                found[0].span if found else table.span,
+                (("posted as", posting.number), *hit.operands),
+                None,
+                text if result == HIT else "",
+                kind in ASKS and (self.route, group) in run.facts.releases,
+            )
+        )
+        return found
+
+    def _mends(self, action: n.Action) -> n.Action:
+        """What is done where too much is billed: a document that is made again bills as much."""
+        held = n.Action("hold", self.owner, action.span)
+        return held if action.kind == "update" else action
+
+    def _count(self, run: Run, act: Act, answer: Answer) -> None:
+        """Keep an answer, with its finding where a person is asked and has not released it."""
+        if act.action.kind in ASKS:
+            if act.action.kind != "block" and (self.route, act.rule) in run.facts.releases:
+                return
+            answer.said.findings.append(self._finding(act))
+        answer.acts.append(act)
+
+    def _finding(self, act: Act) -> Finding:
+        kind, owner = act.action.kind, act.action.role or self.owner
+        block = kind == "block"
+        say = "It may not be changed any more." if block else "It stays until a person decides."
+        return Finding(
+            code="STL02" if block else "STL01",
+            error_class="stale_version",
+            rule=act.rule,
+            route=self.route,
+            severity="warn" if kind == "warn" else "hold",
+            owner=owner,
+            message=f"{act.reason} {say}",
+            clears=NEVER if block else Clearing.by(owner),
+            cause_key=CauseKey(CauseKind.STALE, self.route),
+            cause_label=f"Changed after posting to {term(self.route)}",
+            would_pass=f"the record says again what {act.posting.number} says",
+            span=act.span,
+        )
+
+
+def _said(field: str) -> str:
+    """A changed field as people read it: `line price` is one of the lines."""
+    return plain(field)
+
+
+def strictest(acts: Iterable[Act]) -> tuple[Act, ...]:
+    """The strictest of some answers; of equally strict ones one for each role that is asked."""
+    ranked = sorted(
+        acts, key=lambda a: (-STRICTNESS.index(a.action.kind), a.action.role or "", a.rule)
+    )
+    best = [a for a in ranked if a.action.kind == ranked[0].action.kind]
+    by_role: dict[str | None, Act] = {}
+    for act in best:
+        by_role.setdefault(act.action.role, act)
+    return tuple(by_role.values())
+
+
+class TargetEditProgram:
+    """`we own` and `they own` of one route."""
+
+    def __init__(self, post: n.Post, owner: str) -> None:
+        self.route = str(post.route)
+        self.theirs = frozenset(post.they_own)
+        self.action = post.we_own
+        self.owner = post.we_own.role or owner
+
+    def judge(self, run: Run, lives: tuple[PostingFact, ...]) -> Said:
+        """A verdict for what differs now, and one finding for each posting with a field of ours."""
+        said = Said()
+        for posting in lives:
+            edits = [e for e in _of(run, posting) if e.field not in self.theirs]
+            if edits and edits[0].field == WHOLE:
+                self._whole(run, posting, edits[0].shows, said)
+                continue
+            shown = [(_name(e), f"{ours} is {e.shows} there") for e in edits
+                     if not same(ours := _ours(posting, e), e.shows)]  # fmt: skip
+            if shown:
+                self._say(run, posting, tuple(shown), said)
+        return said
+
+    def shows(self, run: Run, posting: PostingFact) -> dict[tuple[int | None, str], str]:
+        """What stands in the target in the fields that are theirs."""
+        found = {(e.line, e.field): e.shows for e in _of(run, posting)}
+        return {place: text for place, text in found.items() if place[1] in self.theirs}
+
+    def _say(
+        self, run: Run, posting: PostingFact, shown: tuple[tuple[str, str], ...], said: Said
+    ) -> None:
+        words = [(name, text if run.bare else separated(text)) for name, text in shown[:8]]
+        names = ", ".join(f"{name} {text}" for name, text in words)
+        text = f"{posting.number} was changed in the accounting system: {names}."
+        self._add(run, posting, said, text, shown, _CHANGED, self.action.kind)
+
+    def _whole(self, run: Run, posting: PostingFact, shows: str, said: Said) -> None:
+        """The document itself is gone or void: nobody owns that, so no answer for fields counts."""
+        gone = shows == NOTHING
+        words = {
+            NOTHING: f"{posting.number} is not in the accounting system, though it took it.",
+            VOID: f"{posting.number} was made void in the accounting system.",
+        }
+        kind = "review" if self.action.kind in ("ignore", "warn") else self.action.kind
+        text, shown = words.get(shows, shows), ((WHOLE, shows),)
+        self._add(run, posting, said, text, shown, _GONE if gone else _CHANGED, kind)
+
+    def _add(
+        self,
+        run: Run,
+        posting: PostingFact,
+        said: Said,
+        text: str,
+        shown: tuple[tuple[str, str], ...],
+        cause: _Cause,
+        kind: str,
+    ) -> None:
+        released = kind != "block" and (self.route, TARGET_EDIT_RULE) in run.facts.releases
+        result = PASS if kind == "ignore" else HIT
+        operands = (("posted as", posting.number), *shown)
+        said.verdicts.append(
+            Verdict(
+                TARGET_EDIT_RULE,
+                "change",
+                self.route,
+                result,
+                self.action.span,
+                operands,
+                None,
+                text,
+                released,
+            )
+        )
+        if kind == "ignore" or released:
+            return
+        said.findings.append(
+            Finding(
+                code="STL03",
+                error_class=cause.error_class,
+                rule=TARGET_EDIT_RULE,
+                route=self.route,
+                severity="warn" if kind == "warn" else "hold",
+                owner=self.owner,
+                message=text,
+                clears=NEVER if kind == "block" else Clearing.by(self.owner),
+                cause_key=CauseKey(cause.kind, self.route),
+                cause_label=f"{cause.label}, {self.route}",
+                would_pass=_AS_POSTED,
+                span=self.action.span,
+            )
+        )
+
+
+def _of(run: Run, posting: PostingFact) -> list[TargetEdit]:
+    at = (posting.route, posting.seq)
+    return [e for e in run.facts.target_edited if (e.route, e.seq) == at]
+
+
+def _name(edit: TargetEdit) -> str:
+    return edit.field if edit.line is None else f"line {edit.line} {edit.field}"
+
+
+def _ours(posting: PostingFact, edit: TargetEdit) -> str:
+    """What we posted in that field."""
+    content = posting.content or {}
+    row = content.get("fields")
+    if edit.field == LINES and edit.line is None:
+        lines = content.get("lines")
+        return str(len(lines)) if isinstance(lines, list | tuple) else "(missing)"
+    if edit.line is not None:
+        lines = content.get("lines")
+        inside = isinstance(lines, list | tuple) and 0 < edit.line <= len(lines)
+        row = lines[edit.line - 1] if inside and isinstance(lines, list | tuple) else None
+    return str(row.get(edit.field, "(missing)")) if isinstance(row, Mapping) else "(missing)"
+
+
+def same(ours: str, theirs: str) -> bool:
+    """Whether two texts say the same value: `96.00` and `96.0` do.
+
+    >>> same("96.00", "96.0"), same("A", "a")
+    (True, False)
+    """
+    if ours.strip() == theirs.strip():
+        return True
+    try:
+        return Decimal(ours) == Decimal(theirs)
+    except InvalidOperation:
+        return False
+
+
+class NamesBefore:
+    """The fields of one route that are exactly `number_of(ROUTE)`; others tell it among more, and
+    are not read. Rules of earlier editions do not ask.
+    """
+
+    def __init__(self, compiler: Compiler, post: n.Post) -> None:
+        asked = post.fields if compiler.index.edition >= Edition.SEVENTH else ()
+        self.route, self.span = str(post.route), post.span
+        self.owner = post.we_own.role or compiler.owner
+        self.named = tuple(
+            (one.name, say(one.expr.args[0]))
+            for one in asked
+            if isinstance(one.expr, n.Call) and one.expr.name == "number_of"
+        )
+
+    def judge(self, run: Run, posting: PostingFact) -> Said:
+        """The finding for the first document that a posting names and that was taken back, with its
+        verdict, unless somebody has said that it is put right.
+        """
+        said, back = Said(), run.facts.taken_back
+        told = [(self._shown(run, posting, field), before) for field, before in self.named]
+        gone = next(((name, by) for name, by in told if name in back.get(by, ())), None)
+        if gone is None:
+            return said
+        number, before = gone
+        text = self._text(run, posting, number, before)
+        released = (self.route, NUMBER_REUSE_RULE) in run.facts.releases
+        shown = (("posted as", posting.number), ("names", number))
+        said.verdicts.append(
+            Verdict(
+                NUMBER_REUSE_RULE, "change", self.route, HIT, self.span, shown, None, text, released
+            )
+        )
+        if not released:
+            said.findings.append(self._finding(run, posting, text, before))
+        return said
+
+    def _shown(self, run: Run, posting: PostingFact, field: str) -> str:
+        """The number in a field: what the target shows of it now, else what was posted."""
+        at = (posting.route, posting.seq, None, field)
+        for edit in run.facts.target_edited:
+            if (edit.route, edit.seq, edit.line, edit.field) == at:
+                return edit.shows
+        fields = (posting.content or {}).get("fields")
+        return str(fields.get(field, "")) if isinstance(fields, Mapping) else ""
+
+    def _text(self, run: Run, posting: PostingFact, number: str, before: str) -> str:
+        instead = run.facts.documents_of_family.get(before)
+        if not instead:
+            return f"{posting.number} is posted, but {number}, which it names, was taken back."
+        return (
+            f"{posting.number} is posted, but {number}, which it names, was taken back;"
+            f" {instead} is posted instead."
+        )
+
+    def _finding(self, run: Run, posting: PostingFact, text: str, before: str) -> Finding:
+        instead = run.facts.documents_of_family.get(before)
+        assigned = f"{posting.number} is assigned to {instead} in the accounting system"
+        refunded = f"{posting.number} is refunded or assigned again in the accounting system"
+        return Finding(
+            code=NUMBER_REUSE_CODE,
+            error_class="stale_version",
+            rule=NUMBER_REUSE_RULE,
+            route=self.route,
+            severity="hold",
+            owner=self.owner,
+            message=f"{text} The posted document stays until a person decides.",
+            clears=Clearing.by(self.owner),
+            cause_key=CauseKey(CauseKind.RULE, NUMBER_REUSE_RULE),
+            cause_label=f"Names a document that was taken back, {term(self.route)}",
+            would_pass=assigned if instead else refunded,
+            span=self.span,
+        )
+
+
+class HeaderLeft:
+    """The header amounts that one route bills in parts. Rules of earlier editions do not ask, nor
+    do those without a table: they name each difference of the document, this one as well.
+    """
+
+    def __init__(self, compiler: Compiler, post: n.Post, *, tabled: bool) -> None:
+        self.in_words = compiler.currencies.amount
+        scope = Scope(compiler.index, compiler.record, document=True, bills=True)
+        asked = post.fields if tabled and compiler.index.edition >= Edition.SEVENTH else ()
+        calls = [part for one in asked for part in n.walk(one.expr) if _in_parts(part)]
+        self.route, self.span = str(post.route), post.bill.span if post.bill else post.span
+        told = post.bill.action.role if post.bill else None
+        self.owner = told or post.we_own.role or compiler.owner
+        self.amounts = [
+            (say(call.args[0]), compiler.guarded(call, scope, BILL_HEADER_RULE, ""))
+            for call in calls
+        ]
+
+    def judge(self, run: Run, shares: Shares, standing: tuple[str, ...]) -> Said:
+        """A verdict and, unless it is released, a finding for what is on none of the documents that
+        stand, by their numbers; `shares` are what a further one would bill, of no line anything.
+        """
+        said = Said()
+        if not self.amounts or shares.final:
+            return said
+        left = self._left(run, shares)
+        if not left:
+            return said
+        text = (
+            f"Nothing more of it is to be billed, but {left} is on none of {', '.join(standing)}."
+        )
+        released = (self.route, BILL_HEADER_RULE) in run.facts.releases
+        said.verdicts.append(
+            Verdict(
+                BILL_HEADER_RULE, "change", self.route, HIT, self.span, (), None, text, released
+            )
+        )
+        if not released:
+            said.findings.append(self._finding(text))
+        return said
+
+    def _left(self, run: Run, shares: Shares) -> str:
+        """The amounts with their names; one that nobody can tell is left out."""
+        before, run.route.bill = run.route.bill, shares
+        try:
+            found: list[tuple[str, Any]] = [(name, amount(run)) for name, amount in self.amounts]
+        finally:
+            run.route.bill = before
+        told = {plain(name): a for name, a in found if isinstance(a, Decimal) and a}
+        return " and ".join(f"{name} of {self.in_words(run, a)}" for name, a in told.items())
+
+    def _finding(self, text: str) -> Finding:
+        return Finding(
+            code="BIL02",
+            error_class="business_rule",
+            rule=BILL_HEADER_RULE,
+            route=self.route,
+            severity="hold",
+            owner=self.owner,
+            message=text,
+            clears=Clearing.by(self.owner),
+            cause_key=CauseKey(CauseKind.RULE, BILL_HEADER_RULE),
+            cause_label="A header amount is on no document",
+            would_pass="the amount is billed by hand, or waived",  # noqa: S106 - no password
+            span=self.span,
+        )
+
+
+def _in_parts(node: object) -> bool:
+    return isinstance(node, n.Call) and node.name == "due_of"

@@ -1,0 +1,509 @@
+"""One route of a record kind: every rule that speaks of it, asked in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from grammar import nodes as n
+from grammar.text.editions import Edition
+from rules.decisions import document_rules as duplicates
+from rules.decisions import document_rules as own_company
+from rules.decisions.decision_tables import BilledBefore, ReversalProgram, compare
+from rules.decisions.document_rules import Asking, DuplicateProgram, PeriodProgram, Shared, Turn
+from rules.decisions.posted_documents import Answer, Case, PostedProgram, TargetEditProgram
+from rules.decisions.verdict import Judged, Planner, Unsent, Weighing
+from rules.documents.fields import DocumentProgram, Draft
+from rules.documents.rounding import RoundingTold
+from rules.documents.unit_proofs import AgreementProgram, ProofProgram
+from rules.documents.unusual import AmountsProgram, ListedCodes, Unusual
+from rules.expressions.checks import CheckProgram, Condition, Message, Operand, message_of, texts
+from rules.expressions.compiler import Compiler, Together, billed, live, next_seq, summed
+from rules.expressions.lists import BillProgram, Shares
+from rules.expressions.run import RouteRun, Run
+from rules.facts import PostingFact
+from rules.outcomes import (
+    HIT,
+    NEEDS_APPROVAL,
+    NOT_APPLICABLE,
+    PASS,
+    UNKNOWN,
+    ApprovalNeed,
+    Finding,
+    GateSaid,
+    Said,
+    Verdict,
+    gap_finding,
+    keep,
+)
+from rules.phrases import listed
+from rules.types.symbol_table import FACTS, Schemas, Scope
+from rules.values.cause_keys import (
+    CauseKey,
+    CauseKind,
+    Clearing,
+    Gap,
+    Unknown,
+    later_gap,
+    limit_gap,
+)
+from rules.values.wording import is_so, parse_message, plain
+
+_CENT = Decimal("0.01")
+
+_WITHDRAWN = frozenset({"cancel", "hold", "wait", "ignore"})
+
+Lives = tuple[PostingFact, ...]
+
+ASKS: Final = "So it needs an approval."
+"""What is said behind why it is not known whether it does."""
+
+RULE: Final = "gate"
+
+EARLY = "goes early: this status can still change"
+"""What the verdict of a gate says of a status that may go before its record is settled."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """What is known of a route before a document is made."""
+
+    gate: GateSaid
+    applies: Any
+    said: Said
+    base: list[Finding]
+    shared: Shared
+
+
+class RouteProgram:
+    """One route of one record kind."""
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        post: n.Post,
+        checks: list[CheckProgram],
+        common: Together | None,
+        proofs: ProofProgram,
+        schemas: Schemas | None,
+    ) -> None:
+        index, record = compiler.index, compiler.record
+        self.post, self.name, self.compiler = post, str(post.route), compiler
+        target = index.targets.get(post.route.target)
+        self.missing = target.missing if target else None
+        self.target_owner = (self.missing.action.role or "") if self.missing else compiler.owner
+        status = index.status_field(record)
+        self.status = status.name if status else ""
+        self.gate = GateProgram(compiler, index.gate(record, self.name), self.status)
+        self.duplicates = [
+            DuplicateProgram(compiler, d)
+            for d in index.ruleset.duplicates
+            if d.route in (None, post.route) and any(w.name == record for w in d.records)
+        ]
+        self.approvals = [
+            ApprovalProgram(compiler, a)
+            for a in index.ruleset.approvals
+            if a.record == record and a.route in (None, post.route)
+        ]
+        back = index.reversal(record, self.name)
+        self.undoing = [
+            ApprovalProgram(compiler, a)
+            for a in index.ruleset.approvals
+            if back is not None and a.record == record and a.route == back.route
+        ]
+        scope = Scope(index, record)
+        make = {"rule": "when", "owner": compiler.owner}
+        self.when = Condition(compiler, post.when, scope, **make) if post.when else None
+        self.document = DocumentProgram(compiler, post, schemas, self.target_owner)
+        amounts = AmountsProgram.of(
+            compiler, post, total=self.document.shape.total, schemas=schemas, target=target
+        )
+        self.document.comes_to = amounts.amount
+        mine = [c for c in checks if c.check.route in (None, post.route)]
+        self.asking = Asking(
+            self.name,
+            checks=mine,
+            common=common,
+            own=compiler.together([c for c in mine if not c.everywhere]),
+            duplicates=self.duplicates,
+            proofs=proofs,
+            agreement=AgreementProgram.of(compiler, post, proofs, schemas),
+            amounts=amounts,
+            told=RoundingTold(self.name, target, compiler.owner) if target else None,
+            listed=ListedCodes(
+                compiler, post.route, (*self.document.head, *self.document.line), schemas, post.span
+            ),
+            unusual=Unusual(compiler, post, self.document.shape, schemas),
+            owner=compiler.owner,
+            span=post.span,
+        )
+        self.turn = Turn(post, compiler.zone)
+        self.period = PeriodProgram(index, post, schemas, self.missing, self.target_owner)
+        places = target.places if target else _CENT
+        self.bill = BillProgram(compiler, post.bill, places) if post.bill else None
+        self._once_posted(schemas)
+
+    def _once_posted(self, schemas: Schemas | None) -> None:
+        """The rules that speak of what is posted."""
+        compiler, owner = self.compiler, self.target_owner
+        words = self.missing.say if self.missing else ""
+        day = self.document.shape.date
+        self.posted = PostedProgram(
+            compiler, self.name, day_field=day, period=self.period, owner=owner, words=words
+        )
+        reader = self.posted.fields.reader
+        self.before = BilledBefore(self.bill, reader) if self.bill is not None else None
+        self.edits = TargetEditProgram(self.post, compiler.owner)
+        back = compiler.index.reversal(compiler.record, self.name)
+        self.reversal = (
+            ReversalProgram(compiler, back, self.document, schemas, owner) if back else None
+        )
+        self.mirrored = (
+            ListedCodes(compiler, back.route, self.reversal.programs, schemas, back.span)
+            if back and self.reversal
+            else None
+        )
+
+    def decide(
+        self, run: Run, *, gaps: dict[Gap, list[int]], status_word: str, shared: Shared
+    ) -> Judged:
+        """The decision for this route."""
+        gate = self.gate.word(run)
+        lives = live(run.facts.postings, self.name)
+        seq = lives[-1].seq if lives else next_seq(run.facts.postings, self.name)
+        self._enter(run, gate, seq, self._due(run, billed(run.facts, self.name), lives))
+        said = self.gate.judge(run, self.name, status_word)
+        applies = self._applies(run, said)
+        for gap, lines in gaps.items():
+            said.verdicts.append(self._field_verdict(gap, lines))
+        base = [gap_finding(g, self.name, lines=tuple(ls)) for g, ls in gaps.items()]
+        owner = self.compiler.owner
+        base += own_company.own_company_findings(
+            run.facts, self.name, owner=owner, span=self.post.span
+        )
+        span, edition = self.post.span, self.compiler.index.edition
+        base += duplicates.duplicate_findings(
+            run.facts, self.name, owner=owner, span=span, edition=edition
+        )
+        frame = Frame(gate, applies, said, base, shared)
+        if not lives:
+            judged = Unsent(self, run, said, base, shared).decided(gate, applies)
+            return _with_open(judged, run.route.bill, gate)
+        judged = self._once_lives(run, frame, lives)
+        gone = gate in _WITHDRAWN or applies is False
+        return replace(judged, decision=replace(judged.decision, withdrawn=gone))
+
+    # ---- what is posted -----------------------------------------------------------------------
+
+    def _once_lives(self, run: Run, frame: Frame, lives: Lives) -> Judged:
+        """By the table that speaks of it, in parts, or beside the record as it is now."""
+        table = self.posted.table(frame.gate)
+        if table is not None:
+            over = self.bill.over(run, billed(run.facts, self.name)) if self.bill else False
+            case = Case(frame.gate, frame.applies, over)
+            return self._answered(run, frame, lives, self.posted.judge(run, table, lives, case))
+        if self.bill is not None:
+            return self._kept_in_parts(run, frame, lives)
+        self.asking.rules(run, frame.shared, frame.said)
+        draft = self.draft(run)
+        self.asking.document(run, draft, frame.said)
+        changed = self._compared(run, frame, lives[-1:], [draft])
+        judged = Weighing(self, run, frame.said, frame.base, draft).posted(changed)
+        return _with_open(judged, run.route.bill, frame.gate)
+
+    def _compared(self, run: Run, frame: Frame, lives: Lives, drafts: list[Draft]) -> Said:
+        """Without a table: what the record says now against what is posted."""
+        word = frame.gate if frame.applies is not False else "wait"
+        owner, span, theirs = self.compiler.owner, self.post.span, self.edits.theirs
+        found = Said()
+        for posting, draft in zip(lives, drafts, strict=True):
+            found.add(
+                compare(run, posting, gate=word, draft=draft, theirs=theirs, owner=owner, span=span)
+            )
+        found.add(self.edits.judge(run, lives))
+        return found
+
+    def _kept_in_parts(self, run: Run, frame: Frame, lives: Lives) -> Judged:
+        """Without a table, but billed in parts: what is posted stays, and then what is due goes."""
+        drafts = [self.again(run, posting, lives) for posting in lives]
+        changed = self._compared(run, frame, lives, drafts)
+        if changed.findings:
+            return Weighing(self, run, frame.said, frame.base, drafts[-1]).posted(changed)
+        return self._answered(run, frame, lives, Answer(said=changed))
+
+    def _answered(self, run: Run, frame: Frame, lives: Lives, answer: Answer) -> Judged:
+        """What is done about what is posted; where a person decides, nothing is done."""
+        answer.said.add(self.edits.judge(run, lives))
+        frame.said.verdicts += answer.said.verdicts
+        findings = [*answer.said.findings, *frame.base]
+        planner = Planner(self, run, lives, answer.acts)
+        if answer.stops:
+            left = self._due(run, billed(run.facts, self.name), lives)
+            judged = Weighing(self, run, frame.said, findings, Draft()).carried(planner, new=False)
+            return _with_open(judged, left, frame.gate)
+        planner.correct()
+        shares = self._due(run, planner.before(), planner.standing)
+        may_go = frame.gate == "ready" and frame.applies is True
+        new = planner.wants_new(shares, may_go=may_go)
+        draft = planner.updates[-1] if planner.updates else Draft()
+        if new:
+            self._enter(run, frame.gate, next_seq(run.facts.postings, self.name), shares)
+            draft = self.draft(run)
+        if draft.made:
+            self.asking.rules(run, frame.shared, frame.said)
+            self.asking.document(run, draft, frame.said)
+        judged = Weighing(self, run, frame.said, findings, draft).carried(planner, new=new)
+        return _with_open(judged, shares, frame.gate)
+
+    def again(self, run: Run, posting: PostingFact, lives: Lives) -> Draft:
+        """A posted document made again of the record as it is; what is theirs stays theirs."""
+        earlier = summed(tuple(p for p in lives if p.seq < posting.seq))
+        bill = self.bill
+        shares = bill.again(run, earlier, posting.billed) if bill is not None else None
+        self._enter(run, None, posting.seq, shares)
+        run.route.number = posting.number
+        draft = self.draft(run)
+        content: Mapping[str, object] = posting.content or {}
+        shown = self.edits.shows(run, posting)
+        before = [content.get("fields"), *_rows(content.get("lines"))]
+        for line, (row, old) in enumerate(zip([draft.fields, *draft.lines], before, strict=False)):
+            for name in self.edits.theirs & set(row):
+                kept = old.get(name, row[name]) if isinstance(old, Mapping) else row[name]
+                row[name] = shown.get((line or None, name), str(kept))
+        return draft
+
+    # ---- the document that is spoken of -------------------------------------------------------
+
+    def _due(self, run: Run, before: Mapping[str, Decimal], standing: Lives) -> Shares | None:
+        if self.bill is None or self.before is None:
+            return None
+        return self.before.remember(self.bill.due(run, before), standing)
+
+    def _enter(self, run: Run, gate: GateSaid | None, seq: int, bill: Shares | None) -> None:
+        theirs = self.edits.theirs
+        run.route = RouteRun(self.name, self.post.route.target, seq=seq, bill=bill, theirs=theirs)
+        run.line = {}
+        document = self.document
+        run.route.number = self._value(lambda: document.number(run), "number")
+        run.route.day = self._value(lambda: document.day(run), "date")
+        if (gate == "wait" or not run.route.is_due) and type(run.route.day) is Unknown:
+            run.route.day = Unknown(later_gap(self.name))  # no document yet, so no date to miss
+        run.route.period = self.period(run, run.route.day)
+
+    def _value(self, ask: Callable[[], Any], what: str) -> Any:
+        try:
+            return ask()
+        except (ArithmeticError, TypeError, ValueError, RecursionError) as reason:
+            return Unknown(self._limit(what, reason))
+
+    def _limit(self, rule: str, reason: BaseException) -> Gap:
+        return limit_gap(rule, self.compiler.owner, rule, reason, self.post.span)
+
+    def _applies(self, run: Run, said: Said) -> Any:
+        if self.when is None:
+            return True
+        answer = self.when.run(run)
+        result = UNKNOWN if type(answer) is Unknown else PASS if answer else NOT_APPLICABLE
+        said.verdicts.append(
+            Verdict(
+                "when", "when", self.name, result, self.when.span, texts(self.when.operands, run)
+            )
+        )
+        return answer
+
+    def _field_verdict(self, gap: Gap, lines: list[int]) -> Verdict:
+        line = lines[0] if lines else None
+        shown = ((gap.rule, "(missing)" if gap.code == "MIS01" else "(not readable)"),)
+        return Verdict(gap.rule, "field", self.name, UNKNOWN, gap.span, shown, line, gap.message)
+
+    def draft(self, run: Run) -> Draft:
+        """The document of the record as it is, as far as it can be made."""
+        try:
+            return self.document.draft(run)
+        except ArithmeticError as reason:
+            draft = Draft()
+            keep(draft.gaps, Unknown(self._limit("document", reason)), None)
+            return draft
+
+
+def _with_open(judged: Judged, shares: Shares | None, gate: GateSaid) -> Judged:
+    """What remains to be billed of a record that goes on, once its plan is carried out."""
+    if shares is None or gate in {"cancel", "ignore"}:
+        return judged
+    left = shares.open(after=any(step.action == "create" for step in judged.decision.plan))
+    return replace(judged, decision=replace(judged.decision, open=left))
+
+
+def _rows(lines: object) -> list[Any]:
+    return list(lines) if isinstance(lines, list | tuple) else []
+
+
+class ApprovalProgram:
+    """One approve declaration of one record kind."""
+
+    def __init__(self, compiler: Compiler, declared: n.Approve) -> None:
+        scope = Scope(compiler.index, compiler.record)
+        self.declared = declared
+        self.rule = f"approve by {declared.role}"
+        make = {"rule": self.rule, "owner": declared.role}
+        self.when = Condition(compiler, declared.when, scope, **make) if declared.when else None
+        self.never = [
+            Operand(compiler, n.Name((name,), declared.span), scope) for name in declared.never
+        ]
+        parts, _ = parse_message(declared.say, declared.span)
+        self.message, self.label = message_of(compiler, parts, scope)
+        fields = [
+            of for name, of in zip(declared.never, self.never, strict=True) if name not in FACTS
+        ]
+        asked = fields and compiler.index.edition >= Edition.SECOND
+        self.maker = fields[0] if asked else None
+        role = compiler.index.roles.get(declared.role)
+        self.title = role.title if role else declared.role
+
+    def asks(self, run: Run) -> Any:
+        """Whether somebody must agree: True, False or unknown."""
+        return True if self.when is None else self.when.run(run)
+
+    def judge(self, run: Run, route: str) -> tuple[Said, ApprovalNeed | None]:
+        """The verdict, and the need with its finding; an unknown `when` asks."""
+        asks = self.asks(run)
+        result = UNKNOWN if type(asks) is Unknown else HIT if asks else PASS
+        if result == PASS and not run.whole:
+            return Said(), None
+        span = self.when.span if self.when else self.declared.span
+        operands = texts(self.when.operands, run) if self.when else ()
+        text = "" if result == PASS else self._words(run, asks)
+        said = Said([Verdict(self.rule, "approve", route, result, span, operands, None, text)])
+        if result == PASS:
+            return said, None
+        said.findings.append(self._finding(run, route, text))
+        said.findings += [
+            replace(
+                gap_finding(gap, route),
+                message=f"{gap.message} Who made this must not approve it.",
+            )
+            for gap in self.nameless(run)
+        ]
+        people = tuple(o.text(run) for o in self.never if type(o.closure(run)) is not Unknown)
+        return said, ApprovalNeed(self.rule, self.declared.role, people, text)
+
+    def _words(self, run: Run, asks: Any) -> str:
+        """What the rules say; where nobody knows whether it is so, why not: theirs may be false."""
+        known = run.bare or type(asks) is not Unknown
+        why = {} if known else dict.fromkeys(gap.message for gap in asks.gaps if not gap.silent)
+        return f"{' '.join(why)} {ASKS}" if why else self.message(run)
+
+    def nameless(self, run: Run) -> list[Gap]:
+        """Why it is unknown who made the record: nobody can be kept from approving his own.
+
+        The first field behind `never` says who that was. Another one may be blank: nobody may have
+        edited it, or agreed to it in the source.
+        """
+        made: dict[Gap, list[int]] = {}
+        if self.maker is not None:
+            keep(made, self.maker.closure(run), None)
+        return [gap for gap in made if not gap.silent]
+
+    def _finding(self, run: Run, route: str, text: str) -> Finding:
+        passes = f"{self.title} approves it"
+        if run.bare:
+            below = self.when.would_pass(run, want=False) if self.when else ""
+            passes = f"{self.declared.role} approves{f', or {below}' if below else ''}"
+        return Finding(
+            code=NEEDS_APPROVAL,
+            error_class="business_rule",
+            rule=self.rule,
+            route=route,
+            severity="approve",
+            owner=self.declared.role,
+            message=text,
+            clears=Clearing.by(self.declared.role),
+            cause_key=CauseKey(CauseKind.APPROVE, self.rule),
+            cause_label=self.label,
+            would_pass=passes,
+            span=self.declared.span,
+        )
+
+
+class GateProgram:
+    """One gate of one record kind; a record kind without a gate lets everything through."""
+
+    def __init__(self, compiler: Compiler, gate: n.Gate | None, status: str) -> None:
+        self.record = compiler.record
+        self.status = status
+        self.rows: dict[str, n.GateRow] = {}
+        self.messages: dict[int, tuple[Message, str]] = {}
+        scope = Scope(compiler.index, compiler.record)
+        for row in gate.rows if gate else ():
+            for state in row.states:
+                self.rows.setdefault(state.name, row)
+            parts, _ = parse_message(row.say or "", row.span)
+            self.messages[id(row)] = message_of(compiler, parts, scope)
+
+    def word(self, run: Run) -> GateSaid:
+        """What the gate says of the record's status."""
+        if not self.rows:
+            return "ready"
+        row = self._row(run)
+        return row.word if row else "unknown"
+
+    def _row(self, run: Run) -> n.GateRow | None:
+        state = run.head.get(self.status)
+        return self.rows.get(state) if isinstance(state, str) else None
+
+    def judge(self, run: Run, route: str, status_word: str) -> Said:
+        """The verdict of the gate, and its finding if it holds the record."""
+        said = Said()
+        if not self.rows:
+            return said
+        row = self._row(run)
+        state = run.head.get(self.status)
+        shown = state if isinstance(state, str) else status_word or "(missing)"
+        operands: tuple[tuple[str, str], ...] = ((self.status, shown),)
+        if status_word and status_word != shown:
+            operands += (("source word", status_word),)
+        span = row.span if row else next(iter(self.rows.values())).span
+        held = row is not None and holds(row)
+        released = held and (route, RULE) in run.facts.releases
+        result = UNKNOWN if row is None else PASS if passes(row) else HIT
+        message, label = self.messages[id(row)] if row is not None else (None, "")
+        text = message(run) if message and held else EARLY if row and row.early else ""
+        said.verdicts.append(
+            Verdict(RULE, "gate", route, result, span, operands, None, text, released)
+        )
+        if row is not None and held and not released:
+            label = label or f"{self.record} is {shown}"
+            said.findings.append(self._finding(row, route, shown, text, label, bare=run.bare))
+        return said
+
+    def _finding(
+        self, row: n.GateRow, route: str, state: str, message: str, label: str, *, bare: bool
+    ) -> Finding:
+        ready = [s for s, r in self.rows.items() if r.word == "ready"]
+        passes = is_so(plain(self.status), "=", listed([plain(s) for s in ready], "or"))
+        return Finding(
+            code="HLD01",
+            error_class="business_rule",
+            rule=RULE,
+            route=route,
+            severity="hold",
+            owner=row.owner or "",
+            message=message,
+            clears=Clearing.by(str(row.owner)),
+            cause_key=CauseKey(CauseKind.RULE, f"gate:{self.record}:{state}"),
+            cause_label=label,
+            would_pass=f"{self.status} is one of {', '.join(ready)}" if bare else passes,
+            span=row.span,
+        )
+
+
+def passes(row: n.GateRow) -> bool:
+    """Whether a gate says nothing against a record in these statuses."""
+    return row.word == "ready"
+
+
+def holds(row: n.GateRow) -> bool:
+    """Whether a gate holds a record in these statuses for a person, until it is released."""
+    return row.word == "hold"

@@ -1,0 +1,315 @@
+"""From a checked syntax tree to a Program: the one entry for running rules.
+
+Here: compile_ruleset, Program, Route, hash_of, and the only place of the product where text becomes
+code. Not here: the meaning (expressions/interpreter.py, decisions/record.py), the generated text
+(rules/codegen).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from grammar.nodes import Approve, Daily, Post, Reversal, Ruleset
+from grammar.text.editions import NEWEST, Edition
+from grammar.text.problem import Span
+from rules.codegen.generator import Generated
+from rules.codegen.source_text import FUNCTION, Source
+from rules.decisions.decision_tables import RetryAnswer, RetryProgram
+from rules.decisions.judge_record import ENGINE, Asked, Engine, KindProgram, Restated
+from rules.decisions.posted_documents import OVERBILLED
+from rules.expressions.checks import Once
+from rules.expressions.compiler import Interpreter, Together
+from rules.expressions.lists import RULE as BILL
+from rules.expressions.lists import asked_by_checks, asks_links, family_keys
+from rules.expressions.run import BRIEF, FIRST_WORDS, Run
+from rules.facts import Facts, Subject, World
+from rules.outcomes import Glance, Numbers, Outcome, Rule
+from rules.types.symbol_table import Families, Index, Schemas
+from rules.values.canonical import dumps, sha256_hex
+from rules.values.wording import say
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way from a record kind to a target document."""
+
+    record: str
+    source: str
+    target: str
+    document: str
+    name: str
+    timing: str  # immediately | daily
+    at: time | None
+    after: str | None
+    number: str
+    reverses: str = ""  # the route whose postings it takes back
+    theirs: tuple[str, ...] = ()  # fields that the people in the target own
+    in_parts: bool = False  # whether it bills what was delivered, as often as something is
+
+
+class Program:
+    """A compiled ruleset: immutable, pure, safe to share."""
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        hash_: str,
+        schemas: Schemas | None,
+        engine: Engine,
+        edition: Edition,
+    ) -> None:
+        index = Index(ruleset, edition)
+        self._index = index
+        self.ruleset, self.edition = ruleset, edition
+        self._families = Families(index)
+        self._of_links: dict[str, frozenset[str]] = {}
+        self._approvals = {one.span: _asked(one) for one in ruleset.approvals}
+        self.hash = hash_
+        self.roles: tuple[str, ...] = tuple(index.roles)
+        self._numbers = Numbers(ruleset)
+        self.rules: tuple[Rule, ...] = self._numbers.rules
+        self._kinds = {
+            r.name: KindProgram(index, r.name, schemas, engine=engine, numbers=self._numbers)
+            for r in ruleset.records
+            if r.source
+        }
+        self.records: tuple[str, ...] = tuple(self._kinds)
+        self._retries = {r.target: RetryProgram(index, r) for r in ruleset.retries}
+        self.routes: tuple[Route, ...] = tuple(
+            _route(p.post, k) for k in self._kinds.values() for p in k.routes
+        ) + tuple(
+            _reversal(r, k)
+            for name, k in self._kinds.items()
+            for r in ruleset.reversals
+            if r.record == name
+        )
+
+    def retry(self, target: str, error_class: str, tries: int) -> RetryAnswer | None:
+        """What is done when a target answers with an error, after so many tries; None: no row."""
+        found = self._retries.get(target)
+        return found.answer(error_class, tries) if found else None
+
+    def zone(self, kind: str) -> ZoneInfo:
+        """The time zone of the source that a record kind comes from."""
+        return self._kinds[kind].zone
+
+    def link_keys(self, body: Mapping[str, object], kind: str) -> tuple[tuple[str, str], ...]:
+        """Names and values by which this record is found as somebody's duplicate."""
+        found = self._kinds.get(kind)
+        return found.link_keys(body) if found else ()
+
+    def family_keys(
+        self, body: Mapping[str, object], kind: str
+    ) -> tuple[tuple[str, str, str], ...]:
+        """How links find this record: (name, value, kind wanted or empty), see
+        rules/expressions/lists.py."""
+        return tuple(family_keys(self._index, body, kind))
+
+    def asked_of_links(self, kind: str) -> frozenset[str]:
+        """The rules of a kind whose findings hang on other records: a word about one of them is
+        about those as they were then.
+        """
+        if kind not in self._of_links:
+            posts = self._index.posts.get(kind, ())
+            bills = tuple(post.bill.expr for post in posts if post.bill is not None)
+            found, over = asked_by_checks(self._index, kind), asks_links(self._index, kind, bills)
+            self._of_links[kind] = found | {OVERBILLED, BILL} if over else found
+        return self._of_links[kind]
+
+    def approval_at(self, span: Span) -> str:
+        """What the approval that is declared there asks about: kind of record, route, condition.
+        All that are asked of one team are one rule by name.
+        """
+        return self._approvals[span]
+
+    def family(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
+        """The family of a record as (kind, key); None where it is one of its own."""
+        return self._families.of(body, kind)
+
+    def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        """Judge one version of one record under all its routes.
+
+        A kind that the rules do not know has no decisions; its caller shows it as waiting.
+        """
+        found = self._kinds.get(subject.kind)
+        return found.judge(subject, facts, world, now) if found else _NOTHING
+
+    def evaluate_as_first(
+        self, subject: Subject, facts: Facts, world: World, now: datetime
+    ) -> Outcome:
+        """The same in the words of the first versions, of which the older digests are made."""
+        found = self._kinds.get(subject.kind)
+        return found.judge(subject, facts, world, now, FIRST_WORDS) if found else _NOTHING
+
+    def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        """What `evaluate` decides, told only as far as something does not simply pass.
+
+        The same decisions and the same head. Of the verdicts at least those of what did not pass,
+        and of gates that let a record go early; no lineage; entries as far as an answer hung on
+        them.
+        """
+        found = self._kinds.get(subject.kind)
+        return found.judge(subject, facts, world, now, BRIEF) if found else _NOTHING
+
+    def decisions(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
+        """What `decision` answers to each, or how it failed; quicker for many than one by one."""
+        those: dict[str, list[int]] = {}
+        for at, one in enumerate(asked):
+            those.setdefault(one[0].kind, []).append(at)
+        found: list[Outcome | Exception] = [_NOTHING] * len(asked)
+        for kind, places in those.items():
+            if program := self._kinds.get(kind):
+                told = program.judge_all([asked[at] for at in places], BRIEF)
+                for at, outcome in zip(places, told, strict=True):
+                    found[at] = outcome
+        return found
+
+    def glance(
+        self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None
+    ) -> Glance:
+        """What `evaluate` says, at a glance: states, amount, and bits of the numbered `rules`.
+
+        `once`: what it shares with another program's glance at this record
+        (rules/expressions/checks.py).
+        """
+        found = self._kinds.get(subject.kind)
+        return found.glance(subject, facts, world, now, once) if found else Glance((), None)
+
+    def read(self, subject: Subject, once: Once) -> None:
+        """Read a record for the glances that share it; without this, the first of them does."""
+        if found := self._kinds.get(subject.kind):
+            found.read(subject, once)
+
+    def restated(
+        self, subject: Subject, facts: Facts, world: World, now: datetime
+    ) -> tuple[Restated, ...]:
+        """What of a record is posted, beside what each document would say of it now."""
+        found = self._kinds.get(subject.kind)
+        return found.restated(subject, facts, world, now) if found else ()
+
+    def opened(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Run:
+        """A record read and typed, for the functions of `together`; it serves one evaluation."""
+        return self._kinds[subject.kind].opened(subject, facts, world, now)
+
+    def together(self, kind: str) -> Together | None:
+        """The checks of a record kind that are the same for all its routes, as bare functions.
+
+        They raise where the numbers leave their bounds; evaluate and glance answer that, too.
+        """
+        return self._kinds[kind].common
+
+
+def compile_ruleset(
+    ruleset: Ruleset,
+    *,
+    hash: str,  # noqa: A002
+    schemas: Schemas | None = None,
+    edition: Edition = NEWEST,
+) -> Program:
+    """The program of a ruleset that passed the checks; `hash` names its sources, and `edition` is
+    that in which they were published.
+    """
+    return Program(ruleset, hash, schemas, generated, edition)
+
+
+def interpreted(
+    ruleset: Ruleset,
+    *,
+    hash: str,  # noqa: A002
+    schemas: Schemas | None = None,
+    edition: Edition = NEWEST,
+) -> Program:
+    """The same program, run by the definition of the meaning: what generated code is held against.
+
+    Whatever it is asked, it answers with the same bytes as the program of compile_ruleset.
+    """
+    return Program(ruleset, hash, schemas, Interpreter, edition)
+
+
+def generated(index: Index, record: str, zone: ZoneInfo) -> Generated:
+    """The engine that runs rules as generated Python."""
+    return Generated(index, record, zone, made)
+
+
+def made(source: Source) -> Callable[..., Any]:
+    """The function of a generated source: it sees the names of its table and nothing else."""
+    space: dict[str, Any] = {**source.names, "__builtins__": {}}
+    code = _kept if len(source.text) < _LONG else _code
+    exec(code(source.text), space)  # noqa: S102
+    function: Callable[..., Any] = space[FUNCTION]
+    return function
+
+
+def _code(text: str) -> CodeType:
+    return compile(text, "<rules>", "exec", dont_inherit=True)
+
+
+_LONG = 2000
+_kept = lru_cache(maxsize=4096)(_code)
+"""Code by its text: since values stand in tables, many short texts are equal."""
+
+
+def hash_of(sources: Mapping[str, str]) -> str:
+    """The hash of rule files: path and text of each, in path order."""
+    return sha256_hex(dumps(dict(sources)))
+
+
+def _asked(approval: Approve) -> str:
+    of = f"{approval.record} for {approval.route}" if approval.route else approval.record
+    return of if approval.when is None else f"{of} when {say(approval.when)}"
+
+
+def _route(post: Post, kind: KindProgram) -> Route:
+    daily = post.timing if isinstance(post.timing, Daily) else None
+    return Route(
+        record=post.record,
+        source=kind.source,
+        target=post.route.target,
+        document=post.route.document,
+        name=str(post.route),
+        timing="daily" if daily else "immediately",
+        at=daily.at if daily else None,
+        after=str(post.after) if post.after else None,
+        number=post.number,
+        theirs=post.they_own,
+        in_parts=post.bill is not None,
+    )
+
+
+def _reversal(reversal: Reversal, kind: KindProgram) -> Route:
+    return Route(
+        record=reversal.record,
+        source=kind.source,
+        target=reversal.route.target,
+        document=reversal.route.document,
+        name=str(reversal.route),
+        timing="immediately",
+        at=None,
+        after=None,
+        number=reversal.number,
+        reverses=str(reversal.reversing),
+        theirs=reversal.they_own,
+    )
+
+
+_NOTHING = Outcome(
+    decisions=(),
+    verdicts=(),
+    used=(),
+    lineage=(),
+    status="",
+    status_word="",
+    number="",
+    party="",
+    doc_date=None,
+    amount=None,
+    currency="",
+    valid_until=None,
+    engine=ENGINE,
+)
