@@ -16,8 +16,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from grammar.nodes import Approve, Daily, Post, Reversal, Ruleset
-from grammar.text.editions import NEWEST, Edition
 from grammar.text.problem import Span
+from grammar.text.vocabulary import NEWEST, Edition
 from rules.codegen.generator import Generated
 from rules.codegen.source_text import FUNCTION, Source
 from rules.decisions.decision_tables import RetryAnswer, RetryProgram

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import FieldSchema, KindSchema
-from grammar.text.invisible import in_words, invisible, shown
+from grammar.text.characters import in_words, invisible, shown
 
 TEXT_CAP = 32_767
 LONGEST_ID = 200

@@ -1,33 +1,31 @@
-"""Text of the rules language in, nodes and problems out.
+"""Text of the rules language in, nodes and problems out."""
 
-Each declaration is cut out (`text/vocabulary.py`) and read alone, so that every broken one gives
-its own problem and the good ones still stand. What is right is read quickly; for the rest Lark
-itself says what is wrong. `parse` raises on no text at all. Nobody else knows Lark, but for its
-tables (`parser_tables.py`, `quick_parser.py`).
-"""
-
+import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeAlias
 
+import lark
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.grammar import Rule
 from lark.lark import PostLex
+from lark.lexer import TerminalDef
 
 from grammar import nodes
-from grammar.advice.foreign_syntax import habits
-from grammar.advice.hints import DECLARED, clipped, did_you_mean
-from grammar.advice.stumbles import Stumble
+from grammar.advice.hints import DECLARED, Stumble, clipped, did_you_mean, habits
 from grammar.advice.syntax_errors import Explainer
 from grammar.parsing.build_expressions import NoValueError
 from grammar.parsing.builder import DeclarationBuilder, ruleset
-from grammar.parsing.parser_tables import parser
-from grammar.parsing.quick_parser import Quick
-from grammar.parsing.table_checks import faults
 from grammar.text import vocabulary
 from grammar.text.problem import Problem, Span
-from grammar.text.vocabulary import Block, blocks, clean, is_idle
+from grammar.text.vocabulary import RESERVED, TABLES, Block, blocks, clean, is_idle
 
 LANGUAGE = "1"
 """The version of the language that this program speaks."""
@@ -35,79 +33,41 @@ LANGUAGE = "1"
 DEPTH = 60
 """How deep an expression may be nested; everything that walks a tree relies on it."""
 
+_FILE = "clearpost.tables"
 
-class _GluedError(Exception):
-    """Two words with nothing between them."""
+_LATER = {"postlex", "propagate_positions"}
+"""Options that are told when the tables are read."""
 
-    def __init__(self, token: Token) -> None:
-        super().__init__(str(token))
-        self.token = token
+_HOLDS = ("hold", "review")
 
+_MAY = {
+    "on edit": (
+        *_HOLDS,
+        "block",
+        "credit_and_new",
+        "new_document",
+        "credit_note",
+        "update",
+        "ignore",
+    ),
+    "on cancel": (*_HOLDS, "block", "credit_note", "void"),
+    "retry": (*_HOLDS, "try_again", "look_up"),
+}
 
-class _WholeWords(PostLex):
-    """Refuses a word that the lexer would cut in two, and ends a line where its text ends."""
+_Scan: TypeAlias = Callable[[str, int], re.Match[str] | None]
 
-    always_accept = ()
+_Place: TypeAlias = tuple[int, int, int, int]
+"""First line and column, last line and the column behind it, within the declaration."""
 
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        before: Token | None = None
-        for token in stream:
-            touch = before is not None and before.end_pos == token.start_pos
-            if before is not None and touch and re.match(r"\w\w", before[-1:] + token[:1]):
-                raise _GluedError(before)
-            if token.type == "_NL":
-                token.end_line, token.end_column = token.line, token.column
-            before = token
-            yield token
+_NESTING = frozenset({"LPAR", "PLUS", "MINUS", "TIMES", "OVER", "NOT", "OTHERWISE", "WHERE"})
 
-
-@cache
-def _machine() -> tuple[Lark, Explainer]:
-    """The parser and the explainer, made once a process."""
-    lark = parser(_WholeWords())
-    spelled = {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"}
-    return lark, Explainer(spelled)
-
-
-@cache
-def _quick() -> Quick:
-    """The same parser without a word for mistakes, made once a process."""
-    return Quick(_machine()[0])
+_SURE = 16
+"""So many of these in one clause can never be nested too deeply: each adds three levels at most."""
 
 
 def declaration(block: Block, file: str) -> list[Any]:
     """The node of a block (`language` has none), or its problems."""
     return list(_declaration(block, file))
-
-
-def parse(
-    sources: Mapping[str, str], read: Callable[[Block, str], list[Any]] = declaration
-) -> tuple[nodes.Ruleset, tuple[Problem, ...]]:
-    """The ruleset of all files (path -> text), and what is wrong with the rest of them.
-
-    `read` is how a declaration is read, for a caller that remembers some.
-    """
-    found: list[Any] = []
-    problems: list[Problem] = []
-    for file, text in sources.items():
-        for block in blocks(clean(text)):
-            for item in read(block, file):
-                (problems if isinstance(item, Problem) else found).append(item)
-    return ruleset(found), tuple(sorted(problems, key=lambda problem: problem.span))
-
-
-def fitting(begun: str) -> frozenset[str]:
-    """What may stand behind the beginning of a declaration: words and signs as they are written,
-    kinds of tokens by their names in the grammar. Empty behind a mistake.
-    """
-    lark, explainer = _machine()
-    try:
-        begin = lark.parse_interactive(begun)
-        begin.exhaust_lexer()
-        accepted: Collection[str] = begin.accepts()  # type: ignore[no-untyped-call]
-    except (UnexpectedInput, _GluedError):
-        return frozenset()
-    return frozenset(explainer.spellings.get(name, name) for name in accepted)
 
 
 def _declaration(block: Block, file: str) -> Iterator[Any]:
@@ -124,22 +84,6 @@ def _declaration(block: Block, file: str) -> Iterator[Any]:
         yield from _checked(lark.parse(block.text), block, file)
     except (UnexpectedInput, _GluedError) as error:
         yield explainer.explain(_stumble(error, block), block, file)
-
-
-def _quickly(block: Block, file: str) -> Any:
-    """The node of a declaration that is right, if it is."""
-    try:
-        return _quick().read(block.text, DeclarationBuilder(file, block.first))
-    except NoValueError:
-        return None
-
-
-def _sound(node: Any) -> Iterator[Any]:
-    """A node, unless something is wrong with it as a whole."""
-    if isinstance(node, tuple):
-        yield from _language(*node)
-    else:
-        yield from list(faults(node)) or [node]
 
 
 def _layout(block: Block, file: str) -> Iterator[Problem]:
@@ -186,6 +130,108 @@ def _lines(block: Block, file: str) -> Iterator[Problem]:
             return
 
 
+def _quickly(block: Block, file: str) -> Any:
+    """The node of a declaration that is right, if it is."""
+    try:
+        return _quick().read(block.text, DeclarationBuilder(file, block.first))
+    except NoValueError:
+        return None
+
+
+class Quick:
+    """The tables of one grammar, ready to run."""
+
+    def __init__(self, lark: Lark) -> None:
+        conf = lark.parse_interactive("").parser_state.parse_conf
+        self._start, self._end = conf.start_state, conf.end_state
+        self._steps: dict[int, dict[str, Any]] = {
+            state: {
+                str(name): _reduction(to) if isinstance(to, Rule) else to
+                for name, (_, to) in actions.items()
+            }
+            for state, actions in conf.states.items()
+        }
+        self._scanners = _Scanners(lark.terminals, self._steps)
+
+    def read(self, text: str, builder: DeclarationBuilder) -> Any:
+        """The node of a declaration, or None where it is not certainly right."""
+        run = _Run(self._steps, self._start, builder)
+        at, line, begin, nested = 0, 1, 0, 0
+        while found := self._scanners[run.states[-1]].scan(text, at):
+            name = found.lastgroup or ""
+            start, end = found.span(name)
+            token = text[start:end]
+            if name == "NAME":
+                name = self._scanners[run.states[-1]].words.get(token, name)
+            nested += name in _NESTING
+            if (start == at and _glued(text, at)) or nested > _SURE or _taken(name, token):
+                return None
+            if name == "_NL":
+                start, nested = at, 0  # a line ends where its text ends, not behind the blanks
+            column = start - begin + 1
+            lines = token.count("\n")
+            span = (line, column, line, column if lines else end - begin + 1)
+            if not run.take(name, token, span):
+                return None
+            if lines:
+                line, begin = line + lines, text.rindex("\n", 0, end) + 1
+            at = end
+        return None if text[at:].strip(" ") else run.end(self._end)
+
+
+@cache
+def _quick() -> Quick:
+    """The same parser without a word for mistakes, made once a process."""
+    return Quick(_machine()[0])
+
+
+@cache
+def _machine() -> tuple[Lark, Explainer]:
+    """The parser and the explainer, made once a process."""
+    lark = parser(_WholeWords())
+    spelled = {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"}
+    return lark, Explainer(spelled)
+
+
+class _WholeWords(PostLex):
+    """Refuses a word that the lexer would cut in two, and ends a line where its text ends."""
+
+    always_accept = ()
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        before: Token | None = None
+        for token in stream:
+            touch = before is not None and before.end_pos == token.start_pos
+            if before is not None and touch and re.match(r"\w\w", before[-1:] + token[:1]):
+                raise _GluedError(before)
+            if token.type == "_NL":
+                token.end_line, token.end_column = token.line, token.column
+            before = token
+            yield token
+
+
+class _GluedError(Exception):
+    """Two words with nothing between them."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(str(token))
+        self.token = token
+
+
+def _sound(node: Any) -> Iterator[Any]:
+    """A node, unless something is wrong with it as a whole."""
+    if isinstance(node, tuple):
+        yield from _language(*node)
+    else:
+        yield from list(faults(node)) or [node]
+
+
+def _language(number: str, span: Span) -> Iterator[Problem]:
+    if number != LANGUAGE:
+        message = f"this version speaks language {LANGUAGE}, the file is written in {number}"
+        yield Problem("SYN41", message, f"write language {LANGUAGE}", span)
+
+
 def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
     """The node of a tree that parsed, unless a word or a value in it is none."""
     builder = DeclarationBuilder(file, block.first)
@@ -207,6 +253,16 @@ def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
     yield from _sound(node)
 
 
+def _too_deep(tree: Tree[Token]) -> Any:
+    """The positions of the first node below the depth that is allowed."""
+    level: list[Tree[Token]] = [tree]
+    for _ in range(DEPTH):
+        level = [child for node in level for child in node.children if isinstance(child, Tree)]
+        if not level:
+            return None
+    return level[0].meta
+
+
 def _instead(block: Block, token: Token) -> str:
     """What to write in place of a reserved word that stands where a name does."""
     before = block.lines[(token.line or 1) - 1][: (token.column or 1) - 1]
@@ -222,28 +278,12 @@ def _instead(block: Block, token: Token) -> str:
     return f"choose another name, such as {token}_1 or my_{token}"
 
 
-def _language(number: str, span: Span) -> Iterator[Problem]:
-    if number != LANGUAGE:
-        message = f"this version speaks language {LANGUAGE}, the file is written in {number}"
-        yield Problem("SYN41", message, f"write language {LANGUAGE}", span)
-
-
 def _built(item: Any, builder: DeclarationBuilder) -> Any:
     """Children first, then the method that has the name of the rule."""
     if not isinstance(item, Tree):
         return item
     children = [_built(child, builder) for child in item.children]
     return getattr(builder, item.data)(builder.place(item.meta), *children)
-
-
-def _too_deep(tree: Tree[Token]) -> Any:
-    """The positions of the first node below the depth that is allowed."""
-    level: list[Tree[Token]] = [tree]
-    for _ in range(DEPTH):
-        level = [child for node in level for child in node.children if isinstance(child, Tree)]
-        if not level:
-            return None
-    return level[0].meta
 
 
 def _stumble(error: UnexpectedInput | _GluedError, block: Block) -> Stumble:
@@ -265,11 +305,296 @@ def _stumble(error: UnexpectedInput | _GluedError, block: Block) -> Stumble:
     return Stumble("end", len(block.lines), column, "$END", "", frozenset(accepts))
 
 
+def _at(kind: str, token: Token, expected: frozenset[str]) -> Stumble:
+    return Stumble(kind, token.line or 1, token.column or 1, token.type, str(token), expected)
+
+
 def _cut(text: str, at: int) -> int:
     """How many letters of its word stand before a place that the lexer came to inside it."""
     before = re.search(r"[a-z]\w*$", text[max(0, at - 80) : at], re.ASCII)
     return len(before.group()) if before and re.match(r"\w", text[at : at + 1], re.ASCII) else 0
 
 
-def _at(kind: str, token: Token, expected: frozenset[str]) -> Stumble:
-    return Stumble(kind, token.line or 1, token.column or 1, token.type, str(token), expected)
+def faults(node: Any) -> Iterator[Problem]:
+    """The problems of a decision table; none of any other declaration."""
+    kinds = {nodes.Edit: "on edit", nodes.Cancel: "on cancel", nodes.Retry: "retry"}
+    kind = kinds.get(type(node))
+    if kind is not None:
+        yield from _columns(node.table)
+        for row in node.table.rows:
+            yield from _width(row, node.table.head)
+            yield from _action(row.action, kind)
+
+
+def parser(postlex: PostLex) -> Lark:
+    """The parser, from its tables where they fit."""
+    text = _grammar()
+    kept = _read(files("grammar.parsing").joinpath(_FILE).read_bytes())
+    if kept["of"] != _name(text):
+        return worked_out(text, postlex)
+    data, memo = kept["data"], _numbered(kept["memo"])
+    table = data["parser"]["parser"]
+    table["tokens"] = _numbered(table["tokens"])
+    table["states"] = {no: _numbered(row) for no, row in _numbered(table["states"]).items()}
+    found: Lark = Lark._load_from_dict(data, memo, postlex=postlex, propagate_positions=True)  # type: ignore[no-untyped-call]
+    return found
+
+
+def fitting(begun: str) -> frozenset[str]:
+    """What may stand behind the beginning of a declaration: words and signs as they are written,
+    kinds of tokens by their names in the grammar. Empty behind a mistake.
+    """
+    lark, explainer = _machine()
+    try:
+        begin = lark.parse_interactive(begun)
+        begin.exhaust_lexer()
+        accepted: Collection[str] = begin.accepts()  # type: ignore[no-untyped-call]
+    except (UnexpectedInput, _GluedError):
+        return frozenset()
+    return frozenset(explainer.spellings.get(name, name) for name in accepted)
+
+
+def _columns(table: nodes.Table) -> Iterator[Problem]:
+    for number, name in enumerate(table.head):
+        if name in table.head[:number]:
+            message = f"the column '{name}' stands twice"
+            yield Problem("SYN28", message, "keep one of them: a cell holds a list too", table.span)
+
+
+def _width(row: nodes.TableRow, head: tuple[str, ...]) -> Iterator[Problem]:
+    if len(row.cells) != len(head):
+        said = f"{len(row.cells)} condition{'s' if len(row.cells) > 1 else ''}"
+        message = f"this row has {said}, the head has {len(head)}"
+        hint = f"one cell for each column: | {' | '.join(head)} | do |, with - for any"
+        yield Problem("SYN25", message, hint, row.span)
+
+
+def _action(action: nodes.Action | nodes.TryAgain, kind: str) -> Iterator[Problem]:
+    if isinstance(action, nodes.TryAgain):
+        may, what, last = _MAY[kind], "try_again", action.then
+        if what in may and last.kind not in _HOLDS:
+            message = f"'{_words(last.kind)}' cannot stand behind the last try"
+            yield Problem("SYN27", message, "then hold for ROLE, or review by ROLE", last.span)
+    else:
+        may, what = _MAY[kind], action.kind
+    if what not in may:
+        message = f"'{_words(what)}' cannot stand in a table of '{kind}'"
+        yield Problem("SYN27", message, f"one of: {', '.join(TABLES[kind])}", action.span)
+
+
+def _grammar() -> str:
+    return files("grammar.parsing").joinpath("clearpost.lark").read_text(encoding="utf-8")
+
+
+def _read(raw: bytes) -> Any:
+    return json.loads(zlib.decompress(raw))
+
+
+def _name(text: str) -> str:
+    """What tables are of: this grammar, read by this Lark."""
+    return sha256(f"{lark.__version__}\n{text}".encode()).hexdigest()
+
+
+def worked_out(text: str, postlex: PostLex | None) -> Lark:
+    """The parser of a grammar, which is looked through for what could be read in two ways."""
+    return Lark(
+        text,
+        parser="lalr",
+        start="declaration",
+        strict=True,
+        propagate_positions=True,
+        maybe_placeholders=True,
+        postlex=postlex,
+    )
+
+
+def _numbered(row: dict[str, Any]) -> dict[int, Any]:
+    """JSON has words for keys; these were numbers."""
+    return {int(number): value for number, value in row.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reduction:
+    """What becomes of the symbols of a rule.
+
+    `keep` says of each kept symbol whether it is a list to be opened, and how many absent ones
+    stand before it; `rest` how many behind the last. Without `make` the kept ones go on as they
+    are: the only one (`alone`), or all as a list.
+    """
+
+    size: int
+    origin: str
+    keep: tuple[tuple[int, bool, int], ...]
+    rest: int
+    make: Callable[..., Any] | None
+    alone: bool
+
+
+@cache
+def _reduction(rule: Rule) -> _Reduction:
+    options, symbols = rule.options, rule.expansion
+    absent = [0] * (len(symbols) + 1)
+    if options.empty_indices:
+        marks = "".join(str(int(bit)) for bit in options.empty_indices)
+        absent = [len(ones) for ones in marks.split("0")]
+    keep, before = [], 0
+    for index, symbol in enumerate(symbols):
+        before += absent[index]
+        if options.keep_all_tokens or not getattr(symbol, "filter_out", False):
+            opened = not symbol.is_term and symbol.name.startswith("_")
+            keep.append((index, opened, before))
+            before = 0
+    rest = before + absent[len(symbols)]
+    name = str(rule.alias or rule.origin.name)
+    plain = len(keep) == 1 and not keep[0][1] and not keep[0][2] and not rest
+    alone = plain and options.expand1 and not rule.alias
+    listed = name.startswith("_")
+    make = None if alone or listed else getattr(DeclarationBuilder, name)
+    return _Reduction(len(symbols), str(rule.origin.name), tuple(keep), rest, make, alone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scanner:
+    """The tokens that may come in a state: their pattern, and which names are words."""
+
+    scan: _Scan
+    words: Mapping[str, str]
+
+
+class _Scanners(dict[int, _Scanner]):
+    """State -> its scanner, made when it is first needed: few files come to all states."""
+
+    def __init__(
+        self, terminals: Iterable[TerminalDef], steps: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        super().__init__()
+        self._terminals = {terminal.name: terminal for terminal in terminals}
+        self._steps = steps
+        self._made: dict[frozenset[str], _Scanner] = {}
+
+    def __missing__(self, state: int) -> _Scanner:
+        names = frozenset(name for name in self._steps[state] if name in self._terminals)
+        if names not in self._made:
+            self._made[names] = _scanner([self._terminals[name] for name in names])
+        self[state] = self._made[names]
+        return self[state]
+
+
+class _Run:
+    """One run over the tables: the states, and for each what was made and where it stands."""
+
+    __slots__ = ("builder", "spans", "states", "steps", "values")
+
+    def __init__(
+        self, steps: Mapping[int, Mapping[str, Any]], start: int, builder: DeclarationBuilder
+    ) -> None:
+        self.steps, self.builder = steps, builder
+        self.states, self.values, self.spans = [start], list[Any](), list[_Place]()
+
+    def take(self, name: str, token: str, span: _Place) -> bool:
+        """Take a token; no where none like it may stand here."""
+        states, steps = self.states, self.steps
+        while (step := steps[states[-1]].get(name)).__class__ is _Reduction:
+            self._reduce(step)
+        if step is None:
+            return False
+        states.append(step)
+        self.values.append(token)
+        self.spans.append(span)
+        return True
+
+    def end(self, last: int) -> Any:
+        """What all that was taken makes; None where something is missing."""
+        states, steps = self.states, self.steps
+        while (step := steps[states[-1]].get("$END")).__class__ is _Reduction:
+            self._reduce(step)
+            if states[-1] == last:
+                return self.values[-1]
+        return None
+
+    def _reduce(self, step: _Reduction) -> None:
+        size, values, spans, states = step.size, self.values, self.spans, self.states
+        parts = values[-size:]
+        first, last = spans[-size], spans[-1]
+        span = (first[0], first[1], last[2], last[3])
+        del values[-size:], spans[-size:], states[-size:]
+        states.append(self.steps[states[-1]][step.origin])
+        spans.append(span)
+        if step.alone:
+            values.append(parts[step.keep[0][0]])
+            return
+        kept: list[Any] = []
+        for index, opened, absent in step.keep:
+            if absent:
+                kept += [None] * absent
+            if opened:
+                kept += parts[index]
+            else:
+                kept.append(parts[index])
+        if step.rest:
+            kept += [None] * step.rest
+        make = step.make
+        values.append(make(self.builder, self.builder.span(span), *kept) if make else kept)
+
+
+def _glued(text: str, at: int) -> bool:
+    """Whether two words touch here."""
+    if not at:
+        return False
+    before, this = text[at - 1], text[at]
+    return (before.isalnum() or before == "_") and (this.isalnum() or this == "_")
+
+
+def _taken(name: str, token: str) -> bool:
+    """Whether a name is a word of the language."""
+    return name == "NAME" and token in RESERVED
+
+
+def _words(kind: str) -> str:
+    """The action as it is written."""
+    said = {"credit_and_new": "credit note and new", "look_up": "look up first", "try_again": "try"}
+    return said.get(kind, kind.replace("_", " "))
+
+
+def _scanner(found: Sequence[TerminalDef]) -> _Scanner:
+    name = next((t for t in found if t.name == "NAME"), None)
+    words = [t for t in found if name and t.pattern.type == "str" and _fits(name, t)]
+    said = sorted((t for t in found if t not in words), key=_first)
+    pattern = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in said)
+    scan = re.compile(f" *(?:{pattern or '(?!)'})").match
+    return _Scanner(scan, {t.pattern.value: t.name for t in words})
+
+
+def _fits(name: TerminalDef, word: TerminalDef) -> bool:
+    return re.fullmatch(name.pattern.to_regexp(), word.pattern.value) is not None
+
+
+def _first(terminal: TerminalDef) -> tuple[int, int, int, str]:
+    """The order in which Lark tries the tokens of a state."""
+    pattern = terminal.pattern
+    return -terminal.priority, -pattern.max_width, -len(pattern.value), terminal.name
+
+
+def parse(
+    sources: Mapping[str, str], read: Callable[[Block, str], list[Any]] = declaration
+) -> tuple[nodes.Ruleset, tuple[Problem, ...]]:
+    """The ruleset of all files (path -> text), and what is wrong with the rest of them.
+
+    `read` is how a declaration is read, for a caller that remembers some.
+    """
+    found: list[Any] = []
+    problems: list[Problem] = []
+    for file, text in sources.items():
+        for block in blocks(clean(text)):
+            for item in read(block, file):
+                (problems if isinstance(item, Problem) else found).append(item)
+    return ruleset(found), tuple(sorted(problems, key=lambda problem: problem.span))
+
+
+def write(folder: Path) -> None:
+    """Put the tables of the grammar of now beside it."""
+    text = _grammar()
+    data, memo = worked_out(text, None).memo_serialize([TerminalDef, Rule])
+    data["options"] = {name: v for name, v in data["options"].items() if name not in _LATER}
+    told = json.dumps({"of": _name(text), "data": data, "memo": memo})
+    (folder / _FILE).write_bytes(zlib.compress(told.encode("ascii"), 9))

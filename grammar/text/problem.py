@@ -1,15 +1,35 @@
-"""A fault in rule text: its place, its words, and what can still be believed beside it.
-
-Here: Span, Problem, and a problem shown with its line and a caret, in words alone, or as plain
-JSON. Not here: colours, counting, where it is printed.
-"""
+"""A fault in rule text: its place, its words, and what can still be believed beside it."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Self
 from unicodedata import combining, east_asian_width
 
 from grammar.text.vocabulary import DECLARATIONS, Block, blocks, clean
+
+_NAMED = {"role", "const", "source", "target", "link", "map", "check", "sample"}
+
+_LACKING = {
+    "GAT04": "gate",
+    "POS07": "duplicates",
+    "UOM02": "units",
+    "EDT08": "on",
+    "CAN01": "on",
+    "TST06": "test",
+    "TST04": "check",
+}
+"""Findings that something is not there -> the declaration that may be the broken one."""
+
+_QUOTED = re.compile(r"""['"`]([^'"`]+)['"`]""")
+
+SHOWN_BELOW = 5
+
+TOKEN = re.compile(
+    r'"[^"\n]*"|#[^\n]*|\d{4}-\d\d-\d\d|\d\d:\d\d|\d+(?:\.\d+)?(?:%|min|[shd]\b)?'
+    r"|\w+|->|<>|<=|>=|[^\s]"
+)
+"""A text in quotes, a comment, a date, a time, a number with its unit, a word, or a sign."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,20 +60,6 @@ class Problem:
     """What is wrong only because of this: one typo is one finding."""
 
 
-_NAMED = {"role", "const", "source", "target", "link", "map", "check", "sample"}
-_LACKING = {
-    "GAT04": "gate",
-    "POS07": "duplicates",
-    "UOM02": "units",
-    "EDT08": "on",
-    "CAN01": "on",
-    "TST06": "test",
-    "TST04": "check",
-}
-"""Findings that something is not there -> the declaration that may be the broken one."""
-_QUOTED = re.compile(r"""['"`]([^'"`]+)['"`]""")
-
-
 def believable(
     findings: Iterable[Problem], syntax: Iterable[Problem], sources: Mapping[str, str]
 ) -> tuple[Problem, ...]:
@@ -71,18 +77,6 @@ def believable(
     )
 
 
-def broken_blocks(syntax: Iterable[Problem], sources: Mapping[str, str]) -> Iterator[Block]:
-    """The declarations in which the syntax problems stand."""
-    lines: dict[str, set[int]] = {}
-    for problem in syntax:
-        lines.setdefault(problem.span.file, set()).add(problem.span.line)
-    for file, text in sources.items():
-        broken = lines.get(file, ())
-        for block in blocks(clean(text)) if broken else ():
-            if any(block.first <= line < block.first + len(block.lines) for line in broken):
-                yield block
-
-
 def _names(block: Block) -> set[str]:
     """What a declaration names: itself, its route, or what stands in a record."""
     if block.head == "record":
@@ -97,6 +91,18 @@ def _names(block: Block) -> set[str]:
 
 def _speaks_of(finding: Problem) -> set[str]:
     return {part for quoted in _QUOTED.findall(finding.message) for part in quoted.split(".")}
+
+
+def broken_blocks(syntax: Iterable[Problem], sources: Mapping[str, str]) -> Iterator[Block]:
+    """The declarations in which the syntax problems stand."""
+    lines: dict[str, set[int]] = {}
+    for problem in syntax:
+        lines.setdefault(problem.span.file, set()).add(problem.span.line)
+    for file, text in sources.items():
+        broken = lines.get(file, ())
+        for block in blocks(clean(text)) if broken else ():
+            if any(block.first <= line < block.first + len(block.lines) for line in broken):
+                yield block
 
 
 def show(problem: Problem, source_text: str) -> str:
@@ -123,6 +129,21 @@ def show(problem: Problem, source_text: str) -> str:
     return "\n".join(out)
 
 
+def _caret(problem: Problem, line: str) -> str:
+    """Carets below the span, as far as it is in its first line."""
+    span = problem.span
+    begin = span.column - 1
+    end = span.end_column - 1 if span.end_line == span.line else len(line)
+    width = max(1, _cells(line[begin : min(end, len(line))]))
+    return " " * (_cells(line[:begin]) + max(0, begin - len(line))) + "^" * width
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    wide = sum(1 for char in text if east_asian_width(char) in "WF")
+    return len(text) + wide - sum(1 for char in text if combining(char))
+
+
 def plain(problem: Problem) -> str:
     """The problem in one line of words, for logs and screen readers."""
     span = problem.span
@@ -130,9 +151,6 @@ def plain(problem: Problem) -> str:
     hint = f" Hint: {problem.hint}" if problem.hint else ""
     said = f"{problem.code}: {problem.message}.{hint}{''.join(so_too(problem))}"
     return f"{where}: {problem.severity} {said}"
-
-
-SHOWN_BELOW = 5
 
 
 def below(problem: Problem) -> list[str]:
@@ -160,16 +178,78 @@ def to_json(problem: Problem) -> dict[str, object]:
     }
 
 
-def _caret(problem: Problem, line: str) -> str:
-    """Carets below the span, as far as it is in its first line."""
-    span = problem.span
-    begin = span.column - 1
-    end = span.end_column - 1 if span.end_line == span.line else len(line)
-    width = max(1, _cells(line[begin : min(end, len(line))]))
-    return " " * (_cells(line[:begin]) + max(0, begin - len(line))) + "^" * width
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word or a sign, and whether it is the first of its line."""
+
+    text: str
+    span: Span
+    leads: bool
 
 
-def _cells(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    wide = sum(1 for char in text if east_asian_width(char) in "WF")
-    return len(text) + wide - sum(1 for char in text if combining(char))
+def tokens(lines: Sequence[str], span: Span) -> Iterator[Token]:
+    """The tokens within a span of a file with these lines; comments are left out."""
+    for number in range(span.line, min(span.end_line, len(lines)) + 1):
+        line = lines[number - 1]
+        begin = span.column - 1 if number == span.line else 0
+        end = span.end_column - 1 if number == span.end_line else len(line)
+        for found in TOKEN.finditer(line, begin, end):
+            if found.group().startswith("#"):
+                break
+            leads = not line[: found.start()].strip()
+            place = Span(span.file, number, found.start() + 1, number, found.end() + 1)
+            yield Token(found.group(), place, leads)
+
+
+class Meant(str):
+    """The words of a hint; `word` stands in the text, `instead` was probably meant."""
+
+    __slots__ = ("instead", "word")
+    word: str
+    instead: str
+
+    def __new__(cls, hint: str, word: str, instead: str) -> Self:
+        """The hint, which is read like any other."""
+        made = super().__new__(cls, hint)
+        made.word, made.instead = word, instead
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What to write in place of a stretch of one line."""
+
+    span: Span
+    text: str
+
+
+def correction(problem: Problem, source_text: str) -> Correction | None:
+    """What the hint of a problem proposes; None where it proposes nothing, or where its word does
+    not stand exactly once in the text that the problem is about.
+    """
+    hint, about = problem.hint, problem.span
+    if not isinstance(hint, Meant):
+        return None
+    word = re.compile(rf"(?<!\w){re.escape(hint.word)}(?!\w)")
+    found = []
+    for number, line in enumerate(clean(source_text).split("\n"), 1):
+        if about.line <= number <= about.end_line:
+            begin = about.column - 1 if number == about.line else 0
+            end = about.end_column - 1 if number == about.end_line else len(line)
+            found += [(number, one) for one in word.finditer(line, begin, end)]
+    if len(found) != 1:
+        return None
+    ((number, one),) = found
+    place = Span(about.file, number, one.start() + 1, number, one.end() + 1)
+    return Correction(place, hint.instead)
+
+
+def corrected(source_text: str, wanted: Correction) -> str:
+    """The text with it; as it is where it has no such line."""
+    lines = source_text.split("\n")
+    at = wanted.span
+    if not 1 <= at.line <= len(lines):
+        return source_text
+    line = lines[at.line - 1]
+    lines[at.line - 1] = line[: at.column - 1] + wanted.text + line[at.end_column - 1 :]
+    return "\n".join(lines)

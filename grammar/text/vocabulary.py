@@ -1,12 +1,10 @@
-"""The reserved words of the language, and where one declaration ends and the next begins.
-
-Here: reserved words, the clauses of each declaration, the names of tokens for people, and cutting a
-file at its declarations, so that a broken one does not hide the next. Not here: the syntax.
-"""
+"""The reserved words of the language, and where one declaration ends and the next begins."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
+from typing import Final
 
 DECLARATIONS = [
     "language",
@@ -191,6 +189,157 @@ KINDS = {
 """What tokens without a fixed spelling are called."""
 
 
+class Edition(IntEnum):
+    """A set of meanings. Rules keep the edition that they were published in until they are
+    published again; what the checker finds, belongs to no edition.
+    """
+
+    FIRST = 1
+    SECOND = 2
+    """Where the first field behind `never` is blank, what asks for that approval is held: before,
+    who made it could approve it. A field that tells records or families apart is held where it has
+    a character that nobody sees; before, the record was another one than the one it looks like."""
+
+    THIRD = 3
+    """Where a map looks a field up that `unique by` compares, its match says which spellings are
+    the same; before, each spelling was another value. A record without lines, with a negative
+    quantity or a negative total is held unless its route allows that; before, it was posted. What
+    is blank or unreadable is completed by the team that its field names, else by nobody; before,
+    by who owned the hold. Amounts of two currencies are unknown to each other; before, they were
+    bare numbers. A document that names an account, a tax code or a currency which its target does
+    not list is held; before, it was sent and refused."""
+
+    FOURTH = 4
+    """What nobody sees in a text makes it no other value for duplicates; before, an order that came
+    again with such a character was another one. A document that names a code with such a character
+    is held; before, it was sent. One id under two numbers, or one number under two ids, is released
+    for itself; before, who released a duplicate of the record had released that, too."""
+
+    FIFTH = 5
+    """In a bill in parts, an amount of the header that an order was billed for whole is not billed
+    again with what is delivered beyond it; before, it was. A line of which nothing was ordered and
+    which still has an amount holds its bill, for no part would ever show it; before, it was left
+    out. Who has the hold of a rest that remains to be billed can let it pass; before, it came back.
+    What bills too much and is to be updated is held; before, nothing was done, for an update bills
+    what it billed. A document that takes another back carries the day that a person gave it;
+    before, it kept its own and was refused again."""
+
+    SIXTH = 6
+    """In a bill in parts, an amount of the header is billed less what earlier documents billed of
+    it: where an order grew after it was billed whole, only what was added to it; before, all of it
+    again. A record without lines that a check or the rules hold for that is not held for its total
+    as well; before, both were asked. A document that names no currency is in that of its record,
+    where records say their own; before, in that of the source, so that 100 in SGD was 100 in MYR.
+    QuickBooks' field for it counts as one."""
+
+    SEVENTH = 7
+    """A posted document that names another one which was taken back, such as a receipt its invoice,
+    is held; before, nobody was told. In a bill in parts, an amount of the header that is on no
+    document though nothing more comes is held; before, it was billed to nobody."""
+
+
+NEWEST: Final = max(Edition)
+
+CHANGED: Final = {
+    Edition.SECOND: (
+        (
+            "Where the first field behind “never” of an approval is blank, the record is held:"
+            " nobody can tell who made it. Before, anybody in the team could approve it."
+        ),
+        (
+            "A number with a character that nobody sees is held, where it tells records or families"
+            " apart. Before, it was another number than the one it looks like."
+        ),
+    ),
+    Edition.THIRD: (
+        (
+            "What a map takes for one key is one value for duplicates, too: C-101 and c-101 are one"
+            " customer where the map forgets case. Before, each spelling was another customer."
+        ),
+        (
+            "A record without lines, with a negative quantity or a negative total is held, unless"
+            " its route says “allows”. Before, it was posted."
+        ),
+        (
+            "People fill in what a source left blank or unreadable only where its field says"
+            " “completed by” their team. Before, the team that had the hold could, amounts too."
+        ),
+        (
+            "An amount beside one in another currency is unknown, and the rule holds: another"
+            " record’s, or a limit where the record is not in the currency of its source. Before,"
+            " their numbers were compared."
+        ),
+        (
+            "A document with an account, a tax code or a currency that its target does not list is"
+            " held before it is sent. Before, it was sent, and the target refused it."
+        ),
+    ),
+    Edition.FOURTH: (
+        (
+            "Duplicates are compared as they are seen: a character that nobody sees makes no other"
+            " value. Before, an order that came again with one was another order."
+        ),
+        (
+            "A document that names a code with a character that nobody sees is held. Before, it was"
+            " sent."
+        ),
+        (
+            "A number under two ids, or an id under two numbers, is released for itself. Before,"
+            " who released a duplicate of the record had released that, too, and the other way"
+            " round."
+        ),
+    ),
+    Edition.FIFTH: (
+        (
+            "“due_of” of an amount of the header bills it once: what is delivered beyond the order"
+            " bills nothing of it. Before, it was billed a second time."
+        ),
+        (
+            "A line of which nothing was ordered and which still has an amount, such as a discount,"
+            " holds an order that is billed in parts. Before, no invoice showed it."
+        ),
+        (
+            "A rest that “bill … else hold” gives to a team can be released, and the part is"
+            " billed. Before, the hold came back."
+        ),
+        (
+            "An invoice that bills more than was delivered is held where a table says “update”."
+            " Before, nothing happened: an update bills what it billed."
+        ),
+        (
+            "A document that takes another back carries the date that a person gives it. Before, it"
+            " kept the date that was refused."
+        ),
+    ),
+    Edition.SIXTH: (
+        (
+            "“due_of” of an amount of the header bills what earlier invoices did not: of an order"
+            " that grew after it was invoiced in full, what was added. Before, all of it again."
+        ),
+        (
+            "A record without lines that is held for that is not held for its total as well."
+            " Before, both were asked."
+        ),
+        (
+            "A document that names no currency is in that of its record. Before, it was in that of"
+            " the source, and an amount in another currency was posted as if it were in that."
+        ),
+    ),
+    Edition.SEVENTH: (
+        (
+            "A posted document that names one which was taken back, such as a receipt the invoice"
+            " that was credited since, is held. Before, nobody was told."
+        ),
+        (
+            "Where an order that is billed in parts is cut to what was billed of it, a header"
+            " amount that is on no invoice, such as shipping, is held. Before, it was billed to"
+            " nobody."
+        ),
+    ),
+}
+"""What each edition means otherwise than the one before, for who publishes the rules again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """The lines of one declaration, the first of them being line `first` of its file."""
@@ -252,3 +401,8 @@ def _closed(first: int, lines: list[str]) -> Iterator[Block]:
         lines = lines[:-1]
     if lines:
         yield Block(first, tuple(lines))
+
+
+def changed_since(edition: Edition) -> tuple[str, ...]:
+    """What rules of this edition will mean otherwise once they are published again."""
+    return tuple(text for later, texts in CHANGED.items() if later > edition for text in texts)

@@ -13,7 +13,7 @@ from connectors import registry
 from connectors.contract.errors import RETRY
 from connectors.contract.hand_imports import ImportedByHand
 from grammar import nodes as n
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.db import bulk
 from holding.db.models import (

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import ColumnElement, FromClause, case, func
 
-from grammar.text.amounts import MINUS, prefix
+from grammar.text.characters import MINUS, prefix
 from holding.db.models import Posting, Record
 from holding.db.models.columns import from_minor, places_of
 from rules.values.canonical import dumps, sha256_hex

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from grammar.nodes import Ruleset
-from grammar.text import look_alikes
+from grammar.text import characters as look_alikes
 from holding.access.actors import without_personal
 from holding.db import bulk
 from holding.db.models import (

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Text, func, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
-from grammar.text.look_alikes import mistaken, skeleton
+from grammar.text.characters import mistaken, skeleton
 from holding.access.actors import MASK
 from holding.db import bulk
 from holding.db.bulk import named

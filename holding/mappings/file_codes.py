@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract.schema import DocumentSchema
-from grammar.text import look_alikes
+from grammar.text import characters as look_alikes
 from holding.connections.master_data import zone_of
 from holding.db import bulk
 from holding.db.models import Connection, ListedCode, ListFile, ListReading

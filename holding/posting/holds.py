@@ -15,7 +15,7 @@ from connectors.contract import Kept
 from connectors.contract.e_invoices import SAME_E_INVOICE
 from connectors.contract.errors import RETRY, RetryWay
 from connectors.kit.rounding.rounding_bounds import room
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.people import FALLBACK_TEAM
 from holding.db import bulk

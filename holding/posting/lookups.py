@@ -11,7 +11,7 @@ from connectors.contract import Found, Question, Stands
 from connectors.contract.targets import Deferring, LooksTogether, Readable, Searchable, TellsParties
 from connectors.transport.http import Http
 from connectors.transport.recorded_sessions import Counting, Remembering
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 from holding.connections import breaker, limits
 from holding.connections import breaker as readings
 from holding.connections.channel import Channel, Desk, renewed_after_all

@@ -14,8 +14,8 @@ from sqlalchemy.orm.util import identity_key
 
 from connectors import registry
 from grammar.parsing.parser import parse
-from grammar.text.editions import Edition
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition
 from holding.connections.confirmed_rates import confirmed
 from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
 from holding.db import bulk

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 from holding.db import bulk
 from holding.db.models import Connection, Posting, Push, Record
 from holding.posting.evidence import KEY_MARK

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Kept
 from connectors.contract.targets import Readable, ReadsLater, TellsChanges
-from grammar.text.amounts import grouped
+from grammar.text.characters import grouped
 from holding.connections import breaker, limits
 from holding.connections import breaker as readings
 from holding.connections.channel import Channel, Desk

@@ -14,8 +14,7 @@ from grammar import nodes as n
 from grammar.nodes import Ruleset
 from grammar.parsing.incremental import Reader
 from grammar.parsing.parser import parse
-from grammar.text.correction import Correction, correction
-from grammar.text.problem import Problem, show
+from grammar.text.problem import Correction, Problem, correction, show
 from holding.connections.master_data import MODE, ROUNDING
 from holding.db.models import Cause, Company, Connection, Snapshot, SnapshotItem, Team
 from holding.db.refusal import Refusal

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from holding.db.models import Company, MappingEntry, MappingTable, Record, Release, Version

@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from grammar.parsing.parser import parse
-from grammar.text.editions import NEWEST
+from grammar.text.vocabulary import NEWEST
 from holding.access.actors import Actor, may
 from holding.access.people import names_of, who_may
 from holding.db.models import Change, ChangeFile, Company, RuleFile

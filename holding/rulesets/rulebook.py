@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
-from grammar.text.editions import Edition, changed_since
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition, changed_since
 from holding.db.bulk import Columns, of
 from holding.db.models import Company, Evaluation, Person, RuleFile, RulesetVersion
 from holding.programs import world

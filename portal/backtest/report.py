@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from grammar.text.amounts import SPACE, prefix
+from grammar.text.characters import SPACE, prefix
 from portal.backtest.parallel_run import Ran
 from portal.terminal.command_frame import plural
 from rules.comparison.two_sides import (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, current_app, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.people import titles_of
 from holding.company import dry_run, going_live

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
-from grammar.text.amounts import MINUS, prefix
+from grammar.text.characters import MINUS, prefix
 from holding.access.actors import MASK, PERSONAL_FIELDS
 from holding.db.database import DatabaseSession
 from holding.db.refusal import money

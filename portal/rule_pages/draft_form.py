@@ -9,8 +9,7 @@ from datetime import datetime
 
 from flask import abort, g, request
 
-from grammar.text.correction import Correction, corrected
-from grammar.text.problem import Span
+from grammar.text.problem import Correction, Span, corrected
 from holding.db.refusal import Refusal
 from holding.rulesets import drafts
 from holding.rulesets import rulebook as queries

@@ -150,7 +150,7 @@ def annotated(problems: Sequence["Problem"], form: str) -> bool:
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if it would.")
 def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
     """Give rule files their one layout; comments and meaning stay."""
-    from grammar.layout.formatter import format_text
+    from grammar.layout.written import format_text
     from grammar.parsing.parser import parse
 
     files = read_files(paths)

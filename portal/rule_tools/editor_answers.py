@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from lsprotocol import types as lsp
 from pygls.workspace import PositionCodec
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.text.finding_codes import CODES
-from grammar.text.problem import Problem, Span, so_too
-from grammar.text.tokens import tokens
+from grammar.text.problem import Problem, Span, so_too, tokens
 from grammar.text.vocabulary import clean
 from holding.programs.world import schemas
 from portal.rule_tools.editor_positions import Positions

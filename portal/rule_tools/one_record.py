@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 from portal.terminal.command_frame import USAGE, Stop
 from rules.values.canonical import POSTING_LABELS, PostingState, in_sentence
 from rules.values.wording import clause

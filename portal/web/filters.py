@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g
 
 from connectors.contract.errors import class_label, failure_word
-from grammar.text.amounts import MINUS, prefix, sign
+from grammar.text.characters import MINUS, prefix, sign
 from holding.access import actors
 from holding.access import actors as personal_data
 from holding.access.actors import role_list

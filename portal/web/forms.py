@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
 
-from grammar.text.amounts import sign
+from grammar.text.characters import sign
 from holding.db.models.columns import to_minor
 
 Form = MultiDict[str, str]

@@ -11,8 +11,8 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from grammar import nodes as n
+from grammar.text.characters import control_signs, in_words, invisible, shown
 from grammar.text.finding_codes import STYLE
-from grammar.text.invisible import control_signs, in_words, invisible, shown
 from grammar.text.problem import Problem, Span
 from grammar.text.vocabulary import blocks, clean, is_idle
 from rules.checker.ranges import Claim, claimed

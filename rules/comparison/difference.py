@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from grammar import nodes as n
 from grammar.layout.written import expect_text, fact_text, outcome_text
-from grammar.text.durations import duration
+from grammar.text.characters import duration
 from grammar.text.problem import Span
 from rules.checker.cases import Cases, members
 from rules.checker.places import places, tables, uses

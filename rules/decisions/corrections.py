@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from grammar import nodes as n
-from grammar.text.editions import NEWEST, Edition
+from grammar.text.vocabulary import NEWEST, Edition
 from rules.outcomes import Finding
 from rules.types.symbol_table import Index, Scope, never_completed
 from rules.values.cause_keys import NEVER, CauseKind

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
-from grammar.text.amounts import separated
-from grammar.text.editions import Edition
+from grammar.text.characters import separated
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition
 from rules.documents.fields import DocumentProgram, Draft, FieldProgram, NumberTemplate, together
 from rules.expressions.compiler import Compiler, summed
 from rules.expressions.lists import BillProgram, Shares, line_key

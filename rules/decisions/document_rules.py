@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
-from grammar.text.editions import Edition
-from grammar.text.invisible import shown, without_invisible
+from grammar.text.characters import shown, without_invisible
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition
 from rules.documents.fields import Draft
 from rules.documents.rounding import ROUNDING, RoundingTold
 from rules.documents.unit_proofs import UNIT_PROOF_RULE as PROOFS

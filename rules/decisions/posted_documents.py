@@ -9,10 +9,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from grammar import nodes as n
-from grammar.text.amounts import separated
-from grammar.text.editions import Edition
+from grammar.text.characters import separated
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition
 from rules.decisions.decision_tables import EditedFields, GroupProgram, TableProgram
 from rules.expressions.compiler import Compiler, age
 from rules.expressions.lists import Shares

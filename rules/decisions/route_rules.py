@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from grammar import nodes as n
-from grammar.text.editions import Edition
+from grammar.text.vocabulary import Edition
 from rules.decisions import document_rules as duplicates
 from rules.decisions import document_rules as own_company
 from rules.decisions.decision_tables import BilledBefore, ReversalProgram, compare

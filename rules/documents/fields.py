@@ -10,8 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
-from grammar.text.editions import Edition
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition
 from rules.expressions.checks import Operand, operands_of, texts
 from rules.expressions.compiler import Assigned, Compiler
 from rules.expressions.run import Closure, Run

@@ -11,10 +11,9 @@ from operator import eq
 from typing import Any, NamedTuple
 
 from grammar import nodes as n
-from grammar.text.amounts import separated
-from grammar.text.editions import Edition
-from grammar.text.invisible import in_words, invisible, shown, without_invisible
+from grammar.text.characters import in_words, invisible, separated, shown, without_invisible
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition
 from rules.documents.fields import Draft, FieldProgram, Shape
 from rules.documents.rounding import PER_LINE, RoundingProgram
 from rules.documents.totals import LineAmountProgram, Own, OwnTotal, OwnTotalProgram, not_compared

@@ -10,8 +10,7 @@ from itertools import pairwise
 from grammar.nodes import OF_LINE, Field
 from grammar.parsing.parser import fitting
 from grammar.text.finding_codes import STYLE
-from grammar.text.problem import Span
-from grammar.text.tokens import Token, tokens
+from grammar.text.problem import Span, Token, tokens
 from grammar.text.vocabulary import DECLARATIONS, ORDER, RESERVED, blocks, clean
 from rules.checker.tests_and_samples import REASONS
 from rules.types.functions import NAMES

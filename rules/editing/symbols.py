@@ -8,8 +8,7 @@ from dataclasses import replace
 from itertools import chain
 
 from grammar import nodes as n
-from grammar.text.problem import Span
-from grammar.text.tokens import Token
+from grammar.text.problem import Span, Token
 from rules.checker.places import records_of
 from rules.editing.mentions import Mention, Symbol, Texts, behind
 from rules.editing.mentions import listed as list_texts

@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
-from grammar.text.amounts import continued
+from grammar.text.characters import continued
 from rules.expressions.compiler import Compiler
 from rules.expressions.lists import mentions_line, words_of
 from rules.expressions.remedies import FirstWishes, Wishes

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
-from grammar.text.amounts import in_currency
-from grammar.text.editions import Edition
+from grammar.text.characters import in_currency
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition
 from rules.expressions.lists import Lists, due, part_of_head, part_of_line
 from rules.expressions.run import (
     COMPARE,

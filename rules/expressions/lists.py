@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
-from grammar.text.editions import Edition
+from grammar.text.vocabulary import Edition
 from rules.expressions.run import MOST_LINES, Closure, Content, Reader, Run
 from rules.outcomes import Finding
 from rules.types.functions import AGGREGATES

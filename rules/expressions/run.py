@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from grammar import nodes as n
 from grammar.nodes import Field
-from grammar.text.editions import Edition
-from grammar.text.invisible import in_words, invisible, shown, without_invisible
-from grammar.text.look_alikes import mistaken
+from grammar.text.characters import in_words, invisible, mistaken, shown, without_invisible
+from grammar.text.vocabulary import Edition
 from rules.facts import Bases, Conversion, Facts, Table, World, convert, literal_value
 from rules.outcomes import Use
 from rules.types.symbol_table import Index

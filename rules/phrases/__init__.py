@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from grammar import nodes as n
-from grammar.text.durations import duration
+from grammar.text.characters import duration
 from grammar.text.problem import Span
 from rules.types.functions import AGGREGATES
 from rules.types.inference import field_type, infer, silent, word_of

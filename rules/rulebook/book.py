@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from grammar import nodes as n
 from grammar.nodes import OF_LINE
-from grammar.text.amounts import separated
+from grammar.text.characters import separated
 from grammar.text.problem import Span
 from rules.checker.places import uses
 from rules.comparison.difference import Change, difference

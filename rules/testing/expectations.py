@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
 from grammar.layout.written import outcome_text
-from grammar.text.durations import duration
+from grammar.text.characters import duration
 from rules.decisions.decision_tables import RetryAnswer
 from rules.outcomes import Decision, Document, Finding, Step
 from rules.testing.test_steps import Told

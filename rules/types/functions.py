@@ -11,8 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from grammar import nodes as n
-from grammar.text.correction import Meant
-from grammar.text.problem import Problem, Span
+from grammar.text.problem import Meant, Problem, Span
 from rules.types.symbol_table import Scope, misplaced
 from rules.values.cause_keys import is_tin, match_key
 from rules.values.kinds import (

@@ -24,8 +24,8 @@ from grammar.nodes import (
     Source,
     Target,
 )
-from grammar.text.editions import NEWEST, Edition
 from grammar.text.problem import Problem, Span
+from grammar.text.vocabulary import NEWEST, Edition
 from rules.values.kinds import Type
 from rules.values.wording import say
 

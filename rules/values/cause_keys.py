@@ -13,9 +13,8 @@ from functools import lru_cache
 from typing import Final
 
 from grammar import nodes as n
+from grammar.text.characters import in_words, invisible, mistaken, skeleton
 from grammar.text.finding_codes import ErrorClass
-from grammar.text.invisible import in_words, invisible
-from grammar.text.look_alikes import mistaken, skeleton
 from grammar.text.problem import Span
 from rules.values.canonical import OneText, sha256_hex
 

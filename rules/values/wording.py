@@ -13,8 +13,7 @@ from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
 from grammar.nodes import OF_LINE
-from grammar.text.amounts import separated
-from grammar.text.durations import duration
+from grammar.text.characters import duration, separated
 from grammar.text.problem import Span
 from rules.values.canonical import moment_text, number_text
 from rules.values.cause_keys import Unknown

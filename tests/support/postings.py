@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grammar.text.editions import NEWEST
+from grammar.text.vocabulary import NEWEST
 from holding.approvals.consent import posting_hash
 from holding.db.models import (
     Company,

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
-from grammar.text.editions import NEWEST
+from grammar.text.vocabulary import NEWEST
 from holding.db.database import Database
 from holding.db.models import (
     Company,

@@ -17,7 +17,7 @@ from connectors.sources.shopify.order_lines import Line, lines_of, moved, number
 from connectors.sources.shopify.payload import Part
 from connectors.sources.shopify.refunds import given_back
 from connectors.sources.shopify.statuses import order_status
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 
 _ADDRESS = ("address1", "address2", "zip", "city", "province", "country")
 _TIN = "tin"

@@ -16,7 +16,7 @@ from connectors.sources.shopify.kinds import REFUND
 from connectors.sources.shopify.order_lines import tax_words
 from connectors.sources.shopify.payload import BUYER, SHOP, Part
 from connectors.sources.shopify.statuses import restock
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 
 SHIPPING = "shipping_refund"
 

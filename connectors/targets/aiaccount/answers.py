@@ -29,7 +29,7 @@ from connectors.targets.aiaccount.outcomes import (
 )
 from connectors.targets.aiaccount.ways import BY_PATH
 from connectors.transport.http import HttpFailure
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
 _UNANSWERED = frozenset({408, 425})

@@ -17,7 +17,7 @@ from connectors.targets.aiaccount.answers import document_answer
 from connectors.targets.aiaccount.outcomes import Heard, decimal_of, hear, list_of, pause_of
 from connectors.targets.aiaccount.ways import KEY_LASTS, WAYS
 from connectors.transport.http import HttpFailure
-from grammar.text.amounts import in_currency
+from grammar.text.characters import in_currency
 
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
 _GONE = frozenset({"void", "cancelled"})

@@ -15,7 +15,7 @@ from typing import Any
 from connectors.contract import Kept
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.targets.quickbooks.payload import DUE, TERM, Names, fields_of, lines_of
-from grammar.text.amounts import grouped
+from grammar.text.characters import grouped
 
 A_SEN = Decimal("0.01")
 _NUMERIC = frozenset({"decimal", "money", "quantity"})

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar import nodes as n
-from grammar.layout.formatter import format_text
-from grammar.layout.written import can_be_quoted, written
+from grammar.layout.written import can_be_quoted, format_text, written
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
 

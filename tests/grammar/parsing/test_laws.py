@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
-from grammar.text.tokens import TOKEN
+from grammar.text.problem import TOKEN
 from tests.grammar.kit import DECLARATIONS, SHOP, WAREHOUSE
 
 WORDS = [

@@ -10,10 +10,9 @@ from time import process_time
 
 import pytest
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
-from grammar.text.problem import show, to_json
-from grammar.text.tokens import TOKEN
+from grammar.text.problem import TOKEN, show, to_json
 from rules.checker.all_checks import check
 from tests.grammar.kit import DECLARATIONS, SHOP, WAREHOUSE
 

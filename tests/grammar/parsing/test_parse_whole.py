@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grammar import nodes
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
 from tests.grammar.kit import WAREHOUSE

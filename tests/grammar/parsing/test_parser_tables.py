@@ -9,7 +9,7 @@ import pytest
 from lark import Lark
 from lark.grammar import Rule
 
-from grammar.parsing import parser_tables
+from grammar.parsing import parser as parser_tables
 from grammar.parsing.parser import _WholeWords
 
 GRAMMAR = Path(parser_tables.__file__).with_name("clearpost.lark")

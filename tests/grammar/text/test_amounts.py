@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from grammar.text.amounts import MINUS, SPACE, continued, grouped, in_currency, separated
+from grammar.text.characters import MINUS, SPACE, continued, grouped, in_currency, separated
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
-from grammar.text.correction import Correction, Meant, corrected, correction
-from grammar.text.problem import Problem, Span
+from grammar.text.problem import Correction, Meant, Problem, Span, corrected, correction
 
 FILE = "shop.rules"
 RIGHT = "language 1\n\ncheck a on order\n    require  total <= 9\n    else     hold for accounts\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from grammar.text.finding_codes import CODES
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grammar.text import look_alikes
-from grammar.text.look_alikes import MOST_FORMS, forms, mistaken, skeleton
+from grammar.text import characters as look_alikes
+from grammar.text.characters import MOST_FORMS, forms, mistaken, skeleton
 
 CODES = st.text("0123456789OoIlL|ABCabc-\u0410\u0421\u0430\u0441\u039f\u2013", max_size=12)
 

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from grammar.text.editions import NEWEST
+from grammar.text.vocabulary import NEWEST
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Dating, Release, RulesetVersion, Version
 from holding.holds import releases

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import delete, select, update
 
-from grammar.text.editions import Edition
+from grammar.text.vocabulary import Edition
 from holding.db.database import Database
 from holding.db.models import Company, LinkKey, Record, RulesetVersion
 from holding.db.models.columns import table_of

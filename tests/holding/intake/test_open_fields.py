@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from grammar.text.editions import Edition
+from grammar.text.vocabulary import Edition
 from holding.access.people import add_to_team
 from holding.db.database import Database
 from holding.db.models import Company, Hold

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from grammar.text.amounts import SPACE
+from grammar.text.characters import SPACE
 from holding.db.database import Database
 from holding.db.models import Company, Notice, Recipient, Team
 from holding.db.models.columns import RecipientKind

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from grammar.text.editions import NEWEST
+from grammar.text.vocabulary import NEWEST
 from holding.approvals import approve
 from holding.db.database import Database
 from holding.db.models import Company, Record, RuleFile, RulesetVersion

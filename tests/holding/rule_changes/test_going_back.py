@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
-from grammar.text.editions import NEWEST, Edition
+from grammar.text.vocabulary import NEWEST, Edition
 from holding.db.database import Database
 from holding.db.models import Company, Event, Record, RulesetVersion
 from holding.db.refusal import Refusal

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grammar.text.editions import NEWEST, Edition
+from grammar.text.vocabulary import NEWEST, Edition
 from holding.db.database import Database
 from holding.db.models import Company, RuleFile, RulesetVersion
 from holding.programs import world

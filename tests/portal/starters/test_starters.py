@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from holding.programs.world import schemas
 from portal.rule_tools.coverage import risks
 from portal.rule_tools.explain_commands import KNOWN, TEMPLATES

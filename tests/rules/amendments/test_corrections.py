@@ -8,8 +8,8 @@ import pytest
 
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
-from grammar.text.editions import Edition
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition
 from rules.decisions.corrections import Correctable, Setter, asked_for, typed
 from rules.outcomes import Finding
 from rules.values.cause_keys import ITSELF, NEVER, CauseKey, Clearing

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from grammar.parsing.parser import parse
-from grammar.text.editions import NEWEST, Edition
+from grammar.text.vocabulary import NEWEST, Edition
 from rules.facts import Facts, PostingFact, Subject, TargetEdit
 from rules.outcomes import Finding
 from rules.program import compile_ruleset

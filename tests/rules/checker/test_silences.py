@@ -1,6 +1,6 @@
 """A finding of style is silenced by code and declaration, with a reason; nothing else ever is."""
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from grammar.text.finding_codes import CODES, STYLE
 from grammar.text.problem import Problem

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from rules.comparison.difference import Change, difference
 from tests.rules.expressions.test_links import TEXT

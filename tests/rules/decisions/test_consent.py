@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from grammar.parsing.parser import parse
-from grammar.text.editions import Edition
+from grammar.text.vocabulary import Edition
 from rules.expressions.run import Run
 from rules.facts import TargetDocument
 from rules.outcomes import ApprovalNeed

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from grammar.parsing.parser import parse
-from grammar.text.editions import Edition
 from grammar.text.problem import Span
+from grammar.text.vocabulary import Edition
 from rules.checker.all_checks import check
 from rules.decisions.document_rules import duplicate_findings as identity
 from rules.facts import Conflict, Facts, Subject, TargetDocument, TargetState, seeds

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from grammar.parsing.parser import parse
-from grammar.text.editions import Edition
+from grammar.text.vocabulary import Edition
 from rules.facts import Facts, Subject, TargetState, seeds
 from rules.program import compile_ruleset, interpreted
 from tests.rules.one_meaning import in_every_way

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from grammar.parsing.parser import parse
-from grammar.text.editions import Edition
+from grammar.text.vocabulary import Edition
 from rules.facts import Facts, PostingFact, Subject, TargetState, seeds
 from rules.outcomes import Outcome
 from rules.program import Program, compile_ruleset

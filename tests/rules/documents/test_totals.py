@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors import registry
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from rules.facts import Facts, PostingFact, Subject, TargetState, seeds
 from rules.outcomes import Finding, Outcome

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
-from grammar.text.editions import Edition
+from grammar.text.vocabulary import Edition
 from rules.checker.all_checks import check
 from rules.facts import Facts, Subject, TargetState, seeds
 from rules.outcomes import Outcome

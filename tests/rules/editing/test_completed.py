@@ -2,7 +2,7 @@
 
 import pytest
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.nodes import Field
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check

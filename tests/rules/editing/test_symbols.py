@@ -7,8 +7,7 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text import vocabulary
-from grammar.text.problem import Span
-from grammar.text.tokens import tokens
+from grammar.text.problem import Span, tokens
 from rules.checker.tests_and_samples import REASONS
 from rules.editing.mentions import Mention, Refused, Symbol, renamed
 from rules.editing.symbols import mentions

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
-from grammar.text.editions import NEWEST, Edition
+from grammar.text.vocabulary import NEWEST, Edition
 from rules.facts import PostingFact
 from rules.outcomes import Decision
 from rules.program import compile_ruleset

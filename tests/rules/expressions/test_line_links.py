@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
 from rules.editing.symbols import mentions

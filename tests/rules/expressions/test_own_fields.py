@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from grammar.layout.formatter import format_text
+from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
 from rules.editing.mentions import Mention, suggest

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from grammar.nodes import Field
 from grammar.parsing.parser import parse
-from grammar.text.editions import Edition
+from grammar.text.vocabulary import Edition
 from rules.expressions.run import Content, Reader
 from rules.program import generated
 from rules.types.symbol_table import Index

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from grammar.parsing.parser import parse
-from grammar.text.amounts import separated
+from grammar.text.characters import separated
 from rules import phrases as composing
 from rules import phrases as terms
 from rules.phrases import (

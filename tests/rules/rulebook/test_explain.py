@@ -10,7 +10,7 @@ import pytest
 
 from grammar import nodes
 from grammar.parsing.parser import parse
-from grammar.text.amounts import grouped
+from grammar.text.characters import grouped
 from rules import phrases as terms
 from rules.phrases import words_of
 from rules.program import compile_ruleset, hash_of
