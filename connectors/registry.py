@@ -26,11 +26,11 @@ from connectors.contract import (
     SourceRefusal,
     Target,
 )
-from connectors.contract import declared_settings as declared
+from connectors.contract import schema as declared
 from connectors.contract.pulls import READING, Pulls
 from connectors.contract.schema import DocumentSchema, KindSchema
-from connectors.transport import connector_folders
-from connectors.transport.connector_folders import SETTING, BrokenConnectorError
+from connectors.transport import http as connector_folders
+from connectors.transport.http import SETTING, BrokenConnectorError
 
 
 def found(side: ModuleType, name: str) -> Iterator[Any]:

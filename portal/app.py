@@ -27,7 +27,7 @@ from jinja2 import Environment, StrictUndefined
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import IntegerConverter, Map, PathConverter
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from holding.company import own_account
 from holding.db.database import UNAVAILABLE, Database
 from holding.db.models.columns import HoldState, PushState, RecordState

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 
-from connectors.transport.clock import MachineClock
+from connectors.transport.http import MachineClock
 from holding.connections.channel import Desk
 from holding.db.database import Database, open_database
 from holding.db.refusal import Refusal

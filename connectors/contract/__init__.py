@@ -4,7 +4,6 @@ holding floor.
 Here: the names, one room a side. Not here: anything that talks.
 """
 
-from connectors.contract.book_facts import BookFacts, DuplicateWindow
 from connectors.contract.calls import (
     Action,
     Answer,
@@ -22,9 +21,7 @@ from connectors.contract.calls import (
     Stands,
     Step,
 )
-from connectors.contract.declared_settings import ConnectionForm, ConnectionSide, KeyField, Setting
-from connectors.contract.e_invoices import EInvoices, Submitter
-from connectors.contract.sources import (
+from connectors.contract.pulls import (
     Accepted,
     ExampleCall,
     IncomingRecord,
@@ -33,6 +30,16 @@ from connectors.contract.sources import (
     SignsMore,
     Source,
     SourceRefusal,
+)
+from connectors.contract.schema import (
+    BookFacts,
+    ConnectionForm,
+    ConnectionSide,
+    DuplicateWindow,
+    EInvoices,
+    KeyField,
+    Setting,
+    Submitter,
 )
 from connectors.contract.targets import FileLimits, Pace, Settings, Target
 

@@ -1,24 +1,18 @@
-"""A source that is asked for what changed there, page by page, instead of being waited for.
+"""A source that is asked for what changed there, page by page, instead of being waited for."""
 
-Here: the protocol, one page and why there is none, and what every such source asks of who connects
-it. Not here: when it is asked and where its cursor is kept (holding/intake/pulls.py).
-
-A cursor is a text that only its source understands: a place in the order in which its records
-changed. It is kept with the records of its page in one transaction, so that a worker that dies goes
-on where the last whole page ended. A page may show again what an earlier one showed; what is known
-already makes no version. So a source goes back a little rather than leave something out.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from connectors.contract.declared_settings import Setting
-from connectors.contract.sources import IncomingRecord, RowError
+from connectors.contract.calls import ConnectionReport
+from connectors.contract.schema import ConnectionForm, KindSchema, Setting, listed
 from connectors.contract.targets import Settings
 from connectors.transport.http import Http
+from grammar.text.finding_codes import ErrorClass
 
 READING = (
     Setting(
@@ -56,6 +50,44 @@ READING = (
     ),
 )
 """What every source is asked that can be asked for changes."""
+
+LEFT_OUT = ""
+"""The field of a column that is not read."""
+
+Chosen = Mapping[str, str]
+"""Column of a sheet as `orders!C` -> the field that a person chose for it, or LEFT_OUT."""
+
+DAYS: Final = "days"
+
+SHORT_DAYS: Final = "short_days"
+"""The keys of `Chosen` that are no columns: which number of 05/06/2026 is the day, and which of
+05/06/26; who answered the one was not asked whether the year comes first.
+"""
+
+DOCUMENT_TYPES: Final = "document_types"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingRecord:
+    """One record as it arrived, already in its canonical form. `stamp` is the source's own
+    change stamp.
+    """
+
+    kind: str
+    external_id: str
+    number: str
+    stamp: str | None
+    body: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowError:
+    """One thing wrong at one place of a delivery: `orders!C17` or `order.items[2].qty`."""
+
+    where: str
+    value: str
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,4 +157,324 @@ class Pulls(Protocol):
 
         `settings` name the address (`base_url`), `secret` is the connection's newest.
         """
+        ...
+
+
+class DayOrder(StrEnum):
+    """Which number comes first where a day is written as 05/06/2026; only before a month the year,
+    where it has two digits.
+    """
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class MatchedBy(StrEnum):
+    """How a column found its field."""
+
+    NAME = "name"
+    MEANING = "meaning"
+    PERSON = "person"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLabel:
+    """A field that a column can fill, and what people call it."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileColumn:
+    """One column of a sheet: its heading, the field it fills, its first values as text."""
+
+    sheet: str
+    letter: str
+    heading: str
+    field: str
+    matched_by: MatchedBy
+    examples: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Its name in `Chosen`."""
+        return f"{self.sheet}!{self.letter}"
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRows:
+    """A sheet of the file, how many rows stand below its headings, and whether it is read."""
+
+    name: str
+    rows: int
+    used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOrder:
+    """One order of the file: the record, or why there is none. `more` are records that come of it
+    beside: of a payout what it pays of each order.
+
+    `where` is its first cell (`orders!A17`), `rows` the cells at which its lines begin, in their
+    order. `number` and `total` stand as far as they could be read, without the record, too.
+    """
+
+    record: IncomingRecord | None
+    where: str
+    rows: tuple[str, ...]
+    number: str
+    total: Decimal | None
+    currency: str
+    errors: tuple[RowError, ...] = ()
+    more: tuple[IncomingRecord, ...] = ()
+
+    @property
+    def records(self) -> tuple[IncomingRecord, ...]:
+        """All that comes of it, its own record first; nothing where something is wrong."""
+        return () if self.record is None else (self.record, *self.more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOrders:
+    """What a file holds. `missing`: the needed fields that no column fills, by sheet; `in_doubt`: a
+    day of which only a person can say what it means; in both cases nothing else was read. `days`:
+    how such days were read. `ways`: what the days in doubt can mean: how they are read, and what
+    the one in doubt then is. `errors` belong to no order, such as an item whose order is not in the
+    file. `lacking`: fields that no column fills, for which nothing comes beside the records, such
+    as payments beside payouts. An order is made when it is asked for, and again when it is asked
+    for again.
+    """
+
+    sheets: tuple[SheetRows, ...]
+    columns: tuple[FileColumn, ...]
+    missing: tuple[tuple[str, str], ...] = ()
+    in_doubt: str = ""
+    ways: tuple[tuple[DayOrder, str], ...] = ()
+    days: DayOrder | None = None
+    orders: Sequence[FileOrder] = ()
+    errors: tuple[RowError, ...] = ()
+    lacking: tuple[str, ...] = ()
+    letters: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(sheet, field) -> the letters of its column."""
+
+    def place(self, start: str, name: str) -> str:
+        """The cell of a field in the row of another cell: `orders!A17` and status, `orders!C17`."""
+        sheet, _, cell = start.rpartition("!")
+        row = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        return f"{sheet}!{self.letters.get((sheet, name), 'A')}{row}"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRefusal:
+    """A delivery that is not let in at all; `status` is the HTTP answer it deserves."""
+
+    status: int
+    code: str
+    message: str
+    hint: str = ""
+
+
+@runtime_checkable
+class ReadsUploads(Protocol):
+    """A source that reads the workbooks and CSV files of people."""
+
+    def upload(
+        self,
+        name: str,
+        raw: bytes,
+        zone: ZoneInfo,
+        chosen: Chosen,
+        kind: KindSchema,
+        beside: Sequence[KindSchema] = (),
+    ) -> FileOrders | SourceRefusal:
+        """The records of this kind in a file, its columns matched by their headings except where
+        somebody chose; or why it is not read at all. `beside`: kinds that may come of them, too.
+        """
+        ...
+
+    def fields(
+        self, sheet_columns: Sequence[FileColumn], kind: KindSchema
+    ) -> Mapping[str, tuple[FieldLabel, ...]]:
+        """Sheet -> the fields that its columns can fill, for these columns of a file."""
+        ...
+
+    def with_errors(self, name: str, raw: bytes, errors: Mapping[str, str]) -> bytes | None:
+        """The file as a workbook with a column Errors: the words for each cell of `errors` in its
+        row. Text stays text, nothing is a formula. None when it cannot be read any more.
+        """
+        ...
+
+
+def document_types(titles: Mapping[str, str]) -> Setting:
+    """Which types of document a target takes, name -> title; all that it knows where none is."""
+    return Setting(
+        name=DOCUMENT_TYPES,
+        label="Document types it takes",
+        hint="A document of any other type is not sent by it. Leave all blank to allow all.",
+        kind="some_of",
+        choices=titles,
+    )
+
+
+def types_taken(settings: Mapping[str, object], known: Iterable[str]) -> frozenset[str]:
+    """The types of document that a target with these settings takes, of those that it knows."""
+    return frozenset(listed(str(settings.get(DOCUMENT_TYPES, "")))) or frozenset(known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A document as the target's own listing has it; `row` is its row there. A date or a total
+    that cannot be read is None; `cancelled` where the listing says so.
+    """
+
+    number: str
+    party: str
+    date: date | None
+    total: Decimal | None
+    row: int
+    cancelled: bool = False
+
+
+@runtime_checkable
+class ImportedByHand(Protocol):
+    """A target that cannot be called: a person imports its file there, and tells what happened."""
+
+    def class_of(self, message: str) -> ErrorClass:
+        """The class of what its import said of a row that it did not take."""
+        ...
+
+    def listed(self, raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
+        """The documents of a listing that was saved there as a workbook; or why it is not read."""
+        ...
+
+
+@runtime_checkable
+class ShowsImports(Protocol):
+    """A target with a page of its own for what became of a call."""
+
+    def import_page(self, settings: Settings, answer: bytes) -> str:
+        """The address of that page for the call that was answered so, in the company of this
+        connection; blank where there is none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """A record that its source deleted, and told nothing of but the id. `status` is the word of
+    the source for such a one.
+    """
+
+    kind: str
+    external_id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A delivery that could be read: its good records, and every error of the others.
+
+    `signature` is told by a source whose scheme signs the body alone: `delivery_id` is then only
+    what the caller says, so that an equal signature is a delivery that was here before.
+    """
+
+    delivery_id: str
+    signature: str = ""
+    records: tuple[IncomingRecord, ...]
+    errors: tuple[RowError, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
+    changed: bool = False
+    """It says that something changed there, and not what: the source is to be asked at once."""
+    ping: bool = False
+    """It only tries whether somebody listens, and nobody signed it: nothing of it is kept but
+    that it came.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleCall:
+    """A signed delivery as a sender makes it: its headers, its body, and in a sentence what the
+    signature is made of.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    signed: str
+
+
+@runtime_checkable
+class SignsMore(Protocol):
+    """A source whose senders sign more than what arrives: the address that they call, or a setting
+    of the connection.
+    """
+
+    def bound(self, settings: Settings, address: str) -> "Source":
+        """The source as one connection has it, with the address of its webhook."""
+        ...
+
+
+@runtime_checkable
+class ShowsExample(Protocol):
+    """A source that can show how a delivery to it is signed."""
+
+    def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
+        """One small delivery, signed with this secret at this moment; `accept` takes it."""
+        ...
+
+
+@runtime_checkable
+class Testable(Protocol):
+    """A source that can say step by step whether it can be read."""
+
+    def test(self, settings: Settings, secret: str, zone: ZoneInfo, http: Http) -> ConnectionReport:
+        """The steps of a test that changes nothing there."""
+        ...
+
+
+class Source(Protocol):
+    """Where records come from."""
+
+    @property
+    def name(self) -> str:
+        """The word in a rule file."""
+        ...
+
+    @property
+    def form(self) -> ConnectionForm:
+        """What is asked of the person who connects it."""
+        ...
+
+    @property
+    def kinds(self) -> tuple[KindSchema, ...]:
+        """The record kinds it delivers."""
+        ...
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The file endings that `read` understands."""
+        ...
+
+    @property
+    def headers(self) -> str:
+        """How the headers begin that it signs and names its webhooks with; "" without webhooks."""
+        ...
+
+    def accept(
+        self,
+        headers: Mapping[str, str],
+        raw: bytes,
+        secrets: Sequence[str],
+        now: datetime,
+        zone: ZoneInfo,
+    ) -> Accepted | SourceRefusal:
+        """A delivery from outside: who sent it is proved first, then it is read. `zone` is the
+        source's own: a moment has its day there, and one that names no zone is meant so.
+        """
+        ...
+
+    def read(self, name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
+        """A file given by somebody who has already signed in; `zone` as above."""
         ...

@@ -1,11 +1,15 @@
-"""The shape of what arrives and of what is posted, as data.
+"""The shape of what arrives and of what is posted, as data."""
 
-Here: fields of record kinds and of target documents. Not here: the values, and what rules make
-of them.
-"""
-
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import date, time, timedelta
+from enum import StrEnum
+from typing import Final, Literal
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from connectors.contract.errors import address_fault, columns_fault, query_fault
 
 FieldType = Literal["text", "whole", "decimal", "money", "quantity", "date", "moment", "yesno"]
 
@@ -21,6 +25,156 @@ MASTER_DATA = (
     "payment_term",
 )
 """What a document can name in its target, in the order in which people are told of it."""
+
+ConnectionSide = Literal["source", "target"]
+"""Whether records come from a connection, or documents go to it."""
+
+ValueKind = Literal[
+    "text",
+    "address",
+    "whole",
+    "day",
+    "closed_day",
+    "time",
+    "choice",
+    "some_of",
+    "zone",
+    "currency",
+    "database",
+    "query",
+    "columns",
+]
+"""`closed_day` is a day, or `none` where nothing is closed; `time` is one of a day, as 02:30;
+`some_of` are choices with commas; `database`, `query` and `columns` as database_settings.py has it.
+"""
+
+Way = Literal["api", "file"]
+
+WAYS: Mapping[Way, str] = {"api": "API", "file": "Excel import"}
+"""Way -> what people call it."""
+
+_NO_DAY = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting: its name in commands and in storage, and the words of its field.
+
+    `choices` are stored value -> words, for the kinds `choice` and `some_of`; `unset` are the words
+    of a choice that nobody made. `fields` are those that `columns` may fill.
+    """
+
+    name: str
+    label: str
+    hint: str = ""
+    example: str = ""
+    kind: ValueKind = "text"
+    required: bool = False
+    choices: Mapping[str, str] | None = None
+    unset: str = "As the system does by default"
+    fields: tuple[str, ...] = ()
+
+    @property
+    def many(self) -> bool:
+        """Whether its value is several of its choices."""
+        return self.kind == "some_of"
+
+    @property
+    def long(self) -> bool:
+        """Whether it is written in several lines."""
+        return self.kind in ("query", "columns")
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is written in digits."""
+        return self.kind == "whole"
+
+
+ZONE = Setting(
+    name="zone",
+    label="Time zone",
+    hint="Leave it blank for the time zone of the company.",
+    example="Asia/Kuala_Lumpur",
+    kind="zone",
+)
+
+CURRENCY = Setting(
+    name="base_currency",
+    label="Currency of the books",
+    hint="Leave it blank for the currency of the company.",
+    example="MYR",
+    kind="currency",
+)
+
+CALLS = Setting(
+    name="calls_per_minute",
+    label="Calls a minute",
+    hint="Fewer than the system allows, when others use the same key. Blank: as many as allowed.",
+    example="60",
+    kind="whole",
+)
+
+_LOOK_FIRST, _YES = "look_first", "yes"
+
+LOOK_FIRST = Setting(
+    name=_LOOK_FIRST,
+    label="Look before each document",
+    hint="Whether a number is looked up before it is sent the first time: for a system that took "
+    "one twice. Blank: no.",
+    kind="choice",
+    choices={_YES: "Yes", "no": "No"},
+    unset="Not set: no",
+)
+"""Asked of targets that refuse a second document by themselves; of all others it always is so."""
+
+DOCUMENTS_A_MONTH = "documents_per_month"
+
+MONTHLY = Setting(
+    name=DOCUMENTS_A_MONTH,
+    label="Documents a month",
+    hint="The limit of your plan. Blank: as the system tells it, or none.",
+    example="100",
+    kind="whole",
+)
+"""How many documents a target takes in a month, where it does not tell that or less is wanted."""
+
+RECORD_KINDS = "record_kinds"
+
+DELIVERIES = "deliveries"
+
+OFF = "off"
+
+TAKING = Setting(
+    name=DELIVERIES,
+    label="Deliveries",
+    hint="Off: nothing is taken from it, so that another way may bring the same kind. Blank: on.",
+    kind="choice",
+    choices={"on": "On", OFF: "Off"},
+    unset="Not set: on",
+)
+"""Whether a source is used at all."""
+
+COMPANY_CODE = "company_code"
+
+OWN_COMPANY = Setting(
+    name=COMPANY_CODE,
+    label="Company code in its records",
+    hint="A record that names another company is held before delivery."
+    " Blank: the code of this company.",
+    example="KL01",
+)
+"""Which company the records of a source name as theirs, where they name one."""
+
+SAME_E_INVOICE: Final = (
+    "LHDN takes one e-Invoice of a type, day and time, number and supplier, and names no end of"
+    " that (DV302, MyInvois SDK, duplicate document validator)."
+)
+"""What the tax office calls the same e-invoice: two systems that submit one sale at two times would
+make two.
+"""
+
+NONE_HERE: Final = "e_invoices"
+"""The setting that says `none` where no e-invoice is made of the documents of a connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,3 +295,251 @@ class KindSchema:
     total_field: str | None = None
     tax_field: str | None = None
     rounding_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyField:
+    """The secret of a connection. `made_here`: Clearpost makes it, and the other side is given it;
+    else the other side makes it, and a person pastes it. `steps` say where. `optional`: there may
+    be none, and the secret is blank then.
+    """
+
+    label: str
+    hint: str = ""
+    made_here: bool = False
+    optional: bool = False
+    steps: tuple[str, ...] = ()
+
+
+class Submitter(StrEnum):
+    """Who submits: the accounting system, or a service beside it that the company chose."""
+
+    TARGET = "target"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EInvoices:
+    """What a target states: who submits, and the sentences about it that people read.
+
+    Of a service's e-invoice the target shows nothing of its own: `field_setting` names the setting
+    in which a company enters the field of the target where its service notes since when one is
+    valid, and `awaited` the document types for which that must come back. A target that submits
+    them itself has neither. `types`: document type -> the tax office's type of its e-invoice (01
+    invoice, 02 credit note).
+    """
+
+    submitter: Submitter
+    says: tuple[str, ...]
+    field_setting: str = ""
+    awaited: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    def awaited_in(self, doc_type: str, settings: Mapping[str, object]) -> str:
+        """The field of the target in which the e-invoice of such a document has to be noted, under
+        these settings; blank where nothing is awaited.
+        """
+        if self.submitter is Submitter.TARGET or doc_type not in self.awaited:
+            return ""
+        return str(settings.get(self.field_setting, "")).strip()
+
+    def type_in(self, doc_type: str, settings: Mapping[str, object]) -> str:
+        """The type of the e-invoice that is made of such a document under these settings; blank
+        where none is made.
+        """
+        by_service = self.submitter is Submitter.SERVICE
+        used = settings.get(self.field_setting) if by_service else settings.get(NONE_HERE) != "none"
+        return self.types.get(doc_type, "") if used else ""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateWindow:
+    """By what a target knows that it had something before, for how long and where that was read, in
+    a sentence; `lasts` is that time, None as long as it has the document.
+    """
+
+    says: str
+    lasts: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookFacts:
+    """What can be known of a target's books without a person.
+
+    `units`: how it counts an item (it is then a `TellsItems`). `stock`: how many are there.
+    `periods`: its list of accounting periods. `closing_date` is `told` where the connection test
+    reads the last closed day, and `entered` where a person keeps it in the setting
+    `locked_through`. `by_id`: documents name customers, vendors and items by ids that it gave them
+    itself, so that no source has the same ones. `known_by`: by what it knows that it had something
+    before; empty where it would make it again. `kept_while_paused` is the status of its answer to
+    a call that it keeps until a paused key is active again.
+    """
+
+    units: bool = False
+    stock: bool = False
+    periods: bool = False
+    by_id: bool = False
+    closing_date: Literal["told", "entered"]
+    known_by: tuple[DuplicateWindow, ...] = ()
+    kept_while_paused: int | None = None
+
+    @property
+    def second_documents(self) -> tuple[str, ...]:
+        """What counts as the same document, there and at the tax office, each with its source."""
+        return (*(one.says for one in self.known_by), SAME_E_INVOICE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionForm:
+    """All that is asked: `title` is the system's own name, `gives` what it takes or delivers,
+    `needs` what one should have at hand. Without a key there is nothing to prove who calls. `way`:
+    records or documents go from program to program, or in files that people carry. `system` is the
+    accounting system behind several connectors, blank where there is one. `can` and `cannot` say
+    what this way into it does, and does not do. `e_invoices`: who submits them, `tells`: what
+    is told of its books; of a source, both are None.
+    """
+
+    title: str
+    gives: str
+    needs: str
+    settings: tuple[Setting, ...] = ()
+    key: KeyField | None = None
+    way: Way = "api"
+    system: str = ""
+    can: tuple[str, ...] = ()
+    cannot: tuple[str, ...] = ()
+    e_invoices: EInvoices | None = None
+    tells: BookFacts | None = None
+
+
+def looks_first(settings: Mapping[str, object]) -> bool:
+    """Whether a person wants a look before each first send."""
+    return settings.get(_LOOK_FIRST) == _YES
+
+
+def address(example: str, hint: str, *, required: bool = True) -> Setting:
+    """The field for the address of a system's interface."""
+    return Setting(
+        name="base_url",
+        label="Address of the interface",
+        hint=hint,
+        example=example,
+        kind="address",
+        required=required,
+    )
+
+
+def record_kinds(kinds: Iterable[str]) -> Setting:
+    """Which kinds of record a source may deliver; all that it knows where none is named."""
+    return Setting(
+        name=RECORD_KINDS,
+        label="Kinds of record it may deliver",
+        hint="A delivery of any other kind is rejected. Leave all blank to allow all.",
+        kind="some_of",
+        choices={kind: kind.replace("_", " ").capitalize() for kind in kinds},
+    )
+
+
+def takes(settings: Mapping[str, object]) -> bool:
+    """Whether a source with these settings takes deliveries."""
+    return str(settings.get(DELIVERIES, "")).strip() != OFF
+
+
+def made_key(*steps: str) -> KeyField:
+    """The secret of a webhook: made here, and shown once."""
+    return KeyField(
+        label="Secret",
+        hint="Made here and shown once. A lost secret is replaced, not recovered.",
+        made_here=True,
+        steps=steps,
+    )
+
+
+def fault(setting: Setting, text: str) -> str:
+    """What is wrong with a value, and what to enter instead; blank when nothing is."""
+    value = text.strip()
+    if not value:
+        return f"Enter the {lowered(setting.label)}." if setting.required else ""
+    if setting.choices is not None:
+        return _strange(setting, listed(value) if setting.kind == "some_of" else (value,))
+    return _of_database(setting, value) or _misread(setting, value)
+
+
+def _strange(setting: Setting, words: Iterable[str]) -> str:
+    known = setting.choices or {}
+    strange = next((one for one in words if one not in known), None)
+    return "" if strange is None else f"“{strange}” is none of: {', '.join(known)}."
+
+
+def _of_database(setting: Setting, value: str) -> str:
+    match setting.kind:
+        case "database":
+            return address_fault(value)
+        case "query":
+            return query_fault(value)
+        case "columns":
+            return columns_fault(value, setting.fields)
+        case _:
+            return ""
+
+
+def _misread(setting: Setting, value: str) -> str:
+    such = f" Example: {setting.example}." if setting.example else ""
+    match setting.kind:
+        case "address" if not _is_address(value):
+            return f"“{value}” is not an address that begins with https://.{such}"
+        case "whole" if not re.fullmatch("0{0,9}[1-9][0-9]{0,17}", value):
+            return f"“{value}” is not a whole number, 1 or more.{such}"
+        case "day" if not _is_day(value):
+            return f"“{value}” is not a day.{such}"
+        case "time" if not _is_time(value):
+            return f"“{value}” is not a time of a day.{such}"
+        case "closed_day" if value != _NO_DAY and not _is_day(value):
+            return f"“{value}” is not a day. Write it as 2026-09-30, or none if nothing is closed."
+        case "zone" if value not in available_timezones():
+            return f"“{value}” is not a time zone. Name it as Europe/London or Asia/Kuala_Lumpur."
+        case "currency" if not (
+            len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
+        ):
+            return f"“{value}” is not a currency. Use its three letters, such as GBP."
+        case _:
+            return ""
+
+
+def _is_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_day(value: str) -> bool:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_time(value: str) -> bool:
+    try:
+        return time.fromisoformat(value).strftime("%H:%M") == value
+    except ValueError:
+        return False
+
+
+def lowered(label: str) -> str:
+    """A label inside a sentence; one that begins with an abbreviation stays as it is."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+def faults(settings: Iterable[Setting], given: Mapping[str, str]) -> dict[str, str]:
+    """The faults of a whole form, by the name of the setting."""
+    found = {one.name: fault(one, given.get(one.name, "")) for one in settings}
+    return {name: words for name, words in found.items() if words}
+
+
+def listed(value: str) -> tuple[str, ...]:
+    """The single words of a value of the kind `some_of`."""
+    return tuple(one.strip() for one in value.split(",") if one.strip())

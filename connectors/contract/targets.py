@@ -1,21 +1,16 @@
-"""What every target offers, and what only some can do.
-
-Here: the protocol; and those of targets that are asked of many documents at once, make later what
-they take in, exchange a stored key for a short one, show posted documents, at once or later, tell
-which were changed, find similar ones, tell whether a party is in use, or are tested whole. Not
-here: what passes through it (calls.py), what a target tells of its items (master_lists.py),
-anything that talks.
-"""
+"""What every target offers, and what only some can do."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol, runtime_checkable
+from decimal import Decimal
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from connectors.contract.calls import (
     Action,
     ConnectionReport,
     Found,
+    ItemSetup,
     OutgoingDocument,
     Payload,
     Question,
@@ -23,11 +18,40 @@ from connectors.contract.calls import (
     Sent,
     Stands,
 )
-from connectors.contract.declared_settings import ConnectionForm
-from connectors.contract.schema import DocumentSchema
+from connectors.contract.schema import ConnectionForm, DocumentSchema, Setting
 from connectors.transport.http import Http
 
 Settings = Mapping[str, object]
+
+Listed = Literal["customer", "vendor", "item", "invoice", "bill"]
+
+READ: Final = "lists_read"
+
+READ_AT: Final = "lists_read_at"
+
+NIGHTLY, WEEKLY, OFF = "nightly", "weekly", "off"
+
+USUAL_HOUR: Final = "01:30"
+
+SETTINGS: Final = (
+    Setting(
+        name=READ,
+        label="Read customers, suppliers, items and unpaid documents",
+        hint="Values of mappings are chosen from these lists and compared with them; payments are"
+        " compared with what is unpaid.",
+        kind="choice",
+        choices={NIGHTLY: "Every night", WEEKLY: "Once a week", OFF: "Only when asked"},
+        unset="Not set: every night",
+    ),
+    Setting(
+        name=READ_AT,
+        label="Hour at which they are read",
+        hint=f"In the time zone of the company. Blank: {USUAL_HOUR}.",
+        example=USUAL_HOUR,
+        kind="time",
+    ),
+)
+"""Of every target that lists something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,4 +341,172 @@ class TestedWhole(Protocol):
         self, documents: Collection[str], settings: Settings, secret: str, http: Http
     ) -> ConnectionReport:
         """The usual test, and whether the key reaches each of these types. Changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """One entry: its code as documents name it, its name, whether it is in use, and its numbers
+    where the target tells them; `sku` of an item is the code that people gave it, where documents
+    name it by another one.
+
+    Of an unpaid invoice or bill: `sku` its number, where `code` is an id; `name` that of its
+    customer or supplier, `party` that one's code; `left` what is still to be paid, above zero, in
+    `currency`, which is blank where it is that of the books.
+    """
+
+    code: str
+    name: str
+    active: bool = True
+    tin: str = ""
+    registration: str = ""
+    sku: str = ""
+    party: str = ""
+    left: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A page of a list; `after` is where the next one begins, blank where there is none."""
+
+    entries: tuple[ListEntry, ...]
+    after: str
+
+
+@runtime_checkable
+class TellsLists(Protocol):
+    """A target that lists customers, suppliers, items or what is unpaid whole."""
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be called."""
+        ...
+
+    @property
+    def lists(self) -> tuple[Listed, ...]:
+        """What it lists."""
+        ...
+
+    def list_page(
+        self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
+    ) -> ListPage | Found:
+        """The page that begins there, the first one where `after` is blank: one read-only call.
+        Entries out of use are told, too. `unknown` when nobody can say now.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsItems(Protocol):
+    """A target that tells how it counts an item."""
+
+    @property
+    def documents(self) -> tuple[DocumentSchema, ...]:
+        """The document types it takes."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be called."""
+        ...
+
+    @property
+    def items_at_once(self) -> int:
+        """How many may be asked for in one round, which is every quarter of an hour."""
+        ...
+
+    def items(
+        self, codes: Sequence[str], settings: Settings, secret: str, http: Http
+    ) -> Mapping[str, ItemSetup | None] | Found:
+        """The set-up of each of these that could be read, None where there is no such item or where
+        it has no unit; what could not be asked for now is left out. `unknown` when nobody can say
+        anything now. Changes nothing.
+        """
+        ...
+
+
+def every(settings: Mapping[str, object]) -> str:
+    """How often a connection with these settings wants them read."""
+    return str(settings.get(READ) or NIGHTLY)
+
+
+def hour(settings: Mapping[str, object]) -> str:
+    """At which hour."""
+    return str(settings.get(READ_AT) or USUAL_HOUR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """What the browser brought back: our own word `state`, a code that works once, the company
+    that was chosen; or why there is no code (`error`): `denied` where the person declined.
+    """
+
+    state: str = ""
+    code: str = ""
+    company: str = ""
+    error: str = ""
+    denied: bool = False
+
+    def __repr__(self) -> str:
+        return f"Returned(company {self.company}, error {self.error!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """What a code was exchanged for: a whole key, a refusal of the code or of the app itself, or no
+    answer for now. `words` are for people and name no secret.
+    """
+
+    kind: Literal["granted", "code_refused", "app_refused", "away"]
+    words: str
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Granted({self.kind}: {self.words})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """What came of taking a permission back: done, not known there any more, refused, or no
+    answer for now.
+    """
+
+    kind: Literal["revoked", "unknown", "refused", "away"]
+    words: str
+
+
+@runtime_checkable
+class Authorizing(Protocol):
+    """A target whose key a person gives by allowing it on the target's own pages."""
+
+    @property
+    def authorizes(self) -> str:
+        """What the button calls the system."""
+        ...
+
+    def app_secret(self, secret: str) -> str:
+        """The part of a stored key that is the app's own; blank where it has none."""
+        ...
+
+    def lacks_permission(self, secret: str) -> bool:
+        """Whether a key is the app's own part alone: nothing can be called with it yet."""
+        ...
+
+    def authorization_address(self, settings: Settings, *, state: str, back: str) -> str:
+        """Where the browser goes; it comes back to `back`, exactly, with `state`."""
+        ...
+
+    def returned(self, query: Mapping[str, str]) -> Returned:
+        """What a browser that came back brings with its address."""
+        ...
+
+    def exchange(
+        self, settings: Settings, secret: str, *, code: str, back: str, http: Http
+    ) -> Granted:
+        """Exchange the code, once. `secret` is the app's own part, `back` as it was sent there."""
+        ...
+
+    def revoke(self, settings: Settings, secret: str, http: Http) -> Revoked:
+        """Take back there what the key allows."""
         ...

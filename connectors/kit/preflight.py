@@ -1,26 +1,121 @@
-"""What no target could take as it is meant: told of a value before it is sent, instead of after.
-
-Here: the faults of one value and of one document by its schema, and the refusal as an answer. Not
-here: what one target alone cannot take (payload.py of each).
-"""
+"""What no target could take as it is meant: told of a value before it is sent, instead of after."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
-from connectors.contract import Action, Answer, OutgoingDocument
+from connectors.contract import Action, Answer, OutgoingDocument, Setting, Settings
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from grammar.text.finding_codes import ErrorClass
 
 Fault = tuple[ErrorClass, str]
+
 NUMERIC = frozenset({"whole", "decimal", "money", "quantity"})
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
 _LINE_ENDS = "\t\r\n\x00"
+
 _DANGEROUS = "=+-@\t\r\x00＝＋－＠"
+
 _LARGEST = 15  # digits before the point, less one
+
 _CURRENCY = ("Currency", "CurrencyCode", "CurrencyRef")
+
+QUANTITY: Final = "quantity_decimals"
+
+PRICE: Final = "price_decimals"
+
+CURRENCY: Final = 2
+"""Decimals of an amount: those of the ringgit."""
+
+_MOST: Final = 4  # more than these no document of ours has
+
+_CHOICES: Final = {str(places): str(places) for places in range(_MOST + 1)}
+
+_LABELS: Final = {QUANTITY: "Decimals of quantities", PRICE: "Decimals of unit prices"}
+
+_PRICE_FIELD, _PRICE_ON_THE_WIRE, _DISCOUNT = "UnitPrice", "unitPrice", "Discount"
+
+_Number = tuple[str, str, int, str]
+
+_HALF_PRICE_STEP = Decimal(
+    "0.00005"
+)  # prices have four places at most, so one is off by half of the last
+
+_OF_RECORDS: Final = {
+    "number": "The number that people know it by.",
+    "status": "The source's own word. The rules say what it means; one they do not name is held.",
+    "company_code": "The company it is of. One that its source is not bound to is held.",
+    "updated_at": "Moment of this state. Of two states the later one counts.",
+    "ordered_on": "Day of the order, where the source is.",
+    "paid_at": "Moment at which it was paid. Blank: not yet.",
+    "channel": "How it was paid or where it was sold.",
+    "currency": "Three letters, such as MYR. All amounts of the record are in it.",
+    "exchange_rate": "How much of the company's currency 1 of that currency was that day.",
+    "customer": "The source's key of the customer.",
+    "customer_name": "Name of the customer.",
+    "supplier": "The source's key of the supplier.",
+    "supplier_name": "Name of the supplier.",
+    "tin": "Tax identification number of the other party.",
+    "registration": "Registration number of the other party.",
+    "address": "Address of the customer, in one line.",
+    "subtotal": "All lines before tax.",
+    "tax_total": "All tax.",
+    "round_off": "The part of the total that the source itself calls rounding.",
+    "total": "What it comes to, with tax.",
+    "created_by": "Who made it in the source. They may not approve what comes of it.",
+    "approved_by": "Who approved it in the source.",
+    "approved_version": "The version that was approved.",
+    "version": "The source's own count of changes.",
+    "delivered": "Whether all of it was delivered.",
+    "branch": "Branch that sold, bought or received.",
+    "warehouse": "Warehouse that the goods left or came to.",
+    "agent": "Salesperson.",
+    "project": "Project or job.",
+    "price_level": "Level of prices that the customer has.",
+    "order_number": "Number of the order that it belongs to.",
+    "delivered_on": "Day of the delivery.",
+    "refunded_on": "Day of the refund.",
+    "received_on": "Day on which the money came in.",
+    "arrived_on": "Day on which the goods came in.",
+    "method": "How it was paid.",
+    "bank_ref": "The bank's reference.",
+    "amount": "How much was paid.",
+    "settled_on": "Last day that the settlement is for.",
+    "gross": "What was sold.",
+    "fees": "What was kept back, with a minus.",
+    "refunds": "What was given back, with a minus.",
+    "net": "What is paid out: the three together.",
+    "settlement": "Number of the settlement that is paid.",
+    "paid_on": "Day of the payment.",
+    "blogger": "Key of the blogger.",
+    "period": "First and last day, as 2026-11-10/2026-11-16.",
+    "commission": "What the blogger earned.",
+}
+
+_OF_LINES: Final = {
+    "pos": "Number of the line in the record: 1, 2, 3.",
+    "sku": "Article number, exactly as it came: case and blanks count.",
+    "name": "Name of the article.",
+    "uom": "Unit of the quantity and of the price.",
+    "qty": "Quantity in that unit.",
+    "price": "Price of one unit before discount and tax.",
+    "discount": "Discount on the whole line.",
+    "tax": "The source's word for the tax. The rules translate it.",
+    "delivered_qty": "Quantity delivered so far.",
+    "returned_qty": "Quantity that came back.",
+    "order_line": "Number of the line of the order.",
+    "amount": "Amount of the line before tax.",
+    "order_number": "Number of the order.",
+    "gross": "What was sold in that order.",
+    "fee": "What was kept back, with a minus.",
+    "refund": "What was given back, with a minus.",
+    "net": "What is paid out for that order.",
+}
 
 
 def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fault | None:
@@ -42,6 +137,28 @@ def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fau
     if schema.max_length and len(value) > schema.max_length:
         return "bad_value", f"{name} is longer than {schema.max_length} characters."
     return None
+
+
+def _number_fault(schema: FieldSchema, value: str, name: str) -> Fault | None:
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return "bad_value", f"{name} is not a number: {value[:50]}."
+    if not number.is_finite() or number.adjusted() > _LARGEST:
+        return "bad_value", f"{name} is not a number that can be posted."
+    if schema.type == "whole":
+        good = value.isdecimal() and number >= 1
+        return None if good else ("bad_value", f"{name} is not a whole number from 1 up: {value}.")
+    if schema.places is not None and number != round(number, schema.places):
+        return "bad_value", f"{name} has more than {schema.places} decimal places: {value}."
+    return None
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def first_fault(
@@ -141,23 +258,140 @@ def refused(document: OutgoingDocument, error_class: ErrorClass, words: str) -> 
     )
 
 
-def _number_fault(schema: FieldSchema, value: str, name: str) -> Fault | None:
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return "bad_value", f"{name} is not a number: {value[:50]}."
-    if not number.is_finite() or number.adjusted() > _LARGEST:
-        return "bad_value", f"{name} is not a number that can be posted."
-    if schema.type == "whole":
-        good = value.isdecimal() and number >= 1
-        return None if good else ("bad_value", f"{name} is not a whole number from 1 up: {value}.")
-    if schema.places is not None and number != round(number, schema.places):
-        return "bad_value", f"{name} has more than {schema.places} decimal places: {value}."
+def settings_of_book(usual: int) -> tuple[Setting, ...]:
+    """What is asked of the person who connects the book; `usual` counts where nothing is chosen."""
+    return tuple(
+        Setting(
+            name=name,
+            label=label,
+            hint="As in AutoCount. It rounds what has more without a word, so Clearpost holds it.",
+            kind="choice",
+            choices=_CHOICES,
+            unset=f"Not set: {usual}",
+        )
+        for name, label in _LABELS.items()
+    )
+
+
+def decimals_fault(
+    schema: DocumentSchema, document: OutgoingDocument, settings: Settings, *, usual: int
+) -> Fault | None:
+    """The first number with more decimals than the book keeps: field, value, and how many it keeps.
+
+    A number that is none is no business of this check, and neither is a discount in per cent,
+    which is text there.
+    """
+    for name, value, kept, setting in _numbers(schema, document, settings, usual):
+        if _places(value) <= kept:
+            continue
+        words = (
+            f"{name} is {value}, and the account book keeps {kept} decimals: AutoCount would"
+            " round it without a word."
+        )
+        remedy = "Round it in the rules."
+        if setting:
+            remedy = f"Round it in the rules, or correct the setting {setting} of the connection."
+        return "bad_value", f"{words} {remedy}"
     return None
 
 
-def _is_date(value: str) -> bool:
+def _numbers(
+    schema: DocumentSchema, document: OutgoingDocument, settings: Settings, usual: int
+) -> Iterator[_Number]:
+    """Name, value, decimals that are kept, and the label of the setting that says how many."""
+    parts = [(schema.header, document.fields, "")]
+    for at, line in enumerate(document.lines if schema.lines else (), start=1):
+        parts.append((schema.lines, line, f" of line {at}"))
+    for fields, given, where in parts:
+        for field in fields:
+            name, value = f"{field.title or field.name}{where}", given.get(field.name, "")
+            if (kept := _kept(field, settings, usual)) is not None:
+                yield name, value, *kept
+
+
+def _kept(field: FieldSchema, settings: Settings, usual: int) -> tuple[int, str] | None:
+    """How many decimals of a field are kept, and by which setting; None where it is no such number.
+
+    A bill of one amount is a row with a price there. Amounts of money have theirs by their schema
+    (preflight.py), but for a discount, which may be a text there.
+    """
+    if field.type == "quantity":
+        return _chosen(settings, QUANTITY, usual), _LABELS[QUANTITY]
+    if field.name == _PRICE_FIELD or field.wire == _PRICE_ON_THE_WIRE:
+        return _chosen(settings, PRICE, usual), _LABELS[PRICE]
+    if field.name == _DISCOUNT:
+        return CURRENCY, ""
+    return None
+
+
+def _chosen(settings: Settings, name: str, usual: int) -> int:
+    chosen = str(settings.get(name) or "").strip()
+    return int(chosen) if chosen in _CHOICES else usual
+
+
+def _places(value: str) -> int:
+    """How many decimals a number has, without the zeros at its end; of other text none.
+
+    >>> _places("0.125"), _places("2.00"), _places("5.5%"), _places("1E+2")
+    (3, 0, 0, 0)
+    """
     try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
+        exponent = Decimal(value).normalize().as_tuple().exponent
+    except InvalidOperation:
+        return 0
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def room(quantities: Iterable[object], unit: Decimal = Decimal("0.01")) -> Decimal:
+    """Of lines with these quantities: each may move by half a unit of the currency in its amount
+    and half a one in its tax, and by what its rounded price leaves out.
+
+    >>> room(["1", "1", "336"])
+    Decimal('0.04690')
+    """
+    return sum((unit + _HALF_PRICE_STEP * _number(one) for one in quantities), Decimal(0))
+
+
+def _number(text: object) -> Decimal:
+    try:
+        return abs(Decimal(str(text)))
+    except InvalidOperation:
+        return Decimal(0)
+
+
+def meaning_of(one: FieldSchema, *, of_line: bool) -> str:
+    """The sentence for a field; "" where nobody said one."""
+    return one.meaning or (_OF_LINES if of_line else _OF_RECORDS).get(one.name, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meanings:
+    """Sentences by the name of a field, of the head and of a line; those of one document type alone
+    stand in `apart` by `type.Field`, and come first there.
+    """
+
+    header: Mapping[str, str]
+    lines: Mapping[str, str] = field(default_factory=dict)
+    apart: Mapping[str, str] = field(default_factory=dict)
+
+    def on(self, document: DocumentSchema) -> DocumentSchema:
+        """The document with the meaning of every field. A field without one is a KeyError: it could
+        not be explained to anybody.
+        """
+        return replace(
+            document,
+            header=self._told(document.name, document.header, self.header),
+            lines=self._told(document.name, document.lines, self.lines),
+        )
+
+    def on_all(self, documents: Iterable[DocumentSchema]) -> tuple[DocumentSchema, ...]:
+        """All of them, in their order."""
+        return tuple(self.on(one) for one in documents)
+
+    def _told(
+        self, document: str, fields: Iterable[FieldSchema], known: Mapping[str, str]
+    ) -> tuple[FieldSchema, ...]:
+        return tuple(
+            replace(one, meaning=self.apart.get(f"{document}.{one.name}") or known[one.name])
+            for one in fields
+        )

@@ -1,54 +1,205 @@
-"""Workbooks and CSV files in and out.
-
-Here: starting the reader of untrusted workbooks, CSV, and writing a workbook whose bytes depend
-on its values only. Not here: the walk over a workbook (workbook_child.py), and what the columns
-mean.
-"""
+"""Workbooks and CSV files in and out."""
 
 import csv
 import io
 import json
+import math
+import os
+import queue
 import re
+import signal
+import subprocess
+import sys
+import threading
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from math import inf
 from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
-from connectors.kit.confined_process import run
-from connectors.kit.sheet_tables import (
-    CellError,
-    CellValue,
-    CompactRow,
-    Limits,
-    Row,
-    Sheet,
-    WorkbookRefusal,
-    column_name,
-)
+from connectors.kit.delivery import DELIVERY_BYTES, DELIVERY_LINES, MEGABYTE
 
 Written = str | Decimal | int | date | None
+
 CSV = "text/csv; charset=utf-8"
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Signs with which a program for tables begins a formula; the last four are their wide forms."""
+
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What XML cannot hold; one such sign and no program opens the workbook."""
+
 _MOST = 32_767  # signs of a cell, counted as UTF-16
+
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+
 _PACKING = zipfile.ZIP_DEFLATED  # at its usual level: a fifteenth of the size
+
 _MOST_SHARED = 4096
 """So many different values of a file are made once: words of a status, prices, codes."""
+
 _END = b'{"end": true}\n'
+
 _DECODE = msgspec.json.Decoder(dict[str, object]).decode
+
 _EPOCH = date(1899, 12, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkbookRefusal:
+    """Why a file is not read at all."""
+
+    code: str
+    message: str
+    hint: str
+
+
 _NO_ANSWER = WorkbookRefusal(
     "too_large", "The workbook needs too much memory or time to read.", "Split it."
 )
+
+_XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+
+_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+
+_SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+
+_CONTENT_TYPES = (
+    f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'
+    '<Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="xml" ContentType="application/xml"/>'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{_SHEET_TYPE}.sheet.main+xml"/>'
+    f'<Override PartName="/xl/styles.xml" ContentType="{_SHEET_TYPE}.styles+xml"/>'
+    "{}</Types>"
+)
+
+_SHEET_PART = (
+    f'<Override PartName="/xl/worksheets/sheet{{}}.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/>'
+)
+
+_ROOT_LINKS = (
+    f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">'
+    f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
+    "</Relationships>"
+)
+
+_WORKBOOK = f'{_XML}<workbook {_MAIN} xmlns:r="{_OFFICE}"><sheets>{{}}</sheets></workbook>'
+
+_SHEET = '<sheet name={0} sheetId="{1}" r:id="rId{1}"/>'
+
+_LINKS = (
+    f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">'
+    f'{{}}<Relationship Id="rId{{}}" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>'
+)
+
+_SHEET_LINK = (
+    f'<Relationship Id="rId{{0}}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{{0}}.xml"/>'
+)
+
+_STYLES = (
+    f'{_XML}<styleSheet {_MAIN}><fonts count="1"><font><sz val="11"/><name val="Calibri"/></font>'
+    '</fonts><fills count="2"><fill><patternFill patternType="none"/></fill>'
+    '<fill><patternFill patternType="gray125"/></fill></fills><borders count="1"><border/>'
+    '</borders><cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/>'
+    '</cellStyleXfs><cellXfs count="2"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"'
+    ' xfId="0"/><xf numFmtId="14" fontId="0" fillId="0" borderId="0" xfId="0"'
+    ' applyNumberFormat="1"/></cellXfs><cellStyles count="1">'
+    '<cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
+)
+
+_STYLES_PREFIXED = _STYLES.replace('<cellXfs count="2">', '<cellXfs count="3">').replace(
+    "</cellXfs>",
+    '<xf numFmtId="49" fontId="0" fillId="0" borderId="0" xfId="0" quotePrefix="1"'
+    ' applyNumberFormat="1"/></cellXfs>',
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """A cell that holds no value: `#N/A`, or a formula nobody has worked out."""
+
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+CellValue = str | Decimal | datetime | date | bool | CellError
+
+Row = Mapping[int, CellValue]
+
+SURE = frozenset({str, float, int, bool})
+"""Kinds of values of which calamine is always exact."""
+
+_DIGITS = 15
+
+_LARGEST_EXACT_NUMBER = 10**_DIGITS
+
+_LONGEST = 10**18
+
+try:
+    import resource
+except ImportError:  # pragma: no cover - Windows
+    resource = None  # type: ignore[assignment]
+
+_PASSED_VARIABLES = ("PATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT", "TMPDIR", "CLEARPOST_CONNECTORS")
+
+_HOME = str(Path(__file__).resolve().parents[2])
+
+_OUT_OF_MEMORY = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a workbook may be at most, and what reading it may use. `told_bytes` is what its cells
+    come to: a text that is in the file once may stand in a million of them.
+    """
+
+    file_bytes: int = DELIVERY_BYTES
+    entries: int = 2_000
+    inflated_bytes: int = 200 * MEGABYTE
+    ratio: int = 100
+    ratio_from_bytes: int = MEGABYTE
+    rows: int = DELIVERY_LINES
+    columns: int = 200
+    told_bytes: int = 100 * MEGABYTE
+    memory_bytes: int = 512 * MEGABYTE
+    cpu_seconds: int = 20
+
+    def too_many(self, sheet: str, rows: int, columns: int) -> WorkbookRefusal | None:
+        """Why a sheet that reaches down to this row and over so many columns is not read; its first
+        row has the headings, `rows` may stand below it.
+        """
+        code, hint = "too_many_rows", "Split it, and delete what lies outside the table."
+        if rows > self.rows + 1:
+            words = f"{sheet} has more than {self.rows:,} rows below its headings."
+            return WorkbookRefusal(code, words, hint)
+        if columns > self.columns:
+            return WorkbookRefusal(code, f"{sheet} has more than {self.columns} columns.", hint)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet: its rows by number, the cells of a row by column number, both from 1. Blank
+    cells are left out.
+    """
+
+    name: str
+    rows: Mapping[int, Row]
 
 
 def read_tables(
@@ -102,6 +253,36 @@ def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | Workboo
             case {"sheet": name}:
                 sheets.append((str(name), {}))
     return tuple(Sheet(name, rows) for name, rows in sheets)
+
+
+class _Values:
+    """The values of a file, of which the common ones are made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str], CellValue] = {}
+
+    def of(self, kind: str, text: str) -> CellValue:
+        """The value that a reader told."""
+        found = self._made.get((kind, text))
+        if found is None:
+            found = _value(kind, text)
+            if len(self._made) < _MOST_SHARED:
+                self._made[kind, text] = found
+        return found
+
+
+def _value(kind: str, text: str) -> CellValue:
+    match kind:
+        case "n":
+            return Decimal(text)
+        case "b":
+            return text == "yes"
+        case "m":
+            return datetime.fromisoformat(text)
+        case "e":
+            return CellError(text)
+        case _:
+            return text
 
 
 def read_csv(
@@ -205,36 +386,6 @@ def _entry(archive: zipfile.ZipFile, path: str) -> IO[bytes]:
     return archive.open(entry, "w")
 
 
-class _Values:
-    """The values of a file, of which the common ones are made once."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[str, str], CellValue] = {}
-
-    def of(self, kind: str, text: str) -> CellValue:
-        """The value that a reader told."""
-        found = self._made.get((kind, text))
-        if found is None:
-            found = _value(kind, text)
-            if len(self._made) < _MOST_SHARED:
-                self._made[kind, text] = found
-        return found
-
-
-def _value(kind: str, text: str) -> CellValue:
-    match kind:
-        case "n":
-            return Decimal(text)
-        case "b":
-            return text == "yes"
-        case "m":
-            return datetime.fromisoformat(text)
-        case "e":
-            return CellError(text)
-        case _:
-            return text
-
-
 def _sheet_xml(rows: Iterable[Sequence[Written]], *, prefixed: bool) -> Iterator[str]:
     yield f"{_XML}<worksheet {_MAIN}><sheetData>"
     for number, row in enumerate(rows, start=1):
@@ -244,14 +395,6 @@ def _sheet_xml(rows: Iterable[Sequence[Written]], *, prefixed: bool) -> Iterator
         )
         yield f'<row r="{number}">{cells}</row>'
     yield "</sheetData></worksheet>"
-
-
-def _fitting(text: str) -> str:
-    """As much of a text as a cell holds, every sign of it one that XML can hold."""
-    text = _NO_TEXT.sub("\ufffd", text)
-    if len(text) * 2 <= _MOST:
-        return text
-    return text.encode("utf-16-le")[: _MOST * 2].decode("utf-16-le", "ignore")
 
 
 def _cell_xml(place: str, value: Written, *, prefixed: bool) -> str:
@@ -272,49 +415,248 @@ def _cell_xml(place: str, value: Written, *, prefixed: bool) -> str:
     )
 
 
-_XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-_SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-_CONTENT_TYPES = (
-    f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'
-    '<Default Extension="rels" '
-    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-    '<Default Extension="xml" ContentType="application/xml"/>'
-    f'<Override PartName="/xl/workbook.xml" ContentType="{_SHEET_TYPE}.sheet.main+xml"/>'
-    f'<Override PartName="/xl/styles.xml" ContentType="{_SHEET_TYPE}.styles+xml"/>'
-    "{}</Types>"
-)
-_SHEET_PART = (
-    f'<Override PartName="/xl/worksheets/sheet{{}}.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/>'
-)
-_ROOT_LINKS = (
-    f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">'
-    f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
-    "</Relationships>"
-)
-_WORKBOOK = f'{_XML}<workbook {_MAIN} xmlns:r="{_OFFICE}"><sheets>{{}}</sheets></workbook>'
-_SHEET = '<sheet name={0} sheetId="{1}" r:id="rId{1}"/>'
-_LINKS = (
-    f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">'
-    f'{{}}<Relationship Id="rId{{}}" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>'
-)
-_SHEET_LINK = (
-    f'<Relationship Id="rId{{0}}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{{0}}.xml"/>'
-)
-_STYLES = (
-    f'{_XML}<styleSheet {_MAIN}><fonts count="1"><font><sz val="11"/><name val="Calibri"/></font>'
-    '</fonts><fills count="2"><fill><patternFill patternType="none"/></fill>'
-    '<fill><patternFill patternType="gray125"/></fill></fills><borders count="1"><border/>'
-    '</borders><cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/>'
-    '</cellStyleXfs><cellXfs count="2"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"'
-    ' xfId="0"/><xf numFmtId="14" fontId="0" fillId="0" borderId="0" xfId="0"'
-    ' applyNumberFormat="1"/></cellXfs><cellStyles count="1">'
-    '<cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
-)
-_STYLES_PREFIXED = _STYLES.replace('<cellXfs count="2">', '<cellXfs count="3">').replace(
-    "</cellXfs>",
-    '<xf numFmtId="49" fontId="0" fillId="0" borderId="0" xfId="0" quotePrefix="1"'
-    ' applyNumberFormat="1"/></cellXfs>',
-)
+def _fitting(text: str) -> str:
+    """As much of a text as a cell holds, every sign of it one that XML can hold."""
+    text = _NO_TEXT.sub("\ufffd", text)
+    if len(text) * 2 <= _MOST:
+        return text
+    return text.encode("utf-16-le")[: _MOST * 2].decode("utf-16-le", "ignore")
+
+
+class CompactRow(Mapping[int, CellValue]):
+    """A row that is its values and no more: which column stands at which place is kept once for all
+    rows with the same columns. A dict of each would be most of what a large file takes.
+    """
+
+    __slots__ = ("_places", "_values")
+
+    def __init__(self, places: Mapping[int, int], values: Sequence[CellValue]) -> None:
+        self._places, self._values = places, values
+
+    def __getitem__(self, column: int) -> CellValue:
+        """The value of a column; KeyError where it is blank."""
+        return self._values[self._places[column]]
+
+    def __contains__(self, column: object) -> bool:
+        """Whether a column is filled."""
+        return column in self._places
+
+    def __iter__(self) -> Iterator[int]:
+        """The filled columns, from the left."""
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._places)
+
+
+@lru_cache(maxsize=256)
+def column_name(column: int) -> str:
+    """The letters of a column: 1 is A, 28 is AB. Each cell of a file asks, of few columns."""
+    letters = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def place(sheet: str, row: int, column: int) -> str:
+    """A cell as people find it: `orders!C17`."""
+    return f"{sheet}!{column_name(column)}{row}"
+
+
+def header_of(sheet: Sheet) -> Sequence[tuple[int, str]]:
+    """The columns of the first row with their words, trimmed."""
+    first = sheet.rows.get(1, {})
+    return [(column, str(value).strip()) for column, value in sorted(first.items())]
+
+
+class UnsureError(Exception):
+    """A value that the quick reader does not tell exactly."""
+
+
+def told_exactly(value: object) -> list[str] | None:
+    """The kind and the text of a cell; most are texts, and numbers that are whole."""
+    if value.__class__ is str:
+        return ["t", str(value)] if value else None
+    return kind_and_text(exact(value))
+
+
+def exact(value: object) -> object:
+    """The value of a cell as it is: calamine tells numbers as floats, and a day as one without a
+    time. Raises UnsureError at a time without a date, and at a day in the year that spreadsheets
+    count wrong.
+    """
+    if isinstance(value, (time, timedelta)) or (isinstance(value, date) and value.year < 1901):
+        raise UnsureError
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a cell has no zone
+    return value
+
+
+def kind_and_text(value: object) -> list[str] | None:
+    """The kind of a value and its text; None for an empty cell."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return ["b", "yes" if value else "no"]
+    if isinstance(value, (int, float)):
+        return _number(value)
+    if isinstance(value, (datetime, date)):
+        return ["m", value.isoformat()]
+    if isinstance(value, str):
+        return ["t", value]
+    return ["e", f"{value}, which is a time without a date"]
+
+
+def _number(value: float) -> list[str]:
+    """The number a person typed: a spreadsheet keeps 15 digits, further ones are no data. A longer
+    whole number has lost some where they are not told or are noughts: as an id it would be another.
+    """
+    if isinstance(value, int) and not _has_lost_digits(value):
+        return ["n", str(value)]
+    if _LARGEST_EXACT_NUMBER <= abs(value) < inf:
+        return ["e", "a number too long to be exact"]
+    text = repr(value)
+    if sum(sign.isdigit() for sign in text.split("e")[0].lstrip("-0.")) > 15:
+        text = format(value, ".15g")
+    return ["n", text] if text.lstrip("-") not in {"inf", "nan"} else ["e", "a number out of range"]
+
+
+def _has_lost_digits(value: int) -> bool:
+    if abs(value) < _LARGEST_EXACT_NUMBER:
+        return False
+    behind = 10 ** (len(str(abs(value))) - _DIGITS)
+    return abs(value) >= _LONGEST or value % behind == 0
+
+
+class Ended(Enum):
+    """Why a child gave no answer."""
+
+    PROCESSOR = "processor"
+    TIME = "time"
+    MEMORY = "memory"
+    BROKEN = "broken"
+
+
+def confine(*, memory_bytes: int, cpu_seconds: float) -> None:
+    """Limit this process for good: its memory, and the processor time from now on."""
+    if resource is None:  # pragma: no cover - Windows
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    _allow(cpu_seconds)
+
+
+def _allow(cpu_seconds: float) -> None:
+    """End this process after so many more seconds of processor time."""
+    if resource is None:  # pragma: no cover - Windows
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    until = math.ceil(used.ru_utime + used.ru_stime + cpu_seconds)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
+
+
+def run(module: str, words: Sequence[str], given: bytes, seconds: float) -> bytes | None:
+    """What a module of ours writes about these bytes; None when it fails or takes too long."""
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", module, *words],
+            input=given,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            env=_environment(),
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return child.stdout if child.returncode == 0 else None
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "PYTHONPATH": _HOME,
+        **{name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ},
+    }
+
+
+class Child:
+    """A module of ours that runs `serve`, kept for one question after the other."""
+
+    def __init__(self, module: str, *words: str) -> None:
+        self._late = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env=_environment(),
+        )
+
+    def ask(self, question: bytes, seconds: float) -> bytes | Ended:
+        """The answer to one line, as one line; a child without one has ended."""
+        watch = threading.Timer(seconds, self._give_up)
+        watch.start()
+        try:
+            answer = self._told(question)
+        finally:
+            watch.cancel()
+        return answer.rstrip(b"\n") if answer.endswith(b"\n") else self._why()
+
+    def end(self) -> None:
+        """End it now."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+
+    def _told(self, question: bytes) -> bytes:
+        into, out = self._process.stdin, self._process.stdout
+        if into is None or out is None:
+            return b""
+        try:
+            into.write(question + b"\n")
+            into.flush()
+        except OSError:  # it has ended
+            return b""
+        return out.readline()
+
+    def _give_up(self) -> None:
+        self._late = True
+        self._process.kill()
+
+    def _why(self) -> Ended:
+        code = self._process.wait()
+        self.end()
+        if self._late:
+            return Ended.TIME
+        if code == -getattr(signal, "SIGXCPU", 0):
+            return Ended.PROCESSOR
+        return Ended.MEMORY if code == _OUT_OF_MEMORY else Ended.BROKEN
+
+
+def serve(answer: Callable[[bytes], bytes], *, memory_bytes: int, cpu_seconds: float) -> None:
+    """Answer the lines of standard input, each within these limits; end with whoever asks."""
+    confine(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds)
+    questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(questions,), daemon=True).start()
+    while True:
+        question = questions.get()
+        _allow(cpu_seconds)
+        try:
+            told = answer(question)
+        except MemoryError:
+            os._exit(_OUT_OF_MEMORY)
+        sys.stdout.buffer.write(told + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _listen(questions: "queue.SimpleQueue[bytes]") -> None:
+    """Hand the questions on; nobody left to ask ends this process, whatever it does meanwhile."""
+    for line in sys.stdin.buffer:
+        questions.put(line)
+    os._exit(0)

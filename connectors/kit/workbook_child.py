@@ -18,11 +18,11 @@ from typing import Any
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
-from connectors.kit.confined_process import confine
-from connectors.kit.sheet_tables import (
+from connectors.kit.workbook import (
     SURE,
     Limits,
     WorkbookRefusal,
+    confine,
     exact,
     kind_and_text,
     told_exactly,

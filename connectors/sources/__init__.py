@@ -1,5 +1,5 @@
 """Clearpost connectors.sources: one folder for each system that orders come from."""
 
-from connectors.transport.connector_folders import folders
+from connectors.transport.http import folders
 
 __path__ = [*__path__, *folders("sources")]

@@ -1,5 +1,5 @@
 """Clearpost connectors.targets: one folder for each accounting system."""
 
-from connectors.transport.connector_folders import folders
+from connectors.transport.http import folders
 
 __path__ = [*__path__, *folders("targets")]

@@ -1,26 +1,80 @@
-"""JSON that means one thing only: what two readers could understand differently is refused.
+"""JSON that means one thing only: what two readers could understand differently is refused."""
 
-Here: reading bytes into plain values with exact decimals, and writing them. Not here: what the
-values should be.
-"""
-
+import errno
+import ipaddress
 import json
+import os
+import random
 import re
-from collections.abc import Mapping, Sequence
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 MAX_DEPTH = 50
+
 MAX_DIGITS = 40
+
 MAX_VALUES = 2_000_000
 """Of a whole text: each takes memory when it is read, and no delivery needs as many."""
+
 TEXT_CAP = 32_767
 
 # Also one without an end: else each quotation mark in it would begin a search to the end of all.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+
 _BRACKETS = re.compile(rb"[\[\]{}]")
+
+POINTS = {
+    "claim.before": "a worker is about to take records that are due",
+    "claim.after_commit": "records are leased, none is judged yet",
+    "eval.each": "one record is about to be judged",
+    "eval.before_commit": "decisions are written and not yet committed",
+    "eval.after_commit": "decisions are committed, nobody was told",
+    "approve.before_commit": "an approval is written and not yet committed",
+    "approve.after_commit": "an approval is committed",
+    "push.claimed": "postings are leased, nothing is written down yet",
+    "push.before_intent": "the intent is about to be written",
+    "push.after_intent": "the intent is committed, no byte has left",
+    "push.after_connect": "the target is connected, no byte has left",
+    "push.after_send": "the whole request has left",
+    "push.after_answer": "the answer is here, and nobody wrote it down",
+    "push.before_answer_commit": "the answer is written and not yet committed",
+    "push.after_answer_commit": "the answer is committed",
+    "lookup.before": "a doubt is about to be looked up",
+    "lookup.after": "the look-up is answered, and nobody wrote it down",
+    "lookup.before_commit": "the look-up is written and not yet committed",
+    "sweep.mid": "leases of the dead are taken and not yet committed",
+    "inbox.before_commit": "a delivery is stored and not yet committed",
+    "inbox.after_commit": "a delivery is committed, the sender was not told",
+    "export.after_file": "the file of a batch is made and not yet written down",
+    "chain.before_link": "events are about to be chained",
+    "doorbell.after_commit": "work is committed, nobody was rung for",
+}
+"""Every point, and what has just happened or is about to."""
+
+NAMES = tuple(POINTS)
+
+_PART = re.compile(
+    r"(?P<name>[a-z_.]+)=(?P<action>kill|stop|raise|note|sleep|error)(?::(?P<argument>[a-z0-9.]+))?"
+    r"(?:@(?P<nth>[1-9]\d*)|%(?P<chance>\d+(?:\.\d+)?))?"
+)
+
+_ERRORS = ("locked", "full", "io")
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +84,6 @@ class JsonRefusal:
     code: str
     message: str
     hint: str
-
-
-class _RefusedError(ValueError):
-    def __init__(self, code: str, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.refusal = JsonRefusal(code, message, hint)
 
 
 def loads(raw: bytes) -> object | JsonRefusal:
@@ -63,22 +111,6 @@ def loads(raw: bytes) -> object | JsonRefusal:
     return value
 
 
-def dumps(value: object) -> bytes:
-    """JSON in which a decimal is a bare number with exactly its digits, and no blank is wasted."""
-    return _written(value).encode()
-
-
-def _written(value: object) -> str:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, Mapping):
-        inner = (f"{json.dumps(name)}:{_written(held)}" for name, held in value.items())
-        return f"{{{','.join(inner)}}}"
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(_written, value))}]"
-    return json.dumps(value, ensure_ascii=False)
-
-
 def _shape(raw: bytes) -> JsonRefusal | None:
     """Why a text is not read that has too many values, or nests them too deep."""
     bare = _STRING.sub(b"", raw)
@@ -100,6 +132,12 @@ def _decimal(text: str) -> Decimal:
     if len(mantissa) > MAX_DIGITS or len(power) > 2 or int(power or "0") > MAX_DIGITS:
         raise _RefusedError("bad_number", f"The number {text[:30]}… is too long.", "Round it.")
     return Decimal(text)
+
+
+class _RefusedError(ValueError):
+    def __init__(self, code: str, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.refusal = JsonRefusal(code, message, hint)
 
 
 def _whole(text: str) -> int:
@@ -154,3 +192,245 @@ def _check_text(text: str) -> None:
         raise _RefusedError(
             "too_long", f"A text is longer than {TEXT_CAP} characters.", "Shorten it."
         )
+
+
+def dumps(value: object) -> bytes:
+    """JSON in which a decimal is a bare number with exactly its digits, and no blank is wasted."""
+    return _written(value).encode()
+
+
+def _written(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        inner = (f"{json.dumps(name)}:{_written(held)}" for name, held in value.items())
+        return f"{{{','.join(inner)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_written, value))}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+class FaultError(Exception):
+    """Raised at a point by the action `raise`, and at start when the plan itself cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One part of a plan: what to do at a point, and at which hits."""
+
+    name: str
+    action: str
+    argument: str
+    nth: int | None
+    chance: float | None
+
+
+class Plan:
+    """The faults of this process, with the hits counted so far."""
+
+    def __init__(self, faults: Mapping[str, Fault], *, seed: str, log: Path | None) -> None:
+        self._faults = faults
+        self._random = random.Random(seed)  # noqa: S311 - a test plan, repeatable on purpose
+        self._log = log
+        self._hits: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def reach(self, name: str) -> None:
+        """Count a hit of a point, and do what is planned for it."""
+        fault = self._faults.get(name)
+        if fault is None:
+            return
+        with self._lock:
+            self._hits[name] += 1
+            hit = self._hits[name]
+            chance = self._random.random() * 100 if fault.chance is not None else 0.0
+        if fault.nth not in (None, hit) or chance >= (
+            100 if fault.chance is None else fault.chance
+        ):
+            return
+        self._write(fault, hit)
+        _act(fault)
+
+    def _write(self, fault: Fault, hit: int) -> None:
+        if self._log is None:
+            return
+        line = {"pid": os.getpid(), "point": fault.name, "hit": hit, "action": fault.action}
+        with self._log.open("a", encoding="ascii") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _act(fault: Fault) -> None:
+    if fault.action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif fault.action == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif fault.action == "sleep":
+        time.sleep(float(fault.argument or "1"))
+    elif fault.action == "raise":
+        raise FaultError(f"planned fault at {fault.name}")
+    elif fault.argument == "locked":
+        raise sqlite3.OperationalError("database is locked")
+    elif fault.argument == "full":
+        raise OSError(errno.ENOSPC, "No space left on device")
+    elif fault.argument == "io":
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def point(name: str) -> None:
+    """A place where a planned fault may happen. Costs nothing when there is no plan."""
+    if _PLAN is not None:
+        _PLAN.reach(name)
+
+
+def read_plan(environment: Mapping[str, str]) -> Plan | None:
+    """The plan that the environment asks for. Raises FaultError for an unreadable one, or
+    outside a test.
+    """
+    text = environment.get("CLEARPOST_FAULTS", "")
+    if not text:
+        return None
+    if environment.get("CLEARPOST_ENV") != "test":
+        raise FaultError(
+            "CLEARPOST_FAULTS is set, but CLEARPOST_ENV is not test: refusing to start"
+        )
+    faults = dict(_fault(part) for part in text.split(";") if part)
+    log = environment.get("CLEARPOST_FAULT_LOG")
+    return Plan(faults, seed=environment.get("CLEARPOST_SEED", "0"), log=Path(log) if log else None)
+
+
+def _fault(part: str) -> tuple[str, Fault]:
+    match = _PART.fullmatch(part.strip())
+    if match is None or match["name"] not in NAMES:
+        raise FaultError(f"CLEARPOST_FAULTS: {part!r} is no fault at a known point")
+    if match["action"] == "error" and match["argument"] not in _ERRORS:
+        raise FaultError(f"CLEARPOST_FAULTS: {part!r}: error is one of {', '.join(_ERRORS)}")
+    nth, chance = match["nth"], match["chance"]
+    fault = Fault(
+        name=match["name"],
+        action=match["action"],
+        argument=match["argument"] or "",
+        nth=int(nth) if nth else None,
+        chance=float(chance) if chance else None,
+    )
+    return fault.name, fault
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An address that may be connected to, and the host name it stands for."""
+
+    scheme: str
+    host: str
+    port: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Why a URL is not called. `temporary` when only the name could not be resolved."""
+
+    words: str
+    temporary: bool = False
+
+
+def loopback_allowed() -> bool:
+    """Whether targets on this machine may be called: only in a demo or test that says so."""
+    return os.environ.get("CLEARPOST_ALLOW_LOOPBACK") == "1" and os.environ.get(
+        "CLEARPOST_ENV"
+    ) in {"demo", "test"}
+
+
+def resolve(url: str) -> Destination | Blocked:
+    """The address behind a URL, resolved once and judged; every address of the name must be
+    allowed.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = parts.hostname or ""
+        host.encode("idna")
+    except ValueError:
+        return Blocked("The address of the accounting system is no URL.")
+    if parts.scheme not in {"https", "http"} or not host:
+        return Blocked(
+            "The address of the accounting system must begin with https:// and name a host."
+        )
+    if parts.username is not None or parts.password is not None:
+        return Blocked(
+            "The address of the accounting system must not contain a user name or password."
+        )
+    addresses = _addresses(host, port)
+    if isinstance(addresses, Blocked):
+        return addresses
+    for address in addresses:
+        refused = _judge(parts.scheme, ipaddress.ip_address(address))
+        if refused:
+            return Blocked(f"{host} is {address}: {refused}")
+    return Destination(parts.scheme, host, port, addresses[0])
+
+
+def _addresses(host: str, port: int) -> list[str] | Blocked:
+    """All addresses of a name, at least one."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return Blocked(f"The name {host} could not be resolved.", temporary=True)
+    return [str(entry[4][0]).split("%")[0] for entry in found]
+
+
+def _judge(scheme: str, address: IPAddress) -> str:
+    inner = _inner(address)
+    if inner.is_loopback and loopback_allowed():
+        return ""
+    if not _public(address) or not _public(inner):
+        return "an address inside a network, which is not called."
+    if scheme != "https":
+        return "only https is used outside this machine."
+    return ""
+
+
+def _inner(address: IPAddress) -> IPAddress:
+    """The IPv4 address that an IPv6 one wraps, or the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else address)
+
+
+def _public(address: IPAddress) -> bool:
+    of_a_site = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not (
+        address.is_multicast or address.is_reserved or address.is_unspecified or of_a_site
+    )
+
+
+def resolve_host(host: str, port: int, own: Collection[str]) -> Destination | Blocked:
+    """The address of a server that speaks no HTTP, judged as that of a URL is. `own` are hosts
+    inside the network that whoever runs this machine lets in. The scheme is `tls` where nothing may
+    be said to it that is not encrypted.
+    """
+    addresses = _addresses(host, port)
+    if isinstance(addresses, Blocked):
+        return addresses
+    let_in = host.lower() in own
+    for address in addresses:
+        one = ipaddress.ip_address(address)
+        refused = _judge_own(one) if let_in else _judge("https", one)
+        if refused:
+            return Blocked(f"{host} is {address}: {refused}")
+    here = all(_inner(ipaddress.ip_address(one)).is_loopback for one in addresses)
+    return Destination("any" if let_in or here else "tls", host, port, addresses[0])
+
+
+def _judge_own(address: IPAddress) -> str:
+    """Even inside there are addresses that are no server's."""
+    inner = _inner(address)
+    strange = inner.is_link_local or inner.is_multicast or inner.is_unspecified
+    return "an address that no server of yours has." if strange else ""
+
+
+_PLAN = read_plan(os.environ)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, event, select
 from sqlalchemy.orm import Session
 
-from connectors.transport.fault_points import point
+from connectors.transport.strict_json import point
 from holding.access import operations
 from holding.access.actors import Actor, may
 from holding.access.operations import NOTHING_SENT, once, undoable

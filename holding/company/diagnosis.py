@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
 from connectors.contract.errors import RETRY
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from grammar import nodes as n
 from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from holding.access.actors import Actor, may
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Record

@@ -16,9 +16,7 @@ from sqlalchemy.orm import aliased
 
 from connectors.contract import Found, Question, Stands
 from connectors.contract.targets import Searchable
-from connectors.transport.clock import Clock
-from connectors.transport.http import Http
-from connectors.transport.recorded_sessions import Remembering
+from connectors.transport.http import Clock, Http, Remembering
 from holding.access.actors import Actor, Keys, may
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk, open_channel, with_good_key

@@ -15,9 +15,8 @@ from typing import Final
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from connectors.contract.authorization import Authorizing, Returned, Revoked
-from connectors.transport.clock import Clock
-from connectors.transport.http import Http
+from connectors.contract.targets import Authorizing, Returned, Revoked
+from connectors.transport.http import Clock, Http
 from holding.access.actors import Actor, Keys, load_keys
 from holding.access.sessions import digest
 from holding.connections import connections as setup

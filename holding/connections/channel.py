@@ -14,14 +14,11 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import ConnectionReport, Found, Pace, Step, Target
 from connectors.contract.calls import WHOLE_ONLY
-from connectors.contract.declared_settings import looks_first
-from connectors.contract.hand_imports import ImportedByHand
-from connectors.contract.master_lists import TellsItems
-from connectors.contract.targets import Renewed, Renewing
-from connectors.kit.connection_settings import BASE_CURRENCY, ZONE
-from connectors.transport.clock import Clock
-from connectors.transport.http import Http
-from connectors.transport.recorded_sessions import Clocked
+from connectors.contract.pulls import ImportedByHand
+from connectors.contract.schema import looks_first
+from connectors.contract.targets import Renewed, Renewing, TellsItems
+from connectors.kit.calls import BASE_CURRENCY, ZONE
+from connectors.transport.http import Clock, Clocked, Http
 from holding.access.actors import SYSTEM, Actor, Keys, load_keys, may
 from holding.connections import breaker, master_data
 from holding.connections.connections import (

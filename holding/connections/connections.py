@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import ConnectionSide
-from connectors.contract import declared_settings as declared
+from connectors.contract import schema as declared
 from holding.access.actors import SYSTEM, Actor, Keys, key_fault, load_keys, may
 from holding.connections import breaker
 from holding.connections.master_data import RATE

@@ -15,10 +15,8 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import ConnectionReport, Target
-from connectors.contract.authorization import Authorizing
-from connectors.contract.targets import Renewing
-from connectors.transport.clock import Clock
-from connectors.transport.http import Http
+from connectors.contract.targets import Authorizing, Renewing
+from connectors.transport.http import Clock, Http
 from holding.access.actors import Actor, Keys, key_fault, load_keys
 from holding.connections import connections as setup
 from holding.connections.channel import Asks, asked, keep_report, own_settings

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from connectors import contract
 from connectors.contract import ItemSetup
-from connectors.contract import declared_settings as declared
+from connectors.contract import schema as declared
 from connectors.contract.schema import DocumentSchema
 from holding.connections import breaker
 from holding.db import bulk

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Executable, bindparam, exists, select, text, update
 from sqlalchemy.orm import Session
 
-from connectors.transport.fault_points import point
+from connectors.transport.strict_json import point
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval, Voided, counting
 from holding.db import bulk, leases

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, exists, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from connectors.transport.clock import Clock
-from connectors.transport.fault_points import FaultError, point
+from connectors.transport.http import Clock
+from connectors.transport.strict_json import FaultError, point
 from holding.db import bulk
 from holding.db.database import Database, no_search_for_cycles
 from holding.db.leases import SLICE_SECONDS

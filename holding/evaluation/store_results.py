@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from connectors.transport.fault_points import point
+from connectors.transport.strict_json import point
 from holding.approvals import consent as voiding
 from holding.approvals.consent import LetStand, StandingApproval, changed_fact, counting
 from holding.approvals.separation import excluded

@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import ConnectionReport, ConnectionSide, IncomingRecord, Step, Target
 from connectors.contract.calls import NOT_RUN
-from connectors.contract.sources import Testable
+from connectors.contract.pulls import Testable
 from connectors.contract.targets import TestedWhole
-from connectors.kit.connection_settings import ZONE
-from connectors.transport.clock import Clock
-from connectors.transport.http import Http
+from connectors.kit.calls import ZONE
+from connectors.transport.http import Clock, Http
 from grammar.nodes import Ruleset
 from holding.access.actors import Actor, Keys
 from holding.connections import breaker, limits

@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import IncomingRecord
-from connectors.contract.sources import Withdrawn
+from connectors.contract.pulls import Withdrawn
 from holding.db import bulk
 from holding.db.database import Database
 from holding.db.models import Company, Evaluation, LinkKey, Posting, Record, Version

@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import IncomingRecord
-from connectors.contract import declared_settings as declared
+from connectors.contract import schema as declared
 from connectors.contract.pulls import NoPage, Page, Pulled, Pulls
 from connectors.contract.targets import Renewing
-from connectors.transport.clock import Clock
-from connectors.transport.http import Http
+from connectors.transport.http import Clock, Http
 from holding.access.actors import Actor, Keys
 from holding.connections import connections as pull_settings
 from holding.connections.channel import renew

@@ -10,8 +10,8 @@ from sqlalchemy import delete, event, func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
-from connectors.contract import declared_settings as declared
-from connectors.transport.fault_points import point
+from connectors.contract import schema as declared
+from connectors.transport.strict_json import point
 from holding.access.actors import Actor, may
 from holding.db import bulk
 from holding.db.models import Company, Connection, Delivery, HookCall, Record, Version

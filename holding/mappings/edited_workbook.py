@@ -11,17 +11,19 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from connectors.kit.sheet_tables import (
+from connectors.kit.workbook import (
     CellError,
     CellValue,
     Limits,
     Row,
     Sheet,
     WorkbookRefusal,
+    Written,
     header_of,
     place,
+    read_tables,
+    write_sheets,
 )
-from connectors.kit.workbook import Written, read_tables, write_sheets
 from holding.db.models import Company, MappingEntry, MappingTable, Person
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal

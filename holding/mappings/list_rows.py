@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from connectors.kit.sheet_tables import (
+from connectors.kit.workbook import (
     CellError,
     CellValue,
     Limits,
@@ -19,8 +19,9 @@ from connectors.kit.sheet_tables import (
     WorkbookRefusal,
     column_name,
     header_of,
+    read_csv,
+    read_tables,
 )
-from connectors.kit.workbook import read_csv, read_tables
 from holding.db.models.columns import ListKind, is_currency
 from holding.db.refusal import Refusal
 from rules.values.cause_keys import GENERAL_TINS, match_key

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import ItemSetup
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from holding.access.actors import Actor
 from holding.connections import breaker, master_data
 from holding.db import bulk

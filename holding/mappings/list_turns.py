@@ -16,8 +16,8 @@ from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, updat
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import master_lists
-from connectors.contract.master_lists import TellsLists
+from connectors.contract import targets as master_lists
+from connectors.contract.targets import TellsLists
 from holding.access.actors import Actor
 from holding.connections.connections import permitted, tell
 from holding.connections.master_data import zone_of

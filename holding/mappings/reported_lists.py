@@ -22,10 +22,9 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import Found
-from connectors.contract.declared_settings import CALLS
-from connectors.contract.master_lists import ListEntry, ListPage, TellsLists
-from connectors.transport.clock import Clock
-from connectors.transport.http import TOO_MANY, Http
+from connectors.contract.schema import CALLS
+from connectors.contract.targets import ListEntry, ListPage, TellsLists
+from connectors.transport.http import TOO_MANY, Clock, Http
 from holding.access.actors import SYSTEM, Keys
 from holding.connections import breaker
 from holding.connections.channel import counted_together, own_settings, renew

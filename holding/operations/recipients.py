@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from connectors.transport.addresses import Blocked, resolve
+from connectors.transport.strict_json import Blocked, resolve
 from holding.access.actors import Actor, Keys, may
 from holding.db.bulk import Columns, of
 from holding.db.models import Membership, Notice, Person, Recipient, Team

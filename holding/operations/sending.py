@@ -14,9 +14,8 @@ from typing import Any, Final
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from connectors.kit.signed_webhooks import sign
-from connectors.transport.http import Http, HttpAnswer, HttpFailure
-from connectors.transport.mail import MailServer, give
+from connectors.kit.delivery import sign
+from connectors.transport.http import Http, HttpAnswer, HttpFailure, MailServer, give
 from holding.access.actors import Keys
 from holding.db.database import Database
 from holding.db.models import Notice, Person, Recipient

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Select, Text, bindparam, func, select, type_c
 from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
-from connectors.transport.fault_points import point
+from connectors.transport.strict_json import point
 from holding.db import bulk, leases
 from holding.db.bulk import JointWrites
 from holding.db.database import Database

@@ -25,7 +25,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import ColumnElement, Label, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from connectors.transport import fault_points
+from connectors.transport import strict_json as fault_points
 from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.models import Heartbeat

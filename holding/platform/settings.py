@@ -19,8 +19,7 @@ from sqlalchemy.orm import Session
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
-from connectors.transport.clock import Clock, MachineClock
-from connectors.transport.mail import TLS, MailServer
+from connectors.transport.http import TLS, Clock, MachineClock, MailServer
 from holding.db.database import Database, default_url
 from holding.db.models import (
     ClockMark,

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
 from connectors.contract import Kept
-from connectors.contract.e_invoices import SAME_E_INVOICE
 from connectors.contract.errors import RETRY, RetryWay
-from connectors.kit.rounding.rounding_bounds import room
+from connectors.contract.schema import SAME_E_INVOICE
+from connectors.kit.preflight import room
 from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.people import FALLBACK_TEAM

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Question, Stands
 from connectors.contract.targets import Deferring, LooksTogether, Readable, Searchable, TellsParties
-from connectors.transport.http import Http
-from connectors.transport.recorded_sessions import Counting, Remembering
+from connectors.transport.http import Counting, Http, Remembering
 from grammar.text.characters import in_currency
 from holding.connections import breaker, limits
 from holding.connections import breaker as readings

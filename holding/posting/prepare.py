@@ -21,9 +21,9 @@ from connectors.contract import (
     Settings,
     Target,
 )
-from connectors.transport import fault_points
-from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
-from connectors.transport.recorded_sessions import Through
+from connectors.transport import strict_json as fault_points
+from connectors.transport.http import Http, HttpAnswer, HttpFailure, Through
+from connectors.transport.http import RequestOptions as Given
 from holding.approvals import consent
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Channel, Desk

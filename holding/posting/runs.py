@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import Payload
-from connectors.kit.connection_settings import base_currency_of
+from connectors.kit.calls import base_currency_of
 from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel, Desk
 from holding.db import bulk

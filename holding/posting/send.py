@@ -11,8 +11,8 @@ from sqlalchemy import Select, and_, bindparam, exists, or_, select, text, updat
 from sqlalchemy.orm import Session
 
 from connectors.contract import Answer, Found, ItemSetup, Kept, Payload, Sent
-from connectors.contract.master_lists import TellsItems
-from connectors.transport import fault_points
+from connectors.contract.targets import TellsItems
+from connectors.transport import strict_json as fault_points
 from holding.connections import breaker, limits, master_data
 from holding.connections.channel import Channel, Desk, renewed_after_all
 from holding.db import bulk

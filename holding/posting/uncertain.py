@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Found
 from connectors.contract.targets import Deferring
-from connectors.transport import fault_points
-from connectors.transport.http import Http
-from connectors.transport.recorded_sessions import Remembering
+from connectors.transport import strict_json as fault_points
+from connectors.transport.http import Http, Remembering
 from grammar.text.finding_codes import ErrorClass
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found, SourceRefusal, Stands
-from connectors.contract.hand_imports import Listed
+from connectors.contract.pulls import Listed
 from holding.access.actors import Actor
 from holding.db import bulk
 from holding.db.models import Attempt, ImportFile, Posting, Push

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import Actor, may
 from holding.db import bulk

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import ConnectionSide
-from connectors.contract import declared_settings as declared
+from connectors.contract import schema as declared
 from connectors.contract.errors import ERROR_CLASSES
 from holding.access.actors import Actor, may
 from holding.access.people import FALLBACK_TEAM

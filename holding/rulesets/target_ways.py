@@ -14,8 +14,8 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import declared_settings as declared
-from connectors.contract.hand_imports import DOCUMENT_TYPES, types_taken
+from connectors.contract import schema as declared
+from connectors.contract.pulls import DOCUMENT_TYPES, types_taken
 from holding.access.actors import SYSTEM, Actor
 from holding.connections import connections as setup
 from holding.db import bulk

@@ -24,9 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from connectors.transport import fault_points
-from connectors.transport.clock import Clock
-from connectors.transport.http import Http
+from connectors.transport import strict_json as fault_points
+from connectors.transport.http import Clock, Http
 from holding.access import operations
 from holding.access.actors import load_keys
 from holding.connections import limits

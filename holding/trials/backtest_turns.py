@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from holding.access.actors import actor_of
 from holding.db.database import Database
 from holding.db.models import Backtest as RecordedBacktest

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import declared_settings as declared
+from connectors.contract import schema as declared
 from grammar.nodes import Post, Ruleset
 from holding.connections.master_data import PERIOD, month_of, zone_of
 from holding.db.models import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from holding.db.database import Database
 from holding.db.models import Change, Connection, Evaluation, Record, Shadow, ShadowVerdict, Version
 from holding.db.models.columns import ShadowEnd

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from connectors.contract.uploads import FileColumn, MatchedBy, SheetRows
+from connectors.contract.pulls import FileColumn, MatchedBy, SheetRows
 from holding.db.bulk import Columns, of
 from holding.db.models import Connection, Person, Upload
 from holding.db.models.columns import UploadState

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord, RowError, SourceRefusal
-from connectors.contract.uploads import FieldLabel, FileOrder, FileOrders
+from connectors.contract.pulls import FieldLabel, FileOrder, FileOrders
 from grammar.nodes import Call, Name, Ruleset
 from grammar.nodes.expressions import walk
 from holding.db.models import Company, MappingEntry, MappingTable, Version

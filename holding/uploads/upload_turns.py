@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import IncomingRecord, SourceRefusal
+from connectors.contract.pulls import FileOrders, ReadsUploads
 from connectors.contract.schema import KindSchema
-from connectors.contract.uploads import FileOrders, ReadsUploads
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from holding.access.actors import actor_of
 from holding.db.database import Database, no_search_for_cycles
 from holding.db.models import Upload

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, g, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from connectors.transport import mail
+from connectors.transport import http as mail
 from holding.access import actors, people
 from holding.access.actors import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS, duties_meet
 from holding.company import access_links, duties

@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from bench import command as bench
-from connectors.transport.connector_folders import BrokenConnectorError
+from connectors.transport.http import BrokenConnectorError
 from portal.backtest import command as backtest
 from portal.backtest import export_command, preflight
 from portal.cli import (

@@ -47,7 +47,7 @@ def connect(
 def _connect(
     session: "DatabaseSession", actor: "Actor", entry: Entry, folder: Path, now: "datetime"
 ) -> Iterator[str]:
-    from connectors.contract import declared_settings as declared
+    from connectors.contract import schema as declared
     from holding.connections import key_rotation
     from holding.rulesets.new_connections import add_connection
 

@@ -116,7 +116,7 @@ def faults() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def faults_list(*, as_json: bool) -> None:
     """Name all points, and what has just happened or is about to at each."""
-    from connectors.transport.fault_points import POINTS
+    from connectors.transport.strict_json import POINTS
 
     if as_json:
         tell(POINTS)

@@ -70,7 +70,7 @@ def _key(settings: "Settings") -> Looked:
 
 
 def _database(settings: "Settings") -> Iterator[Looked]:
-    from connectors.transport.clock import MachineClock
+    from connectors.transport.http import MachineClock
     from holding.db.database import Database
     from holding.platform import backup as schema_version
     from holding.platform import settings as clock
@@ -102,7 +102,7 @@ def _rates(session: "DatabaseSession") -> Iterator[Looked]:
     is work for them, and no fault here.
     """
     from connectors import registry
-    from connectors.contract.master_lists import TellsItems
+    from connectors.contract.targets import TellsItems
     from holding.connections import confirmed_rates
 
     for found in confirmed_rates.of_all(session):

@@ -279,7 +279,7 @@ def connection_rates(
 ) -> None:
     """What NAME can tell of units, which rates people confirmed, and which wait for that."""
     from connectors import registry
-    from connectors.contract.master_lists import TellsItems
+    from connectors.contract.targets import TellsItems
     from holding.connections import confirmed_rates
     from holding.connections import connections as connection_rows
     from holding.db.refusal import plural

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from connectors.transport.connector_folders import SETTING
+from connectors.transport.http import SETTING
 from portal.terminal.command_frame import (
     ENVIRONMENT,
     FINDINGS,

@@ -1,13 +1,13 @@
 """A form made from what a connector declares.
 
 Here: what a browser sent for the declared settings, and what is wrong with it. Not here: the
-declaration (connectors/contract/declared_settings.py), saving (holding/configuration).
+declaration (connectors/contract/schema.py), saving (holding/configuration).
 """
 
 from collections.abc import Mapping
 
 from connectors.contract import ConnectionForm
-from connectors.contract.declared_settings import faults, lowered
+from connectors.contract.schema import faults, lowered
 from holding.access.actors import key_fault
 from portal.web.forms import Form
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, g, request, url_for
 
 from connectors import registry
 from connectors.contract import ConnectionForm, ConnectionSide
-from connectors.contract.master_lists import TellsItems
+from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.connections import key_rotation
 from holding.connections.connections import KeySet

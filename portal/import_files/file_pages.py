@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
 from connectors.contract import SourceRefusal
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
 from holding.platform import processes as doorbell

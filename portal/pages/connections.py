@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from connectors import registry
-from connectors.contract.master_lists import TellsItems
+from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.access.actors import may
 from holding.connections import confirmed_rates, key_rotation

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from flask import redirect as redirect_to
 
 from connectors import registry
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from holding.access import actors as personal_data
 from holding.access.actors import HideOf
 from holding.connections import connections as connection_rows

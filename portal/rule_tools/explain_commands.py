@@ -205,7 +205,7 @@ def kinds(source: str | None, *, kind: str | None, as_json: bool) -> int:
 
 def _said(field: "FieldSchema", *, of_line: bool) -> str:
     """The type of a field, what else is asked of its value, and what it means."""
-    from connectors.kit.field_meanings import meaning_of
+    from connectors.kit.preflight import meaning_of
 
     longest = f", at most {field.max_length} characters" if field.max_length else ""
     return f"{field.type}{longest}{', required' if field.required else ''}: " + (
@@ -223,7 +223,7 @@ def _of_kind(schema: "KindSchema") -> dict[str, object]:
 
 
 def _of_field(field: "FieldSchema", *, of_line: bool) -> dict[str, object]:
-    from connectors.kit.field_meanings import meaning_of
+    from connectors.kit.preflight import meaning_of
 
     return {
         "name": field.name,

@@ -7,8 +7,7 @@ Here: the two facts of the reference page that are about lists. Not here: the pa
 from collections.abc import Sequence
 from typing import Final
 
-from connectors.contract.master_lists import TellsItems, TellsLists
-from connectors.contract.targets import Target
+from connectors.contract.targets import Target, TellsItems, TellsLists
 
 _LISTED: Final = {
     "account": "accounts",

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.contract.authorization import Authorizing
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.contract.targets import (
+    Authorizing,
     Readable,
     ReadsLater,
     Renewing,

@@ -147,7 +147,7 @@ def _back_up(found: "Settings") -> None:
 @contextmanager
 def office(*, upgrade: bool = False) -> Iterator[Office]:
     """The database of this installation, with the right schema or not at all."""
-    from connectors.transport.clock import MachineClock
+    from connectors.transport.http import MachineClock
     from holding.db.database import open_database
     from holding.platform import backup as schema_version
     from holding.platform.settings import DatabaseClock

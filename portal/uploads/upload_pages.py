@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
-from connectors.contract.uploads import DAYS, LEFT_OUT, SHORT_DAYS, DayOrder, FieldLabel, FileColumn
+from connectors.contract.pulls import DAYS, LEFT_OUT, SHORT_DAYS, DayOrder, FieldLabel, FileColumn
 from holding.access.actors import MASK, PERSONAL
 from holding.db.models.columns import UploadState
 from holding.db.refusal import Refusal, plural

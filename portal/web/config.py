@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.kit.delivery_limits import DELIVERY_BYTES, MEGABYTE
+from connectors.kit.delivery import DELIVERY_BYTES, MEGABYTE
 from holding.access.actors import load_keys
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings

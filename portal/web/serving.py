@@ -18,7 +18,7 @@ from waitress.server import BaseWSGIServer, create_server  # type: ignore[import
 from waitress.task import WSGITask  # type: ignore[import-untyped]
 from waitress.utilities import Error, RequestEntityTooLarge  # type: ignore[import-untyped]
 
-from connectors.kit.delivery_limits import DELIVERY_BYTES, MEGABYTE
+from connectors.kit.delivery import DELIVERY_BYTES, MEGABYTE
 from portal.web.config import REFUSED, body_limit
 
 THREADS: Final = 8

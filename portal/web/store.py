@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from flask import Flask, Response, current_app, g, has_request_context
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from holding.access import reach as company_rows
 from holding.access.actors import Actor
 from holding.access.reach import narrow

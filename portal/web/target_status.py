@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from connectors import registry
-from connectors.contract.hand_imports import ShowsImports
+from connectors.contract.pulls import ShowsImports
 from connectors.contract.targets import Settings
 from holding.connections import connections as queries
 from holding.db.database import DatabaseSession

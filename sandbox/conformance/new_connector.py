@@ -15,7 +15,7 @@ import pytest
 
 from connectors.contract import Source, Target
 from connectors.contract.schema import DocumentSchema, FieldSchema, KindSchema
-from connectors.kit.field_meanings import meaning_of
+from connectors.kit.preflight import meaning_of
 from connectors.registry import sources, targets
 from connectors.transport.http import Http
 from sandbox.conformance.source_suite import EARLY, Scheme, SourceSuite

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connectors.contract import Accepted, IncomingRecord, Source, SourceRefusal
-from connectors.kit.field_meanings import meaning_of
+from connectors.kit.preflight import meaning_of
 from connectors.transport.strict_json import loads
 
 Signed = tuple[dict[str, str], bytes]

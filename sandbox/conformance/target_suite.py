@@ -15,7 +15,8 @@ import pytest
 from connectors.contract import Question
 from connectors.contract.errors import ERROR_CLASSES
 from connectors.contract.targets import Deferring, LooksTogether
-from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
+from connectors.transport.http import Http, HttpAnswer, HttpFailure
+from connectors.transport.http import RequestOptions as Given
 from sandbox.conformance.new_connector import NOTHING
 from sandbox.conformance.target_bench import Bench, Fixed, RefusalSuite, answering, closed, silent
 

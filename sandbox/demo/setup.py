@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from connectors.contract import ConnectionSide
 from connectors.contract.errors import FailureWord, classes_of
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from grammar.text.finding_codes import TARGET_CODES
 from holding.access import actors, people
 from holding.access import actors as access_actors

@@ -1,5 +1,5 @@
 """Clearpost sandbox.simulators: stand-ins of the outside, as processes of their own."""
 
-from connectors.transport.connector_folders import folders
+from connectors.transport.http import folders
 
 __path__ = [*__path__, *folders("simulators")]

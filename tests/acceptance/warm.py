@@ -51,7 +51,7 @@ starter = Path(importlib.import_module("portal").__file__).parent / "starters/ne
 files = {path.name: path.read_text("utf-8") for path in starter.glob("*.rules")}
 # grammar and starter are read
 importlib.import_module("holding.rulesets.admission").examine(files)
-faults = importlib.import_module("connectors.transport.fault_points")
+faults = importlib.import_module("connectors.transport.strict_json")
 
 def become(_, words):
     # a command that becomes a module of ours goes on here: it is loaded already

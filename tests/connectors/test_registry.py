@@ -9,7 +9,7 @@ import pytest
 import connectors
 import connectors.targets
 from connectors import registry
-from connectors.transport.connector_folders import SETTING, BrokenConnectorError, folders
+from connectors.transport.http import SETTING, BrokenConnectorError, folders
 
 ROOT = Path(__file__).resolve().parents[2]
 Plant = Callable[[str, str], Path]

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 from urllib.parse import urlsplit
 
-from connectors.transport.clock import Clock
-from connectors.transport.fault_points import point
-from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
+from connectors.transport.http import Clock, Http, HttpAnswer, HttpFailure
+from connectors.transport.http import RequestOptions as Given
+from connectors.transport.strict_json import point
 from sandbox.simulators.aiaccount.api import Api
 from sandbox.simulators.aiaccount.books import Books
 from sandbox.simulators.aiaccount.kinds import default_companies, default_keys

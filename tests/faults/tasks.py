@@ -106,7 +106,7 @@ def pause(where: str, until: Callable[[], bool] | None = None) -> None:
 
 
 class Points:
-    """A plan for `connectors.transport.fault_points`: every point is a place where a task stops."""
+    """A plan for `connectors.transport.strict_json`: every point is a place where a task stops."""
 
     def __init__(self) -> None:
         self.hits: dict[str, int] = {}

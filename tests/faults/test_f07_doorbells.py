@@ -17,7 +17,7 @@ from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from connectors.transport import fault_points
+from connectors.transport import strict_json as fault_points
 from holding.platform import processes as doorbell
 from holding.platform import processes as embedded_redis
 from holding.platform.settings import Settings

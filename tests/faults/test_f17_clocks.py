@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from sqlalchemy import select, text
 
-from connectors.transport import clock as machine
+from connectors.transport import http as machine
 from holding.db.database import Database
 from holding.db.models import Record
 from holding.evaluation.batch import claim

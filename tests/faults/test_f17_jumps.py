@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from sqlalchemy import select, text
 
-from connectors.transport.fault_points import NAMES
+from connectors.transport.strict_json import NAMES
 from holding.db.models import Event, EventLink
 from holding.platform.events import LATE
 from tests.faults.amounts import Done, amount

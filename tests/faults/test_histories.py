@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from connectors.transport.fault_points import NAMES
+from connectors.transport.strict_json import NAMES
 from tests.faults.amounts import SUITE, Done, amount
 from tests.faults.course import Ending, end, heal, run
 from tests.faults.history import Chances, History

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from connectors.transport.fault_points import NAMES, POINTS
+from connectors.transport.strict_json import NAMES, POINTS
 from tests.faults.yard import REACHED_BY
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,7 +22,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
-from connectors.transport import fault_points
+from connectors.transport import strict_json as fault_points
 from holding.access.actors import SYSTEM, Actor, load_keys
 from holding.access.people import add_to_team
 from holding.approvals import approve as approvals_approve

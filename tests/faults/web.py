@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from connectors.transport.clock import MachineClock
+from connectors.transport.http import MachineClock
 from holding.access import operations as tokens
 from holding.access import sessions
 from holding.access.actors import SYSTEM

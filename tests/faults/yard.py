@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from connectors.transport import fault_points
+from connectors.transport import strict_json as fault_points
 from holding.access.actors import Actor
 from holding.access.people import add_to_team
 from holding.approvals import approve

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from connectors import registry
 from connectors.contract import Accepted, ConnectionReport
-from connectors.kit.signed_webhooks import sign
+from connectors.kit.delivery import sign
 from grammar import nodes as n
 from grammar.parsing.parser import parse
 from holding.access.actors import SYSTEM

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from connectors.kit.canonical_record import orders_of
-from connectors.targets.aiaccount.documents import DOCUMENTS as AIACCOUNT
+from connectors.targets.aiaccount.ways import DOCUMENTS as AIACCOUNT
 from connectors.targets.autocount.documents import DOCUMENTS as AUTOCOUNT
 from connectors.targets.quickbooks.documents import POSTED as QUICKBOOKS
 from grammar.parsing.parser import parse

@@ -25,7 +25,7 @@ from connectors.contract import (
 )
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.targets.aiaccount.connector import FORM
-from connectors.targets.aiaccount.documents import SALES_INVOICE
+from connectors.targets.aiaccount.ways import SALES_INVOICE
 from connectors.transport.http import Http
 from rules.values.canonical import dumps
 

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from connectors.kit.confined_process import serve
+from connectors.kit.workbook import serve
 
 MEMORY = 256 * 1024 * 1024
 

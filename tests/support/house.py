@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import ConnectionSide, IncomingRecord
-from connectors.transport import fault_points
+from connectors.transport import strict_json as fault_points
 from holding.access import people
 from holding.access.actors import SYSTEM, Actor, Keys, load_keys
 from holding.connections import connections as setup

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Unpack
 from urllib.parse import parse_qsl, urlsplit
 
-from connectors.transport.clock import Clock
-from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
+from connectors.transport.http import Clock, Http, HttpAnswer, HttpFailure
+from connectors.transport.http import RequestOptions as Given
 from sandbox.simulators.base.server import Handle, Reply, Request
 
 

@@ -1,11 +1,7 @@
-"""One object of a shop's payload: its values, each with its place, and what is wrong with them.
-
-Here: walking into objects and lists, ids as text, amounts, days and moments. Not here: what an
-order or a refund is made of (each source).
-"""
+"""One object of a shop's payload: its values, each with its place, and what is wrong with them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,10 +12,17 @@ from connectors.contract import RowError
 from connectors.kit.canonical_record import Cell
 
 _AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,12})?", re.ASCII)
+
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:?\d\d)", re.ASCII)
+
 _MILLISECONDS = 10**11
 """A count of seconds reaches this in the year 5138: what is greater counts thousandths."""
+
 ZERO = Decimal(0)
+
+REST = "adjustment"
+
+_REST_NAME = "Vouchers, coins and subsidies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +160,41 @@ class Part:
 def plain(amount: Decimal) -> str:
     """An amount as text, in which it is neither shortened nor written with an exponent."""
     return format(amount, "f")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as cells, and what it amounts to."""
+
+    cells: Mapping[str, Cell]
+    amount: Decimal
+
+
+def one_of(part: str, name: str, place: str, amount: Decimal) -> Line:
+    """A line that is no goods: shipping, or a difference."""
+    cells = {
+        "part": Cell(place, part),
+        "sku": Cell(place, part.upper()),
+        "name": Cell(place, name),
+        "qty": Cell(place, 1),
+        "price": Cell(place, plain(amount)),
+        "discount": Cell(place, "0"),
+        "amount": Cell(place, plain(amount)),
+    }
+    return Line(cells, amount)
+
+
+def summed(lines: Sequence[Line]) -> Decimal:
+    """What lines come to."""
+    return sum((line.amount for line in lines), ZERO)
+
+
+def with_the_rest(lines: Sequence[Line], total: Decimal, place: str) -> list[Line]:
+    """The lines, and one more where they do not come to the total."""
+    rest = total - summed(lines)
+    return [*lines, *([one_of(REST, _REST_NAME, place, rest)] if rest else [])]
+
+
+def numbered(lines: Sequence[Line]) -> list[Mapping[str, Cell]]:
+    """The cells of the lines, with their positions."""
+    return [{"pos": Cell("", at), **line.cells} for at, line in enumerate(lines, 1)]

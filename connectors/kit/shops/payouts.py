@@ -1,31 +1,35 @@
-"""A payout of a shop: what it sold, kept back and gave back, and what it sent to the bank.
+"""A payout of a shop: what it sold, kept back and gave back, and what it sent to the bank."""
 
-Here: the two kinds of record that a payout becomes, the same for every shop, and the records from
-its entries. Not here: where a shop keeps the values (its own folder), whether they add up and are
-what the bank received (the rules).
-
-A payout (`payout`) has one line an entry: a sale, a refund, a fee, the tax on a fee, an adjustment,
-with the sign in which it moves money to the seller; they come to `net`. What a payout pays of one
-order is a record of its own, too (`order_payment`), so that it can settle the order's invoice.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from connectors.contract import IncomingRecord, RowError
+from connectors.contract import ConnectionReport, IncomingRecord, RowError, Settings, Step
 from connectors.contract.pulls import NoPage
-from connectors.contract.schema import FieldSchema, KindSchema
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
-from connectors.kit.shops.delivery_reading import Read
-from connectors.kit.shops.kind_fields import POS, UPDATED, field
+from connectors.contract.schema import FieldSchema, FieldType, KindSchema
+from connectors.kit.calls import NAME as REACH
+from connectors.kit.calls import reach, says
+from connectors.kit.canonical_record import (
+    COMPANY_CODE,
+    LINE_FIELDS,
+    Cell,
+    RawRecord,
+    canonical,
+    orders_of,
+)
+from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.transport.http import HttpAnswer, HttpFailure, reached
 
 PAYOUT: Final = "payout"
+
 ORDER_PAYMENT: Final = "order_payment"
+
 EntryPart = Literal["sale", "refund", "fee", "fee_tax", "adjustment"]
+
 PARTS: Final[Mapping[EntryPart, str]] = {
     "sale": "gross",
     "refund": "refunds",
@@ -34,18 +38,32 @@ PARTS: Final[Mapping[EntryPart, str]] = {
     "adjustment": "adjustments",
 }
 """What an entry is, and the total of the payout that it counts in."""
+
 TAKEN_OFF: Final = frozenset({"refunds", "fees", "fee_tax"})
 """Totals that are told without a minus and are taken off the gross."""
 
-_ORDER = (
-    field("order_id", "The shop's id of the order. Blank: the entry belongs to no order."),
-    field("order_number", "Number of the order, where the shop tells it with its payouts."),
+_OF_PAYOUT: Final = frozenset({*PARTS.values(), "net", "deposit", "deposited_on", "bank_ref"})
+
+_KEY = (
+    FieldSchema(name="number", required=True, max_length=50),
+    FieldSchema(name="status", required=True, max_length=100),
+    FieldSchema(name="updated_at", type="moment"),
+    COMPANY_CODE,
 )
-_STATUS = field("status", "The shop's word for the payout.", required=True, longest=100)
-_CURRENCY = field("currency", "Three letters, such as MYR. Every amount is in it.")
+
+_OF_ORDER = FieldSchema(name="order_line", type="whole")
+
+_GOODS = tuple(f for f in LINE_FIELDS if f.name in {"pos", "sku", "name", "uom", "qty"})
+
+TEXT, KEY, SHOP, RIGHTS = "Key text", "Key accepted", "Shop", "Permission"
+
+STEPS: Final = (TEXT, REACH, KEY, SHOP, RIGHTS)
+
+Judge = Callable[[HttpAnswer], Step | None]
+"""The step that an answer fails; None where it shows what was asked for."""
 
 
-def kinds_of(source: str, *more: FieldSchema) -> tuple[KindSchema, KindSchema]:
+def payout_kinds(source: str, *more: FieldSchema) -> tuple[KindSchema, KindSchema]:
     """The payout and the payment of an order as one source delivers them; `more` are fields of the
     source's own in both headers.
     """
@@ -155,30 +173,6 @@ def records_of(
     return _all_or_wrong([found, *paid], _repeated(payout.entries))
 
 
-def payments_of(
-    head: Mapping[str, Cell], sales: Sequence[Entry], kind: KindSchema, zone: ZoneInfo
-) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    """What a payout with this header pays of each order by its sales, alone; or all that is wrong
-    with them.
-    """
-    paid = [_paid(head, one, kind, zone) for one in sales]
-    return _all_or_wrong(paid, _repeated(sales))
-
-
-def _paid(head: Mapping[str, Cell], sale: Entry, kind: KindSchema, zone: ZoneInfo) -> Read:
-    key = Cell(sale.place, sale.line_id)
-    return canonical(kind, RawRecord(key, _payment(head, sale), ()), zone)
-
-
-def _all_or_wrong(
-    found: Sequence[Read], errors: list[RowError]
-) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
-    for one in found:
-        errors += () if isinstance(one, IncomingRecord) else one
-    records = tuple(one for one in found if isinstance(one, IncomingRecord))
-    return tuple(dict.fromkeys(errors)) if errors else records
-
-
 def _line(at: int, entry: Entry) -> dict[str, Cell]:
     told = {
         "pos": at,
@@ -190,6 +184,11 @@ def _line(at: int, entry: Entry) -> dict[str, Cell]:
         "amount": plain(entry.amount),
     }
     return {name: Cell(entry.place, value) for name, value in told.items()}
+
+
+def _paid(head: Mapping[str, Cell], sale: Entry, kind: KindSchema, zone: ZoneInfo) -> Read:
+    key = Cell(sale.place, sale.line_id)
+    return canonical(kind, RawRecord(key, _payment(head, sale), ()), zone)
 
 
 def _payment(head: Mapping[str, Cell], entry: Entry) -> dict[str, Cell]:
@@ -206,7 +205,13 @@ def _payment(head: Mapping[str, Cell], entry: Entry) -> dict[str, Cell]:
     }
 
 
-_OF_PAYOUT: Final = frozenset({*PARTS.values(), "net", "deposit", "deposited_on", "bank_ref"})
+def _all_or_wrong(
+    found: Sequence[Read], errors: list[RowError]
+) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
+    for one in found:
+        errors += () if isinstance(one, IncomingRecord) else one
+    records = tuple(one for one in found if isinstance(one, IncomingRecord))
+    return tuple(dict.fromkeys(errors)) if errors else records
 
 
 def _repeated(entries: Sequence[Entry]) -> list[RowError]:
@@ -224,3 +229,178 @@ def _repeated(entries: Sequence[Entry]) -> list[RowError]:
             )
         seen.add(one.line_id)
     return found
+
+
+def payments_of(
+    head: Mapping[str, Cell], sales: Sequence[Entry], kind: KindSchema, zone: ZoneInfo
+) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
+    """What a payout with this header pays of each order by its sales, alone; or all that is wrong
+    with them.
+    """
+    paid = [_paid(head, one, kind, zone) for one in sales]
+    return _all_or_wrong(paid, _repeated(sales))
+
+
+def kinds_of(source: str) -> tuple[KindSchema, ...]:
+    """Every kind, as records of a source."""
+    return tuple(replace(one, source=source) for one in _KINDS)
+
+
+def field(
+    name: str,
+    meaning: str,
+    type: FieldType = "text",  # noqa: A002
+    *,
+    required: bool = False,
+    longest: int | None = None,
+) -> FieldSchema:
+    """A field with what it means; `longest` counts characters."""
+    return FieldSchema(name=name, type=type, required=required, max_length=longest, meaning=meaning)
+
+
+def unwritten(words: str, hint: str) -> ConnectionReport:
+    """The report of a key that cannot be used to ask."""
+    return ConnectionReport.stopped(STEPS, Step.failed(TEXT, words, hint, "key.text"))
+
+
+def report(
+    title: str, settings: Settings, answer: HttpAnswer | HttpFailure, judge: Judge
+) -> ConnectionReport:
+    """The steps that follow from the answer to a question for orders."""
+    way = reach(settings, answer)
+    made = [Step(TEXT, ok=True, words="The key has all parts that asking needs."), way]
+    if isinstance(answer, HttpFailure) or way.ok is False:
+        return ConnectionReport.stopped(STEPS, *made, there=reached(answer))
+    fault = judge(answer)
+    for step in (
+        Step(KEY, ok=True, words=f"{title} knows the key."),
+        Step(SHOP, ok=True, words=f"The shop at {host_of(settings)} answers."),
+        Step(RIGHTS, ok=True, words="It may read orders; Clearpost writes nothing there."),
+    ):
+        if fault is not None and fault.name == step.name:
+            return ConnectionReport.stopped(STEPS, *made, fault)
+        made.append(step)
+    return ConnectionReport(steps=tuple(made), snapshot=None)
+
+
+def host_of(settings: Settings) -> str:
+    """The host that is asked, for sentences."""
+    return urlsplit(str(settings.get("base_url") or "").strip()).hostname or "the address"
+
+
+def no_shop(title: str, settings: Settings, hint: str) -> Step:
+    """What answers there is another page, or no shop at all."""
+    words = f"There is no {title} shop at this address of {host_of(settings)}."
+    return Step.failed(SHOP, words, hint, "company.unknown")
+
+
+def strange(title: str, answer: HttpAnswer, said: str) -> Step:
+    """An answer that says nothing of key, shop or permission."""
+    words = says(title, answer.status, said)
+    hint = f"Test again in a few minutes. If it stays so, ask the support of {title}."
+    return Step.failed(KEY, words, hint, "answer")
+
+
+def _texts(*names: str) -> tuple[FieldSchema, ...]:
+    return tuple(FieldSchema(name=name) for name in names)
+
+
+def _amounts(*names: str) -> tuple[FieldSchema, ...]:
+    return tuple(FieldSchema(name=name, type="money") for name in names)
+
+
+def _dates(*names: str) -> tuple[FieldSchema, ...]:
+    return tuple(FieldSchema(name=name, type="date") for name in names)
+
+
+_ORDER = (
+    field("order_id", "The shop's id of the order. Blank: the entry belongs to no order."),
+    field("order_number", "Number of the order, where the shop tells it with its payouts."),
+)
+
+_STATUS = field("status", "The shop's word for the payout.", required=True, longest=100)
+
+_CURRENCY = field("currency", "Three letters, such as MYR. Every amount is in it.")
+
+_VERSION = (
+    FieldSchema(name="version", type="whole"),
+    FieldSchema(name="approved_version", type="whole"),
+    *_texts("created_by", "approved_by"),
+)
+
+_FAMILY = _texts("order_number")
+
+_PLACE = _texts("branch", "warehouse")
+
+_SALE = _texts("customer", "customer_name", "tin", "registration")
+
+_PURCHASE = _texts("supplier", "supplier_name", "tin", "registration")
+
+_KINDS = (
+    orders_of(
+        "", COMPANY_CODE, *_PLACE, *_texts("agent", "project", "price_level", "registration")
+    ),
+    KindSchema(
+        source="",
+        kind="delivery",
+        fields=(*_KEY, *_FAMILY, *_dates("delivered_on"), *_SALE, *_PLACE, *_VERSION),
+        lines=(*_GOODS, _OF_ORDER),
+    ),
+    KindSchema(
+        source="",
+        kind="refund",
+        fields=(*_KEY, *_FAMILY, *_dates("refunded_on"), *_SALE, *_PLACE, *_amounts("total")),
+        lines=(*_GOODS, _OF_ORDER, *_amounts("amount"), *_texts("tax")),
+        total_field="total",
+    ),
+    KindSchema(
+        source="",
+        kind="receipt",
+        fields=(
+            *(*_KEY, *_FAMILY, *_dates("received_on"), *_SALE),
+            *(*_texts("method", "bank_ref"), *_amounts("amount")),
+        ),
+    ),
+    KindSchema(
+        source="",
+        kind="purchase",
+        fields=(
+            *(*_KEY, *_dates("ordered_on"), *_PURCHASE, *_PLACE, *_VERSION),
+            *_amounts("tax_total", "total"),
+        ),
+        lines=(*_GOODS, *_amounts("price"), *_texts("tax")),
+        total_field="total",
+        tax_field="tax_total",
+    ),
+    KindSchema(
+        source="",
+        kind="arrival",
+        fields=(*_KEY, *_FAMILY, *_dates("arrived_on"), *_PURCHASE, *_PLACE),
+        lines=(*_GOODS, _OF_ORDER),
+    ),
+    KindSchema(
+        source="",
+        kind="settlement",
+        fields=(
+            *(*_KEY, *_PURCHASE, *_texts("channel"), *_dates("settled_on"), *_VERSION),
+            *_amounts("gross", "fees", "refunds", "net"),
+        ),
+        lines=(
+            FieldSchema(name="pos", type="whole", required=True),
+            *_texts("order_number", "tax"),
+            *_amounts("gross", "fee", "refund", "net"),
+        ),
+    ),
+    KindSchema(
+        source="",
+        kind="settlement_payment",
+        fields=(
+            *(*_KEY, *_PURCHASE, *_texts("settlement", "method", "bank_ref")),
+            *(*_dates("paid_on"), *_amounts("amount")),
+        ),
+    ),
+)
+
+POS = field("pos", "Number of the line in the record.", "whole", required=True)
+
+UPDATED = field("updated_at", "Moment of this state. The later one counts.", "moment")

@@ -9,11 +9,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from connectors.contract import ConnectionForm, IncomingRecord, RowError, Source, SourceRefusal
-from connectors.contract import declared_settings as declared
+from connectors.contract import schema as declared
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
-from connectors.kit.shops.record_kinds import kinds_of
-from connectors.kit.signed_webhooks import Placed, SignedJson
+from connectors.kit.delivery import Placed, SignedJson
+from connectors.kit.shops.payouts import kinds_of
 
 NAME = "intake"
 

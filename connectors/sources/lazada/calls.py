@@ -1,25 +1,29 @@
 """A call to Lazada's Open Platform: its signature, what its answer means, and the exchange of the
 key.
-
-Here: one call. Not here: which calls make a page (pages.py), when the key is due
-(kit/keys/lasting_keys.py).
-
-Lazada answers 200 to what it refuses; a `code` other than "0" says so.
 """
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
-from connectors.contract import Settings
+from connectors.contract import IncomingRecord, RowError, Settings
 from connectors.contract.pulls import NoPage
 from connectors.contract.targets import Renewed
-from connectors.kit.keys.lasting_keys import Grant, exchanged, grant_of
+from connectors.kit.calls import Grant, exchanged, grant_of
+from connectors.kit.canonical_record import Cell
+from connectors.kit.delivery import too_long
+from connectors.kit.shops import payouts
+from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.kit.shops.payouts import EntryPart
+from connectors.sources.lazada.orders import PAYOUTS, Part
 from connectors.transport.http import (
     KEY_REFUSED,
     TOO_MANY,
@@ -31,17 +35,56 @@ from connectors.transport.http import (
 from connectors.transport.strict_json import loads
 
 LASTS: Final = timedelta(days=7)
+
 RENEWAL: Final = "/auth/token/refresh"
+
 RENEWED_AT: Final = "https://auth.lazada.com/rest"
+
 _PAUSE: Final = 60.0
+
 _KEY_CODES: Final = frozenset(
     {"IllegalAccessToken", "IllegalRefreshToken", "InvalidAppKey", "AppKeyInvalid", "E007"}
 )
+
 BUSY_CODES: Final = frozenset({"ApiCallLimit", "AppCallLimit", "SellerCallLimit", "E901"})
+
 KEY_HINT: Final = (
     "At open.lazada.com authorize the app for the seller again, and enter the key again."
 )
+
 FORM: Final = "Write the key as APP_SECRET:REFRESH_TOKEN."
+
+ROWS: Final = "transactions"
+"""Under this word a statement keeps what it is made of."""
+
+REST: Final = "Not told apart by Lazada"
+
+_SALES: Final = "orders-sales"
+
+_REFUNDS: Final = ("refunds-sales", "refunds-claims")
+
+_OF_ORDERS: Final = ("orders-", "refunds-")
+
+_STATED: Final = re.compile(r"(?P<amount>-?\d{1,15}(\.\d{1,6})?) (?P<currency>[A-Z]{3})", re.ASCII)
+
+_CENT: Final = Decimal("0.01")
+
+_DAY: Final = re.compile(r"(\d\d?) ([A-Z][a-z]{2}) (\d{4})", re.ASCII)
+
+_MONTHS: Final = [
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +119,23 @@ class Shop:
         signed = _signed(self.settings, self.grant.secret, path, query, self.http)
         url = f"{_said(self.settings, 'base_url').rstrip('/')}{path}?{urlencode(signed)}"
         return self.http.request("GET", url, headers={"Accept": "application/json"})
+
+
+def _signed(
+    settings: Settings, secret: str, path: str, asked: Mapping[str, str], http: Http
+) -> dict[str, str]:
+    """The whole query: what is asked, who asks, when, and its signature."""
+    query = {
+        **asked,
+        "app_key": _said(settings, "app_key"),
+        "sign_method": "sha256",
+        "timestamp": str(int(http.now().timestamp() * 1000)),
+    }
+    return {**query, "sign": sign(secret, path, query)}
+
+
+def _said(settings: Settings, name: str) -> str:
+    return str(settings.get(name) or "").strip()
 
 
 def shop_of(settings: Settings, key: str, http: Http) -> Shop | NoPage:
@@ -115,19 +175,6 @@ def renewed(settings: Settings, key: str, http: Http) -> Renewed:
     return Renewed(kind="away" if away else "refused", words=words, hint=KEY_HINT)
 
 
-def _signed(
-    settings: Settings, secret: str, path: str, asked: Mapping[str, str], http: Http
-) -> dict[str, str]:
-    """The whole query: what is asked, who asks, when, and its signature."""
-    query = {
-        **asked,
-        "app_key": _said(settings, "app_key"),
-        "sign_method": "sha256",
-        "timestamp": str(int(http.now().timestamp() * 1000)),
-    }
-    return {**query, "sign": sign(secret, path, query)}
-
-
 def sign(secret: str, path: str, query: Mapping[str, str]) -> str:
     """The signature of a question: names and values by name, with the path in front."""
     text = path + "".join(f"{name}{query[name]}" for name in sorted(query))
@@ -150,5 +197,122 @@ def reason(told: Mapping[str, object]) -> str:
     return str(told.get("message") or told.get("code") or "").strip()[:200]
 
 
-def _said(settings: Settings, name: str) -> str:
-    return str(settings.get(name) or "").strip()
+def period(told: object) -> tuple[date, date] | None:
+    """First and last day of what a transaction calls its statement: 11 May 2016 - 17 May 2016."""
+    first, _, last = told.partition(" - ") if isinstance(told, str) else ("", "", "")
+    days = _day(first), _day(last)
+    return (days[0], days[1]) if days[0] and days[1] else None
+
+
+def _day(text: str) -> date | None:
+    """A day as Lazada writes it there, whatever the language of this machine is."""
+    found = _DAY.fullmatch(text.strip())
+    try:
+        return date(int(found[3]), _MONTHS.index(found[2]) + 1, int(found[1])) if found else None
+    except ValueError:
+        return None
+
+
+def payouts_of(
+    place: str, given: Mapping[str, object], zone: ZoneInfo
+) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
+    """The payout and what it pays of each order, or what is wrong with it."""
+    told = Part(place, given)
+    rows = told.parts(ROWS)
+    if long := too_long(told.at(ROWS), len(rows)):
+        return (long,)
+    stated = _STATED.fullmatch(told.text("payout").strip())
+    if stated is None:
+        words = "The statement does not say how much is paid out."
+        told.wrong(
+            "payout", words, "Ask Lazada for it: an amount and a currency, such as 9.50 MYR."
+        )
+    net = Decimal(stated["amount"]) if stated else ZERO
+    entries = [*_sales(rows), *(one for row in rows for one in _others(row))]
+    left = net - sum((one.amount for one in entries), ZERO)
+    if left and stated:
+        number = told.text("statement_number")
+        entries.append(
+            _entry(told, "adjustment", left, line_id=number, at=told.at("payout"), name=REST)
+        )
+    paid = told.text("paid") == "1"
+    days = next((found for row in rows if (found := period(row.value.get("statement")))), None)
+    head = {
+        "number": told.cell("statement_number"),
+        "status": Cell(told.at("paid"), "paid" if paid else "not_paid"),
+        "deposited_on": Cell(told.at("updated_at"), told.text("updated_at")[:10] if paid else None),
+        "first_day": Cell(told.at(ROWS), days[0].isoformat() if days else None),
+        "last_day": Cell(told.at(ROWS), days[1].isoformat() if days else None),
+        "currency": Cell(told.at("payout"), stated["currency"] if stated else None),
+        "bank_ref": Cell(told.at(ROWS), next(filter(None, _references(rows)), None)),
+        "net": Cell(told.at("payout"), plain(net)),
+    }
+    payout = payouts.Payout(
+        place=place, key=told.cell("statement_number"), head=head, entries=entries
+    )
+    read = payouts.records_of(payout, PAYOUTS, zone)
+    return tuple(told.errors) or read
+
+
+def _sales(rows: Sequence[Part]) -> Iterator[payouts.Entry]:
+    """One entry for what an order sold in these days, with its shipping. Pieces that arrive in
+    another week are in another statement: so it is known by its first transaction.
+    """
+    mine: dict[str, list[Part]] = {}
+    for row in rows:
+        if _part(row) == "sale":
+            mine.setdefault(row.text("order_no"), []).append(row)
+    for order, of in mine.items():
+        if not order:
+            of[0].wrong("order_no", "This sale names no order.", "Ask Lazada for its transactions.")
+        amount = sum((_amount(row) for row in of), ZERO)
+        number = min(row.text("transaction_number") for row in of)
+        yield _entry(of[0], "sale", amount, line_id=number, name="Sale")
+
+
+def _part(row: Part) -> EntryPart:
+    """What a transaction is, by its type; what belongs to no order is an adjustment."""
+    word = row.text("transaction_type").strip().lower()
+    if word == _SALES:
+        return "sale"
+    if word in _REFUNDS:
+        return "refund"
+    return "fee" if word.startswith(_OF_ORDERS) else "adjustment"
+
+
+def _amount(row: Part) -> Decimal:
+    if not row.stated("amount"):
+        row.wrong("amount", "The transaction has no amount.", "Ask Lazada for the statement again.")
+    return row.amount("amount")
+
+
+def _entry(
+    row: Part, part: EntryPart, amount: Decimal, *, line_id: str = "", at: str = "", name: str = ""
+) -> payouts.Entry:
+    order = row.text("order_no")
+    return payouts.Entry(
+        place=at or row.place,
+        line_id=line_id or row.text("transaction_number"),
+        part=part,
+        amount=amount,
+        order_id=order,
+        order_number=order,
+        name=name or row.text("fee_name") or row.text("transaction_type"),
+    )
+
+
+def _others(row: Part) -> Iterator[payouts.Entry]:
+    """A refund, or a fee and the tax that it holds, or an adjustment."""
+    part, amount = _part(row), _amount(row)
+    if part == "sale":
+        return
+    tax = abs(row.amount("VAT_in_amount")).quantize(_CENT) if part == "fee" else ZERO
+    tax = -tax if amount < 0 else tax
+    yield _entry(row, part, amount - tax)
+    if tax:
+        yield _entry(row, "fee_tax", tax, at=row.at("VAT_in_amount"))
+
+
+def _references(rows: Sequence[Part]) -> Iterator[str]:
+    for row in rows:
+        yield row.text("payment_ref_id")

@@ -1,19 +1,14 @@
 """Lazada: orders, returned pieces and payouts, by asking; a signed webhook has them asked for at
 once.
-
-Here: who may send webhooks, and what one or a file holds. Not here: the asking (pages.py), what an
-order is made of (orders.py).
-
-A webhook names an order and a status, never its pieces or amounts. So nothing of it becomes a
-record: it only lets the shop be asked (docs/decisions/0082-a-webhook-that-is-a-hint.md).
 """
 
 import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import astuple, dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -24,26 +19,45 @@ from connectors.contract import (
     ExampleCall,
     IncomingRecord,
     KeyField,
+    RowError,
     Setting,
     Settings,
     Source,
     SourceRefusal,
+    Step,
 )
-from connectors.contract import declared_settings as declared
-from connectors.contract.pulls import NoPage, Page
+from connectors.contract import schema as declared
+from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.targets import Renewed
-from connectors.kit.delivery_counts import too_long_lists, too_many
-from connectors.kit.keys import lasting_keys
-from connectors.kit.shops.delivery_reading import Read, parsed, taken
-from connectors.kit.signed_webhooks import too_large
-from connectors.sources.lazada import calls, pages, payout_pages, probe
-from connectors.sources.lazada.kinds import KINDS, NAME, ORDER_WORDS, PIECE_WORDS
-from connectors.sources.lazada.orders import Given, records_of
-from connectors.sources.lazada.payouts import payouts_of
-from connectors.transport.http import Http
+from connectors.kit import calls as lasting_keys
+from connectors.kit.calls import grant_of, says
+from connectors.kit.delivery import (
+    Read,
+    parsed,
+    sorted_out,
+    taken,
+    too_large,
+    too_long_lists,
+    too_many,
+)
+from connectors.kit.shops import payouts as connection_test
+from connectors.kit.shops.payouts import payouts_left
+from connectors.sources.lazada import calls
+from connectors.sources.lazada.calls import ROWS, Shop, payouts_of, period, shop_of
+from connectors.sources.lazada.orders import KINDS, NAME, ORDER_WORDS, PIECE_WORDS, Part, records_of
+from connectors.sources.lazada.orders import Given as OrderPayload
+from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer
+from connectors.transport.strict_json import dumps
 
 SIGNATURE: Final = "authorization"
+
 SPEAKS_OF: Final = ("trade_order_id", "reverse_order_id")
+
+SELLER_SETTING: Final = "seller_id"
+
+PAYOUT_SETTING: Final = "payouts"
+
+ASKED_FOR: Final = "yes"
 
 FORM = ConnectionForm(
     title="Lazada",
@@ -70,19 +84,19 @@ FORM = ConnectionForm(
             kind="address",
         ),
         Setting(
-            name=probe.SETTING,
+            name=SELLER_SETTING,
             label="Seller ID",
             hint="The connection test compares it, so that no other shop's orders come. Blank: the "
             "test tells whose key it is.",
             example="1000165972",
         ),
         Setting(
-            name=payout_pages.SETTING,
+            name=PAYOUT_SETTING,
             label="Payouts",
             hint="Whether the statements of Lazada are asked for as well, with their transactions. "
             "Blank: no.",
             kind="choice",
-            choices={payout_pages.ASKED_FOR: "Yes", "no": "No"},
+            choices={ASKED_FOR: "Yes", "no": "No"},
             unset="Not set: no",
         ),
     ),
@@ -100,6 +114,51 @@ FORM = ConnectionForm(
         ),
     ),
 )
+
+SELLER: Final = "/seller/get"
+
+_TITLE: Final = "Lazada"
+
+_HOUR: Final = timedelta(hours=1)
+
+_NO_RIGHT: Final = frozenset({"InsufficientPermission", "InsufficientIsvPermissions"})
+
+_KEY_CODES: Final = frozenset(
+    {
+        "IllegalAccessToken",
+        "IllegalRefreshToken",
+        "InvalidAppKey",
+        "AppKeyInvalid",
+        "E007",
+        "IncompleteSignature",
+        "MissingParameter",
+    }
+)
+
+LIST: Final = "/orders/get"
+
+ITEMS: Final = "/orders/items/get"
+
+AT_ONCE: Final = 50
+
+ORDER_OVERLAP: Final = timedelta(minutes=10)
+"""How far the next reading goes back: some changes are stored later than their moment."""
+
+STATEMENTS: Final = "/finance/payout/status/get"
+
+TRANSACTIONS: Final = "/finance/transaction/details/get"
+
+SIZE: Final = 500
+
+AROUND: Final = timedelta(days=8)
+"""A statement is of a week at most, unless its transactions say otherwise."""
+
+PAYOUT_OVERLAP: Final = timedelta(days=60)
+"""So long a statement that is not paid yet is asked for again."""
+
+_PAGES: Final = 40
+
+Payload = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +197,7 @@ class Lazada:
         value = parsed(raw)
         if isinstance(value, SourceRefusal):
             return value
-        if not isinstance(value, Mapping) or not _whole(value.get("message_type")):
+        if not isinstance(value, Mapping) or not _is_whole_number(value.get("message_type")):
             words = "The body is not a webhook of Lazada's."
             return SourceRefusal(
                 422, "no_webhook", words, "Let Lazada's webhook come to this address."
@@ -190,13 +249,13 @@ class Lazada:
 
     def begin(self, since: datetime) -> str:
         """The cursor from which everything shows that changed at this moment or later."""
-        return pages.begin(since)
+        return begin(since)
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
         """Orders with their pieces that changed after a cursor; then payouts where wanted."""
-        return pages.page(cursor, settings, secret, zone, http)
+        return page(cursor, settings, secret, zone, http)
 
     def test(
         self,
@@ -206,7 +265,7 @@ class Lazada:
         http: Http,
     ) -> ConnectionReport:
         """Whether the shop can be asked, a step a line."""
-        return probe.report(settings, secret, http)
+        return report(settings, secret, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether the access token has to be exchanged before the next call."""
@@ -238,23 +297,15 @@ class Lazada:
         return SourceRefusal(401, "bad_signature", words, hint)
 
 
+def _is_whole_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _speaks_of_an_order(data: object) -> bool:
     return isinstance(data, Mapping) and any(data.get(name) for name in SPEAKS_OF)
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _records(place: str, order: Given, zone: ZoneInfo) -> Sequence[Read]:
-    long = too_long_lists(place, order)
-    if long or "statement_number" not in order:
-        return [long] if long else records_of(place, order, zone)
-    told = payouts_of(place, order, zone)
-    return [one if isinstance(one, IncomingRecord) else (one,) for one in told]
-
-
-def _listed(value: object) -> Iterator[tuple[str, Given]]:
+def _listed(value: object) -> Iterator[tuple[str, OrderPayload]]:
     """Place and content of each order and statement in a file: an answer, its data, a list, or one
     order.
     """
@@ -267,6 +318,287 @@ def _listed(value: object) -> Iterator[tuple[str, Given]]:
         many = given.get(name)
         for at, one in enumerate(many if isinstance(many, list) else ()):
             yield f"{name}[{at}]", one if isinstance(one, Mapping) else {}
+
+
+def _records(place: str, order: OrderPayload, zone: ZoneInfo) -> Sequence[Read]:
+    long = too_long_lists(place, order)
+    if long or "statement_number" not in order:
+        return [long] if long else records_of(place, order, zone)
+    told = payouts_of(place, order, zone)
+    return [one if isinstance(one, IncomingRecord) else (one,) for one in told]
+
+
+def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
+    """The steps of the test, which changes nothing there. A key that was never exchanged asks with
+    no token: so it is seen whether the way is open.
+    """
+    grant = grant_of(secret)
+    if grant is None:
+        return connection_test.unwritten("The key does not say how to ask Lazada.", calls.FORM)
+    shop = calls.Shop(settings, grant, http)
+    since = (http.now() - _HOUR).isoformat(timespec="seconds")
+    answer = shop.answer(LIST, {"update_after": since, "limit": "1", "offset": "0"})
+    told = connection_test.report(_TITLE, settings, answer, lambda one: _fault(settings, one))
+    return _of_seller(settings, shop, told) if told.ok else told
+
+
+def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
+    told = calls.content(answer.body)
+    code, why = str(told.get("code") or ""), calls.reason(told)
+    said = says(_TITLE, answer.status, why)
+    if not code:
+        hint = "Enter the address of Lazada's interface in your country, such as api.lazada.com.my."
+        return connection_test.no_shop(_TITLE, settings, hint)
+    if code in _NO_RIGHT:
+        words = f"The app may not read orders. {said}"
+        hint = "At open.lazada.com open the app and apply for the API group of orders."
+        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+    if code in _KEY_CODES or answer.status in KEY_REFUSED:
+        words = f"Lazada does not accept the key. {said}"
+        return Step.failed(connection_test.KEY, words, calls.KEY_HINT, "key.refused")
+    if code != "0" or answer.status != HTTPStatus.OK:
+        return connection_test.strange(_TITLE, answer, why)
+    return None
+
+
+def _of_seller(settings: Settings, shop: calls.Shop, told: ConnectionReport) -> ConnectionReport:
+    """The report with who the seller is, where Lazada tells that."""
+    seller = shop.get(SELLER, {})
+    key = str(seller.get("seller_id") or "") if isinstance(seller, Mapping) else ""
+    if not isinstance(seller, Mapping) or not key:
+        return told
+    name, wanted = str(seller.get("name") or ""), str(settings.get(SELLER_SETTING) or "").strip()
+    before, after = told.steps[:3], told.steps[4:]
+    if wanted in ("", key):
+        named = Step(connection_test.SHOP, ok=True, words=f"{name}, ID {key}.")
+        return replace(told, steps=(*before, named, *after))
+    words = f"The key belongs to another seller: {name}, ID {key}, not {wanted}."
+    hint = "Correct the seller ID, or authorize the app at open.lazada.com as the right seller."
+    fault = Step.failed(connection_test.SHOP, words, hint, "company.other")
+    return ConnectionReport.stopped(connection_test.STEPS, *before, fault)
+
+
+def begin(since: datetime) -> str:
+    """The cursor from which everything shows that changed at this moment or later."""
+    start = int((since - ORDER_OVERLAP).timestamp())
+    return _Cursor(start, start, paid_since=since.date().isoformat()).text()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """Where this reading began, how far it came, and the orders of that second that were read; in
+    seconds since 1970. From which day on statements are asked for ("": from when they are wanted),
+    which of them is next (none: orders are), and why they could not be read.
+    """
+
+    began: int
+    since: int
+    skip: int = 0
+    paid_since: str = ""
+    next: int | None = None
+    unpaid: str = ""
+
+    def text(self) -> str:
+        return json.dumps(astuple(self))
+
+    @property
+    def wrong(self) -> NoPage | None:
+        """Why payouts could not be read, for who reads orders meanwhile."""
+        return NoPage(words=self.unpaid) if self.unpaid else None
+
+
+def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) -> Page | NoPage:
+    """What follows a cursor."""
+    shop = shop_of(settings, key, http)
+    if isinstance(shop, NoPage):
+        return shop
+    at, wanted = _Cursor(*json.loads(cursor)), asked_for(settings)
+    if at.next is not None:
+        return _payouts(shop, at, zone)
+    if not wanted or not at.paid_since:
+        at = replace(at, paid_since=http.now().astimezone(zone).date().isoformat(), unpaid="")
+    asked = {
+        "update_after": datetime.fromtimestamp(at.since - 1, UTC).isoformat(),
+        "sort_by": "updated_at",
+        "sort_direction": "ASC",
+        "limit": str(AT_ONCE),
+        "offset": str(at.skip),
+    }
+    told = shop.get(LIST, asked)
+    if isinstance(told, NoPage):
+        return told
+    listed = _objects(told.get("orders") if isinstance(told, Mapping) else None)
+    if listed is None:
+        return NoPage(words="Lazada answered with something that is not a list of orders.")
+    pieces = _pieces(shop, [str(one.get("order_id")) for one in listed])
+    if isinstance(pieces, NoPage):
+        return pieces
+    found = [
+        _pulled(f"orders[{n}]", _with_items(one, pieces), zone) for n, one in enumerate(listed)
+    ]
+    after, more = _after(at, listed)
+    if wanted and not more:
+        after, more = replace(after, next=0), True
+    return Page(found=found, after=after.text(), more=more, wrong=at.wrong)
+
+
+def _payouts(shop: Shop, at: _Cursor, zone: ZoneInfo) -> Page | NoPage:
+    """The next payout; behind the last, or where it cannot be read, this reading is over."""
+    since, number = date.fromisoformat(at.paid_since), at.next or 0
+    listed = statements(shop, since)
+    if isinstance(listed, NoPage):
+        return _left(at, listed)
+    if number >= len(listed):
+        today = shop.http.now().astimezone(zone).date()
+        again = again_from(listed, since, today).isoformat()
+        after = replace(at, next=None, unpaid="", paid_since=again)
+        return Page(found=(), after=after.text(), more=False)
+    told = whole(shop, listed[number], zone)
+    if isinstance(told, NoPage):
+        return _left(at, told)
+    after = replace(at, next=number + 1)
+    return Page(found=(told,), after=after.text(), more=True, wrong=at.wrong)
+
+
+def _left(at: _Cursor, told: NoPage) -> Page:
+    """The orders go on; all statements from that day on are asked for behind them."""
+    wrong = payouts_left(told)
+    after = replace(at, next=None, unpaid=wrong.words)
+    return Page(found=(), after=after.text(), more=False, wrong=wrong)
+
+
+def _objects(found: object) -> list[Payload] | None:
+    """A list of objects; None where it is none."""
+    good = isinstance(found, list) and all(isinstance(one, Mapping) for one in found)
+    return found if isinstance(found, list) and good else None
+
+
+def _pieces(shop: Shop, ids: list[str]) -> dict[str, list[Payload]] | NoPage:
+    """The pieces of several orders, by the id of the order."""
+    if not ids:
+        return {}
+    told = shop.get(ITEMS, {"order_ids": f"[{','.join(ids)}]"})
+    if isinstance(told, NoPage):
+        return told
+    orders = _objects(told)
+    lists = [_objects(one.get("order_items")) for one in orders or ()]
+    if orders is None or None in lists:
+        return NoPage(words="Lazada answered with something that is not a list of pieces.")
+    return {
+        str(one.get("order_id")): many
+        for one, many in zip(orders, lists, strict=True)
+        if many is not None
+    }
+
+
+def _pulled(place: str, order: Payload, zone: ZoneInfo) -> Pulled:
+    records, errors = sorted_out(records_of(place, order, zone))
+    return Pulled(raw=dumps(order), records=() if errors else records, errors=errors)
+
+
+def _with_items(order: Payload, pieces: Mapping[str, list[Payload]]) -> Payload:
+    """An order with its pieces, as a file has it."""
+    return {**order, "order_items": pieces.get(str(order.get("order_id")), [])}
+
+
+def _after(at: _Cursor, listed: list[Payload]) -> tuple[_Cursor, bool]:
+    """Where to go on, and whether at once."""
+    moments = [found for one in listed if (found := Part("", one).when("updated_at"))]
+    newest = max([at.since, *(int(one.timestamp()) for one in moments)])
+    if len(listed) >= AT_ONCE:
+        skip = 0 if newest > at.since else at.skip + len(listed)
+        return replace(at, since=newest, skip=skip), True
+    start = max(at.began, newest - int(ORDER_OVERLAP.total_seconds()))
+    return replace(at, began=start, since=start, skip=0), False
+
+
+def asked_for(settings: Settings) -> bool:
+    """Whether payouts are wanted."""
+    return settings.get(PAYOUT_SETTING) == ASKED_FOR
+
+
+def statements(shop: Shop, since: date) -> list[Payload] | NoPage:
+    """The statements that were made on this day or later, the oldest first."""
+    told = shop.get(STATEMENTS, {"created_after": since.isoformat()})
+    if isinstance(told, NoPage):
+        return told
+    listed = _objects(told)
+    if listed is None or any(_made(one) is None for one in listed):
+        return NoPage(words="Lazada answered with something that is not a list of statements.")
+    return sorted(listed, key=lambda one: (str(_made(one)), str(one.get("statement_number"))))
+
+
+def _made(statement: Payload) -> date | None:
+    """The day on which a statement was made, by the clock of the shop."""
+    try:
+        return date.fromisoformat(str(statement.get("created_at"))[:10])
+    except ValueError:
+        return None
+
+
+def again_from(listed: list[Payload], since: date, today: date) -> date:
+    """From which day on the next reading asks: the oldest that is not paid, else the newest."""
+    made = [(_made(one) or today, str(one.get("paid")) == "1") for one in listed]
+    waiting = [day for day, paid in made if not paid]
+    newest = max((day for day, _ in made), default=since)
+    return max(min([*waiting, newest]), today - PAYOUT_OVERLAP)
+
+
+def whole(shop: Shop, statement: Payload, zone: ZoneInfo) -> Pulled | NoPage:
+    """A statement with its transactions as a payout."""
+    made = _made(statement) or date.min
+    rows = _rows(shop, made, made - AROUND)
+    days = [found for one in _of(rows, made) if (found := period(one.get("statement")))]
+    first = min((day for day, _ in days), default=made)
+    if not isinstance(rows, NoPage) and first < made - AROUND:
+        rows = _rows(shop, made, first)
+    if isinstance(rows, NoPage):
+        return rows
+    told = {**statement, ROWS: _of(rows, made)}
+    records: list[IncomingRecord] = []
+    errors: list[RowError] = []
+    for one in payouts_of("statements[0]", told, zone):
+        if isinstance(one, RowError):
+            errors.append(one)
+        else:
+            records.append(one)
+    return Pulled(raw=dumps(told), records=tuple(records), errors=tuple(errors))
+
+
+def _rows(shop: Shop, made: date, since: date) -> list[Payload] | NoPage:
+    """All transactions of these days, each once: while they are read the list may grow, and show
+    the last of a page on the next one, too.
+    """
+    found: dict[str, Payload] = {}
+    for page in range(_PAGES):
+        asked = {
+            "start_time": since.isoformat(),
+            "end_time": made.isoformat(),
+            "limit": str(SIZE),
+            "offset": str(page * SIZE),
+        }
+        told = shop.get(TRANSACTIONS, asked)
+        if isinstance(told, NoPage):
+            return told
+        part = _objects(told)
+        if part is None:
+            return NoPage(
+                words="Lazada answered with something that is not a list of transactions."
+            )
+        found |= {json.dumps(one, sort_keys=True, default=str): one for one in part}
+        if len(part) < SIZE:
+            return list(found.values())
+    return NoPage(
+        words=f"Lazada shows more than {_PAGES * SIZE:,} transactions of {AROUND.days} days."
+    )
+
+
+def _of(rows: list[Payload] | NoPage, made: date) -> list[Payload]:
+    """Those whose days end the day before the statement was made."""
+    if isinstance(rows, NoPage):
+        return []
+    ends = [(one, period(one.get("statement"))) for one in rows]
+    return [one for one, days in ends if days and days[1] + timedelta(days=1) == made]
 
 
 SOURCE: Source = Lazada()

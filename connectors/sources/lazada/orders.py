@@ -1,11 +1,4 @@
-"""An order of Lazada and its pieces as records.
-
-Here: pieces joined to lines, the one status of an order, and returned pieces as refunds. Not here:
-how they are asked for (pages.py), the fields (kinds.py).
-
-Lazada tells a row for each piece and no quantity. Rows that are equal but for their ids, their
-status and their moments are one line.
-"""
+"""An order of Lazada and its pieces as records."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,23 +6,140 @@ from datetime import datetime
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
+from connectors.contract.schema import KindSchema
 from connectors.kit.canonical_record import Cell
+from connectors.kit.delivery import Read, record_of
 from connectors.kit.shops import payload_parts
-from connectors.kit.shops.delivery_reading import Read, record_of
-from connectors.kit.shops.line_sums import Line, one_of, summed
-from connectors.kit.shops.payload_parts import ZERO, plain
-from connectors.sources.lazada.kinds import (
-    LOST,
-    ORDER,
-    PIECE_WORDS,
-    REFUND,
-    RESTOCK_WORDS,
-    RETURNED,
-)
+from connectors.kit.shops.payload_parts import ZERO, Line, one_of, plain, summed
+from connectors.kit.shops.payouts import POS, UPDATED, field
+from connectors.kit.shops.payouts import payout_kinds as kinds_of
 
 Given = Mapping[str, object]
+
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d ?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+
 _SAME: Final = ("sku", "shop_sku", "name", "variation", "item_price", "paid_price", "tax_amount")
+
+NAME = "lazada"
+
+RETURNED, LOST = "returned", "lost"
+
+PIECE_WORDS: Mapping[str, str] = {
+    "unpaid": "unpaid",
+    **dict.fromkeys(("pending", "topack", "packed", "toship", "ready_to_ship"), "paid"),
+    "shipped": "shipped",
+    "delivered": "delivered",
+    "confirmed": "delivered",
+    "canceled": "cancelled",
+    "cancelled": "cancelled",
+    **dict.fromkeys(
+        ("failed", "failed_delivery", "shipped_back", "shipped_back_failed"), "exception"
+    ),
+    "returned": RETURNED,
+    "shipped_back_success": RETURNED,
+    **dict.fromkeys(("lost_by_3pl", "damaged_by_3pl", "package_scrapped"), LOST),
+}
+"""The status of a piece; Lazada tells it for each piece. `exception`: on its way back."""
+
+ORDER_WORDS: Mapping[str, str] = {
+    "all pieces cancelled": "cancelled",
+    "a word that is not known": "all words as they came",
+    "a piece on its way back": "exception",
+    "a piece unpaid": "unpaid",
+    "all pieces returned or lost": "refunded",
+    "a piece returned or lost": "refunded_partly",
+    "all pieces delivered": "delivered",
+    "a piece delivered": "partially_delivered",
+    "all pieces shipped": "shipped",
+    "anything else": "paid",
+}
+"""The status of an order, by the first of these that is so; cancelled pieces count no further."""
+
+RESTOCK_WORDS: Final[Mapping[str, str]] = {RETURNED: "returned", LOST: "none"}
+
+_ORDER_ID = field("order_id", "Lazada's id of the order, equal in order and refund.")
+
+_CURRENCY = field("currency", "The currency of the order. All amounts are in it.")
+
+_SKU = field("sku", "The seller's article number, exactly as it came.")
+
+_VARIANT = field("variant_id", "Lazada's own number of the variation (shop_sku).")
+
+_NAME = field("name", "Name of the product with its variation.")
+
+ORDER = KindSchema(
+    source=NAME,
+    kind="order",
+    fields=(
+        field("number", "Lazada's number of the order.", required=True, longest=50),
+        field("status", "One word made of the status of each piece.", required=True, longest=100),
+        field("shop_status", "The words of the pieces as they came, each once."),
+        _ORDER_ID,
+        field("ordered_on", "The shop's day of the order.", "date"),
+        UPDATED,
+        field("channel", "The way of paying, in Lazada's word."),
+        _CURRENCY,
+        field("customer_name", "The buyer's name, which Lazada may mask."),
+        field("goods_total", "The goods at the price that was paid for them.", "money"),
+        field("shipping_total", "What the shipping cost the buyer.", "money"),
+        field("total", "What was sold, with shipping. The lines add up to it.", "money"),
+    ),
+    lines=(
+        POS,
+        field("part", "What the line stands for: goods or shipping."),
+        _SKU,
+        _VARIANT,
+        _NAME,
+        field("qty", "Pieces sold: all that were not cancelled.", "quantity"),
+        field("price", "Price of a piece before vouchers.", "money"),
+        field("discount", "All vouchers on the line.", "money"),
+        field("amount", "What was paid for the line.", "money"),
+        field("tax_amount", "The tax of the line, where Lazada tells it.", "money"),
+        field("delivered_qty", "Pieces that were delivered.", "quantity"),
+        field("cancelled_qty", "Pieces that were cancelled; they count nowhere else.", "quantity"),
+        field("returned_qty", "Pieces that came back.", "quantity"),
+    ),
+    total_field="total",
+)
+
+REFUND = KindSchema(
+    source=NAME,
+    kind="refund",
+    fields=(
+        field("number", "R- and Lazada's id of the piece.", required=True, longest=50),
+        field("status", "Always refunded.", required=True, longest=100),
+        field("shop_status", "The word of the piece as it came."),
+        _ORDER_ID,
+        field(
+            "refunded_on",
+            "The shop's day of the piece's latest change: it moves with each. Keep it in a group "
+            "of changes that is ignored where documents are dated by it.",
+            "date",
+        ),
+        UPDATED,
+        _CURRENCY,
+        field("reason", "The reason, in Lazada's words."),
+        field("restock", "returned: the piece came back. none: it is lost or damaged."),
+        field("total", "What was paid for the piece. The line adds up to it.", "money"),
+    ),
+    lines=(
+        POS,
+        _SKU,
+        _VARIANT,
+        _NAME,
+        field("qty", "Always 1: each piece is a refund of its own.", "quantity"),
+        field("amount", "What was paid for it.", "money"),
+    ),
+    total_field="total",
+)
+
+PAYOUTS = kinds_of(
+    NAME,
+    field("first_day", "First day of the statement.", "date"),
+    field("last_day", "Last day of the statement.", "date"),
+)
+
+KINDS = (ORDER, REFUND, *PAYOUTS)
 
 
 class Part(payload_parts.Part):
@@ -71,25 +181,6 @@ def records_of(place: str, given: Given, zone: ZoneInfo) -> list[Read]:
     if order.errors:
         return read
     return [*read, *(_refund(order, one, zone) for one in pieces if one.word in RESTOCK_WORDS)]
-
-
-def status_of(words: Sequence[str], known: bool) -> str:
-    """The one word of an order whose pieces have these; as they came where one is not known."""
-    left = [word for word in words if word != "cancelled"]
-    if not known:
-        return ", ".join(sorted(set(words)))
-    if not left:
-        return "cancelled"
-    for one in ("exception", "unpaid"):
-        if one in left:
-            return one
-    for some, all_, part in (
-        ({RETURNED, LOST}, "refunded", "refunded_partly"),
-        ({"delivered"}, "delivered", "partially_delivered"),
-    ):
-        if some & set(left):
-            return all_ if set(left) <= some else part
-    return "shipped" if set(left) == {"shipped"} else "paid"
 
 
 def _prove(order: Part, pieces: Sequence[Part]) -> None:
@@ -135,43 +226,6 @@ def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
     return record_of(ORDER, order, order.cell("order_id"), head, lines, zone)
 
 
-def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
-    key, paid = piece.text("order_item_id"), plain(piece.amount("paid_price"))
-    when = piece.when("updated_at") or piece.when("created_at")
-    head = {
-        "number": Cell(piece.at("order_item_id"), f"R-{key}" if key else None),
-        "status": Cell(piece.at("status"), "refunded"),
-        "shop_status": piece.cell("status"),
-        "order_id": order.cell("order_id"),
-        "refunded_on": Cell(piece.at("updated_at"), _day(when, zone)),
-        "updated_at": Cell(piece.at("updated_at"), when.isoformat() if when else None),
-        "currency": piece.cell("currency"),
-        "reason": piece.cell("reason"),
-        "restock": Cell(piece.at("status"), RESTOCK_WORDS[piece.word]),
-        "total": Cell(piece.at("paid_price"), paid),
-    }
-    line = {
-        **_article(piece),
-        "qty": Cell(piece.place, 1),
-        "amount": Cell(piece.at("paid_price"), paid),
-    }
-    lines = [Line(line, piece.amount("paid_price"))]
-    return record_of(REFUND, order, piece.cell("order_item_id"), head, lines, zone)
-
-
-def _joined(pieces: Sequence[Part]) -> list[list[Part]]:
-    """The pieces of each line, in the order in which they came."""
-    found: dict[tuple[str, ...], list[Part]] = {}
-    for piece in pieces:
-        found.setdefault(tuple(_same(piece)), []).append(piece)
-    return list(found.values())
-
-
-def _same(piece: Part) -> list[str]:
-    money = [plain(piece.amount(name).normalize()) for name in _SAME[4:]]
-    return [*(piece.text(name) for name in _SAME[:4]), *money]
-
-
 def _goods(same: Sequence[Part], sold: Sequence[Part]) -> Line:
     """One line. Of an order that is cancelled whole, all pieces stay in it."""
     first, mine = same[0], [one for one in same if one in sold]
@@ -205,6 +259,19 @@ def _article(piece: Part) -> dict[str, Cell]:
     }
 
 
+def _joined(pieces: Sequence[Part]) -> list[list[Part]]:
+    """The pieces of each line, in the order in which they came."""
+    found: dict[tuple[str, ...], list[Part]] = {}
+    for piece in pieces:
+        found.setdefault(tuple(_same(piece)), []).append(piece)
+    return list(found.values())
+
+
+def _same(piece: Part) -> list[str]:
+    money = [plain(piece.amount(name).normalize()) for name in _SAME[4:]]
+    return [*(piece.text(name) for name in _SAME[:4]), *money]
+
+
 def _newest(order: Part, pieces: Sequence[Part]) -> str | None:
     """The latest moment that the order or a piece of it knows of."""
     told = [one.when("updated_at") for one in (order, *pieces)]
@@ -213,6 +280,10 @@ def _newest(order: Part, pieces: Sequence[Part]) -> str | None:
         order.wrong("updated_at", "The moment of the change is missing.", "Ask Lazada again.")
         return None
     return max(found).isoformat()
+
+
+def _day(when: datetime | None, zone: ZoneInfo) -> str | None:
+    return when.astimezone(zone).date().isoformat() if when else None
 
 
 def _currency(order: Part, pieces: Sequence[Part]) -> str:
@@ -224,5 +295,44 @@ def _currency(order: Part, pieces: Sequence[Part]) -> str:
     return found[0] if found else order.text("currency")
 
 
-def _day(when: datetime | None, zone: ZoneInfo) -> str | None:
-    return when.astimezone(zone).date().isoformat() if when else None
+def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
+    key, paid = piece.text("order_item_id"), plain(piece.amount("paid_price"))
+    when = piece.when("updated_at") or piece.when("created_at")
+    head = {
+        "number": Cell(piece.at("order_item_id"), f"R-{key}" if key else None),
+        "status": Cell(piece.at("status"), "refunded"),
+        "shop_status": piece.cell("status"),
+        "order_id": order.cell("order_id"),
+        "refunded_on": Cell(piece.at("updated_at"), _day(when, zone)),
+        "updated_at": Cell(piece.at("updated_at"), when.isoformat() if when else None),
+        "currency": piece.cell("currency"),
+        "reason": piece.cell("reason"),
+        "restock": Cell(piece.at("status"), RESTOCK_WORDS[piece.word]),
+        "total": Cell(piece.at("paid_price"), paid),
+    }
+    line = {
+        **_article(piece),
+        "qty": Cell(piece.place, 1),
+        "amount": Cell(piece.at("paid_price"), paid),
+    }
+    lines = [Line(line, piece.amount("paid_price"))]
+    return record_of(REFUND, order, piece.cell("order_item_id"), head, lines, zone)
+
+
+def status_of(words: Sequence[str], known: bool) -> str:
+    """The one word of an order whose pieces have these; as they came where one is not known."""
+    left = [word for word in words if word != "cancelled"]
+    if not known:
+        return ", ".join(sorted(set(words)))
+    if not left:
+        return "cancelled"
+    for one in ("exception", "unpaid"):
+        if one in left:
+            return one
+    for some, all_, part in (
+        ({RETURNED, LOST}, "refunded", "refunded_partly"),
+        ({"delivered"}, "delivered", "partially_delivered"),
+    ):
+        if some & set(left):
+            return all_ if set(left) <= some else part
+    return "shipped" if set(left) == {"shipped"} else "paid"

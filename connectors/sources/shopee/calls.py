@@ -1,26 +1,24 @@
 """A call to Shopee's Open Platform: its signature, what its answer means, and the exchange of the
 key.
-
-Here: one call. Not here: which calls make a page (pages.py), when the key is due
-(kit/keys/lasting_keys.py).
-
-Shopee answers 200 to what it refuses; `error` in the body says so.
 """
 
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
-from connectors.contract import Settings
-from connectors.contract.pulls import NoPage
+from connectors.contract import IncomingRecord, RowError, Settings
+from connectors.contract.pulls import NoPage, Pulled
 from connectors.contract.targets import Renewed
-from connectors.kit.keys.lasting_keys import Grant, exchanged, grant_of
+from connectors.kit.calls import Grant, exchanged, grant_of
+from connectors.kit.delivery import too_long
+from connectors.sources.shopee.orders import DETAILS, LISTED, payouts_of
 from connectors.transport.http import (
     KEY_REFUSED,
     TOO_MANY,
@@ -29,20 +27,56 @@ from connectors.transport.http import (
     HttpFailure,
     retry_after,
 )
-from connectors.transport.strict_json import loads
+from connectors.transport.strict_json import dumps, loads
 
 LASTS: Final = timedelta(hours=4)
+
 RENEWAL: Final = "/api/v2/auth/access_token/get"
+
 _PAUSE: Final = 60.0
+
 _KEY_WORDS: Final = ("auth", "access_token", "acceess_token", "permission")
+
 _SHOP_WORDS: Final = ("shop_id", "shopid", "shop id", "linked")
+
 _BUSY_WORDS: Final = ("limit", "too_many", "frequen")
+
 _AWAY_WORDS: Final = ("server", "network", "inner", "system", "timeout")
+
 KEY_HINT: Final = (
     "At open.shopee.com authorize the app for the shop again, and enter the key again."
 )
+
 SHOP_HINT: Final = "Correct the shop ID: it stands in the address that authorizing leads to."
+
 FORM: Final = "Write the key as PARTNER_KEY:REFRESH_TOKEN."
+
+ESCROWS: Final = "/api/v2/payment/get_escrow_list"
+
+INCOMES: Final = "/api/v2/payment/get_escrow_detail_batch"
+
+SETTING: Final = "payouts"
+
+FROM: Final = "payouts_from"
+
+CURRENCY: Final = "payout_currency"
+
+WAYS: Final = {"day": "One for each day", "week": "One for each week, Monday to Sunday"}
+
+SIZE: Final = 100
+
+AT_ONCE: Final = 50
+
+_PAGES: Final = 26
+"""Pages of one payout: with more orders it has more lines than a record may have."""
+
+_SETTLED: Final = timedelta(hours=2)
+"""So long after its end nothing is added to a day any more."""
+
+_EACH: Final = 2
+"""Lines that an order has at least: of so many orders nothing more need be asked."""
+
+Payload = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +132,32 @@ class Shop:
         return self.http.request(method, url, headers=headers, body=body)
 
 
+def _not_shown(told: Mapping[str, object] | NoPage) -> NoPage:
+    """An answer that is no error and holds nothing that was asked for."""
+    return told if isinstance(told, NoPage) else NoPage(words=f"Shopee answered 200: {why(told)}")
+
+
+def _is(error: str, words: tuple[str, ...]) -> bool:
+    """Whether an error is of this sort; some come as `common.error_auth`."""
+    return any(word in error.lower() for word in words)
+
+
+def _said(settings: Settings, name: str) -> str:
+    return str(settings.get(name) or "").strip()
+
+
+def _signed(settings: Settings, secret: str, path: str, http: Http, **own: str) -> dict[str, str]:
+    """The part of a query that proves who asks, and when."""
+    partner, moment = _said(settings, "partner_id"), str(int(http.now().timestamp()))
+    text = "".join((partner, path, moment, *own.values()))
+    sign = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return {"partner_id": partner, "timestamp": moment, "sign": sign}
+
+
+def _base(settings: Settings) -> str:
+    return _said(settings, "base_url").rstrip("/")
+
+
 def shop_of(settings: Settings, key: str, http: Http) -> Shop | NoPage:
     """The way to a shop with this key."""
     grant = grant_of(key)
@@ -136,12 +196,9 @@ def renewed(settings: Settings, key: str, http: Http) -> Renewed:
     return Renewed(kind="away" if away else "refused", words=words, hint=hint)
 
 
-def _signed(settings: Settings, secret: str, path: str, http: Http, **own: str) -> dict[str, str]:
-    """The part of a query that proves who asks, and when."""
-    partner, moment = _said(settings, "partner_id"), str(int(http.now().timestamp()))
-    text = "".join((partner, path, moment, *own.values()))
-    sign = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-    return {"partner_id": partner, "timestamp": moment, "sign": sign}
+def _number(settings: Settings, name: str) -> int | str:
+    text = _said(settings, name)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else text
 
 
 def is_busy(error: str) -> bool:
@@ -152,16 +209,6 @@ def is_busy(error: str) -> bool:
 def is_of_shop(told: Mapping[str, object]) -> bool:
     """Whether an error is about the shop, and not about the key."""
     return bool(told.get("error")) and _is(str(told.get("message") or ""), _SHOP_WORDS)
-
-
-def _is(error: str, words: tuple[str, ...]) -> bool:
-    """Whether an error is of this sort; some come as `common.error_auth`."""
-    return any(word in error.lower() for word in words)
-
-
-def _not_shown(told: Mapping[str, object] | NoPage) -> NoPage:
-    """An answer that is no error and holds nothing that was asked for."""
-    return told if isinstance(told, NoPage) else NoPage(words=f"Shopee answered 200: {why(told)}")
 
 
 def content(body: bytes) -> Mapping[str, object]:
@@ -180,14 +227,136 @@ def reason(told: Mapping[str, object]) -> str:
     return str(told.get("message") or told.get("error") or "").strip()[:200]
 
 
-def _base(settings: Settings) -> str:
-    return _said(settings, "base_url").rstrip("/")
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Whole days that make one payout, by the clock of the shop."""
+
+    first: date
+    last: date
+    zone: ZoneInfo
+
+    @property
+    def number(self) -> str:
+        """What names the payout: 2026-11-20, or 2026-11-16-22 for several days."""
+        name = self.first.isoformat()
+        return name if self.first == self.last else f"{name}-{self.last:%d}"
+
+    @property
+    def since(self) -> int:
+        """The first second, counted from 1970 on."""
+        return _midnight(self.first, self.zone)
+
+    @property
+    def end(self) -> int:
+        """The second behind them."""
+        return _midnight(self.last + timedelta(days=1), self.zone)
 
 
-def _said(settings: Settings, name: str) -> str:
-    return str(settings.get(name) or "").strip()
+def _midnight(day: date, zone: ZoneInfo) -> int:
+    return int(datetime.combine(day, time(0), zone).timestamp())
 
 
-def _number(settings: Settings, name: str) -> int | str:
-    text = _said(settings, name)
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else text
+def asked_for(settings: Settings) -> bool:
+    """Whether payouts are wanted at all."""
+    return settings.get(SETTING) in WAYS
+
+
+def due(after: int, settings: Settings, zone: ZoneInfo, now: datetime) -> Days | None:
+    """The next days that are whole, over and not read yet; None where there are none. A week is
+    the same days whoever asks: what begins in the middle of one begins with the next, unless the
+    settings name that day.
+    """
+    local = datetime.fromtimestamp(after, zone)
+    told = str(settings.get(FROM) or "")
+    start = date.fromisoformat(told) if told else date.min
+    first = max(start, local.date() + timedelta(days=0 if local.time() == time(0) else 1))
+    last = first
+    if settings.get(SETTING) == "week":
+        if first.weekday() and first != start:
+            first += timedelta(days=7 - first.weekday())
+        last = first + timedelta(days=6 - first.weekday())
+    found = Days(first, last, zone)
+    return found if found.end + _SETTLED.total_seconds() <= now.timestamp() else None
+
+
+def released(shop: Shop, days: Days) -> tuple[Pulled, ...] | NoPage:
+    """The payout of these days; none where nothing was released."""
+    listed = _listed(shop, days)
+    if isinstance(listed, NoPage):
+        return listed
+    if not listed:
+        return ()
+    head: dict[str, object] = {
+        "number": days.number,
+        "first_day": days.first.isoformat(),
+        "last_day": days.last.isoformat(),
+        "currency": str(shop.settings.get(CURRENCY) or "") or None,
+    }
+    if wrong := too_long(f"payouts.{LISTED}", len(listed) * _EACH):
+        return (Pulled(raw=dumps(head), errors=(wrong,)),)
+    incomes = _incomes(shop, [str(one.get("order_sn")) for one in listed])
+    if isinstance(incomes, NoPage):
+        return incomes
+    whole = {**head, LISTED: listed, DETAILS: incomes}
+    return (_read(whole, days.zone),)
+
+
+def _listed(shop: Shop, days: Days) -> list[Payload] | NoPage:
+    """What was released of each order, each once."""
+    found: dict[str, Payload] = {}
+    for number in range(1, _PAGES + 1):
+        asked = {
+            "release_time_from": str(days.since),
+            "release_time_to": str(days.end - 1),
+            "page_size": str(SIZE),
+            "page_no": str(number),
+        }
+        told = shop.get(ESCROWS, asked)
+        if isinstance(told, NoPage):
+            return told
+        part = _objects(told.get(LISTED))
+        if part is None:
+            return NoPage(words="Shopee answered with something that is not a list of escrows.")
+        found |= {json.dumps(one, sort_keys=True, default=str): one for one in part}
+        if told.get("more") is not True or not part:
+            break
+    return list(found.values())
+
+
+def _objects(found: object) -> list[Payload] | None:
+    """A list of objects; None where it is none."""
+    good = isinstance(found, list) and all(isinstance(one, Mapping) for one in found)
+    return found if isinstance(found, list) and good else None
+
+
+def _incomes(shop: Shop, numbers: Sequence[str]) -> list[Payload] | NoPage:
+    """The income of each order; why not where that of one is not shown."""
+    found: list[Payload] = []
+    for at in range(0, len(numbers), AT_ONCE):
+        some = list(dict.fromkeys(numbers[at : at + AT_ONCE]))
+        told = shop.post(INCOMES, {"order_sn_list": some})
+        if isinstance(told, NoPage):
+            return told
+        shown = [one.get("escrow_detail") for one in _objects(told) or ()]
+        details = _objects(shown)
+        if details is None or not isinstance(told, list):
+            return NoPage(words="Shopee answered with something that is not a list of incomes.")
+        known = {str(one.get("order_sn")) for one in details}
+        missing = [number for number in some if number not in known]
+        if missing:
+            words = f"Shopee lists order {missing[0][:50]} as released and does not show its income"
+            rest = f", nor that of {len(missing) - 1} more." if len(missing) > 1 else "."
+            return NoPage(words=words + rest)
+        found += details
+    return found
+
+
+def _read(whole: Payload, zone: ZoneInfo) -> Pulled:
+    records: list[IncomingRecord] = []
+    errors: list[RowError] = []
+    for one in payouts_of("payouts[0]", whole, zone):
+        if isinstance(one, RowError):
+            errors.append(one)
+        else:
+            records.append(one)
+    return Pulled(raw=dumps(whole), records=tuple(records), errors=tuple(errors))

@@ -1,18 +1,12 @@
-"""Shopee: orders, returns and payouts, by asking; a signed webhook has them asked for at once.
-
-Here: who may send webhooks, and what one or a file holds. Not here: the asking (pages.py), what an
-order is made of (orders.py).
-
-A webhook names an order and its status, never its lines or amounts. So nothing of it becomes a
-record: it only lets the shop be asked (docs/decisions/0082-a-webhook-that-is-a-hint.md).
-"""
+"""Shopee: orders, returns and payouts, by asking; a signed webhook has them asked for at once."""
 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -23,27 +17,42 @@ from connectors.contract import (
     ExampleCall,
     IncomingRecord,
     KeyField,
+    RowError,
     Setting,
     Settings,
     Source,
     SourceRefusal,
+    Step,
 )
-from connectors.contract import declared_settings as declared
-from connectors.contract.pulls import NoPage, Page
+from connectors.contract import schema as declared
+from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.targets import Renewed
-from connectors.kit.delivery_counts import too_long_lists, too_many
-from connectors.kit.keys import lasting_keys
-from connectors.kit.shops.delivery_reading import Read, parsed, taken
-from connectors.kit.signed_webhooks import too_large
-from connectors.sources.shopee import calls, pages, payout_pages, probe
-from connectors.sources.shopee.kinds import KINDS, NAME, RETURN_WORDS, STATUS_WORDS
-from connectors.sources.shopee.orders import Given, order_of, refund_of
-from connectors.sources.shopee.payouts import payouts_of
-from connectors.transport.http import Http
+from connectors.kit import calls as lasting_keys
+from connectors.kit.calls import grant_of, says
+from connectors.kit.delivery import Read, parsed, taken, too_large, too_long_lists, too_many
+from connectors.kit.shops import payouts as connection_test
+from connectors.kit.shops.payouts import payouts_left
+from connectors.sources.shopee import calls
+from connectors.sources.shopee import calls as payout_pages
+from connectors.sources.shopee.calls import Shop, shop_of
+from connectors.sources.shopee.orders import (
+    KINDS,
+    NAME,
+    RETURN_WORDS,
+    STATUS_WORDS,
+    order_of,
+    payouts_of,
+    refund_of,
+)
+from connectors.sources.shopee.orders import Given as OrderPayload
+from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer
+from connectors.transport.strict_json import dumps
 
 SIGNATURE: Final = "authorization"
+
 TEST: Final = 0
 """The code of the webhook that tries a new address."""
+
 SPEAKS_OF: Final = ("ordersn", "order_sn", "return_sn")
 
 FORM = ConnectionForm(
@@ -108,6 +117,45 @@ FORM = ConnectionForm(
         ),
     ),
 )
+
+_MAKE: Final = {"order": order_of, "refund": refund_of}
+
+_LISTS: Final = {"order_list": "order", "return": "refund", "payouts": "payout"}
+
+_MARKS: Final = {"order_sn": "order", "return_sn": "refund"}
+
+_TITLE: Final = "Shopee"
+
+_HOUR: Final = 3600
+
+_RIGHT: Final = "permission"
+
+_KEY_WORDS: Final = ("auth", "access_token", "acceess_token", "sign", "partner")
+
+LIST: Final = "/api/v2/order/get_order_list"
+
+DETAIL: Final = "/api/v2/order/get_order_detail"
+
+RETURNS: Final = "/api/v2/returns/get_return_list"
+
+FIELDS: Final = (
+    "buyer_user_id,buyer_username,item_list,payment_method,pay_time,total_amount,"
+    "estimated_shipping_fee,actual_shipping_fee,actual_shipping_fee_confirmed"
+)
+
+AT_ONCE: Final = 50
+
+LONGEST: Final = int(timedelta(days=15).total_seconds())
+
+BACK: Final = int(timedelta(minutes=10).total_seconds())
+"""How far the next reading goes back: some changes are stored later than their moment."""
+
+Payload = Mapping[str, object]
+
+_PAYOUTS: Final = 2
+"""The place behind the lists of orders and returns."""
+
+_NOT_SHOWN: Final = "Shopee lists this order and does not show it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +245,13 @@ class Shopee:
 
     def begin(self, since: datetime) -> str:
         """The cursor from which everything shows that changed at this moment or later."""
-        return pages.begin(since)
+        return begin(since)
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
         """Orders, then returns, that changed after a cursor; then payouts where they are wanted."""
-        return pages.page(cursor, settings, secret, zone, http)
+        return page(cursor, settings, secret, zone, http)
 
     def test(
         self,
@@ -213,7 +261,7 @@ class Shopee:
         http: Http,
     ) -> ConnectionReport:
         """Whether the shop can be asked, a step a line."""
-        return probe.report(settings, secret, http)
+        return report(settings, secret, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether the access token has to be exchanged before the next call."""
@@ -227,7 +275,7 @@ class Shopee:
         """Exchange the refresh token for the next pair."""
         return calls.renewed(settings, secret, http)
 
-    def _own_shop(self, webhook: Given) -> bool:
+    def _own_shop(self, webhook: OrderPayload) -> bool:
         """An app has one address for the webhooks of all shops that authorized it."""
         own = str(self.settings.get("shop_id") or "").strip()
         return not own or str(webhook.get("shop_id")) == own
@@ -249,12 +297,29 @@ class Shopee:
         return SourceRefusal(401, "bad_signature", words, hint)
 
 
-_MAKE: Final = {"order": order_of, "refund": refund_of}
-_LISTS: Final = {"order_list": "order", "return": "refund", "payouts": "payout"}
-_MARKS: Final = {"order_sn": "order", "return_sn": "refund"}
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _records(place: str, kind: str, given: Given, zone: ZoneInfo) -> Iterator[Read]:
+def _speaks_of_an_order(data: object) -> bool:
+    return isinstance(data, Mapping) and any(data.get(name) for name in SPEAKS_OF)
+
+
+def _listed(value: object) -> Iterator[tuple[str, str, OrderPayload]]:
+    """Place, kind and content of each order and return in a file; a return names its order, too."""
+    given = value if isinstance(value, Mapping) else {}
+    inner = given.get("response")
+    given = inner if isinstance(inner, Mapping) else given
+    for name, kind in _LISTS.items():
+        many = given.get(name)
+        for at, one in enumerate(many if isinstance(many, list) else ()):
+            yield f"{name}[{at}]", kind, one if isinstance(one, Mapping) else {}
+    alone = next((kind for mark, kind in reversed(_MARKS.items()) if mark in given), "")
+    if alone and ("item_list" in given or "item" in given):
+        yield alone, alone, given
+
+
+def _records(place: str, kind: str, given: OrderPayload, zone: ZoneInfo) -> Iterator[Read]:
     if long := too_long_lists(place, given):
         yield long
     elif kind != "payout":
@@ -269,26 +334,223 @@ def _sign(secret: str, address: str, raw: bytes) -> str:
     return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
 
 
-def _speaks_of_an_order(data: object) -> bool:
-    return isinstance(data, Mapping) and any(data.get(name) for name in SPEAKS_OF)
+def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
+    """The steps of the test, which changes nothing there. A key that was never exchanged asks with
+    no token: so it is seen whether the way is open.
+    """
+    grant = grant_of(secret)
+    if grant is None:
+        return connection_test.unwritten("The key does not say how to ask Shopee.", calls.FORM)
+    now = int(http.now().timestamp())
+    asked = {
+        "time_range_field": "update_time",
+        "time_from": str(now - _HOUR),
+        "time_to": str(now),
+        "page_size": "1",
+    }
+    answer = calls.Shop(settings, grant, http).answer("GET", LIST, asked)
+    return connection_test.report(_TITLE, settings, answer, lambda told: _fault(settings, told))
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
+    told = calls.content(answer.body)
+    wrong, why = str(told.get("error") or "").lower(), calls.reason(told)
+    said = says(_TITLE, answer.status, why)
+    if "error" not in told:
+        hint = "Enter https://partner.shopeemobile.com, or the address of Shopee's test shops."
+        return connection_test.no_shop(_TITLE, settings, hint)
+    if calls.is_of_shop(told):
+        shop = str(settings.get("shop_id") or "").strip()
+        words = f"The app reaches no shop {shop}. {said}"
+        return Step.failed(connection_test.SHOP, words, calls.SHOP_HINT, "company.unknown")
+    if _RIGHT in wrong:
+        words = f"The app may not read orders. {said}"
+        hint = "At open.shopee.com open the app and have the module Order allowed, then test again."
+        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+    if answer.status in KEY_REFUSED or any(word in wrong for word in _KEY_WORDS):
+        words = f"Shopee does not accept the key. {said}"
+        return Step.failed(connection_test.KEY, words, calls.KEY_HINT, "key.refused")
+    if wrong or answer.status != HTTPStatus.OK:
+        return connection_test.strange(_TITLE, answer, why)
+    return None
 
 
-def _listed(value: object) -> Iterator[tuple[str, str, Given]]:
-    """Place, kind and content of each order and return in a file; a return names its order, too."""
-    given = value if isinstance(value, Mapping) else {}
-    inner = given.get("response")
-    given = inner if isinstance(inner, Mapping) else given
-    for name, kind in _LISTS.items():
-        many = given.get(name)
-        for at, one in enumerate(many if isinstance(many, list) else ()):
-            yield f"{name}[{at}]", kind, one if isinstance(one, Mapping) else {}
-    alone = next((kind for mark, kind in reversed(_MARKS.items()) if mark in given), "")
-    if alone and ("item_list" in given or "item" in given):
-        yield alone, alone, given
+def begin(since: datetime) -> str:
+    """The cursor from which everything shows that changed at this moment or later."""
+    start = int(since.timestamp()) - BACK
+    return _Cursor(start, start, paid=start + BACK).text()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """Where this reading began; which list it is at, and the window of it (0: as far as may be);
+    Shopee's cursor in a window of one second; how far the list before was read; the second behind
+    the days of the last payout (0: none was wanted yet), and why the next could not be read.
+    """
+
+    began: int
+    since: int
+    until: int = 0
+    at: int = 0
+    token: str = ""
+    read: int = 0
+    paid: int = 0
+    unpaid: str = ""
+
+    def text(self) -> str:
+        return json.dumps(astuple(self))
+
+    @property
+    def wrong(self) -> NoPage | None:
+        """Why payouts could not be read, for who reads orders meanwhile."""
+        return NoPage(words=self.unpaid) if self.unpaid else None
+
+    def over(self) -> "_Cursor":
+        """Where the next reading begins, a little before the end of this one."""
+        start = max(self.began, min(self.read, self.until) - BACK)
+        return _Cursor(start, start, paid=self.paid)
+
+
+def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) -> Page | NoPage:
+    """What follows a cursor."""
+    shop = shop_of(settings, key, http)
+    if isinstance(shop, NoPage):
+        return shop
+    at, now = _Cursor(*json.loads(cursor)), int(http.now().timestamp())
+    if at.at == _PAYOUTS:
+        return _payouts(shop, at, zone)
+    if not payout_pages.asked_for(settings) or not at.paid:
+        at = replace(at, paid=now, unpaid="")  # from when they are wanted
+    until = max(at.since, min(at.until or now, at.since + LONGEST, now))
+    at = replace(at, until=until)
+    listed = (_orders, _returns)[at.at](shop, at, zone)
+    if isinstance(listed, NoPage):
+        return listed
+    if listed.more and until > at.since + 1 and not at.token:
+        half = at.since + (until - at.since) // 2
+        after = replace(at, until=half)
+        return Page(found=(), after=after.text(), more=True, wrong=at.wrong)
+    if listed.more:
+        after = replace(at, token=listed.token)
+        return Page(found=listed.found, after=after.text(), more=True, wrong=at.wrong)
+    after, more = _after(at, now, payout_pages.asked_for(settings))
+    return Page(found=listed.found, after=after.text(), more=more, wrong=at.wrong)
+
+
+def _payouts(shop: Shop, at: _Cursor, zone: ZoneInfo) -> Page | NoPage:
+    """The next payout; once there is none, or none that can be read, this reading is over."""
+    days = payout_pages.due(at.paid, shop.settings, zone, shop.http.now())
+    if days is None:
+        return Page(found=(), after=at.over().text(), more=False)
+    told = payout_pages.released(shop, days)
+    if isinstance(told, NoPage):
+        wrong = payouts_left(told)
+        after = replace(at.over(), unpaid=wrong.words)
+        return Page(found=(), after=after.text(), more=False, wrong=wrong)
+    return Page(found=told, after=replace(at, paid=days.end).text(), more=True, wrong=at.wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A page of one list: what is in it, and Shopee's cursor to go on from."""
+
+    found: tuple[Pulled, ...]
+    token: str
+    more: bool
+
+
+def _orders(shop: Shop, at: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:
+    asked = {
+        "time_range_field": "update_time",
+        "time_from": str(at.since),
+        "time_to": str(at.until),
+        "page_size": str(AT_ONCE),
+        **({"cursor": at.token} if at.token else {}),
+    }
+    told = shop.get(LIST, asked)
+    if isinstance(told, NoPage):
+        return told
+    listed = _objects(told, "order_list")
+    if listed is None:
+        return NoPage(words="Shopee answered with something that is not a list of orders.")
+    numbers = list(dict.fromkeys(str(one.get("order_sn") or "") for one in listed))
+    more = told.get("more") is True
+    if more and at.until > at.since + 1 and not at.token:
+        return _Listed((), "", more=True)  # a shorter window is asked for
+    found = _shown(shop, numbers, zone)
+    token = str(told.get("next_cursor") or "")
+    return found if isinstance(found, NoPage) else _Listed(found, token, more and bool(token))
+
+
+def _objects(told: Payload, name: str) -> list[Payload] | None:
+    """The list of that name; None where it is none."""
+    found = told.get(name, [])
+    good = isinstance(found, list) and all(isinstance(one, Mapping) for one in found)
+    return found if isinstance(found, list) and good else None
+
+
+def _shown(shop: Shop, numbers: list[str], zone: ZoneInfo) -> tuple[Pulled, ...] | NoPage:
+    """The orders of these numbers, whole; one that is not shown is told."""
+    if not numbers:
+        return ()
+    asked = {"order_sn_list": ",".join(numbers), "response_optional_fields": FIELDS}
+    told = shop.get(DETAIL, asked)
+    if isinstance(told, NoPage):
+        return told
+    orders = _objects(told, "order_list")
+    if orders is None:
+        return NoPage(words="Shopee answered with something that is not a list of orders.")
+    shown = {str(one.get("order_sn")) for one in orders}
+    missing = [number for number in numbers if number not in shown]
+    return (*_read("order_list", orders, order_of, zone), *(_absent(one) for one in missing))
+
+
+def _read(
+    name: str, many: list[Payload], make: Callable[[str, Payload, ZoneInfo], Read], zone: ZoneInfo
+) -> tuple[Pulled, ...]:
+    return tuple(_pulled(one, make(f"{name}[{at}]", one, zone)) for at, one in enumerate(many))
+
+
+def _pulled(given: Payload, read: Read) -> Pulled:
+    if isinstance(read, IncomingRecord):
+        return Pulled(raw=dumps(given), records=(read,))
+    return Pulled(raw=dumps(given), errors=read)
+
+
+def _absent(number: str) -> Pulled:
+    hint = "Look it up in the Seller Centre; the nightly sweep asks for it again."
+    error = RowError(where="order_sn", value=number[:200], message=_NOT_SHOWN, hint=hint)
+    return Pulled(raw=dumps({"order_sn": number}), errors=(error,))
+
+
+def _returns(shop: Shop, at: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:
+    number = int(at.token or "0")
+    asked = {
+        "page_no": str(number),
+        "page_size": str(AT_ONCE),
+        "update_time_from": str(at.since),
+        "update_time_to": str(at.until),
+    }
+    told = shop.get(RETURNS, asked)
+    if isinstance(told, NoPage):
+        return told
+    listed = _objects(told, "return")
+    if listed is None:
+        return NoPage(words="Shopee answered with something that is not a list of returns.")
+    more = told.get("more") is True and bool(listed)
+    return _Listed(_read("return", listed, refund_of, zone), str(number + 1), more)
+
+
+def _after(at: _Cursor, now: int, payouts_too: bool) -> tuple[_Cursor, bool]:
+    """Where to go on: the next window, the next list, or the next reading."""
+    if at.until < now:
+        wider = at.until + 2 * max(1, at.until - at.since)
+        return replace(at, since=at.until, until=wider, token=""), True
+    if at.at == 0:
+        return replace(at, since=at.began, until=0, at=1, token="", read=at.until), True
+    if payouts_too:
+        return replace(at, at=_PAYOUTS, token=""), True
+    return at.over(), False
 
 
 SOURCE: Source = Shopee()

@@ -1,23 +1,208 @@
-"""An order and a return of Shopee as records.
+"""An order and a return of Shopee as records."""
 
-Here: where the values lie, and lines that come to the total. Not here: how they are asked for
-(pages.py), the fields (kinds.py).
-"""
-
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import ClassVar
+from decimal import Decimal
+from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
+from connectors.contract import IncomingRecord, RowError
+from connectors.contract.schema import KindSchema
 from connectors.kit.canonical_record import Cell
-from connectors.kit.shops import payload_parts
-from connectors.kit.shops.delivery_reading import Read, record_of
-from connectors.kit.shops.line_sums import Line, one_of, summed, with_the_rest
-from connectors.kit.shops.payload_parts import plain
-from connectors.sources.shopee.kinds import ORDER, REFUND, RETURN_WORDS, STATUS_WORDS
+from connectors.kit.delivery import LINES, Read, record_of, too_long
+from connectors.kit.shops import payload_parts, payouts
+from connectors.kit.shops.payload_parts import ZERO, Line, one_of, plain, summed, with_the_rest
+from connectors.kit.shops.payouts import POS, UPDATED, EntryPart, field
+from connectors.kit.shops.payouts import payout_kinds as kinds_of
 
 Given = Mapping[str, object]
+
 _WAITING = "paid"
+
+LISTED: Final = "escrow_list"
+
+DETAILS: Final = "escrow_details"
+"""Under these words a payout keeps what was released of each order, and the income of each."""
+
+STATUS: Final = "released"
+
+_SALE: Final = "buyer_total_amount"
+
+_TAKEN: Final[Mapping[str, EntryPart]] = {
+    **dict.fromkeys(
+        (
+            "commission_fee",
+            "service_fee",
+            "seller_transaction_fee",
+            "seller_order_processing_fee",
+            "campaign_fee",
+            "order_ams_commission_fee",
+            "fbs_fee",
+            "buyer_transaction_fee",
+            "seller_coin_cash_back",
+            "actual_shipping_fee",
+            "reverse_shipping_fee",
+            "final_return_to_seller_shipping_fee",
+            "delivery_seller_protection_fee_premium_amount",
+        ),
+        "fee",
+    ),
+    **dict.fromkeys(
+        ("escrow_tax", "cross_border_tax", "shipping_fee_sst", "reverse_shipping_fee_sst"),
+        "fee_tax",
+    ),
+    "seller_return_refund": "refund",
+}
+"""What is taken off what the buyer paid."""
+
+_BORNE: Final = (
+    "shopee_discount",
+    "voucher_from_shopee",
+    "coins",
+    "payment_promotion",
+    "credit_card_promotion",
+    "shopee_shipping_rebate",
+    "shipping_fee_discount_from_3pl",
+    "seller_lost_compensation",
+)
+"""What Shopee bears of the sale and adds: it lessens the fees."""
+
+_ADDED: Final = ("drc_adjustable_refund",)
+
+REST: Final = "Not told apart by Shopee"
+
+NAME = "shopee"
+
+STATUS_WORDS: Mapping[str, str] = {
+    "UNPAID": "unpaid",
+    "READY_TO_SHIP": "paid",
+    "PROCESSED": "paid",
+    "RETRY_SHIP": "paid",
+    "SHIPPED": "shipped",
+    "TO_CONFIRM_RECEIVE": "delivered",
+    "COMPLETED": "delivered",
+    "IN_CANCEL": "exception",
+    "TO_RETURN": "exception",
+    "CANCELLED": "cancelled",
+}
+"""The status of an order. Any other word stays as it came, so that no rule takes it for its own."""
+
+RETURN_WORDS: Mapping[str, str] = {
+    "REQUESTED": "pending",
+    "PROCESSING": "pending",
+    "JUDGING": "pending",
+    "ACCEPTED": "pending",
+    "REFUND_PAID": "refunded",
+    "CANCELLED": "cancelled",
+    "CLOSED": "closed",
+}
+"""The status of a return. `closed` does not say whether money went back."""
+
+_ORDER_ID = field("order_id", "Shopee's number of the order, equal in order and refund.")
+
+_CURRENCY = field("currency", "The currency of the order. All amounts are in it.")
+
+_GOODS = (
+    field("item_id", "Shopee's id of the product."),
+    field("variant_id", "Shopee's id of the variation (model). Blank: it has none."),
+    field("sku", "The variation's SKU, otherwise the product's, exactly as it came."),
+    field("name", "Name of the product with its variation."),
+)
+
+ORDER = KindSchema(
+    source=NAME,
+    kind="order",
+    fields=(
+        field("number", "Shopee's number of the order.", required=True, longest=50),
+        field("status", "Shopee's status in one of our words.", required=True, longest=100),
+        field("shop_status", "The status in Shopee's own word."),
+        _ORDER_ID,
+        field("ordered_on", "The shop's day of the order.", "date"),
+        field("paid_at", "Moment of the payment. Blank: not paid.", "moment"),
+        UPDATED,
+        field("cod", "Whether it is paid on delivery.", "yesno"),
+        field("channel", "The way of paying, in Shopee's word."),
+        _CURRENCY,
+        field("customer", "Shopee's id of the buyer."),
+        field("customer_name", "The buyer's name at Shopee, which Shopee may mask."),
+        field("goods_total", "The goods at the price they were sold for.", "money"),
+        field(
+            "shipping_total",
+            "The shipping as Shopee reckons it at the sale (estimated_shipping_fee). What Shopee "
+            "bears of it is in the adjustment.",
+            "money",
+        ),
+        field(
+            "carrier_charge",
+            "What the carrier charged, once Shopee has confirmed it (actual_shipping_fee); no line "
+            "and no part of the total. It comes after the sale: keep it in a group of changes that "
+            "is ignored.",
+            "money",
+        ),
+        field("total", "What the buyer pays. The lines add up to it.", "money"),
+    ),
+    lines=(
+        POS,
+        field("line_id", "Shopee's id of the order line."),
+        field(
+            "part",
+            "What the line stands for: goods, shipping, or adjustment: vouchers, coins and "
+            "subsidies, of which Shopee tells the sum only.",
+        ),
+        *_GOODS,
+        field("promotion", "The promotion it was sold in, in Shopee's word, such as bundle_deal."),
+        field("qty", "Pieces sold.", "quantity"),
+        field("price", "Price of a piece before discounts.", "money"),
+        field("discount", "The seller's discount on the line.", "money"),
+        field("amount", "Quantity times price less discount.", "money"),
+    ),
+    total_field="total",
+)
+
+REFUND = KindSchema(
+    source=NAME,
+    kind="refund",
+    fields=(
+        field("number", "R- and Shopee's number of the return.", required=True, longest=50),
+        field(
+            "status",
+            "refunded: the money went back. pending: not decided or not paid yet. cancelled: "
+            "withdrawn. closed: over, and Shopee does not say how.",
+            required=True,
+            longest=100,
+        ),
+        field("shop_status", "The status in Shopee's own word."),
+        _ORDER_ID,
+        field(
+            "refunded_on",
+            "The shop's day of the latest change: it moves with each. Keep it in a group of "
+            "changes that is ignored where documents are dated by it.",
+            "date",
+        ),
+        UPDATED,
+        _CURRENCY,
+        field("reason", "The buyer's reason, in Shopee's word."),
+        field("restock", "Always unknown: Shopee does not say if goods came back."),
+        field("total", "What is given back. The lines add up to it.", "money"),
+    ),
+    lines=(
+        POS,
+        field("part", "What the line stands for: goods or adjustment."),
+        *_GOODS,
+        field("qty", "Pieces returned.", "quantity"),
+        field("amount", "What is given back for the line.", "money"),
+    ),
+    total_field="total",
+)
+
+PAYOUTS = kinds_of(
+    NAME,
+    field("first_day", "First of the shop's days whose money was released.", "date"),
+    field("last_day", "Last of these days.", "date"),
+)
+
+KINDS = (ORDER, REFUND, *PAYOUTS)
 
 
 class Part(payload_parts.Part):
@@ -61,49 +246,6 @@ def order_of(place: str, given: Given, zone: ZoneInfo) -> Read:
     return record_of(ORDER, order, order.cell("order_sn"), head, lines, zone)
 
 
-def refund_of(place: str, given: Given, zone: ZoneInfo) -> Read:
-    """The return with what is given back for it, or everything that is wrong with it."""
-    told = Part(place, given)
-    number, word = told.text("return_sn"), told.text("status")
-    total = told.amount("refund_amount")
-    head = {
-        **_head(told, "update_time", zone, day="refunded_on"),
-        "number": Cell(told.at("return_sn"), f"R-{number}" if number else None),
-        "status": Cell(told.at("status"), RETURN_WORDS.get(word, word)),
-        "shop_status": told.cell("status"),
-        "reason": told.cell("reason"),
-        "restock": Cell(told.at("status"), "unknown"),
-        "total": Cell(told.at("refund_amount"), plain(total)),
-    }
-    if not told.stated("refund_amount"):
-        words = "The return does not say what is given back."
-        told.wrong("refund_amount", words, "Ask Shopee for the whole return.")
-    lines = [_given_back(item) for item in told.parts("item")]
-    lines = with_the_rest(lines, total, told.at("refund_amount"))
-    return record_of(REFUND, told, told.cell("return_sn"), head, lines, zone)
-
-
-def _head(told: Part, dated: str, zone: ZoneInfo, *, day: str = "ordered_on") -> dict[str, Cell]:
-    when = told.since_1970(dated)
-    shown = when.astimezone(zone).date().isoformat() if when else None
-    if told.since_1970("update_time") is None:
-        told.wrong("update_time", "The moment of the change is missing.", "Ask Shopee again.")
-    return {
-        "order_id": told.cell("order_sn"),
-        day: Cell(told.at(dated), shown),
-        "updated_at": _moment(told, "update_time"),
-        "currency": told.cell("currency"),
-    }
-
-
-def _status(order: Part) -> str:
-    """One word. What is paid on delivery is not paid before Shopee names the moment."""
-    word = order.text("order_status")
-    found = STATUS_WORDS.get(word, word)
-    unpaid = order.flag("cod") and order.since_1970("pay_time") is None
-    return "unpaid" if found == _WAITING and unpaid else found
-
-
 def _goods(item: Part) -> Line:
     pieces, price = item.whole("model_quantity_purchased"), item.amount("model_original_price")
     sold_at = item.amount("model_discounted_price")
@@ -122,20 +264,6 @@ def _goods(item: Part) -> Line:
         "amount": Cell(item.at("model_discounted_price"), plain(sold_at * pieces)),
     }
     return Line(cells, sold_at * pieces)
-
-
-def _given_back(item: Part) -> Line:
-    """In a return `amount` counts pieces."""
-    pieces = item.whole("amount")
-    whole = item.stated("refund_amount")
-    back = item.amount("refund_amount") if whole else item.amount("item_price") * pieces
-    cells = {
-        **_article(item, "variation_sku"),
-        "part": Cell(item.place, "goods"),
-        "qty": Cell(item.at("amount"), pieces),
-        "amount": Cell(item.at("refund_amount" if whole else "item_price"), plain(back)),
-    }
-    return Line(cells, back)
 
 
 def _article(item: Part, variation_sku: str) -> dict[str, Cell]:
@@ -160,6 +288,153 @@ def _shipping(order: Part) -> Line | None:
     return one_of("shipping", "Shipping", order.at(name), order.amount(name))
 
 
+def _head(told: Part, dated: str, zone: ZoneInfo, *, day: str = "ordered_on") -> dict[str, Cell]:
+    when = told.since_1970(dated)
+    shown = when.astimezone(zone).date().isoformat() if when else None
+    if told.since_1970("update_time") is None:
+        told.wrong("update_time", "The moment of the change is missing.", "Ask Shopee again.")
+    return {
+        "order_id": told.cell("order_sn"),
+        day: Cell(told.at(dated), shown),
+        "updated_at": _moment(told, "update_time"),
+        "currency": told.cell("currency"),
+    }
+
+
 def _moment(told: Part, name: str) -> Cell:
     when: datetime | None = told.since_1970(name)
     return Cell(told.at(name), when.isoformat() if when else None)
+
+
+def _status(order: Part) -> str:
+    """One word. What is paid on delivery is not paid before Shopee names the moment."""
+    word = order.text("order_status")
+    found = STATUS_WORDS.get(word, word)
+    unpaid = order.flag("cod") and order.since_1970("pay_time") is None
+    return "unpaid" if found == _WAITING and unpaid else found
+
+
+def refund_of(place: str, given: Given, zone: ZoneInfo) -> Read:
+    """The return with what is given back for it, or everything that is wrong with it."""
+    told = Part(place, given)
+    number, word = told.text("return_sn"), told.text("status")
+    total = told.amount("refund_amount")
+    head = {
+        **_head(told, "update_time", zone, day="refunded_on"),
+        "number": Cell(told.at("return_sn"), f"R-{number}" if number else None),
+        "status": Cell(told.at("status"), RETURN_WORDS.get(word, word)),
+        "shop_status": told.cell("status"),
+        "reason": told.cell("reason"),
+        "restock": Cell(told.at("status"), "unknown"),
+        "total": Cell(told.at("refund_amount"), plain(total)),
+    }
+    if not told.stated("refund_amount"):
+        words = "The return does not say what is given back."
+        told.wrong("refund_amount", words, "Ask Shopee for the whole return.")
+    lines = [_given_back(item) for item in told.parts("item")]
+    lines = with_the_rest(lines, total, told.at("refund_amount"))
+    return record_of(REFUND, told, told.cell("return_sn"), head, lines, zone)
+
+
+def _given_back(item: Part) -> Line:
+    """In a return `amount` counts pieces."""
+    pieces = item.whole("amount")
+    whole = item.stated("refund_amount")
+    back = item.amount("refund_amount") if whole else item.amount("item_price") * pieces
+    cells = {
+        **_article(item, "variation_sku"),
+        "part": Cell(item.place, "goods"),
+        "qty": Cell(item.at("amount"), pieces),
+        "amount": Cell(item.at("refund_amount" if whole else "item_price"), plain(back)),
+    }
+    return Line(cells, back)
+
+
+def payouts_of(
+    place: str, given: Mapping[str, object], zone: ZoneInfo
+) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
+    """The payout and what it pays of each order, or what is wrong with it."""
+    told = Part(place, given)
+    incomes = {one.text("order_sn"): one.part("order_income") for one in told.parts(DETAILS)}
+    released = told.parts(LISTED)
+    entries = [entry for one in released for entry in _entries(one, incomes)]
+    if len(entries) > LINES:
+        entries = _joined(entries)
+    if long := too_long(told.at(LISTED), len(entries)):
+        return (long,)
+    if not released:
+        told.wrong(LISTED, "The payout has no orders.", "Ask Shopee for what it released.")
+    net = sum((one.amount("payout_amount") for one in released), ZERO)
+    head = {
+        **told.cells("first_day", "last_day", "currency"),
+        "number": told.cell("number"),
+        "status": Cell(told.place, STATUS),
+        "net": Cell(told.at(LISTED), plain(net)),
+    }
+    payout = payouts.Payout(place=place, key=told.cell("number"), head=head, entries=entries)
+    found = payouts.records_of(payout, PAYOUTS, zone)
+    return tuple(told.errors) or found
+
+
+def _entries(listed: Part, incomes: Mapping[str, Part]) -> Iterator[payouts.Entry]:
+    """What was released of one order: lines that come to what Shopee states."""
+    order = listed.text("order_sn")
+    income = incomes.get(order)
+    if not order or not listed.stated("payout_amount"):
+        words = "This does not say of which order how much was released."
+        listed.wrong("payout_amount", words, "Ask Shopee for the list again.")
+        return
+    if income is None or not income.stated(_SALE):
+        words = f"The income of order {order} is not here."
+        listed.wrong("order_sn", words, "Ask Shopee for the income of this order.")
+        return
+    left = listed.amount("payout_amount")
+    for part, name, place, amount in _amounts(income):
+        if amount or part == "sale":
+            left -= amount
+            yield _entry(order, part, name, place, amount)
+    if left:
+        yield _entry(order, "adjustment", REST, listed.at("payout_amount"), left)
+
+
+def _amounts(income: Part) -> Iterator[tuple[EntryPart, str, str, Decimal]]:
+    """What moved, with its name, its place and the sign in which it comes to the seller."""
+    yield "sale", "Sale", income.at(_SALE), income.amount(_SALE)
+    for name, part in _TAKEN.items():
+        yield part, _said(name), income.at(name), -income.amount(name)
+    for name in _BORNE:
+        yield "fee", f"{_said(name)} (borne by Shopee)", income.at(name), income.amount(name)
+    for name in _ADDED:
+        yield "adjustment", _said(name), income.at(name), income.amount(name)
+    for one in income.parts("order_adjustment"):
+        why = one.text("adjustment_reason") or "Adjustment"
+        yield "adjustment", why, one.at("amount"), one.amount("amount")
+
+
+def _said(name: str) -> str:
+    """Shopee's own word, as people read it."""
+    return name.replace("_", " ").capitalize()
+
+
+def _entry(order: str, part: EntryPart, name: str, place: str, amount: Decimal) -> payouts.Entry:
+    return payouts.Entry(
+        place=place,
+        line_id=order,
+        part=part,
+        amount=amount,
+        order_id=order,
+        order_number=order,
+        name=name,
+    )
+
+
+def _joined(entries: Sequence[payouts.Entry]) -> list[payouts.Entry]:
+    """One entry for all fees of an order, and so on: where each alone is more than may be."""
+    found: dict[tuple[str, EntryPart], payouts.Entry] = {}
+    for one in entries:
+        key = (one.order_id, one.part)
+        before = found.get(key)
+        name = one.name if before is None else ""
+        amount = one.amount + (before.amount if before else ZERO)
+        found[key] = replace(before or one, amount=amount, name=name)
+    return list(found.values())

@@ -1,8 +1,5 @@
 """Shopify: orders with their fulfilments and refunds, by signed webhook or from a JSON file, and
 payouts, by asking or from a file.
-
-Here: who may deliver, which topics are read, and which records a delivery holds. Not here: what an
-order, a fulfilment, a refund or a payout is made of (the modules beside this one).
 """
 
 import base64
@@ -10,40 +7,54 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import partial
-from typing import ClassVar
+from http import HTTPStatus
+from typing import ClassVar, Final
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from connectors.contract import (
     Accepted,
+    ConnectionForm,
     ConnectionReport,
     ExampleCall,
     IncomingRecord,
+    KeyField,
     RowError,
     Settings,
     Source,
     SourceRefusal,
+    Step,
 )
-from connectors.contract.pulls import NoPage, Page, Pulled
-from connectors.contract.sources import Withdrawn
-from connectors.kit.delivery_counts import too_long_lists, too_many
-from connectors.kit.shops.delivery_reading import Read, parsed, taken
-from connectors.kit.signed_webhooks import body_signed, too_large
-from connectors.sources.shopify import calls, pages, probe
-from connectors.sources.shopify.form import FORM
-from connectors.sources.shopify.kinds import KINDS, NAME
-from connectors.sources.shopify.orders import delivery_of, order_of
-from connectors.sources.shopify.payouts import TRANSACTIONS, payouts_of
-from connectors.sources.shopify.refunds import refund_of
-from connectors.sources.shopify.statuses import RESTOCK_WORDS, STATUS_WORDS
-from connectors.transport.http import Http
+from connectors.contract import schema as declared
+from connectors.contract.pulls import NoPage, Page, Pulled, Withdrawn
+from connectors.kit.delivery import (
+    Read,
+    body_signed,
+    parsed,
+    taken,
+    too_large,
+    too_long_lists,
+    too_many,
+)
+from connectors.kit.shops import payouts as connection_test
+from connectors.kit.shops.payouts import payouts_left
+from connectors.sources.shopify import calls
+from connectors.sources.shopify.calls import Shop, delivery_of, listed, next_page, order_of, refused
+from connectors.sources.shopify.kinds import KINDS, NAME, TRANSACTIONS, payouts_of
+from connectors.sources.shopify.refunds import RESTOCK_WORDS, STATUS_WORDS, refund_of
+from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer, HttpFailure
 from connectors.transport.strict_json import dumps
 
 SIGNATURE = "x-shopify-hmac-sha256"
+
 TOPIC = "x-shopify-topic"
+
 EVENT = ("x-shopify-event-id", "x-shopify-webhook-id")
+
 TOPICS: Mapping[str, str] = {
     **{
         f"orders/{word}": "order"
@@ -66,13 +77,89 @@ SAMPLE_ID = 820982911946154508
 """The order in the test notification of Shopify's admin: nobody bought anything."""
 
 _PLAIN = re.compile(r"[\x21-\x7e]{1,128}")
+
 _MARKS = {
     "order": {"line_items", "financial_status"},
     "fulfillment": {"line_items", "order_id"},
     "refund": {"refund_line_items", "order_id"},
     "payout": {TRANSACTIONS, "amount"},
 }
-Given = Mapping[str, object]
+
+Payload = Mapping[str, object]
+
+Found = tuple[
+    str, str, Payload, Payload
+]  # its place, what it is, itself, the order it is inside of
+
+_TITLE: Final = "Shopify"
+
+_APPS: Final = "Settings > Apps > Develop apps"
+
+_PAYOUT_SCOPE: Final = "read_shopify_payments_payouts"
+
+ORDER_OVERLAP: Final = timedelta(minutes=10)
+"""How far the next reading goes back: some changes are stored later than their moment."""
+
+SIZES: Final = (50, 5, 1)
+"""How many orders a page has, and how many when such a page is longer than an answer may be."""
+
+_ORDERS, _PAYOUTS = "", "payouts"
+
+PageReader = Callable[[str, Payload], Pulled]
+
+_FIRST: Final = "1970-01-01T00:00:00+00:00"
+
+SETTING: Final = "payouts"
+
+ASKED_FOR: Final = "yes"
+
+FORM: Final = ConnectionForm(
+    title="Shopify",
+    gives="Orders with their fulfilments and refunds, by signed webhook or from a JSON file, and "
+    "payouts, by asking",
+    needs="Access to the settings of the shop, or to the app that sends its webhooks",
+    settings=(
+        declared.address(
+            "https://your-shop.myshopify.com",
+            "The address of the shop at Shopify. Blank: its orders are not asked for.",
+            required=False,
+        ),
+        declared.Setting(
+            name=SETTING,
+            label="Payouts",
+            hint="Whether the payouts of Shopify Payments are asked for as well. Blank: no.",
+            kind="choice",
+            choices={ASKED_FOR: "Yes", "no": "No"},
+            unset="Not set: no",
+        ),
+    ),
+    key=KeyField(
+        label="Client secret and access token",
+        hint="The secret signs each webhook. To have the orders asked for as well, add a colon and "
+        "the access token. An app of several shops signs all of theirs alike: give each its own.",
+        steps=(
+            "In Shopify go to Settings > Apps > Develop apps and make an app for Clearpost.",
+            "Allow it to read orders: read_orders, and read_all_orders for those of past months.",
+            "For payouts, allow it to read them as well: read_shopify_payments_payouts.",
+            "Let it send the webhooks below in the format JSON to the address of this connection.",
+            "Enter its client secret, a colon, and its Admin API access token.",
+        ),
+    ),
+)
+
+PAYOUT_OVERLAP: Final = timedelta(days=14)
+"""So long a payout may still change: it is read again meanwhile."""
+
+_SIZE: Final = 5
+
+_MOST: Final = 250
+
+_PAGES: Final = 40
+"""Pages of transactions of one payout: with more it has more lines than a record may have."""
+
+_WITHOUT: Final = (HTTPStatus.NOT_FOUND, *KEY_REFUSED)
+
+ReadPayout = Callable[[str, Mapping[str, object]], Pulled]
 
 
 class Shopify:
@@ -179,14 +266,14 @@ class Shopify:
 
     def begin(self, since: datetime) -> str:
         """The cursor from which everything shows that changed at this moment or later."""
-        return pages.begin(since)
+        return begin(since)
 
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
         """Orders that changed after a cursor, with their fulfilments and refunds; then payouts."""
 
-        def read(kind: str, place: str, given: Given) -> Pulled:
+        def read(kind: str, place: str, given: Payload) -> Pulled:
             told = _records(list(_inside(place, kind, given)), "", "", zone)
             if isinstance(told, SourceRefusal):
                 error = RowError(where=place, value="", message=told.message, hint=told.hint)
@@ -194,7 +281,7 @@ class Shopify:
             return Pulled(raw=dumps(given), records=told.records, errors=told.errors)
 
         orders, payouts = partial(read, "order"), partial(read, "payout")
-        return pages.page_after(cursor, settings, secret, http, orders, payouts)
+        return page_after(cursor, settings, secret, http, orders, payouts)
 
     def test(
         self,
@@ -204,10 +291,7 @@ class Shopify:
         http: Http,
     ) -> ConnectionReport:
         """Whether the shop can be asked, a step a line."""
-        return probe.report(settings, secret, http)
-
-
-Found = tuple[str, str, Given, Given]  # its place, what it is, itself, the order it is inside of
+        return report(settings, secret, http)
 
 
 def _unproved(lower: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
@@ -245,30 +329,7 @@ def _delivery_id(lower: Mapping[str, str], raw: bytes) -> str:
     return f"{lower[TOPIC]} {told}" if told else "body-" + hashlib.sha256(raw).hexdigest()
 
 
-def _is_trial(given: Given) -> bool:
-    """Whether nobody bought or gave back anything: a test notification, or an order that was paid
-    at Shopify's test gateway. The signed body says so, the header X-Shopify-Test nobody signed.
-    """
-    money = given.get("transactions")
-    paid = money if isinstance(money, list) else []
-    marked = [one.get("test") for one in (given, *paid) if isinstance(one, Mapping)]
-    return True in marked or SAMPLE_ID in (given.get("id"), given.get("order_id"))
-
-
-def _listed(value: object) -> Iterator[Found]:
-    """What a file holds."""
-    given = value if isinstance(value, Mapping) else {}
-    if _MARKS["order"] <= given.keys():
-        yield from _inside("", "order", given)
-    for kind in _MARKS:
-        if isinstance(one := given.get(kind), Mapping):
-            yield from _inside(kind, kind, one)
-        many = given.get(f"{kind}s")
-        for at, one in enumerate(many if isinstance(many, list) else ()):
-            yield from _inside(f"{kind}s[{at}]", kind, one if isinstance(one, Mapping) else {})
-
-
-def _inside(place: str, kind: str, given: Given) -> Iterator[Found]:
+def _inside(place: str, kind: str, given: Payload) -> Iterator[Found]:
     """A part of a delivery, and for an order its fulfilments and refunds after it."""
     place = place or kind
     yield place, kind, given, {}
@@ -293,7 +354,17 @@ def _records(
     return taken(read, delivery_id, signature)
 
 
-def _read(place: str, kind: str, given: Given, order: Given, zone: ZoneInfo) -> Iterator[Read]:
+def _is_trial(given: Payload) -> bool:
+    """Whether nobody bought or gave back anything: a test notification, or an order that was paid
+    at Shopify's test gateway. The signed body says so, the header X-Shopify-Test nobody signed.
+    """
+    money = given.get("transactions")
+    paid = money if isinstance(money, list) else []
+    marked = [one.get("test") for one in (given, *paid) if isinstance(one, Mapping)]
+    return True in marked or SAMPLE_ID in (given.get("id"), given.get("order_id"))
+
+
+def _read(place: str, kind: str, given: Payload, order: Payload, zone: ZoneInfo) -> Iterator[Read]:
     if refused := too_long_lists(place, given):
         yield refused
         return
@@ -307,6 +378,258 @@ def _read(place: str, kind: str, given: Given, order: Given, zone: ZoneInfo) -> 
                 yield one if isinstance(one, IncomingRecord) else (one,)
         case _:
             yield delivery_of(place, given, zone)
+
+
+def _listed(value: object) -> Iterator[Found]:
+    """What a file holds."""
+    given = value if isinstance(value, Mapping) else {}
+    if _MARKS["order"] <= given.keys():
+        yield from _inside("", "order", given)
+    for kind in _MARKS:
+        if isinstance(one := given.get(kind), Mapping):
+            yield from _inside(kind, kind, one)
+        many = given.get(f"{kind}s")
+        for at, one in enumerate(many if isinstance(many, list) else ()):
+            yield from _inside(f"{kind}s[{at}]", kind, one if isinstance(one, Mapping) else {})
+
+
+def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
+    """The steps of the test, which changes nothing there."""
+    token = secret.partition(":")[2]
+    if not token:
+        words = "This connection has no token to ask Shopify with."
+        hint = f"Paste the client secret, a colon, and the access token of the app at {_APPS}."
+        return connection_test.unwritten(words, hint)
+    shop = Shop(str(settings.get("base_url") or "").strip(), token, http)
+    answer = shop.ask("orders.json?limit=1&status=any&fields=id")
+    told = connection_test.report(_TITLE, settings, answer, lambda one: _fault(settings, one))
+    if told.ok and settings.get(SETTING) == ASKED_FOR:
+        answer = shop.ask("shopify_payments/payouts.json?limit=1")
+        last = (_unpaid(answer) or told.steps[-1]).took(answer.seconds)
+        return replace(told, steps=(*told.steps[:-1], last))
+    return told
+
+
+def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        words = "Shopify does not accept the access token."
+        hint = f"In Shopify open {_APPS}, your app, and copy its Admin API access token again."
+        return Step.failed(connection_test.KEY, words, hint, "key.refused")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        words = "The app may not read orders."
+        hint = f"In Shopify open {_APPS}, tick read_orders on your app, and install it again."
+        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+    if answer.status == HTTPStatus.OK and listed(answer, "orders") is not None:
+        return None
+    if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+        hint = "Enter the address that ends in .myshopify.com, in Shopify at Settings > Domains."
+        return connection_test.no_shop(_TITLE, settings, hint)
+    return connection_test.strange(_TITLE, answer, "")
+
+
+def _unpaid(answer: HttpAnswer | HttpFailure) -> Step | None:
+    """Why payouts cannot be read; None where they can."""
+    if isinstance(answer, HttpAnswer) and answer.status == HTTPStatus.OK:
+        return None
+    if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED:
+        words = "The app may read orders, and no payouts."
+        hint = f"In Shopify open {_APPS}, tick {_PAYOUT_SCOPE} on your app, and install it again."
+        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+    words = "Orders can be read; the shop shows no payouts of Shopify Payments."
+    hint = "Set “Payouts” of this connection to no, where the shop does not use Shopify Payments."
+    return Step(connection_test.RIGHTS, None, words, hint, "key.payouts")
+
+
+def begin(since: datetime) -> str:
+    """The cursor from which everything shows that changed at this moment or later."""
+    return _Cursor(since.isoformat(), paid_since=since.date().isoformat()).text()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """A place in the list of changes, or in that of payouts."""
+
+    since: str
+    page: str = ""
+    newest: str = ""
+    paid_since: str = ""
+    at: str = _ORDERS
+    unpaid: str = ""
+    """Why payouts could not be read at the last reading."""
+
+    def text(self) -> str:
+        return json.dumps(astuple(self))
+
+    @property
+    def wrong(self) -> NoPage | None:
+        """The same, for who reads orders meanwhile."""
+        return NoPage(words=self.unpaid) if self.unpaid else None
+
+
+def page_after(
+    cursor: str,
+    settings: Settings,
+    secret: str,
+    http: Http,
+    read: PageReader,
+    read_payout: PageReader,
+) -> Page | NoPage:
+    """What follows a cursor; `read` makes records of an order, `read_payout` of a payout."""
+    at = _Cursor(*json.loads(cursor))
+    token = secret.partition(":")[2]
+    if not token:
+        words = "This connection has no token to ask Shopify with."
+        return NoPage(words=words, hint="Enter the key again: client secret, colon, access token.")
+    shop = Shop(str(settings["base_url"]), token, http)
+    if at.at == _PAYOUTS:
+        return _payouts(shop, at, read_payout)
+    return _orders(shop, at, read, settings.get(SETTING) == ASKED_FOR)
+
+
+def _payouts(shop: Shop, at: _Cursor, read: PageReader) -> Page | NoPage:
+    today = shop.http.now().date()
+    since = date.fromisoformat(at.paid_since) if at.paid_since else today - PAYOUT_OVERLAP
+    told = page_of(shop, since, at.page, read)
+    after = _Cursor(at.since, paid_since=since.isoformat())
+    if told is None:  # the orders go on; all payouts from that day on are asked for behind them
+        return Page(found=(), after=after.text(), more=False)
+    if isinstance(told, NoPage):
+        wrong = payouts_left(told)
+        after = replace(after, unpaid=wrong.words)
+        return Page(found=(), after=after.text(), more=False, wrong=wrong)
+    found, following = told
+    if following:  # a later one may fail yet: until the last, nothing says that all can be read
+        after = replace(at, page=following)
+        return Page(found=found, after=after.text(), more=True, wrong=at.wrong)
+    again = again_from(today, since).isoformat()
+    return Page(found=found, after=_Cursor(at.since, paid_since=again).text(), more=False)
+
+
+def _orders(shop: Shop, at: _Cursor, read: PageReader, payouts_too: bool) -> Page | NoPage:
+    for size in SIZES:
+        answer = _asked(shop, at, size)
+        if not (isinstance(answer, HttpFailure) and answer.status == HTTPStatus.OK):
+            break  # it answered, or not at all; what began well and broke off may be too long
+    if isinstance(answer, HttpFailure):
+        return NoPage(words=answer.words)
+    if at.page and answer.status == HTTPStatus.BAD_REQUEST:
+        after = replace(at, page="", newest="")
+        return Page(found=(), after=after.text(), more=True, wrong=at.wrong)
+    if told := refused(answer):
+        return told
+    orders = listed(answer, "orders")
+    if orders is None:
+        words = "Shopify answered with something that is not a list of orders."
+        return NoPage(words=words, hint="Compare the address of the connection with the shop's.")
+    found = [read(f"orders[{index}]", one) for index, one in enumerate(orders)]
+    return _page(at, found, orders, answer, payouts_too)
+
+
+def _asked(shop: Shop, at: _Cursor, size: int) -> HttpAnswer | HttpFailure:
+    query = {"limit": str(size)}
+    if at.page:
+        query["page_info"] = at.page
+    else:
+        query |= {"status": "any", "order": "updated_at asc", "updated_at_min": at.since}
+    return shop.ask(f"orders.json?{urlencode(query)}")
+
+
+def _page(
+    at: _Cursor,
+    found: Sequence[Pulled],
+    orders: Sequence[Payload],
+    answer: HttpAnswer,
+    payouts_too: bool,
+) -> Page:
+    moments = [told for one in orders if isinstance(told := one.get("updated_at"), str)]
+    newest = max((*moments, at.newest), key=_moment) if moments else at.newest
+    following = next_page(answer)
+    if following:
+        after = replace(at, page=following, newest=newest)
+        return Page(found=found, after=after.text(), more=True, wrong=at.wrong)
+    last = _moment(newest) - ORDER_OVERLAP if newest else _moment(at.since)
+    after = _Cursor(max(last, _moment(at.since)).isoformat(), paid_since=at.paid_since)
+    if payouts_too:
+        after = replace(after, at=_PAYOUTS, unpaid=at.unpaid)
+        return Page(found=found, after=after.text(), more=True, wrong=at.wrong)
+    return Page(found=found, after=after.text(), more=False)
+
+
+def _moment(text: str) -> datetime:
+    """A moment; what is none is older than all."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    return found if found is not None and found.tzinfo else datetime.fromisoformat(_FIRST)
+
+
+def again_from(today: date, since: date) -> date:
+    """From which day on the next reading asks."""
+    return max(since, today - PAYOUT_OVERLAP)
+
+
+def page_of(
+    shop: Shop, since: date, page: str, read: ReadPayout
+) -> tuple[list[Pulled], str] | NoPage | None:
+    """Some payouts of this day or later, and Shopify's name of the next page, "" after the last;
+    None where Shopify no longer knows this page. A shop that shows none is told as what cannot be
+    read, once, and its orders go on.
+    """
+    asked = {"page_info": page} if page else {"date_min": since.isoformat()}
+    query = urlencode({"limit": str(_SIZE), **asked})
+    answer = shop.ask(f"shopify_payments/payouts.json?{query}")
+    if isinstance(answer, HttpFailure):
+        return NoPage(words=answer.words)
+    if answer.status in _WITHOUT:
+        return [_without(answer.status)], ""
+    if page and answer.status == HTTPStatus.BAD_REQUEST:
+        return None
+    if told := refused(answer):
+        return told
+    payouts = listed(answer, "payouts")
+    if payouts is None:
+        return NoPage(words="Shopify answered with something that is not a list of payouts.")
+    found = []
+    for at, payout in enumerate(payouts):
+        made_of = _transactions(shop, payout)
+        if isinstance(made_of, NoPage):
+            return made_of
+        found.append(read(f"payouts[{at}]", {**payout, TRANSACTIONS: made_of}))
+    return found, next_page(answer)
+
+
+def _without(status: int) -> Pulled:
+    words = f"Shopify answered the question for payouts with the status {status}."
+    hint = (
+        "Let the app read them (read_shopify_payments_payouts), or set “Payouts” of the connection "
+        "to no: only a shop with Shopify Payments has them."
+    )
+    error = RowError(where="payouts", value="", message=words, hint=hint)
+    return Pulled(raw=dumps({"payouts": status}), errors=(error,))
+
+
+def _transactions(shop: Shop, payout: Mapping[str, object]) -> list[Mapping[str, object]] | NoPage:
+    """All that a payout is made of."""
+    query = urlencode({"payout_id": str(payout.get("id")), "limit": str(_MOST)})
+    found: list[Mapping[str, object]] = []
+    for _ in range(_PAGES):
+        answer = shop.ask(f"shopify_payments/balance/transactions.json?{query}")
+        if isinstance(answer, HttpFailure):
+            return NoPage(words=answer.words)
+        if told := refused(answer):
+            return told
+        part = listed(answer, TRANSACTIONS)
+        if part is None:
+            return NoPage(
+                words="Shopify answered with something that is not a list of transactions."
+            )
+        found += part
+        page = next_page(answer)
+        if not page:
+            break
+        query = urlencode({"limit": str(_MOST), "page_info": page})
+    return found
 
 
 SOURCE: Source = Shopify()

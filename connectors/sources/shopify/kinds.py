@@ -1,18 +1,28 @@
-"""The kinds of record that Shopify delivers, as data.
+"""The kinds of record that Shopify delivers, as data."""
 
-Here: every field with what it means. Not here: where Shopify keeps the values.
-"""
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar, Final
+from zoneinfo import ZoneInfo
 
+from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import KindSchema
-from connectors.kit.shops.kind_fields import POS, UPDATED, field
-from connectors.kit.shops.payouts import kinds_of
+from connectors.kit.canonical_record import Cell
+from connectors.kit.shops import payload_parts, payouts
+from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.kit.shops.payouts import POS, UPDATED, field
+from connectors.kit.shops.payouts import payout_kinds as kinds_of
 
 NAME = "shopify"
 
-
 _LINE_ID = field("line_id", "Shopify's id of the order line. It ties the three kinds together.")
+
 _ORDER_ID = field("order_id", "Shopify's id of the order, equal in order, delivery and refund.")
+
 _CURRENCY = field("currency", "The shop's currency. All amounts are in it.")
+
 _PART = "What the line stands for: "
 
 ORDER = KindSchema(
@@ -139,4 +149,266 @@ REFUND = KindSchema(
 )
 
 PAYOUTS = kinds_of(NAME)
+
 KINDS = (ORDER, DELIVERY, REFUND, *PAYOUTS)
+
+TRANSACTIONS: Final = "transactions"
+"""Under this word the balance transactions of a payout are kept with it."""
+
+_OUT: Final = "payout"
+"""The transaction that takes the payout itself out of the balance."""
+
+_SUMS: Final = ("charges", "refunds", "adjustments", "reserved_funds", "retried_payouts")
+
+_WORDS: Final[Mapping[str, payouts.EntryPart]] = {"charge": "sale", "refund": "refund"}
+
+SHOP, BUYER = "shop_money", "presentment_money"
+
+
+def payouts_of(
+    place: str, given: Mapping[str, object], zone: ZoneInfo
+) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
+    """The payout and what it pays of each order, or what is wrong with it."""
+    told = Part(place, given)
+    entries = [one for part in told.parts(TRANSACTIONS) for one in _entries(part, told)]
+    head = {
+        **told.cells("status", "currency"),
+        "number": told.cell("id"),
+        "deposited_on": told.cell("date"),
+        "bank_ref": told.cell("external_trace_id"),
+        "net": Cell(told.at("amount"), plain(told.amount("amount"))),
+        **_totals(told.part("summary")),
+    }
+    if not isinstance(given.get(TRANSACTIONS), list):
+        words = "The payout comes without what it is made of."
+        hint = f"Put its balance transactions beside it, as {TRANSACTIONS}."
+        told.wrong(TRANSACTIONS, words, hint)
+    if not told.stated("amount"):
+        told.wrong("amount", "The payout has no amount.", "Ask Shopify for the whole payout.")
+    payout = payouts.Payout(place=place, key=told.cell("id"), head=head, entries=entries)
+    found = payouts.records_of(payout, PAYOUTS, zone)
+    return tuple(told.errors) or found
+
+
+class Part(payload_parts.Part):
+    """An object at its place. Shopify gives an amount plainly, in shop money, and once more in both
+    currencies (`price_set`).
+    """
+
+    __slots__ = ()
+    api: ClassVar[str] = "Shopify's API"
+
+    def stated(self, name: str) -> bool:
+        """Whether an amount of that name is told at all, in the shop's money."""
+        return self._money(name, SHOP) is not None
+
+    def amount(self, name: str, money: str = SHOP) -> Decimal:
+        """An amount, in the shop's own money unless the buyer's is asked for; zero where none is
+        told.
+        """
+        return self.exact(name, self._money(name, money))
+
+    def money_word(self, money: str = SHOP) -> str:
+        """The currency of this part's amounts, as the first of them that names it says."""
+        for name, told in self.value.items():
+            if name.endswith("_set") and isinstance(told, Mapping):
+                inner = told.get(money)
+                code = inner.get("currency_code") if isinstance(inner, Mapping) else None
+                if isinstance(code, str):
+                    return code
+        return ""
+
+    def _money(self, name: str, money: str) -> object:
+        both = self.value.get(f"{name}_set")
+        inner = both.get(money) if isinstance(both, Mapping) else None
+        told = inner.get("amount") if isinstance(inner, Mapping) else None
+        return self.value.get(name) if told is None and money == SHOP else told
+
+
+def _entries(one: Part, payout: Part) -> Iterator[payouts.Entry]:
+    """What a balance transaction moved, and what was kept back for it."""
+    word = one.text("type")
+    if word == _OUT:
+        return
+    if one.text("currency") not in ("", payout.text("currency")):
+        words = "The transaction is in another currency than its payout."
+        one.wrong("currency", words, "Post this payout by hand.")
+    if not one.stated("amount"):
+        one.wrong("amount", "The transaction has no amount.", "Ask Shopify for the payout again.")
+    order = one.text("source_order_id")
+    about = {"order_id": "" if order == "0" else order, "name": word}
+    yield payouts.Entry(
+        place=one.place,
+        line_id=one.text("id"),
+        part=_WORDS.get(word, "adjustment"),
+        amount=one.amount("amount"),
+        **about,
+    )
+    if fee := one.amount("fee"):
+        yield payouts.Entry(
+            place=one.at("fee"), line_id=one.text("id"), part="fee", amount=-fee, **about
+        )
+
+
+def _totals(summary: Part) -> dict[str, Cell]:
+    """What Shopify itself makes of the payout; nothing where it does not say."""
+    if not summary.value:
+        return {}
+    gross = {name: summary.amount(f"{name}_gross_amount") for name in _SUMS}
+    fees = sum((summary.amount(f"{name}_fee_amount") for name in _SUMS), ZERO)
+    rest = gross["adjustments"] + gross["reserved_funds"] + gross["retried_payouts"]
+    told = {
+        "gross": gross["charges"],
+        "refunds": -gross["refunds"],
+        "fees": fees,
+        "adjustments": rest,
+    }
+    return {name: Cell(summary.place, plain(amount)) for name, amount in told.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as cells, and its amounts."""
+
+    cells: Mapping[str, Cell]
+    amount: Decimal
+    tax: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Pieces by order line: what fulfilments sent, refunds took away, and what came back."""
+
+    sent: Counter[str]
+    refunded: Counter[str]
+    returned: Counter[str]
+
+
+def moved(order: Part) -> Moved:
+    """What became of the pieces of an order."""
+    found = Moved(Counter(), Counter(), Counter())
+    for fulfillment in order.parts("fulfillments"):
+        if fulfillment.text("status") == "success":
+            for line in fulfillment.parts("line_items"):
+                found.sent[line.text("id")] += line.whole("quantity")
+    for refund in order.parts("refunds"):
+        for line in refund.parts("refund_line_items"):
+            name, pieces = line.text("line_item_id"), line.whole("quantity")
+            found.refunded[name] += pieces
+            found.returned[name] += pieces if line.text("restock_type") == "return" else 0
+    return found
+
+
+def sold(item: Part, found: Moved) -> int:
+    """The pieces that were sold: what is there now and what refunds took away. `quantity` keeps
+    what was ordered at first, also after an edit took pieces off.
+    """
+    ordered = item.whole("quantity")
+    if item.value.get("current_quantity") is None:
+        return ordered
+    now = item.whole("current_quantity")
+    return min(ordered, now + found.refunded[item.text("id")])
+
+
+def lines_of(order: Part, found: Moved) -> list[Line]:
+    """All lines of an order: its goods in Shopify's order, then what came on top."""
+    items = order.parts("line_items")
+    lines = [_goods(item, found) for item in items]
+    lines += [_shipping(one) for one in order.parts("shipping_lines") if not one.flag("is_removed")]
+    if not any("tip" in item.value and item.value["tip"] for item in items):
+        lines += _on_top(order, "tip", "Tip", "total_tip_received")
+    lines += _duties(order, items)
+    lines += _on_top(order, "fee", "Additional fees", "original_total_additional_fees")
+    return lines
+
+
+def _goods(item: Part, found: Moved) -> Line:
+    name, pieces = item.text("id"), sold(item, found)
+    cells = {
+        "line_id": item.cell("id"),
+        "part": Cell(item.at("gift_card"), _part_of(item)),
+        "sku": item.cell("sku"),
+        "variant_id": item.cell("variant_id"),
+        "name": item.cell("name" if item.text("name") else "title"),
+        "delivered_qty": Cell(item.place, found.sent[name]),
+        "refunded_qty": Cell(item.place, found.refunded[name]),
+        "returned_qty": Cell(item.place, found.returned[name]),
+    }
+    return _priced(item, pieces, item.amount("price"), _discount(item), cells)
+
+
+def _part_of(item: Part) -> str:
+    if item.flag("gift_card"):
+        return "gift_card"
+    return "tip" if item.value.get("tip") else "goods"
+
+
+def _priced(
+    part: Part, pieces: int, price: Decimal, discount: Decimal, cells: Mapping[str, Cell]
+) -> Line:
+    words, tax = tax_words(part)
+    amount = price * pieces - discount
+    money = {
+        "qty": Cell(part.at("quantity"), pieces),
+        "price": Cell(part.at("price"), plain(price)),
+        "discount": Cell(part.at("discount_allocations"), plain(discount)),
+        "amount": Cell(part.place, plain(amount)),
+        "tax_amount": Cell(part.at("tax_lines"), plain(tax)),
+    }
+    return Line({**cells, **money, **words}, amount, tax)
+
+
+def _discount(part: Part) -> Decimal:
+    """All discounts on a line: the allocations hold its share of those on the order."""
+    told = part.parts("discount_allocations")
+    if told:
+        return sum((one.amount("amount") for one in told), ZERO)
+    return part.amount("total_discount")
+
+
+def _shipping(one: Part) -> Line:
+    cells = {
+        "line_id": one.cell("id"),
+        "part": Cell(one.place, "shipping"),
+        "sku": one.cell("code"),
+        "name": one.cell("title"),
+    }
+    return _priced(one, 1, one.amount("price"), _discount(one), cells)
+
+
+def _on_top(order: Part, part: str, title: str, name: str) -> list[Line]:
+    amount = order.amount(name)
+    if not amount:
+        return []
+    place = order.at(name)
+    cells = {"part": Cell(place, part), "name": Cell(place, title)}
+    return [_priced(Part(place, {}, order.errors), 1, amount, ZERO, cells)]
+
+
+def _duties(order: Part, items: Sequence[Part]) -> list[Line]:
+    """One line of all duties, whose tax stands with each of them."""
+    found = _on_top(order, "duty", "Duties", "original_total_duties")
+    told = [tax_words(duty) for item in items for duty in item.parts("duties")]
+    tax = sum((amount for _, amount in told), ZERO)
+    words = next((cells for cells, amount in told if amount), {})
+    return [
+        Line({**line.cells, **words, "tax_amount": Cell(order.place, plain(tax))}, line.amount, tax)
+        for line in found
+    ]
+
+
+def numbered(lines: Sequence[Line]) -> list[Mapping[str, Cell]]:
+    """The cells of the lines, with their positions."""
+    return [{"pos": Cell("", at), **line.cells} for at, line in enumerate(lines, 1)]
+
+
+def tax_words(part: Part) -> tuple[dict[str, Cell], Decimal]:
+    """Name and rate of the tax of a line as cells, and how much it is; no tax has no name."""
+    told = part.parts("tax_lines")
+    if not told:
+        return {}, ZERO
+    names = sorted({one.text("title") for one in told} - {""})
+    rate = sum((one.amount("rate") for one in told), ZERO)
+    place = part.at("tax_lines")
+    cells = {"tax": Cell(place, " + ".join(names)), "tax_rate": Cell(place, plain(rate))}
+    return cells, sum((one.amount("price") for one in told), ZERO)

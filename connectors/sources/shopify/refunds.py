@@ -1,7 +1,4 @@
-"""A refund of Shopify as a record: what was given back, what became of the goods, and the money.
-
-Here: the same record from a refund alone and from one inside its order. Not here: orders.
-"""
+"""A refund of Shopify as a record: what was given back, what became of the goods, and the money."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,27 +7,38 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
-from connectors.kit.shops.delivery_reading import Read
+from connectors.kit.delivery import Read
 from connectors.kit.shops.payload_parts import ZERO, plain
-from connectors.sources.shopify.kinds import REFUND
-from connectors.sources.shopify.order_lines import tax_words
-from connectors.sources.shopify.payload import BUYER, SHOP, Part
-from connectors.sources.shopify.statuses import restock
+from connectors.sources.shopify.kinds import BUYER, REFUND, SHOP, Part, tax_words
 from grammar.text.characters import in_currency
 
 SHIPPING = "shipping_refund"
 
+UNPAID = ("authorized", "pending", "partially_paid", "voided", "expired")
 
-@dataclass(frozen=True, slots=True)
-class _Money:
-    """What the transactions of a refund say, in their currency: what went back, and what is on its
-    way; `told` is how many there are.
-    """
+STATUS_WORDS: Mapping[str, str] = {
+    "deleted (orders/delete)": "deleted",
+    "cancelled_at is set": "cancelled",
+    "refunded": "refunded",
+    "partially_refunded": "refunded_partly",
+    "paid and fulfilled": "delivered",
+    "paid and partial": "partially_delivered",
+    "paid, nothing sent": "paid",
+    **dict.fromkeys(UNPAID, "unpaid"),
+}
+"""The status of an order, by the first of these that is so."""
 
-    back: Decimal
-    waiting: Decimal
-    currency: str
-    told: int
+_PAID = {"fulfilled": "delivered", "partial": "partially_delivered", "": "paid"}
+
+RESTOCK_WORDS: Mapping[str, str] = {
+    "return": "returned",
+    "cancel": "cancelled",
+    "no_restock": "none",
+    "legacy_restock": "unknown",
+}
+"""What became of the goods of a refund line. Only `returned` came back into the stock after it had
+left; `cancelled` never left; of `unknown` Shopify cannot tell.
+"""
 
 
 def refund_of(
@@ -60,44 +68,6 @@ def refund_of(
     if not refund.errors:
         return read
     return tuple(refund.errors)
-
-
-def given_back(refund: Part, *, inside: bool) -> Decimal:
-    """What a refund takes off its order, in the shop's money; `inside`: its amounts hold tax."""
-    net, tax = _sums(refund, SHOP)
-    return net if inside else net + tax
-
-
-def refund_currency(refund: Part, order: Mapping[str, object]) -> str:
-    """The shop's currency, as the refund's own amounts or its order name it."""
-    places = [*refund.parts("refund_line_items"), *refund.parts("order_adjustments")]
-    told = next((word for word in (part.money_word() for part in places) if word), "")
-    return told or str(order.get("currency") or "")
-
-
-def _head(refund: Part, zone: ZoneInfo) -> dict[str, Cell]:
-    dated = "processed_at" if refund.value.get("processed_at") else "created_at"
-    number = refund.text("id")
-    return {
-        "number": Cell(refund.at("id"), f"R-{number}" if number else None),
-        "order_id": refund.cell("order_id"),
-        "refunded_on": refund.day(dated, zone),
-        "updated_at": _newest(refund),
-        "reason": refund.cell("note"),
-    }
-
-
-def _newest(refund: Part) -> Cell:
-    """The latest moment that a refund knows of: its money may move days after it was made."""
-    told = [refund.moment("created_at"), refund.moment("processed_at")]
-    told += [one.moment("processed_at", "created_at") for one in refund.parts("transactions")]
-    if refund.errors:
-        return told[0]
-    return max(
-        (cell for cell in told if cell.value),
-        key=lambda cell: datetime.fromisoformat(str(cell.value)),
-        default=told[0],
-    )
 
 
 def _goods(line: Part, items: Mapping[str, Part]) -> dict[str, Cell]:
@@ -135,13 +105,16 @@ def _adjustment(one: Part) -> dict[str, Cell]:
     }
 
 
-def _sums(refund: Part, money: str) -> tuple[Decimal, Decimal]:
-    """What all lines give back, and the tax of it."""
-    goods, rest = refund.parts("refund_line_items"), refund.parts("order_adjustments")
-    net = sum((one.amount("subtotal", money) for one in goods), ZERO)
-    net -= sum((one.amount("amount", money) for one in rest), ZERO)
-    tax = sum((one.amount("total_tax", money) for one in goods), ZERO)
-    return net, tax - sum((one.amount("tax_amount", money) for one in rest), ZERO)
+@dataclass(frozen=True, slots=True)
+class _Money:
+    """What the transactions of a refund say, in their currency: what went back, and what is on its
+    way; `told` is how many there are.
+    """
+
+    back: Decimal
+    waiting: Decimal
+    currency: str
+    told: int
 
 
 def _money(refund: Part) -> _Money:
@@ -152,6 +125,31 @@ def _money(refund: Part) -> _Money:
     }
     currency = next((one.text("currency") for one in told), "")
     return _Money(by["success"], by["pending"], currency, len(told))
+
+
+def _head(refund: Part, zone: ZoneInfo) -> dict[str, Cell]:
+    dated = "processed_at" if refund.value.get("processed_at") else "created_at"
+    number = refund.text("id")
+    return {
+        "number": Cell(refund.at("id"), f"R-{number}" if number else None),
+        "order_id": refund.cell("order_id"),
+        "refunded_on": refund.day(dated, zone),
+        "updated_at": _newest(refund),
+        "reason": refund.cell("note"),
+    }
+
+
+def _newest(refund: Part) -> Cell:
+    """The latest moment that a refund knows of: its money may move days after it was made."""
+    told = [refund.moment("created_at"), refund.moment("processed_at")]
+    told += [one.moment("processed_at", "created_at") for one in refund.parts("transactions")]
+    if refund.errors:
+        return told[0]
+    return max(
+        (cell for cell in told if cell.value),
+        key=lambda cell: datetime.fromisoformat(str(cell.value)),
+        default=told[0],
+    )
 
 
 def _settled(refund: Part, money: _Money, shop: str) -> dict[str, Cell]:
@@ -177,9 +175,49 @@ def _settled(refund: Part, money: _Money, shop: str) -> dict[str, Cell]:
     return head
 
 
+def _sums(refund: Part, money: str) -> tuple[Decimal, Decimal]:
+    """What all lines give back, and the tax of it."""
+    goods, rest = refund.parts("refund_line_items"), refund.parts("order_adjustments")
+    net = sum((one.amount("subtotal", money) for one in goods), ZERO)
+    net -= sum((one.amount("amount", money) for one in rest), ZERO)
+    tax = sum((one.amount("total_tax", money) for one in goods), ZERO)
+    return net, tax - sum((one.amount("tax_amount", money) for one in rest), ZERO)
+
+
 def _status(money: _Money) -> str:
     if not money.told:
         return "removed"
     if money.waiting:
         return "pending"
     return "refunded" if money.back else "failed"
+
+
+def given_back(refund: Part, *, inside: bool) -> Decimal:
+    """What a refund takes off its order, in the shop's money; `inside`: its amounts hold tax."""
+    net, tax = _sums(refund, SHOP)
+    return net if inside else net + tax
+
+
+def refund_currency(refund: Part, order: Mapping[str, object]) -> str:
+    """The shop's currency, as the refund's own amounts or its order name it."""
+    places = [*refund.parts("refund_line_items"), *refund.parts("order_adjustments")]
+    told = next((word for word in (part.money_word() for part in places) if word), "")
+    return told or str(order.get("currency") or "")
+
+
+def order_status(cancelled: bool, financial: str, fulfillment: str) -> str:
+    """The one word; "" without a word of payment. What is not in the list is told with both words
+    of Shopify's, so that no rule takes it for a word it knows: `paid, restocked`.
+    """
+    if cancelled:
+        return "cancelled"
+    if financial == "paid" and fulfillment in _PAID:
+        return _PAID[fulfillment]
+    if financial in STATUS_WORDS:
+        return STATUS_WORDS[financial]
+    return f"{financial}, {fulfillment or 'nothing sent'}" if financial else ""
+
+
+def restock(word: str) -> str:
+    """What became of the goods; an unknown word stays as it came, no word is `unknown`."""
+    return RESTOCK_WORDS.get(word, word) or "unknown"

@@ -1,10 +1,7 @@
-"""A shop's database: orders with their lines and settlements of bloggers, by queries.
-
-Here: what the source offers. Not here: the queries of the settings (queries.py), asking page by
-page (pages.py), the connection test (probe.py).
-"""
+"""A shop's database: orders with their lines and settlements of bloggers, by queries."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from types import ModuleType
@@ -15,14 +12,171 @@ from connectors.contract import (
     Accepted,
     ConnectionForm,
     ConnectionReport,
+    KeyField,
+    Setting,
     Settings,
     Source,
     SourceRefusal,
 )
+from connectors.contract.errors import columns_of, query_fault, query_text
 from connectors.contract.pulls import NoPage, Page
-from connectors.contract.schema import KindSchema
-from connectors.sources.sql.kinds import KEY, KINDS, NAME, SETTINGS
+from connectors.contract.schema import FieldSchema, KindSchema
+from connectors.kit.canonical_record import COMPANY_CODE, orders_of
+from connectors.kit.shops.payouts import field
 from connectors.transport.http import Http
+
+_ROWS: Final = 200
+
+_MOST_ROWS: Final = 1000
+
+_LATE: Final = 10
+
+_MOST_LATE: Final = 24 * 60  # beyond a day the nightly sweep finds it
+
+NAME: Final = "sql"
+
+STAMP: Final = "updated_at"
+"""The field that the cursor column fills: the moment of a row's latest change."""
+
+ORDER = orders_of(
+    NAME,
+    COMPANY_CODE,
+    field("branch", "Branch that sold."),
+    field("warehouse", "Warehouse that the goods left."),
+    field("registration", "Registration number of the other party."),
+    field("refund_status", "The shop's own word for a refund of the order."),
+    field("refund_total", "What was given back of the order.", "money"),
+)
+
+SETTLEMENT = KindSchema(
+    source=NAME,
+    kind="settlement",
+    fields=(
+        field("number", "The number that people know it by.", required=True, longest=50),
+        field("status", "The shop's own word, such as approved or paid.", required=True),
+        field("blogger", "Key of the blogger."),
+        field("blogger_name", "Name of the blogger."),
+        COMPANY_CODE,
+        field("period", "First and last day, as 2026-11-10/2026-11-16."),
+        field("settled_on", "Last day that the settlement is for.", "date"),
+        field("paid_at", "Moment at which it was paid. Blank: not yet.", "moment"),
+        field(STAMP, "Moment of this state. Of two states the later one counts.", "moment"),
+        field("currency", "Three letters, such as MYR. All amounts of the record are in it."),
+        field("commission", "What the blogger earned.", "money"),
+    ),
+)
+
+KINDS: Final = (ORDER, SETTLEMENT)
+
+_CURSOR: Final = (
+    "The column with the moment of the latest change. Each change of the row, also a cancel, has to"
+    " move it. Blank: as the example."
+)
+
+_ID: Final = "The column that tells one row from all others. Blank: as the example."
+
+_COLUMNS: Final = (
+    "Columns whose name is not that of their field, with commas. The others go by name."
+)
+
+KEY: Final = KeyField(
+    label="Password",
+    hint="Of a login that may only read. Blank for a file.",
+    optional=True,
+    steps=(
+        "Have a login made in the database that may SELECT from these tables, and nothing else.",
+        "Write a query for each kind, or have the shop make a view of it.",
+        "See that the cursor column has an index, is never blank, and moves with each change.",
+        "Save, then test the connection: it tells line by line what fits and what is missing.",
+    ),
+)
+
+
+def _query_setting(name: str, label: str, example: str, hint: str) -> Setting:
+    return Setting(name=name, label=label, example=example, kind="query", hint=hint)
+
+
+def _column(name: str, label: str, example: str, hint: str) -> Setting:
+    return Setting(name=name, label=label, example=example, hint=hint)
+
+
+def _columns(name: str, label: str, example: str, fields: tuple[str, ...]) -> Setting:
+    return Setting(
+        name=name, label=label, example=example, kind="columns", hint=_COLUMNS, fields=fields
+    )
+
+
+def _filled(kind: KindSchema) -> tuple[str, ...]:
+    return tuple(one.name for one in kind.fields if one.name != STAMP)
+
+
+SETTINGS: Final = (
+    Setting(
+        name="base_url",
+        label="Address of the database",
+        hint="Without a password. postgresql, mariadb, mysql or sqlite; mssql is not tested.",
+        example="postgresql://clearpost_reader@db.example:5432/shop",
+        kind="database",
+        required=True,
+    ),
+    _query_setting(
+        "order_query",
+        "Query of the orders",
+        "SELECT * FROM orders",
+        "One SELECT with a row for each order. Blank: no orders are read.",
+    ),
+    _column("order_cursor", "Cursor of the orders", "updated_at", _CURSOR),
+    _column("order_id", "Id of the orders", "id", _ID),
+    _columns("order_columns", "Columns of the orders", "order_no = number", _filled(ORDER)),
+    _query_setting(
+        "line_query",
+        "Query of the order lines",
+        "SELECT * FROM order_items",
+        "One SELECT with a row for each line. Blank: orders come without lines.",
+    ),
+    _column(
+        "line_order",
+        "Order of a line",
+        "order_id",
+        "The column of a line with the id of its order. Blank: as the example.",
+    ),
+    _column("line_id", "Id of the lines", "id", f"{_ID} Lines without pos are numbered by it."),
+    _columns(
+        "line_columns",
+        "Columns of the lines",
+        "unit_price = price",
+        tuple(one.name for one in ORDER.lines),
+    ),
+    _query_setting(
+        "settlement_query",
+        "Query of the settlements",
+        "SELECT * FROM blogger_settlements",
+        "One SELECT with a row for each settlement of a blogger. Blank: none are read.",
+    ),
+    _column("settlement_cursor", "Cursor of the settlements", "updated_at", _CURSOR),
+    _column("settlement_id", "Id of the settlements", "id", _ID),
+    _columns(
+        "settlement_columns",
+        "Columns of the settlements",
+        "amount = commission",
+        _filled(SETTLEMENT),
+    ),
+    Setting(
+        name="page_rows",
+        label="Rows at once",
+        hint="How many rows one query may bring, at most 1000. Blank: 200.",
+        example="200",
+        kind="whole",
+    ),
+    Setting(
+        name="late_minutes",
+        label="Minutes to go back",
+        hint="A change may be committed this long after the moment it names, and is still read"
+        " with the next changes; the nightly sweep finds later ones. At most 1440. Blank: 10.",
+        example="10",
+        kind="whole",
+    ),
+)
 
 FORM: Final = ConnectionForm(
     title="A shop's database (SQL)",
@@ -88,6 +242,93 @@ def _module(name: str) -> ModuleType:
     know the fields of a source waits for no driver.
     """
     return import_module(f"connectors.sources.sql.{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class LineQuery:
+    """The rows of the lines: the column with the id of their order, and that of their own."""
+
+    text: str
+    order: str
+    id: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class KindQuery:
+    """The rows of one kind. `columns` are those that go to a field of another name."""
+
+    schema: KindSchema
+    text: str
+    cursor: str
+    id: str
+    columns: Mapping[str, str]
+    lines: LineQuery | None = None
+
+    @property
+    def kind(self) -> str:
+        """The kind of its records."""
+        return self.schema.kind
+
+
+def queries_of(settings: Settings) -> tuple[KindQuery, ...] | str:
+    """The queries in the order of the kinds, or why there are none."""
+    found = tuple(
+        _kind_query(settings, schema) for schema in KINDS if _said(settings, f"{schema.kind}_query")
+    )
+    if not found:
+        return "No query is set: fill in that of the orders or that of the settlements."
+    texts = [one.text for one in found] + [one.lines.text for one in found if one.lines]
+    return next((fault for text in texts if (fault := query_fault(text))), found)
+
+
+def _kind_query(settings: Settings, schema: KindSchema) -> KindQuery:
+    kind = schema.kind
+    return KindQuery(
+        schema=schema,
+        text=query_text(_said(settings, f"{kind}_query")),
+        cursor=_said(settings, f"{kind}_cursor") or STAMP,
+        id=_said(settings, f"{kind}_id") or "id",
+        columns=columns_of(_said(settings, f"{kind}_columns")),
+        lines=_lines(settings) if schema is ORDER else None,
+    )
+
+
+def _said(settings: Settings, name: str) -> str:
+    return str(settings.get(name) or "").strip()
+
+
+def _lines(settings: Settings) -> LineQuery | None:
+    text = query_text(_said(settings, "line_query"))
+    if not text:
+        return None
+    return LineQuery(
+        text=text,
+        order=_said(settings, "line_order") or "order_id",
+        id=_said(settings, "line_id") or "id",
+        columns=columns_of(_said(settings, "line_columns")),
+    )
+
+
+def fields_by_column(
+    columns: Mapping[str, str], fields: tuple[FieldSchema, ...]
+) -> dict[str, FieldSchema]:
+    """Column in small letters -> the field that it fills: what is named, else what is called so."""
+    by_name = {one.name: one for one in fields}
+    named = {column: by_name[field] for column, field in columns.items() if field in by_name}
+    taken = {field.name for field in named.values()}
+    free = {name: field for name, field in by_name.items() if name not in taken}
+    return {**free, **named}
+
+
+def rows_at_once(settings: Settings) -> int:
+    """How many rows of a kind are asked for."""
+    return min(_MOST_ROWS, int(_said(settings, "page_rows") or _ROWS))
+
+
+def late_minutes(settings: Settings) -> int:
+    """How far the next reading goes back, a day at most: all of it is read again each time."""
+    return min(_MOST_LATE, int(_said(settings, "late_minutes") or _LATE))
 
 
 SOURCE: Source = Sql()

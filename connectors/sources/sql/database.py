@@ -1,18 +1,21 @@
-"""Asking a shop's database: a read-only transaction, and what is read in it.
+"""Asking a shop's database: a read-only transaction, and what is read in it."""
 
-Here: the statements around a query of the settings. Not here: opening the connection (drivers.py),
-what a row means (rows.py), where reading goes on (pages.py).
-
-This is the one module outside holding that speaks SQLAlchemy
-(docs/decisions/0099-a-database-as-a-source.md). A query stands in brackets of its own, so that
-nothing of it can be a statement; all of a page is read in one transaction that sees one state.
-"""
-
+import os
+import re
+import socket
+import sqlite3
+import ssl
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from time import monotonic
+from types import ModuleType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -36,35 +39,93 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.types import NullType
 
-from connectors.contract.database_settings import DatabaseAddress
-from connectors.kit.delivery_limits import MEGABYTE
-from connectors.sources.sql.destination import place_of
-from connectors.sources.sql.drivers import DIALECTS, LONGEST_VALUE, Login, connect, only_reading
-from connectors.sources.sql.failures import (
-    WAYS,
-    UnansweredError,
-    unanswered,
-    unreached,
-    way_of,
-)
-from connectors.sources.sql.places import Place, Start, like
-from connectors.sources.sql.queries import KindQuery, LineQuery
-from connectors.sources.sql.time_limit import watched
-from connectors.transport.addresses import Blocked
+from connectors.contract.errors import DatabaseAddress
+from connectors.kit.delivery import MEGABYTE
+from connectors.sources.sql.connector import KindQuery, LineQuery
+from connectors.sources.sql.failures import WAYS, UnansweredError, unanswered, unreached, way_of
+from connectors.transport.strict_json import Blocked, Destination, resolve_host
 
 Row = Mapping[str, object]
+
 MOST_BYTES: Final = 64 * MEGABYTE
+
 _TIMESTAMP: Final = 7  # MariaDB's column that is a moment; a DATETIME is one of some clock
+
 _MOMENTS: Final[Mapping[str, Mapping[object, str]]] = {
     "postgresql": {1114: "naive", 1184: "aware"},
     "mariadb": {12: "naive", _TIMESTAMP: "aware"},
     "mysql": {12: "naive", _TIMESTAMP: "aware"},
 }
+
 _FEW: Final = 4  # rows of the greatest length that may be in memory
+
 _MANY: Final = 50
+
 GARBLED: Final = (struct.error, LookupError, ValueError, AssertionError, EOFError)
 """What a driver stumbles over where a server does not speak as its kind does."""
+
 _ANY: Final = NullType()  # as the driver has it: a cast would compare in another type
+
+CONNECT_SECONDS: Final = 5
+
+STATEMENT_SECONDS: Final = 10
+
+DIALECTS: Final[Mapping[str, str]] = {
+    "postgresql": "postgresql+psycopg",
+    "mariadb": "mysql+pymysql",
+    "mysql": "mysql+pymysql",
+    "sqlite": "sqlite+pysqlite",
+    "mssql": "mssql+pymssql",
+}
+
+LONGEST_VALUE: Final = 16 * MEGABYTE  # of SQLite, which makes it in our own memory
+
+_FULL_PACKET: Final = 0xFFFFFF
+"""How a MariaDB server begins a row that is as long or longer: it goes on in the next packet."""
+
+_STEPS: Final = 10_000  # of SQLite between two looks at the clock
+
+_MAY: Final = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+        sqlite3.SQLITE_TRANSACTION,
+    }
+)
+
+_FUNCTIONS: Final = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
+
+_PLAIN: Final = (b"mysql_clear_password", b"dialog")
+"""Ways to log in by which a server asks for the password as it is."""
+
+PAGE_SECONDS: Final = 40
+"""Of one page or one part of a test, from the login to the last row."""
+
+_SAMPLE: Final = re.compile(
+    r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+
+Key = int | str | Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """All that follows this row: its moment as it is kept, then its id."""
+
+    moved: datetime | str
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """All that changed at this moment or later. `sample` is a moment as the column writes it, where
+    it is a text.
+    """
+
+    moment: datetime
+    sample: str = ""
 
 
 class Reader:
@@ -238,10 +299,32 @@ class Reader:
         return value
 
 
+def _all(made: Subquery) -> Select[Any]:
+    """Every column of these rows."""
+    return select(literal_column("*")).select_from(made)
+
+
+def _of(query: str, *names: str) -> Subquery:
+    """The rows of a query, in brackets; these of its columns are spoken of."""
+    plain = text(query.replace(":", "\\:") + "\n")
+    return plain.columns(*(column(name) for name in dict.fromkeys(names))).subquery("shop_rows")
+
+
+@contextmanager
+def _told(*, connecting: bool = False) -> Iterator[None]:
+    """Errors of the database in our words, without the statement and its values."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise unanswered(error.orig or error, connecting=connecting) from None
+    except GARBLED:
+        raise UnansweredError("other") from None
+
+
 @contextmanager
 def opened(address: DatabaseAddress, password: str, zone: ZoneInfo) -> Iterator[Reader]:
     """A transaction that reads, and is undone at its end; raises UnansweredError without one."""
-    place = place_of(address)
+    place = resolve_destination(address)
     if isinstance(place, Blocked):
         if place.temporary and not address.is_file:
             raise unreached("host", address.title, address.host, address.port)
@@ -272,14 +355,24 @@ def opened(address: DatabaseAddress, password: str, zone: ZoneInfo) -> Iterator[
             engine.dispose()
 
 
-def _begin(connection: Connection, system: str, place: object) -> None:
-    if system == "postgresql":
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    elif system in ("mariadb", "mysql"):
-        connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
-    elif isinstance(place, Path):
-        connection.exec_driver_sql("BEGIN")
-        only_reading(connection.connection.dbapi_connection)  # type: ignore[arg-type]
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One address to connect to; with `certificates` ("" are those of the machine) nothing is said
+    that is not encrypted, None leaves it to the server.
+    """
+
+    to: Destination
+    certificates: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who asks, where, with the zone of moments that name none."""
+
+    address: DatabaseAddress
+    password: str
+    place: Server | Path
+    zone: ZoneInfo
 
 
 def _connected(login: Login, driver: Any) -> Any:
@@ -297,23 +390,273 @@ def _connected(login: Login, driver: Any) -> Any:
         raise unreached("stranger", where.title, where.host, where.port) from error
 
 
+def _begin(connection: Connection, system: str, place: object) -> None:
+    if system == "postgresql":
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    elif system in ("mariadb", "mysql"):
+        connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    elif isinstance(place, Path):
+        connection.exec_driver_sql("BEGIN")
+        only_reading(connection.connection.dbapi_connection)  # type: ignore[arg-type]
+
+
+def connect(login: Login, driver: ModuleType) -> Any:
+    """A new connection of the driver."""
+    if isinstance(login.place, Path):
+        return _sqlite(login.place)
+    makers: Mapping[str, Callable[[Login, Server, ModuleType], Any]] = {
+        "postgresql": _postgresql,
+        "mssql": _sqlserver,
+    }
+    return makers.get(login.address.system, _mariadb)(login, login.place, driver)
+
+
+def _sqlite(path: Path) -> sqlite3.Connection:
+    made = sqlite3.connect(
+        f"{path.as_uri()}?mode=ro", uri=True, timeout=CONNECT_SECONDS, check_same_thread=False
+    )
+    made.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+    made.execute("PRAGMA query_only = ON")
+    made.execute("PRAGMA trusted_schema = OFF")
+    return made
+
+
+def _postgresql(login: Login, server: Server, driver: ModuleType) -> Any:
+    encrypted = server.certificates is not None
+    milliseconds = STATEMENT_SECONDS * 1000
+    told = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": milliseconds,
+        "lock_timeout": milliseconds,
+        "idle_in_transaction_session_timeout": milliseconds * 6,
+        "TimeZone": login.zone.key,
+    }
+    return driver.connect(
+        host=login.address.host,
+        hostaddr=server.to.address,
+        port=server.to.port,
+        user=login.address.user,
+        password=login.password,
+        dbname=login.address.database,
+        connect_timeout=CONNECT_SECONDS,
+        options=" ".join(f"-c {name}={value}" for name, value in told.items()),
+        sslmode="verify-full" if encrypted else "prefer",
+        sslrootcert=(server.certificates or "system") if encrypted else os.devnull,
+        passfile=os.devnull,
+        gssencmode="disable",
+        application_name="clearpost",
+    )
+
+
+def _sqlserver(login: Login, server: Server, driver: ModuleType) -> Any:
+    return driver.connect(
+        server=server.to.address,
+        port=str(server.to.port),
+        user=login.address.user,
+        password=login.password,
+        database=login.address.database,
+        login_timeout=CONNECT_SECONDS,
+        timeout=STATEMENT_SECONDS,
+        appname="clearpost",
+        encryption="require" if server.certificates is not None else "request",
+    )
+
+
+def _mariadb(login: Login, server: Server, driver: ModuleType) -> Any:
+    encrypted = None
+    if server.certificates is not None:
+        encrypted = ssl.create_default_context(cafile=server.certificates or None)
+    made = driver.connect(
+        host=server.to.address,
+        port=server.to.port,
+        user=login.address.user,
+        password=login.password,
+        database=login.address.database,
+        charset="utf8mb4",
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=STATEMENT_SECONDS + CONNECT_SECONDS,
+        ssl=encrypted,
+        ssl_disabled=encrypted is None,
+        local_infile=False,
+        program_name="clearpost",
+        auth_plugin_map=dict.fromkeys(_PLAIN, _NeverPlain),
+        defer_connect=True,
+    )
+    made._read_bytes = partial(_bounded, made, made._read_bytes)
+    if encrypted is not None:
+        made.host = login.address.host  # what its certificate has to name
+    _reach(made, server)
+    with made.cursor() as cursor:
+        limit = f"max_execution_time={STATEMENT_SECONDS * 1000}"
+        if "mariadb" in str(made.get_server_info()).lower():
+            limit = f"max_statement_time={STATEMENT_SECONDS}"
+        cursor.execute(f"SET SESSION {limit}, time_zone='+00:00', lock_wait_timeout=10")
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SET SESSION TRANSACTION READ ONLY")
+    return made
+
+
+class _NeverPlain:
+    """In the place of such a way: whoever answers may be anybody, and would have the password."""
+
+    def __init__(self, connection: object) -> None:
+        """As the driver makes it; nothing of the connection is needed."""
+
+    def authenticate(self, _asked: object) -> Any:
+        """Break off before anything is said."""
+        raise UnansweredError("plain")
+
+
+def _bounded(made: Any, read: Callable[[int], bytes], size: int) -> bytes:
+    """Read so many bytes of an answer, unless a row is longer than may be kept: then none of it,
+    and the connection is of no more use.
+    """
+    if size >= _FULL_PACKET:
+        if made._result is not None:
+            made._result.unbuffered_active = False  # nothing more is read of it
+        raise UnansweredError("long")
+    return read(size)
+
+
+def _reach(made: Any, server: Server) -> None:
+    """Connect to exactly the address that was judged, whatever its name means by now."""
+    made.connect(socket.create_connection((server.to.address, server.to.port), CONNECT_SECONDS))
+
+
+def only_reading(connection: sqlite3.Connection) -> None:
+    """From now on let a statement do nothing but read, whatever it says."""
+    connection.set_authorizer(_allowed)
+    end = monotonic() + STATEMENT_SECONDS
+    connection.set_progress_handler(lambda: int(monotonic() > end), _STEPS)
+
+
+def _allowed(act: int, _one: str | None, name: str | None, *_: object) -> int:
+    good = act in _MAY and (
+        act != sqlite3.SQLITE_FUNCTION or (name or "").lower() not in _FUNCTIONS
+    )
+    return sqlite3.SQLITE_OK if good else sqlite3.SQLITE_DENY
+
+
+class Watch:
+    """Whether the time is over."""
+
+    def __init__(self, connection: Any) -> None:
+        self.over = False
+        self._connection = connection
+        handle = _handle(connection)
+        # one of our own: theirs may be somebody else's by the time that we end it
+        self._wire = None if handle is None else socket.socket(fileno=os.dup(handle))
+
+    def end(self) -> None:
+        """Break off; whoever waits for an answer gets an error of the driver."""
+        self.over = True
+        if isinstance(self._connection, sqlite3.Connection):
+            self._connection.interrupt()
+        elif self._wire is not None:
+            with suppress(OSError):  # it has ended
+                self._wire.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        if self._wire is not None:
+            self._wire.close()
+
+
+def _handle(connection: Any) -> int | None:
+    """The file descriptor of a connection to a server, where its driver tells it."""
+    found = connection if hasattr(connection, "fileno") else getattr(connection, "_sock", None)
+    return None if found is None else int(found.fileno())
+
+
 @contextmanager
-def _told(*, connecting: bool = False) -> Iterator[None]:
-    """Errors of the database in our words, without the statement and its values."""
+def watched(connection: Any) -> Iterator[Watch]:
+    """Watch a driver's connection for as long as the block."""
+    watch = Watch(connection)
+    timer = threading.Timer(PAGE_SECONDS, watch.end)
+    timer.daemon = True
+    timer.start()
     try:
-        yield
-    except DBAPIError as error:
-        raise unanswered(error.orig or error, connecting=connecting) from None
-    except GARBLED:
-        raise UnansweredError("other") from None
+        yield watch
+    finally:
+        timer.cancel()
+        watch.close()
 
 
-def _of(query: str, *names: str) -> Subquery:
-    """The rows of a query, in brackets; these of its columns are spoken of."""
-    plain = text(query.replace(":", "\\:") + "\n")
-    return plain.columns(*(column(name) for name in dict.fromkeys(names))).subquery("shop_rows")
+def parse_place(told: dict[str, str]) -> Place | Start:
+    """A place out of its text."""
+    if "start" in told:
+        return Start(datetime.fromisoformat(told["start"]), told.get("sample", ""))
+    moved = told["moved"] if told["as"] == "text" else datetime.fromisoformat(told["moved"])
+    key: Key = told["key"]
+    if told["key_as"] != "text":
+        key = int(told["key"]) if told["key_as"] == "whole" else Decimal(told["key"])
+    return Place(moved, key)
 
 
-def _all(made: Subquery) -> Select[Any]:
-    """Every column of these rows."""
-    return select(literal_column("*")).select_from(made)
+def told(place: Place | Start) -> dict[str, str]:
+    """A place as text, so that the same row is found again."""
+    if isinstance(place, Start):
+        return {"start": place.moment.isoformat(), "sample": place.sample}
+    moved, key = place.moved, place.key
+    words = {int: "whole", Decimal: "decimal"}
+    return {
+        "moved": moved if isinstance(moved, str) else moved.isoformat(),
+        "as": "text" if isinstance(moved, str) else "moment",
+        "key": str(key),
+        "key_as": words.get(type(key), "text"),
+    }
+
+
+def moment_of(value: object, zone: ZoneInfo) -> datetime | None:
+    """The moment of a cursor; one that names no zone is of the source's. None: it is none."""
+    if isinstance(value, str):
+        if not _SAMPLE.fullmatch(value):
+            return None
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    try:
+        return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def like(sample: str, moment: datetime, zone: ZoneInfo) -> str:
+    """A moment written as a sample is, so that texts compare as moments do; to the minute, for
+    a text may have less than seconds.
+    """
+    shape = _SAMPLE.fullmatch(sample)
+    between, offset = (shape[1], shape[2]) if shape else (" ", None)
+    here = datetime.fromisoformat(sample).tzinfo if offset else zone
+    return moment.astimezone(here).strftime(f"%Y-%m-%d{between}%H:%M")
+
+
+def resolve_destination(address: DatabaseAddress) -> Server | Path | Blocked:
+    """The server or the file, or why it is not asked."""
+    if address.is_file:
+        return _file(address.database)
+    own = {one.strip().lower() for one in os.environ.get("CLEARPOST_SQL_HOSTS", "").split(",")}
+    to = resolve_host(address.host, address.port, own - {""})
+    if isinstance(to, Blocked):
+        return to
+    trusted = os.environ.get("CLEARPOST_SQL_CA", "")
+    return Server(to, trusted if to.scheme == "tls" else None)
+
+
+def _file(path: str) -> Path | Blocked:
+    folder = os.environ.get("CLEARPOST_SQL_FOLDER", "")
+    if not folder:
+        return Blocked(
+            "No file of this machine is read, because CLEARPOST_SQL_FOLDER is not set. Who runs"
+            " Clearpost's server can set it."
+        )
+    inside = Path(folder).resolve()
+    found = (inside / path).resolve()
+    if not found.is_relative_to(inside):
+        return Blocked("The file is outside the folder that CLEARPOST_SQL_FOLDER names.")
+    if not found.is_file():
+        return Blocked("There is no such file in the folder of databases.", temporary=True)
+    return found

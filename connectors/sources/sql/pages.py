@@ -1,40 +1,100 @@
-"""What changed in a shop's database, page by page: orders, then settlements.
-
-Here: the place between two pages, and which rows make one. Not here: the statements (database.py),
-what a row means (rows.py), when it is asked (holding/intake/pulls.py).
-
-A place is a moment with the id of its row, so that rows of one moment are neither left out nor
-counted. The next reading goes back some minutes, for a change is often committed after the moment
-that it names; and never further on than now, whatever moment a row names.
-"""
+"""What changed in a shop's database, page by page: orders, then settlements."""
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from connectors.contract import RowError, Settings
-from connectors.contract.database_settings import FILE, address_of
+from connectors.contract import ConnectionReport, IncomingRecord, RowError, Settings, Step
+from connectors.contract.errors import FILE, SYSTEMS, DatabaseAddress, address_of
 from connectors.contract.pulls import NoPage, Page, Pulled
-from connectors.kit.delivery_limits import LINES, MEGABYTE
-from connectors.sources.sql.database import Reader, Row, opened
-from connectors.sources.sql.failures import UnansweredError
-from connectors.sources.sql.places import Place, Start, moment_of, place_of, told
-from connectors.sources.sql.queries import KindQuery, late_minutes, queries_of, rows_at_once
-from connectors.sources.sql.rows import by_order, key_text, pulled
+from connectors.contract.schema import FieldSchema
+from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.delivery import LINES, MEGABYTE, too_long
+from connectors.sources.sql.connector import (
+    ORDER,
+    STAMP,
+    KindQuery,
+    LineQuery,
+    fields_by_column,
+    late_minutes,
+    queries_of,
+    rows_at_once,
+)
+from connectors.sources.sql.database import Place, Reader, Row, Start, moment_of, opened, told
+from connectors.sources.sql.database import parse_place as place_of
+from connectors.sources.sql.failures import WAYS, Cause, UnansweredError
 from connectors.transport.http import Http
 from connectors.transport.strict_json import dumps
 
 PAGE_BYTES: Final = 8 * MEGABYTE
+
 PAGE_LINES: Final = 4 * LINES
+
 BLANK: Final = 5  # rows without a moment that are told
+
 MANY_AT_ONCE: Final = 10  # rows of one moment
+
 JUST_NOW: Final = timedelta(minutes=1)
+
 SET_BY_THE_SHOP: Final = "Name the column that the shop itself sets with each change."
+
 _MOMENT: Final = "Have the query give it as 2026-11-19 14:03:11, in every row alike."
+
+FIRST: Final = ("Settings", "Driver", "Reach", "Login", "Read-only")
+
+_STOPS_AT: Final[dict[Cause, int]] = {
+    "driver": 1,
+    "blocked": 2,
+    "away": 2,
+    **dict.fromkeys(WAYS, 2),
+}
+
+_CODES: Final[dict[Cause, str]] = {"host": "name", "port": "refused", "silent": "timeout"}
+"""Those that every way to a system has (kit/reach.py)."""
+
+_AHEAD: Final = timedelta(hours=1)
+
+_INDEX: Final = "Have an index made on it: without one each reading goes through the whole table."
+
+_HARMLESS: Final = frozenset({"SELECT", "USAGE", "SHOW VIEW", "SHOW DATABASES", "PROCESS"})
+
+_GRANT: Final = re.compile(r"GRANT (.*?) ON ", re.DOTALL)
+
+_RIGHTS: Final = """
+SELECT CASE
+  WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    'everything, as a superuser'
+  WHEN EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'f')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND (has_table_privilege(c.oid, 'INSERT') OR has_table_privilege(c.oid, 'UPDATE')
+      OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE')))
+  THEN 'change rows of tables'
+  WHEN EXISTS (SELECT 1 FROM pg_namespace n WHERE left(n.nspname, 3) <> 'pg_'
+    AND n.nspname <> 'information_schema' AND has_schema_privilege(n.oid, 'CREATE'))
+  THEN 'make tables'
+  ELSE '' END
+"""
+
+DatabaseRow = Mapping[str, object]
+
+_DIGITS: Final = 15
+"""What a binary number holds exactly as it was written."""
+
+_JSON_WHOLE: Final = 2**53
+
+_MOST: Final = 1_000_000  # characters of one record, as it is kept
+
+
+def begin(since: datetime) -> str:
+    """The cursor from which everything shows that changed at this moment or later."""
+    return _Cursor(since).text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +127,6 @@ class _Cursor:
             at={kind: place_of(place) for kind, place in given["at"].items()},
             high={kind: datetime.fromisoformat(high) for kind, high in given["high"].items()},
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Heads:
-    """Rows of one kind, each with its moment, and whether others follow."""
-
-    rows: Sequence[Row]
-    more: bool
-
-
-def begin(since: datetime) -> str:
-    """The cursor from which everything shows that changed at this moment or later."""
-    return _Cursor(since).text()
 
 
 def page(
@@ -130,14 +177,6 @@ def _read(
     return Page(found=(*found, *_blank(reader, query)), after=after.text(), more=bool(later))
 
 
-def _next_start(floor: datetime, place: Place | Start, back: datetime | None) -> Start:
-    """Where the next reading of a kind begins; where nothing was seen, as this one did."""
-    if back is None:
-        return place if isinstance(place, Start) else Start(floor)
-    sample = place.sample if isinstance(place, Start) else place.moved
-    return Start(max(floor, back), sample if isinstance(sample, str) else "")
-
-
 def _sampled(reader: Reader, query: KindQuery, place: Place | Start) -> Place | Start:
     """A place to begin at, with how a column of texts writes its moments."""
     if reader.system != FILE or isinstance(place, Place) or place.sample:
@@ -149,6 +188,14 @@ def _sampled(reader: Reader, query: KindQuery, place: Place | Start) -> Place | 
         words = f"The column {query.cursor} holds “{str(newest)[:40]}”, which is not a moment."
         raise UnansweredError("value", words, _MOMENT)
     return Start(place.moment, newest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heads:
+    """Rows of one kind, each with its moment, and whether others follow."""
+
+    rows: Sequence[Row]
+    more: bool
 
 
 def _heads(reader: Reader, query: KindQuery, place: Place | Start, most: int) -> _Heads:
@@ -176,6 +223,10 @@ def _heads(reader: Reader, query: KindQuery, place: Place | Start, most: int) ->
     return _Heads(rows, more=False)
 
 
+def _key(row: Row, query: KindQuery) -> str:
+    return key_text(row.get(query.id.lower()))
+
+
 def _each_has_its_own(rows: Sequence[Row], query: KindQuery, zone: ZoneInfo, now: datetime) -> None:
     """Raise where so many rows changed just now, all at one moment, that the column may say when it
     is asked: the reading would begin again with each page, and never end. What really changed so is
@@ -187,14 +238,6 @@ def _each_has_its_own(rows: Sequence[Row], query: KindQuery, zone: ZoneInfo, now
     (moment,) = moments
     if moment is not None and abs(now - moment) < JUST_NOW:
         raise UnansweredError("value", says_the_hour(query), SET_BY_THE_SHOP)
-
-
-def says_the_hour(query: KindQuery) -> str:
-    """What is wrong with a cursor that is worked out when it is asked."""
-    return (
-        f"All {query.kind}s changed just now: the column {query.cursor} holds when it is asked, not"
-        " when a row changed."
-    )
 
 
 def _with_lines(
@@ -215,22 +258,6 @@ def _with_lines(
             raise UnansweredError("value", words, "Have both queries give the id alike.")
     made = (pulled(query, row, lines.get(_key(row, query), ()), reader.zone) for row in wanted)
     return tuple(made), heads
-
-
-def _blank(reader: Reader, query: KindQuery) -> tuple[Pulled, ...]:
-    """Rows that no reading can ever come to."""
-    found = reader.blank(query, query.cursor, BLANK)
-    return tuple(_untold(query, _key(row, query)) for row in found)
-
-
-def _untold(query: KindQuery, key: str) -> Pulled:
-    error = RowError(
-        where=f"{query.kind} {key}, {query.cursor}",
-        value="",
-        message="It is blank, so the row is never read.",
-        hint="Have the shop fill it in, and forbid that it is blank.",
-    )
-    return Pulled(raw=dumps({query.kind: key, query.cursor: None}), errors=(error,))
 
 
 def _since(row: Row, query: KindQuery, floor: datetime, zone: ZoneInfo) -> bool:
@@ -255,5 +282,403 @@ def _behind(row: Row, query: KindQuery) -> Place:
     )
 
 
-def _key(row: Row, query: KindQuery) -> str:
-    return key_text(row.get(query.id.lower()))
+def _next_start(floor: datetime, place: Place | Start, back: datetime | None) -> Start:
+    """Where the next reading of a kind begins; where nothing was seen, as this one did."""
+    if back is None:
+        return place if isinstance(place, Start) else Start(floor)
+    sample = place.sample if isinstance(place, Start) else place.moved
+    return Start(max(floor, back), sample if isinstance(sample, str) else "")
+
+
+def _blank(reader: Reader, query: KindQuery) -> tuple[Pulled, ...]:
+    """Rows that no reading can ever come to."""
+    found = reader.blank(query, query.cursor, BLANK)
+    return tuple(_untold(query, _key(row, query)) for row in found)
+
+
+def _untold(query: KindQuery, key: str) -> Pulled:
+    error = RowError(
+        where=f"{query.kind} {key}, {query.cursor}",
+        value="",
+        message="It is blank, so the row is never read.",
+        hint="Have the shop fill it in, and forbid that it is blank.",
+    )
+    return Pulled(raw=dumps({query.kind: key, query.cursor: None}), errors=(error,))
+
+
+def says_the_hour(query: KindQuery) -> str:
+    """What is wrong with a cursor that is worked out when it is asked."""
+    return (
+        f"All {query.kind}s changed just now: the column {query.cursor} holds when it is asked, not"
+        " when a row changed."
+    )
+
+
+def test(settings: Settings, password: str, zone: ZoneInfo, now: datetime) -> ConnectionReport:
+    """The steps; those behind one that failed are not run."""
+    queries, address = queries_of(settings), address_of(str(settings.get("base_url") or ""))
+    for told in (address, queries):
+        if isinstance(told, str):
+            hint = "Correct it under Settings."
+            step = Step.failed(FIRST[0], told, hint, "database.settings")
+            return ConnectionReport.stopped(FIRST, step, there=False)
+    assert not isinstance(address, str)  # noqa: S101 - narrowed above
+    assert not isinstance(queries, str)  # noqa: S101 - narrowed above
+    kinds = tuple(f"{query.kind.capitalize()}s" for query in queries)
+    made = [Step(FIRST[0], ok=True, words=f"Read: {', '.join(kinds).lower()}.")]
+    try:
+        with opened(address, password, zone) as reader:
+            made += _there(address)
+            made.append(_read_only(reader))
+    except UnansweredError as why:
+        return _stopped(made, address, kinds, why)
+    for query in queries:
+        made += _of_kind(address, password, zone, query, now)
+    return ConnectionReport(steps=tuple(made), snapshot=None)
+
+
+def _there(address: DatabaseAddress) -> list[Step]:
+    """What is known once a transaction was opened."""
+    system = SYSTEMS[address.system]
+    where = "The file" if address.is_file else address.host
+    login = "A file asks for no login." if address.is_file else f"{address.user} was let in."
+    return [
+        Step(FIRST[1], ok=True, words=f"The driver of {system} is installed."),
+        Step(FIRST[2], ok=True, words=f"{where} answers."),
+        Step(FIRST[3], ok=True, words=login),
+    ]
+
+
+def _read_only(reader: Reader) -> Step:
+    name = FIRST[4]
+    if not transaction_reads_only(reader):
+        words = "This database cannot be kept from writing by the connection."
+        hint = "See that the login may only SELECT: nothing else keeps a query from writing."
+        return Step(name, None, words, hint, "database.writable")
+    if reader.system == FILE:
+        return Step(name, ok=True, words="The file is opened for reading, and nothing else.")
+    allowed = writes_allowed(reader)
+    if allowed:
+        words = f"The connection only reads, but its login may do more: {allowed}."
+        hint = "Have a login made that may SELECT from these tables and nothing else."
+        return Step(name, None, words, hint, "database.rights")
+    return Step(name, ok=True, words="The connection only reads, and its login may do no more.")
+
+
+def _stopped(
+    made: list[Step], address: DatabaseAddress, kinds: Sequence[str], why: UnansweredError
+) -> ConnectionReport:
+    """The report where nobody let us in."""
+    at = _STOPS_AT.get(why.cause, 3) if len(made) == 1 else 4
+    before = (made[0], *_there(address)[: at - 1])
+    code = (
+        f"reach.{_CODES.get(why.cause, why.cause)}"
+        if at == _STOPS_AT["away"]
+        else f"database.{why.cause}"
+    )
+    failed = Step.failed(FIRST[at], why.words, why.hint, code)
+    there = at > _STOPS_AT["away"]
+    return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, there=there)
+
+
+def _of_kind(
+    address: DatabaseAddress, password: str, zone: ZoneInfo, query: KindQuery, now: datetime
+) -> list[Step]:
+    """The steps of one kind: its columns, those of its lines, its cursor and its id."""
+    title, made = f"{query.kind.capitalize()}s", list[Step]()
+    try:
+        with opened(address, password, zone) as reader:  # one that failed answers nothing more
+            made.append(_columns(reader, query, f"{title}: columns"))
+            if query.lines:
+                made.append(_line_columns(reader, query.lines))
+            made.append(_cursor(reader, query, f"{title}: cursor", now))
+    except UnansweredError as why:
+        made.append(Step.failed(title, why.words, why.hint, f"database.{why.cause}"))
+    return made
+
+
+def _columns(reader: Reader, query: KindQuery, name: str) -> Step:
+    there = reader.columns(query.text)
+    fields = tuple(one for one in query.schema.fields if one.name != STAMP)
+    return _fit(name, there, query.columns, fields, (query.cursor, query.id))
+
+
+def _fit(
+    name: str,
+    there: dict[str, str],
+    named: Mapping[str, str],
+    fields: tuple[FieldSchema, ...],
+    keys: tuple[str, ...],
+) -> Step:
+    """Whether what is needed is there, and what of it is read."""
+    lost = [f"column {one}" for one in (*named, *keys) if one.lower() not in there]
+    by_field = fields_by_column(named, fields).items()
+    filled = {field.name: column for column, field in by_field if column in there}
+    free = [one.name for one in fields if one.required and one.name not in named.values()]
+    lost += [f"column for {name}" for name in free if name not in filled]
+    if lost:
+        words = f"The query has no {', no '.join(dict.fromkeys(lost))}."
+        hint = f"It has: {', '.join(there)}. Correct the query or the columns under Settings."
+        return Step.failed(name, words, hint, "database.columns")
+    words = f"Read: {', '.join(filled[one.name] for one in fields if one.name in filled)}."
+    unread = [
+        one for one in there if one not in filled.values() and one not in map(str.lower, keys)
+    ]
+    hint = f"Not read, for no field is called so: {', '.join(unread)}." if unread else ""
+    return Step(name, ok=True, words=words, hint=hint)
+
+
+def _line_columns(reader: Reader, lines: LineQuery) -> Step:
+    there = reader.columns(lines.text)
+    fields = tuple(replace(one, required=False) for one in ORDER.lines)  # pos is counted
+    return _fit("Order lines: columns", there, lines.columns, fields, (lines.order, lines.id))
+
+
+def _cursor(reader: Reader, query: KindQuery, name: str, now: datetime) -> Step:
+    """Whether reading can go on behind a place: no blank, no id twice, an index."""
+    for column, what in ((query.cursor, "moment"), (query.id, "id")):
+        blank = reader.blank(query, column, 1)
+        if blank:
+            words = f"The column {column} is blank in some rows, which then have no {what}."
+            hint = "Have the shop fill it in and forbid that it is blank, or leave such rows out."
+            return Step.failed(name, words, hint, "database.blank")
+    twice = reader.repeated(query)
+    if twice is not None:
+        words = f"The id {str(twice)[:40]} occurs more than once in {query.id}."
+        hint = "Have the query give one row for each; lines have a query of their own."
+        return Step.failed(name, words, hint, "database.repeated")
+    if fault := _moments(reader, query):
+        return Step.failed(name, fault, "Name a column with date and time.", "database.cursor")
+    newest = moment_of(reader.newest(query), reader.zone)
+    oldest = moment_of(reader.oldest(query), reader.zone)
+    just_now = oldest is not None and oldest == newest and abs(now - oldest) < JUST_NOW
+    if just_now and reader.count(query) > 1:
+        return Step.failed(name, says_the_hour(query), SET_BY_THE_SHOP, "database.cursor")
+    if newest is not None and newest > now + _AHEAD:
+        words = f"The latest {query.cursor} is {newest:%Y-%m-%d %H:%M} UTC, which is yet to come."
+        hint = "Compare the time zone of the connection with that of the database."
+        return Step(name, None, words, hint, "database.ahead")
+    if indexed(reader, query) is False:
+        words = f"{query.cursor} and {query.id} fit, but no index on {query.cursor} is used."
+        return Step(name, None, words, _INDEX, "database.index")
+    words = f"{query.cursor} is never blank, {query.id} never twice; rows of one moment go by id."
+    hint = f"No test can see whether each change moves {query.cursor}: ask the shop."
+    return Step(name, ok=True, words=words, hint=hint)
+
+
+def _moments(reader: Reader, query: KindQuery) -> str:
+    """Why the cursor is none; blank where it is."""
+    if reader.system not in (FILE, "mssql"):
+        kind = reader.columns(query.text).get(query.cursor.lower())
+        return "" if kind else f"The column {query.cursor} holds something that is not a moment."
+    newest = reader.newest(query)
+    if newest is None or moment_of(newest, reader.zone) is not None:
+        return ""
+    return f"The column {query.cursor} holds “{str(newest)[:40]}”, which is not a moment."
+
+
+def transaction_reads_only(reader: Reader) -> bool:
+    """Whether the database itself says that this transaction cannot write."""
+    match reader.system:
+        case "postgresql":
+            return reader.told("SHOW transaction_read_only") == [("on",)]
+        case "mariadb" | "mysql":
+            names = reader.told(
+                "SHOW SESSION VARIABLES WHERE Variable_name IN"
+                " ('tx_read_only', 'transaction_read_only')"
+            )
+            return bool(names) and all(value in ("ON", "1") for _, value in names)
+        case "sqlite":
+            return True  # opened so, and nothing but reading is let through (drivers.py)
+        case _:
+            return False
+
+
+def writes_allowed(reader: Reader) -> str:
+    """What the login may do besides reading, in half a sentence; blank where nothing is known."""
+    match reader.system:
+        case "postgresql":
+            return str(reader.told(_RIGHTS)[0][0])
+        case "mariadb" | "mysql":
+            return _granted([str(row[0]) for row in reader.told("SHOW GRANTS")])
+        case _:
+            return ""
+
+
+def _granted(lines: list[str]) -> str:
+    """Rights of MariaDB's own list that do more than read; its passwords are not touched."""
+    rights: set[str] = set()
+    for line in lines:
+        if found := _GRANT.match(line):
+            named = re.sub(r"\([^)]*\)", "", found[1])
+            rights |= {one.strip().upper() for one in named.split(",")}
+    more = sorted(rights - _HARMLESS - {""})
+    return ", ".join(one.lower() for one in more[:5])
+
+
+def indexed(reader: Reader, query: KindQuery) -> bool | None:
+    """Whether reading from a moment on uses an index; None where the database does not say."""
+    match reader.system:
+        case "postgresql":
+            reader.says("SET LOCAL enable_seqscan = off")
+            return any("Index Cond" in str(row) for row in reader.explained("EXPLAIN", query))
+        case "mariadb" | "mysql":
+            return any(row.get("possible_keys") for row in reader.explained("EXPLAIN", query))
+        case "sqlite":
+            plan = [str(row) for row in reader.explained("EXPLAIN QUERY PLAN", query)]
+            return any("SEARCH" in row and "INDEX" in row for row in plan)
+        case _:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A value that no field can take; `text` is what is shown of it."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def pulled(
+    query: KindQuery, row: DatabaseRow, lines: Sequence[DatabaseRow], zone: ZoneInfo
+) -> Pulled:
+    """One row with its lines: a record, or what is wrong with it."""
+    raw = dumps({query.kind: _kept(row), "lines": [_kept(line) for line in lines]})
+    place = f"{query.kind} {key_text(row.get(query.id.lower()))}"
+    if len(raw) > _MOST:
+        words = f"The {query.kind} is longer than {_MOST:,} characters."
+        return Pulled(raw=dumps({query.kind: place}), errors=(_wrong(place, "", words),))
+    if long := too_long(place, len(lines)):
+        return Pulled(raw=dumps({query.kind: place}), errors=(long,))
+    moved = row.get(query.cursor.lower())
+    if moment_of(moved, zone) is None:
+        words = f"The column {query.cursor} holds no moment."
+        return Pulled(raw=raw, errors=(_wrong(f"{place}, {query.cursor}", str(moved), words),))
+    head = _cells(place, row, query.columns, query.schema.fields, zone)
+    head[STAMP] = Cell(f"{place}, {query.cursor}", _in_zone(moved, zone))
+    key = Cell(place, key_text(row.get(query.id.lower())))
+    of_lines = _lines(place, query, lines, zone)
+    errors = [error for cells in (head, *of_lines) for error in _unfit(cells)]
+    record = canonical(query.schema, RawRecord(key, head, of_lines), zone)
+    if isinstance(record, IncomingRecord) and not errors:
+        return Pulled(raw=raw, records=(record,))
+    more = () if isinstance(record, IncomingRecord) else record
+    places = {error.where for error in errors}
+    return Pulled(raw=raw, errors=(*errors, *(one for one in more if one.where not in places)))
+
+
+def _kept(row: DatabaseRow) -> dict[str, object]:
+    """A row as JSON that loses nothing: what JSON has no exact word for is a text."""
+    return {name: _plain(value) for name, value in row.items()}
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int) and abs(value) <= _JSON_WHOLE:
+        return value
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"{len(value)} bytes"
+    return value.isoformat() if isinstance(value, (date, time)) else str(value)
+
+
+def _wrong(where: str, value: str, message: str) -> RowError:
+    hint = "Have the query give it as text or as an exact number (CAST … AS DECIMAL)."
+    return RowError(where=where, value=value[:200], message=message, hint=hint)
+
+
+def _cells(
+    place: str,
+    row: DatabaseRow,
+    columns: Mapping[str, str],
+    fields: tuple[FieldSchema, ...],
+    zone: ZoneInfo,
+) -> dict[str, Cell]:
+    filled = fields_by_column(columns, fields)
+    return {
+        filled[name].name: Cell(f"{place}, {name}", value_of(value, filled[name], zone))
+        for name, value in row.items()
+        if name in filled
+    }
+
+
+def _in_zone(value: object, zone: ZoneInfo) -> object:
+    """A moment that names no zone is meant in the source's own."""
+    plain = isinstance(value, datetime) and value.tzinfo is None
+    return value.replace(tzinfo=zone) if plain and isinstance(value, datetime) else value
+
+
+def _lines(
+    place: str, query: KindQuery, lines: Sequence[DatabaseRow], zone: ZoneInfo
+) -> list[dict[str, Cell]]:
+    found = []
+    columns = query.lines.columns if query.lines else {}
+    for at, line in enumerate(lines, 1):
+        cells = _cells(f"{place}, line {at}", line, columns, query.schema.lines, zone)
+        cells.setdefault("pos", Cell(f"{place}, line {at}", at))
+        found.append(cells)
+    return sorted(found, key=_pos)
+
+
+def _pos(cells: Mapping[str, Cell]) -> int:
+    """Lines are told in their own order; one whose number cannot be read is told of anyway."""
+    value = cells["pos"].value
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() else 0
+    return value if isinstance(value, int) else 0
+
+
+def _unfit(cells: Mapping[str, Cell]) -> list[RowError]:
+    words = "This value is not exact, or of a type that no field takes."
+    found = [cell for cell in cells.values() if isinstance(cell.value, Unfit)]
+    return [_wrong(cell.where, str(cell.value), words) for cell in found]
+
+
+def key_text(value: object) -> str:
+    """An id as text; numbers of any size keep their digits."""
+    if isinstance(value, Decimal) and not value.is_finite():
+        return ""
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return str(int(value))
+    return str(value) if isinstance(value, (int, str, Decimal, UUID)) else ""
+
+
+def by_order(query: LineQuery, lines: Sequence[DatabaseRow]) -> dict[str, list[DatabaseRow]]:
+    """The lines by the id of their order."""
+    found: dict[str, list[DatabaseRow]] = {}
+    for line in lines:
+        found.setdefault(key_text(line.get(query.order.lower())), []).append(line)
+    return found
+
+
+def value_of(value: object, field: FieldSchema, zone: ZoneInfo) -> object:
+    """What a column holds, exactly, as the field takes it."""
+    match value:
+        case None:
+            return None
+        case float():
+            exact = Decimal(repr(value))
+            short = exact.is_finite() and len(exact.as_tuple().digits) <= _DIGITS
+            return exact if short else Unfit(repr(value))
+        case datetime() | str() if field.type == "date" and (moment := moment_of(value, zone)):
+            return _day(moment, zone)
+        case datetime():
+            return _in_zone(value, zone)
+        case UUID():
+            return str(value)
+        case time():
+            return value.isoformat()
+        case bool() | int() | str() | Decimal() | date():
+            return value
+        case _:
+            return Unfit(type(value).__name__)
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> object:
+    """The day of a moment; some shops write the end of all days for "never", which is none here."""
+    try:
+        return moment.astimezone(zone).date()
+    except OverflowError:
+        return Unfit(moment.isoformat())

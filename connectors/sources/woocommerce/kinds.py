@@ -4,7 +4,7 @@ Here: every field with what it means. Not here: where WooCommerce keeps the valu
 """
 
 from connectors.contract.schema import KindSchema
-from connectors.kit.shops.kind_fields import POS, UPDATED, field
+from connectors.kit.shops.payouts import POS, UPDATED, field
 
 NAME = "woocommerce"
 

@@ -1,44 +1,74 @@
-"""Workbooks and CSV files: orders, and records of other kinds, typed or exported by hand.
-
-Here: a file as a delivery of orders, and as an upload of any kind that is looked at before it is
-one. An .xlsx has the sheets `orders` and `order_items`, or one sheet with a row for each item that
-repeats the order's own columns, as a CSV has; other kinds likewise under their own word. Columns
-are named as the canonical fields or as people usually name them (headings.py); `id` is the shop's
-order id, and `order_id` (or `number`) in `order_items` says which order an item belongs to. Not
-here: reading files (kit/workbook.py), which sheet is which (file_sheets.py), which row belongs to
-which order (sheet_orders.py), the canonical form (kit/canonical_record.py).
-"""
+"""Workbooks and CSV files: orders, and records of other kinds, typed or exported by hand."""
 
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final, overload
 from zoneinfo import ZoneInfo
 
-from connectors.contract import Accepted, ConnectionForm, RowError, Source, SourceRefusal
-from connectors.contract.schema import KindSchema
-from connectors.contract.uploads import (
+from connectors.contract import (
+    Accepted,
+    ConnectionForm,
+    IncomingRecord,
+    RowError,
+    Source,
+    SourceRefusal,
+)
+from connectors.contract.pulls import (
+    DAYS,
     LEFT_OUT,
+    SHORT_DAYS,
     Chosen,
+    DayOrder,
     FieldLabel,
     FileColumn,
+    FileOrder,
     FileOrders,
     MatchedBy,
+    SheetRows,
 )
-from connectors.kit.confined_process import run
-from connectors.kit.sheet_tables import Limits, WorkbookRefusal
-from connectors.kit.shops.record_kinds import kinds_of
-from connectors.kit.workbook import read_csv, read_tables
-from connectors.sources.workbook.file_sheets import Parts, fields_of, parts_of
-from connectors.sources.workbook.headings import headings_of, labels
-from connectors.sources.workbook.sheet_orders import orders_of_file
-from connectors.sources.workbook.sheet_payments import payment_kind
+from connectors.contract.schema import KindSchema
+from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.delivery import too_long
+from connectors.kit.shops import payouts
+from connectors.kit.shops.payouts import kinds_of
+from connectors.kit.workbook import (
+    Limits,
+    Row,
+    Sheet,
+    WorkbookRefusal,
+    place,
+    read_csv,
+    read_tables,
+    run,
+)
+from connectors.sources.workbook.file_sheets import FileSheets as Parts
+from connectors.sources.workbook.file_sheets import (
+    Said,
+    as_iso,
+    columns_of,
+    days_of,
+    fields_of,
+    filled_columns,
+    headings_of,
+    id_of,
+    labels,
+    missing_of,
+    parts_of,
+    sheets_read,
+)
 
 NAME = "workbook"
+
 KINDS = kinds_of(NAME)
+
 CSV = ".csv"
+
 UPLOAD_SECONDS = 60  # of the processor, to read a file that nobody waits for at a page
 
 FORM = ConnectionForm(
@@ -47,6 +77,79 @@ FORM = ConnectionForm(
     needs="Nothing to connect",
     way="file",
 )
+
+_DAYS: Final = ("date", "moment")
+
+_SHORTENED: Final = re.compile(r"\d(\.\d+)?E\+\d\d", re.ASCII)
+"""How Excel saves a number of more digits than it shows in a CSV file."""
+
+_SUMS: Final = ("amount", "commission", "net")  # what a kind without a total comes to
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """One row of a sheet: where it stands, which column each field is read from, and its values;
+    cells are made when they are asked for, since a file has a million of them. `days`: how the days
+    of a column are read.
+    """
+
+    sheet: str
+    number: int
+    columns: Mapping[str, int]
+    values: Row
+    days: Mapping[int, DayOrder]
+
+    @property
+    def place(self) -> str:
+        """Its first cell."""
+        return place(self.sheet, self.number, 1)
+
+    def cells(self, names: Collection[str]) -> dict[str, Cell]:
+        """Of these fields those that are filled, in the order of the sheet."""
+        return {
+            name: self._cell(column)
+            for name, column in self.columns.items()
+            if name in names and column in self.values
+        }
+
+    def cell(self, *names: str) -> Cell | None:
+        """The first of these cells that is filled."""
+        for name in names:
+            column = self.columns.get(name)
+            if column is not None and column in self.values:
+                return self._cell(column)
+        return None
+
+    def _cell(self, column: int) -> Cell:
+        order, value = self.days.get(column), self.values[column]
+        where = place(self.sheet, self.number, column)
+        return Cell(where, as_iso(value, order) if order else value)
+
+    def text(self, *names: str) -> str:
+        """The same as text."""
+        for name in names:
+            column = self.columns.get(name)
+            if column is not None and column in self.values:
+                return str(self.values[column]).strip()
+        return ""
+
+    def named(self) -> str:
+        """What tells its order from others."""
+        return self.text("id", "number")
+
+    def naming(self, *names: str) -> Cell:
+        """The cell that names its order."""
+        return self.cell(*names) or Cell(self.place, "")
+
+
+_Group = tuple[SheetRow, Sequence[SheetRow], tuple[RowError, ...]]
+"""The head of an order, its items, and what is wrong with them together."""
+
+_NEEDED: Final = ("part", "line_id", "amount")
+
+_SALE: Final = "sale"
+
+Body = Mapping[str, object]
 
 
 class Workbook:
@@ -135,21 +238,8 @@ class Workbook:
         only = next((place.rpartition("!")[0] for place in errors), KINDS[0].kind)
         csv = only if name.lower().endswith(CSV) else ""  # the one sheet, as its cells are named
         told = json.dumps({"csv": csv, "errors": dict(errors)}).encode()
-        child = "connectors.sources.workbook.errors_child"
+        child = "connectors.sources.workbook.file_sheets"
         return run(child, [], told + b"\n" + raw, limits.cpu_seconds * 6)
-
-
-def _kind_named(name: str) -> KindSchema:
-    """The kind that the name of a file begins with, in the singular or in the plural."""
-    stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0].casefold()
-    fits = [one for one in KINDS if re.match(rf"({_either(one.kind)})(?![a-z])", stem)]
-    return max(fits, key=lambda one: len(one.kind), default=KINDS[0])
-
-
-def _either(kind: str) -> str:
-    """A pattern of one or several of a kind: delivery, deliveries."""
-    many = kind.removesuffix("y") + "ies" if kind.endswith("y") else f"{kind}s"
-    return "|".join(word.replace("_", "[ _-]") for word in (kind, many))
 
 
 def _parts(
@@ -169,6 +259,19 @@ def _parts(
     return found
 
 
+def _kind_named(name: str) -> KindSchema:
+    """The kind that the name of a file begins with, in the singular or in the plural."""
+    stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0].casefold()
+    fits = [one for one in KINDS if re.match(rf"({_either(one.kind)})(?![a-z])", stem)]
+    return max(fits, key=lambda one: len(one.kind), default=KINDS[0])
+
+
+def _either(kind: str) -> str:
+    """A pattern of one or several of a kind: delivery, deliveries."""
+    many = kind.removesuffix("y") + "ies" if kind.endswith("y") else f"{kind}s"
+    return "|".join(word.replace("_", "[ _-]") for word in (kind, many))
+
+
 def _unknown(parts: Parts, columns: Sequence[FileColumn]) -> Iterator[RowError]:
     filled = Counter((one.sheet, one.field) for one in columns)
     for one in columns:
@@ -183,6 +286,339 @@ def _unknown(parts: Parts, columns: Sequence[FileColumn]) -> Iterator[RowError]:
                 message=f"The column {one.heading[:50]} {twice}.",
                 hint=f"Known: {', '.join(known)}.",
             )
+
+
+def orders_of_file(
+    parts: Parts, zone: ZoneInfo, chosen: Chosen, paid: KindSchema | None = None
+) -> FileOrders:
+    """All records of the file, good and bad; `paid` is the kind of what payouts pay of orders,
+    where that comes of them, too.
+    """
+    columns = [
+        column for sheet in sheets_read(parts) for column in columns_of(parts, sheet, chosen)
+    ]
+    filled = {(one.sheet, one.field): one.letter for one in columns if one.field != LEFT_OUT}
+    sheets = tuple(
+        SheetRows(one.name, sum(number > 1 for number in one.rows), one in sheets_read(parts))
+        for one in parts.all
+        if one.rows
+    )
+    missing = tuple(missing_of(parts, filled))
+    if missing:
+        return FileOrders(sheets=sheets, columns=tuple(columns), missing=missing)
+    days = days_of(_written(parts, columns))
+    order = days.order(chosen.get(SHORT_DAYS if DayOrder.YEAR in days.ways else DAYS, ""))
+    if days.said is Said.EITHER and order is None:
+        return FileOrders(
+            sheets=sheets,
+            columns=tuple(columns),
+            in_doubt=days.example,
+            ways=tuple((one, str(as_iso(days.example, one))[:10]) for one in days.ways),
+        )
+    read = _Reading(parts, columns, order)
+    groups, loose = read.joined() if parts.joined else read.apart()
+    seen = Counter(head.named() for head, _, _ in groups)
+    lacks = lacking(parts, filled) if paid else ()
+    payments = None
+    if paid and not lacks:
+        lines = (row for _, rows, _ in groups for row in rows)
+        payments = payments_in(parts, lines, paid, zone)
+    return FileOrders(
+        sheets=sheets,
+        columns=tuple(columns),
+        days=order if days.example or days.said is Said.MONTH else None,
+        ways=tuple((one, "") for one in days.ways),
+        orders=_Orders(groups, seen, parts, zone, payments),
+        errors=tuple(loose),
+        lacking=lacks,
+        letters=filled,
+    )
+
+
+def _written(parts: Parts, columns: Sequence[FileColumn]) -> Iterator[object]:
+    """The cells of the columns that hold days."""
+    for sheet in sheets_read(parts):
+        wanted = [
+            at for at, name in filled_columns(sheet, columns) if _holds_days(parts, sheet, name)
+        ]
+        for number, row in sheet.rows.items() if wanted else ():
+            if number > 1:
+                yield from (row[at] for at in wanted if at in row)
+
+
+def _holds_days(parts: Parts, sheet: Sheet, name: str) -> bool:
+    """Whether a field of a sheet is a day or a moment."""
+    kind, of_lines = parts.kind, parts.headings.lines
+    typed = {one.name: one.type in _DAYS for one in kind.fields}
+    lines = {one.name: one.type in _DAYS for one in kind.lines}
+    if sheet is not parts.orders:
+        return lines.get(name, False)
+    return typed.get(name, False) or lines.get(of_lines.get(name, ""), False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The rows of a file, with its days as they are meant."""
+
+    parts: Parts
+    columns: Sequence[FileColumn]
+    days: DayOrder | None
+
+    def rows(self, sheet: Sheet) -> Iterator[SheetRow]:
+        """The filled rows below the headings."""
+        read = {name: column for column, name in filled_columns(sheet, self.columns)}
+        dated = [name for name in read if self.days and _holds_days(self.parts, sheet, name)]
+        days = {read[name]: self.days for name in dated if self.days}
+        filled = frozenset(read.values())
+        for number, row in sorted(sheet.rows.items()):
+            if number > 1 and not filled.isdisjoint(row):
+                yield SheetRow(sheet.name, number, read, row, days)
+
+    def apart(self) -> tuple[list[_Group], list[RowError]]:
+        """Records with the lines of another sheet, and lines that belong to none."""
+        parts = self.parts
+        heads = list(self.rows(parts.orders))
+        owners = _owners(heads)
+        items: dict[str, list[SheetRow]] = {}
+        loose, named = [], parts.headings.owner
+        for item in self.rows(parts.items):
+            owner = owners.get(item.text(named, "number"))
+            if owner is None:
+                word = parts.kind.kind.replace("_", " ")
+                words = f"This item belongs to no {word} of the sheet {parts.orders.name}."
+                cell = item.naming(named, "number")
+                loose.append(_wrong(cell, words, f"Write the {word}'s id in {named}."))
+            else:
+                items.setdefault(owner, []).append(item)
+        return [(head, items.get(head.place, ()), ()) for head in heads], loose
+
+    def joined(self) -> tuple[list[_Group], list[RowError]]:
+        """Records of one sheet: a row a line, or a row a record."""
+        if not self.parts.kind.lines:
+            return [(row, (), ()) for row in self.rows(self.parts.orders)], []
+        groups: dict[str, list[SheetRow]] = {}
+        for row in self.rows(self.parts.orders):
+            groups.setdefault(row.named(), []).append(row)
+        head = [name for name in self.parts.headings.head if name != "id"]
+        return [(rows[0], rows, tuple(_unlike(rows, head))) for rows in groups.values()], []
+
+
+def _owners(heads: Sequence[SheetRow]) -> dict[str, str]:
+    """The order that an item names, by the order's id or by its number; an id wins."""
+    by_number = {head.text("number"): head.place for head in heads}
+    by_id = {head.text("id"): head.place for head in heads}
+    return {name: where for name, where in {**by_number, **by_id}.items() if name}
+
+
+def _wrong(cell: Cell, message: str, hint: str) -> RowError:
+    return RowError(where=cell.where, value=str(cell.value)[:200], message=message, hint=hint)
+
+
+def _unlike(rows: Sequence[SheetRow], head: Sequence[str]) -> Iterator[RowError]:
+    """The rows of one order repeat its own columns; where they differ nobody knows which is
+    right.
+    """
+    for row in rows[1:]:
+        for name in head:
+            if row.text(name) != rows[0].text(name):
+                yield _wrong(
+                    row.naming(name),
+                    f"{name} differs from the first row of this order.",
+                    "Repeat the same value in all rows of an order.",
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """The payments of one file: their kind, and how often each id of a sale occurs in it. `fills`:
+    field of a line -> what a row fills it by.
+    """
+
+    kind: KindSchema
+    ids: Mapping[str, int]
+    fills: Mapping[str, str]
+    zone: ZoneInfo
+
+    def of_payout(
+        self, raw: RawRecord, rows: Sequence[SheetRow], body: Body
+    ) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
+        """What a payout pays of each order, or all that is wrong with its entries; `body` is the
+        payout in its canonical form.
+        """
+        told = body.get("lines")
+        lines = told if isinstance(told, list) else []
+        errors, sales = list[RowError](), list[payouts.Entry]()
+        for row, cells, line in zip(rows, raw.lines, lines, strict=True):
+            wrong = self._wrong(row, cells, line)
+            errors += wrong
+            if not wrong and line["part"] == _SALE:
+                sales.append(_sale(row, cells, line))
+        return tuple(errors) or payouts.payments_of(raw.head, sales, self.kind, self.zone)
+
+    def _wrong(self, row: SheetRow, cells: Mapping[str, Cell], line: Body) -> list[RowError]:
+        """What is wrong with an entry, cell by cell."""
+        if line.get("part") not in payouts.PARTS:
+            known = ", ".join(payouts.PARTS)
+            words = "This is not a kind of entry that a payout has."
+            return [self._error(row, cells, "part", words, f"Write one of {known}.")]
+        if line["part"] != _SALE:
+            return []
+        found, own = [], _text(line.get("line_id"))
+        if line.get("amount") is None:
+            found.append(
+                self._error(row, cells, "amount", "The sale has no amount.", "Write its amount.")
+            )
+        if not own or self.ids.get(own, 0) > 1:
+            words = "Another sale of this file has the same id." if own else "The sale has no id."
+            hint = "Give each sale its own id: it settles an invoice of its own."
+            found.append(self._error(row, cells, "line_id", words, hint))
+        return found
+
+    def _error(
+        self, row: SheetRow, cells: Mapping[str, Cell], name: str, message: str, hint: str
+    ) -> RowError:
+        blank = Cell(place(row.sheet, row.number, row.columns[self.fills[name]]), "")
+        cell = cells.get(name) or blank
+        return RowError(where=cell.where, value=str(cell.value)[:200], message=message, hint=hint)
+
+
+class _Orders(Sequence[FileOrder]):
+    """The orders of a file, each made when it is asked for and kept by nobody."""
+
+    def __init__(
+        self,
+        groups: Sequence[_Group],
+        seen: Mapping[str, int],
+        parts: Parts,
+        zone: ZoneInfo,
+        payments: Payments | None,
+    ) -> None:
+        self._groups, self._rest = groups, (seen, parts, zone, payments)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @overload
+    def __getitem__(self, at: int) -> FileOrder: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[FileOrder]: ...
+
+    def __getitem__(self, at: int | slice) -> FileOrder | Sequence[FileOrder]:
+        if isinstance(at, slice):
+            return [_order(group, *self._rest) for group in self._groups[at]]
+        return _order(self._groups[at], *self._rest)
+
+
+def _order(
+    group: _Group,
+    seen: Mapping[str, int],
+    parts: Parts,
+    zone: ZoneInfo,
+    payments: Payments | None,
+) -> FileOrder:
+    head, items, errors = group
+    word = parts.kind.kind.replace("_", " ")
+    if not errors and seen[head.named()] > 1:
+        words = f"This {word} occurs twice in the file."
+        errors = (_wrong(head.naming("id", "number"), words, f"Keep one row for each {word}."),)
+    if not errors and _SHORTENED.fullmatch(head.named()):
+        words = "A spreadsheet has shortened this number: its last digits are lost."
+        hint = "Format the column as text where the file is made, then upload it again."
+        errors = (_wrong(head.naming("id", "number"), words, hint),)
+    if not errors and (long := too_long(head.place, len(items))):
+        errors = (long,)
+    raw = _raw(head, items, parts)
+    found = errors or canonical(parts.kind, raw, zone)
+    record, more = None, tuple[IncomingRecord, ...]()
+    if isinstance(found, IncomingRecord):
+        paid = payments.of_payout(raw, items, found.body) if payments else ()
+        errors = tuple(one for one in paid if isinstance(one, RowError))
+        more = tuple(one for one in paid if isinstance(one, IncomingRecord))
+        record = None if errors else found
+    else:
+        errors = found
+    return FileOrder(
+        record=record,
+        where=head.place,
+        rows=tuple(item.place for item in items),
+        number=head.text("number")[:50],
+        total=_amount(head.text(*_totals(parts))),
+        currency=head.text("currency"),
+        errors=errors,
+        more=more,
+    )
+
+
+def _raw(head: SheetRow, items: Sequence[SheetRow], parts: Parts) -> RawRecord:
+    keys = parts.line_keys
+    cells = head.cells(parts.named)
+    own = id_of(parts.kind)
+    if own in parts.named and (cell := head.cell("id")):
+        cells[own] = cell
+    lines = [item.cells(keys) for item in items]
+    return RawRecord(
+        head.naming("id", "number"),
+        cells,
+        [{keys[key]: cell for key, cell in line.items()} for line in lines],
+    )
+
+
+def _amount(text: str) -> Decimal | None:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and abs(found) < 10**15 else None
+
+
+def _totals(parts: Parts) -> list[str]:
+    """The fields of a record that hold its total; its first line may have one of the name."""
+    names = (parts.kind.total_field or "total", *_SUMS)
+    return [name for name in names if name in parts.headings.head]
+
+
+def payment_kind(kind: KindSchema, beside: Iterable[KindSchema]) -> KindSchema | None:
+    """The kind of the payments that come of records of a kind, where they may come at all."""
+    if kind.kind != payouts.PAYOUT:
+        return None
+    return next((one for one in beside if one.kind == payouts.ORDER_PAYMENT), None)
+
+
+def lacking(parts: Parts, filled: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
+    """The fields that no column fills and without which no sale is told, as a row has them."""
+    fills = {name: key for key, name in parts.line_keys.items()}
+    sheet = parts.items.name
+    return tuple(fills[name] for name in _NEEDED if (sheet, fills[name]) not in filled)
+
+
+def _sale(row: SheetRow, cells: Mapping[str, Cell], line: Body) -> payouts.Entry:
+    return payouts.Entry(
+        place=cells["line_id"].where if "line_id" in cells else row.place,
+        line_id=_text(line.get("line_id")),
+        part="sale",
+        amount=Decimal(str(line["amount"])),
+        order_id=_text(line.get("order_id")),
+        order_number=_text(line.get("order_number")),
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def payments_in(
+    parts: Parts, rows: Iterable[SheetRow], kind: KindSchema, zone: ZoneInfo
+) -> Payments:
+    """The payments of a file with these lines, whose sales are told."""
+    fills = {name: key for key, name in parts.line_keys.items()}
+    return Payments(kind, Counter(_ids(rows, fills["part"], fills["line_id"])), fills, zone)
+
+
+def _ids(rows: Iterable[SheetRow], part: str, line_id: str) -> Iterator[str]:
+    for row in rows:
+        if row.text(part) == _SALE and (found := row.text(line_id)):
+            yield found
 
 
 SOURCE: Source = Workbook()

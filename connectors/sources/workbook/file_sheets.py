@@ -1,23 +1,173 @@
 """The sheets of a file: which holds the records of a kind and which their lines, and what each
 column fills.
-
-Here: sheets, columns and the fields that no column fills. Not here: what a heading means
-(headings.py), the rows (sheet_orders.py).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import copy
+import io
+import json
+import re
+import sys
+import warnings
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
 
-from connectors.contract.schema import KindSchema
-from connectors.contract.uploads import LEFT_OUT, Chosen, FileColumn
-from connectors.kit.sheet_tables import Sheet, column_name, header_of
-from connectors.sources.workbook.headings import ERRORS, Headings, headings_of, matched
+import openpyxl
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell, MergedCell
+from openpyxl.styles import Alignment
+from openpyxl.utils import get_column_letter
+
+from connectors.contract.pulls import LEFT_OUT, Chosen, DayOrder, FieldLabel, FileColumn, MatchedBy
+from connectors.contract.schema import FieldSchema, KindSchema
+from connectors.kit.delivery import MEGABYTE
+from connectors.kit.workbook import (
+    CellValue,
+    Limits,
+    Sheet,
+    WorkbookRefusal,
+    Written,
+    column_name,
+    confine,
+    header_of,
+    read_csv,
+    sheets_of,
+    write_sheets,
+)
+from connectors.kit.workbook_child import check_archive, read
 
 _EXAMPLES, _EXAMPLE = 2, 40  # values of a column that are shown, and signs of each
 
+MOST_UNPACKED: Final = 48 * MEGABYTE
+"""Of all parts of a workbook, which is about a million cells: openpyxl takes ten times as much."""
+
+_WIDTH: Final = 60  # of the column Errors, in signs
+
+_LONGEST: Final = 32_767  # signs of a cell
+
+Errors = Mapping[str, Mapping[int, str]]
+
+_WRITTEN: Final = re.compile(
+    r"(?P<first>\d{1,2})(?P<sign>[/.-])(?P<second>\d{1,2})(?P=sign)(?P<third>\d{4}|\d{2})"
+    r"(?P<rest>(?:[ T]+\d{1,2}:\d\d(?::\d\d)?.*)?)",
+    re.ASCII,
+)
+
+_CENTURY: Final = "20"
+
+DateParts = tuple[str, str, str]
+
+ERRORS: Final = "Errors"
+"""The column that we ourselves add to a file that goes back."""
+
+_HEAD: Final[Mapping[str, tuple[str, str]]] = {
+    "id": ("Order ID", "order id, shop order id"),
+    "number": ("Order number", "order no, order number, order num, order ref, order reference, no"),
+    "status": ("Status", "order status, state"),
+    "ordered_on": ("Order date", "date, order date, ordered, ordered at, date ordered"),
+    "paid_at": ("Paid at", "paid on, paid, payment date, date paid"),
+    "updated_at": ("Last change", "updated, last updated, last change, modified, changed at"),
+    "channel": ("Sales channel", "payment method, channel, paid by"),
+    "currency": ("Currency", "ccy, cur, currency code"),
+    "exchange_rate": ("Exchange rate", "fx rate, currency rate, rate of exchange, conversion rate"),
+    "customer": (
+        "Customer code",
+        "cust, customer code, cust code, customer id, debtor, debtor code",
+    ),
+    "customer_name": ("Customer name", "buyer, buyer name, customer name, debtor name"),
+    "tin": ("TIN", "tax identification number, customer tin, buyer tin"),
+    "address": ("Address", "billing address, customer address"),
+    "subtotal": ("Subtotal", "sub total, total before tax"),
+    "tax_total": ("Total tax", "total tax, tax amount, tax total"),
+    "round_off": ("Rounding", "round off, rounding adjustment"),
+    "total": ("Total", "grand total, order total, total amount"),
+    "company_code": ("Company code", "company code, company"),
+    "created_by": ("Created by", "created by, made by, entered by"),
+    "approved_by": ("Approved by", "approved by"),
+    "approved_version": ("Approved version", "approved version"),
+    "version": ("Version", "order version, revision"),
+    "delivered": ("Delivered", "all delivered, fully delivered"),
+}
+
+_LINE: Final[Mapping[str, tuple[str, str]]] = {
+    "pos": ("Line number", "line, line no, line number, position"),
+    "sku": ("Item code (SKU)", "item code, item, stock code, product code, article, item no"),
+    "name": ("Item name", "item name, description, product, product name, item description"),
+    "uom": ("Unit (UOM)", "unit, unit of measure"),
+    "qty": ("Quantity", "quantity, ordered quantity"),
+    "price": ("Unit price", "unit price, price each"),
+    "discount": ("Discount", "line discount, discount amount"),
+    "tax": ("Tax type", "tax type, tax code, tax word"),
+    "delivered_qty": ("Delivered quantity", "quantity delivered, delivered quantity"),
+    "returned_qty": ("Returned quantity", "quantity returned, returned quantity"),
+}
+
+_OTHER: Final[Mapping[str, tuple[str, str]]] = {
+    "order_number": ("Order number", "order no, order ref, for order, of order"),
+    "order_line": ("Line of the order", "order line no, order line number"),
+    "refunded_on": ("Refund date", "date, refunded, refunded at, date refunded"),
+    "delivered_on": ("Delivery date", "date, delivered at, date delivered, do date"),
+    "arrived_on": ("Arrival date", "date, arrived, received, date received, grn date"),
+    "received_on": ("Receipt date", "date, received, received at, date received, payment date"),
+    "settled_on": ("Settlement date", "date, settled, settled at, statement date"),
+    "paid_on": ("Payment date", "date, paid, paid at, date paid"),
+    "deposited_on": ("Deposit date", "date, deposited, deposited at, payout date, transfer date"),
+    "supplier": ("Supplier code", "vendor, vendor code, creditor, creditor code"),
+    "supplier_name": ("Supplier name", "vendor name, creditor name"),
+    "registration": ("Registration number", "brn, registration no, company no, reg no, ssm no"),
+    "amount": ("Amount", "amt, sum"),
+    "tax_amount": ("Tax of the line", "line tax"),
+    "method": ("Payment method", "paid by, method of payment, channel"),
+    "bank_ref": ("Bank reference", "bank ref no, reference, transaction id, cheque no"),
+    "blogger": ("Blogger", "influencer, affiliate, blogger code, blogger id"),
+    "commission": ("Commission", "amount, earned"),
+    "period": ("Period", "week"),
+    "gross": ("Gross", "gross amount, sales"),
+    "fees": ("Fees", "total fees, charges"),
+    "fee": ("Fee", "charge"),
+    "fee_tax": ("Tax on fees", "service tax, sst on fees"),
+    "refunds": ("Refunds", "total refunds, refunded"),
+    "refund": ("Refund", "refunded"),
+    "net": ("Net", "net amount"),
+    "deposit": ("Bank deposit", "bank amount, amount received"),
+    "line_id": ("Line ID", "entry id, sale id, line reference"),
+    "part": ("Kind of entry", "type, entry type, transaction type"),
+    "settlement": ("Settlement", "settlement no, settlement number, statement"),
+    "branch": ("Branch", "outlet, location"),
+    "warehouse": ("Warehouse", "store, stock location"),
+    "agent": ("Salesperson", "sales agent, sales person, agent"),
+    "project": ("Project", "job"),
+    "reason": ("Reason", "remark, remarks, notes"),
+}
+
+_LINE_OF: Final = "line_"
+"""Before a field of a line where one row has a field of the same name for the whole record."""
+
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Headings:
+    """Field -> its label and its usual names: of records, of their lines, of both in one row.
+
+    `lines` is field of a row -> field of the line that it fills, where both are in one row, `apart`
+    the same where lines have a sheet of their own; there `owner` names the record by its id.
+    """
+
+    head: Mapping[str, tuple[str, str]]
+    items: Mapping[str, tuple[str, str]]
+    joined: Mapping[str, tuple[str, str]]
+    lines: Mapping[str, str]
+    apart: Mapping[str, str]
+    owner: str
+    fields: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSheets:
     """The sheet of the records, that of their lines, and all there are; one sheet may be both, and
     a kind without lines has none of its own.
     """
@@ -45,7 +195,7 @@ class Parts:
         return headings.lines if self.joined else headings.apart
 
 
-def parts_of(sheets: Sequence[Sheet], kind: KindSchema) -> Parts | str:
+def parts_of(sheets: Sequence[Sheet], kind: KindSchema) -> FileSheets | str:
     """Which sheet is which; else the name of the sheet that is missing."""
     filled = [sheet for sheet in sheets if sheet.rows]
     by_name = {_letters(one.name): one for one in filled}
@@ -54,10 +204,10 @@ def parts_of(sheets: Sequence[Sheet], kind: KindSchema) -> Parts | str:
     words = ("items", "lines", "details")
     items = _first(by_name, [name for one in words for name in (f"{word}{one}", one)])
     if heads is not None and items is not None and kind.lines:
-        return Parts(heads, items, tuple(sheets), kind, headings_of(kind))
+        return FileSheets(heads, items, tuple(sheets), kind, headings_of(kind))
     alone = heads or (filled[0] if len(filled) == 1 else None)
     if alone is not None and (not kind.lines or _holds_items(alone, kind)):
-        return Parts(alone, alone, tuple(sheets), kind, headings_of(kind))
+        return FileSheets(alone, alone, tuple(sheets), kind, headings_of(kind))
     return f"{kind.kind}s" if heads is None else f"{kind.kind}_items"
 
 
@@ -75,7 +225,7 @@ def _holds_items(sheet: Sheet, kind: KindSchema) -> bool:
     return bool(filled & headings.lines.keys()) and "number" in filled
 
 
-def fields_of(parts: Parts, sheet: str) -> Mapping[str, tuple[str, str]]:
+def fields_of(parts: FileSheets, sheet: str) -> Mapping[str, tuple[str, str]]:
     """The fields that the columns of a sheet can fill; none of a sheet that is not read."""
     headings = parts.headings
     if parts.joined:
@@ -93,12 +243,12 @@ def filled_columns(sheet: Sheet, columns: Sequence[FileColumn]) -> list[tuple[in
     ]
 
 
-def sheets_read(parts: Parts) -> tuple[Sheet, ...]:
+def sheets_read(parts: FileSheets) -> tuple[Sheet, ...]:
     """The sheets whose rows count."""
     return (parts.orders,) if parts.joined else (parts.orders, parts.items)
 
 
-def columns_of(parts: Parts, sheet: Sheet, chosen: Chosen) -> Iterator[FileColumn]:
+def columns_of(parts: FileSheets, sheet: Sheet, chosen: Chosen) -> Iterator[FileColumn]:
     """The columns of a sheet with what each fills, but for the one that we ourselves add."""
     words = [(column, word) for column, word in header_of(sheet) if word != ERRORS]
     keys = {column: f"{sheet.name}!{column_name(column)}" for column, _ in words}
@@ -117,7 +267,9 @@ def columns_of(parts: Parts, sheet: Sheet, chosen: Chosen) -> Iterator[FileColum
         )
 
 
-def missing_of(parts: Parts, filled: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
+def missing_of(
+    parts: FileSheets, filled: Mapping[tuple[str, str], str]
+) -> Iterator[tuple[str, str]]:
     """The needed fields that no column fills, by sheet."""
     for part, sheet in (("orders", parts.orders), ("items", parts.items)):
         for name in _needed(parts, part):
@@ -132,7 +284,7 @@ def missing_of(parts: Parts, filled: Mapping[tuple[str, str], str]) -> Iterator[
             yield from _nameless(parts, filled)
 
 
-def _needed(parts: Parts, part: str) -> Iterator[str]:
+def _needed(parts: FileSheets, part: str) -> Iterator[str]:
     """The fields without which no record of the kind can be read."""
     if part == "orders":
         yield from (one.name for one in parts.kind.fields if one.required)
@@ -143,7 +295,9 @@ def _needed(parts: Parts, part: str) -> Iterator[str]:
             yield named[one.name] if parts.joined else one.name
 
 
-def _nameless(parts: Parts, filled: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
+def _nameless(
+    parts: FileSheets, filled: Mapping[tuple[str, str], str]
+) -> Iterator[tuple[str, str]]:
     """Items that name an order by its id, where orders have a number alone: they may mean that."""
     orders, items = parts.orders.name, parts.items.name
     numbers = _texts(parts.orders, filled.get((orders, "number"), ""))
@@ -156,3 +310,308 @@ def _texts(sheet: Sheet, letters: str) -> set[str]:
     columns = {column_name(column): column for column, _ in header_of(sheet)}
     at = columns.get(letters, 0)
     return {str(row[at]).strip() for number, row in sheet.rows.items() if number > 1 and at in row}
+
+
+def main() -> None:
+    """Read standard input, write the workbook; nothing when the file cannot be read."""
+    limits = replace(Limits(), memory_bytes=1024 * 1024 * 1024)
+    confine(memory_bytes=limits.memory_bytes, cpu_seconds=limits.cpu_seconds * 3)
+    told = json.loads(sys.stdin.buffer.readline())
+    made = written(sys.stdin.buffer.read(), told["csv"], told["errors"], limits)
+    if made is None:
+        sys.exit(1)
+    sys.stdout.buffer.write(made)
+
+
+def written(raw: bytes, csv: str, errors: Mapping[str, str], limits: Limits) -> bytes | None:
+    """The workbook with the words for each cell of `errors`; `csv` names the one sheet of a CSV.
+    None, or RefusedError, when it cannot be read.
+    """
+    words = _by_row(errors)
+    if not csv:
+        check_archive(raw, limits)
+        warnings.simplefilter("ignore")
+        if (made := kept(raw, words)) is not None:
+            return made
+    sheets = read_csv(csv, raw) if csv else sheets_of(list(read(raw, limits)))
+    if isinstance(sheets, WorkbookRefusal):
+        return None
+    return write_sheets({one.name: _rows(one, words.get(one.name, {})) for one in sheets})
+
+
+def _by_row(errors: Mapping[str, str]) -> Mapping[str, Mapping[int, str]]:
+    """Sheet -> row -> what is wrong in it, a sentence for each cell."""
+    found: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for place, words in errors.items():
+        sheet, _, cell = place.rpartition("!")
+        digits = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        if digits.isdecimal():
+            found[sheet][int(digits)].append(f"{cell}: {words}")
+    return {
+        sheet: {row: "\n".join(told) for row, told in rows.items()} for sheet, rows in found.items()
+    }
+
+
+def _rows(sheet: Sheet, errors: Mapping[int, str]) -> Sequence[Sequence[Written]]:
+    """The rows as they were, up to the last one; the column Errors stands last, once."""
+    headings = header_of(sheet)
+    old = {column for column, word in headings if word == ERRORS}
+    width = max((column for row in sheet.rows.values() for column in row), default=0)
+    kept = [column for column in range(1, width + 1) if column not in old]
+    found: list[Sequence[Written]] = []
+    for number in range(1, max(sheet.rows, default=0) + 1):
+        row = sheet.rows.get(number, {})
+        said = ERRORS if number == 1 and errors else errors.get(number)
+        found.append([*(_written(row.get(column)) for column in kept), said])
+    return found
+
+
+def _written(value: CellValue | None) -> Written:
+    if isinstance(value, datetime):
+        return value.date() if value.time() == time() else value.isoformat(" ")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if value is None or isinstance(value, str | Decimal | date) else str(value)
+
+
+def kept(raw: bytes, errors: Errors) -> bytes | None:
+    """The workbook with these errors (sheet -> row -> words); None where it is too large, or holds
+    what openpyxl does not read. The archive was checked before.
+    """
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        if sum(one.file_size for one in archive.infolist()) > MOST_UNPACKED:
+            return None
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(raw), data_only=True, keep_links=False)
+        for sheet in book.worksheets:
+            _tell(sheet, errors.get(sheet.title, {}))
+        out = io.BytesIO()
+        book.save(out)
+    except Exception:  # noqa: BLE001 - openpyxl raises whatever a strange part causes
+        return None
+    return out.getvalue()
+
+
+def _tell(sheet: Any, errors: Mapping[int, str]) -> None:
+    """Write the column Errors: where the sheet has one already, else behind all that is filled."""
+    old = sorted(one.column for one in _cells(sheet) if one.row == 1 and one.value == ERRORS)
+    for cell in _cells(sheet):
+        if cell.column in old:
+            cell.value = None
+    if not errors:
+        return
+    at = old[0] if old else _behind(sheet)
+    letter, head = get_column_letter(at), sheet.cell(1, max(at - 1, 1))
+    for row, words in {1: ERRORS, **errors}.items():
+        cell = sheet.cell(row, at)
+        cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", words)[:_LONGEST]
+        cell.data_type = "s"  # never a formula
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+    if not old:
+        _like(sheet.cell(1, at), head)
+        sheet.column_dimensions[letter].width = _WIDTH
+
+
+def _cells(sheet: Any) -> Iterator[Cell]:
+    """The cells that are written; one far out makes no others between."""
+    for cell in tuple(sheet._cells.values()):  # iter_rows makes all that are missing
+        if not isinstance(cell, MergedCell):
+            yield cell
+
+
+def _behind(sheet: Any) -> int:
+    """The first column behind all that is filled, and behind all merged cells."""
+    filled = max((cell.column for cell in _cells(sheet) if cell.value is not None), default=0)
+    merged = max((int(one.max_col) for one in sheet.merged_cells.ranges), default=0)
+    return max(filled, merged) + 1
+
+
+def _like(cell: Any, other: Any) -> None:
+    """Give a heading the looks of the one beside it."""
+    cell.font, cell.fill = copy.copy(other.font), copy.copy(other.fill)
+    cell.border = copy.copy(other.border)
+
+
+class Said(StrEnum):
+    """What the values of a file say together of which number is the day."""
+
+    DAY = "day"
+    MONTH = "month"
+    NOTHING = "nothing"
+    EITHER = "either"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """What a file says, the first of its values that can be read in several ways, and in which."""
+
+    said: Said
+    example: str = ""
+    ways: tuple[DayOrder, ...] = ()
+
+    def order(self, told: str) -> DayOrder | None:
+        """How its days are read, if that is known: as its own values say, else as somebody told."""
+        if self.said in (Said.DAY, Said.MONTH):
+            return DayOrder(self.said.value)
+        return DayOrder(told) if self.said is Said.EITHER and told in self.ways else None
+
+
+def days_of(values: Iterable[object]) -> Days:
+    """What these cells say together: only in a way in which all of them can be read. That a year
+    comes first no value says alone: it may as well be a typing error.
+    """
+    written: dict[DateParts, str] = {}
+    for value in values:
+        found = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
+        if found is not None:
+            written.setdefault((found["first"], found["second"], found["third"]), found[0])
+    each = {parts: read for parts in written if (read := readings(parts))}
+    ways = tuple(one for one in DayOrder if all(one in read for read in each.values()))
+    several = (parts for parts, read in each.items() if len(set(read.values())) > 1)
+    example = next((written[parts] for parts in several), "")
+    if not each:
+        return Days(Said.DAY if written else Said.NOTHING)
+    if not ways:
+        return Days(Said.BOTH, example)
+    if DayOrder.YEAR not in ways and len(ways) == 1:
+        return Days(Said(ways[0].value), example, ways)
+    in_doubt = (
+        parts
+        for parts, read in each.items()
+        if len({read[one] for one in ways}) > 1 or ways == (DayOrder.YEAR,)
+    )
+    first = next(in_doubt, None)
+    if first is None:
+        return Days(Said.DAY)  # 05/05/2026 is one day either way
+    return Days(Said.EITHER, written[first], ways)
+
+
+def readings(parts: DateParts) -> dict[DayOrder, str]:
+    """What the three numbers of a day can mean, in ISO form: no month is above 12, no day above
+    31. A year of four digits is never at the front.
+    """
+    first, second, third = (one.zfill(2) for one in parts)
+    year = third if len(third) > 2 else f"{_CENTURY}{third}"
+    read = {DayOrder.DAY: (year, second, first), DayOrder.MONTH: (year, first, second)}
+    if len(third) == 2:
+        read[DayOrder.YEAR] = (f"{_CENTURY}{first}", second, third)
+    return {
+        order: "-".join(told)
+        for order, told in read.items()
+        if 1 <= int(told[1]) <= 12 and 1 <= int(told[2]) <= 31
+    }
+
+
+def as_iso(value: object, order: DayOrder) -> object:
+    """The value with its day as 2026-06-05, and what stands behind it; any other as it is."""
+    found = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return value
+    day = readings((found["first"], found["second"], found["third"])).get(order)
+    if day is None:
+        return value
+    rest = found["rest"].strip()
+    if rest:
+        hour, _, behind = rest.partition(":")
+        rest = f" {hour.zfill(2)}:{behind}"
+    return f"{day}{rest}"
+
+
+@cache
+def headings_of(kind: KindSchema) -> Headings:
+    """What the columns of this kind are called. Its own word stands before those of its number and
+    id: `Refund no` is the number of a refund, and the order's number another field of it.
+    """
+    word = kind.kind.replace("_", " ")
+    head = {"id": _own("id", word), "number": _own("number", word), "status": _own("status", word)}
+    fields = [one for one in kind.fields if one.name not in head and one.name != id_of(kind)]
+    head |= {one.name: _said(one, word, _HEAD) for one in fields}
+    named = frozenset(one.name for one in kind.fields)
+    if not kind.lines:
+        return Headings(head, {}, head, {}, {}, "", named)
+    items = {one.name: _said(one, word, _LINE) for one in kind.lines}
+    lines = {_LINE_OF + name if name in head else name: name for name in items}
+    beside = {key: _beside(items[name], key != name) for key, name in lines.items()}
+    owner = id_of(kind)
+    owners = {owner: _owner(word), "number": head["number"]}
+    apart = {name: name for name in items}
+    joined = {**head, **beside}
+    return Headings(head, {**owners, **items}, joined, lines, apart, owner, named)
+
+
+def _own(name: str, word: str) -> tuple[str, str]:
+    """What identifies a record; of an order as people have always called it."""
+    label, usual = _HEAD[name]
+    if word == "order":
+        return label, usual
+    capital = word.capitalize()
+    if name == "id":
+        return f"{capital} ID", f"{word} id"
+    if name == "number":
+        more = f"{word} no, {word} number, {word} num, {word} ref, doc no, document no, no"
+        return f"{capital} number", more
+    return label, f"{word} status, state"
+
+
+def _said(one: FieldSchema, word: str, first: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+    """The label of a field and its usual names; of one that nobody has described, its own name."""
+    plain = one.name.replace("_", " ")
+    found = first.get(one.name) or _OTHER.get(one.name) or _HEAD.get(one.name)
+    return found or (plain.capitalize(), f"{word} {plain}")
+
+
+def _beside(said: tuple[str, str], clashes: bool) -> tuple[str, str]:
+    label, _ = said
+    return (f"{label} of the line", f"line {label}") if clashes else said
+
+
+def _owner(word: str) -> tuple[str, str]:
+    return f"{word.capitalize()} ID", f"{word} id, shop {word} id, {word}"
+
+
+def id_of(kind: KindSchema) -> str:
+    """What other records call the id of this kind; shops have it as a field of the record, too."""
+    return f"{kind.kind}_id"
+
+
+def labels(fields: Mapping[str, tuple[str, str]]) -> tuple[FieldLabel, ...]:
+    """The fields as a list to choose from."""
+    return tuple(FieldLabel(name, label) for name, (label, _) in fields.items())
+
+
+def matched(
+    words: Sequence[tuple[int, str]],
+    fields: Mapping[str, tuple[str, str]],
+    chosen: Mapping[int, str],
+) -> dict[int, tuple[str, MatchedBy]]:
+    """Column -> its field and how it found it. A field is filled by one column: by the one that a
+    person chose, else the first of exactly its name, else the first with a usual name of it.
+    """
+    found = {
+        column: (name, MatchedBy.PERSON)
+        for column, name in chosen.items()
+        if name == LEFT_OUT or name in fields
+    }
+    taken = {name for name, _ in found.values()}
+    usual = {
+        _bare(word): name
+        for name, (label, text) in fields.items()
+        for word in (name, label, *text.split(", "))
+    }
+    for how in (MatchedBy.NAME, MatchedBy.MEANING):
+        for column, word in words:
+            name = word if how is MatchedBy.NAME else usual.get(_bare(word), LEFT_OUT)
+            if column not in found and name in fields and name not in taken:
+                found[column] = (name, how)
+                taken.add(name)
+    return {column: found.get(column, (LEFT_OUT, MatchedBy.NOTHING)) for column, _ in words}
+
+
+def _bare(word: str) -> str:
+    """Letters and digits in one case: `Order No.` is `order_no`."""
+    return "".join(sign for sign in word.casefold() if sign.isalnum())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,20 +1,20 @@
-"""AiAccount as a target: build, send, look up, read, test.
-
-Here: the calls and their headers. Not here: bytes (payload.py), answers (answers.py), look-ups
-(lookup.py), the connection test (probe.py).
-"""
+"""AiAccount as a target: build, send, look up, read, test."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
-from typing import Literal
-from urllib.parse import urlencode
+from typing import Any, Literal
+from urllib.parse import quote, urlencode
 
 from connectors.contract import (
     Action,
+    Answer,
     BookFacts,
     ConnectionForm,
     ConnectionReport,
@@ -22,6 +22,7 @@ from connectors.contract import (
     EInvoices,
     FileLimits,
     Found,
+    Kept,
     KeyField,
     OutgoingDocument,
     Pace,
@@ -33,16 +34,37 @@ from connectors.contract import (
     Submitter,
     Target,
 )
-from connectors.contract import declared_settings as declared
-from connectors.kit.calls import Get, not_made, reader, sent
-from connectors.kit.connection_settings import E_INVOICES, base_currency_of, zone_of
-from connectors.targets.aiaccount import lookup, payload, probe
-from connectors.targets.aiaccount.answers import answers_of, unanswered
-from connectors.targets.aiaccount.documents import DOCUMENTS
-from connectors.targets.aiaccount.outcomes import hear, object_of
-from connectors.targets.aiaccount.ways import KEY_LASTS
+from connectors.contract import schema as declared
+from connectors.contract.schema import DocumentSchema, FieldSchema
+from connectors.kit.calls import (
+    E_INVOICES,
+    KEPT_BYTES,
+    Get,
+    base_currency_of,
+    not_made,
+    reader,
+    sent,
+    unclear,
+    zone_of,
+)
+from connectors.kit.preflight import NUMERIC, Fault, rate_fault, refused, value_fault
+from connectors.kit.workbook import Written, write
+from connectors.targets.aiaccount import probe
+from connectors.targets.aiaccount.outcomes import (
+    Heard,
+    answers_of,
+    decimal_of,
+    document_answer,
+    hear,
+    list_of,
+    object_of,
+    pause_of,
+    unanswered,
+)
+from connectors.targets.aiaccount.ways import DOCUMENTS, KEY_LASTS, WAYS, Way
 from connectors.transport.http import Http, HttpFailure, mask
 from connectors.transport.strict_json import loads
+from grammar.text.characters import in_currency
 
 KNOWN_BY = (
     DuplicateWindow(
@@ -53,6 +75,7 @@ KNOWN_BY = (
         "The same number and party is known as long as it is there (its help page, AiAccount Sync)."
     ),
 )
+
 FORM = ConnectionForm(
     title="AiAccount",
     gives="Sales invoices, sales receipts, expense bills, expense payments, sales refunds",
@@ -116,6 +139,16 @@ FORM = ConnectionForm(
     ),
 )
 
+_UNFINISHED = frozenset({"cached", "queued", "processing"})
+
+_GONE = frozenset({"void", "cancelled"})
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+JSON = "application/json; charset=utf-8"
+
+Good = Sequence[tuple[int, OutgoingDocument]]
+
 
 class AiAccount:
     """The target `aiaccount`.
@@ -150,11 +183,11 @@ class AiAccount:
     ) -> Payload:
         """One invoice or refund as JSON; any other document, or many of one type, as a workbook."""
         base = base_currency_of(settings)
-        return payload.build(documents, batch=batch, batch_name=batch_name, base=base)
+        return build(documents, batch=batch, batch_name=batch_name, base=base)
 
     def rows_of(self, document: OutgoingDocument) -> int:
         """A row for each line; of a document without lines, one."""
-        return payload.rows_taken(document)
+        return rows_taken(document)
 
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
         """Make the call, once. A payload of which nothing may be sent is answered without one."""
@@ -192,7 +225,7 @@ class AiAccount:
     ) -> Found:
         """Whether the document is there, in the intended company."""
         get = _reader(settings, secret, http)
-        found = lookup.look_up(document, key, get, _now(settings, http))
+        found = look_up(document, key, get, _now(settings, http))
         return _kept(found, secret)
 
     def read(
@@ -200,7 +233,7 @@ class AiAccount:
     ) -> tuple[Found, ...]:
         """What stands in the intended company beside each document: one call a document."""
         get = _reader(settings, secret, http)
-        found = (lookup.read(one, get, _now(settings, http)) for one in documents)
+        found = (read(one, get, _now(settings, http)) for one in documents)
         return tuple(_kept(one, secret) for one in found)
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
@@ -234,31 +267,6 @@ class AiAccount:
         return f"{base}/settings/integrations/logs?{urlencode(asked)}"
 
 
-def _kept(found: Found, secret: str) -> Found:
-    """What was found as it may be stored, should the answer have echoed the key."""
-    return replace(found, proof=mask(found.proof, secret.strip()))
-
-
-def _reader(settings: Settings, secret: str, http: Http) -> Get:
-    return reader(http, partial(_url, settings), _identity(settings, secret))
-
-
-def _now(settings: Settings, http: Http) -> datetime:
-    return http.now().astimezone(zone_of(settings))
-
-
-def _url(settings: Settings, path: str) -> str:
-    return str(settings.get("base_url", "")).rstrip("/") + path
-
-
-def _identity(settings: Settings, secret: str) -> Mapping[str, str]:
-    return {
-        "Authorization": f"Bearer {secret.strip()}",
-        "X-Company-Id": str(settings.get("company_id", "")),
-        "Accept": "application/json",
-    }
-
-
 def _enclosed(payload: Payload) -> tuple[str, bytes]:
     """The body as it travels: a file goes as a form whose boundary follows from the file."""
     if not payload.file_name:
@@ -274,6 +282,376 @@ def _enclosed(payload: Payload) -> tuple[str, bytes]:
     ).encode()
     body = b"".join([*parts, head, payload.body, f"\r\n--{boundary}--\r\n".encode()])
     return f"multipart/form-data; boundary={boundary}", body
+
+
+def _url(settings: Settings, path: str) -> str:
+    return str(settings.get("base_url", "")).rstrip("/") + path
+
+
+def _identity(settings: Settings, secret: str) -> Mapping[str, str]:
+    return {
+        "Authorization": f"Bearer {secret.strip()}",
+        "X-Company-Id": str(settings.get("company_id", "")),
+        "Accept": "application/json",
+    }
+
+
+def _now(settings: Settings, http: Http) -> datetime:
+    return http.now().astimezone(zone_of(settings))
+
+
+def _reader(settings: Settings, secret: str, http: Http) -> Get:
+    return reader(http, partial(_url, settings), _identity(settings, secret))
+
+
+def _kept(found: Found, secret: str) -> Found:
+    """What was found as it may be stored, should the answer have echoed the key."""
+    return replace(found, proof=mask(found.proof, secret.strip()))
+
+
+def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:
+    """Look for a document. `get` makes one read-only call to a path."""
+    by_key = _get(get, f"/v1/imports?idempotency_key={quote(key, safe='')}", now, "data")
+    if isinstance(by_key, Found):
+        return by_key
+    for entry in _data(by_key):
+        if entry.get("status") in _UNFINISHED:
+            words = "AiAccount has received it and is still processing it."
+            return Found(kind="unknown", words=words, proof=_proof(by_key))
+        found = _in_import(document, str(entry.get("id", "")), get, now)
+        if found is not None:
+            return found
+    if not WAYS[document.document].shown:
+        return _not_shown(_proof(by_key))
+    return _by_number(document, key, get, now)
+
+
+def _get(get: Get, path: str, now: datetime, listed: str) -> Heard | Found:
+    """One call; whatever is no clear answer tells nothing about the document. One without its list
+    is none: that a document is not in it would say that it may be sent again.
+    """
+    answer = get(path)
+    if isinstance(answer, HttpFailure):
+        return unclear(answer)
+    heard = hear(answer, now)
+    if answer.status == 200 and isinstance((heard.content or {}).get(listed), list):
+        return heard
+    return unclear(answer, heard.error.get("message", ""), pause_of(heard))
+
+
+def _data(heard: Heard) -> list[Mapping[str, Any]]:
+    return list_of((heard.content or {}).get("data"))
+
+
+def _proof(heard: Heard) -> bytes:
+    return heard.answer.body[:KEPT_BYTES]
+
+
+def _in_import(document: OutgoingDocument, import_id: str, get: Get, now: datetime) -> Found | None:
+    heard = _get(get, f"/v1/imports/{quote(import_id, safe='')}", now, "documents")
+    if isinstance(heard, Found):
+        return heard
+    for entry in list_of((heard.content or {}).get("documents")):
+        if _same_document(document, entry):
+            proof = json.dumps({"import": import_id, "document": entry}, default=str).encode()
+            return _from_answer(document_answer(entry, heard, document.number), proof)
+    return None
+
+
+def _same_document(document: OutgoingDocument, entry: Mapping[str, Any]) -> bool:
+    way = WAYS[document.document]
+    party = entry.get(way.party)
+    return (
+        entry.get(way.number) == document.number
+        and isinstance(party, str)
+        and party.strip() == document.party.strip()
+    )
+
+
+def _from_answer(answer: Answer, proof: bytes) -> Found | None:
+    if answer.kind == "accepted":
+        words = "The import of this key took it."
+        ref, total = answer.target_ref, answer.total
+        return Found(
+            kind="equal",
+            words=words,
+            target_ref=ref,
+            proof=proof,
+            total=total,
+            besides=answer.besides,
+        )
+    if answer.error_class == "stale_version":
+        return Found(
+            kind="different", words=answer.words, target_ref=answer.target_ref, proof=proof
+        )
+    if answer.kind in {"refused", "temporary"}:
+        words = f"AiAccount refused it: {answer.words}"
+        return Found(kind="absent", words=words, proof=proof, refused=answer)
+    return None
+
+
+def _not_shown(proof: bytes = b"") -> Found:
+    """It is in no list there, whether it was taken or not: never the proof that it may be made."""
+    words = "AiAccount lists no refunds, so it cannot be looked up."
+    return Found(kind="unknown", words=words, proof=proof, key_lasts=KEY_LASTS)
+
+
+def _by_number(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:
+    heard = _listed(document, get, now)
+    if isinstance(heard, Found):
+        return heard
+    live = [
+        entry
+        for entry in _data(heard)
+        if _same_document(document, entry) and entry.get("status") not in _GONE
+    ]
+    return _of_live(document, key, live, _proof(heard))
+
+
+def _listed(document: OutgoingDocument, get: Get, now: datetime) -> Heard | Found:
+    way = WAYS[document.document]
+    number, party = quote(document.number, safe=""), quote(document.party, safe="")
+    return _get(get, f"{way.page}?{way.number}={number}&{way.party}={party}", now, "data")
+
+
+def _of_live(
+    document: OutgoingDocument, key: str, live: Sequence[Mapping[str, Any]], proof: bytes
+) -> Found:
+    if not live:
+        words = f"No document of this number and {WAYS[document.document].party}."
+        return Found(kind="absent", words=words, proof=proof)
+    ref = str(live[0].get("id", "")) or None
+    if len(live) > 1:
+        same = f"this number and {WAYS[document.document].party}"
+        words = f"{len(live)} documents of {same} exist there."
+        return Found(kind="different", words=words, target_ref=ref, proof=proof)
+    kind, words = _compare(document, key, live[0])
+    way = WAYS[document.document]
+    total = decimal_of(live[0].get(way.shown[way.amount]))
+    return Found(kind=kind, words=words, target_ref=ref, proof=proof, total=total)
+
+
+def _compare(
+    document: OutgoingDocument, key: str, entry: Mapping[str, Any]
+) -> tuple[Literal["equal", "different"], str]:
+    amount = WAYS[document.document].amount
+    told, currency = entry.get(WAYS[document.document].shown[amount]), entry.get("currency")
+    value = decimal_of(told)
+    there = f"{currency} {told}" if value is None else in_currency(value, str(currency or ""))
+    if key and entry.get("idempotency_key") == key:
+        return "equal", f"It exists there under our key, with the {amount.lower()} {there}."
+    differs = _differences(document, entry)
+    if not differs:
+        return "equal", f"It exists there with the same {amount.lower()}, {there}."
+    if not {amount, "Currency"}.isdisjoint(name for name, _, _ in differs):
+        ours = in_currency(document.amount, document.currency)
+        return "different", f"It exists there with {there}, not {ours}."
+    words = (f"{name} {there}, not {ours}" for name, ours, there in differs)
+    return "different", f"It exists there with {'; '.join(words)}."
+
+
+def _differences(
+    document: OutgoingDocument, entry: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
+    """(field, ours, theirs) of what AiAccount shows otherwise than it was sent."""
+    amount = WAYS[document.document].amount
+    ours = {**document.fields, amount: str(document.amount), "Currency": document.currency}
+    pairs = (
+        (name, ours.get(name, ""), str(entry.get(word, "")))
+        for name, word in WAYS[document.document].shown.items()
+    )
+    return [(name, mine, there) for name, mine, there in pairs if not _equal(mine, there)]
+
+
+def _equal(ours: str, theirs: str) -> bool:
+    one, other = decimal_of(ours), decimal_of(theirs)
+    return ours == theirs if one is None or other is None else one == other
+
+
+def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
+    """What the target has for the document as it was sent, as far as AiAccount shows it."""
+    if not WAYS[document.document].shown:
+        return _not_shown()
+    heard = _listed(document, get, now)
+    if isinstance(heard, Found):
+        return heard
+    entries = [entry for entry in _data(heard) if _same_document(document, entry)]
+    live = [entry for entry in entries if entry.get("status") not in _GONE]
+    if entries and not live:
+        words = f"{document.number} exists there, but it was made void."
+        ref = str(entries[0].get("id", "")) or None
+        return Found(kind="different", words=words, target_ref=ref, proof=_proof(heard), void=True)
+    found = _of_live(document, "", live, _proof(heard))
+    if found.kind != "different" or len(live) != 1:
+        return found
+    differs = (Kept(0, name, there) for name, _, there in _differences(document, live[0]))
+    return replace(found, differs=tuple(differs))
+
+
+def columns(schema: DocumentSchema) -> tuple[FieldSchema, ...]:
+    """The columns of a document's sheet."""
+    return tuple(field for field in (*schema.header, *schema.lines) if field.sent)
+
+
+def rows_of(schema: DocumentSchema, document: OutgoingDocument) -> Sequence[Mapping[str, str]]:
+    """The lines of a document; where it is all in the header, that is its one row."""
+    whole = not schema.lines or (schema.one_row and not document.lines)
+    return ({},) if whole else document.lines
+
+
+def rows_taken(document: OutgoingDocument) -> int:
+    """How many rows of a sheet it takes."""
+    way = WAYS.get(document.document)
+    return max(1, len(rows_of(way.schema, document))) if way else 1
+
+
+def build(
+    documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str, base: str = ""
+) -> Payload:
+    """The call for these documents, all of one type, for books in the currency `base`. One that
+    could never be taken is left out and answered at once.
+    """
+    way = WAYS.get(documents[0].document)
+    refused = {at: said for at, doc in enumerate(documents) if (said := _preflight(way, doc, base))}
+    good = [(at, doc) for at, doc in enumerate(documents) if at not in refused]
+    numbers = tuple(document.number for document in documents)
+    in_file = way is None or (bool(way.imports) and (batch or not way.alone))
+    if not (batch and in_file) and len(documents) != 1:
+        raise ValueError("a call of its own carries one document")
+    if way is None or in_file:
+        return _workbook(way, good, numbers, refused, batch_name or documents[0].number)
+    return _json(way, good, numbers, refused)
+
+
+def _preflight(way: Way | None, document: OutgoingDocument, base: str) -> Answer | None:
+    if way is None or document.document != way.schema.name:
+        words = f"AiAccount does not take {document.document} here."
+        return refused(document, "business_rule", words)
+    found = _fault(way.schema, document)
+    if not found and document.fields.get("ExchangeRate"):  # where it lacks, AiAccount says so
+        found = rate_fault(document, "ExchangeRate", base)
+    return refused(document, *found) if found else None
+
+
+def _fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
+    rows = rows_of(schema, document)
+    if not rows:
+        return "missing_field", "The document has no lines."
+    for field in schema.header:
+        if found := _field_fault(field, document.fields.get(field.name, ""), ""):
+            return found
+    seen: set[str] = set()
+    for at, line in enumerate(rows, start=1):
+        values, where = (line, f" of line {at}") if line else (document.fields, "")
+        for field in schema.lines:
+            if found := _field_fault(field, values.get(field.name, ""), where):
+                return found
+        number = values.get("LineNo", "")
+        if number and number in seen:
+            return "bad_value", f"Line No {number} occurs twice."
+        seen.add(number)
+    return None
+
+
+def _field_fault(schema: FieldSchema, value: str, where: str) -> Fault | None:
+    name = f"{schema.title}{where}"
+    if value == "":
+        return ("missing_field", f"{name} is blank.") if schema.required else None
+    if schema.theirs:
+        return "bad_value", f"{name} is written in AiAccount only."
+    return value_fault(schema, value, name, runs="a workbook")
+
+
+def _workbook(
+    way: Way | None,
+    good: Good,
+    numbers: tuple[str, ...],
+    refused: Mapping[int, Answer],
+    batch_name: str,
+) -> Payload:
+    table: list[list[Written]] = []
+    rows: dict[int, str] = {}
+    positions: dict[int, int] = {}
+    if way is not None:
+        fields = columns(way.schema)
+        table.append([field.title for field in fields])
+        for at, document, values in _sheet(way, good):
+            table.append([_cell(field, values.get(field.name, "")) for field in fields])
+            rows[len(table)] = document.number
+            positions[len(table)] = at
+    return Payload(
+        method="POST",
+        path=way.imports if way else "",
+        headers={"Prefer": "wait=10"},
+        body=write(way.sheet, table) if way and good else b"",
+        content_type=XLSX,
+        rows=rows,
+        numbers=numbers,
+        positions=positions,
+        refused=refused,
+        file_name=f"{_plain(batch_name)}.xlsx",
+        form={"source_batch": _plain(batch_name)},
+    )
+
+
+def _sheet(way: Way, good: Good) -> Iterator[tuple[int, OutgoingDocument, Mapping[str, str]]]:
+    """The rows of the sheet: each line beside the cells of its document."""
+    for at, document in good:
+        for line in rows_of(way.schema, document):
+            yield at, document, {**document.fields, **line}
+
+
+def _cell(schema: FieldSchema, value: str) -> Written:
+    if value == "":
+        return None
+    if schema.type == "date":
+        return date.fromisoformat(value)
+    return Decimal(value) if schema.type in NUMERIC else value
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:100] or "batch"
+
+
+def _json(way: Way, good: Good, numbers: tuple[str, ...], refused: Mapping[int, Answer]) -> Payload:
+    body = b""
+    rows: dict[int, str] = {}
+    for _, document in good:
+        content = _wire(way.schema.header, document.fields)
+        content["lines"] = [_wire(way.schema.lines, line) for line in document.lines]
+        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        rows = {
+            int(line.get("LineNo", at)): document.number
+            for at, line in enumerate(document.lines, start=1)
+        }
+    return Payload(
+        method="POST",
+        path=way.page,
+        headers={"Prefer": "wait=10"},
+        body=body,
+        content_type=JSON,
+        rows=rows,
+        numbers=numbers,
+        positions=dict.fromkeys(rows, 0),
+        refused=refused,
+    )
+
+
+def _wire(schemas: Sequence[FieldSchema], values: Mapping[str, str]) -> dict[str, object]:
+    told: dict[str, object] = {}
+    for schema in schemas:
+        value = values.get(schema.name, "")
+        if not schema.sent or value == "":
+            continue
+        outer, _, inner = schema.wire.partition(".")
+        told_value: object = int(value) if schema.type == "whole" else value
+        if inner:
+            nested = told.setdefault(outer, {})
+            if isinstance(nested, dict):
+                nested[inner] = told_value
+        else:
+            told[outer] = told_value
+    return told
 
 
 TARGET: Target = AiAccount()

@@ -1,20 +1,19 @@
-"""An answer of AiAccount opened, and the result for one document in our terms.
-
-Here: one function for each end that AiAccount can tell, and what each of its words for a refusal
-means to us. Not here: which part of an answer is about which document (answers.py).
-"""
+"""An answer of AiAccount opened, and the result for one document in our terms."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from connectors.contract import Answer, Kept
+from connectors.contract import Answer, Kept, Payload
+from connectors.kit import calls
 from connectors.kit.calls import uncertain
-from connectors.transport.http import HttpAnswer, retry_after
+from connectors.targets.aiaccount.ways import BY_PATH
+from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
 from connectors.transport.strict_json import loads
+from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 
 CLASS_OF_CODE: Mapping[str, ErrorClass] = {
@@ -58,6 +57,12 @@ _CLASS_OF_STATUS: Mapping[int, ErrorClass] = {  # those that say enough by thems
     413: "bad_value",
     429: "temporary",
 }
+
+_UNFINISHED = frozenset({"cached", "queued", "processing"})
+
+_UNANSWERED = frozenset({408, 425})
+
+_PAID = (("invoice_balance", "invoice_number"), ("bill_balance", "bill_number"))
 
 
 def class_of(code: str, *, reason: str = "", status: int | None = None) -> ErrorClass:
@@ -159,6 +164,20 @@ def accepted(
     )
 
 
+def _warning(warning: Mapping[str, Any]) -> str:
+    if warning.get("code") == "total_recomputed":
+        line, sent, stored = (warning.get(name) for name in ("line", "sent", "stored"))
+        return f"line {line} was {sent}, stored as {stored}"
+    return text_of(warning.get("code"))
+
+
+def _kept(warning: Mapping[str, Any], rows: Sequence[object]) -> Kept | None:
+    row, value = warning.get("line"), text_of(warning.get("stored"))
+    if warning.get("code") != "total_recomputed" or row not in rows or not value:
+        return None
+    return Kept(rows.index(row) + 1, "LineTotal", value)
+
+
 def rejected(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
     """One document of many was refused, by the errors of its own rows, which it names."""
     rows = set(values_of(entry.get("lines")))
@@ -176,6 +195,21 @@ def rejected(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
         status=heard.answer.status,
         retry_after=pause_of(heard) if error_class == "temporary" else None,
     )
+
+
+def _at_lines(errors: Sequence[Mapping[str, Any]]) -> str:
+    """What it says, and of which lines of the file (the header is line 1)."""
+    lines: dict[str, list[object]] = {}
+    for error in errors:
+        lines.setdefault(text_of(error.get("message")), []).append(error.get("line"))
+    return "; ".join(f"{_lines(found)}: {word}" for word, found in lines.items() if word)
+
+
+def _lines(found: Sequence[object]) -> str:
+    told = [str(line) for line in dict.fromkeys(found)]
+    shown, more = told[:3], len(told) - 3
+    rest = f" and {more} more" if more > 0 else ""
+    return f"line{'s' if len(told) > 1 else ''} {', '.join(shown)}{rest}"
 
 
 def refusal(heard: Heard) -> Answer:
@@ -211,6 +245,11 @@ def _duplicate(error: Mapping[str, Any], status: int) -> Answer:
         target_ref=ref,
         status=status,
     )
+
+
+def _words(errors: Sequence[Mapping[str, Any]]) -> str:
+    told = dict.fromkeys(text_of(error.get("message")) for error in errors)
+    return "; ".join(word for word in told if word)
 
 
 def already_there(ref: str | None, number: str | None, status: int) -> Answer:
@@ -278,35 +317,110 @@ def without_content(status: int) -> Answer:
     return uncertain("unclear", f"AiAccount answered {status} with nothing readable.", status)
 
 
-def _words(errors: Sequence[Mapping[str, Any]]) -> str:
-    told = dict.fromkeys(text_of(error.get("message")) for error in errors)
-    return "; ".join(word for word in told if word)
+def unanswered(payload: Payload, failure: HttpFailure) -> tuple[Answer, ...]:
+    """What a call without an answer means: nothing was sent, or nobody knows."""
+    return spread(payload, calls.unanswered(failure))
 
 
-def _at_lines(errors: Sequence[Mapping[str, Any]]) -> str:
-    """What it says, and of which lines of the file (the header is line 1)."""
-    lines: dict[str, list[object]] = {}
-    for error in errors:
-        lines.setdefault(text_of(error.get("message")), []).append(error.get("line"))
-    return "; ".join(f"{_lines(found)}: {word}" for word, found in lines.items() if word)
+def spread(payload: Payload, answer: Answer) -> tuple[Answer, ...]:
+    """One answer for all documents that were sent; the others keep their own."""
+    return tuple(
+        payload.refused.get(at, replace(answer, number=number))
+        for at, number in enumerate(payload.numbers)
+    )
 
 
-def _lines(found: Sequence[object]) -> str:
-    told = [str(line) for line in dict.fromkeys(found)]
-    shown, more = told[:3], len(told) - 3
-    rest = f" and {more} more" if more > 0 else ""
-    return f"line{'s' if len(told) > 1 else ''} {', '.join(shown)}{rest}"
+def answers_of(payload: Payload, heard: Heard) -> tuple[Answer, ...]:
+    """One answer for each document of a call that was answered."""
+    status = heard.answer.status
+    if status >= 500 or 300 <= status < 400 or status in _UNANSWERED:
+        return spread(payload, uncertain("no_answer", f"AiAccount answered {status}.", status))
+    if heard.content is None:
+        return spread(payload, without_content(status))
+    if status == 423:
+        return spread(payload, parked(heard))
+    if object_of(heard.content, "import").get("status") in _UNFINISHED or status == 202:
+        return spread(payload, awaiting(heard))
+    if isinstance(heard.content.get("documents"), list):
+        return _each(payload, heard)
+    if heard.error or status >= 400:
+        return spread(payload, refusal(heard))
+    return spread(payload, _single(payload, heard))
 
 
-def _warning(warning: Mapping[str, Any]) -> str:
-    if warning.get("code") == "total_recomputed":
-        line, sent, stored = (warning.get(name) for name in ("line", "sent", "stored"))
-        return f"line {line} was {sent}, stored as {stored}"
-    return text_of(warning.get("code"))
+def _each(payload: Payload, heard: Heard) -> tuple[Answer, ...]:
+    entries = _by_position(payload, list_of((heard.content or {}).get("documents")))
+    told = []
+    for at, number in enumerate(payload.numbers):
+        if at in payload.refused:
+            told.append(payload.refused[at])
+        elif at in entries:
+            told.append(document_answer(entries[at], heard, number))
+        else:
+            words = "AiAccount's answer does not mention this document."
+            told.append(replace(uncertain("unclear", words, heard.answer.status), number=number))
+    return tuple(told)
 
 
-def _kept(warning: Mapping[str, Any], rows: Sequence[object]) -> Kept | None:
-    row, value = warning.get("line"), text_of(warning.get("stored"))
-    if warning.get("code") != "total_recomputed" or row not in rows or not value:
-        return None
-    return Kept(rows.index(row) + 1, "LineTotal", value)
+def _by_position(
+    payload: Payload, entries: Sequence[Mapping[str, Any]]
+) -> dict[int, Mapping[str, Any]]:
+    """Which document each entry is about: by its sheet rows, and by number only as a check on
+    them.
+    """
+    found: dict[int, Mapping[str, Any]] = {}
+    for entry in entries:
+        lines = entry.get("lines")
+        first = lines[0] if isinstance(lines, list) and lines else None
+        at = payload.positions.get(first) if isinstance(first, int) else None
+        if at is not None and payload.numbers[at] == entry.get(BY_PATH[payload.path].number):
+            found[at] = entry
+    return found
+
+
+def _single(payload: Payload, heard: Heard) -> Answer:
+    content, status = heard.content or {}, heard.answer.status
+    number = content.get(BY_PATH[payload.path].number)
+    if number != payload.numbers[0] or not content.get("id"):
+        return uncertain("unclear", "AiAccount's answer is about another document.", status)
+    taken = accepted(content, heard, None, tuple(payload.rows))
+    return replace(taken, besides=_besides(content))
+
+
+def _besides(entry: Mapping[str, Any]) -> str:
+    """What is left to pay of what it pays, or what of a refund went back into stock."""
+    for balance, number in _PAID:
+        left = decimal_of(entry.get(balance))
+        if left is not None:
+            amount = in_currency(left, text_of(entry.get("currency")))
+            paid = text_of(entry.get(number))
+            return f"{amount} is left to pay of {paid}."
+    if not isinstance(entry.get("restocked"), list):
+        return ""
+    back = [
+        f"{decimal_of(one.get('quantity')) or 0} {text_of(one.get('sku'))}"
+        for one in list_of(entry["restocked"])
+    ]
+    return (
+        f"Returned to stock there: {', '.join(back)}." if back else "Nothing was returned to stock."
+    )
+
+
+def document_answer(entry: Mapping[str, Any], heard: Heard, number: str) -> Answer:
+    """What one entry of `documents` says."""
+    status = heard.answer.status
+    ref = text_of(entry.get("id")) or None
+    match entry.get("outcome"), entry.get("same_content"):
+        case "accepted", _:
+            taken = accepted(entry, heard, number, values_of(entry.get("lines")))
+            return replace(taken, besides=_besides(entry))
+        case "skipped_duplicate", True:
+            return already_there(ref, number, status)
+        case "skipped_duplicate", False:
+            return other_content(ref, number, status)
+        case "rejected", _:
+            return rejected(entry, heard, number)
+        case _:
+            return replace(
+                uncertain("unclear", "AiAccount's answer is unclear.", status), number=number
+            )

@@ -1,24 +1,22 @@
-"""What AutoCount's answers mean: to a write, and to the reading of one document.
-
-Here: reading one answer; a good one carries no content, so it counts only once the document was
-read back; a document by the names of our schema, or why it could not be read; what each of
-AutoCount's words for a refusal means to us. Not here: making the calls (connector.py).
-"""
+"""What AutoCount's answers mean: to a write, and to the reading of one document."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.contract import Action, Answer, Found, Payload, Stands
+from connectors.contract import Action, Answer, Found, Kept, OutgoingDocument, Payload, Stands
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.calls import KEPT_BYTES, Call, Get, accepted, uncertain, unclear
-from connectors.targets.autocount.compare import Compared, compare
+from connectors.kit.preflight import room
+from connectors.targets.autocount.payload import SCHEMAS, content, expected, path_of
 from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
 from connectors.transport.strict_json import loads
 from grammar.text.finding_codes import ErrorClass
+
+NUMBER_TAKEN, ALREADY_VOID = "number_taken", "already_void"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +26,6 @@ class Meaning:
     error_class: ErrorClass
     code: str
 
-
-NUMBER_TAKEN, ALREADY_VOID = "number_taken", "already_void"
 
 WORDS: tuple[tuple[str, Meaning], ...] = (
     ("is required", Meaning("missing_field", "field_required")),
@@ -50,7 +46,24 @@ _STATUS: dict[int, Meaning] = {
     404: Meaning("authorization_failed", "no_such_book"),
     429: Meaning("temporary", "rate_limited"),
 }
+
 _GONE = Meaning("stale_version", "document_gone")
+
+_NOT_FOUND = 404
+
+VALIDATED = "eInvoiceValidatedTimeStamp"
+
+DONE = frozenset({200, 201, 204})
+
+_UNANSWERED = frozenset({408, 425})
+
+_ROUNDED = {"qty": "Qty", "unitPrice": "UnitPrice"}
+
+_FEWEST_PLACES = 2
+
+_PARTS, _TOTAL = "subTotal", "finalTotal"
+
+_LISTS = ("details", "paymentDetails")
 
 
 def meaning(status: int, message: str, *, creates: bool) -> Meaning:
@@ -65,9 +78,6 @@ def meaning(status: int, message: str, *, creates: bool) -> Meaning:
         if words in message.casefold():
             return told
     return Meaning("business_rule", f"http_{status}")
-
-
-_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +139,10 @@ def message_of(content: object) -> str:
     return message if isinstance(message, str) else ""
 
 
-VALIDATED = "eInvoiceValidatedTimeStamp"
-
-
 def told(schema: DocumentSchema, stands: Mapping[str, Any]) -> Stands:
     """A document of AutoCount by the names of our schema."""
     master, rows = stands["master"], stands.get("details")
-    fields = _fields(schema.header, master)
+    fields = _answer_fields(schema.header, master)
     return Stands(
         number=number_of(stands),
         target_ref=number_of(stands) or None,
@@ -144,8 +151,30 @@ def told(schema: DocumentSchema, stands: Mapping[str, Any]) -> Stands:
         currency=str(master.get("currencyCode") or ""),
         amount=total_of(stands),
         fields=fields,
-        lines=tuple(_fields(schema.lines, row) for row in rows or () if isinstance(row, dict)),
+        lines=tuple(
+            _answer_fields(schema.lines, row) for row in rows or () if isinstance(row, dict)
+        ),
     )
+
+
+def _answer_fields(schema: Sequence[FieldSchema], shown: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        field.name: _text(field, shown[field.wire])
+        for field in schema
+        if field.wire and shown.get(field.wire) not in (None, "")
+    }
+
+
+def _text(field: FieldSchema, value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if field.type == "date":
+        return str(value)[:10]
+    if isinstance(value, Decimal):
+        places = field.places or 0
+        whole = value.quantize(Decimal(1).scaleb(-places)) if field.type == "money" else value
+        return format(whole.normalize() if field.type != "money" else whole, "f")
+    return str(value)
 
 
 def total_of(stands: Mapping[str, Any] | None) -> Decimal | None:
@@ -176,30 +205,6 @@ def number_of(stands: Mapping[str, Any]) -> str:
     master = stands.get("master")
     found = master.get("docNo") if isinstance(master, Mapping) else None
     return found if isinstance(found, str) else ""
-
-
-def _fields(schema: Sequence[FieldSchema], shown: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        field.name: _text(field, shown[field.wire])
-        for field in schema
-        if field.wire and shown.get(field.wire) not in (None, "")
-    }
-
-
-def _text(field: FieldSchema, value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if field.type == "date":
-        return str(value)[:10]
-    if isinstance(value, Decimal):
-        places = field.places or 0
-        whole = value.quantize(Decimal(1).scaleb(-places)) if field.type == "money" else value
-        return format(whole.normalize() if field.type != "money" else whole, "f")
-    return str(value)
-
-
-DONE = frozenset({200, 201, 204})
-_UNANSWERED = frozenset({408, 425})
 
 
 def refusal(number: str, action: Action, answer: HttpAnswer) -> Answer | None:
@@ -245,6 +250,44 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen | Found)
     return accepted(number, number, status, words, kept=compared.kept, total=total)
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not the same. `field` is AutoCount's word in a line (0 is the header), or
+    blank when lines came or went.
+    """
+
+    line: int
+    field: str
+    there: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The differences, and what AutoCount keeps otherwise."""
+
+    differences: tuple[Difference, ...]
+    kept: tuple[Kept, ...]
+
+    @property
+    def words(self) -> str:
+        """The first differences, for people."""
+        more = len(self.differences) - 3
+        told = "; ".join(one.words for one in self.differences[:3])
+        return f"{told}; and {more} more" if more > 0 else told
+
+
+def _compared(payload: Payload, seen: Seen | Found) -> Compared | None:
+    body = loads(payload.body)
+    if isinstance(seen, Found) or seen.document is None or seen.void or not isinstance(body, dict):
+        return None
+    return compare(body, payload.expected, seen.document)
+
+
+def _total(seen: Seen | Found) -> Decimal | None:
+    return None if isinstance(seen, Found) else total_of(seen.document)
+
+
 def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
     """What a number that is taken means, by what stands under it."""
     number, compared = payload.numbers[0], _compared(payload, seen)
@@ -270,12 +313,237 @@ def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
     )
 
 
-def _total(seen: Seen | Found) -> Decimal | None:
-    return None if isinstance(seen, Found) else total_of(seen.document)
+def look_up(
+    document: OutgoingDocument, action: Action, standing: OutgoingDocument | None, get: Get
+) -> Found:
+    """Look once. `get` makes one read-only call to a path below the account book."""
+    if document.document not in SCHEMAS:
+        words = f"AutoCount's interface knows no {document.document}."
+        return Found(kind="unknown", words=words)
+    number = document.number
+    seen = read(path_of(document, "update"), number, get)
+    if isinstance(seen, Found):
+        return seen
+    if seen.document is None:
+        return Found(kind="absent", words=seen.words, proof=seen.proof)
+    if seen.void:
+        return _of_void(action, number, seen)
+    compared = _against(document, seen.document)
+    done = action != "void" and not compared.differences
+    if done and not _as_before(action, standing, seen.document):
+        words = f"It exists there as it was sent, under {number}."
+        total = total_of(seen.document)
+        return Found(kind="equal", words=words, target_ref=number, proof=seen.proof, total=total)
+    if action != "create":
+        return _untouched(document, standing, seen)
+    words = f"Something else exists there under {number}: {compared.words}."
+    return _different(document, words, seen, compared)
 
 
-def _compared(payload: Payload, seen: Seen | Found) -> Compared | None:
-    body = loads(payload.body)
-    if isinstance(seen, Found) or seen.document is None or seen.void or not isinstance(body, dict):
+def _of_void(action: Action, number: str, seen: Seen) -> Found:
+    if action == "void":
+        words = f"{number} is void there."
+        return Found(kind="equal", words=words, target_ref=number, proof=seen.proof)
+    words = f"{number} exists there, but it was made void."
+    return Found(kind="different", words=words, target_ref=number, proof=seen.proof, void=True)
+
+
+def _against(document: OutgoingDocument, stands: Mapping[str, Any]) -> Compared:
+    return compare(content(document, "update"), expected(document), stands)
+
+
+def _as_before(
+    action: Action, standing: OutgoingDocument | None, stands: Mapping[str, Any]
+) -> bool:
+    """Whether what is shown is what was sent before an update, too: it is silent about all that the
+    update changes, so nobody knows. It says whole what it wants, and may be sent twice.
+    """
+    return (
+        action == "update" and standing is not None and not _against(standing, stands).differences
+    )
+
+
+def _untouched(document: OutgoingDocument, standing: OutgoingDocument | None, seen: Seen) -> Found:
+    """It has not been done; whether it may be depends on nobody having changed the document."""
+    number = document.number
+    if standing is None:
+        words = f"{number} exists there, and what was sent before is not known."
+        return Found(kind="different", words=words, target_ref=number, proof=seen.proof)
+    before = _against(standing, seen.document or {})
+    if before.differences:
+        words = f"{number} was changed in AutoCount: {before.words}."
+        return _different(standing, words, seen, before)
+    words = f"{number} exists there as it was sent before."
+    return Found(kind="absent", words=words, target_ref=number, proof=seen.proof)
+
+
+def _different(document: OutgoingDocument, words: str, seen: Seen, compared: Compared) -> Found:
+    schema = SCHEMAS[document.document]
+    heads = {field.wire: field.name for field in schema.header if field.wire}
+    rows = {field.wire: field.name for field in schema.lines if field.wire}
+    differs = (
+        Kept(one.line, (rows if one.line and rows else heads).get(one.field, ""), one.there)
+        for one in compared.differences
+    )
+    return Found(
+        kind="different",
+        words=words,
+        target_ref=document.number,
+        proof=seen.proof,
+        differs=tuple(differs),
+        stands=told(schema, seen.document or {}),
+        total=total_of(seen.document),
+    )
+
+
+def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -> Found:
+    """What was seen beside the document as it was sent last."""
+    number = document.number
+    if seen.document is None:
+        return Found(kind="absent", words=seen.words, proof=seen.proof)
+    by = changed_by(seen.document)
+    if seen.void:
+        found = _of_void("create", number, seen)
+        return replace(found, e_invoice_at=validated, changed_by=by)
+    compared = _against(document, seen.document)
+    if compared.differences:
+        words = f"{number} was changed in AutoCount: {compared.words}."
+        found = _different(document, words, seen, compared)
+        return replace(found, e_invoice_at=validated, changed_by=by)
+    return Found(
+        kind="equal",
+        words=f"{number} exists there as it was sent.",
+        target_ref=number,
+        proof=seen.proof,
+        e_invoice_at=validated,
+        total=total_of(seen.document),
+    )
+
+
+def compare(
+    wanted: Mapping[str, Any], expected: Mapping[str, str], stands: Mapping[str, Any]
+) -> Compared:
+    """A body as it was sent, the amounts that were expected, and the document as it is read."""
+    told: list[Difference] = []
+    kept: list[Kept] = []
+    theirs = _mapping(stands.get("master"))
+    told += _compare_fields(_mapping(wanted.get("master")), theirs, 0)
+    for name in _LISTS:
+        rows = wanted.get(name)
+        if isinstance(rows, list):
+            _rows(rows, stands.get(name), expected, theirs, told, kept)
+    for name, text in expected.items():
+        if name not in theirs or _same(text, theirs[name]):
+            continue
+        if name == _TOTAL and _is_near(text, theirs[name], wanted):
+            kept.append(Kept(0, "FinalTotal", _shown(theirs[name])))
+        else:
+            told.append(_difference(0, name, theirs[name], text))
+    return Compared(tuple(told), tuple(kept))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _compare_fields(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], line: int
+) -> list[Difference]:
+    return [
+        _difference(line, name, theirs[name], _shown(value))
+        for name, value in ours.items()
+        if name in theirs and not _same(value, theirs[name], name)
+    ]
+
+
+def _difference(line: int, name: str, value: object, ours: str) -> Difference:
+    shown, where = _shown(value), f" of line {line}" if line else ""
+    there = "" if value in (None, "") else shown
+    return Difference(line, name, there, f"{name}{where} is {shown} there, not {ours}")
+
+
+def _shown(value: object) -> str:
+    if value in (None, ""):
+        return "blank"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _trimmed(value) if isinstance(value, Decimal) else str(value)
+
+
+def _trimmed(value: Decimal) -> str:
+    """Without the zeros that only show the decimals of the book; sen keep both places."""
+    whole = value == value.to_integral_value()
+    places = 0 if whole else max(2, -int(value.normalize().as_tuple().exponent))
+    return format(value, f".{places}f")
+
+
+def _same(ours: object, theirs: object, name: str = "") -> bool:
+    if isinstance(ours, bool) or isinstance(theirs, bool):
+        return (ours or False) is (theirs or False)
+    if name == "docNo":
+        return str(ours).casefold() == str(theirs).casefold()
+    if name.endswith("Date"):
+        return str(ours or "")[:10] == str(theirs or "")[:10]
+    if _is_number(ours) or _is_number(theirs):
+        one, other = _number(ours), _number(theirs)
+        return one is not None and one == other
+    return str(ours or "") == str(theirs or "")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | Decimal)
+
+
+def _number(value: object) -> Decimal | None:
+    """An absent number is 0, as it is there."""
+    if value in (None, ""):
+        return Decimal(0)
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
         return None
-    return compare(body, payload.expected, seen.document)
+
+
+def _rows(
+    rows: Sequence[Mapping[str, Any]],
+    found: object,
+    expected: Mapping[str, str],
+    master: Mapping[str, Any],
+    told: list[Difference],
+    kept: list[Kept],
+) -> None:
+    there = [_mapping(row) for row in found] if isinstance(found, list) else []
+    if len(there) != len(rows):
+        words = f"{len(there)} lines exist there, not {len(rows)}"
+        told.append(Difference(0, "", str(len(there)), words))
+        return
+    shown = _PARTS if master.get("inclusiveTax") is True else "subTotalExTax"
+    for at, (ours, theirs) in enumerate(zip(rows, there, strict=True)):
+        both = _ROUNDED.keys() & ours.keys() & theirs.keys()
+        rounded = {name for name in both if _is_rounded(ours[name], theirs[name])}
+        plain = {name: value for name, value in ours.items() if name not in rounded}
+        told += _compare_fields(plain, theirs, at + 1)
+        kept += [Kept(at + 1, _ROUNDED[n], _shown(theirs[n])) for n in _ROUNDED if n in rounded]
+        part = expected.get(f"{_PARTS}.{at}")
+        if part is not None and shown in theirs and not _same(part, theirs[shown]):
+            kept.append(Kept(at + 1, "SubTotal", _shown(theirs[shown])))
+
+
+def _is_rounded(ours: object, theirs: object) -> bool:
+    """Whether the other number is ours with the decimals that the book has; a book shows all of
+    them, so a number that is shown with fewer than two is nobody's rounding.
+    """
+    one, other = _number(ours), _number(theirs)
+    if one is None or other is None or one == other:
+        return False
+    exponent = other.as_tuple().exponent
+    places = max(_FEWEST_PLACES, -exponent) if isinstance(exponent, int) else _FEWEST_PLACES
+    return one.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) == other
+
+
+def _is_near(ours: object, theirs: object, wanted: Mapping[str, Any]) -> bool:
+    """Whether a total is ours but for rounding."""
+    one, other = _number(ours), _number(theirs)
+    rows = wanted.get(_LISTS[0])
+    quantities = [row.get("qty", 0) for row in rows] if isinstance(rows, list) else []
+    return one is not None and other is not None and abs(one - other) <= room(quantities)

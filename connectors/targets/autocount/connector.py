@@ -1,13 +1,11 @@
-"""AutoCount's cloud interface as a target: build, send, look up, read, test.
+"""AutoCount's cloud interface as a target: build, send, look up, read, test."""
 
-Here: the calls and their headers. Not here: bodies (payload.py), answers (answers.py),
-look-ups (lookup.py), readings (read_back.py), parties (parties.py), the connection test (probe.py).
-"""
-
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from http import HTTPStatus
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from connectors.contract import (
@@ -29,22 +27,60 @@ from connectors.contract import (
     Setting,
     Settings,
     Stands,
+    Step,
     Submitter,
     Target,
-    master_lists,
 )
-from connectors.contract import declared_settings as declared
-from connectors.contract.master_lists import Listed, ListPage
-from connectors.kit.calls import Call, Get, not_made, reader, sent, unanswered
-from connectors.kit.connection_settings import E_INVOICES, base_currency_of, zone_of
-from connectors.kit.rounding.book_decimals import settings_of_book
-from connectors.targets.autocount import lookup, parties, payload, probe, read_back
-from connectors.targets.autocount.answers import NUMBER_TAKEN, confirmed, read, refusal, taken
+from connectors.contract import schema as declared
+from connectors.contract import targets as master_lists
+from connectors.contract.schema import listed
+from connectors.contract.targets import Listed, ListEntry, ListPage
+from connectors.kit.calls import (
+    E_INVOICES,
+    Call,
+    Get,
+    base_currency_of,
+    closed_through,
+    not_made,
+    reach,
+    reader,
+    says,
+    sent,
+    told_by_settings,
+    unanswered,
+    zone_of,
+)
+from connectors.kit.calls import NAME as REACH
+from connectors.kit.preflight import settings_of_book
+from connectors.targets.autocount import answers as lookup
+from connectors.targets.autocount import payload, read_back
+from connectors.targets.autocount.answers import (
+    DONE,
+    NUMBER_TAKEN,
+    confirmed,
+    message_of,
+    not_told,
+    read,
+    refusal,
+    taken,
+)
 from connectors.targets.autocount.documents import POSTED, UNPOSTED
-from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
+from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer, HttpFailure, mask, reached
+from connectors.transport.strict_json import dumps, loads
 
 Write = Callable[[str, str, bytes], Call]
 """A call that has an effect: its method, its path below the account book, and its body."""
+
+CREATE: Final = "create_parties"
+
+CREATES: Final = Setting(
+    name=CREATE,
+    label="Create missing customers and suppliers",
+    hint="One whose code the account book lacks is created under that code, with name, credit term"
+    " and currency of the document: a wrong code makes a wrong one. Leave both blank for none.",
+    kind="some_of",
+    choices={"customer": "Customers", "vendor": "Suppliers"},
+)
 
 FORM = ConnectionForm(
     title="AutoCount Cloud",
@@ -108,7 +144,7 @@ FORM = ConnectionForm(
             required=True,
         ),
         *settings_of_book(payload.USUAL_DECIMALS),
-        parties.CREATES,
+        CREATES,
         *master_lists.SETTINGS,
         E_INVOICES,
     ),
@@ -123,6 +159,64 @@ FORM = ConnectionForm(
     ),
 )
 
+_ASK = (
+    "AutoCount does not tell what is closed: enter the last closed day, or none, in “Books closed"
+    " through”."
+)
+
+STEPS = (
+    "Key text",
+    REACH,
+    "Key accepted",
+    "Account book",
+    "Permission",
+    "Closed period",
+)
+
+LISTINGS: Mapping[str, str] = {
+    "invoices": "/invoice/listing?page=1",
+    "credit notes": "/creditNote/listing?page=1",
+}
+
+_NOBODYS = "docNo=no-such-number"
+
+ALONE: Mapping[str, tuple[str, str]] = {
+    "ap_invoice": ("purchase invoices", f"/purchaseInvoice?{_NOBODYS}"),
+    "ap_payment": ("payments", f"/payment?{_NOBODYS}"),
+    "ar_payment": ("receipts", f"/receipt?{_NOBODYS}"),
+    "knock_off": ("knock-offs", f"/knockOffEntry?{_NOBODYS}"),
+    "purchase_invoice": ("purchase invoices", f"/purchaseInvoice?{_NOBODYS}"),
+    "purchase_order": ("purchase orders", f"/purchaseOrder?{_NOBODYS}"),
+}
+"""What is read alone: a number that nothing has is answered 404 where the key may read."""
+
+LISTS: Final[tuple[Listed, ...]] = ("customer", "vendor")
+
+A_PAGE: Final = 100
+
+MORE_CALLS: Final = 2
+"""What a document costs more where its party may be created: that, and the document once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Customers or suppliers: where they are, and what documents call one."""
+
+    path: str
+    code: str
+    name: str
+
+    @property
+    def thing(self) -> str:
+        """What AutoCount's messages call one of them."""
+        return self.path[1:].capitalize()
+
+
+_KINDS: Final[Mapping[Listed, _Kind]] = {
+    "customer": _Kind("/debtor", "debtorCode", "debtorName"),
+    "vendor": _Kind("/creditor", "creditorCode", "creditorName"),
+}
+
 
 class AutoCount:
     """The target `autocount`."""
@@ -135,9 +229,9 @@ class AutoCount:
     lookup: Literal["strong", "lagging", "none"] = "lagging"
     settle_seconds = 30.0
     pace = Pace(  # searched for first, and read back
-        per_minute=100, to_send=3, more_where=((parties.CREATE, parties.MORE_CALLS),)
+        per_minute=100, to_send=3, more_where=((CREATE, MORE_CALLS),)
     )
-    lists = parties.LISTS
+    lists = LISTS
     file_limits = FileLimits(documents=1)
     read_at_once = read_back.AT_ONCE
     items_at_once = read_back.ITEMS_AT_ONCE
@@ -177,7 +271,7 @@ class AutoCount:
             return not_made(payload)
         get, write = _reader(settings, secret, http), _writer(settings, secret, http)
         answer, told = _called(payload, write, get)
-        party = parties.missing(payload, told, settings)
+        party = missing(payload, told, settings)
         if party is not None:
             heard = write("POST", party.path, party.body)
             failed = party.failed(heard, told)
@@ -227,24 +321,50 @@ class AutoCount:
         self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
     ) -> ListPage | Found:
         """A page of its customers or suppliers."""
-        found = parties.list_page(kind, after, _reader(settings, secret, http))
+        found = list_page(kind, after, _reader(settings, secret, http))
         if isinstance(found, Found):
             return replace(found, proof=mask(found.proof, secret))
         return found
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
-        return probe.report(settings, secret, _reader(settings, secret, http))
+        return report(settings, secret, _reader(settings, secret, http))
 
     def more_calls(self, documents: Collection[str]) -> int:
         """One for each type that no listing of the usual test shows."""
-        return len(probe.alone(documents))
+        return len(alone(documents))
 
     def test_whole(
         self, documents: Collection[str], settings: Settings, secret: str, http: Http
     ) -> ConnectionReport:
         """Try the connection, and each of these types, without writing."""
-        return probe.report(settings, secret, _reader(settings, secret, http), documents)
+        return report(settings, secret, _reader(settings, secret, http), documents)
+
+
+def _reader(settings: Settings, secret: str, http: Http) -> Get:
+    return reader(http, partial(_url, settings), _identity(settings, secret))
+
+
+def _url(settings: Settings, path: str) -> str:
+    book = quote(str(settings.get("company_id", "")).strip(), safe="")
+    return f"{str(settings.get('base_url', '')).rstrip('/')}/{book}{path}"
+
+
+def _identity(settings: Settings, secret: str) -> dict[str, str]:
+    return {
+        "Key-ID": str(settings.get("key_id", "")).strip(),
+        "API-Key": secret.strip(),
+        "Accept": "application/json",
+    }
+
+
+def _writer(settings: Settings, secret: str, http: Http) -> Write:
+    def write(method: str, path: str, body: bytes) -> Call:
+        headers = {**_identity(settings, secret), "Content-Type": payload.JSON}
+        url = _url(settings, path)
+        return http.request(method, url, headers=headers, body=body or None, push=True)
+
+    return write
 
 
 def _called(payload: Payload, write: Write, get: Get) -> tuple[Call, Answer]:
@@ -274,19 +394,6 @@ def _action(payload: Payload) -> Action:
     return "void" if payload.path.partition("?")[0].endswith("/void") else "create"
 
 
-def _reader(settings: Settings, secret: str, http: Http) -> Get:
-    return reader(http, partial(_url, settings), _identity(settings, secret))
-
-
-def _writer(settings: Settings, secret: str, http: Http) -> Write:
-    def write(method: str, path: str, body: bytes) -> Call:
-        headers = {**_identity(settings, secret), "Content-Type": payload.JSON}
-        url = _url(settings, path)
-        return http.request(method, url, headers=headers, body=body or None, push=True)
-
-    return write
-
-
 def _asker(settings: Settings, secret: str, http: Http) -> read_back.Ask:
     def ask(path: str, body: bytes) -> HttpAnswer | HttpFailure:
         headers = {**_identity(settings, secret), "Content-Type": payload.JSON}
@@ -295,17 +402,226 @@ def _asker(settings: Settings, secret: str, http: Http) -> read_back.Ask:
     return ask
 
 
-def _url(settings: Settings, path: str) -> str:
-    book = quote(str(settings.get("company_id", "")).strip(), safe="")
-    return f"{str(settings.get('base_url', '')).rstrip('/')}/{book}{path}"
+def alone(documents: Collection[str]) -> dict[str, str]:
+    """What is read of these types beside the listings: what people call it -> path."""
+    return dict(sorted(ALONE[name] for name in documents if name in ALONE))
 
 
-def _identity(settings: Settings, secret: str) -> dict[str, str]:
-    return {
-        "Key-ID": str(settings.get("key_id", "")).strip(),
-        "API-Key": secret.strip(),
-        "Accept": "application/json",
+def report(
+    settings: Settings, secret: str, get: Get, documents: Collection[str] = ()
+) -> ConnectionReport:
+    """The steps, from one read for each kind of document that can be listed, and for each of
+    these types.
+    """
+    fault = _key_fault(settings, secret)
+    if fault:
+        hint = "Copy both again in AutoCount: settings of the account book, tab API Keys."
+        return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
+    seen = {name: get(path) for name, path in LISTINGS.items()}
+    first = seen["invoices"]
+    text = Step(STEPS[0], ok=True, words="No spaces or hidden characters, and its ID is given.")
+    made = (text, reach(settings, first))
+    if isinstance(first, HttpFailure) or made[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *made, there=reached(first))
+    if first.status == HTTPStatus.UNAUTHORIZED:
+        return ConnectionReport.stopped(STEPS, *made, _unknown_key(first, secret))
+    known = Step(STEPS[2], ok=True, words="AutoCount knows the key.")
+    if first.status not in (HTTPStatus.OK, HTTPStatus.FORBIDDEN):
+        return ConnectionReport.stopped(STEPS, *made, known, _no_book(settings, first))
+    more = {name: get(path) for name, path in alone(documents).items()}
+    locked = closed_through(settings, _ASK)
+    closed = f"Closed through {locked}" if locked else "Nothing is closed"
+    steps = (
+        *made,
+        known,
+        _book(settings),
+        _permissions(seen | more, named=bool(documents)),
+        Step.failed(STEPS[5], locked, "Set Books closed through of this connection.", "closed_day")
+        if isinstance(locked, str)
+        else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
+    )
+    snapshot = None if isinstance(locked, str) else told_by_settings(settings, locked)
+    return ConnectionReport(steps=steps, snapshot=snapshot)
+
+
+def _key_fault(settings: Settings, secret: str) -> str:
+    key_id = str(settings.get("key_id", ""))
+    for name, text in (("API key", secret.strip()), ("key ID", key_id.strip())):
+        if not text:
+            return f"No {name} is given."
+        if re.search(r"\s", text):
+            return f"The {name} contains a space or a line break: paste it again."
+        if not (text.isascii() and text.isprintable()):
+            return f"The {name} contains a foreign sign."
+    return ""
+
+
+def _unknown_key(answer: HttpAnswer, secret: str) -> Step:
+    words = f"AutoCount does not know this API key, ending in …{secret.strip()[-4:]}."
+    hint = "Copy key and key ID again: settings of the account book, tab API Keys."
+    return Step.failed(STEPS[2], f"{words} {_told(answer)}", hint, "key.refused")
+
+
+def _told(answer: HttpAnswer) -> str:
+    return says("AutoCount", answer.status, _message(answer))
+
+
+def _message(answer: HttpAnswer) -> str:
+    return message_of(loads(answer.body))
+
+
+def _no_book(settings: Settings, answer: HttpAnswer) -> Step:
+    book = str(settings.get("company_id", "")).strip()
+    words = f"The key is good, and reaches no account book {book}. {_told(answer)}"
+    hint = "Correct the number of the account book, or create the key in that book."
+    return Step.failed(STEPS[3], words, hint, "company.unknown")
+
+
+def _book(settings: Settings) -> Step:
+    book = str(settings.get("company_id", "")).strip()
+    name = str(settings.get("company_name", "")).strip() or "no name given"
+    words = f"Book {book} ({name}). AutoCount tells no name: compare the number in AutoCount once."
+    return Step(STEPS[3], ok=None, words=words)
+
+
+def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -> Step:
+    """Whether the key may read each of these; `named`: a person wants to know which were tried."""
+    refused = [
+        name
+        for name, answer in seen.items()
+        if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED
+    ]
+    lacking = _row(refused)
+    seconds = sum(answer.seconds for answer in list(seen.values())[1:])  # the first one is the way
+    if lacking:
+        words = f"The key may not read {' and '.join(lacking)}."
+        hint = "Tick them on the key in AutoCount, then test again."
+        code = "key.types" if LISTINGS.keys().isdisjoint(refused) else "key.permission"
+        return Step.failed(STEPS[4], words, hint, code).took(seconds)
+    unclear = _row(name for name, answer in seen.items() if _unclear(answer))
+    words = "It may read; whether it may write, only a write shows."
+    if named:
+        read = _row(seen)
+        words = f"It may read {' and '.join(read)}; whether it may write, only a write shows."
+    words = f"Nothing is known about {' and '.join(unclear)}." if unclear else words
+    hint = (
+        "In AutoCount open settings of the account book, tab API Keys, and allow the key to create"
+        " what is posted."
+    )
+    return Step(STEPS[4], None, words, hint).took(seconds)
+
+
+def _row(names: Iterable[str]) -> tuple[str, ...]:
+    """Names to be joined by `and`: of more than two, all but the last are one already."""
+    *first, last = [*names] or [""]
+    return (*([", ".join(first)] if first else []), *([last] if last else []))
+
+
+def _unclear(answer: HttpAnswer | HttpFailure) -> bool:
+    if isinstance(answer, HttpFailure):
+        return True
+    absent = answer.status == HTTPStatus.NOT_FOUND and "not exists" in _message(answer)
+    return answer.status != HTTPStatus.OK and not absent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A party that a refused document names, and that may be created: where, and with what."""
+
+    path: str
+    body: bytes
+    called: str
+
+    def failed(self, answer: Call, refused: Answer) -> Answer | None:
+        """What its document comes to where it could not be created: that was refused, so nothing
+        of it is there, and nobody has to look it up. Nothing where the party is there now.
+        """
+        number = refused.number or ""
+        if isinstance(answer, HttpFailure):
+            told: Answer | None = unanswered(answer, number)
+        else:
+            told = refusal(number, "create", answer)
+        if told is None or told.code == NUMBER_TAKEN:
+            return None
+        if told.kind == "uncertain":
+            words = f"Whether {self.called} was created there is not known. {told.words}"
+            return replace(told, kind="temporary", error_class="temporary", words=words)
+        if told.kind == "temporary" or told.status == HTTPStatus.UNAUTHORIZED:
+            return told
+        words = f"{refused.words}. It was not created there: {told.words}"
+        return replace(refused, words=words)
+
+    def noted(self, told: Answer, heard: Call) -> Answer:
+        """What became of the document, after it was created for it."""
+        if heard.status not in DONE:
+            return told
+        besides = f"{self.called} was created there first."
+        if told.kind == "accepted":
+            return replace(told, besides=besides)
+        words = f"{besides} {told.words}"
+        return replace(told, words=words)
+
+
+def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | None:
+    """The party that the document of this refusal names and the book lacks, where one of its kind
+    may be created and the document says enough of it.
+    """
+    wanted, body = listed(str(settings.get(CREATE) or "")), loads(payload.body)
+    master = body.get("master") if isinstance(body, dict) else None
+    if refused.error_class != "mapping_missing" or not isinstance(master, dict):
+        return None
+    for name, kind in _KINDS.items():
+        code = master.get(kind.code)
+        says = f"{kind.thing} ({kind.thing}Key = {code}) not exists"
+        if name in wanted and code and says in refused.words:
+            return _of(kind, str(code), master, payload, settings)
+    return None
+
+
+def _of(
+    kind: _Kind, code: str, master: Mapping[str, Any], payload: Payload, settings: Settings
+) -> Missing | None:
+    told = {
+        "accNo": code,
+        "companyName": master.get(kind.name),
+        "currencyCode": payload.expected.get("currencyCode") or base_currency_of(settings),
+        "creditTerm": master.get("creditTerm"),
     }
+    if not all(told.values()):
+        return None
+    return Missing(path=kind.path, body=dumps(told), called=f"{code} ({master[kind.name]})")
+
+
+def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
+    """The page of this number, from 1; also those that are not in use."""
+    page = int(after) if after.isdecimal() else 1
+    asked = f"page={page}&activeOnly=false&field=registerNo&field=isActive"
+    answer = get(f"{_KINDS[kind].path}/listing?{asked}")
+    if not isinstance(answer, HttpAnswer) or answer.status != HTTPStatus.OK:
+        return not_told(answer)
+    content = loads(answer.body)
+    data = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
+        return not_told(answer)
+    found = (_entry(one) for one in data)
+    more = str(page + 1) if len(data) >= A_PAGE else ""
+    return ListPage(tuple(one for one in found if one is not None), more)
+
+
+def _entry(shown: Mapping[str, Any]) -> ListEntry | None:
+    """Names of fields are written in small letters where one asks, and with a capital one where
+    AutoCount answers.
+    """
+    told = {name.casefold(): value for name, value in shown.items()}
+    code = str(told.get("accno") or "")
+    if not code:
+        return None
+    return ListEntry(
+        code,
+        str(told.get("companyname") or code),
+        active=told.get("isactive", True) is not False,
+        registration=str(told.get("registerno") or ""),
+    )
 
 
 TARGET: Target = AutoCount()

@@ -1,17 +1,14 @@
-"""The document types of AutoCount, as data.
-
-Here: fields, limits and which field means what: `name` and `title` as in AutoCount's own import,
-`wire` as in the JSON of its interface. Not here: how a document becomes bytes (payload.py); the
-README tells which facts are AutoCount's and which are our assumptions.
-"""
+"""The document types of AutoCount, as data."""
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
-from connectors.targets.autocount.field_meanings import MEANINGS
+from connectors.kit.preflight import Meanings
 
 NUMBER_MAX = 20
+
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "invoice": ("update", "void"),
     "credit_note": ("update",),
@@ -19,6 +16,7 @@ _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "purchase_invoice": (),
     "knock_off": (),
 }  # what the interface offers; of documents that it does not take, what AutoCount can do
+
 _BOOKS: Mapping[str, Books] = {
     "invoice": Books("credit", "SubTotal"),
     "cash_sale": Books("credit", "SubTotal"),
@@ -28,6 +26,7 @@ _BOOKS: Mapping[str, Books] = {
     "ar_payment": Books("debit", "PaymentAmt"),
     "ap_payment": Books("credit", "PaymentAmt"),
 }
+
 _TRADED = Amounts(
     amount="SubTotal",
     tax="TaxAmount",
@@ -38,9 +37,13 @@ _TRADED = Amounts(
     tax_is="beside",
     inclusive=("InclusiveTax", True),
 )
+
 _TIED = Amounts(amount="Amount", tax_is="inside")
+
 _BILLED = Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", tax_is="beside")
+
 _ON_PAYMENTS = frozenset({"DocNo", "DocDate", "Description"})
+
 _ON_BILLS = _ON_PAYMENTS | {"DisplayTerm", "CurrencyCode", "CurrencyRate", "FinalTotal"}
 
 _HEAD = (
@@ -67,6 +70,7 @@ _HEAD = (
         for number in (1, 2, 3, 4)
     ),
 )
+
 _DEBTOR = (
     FieldSchema(
         name="DebtorCode", wire="debtorCode", required=True, max_length=12, refers="customer"
@@ -74,16 +78,22 @@ _DEBTOR = (
     FieldSchema(name="DebtorName", wire="debtorName", needed=True, max_length=100),
     FieldSchema(name="SalesAgent", wire="salesAgent", max_length=12),
 )
+
 _CREDITOR = (
     FieldSchema(
         name="CreditorCode", wire="creditorCode", required=True, max_length=12, refers="vendor"
     ),
     FieldSchema(name="CreditorName", wire="creditorName", needed=True, max_length=100),
 )
+
 _SUPPLIER_NUMBER = FieldSchema(name="SupplierInvoiceNo", wire="supplierInvoiceNo", max_length=50)
+
 _ACCOUNT = FieldSchema(name="AccNo", wire="accNo", needed=True, max_length=12, refers="account")
+
 _TEXT = FieldSchema(name="DtlDescription", wire="description", max_length=100)
+
 _TAX = FieldSchema(name="TaxCode", wire="taxCode", max_length=14, refers="tax")
+
 _TAX_AMOUNT = FieldSchema(name="TaxAmount", type="money", places=2, sent=False)
 """AutoCount works the tax out itself: what the rules expect of it makes the total, unsent."""
 
@@ -108,8 +118,10 @@ _CREDITED = (
     ),
     FieldSchema(name="Reason", wire="reason", max_length=80),
 )
+
 _ROUNDING = FieldSchema(name="RoundingAdjustment", type="money", places=2, sent=False)
 """What rounding leaves between the total and the lines: it goes into the tax of the lines."""
+
 _GOODS_RETURN = FieldSchema(name="GoodsReturn", wire="goodsReturn", type="yesno")
 
 _BILL = (
@@ -120,6 +132,7 @@ _BILL = (
     _TAX_AMOUNT,
     FieldSchema(name="Amount", wire="unitPrice", type="money", required=True, places=2),
 )
+
 _PAYMENT = (
     *(f for f in _HEAD if f.name in _ON_PAYMENTS),
     FieldSchema(
@@ -134,15 +147,85 @@ _PAYMENT = (
     FieldSchema(name="KnockOffDocNo", max_length=NUMBER_MAX),
     FieldSchema(name="KnockOffAmt", type="money", places=2),
 )
+
 _KNOCK_OFF = (
     *(f for f in _HEAD if f.name in {"DocNo", "DocDate"}),
     replace(_DEBTOR[0], wire="accNo"),
     FieldSchema(name="ReceiptNo", required=True, max_length=NUMBER_MAX),
     FieldSchema(name="Total", type="money", required=True, places=2, sent=False),
 )
+
 _TIES = (
     FieldSchema(name="InvoiceNo", wire="docNo", required=True, max_length=NUMBER_MAX),
     FieldSchema(name="Amount", wire="knockOffAmount", type="money", required=True, places=2),
+)
+
+_NAMES = {
+    "invoice",
+    "credit_note",
+    "purchase_order",
+    "purchase_invoice",
+    "ar_payment",
+    "ap_invoice",
+    "ap_payment",
+    "knock_off",
+}
+
+MEANINGS: Final = Meanings(
+    header={
+        "DocNo": "Our number of the document, which no other of its type may have.",
+        "DocDate": "Day of the document, in an open period and a fiscal year of the book.",
+        "Ref": "The source's own number, such as that of the order.",
+        "Description": "What the document is about, in one line.",
+        "DisplayTerm": "Code of the credit term, exactly as AutoCount has it, such as C.O.D.",
+        "Location": "Code of the location that sells or takes in.",
+        "CurrencyCode": "Currency of the party in AutoCount; it is compared and not sent.",
+        "CurrencyRate": "How much of the book's currency 1 of the party's currency is.",
+        "InclusiveTax": "Whether the prices have the tax in them.",
+        "FinalTotal": "Total with tax and rounding; AutoCount computes it, so it is compared.",
+        "Remark1": "First free remark.",
+        "Remark2": "Second free remark.",
+        "Remark3": "Third free remark.",
+        "Remark4": "Fourth free remark.",
+        "DebtorCode": "Code of the customer, who must exist in AutoCount.",
+        "DebtorName": "Name of the customer as the document shows it.",
+        "SalesAgent": "Code of the salesperson, who must exist in AutoCount.",
+        "CreditorCode": "Code of the supplier, who must exist in AutoCount.",
+        "CreditorName": "Name of the supplier as the document shows it.",
+        "SupplierInvoiceNo": "The supplier's own number of the bill.",
+        "OurInvoice": "Number of the invoice that is credited.",
+        "Reason": "Why it is credited.",
+        "RoundingAdjustment": "What rounding leaves; it is put into the tax of the lines.",
+        "PaymentMethod": "Way of paying, which must exist in AutoCount.",
+        "PaymentAmt": "How much was paid, more than 0.",
+        "ChequeNo": "Number of the cheque, or the bank's reference.",
+        "KnockOffDocNo": "Number of the document that it pays; here that is a knock-off.",
+        "KnockOffAmt": "How much of that document it pays.",
+        "ReceiptNo": "Number of the A/R payment that pays the invoices.",
+        "Total": "How much of the receipt the invoices take, which is what the lines come to.",
+        "AccNo": "Code of the account that the bill is booked to.",
+        "DtlDescription": "What was bought.",
+        "TaxCode": "Tax code as AutoCount has it.",
+        "TaxAmount": "Tax that the rules expect; AutoCount computes it, so it is not sent.",
+        "Amount": "Amount of the bill before tax, or with it where prices have the tax in them.",
+    },
+    lines={
+        "ItemCode": "Code of the item in AutoCount, exactly.",
+        "DtlDescription": "What was sold or bought.",
+        "AccNo": "Code of the account that the line is booked to.",
+        "Location": "Code of the line's own location; the interface has no place for it.",
+        "UOM": "Unit of the quantity; AutoCount keeps it as text and converts nothing.",
+        "Qty": "How many, more than 0, in the unit beside it.",
+        "UnitPrice": "Price of one unit before discount.",
+        "Discount": "Discount on the line: an amount, or per cent as 5%.",
+        "TaxCode": "Tax code as AutoCount has it.",
+        "TaxAmount": "Tax that the rules expect; AutoCount computes it, so it is not sent.",
+        "Classification": "Classification for the e-Invoice; AutoCount takes that of the item.",
+        "SubTotal": "Amount of the line; AutoCount computes it, so it is compared.",
+        "InvoiceNo": "Number of an invoice that the receipt pays.",
+        "Amount": "How much of that invoice is paid; a line of 0 is left out.",
+        "GoodsReturn": "Whether the goods came back: only then stock goes up again.",
+    },
 )
 
 
@@ -227,17 +310,6 @@ DOCUMENTS = MEANINGS.on_all(
     )
 )
 """All of them."""
-
-_NAMES = {
-    "invoice",
-    "credit_note",
-    "purchase_order",
-    "purchase_invoice",
-    "ar_payment",
-    "ap_invoice",
-    "ap_payment",
-    "knock_off",
-}
 
 POSTED = tuple(document for document in DOCUMENTS if document.name in _NAMES)
 """Those that AutoCount's interface takes."""

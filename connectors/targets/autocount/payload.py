@@ -1,9 +1,4 @@
-"""A document as the JSON that AutoCount's interface takes, one document a call.
-
-Here: the four shapes (a trade document, a bill of one amount, a voucher, a knock-off), built
-purely, what is expected back, and the refusal of what AutoCount would only cut, misread or leave
-out in silence. Not here: sending (connector.py), comparing (compare.py).
-"""
+"""A document as the JSON that AutoCount's interface takes, one document a call."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,20 +8,61 @@ from urllib.parse import quote
 
 from connectors.contract import Action, Answer, OutgoingDocument, Payload, Settings
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.kit.connection_settings import base_currency_of
-from connectors.kit.preflight import Fault, first_fault, not_offered, rate_fault, refused
-from connectors.kit.rounding.book_decimals import decimals_fault
-from connectors.targets.autocount import knock_off, rounding_line
+from connectors.kit.calls import base_currency_of
+from connectors.kit.preflight import (
+    Fault,
+    decimals_fault,
+    first_fault,
+    not_offered,
+    rate_fault,
+    refused,
+)
 from connectors.targets.autocount.documents import POSTED
 from connectors.transport.strict_json import dumps
 from grammar.text.finding_codes import ErrorClass
 
 Json = object  # what strictjson writes: text, bool, int, Decimal, None, lists and mappings of them
+
 Make = Callable[["Body", DocumentSchema, OutgoingDocument, Action, str], dict[str, Json]]
 
 _NUMERIC = frozenset({"decimal", "money", "quantity"})
+
 _NULLED = _NUMERIC | {"date", "productCode", "discount"}  # the others are blank texts there
+
 _NO_TAX_MOVED: Mapping[str, Json] = {"taxAdjustment": 0, "localTaxAdjustment": 0}
+
+_PAYMENT_DEFAULTS: Mapping[str, Json] = {
+    "currencyCode": "",  # that of the books
+    "currencyRate": 1,
+    "journalType": "GENERAL",
+}
+
+_PAID_ROW: Mapping[str, Json] = {"toAccountRate": 1, "taxCode": "", "inclusiveTax": True}
+
+JSON = "application/json; charset=utf-8"
+
+TARGET = "AutoCount"
+
+USUAL_DECIMALS = 2
+"""Of quantities and prices, where nobody says how many the book keeps: it does not tell that."""
+
+SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTED}
+
+EXPECTED_TOTAL, EXPECTED_PARTS = "finalTotal", "subTotal"
+
+_METHODS: Mapping[Action, str] = {"create": "POST", "update": "PUT", "void": "POST"}
+
+FIELD = "RoundingAdjustment"
+
+A_SEN = Decimal("0.01")
+
+Row = Mapping[str, object]
+
+NAME = "knock_off"
+
+RECEIPT, TOTAL, INVOICE, AMOUNT = "ReceiptNo", "Total", "InvoiceNo", "Amount"
+
+_TYPE, _INVOICE_TYPE, _PAYS = "docType", "IV", "OR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,28 +97,8 @@ class Body:
             words = f"A payment in {document.currency} needs a rate, which it has no field for."
             return "bad_value", words
         if self.shape is _knock_off:
-            return knock_off.fault(document)
-        return rate_fault(document, "CurrencyRate", base) or rounding_line.fault(document)
-
-
-def _trade(
-    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
-) -> dict[str, Json]:
-    rows: list[dict[str, Json]] = [
-        {**_row(schema.lines, line), **body.row} for line in document.lines
-    ]
-    rows = rounding_line.moved(document, rows)
-    return {"master": _master(body, schema, document, action), "details": rows}
-
-
-def _bill(
-    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
-) -> dict[str, Json]:
-    """One account and one amount: a row of quantity 1, written in the head of the document."""
-    inner = {"AccNo", "DtlDescription", "TaxCode", "Amount"}
-    master = _master(body, schema, document, action, without=inner)
-    fields = [field for field in schema.header if field.name in inner]
-    return {"master": master, "details": [{**_row(fields, document.fields), **body.row}]}
+            return knock_off_fault(document)
+        return rate_fault(document, "CurrencyRate", base) or rounding_line_fault(document)
 
 
 def _voucher(
@@ -112,14 +128,6 @@ def _voucher(
     }
 
 
-def _knock_off(
-    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
-) -> dict[str, Json]:
-    """A receipt and the invoices that it pays."""
-    master = _master(body, schema, document, action, without={knock_off.RECEIPT})
-    return {"master": master, "details": knock_off.rows(schema, document)}
-
-
 def _master(
     body: Body,
     schema: DocumentSchema,
@@ -142,10 +150,6 @@ def _master(
     return told if action == "update" else {**told, **body.head}
 
 
-def _row(fields: Sequence[FieldSchema], given: Mapping[str, str]) -> dict[str, Json]:
-    return {f.wire: _value(f, given.get(f.name, "")) for f in fields if f.sent}
-
-
 def _value(field: FieldSchema, text: str) -> Json:
     if field.type == "yesno":
         return text == "yes"
@@ -154,63 +158,12 @@ def _value(field: FieldSchema, text: str) -> Json:
     return Decimal(text) if field.type in _NUMERIC else text
 
 
-_PAID: Mapping[str, Json] = {
-    "currencyCode": "",  # that of the books
-    "currencyRate": 1,
-    "journalType": "GENERAL",
-}
-_PAID_ROW: Mapping[str, Json] = {"toAccountRate": 1, "taxCode": "", "inclusiveTax": True}
-
-BODIES: Mapping[str, Body] = {
-    "invoice": Body(
-        path="/invoice",
-        shape=_trade,
-        fills=("accNo", "taxCode", "tariffCode", "localTotalCost"),
-        head={"isRoundAdj": False},
-        row=_NO_TAX_MOVED,
-    ),
-    "credit_note": Body(
-        path="/creditNote",
-        shape=_trade,
-        fills=("accNo", "taxCode", "tariffCode"),
-        head={},
-        row=_NO_TAX_MOVED,
-    ),
-    "purchase_order": Body(path="/purchaseOrder", shape=_trade, head={}, row={}),
-    "purchase_invoice": Body(path="/purchaseInvoice", shape=_trade, head={}, row={}),
-    "ap_invoice": Body(path="/purchaseInvoice", shape=_bill, head={}, row={"qty": 1}),
-    "ar_payment": Body(
-        path="/receipt",
-        shape=_voucher,
-        fills=("taxCode", "tariffCode"),
-        head={"docType": "OR", **_PAID},
-        row=_PAID_ROW,
-    ),
-    "ap_payment": Body(
-        path="/payment",
-        shape=_voucher,
-        fills=("taxCode", "tariffCode"),
-        head={"docType": "PV", **_PAID},
-        row=_PAID_ROW,
-    ),
-    knock_off.NAME: Body(
-        path="/knockOffEntry",
-        shape=_knock_off,
-        head={"docNoFormatName": None, "deptNo": ""},
-        row={},
-    ),
-}
-"""Every document type that is posted."""
-
-
-JSON = "application/json; charset=utf-8"
-TARGET = "AutoCount"
-USUAL_DECIMALS = 2
-"""Of quantities and prices, where nobody says how many the book keeps: it does not tell that."""
-SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTED}
-EXPECTED_TOTAL, EXPECTED_PARTS = "finalTotal", "subTotal"
-
-_METHODS: Mapping[Action, str] = {"create": "POST", "update": "PUT", "void": "POST"}
+def _knock_off(
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
+) -> dict[str, Json]:
+    """A receipt and the invoices that it pays."""
+    master = _master(body, schema, document, action, without={RECEIPT})
+    return {"master": master, "details": knock_off_rows(schema, document)}
 
 
 def build(documents: Sequence[OutgoingDocument], settings: Settings, *, action: Action) -> Payload:
@@ -236,6 +189,31 @@ def build(documents: Sequence[OutgoingDocument], settings: Settings, *, action: 
     )
 
 
+def _preflight(document: OutgoingDocument, action: Action, settings: Settings) -> Answer | None:
+    schema = SCHEMAS.get(document.document)
+    refusal = not_offered(schema, document, action, TARGET)
+    if schema is None or refusal or action == "void":
+        return refusal
+    ties = schema.name == NAME
+    of_line = line_fault if ties else partial(_line_fault, document)
+    found = first_fault(schema, document, TARGET, new=action == "create", of_line=of_line)
+    found = found or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)
+    found = found or BODIES[schema.name].fault(document, base_currency_of(settings))
+    return refused(document, *found) if found else None
+
+
+def _line_fault(document: OutgoingDocument, line: Mapping[str, str], where: str) -> Fault | None:
+    """What AutoCount would take and not do: rows that it drops, places that it has no room for."""
+    place = line.get("Location", "")
+    if place not in ("", document.fields.get("Location", "")):
+        return "bad_value", f"Location{where} is {place}: AutoCount has one place a document."
+    if Decimal(line.get("Qty", "0")) <= 0:
+        return "bad_value", f"Qty{where} is not above 0: {line.get('Qty')}."
+    if not line.get("ItemCode") and not line.get("DtlDescription"):
+        return "missing_field", f"Line {where[9:]} has no ItemCode and no DtlDescription."
+    return None
+
+
 def path_of(document: OutgoingDocument, action: Action) -> str:
     """Where an action goes, below the account book."""
     place = BODIES[document.document].path
@@ -258,29 +236,142 @@ def expected(document: OutgoingDocument) -> dict[str, str]:
     return {name: value for name, value in found.items() if value != ""}
 
 
-# ---- what AutoCount would cut, misread or leave out ----
+def moved(document: OutgoingDocument, rows: Sequence[Row]) -> list[dict[str, object]]:
+    """The rows with the tax of each moved by its part; those without one stay as they are."""
+    left, step = _adjustment(document), A_SEN
+    if left < 0:
+        step = -step
+    found = []
+    for line, row in zip(document.lines, rows, strict=True):
+        part = step if left and _is_taxed(line) else Decimal(0)
+        left -= part
+        rate = Decimal(document.fields.get("CurrencyRate") or 1)
+        local = (part * rate).quantize(A_SEN)
+        tax = {"taxAdjustment": part, "localTaxAdjustment": local} if part else {}
+        found.append({**row, **tax})
+    return found
 
 
-def _preflight(document: OutgoingDocument, action: Action, settings: Settings) -> Answer | None:
-    schema = SCHEMAS.get(document.document)
-    refusal = not_offered(schema, document, action, TARGET)
-    if schema is None or refusal or action == "void":
-        return refusal
-    ties = schema.name == knock_off.NAME
-    of_line = knock_off.line_fault if ties else partial(_line_fault, document)
-    found = first_fault(schema, document, TARGET, new=action == "create", of_line=of_line)
-    found = found or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)
-    found = found or BODIES[schema.name].fault(document, base_currency_of(settings))
-    return refused(document, *found) if found else None
+def _adjustment(document: OutgoingDocument) -> Decimal:
+    return Decimal(document.fields.get(FIELD) or 0)
 
 
-def _line_fault(document: OutgoingDocument, line: Mapping[str, str], where: str) -> Fault | None:
-    """What AutoCount would take and not do: rows that it drops, places that it has no room for."""
-    place = line.get("Location", "")
-    if place not in ("", document.fields.get("Location", "")):
-        return "bad_value", f"Location{where} is {place}: AutoCount has one place a document."
-    if Decimal(line.get("Qty", "0")) <= 0:
-        return "bad_value", f"Qty{where} is not above 0: {line.get('Qty')}."
-    if not line.get("ItemCode") and not line.get("DtlDescription"):
-        return "missing_field", f"Line {where[9:]} has no ItemCode and no DtlDescription."
+def _is_taxed(line: Mapping[str, str]) -> bool:
+    """By the tax that the rules expect of it; where they say none, by its code."""
+    if tax := line.get("TaxAmount"):
+        return Decimal(tax) != 0
+    return bool(line.get("TaxCode"))
+
+
+def rounding_line_fault(document: OutgoingDocument) -> Fault | None:
+    """What of the difference has no line to go to."""
+    wanted = abs(_adjustment(document))
+    room = A_SEN * sum(_is_taxed(line) for line in document.lines)
+    if wanted <= room and wanted % A_SEN == 0:
+        return None
+    words = (
+        f"{FIELD} is {document.fields[FIELD]}: AutoCount moves the tax of a line by a sen, and"
+        f" {room} fits into the taxed lines of this document."
+    )
+    return "business_rule", words
+
+
+def knock_off_rows(schema: DocumentSchema, document: OutgoingDocument) -> list[dict[str, object]]:
+    """The invoices in the order of the lines, then the receipt."""
+    wire = {field.name: field.wire for field in schema.lines}
+    tied = [
+        (line[INVOICE], _INVOICE_TYPE, _amount(line)) for line in document.lines if _amount(line)
+    ]
+    tied.append((document.fields[RECEIPT], _PAYS, -_all(document)))
+    return [
+        {wire[INVOICE]: number, _TYPE: kind, wire[AMOUNT]: amount} for number, kind, amount in tied
+    ]
+
+
+def _amount(line: Mapping[str, str]) -> Decimal:
+    return Decimal(line.get(AMOUNT) or 0)
+
+
+def _all(document: OutgoingDocument) -> Decimal:
+    return sum(map(_amount, document.lines), Decimal(0))
+
+
+def line_fault(line: Mapping[str, str], where: str) -> Fault | None:
+    """A receipt pays: what it would take back is no part of it."""
+    if _amount(line) < 0:
+        return "bad_value", f"Amount{where} is below 0: {line[AMOUNT]}."
     return None
+
+
+def knock_off_fault(document: OutgoingDocument) -> Fault | None:
+    """Whether the invoices are paid by exactly what is told of the receipt."""
+    paid, total = _all(document), Decimal(document.fields[TOTAL])
+    if paid != total:
+        return "business_rule", f"The invoices take {paid} of the receipt, Total is {total}."
+    return None if paid else ("business_rule", "Nothing of the receipt is tied to any invoice.")
+
+
+def _trade(
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
+) -> dict[str, Json]:
+    rows: list[dict[str, Json]] = [
+        {**_row(schema.lines, line), **body.row} for line in document.lines
+    ]
+    rows = moved(document, rows)
+    return {"master": _master(body, schema, document, action), "details": rows}
+
+
+def _row(fields: Sequence[FieldSchema], given: Mapping[str, str]) -> dict[str, Json]:
+    return {f.wire: _value(f, given.get(f.name, "")) for f in fields if f.sent}
+
+
+def _bill(
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
+) -> dict[str, Json]:
+    """One account and one amount: a row of quantity 1, written in the head of the document."""
+    inner = {"AccNo", "DtlDescription", "TaxCode", "Amount"}
+    master = _master(body, schema, document, action, without=inner)
+    fields = [field for field in schema.header if field.name in inner]
+    return {"master": master, "details": [{**_row(fields, document.fields), **body.row}]}
+
+
+BODIES: Mapping[str, Body] = {
+    "invoice": Body(
+        path="/invoice",
+        shape=_trade,
+        fills=("accNo", "taxCode", "tariffCode", "localTotalCost"),
+        head={"isRoundAdj": False},
+        row=_NO_TAX_MOVED,
+    ),
+    "credit_note": Body(
+        path="/creditNote",
+        shape=_trade,
+        fills=("accNo", "taxCode", "tariffCode"),
+        head={},
+        row=_NO_TAX_MOVED,
+    ),
+    "purchase_order": Body(path="/purchaseOrder", shape=_trade, head={}, row={}),
+    "purchase_invoice": Body(path="/purchaseInvoice", shape=_trade, head={}, row={}),
+    "ap_invoice": Body(path="/purchaseInvoice", shape=_bill, head={}, row={"qty": 1}),
+    "ar_payment": Body(
+        path="/receipt",
+        shape=_voucher,
+        fills=("taxCode", "tariffCode"),
+        head={"docType": "OR", **_PAYMENT_DEFAULTS},
+        row=_PAID_ROW,
+    ),
+    "ap_payment": Body(
+        path="/payment",
+        shape=_voucher,
+        fills=("taxCode", "tariffCode"),
+        head={"docType": "PV", **_PAYMENT_DEFAULTS},
+        row=_PAID_ROW,
+    ),
+    NAME: Body(
+        path="/knockOffEntry",
+        shape=_knock_off,
+        head={"docNoFormatName": None, "deptNo": ""},
+        row={},
+    ),
+}
+"""Every document type that is posted."""

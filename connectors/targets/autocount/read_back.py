@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import Found, ItemSetup, OutgoingDocument, Stands
 from connectors.contract.schema import DocumentSchema
 from connectors.kit.calls import KEPT_BYTES, Call, Get, crowded
-from connectors.targets.autocount import lookup
+from connectors.targets.autocount import answers as lookup
 from connectors.targets.autocount.answers import Seen, not_told, number_of, read, told, validated_at
 from connectors.targets.autocount.payload import BODIES, SCHEMAS, path_of
 from connectors.transport.http import KEY_REFUSED, TOO_MANY, HttpAnswer, HttpFailure

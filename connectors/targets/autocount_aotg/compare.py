@@ -11,12 +11,17 @@ from decimal import Decimal
 from typing import Any, Final
 
 from connectors.contract import Answer, Found, Kept, OutgoingDocument, Settings, Stands
-from connectors.contract.declared_settings import looks_first
-from connectors.kit.rounding.rounding_bounds import room
-from connectors.targets.autocount_aotg.answers import failed, undone
-from connectors.targets.autocount_aotg.documents import TOTAL
-from connectors.targets.autocount_aotg.payload import SCHEMAS, day_text
-from connectors.targets.autocount_aotg.relay import Progress, Told
+from connectors.contract.schema import looks_first
+from connectors.kit.preflight import room
+from connectors.targets.autocount_aotg.relay import (
+    SCHEMAS,
+    TOTAL,
+    Progress,
+    Told,
+    day_text,
+    failed,
+    undone,
+)
 
 Entry = Mapping[str, Any]
 AROUND: Final = timedelta(days=3)

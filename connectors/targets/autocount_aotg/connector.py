@@ -1,15 +1,12 @@
-"""AutoCount On The Go as a target: build, send, ask again, look up, test, log in.
+"""AutoCount On The Go as a target: build, send, ask again, look up, test, log in."""
 
-Here: the form of a connection, and the protocol. Not here: bodies (payload.py), calls (relay.py),
-what became of a document (outcomes.py), the token (tokens.py), the connection test (probe.py).
-"""
-
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Literal
+from typing import Any, Final, Literal
 
 from connectors.contract import (
     Action,
@@ -29,25 +26,59 @@ from connectors.contract import (
     Sent,
     Setting,
     Settings,
+    Step,
     Submitter,
     Target,
-    master_lists,
 )
-from connectors.contract import declared_settings as declared
-from connectors.contract.master_lists import Listed, ListPage
-from connectors.contract.targets import Renewed
-from connectors.kit.calls import not_made, sent
-from connectors.kit.connection_settings import E_INVOICES
-from connectors.targets.autocount_aotg import debtors, outcomes, payload, probe, read_back, tokens
-from connectors.targets.autocount_aotg.answers import not_taken
-from connectors.targets.autocount_aotg.compare import Wanted, wanted_of
-from connectors.targets.autocount_aotg.documents import POSTED, TOTAL
-from connectors.targets.autocount_aotg.outcomes import Ticket
-from connectors.targets.autocount_aotg.relay import Relay, told_of
-from connectors.transport.http import Http
-from connectors.transport.strict_json import loads
+from connectors.contract import schema as declared
+from connectors.contract import targets as master_lists
+from connectors.contract.targets import Listed, ListEntry, ListPage, Renewed
+from connectors.kit.calls import (
+    E_INVOICES,
+    KEPT_BYTES,
+    Call,
+    closed_through,
+    not_made,
+    reach,
+    says,
+    sent,
+    told_by_settings,
+    zone_of,
+)
+from connectors.kit.calls import NAME as REACH
+from connectors.targets.autocount_aotg import relay as payload
+from connectors.targets.autocount_aotg import relay as tokens
+from connectors.targets.autocount_aotg.compare import (
+    AROUND,
+    Wanted,
+    is_number,
+    judged,
+    wanted_of,
+    written,
+)
+from connectors.targets.autocount_aotg.relay import (
+    GONE,
+    POSTED,
+    TOTAL,
+    UNDER_WAY,
+    Progress,
+    Relay,
+    Told,
+    failed,
+    is_apart,
+    login_of,
+    message_of,
+    not_taken,
+    not_told,
+    strange_book,
+    told_of,
+    with_result,
+)
+from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer, HttpFailure, reached
+from connectors.transport.strict_json import dumps, loads
 
 _KNOWN = "The same number is known as long as it is there (AOTG answers: already exists)."
+
 FORM = ConnectionForm(
     title="AutoCount On The Go (AOTG)",
     system="AutoCount",
@@ -145,6 +176,23 @@ FORM = ConnectionForm(
     ),
 )
 
+AT_ONCE = 50
+
+SPAN = timedelta(days=31)
+
+_LATER = "It is read by a list of its own, in a later turn."
+
+LISTS: Final[tuple[Listed, ...]] = ("customer",)
+
+_ASK = (
+    "AutoCount does not tell what is closed: enter the last closed day, or none, in “Books closed"
+    " through”."
+)
+
+_RIGHTS = "See in AutoCount's user maintenance that the user of AOTG may make A/R invoices."
+
+STEPS = ("Key text", REACH, "Key accepted", "Account book", "Permission", "Closed period")
+
 
 class AutoCountOnTheGo:
     """The target `autocount_aotg`. Its secret is described in tokens.py."""
@@ -157,8 +205,8 @@ class AutoCountOnTheGo:
     settle_seconds = 86_400.0  # the desktop may be switched off for a night
     pace = Pace(per_minute=60, to_send=4, to_look=3)  # a write, a list, and the result of each
     file_limits = FileLimits(documents=payload.MOST)
-    read_at_once = read_back.AT_ONCE
-    lists = debtors.LISTS
+    read_at_once = AT_ONCE
+    lists = LISTS
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
         """Tax is worked out for each line, and the lines are summed."""
@@ -197,7 +245,7 @@ class AutoCountOnTheGo:
         if told is None:
             made = tuple(not_taken(answer, one.number) for one in wanted)
         else:
-            made = outcomes.answers_of(told, wanted, relay)
+            made = answers_of(told, wanted, relay)
         return sent(_in_order(payload, made), answer, partial(tokens.masked, secret=secret))
 
     def look_up(
@@ -213,21 +261,21 @@ class AutoCountOnTheGo:
     ) -> Found:
         """Whether it is posted under its day, in the intended account book."""
         relay = Relay(settings, secret, http)
-        return _kept(outcomes.look_up(wanted_of(document, settings), relay), secret)
+        return _kept(look_up(wanted_of(document, settings), relay), secret)
 
     def ask_again(
         self, document: OutgoingDocument, ticket: str, settings: Settings, secret: str, http: Http
     ) -> Found:
         """What became of the request of this ticket, and then what the target has."""
         relay, wanted = Relay(settings, secret, http), wanted_of(document, settings)
-        return _kept(outcomes.ask_again(wanted, Ticket.read(ticket), relay), secret)
+        return _kept(ask_again(wanted, Ticket.read(ticket), relay), secret)
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """Ask for the list of their days; mostly it is told later."""
         wanted = [wanted_of(one, settings) for one in documents]
-        found = read_back.ask(wanted, Relay(settings, secret, http))
+        found = ask(wanted, Relay(settings, secret, http))
         return tuple(_kept(one, secret) for one in found)
 
     def read_later(
@@ -240,12 +288,12 @@ class AutoCountOnTheGo:
     ) -> tuple[Found, ...]:
         """What the list of this ticket says of these."""
         wanted = [wanted_of(one, settings) for one in documents]
-        found = read_back.ask_again(wanted, ticket, Relay(settings, secret, http))
+        found = request_again(wanted, ticket, Relay(settings, secret, http))
         return tuple(_kept(one, secret) for one in found)
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
-        return probe.report(settings, secret, http)
+        return report(settings, secret, http)
 
     def list_page(
         self,
@@ -256,7 +304,7 @@ class AutoCountOnTheGo:
         http: Http,
     ) -> ListPage | Found:
         """The debtors of the account book: `after` is the request that tells them."""
-        found = debtors.list_page(after, Relay(settings, secret, http))
+        found = list_page(after, Relay(settings, secret, http))
         return _kept(found, secret) if isinstance(found, Found) else found
 
     def is_due(self, secret: str, now: datetime) -> bool:
@@ -270,10 +318,6 @@ class AutoCountOnTheGo:
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
         """Log in for the next token."""
         return tokens.renew(settings, secret, http)
-
-
-def _kept(found: Found, secret: str) -> Found:
-    return replace(found, proof=tokens.masked(found.proof, secret))
 
 
 def _wanted(payload: Payload, settings: Settings) -> tuple[Wanted, ...]:
@@ -304,6 +348,339 @@ def _in_order(call: Payload, made: Sequence[Answer]) -> tuple[Answer, ...]:
     return tuple(
         call.refused[at] if at in call.refused else next(rest) for at in range(len(call.numbers))
     )
+
+
+def _kept(found: Found, secret: str) -> Found:
+    return replace(found, proof=tokens.masked(found.proof, secret))
+
+
+def ask(wanted: Sequence[Wanted], relay: Relay) -> tuple[Found, ...]:
+    """Ask for the list of their days, and read it where it is there at once. Of documents whose
+    days lie too far apart for one list, the others of the first one's days have their turn later.
+    """
+    low, high = _days(wanted)
+    answer = relay.listed((low - AROUND).isoformat(), (high + AROUND).isoformat())
+    asked = told_of(answer)
+    if asked is None:
+        return (not_told(answer),) * len(wanted)
+    found = _waiting(asked) if asked.progress in UNDER_WAY else _read(asked.request, relay)
+    return tuple(
+        _of_one(one, found) if low <= _day(one) <= high else Found(kind="unknown", words=_LATER)
+        for one in wanted
+    )
+
+
+def _days(wanted: Sequence[Wanted]) -> tuple[date, date]:
+    """The first and last day of those that lie around the day of the first, within one list."""
+    first = _day(wanted[0])
+    near = [day for one in wanted if abs((day := _day(one)) - first) <= SPAN / 2]
+    return min(near), max(near)
+
+
+def _day(wanted: Wanted) -> date:
+    return date.fromisoformat(wanted.day)
+
+
+def _waiting(told: Told) -> Found:
+    words = f"The account book has not listed its invoices yet (request {told.request})."
+    return Found(kind="unknown", words=words, proof=told.proof, target_ref=told.request)
+
+
+def _read(request: str, relay: Relay) -> Told | Found:
+    told = result(request, relay)
+    if isinstance(told, Found):
+        return told
+    if told.progress in UNDER_WAY:
+        return _waiting(told)
+    if told.progress == Progress.FAILED or not isinstance(told.content, list):
+        words = "The account book could not list its invoices: they are asked for once more."
+        return Found(kind="unknown", words=words, proof=told.proof)
+    return told
+
+
+def _of_one(wanted: Wanted, found: Told | Found) -> Found:
+    if isinstance(found, Found):
+        return found
+    mine = [one for one in found.rows if is_number(one, wanted.number)]
+    proof = dumps(mine)[:KEPT_BYTES]  # of the others nothing is kept beside this one
+    seen = judged(wanted, None, replace(found, content=mine, proof=proof))
+    if seen.kind != "absent":
+        return seen
+    day = _day(wanted)
+    low, high = day - AROUND, day + AROUND
+    words = (
+        f"No {wanted.number} exists there from {low} to {high}: it was deleted,"
+        " or moved to another day."
+    )
+    return Found(kind="different", words=words, proof=proof)
+
+
+def request_again(wanted: Sequence[Wanted], ticket: str, relay: Relay) -> tuple[Found, ...]:
+    """What became of the list of this ticket; one that is not kept any more is asked for again."""
+    found = _read(ticket, relay)
+    if isinstance(found, Found) and found.status == GONE:
+        return ask(wanted, relay)
+    return tuple(_of_one(one, found) for one in wanted)
+
+
+def list_page(request: str, relay: Relay) -> ListPage | Found:
+    """The whole list of this request. Without one it is asked for, which is a page without entries:
+    so is a list that is not kept there any more.
+    """
+    if not request:
+        return _asked(relay)
+    told = result(request, relay)
+    if isinstance(told, Found):
+        return _asked(relay) if told.status == GONE else told
+    if told.progress in UNDER_WAY:
+        words = f"The account book has not listed its debtors yet (request {told.request})."
+        return Found(kind="unknown", words=words, proof=told.proof)
+    if told.progress == Progress.FAILED:
+        return _asked(relay)
+    if not isinstance(told.content, list):
+        words = "The account book listed its debtors in a way that nobody can read."
+        return Found(kind="unknown", words=words, proof=told.proof)
+    return ListPage(tuple(_entry(one) for one in told.rows if one.get("AccNo")), "")
+
+
+def _asked(relay: Relay) -> ListPage | Found:
+    answer = relay.debtors()
+    asked = told_of(answer)
+    return not_told(answer) if asked is None else ListPage((), asked.request)
+
+
+def _entry(shown: Mapping[str, Any]) -> ListEntry:
+    code = str(shown["AccNo"])
+    return ListEntry(
+        code,
+        str(shown.get("CompanyName") or code),
+        active=shown.get("IsActive", True) is not False,
+        registration=str(shown.get("RegisterNo") or ""),
+    )
+
+
+def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
+    """The steps, from a list of the invoices of today, which changes nothing."""
+    fault = _key_fault(settings, secret)
+    if fault:
+        hint = "Paste password and API key again, with a colon between them, from AOTG's portal."
+        if _is_strange(settings, secret):
+            hint = "Compare the account book with the beginning of the API key in AOTG's portal."
+        return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
+    text = Step(STEPS[0], ok=True, words="API key and password are there, and a user name.")
+    relay = Relay(settings, secret, http)
+    first = relay.listed(http.now().astimezone(zone_of(settings)).date().isoformat())
+    made = (text, reach(settings, relay.no_token or first))
+    if made[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *made, there=reached(relay.no_token or first))
+    if isinstance(first, HttpFailure):
+        step = Step.failed(STEPS[2], first.words, "Test again in a few minutes.", "key.answer")
+        return ConnectionReport.stopped(STEPS, *made, step)
+    told = told_of(first)
+    if told is None:
+        words = (
+            f"AutoCount did not let us log in. {says('AutoCount', first.status, message_of(first))}"
+        )
+        hint = "Compare user name, password and API key with AOTG's portal."
+        code = "key.refused" if first.status in KEY_REFUSED else "key.answer"
+        step = Step.failed(STEPS[2], words, hint, code)
+        return ConnectionReport.stopped(STEPS, *made, step)
+    locked = closed_through(settings, _ASK)
+    closed = f"Closed through {locked}" if locked else "Nothing is closed"
+    steps = (
+        *made,
+        Step(STEPS[2], ok=True, words="AutoCount let us log in."),
+        _book(settings, relay.result(told.request) if told.progress not in UNDER_WAY else None),
+        Step(STEPS[4], None, "It may read; whether it may write, only a write shows.", _RIGHTS),
+        Step.failed(STEPS[5], locked, "Set Books closed through of this connection.", "closed_day")
+        if isinstance(locked, str)
+        else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
+    )
+    snapshot = None if isinstance(locked, str) else told_by_settings(settings, locked)
+    return ConnectionReport(steps=steps, snapshot=snapshot)
+
+
+def _key_fault(settings: Settings, secret: str) -> str:
+    login = login_of(secret)
+    if login is None:
+        return "The key is not written as PASSWORD:API-KEY."
+    if re.search(r"\s", login.api_key) or not (login.api_key.isascii()):
+        return "The API key contains a space or a foreign sign: paste it again."
+    if not str(settings.get("user_name", "")).strip():
+        return "The user name is blank."
+    return strange_book(settings, login)
+
+
+def _is_strange(settings: Settings, secret: str) -> bool:
+    """Whether the key is that of another account book."""
+    login = login_of(secret)
+    return login is not None and bool(strange_book(settings, login))
+
+
+def _book(settings: Settings, answer: Call | None) -> Step:
+    """A desktop that is switched off is no fault: what is sent waits for it."""
+    book = str(settings.get("company_id", "")).strip()
+    name = str(settings.get("company_name", "")).strip() or "no name given"
+    told = None if answer is None else told_of(answer)
+    if told is None or told.progress in UNDER_WAY:
+        words = f"Book {book} ({name}) has not answered yet: the desktop is busy or switched off."
+    else:
+        words = f"Book {book} ({name}) answers. AOTG tells no name: compare it in AOTG once."
+    step = Step(STEPS[3], ok=None, words=words)
+    return step.took(answer.seconds) if answer else step
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The requests of a document that are under way: its write, and the look that followed."""
+
+    write: str
+    look: str = ""
+
+    @property
+    def text(self) -> str:
+        """As it is kept."""
+        return f"{self.write}+{self.look}" if self.look else self.write
+
+    @classmethod
+    def read(cls, text: str) -> "Ticket":
+        """What was kept."""
+        write, _, look = text.partition("+")
+        return cls(write, look)
+
+
+def ask_again(wanted: Wanted, ticket: Ticket, relay: Relay) -> Found:
+    """What became of it, as far as that is known by now."""
+    if ticket.look:
+        found = _of_look(wanted, ticket, relay)
+        if found is not None:
+            return found
+    if not ticket.write:
+        return look_up(wanted, relay)
+    ticket = Ticket(ticket.write)
+    told = result(ticket.write, relay)
+    if isinstance(told, Found):  # it is not kept for ever: then only the look-up can tell
+        return look_up(wanted, relay) if told.status == GONE else told
+    if told.progress in UNDER_WAY:
+        return _under_way(ticket, told)
+    return look_up(wanted, relay, told)
+
+
+def _of_look(
+    wanted: Wanted, ticket: Ticket, relay: Relay, write: Told | None = None
+) -> Found | None:
+    """What a look saw; None where it came to nothing, so that another has to be made."""
+    told = result(ticket.look, relay)
+    if isinstance(told, Found):
+        return None if told.status == GONE else told
+    if told.progress in UNDER_WAY:
+        return _under_way(ticket, told)
+    if told.progress == Progress.FAILED or not isinstance(told.content, list):
+        return None
+    if ticket.write and write is None:
+        again = result(ticket.write, relay)
+        if isinstance(again, Found) and again.status != GONE:
+            return again
+        write = again if isinstance(again, Told) else None
+    return judged(wanted, written(write, wanted.number) if write else None, told)
+
+
+def _under_way(ticket: Ticket, told: Told) -> Found:
+    state = "is working on it" if told.progress == Progress.PROCESSING else "has not begun it yet"
+    return Found(
+        kind="unknown",
+        words=f"The account book {state} (request {told.request}).",
+        proof=told.proof,
+        target_ref=ticket.text,
+    )
+
+
+def look_up(wanted: Wanted, relay: Relay, write: Told | None = None) -> Found:
+    """Look for it among the invoices of its days, once; `write` is the end of its request, if that
+    is known.
+    """
+    answer = relay.listed(*wanted.days)
+    asked = told_of(answer)
+    if asked is None:
+        return not_told(answer)
+    ticket = Ticket(write.request if write else "", asked.request)
+    if asked.progress in UNDER_WAY:
+        return _under_way(ticket, asked)
+    found = _of_look(wanted, ticket, relay, write)
+    if found is None:
+        return Found(kind="unknown", words="The look-up did not go through: it is made once more.")
+    return found
+
+
+def result(request: str, relay: Relay) -> Told | Found:
+    """What became of a request; why nobody can say, with the status that was answered."""
+    answer = relay.result(request)
+    told = told_of(answer, request)
+    if told is not None and is_apart(told):
+        answer = relay.result_apart(request)
+        told = with_result(told, answer)
+    if told is not None:
+        return told
+    found = not_told(answer)
+    status = answer.status if isinstance(answer, HttpAnswer) else None
+    return replace(found, status=status)
+
+
+def answers_of(told: Told, wanted: Sequence[Wanted], relay: Relay) -> tuple[Answer, ...]:
+    """What the answer to a write says of each of its documents: mostly that it was taken in."""
+    waits = tuple(_awaiting(one, told) for one in wanted)
+    if told.progress in UNDER_WAY or len(wanted) > 1:  # the looks of many have a pass of their own
+        return waits
+    ended = result(told.request, relay)
+    if isinstance(ended, Found) or ended.progress in UNDER_WAY:
+        return waits
+    pairs = zip(wanted, waits, strict=True)
+    return tuple(_ended(one, ended, look_up(one, relay, ended), waits_) for one, waits_ in pairs)
+
+
+def _awaiting(wanted: Wanted, told: Told) -> Answer:
+    return Answer(
+        kind="awaiting",
+        code="taken_in",
+        words=f"AutoCount keeps it until the account book has made it (request {told.request}).",
+        target_ref=Ticket(told.request).text,
+        number=wanted.number,
+        status=200,
+    )
+
+
+def _ended(wanted: Wanted, told: Told, found: Found, waits: Answer) -> Answer:
+    """The answer where everything was done at once; what is not sure yet is asked again."""
+    write = written(told, wanted.number)
+    taken = failed(wanted.number, write.message).error_class == "duplicate"
+    if found.refused is not None:
+        return found.refused
+    if found.kind == "equal":
+        words = "Already there, with the same content." if taken else "Accepted, and looked up."
+        existing = not write.done and taken
+        return Answer(
+            kind="accepted",
+            words=words if existing or write.done else f"Made, though it said: {write.message}",
+            target_ref=found.target_ref,
+            number=wanted.number,
+            status=200,
+            existing=existing,
+            same_content=True if existing else None,
+            total=found.total,
+        )
+    if found.kind == "different" and found.stands is not None and not write.done and taken:
+        return Answer(
+            kind="refused",
+            error_class="stale_version",
+            code="number_taken",
+            words=f"The number is already there, with other content. {found.words}",
+            target_ref=found.target_ref,
+            number=wanted.number,
+            status=200,
+            existing=True,
+            same_content=False,
+        )
+    return waits
 
 
 TARGET: Target = AutoCountOnTheGo()

@@ -1,13 +1,13 @@
-"""AutoCount's Excel import as a target: a workbook for a person, and nothing that is called.
+"""AutoCount's Excel import as a target: a workbook for a person, and nothing that is called."""
 
-Here: its form, building, what a person's report means, the connection test. Not here: the workbook
-(import_workbook.py), what becomes of the documents (holding/import_files).
-"""
-
-from collections.abc import Sequence
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
-from typing import Literal
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final, Literal
 
 from connectors.contract import (
     Action,
@@ -31,12 +31,36 @@ from connectors.contract import (
     Submitter,
     Target,
 )
-from connectors.contract import declared_settings as declared
-from connectors.contract.hand_imports import Listed, document_types
-from connectors.kit.calls import not_made
-from connectors.kit.connection_settings import E_INVOICES, closed_through, told_by_settings
-from connectors.kit.rounding.book_decimals import settings_of_book
-from connectors.targets.autocount_excel import import_reports, import_workbook
+from connectors.contract import schema as declared
+from connectors.contract.errors import columns_fault
+from connectors.contract.pulls import Listed, document_types, types_taken
+from connectors.contract.schema import DocumentSchema, FieldSchema
+from connectors.kit.calls import (
+    E_INVOICES,
+    base_currency_of,
+    closed_through,
+    not_made,
+    told_by_settings,
+)
+from connectors.kit.preflight import (
+    NUMERIC,
+    Fault,
+    decimals_fault,
+    not_offered,
+    rate_fault,
+    refused,
+    settings_of_book,
+    value_fault,
+)
+from connectors.kit.workbook import (
+    CellValue,
+    Row,
+    Sheet,
+    WorkbookRefusal,
+    Written,
+    read_tables,
+    write_sheets,
+)
 from connectors.targets.autocount_excel.documents import DOCUMENTS
 from connectors.transport.http import Http
 from grammar.text.finding_codes import ErrorClass
@@ -45,6 +69,21 @@ _ASK = (
     "Enter the last day that is closed for the user who imports, or none, in “Books closed"
     " through”."
 )
+
+PREFIX = "number_prefix"
+
+HEADS = "column_names"
+
+TITLES = tuple(
+    dict.fromkeys(
+        field.title for one in DOCUMENTS for field in (*one.header, *one.lines) if field.sent
+    )
+)
+"""The system column names of all types."""
+
+USUAL_DECIMALS = 4
+"""Of quantities and prices, where nobody says how many the book keeps: what a column takes."""
+
 FORM = ConnectionForm(
     title="AutoCount Excel import",
     gives="Sales and purchase documents, bills and payments, in a workbook to import",
@@ -64,7 +103,7 @@ FORM = ConnectionForm(
             example="Kedai Contoh Sdn Bhd",
         ),
         Setting(
-            name=import_workbook.PREFIX,
+            name=PREFIX,
             label="Prefix of our document numbers",
             hint="An import overwrites a number that is taken. Several with commas: CP, NS-.",
             example="CP",
@@ -79,15 +118,15 @@ FORM = ConnectionForm(
             required=True,
         ),
         Setting(
-            name=import_workbook.HEADS,
+            name=HEADS,
             label="Column names of your import template",
             hint="Only where they differ from AutoCount's own: yours = AutoCount's, one a line.",
             example="InvNo = DocNo",
             kind="columns",
-            fields=import_workbook.TITLES,
+            fields=TITLES,
         ),
         document_types({one.name: one.title for one in DOCUMENTS}),
-        *settings_of_book(import_workbook.USUAL_DECIMALS),
+        *settings_of_book(USUAL_DECIMALS),
         E_INVOICES,
     ),
     way="file",
@@ -115,9 +154,73 @@ FORM = ConnectionForm(
         "Look into AutoCount: codes, closed periods and manual changes are not read from it.",
     ),
 )
+
 STEPS = ("Account book", "Prefix", "Closed period", "Column names")
+
 WAITS = "It stands in a file, and waits for a person to import it and to say what happened."
+
 CANNOT_LOOK = "AutoCount desktop cannot be asked from here: compare the document there."
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in DOCUMENTS}
+
+_HEAD = re.compile(r"[A-Za-z0-9_]+")
+
+_SHORT = 40
+
+_MARKS = {"yes": "T", "no": "F"}
+
+SheetRow = list[Written]
+
+_HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "number": ("docno", "documentno", "invoiceno", "no"),
+    "party": ("debtorcode", "creditorcode", "accno", "code", "debtor", "creditor"),
+    "date": ("docdate", "documentdate", "date"),
+    "total": ("finaltotal", "nettotal", "total", "docamt", "paymentamt", "amount"),
+}
+"""What a column may be called, the clearest first: it is taken wherever it stands."""
+
+_CANCELLED: Final = ("cancelled", "canceled", "void", "voided")
+"""Likewise a column that not every listing has, and what it says of a document that is."""
+
+_YES: Final = frozenset({"t", "true", "y", "yes", "1", *_CANCELLED})
+
+_HEAD_WITHIN: Final = 20  # rows: a printed listing has its title above the columns
+
+_DAYS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y")
+
+_LARGEST: Final = Decimal(10) ** 15
+
+_PLACES: Final = 18  # a workbook may have 118.80 as 118.80000000000001
+
+_WANTED = "Save the listing of AutoCount as .xlsx, with its columns number, code, date and total."
+
+_LOCKED: Final = re.compile(r"\block(ed)?\b|\bclosed period\b|\bfiscal year\b", re.IGNORECASE)
+
+_UNKNOWN: Final = re.compile(
+    r"\bnot found\b|\bdoes(n't| not) exist\b|\bno such\b|\binvalid\b.*\bcode\b|\bunknown\b",
+    re.IGNORECASE,
+)
+
+_MISSING: Final = re.compile(
+    r"\bmandatory\b|\brequired\b|\bmissing\b|\bblank\b|\b(cannot|can't|must not) be empty\b",
+    re.IGNORECASE,
+)
+
+_TAKEN: Final = re.compile(r"\balready (exists|used)\b|\bduplicate", re.IGNORECASE)
+
+_VALUE: Final = re.compile(
+    r"\btoo long\b|\bexceeds?\b|\bnot a (number|date)\b|\binvalid\b|\bformat\b", re.IGNORECASE
+)
+
+_CLASSES: Final[tuple[tuple[re.Pattern[str], ErrorClass], ...]] = (
+    (_LOCKED, "period_locked"),
+    (_TAKEN, "duplicate"),
+    (_UNKNOWN, "mapping_missing"),
+    (_MISSING, "missing_field"),
+    (_VALUE, "bad_value"),
+)
 
 
 class AutoCountExcel:
@@ -138,7 +241,7 @@ class AutoCountExcel:
 
     def rows_of(self, document: OutgoingDocument) -> int:
         """A row for each line; of a document without lines, one."""
-        return import_workbook.rows_taken(document)
+        return rows_taken(document)
 
     def build(
         self,
@@ -151,7 +254,7 @@ class AutoCountExcel:
     ) -> Payload:
         """The workbook of these documents; `batch_name` ends with the run: `20261120_17`."""
         name = batch_name or documents[0].number
-        return import_workbook.build(documents, settings, name=name, action=action)
+        return build(documents, settings, name=name, action=action)
 
     def send(
         self,
@@ -186,11 +289,11 @@ class AutoCountExcel:
 
     def class_of(self, message: str) -> ErrorClass:
         """The class of what the import said of a row."""
-        return import_reports.class_of(message)
+        return class_of(message)
 
     def listed(self, raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
         """The documents of AutoCount's own listing."""
-        return import_reports.listed(raw)
+        return listed(raw)
 
     def test(
         self,
@@ -201,7 +304,7 @@ class AutoCountExcel:
         """Whether the settings say what a safe file needs; nothing is called."""
         locked = closed_through(settings, _ASK)
         steps = (_book(settings), _prefix(settings), _closed(locked), _heads(settings))
-        snapshot = None if isinstance(locked, str) else _told(settings, locked)
+        snapshot = None if isinstance(locked, str) else _snapshot(settings, locked)
         return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
@@ -215,7 +318,7 @@ def _book(settings: Settings) -> Step:
 
 
 def _prefix(settings: Settings) -> Step:
-    prefixes = declared.listed(str(settings.get(import_workbook.PREFIX, "")))
+    prefixes = declared.listed(str(settings.get(PREFIX, "")))
     if not prefixes:
         hint = "Choose one that no other number in the account book begins with, such as CP."
         return Step.failed(STEPS[1], "No prefix is set.", hint, "number_prefix")
@@ -232,18 +335,347 @@ def _closed(locked: date | str | None) -> Step:
 
 
 def _heads(settings: Settings) -> Step:
-    if fault := import_workbook.heads_fault(settings):
+    if fault := heads_fault(settings):
         hint = "Correct the column names of your import template."
         return Step.failed(STEPS[3], fault, hint, "column_names")
-    own = import_workbook.own_heads(settings)
+    own = own_heads(settings)
     told = ", ".join(f"{name} for {field}" for field, name in own.items())
     words = f"As in your template: {told}." if own else "AutoCount's own names."
     return Step(STEPS[3], ok=True, words=words)
 
 
-def _told(settings: Settings, locked: date | None) -> Snapshot:
+def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
     known = told_by_settings(settings, locked)
     return replace(known, key_status="none", excel_import_enabled=True)
+
+
+def build(
+    documents: Sequence[OutgoingDocument], settings: Settings, *, name: str, action: Action
+) -> Payload:
+    """The workbook of these documents, all of one type. One that could never be imported is left
+    out and answered at once.
+    """
+    kind = documents[0].document
+    schema, base = SCHEMAS.get(kind), base_currency_of(settings)
+    refusals = {
+        at: said
+        for at, document in enumerate(documents)
+        if (said := _preflight(schema, document, action, settings))
+    }
+    good = [(at, one) for at, one in enumerate(documents) if at not in refusals]
+    table: list[SheetRow] = []
+    rows: dict[int, str] = {}
+    positions: dict[int, int] = {}
+    if schema is not None:
+        table.append(list(heads_of(schema, settings)))
+        for at, document, cells in _cells(schema, good):
+            table.append(cells)
+            rows[len(table)], positions[len(table)] = document.number, at
+    file = file_name(settings, kind, name)
+    told = _manifest_rows(file, name, kind, table, [one for _, one in good], base)
+    return Payload(
+        method="FILE",
+        path=kind,
+        headers={},
+        body=write_sheets({"Data": table, "Clearpost": told}, prefixed=True) if good else b"",
+        content_type=XLSX,
+        rows=rows,
+        numbers=tuple(document.number for document in documents),
+        positions=positions,
+        refused=refusals,
+        file_name=file,
+    )
+
+
+def _preflight(
+    schema: DocumentSchema | None, document: OutgoingDocument, action: Action, settings: Settings
+) -> Answer | None:
+    refusal = not_offered(schema, document, action, "AutoCount's Excel import")
+    if refusal or schema is None:
+        return refusal
+    base = base_currency_of(settings)
+    found = (
+        _type_fault(schema, settings)
+        or _heads_fault(schema, settings)
+        or _number_fault(document.number, declared.listed(str(settings.get(PREFIX, ""))))
+        or _header_fault(schema, document)
+        or _lines_fault(schema, document)
+        or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)
+        or _payment_fault(schema, document, base)
+        or rate_fault(document, "CurrencyRate", base)
+    )
+    return refused(document, *found) if found else None
+
+
+def _type_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:
+    """A type that this connection leaves to another way into the same books."""
+    if schema.name in types_taken(settings, SCHEMAS):
+        return None
+    words = (
+        f"The connection takes no document of the type {schema.title.lower()}:"
+        " see its setting Document types it takes."
+    )
+    return "business_rule", words
+
+
+def _heads_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:
+    heads = heads_fault(settings, (schema,))
+    return ("business_rule", f"Column names of the connection: {heads}") if heads else None
+
+
+def _number_fault(number: str, prefixes: Sequence[str]) -> Fault | None:
+    """AutoCount overwrites a number that is taken, so ours begin as nothing else there does."""
+    if not prefixes:
+        return "business_rule", "The connection has no prefix for the numbers of our documents."
+    if any(number.startswith(prefix) and number != prefix for prefix in prefixes):
+        return None
+    words = f"DocNo {number} does not begin with {' or '.join(prefixes)}, which is kept for us in"
+    return "business_rule", f"{words} AutoCount: an import overwrites a number that is taken."
+
+
+def _header_fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
+    for field in schema.header:
+        if found := _field_fault(field, document.fields.get(field.name, ""), ""):
+            return found
+    return None
+
+
+def _field_fault(field: FieldSchema, value: str, where: str) -> Fault | None:
+    name = f"{field.title}{where}"
+    if value == "":
+        must = field.required or field.needed
+        return ("missing_field", f"{name} is blank; AutoCount needs it.") if must else None
+    return value_fault(field, value, name, runs="")
+
+
+def _lines_fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
+    if not schema.lines:
+        return None
+    if not document.lines:
+        return "missing_field", "The document has no lines."
+    for at, line in enumerate(document.lines, start=1):
+        where = f" of line {at}"
+        for field in schema.lines:
+            if found := _field_fault(field, line.get(field.name, ""), where):
+                return found
+        if not line.get("ItemCode") and not line.get("AccNo"):
+            return "missing_field", f"Line {at} has no ItemCode and no AccNo."
+        if line.get("ItemCode") and not line.get("UOM"):
+            return "missing_field", f"UOM{where} is blank; an item needs one of its units."
+        if Decimal(line["Qty"]) <= 0:
+            return "bad_value", f"Qty{where} is not above 0: {line['Qty']}."
+    return None
+
+
+def _payment_fault(schema: DocumentSchema, document: OutgoingDocument, base: str) -> Fault | None:
+    """What AutoCount asks of a payment, and would refuse row by row; of a cash sale, which holds
+    its own, no more is paid than it comes to.
+    """
+    fields = document.fields
+    if "PaymentAmt" not in fields:
+        return None
+    paid, number = Decimal(fields["PaymentAmt"]), fields.get("KnockOffDocNo", "")
+    amount = fields.get("KnockOffAmt", "")
+    if paid <= 0:
+        return "bad_value", f"PaymentAmt is not above 0: {paid}."
+    if schema.total_field != "PaymentAmt":
+        over = paid > document.amount
+        words = f"PaymentAmt {paid} is more than the sale comes to: {document.amount}."
+        return ("bad_value", words) if over else None
+    if bool(number) != bool(amount):
+        return "missing_field", "KnockOffDocNo and KnockOffAmt go together; one is blank."
+    if amount and not 0 < Decimal(amount) <= paid:
+        return "bad_value", f"KnockOffAmt {amount} is not between 0 and the payment of {paid}."
+    if document.currency not in ("", base):
+        return "bad_value", f"A payment in {document.currency} needs a rate; there is no column."
+    return None
+
+
+def _cells(
+    schema: DocumentSchema, good: Sequence[tuple[int, OutgoingDocument]]
+) -> Iterator[tuple[int, OutgoingDocument, SheetRow]]:
+    """The rows of the sheet: each line beside the cells of its document."""
+    for at, document in good:
+        head = [_cell(f, document.fields.get(f.name, "")) for f in schema.header if f.sent]
+        for line in document.lines if schema.lines else ({},):
+            cells = [_cell(f, line.get(f.name, "")) for f in schema.lines if f.sent]
+            yield at, document, [*head, *cells]
+
+
+def _cell(field: FieldSchema, value: str) -> Written:
+    if value == "":
+        return None
+    if field.type == "yesno":
+        return _MARKS[value]
+    if field.type == "date":
+        return date.fromisoformat(value)
+    return Decimal(value) if field.type in NUMERIC else value
+
+
+def _manifest_rows(
+    file: str,
+    name: str,
+    kind: str,
+    table: Sequence[SheetRow],
+    documents: Sequence[OutgoingDocument],
+    base: str,
+) -> list[SheetRow]:
+    """The second sheet: by what a file that was edited, or imported in part, is found out."""
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for document in documents:
+        totals[document.currency or base] += document.amount
+    rows: list[SheetRow] = [
+        ["File", file],
+        ["Run", name.rpartition("_")[2]],
+        ["Document type", kind],
+        ["Rows", max(0, len(table) - 1)],
+        ["Documents", len(documents)],
+    ]
+    rows += [[f"Total {currency}".rstrip(), total] for currency, total in sorted(totals.items())]
+    rows.append(["SHA-256 of the data", data_sha256(table)])
+    return rows
+
+
+def columns(schema: DocumentSchema) -> tuple[FieldSchema, ...]:
+    """The columns of a type's sheet, in their order."""
+    return tuple(field for field in (*schema.header, *schema.lines) if field.sent)
+
+
+def heads_of(schema: DocumentSchema, settings: Settings) -> tuple[str, ...]:
+    """Their headings: the system column names, or what the customer's template calls them."""
+    own = own_heads(settings)
+    return tuple(own.get(field.title, field.title) for field in columns(schema))
+
+
+def own_heads(settings: Settings) -> Mapping[str, str]:
+    """System column name -> what the template of the customer calls it."""
+    parts = (part.partition("=") for part in re.split(r"[,\n]", str(settings.get(HEADS, ""))))
+    return {field.strip(): name.strip() for name, equals, field in parts if equals}
+
+
+def heads_fault(settings: Settings, schemas: Sequence[DocumentSchema] = DOCUMENTS) -> str:
+    """Why these headings would not be imported; blank when they are good."""
+    if found := columns_fault(str(settings.get(HEADS, "")), TITLES):
+        return found
+    names = own_heads(settings).values()
+    if spaced := next((name for name in names if not _HEAD.fullmatch(name)), ""):
+        return f"“{spaced[:60]}” has a space or a sign: AutoCount leaves such a column out."
+    for schema in schemas:
+        heads = [head.casefold() for head in heads_of(schema, settings)]
+        if twice := next((head for head in heads if heads.count(head) > 1), ""):
+            return f"Two columns of {schema.title.lower()} would be called {twice}."
+    return ""
+
+
+def rows_taken(document: OutgoingDocument) -> int:
+    """A row for each line; of a document without lines, one."""
+    return max(1, len(document.lines))
+
+
+def file_name(settings: Settings, kind: str, name: str) -> str:
+    """`cp_kedai_invoice_20261120_17.xlsx`, for the name `20261120_17`."""
+    company = _plain(str(settings.get("company_id", "")))
+    return f"cp_{company}_{_plain(kind)}_{_plain(name)}.xlsx"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:_SHORT] or "none"
+
+
+def data_sha256(table: Sequence[SheetRow]) -> str:
+    """The hash of the sheet `Data`: its cells as text with tabs between, its rows with line feeds;
+    a number is written digit by digit, a date as 2026-11-19, a blank cell as nothing.
+    """
+    lines = ("\t".join(_text(cell) for cell in row) for row in table)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _text(cell: Written) -> str:
+    if cell is None:
+        return ""
+    return f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
+
+
+def listed(raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
+    """The documents of the first sheet that has the four columns."""
+    sheets = read_tables(raw)
+    if isinstance(sheets, WorkbookRefusal):
+        return SourceRefusal(422, f"listing.{sheets.code}", sheets.message, sheets.hint)
+    for sheet in sheets:
+        found = _head(sheet)
+        if found is not None:
+            at, columns = found
+            below = sorted((no, row) for no, row in sheet.rows.items() if no > at)
+            rows = (_listed(no, row, columns) for no, row in below)
+            return tuple(one for one in rows if one.number)
+    words = "The workbook has no columns for number, debtor or creditor code, date and total."
+    return SourceRefusal(422, "listing.columns", words, _WANTED)
+
+
+def _head(sheet: Sheet) -> tuple[int, Mapping[str, int]] | None:
+    """The row of headings, and the column of each word; None where there is none."""
+    for number, row in sorted(sheet.rows.items())[:_HEAD_WITHIN]:
+        columns = {_bare(value): column for column, value in sorted(row.items(), reverse=True)}
+        found = {
+            field: next(columns[word] for word in known if word in columns)
+            for field, known in _HEADINGS.items()
+            if not columns.keys().isdisjoint(known)
+        }
+        if found.keys() == _HEADINGS.keys():
+            more = next((columns[word] for word in _CANCELLED if word in columns), None)
+            return number, found if more is None else {**found, _CANCELLED[0]: more}
+    return None
+
+
+def _bare(value: CellValue) -> str:
+    return "".join(sign for sign in str(value).casefold() if sign.isalnum())
+
+
+def _listed(number: int, row: Row, columns: Mapping[str, int]) -> Listed:
+    def text(field: str) -> str:
+        value = row.get(columns[field])
+        return "" if value is None else str(value).strip()
+
+    return Listed(
+        number=text("number"),
+        party=text("party"),
+        date=_day(row.get(columns["date"])),
+        total=_amount(row.get(columns["total"])),
+        row=number,
+        cancelled=_bare(row.get(columns.get(_CANCELLED[0], -1)) or "") in _YES,
+    )
+
+
+def _day(value: CellValue | None) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    for form in _DAYS:
+        try:
+            return datetime.strptime(str(value).strip(), form).date()  # noqa: DTZ007 - a day
+        except ValueError:
+            continue
+    return None
+
+
+def _amount(value: CellValue | None) -> Decimal | None:
+    """A total; None for what is none, and for what no document has: a few letters are a number of
+    as many digits as they say.
+    """
+    try:
+        found = Decimal(str(value).strip().replace(",", ""))
+    except InvalidOperation:
+        return None
+    places = found.as_tuple().exponent
+    if not isinstance(places, int) or places < -_PLACES or found.copy_abs() >= _LARGEST:
+        return None
+    return found
+
+
+def class_of(message: str) -> ErrorClass:
+    """The class of a message; what says nothing that is known is a rule of AutoCount's."""
+    return next((told for words, told in _CLASSES if words.search(message)), "business_rule")
 
 
 TARGET: Target = AutoCountExcel()

@@ -1,51 +1,181 @@
-"""QuickBooks Online as a target: build, send, look up, read, test, authorize, renew.
+"""QuickBooks Online as a target: build, send, look up, read, test, authorize, renew."""
 
-Here: the calls and their headers. Not here: what is asked of who connects it (form.py), bodies
-(payload.py), the course of a write (writes.py), look-ups (lookup.py), readings (read_back.py),
-permission (authorization.py) and tokens (tokens.py), the connection test (probe.py).
-"""
-
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
+from http import HTTPStatus
 from typing import Literal
 from urllib.parse import quote, urlencode
 
 from connectors.contract import (
     Action,
+    BookFacts,
+    ConnectionForm,
     ConnectionReport,
+    DuplicateWindow,
+    EInvoices,
     FileLimits,
     Found,
+    KeyField,
     OutgoingDocument,
     Pace,
     Payload,
     Question,
     Rounding,
     Sent,
+    Setting,
     Settings,
     Stands,
+    Submitter,
     Target,
 )
-from connectors.contract.authorization import Granted, Returned, Revoked
-from connectors.contract.master_lists import Listed, ListPage
-from connectors.contract.targets import Renewed
-from connectors.kit.calls import Get, not_made, reader, sent
-from connectors.kit.connection_settings import base_currency_of
-from connectors.kit.keys import lasting_keys
-from connectors.targets.quickbooks import (
-    authorization,
-    lookup,
-    payload,
-    probe,
-    read_back,
-    tokens,
-    writes,
-)
+from connectors.contract import schema as declared
+from connectors.contract import targets as master_lists
+from connectors.contract.schema import DocumentSchema
+from connectors.contract.targets import Granted, Listed, ListPage, Renewed, Returned, Revoked
+from connectors.kit import calls as lasting_keys
+from connectors.kit.calls import Get, base_currency_of, crowded, not_made, reader, sent, unclear
+from connectors.targets.quickbooks import payload, probe, writes
+from connectors.targets.quickbooks import probe as authorization
+from connectors.targets.quickbooks import probe as tokens
 from connectors.targets.quickbooks.documents import POSTED, UNPOSTED
-from connectors.targets.quickbooks.form import FORM, MINOR_VERSION
-from connectors.targets.quickbooks.responses import AT_ONCE
+from connectors.targets.quickbooks.payload import (
+    ENTITIES,
+    SCHEMAS,
+    Compared,
+    Names,
+    compare,
+    content,
+    custom_field,
+    is_void,
+    told,
+    total_in,
+    total_of,
+)
+from connectors.targets.quickbooks.responses import (
+    AT_ONCE,
+    MOST,
+    Each,
+    Seen,
+    Shown,
+    pause_of,
+    query,
+    text_of,
+    told_of,
+    with_names,
+    with_names_each,
+)
 from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
+from connectors.transport.strict_json import loads
+
+REACH = timedelta(days=30)
+
+DAYS = 3
+
+CENT = Decimal("0.01")
+
+NO_SUCH_FILTER = 400  # it is asked for by the total, and then without
+
+MINOR_VERSION = "75"
+
+E_INVOICE = "e_invoice_field"
+
+KNOWN_BY = (
+    DuplicateWindow(
+        "The id of a request is known for 1 day (our contract; Intuit gives no figure).",
+        timedelta(days=1),
+    ),
+)
+
+FORM = ConnectionForm(
+    title="QuickBooks Online",
+    gives="Invoices, credit memos, refund receipts, bills and payments",
+    needs="An app of your own at developer.intuit.com: client ID and client secret",
+    tells=BookFacts(closing_date="told", by_id=True, known_by=KNOWN_BY),
+    e_invoices=EInvoices(
+        submitter=Submitter.SERVICE,
+        says=(
+            "QuickBooks submits none and keeps none: a service of your own submits them.",
+            "The service notes since when one is valid in a custom field of the invoice.",
+            "With the name of that field, a posted invoice is shown as awaiting its e-Invoice.",
+            "Without the field nothing is awaited, and rules that ask for its age hold the record.",
+        ),
+        field_setting=E_INVOICE,
+        awaited=("invoice",),
+        types={"invoice": "01", "credit_memo": "02"},
+    ),
+    settings=(
+        declared.address(
+            "https://quickbooks.api.intuit.com", "The address of the interface of QuickBooks."
+        ),
+        Setting(
+            name="company_id",
+            label="Company ID (realm)",
+            hint="Shown in QuickBooks with Ctrl+Alt+?, and by Intuit when the app is authorized.",
+            example="4620816365291234560",
+            required=True,
+        ),
+        Setting(
+            name="company_name",
+            label="Company name in QuickBooks",
+            hint="The test compares it, so that no document reaches another company.",
+            example="Kedai Contoh Sdn Bhd",
+        ),
+        Setting(
+            name="client_id",
+            label="Client ID of the app",
+            hint="At developer.intuit.com, under Keys and credentials. It is not a secret.",
+            example="ABcd1234",
+            required=True,
+        ),
+        Setting(
+            name="token_url",
+            label="Address for tokens",
+            hint="Leave it blank for Intuit's own.",
+            kind="address",
+        ),
+        Setting(
+            name="authorize_url",
+            label="Address of the page where it is allowed",
+            hint="Leave it blank for Intuit's own.",
+            kind="address",
+        ),
+        Setting(
+            name="revoke_url",
+            label="Address for ending it",
+            hint="Leave it blank for Intuit's own.",
+            kind="address",
+        ),
+        Setting(
+            name="minor_version",
+            label="Version of the interface",
+            hint=f"Leave it blank for {MINOR_VERSION}, the one that Clearpost was tried with.",
+            example=MINOR_VERSION,
+            kind="whole",
+        ),
+        Setting(
+            name=E_INVOICE,
+            label="Custom field for the e-invoice",
+            hint="Optional: the field where your service notes since when an e-Invoice is valid. "
+            "Every invoice then waits for it.",
+        ),
+        *master_lists.SETTINGS,
+    ),
+    key=KeyField(
+        label="Client secret",
+        hint="Paste the client secret alone, and connect to QuickBooks on the next page. Who has a "
+        "refresh token pastes both, with a colon between them. Kept encrypted, never shown again.",
+        steps=(
+            "At developer.intuit.com open your app, Keys and credentials, and copy its secret.",
+            "Paste it here and save.",
+            "Enter the redirect address that the next page shows under Redirect URIs of the app.",
+            "Press Connect to QuickBooks, and choose the company there.",
+        ),
+    ),
+)
 
 
 class QuickBooks:
@@ -65,7 +195,7 @@ class QuickBooks:
     looked up, and asks what it pays; there are no more than 40 of them in a minute, as it may."""
     file_limits = FileLimits(documents=payload.MOST)
     read_at_once = AT_ONCE
-    changes_reach = read_back.REACH
+    changes_reach = REACH
     lists = probe.LISTS
     authorizes = "QuickBooks"
 
@@ -120,21 +250,21 @@ class QuickBooks:
     ) -> Found:
         """Whether it has been done, in the intended company."""
         question = Question(document=document, key=key, action=action, standing=standing)
-        found = lookup.look_up(question, _reader(settings, secret, http))
+        found = look_up(question, _reader(settings, secret, http))
         return replace(found, proof=_masked(found.proof, secret))
 
     def look_up_together(
         self, questions: Sequence[Question], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """The same of many, by one query for those of a type."""
-        found = lookup.look_up_together(questions, _reader(settings, secret, http))
+        found = look_up_together(questions, _reader(settings, secret, http))
         return tuple(replace(one, proof=_masked(one.proof, secret)) for one in found)
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """What stands in the intended company beside each document."""
-        found = read_back.standing(documents, settings, _reader(settings, secret, http))
+        found = read_documents(documents, settings, _reader(settings, secret, http))
         return tuple(replace(one, proof=_masked(one.proof, secret)) for one in found)
 
     def changed(
@@ -146,19 +276,19 @@ class QuickBooks:
         http: Http,
     ) -> frozenset[str] | Found:
         """The ids of what was changed since, in the intended company."""
-        return read_back.changed(documents, since, _reader(settings, secret, http))
+        return changed(documents, since, _reader(settings, secret, http))
 
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> tuple[Stands, ...] | Found:
         """Documents of the same party and total, a few days around, in the intended company."""
-        return read_back.alike(document, _reader(settings, secret, http))
+        return alike(document, _reader(settings, secret, http))
 
     def inactive(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> str | Found:
         """Its customer or vendor, where somebody made it inactive in the intended company."""
-        return read_back.inactive(document, _reader(settings, secret, http))
+        return inactive(document, _reader(settings, secret, http))
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -209,10 +339,6 @@ class QuickBooks:
         return tokens.renew(settings, secret, http)
 
 
-def _reader(settings: Settings, secret: str, http: Http) -> Get:
-    return reader(http, partial(_url, settings), _identity(secret))
-
-
 def _url(settings: Settings, path: str, **more: str) -> str:
     realm = quote(str(settings.get("company_id", "")).strip(), safe="")
     version = str(settings.get("minor_version") or MINOR_VERSION)
@@ -227,11 +353,290 @@ def _identity(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {access}", "Accept": "application/json"}
 
 
+def _reader(settings: Settings, secret: str, http: Http) -> Get:
+    return reader(http, partial(_url, settings), _identity(secret))
+
+
 def _masked(content: bytes, secret: str) -> bytes:
     grant = lasting_keys.grant_of(secret)
     for part in (grant.access, grant.refresh, grant.secret) if grant else ():
         content = mask(content, part)
     return content
+
+
+def read_documents(
+    documents: Sequence[OutgoingDocument], settings: Settings, get: Get
+) -> tuple[Found, ...]:
+    """What the target has for each document: by one query a kind."""
+    told: dict[str, Each] = {}
+    for name in sorted({one.document for one in documents}):
+        mine = [one.number for one in documents if one.document == name]
+        told[name] = with_names_each(name, mine, get)
+    return tuple(
+        seen if isinstance(seen, Found) else _beside(one, *seen, settings)
+        for one, seen in ((one, told[one.document][one.number]) for one in documents)
+    )
+
+
+def _beside(document: OutgoingDocument, seen: Seen, names: Names, settings: Settings) -> Found:
+    shown = seen.documents
+    since = _validated(shown[0], settings) if len(shown) == 1 else None
+    return beside(document, seen, names, since)
+
+
+def _validated(shown: Shown, settings: Settings) -> datetime | None:
+    """Since when its e-invoice is valid, from the field in which the company has it noted."""
+    name = str(settings.get(E_INVOICE, "")).strip()
+    try:
+        found = datetime.fromisoformat(custom_field(shown, name)) if name else None
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found is not None and found.tzinfo else None
+
+
+def changed(documents: Collection[str], since: datetime, get: Get) -> frozenset[str] | Found:
+    """The ids of all documents of these types that were changed or deleted since."""
+    entities = sorted({ENTITIES[name].name for name in documents})
+    moment = quote(since.astimezone(UTC).isoformat(timespec="seconds"), safe="")
+    answer = get(f"/cdc?entities={','.join(entities)}&changedSince={moment}")
+    if isinstance(answer, HttpFailure):
+        return unclear(answer)
+    found = _ids(loads(answer.body), entities) if answer.status == HTTPStatus.OK else None
+    if found is not None:
+        return found
+    fault = told_of(answer.body)
+    return unclear(answer, fault.words if fault else "", pause_of(answer))
+
+
+def _ids(content: object, entities: Sequence[str]) -> frozenset[str] | None:
+    """The ids of an answer; None where it has not a whole part for each of these entities."""
+    first = content.get("CDCResponse") if isinstance(content, dict) else None
+    told = first[0] if isinstance(first, list) and len(first) == 1 else None
+    parts = told.get("QueryResponse") if isinstance(told, dict) else None
+    if not isinstance(parts, list) or len(parts) != len(entities):
+        return None
+    found: set[str] = set()
+    for part in parts:
+        for entity in entities if isinstance(part, dict) else ():
+            entries = part.get(entity, [])
+            if not isinstance(entries, list) or len(entries) >= MOST:
+                return None
+            found |= {str(one.get("Id")) if isinstance(one, dict) else "" for one in entries}
+    whole = all(isinstance(part, dict) for part in parts) and not found & {"", "None"}
+    return frozenset(found) if whole else None
+
+
+def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
+    """Live documents of the same party, total and currency, a few days around; ours may be among
+    them.
+    """
+    schema = SCHEMAS.get(document.document)
+    if schema is None:
+        return ()
+    day = date.fromisoformat(document.fields[schema.date_field])
+    entity, around = ENTITIES[schema.name].name, _around(schema, document, day)
+    seen = query(entity, f"{around} and {_about(document.amount)}", get)
+    if isinstance(seen, Found) and seen.status == NO_SUCH_FILTER:
+        seen = query(entity, around, get)
+    if isinstance(seen, Found):
+        return seen
+    if not seen.whole:
+        return crowded(len(seen.documents), document, day)
+    found = [told(schema, one, {}) for one in seen.documents if not is_void(one)]
+    currencies = {document.currency, ""}
+    return tuple(
+        one
+        for one in found
+        if one.amount == document.amount and (one.currency in currencies or not document.currency)
+    )
+
+
+def _around(schema: DocumentSchema, document: OutgoingDocument, day: date) -> str:
+    """The condition for those of the party, a few days around."""
+    first, last = ((day + timedelta(days=by)).isoformat() for by in (-DAYS, DAYS))
+    party = next(f.wire.split(".")[0] for f in schema.header if f.name == schema.party_field)
+    return f"{party} = {text_of(document.party)} and TxnDate >= '{first}' and TxnDate <= '{last}'"
+
+
+def _about(amount: Decimal) -> str:
+    """The condition for those of about the total, so that many of one party are not all read; which
+    of them have just this total is ours to say.
+    """
+    return f"TotalAmt >= '{amount - CENT:f}' and TotalAmt <= '{amount + CENT:f}'"
+
+
+def inactive(document: OutgoingDocument, get: Get) -> str | Found:
+    """The customer or vendor of a document, where somebody made it inactive. A query shows only
+    active entries unless it asks for the others.
+    """
+    schema = SCHEMAS.get(document.document)
+    if schema is None or not document.party:
+        return ""
+    kind = next(f.refers for f in schema.header if f.name == schema.party_field)
+    where = f"Id = {text_of(document.party)} and Active = false"
+    seen = query(kind.capitalize(), where, get)
+    if isinstance(seen, Found):
+        return seen
+    return f"{kind} {document.party}" if seen.documents else ""
+
+
+def look_up(question: Question, get: Get) -> Found:
+    """Look once. `get` makes one read-only call to a path below the company."""
+    document = question.document
+    if document.document not in SCHEMAS:
+        words = f"The connection to QuickBooks knows no {document.document}."
+        return Found(kind="unknown", words=words)
+    found = with_names(document.document, [document.number], get)
+    return found if isinstance(found, Found) else _said(question, *found)
+
+
+def _said(question: Question, seen: Seen, names: Names) -> Found:
+    """What a look-up says that saw this under the number."""
+    document, action = question.document, question.action
+    if not seen.documents:
+        words = f"No {document.number} exists there."
+        return Found(kind="absent", words=words, proof=seen.proof)
+    chosen = _chosen(document, action, seen.documents, names)
+    if chosen is None:
+        return _several(document, seen)
+    if is_void(chosen):
+        return _of_void(action, document.number, chosen, seen)
+    compared = against(document, chosen, names)
+    if action != "void" and not compared.differs:
+        words = f"It exists there as it was sent, under {document.number}."
+        return Found(
+            kind="equal",
+            words=words,
+            target_ref=_id(chosen),
+            proof=seen.proof,
+            total=total_in(chosen),
+        )
+    if action != "create":
+        return _untouched(document, question.standing, chosen, seen, names)
+    words = f"Something else exists there under {document.number}: {compared.words}."
+    return _different(document, words, chosen, seen, compared, names)
+
+
+def _chosen(
+    document: OutgoingDocument, action: Action, shown: Sequence[Shown], names: Names
+) -> Shown | None:
+    """The one that is meant: of several under the number, the one with our content."""
+    if len(shown) == 1:
+        return shown[0]
+    if action != "create":
+        return None
+    same = [one for one in shown if not is_void(one) and not against(document, one, names).differs]
+    return same[0] if len(same) == 1 else None
+
+
+def _several(document: OutgoingDocument, seen: Seen) -> Found:
+    words = f"{len(seen.documents)} documents exist there under {document.number}."
+    return Found(kind="different", words=words, proof=seen.proof)
+
+
+def _of_void(action: Action, number: str, shown: Shown, seen: Seen) -> Found:
+    ref = _id(shown)
+    if action == "void":
+        words = f"{number} is void there."
+        return Found(kind="equal", words=words, target_ref=ref, proof=seen.proof)
+    words = f"{number} exists there, but it was made void."
+    return Found(kind="different", words=words, target_ref=ref, proof=seen.proof, void=True)
+
+
+def _id(shown: Shown) -> str | None:
+    return str(shown.get("Id") or "") or None
+
+
+def _untouched(
+    document: OutgoingDocument,
+    standing: OutgoingDocument | None,
+    shown: Shown,
+    seen: Seen,
+    names: Names,
+) -> Found:
+    """It has not been done; whether it may be depends on nobody having changed the document."""
+    number = document.number
+    if standing is None:
+        words = f"{number} exists there, and what was sent before is not known."
+        return Found(kind="different", words=words, target_ref=_id(shown), proof=seen.proof)
+    before = against(standing, shown, names)
+    if before.differs:
+        words = f"{number} was changed in QuickBooks: {before.words}."
+        return _different(standing, words, shown, seen, before, names)
+    words = f"{number} exists there as it was sent before."
+    return Found(kind="absent", words=words, target_ref=_id(shown), proof=seen.proof)
+
+
+def _different(
+    document: OutgoingDocument,
+    words: str,
+    shown: Shown,
+    seen: Seen,
+    compared: Compared,
+    names: Names,
+) -> Found:
+    return Found(
+        kind="different",
+        words=words,
+        target_ref=_id(shown),
+        proof=seen.proof,
+        differs=compared.differs,
+        stands=told(SCHEMAS[document.document], shown, names),
+        total=total_in(shown),
+    )
+
+
+def look_up_together(questions: Sequence[Question], get: Get) -> tuple[Found, ...]:
+    """Look once for each, by one query for those of a type."""
+    numbers: dict[str, list[str]] = defaultdict(list)
+    for one in questions:
+        numbers[one.document.document].append(one.document.number)
+    told = {
+        name: with_names_each(name, mine, get) for name, mine in numbers.items() if name in SCHEMAS
+    }
+    return tuple(_told_of(one, told, get) for one in questions)
+
+
+def _told_of(question: Question, told: Mapping[str, Each], get: Get) -> Found:
+    document = question.document
+    if document.document not in told:
+        return look_up(question, get)
+    found = told[document.document][document.number]
+    return found if isinstance(found, Found) else _said(question, *found)
+
+
+def beside(
+    document: OutgoingDocument, seen: Seen, names: Names, validated: datetime | None
+) -> Found:
+    """What was seen beside the document as it was sent last."""
+    number = document.number
+    if not seen.documents:
+        return Found(kind="absent", words=f"No {number} exists there.", proof=seen.proof)
+    chosen = _chosen(document, "create", seen.documents, names)
+    if chosen is None:
+        return _several(document, seen)
+    if is_void(chosen):
+        found = _of_void("create", number, chosen, seen)
+        return replace(found, e_invoice_at=validated)
+    compared = against(document, chosen, names)
+    if compared.differs:
+        words = f"{number} was changed in QuickBooks: {compared.words}."
+        found = _different(document, words, chosen, seen, compared, names)
+        return replace(found, e_invoice_at=validated)
+    return Found(
+        kind="equal",
+        words=f"{number} exists there as it was sent.",
+        target_ref=_id(chosen),
+        proof=seen.proof,
+        e_invoice_at=validated,
+        total=total_in(chosen),
+    )
+
+
+def against(document: OutgoingDocument, shown: Shown, names: Names) -> Compared:
+    """A document of ours compared with one in the target."""
+    schema = SCHEMAS[document.document]
+    return compare(schema, content(document, blanks=True), total_of(document), shown, names)
 
 
 TARGET: Target = QuickBooks()

@@ -1,24 +1,20 @@
-"""The documents of QuickBooks Online, as data.
+"""The documents of QuickBooks Online, as data."""
 
-Here: fields, limits, what each one names over there, and what can be done with a posted document.
-A reference (`CustomerRef`) is the id of an entry there, never its name. Not here: calls, bodies.
-
-Sources: Intuit's Accounting API, version 3. Lengths of notes and descriptions, and the five
-places of quantities and prices, are as import tools for it document them. That a document needs
-its number, its date and the item of each line is our demand: without them QuickBooks chooses for
-itself.
-"""
+from typing import Final
 
 from connectors.contract.schema import Amounts, DocumentSchema, FieldSchema
-from connectors.targets.quickbooks.field_meanings import MEANINGS
+from connectors.kit.preflight import Meanings
 
 TARGET = "quickbooks"
+
 _NUMBER_MAX = 21
 
 _NUMBER = FieldSchema(
     name="DocNumber", title="No.", wire="DocNumber", required=True, max_length=_NUMBER_MAX
 )
+
 _DATE = FieldSchema(name="TxnDate", title="Date", wire="TxnDate", type="date", required=True)
+
 _TERM = FieldSchema(
     name="SalesTermRef",
     title="Payment terms",
@@ -26,7 +22,9 @@ _TERM = FieldSchema(
     max_length=20,
     refers="payment_term",
 )
+
 _DUE = FieldSchema(name="DueDate", title="Due date", wire="DueDate", type="date")
+
 _CUSTOMER = FieldSchema(
     name="CustomerRef",
     title="Customer",
@@ -35,6 +33,7 @@ _CUSTOMER = FieldSchema(
     max_length=20,
     refers="customer",
 )
+
 _VENDOR = FieldSchema(
     name="VendorRef",
     title="Vendor",
@@ -43,15 +42,19 @@ _VENDOR = FieldSchema(
     max_length=20,
     refers="vendor",
 )
+
 _LOCATION = FieldSchema(
     name="DepartmentRef", title="Location", wire="DepartmentRef.value", refers="warehouse"
 )
+
 _CURRENCY = FieldSchema(
     name="CurrencyRef", title="Currency", wire="CurrencyRef.value", max_length=3, refers="currency"
 )
+
 _RATE = FieldSchema(
     name="ExchangeRate", title="Exchange rate", wire="ExchangeRate", type="decimal", places=6
 )
+
 _TAX_MODE = FieldSchema(
     name="GlobalTaxCalculation",
     title="Amounts are",
@@ -59,22 +62,28 @@ _TAX_MODE = FieldSchema(
     required=True,
     max_length=13,
 )
+
 _SALES_REP = FieldSchema(
     name="SalesRep", title="Sales rep", wire="CustomField.SalesRep", max_length=31
 )
+
 _NOTE = FieldSchema(name="PrivateNote", title="Memo", wire="PrivateNote", max_length=4000)
+
 _MESSAGE = FieldSchema(
     name="CustomerMemo", title="Message", wire="CustomerMemo.value", max_length=1000
 )
+
 _METHOD = FieldSchema(
     name="PaymentMethodRef",
     title="Payment method",
     wire="PaymentMethodRef.value",
     refers="payment_method",
 )
+
 _REFERENCE = FieldSchema(
     name="PaymentRefNum", title="Reference no.", wire="PaymentRefNum", max_length=_NUMBER_MAX
 )
+
 _DEPOSIT_TO = FieldSchema(
     name="DepositToAccountRef",
     title="Deposit to",
@@ -82,20 +91,25 @@ _DEPOSIT_TO = FieldSchema(
     required=True,
     refers="account",
 )
+
 _PAID = FieldSchema(
     name="TotalAmt", title="Amount", wire="TotalAmt", type="money", required=True, places=2
 )
+
 _TOTAL = FieldSchema(name="Total", title="Total", type="money", places=2, sent=False)
 
 _LINE_AMOUNT = FieldSchema(
     name="Amount", title="Amount", wire="Amount", type="money", required=True, places=2
 )
+
 _LINE_TEXT = FieldSchema(
     name="Description", title="Description", wire="Description", max_length=4000
 )
+
 _LINE_TAX = FieldSchema(
     name="TaxCodeRef", title="Tax", wire="TaxCodeRef.value", required=True, refers="tax"
 )
+
 _LINE_TAX_AMOUNT = FieldSchema(
     name="TaxAmount", title="Tax amount", type="money", places=2, sent=False
 )
@@ -104,6 +118,7 @@ _LINE_TAX_AMOUNT = FieldSchema(
 _LINE_ACCOUNT = FieldSchema(
     name="AccountRef", title="Account", wire="AccountRef.value", required=True, refers="account"
 )
+
 _SALES_LINE = (
     FieldSchema(
         name="ItemRef",
@@ -122,6 +137,7 @@ _SALES_LINE = (
     _LINE_TAX_AMOUNT,
     FieldSchema(name="ClassRef", title="Class", wire="ClassRef.value"),
 )
+
 _SALES_HEADER = (
     _NUMBER,
     _DATE,
@@ -137,6 +153,7 @@ _SALES_HEADER = (
 )
 
 _INCLUSIVE = (_TAX_MODE.name, "TaxInclusive")
+
 _SOLD = Amounts(
     amount="Amount",
     tax="TaxAmount",
@@ -147,6 +164,7 @@ _SOLD = Amounts(
     inclusive=_INCLUSIVE,
     by_code=True,
 )
+
 _BOUGHT = Amounts(
     amount="Amount",
     tax="TaxAmount",
@@ -155,7 +173,9 @@ _BOUGHT = Amounts(
     inclusive=_INCLUSIVE,
     by_code=True,
 )
+
 _BANKED = Amounts(amount="Amount", tax_is="inside")
+
 LISTS = (
     ("account", "Chart of accounts"),
     ("tax_code", "Taxes"),
@@ -163,6 +183,60 @@ LISTS = (
     ("payment_term", "All lists > Terms"),
 )
 """Where its own pages keep the codes that it lists; it lists no currencies."""
+
+_OWN_REFERENCE = FieldSchema(
+    name="PaymentRefNum",
+    title="Reference no.",
+    wire="PaymentRefNum",
+    required=True,
+    max_length=_NUMBER_MAX,
+)
+
+MEANINGS: Final = Meanings(
+    header={
+        "DocNumber": "Our number of the document.",
+        "TxnDate": "Day of the document, after the closing date of the books.",
+        "SalesTermRef": "Id of the payment terms.",
+        "DueDate": "Day by which it has to be paid; blank: the day that the terms come to.",
+        "CustomerRef": "Id of the customer in QuickBooks, never the name.",
+        "VendorRef": "Id of the supplier in QuickBooks, never the name.",
+        "DepartmentRef": "Id of the location.",
+        "CurrencyRef": "Three letters of the currency; blank: that of the company.",
+        "ExchangeRate": "How much of the company's currency 1 of that currency is.",
+        "GlobalTaxCalculation": "TaxExcluded, TaxInclusive or NotApplicable: what amounts hold.",
+        "SalesRep": "Salesperson, in the custom field of that name.",
+        "PrivateNote": "A note that the other party does not see.",
+        "CustomerMemo": "A message that the customer reads.",
+        "Total": "Total with tax; QuickBooks computes it, so it is compared and not sent.",
+        "PaymentMethodRef": "Id of the way of paying.",
+        "PaymentRefNum": "Reference of the payment, such as the bank's.",
+        "DepositToAccountRef": "Id of the account that the money comes into or leaves.",
+        "TotalAmt": "How much was paid.",
+        "InvoiceNumber": "Our number of the invoice that is paid; its id is looked up.",
+        "BillNumber": "Our number of the bill that is paid; its id is looked up.",
+        "PayType": "How it was paid, such as Check.",
+        "BankAccountRef": "Id of the bank account that paid.",
+    },
+    lines={
+        "ItemRef": "Id of the product or service.",
+        "Description": "What the line is for.",
+        "Qty": "How many; QuickBooks knows no units.",
+        "UnitPrice": "Price of one before tax, or with it where amounts are inclusive.",
+        "Amount": "Amount of the line: quantity times price.",
+        "TaxCodeRef": "Id of the tax code.",
+        "TaxAmount": "Tax that the rules expect; QuickBooks computes it, so it is not sent.",
+        "ClassRef": "Id of the class.",
+        "AccountRef": "Id of the account that the line is booked to.",
+        "PaymentMethodRef": "Id of the way of paying.",
+        "PostingType": "Debit or Credit.",
+    },
+    apart={
+        "payment.PaymentRefNum": "Our number of the payment: it has no other number there.",
+        "bill.Amount": "Amount of the line.",
+        "deposit.Amount": "Amount of the line.",
+        "journal_entry.Amount": "Amount of the line.",
+    },
+)
 
 
 def _document(
@@ -195,36 +269,6 @@ def _document(
     return MEANINGS.on(document)
 
 
-INVOICE = _document(
-    "invoice",
-    "Invoice",
-    (*_SALES_HEADER, _TERM, _DUE),
-    _SALES_LINE,
-    party=_CUSTOMER,
-    actions=("update", "void"),
-    amounts=_SOLD,
-)
-SALES_RECEIPT = _document(
-    "sales_receipt",
-    "Sales receipt",
-    (*_SALES_HEADER, _METHOD, _REFERENCE, _DEPOSIT_TO),
-    _SALES_LINE,
-    party=_CUSTOMER,
-    amounts=_SOLD,
-)
-CREDIT_MEMO = _document(
-    "credit_memo", "Credit memo", _SALES_HEADER, _SALES_LINE, party=_CUSTOMER, amounts=_SOLD
-)
-REFUND_RECEIPT = _document(
-    "refund_receipt",
-    "Refund receipt",
-    (*_SALES_HEADER, _METHOD, _DEPOSIT_TO),
-    _SALES_LINE,
-    party=_CUSTOMER,
-    amounts=_SOLD,
-)
-
-
 def _paid_document(name: str, title: str, pays: str) -> FieldSchema:
     return FieldSchema(
         name=name,
@@ -236,13 +280,38 @@ def _paid_document(name: str, title: str, pays: str) -> FieldSchema:
     )
 
 
-_OWN_REFERENCE = FieldSchema(
-    name="PaymentRefNum",
-    title="Reference no.",
-    wire="PaymentRefNum",
-    required=True,
-    max_length=_NUMBER_MAX,
+INVOICE = _document(
+    "invoice",
+    "Invoice",
+    (*_SALES_HEADER, _TERM, _DUE),
+    _SALES_LINE,
+    party=_CUSTOMER,
+    actions=("update", "void"),
+    amounts=_SOLD,
 )
+
+SALES_RECEIPT = _document(
+    "sales_receipt",
+    "Sales receipt",
+    (*_SALES_HEADER, _METHOD, _REFERENCE, _DEPOSIT_TO),
+    _SALES_LINE,
+    party=_CUSTOMER,
+    amounts=_SOLD,
+)
+
+CREDIT_MEMO = _document(
+    "credit_memo", "Credit memo", _SALES_HEADER, _SALES_LINE, party=_CUSTOMER, amounts=_SOLD
+)
+
+REFUND_RECEIPT = _document(
+    "refund_receipt",
+    "Refund receipt",
+    (*_SALES_HEADER, _METHOD, _DEPOSIT_TO),
+    _SALES_LINE,
+    party=_CUSTOMER,
+    amounts=_SOLD,
+)
+
 PAYMENT = _document(
     "payment",
     "Payment",
@@ -262,6 +331,7 @@ PAYMENT = _document(
     number=_OWN_REFERENCE,
     total=_PAID,
 )
+
 BILL = _document(
     "bill",
     "Bill",
@@ -270,6 +340,7 @@ BILL = _document(
     party=_VENDOR,
     amounts=_BOUGHT,
 )
+
 BILL_PAYMENT = _document(
     "bill_payment",
     "Bill payment",
@@ -294,6 +365,7 @@ BILL_PAYMENT = _document(
     party=_VENDOR,
     total=_PAID,
 )
+
 DEPOSIT = _document(
     "deposit",
     "Bank deposit",
@@ -301,6 +373,7 @@ DEPOSIT = _document(
     (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _METHOD),
     amounts=_BANKED,
 )
+
 JOURNAL_ENTRY = _document(
     "journal_entry",
     "Journal entry",
@@ -316,5 +389,6 @@ JOURNAL_ENTRY = _document(
 )
 
 POSTED = (INVOICE, SALES_RECEIPT, PAYMENT, CREDIT_MEMO, REFUND_RECEIPT, BILL, BILL_PAYMENT)
+
 UNPOSTED = (DEPOSIT, JOURNAL_ENTRY)
 """What the connector posts, and what rules may speak of and nothing posts yet."""

@@ -1,15 +1,11 @@
-"""A document as the JSON that QuickBooks takes, alone or in a batch, and back.
-
-Here: one mapping between QuickBooks' JSON and the names of our schema, pure, what is expected back,
-and the refusal of what QuickBooks would only misread. Not here: sending (connector.py).
-"""
+"""A document as the JSON that QuickBooks takes, alone or in a batch, and back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from connectors.contract import Action, Answer, OutgoingDocument, Payload, Stands
+from connectors.contract import Action, Answer, Kept, OutgoingDocument, Payload, Stands
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.preflight import (
     Fault,
@@ -21,14 +17,20 @@ from connectors.kit.preflight import (
 )
 from connectors.targets.quickbooks.documents import POSTED
 from connectors.transport.strict_json import dumps
+from grammar.text.characters import grouped
 
 Json = dict[str, Any]
+
 Names = Mapping[str, str]  # the number of what a payment pays, by its id there
+
 SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTED}
 
 _NUMERIC = frozenset({"decimal", "money", "quantity"})
+
 _OF_LINE = frozenset({"Amount", "Description"})  # the other fields of a line stand in its detail
+
 _LINKED, _CUSTOM = "Line.LinkedTxn.TxnId", "CustomField."
+
 _BOUGHT = "AccountBasedExpenseLineDetail"
 
 
@@ -51,12 +53,30 @@ ENTITIES: Mapping[str, Entity] = {
     "bill": Entity("Bill", "bill", _BOUGHT),
     "bill_payment": Entity("BillPayment", "billpayment", "", "bill"),
 }
+
 BY_PATH: Mapping[str, str] = {entity.path: name for name, entity in ENTITIES.items()}
+
 BY_ENTITY: Mapping[str, str] = {entity.name: name for name, entity in ENTITIES.items()}
+
 NOTE = "PrivateNote"
+
 TERM, DATE, DUE = "SalesTermRef", "TxnDate", "DueDate"
 """Our names of the terms, of the date that they begin with and of the day that they come to where
 none is given, and its own."""
+
+JSON = "application/json"
+
+TARGET = "QuickBooks"
+
+EXPECTED, BATCH, ITEMS = "TotalAmt", "/batch", "BatchItemRequest"
+
+MOST = 10  # Intuit's own page; older ones say 30
+
+VOID = "?operation=void"
+
+_SEN = Decimal("0.01")
+
+A_SEN = Decimal("0.01")
 
 
 def number_field(schema: DocumentSchema) -> str:
@@ -85,6 +105,36 @@ def content(document: OutgoingDocument, *, blanks: bool) -> Json:
     return told
 
 
+def _put(told: Json, field: FieldSchema, value: object) -> None:
+    if field.wire == _LINKED:
+        return
+    if field.wire.startswith(_CUSTOM):
+        name = field.wire.removeprefix(_CUSTOM)
+        one = {"Name": name, "Type": "StringType", "StringValue": value or ""}
+        told.setdefault("CustomField", []).append(one)
+        return
+    top, *inside = field.wire.split(".")
+    for name in reversed(inside if value is not None else ()):
+        value = {name: value}
+    told[top] = value
+
+
+def _value(field: FieldSchema, text: str) -> object:
+    if text == "":
+        return None
+    return Decimal(text) if field.type in _NUMERIC else text
+
+
+def _line(schema: DocumentSchema, entity: Entity, given: Mapping[str, str]) -> Json:
+    outer: Json = {"DetailType": entity.detail}
+    inner: Json = {}
+    for field in schema.lines:
+        value = given.get(field.name, "")
+        if field.sent and value:
+            _put(outer if field.wire in _OF_LINE else inner, field, _value(field, value))
+    return {**outer, entity.detail: inner}
+
+
 def link(told: Json, paid: str) -> Json:
     """A payment with the id there of what it pays."""
     (line,) = told["Line"]
@@ -98,6 +148,15 @@ def linked(shown: Mapping[str, Any]) -> str:
         for one in line.get("LinkedTxn") or ():
             return str(one.get("TxnId", ""))
     return ""
+
+
+def _rows(shown: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    rows = shown.get("Line")
+    return [
+        one
+        for one in (rows if isinstance(rows, list) else ())
+        if isinstance(one, Mapping) and one.get("DetailType") != "SubTotalLineDetail"
+    ]
 
 
 def is_void(shown: Mapping[str, Any]) -> bool:
@@ -124,6 +183,21 @@ def fields_of(schema: DocumentSchema, shown: Mapping[str, Any], names: Names) ->
         elif field.wire and field.wire.split(".")[0] in shown:
             found[field.name] = _text(field, _inner(field, shown))
     return found
+
+
+def _text(field: FieldSchema, value: object) -> str:
+    if value is None:
+        return ""
+    if field.type in _NUMERIC and isinstance(value, int | Decimal):
+        return format(Decimal(value), "f")
+    return str(value)
+
+
+def _inner(field: FieldSchema, shown: Mapping[str, Any]) -> object:
+    value: object = shown
+    for name in field.wire.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def lines_of(schema: DocumentSchema, shown: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -173,68 +247,6 @@ def custom_field(shown: Mapping[str, Any], name: str) -> str:
     return ""
 
 
-def _line(schema: DocumentSchema, entity: Entity, given: Mapping[str, str]) -> Json:
-    outer: Json = {"DetailType": entity.detail}
-    inner: Json = {}
-    for field in schema.lines:
-        value = given.get(field.name, "")
-        if field.sent and value:
-            _put(outer if field.wire in _OF_LINE else inner, field, _value(field, value))
-    return {**outer, entity.detail: inner}
-
-
-def _put(told: Json, field: FieldSchema, value: object) -> None:
-    if field.wire == _LINKED:
-        return
-    if field.wire.startswith(_CUSTOM):
-        name = field.wire.removeprefix(_CUSTOM)
-        one = {"Name": name, "Type": "StringType", "StringValue": value or ""}
-        told.setdefault("CustomField", []).append(one)
-        return
-    top, *inside = field.wire.split(".")
-    for name in reversed(inside if value is not None else ()):
-        value = {name: value}
-    told[top] = value
-
-
-def _value(field: FieldSchema, text: str) -> object:
-    if text == "":
-        return None
-    return Decimal(text) if field.type in _NUMERIC else text
-
-
-def _inner(field: FieldSchema, shown: Mapping[str, Any]) -> object:
-    value: object = shown
-    for name in field.wire.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
-def _text(field: FieldSchema, value: object) -> str:
-    if value is None:
-        return ""
-    if field.type in _NUMERIC and isinstance(value, int | Decimal):
-        return format(Decimal(value), "f")
-    return str(value)
-
-
-def _rows(shown: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    rows = shown.get("Line")
-    return [
-        one
-        for one in (rows if isinstance(rows, list) else ())
-        if isinstance(one, Mapping) and one.get("DetailType") != "SubTotalLineDetail"
-    ]
-
-
-JSON = "application/json"
-TARGET = "QuickBooks"
-EXPECTED, BATCH, ITEMS = "TotalAmt", "/batch", "BatchItemRequest"
-MOST = 10  # Intuit's own page; older ones say 30
-VOID = "?operation=void"
-_SEN = Decimal("0.01")
-
-
 def build(
     documents: Sequence[OutgoingDocument], *, batch: bool, action: Action, base: str = ""
 ) -> Payload:
@@ -271,27 +283,6 @@ def build(
     )
 
 
-def _told(document: OutgoingDocument, action: Action) -> Json:
-    return {ENTITIES[document.document].name: content(document, blanks=action == "update")}
-
-
-def total_of(document: OutgoingDocument) -> str:
-    """What the rules expect QuickBooks to come to."""
-    return document.fields.get(SCHEMAS[document.document].total_field or "", "")
-
-
-def action_of(payload: Payload) -> Action:
-    """What a payload does."""
-    _, _, word = payload.path.partition("?operation=")
-    return "void" if word == "void" else "update" if word == "update" else "create"
-
-
-def _path(document: OutgoingDocument, action: Action) -> str:
-    return (
-        f"/{ENTITIES[document.document].path}{'' if action == 'create' else f'?operation={action}'}"
-    )
-
-
 def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer | None:
     schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, TARGET)
@@ -312,3 +303,108 @@ def _amount_fault(line: Mapping[str, str], where: str) -> Fault | None:
         words = f"Amount{where} is {line['Amount']}, but {line['Qty']} times {line['UnitPrice']} is"
         return "bad_value", f"{words} {exact.quantize(_SEN, ROUND_HALF_UP)}."
     return None
+
+
+def _told(document: OutgoingDocument, action: Action) -> Json:
+    return {ENTITIES[document.document].name: content(document, blanks=action == "update")}
+
+
+def _path(document: OutgoingDocument, action: Action) -> str:
+    return (
+        f"/{ENTITIES[document.document].path}{'' if action == 'create' else f'?operation={action}'}"
+    )
+
+
+def total_of(document: OutgoingDocument) -> str:
+    """What the rules expect QuickBooks to come to."""
+    return document.fields.get(SCHEMAS[document.document].total_field or "", "")
+
+
+def action_of(payload: Payload) -> Action:
+    """What a payload does."""
+    _, _, word = payload.path.partition("?operation=")
+    return "void" if word == "void" else "update" if word == "update" else "create"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The differences as QuickBooks has them, in words, and what is kept otherwise."""
+
+    differs: tuple[Kept, ...]
+    said: tuple[str, ...]
+    kept: tuple[Kept, ...]
+
+    @property
+    def words(self) -> str:
+        """The first differences, for people."""
+        more = len(self.said) - 3
+        told = "; ".join(self.said[:3])
+        return f"{told}; and {more} more" if more > 0 else told
+
+
+def compare(
+    schema: DocumentSchema,
+    wanted: Mapping[str, Any],
+    total: str,
+    stands: Mapping[str, Any],
+    names: Names,
+) -> Compared:
+    """A body as it is meant, the total that was expected, and the document as it is read."""
+    heads = {field.name: field for field in schema.header}
+    rows = {field.name: field for field in schema.lines if field.sent}
+    theirs = fields_of(schema, stands, names)
+    mine = fields_of(schema, wanted, names)
+    if mine.get(TERM) and not mine.get(DUE):
+        mine.pop(DUE, None)  # QuickBooks works it out of the terms
+    found = _differing(heads, mine, theirs, 0)
+    ours, there = lines_of(schema, wanted), lines_of(schema, stands)
+    if len(ours) != len(there):
+        words = f"{len(there)} lines exist there, not {len(ours)}"
+        found.append((Kept(0, "", str(len(there))), words))
+    else:
+        for at, (line, shown) in enumerate(zip(ours, there, strict=True), start=1):
+            found += _differing(rows, line, shown, at)
+    kept: tuple[Kept, ...] = ()
+    amount = str(stands.get("TotalAmt", ""))
+    name = schema.total_field or ""
+    if total and not _same(heads[name], total, amount):
+        other = Kept(0, name, amount)
+        if _near(total, amount):
+            kept = (other,)
+        elif not any(one.field == name for one, _ in found):
+            words = f"the total is {grouped(amount) or 'blank'} there, not {grouped(total)}"
+            found.append((other, words))
+    return Compared(tuple(one for one, _ in found), tuple(words for _, words in found), kept)
+
+
+def _differing(
+    fields: Mapping[str, FieldSchema], ours: Mapping[str, str], theirs: Mapping[str, str], line: int
+) -> list[tuple[Kept, str]]:
+    where = f" of line {line}" if line else ""
+    found = []
+    for name, value in ours.items():
+        there = theirs.get(name, "")
+        if name in fields and not _same(fields[name], value, there):
+            words = f"{name}{where} is {there or 'blank'} there, not {value or 'blank'}"
+            found.append((Kept(line, name, there), words))
+    return found
+
+
+def _same(field: FieldSchema, ours: str, theirs: str) -> bool:
+    if field.type in _NUMERIC:
+        return _number(ours) == _number(theirs)
+    if field.type == "date":
+        return ours[:10] == theirs[:10]
+    return ours.strip() == theirs.strip()  # it keeps no blanks at either end
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text) if text else Decimal(0)
+    except InvalidOperation:
+        return None
+
+
+def _near(ours: str, theirs: str) -> bool:
+    one, other = _number(ours), _number(theirs)
+    return one is not None and other is not None and abs(one - other) <= A_SEN

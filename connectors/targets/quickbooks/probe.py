@@ -1,24 +1,30 @@
 """What QuickBooks tells of its books: the connection test, in the order people look for it, and the
 lists of customers, vendors, items and unpaid documents, a page of a query at a time.
-
-Here: the steps, the snapshot, pages of lists. Not here: writing, and the exchange of tokens
-(tokens.py).
 """
 
+import base64
+import json
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from connectors.contract import ConnectionReport, Found, Settings, Snapshot, Step
-from connectors.contract.master_lists import Listed, ListEntry, ListPage
-from connectors.kit.calls import Get, Timed
-from connectors.kit.keys.lasting_keys import grant_of
-from connectors.kit.reach import NAME as REACH
-from connectors.kit.reach import reach, says
-from connectors.targets.quickbooks.authorization import lacks_permission
+from connectors.contract.targets import (
+    Granted,
+    Listed,
+    ListEntry,
+    ListPage,
+    Renewed,
+    Returned,
+    Revoked,
+)
+from connectors.kit import calls as lasting_keys
+from connectors.kit.calls import NAME as REACH
+from connectors.kit.calls import Get, Timed, grant_of, reach, says
 from connectors.targets.quickbooks.responses import (
     ENDED,
     MOST,
@@ -28,7 +34,7 @@ from connectors.targets.quickbooks.responses import (
     text_of,
     told_of,
 )
-from connectors.transport.http import HttpAnswer, HttpFailure, reached
+from connectors.transport.http import Http, HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
 STEPS = (
@@ -40,6 +46,7 @@ STEPS = (
     "Closing date",
     "Tax codes, accounts, payment methods and payment terms",
 )
+
 _LISTED: Final[Mapping[str, str]] = {
     "TaxCode": "tax_code",
     "Account": "account",
@@ -47,7 +54,46 @@ _LISTED: Final[Mapping[str, str]] = {
     "Term": "payment_term",
 }
 """What a connection test reads whole -> the word of the rules for it."""
+
 _FORM = "CLIENT_SECRET:REFRESH_TOKEN"
+
+LISTS: Final[tuple[Listed, ...]] = ("customer", "vendor", "item", "invoice", "bill")
+
+_ENTITIES: Final[Mapping[Listed, str]] = {
+    "customer": "Customer",
+    "vendor": "Vendor",
+    "item": "Item",
+    "invoice": "Invoice",
+    "bill": "Bill",
+}
+
+_PARTIES: Final[Mapping[Listed, str]] = {"invoice": "CustomerRef", "bill": "VendorRef"}
+
+_EACH: Final = "Active in (true, false)"  # else entries out of use are left out
+
+_UNPAID: Final = " ".join(("Balance", ">", text_of("0")))
+
+_ALL: Final = "all "  # before the place of a page, in a company that does not search by balance
+
+_NAMES: Final = ("DisplayName", "FullyQualifiedName", "Name")
+
+AUTHORIZE_AT = "https://appcenter.intuit.com/connect/oauth2"
+
+REVOKE_AT = "https://developer.api.intuit.com/v2/oauth2/tokens/revoke"
+
+SCOPE = "com.intuit.quickbooks.accounting"
+
+_DECLINED = "access_denied"
+
+TOKENS_AT = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"
+
+EARLY = timedelta(minutes=5)
+
+LASTS = timedelta(hours=1)
+
+_REFUSED = frozenset({400, 401, 403})
+
+_OF_APP = frozenset({"invalid_client", "unauthorized_client"})
 
 
 def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
@@ -117,6 +163,67 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     return _passed(realm, name, locked, told, (*made, day), get)
 
 
+def _key_fault(settings: Settings, secret: str) -> str:
+    grant = grant_of(secret)
+    if grant is None and lacks_permission(secret):
+        return f"The key is a client secret alone: press Connect to QuickBooks, or paste {_FORM}."
+    if grant is None:
+        return f"The key is not written as {_FORM}: paste both, with a colon between them."
+    for name, label in (("client_id", "client ID"), ("company_id", "company ID")):
+        text = str(settings.get(name, "")).strip()
+        if not text or re.search(r"\s", text):
+            return f"The {label} is {'not one word' if text else 'blank'}."
+    return ""
+
+
+def _is_exchanged(secret: str) -> bool:
+    """Whether there is an access token to ask with."""
+    grant = grant_of(secret)
+    return grant is not None and bool(grant.access)
+
+
+def _told(answer: HttpAnswer | HttpFailure) -> str:
+    if isinstance(answer, HttpFailure):
+        return answer.words
+    told = told_of(answer.body)
+    return says("QuickBooks", answer.status, told.words if told else "")
+
+
+def _shut(realm: str, answer: HttpAnswer) -> Step | None:
+    """Why a company that the key reaches lets nobody in; None where that is not said."""
+    told = told_of(answer.body)
+    code = told.code if told else ""
+    if code == NOT_ALLOWED:
+        words = f"QuickBooks does not let the app into these books. {_told(answer)}"
+        hint = (
+            "Have an administrator of the company press Connect to QuickBooks, and allow the app"
+            " accounting."
+        )
+        return Step.failed(STEPS[4], words, hint, "key.permission")
+    if code == ENDED:
+        words = f"The subscription of company {realm} has ended, so that nothing can be posted."
+        hint = "Renew it in QuickBooks at Account and settings > Billing and subscription."
+        return Step.failed(STEPS[3], words, hint, "company.ended")
+    return None
+
+
+def _inner(answer: HttpAnswer, name: str) -> Mapping[str, Any]:
+    content = loads(answer.body)
+    return _mapping(content.get(name)) if isinstance(content, dict) else {}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _closed(preferences: Mapping[str, Any]) -> date | str | None:
+    text = _mapping(preferences.get("AccountingInfoPrefs")).get("BookCloseDate")
+    try:
+        return date.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return str(text)
+
+
 def _passed(
     realm: str,
     name: str,
@@ -167,82 +274,6 @@ def _passed(
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
-def _key_fault(settings: Settings, secret: str) -> str:
-    grant = grant_of(secret)
-    if grant is None and lacks_permission(secret):
-        return f"The key is a client secret alone: press Connect to QuickBooks, or paste {_FORM}."
-    if grant is None:
-        return f"The key is not written as {_FORM}: paste both, with a colon between them."
-    for name, label in (("client_id", "client ID"), ("company_id", "company ID")):
-        text = str(settings.get(name, "")).strip()
-        if not text or re.search(r"\s", text):
-            return f"The {label} is {'not one word' if text else 'blank'}."
-    return ""
-
-
-def _is_exchanged(secret: str) -> bool:
-    """Whether there is an access token to ask with."""
-    grant = grant_of(secret)
-    return grant is not None and bool(grant.access)
-
-
-def _shut(realm: str, answer: HttpAnswer) -> Step | None:
-    """Why a company that the key reaches lets nobody in; None where that is not said."""
-    told = told_of(answer.body)
-    code = told.code if told else ""
-    if code == NOT_ALLOWED:
-        words = f"QuickBooks does not let the app into these books. {_told(answer)}"
-        hint = (
-            "Have an administrator of the company press Connect to QuickBooks, and allow the app"
-            " accounting."
-        )
-        return Step.failed(STEPS[4], words, hint, "key.permission")
-    if code == ENDED:
-        words = f"The subscription of company {realm} has ended, so that nothing can be posted."
-        hint = "Renew it in QuickBooks at Account and settings > Billing and subscription."
-        return Step.failed(STEPS[3], words, hint, "company.ended")
-    return None
-
-
-def _closed(preferences: Mapping[str, Any]) -> date | str | None:
-    text = _mapping(preferences.get("AccountingInfoPrefs")).get("BookCloseDate")
-    try:
-        return date.fromisoformat(str(text)) if text else None
-    except ValueError:
-        return str(text)
-
-
-def _inner(answer: HttpAnswer, name: str) -> Mapping[str, Any]:
-    content = loads(answer.body)
-    return _mapping(content.get(name)) if isinstance(content, dict) else {}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _told(answer: HttpAnswer | HttpFailure) -> str:
-    if isinstance(answer, HttpFailure):
-        return answer.words
-    told = told_of(answer.body)
-    return says("QuickBooks", answer.status, told.words if told else "")
-
-
-LISTS: Final[tuple[Listed, ...]] = ("customer", "vendor", "item", "invoice", "bill")
-_ENTITIES: Final[Mapping[Listed, str]] = {
-    "customer": "Customer",
-    "vendor": "Vendor",
-    "item": "Item",
-    "invoice": "Invoice",
-    "bill": "Bill",
-}
-_PARTIES: Final[Mapping[Listed, str]] = {"invoice": "CustomerRef", "bill": "VendorRef"}
-_EACH: Final = "Active in (true, false)"  # else entries out of use are left out
-_UNPAID: Final = " ".join(("Balance", ">", text_of("0")))
-_ALL: Final = "all "  # before the place of a page, in a company that does not search by balance
-_NAMES: Final = ("DisplayName", "FullyQualifiedName", "Name")
-
-
 def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
     """The page that begins at the place `after`, from 1."""
     if kind in _PARTIES:
@@ -269,14 +300,6 @@ def _unpaid_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
     return ListPage(tuple(one for one in told if one is not None), "" if seen.whole else place)
 
 
-def _entry(shown: Mapping[str, Any]) -> ListEntry:
-    """Documents name an entry by its id; only items have a SKU, and not all of them."""
-    code = str(shown["Id"])
-    name = next((str(shown[field]) for field in _NAMES if shown.get(field)), code)
-    active = shown.get("Active", True) is not False
-    return ListEntry(code, name, active=active, sku=str(shown.get("Sku") or ""))
-
-
 def _unpaid(shown: Mapping[str, Any], party_field: str) -> ListEntry | None:
     """An invoice or a bill with what is left of it; None where nothing is, or nobody can say."""
     left = shown.get("Balance")
@@ -292,3 +315,153 @@ def _unpaid(shown: Mapping[str, Any], party_field: str) -> ListEntry | None:
         left=Decimal(left),
         currency=str(_mapping(shown.get("CurrencyRef")).get("value") or ""),
     )
+
+
+def _entry(shown: Mapping[str, Any]) -> ListEntry:
+    """Documents name an entry by its id; only items have a SKU, and not all of them."""
+    code = str(shown["Id"])
+    name = next((str(shown[field]) for field in _NAMES if shown.get(field)), code)
+    active = shown.get("Active", True) is not False
+    return ListEntry(code, name, active=active, sku=str(shown.get("Sku") or ""))
+
+
+def app_secret(secret: str) -> str:
+    """The client secret in a key, whole or alone."""
+    text = secret.strip()
+    grant = grant_of(text)
+    return grant.secret if grant else ("" if ":" in text else text)
+
+
+def lacks_permission(secret: str) -> bool:
+    """Whether a key is the client secret alone."""
+    return bool(secret.strip()) and ":" not in secret
+
+
+def address(settings: Settings, *, state: str, back: str) -> str:
+    """Intuit's page for this app."""
+    asked = {
+        "client_id": str(settings.get("client_id", "")).strip(),
+        "response_type": "code",
+        "scope": SCOPE,
+        "redirect_uri": back,
+        "state": state,
+    }
+    return f"{settings.get('authorize_url') or AUTHORIZE_AT}?{urlencode(asked)}"
+
+
+def returned(query: Mapping[str, str]) -> Returned:
+    """What Intuit adds to our address; the realm id is the company."""
+    error = query.get("error", "")
+    return Returned(
+        state=query.get("state", ""),
+        code=query.get("code", ""),
+        company=query.get("realmId", ""),
+        error=error,
+        denied=error == _DECLINED,
+    )
+
+
+def exchange(settings: Settings, secret: str, *, code: str, back: str, http: Http) -> Granted:
+    """Exchange the code for the tokens of the company; only the refresh token is kept."""
+    client = app_secret(secret)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
+    answer = http.request(
+        "POST",
+        str(settings.get("token_url") or TOKENS_AT),
+        headers={
+            **basic(settings, client),
+            "Content-Type": "application/x-www-form-urlencoded",
+        },
+        body=urlencode(form).encode(),
+    )
+    if isinstance(answer, HttpFailure):
+        return Granted(kind="away", words=answer.words)
+    content = _content(answer)
+    if answer.status == 200:
+        refresh = content.get("refresh_token")
+        if not isinstance(refresh, str) or not refresh or ":" in refresh:
+            return Granted(kind="away", words="Intuit's answer to the code cannot be read.")
+        words = "Intuit gave a refresh token for the code."
+        return Granted(kind="granted", words=words, secret=f"{client}:{refresh}")
+    why = str(content.get("error") or "no reason given")
+    words = f"Intuit answered {answer.status} to the code: {why}."
+    if answer.status == 401 or why in ("invalid_client", "unauthorized_client"):
+        return Granted(kind="app_refused", words=words)
+    return Granted(kind="code_refused" if answer.status == 400 else "away", words=words)
+
+
+def _content(answer: HttpAnswer) -> Mapping[str, object]:
+    told = loads(answer.body)
+    return told if isinstance(told, dict) else {}
+
+
+def revoke(settings: Settings, secret: str, http: Http) -> Revoked:
+    """End the refresh token at Intuit, and with it every access token that it gave."""
+    grant = grant_of(secret)
+    if grant is None:
+        return Revoked(kind="unknown", words="There is no refresh token to end.")
+    answer = http.request(
+        "POST",
+        str(settings.get("revoke_url") or REVOKE_AT),
+        headers={**basic(settings, grant.secret), "Content-Type": "application/json"},
+        body=json.dumps({"token": grant.refresh}).encode(),
+    )
+    if isinstance(answer, HttpFailure):
+        return Revoked(kind="away", words=answer.words)
+    if answer.status == 200:
+        return Revoked(kind="revoked", words="Intuit ended the refresh token.")
+    why = str(_content(answer).get("error") or "no reason given")
+    words = f"Intuit answered {answer.status}: {why}."
+    if answer.status == 400:
+        return Revoked(kind="unknown", words=words)
+    return Revoked(kind="refused" if answer.status in (401, 403) else "away", words=words)
+
+
+def is_due(secret: str, now: datetime) -> bool:
+    """Whether the access token is missing, or ends within a few minutes."""
+    return lasting_keys.is_due(secret, now, EARLY)
+
+
+def may_be_over(secret: str, now: datetime) -> bool:
+    """Whether the access token is so old that a refusal may mean that it ended early."""
+    return lasting_keys.may_be_over(secret, now, LASTS)
+
+
+def basic(settings: Settings, client: str) -> dict[str, str]:
+    """The headers by which Intuit knows the app: its id, and its secret."""
+    who = f"{str(settings.get('client_id', '')).strip()}:{client}"
+    told = base64.b64encode(who.encode()).decode()
+    return {"Authorization": f"Basic {told}", "Accept": "application/json"}
+
+
+def renew(settings: Settings, secret: str, http: Http) -> Renewed:
+    """Exchange the refresh token."""
+    grant = lasting_keys.grant_of(secret)
+    if grant is None:
+        words = "The key is not written as CLIENT_SECRET:REFRESH_TOKEN."
+        return Renewed(kind="refused", words=words)
+    form = {"grant_type": "refresh_token", "refresh_token": grant.refresh}
+    answer = http.request(
+        "POST",
+        str(settings.get("token_url") or TOKENS_AT),
+        headers={
+            **basic(settings, grant.secret),
+            "Content-Type": "application/x-www-form-urlencoded",
+        },
+        body=urlencode(form).encode(),
+    )
+    if isinstance(answer, HttpFailure):
+        return Renewed(kind="away", words=answer.words)
+    told = loads(answer.body)
+    content = told if isinstance(told, dict) else {}
+    if answer.status == 200:
+        return lasting_keys.exchanged(grant, content, content.get("expires_in"), http.now())
+    why = str(content.get("error") or "no reason given")
+    words = f"Intuit answered {answer.status} to the refresh token: {why}."
+    hint = (
+        "Compare client ID and client secret at developer.intuit.com, under Keys and credentials."
+        if why in _OF_APP
+        else "Press Connect to QuickBooks once more."
+    )
+    refused = answer.status in _REFUSED
+    return Renewed(kind="refused" if refused else "away", words=words, hint=hint)

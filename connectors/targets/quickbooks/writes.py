@@ -1,18 +1,14 @@
-"""One call from beginning to end: what must be read first, the call, and what it came to.
+"""One call from beginning to end: what must be read first, the call, and what it came to."""
 
-Here: the order of the calls; of a batch, which answer is about which document. Not here: how a call
-is made (connector.py), and what an answer means (answers.py).
-"""
-
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connectors.contract import Action, Answer, Found, Payload
+from connectors.contract import Action, Answer, Found, Kept, Payload
 from connectors.contract.schema import DocumentSchema
-from connectors.kit.calls import Get, not_sent, unanswered
-from connectors.targets.quickbooks import answers
-from connectors.targets.quickbooks.compare import compare
+from connectors.kit import calls
+from connectors.kit.calls import Get, not_sent, unanswered, uncertain
 from connectors.targets.quickbooks.payload import (
     BATCH,
     BY_ENTITY,
@@ -25,18 +21,38 @@ from connectors.targets.quickbooks.payload import (
     SCHEMAS,
     TERM,
     VOID,
+    Compared,
     Names,
     action_of,
+    compare,
     is_void,
     link,
     linked,
+    total_in,
 )
-from connectors.targets.quickbooks.responses import Shown, by_number
+from connectors.targets.quickbooks.responses import (
+    NEXT,
+    Shown,
+    Told,
+    by_number,
+    class_of,
+    pause_of,
+    told_of,
+)
 from connectors.transport.http import HttpAnswer, HttpFailure
 from connectors.transport.strict_json import dumps, loads
 
 Post = Callable[[str, bytes], HttpAnswer | HttpFailure]
+
 Paid = Mapping[str, Sequence[str]]  # the ids there of what has a number and is not void
+
+_THEIRS = ("Balance", "MetaData", "TxnTaxDetail", "UnappliedAmt", "RemainingCredit", "domain")
+
+NOTHING_TO_PAY = "nothing_to_pay"
+
+_UNANSWERED = frozenset({408, 425})
+
+_OWN_FAULTS = frozenset({"SystemFault", "ServiceFault"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +61,6 @@ class Written:
 
     answers: tuple[Answer, ...]
     call: HttpAnswer | HttpFailure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """What is to be written: our body, and the same with what only QuickBooks can say; `item` is
-    what it is called in its batch.
-    """
-
-    schema: DocumentSchema
-    action: Action
-    number: str
-    total: str
-    wanted: dict[str, Any]
-    names: Names
-    body: bytes
-    item: str = ""
 
 
 def write(payload: Payload, get: Get, post: Post) -> Written:
@@ -77,16 +77,6 @@ def write(payload: Payload, get: Get, post: Post) -> Written:
     return Written((_ended(prepared, call, get),), call)
 
 
-def _ended(write: _Write, call: HttpAnswer, get: Get) -> Answer:
-    """What an answer to this write means."""
-    refused = answers.refusal(write.number, call)
-    if refused is not None:
-        return _refused(write, refused, call, get)
-    return answers.confirmed(
-        write.schema, write.action, write.number, write.wanted, write.total, call, write.names
-    )
-
-
 def _write_batch(payload: Payload, get: Get, post: Post) -> Written:
     """One call for all: each document is an item of its own there, with an answer of its own."""
     items = _items(payload)
@@ -100,6 +90,22 @@ def _write_batch(payload: Payload, get: Get, post: Post) -> Written:
     ended = iter([told[one.item] if isinstance(one, _Write) else one for one in ready])
     places = range(len(payload.numbers))
     return Written(tuple(payload.refused.get(at) or next(ended) for at in places), call)
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """What is to be written: our body, and the same with what only QuickBooks can say; `item` is
+    what it is called in its batch.
+    """
+
+    schema: DocumentSchema
+    action: Action
+    number: str
+    total: str
+    wanted: dict[str, Any]
+    names: Names
+    body: bytes
+    item: str = ""
 
 
 def _items(payload: Payload) -> list[_Write]:
@@ -122,20 +128,21 @@ def _paid_each(kind: str, items: Sequence[_Write], get: Get) -> Paid | Found:
     return _paid(kind, {linked(one.wanted) for one in mine}, get)
 
 
-def _with_paid(write: _Write, paid: Mapping[str, Paid | Found]) -> _Write | Answer:
-    """A payment with the id of what it pays, or why it is not sent."""
-    kind = ENTITIES[write.schema.name].pays
-    if not kind:
-        return write
-    found, number = paid[kind], linked(write.wanted)
-    if isinstance(found, Found):
-        return answers.unread(write.number, found)
-    ids = found.get(number, ())
-    if len(ids) != 1:
-        title = SCHEMAS[kind].title.lower()
-        return answers.unpayable(write.number, title, number, len(ids))
-    body = dumps(link(write.wanted, ids[0]))
-    return replace(write, names={ids[0]: number}, body=body)
+def _paid(pays: str, numbers: Collection[str], get: Get) -> Paid | Found:
+    """The ids of the invoices or bills that have these numbers, by one query."""
+    seen = by_number(pays, sorted(numbers), get)
+    if isinstance(seen, Found):
+        return seen
+    live = [one for one in seen.documents if not is_void(one)]
+    return {
+        number: [str(one.get("Id")) for one in live if _numbered(one, number, numbers)]
+        for number in numbers
+    }
+
+
+def _numbered(shown: Shown, number: str, asked: Collection[str]) -> bool:
+    """Whether it has the number; where one alone was asked for, QuickBooks said so."""
+    return len(asked) == 1 or shown.get("DocNumber") == number
 
 
 def _after(
@@ -143,10 +150,26 @@ def _after(
 ) -> _Write | Answer:
     """Items of a batch do not see each other, so what pays another of them goes after it."""
     pays = (ENTITIES[write.schema.name].pays, linked(write.wanted))
-    if isinstance(ready, Answer) and ready.code == answers.NOTHING_TO_PAY and pays in made:
+    if isinstance(ready, Answer) and ready.code == NOTHING_TO_PAY and pays in made:
         words = f"It pays {pays[1]}, which is in the same batch, and is sent after it."
         return not_sent(words, write.number)
     return ready
+
+
+def _with_paid(write: _Write, paid: Mapping[str, Paid | Found]) -> _Write | Answer:
+    """A payment with the id of what it pays, or why it is not sent."""
+    kind = ENTITIES[write.schema.name].pays
+    if not kind:
+        return write
+    found, number = paid[kind], linked(write.wanted)
+    if isinstance(found, Found):
+        return unread(write.number, found)
+    ids = found.get(number, ())
+    if len(ids) != 1:
+        title = SCHEMAS[kind].title.lower()
+        return unpayable(write.number, title, number, len(ids))
+    body = dumps(link(write.wanted, ids[0]))
+    return replace(write, names={ids[0]: number}, body=body)
 
 
 def _batch_of(writes: Sequence[_Write]) -> bytes:
@@ -172,17 +195,38 @@ def _told(
     """
     if isinstance(call, HttpFailure):
         return {one.item: unanswered(call, one.number) for one in writes}
-    whole = {one.item: answers.refusal(one.number, call) for one in writes}
-    parts = answers.items_in(call)
+    whole = {one.item: refusal(one.number, call) for one in writes}
+    parts = items_in(call)
     return {
         one.item: whole[one.item]
-        or (
-            _ended(one, parts[one.item], get)
-            if one.item in parts
-            else answers.untold(one.number, call)
-        )
+        or (_ended(one, parts[one.item], get) if one.item in parts else untold(one.number, call))
         for one in writes
     }
+
+
+def _ended(write: _Write, call: HttpAnswer, get: Get) -> Answer:
+    """What an answer to this write means."""
+    refused = refusal(write.number, call)
+    if refused is not None:
+        return _check_refused_number(write, refused, call, get)
+    return confirmed(
+        write.schema, write.action, write.number, write.wanted, write.total, call, write.names
+    )
+
+
+def _check_refused_number(write: _Write, refused: Answer, call: HttpAnswer, get: Get) -> Answer:
+    """A number that is taken is looked at before anybody calls it a duplicate."""
+    holder = holder_in(call)
+    if write.action != "create" or refused.error_class != "duplicate" or not holder:
+        return refused
+    shown = get(f"/{ENTITIES[write.schema.name].path}/{holder}")
+    if isinstance(shown, HttpFailure):
+        return refused
+    document = document_in(write.schema, shown)
+    if document is None:
+        return refused
+    compared = compare(write.schema, write.wanted, write.total, document, write.names)
+    return taken(refused, document, compared)
 
 
 def _prepared(payload: Payload, get: Get) -> _Write | Answer:
@@ -207,7 +251,17 @@ def _prepared(payload: Payload, get: Get) -> _Write | Answer:
     return replace(ready, body=dumps(full))
 
 
-_THEIRS = ("Balance", "MetaData", "TxnTaxDetail", "UnappliedAmt", "RemainingCredit", "domain")
+def _standing(schema: DocumentSchema, action: Action, number: str, get: Get) -> Shown | Answer:
+    """The one document that is to be changed."""
+    seen = by_number(schema.name, [number], get)
+    if isinstance(seen, Found):
+        return unread(number, seen)
+    if len(seen.documents) != 1:
+        return gone(number, action, len(seen.documents))
+    (stands,) = seen.documents
+    if action == "void" and is_void(stands):
+        return accepted(number, stands, None, "It was void already.", existing=True)
+    return stands
 
 
 def merged(stands: Shown, told: Shown) -> dict[str, Any]:
@@ -238,46 +292,167 @@ def _named(value: object) -> object:
     return value.get("value") if isinstance(value, Mapping) else str(value)[:10]
 
 
-def _paid(pays: str, numbers: Collection[str], get: Get) -> Paid | Found:
-    """The ids of the invoices or bills that have these numbers, by one query."""
-    seen = by_number(pays, sorted(numbers), get)
-    if isinstance(seen, Found):
-        return seen
-    live = [one for one in seen.documents if not is_void(one)]
+def unread(number: str, seen: Found) -> Answer:
+    """What must be read before the write could not be: nothing was sent."""
+    if seen.key_refused:
+        return _refused_answer(number, "authorization_failed", "key_refused", seen.words)
+    told = not_sent(seen.words, number)
+    return replace(told, status=seen.status, retry_after=seen.retry_after)
+
+
+def _refused_answer(number: str, error_class: Any, code: str, words: str) -> Answer:
+    return Answer(kind="refused", error_class=error_class, code=code, words=words, number=number)
+
+
+def gone(number: str, action: Action, count: int) -> Answer:
+    """The document that is to be changed is not the one in the target."""
+    words = (
+        f"{count} documents exist there under {number}; which one is ours cannot be told."
+        if count
+        else f"No {number} exists there any more: the {action} was not sent."
+    )
+    return _refused_answer(number, "stale_version", "document_gone", words)
+
+
+def unpayable(number: str, kind: str, paid: str, count: int) -> Answer:
+    """The document that is to be paid cannot be named."""
+    what = f"{count} of kind {kind} exist" if count else f"No {kind} exists"
+    words = f"{what} there under {paid}: the payment cannot name the one it pays."
+    return _refused_answer(number, "mapping_missing", NOTHING_TO_PAY, words)
+
+
+def refusal(number: str, answer: HttpAnswer) -> Answer | None:
+    """Why it was not done; nothing when QuickBooks says that it was."""
+    status = answer.status
+    if status == 200:
+        return None
+    if status >= 500 or status < 400 or status in _UNANSWERED:
+        return uncertain("no_answer", f"QuickBooks answered {status}.", status, number)
+    told = told_of(answer.body)
+    error_class = class_of(status, told)
+    waits = error_class == "temporary"
+    return Answer(
+        kind="temporary" if waits else "refused",
+        error_class=error_class,
+        code=told.code if told else f"http_{status}",
+        words=_words(told) if told else f"QuickBooks answered {status} without a reason.",
+        number=number,
+        status=status,
+        retry_after=pause_of(answer) if waits else None,
+    )
+
+
+def _words(told: Told) -> str:
+    """The fault in QuickBooks' words, and what to do where those do not say it."""
+    after = NEXT.get(told.code, "")
+    return f"{told.words.rstrip('.')}. {after}" if after else told.words
+
+
+def confirmed(
+    schema: DocumentSchema,
+    action: Action,
+    number: str,
+    wanted: dict[str, Any],
+    total: str,
+    answer: HttpAnswer,
+    names: Names,
+) -> Answer:
+    """The end of a write that QuickBooks says it has done, by the document that it shows."""
+    shown = document_in(schema, answer)
+    if shown is None:
+        words = "QuickBooks accepted the request, but its response could not be read."
+        return uncertain("not_confirmed", words, answer.status, number)
+    if action == "void":
+        if is_void(shown):
+            return accepted(number, shown, answer.status, "Made void.")
+        words = "QuickBooks said yes, and the document is not void."
+        return uncertain("not_confirmed", words, answer.status, number)
+    compared = compare(schema, wanted, total, shown, names)
+    if compared.differs:
+        words = f"QuickBooks said yes, but something else exists there: {compared.words}."
+        return uncertain("not_confirmed", words, answer.status, number)
+    return accepted(number, shown, answer.status, "Accepted.", kept=compared.kept)
+
+
+def items_in(answer: HttpAnswer) -> Mapping[str, HttpAnswer]:
+    """What a batch was answered, by item, each as if it had been sent alone. Left out is an item
+    that is told twice, for nobody knows which is true.
+    """
+    content = loads(answer.body)
+    listed = content.get("BatchItemResponse") if isinstance(content, dict) else None
+    rows = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    often = Counter(str(one.get("bId")) for one in rows)
     return {
-        number: [str(one.get("Id")) for one in live if _numbered(one, number, numbers)]
-        for number in numbers
+        str(one["bId"]): replace(answer, status=_status_of(one), body=dumps(one))
+        for one in rows
+        if "bId" in one and often[str(one["bId"])] == 1
     }
 
 
-def _numbered(shown: Shown, number: str, asked: Collection[str]) -> bool:
-    """Whether it has the number; where one alone was asked for, QuickBooks said so."""
-    return len(asked) == 1 or shown.get("DocNumber") == number
+def _status_of(item: Mapping[str, Any]) -> int:
+    """What an item would have been answered alone. One that is refused and shown, or that met a
+    fault of QuickBooks' own, may have been done.
+    """
+    if "Fault" not in item:
+        return 200
+    fault = item["Fault"]
+    kind = fault.get("type") if isinstance(fault, Mapping) else None
+    shown = any(entity.name in item for entity in ENTITIES.values())
+    return 500 if shown or kind in _OWN_FAULTS else 400
 
 
-def _standing(schema: DocumentSchema, action: Action, number: str, get: Get) -> Shown | Answer:
-    """The one document that is to be changed."""
-    seen = by_number(schema.name, [number], get)
-    if isinstance(seen, Found):
-        return answers.unread(number, seen)
-    if len(seen.documents) != 1:
-        return answers.gone(number, action, len(seen.documents))
-    (stands,) = seen.documents
-    if action == "void" and is_void(stands):
-        return answers.accepted(number, stands, None, "It was void already.", existing=True)
-    return stands
+def untold(number: str, answer: HttpAnswer) -> Answer:
+    """The batch was answered, and nothing of this document."""
+    words = (
+        f"QuickBooks answered the batch, but its response does not tell what became of {number}."
+    )
+    return uncertain("not_confirmed", words, answer.status, number)
 
 
-def _refused(write: _Write, refused: Answer, call: HttpAnswer, get: Get) -> Answer:
-    """A number that is taken is looked at before anybody calls it a duplicate."""
-    holder = answers.holder_in(call)
-    if write.action != "create" or refused.error_class != "duplicate" or not holder:
-        return refused
-    shown = get(f"/{ENTITIES[write.schema.name].path}/{holder}")
-    if isinstance(shown, HttpFailure):
-        return refused
-    document = answers.document_in(write.schema, shown)
-    if document is None:
-        return refused
-    compared = compare(write.schema, write.wanted, write.total, document, write.names)
-    return answers.taken(refused, document, compared)
+def taken(refused: Answer, holder: Shown, compared: Compared) -> Answer:
+    """What a number that is taken means, by what stands under it."""
+    if not compared.differs and not is_void(holder):
+        words = "Already there, with the same content."
+        number = refused.number or ""
+        kept = compared.kept
+        return accepted(number, holder, refused.status, words, existing=True, kept=kept)
+    why = "it was made void" if is_void(holder) else compared.words
+    return Answer(
+        kind="refused",
+        error_class="stale_version",
+        code=refused.code,
+        words=f"The number is already there, with other content: {why}.",
+        target_ref=str(holder.get("Id") or "") or None,
+        number=refused.number,
+        status=refused.status,
+        existing=True,
+        same_content=False,
+    )
+
+
+def holder_in(answer: HttpAnswer) -> str:
+    """The id of the document that has the number, where QuickBooks names it."""
+    told = told_of(answer.body)
+    return told.holder if told else ""
+
+
+def document_in(schema: DocumentSchema, answer: HttpAnswer) -> Shown | None:
+    """The document that an answer shows."""
+    content = loads(answer.body)
+    shown = content.get(ENTITIES[schema.name].name) if isinstance(content, dict) else None
+    return shown if answer.status == 200 and isinstance(shown, dict) else None
+
+
+def accepted(
+    number: str,
+    shown: Shown,
+    status: int | None,
+    words: str,
+    *,
+    existing: bool = False,
+    kept: tuple[Kept, ...] = (),
+) -> Answer:
+    """It is posted."""
+    ref = str(shown.get("Id") or number)
+    total = None if is_void(shown) else total_in(shown)
+    return calls.accepted(number, ref, status, words, existing=existing, kept=kept, total=total)

@@ -8,8 +8,7 @@ import urllib.request
 from collections.abc import Sequence
 
 from connectors import registry
-from connectors.contract.hand_imports import ImportedByHand
-from connectors.contract.sources import SourceRefusal
+from connectors.contract.pulls import ImportedByHand, SourceRefusal
 from holding.db.models import ImportFile
 from holding.reconciliation import listings
 from holding.reconciliation import open_files as handing_over

@@ -11,7 +11,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from sandbox.simulators.aiaccount.books import (
     ZONE,
     Books,

@@ -11,15 +11,15 @@ from email.policy import HTTP
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.kit.sheet_tables import (
+from connectors.kit.workbook import (
     CellError,
     CellValue,
     Limits,
     Row,
     WorkbookRefusal,
     header_of,
+    sheets_of,
 )
-from connectors.kit.workbook import sheets_of
 from connectors.kit.workbook_child import RefusedError, read
 from connectors.transport.strict_json import JsonRefusal, loads
 from sandbox.simulators.aiaccount.kinds import (

@@ -8,8 +8,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
 
-from connectors.kit.sheet_tables import CellValue, Limits, WorkbookRefusal
-from connectors.kit.workbook import sheets_of
+from connectors.kit.workbook import CellValue, Limits, WorkbookRefusal, sheets_of
 from connectors.kit.workbook_child import RefusedError, read
 from sandbox.simulators.base.server import Act, Scripted, last_day
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from connectors.transport.clock import Clock, MachineClock
+from connectors.transport.http import Clock, MachineClock
 from connectors.transport.strict_json import dumps, loads
 from sandbox.simulators.base.server import Ledger, Reply, Request, Scripted, serve
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from sandbox.simulators.base.server import Ledger, Reply, Request
 from sandbox.simulators.base.shop import ON_THE_WAY, Life, Order, Shop, ShopBooks, Webhook
 

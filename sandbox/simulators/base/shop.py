@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from sandbox.simulators.base.control import (
     CONTROL,
     Control,

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from sandbox.simulators.base.control import ControlError
 from sandbox.simulators.base.market import App, Market
 from sandbox.simulators.base.server import Ledger, Reply, Request

@@ -4,7 +4,7 @@ it signs, serve until killed.
 Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/shop.py).
 """
 
-from connectors.transport.clock import MachineClock
+from connectors.transport.http import MachineClock
 from sandbox.simulators.base.server import Ledger
 from sandbox.simulators.base.shop import life_of, open_shop, shop_options
 from sandbox.simulators.netshop.api import NetShop, NetShopBooks

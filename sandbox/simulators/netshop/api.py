@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from sandbox.simulators.base.control import ControlError, Deed, done, given_of, plain
 from sandbox.simulators.base.server import Ledger, Reply, Request
 from sandbox.simulators.base.shop import (

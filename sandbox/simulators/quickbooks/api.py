@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from typing import Any
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from connectors.transport.strict_json import dumps, loads
 from sandbox.simulators.base import control
 from sandbox.simulators.base.control import (

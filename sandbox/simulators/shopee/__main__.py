@@ -7,7 +7,7 @@ Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/
 from argparse import ArgumentParser
 from datetime import timedelta
 
-from connectors.transport.clock import MachineClock
+from connectors.transport.http import MachineClock
 from sandbox.simulators.base.market import FAULTS, App
 from sandbox.simulators.base.server import Ledger
 from sandbox.simulators.base.shop import life_of, open_shop, shop_options

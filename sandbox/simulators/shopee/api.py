@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from sandbox.simulators.base.control import ControlError, Deed, done, given_of
 from sandbox.simulators.base.market import App, Market, MarketBooks
 from sandbox.simulators.base.server import Ledger, Reply, Request

@@ -6,7 +6,7 @@ Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/
 
 from argparse import ArgumentParser
 
-from connectors.transport.clock import MachineClock
+from connectors.transport.http import MachineClock
 from sandbox.simulators.base.server import Ledger
 from sandbox.simulators.base.shop import life_of, open_shop, shop_options
 from sandbox.simulators.shopify.api import BUCKET, FAULTS, ORDERS, Keys, Shopify, ShopifyBooks

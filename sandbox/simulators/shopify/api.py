@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from sandbox.simulators.base.control import ControlError, Deed, done, given_of
 from sandbox.simulators.base.server import Ledger, Reply, Request
 from sandbox.simulators.base.shop import (

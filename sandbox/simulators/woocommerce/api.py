@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from connectors.transport.clock import Clock
+from connectors.transport.http import Clock
 from sandbox.simulators.base.control import ControlError
 from sandbox.simulators.base.server import Act, Ledger, Reply, Request
 from sandbox.simulators.base.shop import LATER, ON_THE_WAY, Life, Order, Shop, ShopBooks, Webhook

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.contract.database_settings import (
+from connectors.contract.errors import (
     DatabaseAddress,
     address_fault,
     address_of,

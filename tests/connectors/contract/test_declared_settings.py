@@ -6,7 +6,7 @@ import pytest
 
 from connectors import registry
 from connectors.contract import Setting
-from connectors.contract.declared_settings import fault, faults
+from connectors.contract.schema import fault, faults
 
 FORMS = [
     *(("target", name) for name in registry.targets()),

@@ -12,7 +12,7 @@ import pytest
 
 from connectors import registry
 from connectors.contract import ConnectionReport
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from connectors.transport.http import HttpAnswer, HttpFailure
 from tests.connectors.marketplaces import KEY
 from tests.support.zones import SHOP_ZONE

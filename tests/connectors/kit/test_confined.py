@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from connectors.kit.confined_process import Child, Ended
+from connectors.kit.workbook import Child, Ended
 from tests.acceptance.product import alive, children_of, until
 
 MODULE = "tests.support.confined_child"
 PARENT = f"""
 import threading
-from connectors.kit.confined_process import Child
+from connectors.kit.workbook import Child
 child = Child({MODULE!r}, "600")
 assert child.ask(b"say yes", 60) == b"yes"
 threading.Thread(target=child.ask, args=(b"burn", 600)).start()

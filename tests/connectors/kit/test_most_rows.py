@@ -5,8 +5,7 @@ import zipfile
 
 import pytest
 
-from connectors.kit.sheet_tables import Limits, WorkbookRefusal
-from connectors.kit.workbook import read_csv, read_tables, write
+from connectors.kit.workbook import Limits, WorkbookRefusal, read_csv, read_tables, write
 from connectors.kit.workbook_child import check_archive
 
 MOST = 100_000

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors import registry
-from connectors.kit.reach import reach
+from connectors.kit.calls import reach
 from connectors.transport.http import Http
 
 SHORT = 0.4  # seconds; nobody answers, so it is waited for in full

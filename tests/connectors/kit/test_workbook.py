@@ -15,8 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract import Accepted, SourceRefusal
-from connectors.kit.sheet_tables import CellError, Limits, WorkbookRefusal, column_name, place
-from connectors.kit.workbook import read_tables, sheets_of, stream_csv, write, write_sheets
+from connectors.kit.workbook import (
+    CellError,
+    Limits,
+    WorkbookRefusal,
+    column_name,
+    place,
+    read_tables,
+    sheets_of,
+    stream_csv,
+    write,
+    write_sheets,
+)
 from connectors.kit.workbook_child import read
 from connectors.registry import read_file, sources
 from sandbox.simulators.netshop.deliveries import sample_order

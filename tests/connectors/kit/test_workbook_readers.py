@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.kit import workbook_child as child
-from connectors.kit.sheet_tables import Limits
-from connectors.kit.workbook import write_sheets
+from connectors.kit.workbook import Limits, write_sheets
 
 LIMITS = Limits()
 FORMATS = (

@@ -101,7 +101,7 @@ def test_a_shop_that_shows_no_payouts_is_told_once_and_its_orders_go_on(sent: Se
 def test_a_payout_of_many_entries_is_read_to_its_end(
     sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.sources.shopify.payout_pages._MOST", 2)
+    monkeypatch.setattr("connectors.sources.shopify.connector._MOST", 2)
     for number in range(1, 6):
         sent.shop.act("create", number, {"items": [{"sku": "MUG", "quantity": 1}]})
     control(sent, "payout")

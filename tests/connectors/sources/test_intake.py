@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors import registry
 from connectors.contract import Accepted, SourceRefusal
-from connectors.kit.signed_webhooks import sign
+from connectors.kit.delivery import sign
 from tests.support.zones import SHOP_ZONE
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 
 from connectors.contract import Accepted
 from connectors.contract.pulls import Page
-from connectors.sources.lazada.payout_pages import again_from
-from connectors.sources.lazada.payouts import period
+from connectors.sources.lazada.calls import period
+from connectors.sources.lazada.connector import again_from
 from connectors.transport.http import HttpAnswer
 from tests.connectors.marketplaces import KEY, NOW, SETTINGS, WIRE, errors, read, source_of
 from tests.connectors.recorded import Tape, recorded

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.contract import Accepted, SourceRefusal
-from connectors.kit import delivery_limits
-from connectors.kit.signed_webhooks import sign
+from connectors.kit import delivery as delivery_limits
+from connectors.kit.delivery import sign
 from connectors.registry import read_file, sources
 from connectors.transport.strict_json import dumps
 from sandbox.simulators.netshop.deliveries import sample_order

@@ -11,9 +11,9 @@ import pytest
 
 from connectors.contract import IncomingRecord
 from connectors.registry import sources
+from connectors.sources.lazada import connector as probe
 from connectors.sources.lazada import orders as lazada
-from connectors.sources.lazada import probe
-from connectors.sources.woocommerce import orders as woocommerce
+from connectors.sources.woocommerce import connector as woocommerce
 from connectors.transport.http import HttpAnswer
 from connectors.transport.strict_json import dumps, loads
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.contract import Accepted, SourceRefusal
-from connectors.kit.signed_webhooks import sign
+from connectors.kit.delivery import sign
 from connectors.registry import read_file, sources
 from sandbox.simulators.netshop.deliveries import delivery, sample_order, sample_settlement, signed
 from tests.support.zones import SHOP_ZONE

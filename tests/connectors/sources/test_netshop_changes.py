@@ -9,7 +9,7 @@ import pytest
 
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
-from connectors.sources.netshop import changes
+from connectors.sources.netshop import connector as changes
 from connectors.transport.http import HttpAnswer, HttpFailure
 from sandbox.simulators.base.server import Ledger, Request
 from sandbox.simulators.base.shop import Life

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.contract import Accepted, Settings
 from connectors.contract.pulls import NoPage, Page
-from connectors.sources.shopee.payout_pages import due
+from connectors.sources.shopee.calls import due
 from connectors.transport.http import HttpAnswer
 from tests.connectors.marketplaces import KEY, NOW, SETTINGS, WIRE, errors, read, source_of
 from tests.connectors.recorded import Tape, recorded

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from connectors.contract import Accepted
-from connectors.kit.signed_webhooks import body_signed
+from connectors.kit.delivery import body_signed
 from connectors.registry import read_file, sources
 from connectors.sources.shopify.connector import SAMPLE_ID, TOPICS
-from connectors.sources.shopify.statuses import order_status
+from connectors.sources.shopify.refunds import order_status
 from tests.connectors.shopify import NOW, SECRET, accept, body, record, sent, wrong
 from tests.support.zones import SHOP_ZONE
 

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.contract import Accepted, IncomingRecord
 from connectors.contract.pulls import Page
-from connectors.kit.signed_webhooks import sign
+from connectors.kit.delivery import sign
 from connectors.registry import read_file, sources
 from sandbox.conformance.source_suite import Scheme, SourceSuite, StatesSuite
 from tests.connectors import marketplaces, woocommerce

@@ -10,9 +10,8 @@ import pytest
 
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
-from connectors.sources.sql.kinds import SETTLEMENT
-from connectors.sources.sql.queries import late_minutes
-from connectors.sources.sql.rows import Unfit, key_text, value_of
+from connectors.sources.sql.connector import SETTLEMENT, late_minutes
+from connectors.sources.sql.pages import Unfit, key_text, value_of
 from connectors.transport.http import Http
 from tests.connectors.shop_database import PASSWORD, QUERIES, ZONE, shop_database
 from tests.connectors.sources.test_sql import NOW, begin, order
@@ -52,7 +51,7 @@ def test_what_is_no_number_is_no_id_and_no_place_of_a_line(shop):
 
 def _pos_of(value):
     from connectors.kit.canonical_record import Cell
-    from connectors.sources.sql.rows import _pos
+    from connectors.sources.sql.pages import _pos
 
     return _pos({"pos": Cell("line 1", value)})
 
@@ -124,8 +123,8 @@ def test_a_server_that_is_no_database_is_told_as_what_it_is(speaking, system, sa
 @pytest.mark.parametrize("plain", [b"\xff\xf7", b"\xff\xff"])
 def test_a_server_that_must_encrypt_and_does_not_hears_no_password(speaking, monkeypatch, plain):
     pytest.importorskip("pymysql")
-    from connectors.sources.sql import destination
-    from connectors.transport.addresses import Destination
+    from connectors.sources.sql import database as destination
+    from connectors.transport.strict_json import Destination
 
     said = HANDSHAKE % plain
     port, heard = speaking(len(said).to_bytes(3, "little") + b"\x00" + said)

@@ -11,7 +11,8 @@ import pytest
 
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
-from connectors.sources.sql import drivers, time_limit
+from connectors.sources.sql import database as drivers
+from connectors.sources.sql import database as time_limit
 from tests.connectors.shop_database import PASSWORD, SYSTEMS, shop_database
 from tests.connectors.sources.test_sql import NOW, begin, order
 

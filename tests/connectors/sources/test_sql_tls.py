@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from connectors.contract.pulls import NoPage
-from connectors.sources.sql import destination
-from connectors.transport.addresses import Destination
+from connectors.sources.sql import database as destination
+from connectors.transport.strict_json import Destination
 from tests.connectors.shop_database import PASSWORD
 from tests.connectors.sources.test_sql_garbled import HANDSHAKE, asked
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from connectors.contract import Accepted, SourceRefusal
-from connectors.contract.sources import Withdrawn
-from connectors.kit import delivery_limits
+from connectors.contract.pulls import Withdrawn
+from connectors.kit import delivery as delivery_limits
 from connectors.registry import read_file, sources
 from tests.connectors.woocommerce import NOW, SECRET, accept, body, order, sample, signed
 from tests.support.zones import SHOP_ZONE

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.contract.pulls import NoPage
 from connectors.registry import sources
-from connectors.sources.woocommerce.order_pages import PAGE
+from connectors.sources.woocommerce.connector import PAGE
 from connectors.transport.http import HttpAnswer, HttpFailure
 from sandbox.simulators.base.server import Ledger, Request
 from sandbox.simulators.base.shop import Life

@@ -8,9 +8,10 @@ import openpyxl
 import pytest
 from openpyxl.styles import Font, PatternFill
 
-from connectors.kit.sheet_tables import Limits
+from connectors.kit.workbook import Limits
 from connectors.registry import sources
-from connectors.sources.workbook import errors_child, formatted_errors
+from connectors.sources.workbook import file_sheets as errors_child
+from connectors.sources.workbook import file_sheets as formatted_errors
 
 ERRORS = {"Orders!C2": "This is not a number.", "Orders!B2": "Too late.", "Orders!A3": "No id."}
 TOLD = "C2: This is not a number.\nB2: Too late."

@@ -2,10 +2,10 @@
 
 import pytest
 
-from connectors.contract.uploads import LEFT_OUT, FileOrders, MatchedBy
+from connectors.contract.pulls import LEFT_OUT, FileOrders, MatchedBy
 from connectors.registry import sources
 from connectors.sources.workbook.connector import _kind_named
-from connectors.sources.workbook.headings import headings_of, matched
+from connectors.sources.workbook.file_sheets import headings_of, matched
 from tests.support.zones import SHOP_ZONE
 
 ALL = [kind for source in sources().values() for kind in source.kinds]

@@ -2,10 +2,10 @@
 
 import pytest
 
+from connectors.contract.pulls import FileOrders
 from connectors.contract.schema import KindSchema
-from connectors.contract.uploads import FileOrders
 from connectors.registry import sources
-from connectors.sources.netshop.payouts import payout_of
+from connectors.sources.netshop.connector import payout_of
 from tests.support.zones import SHOP_ZONE
 
 NETSHOP = {one.kind: one for one in sources()["netshop"].kinds}

@@ -5,9 +5,9 @@ import pytest
 from connectors.contract import Payload
 from connectors.contract.errors import ERROR_CLASSES, RETRY
 from connectors.kit.workbook import write
-from connectors.targets.aiaccount.documents import SALES_INVOICE
+from connectors.targets.aiaccount.connector import JSON, XLSX, columns
 from connectors.targets.aiaccount.outcomes import CLASS_OF_CODE, class_of
-from connectors.targets.aiaccount.payload import JSON, XLSX, columns
+from connectors.targets.aiaccount.ways import SALES_INVOICE
 from tests.connectors.sample_documents import invoice, line
 from tests.connectors.simulator_processes import DEMO_KEY
 from tests.support.zones import BOOKS

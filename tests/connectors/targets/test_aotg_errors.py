@@ -12,9 +12,7 @@ import pytest
 
 from connectors.contract.errors import RETRY
 from connectors.registry import targets
-from connectors.targets.autocount_aotg.answers import WORDS, meaning
-from connectors.targets.autocount_aotg.relay import Progress, told_of
-from connectors.targets.autocount_aotg.tokens import login_of
+from connectors.targets.autocount_aotg.relay import WORDS, Progress, login_of, meaning, told_of
 from connectors.transport.http import HttpAnswer, HttpFailure
 from tests.connectors.sample_documents import aotg_invoice
 from tests.connectors.simulator_processes import SAMPLES, Bench

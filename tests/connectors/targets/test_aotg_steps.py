@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.contract.master_lists import TellsItems
-from connectors.contract.targets import Searchable, TellsParties
+from connectors.contract.targets import Searchable, TellsItems, TellsParties
 from connectors.registry import targets
 from tests.connectors.recorded import Tape, expected, played, recorded
 from tests.connectors.recorded_aotg import FIRST

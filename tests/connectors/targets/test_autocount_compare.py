@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.contract import Kept
-from connectors.targets.autocount.compare import Compared, compare
+from connectors.targets.autocount.answers import Compared, compare
 
 LINE = {"productCode": "CUP", "qty": Decimal("1.5"), "unitPrice": Decimal("10.125")}
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from connectors.contract import SourceRefusal
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from connectors.kit.workbook import write
 from connectors.registry import not_offered, targets
 from connectors.transport.http import Http

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.targets.autocount.compare import compare
+from connectors.targets.autocount.answers import compare
 from connectors.targets.autocount.payload import content
 from connectors.transport.strict_json import dumps, loads
 from sandbox.simulators.autocount.books import BOOK, default_books

@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from connectors.contract import Found
-from connectors.contract.declared_settings import faults
-from connectors.contract.master_lists import ListEntry, ListPage, TellsLists
+from connectors.contract.schema import faults
+from connectors.contract.targets import ListEntry, ListPage, TellsLists
 from connectors.registry import targets
-from connectors.targets.autocount import parties
+from connectors.targets.autocount import connector as parties
 from connectors.transport.http import HttpAnswer
 from tests.connectors.recorded import Tape, expected, handled, recorded
 from tests.connectors.recorded_autocount import AUTOCOUNT

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from connectors.registry import targets
 from sandbox.conformance.target_suite import Late, first_write, relaying
 from tests.connectors.sample_documents import autocount_credit_note, bill_line

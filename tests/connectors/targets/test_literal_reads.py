@@ -10,10 +10,12 @@ from decimal import Decimal
 import pytest
 
 from connectors.contract import Kept
-from connectors.contract.master_lists import ListEntry
-from connectors.targets.aiaccount import lookup, outcomes
+from connectors.contract.targets import ListEntry
+from connectors.targets.aiaccount import connector as lookup
+from connectors.targets.aiaccount import outcomes
 from connectors.targets.aiaccount import probe as aiaccount_probe
-from connectors.targets.autocount import compare, rounding_line
+from connectors.targets.autocount import answers as compare
+from connectors.targets.autocount import payload as rounding_line
 from connectors.targets.quickbooks import probe as quickbooks_probe
 from connectors.transport.http import HttpAnswer
 from connectors.transport.strict_json import dumps
@@ -405,10 +407,10 @@ def test_autocount_takes_a_sen_of_rounding_in_the_tax_of_a_line():
     ]
     free = autocount_invoice(lines=(bill_line(TaxAmount="0"),), RoundingAdjustment="0.01")
     assert rounding_line.moved(free, [{}]) == [{}]
-    error_class, words = rounding_line.fault(free)
+    error_class, words = rounding_line.rounding_line_fault(free)
     assert error_class == "business_rule"
     assert words.startswith("RoundingAdjustment is 0.01: AutoCount moves the tax of a line by a")
-    assert rounding_line.fault(document) is None
+    assert rounding_line.rounding_line_fault(document) is None
 
 
 CODES = {

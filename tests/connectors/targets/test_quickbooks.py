@@ -8,8 +8,8 @@ import pytest
 
 from connectors.contract import Kept
 from connectors.registry import targets
-from connectors.targets.quickbooks.answers import refusal
 from connectors.targets.quickbooks.responses import CODES, NEXT, class_of, told_of
+from connectors.targets.quickbooks.writes import refusal
 from connectors.transport.http import HttpAnswer
 from tests.connectors.quickbooks import bill, money, stands
 from tests.connectors.sample_documents import Posted, quickbooks_invoice, sold_line

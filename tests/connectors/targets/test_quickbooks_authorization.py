@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from connectors.contract.authorization import Authorizing
+from connectors.contract.targets import Authorizing
 from connectors.registry import targets
 from connectors.transport.http import Http
 from tests.connectors.recorded import BASE, Tape, expected, played, recorded

@@ -8,8 +8,8 @@ import pytest
 
 from connectors.contract import Answer
 from connectors.registry import targets
-from connectors.targets.quickbooks.answers import items_in
 from connectors.targets.quickbooks.payload import MOST
+from connectors.targets.quickbooks.writes import items_in
 from connectors.transport.http import HttpAnswer
 from tests.connectors.quickbooks import bill, money
 from tests.connectors.recorded import NOW, Tape, expected, played, recorded

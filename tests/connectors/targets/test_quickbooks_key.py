@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.kit.keys.lasting_keys import grant_of
+from connectors.kit.calls import grant_of
 from connectors.registry import targets
-from connectors.targets.quickbooks.tokens import is_due, may_be_over, renew
+from connectors.targets.quickbooks.probe import is_due, may_be_over, renew
 from tests.connectors.simulator_processes import Bench
 
 PASTED = "qbo-client-3Rk9:qbo-refresh-5Mx8-0"

@@ -7,8 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.targets.quickbooks.compare import compare
-from connectors.targets.quickbooks.payload import SCHEMAS, content
+from connectors.targets.quickbooks.payload import SCHEMAS, compare, content
 from connectors.targets.quickbooks.writes import merged
 from connectors.transport.strict_json import dumps, loads
 from sandbox.simulators.quickbooks.books import KINDS, REALM, default_companies

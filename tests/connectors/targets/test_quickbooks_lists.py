@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.contract import Found
-from connectors.contract.master_lists import ListEntry, TellsLists
+from connectors.contract.targets import ListEntry, TellsLists
 from connectors.registry import targets
 from connectors.targets.quickbooks import probe
 from connectors.transport.http import HttpAnswer

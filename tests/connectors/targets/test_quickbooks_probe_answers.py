@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from connectors.contract import ConnectionReport
-from connectors.contract.master_lists import ListPage
+from connectors.contract.targets import ListPage
 from connectors.targets.quickbooks import probe
 from connectors.targets.quickbooks.responses import MOST, PAGES
 from connectors.transport.http import HttpAnswer, HttpFailure

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.contract import Kept
 from connectors.registry import targets
-from connectors.targets.quickbooks import read_back
+from connectors.targets.quickbooks import connector as read_back
 from connectors.targets.quickbooks.connector import _reader
 from tests.connectors.quickbooks import money, stands
 from tests.connectors.simulator_processes import Bench

@@ -10,7 +10,7 @@ from connectors.contract import Question
 from connectors.contract.targets import LooksTogether
 from connectors.registry import targets
 from connectors.targets.quickbooks import responses
-from connectors.targets.quickbooks.lookup import look_up_together
+from connectors.targets.quickbooks.connector import look_up_together
 from connectors.transport.http import HttpAnswer, HttpFailure
 from tests.connectors.quickbooks import money
 from tests.connectors.recorded import NOW

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from connectors.contract import Found
-from connectors.contract.master_lists import ListEntry
+from connectors.contract.targets import ListEntry
 from connectors.registry import targets
 from connectors.targets.quickbooks import probe
 from connectors.transport.http import HttpAnswer

@@ -9,8 +9,8 @@ import requests
 from connectors.contract.errors import ERROR_CLASSES, RETRY, RetryWay
 from connectors.contract.targets import Deferring
 from connectors.registry import targets
-from connectors.targets.autocount_aotg.answers import _STATUS as STATUSES
-from connectors.targets.autocount_aotg.answers import WORDS
+from connectors.targets.autocount_aotg.relay import _STATUS as STATUSES
+from connectors.targets.autocount_aotg.relay import WORDS
 from tests.connectors.refusals import IMPORTS, NEVER, REFUSALS
 from tests.connectors.sample_documents import sold_line
 from tests.connectors.simulator_processes import Bench

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from connectors import registry
-from connectors.targets.autocount.rounding_line import fault, moved
+from connectors.targets.autocount.payload import moved
+from connectors.targets.autocount.payload import rounding_line_fault as fault
 from tests.connectors.sample_documents import autocount_invoice, bill_line
 from tests.connectors.simulator_processes import Bench
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from connectors.registry import targets
 from sandbox.conformance.target_suite import DeclarationSuite, LateSuite, TargetSuite
 from tests.connectors.simulator_processes import SAMPLES, Bench

@@ -3,7 +3,7 @@
 import pytest
 
 from connectors.contract import Found
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from connectors.contract.targets import Readable, Searchable
 from connectors.registry import targets
 from tests.connectors.simulator_processes import Bench

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from connectors.registry import targets
-from connectors.targets.autocount_excel import import_workbook
+from connectors.targets.autocount_excel import connector as import_workbook
 from sandbox.simulators.autocount_excel import imports as sheet_columns
 from sandbox.simulators.base.server import Handle, Request
 from tests.connectors.recorded_autocount_excel import (

@@ -16,7 +16,7 @@ import pytest
 from connectors.registry import targets
 from connectors.targets.aiaccount import ways
 from connectors.targets.autocount import payload as autocount
-from connectors.targets.autocount_aotg import payload as aotg
+from connectors.targets.autocount_aotg import relay as aotg
 from connectors.targets.quickbooks import payload as quickbooks
 from sandbox.simulators.aiaccount import kinds as sheet_columns
 from sandbox.simulators.aiaccount.kinds import KINDS

@@ -6,8 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from connectors.transport.http import Http, HttpAnswer, HttpFailure
-from connectors.transport.recorded_sessions import Clocked
+from connectors.transport.http import Clocked, Http, HttpAnswer, HttpFailure
 
 HERE = datetime(2026, 11, 20, 1, 0, 10, 500_000, tzinfo=UTC)
 URL = "https://books.example"

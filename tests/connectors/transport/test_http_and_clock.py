@@ -16,18 +16,19 @@ import pytest
 
 from connectors.contract.schema import MASTER_DATA
 from connectors.registry import schemas, sources, targets
-from connectors.transport import addresses, fault_points
-from connectors.transport.addresses import Blocked, resolve
-from connectors.transport.clock import MachineClock
+from connectors.transport import strict_json as addresses
+from connectors.transport import strict_json as fault_points
 from connectors.transport.http import (
     ANSWER_CAP,
     LONGEST_PAUSE,
     Http,
     HttpFailure,
+    MachineClock,
     mask,
     retry_after,
     without_secrets,
 )
+from connectors.transport.strict_json import Blocked, resolve
 
 ROOT = Path(__file__).parents[3]
 
@@ -122,8 +123,7 @@ class TestFaults:
     def test_a_kill_is_a_kill_and_stands_in_the_log(self, tmp_path):
         log = tmp_path / "faults.log"
         program = (
-            "from connectors.transport.fault_points import point\n"
-            "for _ in 'abc': point('sweep.mid')"
+            "from connectors.transport.strict_json import point\nfor _ in 'abc': point('sweep.mid')"
         )
         given = {
             "CLEARPOST_FAULTS": "sweep.mid=kill@2",

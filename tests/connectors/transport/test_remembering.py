@@ -3,8 +3,7 @@
 from typing import Any
 
 from connectors.targets.aiaccount.outcomes import hear
-from connectors.transport.http import Http, HttpAnswer, HttpFailure
-from connectors.transport.recorded_sessions import Remembering
+from connectors.transport.http import Http, HttpAnswer, HttpFailure, Remembering
 
 
 class Told(Http):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.targets.aiaccount.documents import SALES_INVOICE
+from connectors.targets.aiaccount.ways import SALES_INVOICE
 from holding.access import actors as personal_data
 from holding.db.database import Database
 from holding.db.models import Company

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select, update
 
 from connectors import registry
-from connectors.contract import Found, master_lists
-from connectors.contract.master_lists import ListEntry, ListPage
-from connectors.contract.targets import Pace
+from connectors.contract import Found
+from connectors.contract import targets as master_lists
+from connectors.contract.targets import ListEntry, ListPage, Pace
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections.connections import pause

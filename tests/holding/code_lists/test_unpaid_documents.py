@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors import registry
-from connectors.contract.master_lists import ListEntry, ListPage
-from connectors.contract.targets import Pace
+from connectors.contract.targets import ListEntry, ListPage, Pace
 from connectors.registry import targets
 from connectors.transport.http import Http
 from holding.db.models import Event, ListedCode, ListFile, ListReading

@@ -11,7 +11,7 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
-from connectors.contract.authorization import Revoked
+from connectors.contract.targets import Revoked
 from connectors.transport.http import Http
 from holding.access.actors import Actor, actor_of
 from holding.connections import authorization, key_rotation

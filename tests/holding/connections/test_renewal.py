@@ -12,7 +12,7 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.contract import ConnectionReport
 from connectors.contract.targets import Renewed
-from connectors.kit.keys.lasting_keys import grant_of
+from connectors.kit.calls import grant_of
 from holding.access.actors import SYSTEM
 from holding.connections import breaker
 from holding.connections import connections as setup

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from connectors.transport.clock import MachineClock
+from connectors.transport.http import MachineClock
 from holding.db.models import Cause, Evaluation, Hold, Posting, Push, Record
 from holding.db.models.columns import DUE
 from holding.evaluation.evaluate_due import judge_due

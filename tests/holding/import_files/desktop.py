@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from connectors import registry
 from connectors.contract import ConnectionReport
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM, Actor
 from holding.connections import channel as probe

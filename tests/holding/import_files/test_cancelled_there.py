@@ -8,7 +8,7 @@ import pytest
 
 from connectors import registry
 from connectors.contract import SourceRefusal
-from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.pulls import ImportedByHand
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
 from holding.reconciliation import listings

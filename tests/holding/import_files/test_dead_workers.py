@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from connectors.transport import fault_points
+from connectors.transport import strict_json as fault_points
 from holding.db.models import Attempt, Connection, Push
 from holding.db.models.columns import ImportFileState
 from holding.posting.claims import free_the_dead

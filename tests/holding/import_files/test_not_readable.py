@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.contract.hand_imports import Listed
+from connectors.contract.pulls import Listed
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
 from holding.reconciliation import listings

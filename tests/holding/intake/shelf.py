@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connectors.contract import ConnectionForm, IncomingRecord, KeyField, RowError, Settings
-from connectors.contract import declared_settings as declared
+from connectors.contract import schema as declared
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import KindSchema
 from connectors.transport.http import Http

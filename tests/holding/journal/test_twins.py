@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from connectors.transport import fault_points
+from connectors.transport import strict_json as fault_points
 from holding.connections.channel import Channel, open_channel
 from holding.db.models import Hold, LinkKey, Posting, Record
 from holding.evaluation import evaluate_due as due_records

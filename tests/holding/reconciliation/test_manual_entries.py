@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from connectors.targets.autocount import read_back
-from connectors.transport.http import Given, HttpAnswer, HttpFailure
-from connectors.transport.recorded_sessions import Through
+from connectors.transport.http import HttpAnswer, HttpFailure, Through
+from connectors.transport.http import RequestOptions as Given
 from holding.access.reach import of_ids
 from holding.db.models import Connection, Event, Posting, Push, Record, Throttle
 from holding.db.refusal import Refusal

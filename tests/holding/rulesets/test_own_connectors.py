@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connectors.registry import targets
-from connectors.transport.connector_folders import SETTING
+from connectors.transport.http import SETTING
 from holding.rulesets.admission import Report
 from holding.rulesets.check_processes import RuleChecks
 from sandbox.conformance.new_connector import new_target

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import rule_bench
-from connectors.kit.confined_process import Child, Ended
+from connectors.kit.workbook import Child, Ended
 from holding.db.refusal import Refusal
 from holding.rulesets import admission, check_processes
 from holding.rulesets import admission as check_report

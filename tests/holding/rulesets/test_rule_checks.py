@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from connectors.kit.confined_process import Child, Ended
+from connectors.kit.workbook import Child, Ended
 from holding.db.refusal import Refusal
 from holding.rulesets import check_processes
 from holding.rulesets.admission import MOST, Coverage, Report, proved, report

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from connectors.transport.clock import MachineClock
+from connectors.transport.http import MachineClock
 from holding.db.database import Database
 from holding.platform.settings import DatabaseClock
 

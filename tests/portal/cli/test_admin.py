@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from connectors.transport.clock import MachineClock
+from connectors.transport.http import MachineClock
 from holding.db.database import open_database
 from holding.db.models import Evaluation
 from holding.evaluation.evaluate_due import judge_due

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.transport.fault_points import POINTS
+from connectors.transport.strict_json import POINTS
 from holding.platform.settings import Settings
 from tests.portal.cli.test_frame import Run, run
 

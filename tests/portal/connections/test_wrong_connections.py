@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from sqlalchemy import select
 
-from connectors.contract.sources import Testable
+from connectors.contract.pulls import Testable
 from connectors.registry import sources, targets
 from holding.access.actors import SYSTEM
 from holding.connections.connections import set_key

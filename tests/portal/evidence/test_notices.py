@@ -9,9 +9,8 @@ from email import message_from_bytes
 import pytest
 from sqlalchemy import select, text
 
-from connectors.transport import mail
-from connectors.transport.http import HttpAnswer, HttpFailure
-from connectors.transport.mail import MailServer, give
+from connectors.transport import http as mail
+from connectors.transport.http import HttpAnswer, HttpFailure, MailServer, give
 from holding.access.actors import Keys, load_keys
 from holding.connections import open_signals as raising
 from holding.db.models import Attempt, Request, Signal

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from connectors.contract.calls import NOT_RUN
-from connectors.kit import reach
-from connectors.sources.sql import failures, probe
+from connectors.kit import calls as reach
+from connectors.sources.sql import failures
+from connectors.sources.sql import pages as probe
 from portal.help import topics as of_help
 from portal.help.connection_causes import CAUSES
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from connectors.contract.sources import IncomingRecord
+from connectors.contract.pulls import IncomingRecord
 from holding.db.database import Database
 from holding.db.models import Company
 from tests.holding.shop import Shop, order

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from connectors import registry
-from connectors.kit.field_meanings import meaning_of
+from connectors.kit.preflight import meaning_of
 from holding.connections import connections as setup
 from holding.db.models import Connection
 

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from connectors import registry
-from connectors.contract.master_lists import TellsItems
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.contract.targets import Readable, Searchable
-from connectors.kit.field_meanings import Meanings
+from connectors.contract.targets import Readable, Searchable, TellsItems
+from connectors.kit.preflight import Meanings
 from portal.rule_tools import target_reference as reference
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,9 +1,4 @@
-"""Signed JSON webhooks: who sent a delivery is proved over its raw bytes and its own id.
-
-Here: the three headers of a delivery, under a prefix of its own for each kind of source, and
-SignedJson, the source of such webhooks and of JSON files that somebody signed in brings. Not here:
-what the delivery says.
-"""
+"""Signed JSON webhooks: who sent a delivery is proved over its raw bytes and its own id."""
 
 import base64
 import hashlib
@@ -11,14 +6,15 @@ import hmac
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from connectors.contract import Accepted, ExampleCall, IncomingRecord, RowError, SourceRefusal
-from connectors.kit.delivery_counts import too_long_lists, too_many
-from connectors.kit.delivery_limits import DELIVERY_BYTES, ERRORS, MEGABYTE
+from connectors.contract.schema import KindSchema
+from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.shops.payload_parts import Line, Part, numbered
 from connectors.transport.strict_json import JsonRefusal, loads
 
 WINDOW = timedelta(minutes=5)
@@ -26,11 +22,30 @@ WINDOW = timedelta(minutes=5)
 HOW_TO_SIGN = (
     "Sign timestamp + '.' + event id + '.' + the raw body with the secret of this connection."
 )
+
 SIGNED_OVER = (
     "The signature is HMAC-SHA256 with the secret, in hexadecimal, over timestamp, event ID and"
     " body joined by full stops."
 )
+
 _EVENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+Placed = tuple[str, object]  # its place in the delivery, and its content
+
+Read = IncomingRecord | tuple[RowError, ...]
+"""A record, or everything that is wrong with it."""
+
+MEGABYTE: Final = 1024 * 1024
+
+DELIVERY_BYTES: Final = 20 * MEGABYTE
+
+RECORDS: Final = 5_000  # of one delivery
+
+LINES: Final = 5_000  # of one record
+
+DELIVERY_LINES: Final = 100_000  # of all records of a delivery, as the rows of a workbook
+
+ERRORS: Final = 10_000  # that are collected before a delivery is given up
 
 
 def sign(secret: str, timestamp: str, event_id: str, raw: bytes) -> str:
@@ -75,14 +90,6 @@ def prove(
     return refused or event
 
 
-def too_large(raw: bytes) -> SourceRefusal | None:
-    """The refusal of what is not even read."""
-    if len(raw) <= DELIVERY_BYTES:
-        return None
-    words = f"The delivery is larger than {DELIVERY_BYTES // MEGABYTE} MB."
-    return SourceRefusal(413, "too_large", words, "Split it.")
-
-
 def _forged(
     signed: tuple[str, str, bytes], given: str, secrets: Sequence[str]
 ) -> SourceRefusal | None:
@@ -116,7 +123,12 @@ def _late(timestamp: str, now: datetime) -> SourceRefusal | None:
     )
 
 
-Placed = tuple[str, object]  # its place in the delivery, and its content
+def too_large(raw: bytes) -> SourceRefusal | None:
+    """The refusal of what is not even read."""
+    if len(raw) <= DELIVERY_BYTES:
+        return None
+    words = f"The delivery is larger than {DELIVERY_BYTES // MEGABYTE} MB."
+    return SourceRefusal(413, "too_large", words, "Split it.")
 
 
 class SignedJson(ABC):
@@ -198,3 +210,84 @@ def _hopeless(first: RowError) -> SourceRefusal:
     words = f"More than {ERRORS:,} values cannot be read. The first is {first.where}: "
     hint = "Correct them at the source and deliver again."
     return SourceRefusal(422, "too_many_errors", words + first.message, hint)
+
+
+def too_many(records: Sequence[object]) -> SourceRefusal | None:
+    """Why a delivery of these records is not read: more of them, or more lines, than may be."""
+    if len(records) > RECORDS:
+        return _refused("too_many", f"A delivery has at most {RECORDS:,} records.", len(records))
+    total = sum(len(lines) for record in records for _, lines in _lists(record))
+    if total > DELIVERY_LINES:
+        words = f"A delivery has at most {DELIVERY_LINES:,} lines."
+        return _refused("too_many_lines", words, total)
+    return None
+
+
+def _refused(code: str, words: str, given: int) -> SourceRefusal:
+    return SourceRefusal(413, code, f"{words} This one has {given:,}.", "Split it.")
+
+
+def _lists(record: object) -> list[tuple[str, list[object]]]:
+    """What may be lines of a record, by name."""
+    values = record.items() if isinstance(record, Mapping) else ()
+    return [(str(name), value) for name, value in values if isinstance(value, list)]
+
+
+def too_long(where: str, lines: int) -> RowError | None:
+    """What is wrong with a record that has so many lines there."""
+    if lines <= LINES:
+        return None
+    words = f"A record has at most {LINES:,} lines; this one has {lines:,}."
+    return RowError(where=where, value="", message=words, hint="Split the record.")
+
+
+def too_long_lists(place: str, record: object) -> tuple[RowError, ...]:
+    """The lists of a record that have more lines than a record may have."""
+    found = (too_long(f"{place}.{name[:50]}", len(lines)) for name, lines in _lists(record))
+    return tuple(error for error in found if error)
+
+
+def parsed(raw: bytes) -> object | SourceRefusal:
+    """The JSON of a delivery, or why it is none."""
+    value = loads(raw)
+    if isinstance(value, JsonRefusal):
+        return SourceRefusal(400, value.code, value.message, value.hint)
+    return value
+
+
+def record_of(
+    kind: KindSchema,
+    told: Part,
+    key: Cell,
+    head: Mapping[str, Cell],
+    lines: Sequence[Line],
+    zone: ZoneInfo,
+) -> Read:
+    """The record of a part of a payload, whose lines are numbered as they come."""
+    return read_of(kind, told, RawRecord(key, head, numbered(lines)), zone)
+
+
+def read_of(kind: KindSchema, told: Part, raw: RawRecord, zone: ZoneInfo) -> Read:
+    """The record of a part; what was wrong with the part comes before the rest."""
+    read = canonical(kind, raw, zone)
+    if not told.errors:
+        return read
+    return (*told.errors, *(() if isinstance(read, IncomingRecord) else read))
+
+
+def sorted_out(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
+    """The records that are good, and every error of the others."""
+    records: list[IncomingRecord] = []
+    errors: list[RowError] = []
+    for one in found:
+        if isinstance(one, IncomingRecord):
+            records.append(one)
+        else:
+            errors += one
+    return tuple(records), tuple(errors)
+
+
+def taken(found: Iterable[Read], delivery_id: str, signature: str) -> Accepted:
+    """A delivery that could be read."""
+    records, errors = sorted_out(found)
+    return Accepted(delivery_id=delivery_id, signature=signature, records=records, errors=errors)
