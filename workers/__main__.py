@@ -18,8 +18,7 @@ from typing import Any
 from holding.platform import backup as installed_version
 from holding.platform.backup import check
 from holding.platform.settings import Settings, begin, logger
-from workers.jobs import Bench, bench
-from workers.listener import listen
+from workers.jobs import Bench, bench, listen
 from workers.loop import STOP_SECONDS, Stop, Worker
 
 ENVIRONMENT = 3  # the exit code when this machine is not ready for us

@@ -1,8 +1,4 @@
-"""What the queue can ask for: judge, push, pull, lists, uploads, rules on trial. Ten lines each.
-
-Here: opening the database once, calling one service, ringing for what comes next. Not here: any
-decision. A job names a company at most; what is due stands in the tables.
-"""
+"""What the queue can ask for: judge, push, pull, lists, uploads, rules on trial. Ten lines each."""
 
 import os
 import signal
@@ -11,6 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+
+from redis import Redis, RedisError
+from rq import Queue, SimpleWorker
+from rq.exceptions import DeserializationError
+from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from connectors.transport.http import MachineClock
 from holding.connections.channel import Desk
@@ -29,8 +31,12 @@ from holding.trials import shadows as tried_rules
 from holding.uploads.upload_turns import work_due
 
 BATCH = 500
+
 LONGEST = 15.0  # seconds of processor time to work out a batch, which takes less than one
+
 log = logger("clearpost.workers")
+
+RECYCLED_AFTER = 5000  # jobs, so that whatever leaks stays small
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,18 @@ def evaluate(company_id: int) -> int:
     if judged.count:
         call(company_id, "evaluate")
     return judged.count
+
+
+@contextmanager
+def _ends_when_stuck() -> Iterator[None]:
+    """The kernel ends this process if it computes for too long: like any crash, that leaves the
+    records to others, and the one that does it three times is held.
+    """
+    signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def push(company_id: int) -> int:
@@ -201,18 +219,6 @@ def notify(company_id: int) -> int:
     return sent
 
 
-@contextmanager
-def _ends_when_stuck() -> Iterator[None]:
-    """The kernel ends this process if it computes for too long: like any crash, that leaves the
-    records to others, and the one that does it three times is held.
-    """
-    signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-
-
 def safely(work: Callable[..., object], *given: object) -> int:
     """The door to what may break: whatever happens is written down, the worker goes on."""
     try:
@@ -227,3 +233,44 @@ def safely(work: Callable[..., object], *given: object) -> int:
 def call(company_id: int, kind: str) -> None:
     """Ring; what nobody hears is found by the next sweep, or by the loop without Redis."""
     doorbell.ring(company_id, kind)
+
+
+def listen(url: str) -> None:
+    """Hear bells until told to stop, or until this process has done its share."""
+    connection = Redis.from_url(url, socket_connect_timeout=2)
+    queue = doorbell.queue(connection)
+    worker = Listener([queue], connection=connection, serializer=JSONSerializer)
+    try:
+        worker.work(logging_level="WARNING", max_jobs=RECYCLED_AFTER)
+        if not worker.told_to_stop:  # a bell that cannot be read would end every listener
+            doorbell.throw_away(queue)
+    except RedisError as error:
+        log.warning("Redis is gone.", why=str(error))  # our parent works alone until it is back
+
+
+class Listener(SimpleWorker):
+    """Answers our own bells and nothing else that stands in the queue."""
+
+    @property
+    def told_to_stop(self) -> bool:
+        """Whether it ended because somebody asked it to."""
+        return bool(self._stop_requested)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Do what a bell of ours asks; whatever else was put there is thrown away."""
+        if not _ours(job):
+            log.warning("Thrown away: a job that is no bell of ours.")
+            queue.intermediate_queue.remove(job.id)
+            job.delete()
+            return
+        super().execute_job(job, queue)
+
+
+def _ours(job: Job) -> bool:
+    """Whether it names one of our jobs and a company."""
+    try:
+        kind = str(job.func_name).removeprefix(doorbell.WORK)
+        given = list(job.args or ())
+    except DeserializationError:
+        return False
+    return kind in doorbell.KINDS and len(given) == 1 and type(given[0]) is int

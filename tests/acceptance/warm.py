@@ -36,7 +36,7 @@ main = script.load()
 for name in (
     "portal.app", "holding.records.trace", "holding.rulesets.publication",
     "holding.access.people", "rules.testing.runner",
-    "workers.jobs", "workers.listener", "workers.loop", "waitress.server", "psycopg",
+    "workers.jobs", "workers.jobs", "workers.loop", "waitress.server", "psycopg",
     "sandbox.simulators.aiaccount", "sandbox.simulators.autocount",
 ):
     importlib.import_module(name)

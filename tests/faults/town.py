@@ -44,7 +44,7 @@ from tests.support.factories import make_person
 from tests.support.house import RULES, make_house
 from tests.support.simulator import DEMO_KEY
 from workers.jobs import Bench
-from workers.sweep import Sweeper
+from workers.loop import Sweeper
 
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 LIMIT = 500

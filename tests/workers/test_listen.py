@@ -10,7 +10,7 @@ from rq.serializers import JSONSerializer
 
 from holding.platform import processes as doorbell
 from holding.platform import processes as embedded_redis
-from workers.listener import Listener, listen
+from workers.jobs import Listener, listen
 
 
 @pytest.fixture(scope="module")

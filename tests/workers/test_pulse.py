@@ -23,9 +23,7 @@ from tests.support.clock import SetClock
 from tests.support.house import House
 from tests.support.postings import NOW
 from workers import jobs
-from workers.loop import Stop, Worker
-from workers.pulse import EVERY, Pulse
-from workers.sweep import Sweeper
+from workers.loop import EVERY, Pulse, Stop, Sweeper, Worker
 
 PATIENCE = EVERY + 60 + 40 + 3 * 5  # a lease, an answer, three sweeps: the defaults
 

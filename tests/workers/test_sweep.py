@@ -30,7 +30,7 @@ from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
 from tests.support.postings import make_push, make_ready
-from workers.sweep import Sweeper
+from workers.loop import Sweeper
 
 
 def sweeper_of(database: Database, clock: SetClock) -> Sweeper:
