@@ -185,8 +185,8 @@ def _cleared_up(database: "Database") -> None:
 def _readers(found: "Shop") -> list["FlaskClient"]:
     """Somebody of each role, signed in."""
     from portal.app import create_app
-    from portal.pages.first_reading import read_first
-    from portal.web.serving import collect_in_small_parts
+    from portal.holds.hold_pane import read_first
+    from portal.web.config import collect_in_small_parts
 
     place = found.place
     app = create_app(place.database, place.clock, place.settings)

@@ -33,32 +33,28 @@ from holding.db.database import UNAVAILABLE, Database
 from holding.db.models.columns import HoldState, PushState, RecordState
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings, logger
-from portal import (
-    access,
-    connections,
-    hold_views,
-    import_files,
-    mappings,
-    onboarding,
-    operations,
-    pages,
-    rule_pages,
-    totals,
-    uploads,
-)
+from portal import access, blueprints, connections, mappings, operations, uploads
+from portal import company as onboarding
+from portal import reconciliation as totals
+from portal import rulesets as rule_pages
 from portal.api.calls import api
-from portal.evidence import BLUEPRINTS as EVIDENCE
-from portal.help import pages as help_pages
+from portal.help import topics as help_pages
 from portal.help.topics import names_of
-from portal.languages import choice, finished_pages, speaking
+from portal.holds import hold_pane as posted_change
+from portal.languages import choice
+from portal.languages import choice as finished_pages
+from portal.languages import choice as speaking
 from portal.languages.environment import LanguageEnvironment
 from portal.lists import downloads
-from portal.lists.all_lists import LISTS
-from portal.pages import posted_change
-from portal.web import filters, fragments, frame, rule_checks, security, store
+from portal.lists.downloads import LISTS
+from portal.web import filters, store
+from portal.web import filters as frame
+from portal.web import request_guard as security
+from portal.web import store as fragments
+from portal.web import store as rule_checks
 from portal.web.config import PortalConfig, config_of
-from portal.web.labels import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain
-from portal.web.problems import problem
+from portal.web.request_guard import problem
+from portal.web.store import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain
 from rules.values.canonical import PostingState
 
 HERE = Path(__file__).parent
@@ -178,24 +174,21 @@ def create_app(
     app.url_map.converters.update(int=RowId, record_id=RecordId)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    store.init(app, database, clock)
-    rule_checks.init(app, settings)
-    fragments.init(app)
+    store.init_store(app, database, clock)
+    rule_checks.init_rule_checks(app, settings)
+    fragments.init_htmx(app)
     finished_pages.init(app)
-    filters.init(app)
+    filters.init_filters(app)
     app.jinja_env.filters.update(posted_change.FILTERS)
     for blueprint in (
-        *EVIDENCE,
         *access.BLUEPRINTS,
-        *pages.BLUEPRINTS,
-        *hold_views.BLUEPRINTS,
+        *blueprints.BLUEPRINTS,
         *mappings.BLUEPRINTS,
         *connections.BLUEPRINTS,
         *totals.BLUEPRINTS,
         *operations.BLUEPRINTS,
         *rule_pages.BLUEPRINTS,
         uploads.BLUEPRINT,
-        import_files.BLUEPRINT,
         help_pages.help_pages,
         *onboarding.BLUEPRINTS,
         api,
@@ -224,13 +217,13 @@ def _templates(app: Flask) -> None:
         may=security.may,
         names_of=names_of,
     )
-    access.request_pages.init(app)
+    access.deputies.init_open_requests(app)
     speaking.english(app.jinja_env)
     frame.addresses(app)
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module
     app.context_processor(_context)
-    frame.init(app)
-    access.staying.init(app)
+    frame.init_frame(app)
+    access.deputies.init_session_bar(app)
     access.two_factor.init(app)
     help_pages.init(app)
 

@@ -17,8 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 from message_texts.page_texts import messages  # noqa: E402
 from message_texts.rule_texts import of_rule_files, parts  # noqa: E402
 
-from portal.languages.choice import ENGLISH, LANGUAGES  # noqa: E402
-from portal.languages.po_files import OF_FINDINGS, OF_RULES  # noqa: E402
+from portal.languages.choice import ENGLISH, LANGUAGES, OF_FINDINGS, OF_RULES  # noqa: E402
 
 FOLDER = ROOT / "portal" / "languages"
 POT = FOLDER / "messages.pot"

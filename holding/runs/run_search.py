@@ -3,7 +3,7 @@
 Here: the filter, a page of runs or pushes, all that fit for a file, how many there are without a
 filter. Each word that is filled in is met by a document that the run carried; two words may be met
 by two documents. Not here: the row of a run (run_history.py), the words of an address
-(portal/pages/run_filter.py).
+(portal/runs/runs.py).
 """
 
 from collections.abc import Collection

@@ -1,19 +1,37 @@
-"""Delegates.
-
-Here: the page and its forms. Not here: what a deputy may do and who may name one
-(holding/access/deputies.py).
-"""
+"""Delegates."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, g, request, url_for
+from flask import Blueprint, Flask, Response, g, make_response, render_template, request, url_for
 
-from holding.access import actors, deputies
+from holding.access import actors, deputies, people
+from holding.access import operations as access_requests
+from holding.access.actors import ACT_LABELS, ACTS, may, role_list
+from holding.access.operations import Answer, Requested
 from holding.db.refusal import Refusal
-from portal.web import filters, forms, fragments, store
+from portal.web import filters, forms, store
+from portal.web import request_guard as security
+from portal.web import store as fragments
 
 deputy_pages = Blueprint("deputies", __name__, url_prefix="/c/<co>/deputies")
+
+session_pages = Blueprint("staying", __name__)
+
+WARNS: Final = timedelta(minutes=5)
+
+request_pages = Blueprint("asking", __name__, url_prefix="/c/<co>/access")
+
+CHIPS = {
+    Answer.WAITS: ("info", "waiting", "Waits for an administrator"),
+    Answer.GRANTED: ("ok", "ok", "Granted"),
+    Answer.DECLINED: ("idle", "ignored", "Declined"),
+}
+"""State of a request -> tone, icon and word."""
+
+FIELDS = {"access.unknown": "act", "access.reason": "reason"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +48,10 @@ class Wish:
 @deputy_pages.get("/")
 def listing() -> Response:
     """Who stands in now or will, the form, and what is over."""
-    return _page({})
+    return _deputies_page({})
 
 
-@deputy_pages.post("/")
-def appoint() -> Response:
-    """Appoint a delegate."""
-    wish = _wish()
-    if isinstance(wish, forms.Problems):
-        return _page(dict(wish.by_field), status=422)
-    with store.writing() as session:
-        answer = deputies.appoint(
-            session,
-            g.actor,
-            person_id=wish.person_id,
-            deputy_id=wish.deputy_id,
-            from_at=max(deputies.begins(wish.first, filters.zone()), g.now),
-            until_at=deputies.ends(wish.last, filters.zone()),
-            reason=wish.reason,
-            now=g.now,
-        )
-    if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url())
-    return fragments.moved(_url(), f"Named through {wish.last}.")
-
-
-@deputy_pages.post("/<int:deputy_id>/end")
-def end(deputy_id: int) -> Response:
-    """End it before its time."""
-    with store.writing() as session:
-        answer = deputies.end(session, g.actor, deputy_id, g.now)
-    if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url())
-    return fragments.moved(_url(), "Ended.")
-
-
-def _page(problems: dict[str, str], *, status: int = 200) -> Response:
+def _deputies_page(problems: dict[str, str], *, status: int = 200) -> Response:
     session = store.reading()
     rows = deputies.listing(session, g.company.id)
     open_ = [row for row in rows if row.ended_at is None and row.until_at > g.now]
@@ -85,6 +71,32 @@ def _page(problems: dict[str, str], *, status: int = 200) -> Response:
     )
 
 
+def _last_day(row: deputies.Standing) -> date:
+    return (row.until_at.astimezone(filters.zone()) - timedelta(seconds=1)).date()
+
+
+@deputy_pages.post("/")
+def appoint() -> Response:
+    """Appoint a delegate."""
+    wish = _wish()
+    if isinstance(wish, forms.Problems):
+        return _deputies_page(dict(wish.by_field), status=422)
+    with store.writing() as session:
+        answer = deputies.appoint(
+            session,
+            g.actor,
+            person_id=wish.person_id,
+            deputy_id=wish.deputy_id,
+            from_at=max(deputies.begins(wish.first, filters.zone()), g.now),
+            until_at=deputies.ends(wish.last, filters.zone()),
+            reason=wish.reason,
+            now=g.now,
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_deputies_url())
+    return fragments.moved(_deputies_url(), f"Named through {wish.last}.")
+
+
 def _wish() -> Wish | forms.Problems:
     form = request.form
     person, deputy = forms.whole(form.get("person")), forms.whole(form.get("deputy"))
@@ -102,9 +114,159 @@ def _wish() -> Wish | forms.Problems:
     return Wish(person, deputy, first, last, reason)
 
 
-def _last_day(row: deputies.Standing) -> date:
-    return (row.until_at.astimezone(filters.zone()) - timedelta(seconds=1)).date()
-
-
-def _url() -> str:
+def _deputies_url() -> str:
     return url_for("deputies.listing", co=g.company.code)
+
+
+@deputy_pages.post("/<int:deputy_id>/end")
+def end(deputy_id: int) -> Response:
+    """End it before its time."""
+    with store.writing() as session:
+        answer = deputies.end(session, g.actor, deputy_id, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_deputies_url())
+    return fragments.moved(_deputies_url(), "Ended.")
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """When the session of a page ends; `lasts`: whether its use moves that. None: it is over, and
+    `back` is the page to come back to.
+    """
+
+    ends_at: datetime | None
+    lasts: bool
+    now: datetime
+    back: str = "/"
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody is signed in any more."""
+        return self.ends_at is None
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether it is time to say so."""
+        return self.ends_at is not None and self.ends_at - self.now <= WARNS
+
+    @property
+    def minutes(self) -> int:
+        """How long it lasts, the minute that has begun counted."""
+        left = self.ends_at - self.now if self.ends_at else timedelta()
+        return max(1, -(-left // timedelta(minutes=1)))
+
+    @property
+    def asks_in(self) -> int | None:
+        """In how many seconds the page looks again: when it has to warn, or when it is over."""
+        if self.ends_at is None:
+            return None
+        until = self.ends_at if self.ends_soon else self.ends_at - WARNS
+        return max(1, int((until - self.now).total_seconds()) + 1)
+
+
+@session_pages.get("/stay", endpoint="ask")
+def show_session_bar() -> Response:
+    """The bar, if it is time for it; to ask is no use of the session."""
+    return make_response(render_template("_macros/staying.html", stay=_stay()))
+
+
+def _stay() -> Stay:
+    if "person" not in g and not security.whoever():
+        where = urlsplit(request.headers.get("HX-Current-URL", ""))
+        back = f"{where.path}?{where.query}" if where.query else where.path
+        return Stay(None, lasts=False, now=g.now, back=security.safe_next(back))
+    lasts = g.person.ends_at < g.person.expires_at
+    return Stay(g.person.ends_at, lasts=lasts, now=g.now)
+
+
+@session_pages.post("/stay")
+def stay() -> Response:
+    """Somebody is there: the session goes on."""
+    security.used()
+    word = "_macros/staying.html" if fragments.wants_fragment() else "access/stays.html"
+    return make_response(render_template(word, stay=_stay()))
+
+
+def init_session_bar(app: Flask) -> None:
+    """Give templates the session of whoever looks."""
+    app.jinja_env.globals["stay_of"] = _stay
+
+
+@request_pages.get("")
+def form() -> Response:
+    """What one cannot do here, to ask for it; what one has asked for."""
+    return _request_page({})
+
+
+def _request_page(problems: dict[str, str], *, status: int = 200) -> Response:
+    own = access_requests.own(store.reading(), g.actor)
+    waits = {one.act for one in own if one.answer is Answer.WAITS}
+    return fragments.respond(
+        "access/ask.html",
+        status=status,
+        problems=problems,
+        lacking=[
+            (act, words, role_list(ACTS[act]), act in waits)
+            for act, words in ACT_LABELS.items()
+            if may(g.actor, act)
+        ],
+        chosen=request.values.get("act", ""),
+        typed=request.form.get("reason", ""),
+        own=own,
+        chips=CHIPS,
+        admins=people.who_may(store.reading(), g.company.id, access_requests.DECIDES),
+        limited=g.actor.reach.limited,
+    )
+
+
+@request_pages.post("", endpoint="ask")
+def send_request() -> Response:
+    """Ask an administrator."""
+    act, reason = request.form.get("act", ""), request.form.get("reason", "")
+    with store.writing() as session:
+        refused = access_requests.ask(session, g.actor, act, reason, g.now)
+    if refused and refused.code in FIELDS:
+        return _request_page({FIELDS[refused.code]: refused.message}, status=refused.status)
+    if refused:
+        return fragments.refuse(refused, back=_request_url())
+    who = people.who_may(store.reading(), g.company.id, access_requests.DECIDES)
+    said = f"You asked to be allowed to {ACT_LABELS[act]}. {', '.join(who)} can give you a role."
+    return fragments.moved(_request_url(), said)
+
+
+def _request_url() -> str:
+    return url_for("asking.form", co=g.company.code)
+
+
+@request_pages.post("/<int:request_id>/decline")
+def decline(request_id: int) -> Response:
+    """Say no, with a reason that whoever asked reads."""
+    back = url_for("people.listing", co=g.company.code)
+    with store.writing() as session:
+        answer = access_requests.decline(
+            session, g.actor, request_id, request.form.get("reason", ""), g.now
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    return fragments.moved(back, f"The request of {answer} is declined.")
+
+
+def init_open_requests(app: Flask) -> None:
+    """Give the pages of people what waits for an administrator."""
+    app.jinja_env.globals["access_asked"] = _waiting
+    app.jinja_env.globals["act_labels"] = ACT_LABELS
+    app.jinja_env.globals["asking_for"] = _asking_for
+
+
+def _waiting(person_id: int | None = None) -> list[tuple[Requested, str]]:
+    """The requests that wait, each with the roles that would grant it; of one person, or of all."""
+    if security.may(access_requests.DECIDES):
+        return []
+    found = access_requests.waiting(store.reading(), g.company.id)
+    mine = [one for one in found if person_id in (None, one.person_id)]
+    return [(one, role_list(ACTS[one.act])) for one in mine]
+
+
+def _asking_for(act: str) -> str:
+    """Where one asks to be allowed this act."""
+    return url_for("asking.form", co=g.company.code, act=act)

@@ -19,7 +19,9 @@ from holding.company import duties as directory
 from holding.db.refusal import Refusal, plural
 from holding.holds import assignments
 from holding.platform.settings import logger
-from portal.web import filters, forms, fragments, security, store
+from portal.web import filters, forms, store
+from portal.web import request_guard as security
+from portal.web import store as fragments
 
 people_pages = Blueprint("people", __name__, url_prefix="/c/<co>/people")
 log = logger("clearpost.people")

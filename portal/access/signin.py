@@ -1,8 +1,4 @@
-"""Signing in and out, and choosing a company.
-
-Here: views and forms, and how a browser is called on its owner's page. Not here: passwords and
-sessions (holding/access/sessions.py), cookies (portal/web/security.py).
-"""
+"""Signing in and out, and choosing a company."""
 
 import re
 from http import HTTPStatus
@@ -21,23 +17,35 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
+from holding.access import enrolment, people, sessions
 from holding.access import enrolment as sign_in_steps
-from holding.access import people, sessions
-from holding.access.enrolment import STEP_LASTS, Entered
+from holding.access.actors import Keys, load_keys
+from holding.access.enrolment import STEP_LASTS, Entered, Waiting
 from holding.access.reach import narrow, of_person
+from holding.company import access_links
+from holding.company import access_links as link_use
 from holding.db import leases as failure_counts
 from holding.db.refusal import Refusal
 from holding.worklist import filters as own_companies
 from holding.worklist import search
-from portal.web import security, store, target_status
+from portal.web import filters as target_status
+from portal.web import request_guard as security
+from portal.web import store
 
 signin_pages = Blueprint("signin", __name__)
+
 SEARCHED: Final = 50  # companies that one search goes through, the most money first
+
 BROWSERS: Final = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox", "Firefox"),
                    ("Chrom", "Chrome"), ("Safari", "Safari"))  # fmt: skip
+
 SYSTEMS: Final = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"),
                   ("Windows", "Windows"), ("Mac OS", "Mac"), ("Linux", "Linux"))  # fmt: skip
 """What a browser calls itself, the more particular word first -> what people call it."""
+
+step_pages = Blueprint("secondstep", __name__, url_prefix="/signin")
+
+join_pages = Blueprint("join", __name__, url_prefix="/join")
 
 
 def device() -> sessions.Device:
@@ -56,23 +64,39 @@ def _first_word(said: str) -> str:
     return found[0] if found else ""
 
 
-def _guess() -> str:
+@signin_pages.get("/signin", endpoint="form")
+def show_signin() -> Response:
+    """The form; where nobody exists yet, the command that makes the first person."""
+    return _signin_form(ended=request.args.get("ended", ""))
+
+
+def _signin_form(*, email: str = "", refusal: Refusal | None = None, ended: str = "") -> Response:
+    first = not people.anybody(store.reading())
+    page = render_template(
+        "access/signin.html",
+        email=email,
+        refusal=refusal,
+        ended=ended,
+        first=first,
+        next=security.safe_next(request.values.get("next")),
+    )
+    answer = make_response(page, refusal.status if refusal else 200)
+    if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        answer.headers["Retry-After"] = str(int(failure_counts.WINDOW.total_seconds()))
+    return answer
+
+
+def _signin_limit_key() -> str:
     """Failures count by address and account together: nobody locks somebody else out."""
     return f"{request.remote_addr}|{request.form.get('email', '').strip().lower()}"
 
 
-@signin_pages.get("/signin")
-def form() -> Response:
-    """The form; where nobody exists yet, the command that makes the first person."""
-    return _form(ended=request.args.get("ended", ""))
-
-
-@signin_pages.post("/signin")
+@signin_pages.post("/signin", endpoint="enter")
 @security.limiter.limit(
-    "5 per minute", key_func=_guess, deduct_when=lambda answer: answer.status_code == 422
+    "5 per minute", key_func=_signin_limit_key, deduct_when=lambda answer: answer.status_code == 422
 )
 @security.limiter.limit("60 per minute")
-def enter() -> AnyResponse:
+def sign_in() -> AnyResponse:
     """Start a session, always with a new token; or the step before it, where a code is needed."""
     email, password = request.form.get("email", ""), request.form.get("password", "")
     compared = sessions.compare(store.reading(), email, password, g.now)
@@ -81,7 +105,7 @@ def enter() -> AnyResponse:
         if not isinstance(proved, Refusal):
             entered = sign_in_steps.enter(session, proved, g.now, device())
     if isinstance(proved, Refusal):
-        return _form(email=email, refusal=proved)
+        return _signin_form(email=email, refusal=proved)
     return arrive(entered, security.safe_next(request.form.get("next")))
 
 
@@ -104,6 +128,11 @@ def arrive(entered: Entered, onward: str) -> AnyResponse:
     return answer
 
 
+def _step_cookie() -> str:
+    """Another name than that of a session: neither is ever taken for the other."""
+    return f"{security.cookie_name(current_app)}-step"
+
+
 def step_token() -> str:
     """The token of the step that this browser is at, or nothing."""
     return request.cookies.get(_step_cookie(), "")
@@ -114,11 +143,6 @@ def forget_step(answer: AnyResponse) -> AnyResponse:
     secure = current_app.config["SESSION_COOKIE_SECURE"]
     answer.delete_cookie(_step_cookie(), path="/", secure=secure)
     return answer
-
-
-def _step_cookie() -> str:
-    """Another name than that of a session: neither is ever taken for the other."""
-    return f"{security.cookie_name(current_app)}-step"
 
 
 @signin_pages.post("/signout")
@@ -182,17 +206,179 @@ def _found(text: str, companies: list[int]) -> tuple[search.Found, ...]:
     return exact or search.alike_in(session, companies, text)
 
 
-def _form(*, email: str = "", refusal: Refusal | None = None, ended: str = "") -> Response:
-    first = not people.anybody(store.reading())
+@step_pages.get("/code", endpoint="form")
+def show_code_form() -> AnyResponse:
+    """The form for a code of the app, or with `recovery=1` for a recovery code."""
+    who = _who()
+    if who is None:
+        return _begin_again()
+    return redirect(_setup_url(), 303) if who.sets_up else _code_form()
+
+
+def _who() -> Waiting | None:
+    token = step_token()
+    return sign_in_steps.waiting(store.reading(), token, g.now) if token else None
+
+
+def _begin_again() -> AnyResponse:
+    return redirect(url_for("signin.form", next=_next(), ended="step"), 303)
+
+
+def _next() -> str:
+    return security.safe_next(request.values.get("next"))
+
+
+def _setup_url() -> str:
+    return url_for("secondstep.setup", next=_next())
+
+
+def _code_form(refusal: Refusal | None = None) -> Response:
     page = render_template(
-        "access/signin.html",
-        email=email,
+        "access/second_step.html",
         refusal=refusal,
-        ended=ended,
-        first=first,
-        next=security.safe_next(request.values.get("next")),
+        next=_next(),
+        recovery=request.values.get("recovery") == "1",
     )
     answer = make_response(page, refusal.status if refusal else 200)
     if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         answer.headers["Retry-After"] = str(int(failure_counts.WINDOW.total_seconds()))
     return answer
+
+
+def _code_limit_key() -> str:
+    """Tries count by account, from wherever they come: nobody is here without its password."""
+    who = _who()
+    return f"code|{who.person_id}" if who else request.remote_addr or "unknown"
+
+
+@step_pages.post("/code", endpoint="enter")
+@security.limiter.limit(
+    "5 per minute", key_func=_code_limit_key, deduct_when=lambda answer: answer.status_code == 422
+)
+@security.limiter.limit("60 per minute")
+def verify_code() -> AnyResponse:
+    """Sign in, always with a new token."""
+    keys = own_keys()
+    if isinstance(keys, Refusal):
+        return _code_form(keys)
+    given = request.form.get("code", "")
+    with store.writing() as session:
+        token = sign_in_steps.finish(session, step_token(), given, keys, g.now, device())
+    if isinstance(token, Refusal):
+        return _begin_again() if token.code == "signin.over" else _code_form(token)
+    return forget_step(security.keep(make_response(redirect(_next(), 303)), token))
+
+
+@step_pages.get("/setup")
+def setup() -> AnyResponse:
+    """Why it has to be set up, and once that has begun the picture for the app."""
+    who = _who()
+    if who is None:
+        return _begin_again()
+    return _setup(who) if who.sets_up else redirect(_code_url(), 303)
+
+
+def _setup(who: Waiting, refusal: Refusal | None = None) -> Response:
+    keys = own_keys()
+    app: enrolment.SetUp | Refusal = keys if isinstance(keys, Refusal) else _app(who, keys)
+    page = render_template(
+        "access/factor_setup.html",
+        refusal=refusal,
+        app=None if isinstance(app, Refusal) else app,
+        email=who.email,
+        companies=enrolment.requiring(store.reading(), who.person_id, g.now),
+        next=_next(),
+    )
+    return make_response(page, refusal.status if refusal else 200)
+
+
+def _app(who: Waiting, keys: Keys) -> enrolment.SetUp | Refusal:
+    return enrolment.being_set_up(store.reading(), who.person_id, step_token(), keys, g.now)
+
+
+def _code_url() -> str:
+    return url_for("secondstep.form", next=_next())
+
+
+@step_pages.post("/setup/begin")
+@security.limiter.limit("10 per minute")
+def begin() -> AnyResponse:
+    """Make a secret, which counts once a code of it was given."""
+    keys = own_keys()
+    if not isinstance(keys, Refusal):
+        with store.writing() as session:
+            keys = sign_in_steps.begin_set_up(session, step_token(), keys, g.now) or keys
+    if isinstance(keys, Refusal):
+        who = _who()
+        return _setup(who, keys) if who and who.sets_up else _begin_again()
+    return redirect(_setup_url(), 303)
+
+
+@step_pages.post("/setup")
+@security.limiter.limit(
+    "5 per minute", key_func=_code_limit_key, deduct_when=lambda answer: answer.status_code == 422
+)
+@security.limiter.limit("60 per minute")
+def confirm() -> AnyResponse:
+    """Let the app count, sign in, and show the recovery codes this once."""
+    keys = own_keys()
+    done: sign_in_steps.SetUpDone | Refusal = keys if isinstance(keys, Refusal) else _done(keys)
+    if isinstance(done, Refusal):
+        who = _who()
+        return _setup(who, done) if who and who.sets_up else _begin_again()
+    page = render_template("access/recovery_codes.html", codes=done.codes, onward=_next())
+    return forget_step(security.keep(make_response(page), done.token))
+
+
+def _done(keys: Keys) -> sign_in_steps.SetUpDone | Refusal:
+    given = request.form.get("code", "")
+    with store.writing() as session:
+        return sign_in_steps.finish_set_up(session, step_token(), given, keys, g.now, device())
+
+
+def own_keys() -> Keys | Refusal:
+    """The keys of this installation, with which secrets are read."""
+    return load_keys(security.config().settings)
+
+
+@join_pages.get("/<token>", endpoint="form")
+def show_link(token: str) -> AnyResponse:
+    """What the link is about, and the form."""
+    return _page(token)
+
+
+def _page(token: str, refusal: Refusal | None = None) -> AnyResponse:
+    link = access_links.opened(store.reading(), token, g.now)
+    if isinstance(link, Refusal):
+        return make_response(render_template("people/gone.html", refusal=link), link.status)
+    g.zone = link.zone
+    page = render_template(
+        "people/join.html",
+        link=link,
+        token=token,
+        refusal=refusal,
+        joins=link.kind == access_links.JOIN,
+        name=request.form.get("name", link.name),
+    )
+    return make_response(page, refusal.status if refusal else 200)
+
+
+@join_pages.post("/<token>", endpoint="enter")
+@security.limiter.limit("20 per minute")
+def accept_link(token: str) -> AnyResponse:
+    """Use it; whoever was signed in here before is not any more. A code may still be asked for."""
+    password = request.form.get("password", "")
+    compared = link_use.compare(store.reading(), token, password, g.now)
+    with store.writing() as session:
+        done = link_use.use(
+            session,
+            token,
+            name=request.form.get("name", ""),
+            password=password,
+            now=g.now,
+            device=device(),
+            compared=compared,
+        )
+    if isinstance(done, Refusal):
+        return _page(token, done)
+    return arrive(done.entered, url_for("dashboard.show", co=done.company))

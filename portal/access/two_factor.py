@@ -1,36 +1,69 @@
-"""Two-factor authentication on one's own page, and on the pages of people.
+"""Two-factor authentication on one's own page, and on the pages of people."""
 
-Here: setting an app up, new recovery codes, switching it off; a company that requires it, and the
-end of one that somebody lost. Not here: what is allowed (holding/second_factor,
-holding/company/access_links.py), signing in with a code (second_step.py).
-"""
+from collections.abc import Mapping
 
-from flask import Blueprint, Flask, g, request, url_for
+from flask import Blueprint, Flask, g, make_response, redirect, request, url_for
 from segno import make_qr
 from werkzeug.wrappers import Response
 
 from holding.access import enrolment, sessions
-from holding.access.actors import Keys
+from holding.access.actors import ACT_LABELS, ACTS, Keys, role_list
 from holding.company import access_links as factor_duties
 from holding.company import own_account
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
-from portal.access import own_page, second_step
-from portal.web import fragments, security, store
+from portal.access import signin as second_step
+from portal.access.signin import device
+from portal.languages.choice import LANGUAGES
+from portal.web import request_guard as security
+from portal.web import store
+from portal.web import store as fragments
 
 BORDER = 4
 """Light squares around a picture, as cameras want them."""
-own_pages = Blueprint("factor", __name__, url_prefix="/me/two-factor")
+
+factor_pages = Blueprint("factor", __name__, url_prefix="/me/two-factor")
+
 duty_pages = Blueprint("factors", __name__, url_prefix="/c/<co>/people")
 
+own_pages = Blueprint("me", __name__, url_prefix="/me")
 
-@own_pages.get("")
-def show() -> Response:
+
+@factor_pages.get("", endpoint="show")
+def show_factor() -> Response:
     """The picture for the app, while it is being set up; else one's own page."""
     return _set_up({})
 
 
-@own_pages.post("/begin")
+def _set_up(problems: dict[str, str], status: int = 200) -> Response:
+    keys, person_id = second_step.own_keys(), g.person.person_id
+    app: enrolment.SetUp | Refusal
+    if isinstance(keys, Refusal):
+        app = keys
+    else:
+        app = enrolment.being_set_up(store.reading(), person_id, _here(), keys, g.now)
+    security.inside_company(request.args.get("c", ""))
+    if isinstance(app, Refusal):
+        return fragments.refuse(app, back=_own())
+    return fragments.respond(
+        "people/two_factor.html",
+        status=status,
+        problems=problems,
+        app=app,
+        email=g.person.email,
+        back=request.args.get("c", ""),
+    )
+
+
+def _here() -> str:
+    return security.session_token()
+
+
+def _own() -> str:
+    return url_for("me.show", c=request.args.get("c") or None)
+
+
+@factor_pages.post("/begin")
 @security.limiter.limit("10 per minute")
 def begin() -> Response:
     """Make a secret, which counts once a code of it was given."""
@@ -41,10 +74,16 @@ def begin() -> Response:
         refused = enrolment.begin(session, g.person.person_id, _here(), keys, g.now)
     if refused:
         return fragments.refuse(refused, back=_own())
-    return fragments.moved(_url("show"), "Scan the picture with your app, then enter its code.")
+    return fragments.moved(
+        _factor_url("show"), "Scan the picture with your app, then enter its code."
+    )
 
 
-@own_pages.post("")
+def _factor_url(page: str) -> str:
+    return url_for(f"factor.{page}", c=request.args.get("c") or None)
+
+
+@factor_pages.post("")
 @security.limiter.limit("10 per minute")
 def confirm() -> Response:
     """Let the app count: who gives the password and a code. Their other sessions end."""
@@ -63,7 +102,31 @@ def confirm() -> Response:
     return _codes(made)
 
 
-@own_pages.post("/codes")
+def _compared() -> sessions.Compared:
+    return sessions.compare(store.reading(), g.person.email, _present(), g.now)
+
+
+def _present() -> str:
+    return request.form.get("present", "")
+
+
+def _code() -> str:
+    return request.form.get("code", "")
+
+
+def _by_field(refusal: Refusal) -> dict[str, str]:
+    """The field that a refusal is about, and what it says; nothing where it is about none."""
+    fields = {"factor.wrong": "factorcode", "person.present": "factorpresent"}
+    fields["signin.throttled"] = "factorpresent"
+    return {fields[refusal.code]: refusal.words} if refusal.code in fields else {}
+
+
+def _codes(made: tuple[str, ...]) -> Response:
+    security.inside_company(request.args.get("c", ""))
+    return fragments.respond("access/recovery_codes.html", codes=made, onward=_own())
+
+
+@factor_pages.post("/codes")
 @security.limiter.limit("10 per minute")
 def codes() -> Response:
     """Ten new recovery codes, shown this once."""
@@ -74,7 +137,25 @@ def codes() -> Response:
     return _refused(made) if isinstance(made, Refusal) else _codes(made)
 
 
-@own_pages.post("/off")
+def _unproved(
+    session: DatabaseSession, keys: Keys | Refusal, compared: sessions.Compared
+) -> Refusal | None:
+    """Why this is not the person, who gives the password and a code of the app or recovery code."""
+    person_id = g.person.person_id
+    if isinstance(keys, Refusal):
+        return keys
+    refused = own_account.wrong_password(session, person_id, _present(), g.now, compared)
+    return refused or enrolment.prove(session, person_id, _code(), keys, g.now)
+
+
+def _refused(refusal: Refusal) -> Response:
+    told = _by_field(refusal)
+    if told:
+        return shown(told, status=refusal.status)
+    return fragments.refuse(refusal, back=_own())
+
+
+@factor_pages.post("/off")
 @security.limiter.limit("10 per minute")
 def off() -> Response:
     """The password is enough again."""
@@ -127,75 +208,122 @@ def picture(address: str) -> tuple[int, list[tuple[int, int]]]:
     return len(rows), dark
 
 
-def _compared() -> sessions.Compared:
-    return sessions.compare(store.reading(), g.person.email, _present(), g.now)
+@own_pages.get("", endpoint="show")
+def show_own_page() -> Response:
+    """The page, inside a company where one is named or there is only one."""
+    return shown({})
 
 
-def _unproved(
-    session: DatabaseSession, keys: Keys | Refusal, compared: sessions.Compared
-) -> Refusal | None:
-    """Why this is not the person, who gives the password and a code of the app or recovery code."""
-    person_id = g.person.person_id
-    if isinstance(keys, Refusal):
-        return keys
-    refused = own_account.wrong_password(session, person_id, _present(), g.now, compared)
-    return refused or enrolment.prove(session, person_id, _code(), keys, g.now)
-
-
-def _here() -> str:
-    return security.session_token()
-
-
-def _present() -> str:
-    return request.form.get("present", "")
-
-
-def _code() -> str:
-    return request.form.get("code", "")
-
-
-def _by_field(refusal: Refusal) -> dict[str, str]:
-    """The field that a refusal is about, and what it says; nothing where it is about none."""
-    fields = {"factor.wrong": "factorcode", "person.present": "factorpresent"}
-    fields["signin.throttled"] = "factorpresent"
-    return {fields[refusal.code]: refusal.words} if refusal.code in fields else {}
-
-
-def _refused(refusal: Refusal) -> Response:
-    told = _by_field(refusal)
-    if told:
-        return own_page.shown(told, status=refusal.status)
-    return fragments.refuse(refusal, back=_own())
-
-
-def _set_up(problems: dict[str, str], status: int = 200) -> Response:
-    keys, person_id = second_step.own_keys(), g.person.person_id
-    app: enrolment.SetUp | Refusal
-    if isinstance(keys, Refusal):
-        app = keys
-    else:
-        app = enrolment.being_set_up(store.reading(), person_id, _here(), keys, g.now)
-    security.inside_company(request.args.get("c", ""))
-    if isinstance(app, Refusal):
-        return fragments.refuse(app, back=_own())
-    return fragments.respond(
-        "people/two_factor.html",
-        status=status,
-        problems=problems,
-        app=app,
-        email=g.person.email,
-        back=request.args.get("c", ""),
+@own_pages.post("")
+def save() -> Response:
+    """Name, language, theme, rows, moments, keys, mails, time to undo."""
+    taste = own_account.taste(
+        {
+            "theme": request.form.get("theme"),
+            "keys": request.form.get("keys") == "1",
+            "language": request.form.get("language"),
+            "mails": request.form.get("mails") == "1",
+            "long_undo": request.form.get("long_undo") == "1",
+            "compact": request.form.get("compact") == "1",
+            "utc": request.form.get("utc") == "1",
+        }
     )
+    with store.writing() as session:
+        refused = own_account.save(
+            session,
+            g.person.person_id,
+            name=request.form.get("name", ""),
+            taste=taste,
+            now=g.now,
+        )
+    if refused:
+        return shown({"name": refused.message}, status=refused.status)
+    return fragments.moved(_own_page_url(), "Your settings are saved.")
 
 
-def _codes(made: tuple[str, ...]) -> Response:
-    security.inside_company(request.args.get("c", ""))
-    return fragments.respond("access/recovery_codes.html", codes=made, onward=_own())
-
-
-def _own() -> str:
+def _own_page_url() -> str:
     return url_for("me.show", c=request.args.get("c") or None)
 
 
-def _url(page: str) -> str:
-    return url_for(f"factor.{page}", c=request.args.get("c") or None)
+@own_pages.post("/utc")
+def utc() -> Response:
+    """Have each moment say its UTC, too, or no more; from the foot of any page."""
+    with store.writing() as session:
+        own_account.show_utc(session, g.person.person_id, on=request.form.get("on") == "1")
+    return redirect(security.safe_next(request.form.get("next")), 303)
+
+
+@own_pages.post("/password")
+@security.limiter.limit("10 per minute")
+def password() -> Response:
+    """A new password; the other sessions and all tokens end."""
+    present = request.form.get("present", "")
+    compared = sessions.compare(store.reading(), g.person.email, present, g.now)
+    with store.writing() as session:
+        done = own_account.change_password(
+            session,
+            g.person.person_id,
+            present=present,
+            wanted=request.form.get("wanted", ""),
+            now=g.now,
+            device=device(),
+            compared=compared,
+            factor_at=g.person.factor_at,
+        )
+    if isinstance(done, Refusal):
+        field = "wanted" if done.code == "person.password" else "present"
+        return shown({field: f"{done.message} {done.hint}".strip()}, status=done.status)
+    said = "Your password is changed. Your other sessions and your tokens ended."
+    answer = fragments.done(_own_page_url(), said)
+    return security.keep(answer, done)
+
+
+@own_pages.post("/sessions/<key>/end")
+def end_session(key: str) -> Response:
+    """Sign out in one place."""
+    with store.writing() as session:
+        refused = own_account.end_session(session, g.person.person_id, key, g.now)
+    if refused:
+        return fragments.refuse(refused, back=_own_page_url())
+    return fragments.moved(_own_page_url(), "Signed out there.")
+
+
+@own_pages.post("/signout")
+def everywhere() -> Response:
+    """Sign out in all places, this one too."""
+    with store.writing() as session:
+        own_account.sign_out_everywhere(session, g.person.person_id, g.now)
+    return security.forget(make_response(redirect(url_for("signin.form"), 303)))
+
+
+def shown(problems: Mapping[str, str], *, status: int = 200) -> Response:
+    """The page, with what is wrong with a form of it: field -> words."""
+    session = store.reading()
+    companies = security.inside_company(request.args.get("c", ""))
+    here = security.session_token()
+    return fragments.respond(
+        "people/me.html",
+        status=status,
+        problems=problems,
+        person=g.person,
+        taste=own_account.taste(g.person.settings),
+        factor=enrolment.factor_of(session, g.person.person_id),
+        requiring=enrolment.requiring(session, g.person.person_id, g.now),
+        sessions=own_account.open_sessions(session, g.person.person_id, g.now),
+        here=own_account.key_of(here),
+        companies=companies,
+        roles=role_list(g.actor.roles) if "actor" in g else "",
+        can=_abilities(may=True),
+        cannot=_abilities(may=False),
+        back=request.args.get("c", ""),
+        languages=LANGUAGES,
+    )
+
+
+def _abilities(*, may: bool) -> str:
+    """What the person can do in the company of the page, or cannot, in plain words."""
+    if "actor" not in g:
+        return ""
+    return ", ".join(
+        words for act, words in ACT_LABELS.items() if bool(g.actor.roles & ACTS[act]) is may
+    )

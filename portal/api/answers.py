@@ -1,7 +1,7 @@
 """What each call answers: its form, the same as JSON, and as a schema of the OpenAPI document.
 
 Here: the forms, one for each call, and both ways of telling them. Not here: the calls (calls.py),
-how a call is refused (portal/web/problems.py).
+how a call is refused (portal/web/request_guard.py).
 """
 
 from collections.abc import Mapping

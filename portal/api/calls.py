@@ -1,15 +1,16 @@
-"""The calls: what waits, approve, and what the pages do with one hold or with many.
+"""The calls: what waits, approve, and what the pages do with one hold or with many."""
 
-Here: reading a call, calling the service that pages call too, saying in JSON what came of it. Not
-here: who may call (portal/web/bearer.py), what is allowed (holding).
-"""
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
+from typing import Any, Final, TypeVar
 
-from collections.abc import Callable
-from dataclasses import fields, replace
-from typing import TypeVar
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, request, url_for
+from werkzeug.routing import Rule
 
-from flask import Blueprint, Response, current_app, g, jsonify, request, url_for
-
+from connectors.transport import strict_json
+from grammar.version import __version__
 from holding.access import actors, people
 from holding.approvals import approve as approvals_approve
 from holding.approvals.candidates import Left, SetChanged
@@ -20,21 +21,60 @@ from holding.holds import assignments as bulk_acts
 from holding.holds import assignments as reopening
 from holding.holds import holds as corrections
 from holding.holds import retries as overrides
+from holding.holds.assignments import MOST, Act, Wish
 from holding.holds.holds import Correction, Done
 from holding.holds.holds import Left as NotDone
 from holding.platform import processes as doorbell
 from holding.reconciliation import manual_entries
 from holding.worklist import open_holds
 from holding.worklist import search as whereabouts
-from portal.api import answers, bodies, openapi
-from portal.web import forms, security, store
-from portal.web.bearer import whose
-from portal.web.problems import problem
+from portal.api import answers
+from portal.web import forms, store
+from portal.web import request_guard as security
+from portal.web.forms import day
+from portal.web.request_guard import PERMISSIONS, problem, whose
 
-Wish = TypeVar("Wish")
+Body = TypeVar("Wish")
+
 api = Blueprint("api", __name__, url_prefix="/api/v1/c/<co>")
-security.limiter.limit("240 per minute", key_func=whose)(api)
-security.limiter.limit("20 per minute", deduct_when=lambda answer: answer.status_code == 401)(api)
+
+Schema = Mapping[str, Any]
+
+TEXT: Final[Schema] = {"type": "string"}
+
+WHOLE: Final[Schema] = {"type": "integer"}
+
+REASON: Final[Schema] = {"type": "string", "minLength": 3, "maxLength": 500}
+
+LOCK: Final[Schema] = {"type": "integer", "description": "As GET /holds told it."}
+
+OPTIONAL_TEXT: Final[Schema] = {"type": ["string", "null"]}
+
+QUERIES: Final[Mapping[str, Mapping[str, Schema]]] = {
+    "listing": {"after": WHOLE},
+    "records": {"number": TEXT},
+}
+
+_ITSELF: Final[Schema] = {"type": "object", "description": "A document of OpenAPI 3.1."}
+
+NEEDED: Final = frozenset({("records", "number")})
+
+REFUSED: Final = {
+    "400": "The body cannot be read.",
+    "401": "No token, or one that is over or revoked.",
+    "403": "The person may not, or the token was not made for it.",
+    "404": "There is no such thing for this token.",
+    "409": "It is not what was looked at.",
+    "413": "The body is too large; nothing of it was read.",
+    "415": "The body is not JSON, or does not say so.",
+    "422": "A field is wrong or missing.",
+    "429": "Too many calls.",
+    "503": "The database, or the portal, is busy.",
+}
+
+ACTS: tuple[Act, ...] = ("release", "retry")  # over many
+
+_KEY_MAX = 100
 
 
 @api.get("/holds")
@@ -70,16 +110,22 @@ def records() -> Response:
     return jsonify(answers.told(answers.Records(tuple(each))))
 
 
+def _page(row: whereabouts.Whereabouts) -> str:
+    """The address of a record for people."""
+    given = {"source": row.source, "kind": row.kind, "external_id": row.external_id}
+    return url_for("records.show", co=g.company.code, _external=True, **given)
+
+
 @api.get("/openapi.json")
 def described() -> Response:
     """These calls as an OpenAPI document."""
-    return jsonify(openapi.document(current_app))
+    return jsonify(document(current_app))
 
 
-@api.post("/holds/approve")
-def approve() -> Response:
+@api.post("/holds/approve", endpoint="approve")
+def approve_postings() -> Response:
     """Approve postings exactly as they were looked at, each with its own answer."""
-    wish, op = bodies.approve(), bodies.operation()
+    wish, op = read_approval(), operation()
     if isinstance(wish, Refusal):
         return problem(wish)
     if isinstance(op, Refusal):
@@ -99,10 +145,44 @@ def approve() -> Response:
     return jsonify(answers.told(answers.Consents(answer.done, answer.ready, waiting, refused)))
 
 
+def _not_approved(rows: tuple[Left, ...]) -> tuple[answers.NotApproved, ...]:
+    return tuple(
+        answers.NotApproved(row.posting_id, row.number, row.status, row.reason) for row in rows
+    )
+
+
 @api.post("/holds/<int:hold_id>/release")
 def release(hold_id: int) -> Response:
     """Let one finding pass."""
     return _reasoned(hold_id, releases.release)
+
+
+def _reasoned(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
+    """An act that wants a reason and nothing else."""
+    return _one(
+        reasoned(),
+        lambda session, reason, op: act(session, g.actor, hold_id, reason=reason, now=g.now, op=op),
+    )
+
+
+def _one(
+    wish: Body | Refusal, act: Callable[[DatabaseSession, Body, str | None], Done | Refusal]
+) -> Response:
+    """One act on one hold, once a key: what is wrong with the call, or what came of it."""
+    op = operation()
+    for wrong in (wish, op):
+        if isinstance(wrong, Refusal):
+            return problem(wrong)
+    with store.writing() as session:
+        answer = act(session, wish, op)  # type: ignore[arg-type]
+    return _done(answer)
+
+
+def _done(answer: Done | Refusal) -> Response:
+    if isinstance(answer, Refusal):
+        return problem(answer)
+    doorbell.ring(g.company.id, "evaluate")
+    return jsonify(answers.told(answers.Act(answer.hold_id, answer.say)))
 
 
 @api.post("/holds/<int:hold_id>/reject")
@@ -115,11 +195,11 @@ def reject(hold_id: int) -> Response:
 def link(hold_id: int) -> Response:
     """A document that stands in the target is the posting's."""
 
-    def act(session: DatabaseSession, wish: bodies.Linked, op: str | None) -> Done | Refusal:
+    def act(session: DatabaseSession, wish: Linked, op: str | None) -> Done | Refusal:
         number, reason = wish.number, wish.reason
         return manual_entries.link(session, g.actor, hold_id, number, reason, g.now, op)
 
-    return _one(bodies.linked(), act)
+    return _one(linked(), act)
 
 
 @api.post("/holds/<int:hold_id>/look")
@@ -144,22 +224,27 @@ def override(hold_id: int) -> Response:
 def assign(hold_id: int) -> Response:
     """Give it to a person, or back to its team."""
 
-    def act(session: DatabaseSession, wish: bodies.Assigned, op: str | None) -> Done | Refusal:
+    def act(session: DatabaseSession, wish: Assigned, op: str | None) -> Done | Refusal:
         person_id = _person(session, wish.email) if wish.email else None
         return assignments.assign(session, g.actor, hold_id, person_id, g.now, op, seen=wish.lock)
 
-    return _one(bodies.assigned(), act)
+    return _one(assigned(), act)
+
+
+def _person(session: DatabaseSession, email: str) -> int:
+    """Their id; one that nobody has, where there is nobody with that address."""
+    return people.id_of(session, g.company.id, email) or -1
 
 
 @api.post("/holds/<int:hold_id>/snooze")
 def snooze(hold_id: int) -> Response:
     """Let it rest until a moment."""
 
-    def act(session: DatabaseSession, wish: bodies.Snoozed, op: str | None) -> Done | Refusal:
+    def act(session: DatabaseSession, wish: Snoozed, op: str | None) -> Done | Refusal:
         until, seen = wish.until, wish.lock
         return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=seen)
 
-    return _one(bodies.snoozed(), act)
+    return _one(snoozed(), act)
 
 
 @api.post("/holds/<int:hold_id>/correct")
@@ -169,23 +254,33 @@ def correct(hold_id: int) -> Response:
     def act(session: DatabaseSession, wish: Correction, op: str | None) -> Done | Refusal:
         return corrections.correct(session, g.actor, hold_id, wish, g.now, op)
 
-    return _one(bodies.corrected(), act)
+    return _one(corrected(), act)
 
 
-@api.post("/holds/<int:hold_id>/date")
-def date(hold_id: int) -> Response:
+@api.post("/holds/<int:hold_id>/date", endpoint="date")
+def date_document(hold_id: int) -> Response:
     """Let a document of a locked period carry another day."""
 
-    def act(session: DatabaseSession, wish: bodies.Dated, op: str | None) -> Done | Refusal:
+    def act(session: DatabaseSession, wish: Dated, op: str | None) -> Done | Refusal:
         return locked_periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
 
-    return _one(bodies.dated(), act)
+    return _one(dated(), act)
 
 
 @api.post("/holds/<int:hold_id>/reopen")
 def reopen(hold_id: int) -> Response:
     """Ask somebody to open a locked month."""
     return _asked(hold_id, reopening.ask_to_reopen)
+
+
+def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
+    """A question to a person."""
+
+    def ask(session: DatabaseSession, wish: Asked, op: str | None) -> Done | Refusal:
+        question = reopening.Question(_person(session, wish.email), wish.reason)
+        return act(session, g.actor, hold_id, question, g.now, op)
+
+    return _one(asked(), ask)
 
 
 @api.post("/holds/<int:hold_id>/redirect")
@@ -197,7 +292,7 @@ def redirect(hold_id: int) -> Response:
 @api.post("/holds/many")
 def do_many() -> Response:
     """Release or try again many holds as they were looked at, each with its own answer."""
-    wish, op = bodies.many(), bodies.operation()
+    wish, op = many(), operation()
     if isinstance(wish, Refusal):
         return problem(wish)
     if isinstance(op, Refusal):
@@ -214,55 +309,6 @@ def do_many() -> Response:
     return jsonify(answers.told(answers.Acts(done, left)))
 
 
-def _page(row: whereabouts.Whereabouts) -> str:
-    """The address of a record for people."""
-    given = {"source": row.source, "kind": row.kind, "external_id": row.external_id}
-    return url_for("records.show", co=g.company.code, _external=True, **given)
-
-
-def _reasoned(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
-    """An act that wants a reason and nothing else."""
-    return _one(
-        bodies.reasoned(),
-        lambda session, reason, op: act(session, g.actor, hold_id, reason=reason, now=g.now, op=op),
-    )
-
-
-def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
-    """A question to a person."""
-
-    def ask(session: DatabaseSession, wish: bodies.Asked, op: str | None) -> Done | Refusal:
-        question = reopening.Question(_person(session, wish.email), wish.reason)
-        return act(session, g.actor, hold_id, question, g.now, op)
-
-    return _one(bodies.asked(), ask)
-
-
-def _one(
-    wish: Wish | Refusal, act: Callable[[DatabaseSession, Wish, str | None], Done | Refusal]
-) -> Response:
-    """One act on one hold, once a key: what is wrong with the call, or what came of it."""
-    op = bodies.operation()
-    for wrong in (wish, op):
-        if isinstance(wrong, Refusal):
-            return problem(wrong)
-    with store.writing() as session:
-        answer = act(session, wish, op)  # type: ignore[arg-type]
-    return _done(answer)
-
-
-def _person(session: DatabaseSession, email: str) -> int:
-    """Their id; one that nobody has, where there is nobody with that address."""
-    return people.id_of(session, g.company.id, email) or -1
-
-
-def _done(answer: Done | Refusal) -> Response:
-    if isinstance(answer, Refusal):
-        return problem(answer)
-    doorbell.ring(g.company.id, "evaluate")
-    return jsonify(answers.told(answers.Act(answer.hold_id, answer.say)))
-
-
 def _not_done(one: NotDone) -> answers.OneLeft:
     refusal = one.refusal
     return answers.OneLeft(
@@ -270,7 +316,338 @@ def _not_done(one: NotDone) -> answers.OneLeft:
     )
 
 
-def _not_approved(rows: tuple[Left, ...]) -> tuple[answers.NotApproved, ...]:
-    return tuple(
-        answers.NotApproved(row.posting_id, row.number, row.status, row.reason) for row in rows
+def document(app: Flask) -> dict[str, Any]:
+    """The document, in the form of OpenAPI 3.1."""
+    paths: dict[str, dict[str, Any]] = {}
+    rules = [one for one in app.url_map.iter_rules() if one.endpoint.startswith("api.")]
+    for rule in sorted(rules, key=lambda one: one.rule):
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        for method in sorted((rule.methods or set()) & {"GET", "POST"}):
+            paths.setdefault(path, {})[method.lower()] = _operation(app, rule, method)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Clearpost", "version": __version__},
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {"Problem": PROBLEM},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
+    name = rule.endpoint.removeprefix("api.")
+    told = (app.view_functions[rule.endpoint].__doc__ or "").strip().split("\n\n")[0]
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    answer = (
+        _ITSELF if name == "described" else answers.schema(answers.FORMS.get(name, answers.Act))
     )
+    made: dict[str, Any] = {
+        "operationId": name,
+        "summary": re.sub(r"\s+", " ", told),
+        "description": f"Scope: {PERMISSIONS[rule.endpoint]}.",
+        "parameters": [*_of_path(rule), *_of_query(name)],
+        "responses": {
+            "200": {"description": "Done.", "content": {"application/json": {"schema": answer}}},
+            **{code: {"description": why, "content": problem} for code, why in REFUSED.items()},
+        },
+    }
+    if method == "POST":
+        key = {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {"type": "string", "maxLength": 100},
+        }
+        made["parameters"].append(key)
+        if BODIES[name]:
+            content = {"application/json": {"schema": BODIES[name]}}
+            made["requestBody"] = {"required": True, "content": content}
+    return made
+
+
+def _of_path(rule: Rule) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": TEXT if name == "co" else WHOLE}
+        for name in sorted(rule.arguments)
+    ]
+
+
+def _of_query(name: str) -> list[dict[str, Any]]:
+    return [
+        {"name": field, "in": "query", "required": (name, field) in NEEDED, "schema": schema}
+        for field, schema in QUERIES.get(name, {}).items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Approve these contents: posting id -> the hash that was looked at."""
+
+    seen: Mapping[int, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Give a hold to who has this address (None: back to its team)."""
+
+    email: str | None
+    lock: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The document of this number in the target is ours."""
+
+    number: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """Let a hold rest until a moment."""
+
+    until: datetime
+    lock: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """The day that a document gets; None is the first open one."""
+
+    day: date | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Ask who has this address."""
+
+    email: str
+    reason: str
+
+
+def many() -> Wish | Refusal:
+    """`act`, and `holds`, each with `id`, `lock` and `version`; a release has a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    act = next((one for one in ACTS if one == given.get("act")), None)
+    if act is None:
+        return _wrong("act", " or ".join(ACTS))
+    listed = _read_list(given, "holds", ("id", "lock", "version"))
+    if isinstance(listed, Refusal):
+        return listed
+    reason = _reason(given) if act == "release" else ""
+    if isinstance(reason, Refusal):
+        return reason
+    seen = {hold_id: (lock, version) for (hold_id, lock, version), _ in listed}
+    return Wish(act=act, seen=seen, reason=reason)
+
+
+def _wrong(field: str, wanted: str) -> Refusal:
+    return Refusal("body.field", f"The field {field} is not {wanted}.", "See docs/api.md.", 422)
+
+
+def _read_list(
+    given: Mapping[str, object], name: str, wholes: tuple[str, ...]
+) -> list[tuple[list[int], Mapping[str, object]]] | Refusal:
+    """A list of objects in which these fields are whole numbers: those, and the object."""
+    listed = given.get(name)
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST:
+        return _wrong(name, f"a list of 1 to {MOST:,}")
+    found: list[tuple[list[int], Mapping[str, object]]] = []
+    for one in listed:
+        given_as = [one.get(word) for word in wholes] if isinstance(one, dict) else []
+        numbers = [number for number in given_as if type(number) is int]
+        if len(numbers) < len(wholes):
+            return _wrong(name, f"a list of objects, with whole numbers as {', '.join(wholes)}")
+        found.append((numbers, one))
+    return found
+
+
+def _reason(given: Mapping[str, object]) -> str | Refusal:
+    reason = given.get("reason")
+    return reason if isinstance(reason, str) else _wrong("reason", "a text: it stands in the trace")
+
+
+def body() -> dict[str, object] | Refusal:
+    """The JSON object of the call."""
+    if not request.is_json:
+        return Refusal("body.type", "The body is not application/json.", "Say so in its type.", 415)
+    found = strict_json.loads(request.get_data(cache=False))
+    if isinstance(found, strict_json.JsonRefusal):
+        return Refusal(f"body.{found.code}", found.message, found.hint, 400)
+    if not isinstance(found, dict):
+        return Refusal("body.object", "The body is no JSON object.", "Send {…}.", 400)
+    return found
+
+
+def read_approval() -> Approve | Refusal:
+    """`postings`, each with `id` and `hash`, and a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    listed = _read_list(given, "postings", ("id",))
+    if isinstance(listed, Refusal):
+        return listed
+    if not all(isinstance(one.get("hash"), str) for _, one in listed):
+        return _wrong("hash", "the hash of what was looked at")
+    seen = {posting_id: str(one["hash"]) for (posting_id,), one in listed}
+    reason = _reason(given)
+    return reason if isinstance(reason, Refusal) else Approve(seen, reason)
+
+
+def reasoned() -> str | Refusal:
+    """A `reason`."""
+    given = body()
+    return given if isinstance(given, Refusal) else _reason(given)
+
+
+def linked() -> Linked | Refusal:
+    """`number` of the document in the target, and a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    number, reason = given.get("number"), _reason(given)
+    if not isinstance(number, str) or not number.strip():
+        return _wrong("number", "a text")
+    return reason if isinstance(reason, Refusal) else Linked(number.strip(), reason)
+
+
+def assigned() -> Assigned | Refusal:
+    """`person`: an email address, or null for the team; `lock` of what was looked at."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    email, lock = given.get("person"), _lock(given)
+    if email is not None and not isinstance(email, str):
+        return _wrong("person", "an email address, or null for the team")
+    return lock if isinstance(lock, Refusal) else Assigned(email, lock)
+
+
+def _lock(given: Mapping[str, object]) -> int | Refusal | None:
+    """The lock of what was looked at; it may be left out."""
+    lock = given.get("lock")
+    return lock if lock is None or type(lock) is int else _wrong("lock", "a whole number")
+
+
+def snoozed() -> Snoozed | Refusal:
+    """`until`: a moment; `lock` of what was looked at."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    until, lock = _moment(given.get("until")), _lock(given)
+    if until is None:
+        return _wrong("until", "a moment with its zone, as 2026-11-25T00:00:00Z")
+    return lock if isinstance(lock, Refusal) else Snoozed(until, lock)
+
+
+def _moment(given: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(given) if isinstance(given, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
+
+
+def corrected() -> Correction | Refusal:
+    """`path`, `value`, `version_no` of what was looked at, and a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    path, value, seen = (given.get(name) for name in ("path", "value", "version_no"))
+    if not isinstance(path, str) or not path.strip():
+        return _wrong("path", "a text")
+    if not isinstance(value, str) or not value.strip():
+        return _wrong("value", "a text")
+    if type(seen) is not int:
+        return _wrong("version_no", "a whole number")
+    reason = _reason(given)
+    if isinstance(reason, Refusal):
+        return reason
+    return Correction(path=path, value=value.strip(), reason=reason, seen=seen)
+
+
+def dated() -> Dated | Refusal:
+    """`day`, or null for the first open one, and a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    wanted, reason = given.get("day"), _reason(given)
+    chosen = day(wanted) if isinstance(wanted, str) else None
+    if wanted is not None and chosen is None:
+        return _wrong("day", "a day as 2026-11-25, or null")
+    return reason if isinstance(reason, Refusal) else Dated(chosen, reason)
+
+
+def asked() -> Asked | Refusal:
+    """`person`: an email address, and a `reason`."""
+    given = body()
+    if isinstance(given, Refusal):
+        return given
+    email, reason = given.get("person"), _reason(given)
+    if not isinstance(email, str):
+        return _wrong("person", "an email address")
+    return reason if isinstance(reason, Refusal) else Asked(email, reason)
+
+
+def operation() -> str | Refusal | None:
+    """The call's own id: a second call with it gets the answer of the first."""
+    given = request.headers.get("Idempotency-Key", "").strip()
+    if len(given) > _KEY_MAX or not given.isprintable():
+        return Refusal("call.key", f"The Idempotency-Key has more than {_KEY_MAX} signs.", "", 400)
+    return f"token:{g.token_id}:{given}" if given else None
+
+
+def _body(required: Mapping[str, Schema], **optional: Schema) -> Schema:
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {**required, **optional},
+    }
+
+
+def _list_schema(**fields: Schema) -> Schema:
+    return {"type": "array", "minItems": 1, "maxItems": 1000, "items": _body(fields)}
+
+
+security.limiter.limit("240 per minute", key_func=whose)(api)
+
+security.limiter.limit("20 per minute", deduct_when=lambda answer: answer.status_code == 401)(api)
+
+_REASONED: Final = _body({"reason": REASON})
+
+_ASKED: Final = _body({"person": TEXT, "reason": REASON})
+
+BODIES: Final[Mapping[str, Schema]] = {
+    "approve": _body({"postings": _list_schema(id=WHOLE, hash=TEXT), "reason": REASON}),
+    "release": _REASONED,
+    "reject": _REASONED,
+    "link": _body({"number": TEXT, "reason": REASON}),
+    "look": _REASONED,
+    "retry": {},
+    "override": _REASONED,
+    "assign": _body({"person": OPTIONAL_TEXT}, lock=LOCK),
+    "snooze": _body({"until": {"type": "string", "format": "date-time"}}, lock=LOCK),
+    "correct": _body({"path": TEXT, "value": TEXT, "version_no": WHOLE, "reason": REASON}),
+    "date": _body({"day": {"type": ["string", "null"], "format": "date"}, "reason": REASON}),
+    "reopen": _ASKED,
+    "redirect": _ASKED,
+    "do_many": _body(
+        {
+            "act": {"type": "string", "enum": ["release", "retry"]},
+            "holds": _list_schema(id=WHOLE, lock=WHOLE, version=WHOLE),
+        },
+        reason=REASON,
+    ),
+}
+"""The body of each call that has one, by its view; a call with none takes no body."""
+
+PROBLEM: Final = _body(
+    {
+        **dict.fromkeys(("type", "title", "code", "what", "why", "todo", "request_id"), TEXT),
+        "status": WHOLE,
+    }
+)

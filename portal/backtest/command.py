@@ -1,28 +1,30 @@
-"""`clearpost backtest`: what a draft of the rules would have made of stored records.
-
-Here: reading the arguments, progress, how it ends. It needs no database, unless what it says is to
-be recorded. Not here: the judging and counting (`rules.comparison.two_sides`), files and processes
-(`portal.backtest`), what a running product gives (`clearpost records export`).
-"""
+"""`clearpost backtest`: what a draft of the rules would have made of stored records."""
 
 import os
 import sys
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
-from portal.rule_tools.check_commands import AS_JSON, sound
-from portal.rule_tools.rule_files import read_files
+from portal.rule_tools.rule_files import AS_JSON, read_files, sound
 from portal.terminal.command_frame import (
     ENVIRONMENT,
     FINDINGS,
     INTERRUPTED,
     USAGE,
+    Listing,
     Stop,
+    actor_of,
+    company_of,
+    company_option,
+    granted,
+    office,
     onward,
+    rule_files,
     say,
     tell,
 )
@@ -30,10 +32,16 @@ from portal.terminal.command_frame import (
 if TYPE_CHECKING:
     from portal.backtest.parallel_run import Progress, Rules
     from portal.backtest.report import Report
+if TYPE_CHECKING:
+    from portal.backtest.report import Report
 
 PATH = click.Path(exists=True, path_type=Path)
+
 EVERY_SECONDS = 2.0
+
 BAR_AFTER_SECONDS = 1.0
+
+DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command(short_help="Say what RECORDS become under the rules NEW, and were under OLD.")
@@ -82,8 +90,8 @@ def backtest(
 
     from holding.programs.world import schemas
     from portal.backtest import parallel_run as running
+    from portal.backtest.command import keeping
     from portal.backtest.record_files import Stored, UnreadableError
-    from portal.backtest.recording import keeping
     from portal.backtest.report import report, told_in_json, told_in_words
 
     keep = keeping(company, email, old, new)
@@ -121,12 +129,6 @@ def _rules(path: Path) -> "Rules":
     files = read_files([path])
     ruleset = sound(files)
     return Rules(ruleset, files.fingerprint, seeds(ruleset, files.csv))
-
-
-def _code(found: "Report") -> int:
-    if not found.complete:
-        return INTERRUPTED
-    return FINDINGS if found.changed or found.tally.bad else 0
 
 
 class _Told:
@@ -191,4 +193,98 @@ class _Bar:
         self._progress.stop()
 
 
-COMMANDS = (backtest,)
+def _code(found: "Report") -> int:
+    if not found.complete:
+        return INTERRUPTED
+    return FINDINGS if found.changed or found.tally.bad else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """For whom it is recorded, and both sets of rules as publishing would know them."""
+
+    company: str
+    email: str
+    old_hash: str
+    hash: str
+
+    def record(self, found: "Report") -> None:
+        """Write it down."""
+        from holding.rulesets import recorded_backtests
+
+        counted = recorded_backtests.Counted(
+            hash=self.hash,
+            old_hash=self.old_hash,
+            records=found.tally.records,
+            differ=found.changed,
+            bad=found.tally.bad,
+            rules={one.book_name: (one.fired, one.records) for one in found.fired},
+        )
+        with office() as place, place.database.write() as session:
+            company = company_of(session, self.company)
+            actor = actor_of(session, self.email, company.id)
+            refusal = recorded_backtests.record(session, company.id, actor, counted, place.now)
+            granted(refusal)
+        say(f"Recorded: the rule book of {self.company} names it.")
+
+
+def keeping(company: str | None, email: str | None, old: Path, new: Path) -> Keeping | None:
+    """What to record with, or None; whoever may not record is told before the work begins."""
+    from holding.rulesets import recorded_backtests
+    from rules.program import hash_of
+
+    if company is None and email is None:
+        return None
+    if company is None or email is None:
+        raise Stop("--company and --as go together.", code=USAGE)
+    for path in (old, new):
+        if not path.is_dir():
+            raise Stop(f"{path} is not a folder of rules.", "--company needs two folders", USAGE)
+    with office() as place, place.database.read() as session:
+        found = company_of(session, company)
+        granted(recorded_backtests.refused(actor_of(session, email, found.id)))
+    old_hash, new_hash = (hash_of(rule_files(path)) for path in (old, new))
+    return Keeping(company, email, old_hash=old_hash, hash=new_hash)
+
+
+@click.group("records", cls=Listing)
+def records_() -> None:
+    """Stored records."""
+
+
+@records_.command("export")
+@click.argument("folder", type=click.Path(path_type=Path))
+@company_option
+@click.option("--from", "first", type=DAY, help="Only documents of this day or later.")
+@click.option("--to", "last", type=DAY, help="Only documents of this day or earlier.")
+def export(folder: Path, company: str, first: datetime | None, last: datetime | None) -> None:
+    """Write the records of a company into a new FOLDER, for `clearpost backtest`.
+
+    Each record is listed once, with all that was looked at when its first document was sent, or
+    when it was last checked if none was; and with the mappings, units and locked periods of then.
+    """
+    from holding.programs import posted_differences as history
+    from portal.backtest.record_files import write
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
+    with office() as place, place.database.read() as session:
+        found = company_of(session, company)
+        folder.mkdir(parents=True, exist_ok=True)
+        written = write(
+            folder,
+            history.past_judgings(session, found.id, first=_day(first), last=_day(last)),
+            stand=lambda revision: history.stand(session, found.id, revision),
+            targets=history.target_words(session, found.id),
+        )
+    click.echo(f"{folder}: {written.records:,} records")
+    if written.gone:
+        say(f"{written.gone:,} more can no longer be checked again: their content is not kept.")
+    onward(f"backtest OLD NEW {folder}")
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+COMMANDS = (backtest, records_)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from portal.rule_tools.check_commands import AS_JSON, sound
-from portal.rule_tools.rule_files import read_files
+from portal.rule_tools.rule_files import AS_JSON, read_files, sound
 from portal.terminal.command_frame import (
     FINDINGS,
     USAGE,
@@ -108,9 +107,8 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
     """All records under the rules, each in the world it names, else in that of the files."""
     from connectors.contract.schema import MASTER_DATA
     from holding.programs.world import schemas
+    from portal.backtest.parallel_run import Lines, SideWorlds, StoredWorlds
     from portal.backtest.record_files import Stored
-    from portal.backtest.record_lines import Lines
-    from portal.backtest.record_worlds import SideWorlds, StoredWorlds
     from rules.comparison.preflight import Tally, references
     from rules.comparison.two_sides import Bad
     from rules.facts import seeds

@@ -7,35 +7,61 @@ import atexit
 import gc
 import sys
 import traceback
+from collections.abc import Mapping
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
-from bench import command as bench
 from connectors.transport.http import BrokenConnectorError
 from portal.backtest import command as backtest
-from portal.backtest import export_command, preflight
-from portal.cli import (
-    access,
-    answers,
-    audit,
-    backups,
-    connections,
-    connector_kit,
-    evidence,
-    first_run,
-    records,
-    server,
-    setup,
-)
-from portal.rule_tools import check_commands, explain_commands, test_commands
+from portal.backtest import preflight
+from portal.cli import access, answers, connections, evidence, first_run, records, server, setup
+from portal.rule_tools import explain_commands, rule_files
 from portal.terminal.command_frame import ENVIRONMENT, INTERNAL, INTERRUPTED, Stop
-from sandbox.demo import command as demo
 
 COLLECT_AFTER = 50_000  # objects; loading modules makes many that stay, so 700 costs a sixth of it
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class CommandGroup(click.Group):
+    """The commands of the product, with `demo` and `bench` loaded only when they run.
+
+    Neither is needed in production, and `bench` is not part of the wheel.
+    """
+
+    _LAZY: Mapping[str, str] = {"bench": "bench.command", "demo": "sandbox.demo.command"}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every command's name, loaded or not."""
+        return sorted({*super().list_commands(ctx), *self._LAZY})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command when it is run or listed; return None when there is no such command."""
+        module = self._LAZY.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        try:
+            command: click.Command = getattr(import_module(module), cmd_name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("bench", "sandbox"):
+                raise
+            return _missing_command(cmd_name)
+        return command
+
+
+def _missing_command(name: str) -> click.Command:
+    """Return a command that says that it is not installed and exits with 3."""
+    text = f"`clearpost {name}` is not part of this installation. Run it in a checkout."
+
+    @click.command(name, help=text, context_settings={"ignore_unknown_options": True})
+    @click.argument("arguments", nargs=-1)
+    def missing(arguments: tuple[str, ...]) -> NoReturn:
+        raise Stop(text, code=ENVIRONMENT)
+
+    return missing
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def commands() -> None:
     """Clear business records against written rules before they are posted.
 
@@ -45,27 +71,21 @@ def commands() -> None:
 
 for group in (
     server,
-    backups,
-    demo,
-    check_commands,
-    test_commands,
+    evidence,
+    rule_files,
     explain_commands,
     backtest,
     setup,
     answers,
     access,
     connections,
-    connector_kit,
+    first_run,
     records,
-    export_command,
-    audit,
-    evidence,
     preflight,
-    bench,
 ):
     for command in group.COMMANDS:
         commands.add_command(command)
-for command in first_run.COMMANDS:
+for command in first_run.COMPANY_COMMANDS:
     setup.company.add_command(command)
 
 

@@ -76,7 +76,7 @@ def _routes(place: "Office") -> list[Route]:
     """Every address and method of the portal, with the act that it takes and who may."""
     from holding.access.actors import ACTS, ROLES
     from portal.app import create_app
-    from portal.web.permissions import PUBLIC, SIGNED_IN, act_of
+    from portal.web.request_guard import PUBLIC, SIGNED_IN, act_of
 
     app = create_app(place.database, place.clock, place.settings)
     found: list[Route] = []

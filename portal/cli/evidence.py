@@ -1,20 +1,44 @@
-"""Commands on evidence packets: `clearpost evidence verify`.
+"""Commands on evidence packets: `clearpost evidence verify`."""
 
-Here: checking a file where there is neither a database nor a home. Not here: making a packet (the
-page of a record), what is proved (holding/records/packet_file.py).
-"""
-
+from dataclasses import asdict
+from datetime import UTC, datetime
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from portal.terminal.command_frame import FINDINGS, USAGE, Listing, Stop, plural, say, tell
+from portal.terminal.command_frame import (
+    ENVIRONMENT,
+    FINDINGS,
+    USAGE,
+    Listing,
+    Stop,
+    company_of,
+    home_of,
+    office,
+    onward,
+    plural,
+    refuse,
+    say,
+    settings,
+    tell,
+)
 
 if TYPE_CHECKING:
     from holding.records.packet_file import Checked, Known
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+UNCOMPARED = (
+    "Compared with nothing: the page, the answers, the finding, the story, documents as they stand,"
+    " notes, names and states. What was left out together with its events is not noticed."
+    " Compare the hash with the audit log, which has that of each packet (--sha256)."
+)
+
+NEW = click.Path(dir_okay=False, path_type=Path)
+
+OLD = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(cls=Listing, short_help="Evidence packets: check one without the database.")
@@ -49,6 +73,32 @@ def verify(
     else:
         _say(found, whole=bool(own))
     return FINDINGS if found.faults else 0
+
+
+def _head(text: str) -> "Known":
+    seq, _, digest = text.partition(":")
+    if not seq.isdecimal() or len(digest) != 64:
+        raise Stop(f"{text} is not a head of the chain.", "Write it as 120:9f3c….", USAGE)
+    return int(seq), digest
+
+
+def _heads_in(anchors: Path, packet: Path) -> "list[Known]":
+    """The noted heads of the company that the packet names."""
+    import json
+
+    from holding.records.packet_file import DATA, MOST_BYTES, UNTRUE, unpacked
+
+    try:
+        company = json.loads(unpacked(packet).parts[DATA])["packet"]["company"]["code"]
+    except UNTRUE:
+        return []  # the check says what is wrong with the packet
+    try:
+        if anchors.stat().st_size > MOST_BYTES:
+            raise Stop(f"{anchors} is larger than {MOST_BYTES:,} bytes.", code=USAGE)
+        lines = [json.loads(line) for line in anchors.read_text("utf-8").splitlines()]
+        return [(int(one["seq"]), str(one["hash"])) for one in lines if one["company"] == company]
+    except (OSError, *UNTRUE) as problem:
+        raise Stop(f"{anchors} is not a file of noted heads: {problem}.", code=USAGE) from problem
 
 
 def _told(found: "Checked", *, whole: bool) -> dict[str, object]:
@@ -99,11 +149,9 @@ def _say(found: "Checked", *, whole: bool) -> None:
         say(f"{found.beyond:,} noted heads lie beyond what the packet holds.")
 
 
-UNCOMPARED = (
-    "Compared with nothing: the page, the answers, the finding, the story, documents as they stand,"
-    " notes, names and states. What was left out together with its events is not noticed."
-    " Compare the hash with the audit log, which has that of each packet (--sha256)."
-)
+def _clean(text: str) -> str:
+    """What a file says, on one line and without what a terminal would act on."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _say_events(found: "Checked") -> None:
@@ -136,35 +184,82 @@ def _say_contents(found: "Checked") -> None:
         )
 
 
-def _clean(text: str) -> str:
-    """What a file says, on one line and without what a terminal would act on."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+@click.command(short_help="Copy the database into a file, while everything runs.")
+@click.argument("file", type=NEW)
+def backup(file: Path) -> None:
+    """Copy the database into FILE as of one moment, while everything runs.
+
+    The key file is not in it: keep a copy of that elsewhere.
+    """
+    from holding.platform import backup as copies
+
+    found = settings()
+    refusal = copies.take(found.database_url, file)
+    if refusal:
+        refuse(refusal, FINDINGS if refusal.status == 409 else ENVIRONMENT)
+    with file.open("rb") as copy:
+        digest = file_digest(copy, "sha256").hexdigest()
+    click.echo(f"{file} {digest}")
+    if not copies.note_backup(found.database_url, file, digest, datetime.now(UTC)):
+        say("The page Operations does not tell of it: this could not be noted in the database.")
+    say("The key file is not in it: keep a copy of that in another place.")
+    onward(f"restore {file}, in an empty place: a backup counts once that worked")
 
 
-def _head(text: str) -> "Known":
-    seq, _, digest = text.partition(":")
-    if not seq.isdecimal() or len(digest) != 64:
-        raise Stop(f"{text} is not a head of the chain.", "Write it as 120:9f3c….", USAGE)
-    return int(seq), digest
+@click.command(short_help="Put a backup back into an empty place; every target is paused.")
+@click.argument("file", type=OLD)
+def restore(file: Path) -> None:
+    """Put the backup FILE back into an empty place: a new home, or an empty database.
+
+    Every target is paused: nothing is sent before somebody resumes it with `clearpost connection
+    resume NAME`.
+    """
+    from holding.db.refusal import Refusal
+    from holding.platform import backup as restoring
+    from holding.platform.backup import VERSION
+
+    found = settings()
+    home_of(found)
+    answer = restoring.restore(found.database_url, file, datetime.now(UTC))
+    if isinstance(answer, Refusal):
+        refuse(answer, ENVIRONMENT if answer.status == 503 else FINDINGS)
+    click.echo(f"{file} is restored; its schema was {answer.version}, and is {VERSION} now.")
+    paused = plural(answer.paused, "target")
+    say(f"{paused} paused. Resume each with `clearpost connection resume NAME`.")
+    onward("invariants")
 
 
-def _heads_in(anchors: Path, packet: Path) -> "list[Known]":
-    """The noted heads of the company that the packet names."""
-    import json
+@click.command(short_help="Take away the raw bytes of what is older than CLEARPOST_KEEP_YEARS.")
+@click.option("--company", help="Only this company; else all.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
+    """Take away the raw bytes of deliveries, calls and uploads older than CLEARPOST_KEEP_YEARS (7).
 
-    from holding.records.packet_file import DATA, MOST_BYTES, UNTRUE, unpacked
+    Only of records that came to their end. Hashes, versions, verdicts, pushes, answers and events
+    stay, and `clearpost verify` passes as before.
+    """
+    from holding.operations import pruning
+    from holding.operations.invariants import companies
 
-    try:
-        company = json.loads(unpacked(packet).parts[DATA])["packet"]["company"]["code"]
-    except UNTRUE:
-        return []  # the check says what is wrong with the packet
-    try:
-        if anchors.stat().st_size > MOST_BYTES:
-            raise Stop(f"{anchors} is larger than {MOST_BYTES:,} bytes.", code=USAGE)
-        lines = [json.loads(line) for line in anchors.read_text("utf-8").splitlines()]
-        return [(int(one["seq"]), str(one["hash"])) for one in lines if one["company"] == company]
-    except (OSError, *UNTRUE) as problem:
-        raise Stop(f"{anchors} is not a file of noted heads: {problem}.", code=USAGE) from problem
+    with office() as place:
+        cutoff = pruning.before(place.now, place.settings.keep_years)
+        with place.database.read() as session:
+            wanted = {company: company_of(session, company).id} if company else companies(session)
+            found = [pruning.due(session, key, code, cutoff) for code, key in wanted.items()]
+        if not dry_run:
+            found = [
+                pruning.prune(place.database, key, cutoff, place.now) for key in wanted.values()
+            ]
+    if as_json:
+        tell({"before": cutoff, "dry_run": dry_run, "companies": [asdict(one) for one in found]})
+        return
+    what = "would be removed" if dry_run else "were removed"
+    for one in found:
+        told = f"{one.deliveries:,} deliveries, {one.calls:,} calls, {one.uploads:,} uploads"
+        click.echo(f"{one.company}: raw bytes of {told} {what}, from before {cutoff.date()}.")
+    whose = f" --company {company}" if company else ""
+    onward(f"prune{whose}" if dry_run else f"invariants{whose}")
 
 
-COMMANDS = (evidence,)
+COMMANDS = (backup, restore, prune, evidence)

@@ -271,7 +271,7 @@ def ingest(
     from holding.db.refusal import plural
     from holding.intake.deliveries import zone_of_source
     from holding.platform import processes as doorbell
-    from portal.terminal.file_delivery import named, read_file, store
+    from portal.terminal.command_frame import named, read_file, store
 
     with office() as place:
         with place.database.read() as session:

@@ -1,58 +1,115 @@
-"""Connecting a system: choose it, fill in what it asks, paste its key, and see its test.
-
-Here: the page and what saving does, in this order: store settings and key, then test. Not here: the
-services (holding/rulesets/new_connections.py, holding/connections).
-"""
+"""Connecting a system: choose it, fill in what it asks, paste its key, and see its test."""
 
 import secrets
+from collections.abc import Mapping
 
-from flask import Blueprint, Response, abort, g, request, url_for
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
-from connectors.contract import ConnectionForm, ConnectionSide
+from connectors.contract import ConnectionForm, ConnectionReport, ConnectionSide, ShowsExample
+from connectors.contract.schema import faults, lowered
 from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
-from holding.connections import key_rotation
-from holding.connections.connections import KeySet
+from holding.access.actors import key_fault
+from holding.connections import authorization, key_rotation
+from holding.connections import connections as setup
+from holding.connections.connections import ConnectionRow, KeySet
 from holding.db.refusal import Refusal
 from holding.intake import deliveries as source_tests
+from holding.intake import receive as hook_calls
+from holding.mappings import list_turns
 from holding.platform import processes as doorbell
-from holding.rulesets.new_connections import add_connection, name_fault
-from portal.connections import declared_form
-from portal.pages import connections
-from portal.web import fragments, store
+from holding.rulesets.new_connections import add_connection, change_settings, name_fault
+from portal.connections import connections
+from portal.intake import webhooks as intake
+from portal.web import request_guard as security
+from portal.web import store
+from portal.web import store as fragments
+from portal.web.forms import Form
 
-pages = Blueprint("newconn", __name__, url_prefix="/c/<co>/connections")
+new_connection_pages = Blueprint("newconn", __name__, url_prefix="/c/<co>/connections")
+
 SECRET_BYTES = 24
+
 TABLE = "table"  # the units table counts, without a person who confirms each rate
+
 PROVE_IT = "Enter its address and secret there, then send a test delivery."
+
 TRIMMED = " Spaces or line ends around the key were left out."
 
+authorization_pages = Blueprint("connauth", __name__, url_prefix="/c/<co>/connections")
 
-@pages.get("/new")
+ENDS = {
+    "revoked": "{system} was told, too.",
+    "unknown": "{system} knew nothing of it any more. {words}",
+    "refused": "{system} did not take it: {words} Disconnect Clearpost in {system}, too.",
+    "away": "{system} could not be told: {words} Disconnect Clearpost in {system}, too.",
+}
+
+webhook_pages = Blueprint("webhook", __name__, url_prefix="/c/<co>/connections")
+
+key_pages = Blueprint("connkeys", __name__, url_prefix="/c/<co>/connections")
+
+CONNECT = "Connect it next: nothing is sent there before."
+
+settings_pages = Blueprint("connsettings", __name__, url_prefix="/c/<co>/connections")
+
+KEY = "key"
+
+
+@new_connection_pages.get("/new")
 def choose() -> Response:
     """The systems that can be connected, and the form of the one that is chosen."""
-    return _page(request.args.get("system", ""), {}, {})
+    return _new_connection_page(request.args.get("system", ""), {}, {})
 
 
-@pages.post("/new")
+def _new_connection_page(
+    system: str, values: dict[str, str], problems: dict[str, str], *, status: int = 200
+) -> Response:
+    side, form = _system_form(system) if system else (None, None)
+    made_here = form is not None and form.key is not None and form.key.made_here
+    return fragments.respond(
+        "connections/new.html",
+        status=status,
+        targets=[(name, one.form) for name, one in registry.targets().items()],
+        sources=[(name, one.form) for name, one in registry.sources().items()],
+        system=system,
+        side=side,
+        wanted=side or request.args.get("side"),
+        form=form,
+        tested=side is not None and not made_here and source_tests.has_test(side, system),
+        tells_units=isinstance(registry.targets().get(system), TellsItems),
+        values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
+        problems=problems,
+    )
+
+
+def _system_form(system: str) -> tuple[ConnectionSide, ConnectionForm]:
+    sides: tuple[ConnectionSide, ...] = ("target", "source")
+    for side in sides:
+        if (form := registry.form_of(side, system)) is not None:
+            return side, form
+    return abort(404)
+
+
+@new_connection_pages.post("/new")
 def create() -> Response:
     """Store a connection with its key, and test it; nothing is sent before a test has passed."""
     system, name = request.form.get("system", ""), request.form.get("name", "").strip()
-    side, form = _form(system)
-    values, key = declared_form.values_of(form, request.form), request.form.get("key", "")
-    problems = declared_form.problems_of(form, values) | declared_form.key_problem(form, key)
+    side, form = _system_form(system)
+    values, key = values_of(form, request.form), request.form.get("key", "")
+    problems = problems_of(form, values) | key_problem(form, key)
     if fault := name_fault(name):
         problems["name"] = f"{fault.message} {fault.hint}"
     if problems:
-        return _page(system, values | {"name": name}, problems, status=422)
+        return _new_connection_page(system, values | {"name": name}, problems, status=422)
     made_here = form.key is not None and form.key.made_here
     secret = secrets.token_urlsafe(SECRET_BYTES) if made_here else key
     stored = _stored(side, system, name, values, secret if form.key else "")
     if isinstance(stored, Refusal):
         if stored.code == "connection.taken":
             problems = {"name": f"{stored.message} {stored.hint}"}
-            return _page(system, values | {"name": name}, problems, status=422)
+            return _new_connection_page(system, values | {"name": name}, problems, status=422)
         return fragments.refuse(stored, back=_url())
     row_id, kept = stored
     doorbell.ring(g.company.id, "evaluate")
@@ -70,24 +127,6 @@ def create() -> Response:
         words = f"{said} Connect it next: nothing is sent there before."
         return fragments.moved(connections.url_of(name) + "#authorization", words)
     return tested(row_id, name, said)
-
-
-def tested(row_id: int, name: str, said: str) -> Response:
-    """Test the connection, and go to its page, which tells the test line by line."""
-    clock, seconds = store.clock(), connections.TEST_SECONDS
-    store.renew()  # no snapshot is kept while the target is called
-    http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
-    report = source_tests.tested(store.database(), clock, row_id, g.actor, http=http)
-    store.renew()
-    if isinstance(report, Refusal):
-        words = f"{said} It was not tested: {report.message}"
-    elif report.ok:
-        words = f"{said} Its test passed."
-    elif connections.row_of(name).is_target:
-        words = f"{said} Its test failed, so nothing is sent there yet."
-    else:
-        words = f"{said} Its test failed: below is what to correct."
-    return fragments.moved(connections.url_of(name) + "#conntest", words)
 
 
 def _stored(
@@ -117,40 +156,327 @@ def _stored(
     return made, kept
 
 
-def _form(system: str) -> tuple[ConnectionSide, ConnectionForm]:
-    sides: tuple[ConnectionSide, ...] = ("target", "source")
-    for side in sides:
-        if (form := registry.form_of(side, system)) is not None:
-            return side, form
-    return abort(404)
+def _url() -> str:
+    return url_for("newconn.choose", co=g.company.code)
 
 
-def _page(
-    system: str, values: dict[str, str], problems: dict[str, str], *, status: int = 200
-) -> Response:
-    side, form = _form(system) if system else (None, None)
-    made_here = form is not None and form.key is not None and form.key.made_here
-    return fragments.respond(
-        "connections/new.html",
-        status=status,
-        targets=[(name, one.form) for name, one in registry.targets().items()],
-        sources=[(name, one.form) for name, one in registry.sources().items()],
-        system=system,
-        side=side,
-        wanted=side or request.args.get("side"),
-        form=form,
-        tested=side is not None and not made_here and source_tests.has_test(side, system),
-        tells_units=isinstance(registry.targets().get(system), TellsItems),
-        values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
-        problems=problems,
-    )
+def tested(row_id: int, name: str, said: str) -> Response:
+    """Test the connection, and go to its page, which tells the test line by line."""
+    clock, seconds = store.clock(), connections.TEST_SECONDS
+    store.renew()  # no snapshot is kept while the target is called
+    http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
+    report = source_tests.tested(store.database(), clock, row_id, g.actor, http=http)
+    store.renew()
+    if isinstance(report, Refusal):
+        words = f"{said} It was not tested: {report.message}"
+    elif report.ok:
+        words = f"{said} Its test passed."
+    elif connections.row_of(name).is_target:
+        words = f"{said} Its test failed, so nothing is sent there yet."
+    else:
+        words = f"{said} Its test failed: below is what to correct."
+    return fragments.moved(connections.url_of(name) + "#conntest", words)
 
 
-@pages.app_template_global("other_ways")
+@new_connection_pages.app_template_global("other_ways")
 def other_ways(connector: str) -> tuple[registry.OtherWay, ...]:
     """How documents that a target does not take come into its system all the same."""
     return registry.other_ways(connector)
 
 
-def _url() -> str:
-    return url_for("newconn.choose", co=g.company.code)
+@authorization_pages.post("/<name>/authorize")
+def begin(name: str) -> Response:
+    """Send the browser to the page where it is allowed; without a script by a link, for a form
+    leads to no other host.
+    """
+    row = connections.row_of(name)
+    token, system = security.session_token(), _system(row)
+    with store.writing() as session:
+        made = authorization.begin(
+            session, g.actor, row.id, token=token, back=back_of(row), now=g.now
+        )
+    if isinstance(made, Refusal):
+        return fragments.refuse(made, back=connections.url_of(name))
+    if fragments.wants_fragment():
+        answer = make_response("", 204)
+        answer.headers["HX-Redirect"] = made
+        return answer
+    minutes = authorization.GOOD_FOR.seconds // 60
+    return fragments.respond(
+        "connections/authorize.html", row=row, system=system, there=made, minutes=minutes
+    )
+
+
+def _system(row: ConnectionRow) -> str:
+    found = key_rotation.permission_of(store.reading(), row.connector, row.id)
+    if found is None or not row.is_target:
+        abort(404)
+    return found.system
+
+
+@authorization_pages.get("/<name>/authorized")
+def back(name: str) -> Response:
+    """Where a person comes back to: the code is exchanged, and the new key tested."""
+    row, clock, seconds = connections.row_of(name), store.clock(), connections.TEST_SECONDS
+    system = _system(row)
+    store.renew()  # no snapshot is kept while the target is called
+    http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
+    kept = authorization.finish(
+        store.database(),
+        clock,
+        row.id,
+        g.actor,
+        request.args,
+        token=security.session_token(),
+        http=http,
+    )
+    store.renew()
+    if isinstance(kept, Refusal):
+        return fragments.refuse(kept, back=connections.url_of(name))
+    return tried(row, f"{name} was connected to {system}.", page=False)
+
+
+@authorization_pages.post("/<name>/disconnect")
+def disconnect(name: str) -> Response:
+    """Stop sending there, and take back there what was allowed."""
+    row, clock, seconds = connections.row_of(name), store.clock(), connections.TEST_SECONDS
+    system = _system(row)
+    store.renew()
+    http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
+    told = authorization.disconnect(store.database(), clock, row.id, g.actor, http=http)
+    store.renew()
+    if isinstance(told, Refusal):
+        return fragments.refuse(told, back=connections.url_of(name))
+    said = ENDS[told.kind].format(system=system, words=told.words)
+    words = f"{name} was disconnected. Nothing is sent there. {said}"
+    return fragments.moved(connections.url_of(name) + "#authorization", words)
+
+
+def back_of(row: ConnectionRow) -> str:
+    """The address to come back to, which the app has to name word by word."""
+    return security.outside(url_for("connauth.back", co=g.company.code, name=row.name))
+
+
+@webhook_pages.post("/<name>/secret")
+def replace(name: str) -> Response:
+    """Make another secret and show it once, or store the one that the system made.
+
+    The one before is accepted for a week.
+    """
+    row = connections.row_of(name)
+    form = registry.form_of(row.side, row.connector)
+    if row.is_target or form is None or form.key is None:
+        abort(404)
+    made = form.key.made_here
+    secret = secrets.token_urlsafe(SECRET_BYTES) if made else request.form.get("key", "")
+    with store.writing() as session:
+        kept = setup.set_key(session, g.actor, row.id, secret, now=g.now)
+    if isinstance(kept, Refusal):
+        if kept.status != 422:
+            return fragments.refuse(kept, back=connections.url_of(name))
+        problems = {"key": f"{kept.message} {kept.hint}"}
+        wrong = connections.shown(row) | {"problems": problems}
+        return fragments.respond("connections/show.html", wrong, status=422)
+    shown = connections.shown(connections.row_of(name)) | {"secret": secret if made else ""}
+    said = f"{name} has a new secret. The one before is accepted for {setup.KEEP_OLD.days} days."
+    return fragments.respond("connections/show.html", shown, say=said)
+
+
+@webhook_pages.post("/<name>/sendtest")
+def send(name: str) -> Response:
+    """Sign the example of the source now, let the intake read it, and note what it says."""
+    row = connections.row_of(name)
+    source = intake.bound_reader(row, g.company.code)
+    if row.is_target or not isinstance(source, ShowsExample):
+        abort(404)
+    secret = setup.secrets_of(store.reading(), row.id, g.now)
+    if isinstance(secret, Refusal):
+        return fragments.refuse(secret, back=connections.url_of(name))
+    call = source.example(secret[0], g.now, f"test-{secrets.token_hex(6)}")
+    answer = _words(intake.admitted(row, g.company.code, call.headers, call.body))
+    with store.writing() as session:
+        hook_calls.note_test(session, g.company.id, row.id, *answer, g.now)
+    return fragments.moved(connections.url_of(name) + "#deliveries", answer[0])
+
+
+def _words(read: intake.Read) -> tuple[str, int]:
+    if isinstance(read, Refusal):
+        return f"The test delivery was rejected. {read.message} {read.hint}".strip(), read.status
+    if read.changed:
+        return "Test delivery: signed and accepted. A real one has the source asked at once.", 202
+    (first, *_) = read.records
+    kind = first.kind.replace("_", " ")
+    words = f"Test {kind} {first.number}: signed, accepted and read. It was not stored as a record."
+    return words, 202
+
+
+@key_pages.post("/<name>/keys")
+def add(name: str) -> Response:
+    """Store the pasted key beside the one in use and test it; without one in use it is the key."""
+    row, secret = _target(name), request.form.get("key", "")
+    first, half = row.key_tail is None, key_rotation.is_half(row.connector, secret)
+    give = key_rotation.first_key if first else key_rotation.add_key
+    with store.writing() as session:
+        kept = give(session, g.actor, row.id, secret, now=g.now)
+    if isinstance(kept, Refusal):
+        if kept.status != 422:
+            return fragments.refuse(kept, back=connections.url_of(name))
+        problems = {"key": f"{kept.message} {kept.hint}"}
+        shown = connections.shown(row) | {"problems": problems}
+        return fragments.respond("connections/show.html", shown, status=422)
+    said = f"The key that ends in {kept.tail} was stored.{TRIMMED if kept.trimmed else ''}"
+    if half:
+        return fragments.moved(connections.url_of(name) + "#authorization", f"{said} {CONNECT}")
+    return tested(row.id, name, said) if first else tried(row, said)
+
+
+def _target(name: str) -> ConnectionRow:
+    row = connections.row_of(name)
+    if not row.is_target:
+        abort(404)
+    return row
+
+
+@key_pages.post("/<name>/keys/test")
+def test(name: str) -> Response:
+    """Test the key that waits, once more."""
+    return tried(_target(name), "")
+
+
+@key_pages.post("/<name>/keys/<int:no>/delete")
+def delete(name: str, no: int) -> Response:
+    """Delete a key that is not in use."""
+    row = connections.row_of(name)
+    with store.writing() as session:
+        refused = key_rotation.delete_key(session, g.actor, row.id, no, now=g.now)
+    if refused is not None:
+        return fragments.refuse(refused, back=connections.url_of(name))
+    return fragments.moved(connections.url_of(name) + "#keys", f"A key of {name} was deleted.")
+
+
+def tried(row: ConnectionRow, said: str, *, page: bool = True) -> Response:
+    """Test the key that waits; the page of the connection, or the way there (not `page`)."""
+    clock, seconds = store.clock(), connections.TEST_SECONDS
+    store.renew()
+    http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
+    asks = source_tests.asks_for(store.database(), clock, row.id)
+    report = key_rotation.try_key(store.database(), clock, row.id, g.actor, http=http, asks=asks)
+    store.renew()
+    if isinstance(report, Refusal):
+        return fragments.refuse(report, back=connections.url_of(row.name))
+    doorbell.ring(g.company.id, "push")
+    if report.ok:
+        old = " The old key is disabled." if row.key_tail else ""
+        words = f"{said} It passed its test and is in use now.{old}".strip()
+        return fragments.moved(connections.url_of(row.name) + "#keys", words)
+    return _failed(row, report, said, page=page)
+
+
+def _failed(row: ConnectionRow, report: ConnectionReport, said: str, *, page: bool) -> Response:
+    """The page with the test of the new key; the one in use goes on."""
+    words = f"{said} It did not pass its test and is not used."
+    if row.key_tail:
+        words += " The key before it stays in use."
+    if not page:
+        step = next(one for one in report.steps if one.ok is False)
+        words += f" {step.name}: {step.words} {step.hint}"
+        return fragments.moved(connections.url_of(row.name) + "#keys", words.strip())
+    shown = connections.shown(row) | {"report": report.steps, "reported": "new key"}
+    return fragments.respond("connections/show.html", shown, say=words.strip())
+
+
+@settings_pages.get("/<name>/settings")
+def show(name: str) -> Response:
+    """The form, filled with what is stored."""
+    row = connections.row_of(name)
+    return _settings_page(row, _settings_form(row), {}, {})
+
+
+def _settings_page(
+    row: ConnectionRow,
+    form: ConnectionForm,
+    values: dict[str, str],
+    problems: dict[str, str],
+    *,
+    status: int = 200,
+) -> Response:
+    stored = {name: str(value) for name, value in row.settings.items()}
+    return fragments.respond(
+        "connections/settings.html",
+        status=status,
+        row=row,
+        form=form,
+        testable=source_tests.is_testable(row.side, row.connector, row.settings),
+        values=stored | values,
+        problems=problems,
+    )
+
+
+def _settings_form(row: ConnectionRow) -> ConnectionForm:
+    form = registry.form_of(row.side, row.connector)
+    if form is None:
+        abort(404)
+    return form
+
+
+@settings_pages.post("/<name>/settings")
+def save(name: str) -> Response:
+    """Store what was changed; a target is tested then."""
+    row = connections.row_of(name)
+    form = _settings_form(row)
+    values = values_of(form, request.form)
+    problems = problems_of(form, values)
+    if problems:
+        return _settings_page(row, form, values, problems, status=422)
+    with store.writing() as session:
+        changed = change_settings(session, g.actor, row.id, values, now=g.now)
+    if isinstance(changed, Refusal):
+        return fragments.refuse(changed, back=connections.url_of(name))
+    if not changed:
+        return fragments.moved(connections.url_of(name), f"Nothing of {name} was changed.")
+    doorbell.ring(g.company.id, "evaluate")
+    labels = [one.label for one in form.settings if one.name in changed]
+    said = f"{name} was changed: {', '.join(labels)}."
+    after = connections.row_of(name)
+    if row.key_tail and after.key_tail is None:
+        said += " Its key was given for another host: paste it again."
+    asked = form.key is not None and not form.key.optional and after.key_tail is None
+    if asked or not source_tests.is_testable(row.side, row.connector, after.settings):
+        return fragments.moved(connections.url_of(name), said)
+    return tested(row.id, name, said)
+
+
+@settings_pages.post("/<name>/lists")
+def read_lists(name: str) -> Response:
+    """Read all lists of a target at once, whatever its plan says."""
+    row = connections.row_of(name)
+    with store.writing() as session:
+        refusal = list_turns.ask(session, g.actor, row.id, g.now)
+    if refusal is not None:
+        return fragments.refuse(refusal, back=connections.url_of(name))
+    doorbell.ring(g.company.id, "lists")
+    said = f"The lists of {name} are being read. What changed stands on the page Lists of codes."
+    return fragments.moved(f"{connections.url_of(name)}#lists", said)
+
+
+def values_of(form: ConnectionForm, sent: Form) -> dict[str, str]:
+    """Setting -> the value that was entered; several boxes are one value with commas."""
+    return {
+        one.name: ", ".join(part.strip() for part in sent.getlist(one.name) if part.strip())
+        for one in form.settings
+    }
+
+
+def problems_of(form: ConnectionForm, values: Mapping[str, str]) -> dict[str, str]:
+    """Field -> what is wrong with it."""
+    return faults(form.settings, values)
+
+
+def key_problem(form: ConnectionForm, secret: str) -> dict[str, str]:
+    """What is wrong with a pasted key; a secret that is made here needs none."""
+    if form.key is None or form.key.made_here or (form.key.optional and not secret):
+        return {}
+    if not secret.strip():
+        return {KEY: f"Paste the {lowered(form.key.label)}."}
+    refusal = key_fault(secret)
+    return {KEY: f"{refusal.message} {refusal.hint}"} if refusal else {}

@@ -1,10 +1,4 @@
-"""The topics of the help pages, made from the product's own lists.
-
-Here: one topic for each class of holds, state, short word, pill, check, cause of a failed
-connection test, role and finding code, and one's own account. A
-class without words in texts.toml, or words without a class, stops the product at its start. Not
-here: the pages (pages.py), the text of a finding (docs/findings).
-"""
+"""The topics of the help pages, made from the product's own lists."""
 
 import re
 import tomllib
@@ -14,21 +8,31 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from flask import Blueprint, Flask, Response, abort, g, request
+
 from connectors.contract.errors import CLASS_LABELS, ERROR_CLASSES
 from grammar.text.finding_codes import CODES
-from holding.access.actors import ACT_LABELS, ACTS, ROLE_LABELS
+from holding.access import people
+from holding.access.actors import ACT_LABELS, ACTS, ROLE_LABELS, role_list
 from holding.records.preentry import CHECK_NAMES
 from holding.runs.status import PILL_WORDS
-from portal.help.connection_causes import CAUSES, cause_of
-from portal.web.labels import STATES
+from holding.worklist import facets
+from holding.worklist import filters as held
+from holding.worklist.facets import Facet
+from portal.web import request_guard as security
+from portal.web import store
+from portal.web import store as fragments
+from portal.web.store import STATES
 from rules.rulebook.hold_catalogue import Reason
 
 HERE: Final = Path(__file__).parent
+
 FINDINGS: Final = next(
     path
     for path in (HERE.parent / "_findings", HERE.parents[1] / "docs" / "findings")
     if path.is_dir()
 )
+
 GROUPS: Final = {
     "class": "Reasons for a hold",
     "state": "States",
@@ -41,7 +45,6 @@ GROUPS: Final = {
     "finding": "Findings",
 }
 
-
 KEPT: Final = {
     "Items and units mapped": "items-and-units-match",
     "Document date in an open period": "document-date-is-correct",
@@ -49,10 +52,58 @@ KEPT: Final = {
     "API key rejected": "key-refused",
 }
 """What a topic is called -> the words of its address, where its own words changed."""
+
 OF_ACCOUNT: Final = ("Two-factor authentication",)
 """What everybody sets up for themselves, and needs help with just when they cannot sign in."""
+
 OF_COMMANDS: Final = frozenset({"COV01", "OPT01", "TST10", "UOM02"})
 """Findings with a held example that no record has: commands tell them, to who writes rules."""
+
+help_pages = Blueprint("help", __name__, url_prefix="/help")
+
+CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Name not found": ("reach.name",),
+    "Connection refused": ("reach.refused",),
+    "Certificate not trusted": ("reach.tls", "database.certificate"),
+    "No answer in time": ("reach.timeout", "database.time"),
+    "Address not allowed": ("reach.blocked",),
+    "Connection broken off": ("reach.cut", "reach.away", "database.other"),
+    "Address leads elsewhere": ("reach.redirect",),
+    "System not available": ("reach.unavailable",),
+    "Another system answers": ("reach.stranger",),
+    "Answer not understood": ("answer", "key.answer"),
+    "Key not complete": ("key.text",),
+    "Key rejected": ("key.refused",),
+    "Permission missing": ("key.permission", "key.types", "key.payouts", "key.bills"),
+    "Key not active": ("key.inactive",),
+    "Company not found": ("company.unknown",),
+    "Wrong company": ("company.other",),
+    "Subscription ended": ("company.ended",),
+    "Closing day not readable": ("closed_day",),
+    "Rounding differs": ("rounding",),
+    "Refunds switched off": ("refunds.off",),
+    "Two ways in": ("excel.on",),
+    "Quota too small": ("quota",),
+    "Import settings missing": ("number_prefix", "column_names"),
+    "Database settings not complete": ("database.settings",),
+    "Driver missing": ("database.driver",),
+    "Login rejected": ("database.login", "database.plain"),
+    "Database not found": ("database.database", "database.name"),
+    "Rights of the login": ("database.rights", "database.writable"),
+    "Query not accepted": ("database.query", "database.value", "database.long", "database.columns"),
+    "Reading cannot go on from a place": (
+        "database.blank",
+        "database.repeated",
+        "database.cursor",
+        "database.ahead",
+        "database.index",
+    ),
+}
+"""What the cause is called -> the codes of the steps that fail, or warn, because of it."""
+
+_BY_CODE: Final[Mapping[str, str]] = {
+    code: name for name, codes in CAUSES.items() for code in codes
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +155,6 @@ def topics() -> Mapping[str, Topic]:
     made += [_role(role) for role in ROLE_LABELS]
     made += [_finding(code) for code in sorted(CODES)]
     return {topic.slug: topic for topic in made}
-
-
-def slug_of(group: str, key: str) -> str:
-    """The last part of the address of a topic, which stays when its words change."""
-    word = KEPT.get(key) or re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
-    return {"class": word, "finding": key}.get(group, f"{group}-{word}")
-
-
-def pill_slug(text: str) -> str:
-    """The topic of a status as it is shown: its words begin with those of the topic."""
-    return next((slug_of("pill", key) for key in PILL_WORDS if text.startswith(key)), "")
-
-
-def cause_slug(code: str) -> str:
-    """The topic of a step of a connection test; "" where it has none."""
-    name = cause_of(code)
-    return slug_of("cause", name) if name else ""
 
 
 def _short_words() -> Iterable[str]:
@@ -191,6 +225,34 @@ def _finding(code: str) -> Topic:
     )
 
 
+def _paragraphs(text: str) -> list[str]:
+    """The paragraphs of a part; a fenced piece of a rule file begins with a line break."""
+    found: list[str] = []
+    for at, piece in enumerate(re.split(r"^```.*$", text, flags=re.MULTILINE)):
+        if at % 2:
+            found.append("\n" + piece.strip("\n"))
+        else:
+            found += [" ".join(part.split()) for part in piece.split("\n\n") if part.strip()]
+    return found
+
+
+def slug_of(group: str, key: str) -> str:
+    """The last part of the address of a topic, which stays when its words change."""
+    word = KEPT.get(key) or re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
+    return {"class": word, "finding": key}.get(group, f"{group}-{word}")
+
+
+def pill_slug(text: str) -> str:
+    """The topic of a status as it is shown: its words begin with those of the topic."""
+    return next((slug_of("pill", key) for key in PILL_WORDS if text.startswith(key)), "")
+
+
+def cause_slug(code: str) -> str:
+    """The topic of a step of a connection test; "" where it has none."""
+    name = cause_of(code)
+    return slug_of("cause", name) if name else ""
+
+
 @lru_cache(maxsize=512)
 def title_of(code: str) -> str:
     """What heads the page of a finding, behind its code."""
@@ -206,12 +268,94 @@ def names_of(one: Reason) -> tuple[str, ...]:
     return own if own and one.alone else (*own, title_of(one.code))
 
 
-def _paragraphs(text: str) -> list[str]:
-    """The paragraphs of a part; a fenced piece of a rule file begins with a line break."""
-    found: list[str] = []
-    for at, piece in enumerate(re.split(r"^```.*$", text, flags=re.MULTILINE)):
-        if at % 2:
-            found.append("\n" + piece.strip("\n"))
-        else:
-            found += [" ".join(part.split()) for part in piece.split("\n\n") if part.strip()]
+@dataclass(frozen=True, slots=True)
+class Able:
+    """Who can do one act: in words, by role, and by name where a company is known."""
+
+    act: str
+    roles: str
+    names: tuple[str, ...]
+
+
+def init(app: Flask) -> None:
+    """Let every template name the topic of what it shows; what has no help is told now."""
+    known = topics()
+    app.jinja_env.globals["help_slug"] = slug_of
+    app.jinja_env.globals["pill_slug"] = pill_slug
+    app.jinja_env.globals["cause_slug"] = cause_slug
+    app.jinja_env.globals["has_help"] = known.__contains__
+    app.jinja_env.globals["help_title"] = lambda slug: known[slug].title
+
+
+@help_pages.get("/")
+def index() -> Response:
+    """All topics, by what they are about."""
+    _inside()
+    return fragments.respond("help/index.html", groups=_grouped(), back=_back())
+
+
+def _inside() -> None:
+    """The page stands in a company where the reader is signed in and has one."""
+    if security.whoever():
+        security.inside_company(_back())
+
+
+def _back() -> str:
+    return request.args.get("c", "")
+
+
+def _grouped() -> dict[str, list[Topic]]:
+    found: dict[str, list[Topic]] = {group: [] for group in GROUPS}
+    for topic in topics().values():
+        found[topic.group].append(topic)
     return found
+
+
+@help_pages.get("/support")
+def support() -> Response:
+    """What to have at hand when one asks for help."""
+    _inside()
+    admins: tuple[str, ...] = ()
+    if "company" in g:
+        admins = people.who_may(store.reading(), g.company.id, "people.admin")
+    return fragments.respond("help/support.html", back=_back(), admins=", ".join(admins))
+
+
+@help_pages.get("/<topic>")
+def show(topic: str) -> Response:
+    """One topic; inside a company also what is on hold for it now, and who can act there."""
+    found = topics().get(topic)
+    if found is None:
+        abort(404)
+    _inside()
+    return fragments.respond(
+        "help/topic.html",
+        topic=found,
+        group=GROUPS[found.group],
+        beside=_grouped()[found.group] if found.group != "finding" else [],
+        able=[_able(act) for act in found.acts],
+        now_held=_now_held(found),
+        back=_back(),
+    )
+
+
+def _able(act: str) -> Able:
+    names: tuple[str, ...] = ()
+    if "company" in g:
+        names = people.who_may(store.reading(), g.company.id, act)
+    return Able(ACT_LABELS[act], role_list(ACTS[act]), names)
+
+
+def _now_held(topic: Topic) -> Facet | None:
+    """What is on hold in the company for this class now; nothing where none is."""
+    if topic.group != "class" or "company" not in g:
+        return None
+    session, person_id = store.reading(), g.actor.person_id
+    found = held.held(session, g.company.id, person_id)
+    classes = facets.facets_of(found, held.Filter(), {}, g.company.currency)["classes"]
+    return next((facet for facet in classes if facet.word == topic.key), None)
+
+
+def cause_of(code: str) -> str:
+    """What the cause of a step with this code is called; "" for one that is none."""
+    return _BY_CODE.get(code, "")

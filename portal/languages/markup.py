@@ -1,31 +1,82 @@
-"""The markup of a template, told from its words.
-
-Here: reading the statements of a parsed template once, tag by tag, also where a tag holds
-conditions. Not here: which words are a sentence (sentences.py).
-"""
+"""The markup of a template, told from its words."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, cast
+from dataclasses import dataclass
+from typing import Final, TypeAlias, cast
 
 from jinja2 import nodes
 from markupsafe import escape
 
-from portal.languages.atoms import Atom, Choice, Cut, Solid, Tag, Text, Value, lettered
-from portal.languages.expressions import Expressions, format_parts, is_markup
+from portal.languages.wording import Expressions, format_parts, is_markup
 
 INLINE: Final = frozenset(
     {"a", "abbr", "b", "em", "i", "small", "span", "strong", "s", "sub", "sup", "u", "mark"}
 )
+
 SOLID: Final = frozenset({"code", "kbd", "time", "samp", "var"})
+
 RAW: Final = frozenset({"script", "style", "pre", "textarea", "svg"})
+
 READ: Final = frozenset({"title", "aria-label", "placeholder", "alt", "data-label"}) | {
     "data-copied", "data-lost", "data-none", "data-some", "data-suggestions", "data-unit"
 }  # fmt: skip
 """The attributes that people read or hear, those whose text static/*.js shows among them."""
+
 START: Final = re.compile(r"<(/?)([A-Za-z!][\w:-]*)")
+
 VALUE: Final = re.compile(r"([\w:-]+)\s*=\s*([\"'])$")
+
 SEPARATOR: Final = re.compile(r"(\s*·\s*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words, as they stand in the template."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is filled in."""
+
+    node: nodes.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """The begin or the end of an element inside a sentence; `parts` are its statements."""
+
+    name: str
+    parts: tuple[nodes.Node, ...]
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Solid:
+    """An element that is one value: code, a moment."""
+
+    name: str
+    parts: tuple[nodes.Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What no sentence reaches across."""
+
+    parts: tuple[nodes.Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several pieces: tests, and as many branches and one more (the else)."""
+
+    tests: tuple[nodes.Expr, ...]
+    branches: tuple[tuple["Atom", ...], ...]
+
+
+Atom: TypeAlias = Text | Value | Tag | Solid | Cut | Choice
 
 Finish = Callable[[Sequence[Atom], bool], list[nodes.Node]]
 """Statements of pieces that belong together; the flag says whether they stand in an attribute."""
@@ -230,15 +281,6 @@ class Reader:
         return ""
 
 
-def _test(node: nodes.If) -> nodes.Expr:
-    return cast(nodes.Expr, node.test)  # the parser makes nothing else
-
-
-def data(text: str) -> nodes.Output:
-    """A statement that writes this markup."""
-    return nodes.Output([nodes.TemplateData(text)])
-
-
 def _bodies(node: nodes.Node) -> list[tuple[str, list[nodes.Node]]]:
     """The bodies inside a statement, those of its branches too."""
     found = []
@@ -249,3 +291,34 @@ def _bodies(node: nodes.Node) -> list[tuple[str, list[nodes.Node]]]:
     for each in getattr(node, "elif_", ()):
         found += _bodies(each)
     return found
+
+
+def _test(node: nodes.If) -> nodes.Expr:
+    return cast(nodes.Expr, node.test)  # the parser makes nothing else
+
+
+def data(text: str) -> nodes.Output:
+    """A statement that writes this markup."""
+    return nodes.Output([nodes.TemplateData(text)])
+
+
+def plain(atoms: tuple[Atom, ...]) -> str:
+    """The words without markup; a letter stands for each value."""
+    told = []
+    for one in atoms:
+        if isinstance(one, Text):
+            told.append(one.text)
+        elif isinstance(one, Value | Solid):
+            told.append("x")
+        elif isinstance(one, Choice):
+            told.append(next((plain(each) for each in one.branches if each), ""))
+    return "".join(told)
+
+
+def lettered(atoms: tuple[Atom, ...]) -> bool:
+    """Whether there is a word among them."""
+    return any(
+        (isinstance(one, Text) and any(map(str.isalpha, one.text)))
+        or (isinstance(one, Choice) and any(map(lettered, one.branches)))
+        for one in atoms
+    )

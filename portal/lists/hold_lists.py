@@ -1,8 +1,4 @@
-"""The holding area, the approval inbox, holds by owner, late documents and found records as files.
-
-Here: their columns and rows. A row is a hold, not a record: a record with two causes has two. Not
-here: which holds a filter finds (holding/worklist).
-"""
+"""The holding area, the approval inbox, holds by owner, late documents and found records as files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -21,41 +17,49 @@ from holding.db.together import answer
 from holding.platform.states import HOLD_LABELS, state_label
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
-from holding.worklist import ageing, approval_inbox, facets, open_holds, search
+from holding.worklist import ageing, approval_inbox, facets, groups, open_holds, search
 from holding.worklist import filters as worklist_filters
 from holding.worklist import open_holds as closed_holds
 from holding.worklist.filters import Filter
 from holding.worklist.open_holds import ListedHold
-from portal.hold_views import hold_filter
-from portal.hold_views.approval_results import FATES
-from portal.lists.cause_lists import CAUSES, causes
-from portal.lists.list_file import ListFile, Table, by_currency, each_page
-from portal.pages import dashboard
+from portal.holds import hold_filter
+from portal.holds.hold_filter import FATES
 from portal.web import filters, store
+from portal.web.list_file import ListFile, Table, by_currency, each_page
+from portal.worklist import dashboard
 from rules.values.wording import titled
 
 AT_ONCE: Final = 500
+
 HELD: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Customer", "Class", "Cause",
                "What happened", "Rule", "Team", "Taken by", "Document", "On hold since",
                "Snoozed until", "Currency", "Amount")  # fmt: skip
+
 STATES: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Document", "Number",
                  "State", "Reason", "Currency", "Amount")  # fmt: skip
+
 CLEARED: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Class", "What happened",
                   "How it ended", "Why", "By", "On hold since", "Ended", "Currency",
                   "Amount")  # fmt: skip
+
 ACCEPTED: Final = ("Record", "Source", "Kind", "Id in source", "Customer",
                    "Accounting system", "Document", "Number", "Currency", "Posted", "Source now",
                    "Difference", "Accepted by", "When", "Reason")  # fmt: skip
+
 ASKED: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Accounting system",
                 "Document", "Why", "You may decide", "Waits since", "Currency",
                 "Amount")  # fmt: skip
+
 LATE: Final = ("Record", "Source", "Kind", "Id in source", "Status", "Finished", "Posting rule",
                "State", "Waits for", "Cause", "Owner", "Holds", "Due", "Currency",
                "Amount")  # fmt: skip
+
 FOUND: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "State", "Document",
                 "Currency", "Amount")  # fmt: skip
+
 DECIDED: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Document", "Result",
                   "State", "Why", "Currency", "Amount")  # fmt: skip
+
 VIEWS: Final = {
     "todo": "All open",
     "mine": "Assigned to me",
@@ -78,6 +82,12 @@ class OfRecord(Protocol):
 
 
 Row = TypeVar("Row", bound=OfRecord)
+
+CAUSES: Final = ("Class", "Cause", "Rule", "Team", "On hold since", "Records", "Currency",
+                 "Amount")  # fmt: skip
+
+BLOCKING: Final = ("Class", "Cause", "Rule", "Team", "On hold since", "Records", "Currency",
+                   "Amount", "Other currencies")  # fmt: skip
 
 
 def holding() -> ListFile:
@@ -102,10 +112,47 @@ def holding() -> ListFile:
     return ListFile(title, "holding", [table], _filter(wanted), frozenset({"search"}))
 
 
-def _filter_sheet(wanted: Filter) -> Table:
-    """What was asked for, a word a row, and when."""
-    rows: list[list[Written]] = [[word, said] for word, said in _filter(wanted).items()]
-    return Table("Filter", ("Filter", "Value"), [*rows, ["as of", moment_text(g.now)]])
+def _each(
+    ask: Callable[[int | None, int], Sequence[Row]],
+    key: Callable[[Row], int],
+    cells: Callable[[Row, personal_data.HideOf], list[Written]],
+) -> Iterator[list[Written]]:
+    """All rows of a list that is paged by an id, what is personal hidden where it must be."""
+    show = filters.sees_personal()
+    for page in each_page(lambda after: ask(after, AT_ONCE), key, AT_ONCE):
+        ids = {row.record_id for row in page}
+        hide = personal_data.hiding_each(store.reading(), ids, show=show)
+        yield from (cells(row, hide) for row in page)
+
+
+def _closed(row: closed_holds.ClosedHold, hide: personal_data.HideOf) -> list[Written]:
+    why = hide(row.record_id, row.why) if row.why else None
+    return [row.id, row.number, row.source, row.kind, row.external_id,
+            class_label(row.error_class), hide(row.record_id, row.message),
+            HOLD_LABELS[row.state], why, row.by, moment_text(row.opened_at),
+            moment_text(row.closed_at), *_money(row.amount, row.currency)]  # fmt: skip
+
+
+def _money(minor: int | None, currency: str) -> tuple[Written, Written]:
+    return currency or g.company.currency, _amount(minor, currency or g.company.currency)
+
+
+def _amount(minor: int | None, currency: str) -> Written:
+    return None if minor is None else from_minor(minor, currency)
+
+
+def _accepted(row: Accepted, hide: personal_data.HideOf) -> list[Written]:
+    sides = (row.posted, row.wanted, row.change)
+    money = [_amount(minor, row.currency) for minor in sides]
+    return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
+            row.target, filters.kind_of(row.doc_type), row.document, row.currency, *money,
+            row.by, moment_text(row.at), hide(row.record_id, row.reason)]  # fmt: skip
+
+
+def _state(row: open_holds.StateRow, hide: personal_data.HideOf) -> list[Written]:
+    return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
+            filters.kind_of(row.doc_type), row.document, state_label(row.state, row.reason),
+            hide(row.record_id, row.reason), *_money(row.amount, row.currency)]  # fmt: skip
 
 
 def _holds(wanted: Filter) -> Iterator[list[Written]]:
@@ -115,6 +162,21 @@ def _holds(wanted: Filter) -> Iterator[list[Written]]:
         return open_holds.listed(store.reading(), terms, after=after, most=most)
 
     return _each(ask, lambda row: row.id, _held)
+
+
+def _held(row: ListedHold, hide: personal_data.HideOf) -> list[Written]:
+    until = moment_text(row.snoozed_until) if row.snoozed_until else None
+    return [row.id, row.number, row.source, row.kind, row.external_id, filters.party(row.party),
+            class_label(row.error_class), hide(row.record_id, titled(row.cause)),
+            hide(row.record_id, row.message), row.rule, row.team, row.person,
+            filters.kind_of(row.doc_type), moment_text(row.opened_at), until,
+            *_money(row.amount, row.currency)]  # fmt: skip
+
+
+def _filter_sheet(wanted: Filter) -> Table:
+    """What was asked for, a word a row, and when."""
+    rows: list[list[Written]] = [[word, said] for word, said in _filter(wanted).items()]
+    return Table("Filter", ("Filter", "Value"), [*rows, ["as of", moment_text(g.now)]])
 
 
 def _filter(wanted: Filter) -> dict[str, str]:
@@ -148,50 +210,6 @@ def _named(wanted: Filter) -> dict[str, str]:
         wanted.customers if filters.sees_personal() else map(filters.party, wanted.customers)
     )
     return found | {"customer": ", ".join(customers)}
-
-
-def _each(
-    ask: Callable[[int | None, int], Sequence[Row]],
-    key: Callable[[Row], int],
-    cells: Callable[[Row, personal_data.HideOf], list[Written]],
-) -> Iterator[list[Written]]:
-    """All rows of a list that is paged by an id, what is personal hidden where it must be."""
-    show = filters.sees_personal()
-    for page in each_page(lambda after: ask(after, AT_ONCE), key, AT_ONCE):
-        ids = {row.record_id for row in page}
-        hide = personal_data.hiding_each(store.reading(), ids, show=show)
-        yield from (cells(row, hide) for row in page)
-
-
-def _held(row: ListedHold, hide: personal_data.HideOf) -> list[Written]:
-    until = moment_text(row.snoozed_until) if row.snoozed_until else None
-    return [row.id, row.number, row.source, row.kind, row.external_id, filters.party(row.party),
-            class_label(row.error_class), hide(row.record_id, titled(row.cause)),
-            hide(row.record_id, row.message), row.rule, row.team, row.person,
-            filters.kind_of(row.doc_type), moment_text(row.opened_at), until,
-            *_money(row.amount, row.currency)]  # fmt: skip
-
-
-def _state(row: open_holds.StateRow, hide: personal_data.HideOf) -> list[Written]:
-    return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
-            filters.kind_of(row.doc_type), row.document, state_label(row.state, row.reason),
-            hide(row.record_id, row.reason), *_money(row.amount, row.currency)]  # fmt: skip
-
-
-def _closed(row: closed_holds.ClosedHold, hide: personal_data.HideOf) -> list[Written]:
-    why = hide(row.record_id, row.why) if row.why else None
-    return [row.id, row.number, row.source, row.kind, row.external_id,
-            class_label(row.error_class), hide(row.record_id, row.message),
-            HOLD_LABELS[row.state], why, row.by, moment_text(row.opened_at),
-            moment_text(row.closed_at), *_money(row.amount, row.currency)]  # fmt: skip
-
-
-def _accepted(row: Accepted, hide: personal_data.HideOf) -> list[Written]:
-    sides = (row.posted, row.wanted, row.change)
-    money = [_amount(minor, row.currency) for minor in sides]
-    return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
-            row.target, filters.kind_of(row.doc_type), row.document, row.currency, *money,
-            row.by, moment_text(row.at), hide(row.record_id, row.reason)]  # fmt: skip
 
 
 def inbox() -> ListFile:
@@ -276,9 +294,37 @@ def found() -> ListFile:
     return ListFile("found records", "found", [table], {"search": text}, frozenset({"search"}))
 
 
-def _money(minor: int | None, currency: str) -> tuple[Written, Written]:
-    return currency or g.company.currency, _amount(minor, currency or g.company.currency)
+def top_causes() -> ListFile:
+    """Each cause of the dashboard, all of them, in one row; the largest amount first."""
+    rows = map(_blocking, _groups(Filter(person_id=g.actor.person_id)))
+    return ListFile("the causes of the dashboard", "causes", [Table("Causes", BLOCKING, rows)])
 
 
-def _amount(minor: int | None, currency: str) -> Written:
-    return None if minor is None else from_minor(minor, currency)
+def _blocking(group: groups.Group) -> list[Written]:
+    books, *others = by_currency(group.money, g.company.currency)
+    beside = " + ".join(f"{code} {amount:,}" for code, amount in others)
+    return [*_cause(group), *books, beside or None]
+
+
+def _cause(group: groups.Group) -> list[Written]:
+    return [class_label(group.error_class), group.label, group.rule, group.team,
+            moment_text(group.since), group.records]  # fmt: skip
+
+
+def _groups(wanted: Filter) -> Iterator[groups.Group]:
+    """All causes, the largest amount first."""
+    session, company = store.reading(), g.company.id
+    held = worklist_filters.held(session, company, g.actor.person_id, fine=wanted.fine)
+
+    def ask(after: tuple[int, int] | None) -> Sequence[groups.Group]:
+        return answer(session, groups.groups(session, company, wanted, held, after))
+
+    pages = each_page(ask, lambda group: (group.book, group.id), groups.GROUPS_A_PAGE)
+    return (group for page in pages for group in page)
+
+
+def causes(wanted: Filter) -> Iterator[list[Written]]:
+    """A row a cause and currency, largest first: the records that it blocks, each once."""
+    for group in _groups(wanted):
+        for currency, amount in by_currency(group.money, g.company.currency):
+            yield [*_cause(group), currency, amount]

@@ -1,30 +1,34 @@
-"""Missing values that match exactly: the list with the reason of each, the preview, accepting them.
-
-Here: views. Not here: what matches and why (holding/mappings/exact_matches.py), what accepting
-does (holding/mappings/list_sources.py).
-"""
+"""Missing values that match exactly: the list with the reason of each, the preview, accepting them."""
 
 from collections.abc import Collection, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
-from flask import Response, g, request, url_for
+from flask import Response, abort, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from connectors.kit.workbook import Written
 from holding.access.actors import MASK
+from holding.connections import channel as probe
+from holding.connections import connections as connection_rows
+from holding.db.models.columns import ListKind, to_minor
 from holding.db.refusal import Refusal, plural, sums
 from holding.db.together import KEPT, Together
-from holding.mappings import exact_matches, fixes
+from holding.mappings import exact_matches, fixes, list_files, list_sources
 from holding.mappings import fixes as keepers
 from holding.mappings import list_sources as bulk_acceptance
 from holding.mappings import mapping_lists as queries
 from holding.mappings.exact_matches import Matches, masked
 from holding.mappings.file_codes import Identity
+from holding.mappings.list_rows import ListRow, read_list
 from holding.mappings.list_sources import Seen
 from holding.platform import processes as doorbell
-from portal.mappings.mapping_pages import pages
-from portal.web import filters, forms, fragments, frame, store
+from portal.mappings.mapping_pages import pages, tabs
+from portal.web import filters, forms, store
+from portal.web import filters as frame
+from portal.web import request_guard as security
+from portal.web import store as fragments
 
 __all__ = ["pages"]
 
@@ -32,6 +36,11 @@ HEADS: Final = (
     *("Table", "Key", "Name", "TIN", "Registration number", "Value", "Name there", "Why"),
     *("Exact", "Records", "Amount"),
 )
+
+
+SHOWN: Final = 200
+
+MOST: Final = 100_000
 
 
 @pages.get("/exact")
@@ -43,67 +52,6 @@ def exact() -> Response:
     found = exact_matches.exact_matches(store.reading(), g.company.id, beside=beside)
     picked = {one.row.cause_id for one in found.exact}
     return _page(found, picked, {}, tables=tables.value, fixers=fixers.value)
-
-
-@pages.post("/exact/preview")
-def preview_exact() -> Response:
-    """What accepting the ticked ones would do; changes nothing."""
-    found = exact_matches.exact_matches(store.reading(), g.company.id)
-    return _page(found, _picked(request.form), {}, form=request.form)
-
-
-@pages.post("/exact")
-def accept_exact() -> Response:
-    """Save the ticked ones together, as they were shown."""
-    form = request.form
-    wish, since, picked = forms.reasoned(form), forms.since(form), _picked(form)
-    problems: dict[str, str] = {}
-    for one in (wish, since):
-        problems |= one.by_field if isinstance(one, forms.Problems) else {}
-    if form.get("of", "") != _words(picked):
-        problems["pick"] = "You changed the selection. Look at what it does now, then accept."
-    if problems or isinstance(wish, forms.Problems) or isinstance(since, forms.Problems):
-        found = exact_matches.exact_matches(store.reading(), g.company.id)
-        return _page(found, picked, problems, form=form, status=422)
-    rev = forms.whole(form.get("rev"))
-    with store.writing() as session:
-        answer = bulk_acceptance.accept(
-            session,
-            g.actor,
-            [_seen(form, cause_id) for cause_id in sorted(picked)],
-            forms.whole(form.get("ready")) or 0,
-            wish.reason,
-            g.now,
-            rev=rev if rev is not None else g.company.revision,
-            since=since or fixes.ALWAYS,
-            op=wish.op or None,
-        )
-    if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_for("mappings.exact", co=g.company.code))
-    doorbell.ring(g.company.id, "evaluate")
-    keys = plural(answer.keys, "mapping")
-    woken = plural(answer.woken, "record is", "records are")
-    say = f"{keys} accepted. {woken} checked again; nothing was posted by this."
-    if answer.later:
-        say = (
-            f"{keys} accepted. {woken} checked again, more may follow; nothing was posted by this."
-        )
-    return fragments.moved(url_for("mappings.missing", co=g.company.code), say)
-
-
-def rows(found: Matches) -> list[list[Written]]:
-    """Both lists of the page as rows under `HEADS`, what is personal hidden where it must be."""
-    rows: list[list[Written]] = []
-    told = [(one.row, one.who, one.value, one.name, ", ".join(one.reasons), "yes")
-            for one in found.exact]  # fmt: skip
-    told += [(one.row, one.who, "", "", one.why, "no") for one in found.left]
-    for row, who, value, there, why, is_exact in told:
-        shown = _shown(who)
-        amount = sums(row.money, g.company.currency).replace("\xa0", " ")
-        said = (shown.name, shown.tin, shown.registration)
-        found_there = (value, _name(there, who), why, is_exact)
-        rows.append([row.table, row.key, *said, *found_there, row.records, amount])
-    return rows
 
 
 def _page(
@@ -147,6 +95,10 @@ def _page(
     )
 
 
+def _words(picked: Collection[int]) -> str:
+    return ",".join(str(cause_id) for cause_id in sorted(picked))
+
+
 def _shown(who: Identity) -> Identity:
     return who if filters.sees_personal() else masked(who)
 
@@ -156,15 +108,57 @@ def _name(there: str, who: Identity) -> str:
     return there if not there or not who.of_party or filters.sees_personal() else MASK
 
 
+@pages.post("/exact/preview")
+def preview_exact() -> Response:
+    """What accepting the ticked ones would do; changes nothing."""
+    found = exact_matches.exact_matches(store.reading(), g.company.id)
+    return _page(found, _picked(request.form), {}, form=request.form)
+
+
 def _picked(form: MultiDict[str, str]) -> set[int]:
     return {found for text in form.getlist("pick") if (found := forms.whole(text)) is not None}
 
 
-def _words(picked: Collection[int]) -> str:
-    return ",".join(str(cause_id) for cause_id in sorted(picked))
+@pages.post("/exact")
+def accept_exact() -> Response:
+    """Save the ticked ones together, as they were shown."""
+    form = request.form
+    wish, since, picked = forms.reasoned(form), forms.since(form), _picked(form)
+    problems: dict[str, str] = {}
+    for one in (wish, since):
+        problems |= one.by_field if isinstance(one, forms.Problems) else {}
+    if form.get("of", "") != _words(picked):
+        problems["pick"] = "You changed the selection. Look at what it does now, then accept."
+    if problems or isinstance(wish, forms.Problems) or isinstance(since, forms.Problems):
+        found = exact_matches.exact_matches(store.reading(), g.company.id)
+        return _page(found, picked, problems, form=form, status=422)
+    rev = forms.whole(form.get("rev"))
+    with store.writing() as session:
+        answer = bulk_acceptance.accept(
+            session,
+            g.actor,
+            [_read_match(form, cause_id) for cause_id in sorted(picked)],
+            forms.whole(form.get("ready")) or 0,
+            wish.reason,
+            g.now,
+            rev=rev if rev is not None else g.company.revision,
+            since=since or fixes.ALWAYS,
+            op=wish.op or None,
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=url_for("mappings.exact", co=g.company.code))
+    doorbell.ring(g.company.id, "evaluate")
+    keys = plural(answer.keys, "mapping")
+    woken = plural(answer.woken, "record is", "records are")
+    say = f"{keys} accepted. {woken} checked again; nothing was posted by this."
+    if answer.later:
+        say = (
+            f"{keys} accepted. {woken} checked again, more may follow; nothing was posted by this."
+        )
+    return fragments.moved(url_for("mappings.missing", co=g.company.code), say)
 
 
-def _seen(form: MultiDict[str, str], cause_id: int) -> Seen:
+def _read_match(form: MultiDict[str, str], cause_id: int) -> Seen:
     """A match as the page showed it."""
     return Seen(
         cause_id,
@@ -172,3 +166,143 @@ def _seen(form: MultiDict[str, str], cause_id: int) -> Seen:
         form.get(f"value_{cause_id}", ""),
         forms.whole(form.get(f"records_{cause_id}")) or 0,
     )
+
+
+def rows(found: Matches) -> list[list[Written]]:
+    """Both lists of the page as rows under `HEADS`, what is personal hidden where it must be."""
+    rows: list[list[Written]] = []
+    told = [(one.row, one.who, one.value, one.name, ", ".join(one.reasons), "yes")
+            for one in found.exact]  # fmt: skip
+    told += [(one.row, one.who, "", "", one.why, "no") for one in found.left]
+    for row, who, value, there, why, is_exact in told:
+        shown = _shown(who)
+        amount = sums(row.money, g.company.currency).replace("\xa0", " ")
+        said = (shown.name, shown.tin, shown.registration)
+        found_there = (value, _name(there, who), why, is_exact)
+        rows.append([row.table, row.key, *said, *found_there, row.records, amount])
+    return rows
+
+
+@pages.get("/lists")
+def lists() -> Response:
+    """Where each list comes from and how old it is, and the form to give one in."""
+    return _lists({})
+
+
+def _lists(problems: dict[str, str], status: int = 200) -> Response:
+    session, company_id = store.reading(), g.company.id
+    page = Together(session, KEPT)
+    targets, files = (
+        page.ask(connection_rows.asked_listing(company_id)),
+        page.ask(list_files.asked_files(company_id)),
+    )
+    return fragments.respond(
+        "mappings/lists.html",
+        tabs(),
+        status=status,
+        sources=list_sources.list_sources(session, company_id, g.now, beside=page),
+        files=files.value,
+        targets=[one.name for one in targets.value if one.is_target],
+        kinds=list(ListKind),
+        today=filters.today(),
+        form=request.form,
+        keeping=keepers.refused(session, g.actor, ()),
+        problems=problems,
+    )
+
+
+@pages.post("/lists")
+@security.limiter.limit("12 per minute")
+def give_list() -> Response:
+    """Keep a file as the list of a day."""
+    file, form = request.files.get("file"), request.form
+    as_of, kind = forms.day(form.get("as_of", "")), form.get("kind", "")
+    problems = {}
+    if file is None or not file.filename:
+        problems["file"] = "Select a file."
+    if as_of is None:
+        problems["as_of"] = "Enter the date as 2026-11-01."
+    if problems or file is None or as_of is None or kind not in set(ListKind):
+        return _lists(problems, status=422)
+    name, raw = str(file.filename), file.read()
+    store.renew()  # neither a snapshot nor a lock is kept while a process reads the workbook
+    rows = read_list(name, raw, ListKind(kind))
+    with store.writing() as session:
+        answer = list_files.give(
+            session,
+            g.actor,
+            form.get("target", ""),
+            ListKind(kind),
+            name,
+            raw,
+            rows,
+            as_of=as_of,
+            today=filters.today(),
+            now=g.now,
+        )
+    if isinstance(answer, Refusal):
+        if answer.status == 422:
+            field = "as_of" if answer.code == "list.day" else "file"
+            return _lists({field: answer.words}, status=422)
+        return fragments.refuse(answer, back=url_for("mappings.lists", co=g.company.code))
+    said = (
+        f"{answer.file_name} is the list of {answer.as_of} now: {answer.entries:,} in all, "
+        f"{answer.added} added, {answer.changed} changed, {answer.gone} gone. Nothing was posted."
+    )
+    changed = url_for("mappings.list_changes", co=g.company.code, no=answer.file_id)
+    return fragments.moved(changed, said)
+
+
+@pages.post("/look")
+@security.limiter.limit("12 per minute")
+def look() -> Response:
+    """Ask targets again for their codes, from a hold or a missing value: one was added there."""
+    hold_id, cause = (forms.whole(request.form.get(name)) for name in ("hold", "cause"))
+    back = url_for("mappings.missing", co=g.company.code, cause=cause)
+    if hold_id is not None:
+        back = url_for("holding.show", co=g.company.code, hold_id=hold_id)
+    with store.writing() as session:
+        answer = probe.look_again(session, g.actor, request.form.getlist("target"), g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "lists")
+    asked = ", ".join(answer)
+    said = f"{asked} is asked again within a minute. Records that wait for the code then go on."
+    return fragments.moved(back, said)
+
+
+@pages.get("/lists/<int:no>")
+def list_changes(no: int) -> Response:
+    """What one list has otherwise than the one before it."""
+    found = list_files.changes(store.reading(), g.company.id, no, SHOWN)
+    if found is None:
+        abort(404)
+    file, rows = found
+    return fragments.respond(
+        "mappings/list_changes.html",
+        tabs(),
+        file=file,
+        rows=rows,
+        of_items=file.kind == ListKind.ITEM,
+        seen=_visible_value,
+        minor=_minor,
+    )
+
+
+def _visible_value(row: ListRow | None, field: str) -> str:
+    """A number or name, for who may see personal data; a name that is the code is no secret, and
+    nobody's SKU is.
+    """
+    text = str(getattr(row, field)) if row else ""
+    plain = (
+        not text
+        or field == "sku"
+        or (row is not None and text == row.code)
+        or filters.sees_personal()
+    )
+    return text if plain else MASK
+
+
+def _minor(row: ListRow) -> int:
+    """What is left to pay, as amounts are shown."""
+    return to_minor(row.left or Decimal(0), row.currency)

@@ -1,9 +1,10 @@
-"""What changes of mappings do to the books: merges of parties, and the documents they contradict.
+"""What changes of mappings do to the books: merges of parties, and the documents they contradict."""
 
-Here: views of the mappings pages: one party under two keys, and the posted documents that a saved
-change contradicts with their reclassification sheet. Not here: how a proposal comes about
-(holding/mappings/party_merge.py), the change of one entry (mapping_pages.py).
-"""
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
 
 from flask import Response, abort, g, make_response, request, url_for
 
@@ -14,21 +15,39 @@ from holding.mappings import fixes as keepers
 from holding.mappings import mapping_lists as queries
 from holding.mappings import party_merge, reclassification
 from holding.mappings import reclassification as correcting_journal
+from holding.mappings import workbook_changes as saving
+from holding.mappings.edited_workbook import mapping_workbook, read_workbook
+from holding.mappings.entries import LONGEST
+from holding.mappings.workbook_changes import AT_ONCE, Change, WorkbookChanges, workbook_changes
 from holding.platform import changes as later_wakes
 from holding.platform import processes as doorbell
 from holding.platform.states import END
-from portal.mappings.mapping_pages import pages, tabs
-from portal.mappings.personal_entries import hidden, refused
-from portal.web import filters, forms, fragments, frame, store
+from portal.mappings.mapping_pages import hidden, pages, refused, tabs
+from portal.web import filters, forms, store
+from portal.web import filters as frame
+from portal.web import request_guard as security
+from portal.web import store as fragments
 
 __all__ = ["pages"]
 
 SHOWN = 50
+
 JUDGED = 500
+
 A_SHEET = 5_000
 """A sheet has those of so many documents; that of the older ones is another."""
+
 MOST_KEYS = 50  # of one merge
+
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+SHOWN_WRONG: Final = 200
+
+_NO_TEXT: Final = re.compile("[\\0\ud800-\udfff]")
+
+_FORM_SIGNS: Final = 200_000
+"""Of the changes in a form, which are at most four bytes each there."""
 
 
 @pages.get("/parties")
@@ -41,7 +60,28 @@ def parties_found() -> Response:
 @pages.get("/parties/<int:hold_id>")
 def merge(hold_id: int) -> Response:
     """One proposal: the keys that it changes, and what both parties owe together."""
-    return _page(hold_id, request.args.get("turned") == "1", {})
+    return _merge_page(hold_id, request.args.get("turned") == "1", {})
+
+
+def _merge_page(
+    hold_id: int, turned: bool, problems: dict[str, str], *, status: int = 200
+) -> Response:
+    found = party_merge.proposal(
+        store.reading(), g.company.id, hold_id, filters.today(), turned=turned
+    )
+    if found is None:
+        abort(404)
+    return fragments.respond(
+        "mappings/merge.html",
+        tabs(),
+        status=status,
+        merge=found,
+        keeping=keepers.refused(store.reading(), g.actor, [key.table for key in found.keys]),
+        turned=turned,
+        hidden=hidden(),
+        problems=problems,
+        typed=request.form.get("reason", ""),
+    )
 
 
 @pages.post("/parties/<int:hold_id>")
@@ -50,7 +90,7 @@ def accept_merge(hold_id: int) -> Response:
     turned = request.form.get("turned") == "1"
     wish = forms.reasoned(request.form)
     if isinstance(wish, forms.Problems):
-        return _page(hold_id, turned, dict(wish.by_field), status=422)
+        return _merge_page(hold_id, turned, dict(wish.by_field), status=422)
     rev = forms.whole(request.form.get("rev"))
     with store.writing() as session:
         answer = party_merge.accept(
@@ -91,7 +131,7 @@ def refuse_merge(hold_id: int) -> Response:
     wish = forms.reasoned(request.form)
     if isinstance(wish, forms.Problems):
         problems = {"apart": "Give a reason, so that it is not proposed again without one."}
-        return _page(hold_id, turned=False, problems=problems, status=422)
+        return _merge_page(hold_id, turned=False, problems=problems, status=422)
     with store.writing() as session:
         op = wish.op or None
         answer = party_merge.refuse(
@@ -131,6 +171,24 @@ def moved(no: int) -> Response:
     )
 
 
+def _beside(
+    change: reclassification.Saved, since: int | None
+) -> list[tuple[reclassification.Saved, reclassification.Contradictions]]:
+    """All changes of a merge, the last of which is shown, each with what it contradicts."""
+    session = store.reading()
+    if since is None or not max(0, change.no - MOST_KEYS) < since < change.no:
+        return []
+    saved = (
+        reclassification.saved_change(session, g.company.id, no)
+        for no in range(since, change.no + 1)
+    )
+    return [
+        (one, reclassification.contradictions(session, one, most=JUDGED))
+        for one in saved
+        if one and (one.by, one.at) == (change.by, change.at)
+    ]
+
+
 @pages.get("/changes/<int:no>/reclassification.xlsx")
 def sheet(no: int) -> Response:
     """Them as a journal to enter, and as a list of every value that differs: of so many documents,
@@ -155,38 +213,155 @@ def sheet(no: int) -> Response:
     return answer
 
 
-def _beside(
-    change: reclassification.Saved, since: int | None
-) -> list[tuple[reclassification.Saved, reclassification.Contradictions]]:
-    """All changes of a merge, the last of which is shown, each with what it contradicts."""
+@pages.get("/workbook")
+def workbook() -> Response:
+    """How it works, the download, and the form to upload a changed one."""
+    return _workbook_page({})
+
+
+def _workbook_page(
+    problems: Mapping[str, str],
+    *,
+    found: WorkbookChanges | None = None,
+    name: str = "",
+    status: int = 200,
+) -> Response:
     session = store.reading()
-    if since is None or not max(0, change.no - MOST_KEYS) < since < change.no:
-        return []
-    saved = (
-        reclassification.saved_change(session, g.company.id, no)
-        for no in range(since, change.no + 1)
-    )
-    return [
-        (one, reclassification.contradictions(session, one, most=JUDGED))
-        for one in saved
-        if one and (one.by, one.at) == (change.by, change.at)
-    ]
-
-
-def _page(hold_id: int, turned: bool, problems: dict[str, str], *, status: int = 200) -> Response:
-    found = party_merge.proposal(
-        store.reading(), g.company.id, hold_id, filters.today(), turned=turned
-    )
-    if found is None:
-        abort(404)
+    fits, effect = found, None
+    if found is not None:
+        fitting = _fitting(found.changes)
+        effect = saving.effect_of(session, g.company.id, fitting, g.now) if fitting else None
+        left = len(found.changes) - len(fitting)
+        fits = WorkbookChanges(
+            fitting,
+            found.meanwhile,
+            found.wrong,
+            found.same,
+            found.not_in_file,
+            found.more + left,
+            found.rev,
+            known=found.known,
+        )
     return fragments.respond(
-        "mappings/merge.html",
+        "mappings/workbook.html",
         tabs(),
         status=status,
-        merge=found,
-        keeping=keepers.refused(store.reading(), g.actor, [key.table for key in found.keys]),
-        turned=turned,
-        hidden=hidden(),
+        found=fits,
+        effect=effect,
+        told=_told(fits.changes) if fits else "",
+        name=name,
+        at_once=AT_ONCE,
+        most_wrong=SHOWN_WRONG,
+        reason=request.form.get("reason", ""),
         problems=problems,
-        typed=request.form.get("reason", ""),
+        keeping=keepers.refused(session, g.actor, ()),
+    )
+
+
+def _fitting(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """As many as one form carries."""
+    signs, fitting = 0, []
+    for one in changes:
+        signs += len(_told([one]))
+        if signs > _FORM_SIGNS:
+            break
+        fitting.append(one)
+    return tuple(fitting)
+
+
+def _told(changes: Sequence[Change]) -> str:
+    """The changes as the form carries them, so that nothing is stored before they are saved."""
+    rows = [[one.table, one.key, str(one.since), one.before, one.value] for one in changes]
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+
+
+@pages.get("/workbook.xlsx")
+@security.limiter.limit("12 per minute")
+def workbook_file() -> Response:
+    """All mapping tables as a workbook."""
+    answer = make_response(mapping_workbook(store.reading(), g.company.id, g.now))
+    answer.headers["Content-Type"] = XLSX
+    name = f"mappings-{g.company.code}-r{g.company.revision}.xlsx"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@pages.post("/workbook")
+@security.limiter.limit("12 per minute")
+def upload_workbook() -> Response:
+    """What a changed workbook would do; nothing of it is stored."""
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        return _workbook_page({"file": "Select a file."}, status=422)
+    name, raw = str(file.filename), file.read()
+    names = [one.name for one in queries.tables(store.reading(), g.company.id)]
+    store.renew()  # no snapshot is kept while a process reads the workbook
+    read = read_workbook(name, raw, names)
+    if isinstance(read, Refusal):
+        return _workbook_page({"file": read.words}, status=422)
+    found = workbook_changes(store.reading(), g.actor, read)
+    if isinstance(found, Refusal):
+        return _workbook_page({"file": found.words}, status=422)
+    return _workbook_page({}, found=found, name=name, status=409 if found.meanwhile else 200)
+
+
+@pages.post("/workbook/save")
+def save_workbook() -> Response:
+    """Save the changes as they were shown."""
+    form = request.form
+    seen, rev = _changes(form.get("changes", "")), forms.whole(form.get("rev"))
+    wish = forms.reasoned(form)
+    if seen is None or rev is None:
+        return _workbook_page(
+            {"file": "The preview was not complete. Upload the file again."}, status=422
+        )
+    if isinstance(wish, forms.Problems):
+        shown = WorkbookChanges(tuple(seen), (), (), 0, 0, 0, rev, known=True)
+        return _workbook_page(wish.by_field, found=shown, name=form.get("name", ""), status=422)
+    with store.writing() as session:
+        answer = saving.save(
+            session,
+            g.actor,
+            seen,
+            forms.whole(form.get("ready")) or 0,
+            wish.reason,
+            g.now,
+            rev=rev,
+            op=wish.op or None,
+        )
+    back = url_for("mappings.workbook", co=g.company.code)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    woken = plural(answer.woken, "record is", "records are")
+    say = f"{plural(answer.keys, 'mapping')} saved. {woken} checked again; nothing was posted."
+    if answer.later:
+        keys = plural(answer.keys, "mapping")
+        say = f"{keys} saved. {woken} checked again, more may follow; nothing was posted."
+    return fragments.moved(back, say)
+
+
+def _changes(text: str) -> list[Change] | None:
+    """The changes that a form carries; None where they are not as the page wrote them."""
+    try:
+        rows = json.loads(text)
+        found = [
+            Change(table, key, date.fromisoformat(since), before, value)
+            for table, key, since, before, value in rows
+        ]
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return found if len(found) <= AT_ONCE and all(map(_writable, found)) else None
+
+
+def _writable(change: Change) -> bool:
+    """Whether a page of ours writes such a change; JSON also spells signs that are no text."""
+    texts = (change.table, change.key, change.value, change.before)
+    if not all(isinstance(text, str) for text in texts):
+        return False
+    named = change.table, change.key
+    return (
+        all(text.isprintable() and len(text) <= LONGEST for text in named)
+        and change.value.isprintable()
+        and not _NO_TEXT.search(change.before)
     )

@@ -1,31 +1,51 @@
-"""`/metrics`: the figures of all companies in the text format of Prometheus.
-
-Here: who may read them, and how each is written. Not here: the figures (holding/workload).
-"""
+"""`/metrics`: the figures of all companies in the text format of Prometheus."""
 
 import hmac
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from ipaddress import ip_address
+from time import perf_counter
 from typing import Final
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, g, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
+from grammar.version import __version__
+from holding.access.actors import may
 from holding.db.models.columns import from_minor
 from holding.db.refusal import Refusal
-from holding.db.together import answer
+from holding.db.together import KEPT, Together, answer
 from holding.operations import latency as figures
-from holding.operations.latency import Figures, rank
-from holding.operations.queues import AGES, by_age
+from holding.operations import queues as queue_pace
+from holding.operations import stuck_work as draining
+from holding.operations import stuck_work as stuck
+from holding.operations.idle_work import long_waits, waiting
+from holding.operations.latency import Figures, latency, rank
+from holding.operations.queues import AGES, asked_queues, by_age
+from holding.operations.target_figures import (
+    RedisState,
+    WorkerState,
+    asked_workers,
+    outlook,
+    system_health,
+    target_figures,
+)
 from holding.platform import backup
+from holding.platform import backup as schema_version
+from holding.platform import processes as doorbell
 from holding.platform import processes as heartbeats
-from portal.web import security, store
-from portal.web.bearer import key
-from portal.web.problems import problem
+from holding.platform import processes as machine
+from holding.rulesets.target_ways import late_calls
+from portal.web import filters, forms, store
+from portal.web import request_guard as security
+from portal.web import store as fragments
+from portal.web.request_guard import key, problem
 
-pages = Blueprint("metrics", __name__)
+metrics_pages = Blueprint("metrics", __name__)
+
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+
 HELP: Final = {
     "clearpost_workers_running": "Workers that give a sign of life.",
     "clearpost_workers_silent": "Workers of the last day that died or hang.",
@@ -49,13 +69,26 @@ HELP: Final = {
     "clearpost_latency_seconds_count": "How many records that is.",
 }
 """Each figure in the order of the page, with what it means; all are gauges."""
+
 Labels = Mapping[str, str]
+
 Value = tuple[str, Labels, float]  # name, labels, value
 
+queue_pages = Blueprint("operations", __name__, url_prefix="/c/<co>/operations")
 
-@pages.get("/metrics")
+CHIPS: Final = {
+    WorkerState.SILENT: ("bad", "failed", "No sign of life"),
+    WorkerState.RUNNING: ("ok", "ok", "Working"),
+    WorkerState.DRAINING: ("warn", "clock", "Finishing, then stops"),
+    WorkerState.ENDED: ("idle", "minus", "Ended"),
+    WorkerState.UNSEEN: ("info", "sending", "Working"),
+}
+"""State of a worker -> tone, icon and word."""
+
+
+@metrics_pages.get("/metrics", endpoint="show")
 @security.limiter.limit("60 per minute")
-def show() -> Response:
+def show_metrics() -> Response:
     """All figures; with the token of CLEARPOST_METRICS_TOKEN, or without one from this machine."""
     refused = _refused()
     if refused:
@@ -169,3 +202,90 @@ def _escaped(value: str) -> str:
 
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
+
+
+@queue_pages.get("", endpoint="show")
+def show_queues() -> Response:
+    """How the work flows now."""
+    return fragments.respond("operations/show.html", _shown())
+
+
+def _shown() -> dict[str, object]:
+    session, company, settings = store.reading(), g.company.id, security.config().settings
+    page, by_values = Together(session, KEPT), Together(session)
+    queues = asked_queues(page, company, g.now)
+    seen, left = asked_workers(page, company, g.now), stuck.asked_stuck(page, company, g.now)
+    noted, took = page.ask(backup.newest()), by_values.ask(latency(company, g.now))
+    waited = page.ask(waiting(session, company, g.now))
+    late = page.ask(late_calls(company, g.now))
+    began = perf_counter()
+    found, workers = queues(), seen()
+    answered = perf_counter() - began
+    paces = queue_pace.asked(by_values, company, found, g.now)()
+    targets = target_figures(session, company, g.now)
+    copy, here = noted.value, g.now.astimezone(filters.zone())
+    running = sum(one.state is WorkerState.RUNNING for one in workers)
+    may_not = may(g.actor, stuck.ACT)
+    return {
+        "queues": [(one, paces[one.part, one.connection]) for one in found],
+        "ages": by_age(found),
+        "due": sum(one.due for one in found),
+        "in_hand": sum(one.in_hand for one in found),
+        "workers": workers,
+        "disk": machine.free_disk(settings.home),
+        "running": running,
+        "worker_chips": CHIPS,
+        "Working": WorkerState,
+        "stuck": left(),
+        "targets": targets,
+        "quotas": [
+            (one, outlook(one.quota_limit, one.quota_used, here))
+            for one in targets
+            if one.quota_limit is not None
+        ],
+        "latency": took.value,
+        "waits": long_waits(waited.value, late.value),
+        "refused": may_not,
+        "not_drained": may_not or (draining.ONLY if running == 1 else None),
+        "system": system_health(session, g.now, answered),
+        "Redis": RedisState,
+        "sweep": settings.sweep_seconds,
+        "backup": copy,
+        "copy_is_old": copy is None or copy.is_old(g.now, settings.backup_hours),
+        "backup_hours": settings.backup_hours,
+        "demo": settings.env == "demo",
+        "version": __version__,
+        "schema": schema_version.VERSION,
+    }
+
+
+@queue_pages.post("/requeue")
+def requeue() -> AnyResponse:
+    """Give what a worker left in hand back to the queue."""
+    back = url_for("operations.show", co=g.company.code)
+    kind = next((one for one in stuck.Kind if one == request.form.get("kind")), None)
+    item = forms.whole(request.form.get("item"))
+    fence = forms.whole(request.form.get("fence"))
+    if kind is None or item is None or fence is None:
+        wrong = Refusal(
+            "work.unknown", "This is not an item of a queue.", "Load the page again.", 422
+        )
+        return fragments.refuse(wrong, back=back)
+    with store.writing() as session:
+        answer = stuck.requeue(session, g.actor, kind, item, fence, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "evaluate" if kind is stuck.Kind.RECORD else "push")
+    return fragments.moved(back, answer.say)
+
+
+@queue_pages.post("/drain")
+def drain() -> AnyResponse:
+    """Ask a worker to finish what it has, and to stop."""
+    owner, back = request.form.get("worker", ""), url_for("operations.show", co=g.company.code)
+    with store.writing() as session:
+        refused = draining.drain(session, g.actor, owner, request.form.get("reason", ""), g.now)
+    if refused is not None:
+        return fragments.refuse(refused, back=back)
+    said = f"Worker {owner} finishes what it has, and stops. Other workers go on."
+    return fragments.moved(back, said)

@@ -1,36 +1,34 @@
 """Commands that tell what rules mean and what they may name: explain, diff, init, kinds. They need
 no database.
-
-Here: reading the arguments, printing, copying a template. Not here: the words (`rules.rulebook`,
-`rules.comparison.difference`), finding mistakes (`check_commands.py`), the fields (`connectors`).
 """
 
 import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from portal.rule_tools.check_commands import AS_JSON, sound
-from portal.rule_tools.rule_files import read_files
-from portal.terminal.command_frame import (
-    FINDINGS,
-    USAGE,
-    Stop,
-    onward,
-    plural,
-    tell,
-)
+from portal.rule_tools.rule_files import AS_JSON, PATHS, annotated, formats, read_files, sound
+from portal.terminal.command_frame import FINDINGS, USAGE, Stop, onward, plural, say, tell
 
 if TYPE_CHECKING:
     from connectors.contract.schema import FieldSchema, KindSchema
     from rules.comparison.difference import Change
     from rules.rulebook.book import Book
+if TYPE_CHECKING:
+    from grammar.text.problem import Problem
+    from rules.testing.runner import Covered, TestResult
 
 TEMPLATES = Path(__file__).parents[1] / "starters"
+
 KNOWN = sorted(path.name for path in TEMPLATES.iterdir() if (path / "maps").is_dir())
+
 FROM_FILES = "Files do not say when their rules came into force; the rule book of the portal does."
+
 EVERY = "every target"
+
 FOLDER = click.Path(exists=True, path_type=Path)
 
 
@@ -66,7 +64,7 @@ def explain(
         return _explain_targets(target, form)
     if not paths:
         raise click.UsageError("Missing argument 'FILES...': a folder of rules, or --targets.")
-    from portal.rule_tools.last_backtest import read_backtest
+    from portal.rule_tools.rule_files import read_backtest
     from rules.program import compile_ruleset
     from rules.rulebook.book import TOPICS, Proofs, book, with_backtest
     from rules.rulebook.hold_entries import html, markdown
@@ -114,6 +112,33 @@ def _explain_targets(asked: str, form: str) -> int:
     return 0
 
 
+def _told(book: "Book") -> dict[str, object]:
+    return {
+        "missing": list(book.missing),
+        "sections": [
+            {
+                "topic": section.topic,
+                "title": section.title,
+                "missing": section.missing,
+                "rules": [
+                    {
+                        "text": entry.text,
+                        "name": entry.name,
+                        "kind": entry.kind,
+                        "file": entry.span.file if entry.span else None,
+                        "line": entry.span.line if entry.span else None,
+                        "owners": list(entry.owners),
+                        "tests": list(entry.tests or ()),
+                        "backtest": entry.backtest,
+                    }
+                    for entry in section.entries
+                ],
+            }
+            for section in book.sections
+        ],
+    }
+
+
 @click.command(short_help="Say what two versions of rule files decide otherwise.")
 @click.argument("old", type=FOLDER)
 @click.argument("new", type=FOLDER)
@@ -127,7 +152,7 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
 
     changes = difference(sound(read_files([old])), sound(read_files([new])))
     if as_json:
-        tell({"changes": [_plain(change) for change in changes]})
+        tell({"changes": [_plain_change(change) for change in changes]})
         return FINDINGS if changes else 0
     for change in changes:
         reach = f" [{', '.join(change.routes)}]" if change.routes else ""
@@ -139,6 +164,17 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
     if changes:
         onward(f"backtest {old} {new} RECORDS")
     return FINDINGS if changes else 0
+
+
+def _plain_change(change: "Change") -> dict[str, object]:
+    return {
+        "kind": change.kind,
+        "name": change.name,
+        "details": list(change.details),
+        "routes": list(change.routes),
+        "file": change.span.file,
+        "line": change.span.line,
+    }
 
 
 @click.command(short_help="Create a rules folder from a template.")
@@ -203,16 +239,6 @@ def kinds(source: str | None, *, kind: str | None, as_json: bool) -> int:
     return 0
 
 
-def _said(field: "FieldSchema", *, of_line: bool) -> str:
-    """The type of a field, what else is asked of its value, and what it means."""
-    from connectors.kit.preflight import meaning_of
-
-    longest = f", at most {field.max_length} characters" if field.max_length else ""
-    return f"{field.type}{longest}{', required' if field.required else ''}: " + (
-        meaning_of(field, of_line=of_line)
-    )
-
-
 def _of_kind(schema: "KindSchema") -> dict[str, object]:
     return {
         "source": schema.source,
@@ -234,42 +260,109 @@ def _of_field(field: "FieldSchema", *, of_line: bool) -> dict[str, object]:
     }
 
 
-def _plain(change: "Change") -> dict[str, object]:
+def _said(field: "FieldSchema", *, of_line: bool) -> str:
+    """The type of a field, what else is asked of its value, and what it means."""
+    from connectors.kit.preflight import meaning_of
+
+    longest = f", at most {field.max_length} characters" if field.max_length else ""
+    return f"{field.type}{longest}{', required' if field.required else ''}: " + (
+        meaning_of(field, of_line=of_line)
+    )
+
+
+@click.command()
+@PATHS
+@formats
+@click.option(
+    "--coverage",
+    "covered",
+    is_flag=True,
+    help="Test coverage: change each rule and report which test fails.",
+)
+def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
+    """Run the tests of the rule files.
+
+    With --coverage each part of the rules is then broken, one at a time: a part is covered when a
+    test turns red.
+    """
+    from holding.programs.world import schemas
+    from rules.program import compile_ruleset, hash_of
+    from rules.testing.runner import coverage, parts, run_tests
+
+    files = read_files(paths)
+    ruleset = sound(files)
+    known = schemas()
+    results = run_tests(ruleset, compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=known))
+    failed = results.failed
+    found: Sequence[Covered] = ()
+    if covered:
+        broken = parts(ruleset)
+        say(f"{plural(len(broken), 'part')} of the rules, broken one at a time …")
+        found = tuple(coverage(ruleset, broken, known))
+    if form == "json":
+        told: dict[str, object] = {"tests": len(results.results), "failed": len(failed)}
+        told["results"] = [_plain_result(result) for result in results.results]
+        tell(told | ({"coverage": [_covered(one) for one in found]} if covered else {}))
+    elif not annotated([_problem(result) for result in failed], form):
+        for line in (*_failures(failed), *(_lines(found) if covered else ())):
+            click.echo(line)
+        click.echo(f"{plural(len(results.results), 'test')}, {len(failed)} failed")
+        if not results.results:
+            say('These files have no tests. Write one: test "…", given SAMPLE, expect …')
+        elif not failed:
+            sent = f"rules push {paths[0]} --company CODE --as EMAIL"
+            onward(sent if covered else f"test {paths[0]} --coverage")
+    return FINDINGS if failed else 0
+
+
+def _plain_result(result: "TestResult") -> dict[str, object]:
     return {
-        "kind": change.kind,
-        "name": change.name,
-        "details": list(change.details),
-        "routes": list(change.routes),
-        "file": change.span.file,
-        "line": change.span.line,
+        "test": result.title,
+        "passed": result.passed,
+        "message": result.message,
+        "file": result.span.file,
+        "line": result.span.line,
     }
 
 
-def _told(book: "Book") -> dict[str, object]:
+def _covered(one: "Covered") -> dict[str, object]:
     return {
-        "missing": list(book.missing),
-        "sections": [
-            {
-                "topic": section.topic,
-                "title": section.title,
-                "missing": section.missing,
-                "rules": [
-                    {
-                        "text": entry.text,
-                        "name": entry.name,
-                        "kind": entry.kind,
-                        "file": entry.span.file if entry.span else None,
-                        "line": entry.span.line if entry.span else None,
-                        "owners": list(entry.owners),
-                        "tests": list(entry.tests or ()),
-                        "backtest": entry.backtest,
-                    }
-                    for entry in section.entries
-                ],
-            }
-            for section in book.sections
-        ],
+        "kind": one.part.kind,
+        "name": one.part.name,
+        "file": one.part.span.file,
+        "line": one.part.span.line,
+        "covered": bool(one.by),
+        "by": one.by,
     }
 
 
-COMMANDS = (explain, diff, init, kinds)
+def _problem(result: "TestResult") -> "Problem":
+    """A failed test as a finding, for whoever shows findings."""
+    from grammar.text.problem import Problem
+
+    hint = "Correct the rule, or what the test expects: clearpost test shows it again."
+    message = f"the test '{result.title}' fails: {result.message}"
+    return Problem("TST10", message, hint, result.span)
+
+
+def _failures(failed: Sequence["TestResult"]) -> Iterator[str]:
+    for result in failed:
+        yield f"failed: {result.title} ({result.span.file}:{result.span.line})\n  {result.message}"
+
+
+def _lines(found: Sequence["Covered"]) -> Iterator[str]:
+    """How much of each kind is covered, and what is not."""
+    counts = Counter(one.part.kind for one in found)
+    covered = Counter(one.part.kind for one in found if one.by)
+    all_ = plural(len(found), "part")
+    yield f"covered: {covered.total()} of {all_}; a test notices when they break"
+    for kind, many in counts.items():
+        yield f"  {kind:30}{covered[kind]:4} of {many}"
+    if covered.total() < len(found):
+        yield "not covered: no test would notice another answer here"
+    for part in (one.part for one in found if not one.by):
+        yield f"  {part.span.file}:{part.span.line}: {part.name}"
+    yield ""
+
+
+COMMANDS = (explain, diff, init, kinds, test)

@@ -1,21 +1,83 @@
-"""Rule files on disk and what is wrong with them, for the commands that need no database.
+"""Rule files on disk and what is wrong with them, for the commands that need no database."""
 
-Here: finding the files, reading them, checking them as one ruleset. Not here: any command.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeVar
 
-from portal.terminal.command_frame import USAGE, Stop
+import click
+
+from grammar.text.characters import in_currency
+from grammar.text.problem import so_too
+from portal.terminal.command_frame import FINDINGS, USAGE, Stop, onward, plural, say, tell
+from rules.values.canonical import POSTING_LABELS, PostingState, in_sentence
+from rules.values.wording import clause
 
 if TYPE_CHECKING:
     from grammar.nodes import Ruleset
     from grammar.text.problem import Problem
     from rules.checker.places import Memory
+if TYPE_CHECKING:
+    from grammar.nodes import Ruleset
+    from grammar.text.problem import Problem
+if TYPE_CHECKING:
+    from rules.outcomes import Decision, Outcome, VerdictResult
+if TYPE_CHECKING:
+    from grammar.text.problem import Problem
+if TYPE_CHECKING:
+    from grammar.nodes import Ruleset
+    from grammar.text.problem import Problem
+    from rules.rulebook.coverage import Answer
 
 RULES = ".rules"
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+SHOWN = 20
+"""So many findings are printed, unless all are asked for."""
+
+PATHS = click.argument(
+    "paths",
+    metavar="FILES",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+)
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+_JSON_FORM = click.option("--json", "form", flag_value="json", help="One JSON object.")
+
+_FORM = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    help="github: annotations of a code host; sarif: one SARIF log.",
+)
+
+_VERDICT_SIGNS: "Mapping[VerdictResult, str]" = {
+    "hit": "HIT",
+    "unknown": "UNKNOWN",
+    "not_applicable": "-",
+}
+"""The results that stand out in a trace; the others stand in their own words."""
+
+NONE = "Last backtest: none given."
+
+_COMMANDS = {"error": "error", "warning": "warning"}
+
+_LEVELS = {"error": "error", "warning": "warning"}
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+_ANSWER_SIGNS = {"answered": "yes", "open": "RISK", "never": "-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +106,15 @@ def read_files(paths: Sequence[Path]) -> Files:
         rules |= {str(file): _text(file) for file in found}
         csv |= maps_of(path if path.is_dir() else path.parent)
     return Files(rules, csv)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as problem:
+        raise Stop(f"{path} is not UTF-8 text: {problem}", code=USAGE) from problem
+    except OSError as problem:
+        raise Stop(f"{path} cannot be read: {problem.strerror}", code=USAGE) from problem
 
 
 def maps_of(folder: Path) -> dict[str, str]:
@@ -80,10 +151,439 @@ def findings(
     return all_of(ruleset, files.rules, syntax, rows, schemas(), in_force=in_force, memory=memory)
 
 
-def _text(path: Path) -> str:
+def formats(command: Command) -> Command:
+    """The options that choose for whom findings are written."""
+    return _JSON_FORM(_FORM(command))
+
+
+@click.command()
+@PATHS
+@formats
+@click.option("--strict", is_flag=True, help="Warnings, and risks of --coverage, are errors too.")
+@click.option("--coverage", "covered", is_flag=True, help="Which rule answers which exception.")
+@click.option("--publish", is_flag=True, help="Also what nothing carries out yet.")
+@click.option("--all", "show_all", is_flag=True, help=f"Show more than {SHOWN} findings.")
+@click.option("--plain", is_flag=True, help="One line of words for each finding, no drawing.")
+def check(
+    paths: tuple[Path, ...],
+    *,
+    form: str,
+    strict: bool,
+    covered: bool,
+    publish: bool,
+    show_all: bool,
+    plain: bool,
+) -> int:
+    """Find what is wrong in rule files (or in a folder of them).
+
+    What is right and not carried out yet is counted; with --publish each is an error, as it is to
+    those who publish.
+    """
+    from grammar.parsing.incremental import collect_rarely
+
+    begin = perf_counter()
+    files = read_files(paths)
+    collect_rarely()
+    ruleset, problems = examine(files, in_force=publish)
+    if covered and strict:
+        problems = (*problems, *risks(ruleset))
+    errors, warnings = _counts(problems)
+    if form == "text":
+        _print(problems, files.rules, shown=len(problems) if show_all else SHOWN, in_words=plain)
+        milliseconds = round((perf_counter() - begin) * 1000)
+        click.echo(f"{_summary(errors, warnings, len(files.rules))} ({milliseconds} ms)")
+        if later := 0 if publish else _later(ruleset):
+            click.echo(f"{later} not supported yet, which publishing refuses: --publish shows them")
+        for line in covering(ruleset) if covered else ():
+            click.echo(line)
+        if not problems:
+            onward(f"test {paths[0]}{' --coverage' if covered else ''}")
+    else:
+        _tell(problems, form, ruleset, covered=covered, files=len(files.rules))
+    return FINDINGS if errors or (strict and warnings) else 0
+
+
+def _counts(problems: Sequence["Problem"]) -> tuple[int, int]:
+    errors = sum(1 for problem in problems if problem.severity == "error")
+    return errors, len(problems) - errors
+
+
+def _print(
+    problems: Sequence["Problem"], sources: Mapping[str, str], *, shown: int, in_words: bool
+) -> None:
+    from grammar.text.problem import plain, show
+
+    for problem in problems[:shown]:
+        text = plain(problem) if in_words else show(problem, sources.get(problem.span.file, ""))
+        click.echo(" ".join(text.split()) if in_words else _coloured(text, problem.severity))
+    if len(problems) > shown:
+        click.echo(f"+ {len(problems) - shown} more (--all)")
+
+
+def _coloured(text: str, severity: str) -> str:
+    """The first line in red or yellow, where a terminal shows it and nobody declined."""
+    if "NO_COLOR" in os.environ:
+        return text
+    first, _, rest = text.partition("\n")
+    return click.style(first, fg="red" if severity == "error" else "yellow") + "\n" + rest
+
+
+def _summary(errors: int, warnings: int, files: int) -> str:
+    """`1 error, 2 warnings in 3 files`."""
+    if not errors and not warnings:
+        return f"{plural(files, 'file')}: nothing to repair"
+    return f"{plural(errors, 'error')}, {plural(warnings, 'warning')} in {plural(files, 'file')}"
+
+
+def _later(ruleset: "Ruleset") -> int:
+    """How much of it nothing carries out yet."""
+    from holding.programs.world import schemas
+    from rules.checker.all_checks import not_yet
+
+    return len(not_yet(ruleset, schemas()))
+
+
+def _tell(
+    problems: Sequence["Problem"], form: str, ruleset: "Ruleset", *, covered: bool, files: int
+) -> None:
+    """The findings for another program."""
+    from grammar.text.problem import to_json
+
+    if annotated(problems, form):
+        return
+    errors, warnings = _counts(problems)
+    found: dict[str, object] = {"files": files, "errors": errors, "warnings": warnings}
+    found["not_carried_out"] = _later(ruleset)
+    found["findings"] = [to_json(problem) for problem in problems]
+    if covered:
+        found["coverage"] = covered_json(ruleset)
+    tell(found)
+
+
+def annotated(problems: Sequence["Problem"], form: str) -> bool:
+    """Write findings for a code host, if that is the form."""
+    from grammar.version import __version__
+    from portal.rule_tools.rule_files import github, sarif
+
+    if form == "sarif":
+        tell(sarif(problems, __version__))
+    elif form == "github":
+        for problem in problems:
+            click.echo(github(problem))
+    return form in {"sarif", "github"}
+
+
+@click.command()
+@PATHS
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if it would.")
+def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
+    """Give rule files their one layout; comments and meaning stay."""
+    from grammar.layout.written import format_text
+    from grammar.parsing.parser import parse
+
+    files = read_files(paths)
+    _, problems = parse(files.rules)
+    _print(problems, files.rules, shown=SHOWN, in_words=False)
+    broken = {problem.span.file for problem in problems}
+    changed = 0
+    for name, text in files.rules.items():
+        tidy = format_text(text, name)
+        if name in broken or tidy == text:
+            continue
+        changed += 1
+        click.echo(f"{'would change' if only_check else 'changed'} {name}")
+        if not only_check:
+            _write(Path(name), tidy)
+    what = "to change" if only_check else "changed"
+    say(f"{changed} of {plural(len(files.rules), 'file')} {what}")
+    onward(f"{'fmt' if only_check and changed else 'check'} {paths[0]}")
+    return FINDINGS if broken or (only_check and changed) else 0
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file as a whole: never half of it, and with the rights it had."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
+    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+    Path(name).chmod(path.stat().st_mode)
+    Path(name).replace(path)
+
+
+@click.command(name="try", short_help="Check one record (JSON) with rule files, and nothing else.")
+@click.argument("rules", type=click.Path(exists=True, path_type=Path))
+@click.argument("record", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--kind", help="The kind of record, where the rules check several.")
+@click.option("--at", type=click.DateTime(), help="Check as of this moment (UTC); default: now.")
+@click.option("--trace", is_flag=True, help="Show every rule line with what it saw.")
+@AS_JSON
+def try_(
+    rules: Path, record: Path, *, kind: str | None, at: datetime | None, trace: bool, as_json: bool
+) -> int:
+    """Check one record (JSON) against rule files, and nothing else."""
+    from holding.programs.world import schemas
+    from portal.rule_tools import rule_files as one_record
+    from rules.testing.runner import kinds_of, try_record
+
+    files = read_files([rules])
+    ruleset = sound(files)
+    result = try_record(
+        ruleset,
+        files.rules,
+        files=files.csv,
+        body=one_record.read_record(record),
+        kind=one_record.chosen(kind, kinds_of(ruleset)),
+        now=at.replace(tzinfo=UTC) if at else datetime.now(UTC),
+        schemas=schemas(),
+    )
+    if as_json:
+        tell(result.outcome.to_json())
+    else:
+        for line in one_record.report(result.outcome):
+            click.echo(line)
+        for line in one_record.traced(result.outcome, files.rules) if trace else ():
+            click.echo(line)
+        onward(f"test {rules}" if trace else f"try {rules} {record} --trace")
+    held = any(decision.state == PostingState.HELD for decision in result.outcome.decisions)
+    return FINDINGS if held else 0
+
+
+def sound(files: Files) -> "Ruleset":
+    """The ruleset of files without an error; errors end the command."""
+    ruleset, problems = examine(files)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        _print(errors, files.rules, shown=SHOWN, in_words=False)
+        raise Stop(f"The rules have {plural(len(errors), 'error')}.", "clearpost check shows them")
+    return ruleset
+
+
+def read_record(path: Path) -> dict[str, object]:
+    """The body of a record: a JSON object whose numbers are exact."""
+    from connectors.transport.strict_json import JsonRefusal, loads
+
+    value = loads(path.read_bytes())
+    if isinstance(value, JsonRefusal):
+        raise Stop(f"{path}: {value.message}", value.hint, USAGE)
+    if not isinstance(value, dict):
+        raise Stop(f"{path} does not contain a JSON object.", 'write {"number": "NS-1", …}', USAGE)
+    return {key: _plain_value(item) for key, item in value.items()}
+
+
+def _plain_value(value: object) -> object:
+    """The value with decimals as text, as a canonical body has them."""
+    if isinstance(value, dict):
+        return {key: _plain_value(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain_value(item) for item in value]
+    return format(value, "f") if isinstance(value, Decimal) else value
+
+
+def chosen(kind: str | None, kinds: tuple[str, ...]) -> str:
+    """The kind that was asked for, or the only one."""
+    if kind in kinds:
+        return str(kind)
+    known = ", ".join(kinds)
+    if kind is not None:
+        raise Stop(
+            f"The rules do not cover records of kind {kind}.", f"--kind: one of {known}", USAGE
+        )
+    if len(kinds) != 1:
+        raise Stop(
+            f"The rules cover {len(kinds)} kinds of record: choose one.", f"--kind: {known}", USAGE
+        )
+    return kinds[0]
+
+
+def report(outcome: "Outcome") -> Iterator[str]:
+    """The decision for each route, with its findings."""
+    yield f"{outcome.number or '(no number)'}, status {outcome.status_word or '(blank)'}"
+    for decision in outcome.decisions:
+        yield f"{decision.route}: {in_sentence(POSTING_LABELS[decision.state])}{_detail(decision)}"
+        for finding in decision.findings:
+            owner = f" [{finding.owner}]" if finding.owner else ""
+            yield f"  {finding.severity} {finding.code} {finding.rule}{owner}: {finding.message}"
+            if finding.would_pass:
+                yield f"    clears when {clause(finding.would_pass)}"
+
+
+def _detail(decision: "Decision") -> str:
+    if decision.document is not None and decision.state == PostingState.READY:
+        document = decision.document
+        told = in_currency(document.amount, document.currency)
+        return f", {document.number}, {told}, {document.party}"
+    if decision.wait is not None:
+        return f", {decision.wait.text}"
+    return f", {decision.reason}" if decision.reason else ""
+
+
+def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
+    """Every rule line with its verdict and what it saw, then the document that came of it."""
+    from rules.outcomes import in_words, lines
+
+    route = ""
+    for line in lines(outcome, sources):
+        if line.route != route:
+            yield from _document(outcome, route)
+            route = line.route
+            yield f"\n{route or 'all routes'}"
+        of_line = f" (line {line.record_line})" if line.record_line else ""
+        said = _VERDICT_SIGNS.get(line.result) or in_words(line.kind, line.result)
+        yield f"  {said:11}{line.where}  {line.source}{of_line}"
+        for name, value in line.operands:
+            yield f"               {name} = {value}"
+        if line.text and line.kind != "units":
+            yield f"               {line.text}"
+    yield from _document(outcome, route)
+
+
+def _document(outcome: "Outcome", route: str) -> Iterator[str]:
+    """Every field of the document with where its value comes from."""
+    for row in outcome.lineage:
+        if row.route == route:
+            of_line = f" (line {row.line})" if row.line else ""
+            yield f"  {row.field} = {row.value}{of_line}  from {row.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class LastBacktest:
+    """What it was in one sentence, and what it said of each check and approval, by name."""
+
+    say: str
+    rules: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_backtest(path: Path | None, fingerprint: str) -> LastBacktest:
+    """The backtest in a file, told when that was written; `fingerprint` is that of the rules it
+    should have judged.
+    """
+    from rules.comparison.two_sides import book_name
+
+    if path is None:
+        return LastBacktest(NONE)
     try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as problem:
-        raise Stop(f"{path} is not UTF-8 text: {problem}", code=USAGE) from problem
-    except OSError as problem:
-        raise Stop(f"{path} cannot be read: {problem.strerror}", code=USAGE) from problem
+        found = json.loads(path.read_text("utf-8"))
+        rules = {
+            book_name(row["declared"], row["rule"], row["kind"]): _said(row)
+            for row in found["rules"]
+        }
+        records, of_these = int(found["records"]), found["hash"] == fingerprint
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        hint = "clearpost backtest OLD NEW RECORDS --json > FILE"
+        raise Stop(f"{path} is not a backtest report.", hint, USAGE) from problem
+    told_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    told = f"Last backtest: told {told_at:%Y-%m-%d %H:%M} UTC, {plural(records, 'record')}."
+    if not of_these:
+        told = f"{told} The rules have changed since."
+    return LastBacktest(told, rules)
+
+
+def _said(row: Mapping[str, str | int]) -> str:
+    return f"last backtest: it fired on {int(row['fired']):,} of {plural(int(row['of']), 'record')}"
+
+
+def github(problem: "Problem") -> str:
+    """One workflow command, which a code host shows beside the line."""
+    span = problem.span
+    places = {
+        "file": span.file,
+        "line": span.line,
+        "endLine": span.end_line,
+        "col": span.column,
+        "endColumn": span.end_column,
+        "title": problem.code,
+    }
+    said = ",".join(f"{name}={_property(str(value))}" for name, value in places.items())
+    text = f"{problem.message}\n{problem.hint}" if problem.hint else problem.message
+    text += "".join(f"\n{line.strip()}" for line in so_too(problem))
+    return f"::{_COMMANDS.get(problem.severity, 'notice')} {said}::{_data(text)}"
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def sarif(problems: Sequence["Problem"], version: str) -> dict[str, object]:
+    """All findings as one SARIF log."""
+    from grammar.text.finding_codes import CODES
+
+    codes = sorted({problem.code for problem in problems})
+    rules = [{"id": code, "name": CODES[code]} for code in codes]
+    driver = {"name": "clearpost", "version": version, "rules": rules}
+    results = [_result(problem, codes.index(problem.code)) for problem in problems]
+    columns = "unicodeCodePoints"
+    run = {"tool": {"driver": driver}, "columnKind": columns, "results": results}
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _result(problem: "Problem", number: int) -> dict[str, object]:
+    span = problem.span
+    region = {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }
+    place = {"artifactLocation": {"uri": span.file.replace("\\", "/")}, "region": region}
+    hint = f" {problem.hint}" if problem.hint else ""
+    return {
+        "ruleId": problem.code,
+        "ruleIndex": number,
+        "level": _LEVELS.get(problem.severity, "note"),
+        "message": {"text": f"{problem.message}.{hint}{''.join(so_too(problem))}"},
+        "locations": [{"physicalLocation": place}],
+    }
+
+
+def risks(ruleset: "Ruleset") -> tuple["Problem", ...]:
+    """Each exception that nothing answers, as an error."""
+    from rules.rulebook.coverage import gaps
+
+    return gaps(ruleset)
+
+
+def covering(ruleset: "Ruleset") -> Iterator[str]:
+    """Each record with its exceptions, then what reviewers may want to know."""
+    from rules.checker.guards import notes
+    from rules.rulebook.coverage import coverage
+
+    yield from _lines(coverage(ruleset), notes(ruleset))
+
+
+def _lines(answers: Sequence["Answer"], notes: Sequence["Problem"]) -> Iterator[str]:
+    record = ""
+    for answer in answers:
+        if answer.record != record:
+            record = answer.record
+            yield f"\n{record}"
+        span = answer.span
+        where = f" ({span.file}:{span.line})" if span else ""
+        yield f"  {answer.exception:18}{_ANSWER_SIGNS[answer.state]:5}{answer.text}{where}"
+    if notes:
+        yield "\nDecided on fields that may be missing:"
+    for note in notes:
+        yield f"  {note.span.file}:{note.span.line}: {note.message}. {note.hint}"
+
+
+def covered_json(ruleset: "Ruleset") -> list[dict[str, object]]:
+    """The exceptions as plain values."""
+    from rules.rulebook.coverage import coverage
+
+    return [_plain_answer(answer) for answer in coverage(ruleset)]
+
+
+def _plain_answer(answer: "Answer") -> dict[str, object]:
+    return {
+        "record": answer.record,
+        "exception": answer.exception,
+        "state": answer.state,
+        "text": answer.text,
+        "file": answer.span.file if answer.span else None,
+        "line": answer.span.line if answer.span else None,
+    }
+
+
+COMMANDS = (check, fmt, try_)

@@ -1,9 +1,4 @@
-"""One target as people look it up: what it takes, with every field, and what can be asked of it.
-
-Here: the page and the same as data, from what the target declares. Not here: what of it is about
-lists (listed_facts.py), the declaration (connectors/targets), the files in docs/targets
-(tools/target_pages.py), how it is connected.
-"""
+"""One target as people look it up: what it takes, with every field, and what can be asked of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +14,11 @@ from connectors.contract.targets import (
     Searchable,
     Target,
     TellsChanges,
+    TellsItems,
+    TellsLists,
     TellsParties,
 )
 from connectors.registry import OtherWay
-from portal.rule_tools.listed_facts import in_a_row, lists, not_listed
 
 TYPES: Final = {
     "text": "text",
@@ -35,21 +31,57 @@ TYPES: Final = {
     "yesno": "yes or no",
 }
 """Type of a field -> what people call it."""
+
 _DEDUPE: Final = {
     "key": "It does the same request only once: by the key that each call carries.",
     "number": "It refuses a second document of the same number.",
     "number+customer": "It refuses a second document of the same number and customer or supplier.",
     "none": "It refuses no second document: Clearpost makes sure that there is none.",
 }
+
 _LOOKUP: Final = {
     "strong": "A document is looked up by its number, and what is found counts at once.",
     "lagging": "A document is looked up by its number; a new one may show after",
     "none": "Documents cannot be looked up: a person compares them.",
 }
+
 _ROUNDING: Final = {
     "per_line": "Each line is rounded, then they are summed.",
     "sum_then_round": "The sum is rounded once.",
 }
+
+_LISTED: Final = {
+    "account": "accounts",
+    "tax_code": "tax codes",
+    "currency": "currencies",
+    "payment_method": "payment methods",
+    "payment_term": "payment terms",
+}
+
+_WHOLE: Final = {
+    "customer": "customers",
+    "vendor": "suppliers",
+    "item": "items",
+    "invoice": "unpaid invoices",
+    "bill": "unpaid bills",
+}
+
+_NAMED: Final = {
+    "account": "accounts",
+    "tax": "tax codes",
+    "currency": "currencies",
+    "customer": "customers",
+    "vendor": "suppliers",
+    "item": "items",
+    "warehouse": "locations",
+    "payment_method": "payment methods",
+    "payment_term": "payment terms",
+    "invoice": "unpaid invoices",
+    "bill": "unpaid bills",
+}
+"""What a document can name there, or pay, in the order in which people are told of it."""
+
+_KIND_OF: Final = {"tax_code": "tax"}  # what lists call otherwise than fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +205,19 @@ def page(target: Target, other_ways: Iterable[OtherWay] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _small(text: str) -> str:
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _list(title: str, said: Iterable[str]) -> str:
+    return "\n".join([f"{title}:", "", *(f"- {_small(one)}" for one in said)])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def _document(document: DocumentSchema, way: OtherWay | None = None) -> Iterator[str]:
     yield f"## {document.title}: `{document.name}`"
     yield " ".join((*(_way_of(way) if way else ()), *_said_of(document)))
@@ -264,14 +309,39 @@ def _data_of_field(one: FieldSchema) -> dict[str, object]:
     }
 
 
-def _list(title: str, said: Iterable[str]) -> str:
-    return "\n".join([f"{title}:", "", *(f"- {_small(one)}" for one in said)])
+def lists(target: Target) -> str:
+    """What it lists, and when that is read."""
+    kinds = dict.fromkeys(kind for document in target.documents for kind, _ in document.lists)
+    none = "It lists no codes: a code that it lacks is refused when it is sent."
+    tested = (
+        f"{in_a_row([_LISTED[kind] for kind in kinds]).capitalize()}, read by the connection test."
+    )
+    if not isinstance(target, TellsLists):
+        return tested if kinds else none
+    whole = in_a_row([_WHOLE[kind] for kind in target.lists]).capitalize()
+    planned = f"{whole}, read on a plan of the connection."
+    return f"{tested} {planned}" if kinds else planned
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def not_listed(target: Target) -> str:
+    """What documents name or pay there, and no list of it can be read."""
+    fields = [one for doc in target.documents for one in (*doc.header, *doc.lines)]
+    named = {word for one in fields for word in (one.refers, one.pays) if word}
+    told = {_KIND_OF.get(kind, kind) for doc in target.documents for kind, _ in doc.lists}
+    told |= {*target.lists} if isinstance(target, TellsLists) else set()
+    lacking = [kind for kind in _NAMED if kind in named - told]
+    if not lacking:
+        return ""
+    by_file = [_NAMED[kind] for kind in lacking if kind in _WHOLE]
+    says = f"{in_a_row([_NAMED[kind] for kind in lacking]).capitalize()}."
+    if by_file:
+        says += f" A list of {in_a_row(by_file)} can be uploaded, with its day;"
+        says += " what was posted with counts as known."
+    if isinstance(target, TellsItems):
+        says += " An item that documents name is asked for by its code."
+    return says
 
 
-def _small(text: str) -> str:
-    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+def in_a_row(said: Sequence[str]) -> str:
+    """Words as people say them one after the other."""
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)

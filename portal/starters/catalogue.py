@@ -1,20 +1,9 @@
-"""The templates of rules that a company can begin with, and a draft from one with its answers.
-
-Here: which templates there are, what each asks, and its files with the answers in them. Not here:
-checking, storing and publishing a draft (holding/rulesets/publication.py), the page that asks
-(portal/onboarding/rule_choice.py).
-
-A template is written for a company in Malaysia; its draft has the currency and the zone of the
-company that takes it. The law that it names (e-Invoices of Malaysia) stays one about ringgit.
-
-The rows of the CSV files are samples, and stay behind: a company's own customers and items are
-mapped as they come. So do the tests of a template that speak of another limit or currency.
-"""
+"""The templates of rules that a company can begin with, and a draft from one with its answers."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -25,11 +14,11 @@ from grammar import nodes as n
 from grammar.parsing.parser import parse
 from holding.programs.world import schemas
 from holding.rulesets.admission import inspect, rule_sources
-from portal.starters.einvoice_limits import EInvoiceLimit, limit_in, limited
 from rules.comparison.preflight import references
 from rules.editing.daily_hours import daily_routes, retimed
 
 FOLDER: Final = Path(__file__).parent
+
 TITLES: Final = {
     "netshop-aiaccount": "Orders to invoices, each as soon as it is paid",
     "netshop-aiaccount-refunds": "Orders to invoices and refunds, each as soon as it is paid",
@@ -47,12 +36,15 @@ TITLES: Final = {
 """The templates by their folders, with what each is for. `orders-autocount` is not among them: it
 also posts sales orders and deliveries, which this version does not carry out.
 """
+
 _LIMIT: Final = re.compile(
     r"(?P<before>^const approval_limit\b[^\n]*\n(?:[ \t]+from [^\n]*\n)*?[ \t]+from \S+ = )"
     r"(?P<value>[0-9.]+)(?P<after>[^\n]*\n(?![ \t]+from ))",
     re.MULTILINE,
 )
+
 _HOME, _ZONE = "MYR", '"Asia/Kuala_Lumpur"'
+
 _CURRENCY: Final = re.compile(
     r'^(?P<before>[ \t]+(?:currency[ \t]+|(?:require|and)[ \t]+currency = "|Currency[ \t]+= "))'
     rf'{_HOME}(?P<after>"?)$',
@@ -61,6 +53,41 @@ _CURRENCY: Final = re.compile(
 """What a source is in, what its documents say, and the check that nothing else comes; not where
 ringgit is the law's.
 """
+
+_CONST: Final = re.compile(
+    r"^const e_invoice_limit\b(?P<note>[^\n]*)\n[ \t]+from (?P<since>\S+) = (?P<amount>[0-9.]+)\n",
+    re.MULTILINE,
+)
+
+_NONE_BEFORE: Final = "999999999.99"  # more than any: before its first day a const is unknown
+
+_FIRST: Final = date(2000, 1, 1)
+
+_ITSELF: Final = (
+    ("> e_invoice_limit", ">= e_invoice_limit"),
+    ("<= e_invoice_limit", "< e_invoice_limit"),
+    ("e-Invoice above RM {e_invoice_limit}", "e-Invoice of RM {e_invoice_limit} or more"),
+    ("e-Invoice above {e_invoice_limit}", "e-Invoice of {e_invoice_limit} or more"),
+    ("is above RM {e_invoice_limit}", "is RM {e_invoice_limit} or more"),
+    ("is above {e_invoice_limit}", "is {e_invoice_limit} or more"),
+    ("const e_invoice_limit  # above it ", "const e_invoice_limit  # from it on "),
+    (
+        "const e_invoice_limit  # a sale above it ",
+        "const e_invoice_limit  # a sale from it on ",
+    ),
+)
+"""How a template says that only more than the limit counts, and how it says that the limit does."""
+
+
+@dataclass(frozen=True, slots=True)
+class EInvoiceLimit:
+    """The amount in ringgit, the document day from which it counts, and whether a document of
+    exactly this amount counts, too.
+    """
+
+    amount: Decimal
+    since: date
+    itself: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +137,49 @@ def templates() -> tuple[Template, ...]:
     return tuple(_read(word) for word in TITLES)
 
 
+def _read(word: str) -> Template:
+    folder = FOLDER / word
+    files = {
+        str(path.relative_to(folder)): path.read_text("utf-8")
+        for ending in ("*.rules", "*.csv")
+        for path in sorted(folder.rglob(ending))
+    }
+    files = {
+        path: text.partition("\n")[0] + "\n" if path.endswith(".csv") else text
+        for path, text in files.items()
+    }
+    ruleset, _ = parse(rule_sources(files))
+    found = next(filter(None, map(_LIMIT.search, files.values())), None)
+    return Template(
+        word=word,
+        title=TITLES[word],
+        sources=tuple(source.name for source in ruleset.sources),
+        targets=tuple(target.name for target in ruleset.targets),
+        teams=tuple((role.name, role.title) for role in ruleset.roles),
+        limit=Decimal(found["value"]) if found else None,
+        hour=next(iter(daily_routes(ruleset).values()), None),
+        files=files,
+        taxes=tuple(_taxes(ruleset)),
+        einvoice=limit_in(files),
+    )
+
+
+def _taxes(ruleset: n.Ruleset) -> Iterator[Tax]:
+    """The rows of maps that fill the tax code of a document, each once."""
+    uses = {
+        (t, one.target)
+        for one in references(ruleset, schemas())
+        if one.kind == "tax"
+        for t in one.tables
+    }
+    for table in ruleset.maps:
+        for target in sorted(target for name, target in uses if name == table.name)[:1]:
+            for row in table.rows:
+                if isinstance(row.value.value, str):
+                    place = row.span
+                    yield Tax(table.name, row.key, row.value.value, target, place.file, place.line)
+
+
 def answered(
     template: Template,
     limit: Decimal | None,
@@ -140,39 +210,6 @@ def answered(
     return Draft(files, ()) if same else _without_failed(files)
 
 
-def taxed(files: Mapping[str, str], codes: Mapping[Tax, str]) -> dict[str, str]:
-    """The files with these tax codes; a row without one is left out, and a map without rows has
-    them in a file.
-    """
-    lines = {path: text.split("\n") for path, text in files.items()}
-    empty = {tax.table for tax in codes} - {tax.table for tax, code in codes.items() if code}
-    for tax, code in sorted(codes.items(), key=lambda one: (one[0].file, -one[0].line)):
-        at, text = tax.line - 1, lines[tax.file]
-        before, arrow, _ = text[at].rpartition("-> ")
-        text[at : at + 1] = [f'{before}{arrow}"{code}"'] if code else []
-        if tax.table in empty and not text[at - 1].lstrip().startswith('"'):
-            path = f"maps/{tax.table}.csv"
-            text.insert(at, f'    csv      "{path}" from "word" to "code"')
-            lines[path] = ["word,code", ""]
-    return {path: "\n".join(text) for path, text in lines.items()}
-
-
-def _taxes(ruleset: n.Ruleset) -> Iterator[Tax]:
-    """The rows of maps that fill the tax code of a document, each once."""
-    uses = {
-        (t, one.target)
-        for one in references(ruleset, schemas())
-        if one.kind == "tax"
-        for t in one.tables
-    }
-    for table in ruleset.maps:
-        for target in sorted(target for name, target in uses if name == table.name)[:1]:
-            for row in table.rows:
-                if isinstance(row.value.value, str):
-                    place = row.span
-                    yield Tax(table.name, row.key, row.value.value, target, place.file, place.line)
-
-
 def _at_home(path: str, text: str, currency: str, zone: str) -> str:
     """A file of a template as a company of this currency and zone has it."""
     if path.endswith("_test.rules"):
@@ -198,28 +235,49 @@ def _without_failed(files: dict[str, str]) -> Draft:
     return Draft(kept, tuple(test.title for test in tests))
 
 
-def _read(word: str) -> Template:
-    folder = FOLDER / word
-    files = {
-        str(path.relative_to(folder)): path.read_text("utf-8")
-        for ending in ("*.rules", "*.csv")
-        for path in sorted(folder.rglob(ending))
-    }
-    files = {
-        path: text.partition("\n")[0] + "\n" if path.endswith(".csv") else text
+def taxed(files: Mapping[str, str], codes: Mapping[Tax, str]) -> dict[str, str]:
+    """The files with these tax codes; a row without one is left out, and a map without rows has
+    them in a file.
+    """
+    lines = {path: text.split("\n") for path, text in files.items()}
+    empty = {tax.table for tax in codes} - {tax.table for tax, code in codes.items() if code}
+    for tax, code in sorted(codes.items(), key=lambda one: (one[0].file, -one[0].line)):
+        at, text = tax.line - 1, lines[tax.file]
+        before, arrow, _ = text[at].rpartition("-> ")
+        text[at : at + 1] = [f'{before}{arrow}"{code}"'] if code else []
+        if tax.table in empty and not text[at - 1].lstrip().startswith('"'):
+            path = f"maps/{tax.table}.csv"
+            text.insert(at, f'    csv      "{path}" from "word" to "code"')
+            lines[path] = ["word,code", ""]
+    return {path: "\n".join(text) for path, text in lines.items()}
+
+
+def limit_in(files: Mapping[str, str]) -> EInvoiceLimit | None:
+    """The limit that a template has; None where it speaks of no e-Invoice."""
+    found = next(filter(None, map(_CONST.search, files.values())), None)
+    if found is None:
+        return None
+    return EInvoiceLimit(Decimal(found["amount"]), date.fromisoformat(found["since"]))
+
+
+def limited(
+    files: Mapping[str, str], stands: EInvoiceLimit, asked: EInvoiceLimit
+) -> dict[str, str]:
+    """The files with the limit that was asked for; its tests stay as they are."""
+    return {
+        path: text if path.endswith("_test.rules") else _limited(text, stands, asked)
         for path, text in files.items()
     }
-    ruleset, _ = parse(rule_sources(files))
-    found = next(filter(None, map(_LIMIT.search, files.values())), None)
-    return Template(
-        word=word,
-        title=TITLES[word],
-        sources=tuple(source.name for source in ruleset.sources),
-        targets=tuple(target.name for target in ruleset.targets),
-        teams=tuple((role.name, role.title) for role in ruleset.roles),
-        limit=Decimal(found["value"]) if found else None,
-        hour=next(iter(daily_routes(ruleset).values()), None),
-        files=files,
-        taxes=tuple(_taxes(ruleset)),
-        einvoice=limit_in(files),
-    )
+
+
+def _limited(text: str, stands: EInvoiceLimit, asked: EInvoiceLimit) -> str:
+    for above, itself in _ITSELF if asked.itself else ():
+        text = text.replace(above, itself)
+    found = _CONST.search(text)
+    if found is None:
+        return text
+    rows = [f"    from {asked.since} = {asked.amount:.2f}"]
+    if asked.since > stands.since:
+        rows.insert(0, f"    from {_FIRST} = {_NONE_BEFORE}  # none before {asked.since}")
+    const = "\n".join((f"const e_invoice_limit{found['note']}", *rows, ""))
+    return text[: found.start()] + const + text[found.end() :]

@@ -1,13 +1,13 @@
-"""What all commands share: exit codes, words for people, the database, who is acting.
-
-Here: helpers that end a command politely. Not here: any command.
-"""
+"""What all commands share: exit codes, words for people, the database, who is acting."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -21,22 +21,29 @@ if TYPE_CHECKING:
     from holding.db.database import Database, DatabaseSession
     from holding.db.refusal import Refusal
     from holding.platform.settings import DatabaseClock, Settings
-
+if TYPE_CHECKING:
+    from connectors.contract import Accepted
+    from holding.access.actors import Actor
+    from holding.db.database import DatabaseSession
+    from holding.db.refusal import Refusal
+    from holding.intake.receive import Receipt
 
 company_option = click.option("--company", required=True, help="The code of the company.")
-
 
 as_option = click.option(
     "--as", "email", required=True, help="Your email address (recorded as the actor)."
 )
 
-
 FINDINGS, USAGE, ENVIRONMENT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 130
+
 HOME_HINT = "Set CLEARPOST_HOME to a folder of yours."
+
 MOST_CODES = 10
 """So many companies are named to who meant another."""
+
 WHOLE = 1000
 """So long is no sentence of a list."""
+
 T = TypeVar("T")
 
 
@@ -130,20 +137,6 @@ def bring_to_schema(url: str, to: str | None = None) -> None:
         refuse(refusal, USAGE if refusal.status == 400 else ENVIRONMENT)
 
 
-def _back_up(found: "Settings") -> None:
-    """Copy a database whose schema is about to change; where that fails, the command ends."""
-    from datetime import UTC, datetime
-
-    from holding.db.refusal import Refusal
-    from holding.platform import backup
-
-    copy = backup.before_migration(found.database_url, found.home, datetime.now(UTC))
-    if isinstance(copy, Refusal):
-        refuse(copy, ENVIRONMENT)
-    elif copy is not None:
-        say(f"A copy of the database as it was before this version is {copy}")
-
-
 @contextmanager
 def office(*, upgrade: bool = False) -> Iterator[Office]:
     """The database of this installation, with the right schema or not at all."""
@@ -167,6 +160,20 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
         yield Office(found, database, DatabaseClock(database, MachineClock(found.home)))
     finally:
         database.close()
+
+
+def _back_up(found: "Settings") -> None:
+    """Copy a database whose schema is about to change; where that fails, the command ends."""
+    from datetime import UTC, datetime
+
+    from holding.db.refusal import Refusal
+    from holding.platform import backup
+
+    copy = backup.before_migration(found.database_url, found.home, datetime.now(UTC))
+    if isinstance(copy, Refusal):
+        refuse(copy, ENVIRONMENT)
+    elif copy is not None:
+        say(f"A copy of the database as it was before this version is {copy}")
 
 
 def _nothing_there(found: "Settings") -> None:
@@ -266,3 +273,60 @@ def rule_files(folder: "Path") -> dict[str, str]:
         return {str(path.relative_to(folder)): path.read_text("utf-8") for path in sorted(paths)}
     except UnicodeDecodeError as problem:
         raise Stop(f"A file in {folder} is not UTF-8 text: {problem}") from problem
+
+
+def named(row: T | None, name: str) -> T:
+    """What a service found as the connection of that name; an unknown one ends the command."""
+    if row is None:
+        raise Stop(f"This company has no connection {name}.", "clearpost connection add NAME …")
+    return row
+
+
+def read_file(path: Path, connector: str, zone: ZoneInfo) -> "Accepted":
+    """What the file holds, good and bad, of a source in this zone; a file that cannot be read ends
+    the command.
+    """
+    from connectors import registry
+    from connectors.contract import SourceRefusal
+
+    known = registry.sources()
+    own = [known[connector]] if connector in known else []
+    name = path.name.lower()
+    readers = [one for one in own if name.endswith(one.suffixes)] + registry.readers_of(name)
+    if not readers:
+        endings = sorted({ending for each in known.values() for ending in each.suffixes})
+        raise Stop(
+            f"{path.name} cannot be read, because its name has another ending.",
+            f"It must end in {', '.join(endings)}.",
+        )
+    found = readers[0].read(path.name, path.read_bytes(), zone)
+    if isinstance(found, SourceRefusal):
+        raise Stop(f"{path.name}: {found.message}", found.hint)
+    return found
+
+
+def store(
+    session: "DatabaseSession",
+    company_id: int,
+    source: str,
+    path: Path,
+    accepted: "Accepted",
+    now: datetime,
+    by: "Actor | None" = None,
+) -> "Receipt | Refusal":
+    """Keep the delivery and what is new in it; `by` entered it, if a person did."""
+    from holding.connections import connections as connection_rows
+    from holding.intake import receive as versions
+
+    return versions.receive(
+        session,
+        company_id=company_id,
+        source_id=named(connection_rows.one(session, company_id, source), source).id,
+        delivery_key=accepted.delivery_id,
+        kind="file",
+        headers={"name": path.name},
+        raw=path.read_bytes(),
+        records=accepted.records,
+        now=now,
+        by=by,
+    )

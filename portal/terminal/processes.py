@@ -178,9 +178,8 @@ class Portal:
         from holding.platform import backup as installed_version
         from holding.platform.settings import begin
         from portal.app import create_app
-        from portal.pages.first_reading import read_first
-        from portal.web.config import config_of
-        from portal.web.serving import serve_on
+        from portal.holds.hold_pane import read_first
+        from portal.web.config import config_of, serve_on
 
         self.office = place
         config = config_of(place.settings)

@@ -1,10 +1,8 @@
-"""Uploading a workbook or CSV: give it in, look at the preview, match columns, confirm or cancel.
-
-Here: views. Not here: the check and the import (holding/uploads), reading the file
-(connectors/sources/workbook).
-"""
+"""Uploading a workbook or CSV: give it in, look at the preview, match columns, confirm or cancel."""
 
 import re
+import threading
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -12,31 +10,77 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
+from connectors.contract import SourceRefusal
 from connectors.contract.pulls import DAYS, LEFT_OUT, SHORT_DAYS, DayOrder, FieldLabel, FileColumn
 from holding.access.actors import MASK, PERSONAL
 from holding.db.models.columns import UploadState
 from holding.db.refusal import Refusal, plural
+from holding.intake.deliveries import zone_of_source
 from holding.platform import processes as doorbell
 from holding.uploads import check_result as upload_rows
 from holding.uploads import submit as giving_in
 from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing, UploadRow
-from holding.uploads.file_check import CURRENCIES, labels_of
+from holding.uploads.file_check import CURRENCIES, every_wrong_cell, known_codes, labels_of
+from holding.uploads.submit import beside
 from holding.uploads.upload_turns import kind_of, reader
-from portal.uploads import error_workbook
-from portal.web import filters, forms, fragments, security, store
-from portal.web.security import may
+from portal.web import filters, forms, store
+from portal.web import request_guard as security
+from portal.web import store as fragments
+from portal.web.request_guard import may
 
 pages = Blueprint("uploads", __name__, url_prefix="/c/<co>/uploads")
+
 A_PAGE: Final = 25
+
 COLUMN: Final = "column:"
 """Before the name of a column in a form: `column:orders!C`."""
+
 SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+RETRY_SECONDS: Final = 20
+
+BUSY: Final = Refusal(
+    "upload.busy",
+    "Another workbook with errors is being written at the moment.",
+    "Nothing was changed. Download it again in a few seconds.",
+    503,
+)
+
+_turn = threading.BoundedSemaphore(1)
+"""A large file takes a thread, and much memory, for a minute: the others stay for the pages."""
 
 
 @pages.get("")
 def listing() -> Response:
     """The form, and the uploads so far, the newest first."""
     return _list({})
+
+
+def _list(problems: Mapping[str, str], status: int = 200) -> Response:
+    session = store.reading()
+    before = forms.whole(request.args.get("before"))
+    mine = g.actor.person_id
+    rows = upload_rows.listing(session, g.company.id, mine, before, A_PAGE)
+    return fragments.respond(
+        "uploads/list.html",
+        status=status,
+        rows=rows,
+        before=rows[-1].id if len(rows) >= A_PAGE else None,
+        State=UploadState,
+        choices=_choices(
+            request.form.get("source") or request.args.get("source", ""),
+            request.form.get("kind") or request.args.get("kind", ""),
+        ),
+        problems=problems,
+        refusal=may("upload"),
+    )
+
+
+def _choices(source: str, kind: str) -> dict[str, object]:
+    """What a form for a file offers, and what is chosen in it."""
+    takes = giving_in.sources_for(store.reading(), g.company.id)
+    kinds = dict.fromkeys(one for name in takes for one in takes[name])
+    return {"sources": takes, "kinds": kinds, "wanted": source, "wanted_kind": kind}
 
 
 @pages.post("")
@@ -58,10 +102,74 @@ def begin() -> Response:
     return fragments.moved(_url(answer.upload_id), _said(answer, str(file.filename)))
 
 
+def _url(upload_id: int) -> str:
+    return url_for("uploads.show", co=g.company.code, upload_id=upload_id)
+
+
+def _said(answer: giving_in.Begun, name: str) -> str:
+    if not answer.again:
+        return f"{name} was uploaded. Nothing of it is stored yet."
+    row = _row(answer.upload_id)
+    if not row.confirmed:
+        return "You uploaded this file already. It waits for you to confirm it."
+    at, who = filters.moment(row.at), row.person or "somebody"
+    return f"{name} is the file that {who} uploaded on {at}: nothing new was stored."
+
+
+def _row(upload_id: int) -> UploadRow:
+    """A confirmed upload of this company or one's own; 404 where there is none."""
+    found = upload_rows.one(store.reading(), g.company.id, g.actor.person_id, upload_id)
+    if found is None:
+        abort(404)
+    return found
+
+
 @pages.get("/<int:upload_id>")
 def show(upload_id: int) -> Response:
     """Where a file stands: being checked, the preview, being imported, or what became of it."""
     return _page(_row(upload_id))
+
+
+def _page(row: UploadRow) -> Response:
+    """The page, which asks for itself again and again while the file is being worked on: what only
+    the preview or a form needs is looked up for these.
+    """
+    found = row.found
+    fields = {} if row.busy else _fields(row, found)
+    return fragments.respond(
+        "uploads/show.html",
+        row=row,
+        found=found,
+        standing=Standing,
+        stored=STORED,
+        State=UploadState,
+        fields=fields,
+        labels=labels_of(fields),
+        of_orders=row.kind == giving_in.KIND,
+        sees=_sees(row),
+        stored_value=_stored_value,
+        currencies=CURRENCIES,
+        other_file=partial(_choices, row.source, row.kind),
+        problems={},
+    )
+
+
+def _fields(row: UploadRow, found: CheckResult | None) -> Mapping[str, tuple[FieldLabel, ...]]:
+    kind = kind_of(row.connector, row.kind)
+    return reader().fields(found.columns, kind) if found is not None else {}
+
+
+def _sees(row: UploadRow) -> bool:
+    return row.person_id == g.actor.person_id or filters.sees_personal()
+
+
+def _stored_value(field: ChangedField) -> str:
+    """What is stored in a field of a changed order. Whose file it is says nothing about who may
+    see that: an id in a file is enough to ask for it.
+    """
+    named = field.path.partition(".")[0].partition("[")[0]
+    hidden = field.before and named in PERSONAL and not filters.sees_personal()
+    return MASK if hidden else field.before
 
 
 @pages.post("/<int:upload_id>/columns")
@@ -75,6 +183,22 @@ def columns(upload_id: int) -> Response:
         return fragments.refuse(refusal, back=_url(upload_id))
     doorbell.ring(g.company.id, "upload")
     return fragments.moved(_url(upload_id), f"{row.name} is checked again with these columns.")
+
+
+def _chosen(row: UploadRow) -> dict[str, str]:
+    """The columns whose field is another one than now, as the form has them."""
+    found = row.found
+    columns: tuple[FileColumn, ...] = found.columns if found is not None else ()
+    known = {
+        sheet: {one.name for one in fields} | {LEFT_OUT}
+        for sheet, fields in _fields(row, found).items()
+    }
+    wanted = {one.key: request.form.get(COLUMN + one.key, one.field) for one in columns}
+    return {
+        one.key: wanted[one.key]
+        for one in columns
+        if wanted[one.key] != one.field and wanted[one.key] in known.get(one.sheet, ())
+    }
 
 
 @pages.post("/<int:upload_id>/days")
@@ -137,29 +261,11 @@ def file(upload_id: int) -> Response:
     return _attached(_bytes(row), row.name, "application/octet-stream")
 
 
-@pages.get("/<int:upload_id>/errors.xlsx")
-@security.limiter.limit("6 per minute")
-def errors(upload_id: int) -> Response:
-    """The workbook with a column Errors, of a file in which something is wrong."""
-    row = _row(upload_id)
-    raw, found = _bytes(row), row.found
-    if found is None or not found.cells:
-        abort(404)
-    made = error_workbook.with_errors(row, found, raw)
-    if isinstance(made, bytes):
-        return _attached(made, f"{row.name.rpartition('.')[0]}-errors.xlsx", SHEET)
-    answer = fragments.refuse(made, back=_url(upload_id))
-    if made is error_workbook.BUSY:
-        answer.headers["Retry-After"] = str(error_workbook.RETRY_SECONDS)
+def _attached(raw: bytes, name: str, kind: str) -> Response:
+    answer = make_response(raw)
+    answer.headers["Content-Type"] = kind
+    answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
     return answer
-
-
-def _row(upload_id: int) -> UploadRow:
-    """A confirmed upload of this company or one's own; 404 where there is none."""
-    found = upload_rows.one(store.reading(), g.company.id, g.actor.person_id, upload_id)
-    if found is None:
-        abort(404)
-    return found
 
 
 def _bytes(row: UploadRow) -> bytes:
@@ -172,110 +278,21 @@ def _bytes(row: UploadRow) -> bytes:
     return raw
 
 
-def _sees(row: UploadRow) -> bool:
-    return row.person_id == g.actor.person_id or filters.sees_personal()
-
-
-def _page(row: UploadRow) -> Response:
-    """The page, which asks for itself again and again while the file is being worked on: what only
-    the preview or a form needs is looked up for these.
-    """
-    found = row.found
-    fields = {} if row.busy else _fields(row, found)
-    return fragments.respond(
-        "uploads/show.html",
-        row=row,
-        found=found,
-        standing=Standing,
-        stored=STORED,
-        State=UploadState,
-        fields=fields,
-        labels=labels_of(fields),
-        of_orders=row.kind == giving_in.KIND,
-        sees=_sees(row),
-        stored_value=_stored_value,
-        currencies=CURRENCIES,
-        other_file=partial(_choices, row.source, row.kind),
-        problems={},
-    )
-
-
-def _choices(source: str, kind: str) -> dict[str, object]:
-    """What a form for a file offers, and what is chosen in it."""
-    takes = giving_in.sources_for(store.reading(), g.company.id)
-    kinds = dict.fromkeys(one for name in takes for one in takes[name])
-    return {"sources": takes, "kinds": kinds, "wanted": source, "wanted_kind": kind}
-
-
-def _stored_value(field: ChangedField) -> str:
-    """What is stored in a field of a changed order. Whose file it is says nothing about who may
-    see that: an id in a file is enough to ask for it.
-    """
-    named = field.path.partition(".")[0].partition("[")[0]
-    hidden = field.before and named in PERSONAL and not filters.sees_personal()
-    return MASK if hidden else field.before
-
-
-def _list(problems: Mapping[str, str], status: int = 200) -> Response:
-    session = store.reading()
-    before = forms.whole(request.args.get("before"))
-    mine = g.actor.person_id
-    rows = upload_rows.listing(session, g.company.id, mine, before, A_PAGE)
-    return fragments.respond(
-        "uploads/list.html",
-        status=status,
-        rows=rows,
-        before=rows[-1].id if len(rows) >= A_PAGE else None,
-        State=UploadState,
-        choices=_choices(
-            request.form.get("source") or request.args.get("source", ""),
-            request.form.get("kind") or request.args.get("kind", ""),
-        ),
-        problems=problems,
-        refusal=may("upload"),
-    )
-
-
-def _fields(row: UploadRow, found: CheckResult | None) -> Mapping[str, tuple[FieldLabel, ...]]:
-    kind = kind_of(row.connector, row.kind)
-    return reader().fields(found.columns, kind) if found is not None else {}
-
-
-def _chosen(row: UploadRow) -> dict[str, str]:
-    """The columns whose field is another one than now, as the form has them."""
-    found = row.found
-    columns: tuple[FileColumn, ...] = found.columns if found is not None else ()
-    known = {
-        sheet: {one.name for one in fields} | {LEFT_OUT}
-        for sheet, fields in _fields(row, found).items()
-    }
-    wanted = {one.key: request.form.get(COLUMN + one.key, one.field) for one in columns}
-    return {
-        one.key: wanted[one.key]
-        for one in columns
-        if wanted[one.key] != one.field and wanted[one.key] in known.get(one.sheet, ())
-    }
-
-
-def _said(answer: giving_in.Begun, name: str) -> str:
-    if not answer.again:
-        return f"{name} was uploaded. Nothing of it is stored yet."
-    row = _row(answer.upload_id)
-    if not row.confirmed:
-        return "You uploaded this file already. It waits for you to confirm it."
-    at, who = filters.moment(row.at), row.person or "somebody"
-    return f"{name} is the file that {who} uploaded on {at}: nothing new was stored."
-
-
-def _attached(raw: bytes, name: str, kind: str) -> Response:
-    answer = make_response(raw)
-    answer.headers["Content-Type"] = kind
-    answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+@pages.get("/<int:upload_id>/errors.xlsx")
+@security.limiter.limit("6 per minute")
+def errors(upload_id: int) -> Response:
+    """The workbook with a column Errors, of a file in which something is wrong."""
+    row = _row(upload_id)
+    raw, found = _bytes(row), row.found
+    if found is None or not found.cells:
+        abort(404)
+    made = with_errors(row, found, raw)
+    if isinstance(made, bytes):
+        return _attached(made, f"{row.name.rpartition('.')[0]}-errors.xlsx", SHEET)
+    answer = fragments.refuse(made, back=_url(upload_id))
+    if made is BUSY:
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
-
-
-def _url(upload_id: int) -> str:
-    return url_for("uploads.show", co=g.company.code, upload_id=upload_id)
 
 
 @pages.app_template_filter("orders")
@@ -298,3 +315,33 @@ def field_words(path: str, labels: Mapping[str, str]) -> str:
 def takes_files(name: str) -> bool:
     """Whether a file can be given in for the connection of this name."""
     return name in giving_in.sources_for(store.reading(), g.company.id)
+
+
+def with_errors(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | Refusal:
+    """The file with its errors; 503 while another one is written, 422 where it cannot be."""
+    if not _turn.acquire(blocking=False):
+        return BUSY
+    try:
+        made = _written(row, found, raw)
+    finally:
+        _turn.release()
+    words = f"{row.name} cannot be written again."
+    return made or Refusal("upload.errors", words, "Correct the file itself.", 422)
+
+
+def _written(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | None:
+    zone = zone_of_source(store.reading(), row.source_id)
+    others = beside(store.reading(), row.source_id)
+    store.renew()  # no snapshot is kept while a process is at work
+    kind = kind_of(row.connector, row.kind)
+    read = reader().upload(row.name, raw, zone, row.chosen, kind, others)
+    if isinstance(read, SourceRefusal):
+        return None
+    labels = labels_of(reader().fields(read.columns, kind))
+    known = known_codes(store.reading(), g.company.id)
+    store.renew()
+    words: dict[str, list[str]] = defaultdict(list)
+    for cell in every_wrong_cell(read, known, labels, frozenset(found.left_out)):
+        words[cell.where].append(cell.words)
+    told = {where: " ".join(each) for where, each in words.items()}
+    return reader().with_errors(row.name, raw, told)

@@ -1,22 +1,27 @@
-"""How money, quantities, moments and names of rules look to a person.
-
-Here: plain text in, plain text out; the zone is the company's. Not here: markup
-(templates/_macros/ui.html).
-"""
+"""How money, quantities, moments and names of rules look to a person."""
 
 import json
 import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from flask import Flask, g
+from flask import Flask, g, has_request_context, request, url_for
 
+from connectors import registry
 from connectors.contract.errors import class_label, failure_word
+from connectors.contract.pulls import ShowsImports
+from connectors.contract.targets import Settings
 from grammar.text.characters import MINUS, prefix, sign
 from holding.access import actors
 from holding.access import actors as personal_data
-from holding.access.actors import role_list
+from holding.access.actors import may, role_list
+from holding.connections import connections as queries
+from holding.db.database import DatabaseSession
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.refusal import (
     added,
@@ -29,13 +34,25 @@ from holding.db.refusal import (
     plural,
     sums,
 )
+from holding.db.together import KEPT, Together
+from holding.holds import undo
+from holding.operations.idle_work import TO_DO, IdleWork, idle_work
 from holding.platform.states import state_label
 from holding.records.trace import Step
+from holding.runs import status as company_pills
+from holding.runs.schedules import Daily
+from holding.runs.status import pills
+from holding.worklist import ageing as frame_counts
+from portal.web import store
+from portal.web.request_guard import closed
 from rules.values.wording import clause, plain, term
 
 LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
+
 OPERAND = re.compile("‹([^›]*)›")
+
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
+
 STEP_SIGNS = {
     "version": ("idle", "in"),
     "evaluation": ("info", "rules"),
@@ -58,8 +75,11 @@ STEP_SIGNS = {
     "posting.refused": ("bad", "failed"),
     "approval.voided": ("warn", "undo"),
 }
+
 DEFAULT_ZONE = "UTC"  # of pages that no company owns
+
 ZONE_NAMES = {"Asia/Kuala_Lumpur": "MYT", "Asia/Singapore": "SGT", "UTC": "UTC"}
+
 SHOWN_TONES = {
     "mapping_missing": ("warn", "held"),
     "missing_field": ("warn", "held"),
@@ -73,8 +93,43 @@ SHOWN_TONES = {
     "business_rule": ("warn", "held"),
 }
 
+TONES = {
+    "good": "ok",
+    "bad": "bad",
+    "busy": "info",
+    "paused": "idle",
+    "never": "idle",
+    "near": "warn",
+}
 
-def init(app: Flask) -> None:
+NIGHTS: Final = 3  # so many coming runs are told
+
+Target = tuple[int, int, str, str]
+"""A target: its company, its id, its name, its connector."""
+
+ITEMS = (
+    ("dashboard", "Dashboard", "home", "dashboard.show", False),
+    ("holding", "Holding area", "inbox", "holding.listing", False),
+    ("runs", "Sync runs", "runs", "runs.listing", False),
+    ("reconcile", "Reconciliation", "scale", "reconcile.show", True),
+    ("late", "Not yet posted", "clock", "late.listing", True),
+    ("pushes", "Posting log", "sending", "runs.pushes", True),
+    ("rulebook", "Rule book", "rules", "rulebook.show", True),
+    ("mappings", "Mappings", "map", "mappings.missing", True),
+    ("uploads", "Uploads", "in", "uploads.listing", True),
+    ("connections", "Connections", "plug", "connections.listing", True),
+    ("operations", "Operations", "server", "operations.show", True),
+    ("people", "People", "people", "people.listing", True),
+    ("audit", "Audit log", "audit", "audit.listing", True),
+)
+
+MOST_ADDRESSES: Final = 10_000
+
+WITHIN = dict.fromkeys(("backtests", "changes", "editor", "trials"), "rulebook")
+"""The blueprints whose pages belong to an item of another name."""
+
+
+def init_filters(app: Flask) -> None:
     """Give the filters to the templates."""
     for made in (
         sign,
@@ -279,6 +334,10 @@ def pretty(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
 
 
+def _plain(value: object) -> str:
+    return str(value) if isinstance(value, Decimal) else repr(value)
+
+
 def spaces(text: object) -> list[tuple[str, bool]]:
     """A value in pieces, outer and doubled spaces marked, so that a page can draw them."""
     if text is None:
@@ -288,10 +347,6 @@ def spaces(text: object) -> list[tuple[str, bool]]:
     if not value.strip():
         return [(" ", True)] * len(value)
     return [(" ", True)] * left + [(value.strip(), False)] + [(" ", True)] * right
-
-
-def _plain(value: object) -> str:
-    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 def place(path: str, line: int | None = None) -> str:
@@ -310,3 +365,229 @@ def operands(text: str) -> list[tuple[str, bool]]:
     [('Total ', False), ('total', True), (' is high.', False)]
     """
     return [(piece, at % 2 == 1) for at, piece in enumerate(OPERAND.split(text)) if piece]
+
+
+@dataclass(frozen=True, slots=True)
+class PillRow:
+    """One pill with the place it belongs to."""
+
+    connection: str
+    connection_id: int
+    doc_type: str
+    text: str
+    tone: str
+    detail: str
+    stops: bool
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is worth asking again soon."""
+        return self.tone == "info"
+
+
+def of_rows(
+    page: Together,
+    session: DatabaseSession,
+    company_id: int,
+    rows: Sequence[queries.ConnectionRow],
+) -> Callable[[], tuple[PillRow, ...]]:
+    """The pills of the targets among these, asked with the other questions of a page."""
+    rows = [row for row in rows if row.is_target]
+    named = {row.id: row.name for row in rows}
+    wanted = [(row.id, doc_type) for row in rows for doc_type in document_types(row.connector)]
+    found = pills(page, session, company_id, wanted)
+    return lambda: tuple(
+        PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops)
+        for (key, doc_type), made in found().items()
+    )
+
+
+def of_companies(
+    session: DatabaseSession, targets: Sequence[Target], zones: Mapping[int, str]
+) -> dict[int, PillRow]:
+    """Company -> the worst pill of its targets; each of those by company, id, name, connector."""
+    wanted: dict[int, list[tuple[int, str]]] = {}
+    named = {}
+    for company_id, key, name, connector in targets:
+        named[key] = name
+        wanted.setdefault(company_id, []).extend(
+            (key, doc_type) for doc_type in document_types(connector)
+        )
+    return {
+        company_id: PillRow(
+            named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops
+        )
+        for company_id, ((key, doc_type), made) in company_pills.of_companies(
+            session, wanted, zones
+        ).items()
+    }
+
+
+def document_types(connector: str) -> tuple[str, ...]:
+    """What a target takes."""
+    target = registry.targets().get(connector)
+    return tuple(document.name for document in target.documents) if target else ()
+
+
+def shows_imports(connector: str | None, settings: Settings | None) -> bool:
+    """Whether the target has pages of its own for its calls, and somebody said where."""
+    target = registry.targets().get(connector or "")
+    return isinstance(target, ShowsImports) and bool((settings or {}).get("app_url"))
+
+
+def import_pages(
+    connector: str | None, settings: Settings | None, answers: Mapping[int, bytes]
+) -> dict[int, str]:
+    """Call -> the page that the target itself has for it, of calls that were answered so."""
+    target = registry.targets().get(connector or "")
+    if not isinstance(target, ShowsImports) or not shows_imports(connector, settings):
+        return {}
+    found = {call: target.import_page(settings or {}, told) for call, told in answers.items()}
+    return {call: address for call, address in found.items() if address}
+
+
+def coming(night: Daily) -> list[tuple[datetime, date]]:
+    """The next runs of a night, in the company's zone, each with the day whose documents it posts;
+    the hour stays where the clocks of its own zone are changed.
+    """
+    if night.next_at is None:
+        return []
+    first = night.next_at.astimezone(ZoneInfo(night.zone))
+    runs = [first + timedelta(days=later) for later in range(NIGHTS)]
+    return [(at.astimezone(UTC).astimezone(zone()), at.date() - timedelta(days=1)) for at in runs]
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One line of the navigation; `wide` ones stand in the foot of a narrow page."""
+
+    word: str
+    title: str
+    icon: str
+    href: str
+    count: int
+    current: bool
+    wide: bool
+
+
+def init_frame(app: Flask) -> None:
+    """Give the navigation, what has stopped and what can be undone to the templates."""
+    app.jinja_env.globals["nav_items"] = nav_items
+    app.jinja_env.globals["stopped_routes"] = stopped_routes
+    app.jinja_env.globals["undoable"] = undoable
+    app.jinja_env.globals["no_worker"] = no_worker
+    app.jinja_env.globals["worker_todo"] = TO_DO
+
+
+def addresses(app: Flask) -> None:
+    """Give `url_for` to the templates, which remembers the addresses that it wrote last: a list has
+    a hundred, each page the same in its navigation, and to write one takes as long as a row.
+    """
+    remembered = lru_cache(maxsize=MOST_ADDRESSES, typed=True)(_address)
+
+    def address(endpoint: str, **values: Any) -> str:
+        own = {"_external", "_scheme", "_method"}.isdisjoint(values)
+        if not own or endpoint[:1] == "." or not has_request_context():
+            return url_for(endpoint, **values)  # what depends on more than is said
+        try:
+            return remembered(request.script_root, endpoint, *values, *values.values())
+        except TypeError:  # several values of one name, in a list
+            return url_for(endpoint, **values)
+
+    app.jinja_env.globals["url_for"] = address
+
+
+def _address(_root: str, endpoint: str, *words: Any) -> str:
+    """`words`: the names of all values, then the values: of each its type counts, too."""
+    count = len(words) // 2
+    return url_for(endpoint, **dict(zip(words[:count], words[count:], strict=True)))
+
+
+def ask(page: Together) -> None:
+    """Ask what the frame says with the questions of a page that does nothing but read."""
+    publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
+    admin = may(g.actor, "people.admin") is None
+    counts = frame_counts.counts(
+        store.reading(), g.company.id, g.now, publisher=publisher, admin=admin
+    )
+    g.asked_counts = page.ask(counts), page.ask(undo.latest(g.actor, g.now))
+
+
+def nav_items() -> tuple[NavItem, ...]:
+    """The navigation of this company, with what waits behind each item; read once a request."""
+    if "nav" not in g:
+        g.nav = tuple(_items())
+    found: tuple[NavItem, ...] = g.nav
+    return found
+
+
+def _items() -> list[NavItem]:
+    counts = _counts()
+    waiting = {"holding": counts.held, "mappings": counts.missing, "rulebook": counts.changes}
+    waiting["people"] = counts.requests
+    blueprint = (request.endpoint or "").partition(".")[0]
+    here = WITHIN.get(blueprint, blueprint)
+    pushes = request.endpoint == "runs.pushes"
+    return [
+        NavItem(
+            word=word,
+            title=title,
+            icon=icon,
+            href=url_for(endpoint, co=g.company.code),
+            count=waiting.get(word, 0),
+            current=(word == "pushes") if pushes else word == here,
+            wide=wide,
+        )
+        for word, title, icon, endpoint, wide in ITEMS
+        if closed(g.actor, endpoint) is None
+    ]
+
+
+def _counts() -> frame_counts.Counts:
+    """What every page says of the company; read once a request."""
+    if "counts" not in g:
+        if "asked_counts" not in g:
+            ask(Together(store.reading(), KEPT))
+        counts, undoable = g.asked_counts
+        g.counts, g.undoable = counts.value, undoable.value
+    found: frame_counts.Counts = g.counts
+    return found
+
+
+def missing_values() -> int:
+    """How many values have no mapping."""
+    return _counts().missing
+
+
+def stopped_routes() -> tuple[str, ...]:
+    """The routes that stopped and ask; every page says so."""
+    return _counts().stopped
+
+
+def undoable() -> undo.Undoable | None:
+    """What this person did a moment ago and can still take back."""
+    _counts()
+    found: undo.Undoable | None = g.undoable
+    return found
+
+
+def no_worker() -> IdleWork | None:
+    """What waits in this company while no worker runs; every page says so. Read once a request.
+    Before the first worker has begun, as while `clearpost up` starts, only work that waits tells;
+    one that was here within the minute is being started again.
+    """
+    if "idle_work" not in g:
+        workers = _counts().workers
+        g.idle_work = idle_work(store.reading(), g.now, g.company.id, found=workers)
+    found: IdleWork | None = g.idle_work
+    return found if found and (found.minutes if found.since else found.count) else None
+
+
+def held() -> int:
+    """Records with an open hold, as the frame of the page says."""
+    return _counts().held
+
+
+def changes() -> int:
+    """Changes of the rules that whoever asks can publish."""
+    return _counts().changes

@@ -1,29 +1,217 @@
-"""The database of one request: a read session opened when first asked for, and write transactions.
+"""The database of one request: a read session opened when first asked for, and write transactions."""
 
-Here: which session a view uses, and what a request cost, told to who is signed in. Not here: any
-query (holding/worklist) and any change (services).
-"""
-
+import json
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, cast
+from urllib.parse import urlencode
 
-from flask import Flask, Response, current_app, g, has_request_context
+import flask
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    flash,
+    g,
+    has_request_context,
+    make_response,
+    redirect,
+    render_template,
+)
+from htmx_flask import Htmx
+from htmx_flask.requests import HtmxAwareRequest
+from jinja2_fragments.flask import render_block
+from markupsafe import escape
 
+from connectors.contract.errors import RETRY, RetryWay
+from connectors.registry import titled
 from connectors.transport.http import Clock
 from holding.access import reach as company_rows
 from holding.access.actors import Actor
 from holding.access.reach import narrow
 from holding.db.database import Database, DatabaseSession, remember
+from holding.db.models.columns import PushState
+from holding.db.refusal import Refusal, plural
+from holding.platform.settings import Settings
+from holding.platform.states import (
+    ATTEMPT_LABELS,
+    CALL_KIND_LABELS,
+    CALL_LABELS,
+    HOLD_LABELS,
+    PUSH_LABELS,
+    RUN_KIND_LABELS,
+    RUN_LABELS,
+    STATE_LABELS,
+)
+from holding.posting.push_history import PushRow
+from holding.rulesets.admission import Coverage, Report
+from holding.rulesets.check_processes import RETRY_SECONDS, RuleChecks
+from portal.languages.choice import told
+from portal.web import forms
+from rules.outcomes import HIT, NOT_APPLICABLE, PASS, UNKNOWN
+from rules.values.canonical import PostingState
+
+Proofs = Mapping[str, Coverage | Refusal | None]
+"""How much of rules their tests prove, or why that was not measured, by the names of templates."""
+
+NO_PROOFS: Final[Proofs] = {"coverage": None, "unmeasured": None}
+
+_TONES: Final = {
+    "received": ("idle", "pending"),
+    "waiting": ("idle", "pending"),
+    "ready": ("info", "pending"),
+    "held": ("warn", "needs attention"),
+    "sending": ("info", "pending"),
+    "awaiting": ("info", "pending"),
+    "uncertain": ("doubt", "needs attention"),
+    "posted": ("ok", "succeeded"),
+    "reversed": ("idle", "succeeded"),
+    "failed": ("bad", "failed"),
+    "ignored": ("idle", "skipped"),
+    "dropped": ("idle", "skipped"),
+    "reference": ("idle", "skipped"),
+}
 
 
-def init(app: Flask, database: Database, clock: Clock) -> None:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A state as people see it; the icon has the state's own name."""
+
+    word: str
+    tone: str
+    plain: str  # the short word other programs of the same users show
+
+
+STATES: Final = {state: Shown(STATE_LABELS[state], *told) for state, told in _TONES.items()}
+
+GOES: Final = ("ready", "sending")  # a target that has taken it in only has to be asked
+
+RESULT_TONES: Final = {
+    PASS: ("ok", "pass"),
+    HIT: ("warn", "held"),
+    UNKNOWN: ("doubt", "uncertain"),
+    NOT_APPLICABLE: ("idle", "na"),
+}
+"""The result of a rule -> its tone and its icon."""
+
+LABELS: Final = {
+    "push_labels": PUSH_LABELS,
+    "attempt_labels": ATTEMPT_LABELS,
+    "call_labels": CALL_LABELS,
+    "call_kinds": CALL_KIND_LABELS,
+    "hold_labels": HOLD_LABELS,
+    "run_labels": RUN_LABELS,
+    "run_kinds": RUN_KIND_LABELS,
+}
+"""The tables of labels by the names under which templates find them."""
+
+PUSH_TONES: Final = {
+    "intent": ("info", "sending"),
+    "sending": ("info", "sending"),
+    "awaiting": ("info", "awaiting"),
+    "uncertain": ("doubt", "uncertain"),
+    "accepted": ("ok", "posted"),
+    "refused": ("bad", "failed"),
+    "conflict": ("warn", "held"),
+    "dropped": ("idle", "dropped"),
+}
+
+WORDS: Final = {
+    RetryWay.LOOK_UP_FIRST: ("Not yet", "doubt"),
+    RetryWay.AFTER_CHANGE: ("No", "warn"),
+    RetryWay.NEVER: ("No", "warn"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The verdict: yes, no or not yet, and why."""
+
+    word: str
+    why: str
+    tone: str
+    at: datetime | None = None  # when it is retried automatically, and how often that may still be
+    left: int = 0
+
+
+BY_STATE: Final = {
+    "accepted": Retry("No", "It is posted; there is nothing to retry.", "ok"),
+    "intent": Retry("Not yet", "It is on its way.", "info"),
+    "sending": Retry("Not yet", "It is on its way.", "info"),
+    "awaiting": Retry("Not yet", "The accounting system has not confirmed it yet.", "info"),
+    "conflict": Retry(
+        "No",
+        "The accounting system has this number with other values, or may have it where only people"
+        " can look. A person decides.",
+        "warn",
+    ),
+    "dropped": Retry("No", "It was cancelled before it was sent.", "idle"),
+}
+
+WORD = re.compile(r"([a-z]+)(?:_[0-9]+)?")
+
+request = cast(HtmxAwareRequest, flask.request)
+
+Context = Mapping[str, object]
+"""What a template is told, by name."""
+
+MOST_ALOUD = 500
+"""Characters of a sentence in a header, which servers between bound; the page has it whole."""
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+WHOLE = "page"
+"""What a page is renewed by: it takes what it needs out of the whole page."""
+
+NAV = "nav"
+"""The navigation with its counts, which belongs to no page."""
+
+STRUCTURE = frozenset({"title", "content", "body"})  # blocks of the frame, never asked for alone
+
+
+def init_store(app: Flask, database: Database, clock: Clock) -> None:
     """Bind the application to its database and clock."""
     app.extensions["clearpost"] = (database, clock)
     app.before_request(_begin)
     app.after_request(_tell_cost)
     database.watch(_asked, _answered)
     app.teardown_request(_close)
+
+
+def _begin() -> None:
+    g.began, g.statements, g.in_database = time.perf_counter(), 0, 0.0
+
+
+def _tell_cost(response: Response) -> Response:
+    if "began" in g and g.get("person") is not None:
+        spent, asked = (time.perf_counter() - g.began) * 1000, g.in_database * 1000
+        response.headers["Server-Timing"] = (
+            f'total;dur={spent:.1f}, db;dur={asked:.1f}, statements;desc="{g.statements}"'
+        )
+    return response
+
+
+def _asked(*_: object) -> None:
+    if has_request_context() and "statements" in g:
+        g.statements += 1
+        g.asked_at = time.perf_counter()
+
+
+def _answered(*_: object) -> None:
+    """The database has the first row of a statement, or knows that there is none."""
+    if has_request_context() and "asked_at" in g:
+        g.in_database += time.perf_counter() - g.pop("asked_at")
+
+
+def _close(_error: BaseException | None) -> None:
+    door = g.pop("reading_door", None)
+    g.pop("reading", None)
+    if door is not None:
+        door.__exit__(None, None, None)
 
 
 def database() -> Database:
@@ -81,33 +269,209 @@ def company_of(code: str) -> company_rows.CompanyRow | None:
     return company_rows.company(reading(), code)
 
 
-def _close(_error: BaseException | None) -> None:
-    door = g.pop("reading_door", None)
-    g.pop("reading", None)
-    if door is not None:
-        door.__exit__(None, None, None)
+def init_rule_checks(app: Flask, settings: Settings) -> None:
+    """Give the application its looks; none of their processes runs before one is asked for."""
+    app.extensions["rule_checks"] = RuleChecks(settings.check_seconds)
 
 
-def _begin() -> None:
-    g.began, g.statements, g.in_database = time.perf_counter(), 0, 0.0
+def checks() -> RuleChecks:
+    """The looks of this application."""
+    found: RuleChecks = current_app.extensions["rule_checks"]
+    return found
 
 
-def _asked(*_: object) -> None:
-    if has_request_context() and "statements" in g:
-        g.statements += 1
-        g.asked_at = time.perf_counter()
+def proofs(files: Mapping[str, str], found: Report) -> Proofs:
+    """The proofs of rules of which this was found; nothing is measured where a test failed."""
+    if found.failed or found.ran is None:
+        return NO_PROOFS
+    told = checks().coverage(files)
+    name = "unmeasured" if isinstance(told, Refusal) else "coverage"
+    return {**NO_PROOFS, name: told}
 
 
-def _answered(*_: object) -> None:
-    """The database has the first row of a statement, or knows that there is none."""
-    if has_request_context() and "asked_at" in g:
-        g.in_database += time.perf_counter() - g.pop("asked_at")
+def come_again(answer: Response, refusal: Refusal) -> Response:
+    """Tell programs when it is worth trying again."""
+    if refusal.status == 503:
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
 
 
-def _tell_cost(response: Response) -> Response:
-    if "began" in g and g.get("person") is not None:
-        spent, asked = (time.perf_counter() - g.began) * 1000, g.in_database * 1000
-        response.headers["Server-Timing"] = (
-            f'total;dur={spent:.1f}, db;dur={asked:.1f}, statements;desc="{g.statements}"'
+def plain(state: str, tries: int = 0) -> str:
+    """One of six words with one meaning everywhere: what a person must know of a state.
+
+    pending, retrying, succeeded, failed, skipped, needs attention.
+    """
+    word = STATES[state].plain
+    return "retrying" if tries > 0 and state in GOES else word
+
+
+def retry_verdict(push: PushRow) -> Retry:
+    """The sentence for one push as it stands."""
+    if push.state in BY_STATE:
+        return BY_STATE[push.state]
+    if push.state == PushState.REFUSED and not push.last:
+        return Retry("No", "It was sent again later.", "idle")
+    found = (
+        "uncertain" if push.state == PushState.UNCERTAIN else push.error_class or "business_rule"
+    )
+    rule = next((rule for name, rule in RETRY.items() if name == found), RETRY["business_rule"])
+    if push.waits and push.stands_still:
+        words = f"{rule.cause} Its posting rule is stopped or its connection is paused."
+        return Retry("Not yet", f"{words} It is sent again when posting resumes.", "info")
+    if push.waits:
+        return Retry("Yes", rule.cause, "ok", push.due_at, push.left)
+    if rule.retry == RetryWay.AUTOMATIC:
+        return Retry("Yes", f"{rule.cause} {_used_up(push)}", "info")
+    word, tone = WORDS[rule.retry]
+    return Retry(word, f"{rule.cause} {rule.action} What ends the wait: {rule.ends_by}.", tone)
+
+
+def _used_up(push: PushRow) -> str:
+    """What a person can do when it is not retried automatically."""
+    if push.posting_state not in {PostingState.FAILED, PostingState.POSTED}:
+        return "It is not retried automatically."
+    tried = f"It was tried {plural(push.tries, 'time')} and" if push.tries else "It"
+    return (
+        f"{tried} is not retried automatically."
+        " A person may have it tried again from its hold: it is then sent once more."
+    )
+
+
+def init_htmx(app: Flask) -> None:
+    """Teach the application to read the htmx headers."""
+    Htmx(app)
+    app.after_request(_vary)
+
+
+def _vary(answer: Response) -> Response:
+    answer.vary.update(["HX-Request", "HX-Target"])
+    return answer
+
+
+def wants_fragment() -> bool:
+    """Whether htmx asks for a part of a page (a history restore gets the whole)."""
+    return bool(request.htmx) and not request.htmx.history_restore_request
+
+
+def wants(word: str) -> bool:
+    """Whether htmx asks for this part."""
+    found = WORD.fullmatch(request.htmx.target or "") if wants_fragment() else None
+    return found is not None and found[1] == word
+
+
+def ending() -> str:
+    """What the ids of this part end in, where it stands once in each row of a page: `_` and the
+    row; blank for the only one.
+    """
+    found = WORD.fullmatch(request.htmx.target or "") if wants_fragment() else None
+    return found[0].removeprefix(found[1]) if found else ""
+
+
+def allowed_blocks(template: str) -> frozenset[str]:
+    """The blocks that a request may name: those the page itself defines."""
+    return frozenset(current_app.jinja_env.get_template(template).blocks) - STRUCTURE
+
+
+def respond(
+    template: str,
+    shown: Context | None = None,
+    /,
+    *,
+    status: int = 200,
+    say: str = "",
+    also: Sequence[str] = (),
+    block: str = "",
+    **context: object,
+) -> Response:
+    """The block named by HX-Target, or the page, told what stands in `shown` and in `context`.
+
+    `say` is said aloud, `also` names blocks to renew beside it (and the navigation, as `NAV`),
+    `block` another one to answer with.
+    """
+    known = {**(shown or {}), **context}
+    if not wants_fragment() or wants(WHOLE):
+        return make_response(render_template(template, said=say, **known), status)
+    found = WORD.fullmatch(block or request.htmx.target or "")
+    if found is None or found[1] not in allowed_blocks(template):
+        return make_response("This page has no such part.", 400)
+    parts = [render_block(template, found[1], said=say, **known)]
+    parts += [_partial(template, word, known) for word in also if word not in (found[1], NAV)]
+    if NAV in also:
+        parts.append(_beside(NAV, "_macros/nav.html"))
+    if say:
+        parts.append(_beside("notice", "_macros/said.html", said=say))
+        parts.append(_beside("undobar", "_macros/undo.html"))
+    answer = make_response("".join(parts), status)
+    if say:
+        _trigger(answer, say)
+    if block:
+        answer.headers["HX-Retarget"] = f"#{block}"
+        answer.headers["HX-Reswap"] = "innerHTML" if block == "dialog" else "outerHTML"
+    return answer
+
+
+def _partial(template: str, word: str, context: Context) -> str:
+    inner = render_block(template, word, said="", **context)
+    return f'<hx-partial hx-target="#{escape(word)}" hx-swap="morph">{inner}</hx-partial>'
+
+
+def _beside(word: str, template: str, **context: object) -> str:
+    inner = render_template(template, **context)
+    return f'<hx-partial hx-target="#{word}" hx-swap="innerHTML">{inner}</hx-partial>'
+
+
+def _trigger(answer: Response, say: str) -> None:
+    whole = titled(told(say))
+    aloud = whole if len(whole) <= MOST_ALOUD else f"{whole[:MOST_ALOUD]}…"
+    answer.headers["HX-Trigger"] = json.dumps({"say": aloud, "done": True})
+
+
+def done(url: str, say: str) -> Response:
+    """After a change without JavaScript: look at `url`, where the sentence is shown once."""
+    flash(say)
+    return make_response(redirect(url, 303))
+
+
+def moved(url: str, say: str) -> Response:
+    """After a change that ends on another page, with or without htmx."""
+    flash(say)
+    if not wants_fragment():
+        return make_response(redirect(url, 303))
+    answer = make_response("", 204)
+    answer.headers["HX-Redirect"] = url
+    return answer
+
+
+def refuse(refusal: Refusal, *, back: str = "") -> Response:
+    """An expected no: into `#notice` for htmx, a page of its own otherwise."""
+    if wants_fragment():
+        answer = make_response(
+            render_template("_macros/refused.html", refusal=refusal), refusal.status
         )
-    return response
+        answer.headers["HX-Retarget"] = "#notice"
+        answer.headers["HX-Reswap"] = "innerHTML"
+        _trigger(answer, refusal.message)
+        return answer
+    page = render_template("refused.html", refusal=refusal, back=back)
+    return make_response(page, refusal.status)
+
+
+def signed_out(url: str) -> Response:
+    """Where to go without a session: htmx must not follow a redirect into a fragment."""
+    if request.htmx:
+        answer = make_response("", 204)
+        answer.headers["HX-Redirect"] = url
+        return answer
+    return make_response(redirect(url, 303))
+
+
+def at_row(row: int) -> str:
+    """This page from another of its rows on, all else as it was asked for."""
+    asked_for = request.args.items(multi=True)
+    kept = [(word, text) for word, text in asked_for if word not in ("row", "line")]
+    return f"{request.path}?{urlencode([*kept, ('row', row)])}"
+
+
+def asked(word: str) -> int | None:
+    """The whole number that the address gives for a word, if it gives one."""
+    return forms.whole(request.args.get(word))

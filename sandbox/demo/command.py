@@ -211,7 +211,7 @@ class Shop:
 
     def _ingest(self, sheet: bytes) -> None:
         from holding.platform import processes as doorbell
-        from portal.terminal.file_delivery import read_file, store
+        from portal.terminal.command_frame import read_file, store
         from sandbox.demo.setup import SOURCE
         from sandbox.demo.shop import ZONE
 

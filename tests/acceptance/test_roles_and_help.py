@@ -218,7 +218,7 @@ def test_H11_what_it_says_every_code_class_state_check_and_pill_has_its_help_pag
 ) -> None:
     codes = written_down("grammar/text/finding_codes.py", r'^    "([A-Z]{3}\d\d)":')
     classes = written_down("grammar/text/finding_codes.py", r'^    "([a-z_]+)",$')
-    tones = (ROOT / "portal/web/labels.py").read_text("utf-8").partition('    "received": (')[1:]
+    tones = (ROOT / "portal/web/store.py").read_text("utf-8").partition('    "received": (')[1:]
     states = set(re.findall(r'^    "(\w+)": \(', "".join(tones).partition("\n}")[0], re.MULTILINE))
     assert (len(classes), len(codes) > 200, len(states)) == (10, True, 13)
     visitor, reader = place.visitor(FINANCE), requests.Session()

@@ -3,7 +3,7 @@
 import pytest
 
 from holding.platform import events as chain
-from portal.evidence import audit_log
+from portal.operations import audit_log
 from tests.browser.conftest import Open, Served
 
 pytestmark = pytest.mark.browser

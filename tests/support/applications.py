@@ -17,7 +17,7 @@ from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
 from holding.rulesets.check_processes import RuleChecks
-from portal.web import rule_checks
+from portal.web import store as rule_checks
 
 
 class _Kept(BytecodeCache):

@@ -10,8 +10,7 @@ import re
 
 from message_texts.value_names import called, message_of
 from message_texts.variants import Piece, Scope, scope, tables, wholes
-from portal.languages.expressions import is_text
-from portal.languages.wording import written
+from portal.languages.wording import is_text, written
 
 NOT_SHOWN = {"KEYWORDS", "LIBRARY", "_MARKS", "_FACTS"}
 """Tables of what only an editor that is no page tells of names."""

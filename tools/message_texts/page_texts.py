@@ -17,9 +17,8 @@ from holding.access.actors import ROLE_LABELS, any_of
 from message_texts.code_texts import counted, of_module
 from message_texts.single_words import MONTHS, WORDS
 from message_texts.which_modules import ROOT, modules, of_people
-from portal.help.connection_causes import CAUSES
-from portal.help.topics import title_of, topics
-from portal.languages.sentences import Sentences
+from portal.help.topics import CAUSES, title_of, topics
+from portal.languages.environment import Sentences
 from portal.languages.wording import written
 from portal.web.filters import kind_of
 from rules.comparison.preflight import LISTS

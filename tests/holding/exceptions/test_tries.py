@@ -12,7 +12,7 @@ from holding.db.refusal import Refusal
 from holding.holds import retries
 from holding.holds.holds import Done
 from holding.posting import push_history as queries
-from portal.web import labels
+from portal.web import store as labels
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
 from tests.holding.shop import FILES
 from tests.support.books import Books

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from holding.db.models import Posting, Record
 from holding.programs import posted_differences as history
-from portal.backtest.export import write
+from portal.backtest.record_files import write
 from rules.values.canonical import PostingState
 from tests.support.databases import any_move
 from tests.support.factories import make_company

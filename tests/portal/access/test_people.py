@@ -10,7 +10,7 @@ from sqlalchemy import select
 from holding.access.actors import ACT_LABELS, ROLE_LABELS
 from holding.db.database import Database
 from holding.db.models import AccessLink, Event, Person
-from portal.web import security
+from portal.web import request_guard as security
 from tests.portal.conftest import Browser
 from tests.portal.reading import one, plain
 from tests.support.clock import SetClock

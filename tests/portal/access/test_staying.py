@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal.web.security import TICK
+from portal.web.request_guard import TICK
 from tests.portal.conftest import Browser
 from tests.portal.reading import plain
 from tests.support.clock import SetClock

@@ -10,7 +10,9 @@ from sqlalchemy import select, update
 
 from holding.db.database import Database
 from holding.db.models import Hold, Posting, Record
-from portal.api import bodies, calls, openapi
+from portal.api import calls
+from portal.api import calls as bodies
+from portal.api import calls as openapi
 from tests.portal.api.test_api import Call, call, key
 from tests.portal.seed import SCRIPT
 from tests.support.databases import any_move

@@ -20,9 +20,7 @@ from holding.programs.world import schemas
 from portal.backtest import parallel_run as running
 from portal.backtest import record_files as storing
 from portal.backtest.command import _rules
-from portal.backtest.parallel_run import Desk, Plan, Progress
-from portal.backtest.record_lines import Line, Lines, State
-from portal.backtest.record_worlds import WorldLine
+from portal.backtest.parallel_run import Desk, Line, Lines, Plan, Progress, State, WorldLine
 from rules.comparison.two_sides import Bad, Past
 from rules.facts import Facts
 from tests.portal.rule_tools.test_cli_files import ORDER, STARTER, run

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from grammar.nodes import Ruleset
 from holding.programs.posted_differences import Judging
-from portal.backtest.export import write
-from portal.backtest.record_files import WORLDS
-from portal.backtest.record_worlds import SideWorlds, StoredWorlds
+from portal.backtest.parallel_run import SideWorlds, StoredWorlds
+from portal.backtest.record_files import WORLDS, write
 from rules.comparison.two_sides import Past
 from rules.facts import Entry, Facts, Later, Seeds, Subject, UnitEntry, World
 

@@ -9,7 +9,7 @@ from holding.db.database import Database
 from holding.db.models import Posting, Record
 from holding.platform import processes as heartbeats
 from holding.platform.settings import Settings
-from portal.cli.checkup import Looked, examine
+from portal.cli.records import Looked, examine
 
 pytestmark = pytest.mark.sqlite
 

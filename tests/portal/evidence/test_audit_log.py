@@ -16,7 +16,7 @@ from holding.platform import event_log
 from holding.platform import events as chain
 from holding.platform.events import Anchor, Anchors, Fact, Head, record_events
 from holding.platform.settings import Settings
-from portal.evidence import audit_log
+from portal.operations import audit_log
 from tests.portal.listing import read_csv, read_json
 from tests.portal.reading import hold_of, one, plain
 from tests.support.clock import SetClock
@@ -161,7 +161,7 @@ def test_a_file_holds_what_the_list_shows_and_that_it_was_taken_is_an_event(visi
 
 
 def test_too_many_for_a_file_are_refused_and_none_is_cut(visit, monkeypatch):
-    monkeypatch.setattr("portal.lists.list_file.MOST", 5)
+    monkeypatch.setattr("portal.web.list_file.MOST", 5)
     page = plain(visit("nurul").text(f"{LOG}.csv", status=409))
     assert "More than 5 rows match, too many for one file." in page
 

@@ -11,7 +11,7 @@ from holding.db.models import Attempt, Company, Posting, Push, Run
 from holding.db.models.columns import AttemptState, PushState
 from holding.runs import run_history as failed_calls
 from holding.runs.run_history import MOST
-from portal.evidence.failure_drawing import CELLS, MOST_LINES, Entry, drawn, wrapped
+from portal.operations.failure_pages import CELLS, MOST_LINES, Entry, drawn, wrapped
 from tests.support.sent_runs import make_run, send_in_run
 
 TARGET = "/c/kedai/connections/aiaccount/failures.svg"

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from holding.platform import events as chain
 from holding.records.packet_contents import proof
 from holding.records.packet_file import check
-from portal.evidence import packet_pages
+from portal.records import packet_pages
 from tests.portal.reading import one, plain
 from tests.support.databases import unlock
 

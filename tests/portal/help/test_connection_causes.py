@@ -13,7 +13,7 @@ from connectors.kit import calls as reach
 from connectors.sources.sql import failures
 from connectors.sources.sql import pages as probe
 from portal.help import topics as of_help
-from portal.help.connection_causes import CAUSES
+from portal.help.topics import CAUSES
 
 ROOT = Path(__file__).resolve().parents[3]
 CODE = re.compile(r"[a-z_]+(?:\.[a-z_]+)?")

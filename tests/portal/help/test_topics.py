@@ -11,7 +11,7 @@ from holding.access.actors import ROLE_LABELS
 from holding.runs.status import PILL_WORDS
 from portal.help import topics as of_help
 from portal.languages import choice
-from portal.web.labels import STATES
+from portal.web.store import STATES
 from tests.portal.reading import plain
 
 pytestmark = pytest.mark.sqlite

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from portal.import_files import file_pages
+from portal.reconciliation import file_pages
 from portal.web import forms
 
 

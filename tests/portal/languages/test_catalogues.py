@@ -5,7 +5,8 @@ import time
 import pytest
 from babel.messages.catalog import Catalog
 
-from portal.languages import catalogues, choice, po_files
+from portal.languages import catalogues, choice
+from portal.languages import choice as po_files
 from portal.languages.wording import misfit, placeholder
 from rules.documents.unusual import NOUNS
 
@@ -183,7 +184,10 @@ def test_texts_inside_each_other_are_told_to_a_depth():
     found = po_files.made_of(made)
     assert found.told("And And x..") == "Dan Dan x.."
     deep = "And " * 390 + "x" + "." * 390
-    assert found.told(deep) == "Dan " * catalogues.DEEPEST + deep[4 * catalogues.DEEPEST :]
+    assert (
+        found.told(deep)
+        == "Dan " * catalogues.DEEPEST_MESSAGE + deep[4 * catalogues.DEEPEST_MESSAGE :]
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from holding.mappings.list_storage import NAMED
+from portal.languages.catalogues import NUMBERS
 from portal.languages.choice import catalogue
-from portal.languages.patterns import NUMBERS
 
 ROOT = Path(__file__).resolve().parents[3]
 SOMETHING = "QZ"

@@ -12,7 +12,7 @@ from grammar.text.finding_codes import CODES
 from grammar.text.problem import Problem
 from holding.programs.world import schemas
 from portal.languages import choice
-from portal.languages.finding_texts import FindingTexts
+from portal.languages.catalogues import FindingTexts
 from portal.rule_tools.rule_files import Files, examine
 from rules.program import compile_ruleset, hash_of
 from rules.testing.runner import run_tests

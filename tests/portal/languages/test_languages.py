@@ -8,7 +8,9 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from sqlalchemy import text
 
-from portal.languages import choice, po_files, speaking
+from portal.languages import choice
+from portal.languages import choice as po_files
+from portal.languages import choice as speaking
 from portal.languages.catalogues import Catalogue
 from rules.comparison.preflight import LISTS
 from tests.portal.pages.test_page_words import Shown

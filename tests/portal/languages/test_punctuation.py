@@ -7,10 +7,11 @@ import pytest
 from babel.messages.pofile import read_po
 from flask import Flask
 
-from portal.languages import choice, po_files
+from portal.languages import choice
+from portal.languages import choice as po_files
 from portal.languages.catalogues import Catalogue
+from portal.languages.choice import marked, settled
 from portal.languages.environment import LanguageEnvironment
-from portal.languages.finished_pages import marked, settled
 
 CHARACTER = r"[\u3400-\u9fff]"
 WRONG = re.compile(

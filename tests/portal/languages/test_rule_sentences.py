@@ -10,8 +10,7 @@ from grammar import nodes as n
 from grammar.parsing.parser import parse
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
-from portal.languages.po_files import OF_RULES
-from portal.languages.speaking import told_of
+from portal.languages.choice import OF_RULES, told_of
 from portal.languages.wording import composition
 from rules.phrases import capital, composed, instead, named
 from rules.values.wording import plain

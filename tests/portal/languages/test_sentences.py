@@ -3,9 +3,8 @@
 import pytest
 from jinja2 import Environment
 
-from portal.languages.environment import LanguageEnvironment
+from portal.languages.environment import LanguageEnvironment, Sentences
 from portal.languages.markup import OddMarkupError
-from portal.languages.sentences import Sentences
 
 
 def messages(source: str) -> list[str]:

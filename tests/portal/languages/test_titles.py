@@ -9,8 +9,8 @@ from connectors import registry
 from connectors.registry import titled, titles
 from portal.app import STATIC
 from portal.languages import choice
-from portal.languages.finished_pages import titled_page
-from portal.web import fragments
+from portal.languages.choice import titled_page
+from portal.web import store as fragments
 from rules.values.wording import is_locked, is_mapped, period_opens, term
 from tests.portal.reading import works
 

@@ -9,8 +9,8 @@ import pytest
 from connectors.registry import titled
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
-from portal.lists.all_lists import LISTS
-from portal.web.permissions import FILE
+from portal.lists.downloads import LISTS
+from portal.web.request_guard import FILE
 from tests.portal.languages.test_languages import PAGES
 from tests.portal.pages.test_page_words import READ, is_value, program_words, stray_codes
 from tests.portal.reading import ONE, works

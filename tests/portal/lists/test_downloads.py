@@ -8,10 +8,10 @@ import pytest
 
 from holding.mappings import party_merge
 from holding.mappings.party_merge import Owed
-from portal.lists import list_file
-from portal.lists.all_lists import LISTS
-from portal.lists.list_file import FileKind, ListFile, Table
-from portal.web.permissions import FILE, PERMISSIONS, page_of
+from portal.lists.downloads import LISTS
+from portal.web import list_file
+from portal.web.list_file import FileKind, ListFile, Table
+from portal.web.request_guard import FILE, PERMISSIONS, page_of
 from tests.portal.evidence.test_audit_log import shown
 from tests.portal.listing import read_csv, read_json, read_xlsx, sheets_of
 from tests.portal.reading import one, plain

@@ -7,7 +7,7 @@ import re
 import pytest
 
 import portal.lists
-from portal.lists.list_file import Table
+from portal.web.list_file import Table
 from tests.portal.pages.test_page_words import program_words
 
 ODD = re.compile(r"\b(targets?|pushe?s?|judged|judging|anew|finding|route|hit)\b", re.IGNORECASE)

@@ -11,8 +11,8 @@ from holding.connections.master_data import keep_kinds
 from holding.db.models import Connection
 from holding.mappings import list_rows, list_sources
 from holding.platform.settings import Settings
-from portal.cli import checkup
-from portal.mappings import list_pages
+from portal.cli import records as checkup
+from portal.mappings import exact_pages as list_pages
 from portal.web import store
 from portal.web.config import body_limit
 from tests.portal.reading import cause, one, plain

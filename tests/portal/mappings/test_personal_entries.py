@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.mappings.personal_entries import naming
+from portal.mappings.mapping_pages import naming
 from tests.portal.reading import one, plain
 from tests.rules.kedai import program_of
 

@@ -8,7 +8,7 @@ import re
 import openpyxl
 import pytest
 
-from portal.mappings import workbook_pages
+from portal.mappings import mapping_changes as workbook_pages
 from portal.web.config import body_limit
 from tests.portal.reading import one, plain
 

@@ -8,8 +8,7 @@ import pytest
 from holding.db.refusal import Refusal
 from holding.rulesets.admission import examine, inspect
 from portal.starters import catalogue
-from portal.starters.catalogue import Draft, Template
-from portal.starters.einvoice_limits import EInvoiceLimit
+from portal.starters.catalogue import Draft, EInvoiceLimit, Template
 
 HAVING = [one for one in catalogue.templates() if one.einvoice]
 TEA = Decimal("248.70")  # what the order of the template's tests comes to

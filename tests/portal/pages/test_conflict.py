@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from holding.db.models import Approval, Hold, Posting
 from holding.worklist.side_by_side import Pair
-from portal.pages.hold_pane import folded
+from portal.holds.hold_pane import folded
 from tests.portal.api.test_api import call, key
 from tests.portal.reading import hold_of, one, plain
 from tests.support.databases import any_move

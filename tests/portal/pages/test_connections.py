@@ -9,8 +9,7 @@ from sqlalchemy import select, text
 from holding.connections.master_data import keep_snapshot
 from holding.db.models import Cause, Connection, Posting, Schedule, Throttle
 from holding.runs.schedules import Daily
-from portal.web.filters import kind_of
-from portal.web.target_status import coming
+from portal.web.filters import coming, kind_of
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import CauseKey
 from tests.portal.reading import one, plain

@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 from holding.db import together
 from holding.db.database import Database
 from holding.db.models import Company, Person
-from portal.pages import first_reading
-from portal.pages.first_reading import PAGES, read_first
+from portal.holds import hold_pane as first_reading
+from portal.holds.hold_pane import PAGES, read_first
 
 pytestmark = pytest.mark.sqlite
 

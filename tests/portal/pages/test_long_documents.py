@@ -10,7 +10,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Evaluation, Record, Version
 from holding.programs import replay
 from holding.records import trace
-from portal.pages.records import TABS
+from portal.records.records import TABS
 from portal.web.forms import part
 from tests.holding.shop import Shop, line, order
 from tests.portal.reading import one, plain

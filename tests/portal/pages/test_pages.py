@@ -112,7 +112,7 @@ def test_the_dashboard_answers_first(visit):
 
 
 def test_causes_below_the_first_five_are_counted_above_their_total(visit, monkeypatch):
-    monkeypatch.setattr("portal.pages.dashboard.TOP", 1)
+    monkeypatch.setattr("portal.worklist.dashboard.TOP", 1)
     raw = visit("farah").text("/c/kedai/")
     mine = plain(raw[raw.index('aria-labelledby="h_mine"') : raw.index('id="h_who"')])
     assert re.search(r"\d more causes? \d+ Total, each record counted once RM", mine), mine

@@ -48,6 +48,6 @@ def test_a_filter_leaves_out_the_others(visit):
 def test_too_many_are_refused_and_another_company_has_none_of_them(visit, monkeypatch):
     assert "SO-10241" not in visit("stranger", "lain").text("/c/lain/pushes.csv")
     visit("stranger", "lain").get(f"{PUSHES}.csv", status=404)
-    monkeypatch.setattr("portal.lists.list_file.MOST", 1)
+    monkeypatch.setattr("portal.web.list_file.MOST", 1)
     refused = visit("farah").get(f"{PUSHES}.csv", status=409)
     assert "too many for one file" in refused.get_data(as_text=True)

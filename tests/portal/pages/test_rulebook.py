@@ -16,7 +16,7 @@ from holding.rulesets import publication, recorded_backtests
 from holding.rulesets.check_processes import BUSY, RuleChecks
 from holding.rulesets.proposals import Proposal
 from holding.worklist import ageing
-from portal.pages import rulesets
+from portal.rulesets import rulesets
 from rules.rulebook.book import TOPICS, Book
 from rules.rulebook.hold_entries import MOST_TESTS
 from tests.portal.reading import plain
@@ -227,7 +227,7 @@ def test_T29c_a_proposed_draft_is_not_pushed_while_nobody_is_free(
     draft = Proposal(
         key="k", what="x", times=9, last=AT_ONCE, examples=(), files={"a.rules": ""}, why_not=""
     )
-    monkeypatch.setattr("portal.pages.rulesets.all_proposals", lambda: (draft,))
+    monkeypatch.setattr("portal.rulesets.rulesets.all_proposals", lambda: (draft,))
     chan = visit("chan")
     monkeypatch.setattr(RuleChecks, "report", lambda *_, **__: BUSY)
     answer = chan.post("/c/kedai/rules/proposals", {"key": "k"}, status=503)

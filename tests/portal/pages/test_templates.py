@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from jinja2 import nodes
 
-from portal.pages.records import TABS
-from portal.web.fragments import WHOLE
+from portal.records.records import TABS
+from portal.web.store import WHOLE
 
 ROOT = Path(__file__).parents[3] / "portal" / "templates"
 TEMPLATES = sorted(ROOT.rglob("*.html"))

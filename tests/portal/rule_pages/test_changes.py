@@ -9,7 +9,7 @@ from sqlalchemy import select
 from holding.access import actors
 from holding.db.models import Company, Person
 from holding.rulesets import publication
-from portal.rule_pages.differences import LINES, difference
+from portal.rulesets.changes import LINES, difference
 from tests.holding.shop import FILES
 from tests.portal.reading import plain
 

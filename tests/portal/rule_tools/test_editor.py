@@ -6,9 +6,7 @@ import pytest
 from lsprotocol import types as lsp
 from pygls.workspace import PositionCodec
 
-from portal.rule_tools.editor_answers import Answers
-from portal.rule_tools.editor_positions import Positions
-from portal.rule_tools.open_files import RuleSet, files_of, folder_of
+from portal.editor.language_server import Answers, Positions, RuleSet, files_of, folder_of
 from portal.rule_tools.rule_files import examine, read_files
 from rules.editing.mentions import Refused
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from lsprotocol import types as lsp
 
-from portal.rule_tools import language_server as module
-from portal.rule_tools.editor_answers import Answers
-from portal.rule_tools.open_files import RuleSet
+from portal.editor import language_server as module
+from portal.editor.language_server import Answers, RuleSet
 
 ROLE = 'role a "A"\n'
 

@@ -7,8 +7,7 @@ from urllib.parse import unquote
 import pytest
 from pygls.workspace import PositionCodec
 
-from portal.rule_tools.editor_answers import Answers
-from portal.rule_tools.open_files import RuleSet
+from portal.editor.language_server import Answers, RuleSet
 from portal.rule_tools.rule_files import examine, read_files
 from tests.portal.rule_tools.test_cli_files import run
 

@@ -6,9 +6,8 @@ import pytest
 
 from grammar.layout.written import format_text
 from holding.programs.world import schemas
-from portal.rule_tools.coverage import risks
 from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
-from portal.rule_tools.rule_files import examine, read_files
+from portal.rule_tools.rule_files import examine, read_files, risks
 from rules.program import compile_ruleset, hash_of
 from rules.testing.runner import run_tests
 

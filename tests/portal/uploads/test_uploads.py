@@ -15,7 +15,7 @@ from holding.db.models import Company, Connection, Delivery, Upload, Version
 from holding.uploads import file_check, upload_turns
 from holding.uploads.submit import claim, still_ours
 from holding.uploads.upload_turns import reader, work_due
-from portal.uploads import error_workbook
+from portal.uploads import upload_pages as error_workbook
 from tests.portal.reading import one, plain
 from tests.support.workbooks import HEAD, ITEMS, orders, workbook
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask, url_for
 
-from portal.web import frame
+from portal.web import filters as frame
 
 
 @pytest.fixture

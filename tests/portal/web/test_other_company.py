@@ -42,8 +42,8 @@ from holding.db.models import (
     Team,
     Upload,
 )
-from portal.web import security
-from portal.web.permissions import PUBLIC, SIGNED_IN, act_of
+from portal.web import request_guard as security
+from portal.web.request_guard import PUBLIC, SIGNED_IN, act_of
 from tests.portal.web.test_reach import words
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_connection, make_person

@@ -32,7 +32,7 @@ from holding.db.models import (
 )
 from holding.db.models.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE, OTHERS
 from holding.db.models.columns import UploadState
-from portal.web.permissions import OF_SOME_SOURCES, PUBLIC, SIGNED_IN, act_of, page_of
+from portal.web.request_guard import OF_SOME_SOURCES, PUBLIC, SIGNED_IN, act_of, page_of
 from tests.portal.seed import PASSWORD
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_person

@@ -8,9 +8,17 @@ from sqlalchemy import text
 
 from holding.access.actors import ACTS
 from holding.db.refusal import Refusal
-from portal.web import fragments
-from portal.web.permissions import FILE, PERMISSIONS, PUBLIC, SIGNED_IN, act_of, page_of
-from portal.web.security import POLICY, safe_next
+from portal.web import store as fragments
+from portal.web.request_guard import (
+    FILE,
+    PERMISSIONS,
+    POLICY,
+    PUBLIC,
+    SIGNED_IN,
+    act_of,
+    page_of,
+    safe_next,
+)
 from tests.portal.seed import PASSWORD, SCRIPT
 
 pytestmark = pytest.mark.sqlite

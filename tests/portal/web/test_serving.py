@@ -9,7 +9,7 @@ import pytest
 import requests
 from flask import Flask, request
 
-from portal.web.serving import serve_on
+from portal.web.config import serve_on
 
 
 @contextmanager

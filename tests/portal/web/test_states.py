@@ -6,7 +6,7 @@ from holding.db.models import columns as row_states
 from holding.db.models.records import RECORD_STATES
 from holding.platform import states as state_labels
 from holding.runs.status import RUN_KINDS
-from portal.web.labels import PUSH_TONES, STATES, plain
+from portal.web.store import PUSH_TONES, STATES, plain
 
 WORDS = {"pending", "succeeded", "failed", "skipped", "retrying", "needs attention"}
 

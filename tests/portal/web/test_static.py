@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 from portal.app import COMPONENTS
-from portal.web.filters import SHOWN_TONES, STEP_SIGNS
-from portal.web.frame import ITEMS
-from portal.web.labels import PUSH_TONES, STATES
+from portal.web.filters import ITEMS, SHOWN_TONES, STEP_SIGNS
+from portal.web.store import PUSH_TONES, STATES
 
 STATIC = Path(__file__).parents[3] / "static"
 

@@ -1,0 +1,288 @@
+"""The checklist that is the dashboard of a company until it goes live, and going live."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from flask import Blueprint, Response, current_app, g, request, url_for
+from werkzeug.exceptions import HTTPException
+
+from connectors.transport.http import Http
+from grammar.text.characters import in_currency
+from grammar.text.finding_codes import ErrorClass
+from holding.access.people import titles_of
+from holding.company import dry_run, going_live
+from holding.company.going_live import Checklist, Step, checklist
+from holding.company.standing_documents import Look, There, look
+from holding.db.refusal import Refusal, plural, sums
+from holding.platform import processes as doorbell
+from holding.programs.world import schemas
+from portal.web import forms, store
+from portal.web import store as fragments
+from portal.web.request_guard import FILE
+
+pages = Blueprint("onboarding", __name__, url_prefix="/c/<co>/setup")
+
+KINDS = (
+    ("ready", "ready to post"),
+    ("held", "on hold"),
+    ("waiting", "waiting"),
+    ("ignored", "not posted (by rule)"),
+    ("reference", "for reference"),
+)
+"""What the records of a dry run count as, in the words of the page."""
+
+FILES = (("csv", "CSV"), ("xlsx", "Excel"), ("json", "JSON"))
+
+SHOWN = 100
+"""Records of a dry run that the page itself lists; its files have all."""
+
+LOOK = ("holding.listing", "Look at the records on hold")
+
+NEXT_STEPS: Mapping[ErrorClass, tuple[str, str]] = {
+    "mapping_missing": ("mappings.missing", "Map the values"),
+    "authorization_failed": ("connections.listing", "Test the connection"),
+    "temporary": ("connections.listing", "Test the connection"),
+}
+"""Where a cause of a dry run is dealt with: a page, and what to do there; else LOOK."""
+
+BY_NAME = "connections.show"
+"""The page of one connection: its address takes every word for a name."""
+
+SECONDS: Final = 10.0  # what one answer may take
+
+OUTCOMES: Final[tuple[tuple[str, tuple[There, ...]], ...]] = (
+    ("Not there", (There.ABSENT,)),
+    ("There already, the same", (There.SAME,)),
+    ("There already, or alike", (There.OTHER, There.ALIKE)),
+    ("Not known", (There.UNTOLD,)),
+)
+
+HELD: Final = (
+    "It goes on hold when you go live: an approver compares both, then links or rejects it."
+)
+
+BECOMES: Final[Mapping[There, str]] = {
+    There.SAME: "It is linked when you go live, and not sent again.",
+    There.OTHER: HELD,
+    There.ALIKE: HELD,
+    There.UNTOLD: "It is looked up again before it is sent.",
+}
+"""What becomes of a document when the company goes live."""
+
+
+def shown() -> Response:
+    """What is left before the company goes live, with one action a step."""
+    return _checklist({"opened": None})
+
+
+def _checklist(more: Mapping[str, object], *, status: int = 200) -> Response:
+    """The checklist; `more` is what the step that is open in it shows."""
+    found = checklist(store.reading(), g.company.id)
+    first = going_live.first_run(store.reading(), g.company.id, g.now)
+    return fragments.respond(
+        "onboarding/checklist.html",
+        more,
+        status=status,
+        found=found,
+        Step=Step,
+        links=_links(found),
+        first=first,
+        refusal=going_live.not_ready(found),
+        start=suggested(found),
+    )
+
+
+def _links(found: Checklist) -> dict[Step, str]:
+    """The page that each step leads to; nothing where there is no such page."""
+    code = g.company.code
+    new = _step_url(f"/c/{code}/connections/new")
+    connections = url_for("connections.listing", co=code)
+
+    def of(connected: object, side: str) -> str:
+        name = getattr(connected, "name", "")
+        if name:
+            return url_for("connections.show", co=code, name=name)
+        return f"{new}?side={side}" if new else connections
+
+    return {
+        Step.SOURCE: of(next(iter(found.sources), None), "source"),
+        Step.TARGET: of(next(iter(found.targets), None), "target"),
+        Step.RULES: _rules(found),
+        Step.PEOPLE: _step_url(f"/c/{code}/people/"),
+        Step.MAPPINGS: url_for("mappings.missing", co=code),
+        Step.DRY_RUN: url_for("onboarding.consider_dry_run", co=code),
+        Step.CUTOVER: url_for("onboarding.cutover", co=code),
+        Step.GO_LIVE: url_for("onboarding.consider", co=code),
+    }
+
+
+def _step_url(path: str) -> str:
+    """The address, if there is a page of its own at it."""
+    try:
+        endpoint, _ = current_app.url_map.bind("").match(path)
+    except HTTPException:
+        return ""
+    return "" if endpoint == BY_NAME else path
+
+
+def _rules(found: Checklist) -> str:
+    """The change that waits to be published, the rules in force, or the choice of a template."""
+    code = g.company.code
+    if found.change is not None and found.ruleset_no is None:
+        return url_for("changes.show", co=code, no=found.change.no)
+    if found.ruleset_no is not None:
+        return url_for("rulebook.show", co=code)
+    return url_for("onboarding.choose_rules", co=code)
+
+
+@pages.get("/dry-run")
+def consider_dry_run() -> Response:
+    """Which days to check, and what the last one came to."""
+    return _dry_run_page({})
+
+
+def _dry_run_page(
+    problems: Mapping[str, str], *, status: int = 200, done: dry_run.DryRun | None = None
+) -> Response:
+    if g.company.live:
+        return fragments.moved(home(), f"{g.company.name} is live already.")
+    documents = done.documents if done else ()
+    opened = {
+        "opened": Step.DRY_RUN,
+        "days": dry_run.last_month(g.now, g.company.zone),
+        "ran": done,
+        "most": dry_run.MOST,
+        "kinds": KINDS,
+        "words": dict(KINDS),
+        "next_steps": NEXT_STEPS,
+        "otherwise": LOOK,
+        "listed": done.records[:SHOWN] if done else (),
+        "amounts": [in_currency(one.amount, one.currency) for one in documents],
+        "files": _files(done),
+        "titles": [_titles(one.target, one.document) for one in documents],
+        "teams": titles_of(store.reading(), g.company.id),
+        "problems": problems,
+    }
+    return _checklist(opened, status=status)
+
+
+def _files(done: dry_run.DryRun | None) -> list[tuple[str, str]]:
+    """Word and address of each file of the records that were looked at."""
+    if done is None:
+        return []
+    of = {"co": g.company.code, "first": done.first, "last": done.last}
+    page = "onboarding.consider_dry_run" + FILE
+    return [(word, url_for(page, ending=ending, **of)) for ending, word in FILES]
+
+
+def _titles(target: str, document: str) -> dict[str, str]:
+    """Each field of a document as the accounting system calls it."""
+    known = schemas().document(target, document)
+    fields = (*known.header, *known.lines) if known else ()
+    return {one.name: getattr(one, "title", "") or one.name for one in fields}
+
+
+@pages.post("/dry-run")
+def start_dry_run() -> Response:
+    """Check the records of these days; nothing is sent or stored of it but the sums."""
+    first, last = forms.day(request.form.get("first")), forms.day(request.form.get("last"))
+    if first is None or last is None or last < first:
+        return _dry_run_page(
+            {"last": "Enter two days; the last is not before the first."}, status=422
+        )
+    store.renew()  # a service reads with sessions of its own
+    done = dry_run.dry_run(store.database(), store.clock(), g.actor, first, last)
+    if isinstance(done, Refusal):
+        return fragments.refuse(done, back=home())
+    return _dry_run_page({}, done=done)
+
+
+@pages.get("/go-live")
+def consider() -> Response:
+    """What would be sent first."""
+    if g.company.live:
+        return fragments.moved(home(), f"{g.company.name} is live already.")
+    found = checklist(store.reading(), g.company.id)
+    return fragments.respond(
+        "onboarding/go_live.html",
+        found=found,
+        first=going_live.first_run(store.reading(), g.company.id, g.now),
+        refusal=going_live.not_ready(found),
+    )
+
+
+@pages.post("/go-live")
+def go_live() -> Response:
+    """Send from now on, as it was shown."""
+    count, figure = (forms.whole(request.form.get(name)) or 0 for name in ("count", "figure"))
+    with store.writing() as session:
+        answer = going_live.go_live(session, g.actor, count, figure, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=url_for("onboarding.consider", co=g.company.code))
+    doorbell.ring(g.company.id, "push")
+    told = f"{plural(answer.count, 'document')}, {sums(answer.money, g.company.currency)}"
+    return fragments.moved(home(), f"{g.company.name} is live. Queued to be sent: {told}.")
+
+
+def suggested(found: Checklist) -> object:
+    """The first document date that the page proposes."""
+    return going_live.suggested_start(found.closed_through, g.now, g.company.zone)
+
+
+def home() -> str:
+    """The checklist itself."""
+    return url_for("dashboard.show", co=g.company.code)
+
+
+@pages.get("/cutover")
+def cutover() -> Response:
+    """The first document date that is posted."""
+    return _cutover_page({})
+
+
+def _cutover_page(
+    problems: Mapping[str, str], *, status: int = 200, found: Look | None = None
+) -> Response:
+    if g.company.live:
+        return fragments.moved(home(), f"{g.company.name} is live already.")
+    steps = checklist(store.reading(), g.company.id)
+    return fragments.respond(
+        "onboarding/cutover.html",
+        status=status,
+        found=steps,
+        start=suggested(steps),
+        problems=problems,
+        look=found,
+        There=There,
+        outcomes=OUTCOMES,
+        becomes=BECOMES,
+    )
+
+
+@pages.post("/cutover")
+def set_cutover() -> Response:
+    """Set it; every record is checked again."""
+    day = forms.day(request.form.get("starts"))
+    if day is None:
+        told = "Enter the day as year-month-day, such as 2026-11-01."
+        return _cutover_page({"starts": told}, status=422)
+    with store.writing() as session:
+        refusal = going_live.set_cutover(session, g.actor, day, g.now)
+    if refusal is not None and refusal.status == 422:
+        return _cutover_page({"starts": refusal.words}, status=422)
+    if refusal is not None:
+        return fragments.refuse(refusal, back=home())
+    doorbell.ring(g.company.id, "evaluate")
+    return fragments.moved(home(), f"Cutover date set to {day}. Records are checked again.")
+
+
+@pages.post("/cutover/look")
+def look_there() -> Response:
+    """Ask the accounting systems for the documents that are ready; nothing is written there."""
+    after = forms.whole(request.form.get("after")) or 0
+    store.renew()  # no snapshot is kept while others are asked
+    http = Http(store.clock(), connect_seconds=SECONDS, read_seconds=SECONDS)
+    found = look(store.database(), store.clock(), g.actor, after, http=http)
+    if isinstance(found, Refusal):
+        return fragments.refuse(found, back=url_for("onboarding.cutover", co=g.company.code))
+    return _cutover_page({}, found=found)

@@ -1,0 +1,206 @@
+"""The settings of a company in one place: what stands, where it is from, where it is changed.
+
+Here: the table of them, and the forms for what has no page of its own. Not here: what a value does,
+and changing it (holding/rulesets/new_connections.py and the pages that the table links).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, Response, g, request, url_for
+
+from connectors.contract.errors import ERROR_CLASSES
+from holding.connections import signal_causes as signal_settings
+from holding.db.database import DatabaseSession
+from holding.db.refusal import Refusal, money, plural
+from holding.evaluation import safety_stop
+from holding.operations import planning as digest_times
+from holding.rulesets import new_connections as company_settings
+from holding.rulesets.new_connections import CompanySettings
+from portal.web import forms, store
+from portal.web import request_guard as security
+from portal.web import store as fragments
+
+pages = Blueprint("settings", __name__, url_prefix="/c/<co>/settings")
+ADDED: Final = "Fixed when the company was added."
+HERE: Final = "Set on this page."
+FIELDS: Final = {
+    "company.name": "name",
+    "company.team": "team",
+    "due.class": "error_class",
+    "due.hours": "hours",
+}
+"""Code of a refusal -> the field that it is about; of any other the first field of its form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value: what it is called, how it stands, where it is from; `link` leads to where it is
+    changed, blank where nobody changes it in Clearpost. `word` names its row.
+    """
+
+    word: str
+    title: str
+    text: str
+    note: str
+    link: str = ""
+
+
+def listed() -> list[Setting]:
+    """The settings of this company, as they stand."""
+    company, session = g.company, store.reading()
+    own = company_settings.settings_of(session, company.id)
+    titles = dict(own.teams)
+    return [
+        Setting("name", "Name", company.name, HERE, "#nameform"),
+        Setting("code", "Code in addresses", company.code, ADDED),
+        Setting("registration", "Registration number", own.registration or "none", ADDED),
+        Setting("currency", "Currency of the books", company.currency, ADDED),
+        Setting("zone", "Time zone", company.zone, ADDED),
+        *_of_rules(),
+        Setting(
+            "fallback",
+            "Team that answers for teams without members",
+            titles.get(own.fallback or "", "none"),
+            HERE,
+            "#fallbackform",
+        ),
+        Setting("due", "Holds are due after", _due(own), HERE, "#dueform"),
+        *_with_pages(session),
+        *_of_installation(),
+        Setting(
+            "language",
+            "Language",
+            "as each person chooses",
+            "Each person chooses theirs on their page.",
+            url_for("me.show", c=company.code),
+        ),
+    ]
+
+
+def _due(own: CompanySettings) -> str:
+    hours = sorted({one.hours for one in own.due})
+    return f"{hours[0]} to {hours[-1]} hours" if len(hours) > 1 else plural(hours[0], "hour")
+
+
+def _of_rules() -> list[Setting]:
+    """What rules say: who approves what, and from which amount on."""
+    no, book = g.company.ruleset_no, url_for("rulebook.show", co=g.company.code)
+    text = f"as rule version {no} says" if no else "none, no rules are in force"
+    note = "Set by the rules: a change is drafted, and published by a second person."
+    return [Setting("approvals", "Approval limits", text, note, book)]
+
+
+def _with_pages(session: DatabaseSession) -> list[Setting]:
+    """What is changed on a page of its own."""
+    company = g.company
+    records, book = safety_stop.own_limit(session, company.id)
+    usual = "as is usual on each route"
+    most = [plural(records, "record")] if records is not None else []
+    most += [money(book, company.currency)] if book is not None else []
+    times = digest_times.own_times(session, company.id)
+    day = signal_settings.own_close_day(session, company.id)
+    note = "Set on a page of its own."
+    digest = f"{times.at}, {plural(len(times.days), 'day')} a week" if times.days else "none"
+    close = f"day {day} of the month after" if day else "none"
+    stops, signals, notices = (
+        url_for(f"{name}.listing", co=company.code) for name in ("stops", "signals", "notices")
+    )
+    return [
+        Setting("stop", "Safety limit for a single change", ", ".join(most) or usual, note, stops),
+        Setting("close", "Day on which the books close", close, note, signals),
+        Setting("digest", "Digest of what is on hold", digest, note, notices),
+    ]
+
+
+def _of_installation() -> list[Setting]:
+    """What whoever runs Clearpost set, for all companies."""
+    own = security.config().settings
+    undo = f"{own.undo_seconds:.0f} s" if own.undo_seconds else "none"
+    body, keep = plural(round(own.body_days), "day"), plural(own.keep_years, "year")
+    return [
+        Setting("undo", "Time to undo", undo,
+                "Set by whoever runs Clearpost: CLEARPOST_UNDO_SECONDS."),
+        Setting("bodies", "Raw bodies are kept", body,
+                "Set by whoever runs Clearpost: CLEARPOST_BODY_DAYS."),
+        Setting("years", "Records and events are kept", keep,
+                "Set by whoever runs Clearpost: CLEARPOST_KEEP_YEARS."),
+    ]  # fmt: skip
+
+
+@pages.get("")
+def show() -> Response:
+    """Every setting, and the forms of this page."""
+    return _page({})
+
+
+@pages.post("/name")
+def rename() -> Response:
+    """Call the company otherwise."""
+    name = request.form.get("name", "")
+    return _changed(
+        "name",
+        lambda session, reason: company_settings.rename(session, g.actor, name, reason, g.now),
+    )
+
+
+@pages.post("/fallback")
+def fallback() -> Response:
+    """Let another team answer for teams without members."""
+    team = request.form.get("team", "")
+    return _changed(
+        "fallback",
+        lambda session, reason: company_settings.set_fallback(
+            session, g.actor, team, reason, g.now
+        ),
+    )
+
+
+@pages.post("/due")
+def due() -> Response:
+    """Let holds of a class be due after so many hours."""
+    error_class, hours = request.form.get("error_class", ""), forms.whole(request.form.get("hours"))
+    return _changed(
+        "due",
+        lambda session, why: company_settings.set_due(
+            session, g.actor, error_class, hours or 0, why, g.now
+        ),
+    )
+
+
+def _changed(form: str, change: Callable[[DatabaseSession, str], Refusal | None]) -> Response:
+    """Make a change of one of the forms, and show it; else the form again with what is wrong."""
+    with store.writing() as session:
+        refused = change(session, request.form.get("reason", ""))
+    if refused is None:
+        return fragments.moved(_url(), SAVED[form])
+    if refused.status != 422:
+        return fragments.refuse(refused, back=_url())
+    field = "reason" if refused.code == "company.reason" else FIELDS.get(refused.code, FIRST[form])
+    return _page({form: {field: refused.words}}, status=422)
+
+
+SAVED: Final = {
+    "name": "The name is saved.",
+    "fallback": "The team is saved.",
+    "due": "The hours are saved. They count for holds that open from now on.",
+}
+FIRST: Final = {"name": "name", "fallback": "team", "due": "hours"}
+
+
+def _page(problems: Mapping[str, Mapping[str, str]], *, status: int = 200) -> Response:
+    own = company_settings.settings_of(store.reading(), g.company.id)
+    return fragments.respond(
+        "onboarding/settings.html",
+        status=status,
+        rows=listed(),
+        own=own,
+        classes=ERROR_CLASSES,
+        problems={form: problems.get(form, {}) for form in FIRST},
+        typed=request.form,
+    )
+
+
+def _url() -> str:
+    return url_for("settings.show", co=g.company.code)

@@ -1,0 +1,472 @@
+"""What people do with holds: retry, correct, assign, snooze, comment, undo."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
+from flask import redirect as redirect_to
+
+from holding.access import actors
+from holding.db.database import DatabaseSession
+from holding.db.refusal import Refusal
+from holding.db.together import answer
+from holding.holds import assignments, locked_periods, notes, retries, undo
+from holding.holds import assignments as bulk_acts
+from holding.holds import assignments as reopening
+from holding.holds import holds as corrections
+from holding.holds import retries as overrides
+from holding.holds.assignments import Act, Question, Wish
+from holding.holds.holds import Correction, Done
+from holding.platform import processes as doorbell
+from holding.programs import posted_differences
+from holding.worklist import ageing as ageing_query
+from holding.worklist import facets as frozen_holds
+from holding.worklist import hold_detail, open_holds
+from portal.holds import hold_filter, hold_pane
+from portal.web import filters, forms, store
+from portal.web import store as fragments
+from portal.web.forms import MIN_REASON, Form, Problems, day, whole
+
+pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")
+
+period_pages = Blueprint("periods", __name__, url_prefix="/c/<co>/holding")
+
+LISTED = 50  # holds of an act over many that are named; all are counted
+
+ASKED = {
+    "release": "Release",
+    "retry": "Retry",
+    "assign": "Assign",
+    "snooze": "Snooze",
+    "date": "Change date",
+}
+
+DID = {
+    "release": "released",
+    "retry": "retried",
+    "assign": "assigned",
+    "snooze": "snoozed",
+    "date": "re-dated",
+}
+
+NO_MORE = {
+    "next": "This is the last of its cause.",
+    "previous": "This is the first of its cause.",
+}
+
+MORNING = time(8, 0)  # what rests until a day is back when people come in
+
+ACTS: tuple[Act, ...] = get_args(Act)
+
+
+@pages.post("/<int:hold_id>/retry")
+def retry(hold_id: int) -> Response:
+    """Try once more what changed since."""
+
+    def do(session: DatabaseSession, op: str) -> Done | Refusal:
+        return retries.retry(session, g.actor, hold_id, g.now, op or None, opened=True)
+
+    return hold_pane.act(hold_id, request.form.get("op", ""), do, "Retry started.")
+
+
+@pages.post("/<int:hold_id>/message")
+def message(hold_id: int) -> Response:
+    """Open the whole message of a hold, which its trace keeps."""
+
+    def do(session: DatabaseSession, op: str) -> Done | Refusal:
+        return notes.open_message(session, g.actor, hold_id, g.now, op or None)
+
+    return hold_pane.act(hold_id, request.form.get("op", ""), do, "The message is open.")
+
+
+@pages.post("/<int:hold_id>/override")
+def override(hold_id: int) -> Response:
+    """Try once more although nothing changed, with a reason."""
+
+    def do(session: DatabaseSession, wish: forms.Reasoned) -> Done | Refusal:
+        return overrides.override(session, g.actor, hold_id, wish.reason, g.now, wish.op or None)
+
+    return hold_pane.act(hold_id, forms.reasoned(request.form), do, "Retry started.")
+
+
+@pages.post("/<int:hold_id>/correct")
+def correct(hold_id: int) -> Response:
+    """Set one value right, as a new version."""
+
+    def do(session: DatabaseSession, wish: Corrected) -> Done | Refusal:
+        wanted, op = wish.correction, wish.op or None
+        return corrections.correct(session, g.actor, hold_id, wanted, g.now, op)
+
+    said = "Corrected. A new version is being checked; the original is kept."
+    return hold_pane.act(hold_id, corrected(request.form), do, said, field="value")
+
+
+@pages.post("/<int:hold_id>/assign")
+def assign(hold_id: int) -> Response:
+    """Give the hold to a person."""
+
+    def do(session: DatabaseSession, wish: Assigned) -> Done | Refusal:
+        person, op = wish.person_id, wish.op or None
+        return assignments.assign(session, g.actor, hold_id, person, g.now, op, seen=wish.seen)
+
+    to_team = request.form.get("person") in (None, "", "0")
+    said = "Assigned to its team." if to_team else "Assigned to that person."
+    return hold_pane.act(hold_id, assigned(request.form), do, said)
+
+
+@pages.post("/<int:hold_id>/snooze")
+def snooze(hold_id: int) -> Response:
+    """Let the hold rest until the morning of a day."""
+
+    def do(session: DatabaseSession, wish: Snoozed) -> Done | Refusal:
+        until, op = wish.until, wish.op or None
+        return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=wish.seen)
+
+    said = "Snoozed. It stays on hold and returns to the list on that morning."
+    return hold_pane.act(hold_id, snoozed(request.form, filters.zone()), do, said, field="until")
+
+
+@pages.post("/<int:hold_id>/comment")
+def comment(hold_id: int) -> Response:
+    """Write a note beside the record."""
+
+    def do(session: DatabaseSession, wish: Noted) -> Done | Refusal:
+        return notes.comment(session, g.actor, hold_id, wish.text, g.now, wish.op or None)
+
+    return hold_pane.act(hold_id, noted(request.form), do, "Noted.", field="text")
+
+
+@pages.get("/many")
+def consider() -> Response:
+    """One act over all that a filter finds now: how many, how much, and the question."""
+    act = request.args.get("act", "")
+    if act not in ASKED:
+        abort(404)
+    refusal = actors.may(g.actor, bulk_acts.NEEDS[act])
+    if refusal:
+        return fragments.refuse(refusal)
+    return fragments.respond("worklist/many.html", _question(act))
+
+
+def _question(act: str) -> dict[str, object]:
+    session = store.reading()
+    wanted = hold_filter.wanted(request.args)
+    rows = frozen_holds.rows(session, g.company.id, wanted)
+    return _shown(act, rows[: bulk_acts.MOST], more=len(rows) > bulk_acts.MOST)
+
+
+def _shown(
+    act: str,
+    rows: Sequence[frozen_holds.FrozenHold],
+    *,
+    more: bool = False,
+    problems: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    alone = [row for row in rows if act == "release" and row.code == posted_differences.ACCEPTED]
+    rows = [row for row in rows if row not in alone]
+    once = {row.record_id: row for row in rows}
+    dated = [row.id for row in rows[:LISTED] if act == "date"]
+    return {
+        "act": act,
+        "asked": ASKED[act],
+        "rows": rows,
+        "records": len(once),
+        "sums": hold_pane.sums(list(once.values())),
+        "seen": " ".join(f"{row.id}:{row.lock}:{row.version_id or 0}" for row in rows),
+        "more": more,
+        "alone": alone,
+        "days": locked_periods.first_days(store.reading(), dated) if dated else {},
+        "listed": LISTED,
+        "colleagues": answer(store.reading(), open_holds.colleagues(g.company.id)),
+        "problems": problems or {},
+        "changed": (),
+        "was": "",
+        "typed": request.form,  # empty where it is asked for the first time
+        "kept": hold_filter.link(hold_filter.wanted(request.args)),
+        "back": _back(),
+    }
+
+
+def _back() -> dict[str, object]:
+    """The list that it was asked from: where it was asked of one group, the group is open in it."""
+    wanted = hold_filter.wanted(request.args)
+    opened = wanted.causes[0] if len(wanted.causes) == 1 else None
+    return hold_filter.link(replace(wanted, causes=())) | {"open": opened}
+
+
+@pages.post("/many")
+def do_many() -> Response:
+    """Do it with each of the holds that were looked at, and say what became of each."""
+    wish = many(request.form, filters.zone())
+    act = request.form.get("act", "")
+    if isinstance(wish, forms.Problems):
+        if act not in ASKED:
+            abort(404)
+        return fragments.respond("worklist/many.html", _asked_again(act, wish), status=422)
+    op = request.form.get("op", "")
+    with store.writing() as session:
+        answer = bulk_acts.do(session, g.actor, wish, g.now, op, as_seen=True)
+    if isinstance(answer, bulk_acts.SetChanged):
+        store.renew()  # somebody was faster: what is there now is another set
+        return fragments.respond("worklist/many.html", _changed(act, answer), status=409)
+    back = url_for("holding.listing", co=g.company.code)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    said = f"{len(answer.done):,} {DID[wish.act]}, {len(answer.left):,} left."
+    kept = hold_filter.link(hold_filter.wanted(request.args))
+    done = url_for("desk.done", co=g.company.code, op=op, act=wish.act, **kept)
+    return fragments.moved(done if op else back, said)
+
+
+def _asked_again(act: str, found: forms.Problems) -> dict[str, object]:
+    """The same holds once more, with what is wrong."""
+    seen = [part.partition(":")[0] for part in request.form.get("seen", "").split()]
+    ids = [number for number in map(forms.whole, seen) if number is not None]
+    rows = frozen_holds.these(store.reading(), g.company.id, ids)
+    return _shown(act, rows, problems=found.by_field)
+
+
+def _changed(act: str, found: bulk_acts.SetChanged) -> dict[str, object]:
+    """What became of some, and the others once more, as they are now."""
+    seen = {"changed": found.changes, "was": request.form.get("was", "")[:100]}
+    return _asked_again(act, forms.Problems({})) | seen
+
+
+@pages.get("/many/<op>")
+def done(op: str) -> Response:
+    """What became of each record of an act over many."""
+    found = bulk_acts.answered(store.reading(), g.actor, op)
+    if found is None:
+        abort(404)
+    did = DID.get(request.args.get("act", ""), "done")
+    return fragments.respond("worklist/done.html", each=found, did=did, back=_back())
+
+
+@pages.post("/undo")
+def take_back() -> Response:
+    """Take back what a form did a moment ago."""
+    back = url_for("holding.listing", co=g.company.code)
+    with store.writing() as session:
+        answer = undo.undo(session, g.actor, request.form.get("undo", ""), g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    return fragments.moved(back, answer.say)
+
+
+@pages.get("/ageing")
+def ageing() -> Response:
+    """Held records by owner and age."""
+    rows = ageing_query.by_owner(store.reading(), g.company.id, g.now)
+    return fragments.respond("worklist/ageing.html", rows=rows, steps=ageing_query.STEPS)
+
+
+@pages.get("/<int:hold_id>/<any(next, previous):way>")
+def step(hold_id: int, way: str) -> Response:
+    """On to the next hold of the same cause, or back to the one before: as a page of the holding
+    area, or with `as=record` as its record. After the last one: what that page was.
+    """
+    session, company = store.reading(), g.company
+    found = hold_detail.beside(session, company.id, hold_id, after=way == "next")
+    if found is None:
+        abort(404)
+    row = hold_detail.one(session, company.id, found or hold_id)
+    if row is None:
+        abort(404)
+    at = url_for("holding.show", co=company.code, hold_id=row.id)
+    if request.args.get("as") == "record":
+        source, kind, key = row.source, row.kind, row.external_id
+        co = company.code
+        at = url_for("records.show", co=co, source=source, kind=kind, external_id=key)
+    return make_response(redirect_to(at, 303)) if found else fragments.done(at, NO_MORE[way])
+
+
+@period_pages.post("/<int:hold_id>/date", endpoint="date")
+def date_document(hold_id: int) -> Response:
+    """Let the document carry another day."""
+
+    def do(session: DatabaseSession, wish: Dated) -> Done | Refusal:
+        op = wish.op or None
+        return locked_periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
+
+    said = "Document date changed. It is being checked again."
+    return hold_pane.act(hold_id, read_date_form(request.form), do, said, field="day")
+
+
+@period_pages.post("/<int:hold_id>/reopen")
+def reopen(hold_id: int) -> Response:
+    """Ask somebody for the locked month."""
+
+    def do(session: DatabaseSession, wish: Asked) -> Done | Refusal:
+        op = wish.op or None
+        return reopening.ask_to_reopen(session, g.actor, hold_id, wish.question, g.now, op)
+
+    said = "Request sent. The records are posted automatically once the month is reopened."
+    return hold_pane.act(hold_id, asked(request.form), do, said, field="person")
+
+
+@period_pages.post("/<int:hold_id>/redirect")
+def redirect(hold_id: int) -> Response:
+    """Have somebody decide where this document goes."""
+
+    def do(session: DatabaseSession, wish: Asked) -> Done | Refusal:
+        return reopening.redirect(session, g.actor, hold_id, wish.question, g.now, wish.op or None)
+
+    return hold_pane.act(hold_id, asked(request.form), do, "Sent.", field="person")
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Give a hold to a person (None: back to its team)."""
+
+    person_id: int | None
+    seen: int | None
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """Let a hold rest until a moment."""
+
+    until: datetime
+    seen: int | None
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something to keep beside a record."""
+
+    text: str
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A value to be set right."""
+
+    correction: Correction
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """The day that a document gets."""
+
+    day: date
+    reason: str
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom somebody asks, and why."""
+
+    question: Question
+    op: str
+
+
+def read_date_form(form: Form) -> Dated | Problems:
+    """A form that names a day, with a reason."""
+    chosen, found = day(form.get("day")), dict(_reason(form))
+    if chosen is None:
+        return Problems({"day": "Choose a day.", **found})
+    return Problems(found) if found else Dated(chosen, form["reason"].strip(), form.get("op", ""))
+
+
+def _reason(form: Form) -> Mapping[str, str]:
+    if len(form.get("reason", "").strip()) >= MIN_REASON:
+        return {}
+    return {"reason": "Enter a short reason. It is recorded in the audit log."}
+
+
+def asked(form: Form) -> Asked | Problems:
+    """A form that names a person, with a message to them."""
+    person_id, found = whole(form.get("person")), {}
+    if _reason(form):
+        found["reason"] = "Enter a message."
+    if not person_id:
+        found["person"] = "Choose a person from the list."
+    if found:
+        return Problems(found)
+    return Asked(Question(person_id, form["reason"].strip()), form.get("op", ""))
+
+
+def assigned(form: Form) -> Assigned | Problems:
+    """A form that names a person."""
+    chosen = form.get("person", "")
+    person_id = whole(chosen)
+    if chosen and (person_id is None or person_id < 0):
+        return Problems({"person": "Choose a person from the list."})
+    return Assigned(person_id or None, whole(form.get("rev")), form.get("op", ""))
+
+
+def snoozed(form: Form, zone: ZoneInfo) -> Snoozed | Problems:
+    """A form that names a day; the hold is back on its morning."""
+    until = day(form.get("until"))
+    if until is None:
+        return Problems({"until": "Choose a day."})
+    return Snoozed(morning(until, zone), whole(form.get("rev")), form.get("op", ""))
+
+
+def noted(form: Form) -> Noted | Problems:
+    """A form with a note."""
+    text = form.get("text", "").strip()
+    return Noted(text, form.get("op", "")) if text else Problems({"text": "Write something first."})
+
+
+def corrected(form: Form) -> Corrected | Problems:
+    """A form that sets one value right."""
+    found = dict(_reason(form))
+    value = form.get("value", "").strip()
+    if not form.get("path"):
+        found["path"] = "Choose a field."
+    if not value:
+        found["value"] = "Write the right value."
+    if found:
+        return Problems(found)
+    correction = Correction(
+        path=form["path"],
+        value=value,
+        reason=form["reason"].strip(),
+        seen=whole(form.get("rev")) or 0,
+    )
+    return Corrected(correction, form.get("op", ""))
+
+
+def many(form: Form, zone: ZoneInfo) -> Wish | Problems:
+    """The confirmation of one act over many holds, frozen as they were looked at."""
+    act = next((one for one in ACTS if one == form.get("act")), None)
+    seen = dict(one for one in map(_seen, form.get("seen", "").split()) if one is not None)
+    if act is None or not seen:
+        return Problems({"act": "Nothing is selected."})
+    until = day(form.get("until"))
+    found = dict(_reason(form)) if act in ("release", "date") else {}
+    if act == "snooze" and until is None:
+        found["until"] = "Choose a day."
+    if found:
+        return Problems(found)
+    return Wish(
+        act=act,
+        seen=seen,
+        reason=form.get("reason", "").strip(),
+        person_id=whole(form.get("person")) or None,
+        until=morning(until, zone) if until else None,
+        opened=True,
+    )
+
+
+def _seen(text: str) -> tuple[int, tuple[int, int]] | None:
+    numbers = [whole(part) for part in text.split(":")]
+    if len(numbers) != 3 or None in numbers:
+        return None
+    return numbers[0] or 0, (numbers[1] or 0, numbers[2] or 0)
+
+
+def morning(until: date, zone: ZoneInfo) -> datetime:
+    """The moment at which what rests until a day comes back."""
+    return datetime.combine(until, MORNING, tzinfo=zone)

@@ -1,0 +1,323 @@
+"""The filter of the holding area in an address: read from it, written into links, told in words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, g, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from holding.access import actors as personal_data
+from holding.approvals import decided_documents
+from holding.approvals.decided_documents import Fate
+from holding.db.refusal import Refusal
+from holding.db.together import Together, answer
+from holding.holds import folding as bands
+from holding.worklist import facets
+from holding.worklist import facets as held_customers
+from holding.worklist import facets as saved_views
+from holding.worklist import filters as queries
+from holding.worklist.facets import AGES, Facet, Names
+from holding.worklist.filters import Filter, Held
+from portal.web import filters, forms, store
+from portal.web import store as fragments
+from rules.values.wording import titled
+
+VIEWS: Final = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "accepted", "ignored",
+                "cleared")  # fmt: skip
+
+FIRST: Final = "todo"
+"""The view that an address means which names none."""
+
+PARTS: Final[Mapping[str, str]] = {
+    "classes": "class",
+    "teams": "team",
+    "people": "person",
+    "causes": "cause",
+    "sources": "source",
+    "targets": "target",
+    "amounts": "amount",
+    "ages": "age",
+    "customers": "customer",
+}
+"""A part of the filter, and its name in an address."""
+
+HEADINGS: Final[Mapping[str, str]] = {
+    "classes": "Cause type",
+    "teams": "Owner",
+    "people": "Taken by",
+    "causes": "Cause",
+    "sources": "Source",
+    "targets": "Accounting system",
+    "amounts": "Amount",
+    "ages": "Age",
+    "customers": "Customer",
+    "text": "Search",
+}
+
+NAMED: Final = {"people", "sources", "targets", "teams", "customers", "text"}
+"""Parts whose words are names that somebody gave, unless they are 0."""
+
+MOST: Final = 50  # words of one part
+
+LONGEST: Final = 200  # letters of a word
+
+view_pages = Blueprint("views", __name__, url_prefix="/c/<co>/holding/views")
+
+ALONE = {"sources", "targets"}
+"""Facets that say nothing where there is one word."""
+
+A_PAGE: Final = 50
+
+pages = Blueprint("approvals", __name__, url_prefix="/c/<co>/holding/approvals")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLabel:
+    """What a fate is called, its tone and icon, and what it says of a document."""
+
+    title: str
+    tone: str
+    icon: str
+    text: str
+
+
+FATES: Final = {
+    Fate.REFUSED: ResultLabel("Not approved", "idle", "lock", ""),
+    Fate.VOID: ResultLabel(
+        "Approval no longer valid", "warn", "held", "The document changed since it was approved."
+    ),
+    Fate.HELD: ResultLabel("Stays on hold", "warn", "held", "Approved. It is being checked again."),
+    Fate.NOT_POSTED: ResultLabel(
+        "Not posted", "idle", "ignored", "A rule excludes it, or a person rejected it since."
+    ),
+    Fate.UNDONE: ResultLabel(
+        "Undone", "idle", "undo", "The approval was undone before it was sent."
+    ),
+    Fate.ON_ITS_WAY: ResultLabel("On its way", "info", "ready", ""),
+    Fate.POSTED: ResultLabel("Posted", "ok", "posted", ""),
+}
+
+
+def wanted(args: MultiDict[str, str]) -> Filter:
+    """The filter that an address names, of who asks; what cannot be one is left out."""
+
+    def words(part: str) -> tuple[str, ...]:
+        given = dict.fromkeys(args.getlist(PARTS[part]))
+        return tuple(word for word in given if word and len(word) <= LONGEST)[:MOST]
+
+    def numbers(part: str, most: int | None = None) -> tuple[int, ...]:
+        found = (forms.whole(word) for word in words(part))
+        return tuple(n for n in found if n is not None and 0 <= n <= (n if most is None else most))
+
+    view = args.get("view", FIRST)
+    return Filter(
+        view=view if view in VIEWS else FIRST,
+        classes=words("classes"),
+        teams=numbers("teams"),
+        people=numbers("people"),
+        causes=numbers("causes"),
+        sources=numbers("sources"),
+        targets=numbers("targets"),
+        amounts=numbers("amounts", bands.UNKNOWN),
+        ages=numbers("ages", len(AGES) - 1),
+        customers=words("customers"),
+        text=args.get("q", "").strip()[:100],
+        person_id=g.actor.person_id,
+        midnight=g.company.ages_from,
+    )
+
+
+def link(wanted: Filter) -> dict[str, Any]:
+    """The filter as a link carries it."""
+    parts = {name: getattr(wanted, part) for part, name in PARTS.items()}
+    return {"view": wanted.view, **parts, "q": wanted.text or None}
+
+
+def kept(wanted: Filter) -> dict[str, Any]:
+    """The same with the place in the list: what it opens is what was counted. Each row of the list
+    has it, so it says nothing of the view that is shown without a word.
+    """
+    view = wanted.view if wanted.view != FIRST else None
+    return {**link(wanted), "view": view, "after": request.args.get("after")}
+
+
+def words_of(wanted: Filter) -> dict[str, list[str]]:
+    """The filter as it is kept: the words of its address, those that are not set left out."""
+    found: dict[str, list[str]] = {}
+    for name, words in link(wanted).items():
+        each = words if isinstance(words, tuple) else (words,)
+        found[name] = [str(word) for word in each if word is not None]
+    return {name: words for name, words in found.items() if words}
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A word of the filter that is set; `without`: what is left when it is taken away. `named`: its
+    title is a name that somebody gave.
+    """
+
+    heading: str
+    title: str
+    named: bool
+    without: Mapping[str, Any]
+
+    @property
+    def own(self) -> str:
+        """Its title, as it is."""
+        return self.title
+
+
+def chips(wanted: Filter, title: Callable[[str, Any], str]) -> list[Chip]:
+    """All words that are set, in the order of the facets."""
+    found = []
+    for part in PARTS:
+        words = getattr(wanted, part)
+        for word in words:
+            rest = tuple(one for one in words if one != word)
+            without = link(wanted) | {PARTS[part]: rest}
+            named = part in NAMED and word != 0
+            found.append(Chip(HEADINGS[part], title(part, word), named, without))
+    if wanted.text:
+        without = link(replace(wanted, text=""))
+        found.append(Chip(HEADINGS["text"], wanted.text, named=True, without=without))
+    return found
+
+
+@view_pages.get("", endpoint="listing")
+def list_views() -> Response:
+    """One's own views, to be renamed, shared and deleted, and those of colleagues."""
+    rows = answer(store.reading(), saved_views.listing(g.actor))
+    return fragments.respond(
+        "worklist/views.html",
+        mine=[row for row in rows if row.person_id == g.actor.person_id],
+        others=[row for row in rows if row.person_id != g.actor.person_id],
+        limited=g.actor.reach.limited,
+        longest=saved_views.LONGEST,
+    )
+
+
+@view_pages.post("")
+def keep() -> Response:
+    """Keep the filter of the page under a name."""
+    query = words_of(wanted(request.form))
+    name, shared = request.form.get("name", ""), "shared" in request.form
+    with store.writing() as session:
+        found = saved_views.keep(session, g.actor, name, query, g.now, shared=shared)
+    back = url_for("holding.listing", co=g.company.code) + f"?{urlencode(query, doseq=True)}"
+    if isinstance(found, Refusal):
+        return fragments.refuse(found, back=back)
+    return fragments.moved(back, "Saved. You find it under Saved views.")
+
+
+@view_pages.post("/<int:view_id>")
+def change(view_id: int) -> Response:
+    """Give one's view another name; share it, or no longer."""
+    name, shared = request.form.get("name", ""), "shared" in request.form
+    with store.writing() as session:
+        refusal = saved_views.change(session, g.actor, view_id, name, shared=shared)
+    return _back(refusal, "Saved.")
+
+
+def _back(refusal: Refusal | None, said: str) -> Response:
+    back = url_for("views.listing", co=g.company.code)
+    return fragments.refuse(refusal, back=back) if refusal else fragments.moved(back, said)
+
+
+@view_pages.post("/<int:view_id>/delete")
+def delete(view_id: int) -> Response:
+    """Take one's view away."""
+    with store.writing() as session:
+        refusal = saved_views.delete(session, g.actor, view_id)
+    return _back(refusal, "Deleted. The records are as they were.")
+
+
+@dataclass(frozen=True, slots=True)
+class FacetView:
+    """One facet: `name` is that of its part in an address; `ids` begins the ids of its boxes."""
+
+    heading: str
+    name: str
+    words: tuple[Facet, ...]
+    chosen: frozenset[str]
+
+
+def shown(wanted: Filter, held: Held, asked: Held) -> dict[str, object]:
+    """What the page shows beside the list; `asked`: what is left of what is held where customers or
+    a text are asked for.
+    """
+    session, company = store.reading(), g.company.id
+    page = Together(session)
+    named = page.ask(facets.names(company, wanted))
+    largest = page.ask(held_customers.largest(company, wanted))
+    views = page.ask(saved_views.listing(g.actor))
+    customers: tuple[held_customers.Customer, ...] = ()
+    names, keys = named.value, largest.value
+    if filters.sees_personal() or wanted.customers:
+        customers = held_customers.customers_of(session, company, wanted, keys)
+    counted, title = asked.whole, title_by(held, names, customers)
+    left = queries.counted(session, company, wanted, asked) if counted else held
+    each = facets.facets_of(left, wanted, names, g.company.currency)
+    return {
+        "facets": [_shown(part, words, wanted) for part, words in each.items()],
+        "customers": customers if filters.sees_personal() else (),
+        "counted": counted,
+        "chips": chips(wanted, title),
+        "beside": link(wanted),
+        "views": views.value,
+        "asked": words_of(wanted),
+    }
+
+
+def _shown(part: str, words: tuple[Facet, ...], wanted: Filter) -> FacetView:
+    chosen = frozenset(map(str, getattr(wanted, part)))
+    if part in ALONE and len(words) == 1 and not chosen:
+        words = ()
+    return FacetView(HEADINGS[part], PARTS[part], words, chosen)
+
+
+def title_by(
+    held: Held, names: Names, customers: tuple[held_customers.Customer, ...]
+) -> Callable[[str, Any], str]:
+    """Part and word of a filter -> what it is called."""
+    of_key = {one.key: one.name for one in customers}
+    return partial(_title, held, names, of_key)
+
+
+def _title(held: Held, names: Names, of_key: dict[str, str], part: str, word: Any) -> str:
+    if part == "customers":
+        return filters.party(of_key.get(word, word))
+    found = facets.title_of(part, word, held.teams, names, g.company.currency)
+    return titled(found) if part == "causes" else found
+
+
+@pages.get("")
+def listing() -> Response:
+    """One's own latest approvals."""
+    return fragments.respond(
+        "approvals/given.html", rows=decided_documents.given(store.reading(), g.actor)
+    )
+
+
+@pages.get("/<op>")
+def show(op: str) -> Response:
+    """Each document of one approval, what a person has to look at first."""
+    found = decided_documents.result(store.reading(), g.actor, op)
+    if found is None:
+        abort(404)
+    ids, personal = {row.record_id for row in found.rows}, filters.sees_personal()
+    hide = personal_data.hiding_each(store.reading(), ids, show=personal)
+    begin = max(0, forms.whole(request.args.get("after")) or 0)
+    end = begin + A_PAGE
+    return fragments.respond(
+        "approvals/result.html",
+        result=found,
+        rows=found.rows[begin:end],
+        more=end if len(found.rows) > end else None,
+        fates=[(fate, FATES[fate], found.of(fate)) for fate in Fate if found.of(fate).count],
+        shown=FATES,
+        Fate=Fate,
+        hide=hide,
+    )

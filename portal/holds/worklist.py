@@ -1,0 +1,454 @@
+"""The holding area: records grouped by cause, one hold with its remedies, approving a selection."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
+
+from holding.access import actors as personal_data
+from holding.access.operations import undo_seconds
+from holding.approvals import approve as approvals_approve
+from holding.approvals import candidates
+from holding.approvals.candidates import Foreseen, foresee
+from holding.db import together as kept_plans
+from holding.db.refusal import Refusal, Sums, by_key, plural
+from holding.db.together import KEPT, Question, Together, answer
+from holding.holds import assignments as bulk_acts
+from holding.holds import releases, undo
+from holding.holds.holds import Done
+from holding.platform import processes as doorbell
+from holding.reconciliation import manual_entries
+from holding.records import accepted_differences
+from holding.worklist import approval_inbox, open_holds
+from holding.worklist import filters as group_members
+from holding.worklist import filters as queries
+from holding.worklist import groups as hold_groups
+from holding.worklist import open_holds as closed_holds
+from holding.worklist.filters import Filter
+from portal.holds import hold_filter, hold_pane
+from portal.holds import hold_filter as hold_facets
+from portal.web import filters, forms, store
+from portal.web import store as fragments
+
+INBOX = "inbox"
+
+ACCEPTED_MESSAGE = "Accepted: what is posted stays as it is. The difference is listed below."
+
+pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
+
+
+@pages.get("")
+def listing() -> Response:
+    """The tabs; groups by cause in the first three, plain lists in the others."""
+    if fragments.wants("group"):
+        return _one_group()
+    also: tuple[str, ...] = ("holdhead", "holdfiles")
+    if "fresh" in request.args:  # it renews itself: where a person may be typing stays
+        also = ("holdhead", "holdtabs", fragments.NAV)
+    also = also if fragments.wants("holding") else ()
+    return fragments.respond("worklist/list.html", _listing(), also=also)
+
+
+def _one_group() -> Response:
+    """One group alone, wherever in the list it stands; one that is only renewed may be gone."""
+    wanted = hold_filter.wanted(request.args)
+    opened = forms.whole(request.args.get("open"))
+    held = queries.held(store.reading(), g.company.id, g.actor.person_id, fine=wanted.fine)
+    found = _far(opened or 0, wanted, held)
+    if not found:
+        return make_response("", 204) if "fresh" in request.args else abort(404)
+    acts, kept = bulk_acts.open_to(g.actor), hold_filter.kept(wanted)
+    group = _open(found[0], wanted)
+    return fragments.respond("worklist/list.html", wanted=wanted, group=group, kept=kept, acts=acts)
+
+
+def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[hold_groups.Group, ...]:
+    """The group that a link opens, where it stands on another page of the list."""
+    only = replace(wanted, causes=(opened,) if opened in (wanted.causes or (opened,)) else (0,))
+    plan = kept_plans.NO_OPTIONS if wanted.searched else kept_plans.KEPT
+    return answer(
+        store.reading(), hold_groups.groups(store.reading(), g.company.id, only, held), plan
+    )
+
+
+def _open(group: hold_groups.Group, wanted: Filter) -> hold_groups.Group:
+    """The group with its first members, or with those after the one the link names."""
+    after = forms.whole(request.args.get("from"))
+    rows = group_members.members(store.reading(), g.company.id, wanted, group.id, after=after)
+    shown = rows[: group_members.MEMBERS_A_PAGE]
+    more = shown[-1].id if len(rows) > len(shown) else None
+    return replace(group, members=shown, more=more)
+
+
+def _listing() -> dict[str, object]:
+    session, args = store.reading(), request.args
+    wanted = hold_filter.wanted(args)
+    fine = wanted.fine or bool(wanted.causes)
+    found = queries.held(session, g.company.id, g.actor.person_id, fine=fine)
+    shown: dict[str, object] = {
+        "wanted": wanted,
+        "tabs": queries.tabs(found, wanted),
+        "after": None,
+        "acts": bulk_acts.open_to(g.actor),
+        "fresh": _fresh(wanted),
+    }
+    if wanted.view == "cleared":
+        return shown | _page(
+            closed_holds.closed(session, g.company.id, forms.whole(args.get("after")))
+        )
+    if wanted.view == "accepted":
+        return shown | _accepted(forms.whole(args.get("after")))
+    if wanted.view in ("ignored", "uncertain"):
+        after = forms.whole(args.get("after"))
+        return shown | _page(open_holds.in_state(session, g.company.id, wanted.view, after))
+    return shown | _groups(wanted, found)
+
+
+def _fresh(wanted: Filter) -> dict[str, object]:
+    """The page as it is shown, in an address: a list that stays open is renewed by it."""
+    opened = {word: request.args.get(word) for word in ("open", "from")}
+    return {**hold_filter.kept(wanted), **opened, "fresh": 1}
+
+
+def _page(rows: Sequence[closed_holds.ClosedHold | open_holds.StateRow]) -> dict[str, object]:
+    full = len(rows) >= closed_holds.CLOSED_PAGE_SIZE
+    ids = {row.record_id for row in rows}
+    hide = personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    marks = accepted_differences.marks(store.reading(), g.company.id, ids)
+    return {"rows": rows, "hide": hide, "marks": marks, "after": rows[-1].id if full else None}
+
+
+def _accepted(after: int | None) -> dict[str, object]:
+    session, company = store.reading(), g.company.id
+    rows = accepted_differences.listing(session, company, after)
+    more = rows[-1].id if len(rows) == accepted_differences.A_PAGE else None
+    hide = personal_data.hiding_each(
+        session, {row.record_id for row in rows}, show=filters.sees_personal()
+    )
+    sums = accepted_differences.totals(accepted_differences.by_day(session, company).values())
+    return {"rows": rows, "sums": sums, "hide": hide, "after": more}
+
+
+def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
+    session, company = store.reading(), g.company.id
+    start = forms.place(request.args.get("after"))
+    asked = queries.one_by_one(session, company, wanted, held) if wanted.searched else held
+    plan = kept_plans.NO_OPTIONS if wanted.searched else kept_plans.KEPT
+    found = answer(session, hold_groups.groups(session, company, wanted, asked, start), plan)
+    opened = forms.whole(request.args.get("open"))
+    size = hold_groups.GROUPS_A_PAGE if opened is None else hold_groups.GROUPS_BESIDE_OPEN
+    more = found[size - 1] if len(found) > size else None
+    found = found[:size]
+    if opened is not None and all(group.id != opened for group in found):
+        found = (*_far(opened, wanted, held), *found)
+    found = tuple(_open(group, wanted) if group.id == opened else group for group in found)
+    return {
+        "groups": found,
+        "kept": hold_filter.kept(wanted),
+        "totals": queries.totals(session, company, wanted, asked),
+        "snoozed": _snoozed(wanted, held),
+        "most": queries.MOST_OF_A_TEXT if asked.more else None,
+        "after": f"{more.book}:{more.id}" if more else None,
+        **hold_facets.shown(wanted, held, asked),
+    }
+
+
+def _snoozed(wanted: Filter, held: queries.Held) -> int:
+    """How many records the same filter finds among what is snoozed, beside what waits now; of a
+    text or a customer none is counted.
+    """
+    if wanted.view != "todo" or wanted.searched:
+        return 0
+    asleep = replace(wanted, view="snoozed")
+    return queries.totals(store.reading(), g.company.id, asleep, held).records
+
+
+@pages.get("/inbox")
+def inbox() -> Response:
+    """Each document that waits for a consent, the oldest first, to be decided one by one."""
+    session = store.reading()
+    page = approval_inbox.page(session, g.actor, forms.whole(request.args.get("after")))
+    rows = page.rows
+    shown = rows[: approval_inbox.A_PAGE]
+    mark = candidates.set_hash({row.posting_id: row.hash for row in shown})
+    seen = request.args.get("seen", mark)
+    if fragments.wants("inboxstale") and seen == mark:
+        return make_response("", 204)
+    ids, show = {row.record_id for row in shown}, filters.sees_personal()
+    return fragments.respond(
+        "approvals/inbox.html",
+        rows=shown,
+        after=shown[-1].hold_id if len(rows) > len(shown) else None,
+        waiting=page.waiting,
+        mark=mark,
+        stale=seen != mark,
+        sums=hold_pane.sums(shown),
+        hashes={row.posting_id: candidates.set_hash({row.posting_id: row.hash}) for row in shown},
+        hide=personal_data.hiding_each(session, ids, show=show),
+        show=show,
+    )
+
+
+@pages.get("/<int:hold_id>")
+def show(hold_id: int) -> Response:
+    """One hold: the source beside what will be sent, and the ways out."""
+    return hold_pane.show_hold(hold_id)
+
+
+@pages.post("/<int:hold_id>/release")
+def release(hold_id: int) -> Response:
+    """Let one finding pass, with a reason; of a change after posting the one that was looked at."""
+    seen = forms.whole(request.form.get("rev"))
+    said = "Released. It is being checked again." if seen is None else ACCEPTED_MESSAGE
+    return _settle(hold_id, partial(releases.release, seen=seen), said)
+
+
+def _settle(
+    hold_id: int, act: Callable[..., Done | Refusal], said: str, *, back: str = ""
+) -> Response:
+    wish = forms.reasoned(request.form)
+    if isinstance(wish, forms.Problems):
+        return hold_pane.again(hold_id, wish)
+    hold_pane.require(hold_id)
+    with store.writing() as session:
+        answer = act(session, g.actor, hold_id, reason=wish.reason, now=g.now, op=wish.op)
+    doorbell.ring(g.company.id, "evaluate")
+    if back and isinstance(answer, Done):
+        return fragments.moved(back, answer.say)
+    return hold_pane.answered(hold_id, answer, said)
+
+
+@pages.post("/<int:hold_id>/reject")
+def reject(hold_id: int) -> Response:
+    """Never post this record as it is, with a reason."""
+    said = "Rejected. It will not be posted unless the source changes it."
+    return _settle(hold_id, releases.reject, said, back=_inbox())
+
+
+def _inbox() -> str:
+    """The approval inbox, where its form was sent from there; else blank."""
+    there = request.form.get("back") == INBOX
+    return url_for("holding.inbox", co=g.company.code) if there else ""
+
+
+@pages.post("/<int:hold_id>/link")
+def link(hold_id: int) -> Response:
+    """The document that somebody typed into the target by hand is this record's, with a reason."""
+    number = request.form.get("number", "").strip()
+    act = partial(manual_entries.link, number=number)
+    return _settle(hold_id, act, f"Linked to {number}. Nothing was sent.")
+
+
+@pages.post("/<int:hold_id>/look")
+def look(hold_id: int) -> Response:
+    """Something was put right in the target: it is looked at again, with a reason."""
+    return _settle(hold_id, manual_entries.look_again, "Checking it there again.")
+
+
+@pages.get("/approve")
+def consider() -> Response:
+    """What an approval would cover, named in its button."""
+    chosen = chosen_by_query()
+    return fragments.respond("approvals/approve.html", question(chosen))
+
+
+@pages.post("/approve")
+def approve() -> Response:
+    """Approve exactly the set that was seen, or show what changed and approve nothing."""
+    wish = forms.approve_set(request.form)
+    if isinstance(wish, forms.Problems):
+        chosen = chosen_by_form()
+        return fragments.respond(
+            "approvals/approve.html",
+            question(chosen, problems=wish.by_field),
+            status=422,
+        )
+    within = filter_of_address()
+    now_there = hold_pane.now_there(store.reading(), g.company.id, wish, within)
+    changed = hold_pane.compare(wish, now_there)
+    store.renew()  # the set may be another one because this form was sent a moment ago
+    first = approvals_approve.answered(store.reading(), g.actor, wish.op)
+    if first is not None:
+        return _approved_before(wish, first)
+    if changed.different and not wish.unchanged_only:
+        return fragments.respond(
+            "approvals/approve.html",
+            question(now_there, changed=changed)
+            | {"seen_sums": hold_pane.sums(changed.seen), "became": _became(changed)},
+            status=409,
+            block="dialog",
+        )
+    return _approve(wish, changed.unchanged if wish.unchanged_only else now_there)
+
+
+def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) -> Response:
+    """A second click is told what the first one did; nothing is done again."""
+    ids = (*first.done, *(left.posting_id for left in first.refused))
+    rows = group_members.decided(store.reading(), g.company.id, ids)
+    said = f"Already done: {hold_pane.said(rows, first)}"
+    if undo.taken_back(store.reading(), wish.op):
+        said += " You undid it since."
+    return _go_on(wish, rows, said)
+
+
+def _go_on(wish: forms.ApproveSet, kept: Sequence[group_members.Member], said: str) -> Response:
+    """To those of the cause that come next; else back to the inbox, or to what became of each."""
+    back = _inbox() or url_for("holding.listing", co=g.company.code, view="approve")
+    if wish.op and len(kept) > 1 and not _inbox():
+        back = url_for("approvals.show", co=g.company.code, op=wish.op)
+    left = beyond(wish.cause_id, kept)
+    if not left or wish.cause_id is None:
+        return fragments.moved(back, said)
+    more = further(wish.cause_id, kept)
+    return fragments.moved(more, f"{said} {plural(left, 'more waits', 'more wait')}: go on below.")
+
+
+def _became(changed: hold_pane.Changed) -> dict[int, str]:
+    gone = [seen.posting_id for seen in changed.gone]
+    return candidates.became(store.reading(), g.company.id, gone)
+
+
+def _approve(wish: forms.ApproveSet, kept: Sequence[group_members.Member]) -> Response:
+    seen = hold_pane.seen_of(kept)
+    stays = foresee(store.reading(), g.actor, seen).stays
+    with store.writing() as session:
+        act = partial(approvals_approve.approve, session, g.actor, seen, wish.reason, g.now)
+        answer = act(op=wish.op or None, seen=seen)
+    back = url_for("holding.listing", co=g.company.code, view="approve")
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    if answer.forbidden:
+        return fragments.refuse(answer.forbidden, back=back)
+    doorbell.ring(g.company.id, "push")
+    return _go_on(wish, kept, hold_pane.said(kept, answer, stays))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the selected documents: why they are apart, which they are, and their money."""
+
+    why: str
+    rows: tuple[group_members.Member, ...]
+    money: Sums
+
+    @property
+    def less(self) -> Sums:
+        """Their money, to be taken off."""
+        return {code: -minor for code, minor in self.money.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Selected = refused + approved; approved = those that stay on hold + posted."""
+
+    selected: Part
+    refused: tuple[Part, ...]
+    approved: Part
+    stays: tuple[Part, ...]
+    posted: Part
+
+
+def chosen_by_query() -> tuple[group_members.Member, ...]:
+    """The documents that the address names."""
+    ids = tuple(n for n in map(forms.whole, request.args.getlist("posting")) if n is not None)
+    cause = forms.whole(request.args.get("cause"))
+    return group_members.chosen(
+        store.reading(),
+        g.company.id,
+        postings=ids,
+        cause_id=None if ids else cause,
+        wanted=filter_of_address(),
+        after=forms.whole(request.args.get("after")) or 0,
+    )
+
+
+def filter_of_address() -> Filter:
+    """The filter that the address names: of a cause, what it finds is approved and no more."""
+    return hold_filter.wanted(request.args)
+
+
+def further(cause_id: int, kept: Sequence[group_members.Member]) -> str:
+    """The same question about those of the cause that come next."""
+    place = {"cause": cause_id, "after": kept[-1].id}
+    return url_for(
+        "holding.consider", co=g.company.code, **hold_filter.link(filter_of_address()) | place
+    )
+
+
+def chosen_by_form() -> tuple[group_members.Member, ...]:
+    """The documents that the form was about."""
+    ids = tuple(
+        n for n in (forms.whole(s.partition(":")[0]) for s in request.form.getlist("seen")) if n
+    )
+    return group_members.chosen(store.reading(), g.company.id, postings=ids)
+
+
+def question(
+    chosen: Sequence[group_members.Member],
+    *,
+    problems: Mapping[str, str] | None = None,
+    changed: hold_pane.Changed | None = None,
+) -> dict[str, object]:
+    """What the dialog shows."""
+    cause = forms.whole(request.values.get("cause"))
+    seen = hold_pane.seen_of(chosen)
+    page = Together(store.reading(), KEPT)
+    left = page.ask(_beyond(cause, chosen))
+    comes_to = balance(chosen, foresee(store.reading(), g.actor, seen, page))
+    return {
+        "chosen": chosen,
+        "balance": comes_to,
+        "unchanged": _unchanged(comes_to, changed),
+        "sums": hold_pane.sums(chosen),
+        "sethash": candidates.set_hash(seen),
+        "cause": cause,
+        "filter": hold_filter.link(replace(filter_of_address(), causes=())) if cause else {},
+        "after": forms.whole(request.values.get("after")) or 0,
+        "left": left.value,
+        "problems": problems or {},
+        "changed": changed,
+        "wait": undo_seconds(g.person.settings),
+    }
+
+
+def _beyond(cause_id: int | None, shown: Sequence[group_members.Member]) -> Question[int]:
+    if cause_id is None or not shown:
+        return 0
+    return (
+        yield from group_members.beyond(g.company.id, cause_id, shown[-1].id, filter_of_address())
+    )
+
+
+def _unchanged(comes_to: Balance, changed: hold_pane.Changed | None) -> Part:
+    """What the person can approve of what is as it was seen."""
+    seen = {row.posting_id for row in changed.unchanged} if changed else set()
+    return _part("", [row for row in comes_to.approved.rows if row.posting_id in seen])
+
+
+def _part(why: str, rows: Collection[group_members.Member]) -> Part:
+    money = by_key((None, row.currency, row.amount) for row in rows).get(None, {})
+    return Part(why, tuple(rows), money)
+
+
+def balance(chosen: Sequence[group_members.Member], seen: Foreseen) -> Balance:
+    """The subtraction, step by step."""
+    can = [row for row in chosen if row.posting_id not in seen.refused]
+    goes = [row for row in can if row.posting_id not in seen.stays]
+    return Balance(
+        selected=_part("", chosen),
+        refused=_parts(chosen, seen.refused),
+        approved=_part("", can),
+        stays=_parts(can, seen.stays),
+        posted=_part("", goes),
+    )
+
+
+def _parts(rows: Sequence[group_members.Member], why: Mapping[int, str]) -> tuple[Part, ...]:
+    told = dict.fromkeys(why[key] for row in rows if (key := row.posting_id or 0) in why)
+    return tuple(_part(one, [r for r in rows if why.get(r.posting_id or 0) == one]) for one in told)
+
+
+def beyond(cause_id: int | None, shown: Sequence[group_members.Member]) -> int:
+    """How many of the cause come after what is approved at once."""
+    return answer(store.reading(), _beyond(cause_id, shown))

@@ -1,0 +1,212 @@
+"""Webhooks of sources, and the health of this process.
+
+Here: one delivery in, one answer out, in JSON. Not here: reading a delivery (connectors/sources),
+keeping it (holding/intake/receive.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Final
+
+from flask import Blueprint, Response, g, jsonify, request, url_for
+from limits import parse
+
+from connectors import registry
+from connectors.contract import Accepted, ShowsExample, SignsMore, Source, SourceRefusal
+from holding.connections import connections as queries
+from holding.connections import connections as setup
+from holding.db.refusal import Refusal, plural
+from holding.intake import families as withdrawals
+from holding.intake import pulls
+from holding.intake import pulls as pull_turns
+from holding.intake import receive as hook_calls
+from holding.intake import receive as versions
+from holding.intake.deliveries import zone_of_source
+from holding.operations.idle_work import idle_work
+from holding.platform import backup as schema_version
+from holding.platform import processes as doorbell
+from portal.web import request_guard as security
+from portal.web import store
+from portal.web.request_guard import problem
+
+hooks = Blueprint("hooks", __name__)
+health = Blueprint("health", __name__)
+Headers = Mapping[str, str]
+Read = Accepted | Refusal
+"""A delivery that may be taken, or why not."""
+KEPT_HEADERS = ("Content-Type", "User-Agent")
+UNKNOWN = Refusal(
+    "hook.unknown",
+    "Unknown webhook address.",
+    "Compare the address with the one on the connection's page.",
+    404,
+)
+"""What a stranger is told: nothing about which companies and sources there are."""
+UNPROVED: Final = parse("60 per minute")
+"""So many calls of strangers at one source are noted; the others are answered alone."""
+
+
+@hooks.post("/hooks/<co>/<source>")
+def receive(co: str, source: str) -> Response:
+    """A delivery: 202 new, 200 seen before or a ping, else a problem with its reason."""
+    company = store.company_of(co)
+    named = queries.one(store.reading(), company.id, source, side="source") if company else None
+    reader = registry.sources().get(named.connector) if named else None
+    if company is None or named is None or reader is None:
+        return problem(UNKNOWN)
+    raw = request.get_data(cache=False)
+    read = admitted(named, co, dict(request.headers), raw)
+    if isinstance(read, Refusal):
+        return _rejected(company.id, named.id, read) if _noted(named.id) else problem(read)
+    if read.errors:
+        return _errors(company.id, named.id, read)
+    with store.writing() as session:
+        answer = versions.receive(
+            session,
+            company_id=company.id,
+            source_id=named.id,
+            delivery_key=read.delivery_id,
+            signature=read.signature,
+            kind="webhook",
+            headers=_headers(reader.headers),
+            raw=b"" if read.ping else raw,
+            records=[
+                *read.records,
+                *withdrawals.as_records(session, named.id, read.withdrawn, g.now),
+            ],
+            now=g.now,
+        )
+        if read.changed and isinstance(answer, versions.Receipt) and answer.times == 1:
+            pulls.arrange(session, g.now)
+            pull_turns.ask_soon(session, named.id, g.now)
+    if isinstance(answer, Refusal):
+        return _rejected(company.id, named.id, answer)
+    doorbell.ring(company.id, "pull" if read.changed else "evaluate")
+    return _receipt(read, answer)
+
+
+def hook_address(co: str, name: str) -> str:
+    """Where the webhooks of a source go to, as its sender is told."""
+    return security.outside(url_for("hooks.receive", co=co, source=name))
+
+
+def bound_reader(row: queries.ConnectionRow, co: str) -> Source | None:
+    """What reads the deliveries of a source, with all that its senders sign."""
+    reader = registry.sources().get(row.connector)
+    if isinstance(reader, SignsMore):
+        return reader.bound(row.settings, hook_address(co, row.name))
+    return reader
+
+
+def example_of(row: queries.ConnectionRow, co: str) -> dict[str, object] | None:
+    """A signed delivery as the source's sender makes it; its signature is cut short, so that the
+    page is no delivery that anybody could send.
+    """
+    source = bound_reader(row, co)
+    if not isinstance(source, ShowsExample):
+        return None
+    call = source.example("not the secret", g.now, "evt-9001")
+    cut = {
+        name: value[:11] + "…" if len(value) > 60 else value for name, value in call.headers.items()
+    }
+    return {
+        "path": url_for("hooks.receive", co=co, source=row.name),
+        "headers": cut,
+        "body": call.body.decode(),
+        "signed": call.signed,
+    }
+
+
+def admitted(source: queries.ConnectionRow, co: str, headers: Headers, raw: bytes) -> Read:
+    """A delivery as it was read, once its sender is proved; nothing of it is stored here."""
+    reader = bound_reader(source, co)
+    if reader is None:
+        return UNKNOWN
+    secrets = setup.secrets_of(store.reading(), source.id, g.now)
+    if isinstance(secrets, Refusal):
+        return Refusal(secrets.code, secrets.message, secrets.hint, 401)
+    zone = zone_of_source(store.reading(), source.id)
+    read = reader.accept(headers, raw, secrets, g.now, zone)
+    if isinstance(read, SourceRefusal):
+        return Refusal(read.code, read.message, read.hint, read.status)
+    return read
+
+
+def _noted(source_id: int) -> bool:
+    """Whether a call is noted whose sender did not prove who they are. Anybody can send those, and
+    each note writes: of a flood the first of each minute are enough, and the answers stay.
+    """
+    return security.limiter.limiter.hit(UNPROVED, "hook", str(source_id))
+
+
+def _rejected(company_id: int, source_id: int, refusal: Refusal) -> Response:
+    """The answer to a delivery that is not taken; the page of the source tells it, too."""
+    with store.writing() as session:
+        hook_calls.note_rejected(session, company_id, source_id, refusal, g.now)
+    return problem(refusal)
+
+
+@health.get("/healthz")
+def healthz() -> Response:
+    """200 when the database answers and its tables are ours; nothing secret.
+
+    Without a worker it is 200 as well: these pages go on taking deliveries, and whoever takes a
+    portal with another status out of service would lose them.
+    """
+    return _health(200)
+
+
+@health.get("/healthz/worker")
+def worker() -> Response:
+    """The same, but 503 while no worker runs: for a monitor that reads the status alone."""
+    return _health(503)
+
+
+def _health(without_worker: int) -> Response:
+    wrong = schema_version.check(store.database().url)
+    if wrong is not None:
+        answer = jsonify(status="bad", code=wrong.code, what=wrong.message, todo=wrong.hint)
+        answer.status_code = 503
+        return answer
+    idle = idle_work(store.reading(), g.now)
+    if idle is None:
+        return jsonify(status="good", now=g.now.isoformat())
+    answer = jsonify(status="no_worker", now=g.now.isoformat(), **idle.told)
+    answer.status_code = without_worker
+    return answer
+
+
+def _headers(prefix: str) -> dict[str, str]:
+    """The headers worth keeping: the source's own, never a credential."""
+    own = {k: v for k, v in request.headers.items() if k.lower().startswith(f"{prefix}-")}
+    kept = {k: request.headers[k] for k in KEPT_HEADERS if k in request.headers}
+    return own | kept
+
+
+def _errors(company_id: int, source_id: int, read: Accepted) -> Response:
+    first = read.errors[0]
+    refusal = Refusal(
+        "delivery.errors",
+        f"{plural(len(read.errors), 'value')} cannot be read; nothing of this delivery was taken.",
+        "Correct them at the source and deliver again.",
+        422,
+    )
+    words = f"{refusal.message} First, {first.where}: {first.message}"
+    noted = Refusal(refusal.code, words, f"{first.hint} {refusal.hint}".strip(), 422)
+    with store.writing() as session:
+        hook_calls.note_rejected(session, company_id, source_id, noted, g.now)
+    return problem(refusal, errors=[asdict(error) for error in read.errors[:100]])
+
+
+def _receipt(read: Accepted, answer: versions.Receipt) -> Response:
+    told = jsonify(
+        receipt={"delivery": answer.delivery_id, "id": read.delivery_id},
+        times=answer.times,
+        records=len(read.records),
+        new_records=answer.new_records,
+        new_versions=answer.new_versions,
+        unchanged=answer.unchanged,
+        stale=answer.stale,
+    )
+    told.status_code = 202 if answer.times == 1 and not read.ping else 200
+    return told

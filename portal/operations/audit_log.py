@@ -1,0 +1,226 @@
+"""The audit log: who did what to which record, and when."""
+
+from collections.abc import Callable, Mapping
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, g, request, url_for
+
+from holding.access import actors as personal_data
+from holding.connections import open_signals, signal_causes
+from holding.connections import signal_causes as signal_settings
+from holding.db.refusal import Refusal
+from holding.platform import event_log
+from holding.platform import events as chain
+from holding.platform.event_log import TITLES, ActGroup, LogFilter, LogRow
+from holding.platform.events import SYSTEM_WORD, Walked
+from portal.records.packet_pages import noted_heads
+from portal.web import filters, forms, store
+from portal.web import request_guard as security
+from portal.web import store as fragments
+
+audit_pages = Blueprint("audit", __name__, url_prefix="/c/<co>")
+
+SYSTEM = "system"
+
+STRETCH = 10_000
+"""So many events are verified in one go: about a second."""
+
+MOST_TOLD = 20
+"""Breaks of the chain that a page tells."""
+
+TABS = (
+    (None, "Audit log", ""),
+    (ActGroup.ESCALATIONS, "Escalation packets", "escalate"),
+    (ActGroup.PACKETS, "Evidence packets", "evidence"),
+)
+"""Views of the log: what they show, their title, and what a record is looked for."""
+
+WORDS = ("who", "what", "on", "from", "to")
+
+signal_pages = Blueprint("signals", __name__, url_prefix="/c/<co>/signals")
+
+
+@audit_pages.get("/audit", endpoint="listing")
+def list_events() -> Response:
+    """A page of events, newest first, under its filter."""
+    return _audit_page()
+
+
+def _audit_page(walked: Walked | None = None, noted: int = 0) -> Response:
+    wrong = problems()
+    asked = wanted()
+    after = forms.whole(request.args.get("after"))
+    session, company = store.reading(), g.company.id
+    found = () if wrong else event_log.listing(session, company, asked, after=after)
+    rows = found[: event_log.A_PAGE]
+    return fragments.respond(
+        "audit/list.html",
+        status=422 if wrong else 200,
+        rows=rows,
+        hide=telling(rows),
+        wanted=asked,
+        given={word: request.args.get(word, "") for word in WORDS},
+        kept={word: request.args[word] for word in WORDS if request.args.get(word)},
+        after=rows[-1].id if len(found) > len(rows) else None,
+        fitting=_fitting(asked, len(found), first=after is None) if rows else 0,
+        counted=event_log.MOST_COUNTED,
+        in_all=0 if rows else _without_filters(asked),
+        everyone=_sees_all(),
+        notes=security.may("audit.note") is None,
+        people=event_log.people(session, company) if _sees_all() else (),
+        groups=TITLES,
+        tabs=TABS,
+        system=(SYSTEM, SYSTEM_WORD),
+        sealed=event_log.sealed(session, company),
+        problems=wrong,
+        most_told=MOST_TOLD,
+        walked=walked,
+        noted=noted,
+    )
+
+
+def _fitting(asked: LogFilter, found: int, *, first: bool) -> int:
+    """How many events fit the filter; those of the only page are counted already."""
+    if first and found <= event_log.A_PAGE:
+        return found
+    return event_log.count(store.reading(), g.company.id, asked) if asked.narrows else 0
+
+
+def _without_filters(asked: LogFilter) -> int:
+    """How many events whoever asks may see."""
+    every = LogFilter(zone=asked.zone, person_id=None if _sees_all() else g.actor.person_id)
+    return event_log.count(store.reading(), g.company.id, every)
+
+
+def _sees_all() -> bool:
+    return security.may("audit.read") is None
+
+
+@audit_pages.post("/audit/verify")
+def verify() -> Response:
+    """Walk some of the chain from where the form says: to its end, to a break, or so far that it
+    goes on with the next form.
+    """
+    session, company = store.reading(), g.company.id
+    start = chain.head_at(session, company, max(0, forms.whole(request.form.get("after")) or 0))
+    noted = noted_heads()
+    walked = chain.walk(session, company, start, most=STRETCH, known=noted)
+    return _audit_page(walked=walked, noted=sum(1 for one in noted if one.seq <= walked.head.seq))
+
+
+def telling(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
+    """What hides in a sentence of an event what may not be seen: the values of its record, and what
+    somebody typed to find a list.
+    """
+    ids, show = {row.record_id for row in rows if row.record_id}, filters.sees_personal()
+    hide = personal_data.hiding_each(store.reading(), ids, show=show)
+
+    def told(row: LogRow, text: str) -> str:
+        said = text if show or not row.typed else personal_data.hider(row.typed)(text)
+        return hide(row.record_id or 0, said)
+
+    return told
+
+
+def filter_words() -> dict[str, str]:
+    """What the list was asked for, by its words; the person by name."""
+    asked, people = wanted(), dict(event_log.people(store.reading(), g.company.id))
+    told = {
+        "person": SYSTEM_WORD if asked.system else people.get(asked.person_id or 0, ""),
+        "about": TITLES[asked.group] if asked.group else "",
+        "number": asked.number,
+        "from": str(asked.first or ""),
+        "to": str(asked.last or ""),
+    }
+    return {word: text for word, text in told.items() if text}
+
+
+def wanted() -> LogFilter:
+    """What the address asks for."""
+    args = request.args
+    who = args.get("who", "")
+    group = args.get("what", "")
+    return LogFilter(
+        zone=ZoneInfo(g.company.zone),
+        person_id=forms.whole(who) if _sees_all() else g.actor.person_id,
+        system=_sees_all() and who == SYSTEM,
+        group=ActGroup(group) if group in list(ActGroup) else None,
+        number=args.get("on", "").strip()[:100],
+        first=forms.day(args.get("from")),
+        last=forms.day(args.get("to")),
+    )
+
+
+def problems() -> dict[str, str]:
+    """Days that are none, or that are the wrong way round."""
+    given = {word: request.args.get(word, "") for word in ("from", "to")}
+    wrong = {w: "Enter a day as 2026-11-20." for w, text in given.items() if text}
+    found = {w: words for w, words in wrong.items() if forms.day(given[w]) is None}
+    first, last = forms.day(given["from"]), forms.day(given["to"])
+    if first and last and first > last:
+        found["to"] = "The last day is before the first."
+    return found
+
+
+@signal_pages.get("", endpoint="listing")
+def list_signals() -> Response:
+    """Open signals first, then both settings, then those that ended."""
+    return _signal_page({}, {})
+
+
+def _signal_page(problems: Mapping[str, str], typed: Mapping[str, object]) -> Response:
+    session, company = store.reading(), g.company.id
+    return fragments.respond(
+        "signals/list.html",
+        status=422 if problems else 200,
+        signals=open_signals.listing(session, company),
+        ended=open_signals.ended(session, company),
+        sentence=open_signals.sentence,
+        connectors=signal_settings.listed(session, company),
+        close_day=signal_settings.own_close_day(session, company),
+        days=signal_causes.CLOSE_DAYS,
+        date=filters.today(),
+        problems=problems,
+        typed=typed,
+    )
+
+
+@signal_pages.post("/failures")
+def failures() -> Response:
+    """From how many failing records on a connector is a signal."""
+    name, typed = request.form.get("connection", ""), request.form.get("many", "")
+    many = forms.whole(typed)
+    with store.writing() as session:
+        answer = signal_settings.set_failures(
+            session, g.actor, name, -1 if many is None else many, g.now
+        )
+    if answer is None:
+        return fragments.moved(_url(), f"The signal for {name} is saved.")
+    if answer.status != 422:
+        return fragments.refuse(answer, back=_url())
+    names = [one for one, _ in signal_settings.listed(store.reading(), g.company.id)]
+    return _signal_page({f"many_{names.index(name) + 1}": answer.message}, {name: typed})
+
+
+def _url() -> str:
+    return url_for("signals.listing", co=g.company.code)
+
+
+@signal_pages.post("/close-day")
+def close_day() -> Response:
+    """On which day the books of the month before close."""
+    typed = request.form.get("day", "").strip()
+    day = forms.whole(typed) if typed else None
+    if typed and day is None:
+        day = 0  # no day: refused below with its reason
+    with store.writing() as session:
+        answer = signal_settings.set_close_day(session, g.actor, day, g.now)
+    if answer is None:
+        return fragments.moved(_url(), "The close day is saved.")
+    return _close_problem(answer, typed)
+
+
+def _close_problem(answer: Refusal, typed: str) -> Response:
+    if answer.status != 422:
+        return fragments.refuse(answer, back=_url())
+    return _signal_page({"close_day": answer.message}, {"day": typed})

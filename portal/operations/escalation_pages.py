@@ -1,0 +1,421 @@
+"""Escalating a record: the form that is filled already, the packet, its files, to whom it went."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
+
+from holding.access import actors as personal_data
+from holding.access.actors import load_keys, role_list
+from holding.company import duties as directory
+from holding.db.models.columns import RecipientKind, RecordState
+from holding.db.refusal import Refusal, sums
+from holding.db.together import KEPT, Together
+from holding.operations import escalation_packets as kept_packets
+from holding.operations import escalation_packets as packets
+from holding.operations import escalation_packets as recent_changes
+from holding.operations import escalation_packets as redaction
+from holding.operations import failures, planning, recipients
+from holding.operations import planning as digest_times
+from holding.operations import recipients as notice_list
+from holding.operations.escalation_packets import Change, Kept, Typed, Words
+from holding.operations.failures import Failure
+from holding.operations.recipients import Wish
+from holding.platform import processes as doorbell
+from holding.records import record_rows
+from portal.languages import choice
+from portal.languages.choice import in_english
+from portal.web import filters, forms, store
+from portal.web import request_guard as security
+from portal.web import store as fragments
+from portal.web import store as labels
+from portal.web.redaction import secretless
+
+escalation_pages = Blueprint("escalations", __name__, url_prefix="/c/<co>")
+
+RECORD = "/escalate/<source>/<kind>/<record_id:external_id>"
+
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "txt": "text/plain; charset=utf-8",
+}
+
+notice_pages = Blueprint("notices", __name__, url_prefix="/c/<co>/notices")
+
+KINDS = {
+    RecipientKind.PERSON: "A person of this company, by mail",
+    RecipientKind.MAIL: "Another address, by mail",
+    RecipientKind.WEBHOOK: "A webhook",
+}
+
+
+@escalation_pages.get(RECORD)
+def show(source: str, kind: str, external_id: str) -> Response:
+    """The form, filled from the record; only what was expected is left to a person."""
+    case = _case(source, kind, external_id)
+    typed = Typed(
+        record_number=case.failure.number,
+        exact_message=_shown(case, case.failure.message),
+        expected_result="",
+        left_out=frozenset(
+            change.key
+            for listed in (case.before, case.since)
+            for change in listed[recent_changes.PROPOSED :]
+        ),
+    )
+    return _form(case, typed, {}, status=200)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A record that somebody escalates: its failure, what changed before it and since, and the
+    packets that were made about it.
+    """
+
+    failure: Failure
+    source: str
+    kind: str
+    external_id: str
+    before: tuple[Change, ...]
+    since: tuple[Change, ...]
+    hide: personal_data.Hide
+    earlier: tuple[Kept, ...]
+
+
+def _case(source: str, kind: str, external_id: str) -> _Case:
+    session, company = store.reading(), g.company.id
+    row = record_rows.record(session, company, source, kind, external_id)
+    failure = failures.of_record(session, company, row.id, g.now) if row else None
+    if row is None or failure is None:
+        abort(404)
+    page = Together(session, KEPT)
+    before = page.ask(recent_changes.around(company, row.id, failure.failed_at))
+    since = page.ask(recent_changes.since(company, row.id, failure.failed_at, g.now))
+    earlier = page.ask(kept_packets.asked_of_record(row.id))
+    hide = personal_data.hiding(session, row.id, show=filters.sees_personal())
+    return _Case(failure, source, kind, external_id, before.value, since.value, hide, earlier.value)
+
+
+def _shown(case: _Case, text: str) -> str:
+    return case.hide(secretless()(text))
+
+
+def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int) -> Response:
+    words = _words(case.failure)
+    failure = case.failure
+    return fragments.respond(
+        "escalation/form.html",
+        status=status,
+        case=case,
+        failure=failure,
+        typed=typed,
+        message=_shown(case, typed.exact_message),
+        visible=_shown(case, failure.visible),
+        problems=problems,
+        labels=packets.LABELS,
+        filled={
+            "connector": failure.connector,
+            "sync_run": packets.run_words(failure, words),
+            "status": _status(failure, choice.told),
+            "retry_count": packets.retry_words(failure, words),
+            "module": packets.module(failure),
+            "branch_or_warehouse": failure.place or packets.NOT_RECORDED,
+            "user": _user(choice.told),
+            "same_failure": packets.same_words(failure, words),
+        },
+        personal=bool(request.form.get("personal")),
+        days=recent_changes.DAYS,
+        proposed=recent_changes.PROPOSED,
+        last_day=_day(failure.failed_at),
+        first_day=_day(failure.failed_at - timedelta(days=recent_changes.DAYS)),
+        earlier=case.earlier,
+    )
+
+
+def _words(failure: Failure) -> Words:
+    return Words(
+        moment=lambda at: f"{filters.moment(at)} {_zone()}",
+        status=_status(failure),
+        company=g.company.name,
+        user=_user(),
+        money=sums(failure.same_money, g.company.currency),
+    )
+
+
+def _zone() -> str:
+    """The zone of the company's moments, as a stranger understands it."""
+    zone: str = g.company.zone
+    return filters.ZONE_NAMES.get(zone, zone)
+
+
+def _status(failure: Failure, said: Callable[[str], str] = str) -> str:
+    """The state with its short word: in English as it is sent, on the page in its language."""
+    held = failure.record_state is RecordState.HELD  # its document may be posted all the same
+    state = str(failure.record_state if held else failure.posting_state or failure.record_state)
+    return f"{said(labels.STATES[state].word)} ({said(labels.plain(state, failure.tries))})"
+
+
+def _user(said: Callable[[str], str] = str) -> str:
+    """Who reports it, with their roles."""
+    return f"{g.actor.name}, {', '.join(map(said, role_list(g.actor.roles).split(', ')))}"
+
+
+def _day(moment: datetime) -> str:
+    """Its day in the zone of the company, as addresses have it."""
+    return moment.astimezone(filters.zone()).date().isoformat()
+
+
+@escalation_pages.post(RECORD)
+def make(source: str, kind: str, external_id: str) -> Response:
+    """Keep the packet, or name what is missing."""
+    case = _case(source, kind, external_id)
+    typed = _typed(case)
+    problems = dict(packets.missing(typed))
+    wrong = None if problems else packets.unknown_number(typed, case.failure)
+    if wrong:
+        problems["record_number"] = f"{wrong.message} {wrong.hint}"
+    if problems:
+        return _form(case, typed, problems, status=422)
+    personal = _allowed()
+    redact = _redact(case, personal=personal)
+    changes = (*case.since, *case.before)
+    made = packets.packet(case.failure, changes, typed, _words(case.failure), g.now, redact)
+    with store.writing() as session:
+        answer = kept_packets.make(
+            session,
+            g.actor,
+            case.failure.record_id,
+            made,
+            personal=personal,
+            now=g.now,
+            op=request.form.get("op"),
+        )
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=request.path)
+    return fragments.moved(
+        _escalation_url(answer.id), f"The packet for {case.failure.number} is ready."
+    )
+
+
+def _typed(case: _Case) -> Typed:
+    form = request.form
+    kept = frozenset(form.getlist("changed"))
+    every = {change.key for change in (*case.before, *case.since)}
+    message = form.get("exact_message", "")
+    if message.strip() == _shown(case, case.failure.message).strip():
+        message = case.failure.message  # as it is stored; what may not leave is removed later
+    return Typed(
+        record_number=form.get("record_number", ""),
+        exact_message=message,
+        expected_result=form.get("expected_result", ""),
+        left_out=frozenset(every - kept),
+        also_changed=form.get("also_changed", ""),
+    )
+
+
+def _allowed() -> bool:
+    """Whether personal data and tax numbers stay: who may see them has to say so."""
+    return bool(request.form.get("personal")) and filters.sees_personal()
+
+
+def _redact(case: _Case, *, personal: bool) -> redaction.Redact:
+    hide = personal_data.hiding(store.reading(), case.failure.record_id, show=personal)
+    redact = secretless(tax_numbers=personal, keep=case.failure.numbers)
+    return lambda text: hide(redact(text))
+
+
+def _escalation_url(escalation_id: int) -> str:
+    return url_for("escalations.packet", co=g.company.code, escalation_id=escalation_id)
+
+
+@escalation_pages.get("/escalations/<int:escalation_id>")
+def packet(escalation_id: int) -> Response:
+    """A packet as it was made, with its files."""
+    return _packet(_kept(escalation_id), {})
+
+
+def _packet(kept: Kept, problems: Mapping[str, str], *, status: int = 200) -> Response:
+    with in_english():  # a support desk reads it
+        text = packets.as_text(kept.packet)
+    return fragments.respond(
+        "escalation/packet.html",
+        status=status,
+        kept=kept,
+        text=text,
+        rows=_rows(kept),
+        problems=problems,
+        recipients=[
+            one for one in recipients.list_recipients(store.reading(), g.company.id) if one.packets
+        ],
+        messages=notice_list.of_packet(store.reading(), g.company.id, kept.id),
+    )
+
+
+def _rows(kept: Kept) -> list[tuple[str, object]]:
+    return [(label, kept.packet.get(name, "")) for name, label in packets.LABELS.items()]
+
+
+def _kept(escalation_id: int) -> Kept:
+    found = kept_packets.one(store.reading(), g.company.id, escalation_id)
+    if found is None:
+        abort(404)
+    if found.personal and not filters.sees_personal():
+        abort(403)
+    return found
+
+
+@escalation_pages.get("/escalations/<int:escalation_id>.<any(html, json, txt):ending>")
+def download(escalation_id: int, ending: str) -> Response:
+    """The packet as a file."""
+    kept = _kept(escalation_id)
+    texts = {
+        "html": lambda: render_template("escalation/file.html", kept=kept, rows=_rows(kept)),
+        "json": lambda: json.dumps(_in_order(kept), ensure_ascii=False, indent=1),
+        "txt": lambda: packets.as_text(kept.packet),
+    }
+    with in_english():
+        answer = make_response(texts[ending]())
+    answer.headers["Content-Type"] = _TYPES[ending]
+    name = f"escalation-{kept.id}.{ending}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _in_order(kept: Kept) -> dict[str, object]:
+    """The packet as a desk asks for it; its hash is that of the canonical form."""
+    return {name: kept.packet[name] for name in packets.LABELS if name in kept.packet}
+
+
+@escalation_pages.post("/escalations/<int:escalation_id>/sent")
+def sent(escalation_id: int) -> Response:
+    """Note to whom it went."""
+    kept = _kept(escalation_id)
+    to, ticket = request.form.get("to", ""), request.form.get("ticket", "")
+    with store.writing() as session:
+        answer = kept_packets.sent(session, g.actor, kept.id, to, ticket, g.now)
+    if isinstance(answer, Refusal):
+        if answer.status == 422:
+            return _packet(kept, {"to": answer.message}, status=422)
+        return fragments.refuse(answer, back=_escalation_url(kept.id))
+    return fragments.moved(
+        _escalation_url(kept.id), f"{answer.number} is escalated to {answer.sent_to}."
+    )
+
+
+@escalation_pages.post("/escalations/<int:escalation_id>/deliver")
+@security.limiter.limit("12 per minute")
+def deliver(escalation_id: int) -> Response:
+    """Send a packet by mail or webhook to a recipient that gets packets."""
+    kept = _kept(escalation_id)
+    chosen = forms.whole(request.form.get("recipient")) or 0
+    with store.writing() as session:
+        answer = planning.packet(session, g.actor, kept.id, chosen, g.now)
+    if isinstance(answer, Refusal):
+        if answer.code == "notice.recipient":
+            return _packet(kept, {"recipient": answer.words}, status=422)
+        return fragments.refuse(answer, back=_escalation_url(kept.id))
+    doorbell.ring(g.company.id, "notify")
+    return fragments.moved(
+        _escalation_url(kept.id), f"The packet for {kept.number} is queued for {answer.name}."
+    )
+
+
+@notice_pages.get("")
+def listing() -> Response:
+    """When the digest goes, who is told, and the last messages."""
+    return _page({})
+
+
+def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
+    session, company = store.reading(), g.company.id
+    return fragments.respond(
+        "notices/list.html",
+        status=status,
+        times=digest_times.own_times(session, company),
+        days=digest_times.DAYS,
+        recipients=recipients.list_recipients(session, company),
+        messages=notice_list.list_deliveries(session, company),
+        people=directory.members(session, company),
+        teams=directory.teams(session, company),
+        kinds=KINDS,
+        mails=security.config().settings.mail is not None,
+        problems=problems,
+        typed=request.form,
+    )
+
+
+@notice_pages.post("/times")
+def times() -> Response:
+    """At which time of which days the digest goes."""
+    at = request.form.get("at", "").strip()
+    days = [day for text in request.form.getlist("day") if (day := forms.whole(text)) is not None]
+    with store.writing() as session:
+        answer = digest_times.set_times(session, g.actor, at, days, g.now)
+    if answer is None:
+        return fragments.moved(_notices_url(), "The digest times are saved.")
+    return _refused(answer, "at")
+
+
+def _notices_url() -> str:
+    return url_for("notices.listing", co=g.company.code)
+
+
+def _refused(answer: Refusal, field: str) -> Response:
+    if answer.status != 422:
+        return fragments.refuse(answer, back=_notices_url())
+    return _page({field: answer.words}, status=422)
+
+
+@notice_pages.post("/recipients")
+def add() -> Response:
+    """Add a recipient; the secret of a webhook is shown this once."""
+    keys = load_keys(security.config().settings)
+    if isinstance(keys, Refusal):
+        return fragments.refuse(keys, back=_notices_url())
+    form = request.form
+    kind = form.get("kind", "")
+    if kind not in list(RecipientKind):
+        return _page({"kind": "Choose how they are told."}, status=422)
+    gets = frozenset(form.getlist("gets"))
+    wish = Wish(
+        kind=RecipientKind(kind),
+        person_id=forms.whole(form.get("person")),
+        team_id=forms.whole(form.get("team")),
+        address=form.get("address", ""),
+        digest="digest" in gets,
+        urgent="urgent" in gets,
+        packets="packets" in gets,
+    )
+    with store.writing() as session:
+        answer = recipients.add(session, g.actor, wish, g.now, keys)
+    if isinstance(answer, Refusal):
+        places = {"notice.person": "person", "notice.nothing": "gets", "notice.team": "team"}
+        return _refused(answer, places.get(answer.code, "address"))
+    if answer.secret:
+        return fragments.respond("notices/secret.html", made=answer)
+    return fragments.moved(_notices_url(), f"{answer.name} is told from now on.")
+
+
+@notice_pages.post("/recipients/<int:recipient_id>/remove")
+def remove(recipient_id: int) -> Response:
+    """Tell a recipient nothing more."""
+    with store.writing() as session:
+        answer = recipients.remove(session, g.actor, recipient_id, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_notices_url())
+    return fragments.moved(_notices_url(), f"{answer} is told no more.")
+
+
+@notice_pages.post("/recipients/<int:recipient_id>/test")
+@security.limiter.limit("12 per minute")
+def test(recipient_id: int) -> Response:
+    """Send a recipient a test; what became of it stands in the list."""
+    with store.writing() as session:
+        answer = planning.test(session, g.actor, recipient_id, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_notices_url())
+    doorbell.ring(g.company.id, "notify")
+    return fragments.moved(_notices_url() + "#messages", f"A test for {answer.name} is queued.")

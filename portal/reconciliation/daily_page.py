@@ -1,0 +1,312 @@
+"""Daily totals of source, Clearpost and target side by side, a day opened into its documents."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, g, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from holding.connections import connections as connection_rows
+from holding.db.together import KEPT, Together
+from holding.reconciliation import daily_totals, document_sides
+from holding.reconciliation.compared_documents import EXPLAINED, DateUsed, Span, Standing
+from holding.reconciliation.counted_documents import Days
+from holding.reconciliation.daily_totals import Comparison, Day, Kind, Line, Sides
+from holding.worklist import search as whereabouts
+from portal.web import filters, forms, store
+from portal.web import filters as frame
+from portal.web import store as fragments
+
+A_PAGE, A_FORTNIGHT = 25, 14  # documents, and lines of days: a page keeps to 60 kB
+
+pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
+
+A_WEEK: Final = timedelta(days=6)
+
+WORD_LENGTH: Final = 100
+
+ANY: Final = "*"
+"""How an address says that a side has any status (source, channel), where the other has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """What a date is called by which documents count, and what that means. `sent`: only what was
+    sent has it.
+    """
+
+    title: str
+    counts: str
+    sent: bool = False
+
+
+DATES: Final = {
+    DateUsed.DOCUMENT: Dated("Document date", "A document counts on its document date."),
+    DateUsed.RECORD: Dated(
+        "Date in the source", "A document counts on the date that the source gives its record."
+    ),
+    DateUsed.POSTED: Dated(
+        "Date posted",
+        "A document counts on the day on which it was posted. What is not posted has no such day.",
+        sent=True,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a standing is called, its tone and icon, and what it says of a document."""
+
+    word: str
+    tone: str
+    icon: str
+    text: str
+
+
+STANDINGS: Final = {
+    Standing.UNEXPLAINED: Shown(
+        "Unexplained", "bad", "failed", "The accounting system shows other values than were posted."
+    ),
+    Standing.ACCEPTED: Shown(
+        "Accepted difference", "idle", "ok", "A person accepted the difference."
+    ),
+    Standing.HELD: Shown("On hold", "warn", "held", "A person has to decide."),
+    Standing.WAITING: Shown("Waiting", "idle", "waiting", "A status or a date is awaited."),
+    Standing.SENDING: Shown(
+        "Sending", "info", "sending", "The accounting system has not confirmed it."
+    ),
+    Standing.UNREAD: Shown(
+        "Not read back yet",
+        "doubt",
+        "uncertain",
+        "The accounting system accepted it. It was not read back yet.",
+    ),
+    Standing.CANCELLED: Shown("Cancelled", "idle", "dropped", "It was cancelled."),
+    Standing.IGNORED: Shown(
+        "Not posted", "idle", "ignored", "A rule excludes it, or a person rejected it."
+    ),
+    Standing.LEFT: Shown(
+        "Left posted",
+        "idle",
+        "rules",
+        "It is not ready in the source any more. The rules, or a person, left it posted.",
+    ),
+    Standing.BY_RULE: Shown(
+        "Other amount by rule", "idle", "rules", "The rules post it with another amount."
+    ),
+    Standing.AGREES: Shown("Agrees", "ok", "pass", "All sides show the same."),
+}
+
+DIFFERENCES: Final = "differences"
+"""How an address leaves out the days on which both sides are equal."""
+
+_BEFORE: Final = {"source": "", "target": "target_"}
+"""How the names of a side's own words begin in an address."""
+
+
+@pages.get("/reconcile")
+def show() -> Response:
+    """The sums of each day, the difference explained; documents of a day where one is open."""
+    asked = read_filter(request.args, filters.today())
+    page = Together(store.reading(), KEPT)
+    frame.ask(page)
+    found = compared(asked, [asked.day] if asked.day else [], page)
+    kind = found.kind(asked.target, asked.doc_type)
+    return fragments.respond(
+        "totals/daily.html",
+        {
+            "asked": asked,
+            "found": found,
+            "kind": kind,
+            "opened": _opened(asked, kind),
+            "part": _part(asked, kind),
+            "newest": _newest(asked, found),
+            "Standing": Standing,
+            "standings": STANDINGS,
+            "explained": EXPLAINED,
+            "dates": DATES,
+            "sources": _sources(),
+            "link": _links(asked, kind),
+        },
+        status=422 if asked.problems else 200,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address asks for: both filters, what is wrong with them by field, which target and
+    kind, whether only days that differ, the day that is open and which of its documents are shown.
+    """
+
+    sides: Sides
+    problems: dict[str, str]
+    target: str
+    doc_type: str
+    day: date | None
+    standing: Standing | None
+    after: int
+    only: bool = False
+
+    def query(self) -> dict[str, str | None]:
+        """Both filters as the words of an address; None leaves one out."""
+        words = _words(_BEFORE["source"], self.sides.source)
+        if not self.sides.same:
+            words |= _words(_BEFORE["target"], self.sides.target, blank=ANY)
+        return words | {"only": DIFFERENCES if self.only else None}
+
+
+def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:
+    """The documents of the day that is open: those that differ, or those of one standing."""
+    if kind is None or asked.day is None or not asked.sides.same:
+        return None
+    lines = list(kind.of_day(asked.day, asked.standing))
+    more = None
+    if asked.standing is Standing.AGREES:
+        lines = [] if asked.after else lines
+        lines += _agreeing(asked, kind, asked.day)
+        more = lines[-1].document.posting_id if len(lines) >= A_PAGE else None
+    else:
+        begin = max(0, asked.after)
+        more = begin + A_PAGE if len(lines) > begin + A_PAGE else None
+        lines = lines[begin : begin + A_PAGE]
+    held = [one.document.record_id for one in lines]
+    holds = whereabouts.first_of(store.reading(), g.company.id, held)
+    return {"lines": lines, "more": more, "holds": holds}
+
+
+def _agreeing(asked: Asked, kind: Kind, day: date) -> list[Line]:
+    place = (kind.place.target_id, kind.place.doc_type)
+    span = replace(asked.sides.source, first=day, last=day)
+    rows = document_sides.a_page(
+        store.reading(), g.company.id, span, place, after=asked.after, most=A_PAGE
+    )
+    return [Line(row, Standing.AGREES) for row in rows]
+
+
+def _part(asked: Asked, kind: Kind | None) -> forms.Part[Day] | None:
+    """The days that are listed of many: with the one that is open, or from the row asked for."""
+    days = kind.shown(only=asked.only) if kind else ()
+    if not days:
+        return None
+    most = max(1, A_FORTNIGHT // max(len(one.totals) for one in days))
+    at = next((at for at, one in enumerate(days) if one.day == asked.day), None)
+    start = fragments.asked("row") if at is None else at - at % most
+    return forms.part(days, most, start)
+
+
+def _newest(asked: Asked, found: Comparison) -> date | None:
+    """The newest day by the date of documents, where there is nothing to compare by it."""
+    if found.kinds or asked.sides.source.by is not DateUsed.DOCUMENT:
+        return None
+    return document_sides.newest_day(store.reading(), g.company.id)
+
+
+def _sources() -> list[str]:
+    return [row.name for row in _connections() if not row.is_target]
+
+
+def _connections() -> tuple[connection_rows.ConnectionRow, ...]:
+    """Both sides, asked for once a page."""
+    if "connections" not in g:
+        g.connections = connection_rows.listing(store.reading(), g.company.id)
+    found: tuple[connection_rows.ConnectionRow, ...] = g.connections
+    return found
+
+
+def _links(asked: Asked, kind: Kind | None) -> Callable[..., str]:
+    """What makes the address of the page with some of its words replaced, None leaving one out. A
+    page of days has a hundred of them, so what they share is written once.
+    """
+    page = url_for("reconcile.show", co=g.company.code)
+    place = {"target": kind.place.target, "kind": kind.place.doc_type} if kind else {}
+    shared = _written({**asked.query(), **place})
+
+    def link(_anchor: str | None = None, **other: Any) -> str:
+        words = "&".join(filter(None, {**shared, **_written(other)}.values()))
+        address = f"{page}?{words}" if words else page
+        return f"{address}#{_anchor}" if _anchor else address
+
+    return link
+
+
+def _written(words: Mapping[str, Any]) -> dict[str, str]:
+    """Each word as an address has it."""
+    return {name: "" if value is None else urlencode({name: value})
+            for name, value in words.items()}  # fmt: skip
+
+
+def compared(asked: Asked, each: Days = None, page: Together | None = None) -> Comparison:
+    """Both sides added up, of all targets; each document that differs of these days, or of all."""
+    targets = {row.id: row.name for row in _connections() if row.is_target}
+    return daily_totals.compare(store.reading(), g.company.id, asked.sides, targets, each, page)
+
+
+def _words(before: str, span: Span, blank: str | None = None) -> dict[str, str | None]:
+    """A filter as the words of an address; `blank`: what a word is that lets any through."""
+    return {
+        f"{before}from": span.first.isoformat(),
+        f"{before}to": span.last.isoformat(),
+        f"{before}by": span.by.value if blank or span.by is not DateUsed.DOCUMENT else None,
+        f"{before}status": span.status or blank,
+        f"{before}source": span.source or blank,
+        f"{before}channel": span.channel or blank,
+    }
+
+
+def read_filter(args: MultiDict[str, str], today: date) -> Asked:
+    """What an address asks for. Days that cannot be compared are replaced by the last seven."""
+    problems: dict[str, str] = {}
+    week = Span(today - A_WEEK, today)
+    source = _span(args, _BEFORE["source"], week, problems)
+    target = _span(args, _BEFORE["target"], source, problems)
+    shown, sides = args.get("show", ""), Sides(source, target)
+    return Asked(
+        sides=sides,
+        problems=problems,
+        target=args.get("target", "")[:100],
+        doc_type=args.get("kind", "")[:100],
+        day=forms.day(args.get("day")),
+        standing=next((one for one in Standing if one == shown), None),
+        after=forms.whole(args.get("after")) or 0,
+        only=sides.same and args.get("only") == DIFFERENCES,
+    )
+
+
+def _span(args: MultiDict[str, str], before: str, usual: Span, problems: dict[str, str]) -> Span:
+    """The filter of a side; what it leaves blank is that of the usual one."""
+
+    def word(name: str, known: str) -> str:
+        text = args.get(f"{before}{name}", "").strip()[:WORD_LENGTH]
+        return "" if text == ANY else text or known
+
+    days = []
+    for name, known in (("from", usual.first), ("to", usual.last)):
+        text = args.get(f"{before}{name}", "").strip()
+        found = forms.day(text) if text else known
+        if found is None:
+            problems[f"{before}{name}"] = "Enter a day, such as 2026-11-20."
+        days.append(found or known)
+    made = Span(
+        days[0],
+        days[1],
+        word("status", usual.status),
+        next((one for one in DateUsed if one == args.get(f"{before}by")), usual.by),
+        word("source", usual.source),
+        word("channel", usual.channel),
+    )
+    if wrong := daily_totals.problem(made):
+        problems.setdefault(f"{before}to", wrong)
+        return replace(made, first=usual.first, last=usual.last)
+    return made
+
+
+def said(span: Span) -> str:
+    """A filter in a sentence, as files print it; the page has the same (totals/_figures.html)."""
+    days = f"{span.first}" if span.first == span.last else f"{span.first} to {span.last}"
+    told = f"{DATES[span.by].title.lower()} {days}, {span.status or 'any status'}"
+    if span.source:
+        told += f", from {span.source}"
+    return f"{told}, channel {span.channel}" if span.channel else told

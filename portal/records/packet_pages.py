@@ -1,0 +1,320 @@
+"""A record as evidence: the packet that is checked elsewhere, and what auditors write beside it."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, g, render_template, request, send_file, url_for
+
+from holding.access.actors import Keys, hiding, load_keys
+from holding.db.models.columns import moment_of
+from holding.db.refusal import Refusal
+from holding.operations import escalation_packets as redaction
+from holding.platform import events as chain
+from holding.platform.events import Anchors, Head, record_event
+from holding.platform.settings import logger
+from holding.records import packet_contents, packet_file, record_rows
+from holding.records import packet_contents as audit_notes
+from holding.records import packet_contents as packet_chain
+from holding.records.packet_contents import Wanted
+from holding.records.packet_file import Packed
+from portal.languages.choice import in_english, titled_page
+from portal.web import filters, forms, store
+from portal.web import request_guard as security
+from portal.web import store as fragments
+from rules.values.canonical import dumps
+
+pages = Blueprint("evidence", __name__, url_prefix="/c/<co>")
+
+RECORD = "/evidence/<source>/<kind>/<record_id:external_id>"
+
+SHEET = Path(__file__).with_name("packet.css").read_text("utf-8")
+
+FILES = "files"
+
+CHANGED = 409
+
+PACKET_HASH = "sha256"
+
+LASTS = timedelta(hours=1)
+"""So long what was shown can be downloaded: a packet says when it was made."""
+
+NOT_PERSONAL = "Personal data and tax numbers, and with them what calls carried."
+
+log = logger("clearpost.portal")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFiles:
+    """Files that somebody was shown, of which the form keeps all that makes the same bytes again:
+    events until a moment, and the chain as it was with `head` places. `sha256` is the packet's
+    hash, blank of files that nobody was shown yet.
+    """
+
+    at: datetime
+    head: int
+    sha256: str
+
+
+@pages.get(RECORD)
+def show(source: str, kind: str, external_id: str) -> Response:
+    """What a packet of this record holds, and the notes about it."""
+    return _page(_record(source, kind, external_id), {})
+
+
+def _page(
+    row: record_rows.RecordRow,
+    problems: Mapping[str, str],
+    *,
+    status: int = 200,
+    files: Mapping[str, object] | None = None,
+) -> Response:
+    hide = hiding(store.reading(), row.id, show=filters.sees_personal())
+    return fragments.respond(
+        "evidence/show.html",
+        status=status,
+        record=row,
+        notes=audit_notes.of_record(store.reading(), row.id),
+        hide=hide,
+        url=_url(row),
+        files=files,
+        file_name=_name(row),
+        problems=problems,
+        typed=request.form.get("text", ""),
+    )
+
+
+def _url(row: record_rows.RecordRow) -> str:
+    return url_for(
+        "evidence.show",
+        co=g.company.code,
+        source=row.source,
+        kind=row.kind,
+        external_id=row.external_id,
+    )
+
+
+def _name(row: record_rows.RecordRow) -> str:
+    return f"evidence-{row.external_id}-{filters.day(filters.today())}.zip"
+
+
+def _record(source: str, kind: str, external_id: str) -> record_rows.RecordRow:
+    row = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
+    if row is None:
+        abort(404)
+    return row
+
+
+@pages.post(RECORD)
+def make(source: str, kind: str, external_id: str) -> Response:
+    """The files of the packet with their hashes; or the packet, which is an event itself. Who was
+    shown the files gets exactly those, or is shown what is different now.
+    """
+    row, told = _record(source, kind, external_id), request.form
+    personal = bool(told.get("personal")) and filters.sees_personal()
+    others = personal and bool(told.get("others"))
+    shown = shown_of(told, g.now)
+    made = _packed(row, shown or _now(), personal=personal, others=others)
+    if made is None:
+        words = f"The packet of {row.number} would be larger than 64 MB."
+        hint = "Make it without the events of other records."
+        return fragments.refuse(Refusal("evidence.large", words, hint, 422), back=request.path)
+    if told.get("do") == FILES:
+        return _page(row, {}, files=_files(made, shown or _now(), personal, others))
+    if told.get(PACKET_HASH) and (shown is None or made.sha256 != shown.sha256):
+        at = _now()
+        fresh = _packed(row, at, personal=personal, others=others) or made
+        return _page(
+            row, {}, files=_files(fresh, at, personal, others, differs=True), status=CHANGED
+        )
+    return _handed_out(row, made, personal=personal)
+
+
+def _packed(
+    row: record_rows.RecordRow, of: ShownFiles, *, personal: bool, others: bool
+) -> Packed | None:
+    """The parts, all of one moment and of one end of the chain."""
+    session, company = store.reading(), g.company
+    keys = load_keys(security.config().settings)
+    secrets: frozenset[str] = frozenset()
+    if isinstance(keys, Keys):
+        secrets = redaction.secrets_of(session, company.id, keys)
+    keep = {row.number, row.external_id}
+    redact = redaction.redacting(secrets, tax_numbers=personal, keep=keep)
+    wanted = Wanted(by=g.actor.name, now=of.at, personal=personal, redact=redact)
+    about = {word: getattr(company, word) for word in ("code", "name", "zone", "currency")}
+    told = packet_contents.contents(session, about, row, wanted)
+    mask = hiding(session, row.id, show=personal)
+    proof = packet_chain.proof(
+        session,
+        company.id,
+        row.id,
+        noted=noted_heads(),
+        others=others,
+        hide=lambda text: mask(_without(secrets, text)),
+        now=of.at,
+        head=chain.head_at(session, company.id, of.head),
+    )
+    told["left_out"] = [*proof.left_out, *([] if personal else [NOT_PERSONAL])]
+    with in_english():
+        page = render_template(
+            "evidence/packet.html",
+            told=told,
+            proof=proof.events,
+            moment=_moment,
+            zone=_zone(),
+            written=_written,
+        )
+    return packet_file.packed(
+        {
+            packet_file.DATA: dumps(told).encode(),
+            packet_file.EVENTS: dumps(proof.events).encode(),
+            packet_file.PAGE: _styled(titled_page(page)).encode(),
+            **packet_contents.attached(told),
+        }
+    )
+
+
+def _without(secrets: frozenset[str], text: str) -> str:
+    """A sealed text stands as it is or not at all: of secrets, only those that are stored count."""
+    for one in secrets:
+        text = text.replace(one, redaction.REMOVED)
+    return text
+
+
+def _moment(text: str | None) -> str:
+    return filters.moment(datetime.fromisoformat(text)) if text else "not recorded"
+
+
+def _zone() -> str:
+    zone: str = g.company.zone
+    return filters.ZONE_NAMES.get(zone, zone)
+
+
+def _written(body: object) -> str:
+    """A content as it is read: names in their own letters."""
+    return json.dumps(body, ensure_ascii=False, indent=1)
+
+
+def _styled(page: str) -> str:
+    """The page with our sheet in it, since it is read where there is no other file."""
+    return page.replace("</head>", f"<style>\n{SHEET}</style>\n</head>", 1)
+
+
+def _now() -> ShownFiles:
+    """What is made of this moment."""
+    return ShownFiles(g.now, chain.head(store.reading(), g.company.id).seq, "")
+
+
+def _files(
+    made: Packed, at: ShownFiles, personal: bool, others: bool, *, differs: bool = False
+) -> dict[str, object]:
+    """What the page says of the files of a packet."""
+    return {
+        "parts": made.parts,
+        "size": len(made.content),
+        "sha256": made.sha256,
+        "at": at.at,
+        "head": at.head,
+        "personal": personal,
+        "others": others,
+        "differs": differs,
+    }
+
+
+def _handed_out(row: record_rows.RecordRow, made: Packed, *, personal: bool) -> Response:
+    with store.writing() as session:
+        record_event(
+            session,
+            company_id=g.company.id,
+            at=g.now,
+            actor=g.actor,
+            act="audit.packet",
+            record_id=row.id,
+            body={
+                "say": f"{g.actor.name} downloaded the evidence packet of {row.number}"
+                f" (hash {made.sha256}).",
+                "packet": made.sha256,
+                "personal": personal,
+            },
+        )
+    answer = send_file(
+        io.BytesIO(made.content), "application/zip", as_attachment=True, download_name=_name(row)
+    )
+    answer.headers["X-Content-SHA256"] = made.sha256
+    return answer
+
+
+def shown_of(form: Mapping[str, str], now: datetime) -> ShownFiles | None:
+    """What was shown; None where nothing was, where it is too old or is no such form."""
+    head, sha256 = forms.whole(form.get("head")), form.get(PACKET_HASH)
+    if not sha256 or head is None or head < 0:
+        return None
+    try:
+        at = moment_of(form.get("at", ""))
+    except ValueError:
+        return None
+    return ShownFiles(at, head, sha256) if now - LASTS <= at <= now else None
+
+
+@pages.post(f"{RECORD}/note")
+def note(source: str, kind: str, external_id: str) -> Response:
+    """Write a note about the record."""
+    row = _record(source, kind, external_id)
+    text, op = request.form.get("text", ""), request.form.get("op")
+    with store.writing() as session:
+        answer = audit_notes.write(session, g.actor, text, g.now, record_id=row.id, op=op)
+    if not isinstance(answer, Refusal):
+        return fragments.moved(_url(row), f"The note on {row.number} is kept.")
+    if answer.status == 422:
+        return _page(row, {"text": answer.message}, status=422)
+    return fragments.refuse(answer, back=_url(row))
+
+
+@pages.get("/audit/<int:event_id>/note")
+def event(event_id: int) -> Response:
+    """One event of the trail, to write a note about."""
+    return _event_page(event_id, {})
+
+
+def _event_page(event_id: int, problems: Mapping[str, str], *, status: int = 200) -> Response:
+    found = audit_notes.event(store.reading(), g.company.id, event_id)
+    if found is None:
+        abort(404)
+    hide = hiding(store.reading(), found.record_id or 0, show=filters.sees_personal())
+    return fragments.respond(
+        "evidence/event.html",
+        status=status,
+        event=found,
+        sentence=hide(found.say),
+        problems=problems,
+        typed=request.form.get("text", ""),
+    )
+
+
+@pages.post("/audit/<int:event_id>/note")
+def note_event(event_id: int) -> Response:
+    """Write a note about an event."""
+    text, op = request.form.get("text", ""), request.form.get("op")
+    with store.writing() as session:
+        answer = audit_notes.write(session, g.actor, text, g.now, event_id=event_id, op=op)
+    back = url_for("audit.listing", co=g.company.code)
+    if not isinstance(answer, Refusal):
+        return fragments.moved(back, f"The note on {answer.about} is kept.")
+    if answer.status == 422:
+        return _event_page(event_id, {"text": answer.message}, status=422)
+    return fragments.refuse(answer, back=back)
+
+
+def noted_heads() -> tuple[Head, ...]:
+    """Those that the worker noted; none where the file is not here. A damaged file is told by
+    `clearpost verify`.
+    """
+    try:
+        return Anchors(security.config().settings.anchor_file).of(g.company.code)
+    except (OSError, ValueError) as problem:
+        log.warning("The noted heads cannot be read.", why=str(problem))
+        return ()

@@ -1,0 +1,311 @@
+"""One record: the seven questions first, then trace, lineage, rules, versions, pushes, raw.
+
+Here: views, a tab each. Not here: the answers (holding/records/trace.py), the rows (record_rows.py)
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
+
+from connectors import registry
+from holding.access import actors as personal_data
+from holding.access.reach import carries_others
+from holding.db.refusal import Refusal, plural
+from holding.db.together import KEPT, Together
+from holding.intake import open_fields as differences
+from holding.platform import processes as doorbell
+from holding.posting import push_history
+from holding.reconciliation import ledger_check as payout_orders
+from holding.reconciliation import reading_plan
+from holding.reconciliation.reading_plan import EInvoiceStatus
+from holding.records import (
+    accepted_differences,
+    checklist_and_finding,
+    lineage_picture,
+    preentry,
+    trace,
+)
+from holding.records import lineage as tracing_verdicts
+from holding.records import packet_contents as raw_bodies
+from holding.records import record_rows as queries
+from holding.rulesets import rulebook
+from holding.runs.status import Pill, standing
+from portal.web import filters, forms, store
+from portal.web import filters as target_status
+from portal.web import store as fragments
+from portal.web import store as labels
+from portal.worklist.dashboard import no_record
+from rules.values.canonical import PostingState
+
+pages = Blueprint("records", __name__, url_prefix="/c/<co>")
+A_PAGE, RAW_LINES, NEAR = 100, 1_500, 10
+
+
+@pages.get("/records/<source>/<kind>/<record_id:external_id>")
+def show(source: str, kind: str, external_id: str) -> Response:
+    """The record with one of its tabs."""
+    record = queries.record(store.reading(), g.company.id, source, kind, external_id)
+    if record is None:
+        return no_record(external_id)
+    tab = request.args.get("tab", "seven")
+    if tab not in TABS:
+        abort(404)
+    if request.args.get("download") == "raw":
+        return _download(record)
+    told = (shown := _head(record))._asdict() | {"payout": _payout(shown)} | TABS[tab][1](shown)
+    page = {"tab": tab, "tabs": TABS, "place": fragments.at_row, "here": request.full_path}
+    return fragments.respond("records/show.html", told | page, also=(fragments.NAV,))
+
+
+@pages.post("/records/<source>/<kind>/<record_id:external_id>/read")
+def read(source: str, kind: str, external_id: str) -> Response:
+    """Read the documents of this record in the target."""
+    record = queries.record(store.reading(), g.company.id, source, kind, external_id)
+    if record is None:
+        abort(404)
+    back = url_for("records.show", co=g.company.code, source=source, kind=kind,
+                   external_id=external_id, tab="pushes")  # fmt: skip
+    with store.writing() as session:
+        answer = reading_plan.read_record(session, g.actor, record.id, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "push")
+    return fragments.moved(back, f"{plural(answer, 'document is', 'documents are')} being read.")
+
+
+@pages.get("/requests/<int:request_id>/body")
+def request_body(request_id: int) -> Response:
+    """The bytes that one call sent, as they were, checked against their hash by whoever wants."""
+    found = push_history.request_body(store.reading(), g.company.id, request_id)
+    if found is not None and found.body_removed_at is not None:
+        return fragments.refuse(_removed(found.sha256, found.body_removed_at))
+    if found is None or found.body is None:
+        abort(404)
+    if carries_others(store.reading(), request_id):
+        return fragments.refuse(raw_bodies.OF_OTHERS)
+    if request.method != "HEAD":
+        with store.writing() as session:
+            raw_bodies.call_taken(session, g.actor, g.company.id, request_id, g.now)
+    workbook = found.body[:2] == b"PK"
+    kind, ending = (fragments.XLSX, "xlsx") if workbook else ("application/json", "json")
+    answer = make_response(found.body)
+    answer.headers["Content-Type"] = kind
+    answer.headers["Content-Disposition"] = f'attachment; filename="request-{request_id}.{ending}"'
+    answer.headers["X-Content-SHA256"] = found.sha256
+    return answer
+
+
+def _removed(digest: str, at: datetime) -> Refusal:
+    return Refusal(
+        code="request.body_removed",
+        message=f"What this call sent was removed on {filters.moment(at)}.",
+        hint="It was refused and replaced by other calls, or it is older than the history that is "
+        f"kept. What its documents were stands with each push. Its SHA-256 is {digest}.",
+        status=410,
+    )
+
+
+class _Shown(NamedTuple):
+    """What every tab of a record shows."""
+
+    record: queries.RecordRow
+    postings: tuple[queries.PostingRow, ...]
+    posting: queries.PostingRow | None
+    tries: int
+    open_holds: tuple[queries.OpenHold, ...]
+    mark: accepted_differences.Mark | None
+    accepted: tuple[accepted_differences.Accepted, ...]
+    versions: tuple[queries.VersionRow, ...]
+    hide: personal_data.Hide
+    times: int
+    standstill: Mapping[int, Pill]
+
+
+def _head(record: queries.RecordRow) -> _Shown:
+    page = Together(session := store.reading(), KEPT)
+    holds, came = page.ask(queries.open_holds(record.id)), page.ask(queries.versions(record.id))
+    asked_kept = page.ask(accepted_differences.asked_of_records(g.company.id, [record.id]))
+    postings, versions = page.ask(queries.postings(record.id)).value, came.value
+    posting = looked_at(postings)
+    kept = asked_kept.value.get(record.id, ())
+    return _Shown(
+        record=record,
+        postings=postings,
+        posting=posting,
+        tries=max((p.tries for p in postings if p.state.value == record.state), default=0),
+        open_holds=holds.value,
+        mark=accepted_differences.mark(kept) if kept else None,
+        accepted=kept,
+        versions=versions,
+        hide=personal_data.hiding(session, record.id, show=filters.sees_personal()),
+        times=sum({v.delivery_id: v.delivery_times or 0 for v in versions}.values()),
+        standstill=_standstill(postings),
+    )
+
+
+def _payout(shown: _Shown) -> payout_orders.PayoutCard | None:
+    """What a payout comes to, with a page of its entries; None of any other record."""
+    newest = next((v for v in shown.versions if v.no == shown.record.version), None)
+    if shown.record.kind != payout_orders.KIND or newest is None or not newest.body:
+        return None
+    at = forms.whole(request.args.get("entries")) or 1
+    return payout_orders.card(store.reading(), shown.record.id, newest.body, at)
+
+
+def _standstill(postings: Sequence[queries.PostingRow]) -> Mapping[int, Pill]:
+    """Target -> why nothing goes there now, of those for which a document is ready."""
+    ready = {one.target_id for one in postings if one.state == PostingState.READY}
+    found = standing(store.reading(), ready, g.company.zone) if ready else {}
+    return {target_id: pill for target_id, pill in found.items() if pill.stops}
+
+
+def looked_at(postings: Sequence[queries.PostingRow]) -> queries.PostingRow | None:
+    """The document that is asked for, else what stands now: neither taken back nor taking back."""
+    chosen = forms.whole(request.args.get("posting"))
+    standing = (p for p in postings if p.state != PostingState.REVERSED and p.reverses_id is None)
+    first = next(standing, postings[0] if postings else None)
+    return next((p for p in postings if p.id == chosen), first)
+
+
+def _seven(shown: _Shown) -> dict[str, object]:
+    session, record, posting = store.reading(), shown.record, shown.posting
+    target = registry.targets().get(posting.target_connector) if posting else None
+    documents = target.documents if target else ()
+    schema = next((d for d in documents if posting and d.name == posting.doc_type), None)
+    about = (record.id, posting.id if posting else None, schema)
+    found = preentry.card(session, *about, shown.open_holds)
+    return {
+        "answers": found.answers,
+        "checks": found.checks,
+        "told": found.told,
+        "ticks": found.ticks,
+        "place_of": lambda one: _place_of(record, one),
+    }
+
+
+def _place_of(record: queries.RecordRow, one: checklist_and_finding.Ticked) -> str:
+    """Where a missing tick of a record is put right."""
+    place = checklist_and_finding.Place
+    if one.place is place.HOLD:
+        return url_for("holding.show", co=g.company.code, hold_id=one.id)
+    if one.place is place.APPROVE:
+        return url_for("holding.consider", co=g.company.code, posting=one.id)
+    tab = "pushes" if one.place is place.SENDING else "raw"
+    source, kind, key = record.source, record.kind, record.external_id
+    co = g.company.code
+    return url_for("records.show", co=co, source=source, kind=kind, external_id=key, tab=tab)
+
+
+def _trace(shown: _Shown) -> dict[str, object]:
+    session, record_id, who = store.reading(), shown.record.id, request.args.get("who", "")
+    steps = trace.timeline(session, record_id)
+    mine = [step for step in steps if who in ("", step.actor)]
+    told = {"who": who, "actors": sorted({step.actor for step in steps})}
+    found = checklist_and_finding.finding(session, record_id)
+    return {**told, "part": forms.part(mine, A_PAGE, fragments.asked("row")), "finding": found}
+
+
+def _lineage(shown: _Shown) -> dict[str, object]:
+    rows = tracing_verdicts.lineage(store.reading(), shown.posting.id) if shown.posting else ()
+    asked, line = request.args.get("line", "").strip()[:100], fragments.asked("line")
+    hidden = () if filters.sees_personal() else personal_data.PERSONAL_FIELDS
+    if line is None:
+        line = tracing_verdicts.line_with((one for one in rows if one.field not in hidden), asked)
+    only = request.args.get("only") == "differences" and line is None
+    differs, sent = [r for r in rows if r.differs], sum(r.sent is not None for r in rows)
+    place = tracing_verdicts.row_of_line(rows, line)
+    start = place if place is not None else fragments.asked("row")
+    told = {"rows": rows, "hidden": hidden, "asked_line": asked, "lost": asked and place is None}
+    part = forms.part(differs if only else rows, A_PAGE, start)
+    return {**told, "only": only, "differs": differs, "sent": sent, "part": part}
+
+
+def _way(shown: _Shown) -> dict[str, object]:
+    way = lineage_picture.picture(store.reading(), shown.record.id)
+    return {"way": way, "stages": lineage_picture.STAGES}
+
+
+def _rules(shown: _Shown) -> dict[str, object]:
+    session, posting = store.reading(), shown.posting
+    wanted = posting.id if posting else None
+    deciding, verdicts = trace.deciding_verdicts(session, shown.record.id, wanted)
+    judged = rulebook.judged(session, deciding) if deciding else None
+    hit = next((v for v in verdicts if v.deciding), None)
+    code = rulebook.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
+    hidden = () if filters.sees_personal() else personal_data.PERSONAL
+    first = sorted(verdicts, key=lambda v: not v.deciding) if len(verdicts) > A_PAGE else verdicts
+    part = forms.part(first, A_PAGE, fragments.asked("row"))
+    return {"part": part, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
+
+
+def _versions(shown: _Shown) -> dict[str, object]:
+    by_no = {v.no: v for v in shown.versions}
+    new = by_no.get(fragments.asked("to") or shown.record.version or 0)
+    before = max((no for no in by_no if new and no < new.no), default=0)
+    old = by_no.get(fragments.asked("from") or before)
+    show = filters.sees_personal()
+    bodies = [personal_data.without_personal(v.body, show=show) for v in (old, new) if v]
+    changes = differences.difference(*bodies) if old and new else ()
+    part = forms.part(shown.versions, A_PAGE, fragments.asked("row"))
+    money = differences.money_change(changes)
+    return {"old": old, "new": new, "changes": changes, "part": part, "money": money}
+
+
+def _pushes(shown: _Shown) -> dict[str, object]:
+    session, record_id = store.reading(), shown.record.id
+    return {
+        "pushes": (found := push_history.pushes(session, record_id)),
+        "readings": reading_plan.of_record(session, record_id),
+        "EInvoice": EInvoiceStatus,
+        "now": g.now,
+        "verdict_of": labels.retry_verdict,
+        "imports": {one.id: _imports(one) for one in found},
+        "sees": filters.sees_personal(),
+    }
+
+
+def _imports(push: push_history.PushRow) -> Mapping[int, str]:
+    """Call -> the page that the target itself has for it."""
+    answers = {one.request_id: one.answer for one in push.attempts if one.sends and one.answer}
+    return target_status.import_pages(push.connector, push.settings, answers)
+
+
+def _raw(shown: _Shown) -> dict[str, object]:
+    no, show = fragments.asked("version") or shown.record.version, filters.sees_personal()
+    version = next((v for v in shown.versions if v.no == no), None)
+    body = personal_data.without_personal(version.body, show=show) if version else {}
+    part = forms.part(filters.pretty(body).split("\n"), RAW_LINES, fragments.asked("row"))
+    near = [v for v in shown.versions if abs(v.no - (no or 0)) <= NEAR or v.no == 1]
+    return {"version": version, "part": part, "near": near, "may_download": show}
+
+
+def _download(record: queries.RecordRow) -> Response:
+    """The raw delivery, for those who may see personal data."""
+    if not filters.sees_personal():
+        abort(403)
+    no = fragments.asked("version") or record.version or 0
+    body = queries.delivery_body(store.reading(), g.company.id, record.id, no)
+    if body is None:
+        found = queries.delivery_of(store.reading(), g.company.id, record.id, no)
+        return fragments.refuse(raw_bodies.pruned(found)) if found else abort(404)
+    if request.method != "HEAD":
+        with store.writing() as session:
+            raw_bodies.delivery_taken(session, g.actor, g.company.id, record.id, no, g.now)
+    answer = make_response(body)
+    answer.headers["Content-Type"] = "application/octet-stream"
+    answer.headers["Content-Disposition"] = f'attachment; filename="delivery-v{no}.bin"'
+    return answer
+
+
+TABS: dict[str, tuple[str, Callable[[_Shown], dict[str, object]]]] = {
+    "seven": ("Summary", _seven),
+    "trace": ("Timeline", _trace),
+    "lineage": ("Field mapping", _lineage),
+    "way": ("Picture", _way),
+    "ruletree": ("Rules applied", _rules),
+    "versions": ("Versions", _versions),
+    "pushes": ("Posting attempts", _pushes),
+    "raw": ("Source data", _raw),
+}

@@ -1,0 +1,352 @@
+"""Changes of the rules: the list, one under review, publishing it now or from a time, going back."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from flask import Blueprint, Response, abort, g, request, url_for
+
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Answer, Together, answer
+from holding.operations import planning as returned_changes
+from holding.platform import processes as doorbell
+from holding.rulesets import admission, change_list, publication, recorded_backtests, start_time
+from holding.rulesets import change_list as kept_entries
+from holding.rulesets import drafts as comments
+from holding.rulesets import publication as open_changes
+from holding.rulesets import start_time as going_back
+from holding.rulesets.admission import Report
+from holding.trials import shadow_pages as shown_shadows
+from portal.languages.choice import told_in
+from portal.trials import backtests
+from portal.web import filters, forms, store
+from portal.web import filters as frame
+from portal.web import request_guard as security
+from portal.web import store as fragments
+from portal.web import store as rule_checks
+from rules.rulebook.book import Meaning
+
+pages = Blueprint("changes", __name__, url_prefix="/c/<co>/rules")
+
+REASON = 500  # characters
+
+TEST: Final = re.compile(r'^test "', re.MULTILINE)  # as a file says that a test begins
+
+LINES: Final = 2000  # shown of one file; more is said, and stands in the file itself
+
+
+@pages.get("/changes")
+def listing() -> Response:
+    """The changes, the newest first, and the versions that were in force."""
+    session, asked = store.reading(), request.args.get("before")
+    before = forms.whole(asked)
+    if asked is not None and before is None:
+        abort(404)
+    found = change_list.changes(session, g.company.id, before=before)
+    shown = found[: change_list.SHOWN]
+    return fragments.respond(
+        "rulesets/changes.html",
+        changes=shown,
+        further=shown[-1].no if len(found) > len(shown) else None,
+        versions=() if before else change_list.versions(session, g.company.id),
+        in_force=g.company.ruleset_version_id,
+    )
+
+
+@pages.get("/changes/<int:no>")
+def show(no: int) -> Response:
+    """What a change says otherwise than the rules in force, and who can publish it."""
+    return _review(_change(no))
+
+
+def _review(
+    found: open_changes.ReadChange,
+    *,
+    problems: dict[str, str] | None = None,
+    status: int = 200,
+    tested: Report | None = None,
+    stopped: Refusal | None = None,
+    proofs: rule_checks.Proofs = rule_checks.NO_PROOFS,
+) -> Response:
+    together = Together(store.reading())
+    differs = found.current or (found.is_published and found.base_id is not None)
+    before = together.ask(publication.asked_files(found.base_id or 0))
+    decided = together.ask(recorded_backtests.asked_deciding(g.company.id, found.hash))
+    numbers = together.ask(change_list.numbers(g.company.id))
+    shadow = together.ask(shown_shadows.shadow_query(g.company.id, found.change_id))
+    said = together.ask(comments.of_change(found.change_id))
+    backtest = backtests.Asked.of(found, together)
+    kept = _kept(found, before.value, together)
+    return fragments.respond(
+        "rulesets/change.html",
+        {**backtest.shown(), **proofs},
+        status=status,
+        declared=sum(len(TEST.findall(text)) for text in found.files.values()),
+        found=tested,
+        untested=stopped,
+        change=found,
+        between=difference(before.value, found.files) if differs else None,
+        kept=kept.value if kept else (),
+        numbers=numbers.value,
+        held=frame.held(),
+        backtest=decided.value,
+        refusal=_not_theirs(found) if found.waits else None,
+        shadow=shadow.value,
+        comments=said.value,
+        problems=problems or {},
+        today=filters.moment(g.now).partition(" ")[0],
+    )
+
+
+def _kept(
+    found: open_changes.ReadChange, before: Mapping[str, str], together: Together
+) -> Answer[tuple[kept_entries.Kept, ...]] | None:
+    """What publishing would leave as it is stored, whatever the files say."""
+    if not (found.waits and before):
+        return None
+    return together.ask(kept_entries.asked(g.company.id, before, found.files))
+
+
+def _not_theirs(found: open_changes.ReadChange) -> Refusal | None:
+    """Why this person cannot publish it, with those who can."""
+    others = " or ".join(found.publishers)
+    hint = f"{others} can." if others else "Invite a second person with the role Rule publisher."
+    if g.actor.person_id in found.authors:
+        words = f"You cannot publish change {found.no}, because you wrote it."
+        return Refusal("rules.own", words, hint, 403)
+    if security.may("rules.publish") is not None:
+        words = (
+            f"You cannot publish change {found.no}, because you do not have the role"
+            " Rule publisher."
+        )
+        return Refusal("forbidden", words, hint, 403)
+    return None
+
+
+def _change(no: int) -> open_changes.ReadChange:
+    found = open_changes.change(store.reading(), g.company.id, no)
+    if found is None:
+        abort(404)
+    return found
+
+
+@pages.post("/changes/<int:no>")
+def publish(no: int) -> Response:
+    """Put it into force now."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    files = dict(_change(no).files)
+    store.renew()
+    admission.inspect(files)  # kept: publishing looks at the same files, in its transaction
+    with store.writing() as session:
+        done = publication.publish(session, no, g.actor, g.now, _reason())
+    if isinstance(done, Refusal):
+        return fragments.refuse(done, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    say = f"Rule version {done.no} published. {plural(done.woken, 'record')} will be checked."
+    return fragments.moved(url_for("dashboard.show", co=g.company.code), say)
+
+
+def _reason() -> str:
+    return " ".join(request.form.get("reason", "").split())[:REASON]
+
+
+@pages.post("/changes/<int:no>/start")
+def start(no: int) -> Response:
+    """Let it come into force at a time."""
+    found = _change(no)
+    at = _moment()
+    if at is None:
+        wrong = {"start": "Enter the date as 2026-11-24 and the time as 00:00."}
+        return _review(found, problems=wrong, status=422)
+    back = url_for("changes.show", co=g.company.code, no=no)
+    with store.writing() as session:
+        done = start_time.set_start(session, no, g.actor, at, _reason(), g.now)
+    if isinstance(done, Refusal):
+        return fragments.refuse(done, back=back)
+    return fragments.moved(back, f"Change {no} comes into force at {filters.moment(done)}.")
+
+
+def _moment() -> datetime | None:
+    """The date and the time of the form, in the zone of the company."""
+    day, hour = forms.day(request.form.get("date")), forms.hour(request.form.get("time"))
+    return datetime.combine(day, hour, filters.zone()) if day and hour else None
+
+
+@pages.post("/changes/<int:no>/start/drop")
+def drop_start(no: int) -> Response:
+    """Take the time back."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    with store.writing() as session:
+        refusal = start_time.drop_start(session, no, g.actor, g.now)
+    return _answered(refusal, back, f"Change {no} has no start time any more.")
+
+
+def _answered(refusal: Refusal | None, back: str, say: str) -> Response:
+    """The page of the change again, with what was done or why it was not."""
+    return fragments.refuse(refusal, back=back) if refusal else fragments.moved(back, say)
+
+
+@pages.post("/changes/<int:no>/comments")
+def comment(no: int) -> Response:
+    """Write beside the change."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    with store.writing() as session:
+        refusal = comments.comment(session, no, g.actor, _said(), g.now)
+    return _answered(refusal, back, "The comment is saved.")
+
+
+def _said() -> str:
+    return request.form.get("comment", "").replace("\r\n", "\n")[: comments.LONGEST_COMMENT]
+
+
+@pages.post("/changes/<int:no>/tests")
+def test(no: int) -> Response:
+    """Run the tests of the change, and say how much of its rules they prove; nothing is kept."""
+    found = _change(no)
+    store.renew()  # no snapshot is kept while a process is at work
+    looked = rule_checks.checks().report(found.files)
+    if not isinstance(looked, Refusal):
+        return _review(found, tested=looked, proofs=rule_checks.proofs(found.files, looked))
+    return rule_checks.come_again(_review(found, stopped=looked, status=looked.status), looked)
+
+
+@pages.post("/changes/<int:no>/return")
+def send_back(no: int) -> Response:
+    """Return the change to who wrote it, with the reason; mail tells them, where it is set up."""
+    back, why, reader = url_for("changes.show", co=g.company.code, no=no), _said(), None
+    mails = security.config().settings.mail is not None
+    with store.writing() as session:
+        refusal = comments.send_back(session, no, g.actor, why, g.now)
+        if mails and refusal is None:
+            link = security.outside(back)
+            reader = returned_changes.plan_returned_change(
+                session, g.actor, no, why, g.now, link=link, say=told_in
+            )
+    say = f"Change {no} is returned. Nothing comes into force."
+    if reader is not None:
+        doorbell.ring(g.company.id, "notify")
+        say = f"Change {no} is returned, and {reader} is told by mail. Nothing comes into force."
+    return _answered(refusal, back, say)
+
+
+@pages.post("/changes/<int:no>/take-up")
+def take_up(no: int) -> Response:
+    """Go on with the files of a change that came back or was overtaken, as drafts of one's own."""
+    with store.writing() as session:
+        path = comments.take_up(session, no, g.actor, g.now)
+    if isinstance(path, Refusal):
+        return fragments.refuse(path, back=url_for("changes.show", co=g.company.code, no=no))
+    say = f"The files of change {no} are drafts of yours. Correct them and submit them again."
+    return fragments.moved(url_for("editor.show", co=g.company.code, path=path), say)
+
+
+@pages.get("/versions/<int:no>")
+def version(no: int) -> Response:
+    """A version that was in force, and what going back to it would change."""
+    session = store.reading()
+    found = change_list.version(session, g.company.id, no)
+    if found is None:
+        abort(404)
+    in_force = g.company.ruleset_version_id
+    files = publication.files_of(session, found.version_id)
+    before = publication.files_of(session, in_force) if in_force is not None else {}
+    kept = answer(session, kept_entries.asked(g.company.id, before, files))
+    return fragments.respond(
+        "rulesets/version.html",
+        version=found,
+        paths=sorted(admission.rule_sources(files)),
+        in_force_no=change_list.in_force_no(session, g.company.id),
+        between=difference(before, files),
+        kept=kept,
+        refusal=security.may("rules.publish"),
+    )
+
+
+@pages.post("/versions/<int:no>")
+def go_back(no: int) -> Response:
+    """Put it into force again."""
+    back = url_for("changes.version", co=g.company.code, no=no)
+    from_no = forms.whole(request.form.get("from"))
+    with store.writing() as session:
+        done = going_back.go_back(session, no, g.actor, g.now, from_no=from_no, reason=_reason())
+    if isinstance(done, Refusal):
+        return fragments.refuse(done, back=back)
+    doorbell.ring(g.company.id, "evaluate")
+    told = plural(done.woken, "record")
+    again = f"The rules of version {no} are in force again, as version {done.no}."
+    say = f"{again} {told} will be checked."
+    return fragments.moved(url_for("changes.listing", co=g.company.code), say)
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """One line of a difference: `sign` is +, - or blank; a blank number: the lines between are
+    alike, and `text` says where it goes on.
+    """
+
+    sign: str
+    number: str
+    text: str
+
+    @property
+    def tone(self) -> str:
+        """The class of the line."""
+        return {"+": "add t-ok", "-": "del t-bad"}.get(self.sign, "" if self.number else "fold")
+
+
+@dataclass(frozen=True, slots=True)
+class FileDifference:
+    """What differs in one file, and how many lines came and went."""
+
+    path: str
+    lines: tuple[DiffLine, ...]
+    added: int
+    removed: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Both ways to read it."""
+
+    meaning: tuple[Meaning, ...]
+    files: tuple[FileDifference, ...]
+
+
+def difference(before: Mapping[str, str], after: Mapping[str, str]) -> Difference:
+    """What lies between these files."""
+    files = in_text(before, after)
+    return Difference(change_list.meaning(before, after) if files else (), files)
+
+
+def in_text(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[FileDifference, ...]:
+    """The same line by line alone, which costs no reading of rules."""
+    paths = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
+    return tuple(_file(path, before.get(path, ""), after.get(path, "")) for path in paths)
+
+
+def _file(path: str, before: str, after: str) -> FileDifference:
+    lines = tuple(_lines(before.splitlines(), after.splitlines()))
+    return FileDifference(
+        path,
+        lines[:LINES],
+        sum(line.sign == "+" for line in lines),
+        sum(line.sign == "-" for line in lines),
+        max(0, len(lines) - LINES),
+    )
+
+
+def _lines(before: list[str], after: list[str]) -> Iterator[DiffLine]:
+    groups = difflib.SequenceMatcher(None, before, after).get_grouped_opcodes(2)
+    for group in groups:
+        if group[0][3]:
+            yield DiffLine("", "", f"line {group[0][3] + 1}")
+        for tag, i, j, k, m in group:
+            if tag == "equal":
+                yield from (DiffLine("", str(n + 1), after[n]) for n in range(k, m))
+            else:
+                yield from (DiffLine("-", str(n + 1), before[n]) for n in range(i, j))
+                yield from (DiffLine("+", str(n + 1), after[n]) for n in range(k, m))

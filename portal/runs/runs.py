@@ -1,0 +1,296 @@
+"""Runs, the push history, and routes that stopped because one change moves too much."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
+from flask import redirect as redirect_to
+
+from connectors import registry
+from connectors.contract.pulls import ImportedByHand
+from holding.access import actors as personal_data
+from holding.access.actors import HideOf
+from holding.connections import connections as connection_rows
+from holding.db.models.columns import PushState
+from holding.db.refusal import Refusal
+from holding.db.together import KEPT, Together
+from holding.evaluation import safety_stop
+from holding.platform import processes as doorbell
+from holding.reconciliation import file_list
+from holding.runs import run_documents, run_search
+from holding.runs import run_history as queries
+from holding.runs import status as stop_queries
+from holding.runs.run_search import RunFilter
+from portal.web import filters, forms, store
+from portal.web import filters as target_status
+from portal.web import store as fragments
+
+pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
+
+stop_pages = Blueprint("stops", __name__, url_prefix="/c/<co>/stops")
+
+Decide = Callable[..., str | Refusal]
+
+NO_MORE = {
+    "next": "That was the last document of this run.",
+    "previous": "That was the first document of this run.",
+}
+
+PUSH_STATES = ("accepted", "refused", "uncertain", "sending", "awaiting", "conflict", "dropped")
+
+TEXTS: Final = ("record", "customer", "vendor", "invoice", "payment", "connector", "connection")
+
+TIMES: Final = ("from", "to")
+
+LONGEST: Final = 100
+
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d))?", re.ASCII)
+
+
+@pages.get("/runs")
+def listing() -> Response:
+    """Runs of all connections or of one, newest first, under the pills of the targets; those that
+    the form looks for.
+    """
+    session, company = store.reading(), g.company.id
+    known = [row for row in connection_rows.listing(session, company) if row.is_target]
+    targets = target_status.of_rows(Together(session, KEPT), session, company, known)()
+    asked = read_filter(request.args, ZoneInfo(g.company.zone))
+    problems = dict(asked.problems)
+    found: tuple[queries.RunRow, ...] | Refusal = ()
+    if not problems:
+        after, one_more = forms.whole(request.args.get("after")), run_search.A_PAGE + 1
+        found = run_search.listing(session, company, asked.wanted, after=after, most=one_more)
+    if isinstance(found, Refusal):
+        problems["party"] = found.words
+        found = ()
+    rows, connection = found[: run_search.A_PAGE], asked.wanted.connection
+    return fragments.respond(
+        "runs/list.html",
+        status=422 if problems else 200,
+        rows=rows,
+        targets=[row for row in targets if connection in {"", row.connection}],
+        connections=sorted({row.connection for row in targets}),
+        connectors=sorted({row.connector for row in known}),
+        connection=connection,
+        wanted=asked.wanted,
+        typed=asked.typed,
+        problems=problems,
+        after=rows[-1].id if len(found) > len(rows) else None,
+        in_all=0 if rows else run_search.runs_in_all(session, company),
+        counted=run_search.MOST_COUNTED,
+    )
+
+
+@pages.get("/runs/<int:run_id>")
+def show(run_id: int) -> Response:
+    """One run: what did not go and why, against the run before, its documents, its calls."""
+    session, company = store.reading(), g.company.id
+    run = _run(run_id)
+    ends = run_documents.ends(session, company, run_id)
+    before = run_documents.previous(session, company, run)
+    earlier = run_documents.ends(session, company, before[0].id) if before else {}
+    rows = run_documents.documents(session, company, run_id, after=_place())
+    calls = queries.requests(session, run_id, after=forms.whole(request.args.get("calls")) or 0)
+    more = rows[-1] if len(rows) >= run_documents.A_PAGE else None
+    return fragments.respond(
+        "runs/show.html",
+        run=run,
+        ends=ends,
+        missed=run_documents.not_gone(tuple(ends.values())),
+        all_of_it=sum(one.count for one in ends.values()),
+        reasons=run_documents.reasons(session, company, run_id),
+        before=before[0].id if before else None,
+        came=run_documents.came_in(session, company, run, before),
+        earlier=earlier,
+        both=run_documents.against(ends.values(), earlier.values()),
+        requests=calls,
+        files=_files(run),
+        imports=_imports(run, calls),
+        more_calls=calls[-1].id if len(calls) >= queries.CALLS else None,
+        rows=rows,
+        hide=hiding_answers(rows),
+        more=f"{int(more.state == PushState.ACCEPTED)}.{more.id}" if more else None,
+    )
+
+
+def _run(run_id: int) -> queries.RunRow:
+    found = queries.one(store.reading(), g.company.id, run_id)
+    return found if found is not None else abort(404)
+
+
+def _place() -> run_documents.Place | None:
+    """Where the list of documents goes on, by the address; the beginning if it says nothing."""
+    went, dot, push = request.args.get("after", "").partition(".")
+    number = forms.whole(push)
+    return run_documents.Place(went == "1", number) if dot and number is not None else None
+
+
+def _files(run: queries.RunRow) -> tuple[file_list.FileRow, ...]:
+    """The files of a run that a person carries; asked for only where there can be some."""
+    target = registry.targets().get(run.connector or "")
+    if not isinstance(target, ImportedByHand):
+        return ()
+    return file_list.of_run(store.reading(), g.company.id, run.id)
+
+
+def _imports(run: queries.RunRow, calls: Sequence[queries.RequestRow]) -> Mapping[int, str]:
+    """Call -> the page that the target itself has for it; asked for only where it has pages."""
+    shows = target_status.shows_imports(run.connector, run.settings)
+    told = queries.answers(store.reading(), run.id, [one.id for one in calls]) if shows else {}
+    return target_status.import_pages(run.connector, run.settings, told)
+
+
+@pages.get("/runs/<int:run_id>/<any(next, previous):way>/<int:record_id>")
+def step(run_id: int, way: str, record_id: int) -> Response:
+    """On to the record of the next document of a run, or back; behind the last one, to the run."""
+    session, co = store.reading(), g.company.code
+    if queries.one(session, g.company.id, run_id) is None:
+        abort(404)
+    found = run_documents.beside(session, g.company.id, run_id, record_id, after=way == "next")
+    if found is None:
+        return fragments.done(url_for("runs.show", co=co, run_id=run_id), NO_MORE[way])
+    at = url_for("records.show", co=co, source=found.source, kind=found.kind,
+                 external_id=found.external_id, tab="pushes", run=run_id)  # fmt: skip
+    return make_response(redirect_to(at, 303))
+
+
+@pages.get("/pushes")
+def pushes() -> Response:
+    """Every push, newest first."""
+    text, state = pushes_asked()
+    after = forms.whole(request.args.get("after"))
+    session, company = store.reading(), g.company.id
+    rows = run_search.pushes(session, company, text=text, state=state, after=after)
+    return fragments.respond(
+        "runs/pushes.html",
+        rows=rows,
+        hide=hiding_answers(rows),
+        text=text,
+        state=state,
+        states_shown=PUSH_STATES,
+        after=rows[-1].id if len(rows) >= queries.A_PAGE else None,
+        in_all=0 if rows else run_search.pushes_in_all(session, company),
+        counted=run_search.MOST_COUNTED,
+    )
+
+
+def hiding_answers(rows: Iterable[queries.PushLine]) -> HideOf:
+    """What hides the personal values of a record in what a target answered, where they may not be
+    seen; asked for only where something was answered.
+    """
+    ids = {row.record_id for row in rows if row.error}
+    return personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
+
+
+def pushes_asked() -> tuple[str, str]:
+    """The text and the answer that the form asks for; an unknown answer asks for any."""
+    state = request.args.get("state", "")
+    return request.args.get("q", "").strip()[:100], state if state in PUSH_STATES else ""
+
+
+@stop_pages.get("/", endpoint="listing")
+def stops_listing() -> Response:
+    """What stands still and asks, then the limit, then what is over."""
+    return _page({})
+
+
+def _page(problems: dict[str, str], *, status: int = 200) -> Response:
+    session = store.reading()
+    still, over = stop_queries.listing(session, g.company.id)
+    own = safety_stop.own_limit(session, g.company.id)
+    return fragments.respond(
+        "runs/stops.html", status=status, still=still, over=over, own=own, problems=problems
+    )
+
+
+@stop_pages.post("/<int:stop_id>/resume")
+def resume(stop_id: int) -> Response:
+    """Let the route go on."""
+    return _decide(stop_id, safety_stop.resume, "goes on. What waited is sent now.")
+
+
+def _decide(stop_id: int, decide: Decide, say: str) -> Response:
+    wish = forms.reasoned(request.form)
+    if isinstance(wish, forms.Problems):
+        return _page({f"reason_{stop_id}": wish.by_field["reason"]}, status=422)
+    with store.writing() as session:
+        answer = decide(session, g.actor, stop_id, wish.reason, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=_url())
+    doorbell.ring(g.company.id, "push")
+    return fragments.moved(_url(), f"{answer} {say}")
+
+
+def _url() -> str:
+    return url_for("stops.listing", co=g.company.code)
+
+
+@stop_pages.post("/<int:stop_id>/keep")
+def keep(stop_id: int) -> Response:
+    """Leave it stopped, with a word for the others."""
+    return _decide(stop_id, safety_stop.keep, "stays stopped.")
+
+
+@stop_pages.post("/limit")
+def limit() -> Response:
+    """The company's own limit."""
+    wish = forms.stop_limit(request.form, g.company.currency)
+    if isinstance(wish, forms.Problems):
+        return _page(dict(wish.by_field), status=422)
+    with store.writing() as session:
+        refusal = safety_stop.set_limit(
+            session, g.actor, g.company.id, records=wish.records, book=wish.book, now=g.now
+        )
+    if refusal:
+        return fragments.refuse(refusal, back=_url())
+    return fragments.moved(_url(), "The limit is saved.")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked: the filter, what was typed by word, and problems by word."""
+
+    wanted: RunFilter
+    typed: Mapping[str, str]
+    problems: Mapping[str, str]
+
+
+def read_filter(args: Mapping[str, str], zone: ZoneInfo) -> Asked:
+    """The filter that an address means."""
+    given = {word: args.get(word, "").strip()[:LONGEST] for word in (*TEXTS, *TIMES)}
+    typed = {word: text for word, text in given.items() if text}
+    wrong: dict[str, str] = {
+        word: "Enter a time as 2026-11-20 14:30."
+        for word in TIMES
+        if word in typed and _begin(typed[word], zone) is None
+    }
+    first, until = _begin(given["from"], zone), _end(given["to"], zone)
+    if first and until and first >= until:
+        wrong["to"] = "The last time is before the first."
+    wanted = RunFilter(first=first, until=until, **{word: given[word] for word in TEXTS})
+    return Asked(wanted, typed, wrong)
+
+
+def _begin(text: str, zone: ZoneInfo) -> datetime | None:
+    """The moment at which a day or a minute begins."""
+    found = _MOMENT.fullmatch(text)
+    day = forms.day(found[1]) if found else None
+    if not found or not day:
+        return None
+    clock = forms.hour(found[2]) if found[2] else time()
+    return None if clock is None else datetime.combine(day, clock, zone).astimezone(UTC)
+
+
+def _end(text: str, zone: ZoneInfo) -> datetime | None:
+    """The moment at which it is over."""
+    begin = _begin(text, zone)
+    if begin is None:
+        return None
+    if len(text) > len("2026-11-20"):
+        return begin + timedelta(minutes=1)
+    return (begin.astimezone(zone) + timedelta(days=1)).astimezone(UTC)

@@ -1,0 +1,1 @@
+"""Clearpost portal.trials."""

@@ -1,0 +1,284 @@
+"""A change over what is stored, in the browser: begin, progress, the matrix, the records of a cell."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from flask import Blueprint, Response, abort, g, request, url_for
+
+from holding.db.refusal import Refusal, plural
+from holding.db.together import Answer, Together
+from holding.platform import processes as doorbell
+from holding.records import record_rows
+from holding.rulesets import change_list
+from holding.rulesets import publication as open_changes
+from holding.trials import backtest_turns as deciding_lines
+from holding.trials import backtests, shadows
+from holding.trials import draft_trials as replays
+from holding.trials import shadow_pages as shown_backtests
+from holding.trials import shadow_pages as shown_shadows
+from holding.trials import shadows as tried_rules
+from holding.trials.shadow_pages import Counts, MatrixCell
+from holding.trials.shadows import Candidate
+from portal.web import filters, forms, store
+from portal.web import store as fragments
+
+backtest_pages = Blueprint("backtests", __name__, url_prefix="/c/<co>/rules/changes/<int:no>")
+
+LARGEST: Final = 5  # posted documents that would be stopped, shown at once
+
+DAYS: Final = 30
+
+CELL: Final = ("kind", "route", "was", "would")
+
+trial_pages = Blueprint("trials", __name__, url_prefix="/c/<co>")
+
+THEN, RULESET, CHANGE = "then", "ruleset", "change"
+
+VERSIONS: Final = 10
+
+
+@backtest_pages.get("/backtest")
+def show(no: int) -> Response:
+    """How far it is, or its matrix."""
+    change = change_of(no)
+    asked = Asked.of(change, Together(store.reading()))
+    if asked.run.value is None:
+        abort(404)
+    return fragments.respond("rulesets/backtest.html", asked.shown(), change=change)
+
+
+@backtest_pages.post("/backtest", endpoint="begin")
+def begin_backtest(no: int) -> Response:
+    """Let the change judge what is stored."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    days = {name: request.form.get(name, "").strip() for name in ("from", "to")}
+    read = {name: forms.day(text) if text else None for name, text in days.items()}
+    if any(text and read[name] is None for name, text in days.items()):
+        words = "A day of the backtest is not a date."
+        refusal = Refusal("backtest.days", words, "Enter it as 2026-11-24.", 422)
+        return fragments.refuse(refusal, back=back)
+    with store.writing() as session:
+        answer = backtests.begin(session, no, g.actor, (read["from"], read["to"]), g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "backtest")
+    say = f"The backtest of {plural(answer, 'record')} has begun."
+    return fragments.moved(url_for("backtests.show", co=g.company.code, no=no), say)
+
+
+@backtest_pages.post("/backtest/stop")
+def stop(no: int) -> Response:
+    """End it by hand; what it has counted stays."""
+    change = change_of(no)
+    back = url_for("backtests.show", co=g.company.code, no=no)
+    with store.writing() as session:
+        refusal = backtests.stop(session, g.company.id, change.change_id, g.actor, g.now)
+    if refusal:
+        return fragments.refuse(refusal, back=back)
+    return fragments.moved(back, "The backtest has been stopped. What it has counted stays here.")
+
+
+@backtest_pages.get("/backtest/records")
+def records(no: int) -> Response:
+    """The records of a cell, the newest first."""
+    change, asked = change_of(no), request.args.get("before")
+    run = shown_backtests.backtest_of_change(store.reading(), g.company.id, change.change_id)
+    before = forms.whole(asked)
+    if run is None or (asked is not None and before is None):
+        abort(404)
+    cell = cell_asked()
+    found = shown_backtests.listed(store.reading(), run.id, cell, before=before)
+    shown = found[: shown_backtests.SHOWN]
+    return fragments.respond(
+        "rulesets/backtest_records.html",
+        change=change,
+        run=run,
+        cell=cell,
+        counted=_counted(shown_backtests.counts(run), cell),
+        records=shown,
+        further=shown[-1].record_id if len(found) > len(shown) else None,
+        labels=shown_backtests.LABELS,
+        lines=_lines(run, cell),
+    )
+
+
+def _counted(counts: Counts, cell: dict[str, str]) -> MatrixCell:
+    of = [one for one in counts.matrices if (one.kind, one.route) == (cell["kind"], cell["route"])]
+    each = (found for one in of for _, row, _ in one.rows for found in row)
+    same = (one for one in each if (one.was, one.would) == (cell["was"], cell["would"]))
+    return next(same, MatrixCell(cell["was"], cell["would"]))
+
+
+def _lines(
+    run: shown_backtests.ShownRun, cell: dict[str, str]
+) -> list[tuple[deciding_lines.Line, int]]:
+    """The lines that decide in a cell with the number of their records, the most first."""
+    found = deciding_lines.parse_line_counts(run.counted).items()
+    mine = [(line, n) for line, n in found if line[:4] == tuple(cell[name] for name in CELL)]
+    return sorted(mine, key=lambda one: (-one[1], one[0]))
+
+
+def cell_asked() -> dict[str, str]:
+    """The cell of the matrix that the address names."""
+    cell = {name: request.args[name] for name in CELL if name in request.args}
+    if set(cell) != set(CELL) or not {cell["was"], cell["would"]} <= shown_backtests.LABELS.keys():
+        abort(404)
+    return cell
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The questions of the part of a page about the backtest of a change."""
+
+    run: Answer[shown_backtests.ShownRun | None]
+    stopped: Answer[tuple[shown_backtests.ListedResult, ...]]
+
+    @classmethod
+    def of(cls, change: open_changes.ReadChange, together: Together) -> Self:
+        """Asked together with the others of the page."""
+        stopped = shown_backtests.asked_stopped(change.change_id, most=LARGEST)
+        run = shown_backtests.backtest_query(g.company.id, change.change_id)
+        return cls(together.ask(run), together.ask(stopped))
+
+    def shown(self) -> fragments.Context:
+        """What the part is told."""
+        run = self.run.value
+        return {
+            "run": run,
+            "counts": shown_backtests.counts(run) if run else None,
+            "stopped": self.stopped.value,
+            "ending": backtests.ENDINGS[run.ending] if run and run.ending else "",
+            "labels": shown_backtests.LABELS,
+            "first_day": _day(g.now - timedelta(days=DAYS)),
+            "last_day": _day(g.now),
+        }
+
+
+def _day(moment: datetime) -> str:
+    """The day of a moment in the company, as a field of a form takes it."""
+    return moment.astimezone(filters.zone()).date().isoformat()
+
+
+def change_of(no: int) -> open_changes.ReadChange:
+    """The change of this number; 404 where the company has none."""
+    found = open_changes.change(store.reading(), g.company.id, no)
+    if found is None:
+        abort(404)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Rules that a record can be replayed with."""
+
+    word: str
+    label: str
+
+
+@trial_pages.get("/rules/changes/<int:no>/shadow")
+def differences(no: int) -> Response:
+    """What the shadow of a change judged otherwise, the newest first."""
+    change = change_of(no)
+    session, asked = store.reading(), request.args.get("before")
+    before = forms.whole(asked)
+    shadow = shown_shadows.shadow_of_change(session, g.company.id, change.change_id)
+    if shadow is None or (asked is not None and before is None):
+        abort(404)
+    found = shown_shadows.differences(session, g.company.id, shadow.id, before=before)
+    shown = found[: shown_shadows.SHOWN]
+    return fragments.respond(
+        "rulesets/shadow.html",
+        change=change,
+        shadow=shadow,
+        ending=shadows.ENDINGS[shadow.ending] if shadow.ending else "",
+        differences=shown,
+        further=shown[-1].evaluation_id if len(found) > len(shown) else None,
+    )
+
+
+@trial_pages.post("/rules/changes/<int:no>/shadow", endpoint="begin")
+def begin_shadow(no: int) -> Response:
+    """Let the change judge what comes, without effect."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    days = forms.whole(request.form.get("days")) or 0
+    with store.writing() as session:
+        answer = shadows.begin(session, no, g.actor, days, g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "shadow")
+    say = f"The shadow has begun. It ends at {filters.moment(answer)}."
+    return fragments.moved(url_for("trials.differences", co=g.company.code, no=no), say)
+
+
+@trial_pages.post("/rules/changes/<int:no>/shadow/end")
+def end(no: int) -> Response:
+    """End the shadow; what it found stays."""
+    change = change_of(no)
+    back = url_for("trials.differences", co=g.company.code, no=no)
+    with store.writing() as session:
+        refusal = shadows.end_by_hand(session, g.company.id, change.change_id, g.actor, g.now)
+    if refusal:
+        return fragments.refuse(refusal, back=back)
+    return fragments.moved(back, "The shadow has ended. Its differences stay here.")
+
+
+@trial_pages.get("/replay/<source>/<kind>/<record_id:external_id>")
+def replay(source: str, kind: str, external_id: str) -> Response:
+    """A stored verdict of a record judged again, beside the original."""
+    session = store.reading()
+    record = record_rows.record(session, g.company.id, source, kind, external_id)
+    if record is None:
+        abort(404)
+    verdicts = replays.stored_verdicts(session, record.id)
+    choices = _choices()
+    asked = request.args.get("verdict")
+    wanted = forms.whole(asked) if asked else verdicts[0].evaluation_id if verdicts else None
+    chosen = next((one for one in verdicts if one.evaluation_id == wanted), None)
+    word = request.args.get("rules", THEN)
+    if (asked and chosen is None) or word not in {one.word for one in choices}:
+        abort(404)
+    payload = request.args.get("facts") == "now"
+    found: replays.Replay | Refusal | None = None
+    if chosen is not None:
+        now = g.now if payload else None
+        found = replays.replayed(session, g.company.id, chosen.evaluation_id, _given(word), now)
+    gone = found if isinstance(found, Refusal) else None
+    return fragments.respond(
+        "rulesets/replay.html",
+        status=200,
+        record=record,
+        place={"source": source, "kind": kind, "external_id": external_id},
+        verdicts=verdicts,
+        chosen=chosen,
+        choices=choices,
+        word=word,
+        payload=payload,
+        found=None if gone else found,
+        gone=gone,
+        values=filters.sees_personal(),
+    )
+
+
+def _choices() -> list[Choice]:
+    session, in_force = store.reading(), g.company.ruleset_version_id
+    found = [Choice(THEN, "The rules of then")]
+    for version in change_list.versions(session, g.company.id)[:VERSIONS]:
+        note = ", in force" if version.version_id == in_force else ""
+        found.append(Choice(f"{RULESET}-{version.no}", f"Rule version {version.no}{note}"))
+    found += [
+        Choice(f"{CHANGE}-{one.no}", f"Change {one.no}: {one.title}")
+        for one in change_list.changes(session, g.company.id)
+        if one.waits(in_force)
+    ]
+    return found
+
+
+def _given(word: str) -> Candidate | None:
+    """The rules that a word of the choices names; None for those of then."""
+    kind, _, number = word.partition("-")
+    no = forms.whole(number)
+    if no is None:
+        return None
+    of = tried_rules.of_change if kind == CHANGE else tried_rules.of_version
+    return of(store.reading(), g.company.id, no)

@@ -1,0 +1,668 @@
+"""Who is asking, for which company, and may they: the wall in front of every page."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import replace
+from typing import Final
+from urllib.parse import quote
+
+from flask import Flask, Request, Response, abort, current_app, g, jsonify, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask.typing import ResponseReturnValue
+from flask_limiter import Limiter
+from flask_wtf import CSRFProtect
+
+from holding.access import actors, people, sessions
+from holding.access import actors as access_actors
+from holding.access import operations as tokens
+from holding.access.actors import ACT_LABELS, Actor
+from holding.db.refusal import Refusal
+from portal.web import store
+from portal.web import store as fragments
+from portal.web.config import REFUSED, PortalConfig, body_limit
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+)
+
+UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+SHOWN_IN_NOTICE: Final = frozenset({403, 404, 409, 413, 422, 429, 503})  # see static/app.js
+
+TICK: Final = "Clearpost-Tick"  # what a page asks unasked (static/app.js): nobody used it
+
+VISIT_COOKIE: Final = "clearpost_visit"  # stands for the session before there is one (sign-in form)
+
+LIMIT_SECONDS: Final = 60  # every limit counts by the minute
+
+csrf = CSRFProtect()
+
+limiter = Limiter(key_func=lambda: request.remote_addr or "unknown")
+
+_SCHEME = "Bearer "
+
+FILE: Final = ":file"
+"""What the endpoint of a page's list as a file has after that of the page: who may open the one may
+fetch the other.
+"""
+
+PART: Final = "#"
+"""What stands between a page and the part of it that is a list, where the page is more than one."""
+
+PUBLIC: Final = "public"  # nobody needs to be signed in
+
+SIGNED_IN: Final = "signed in"  # any person, no company yet
+
+PERMISSIONS: Final[dict[str, str]] = {
+    "static": PUBLIC,
+    "health.healthz": PUBLIC,
+    "health.worker": PUBLIC,
+    "hooks.receive": PUBLIC,  # proves itself by its signature
+    "signin.form": PUBLIC,
+    "signin.enter": PUBLIC,
+    "signin.leave": SIGNED_IN,
+    # prove themselves by a cookie, which the right password brings
+    **dict.fromkeys(("secondstep.form", "secondstep.enter", "secondstep.setup"), PUBLIC),
+    **dict.fromkeys(("secondstep.begin", "secondstep.confirm"), PUBLIC),
+    "staying.ask": PUBLIC,  # says only when one's own session ends
+    "staying.stay": SIGNED_IN,
+    "signin.home": SIGNED_IN,
+    "signin.companies": SIGNED_IN,
+    "setup.first": PUBLIC,  # the address is the proof, and works once
+    "setup.create": PUBLIC,
+    "onboarding.choose_rules": "rules.draft",
+    "onboarding.draft_rules": "rules.draft",
+    "onboarding.consider_dry_run": "company.setup",
+    "onboarding.start_dry_run": "company.setup",
+    "changes.show": "record.read",
+    "changes.publish": "rules.publish",
+    "changes.listing": "record.read",
+    "changes.start": "rules.publish",
+    "changes.drop_start": "rules.publish",
+    "changes.comment": "rules.discuss",
+    "changes.test": "rules.discuss",
+    "changes.send_back": "rules.publish",
+    "changes.take_up": "rules.draft",
+    "changes.version": "record.read",
+    "changes.go_back": "rules.publish",
+    "onboarding.cutover": "company.setup",
+    "onboarding.set_cutover": "company.setup",
+    "onboarding.look_there": "company.setup",
+    "onboarding.consider": "company.setup",
+    "onboarding.go_live": "company.setup",
+    "settings.show": "record.read",
+    "settings.rename": "company.setup",
+    "settings.fallback": "company.setup",
+    "settings.due": "company.setup",
+    **dict.fromkeys(("help.index", "help.support", "help.show"), PUBLIC),  # signed in or not
+    "join.form": PUBLIC,  # proves itself by its token
+    "join.enter": PUBLIC,
+    **dict.fromkeys(  # one's own account
+        (
+            *("me.show", "me.save", "me.utc", "me.password", "me.end_session", "me.everywhere"),
+            *("factor.show", "factor.begin", "factor.confirm", "factor.codes", "factor.off"),
+        ),
+        SIGNED_IN,
+    ),
+    "factors.require": "people.admin",
+    "factors.end": "people.admin",
+    "people.listing": "record.read",
+    "people.invitation": "people.admin",
+    "people.invite": "people.admin",
+    "people.cancel": "people.admin",
+    "people.show": "people.admin",
+    "people.change": "people.admin",
+    "people.sources": "people.admin",
+    "people.reset": "people.admin",
+    "people.leave": "people.admin",
+    "asking.form": "record.read",
+    "asking.ask": "record.read",
+    "asking.decline": "people.admin",
+    "dashboard.show": "record.read",
+    "holding.listing": "record.read",
+    "holding.inbox": "record.read",
+    "approvals.listing": "record.read",  # one's own
+    "approvals.show": "record.read",
+    "views.listing": "record.read",
+    "views.keep": "record.read",
+    "views.change": "record.read",  # one's own
+    "views.delete": "record.read",
+    "holding.show": "record.read",
+    "holding.release": "posting.approve",
+    "holding.reject": "posting.approve",
+    "holding.link": "posting.approve",
+    "holding.look": "posting.approve",
+    "desk.retry": "hold.retry",
+    "desk.message": "hold.retry",
+    "desk.override": "retry.override",
+    "desk.correct": "record.edit",
+    "desk.assign": "hold.assign",
+    "desk.snooze": "hold.assign",
+    "periods.date": "record.edit",
+    "periods.reopen": "hold.assign",
+    "periods.redirect": "hold.assign",
+    "desk.comment": "hold.assign",
+    "desk.consider": "record.read",  # what each act needs besides, its service asks for
+    "desk.do_many": "record.read",
+    "desk.done": "record.read",  # one's own form
+    "desk.take_back": "record.read",
+    "desk.ageing": "record.read",
+    "desk.step": "record.read",
+    "holding.consider": "posting.approve",
+    "holding.approve": "posting.approve",
+    "mappings.missing": "record.read",
+    "mappings.values": "record.read",
+    "mappings.table": "record.read",
+    "mappings.preview": "mapping.fix",
+    "mappings.fix": "mapping.fix",
+    "mappings.entry": "record.read",
+    "mappings.preview_entry": "record.read",
+    "mappings.save_entry": "mapping.fix",
+    "mappings.remove_entry": "mapping.fix",
+    "mappings.parties_found": "record.read",
+    "mappings.merge": "record.read",
+    "mappings.accept_merge": "mapping.fix",
+    "mappings.refuse_merge": "mapping.fix",
+    "mappings.exact": "record.read",
+    "mappings.preview_exact": "mapping.fix",
+    "mappings.accept_exact": "mapping.fix",
+    "mappings.unit_proof": "record.read",
+    "mappings.lists": "record.read",
+    "mappings.give_list": "mapping.fix",
+    "mappings.look": "mapping.fix",
+    "mappings.list_changes": "record.read",
+    "mappings.unpaid": "record.read",
+    "mappings.workbook": "record.read",
+    "mappings.workbook_file": "mapping.read",
+    "mappings.upload_workbook": "mapping.fix",
+    "mappings.save_workbook": "mapping.fix",
+    "mappings.moved": "record.read",
+    "mappings.sheet": "record.pii",
+    "records.show": "record.read",
+    "records.request_body": "record.pii",
+    "runs.listing": "record.read",
+    "runs.show": "record.read",
+    "runs.pushes": "record.read",
+    "runs.step": "record.read",
+    "reconcile.show": "record.read",
+    "connections.listing": "record.read",
+    "connections.show": "record.read",
+    "connections.test": "connection.admin",
+    "connections.rates": "mapping.fix",
+    "newconn.choose": "connection.admin",
+    "newconn.create": "connection.admin",
+    "connsettings.show": "connection.admin",
+    "connsettings.save": "connection.admin",
+    "connkeys.add": "connection.admin",
+    "connkeys.test": "connection.admin",
+    "connkeys.delete": "connection.admin",
+    "connauth.begin": "connection.admin",
+    "connauth.back": "connection.admin",
+    "connauth.disconnect": "connection.admin",
+    "webhook.replace": "connection.admin",
+    "webhook.send": "connection.admin",
+    "connections.pause": "run.operate",
+    "connections.read": "run.operate",
+    "connections.pull": "run.operate",
+    "connsettings.read_lists": "run.operate",
+    "records.read": "run.operate",
+    "connections.resume": "run.operate",
+    "connections.daily": "run.operate",
+    "connections.hours": "rules.draft",
+    "connections.consider": "run.operate",
+    "connections.sync": "run.operate",
+    "stops.listing": "record.read",
+    "stops.resume": "stop.decide",
+    "stops.keep": "stop.decide",
+    "stops.limit": "connection.admin",
+    "late.listing": "record.read",
+    "operations.show": "record.read",
+    "operations.requeue": "run.operate",
+    "operations.drain": "run.operate",
+    "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
+    "audit.listing": "record.read",  # one's own acts; those of others with audit.read
+    "audit.verify": "audit.read",
+    "evidence.show": "record.read",
+    "evidence.make": "audit.export",
+    "evidence.note": "audit.note",
+    "evidence.event": "audit.note",
+    "evidence.note_event": "audit.note",
+    "notices.listing": "record.read",
+    "notices.times": "company.setup",
+    "notices.add": "company.setup",
+    "notices.remove": "company.setup",
+    "notices.test": "company.setup",
+    "signals.listing": "record.read",
+    "signals.failures": "company.setup",
+    "signals.close_day": "company.setup",
+    "failures.of_connection": "record.read",  # without personal data, whoever asks
+    "failures.of_run": "record.read",
+    "escalations.show": "record.read",
+    "escalations.make": "record.read",
+    "escalations.packet": "record.read",  # one with personal data: who may view those
+    "escalations.download": "record.read",
+    "escalations.sent": "record.read",
+    "escalations.deliver": "record.read",
+    "rulebook.show": "record.read",
+    "rulebook.catalogue": "record.read",
+    "rulebook.proposed": "record.read",
+    "rulebook.proposed_draft": "rules.draft",
+    "rulebook.push_draft": "rules.draft",
+    "rulebook.download": "record.read",
+    "rulebook.file": "record.read",
+    "backtests.show": "record.read",
+    "backtests.begin": "rules.draft",
+    "backtests.stop": "rules.draft",
+    "backtests.records": "record.read",
+    "trials.differences": "record.read",
+    "trials.begin": "rules.draft",
+    "trials.end": "rules.draft",
+    "trials.replay": "record.read",
+    "editor.show": "record.read",
+    "editor.check": "rules.draft",
+    "editor.submit": "rules.draft",
+    "editor.suggest": "rules.draft",
+    "editor.try_record": "rules.draft",
+    "editor.save_test": "rules.draft",
+    "editor.discard": "rules.draft",
+    "editor.begin": "rules.draft",
+    **dict.fromkeys(("editor.remove", "editor.begin_again"), "rules.draft"),
+    "find.find": "record.read",
+    "find.step": "record.read",
+    "importfiles.show": "record.read",
+    "importfiles.download": "import.tell",
+    "importfiles.outcome": "import.tell",
+    "importfiles.listing": "import.tell",
+    "importfiles.confirm": "import.tell",
+    "importfiles.withdraw": "import.tell",
+    "uploads.listing": "record.read",
+    "uploads.show": "record.read",  # what was not confirmed: its person alone
+    "uploads.begin": "upload",
+    "uploads.columns": "upload",
+    "uploads.days": "upload",
+    "uploads.confirm": "upload",
+    "uploads.cancel": "upload",
+    "uploads.again": "upload",
+    "uploads.file": "record.read",  # its person, and who may see personal data
+    "uploads.errors": "record.read",  # the same
+    "deputies.listing": "record.read",
+    "deputies.appoint": "deputy.name",
+    "deputies.end": "record.read",  # the deputy ends it, too, whatever their role
+    "api.listing": "record.read",
+    "api.records": "record.read",
+    "api.described": "record.read",
+    "api.approve": "posting.approve",
+    "api.release": "posting.approve",
+    "api.reject": "posting.approve",
+    "api.link": "posting.approve",
+    "api.look": "posting.approve",
+    "api.retry": "hold.retry",
+    "api.override": "retry.override",
+    "api.assign": "hold.assign",
+    "api.snooze": "hold.assign",
+    "api.correct": "record.edit",
+    "api.date": "record.edit",
+    "api.reopen": "hold.assign",
+    "api.redirect": "hold.assign",
+    "api.do_many": "record.read",
+}
+
+OF_SOME_SOURCES: Final = frozenset(
+    {
+        *("dashboard.show", "asking.form", "asking.ask"),
+        *("holding.listing", "holding.inbox", "holding.show", "holding.release", "holding.reject"),
+        *("holding.link", "holding.look", "holding.consider", "holding.approve"),
+        *("approvals.listing", "approvals.show", "periods.redirect"),
+        *("views.listing", "views.keep", "views.change", "views.delete"),
+        *("desk.retry", "desk.message", "desk.override", "desk.correct", "desk.assign"),
+        *("desk.snooze", "desk.comment", "desk.consider", "desk.do_many", "desk.done"),
+        *("desk.take_back", "desk.ageing", "desk.step", "periods.date", "periods.reopen"),
+        *("records.show", "records.request_body", "find.find", "find.step", "late.listing"),
+        *("runs.listing", "runs.show", "runs.pushes", "runs.step", "failures.of_run"),
+        *("uploads.listing", "uploads.show", "uploads.begin", "uploads.columns", "uploads.days"),
+        *("uploads.confirm", "uploads.cancel", "uploads.again", "uploads.file", "uploads.errors"),
+        *("api.listing", "api.records", "api.described", "api.approve", "api.release"),
+        *("api.reject", "api.link", "api.look", "api.retry", "api.override", "api.assign"),
+        *("api.snooze", "api.correct", "api.date", "api.reopen", "api.redirect", "api.do_many"),
+    }
+)
+"""The routes of a company that say nothing beyond the sources of a limited person. All others are
+closed to them: a new page is, too, until somebody has looked.
+"""
+
+
+def init(app: Flask, config: PortalConfig) -> None:
+    """Put the wall in front of the application; a route without a declared permission stops it."""
+    app.session_interface = BoundSessions()
+    app.config.update(
+        SECRET_KEY=config.secret,
+        SESSION_COOKIE_NAME="clearpost_said",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=config.secure,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        RATELIMIT_STORAGE_URI="memory://",
+        RATELIMIT_HEADERS_ENABLED=False,
+    )
+    app.before_request(_number)
+    app.before_request(_plain_text)
+    app.before_request(_same_site)
+    csrf.init_app(app)
+    csrf.exempt("portal.intake.webhooks.receive")
+    csrf.exempt(app.blueprints["api"])  # no browser sends a bearer token unasked
+    limiter.init_app(app)
+    app.before_request(_admit)
+    app.after_request(_headers)
+    missing = {page_of(rule.endpoint) for rule in app.url_map.iter_rules()} - PERMISSIONS.keys()
+    if missing:
+        message = f"routes without a declared permission: {sorted(missing)}"
+        raise RuntimeError(message)
+
+
+def _number() -> None:
+    g.request_id = secrets.token_hex(8)
+    g.now = store.clock().now()
+    request.max_content_length = body_limit(request.path)
+    if refused := request.environ.get(REFUSED):  # before it was read, by portal/web/config.py
+        abort(refused)
+
+
+def _plain_text() -> None:
+    """No address and no form has a use for NUL, and not every database can keep one."""
+    if request.endpoint == "hooks.receive":
+        return
+    given = [request.path, *(request.cookies.values())]
+    for values in (request.args, request.form):
+        given += [text for pair in values.items(multi=True) for text in pair]
+    if any("\0" in text for text in given):
+        abort(400, "A text contains an unsupported character.")
+
+
+def _same_site() -> None:
+    if request.method not in UNSAFE or request.endpoint == "hooks.receive":
+        return
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        abort(403, "This form was submitted from another website.")
+
+
+def _admit() -> ResponseReturnValue | None:
+    if request.endpoint is None:
+        return None
+    act = act_of(request.endpoint)
+    if act == PUBLIC:
+        return None
+    if request.blueprint == "api":
+        return admit(act)
+    token = session_token()
+    g.person = sessions.person_of(store.reading(), token, g.now) if token else None
+    if g.person is None:
+        return fragments.signed_out(_signin_url(_ended(token)))
+    if g.person.stale and TICK not in request.headers:
+        used()
+    return None if act == SIGNED_IN else _admit_to_company(act)
+
+
+def _signin_url(ended: str) -> str:
+    back = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    if request.headers.get("HX-Request") == "true":
+        back = "/"
+    mark = f"&ended={ended}" if ended else ""
+    return f"/signin?next={quote(back)}{mark}"
+
+
+def _ended(token: str) -> str:
+    """Why a session counts no more, as the sign-in page tells it; nothing where there was none."""
+    if not token:
+        return ""
+    return "factor" if sessions.lacks_factor(store.reading(), token, g.now) else "1"
+
+
+def _admit_to_company(act: str) -> ResponseReturnValue | None:
+    """The company of the URL and the person's roles in it; to a stranger it does not exist."""
+    found = store.company_of(str((request.view_args or {}).pop("co")))
+    if found is None:
+        abort(404)
+    actor = actors.actor_of(store.reading(), g.person.person_id, found.id, now=g.now)
+    if actor is None:
+        abort(404)
+    store.admitted(found, actor)
+    refusal = closed(actor, request.endpoint) or access_actors.may(actor, act)
+    if refusal is None:
+        return None
+    if refusal.code == "reach.limited":
+        return fragments.refuse(refusal)
+    who = people.who_may(store.reading(), found.id, act)
+    told = Refusal(
+        refusal.code,
+        f"You cannot {ACT_LABELS[act]}, because your role does not include it.",
+        f"{', '.join(who)} can." if who else f"In {found.name} no person has a role that does.",
+        403,
+        act,
+    )
+    return fragments.refuse(told)
+
+
+def _headers(answer: Response) -> Response:
+    answer.headers["Content-Security-Policy"] = POLICY
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Referrer-Policy"] = "same-origin"
+    answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    if "request_id" in g:
+        answer.headers["X-Request-Id"] = g.request_id
+    if request.endpoint == "static" and "v" in request.args:
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    else:
+        answer.headers["Cache-Control"] = "no-store"
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        answer.headers["Strict-Transport-Security"] = "max-age=31536000"
+    if "new_visit" in g and request.endpoint != "static":
+        answer.set_cookie(
+            VISIT_COOKIE,
+            g.new_visit,
+            httponly=True,
+            samesite="Lax",
+            path="/",
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+        )
+    return answer
+
+
+class BoundSessions(SecureCookieSessionInterface):
+    """Flask's session, whose CSRF secret always follows from our own session token (or the visit).
+
+    So a form of one sign-in is worth nothing in another, and nothing of it stands in a cookie.
+    """
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The flashed messages of the cookie, and the CSRF secret of this session."""
+        found = super().open_session(app, request)
+        if found is None:
+            return None
+        visit = request.cookies.get(VISIT_COOKIE, "")
+        token = request.cookies.get(cookie_name(app), "") or visit
+        if not token:
+            token = g.new_visit = secrets.token_urlsafe(24)
+        key = app.secret_key if isinstance(app.secret_key, bytes) else str(app.secret_key).encode()
+        dict.__setitem__(
+            found, "csrf_token", hmac.new(key, f"csrf:{token}".encode(), hashlib.sha256).hexdigest()
+        )
+        return found
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Keep the flashed messages only."""
+        if isinstance(session, dict):
+            dict.pop(session, "csrf_token", None)
+        super().save_session(app, session, response)
+
+
+def cookie_name(app: Flask) -> str:
+    """`__Host-` where the cookie can be Secure; plain on loopback http."""
+    return "__Host-clearpost" if app.config["SESSION_COOKIE_SECURE"] else "clearpost"
+
+
+def keep(response: Response, token: str) -> Response:
+    """Set the cookie of a new session."""
+    app = current_app
+    response.set_cookie(
+        cookie_name(app),
+        token,
+        httponly=True,
+        secure=app.config["SESSION_COOKIE_SECURE"],
+        samesite="Lax",
+        path="/",
+    )
+    response.delete_cookie(VISIT_COOKIE, path="/")
+    return response
+
+
+def used() -> None:
+    """Note that the session of this request was used now, by somebody."""
+    with store.writing() as session:
+        sessions.touch(session, session_token(), g.now)
+    g.person = replace(g.person, ends_at=min(g.now + sessions.IDLE, g.person.expires_at))
+
+
+def forget(response: Response) -> Response:
+    """Take the cookie away."""
+    response.delete_cookie(
+        cookie_name(current_app), path="/", secure=current_app.config["SESSION_COOKIE_SECURE"]
+    )
+    return response
+
+
+def session_token() -> str:
+    """The token of the request's cookie, or nothing."""
+    return request.cookies.get(cookie_name(current_app), "")
+
+
+def safe_next(wanted: str | None) -> str:
+    """Where to go after signing in: only a path of our own."""
+    plain = wanted or "/"
+    own = plain.startswith("/") and not plain.startswith(("//", "/\\"))
+    return plain if own and plain.isprintable() and "\\" not in plain else "/"
+
+
+def may(act: str) -> Refusal | None:
+    """Whether the person of this request may do the act; for showing a control as out of reach."""
+    return access_actors.may(g.actor, act)
+
+
+def config() -> PortalConfig:
+    """The portal's settings."""
+    found: PortalConfig = current_app.config["PORTAL"]
+    return found
+
+
+def outside(path: str) -> str:
+    """The whole address of one of our own paths, as others reach it."""
+    return f"{(config().settings.public_url or request.url_root).rstrip('/')}{path}"
+
+
+def whoever() -> bool:
+    """Whether somebody is signed in, on a page that asks for none; then `g.person` is known."""
+    token = session_token()
+    found = sessions.person_of(store.reading(), token, g.now) if token else None
+    if found is not None:
+        g.person = found
+    return found is not None
+
+
+def inside_company(code: str) -> tuple[people.OwnCompany, ...]:
+    """Show a page that no company owns inside the company of this code, or the person's only one.
+
+    Their companies; without one that fits, the page has no frame.
+    """
+    mine = people.companies_of(store.reading(), g.person.person_id)
+    chosen = [one for one in mine if one.code == code] or (mine if len(mine) == 1 else [])
+    found = store.company_of(chosen[0].code) if chosen else None
+    if found is not None:
+        actor = actors.actor_of(store.reading(), g.person.person_id, found.id, now=g.now)
+        if actor is not None:
+            store.admitted(found, actor)
+    return mine
+
+
+def key() -> str:
+    """The token of the request, or nothing."""
+    given = request.headers.get("Authorization", "")
+    return given.removeprefix(_SCHEME).strip() if given.startswith(_SCHEME) else ""
+
+
+def whose() -> str:
+    """What calls are counted by: the token, else the address."""
+    given = key()
+    return hashlib.sha256(given.encode()).hexdigest() if given else request.remote_addr or "unknown"
+
+
+def admit(act: str) -> Response | None:
+    """Let the request in for this act, or answer why not. Cookies count for nothing here."""
+    found = tokens.bearer(store.reading(), key(), g.now) if key() else None
+    if found is None:
+        return _unknown()
+    company = store.company_of(str((request.view_args or {}).pop("co")))
+    if company is None or company.id != found.actor.company_id:
+        told = "There is no such company for this token."
+        return problem(Refusal("company.unknown", told, "Compare the address.", 404))
+    store.admitted(company, found.actor)
+    g.token_id = found.token_id
+    if found.stale:
+        with store.writing() as session:
+            tokens.touch(session, found.token_id, g.now)
+    refused = closed(found.actor, request.endpoint) or actors.may(found.actor, act)
+    return problem(refused) if refused else None
+
+
+def _unknown() -> Response:
+    told = "This call has no valid token." if key() else "This call has no token."
+    hint = (
+        "Send the header Authorization: Bearer … with a token that has not expired or been revoked."
+    )
+    answer = problem(Refusal("token.invalid", told, hint, 401))
+    answer.headers["WWW-Authenticate"] = 'Bearer realm="clearpost"'
+    return answer
+
+
+def problem(refusal: Refusal, **more: object) -> Response:
+    """The answer to a machine."""
+    answer = jsonify(
+        type="about:blank",
+        title=refusal.message,
+        status=refusal.status,
+        code=refusal.code,
+        what=refusal.message,
+        why=refusal.code.replace(".", " ").replace("_", " "),
+        todo=refusal.hint,
+        request_id=g.get("request_id"),
+        **more,
+    )
+    answer.status_code = refusal.status
+    answer.content_type = "application/problem+json"
+    return answer
+
+
+def page_of(endpoint: str) -> str:
+    """The page whose list a route hands out as a file; of any other route the route itself."""
+    return list_of(endpoint).partition(PART)[0]
+
+
+def list_of(endpoint: str) -> str:
+    """The list that a route hands out as a file: a page, or `page#part`."""
+    return endpoint.removesuffix(FILE)
+
+
+def act_of(endpoint: str) -> str:
+    """What a person needs for a route."""
+    return PERMISSIONS[page_of(endpoint)]
+
+
+def closed(actor: Actor, endpoint: str | None) -> Refusal | None:
+    """Why a person who works with some sources only cannot open this route; else None."""
+    if not actor.reach.limited or page_of(endpoint or "") in OF_SOME_SOURCES:
+        return None
+    words = (
+        "You cannot open this page, because you work with some sources only and it is about all."
+    )
+    return Refusal("reach.limited", words, "An administrator sees and changes your sources.", 403)

@@ -1,0 +1,211 @@
+"""The dashboard: is anything stuck, who must act, how much money; what is late, and finding.
+
+Here: one view of one screen each; an exact number goes straight to its record, the number of a run
+to the run. Not here: the numbers and the search (holding/worklist), since when something counts as
+finished (holding/evaluation/plan.py).
+"""
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, g, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from holding.connections import connections as connection_rows
+from holding.connections import open_signals
+from holding.db.together import KEPT, Together, answer
+from holding.operations.idle_work import long_waits, waiting
+from holding.operations.latency import latency
+from holding.records import accepted_differences
+from holding.rulesets.target_ways import late_calls
+from holding.runs import run_history
+from holding.worklist import ageing, filters, groups, search
+from holding.worklist import dashboard as queries
+from holding.worklist.filters import Filter
+from portal.company import checklist
+from portal.web import filters as frame
+from portal.web import filters as target_status
+from portal.web import forms, store
+from portal.web import store as fragments
+
+pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
+find_pages = Blueprint("find", __name__, url_prefix="/c/<co>/find")
+late_pages = Blueprint("late", __name__, url_prefix="/c/<co>")
+TOP = 5
+KEPT_DAYS = 30
+
+
+@pages.get("/")
+def show() -> Response:
+    """One sentence, then what proves it; before go live, what is left to do."""
+    if not g.company.live:
+        return checklist.shown()
+    return fragments.respond("dashboard/dashboard.html", _shown())
+
+
+def _shown() -> dict[str, object]:
+    session, company = store.reading(), g.company.id
+    zone = ZoneInfo(g.company.zone)
+    today = g.now.astimezone(zone).date()
+    midnight = datetime.combine(today, time.min, zone)
+    everything = Filter(person_id=g.actor.person_id)
+    mine = Filter(view="mine", person_id=g.actor.person_id)
+    held = filters.held(session, company, g.actor.person_id)
+    page = Together(session, KEPT)
+    frame.ask(page)
+    asked_causes = page.ask(groups.worst(company, (everything, mine), held, TOP))
+    asked_booked = page.ask(queries.booked(company, today))
+    asked_kept = page.ask(accepted_differences.asked_by_day(company))
+    signals = page.ask(open_signals.asked_listing(company))
+    owners, oldest = page.ask(queries.owners(company, held)), page.ask(queries.oldest(company))
+    late = page.ask(ageing.listing(company, most=TOP))
+    connections = page.ask(connection_rows.asked_listing(company))
+    waited = page.ask(waiting(session, company, g.now))
+    late_changes, took = page.ask(late_calls(company, g.now)), page.ask(latency(company, g.now))
+    kept_out = page.ask(
+        queries.kept_out(company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency)
+    )
+    seen, days = page.ask(queries.standing(company, midnight, today)).value
+    targets = target_status.of_rows(page, session, company, connections.value)
+    booked, kept = asked_booked.value, asked_kept.value
+    (causes, more_causes), (mine_first, more_mine) = asked_causes.value
+    return {
+        "booked": booked,
+        "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
+        "accepted": accepted_differences.totals(kept.values()),
+        "accepted_days": kept,
+        "signals": signals.value,
+        "totals": filters.totals(session, company, everything, held),
+        "mine": mine_first,
+        "more_mine": more_mine,
+        "mine_totals": filters.totals(session, company, mine, held),
+        "owners": owners.value,
+        "oldest": oldest.value,
+        "causes": causes,
+        "more_causes": more_causes,
+        "late": late.value,
+        "targets": targets(),
+        "waits": long_waits(waited.value, late_changes.value),
+        "latency": took.value,
+        "kept_out": kept_out.value,
+        "today": seen,
+        "days": days,
+        "date": today,
+    }
+
+
+FOUND: Final = "records.show"
+FOR: Final = {"escalate": "escalations.show", "evidence": "evidence.show"}
+"""What a record is looked for, other than to see it -> the page where that is done."""
+RUN: Final = re.compile(r"(run\s*)?#?(\d{1,9})", re.IGNORECASE)
+"""How the number of a run is typed; `run` before it says that nothing else is meant."""
+NO_MORE: Final = {
+    "next": "That was the last record found.",
+    "previous": "That was the first record found.",
+}
+BESIDE_DIGITS: Final = re.compile(r"(?<=\d)[OoIl]+|[OoIl]+(?=\d)")
+DIGITS: Final = str.maketrans("OoIl", "0011")
+"""Letters that are taken for digits, where they stand beside one."""
+
+
+@find_pages.get("")
+def find() -> AnyResponse:
+    """What has this number or name."""
+    text = searched()
+    rows = search.exact(store.reading(), g.company.id, text) if text else ()
+    if len(rows) == 1 and not fragments.wants_fragment():
+        return redirect(_url(rows[0], FOR.get(request.args.get("to", ""), FOUND)), 303)
+    run, meant = _run(text)
+    if run is not None and meant and not rows and not fragments.wants_fragment():
+        return redirect(url_for("runs.show", co=g.company.code, run_id=run), 303)
+    if text and not rows:
+        rows = search.alike(store.reading(), g.company.id, text)
+    return _found_page(text, rows, run)
+
+
+@find_pages.get("/<any(next, previous):way>/<int:record_id>")
+def step(way: str, record_id: int) -> AnyResponse:
+    """On to the next record of what was found, or back; behind the last one, to the list."""
+    text, session, company = searched(), store.reading(), g.company.id
+    rows = search.exact(session, company, text) if text else ()
+    if text and not rows:
+        rows = search.alike(session, company, text)
+    at = next((place for place, row in enumerate(rows) if row.id == record_id), None)
+    back = url_for("find.find", co=g.company.code, q=text)
+    if not text:
+        abort(404)
+    if at is None:
+        return redirect(back, 303)
+    beside = at + (1 if way == "next" else -1)
+    if not 0 <= beside < len(rows):
+        return fragments.done(back, NO_MORE[way])
+    return redirect(_url(rows[beside], FOUND, found=text), 303)
+
+
+def searched() -> str:
+    """What the search box asks for."""
+    return request.args.get("q", "").strip()[:100]
+
+
+def _run(text: str) -> tuple[int | None, bool]:
+    """The run of the company that has this number, and whether the text says that it is one."""
+    typed = RUN.fullmatch(text)
+    if typed is None:
+        return None, False
+    found = run_history.one(store.reading(), g.company.id, int(typed[2]))
+    return found.id if found else None, bool(typed[1])
+
+
+def no_record(number: str) -> Response:
+    """There is no such record; those whose number begins so, or that have it elsewhere."""
+    session, company = store.reading(), g.company.id
+    rows = search.exact(session, company, number) or search.alike(session, company, number)
+    return _found_page(number, rows, None, status=404)
+
+
+def _found_page(
+    text: str, rows: tuple[search.Found, ...], run: int | None, status: int = 200
+) -> Response:
+    digits = BESIDE_DIGITS.sub(lambda found: found[0].translate(DIGITS), text)
+    marks = accepted_differences.marks(store.reading(), g.company.id, [row.id for row in rows])
+    other = digits if digits != text and not rows and _known(digits) else ""
+    shown = {"text": text, "rows": rows, "marks": marks, "other": other, "run": run}
+    return fragments.respond("dashboard/find.html", shown, status=status, missing=status != 200)
+
+
+def _known(number: str) -> bool:
+    """Whether a record begins so."""
+    return bool(search.alike(store.reading(), g.company.id, number))
+
+
+def _url(row: search.Found, endpoint: str, found: str | None = None) -> str:
+    return url_for(
+        endpoint,
+        co=g.company.code,
+        source=row.source,
+        kind=row.kind,
+        external_id=row.external_id,
+        found=found,
+    )
+
+
+@late_pages.get("/late")
+def listing() -> Response:
+    """Each document with its age and the gate that it waits for."""
+    late = answer(store.reading(), ageing.listing(g.company.id, _after()), KEPT)
+    last = late.rows[-1] if len(late.rows) >= ageing.A_PAGE else None
+    return fragments.respond("dashboard/late.html", late=late, last=last)
+
+
+def _after() -> tuple[datetime, int] | None:
+    """The place in the list that the address names."""
+    since, number = request.args.get("since"), forms.whole(request.args.get("after"))
+    if not since or number is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(since)
+        return (moment.astimezone(UTC), number) if moment.tzinfo else abort(404)
+    except (ValueError, OverflowError):
+        abort(404)
