@@ -177,22 +177,22 @@ def _judging(records: int, webhooks: int, server: str) -> dict[str, object]:
 
 
 def _rules(records: int) -> dict[str, object]:
-    from bench import rule_bench as bench_rules
+    from bench import rule_bench
 
-    return bench_rules.measured(say, records)
+    return rule_bench.measured(say, records)
 
 
 def _checks() -> dict[str, object]:
-    from bench import rule_bench as bench_rules
+    from bench import rule_bench
 
-    return bench_rules.grown(say)
+    return rule_bench.grown(say)
 
 
 def _editor() -> dict[str, object]:
     say("An editor with a rule file of a thousand lines, and one of a thousand checks …")
-    from bench import intake_bench as editor_bench
+    from bench import intake_bench
 
-    return editor_bench.measure_editor()
+    return intake_bench.measure_editor()
 
 
 def _backtest(records: int) -> dict[str, object]:
@@ -303,7 +303,7 @@ def _drawn(shop: "Shop", first: int) -> "list[Order]":
 
 def _verified(shop: "Shop") -> dict[str, object]:
     """What `clearpost verify` does, for all events that there are; seconds scaled to 100,000."""
-    from holding.operations import content_invariants as contents
+    from holding.operations import content_invariants
     from holding.platform import events as chain
 
     place = shop.place
@@ -312,7 +312,7 @@ def _verified(shop: "Shop") -> dict[str, object]:
     with place.database.read() as session:
         breaks = (
             chain.verify(session, shop.company_id)
-            + contents.compare(session, shop.company_id).breaks
+            + content_invariants.compare(session, shop.company_id).breaks
         )
         events = chain.head(session, shop.company_id).seq
     spent, used = time.perf_counter() - began, time.process_time() - used

@@ -109,10 +109,10 @@ def _calls(shop: "Shop", calls: int, each: int, first: int) -> "Iterator[tuple[O
 
 def _while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[float]:
     """The same of the calls that were answered before the workers were done."""
-    from holding.platform import processes as doorbell
+    from holding.platform import processes
 
     for _ in range(shop_bench.WORKERS):
-        doorbell.ring(shop.company_id, "evaluate")
+        processes.ring(shop.company_id, "evaluate")
     found: list[float] = []
     for some in calls:
         taken = _call_seconds(shop, iter([some]))
@@ -127,8 +127,8 @@ def _while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[floa
 def _uploaded(shop: "Shop", raw: bytes) -> tuple[float, float, int | None]:
     """Seconds until it is checked, and from then until all is stored; the most MB of a process."""
     from holding.db.models.columns import UploadState
-    from holding.platform import processes as doorbell
-    from holding.uploads import submit as giving_in
+    from holding.platform import processes
+    from holding.uploads import submit
     from sandbox.demo import setup
 
     peak = _Peak()
@@ -136,15 +136,15 @@ def _uploaded(shop: "Shop", raw: bytes) -> tuple[float, float, int | None]:
     with shop.place.database.write() as session:
         person = setup.colleague(session, shop.company_id, "finance")
         given = (session, person, shop.company_id, setup.SOURCE, "orders.xlsx", raw)
-        upload_id = granted(giving_in.begin(*given, shop.place.now)).upload_id
-    doorbell.ring(shop.company_id, "upload")
+        upload_id = granted(submit.begin(*given, shop.place.now)).upload_id
+    processes.ring(shop.company_id, "upload")
     _until(shop, upload_id, UploadState.CHECKED, peak)
     checked = time.perf_counter()
     with shop.place.database.write() as session:
         person = setup.colleague(session, shop.company_id, "finance")
         mine = (session, person, shop.company_id, upload_id)
-        granted(giving_in.confirm(*mine, with_unknown=False, now=shop.place.now))
-    doorbell.ring(shop.company_id, "upload")
+        granted(submit.confirm(*mine, with_unknown=False, now=shop.place.now))
+    processes.ring(shop.company_id, "upload")
     _until(shop, upload_id, UploadState.DONE, peak)
     return checked - started, time.perf_counter() - checked, peak.megabytes
 
@@ -200,13 +200,13 @@ def paced_while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list
     an answer does not send the next one later. Those answered after the workers were done are not
     counted.
     """
-    from holding.platform import processes as doorbell
+    from holding.platform import processes
     from sandbox.demo.generator import Delivery
 
     hook = shop.hook()
     due = [Delivery(f"evt_{some[0].id}", "order.paid", some) for some in calls]
     for _ in range(shop_bench.WORKERS):
-        doorbell.ring(shop.company_id, "evaluate")
+        processes.ring(shop.company_id, "evaluate")
     answered: list[tuple[float, float]] = []
 
     def send(one: Delivery, at: float) -> None:

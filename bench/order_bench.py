@@ -108,7 +108,7 @@ def _race(shop: "Shop", orders: Sequence[Order]) -> Times:
     from holding.evaluation.batch import claim
     from holding.evaluation.evaluate_due import planned
     from holding.evaluation.load_facts import gather
-    from holding.programs import world as programs_world
+    from holding.programs import world
     from rules.values.canonical import dumps
 
     receive(shop, orders)
@@ -126,7 +126,7 @@ def _race(shop: "Shop", orders: Sequence[Order]) -> Times:
 
     def ours() -> "tuple[Batch, list[Plan]]":
         with database.read(many=True) as session:
-            batch = gather(session, shop.company_id, claims, now, programs_world.program)
+            batch = gather(session, shop.company_id, claims, now, world.program)
         return batch, planned(batch, now)
 
     batch, plans = ours()

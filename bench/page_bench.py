@@ -19,7 +19,7 @@ from bench.shop_bench import bench_shop, database_on, percentile, webhook_to_pos
 from holding.db.models import Base, Cause, Event, Hold, Posting, Push, Record, Run
 from holding.db.models.decisions import HOLD_OPEN
 from holding.holds.folding import fold_all
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from holding.platform.events import RECENT
 from portal.terminal.command_frame import say
 from portal.terminal.processes import start_worker
@@ -322,7 +322,7 @@ def at_rest(session: "DatabaseSession", now: datetime) -> None:
     """A sign of life that holds while pages are read: of a company whose worker has nothing to do.
     Where none runs, each page asks for more, and says so.
     """
-    heartbeats.beat(session, "bench", started_at=now, now=now, next_by=now + RESTS)
+    processes.beat(session, "bench", started_at=now, now=now, next_by=now + RESTS)
 
 
 @dataclass(frozen=True, slots=True)

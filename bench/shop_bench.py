@@ -91,7 +91,7 @@ def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
 def _built(shop: Shop, count: int) -> dict[str, object]:
     """Orders judged and sent in one run; the target is paused until they are judged."""
     from holding.db.models import Run
-    from holding.platform import processes as doorbell
+    from holding.platform import processes
     from holding.runs.status import UNDER_WAY
 
     pause(shop)
@@ -99,7 +99,7 @@ def _built(shop: Shop, count: int) -> dict[str, object]:
     started = time.perf_counter()
     judged(shop)
     run_id = sync(shop)
-    doorbell.ring(shop.company_id, "push")
+    processes.ring(shop.company_id, "push")
 
     def ended() -> bool:
         with shop.place.database.read() as session:
@@ -137,9 +137,9 @@ def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
 
 def _rest() -> None:
     """Wait for the last bells of what was done: who answers them would take what comes in next."""
-    from holding.platform import processes as doorbell
+    from holding.platform import processes
 
-    until(doorbell.is_silent, "bells", GLANCE_SECONDS)
+    until(processes.is_silent, "bells", GLANCE_SECONDS)
 
 
 def _due(shop: Shop) -> int:
@@ -226,7 +226,7 @@ def sync(shop: Shop) -> int:
     """A run of all that is ready, asked for in the moment in which the target is resumed."""
     from datetime import date
 
-    from holding.connections import connections as connections_setup
+    from holding.connections import connections
     from holding.runs import date_ranges
     from sandbox.demo import setup
 
@@ -234,7 +234,7 @@ def sync(shop: Shop) -> int:
     with shop.place.database.write() as session:
         operator = setup.colleague(session, company_id, "operator")
         target = setup.connection(session, company_id, setup.TARGET)
-        granted(connections_setup.resume(session, operator, target.id, now=now))
+        granted(connections.resume(session, operator, target.id, now=now))
         span = {"doc_type": "sales_invoice", "first": date(2000, 1, 1), "last": date(2999, 1, 1)}
         seen = date_ranges.preview(session, company_id, target.id, **span)  # type: ignore[arg-type]
         [run] = granted(
@@ -254,15 +254,13 @@ def sync(shop: Shop) -> int:
 
 def pause(shop: Shop) -> None:
     """Nothing is sent any more."""
-    from holding.connections import connections as connections_setup
+    from holding.connections import connections
     from sandbox.demo import setup
 
     with shop.place.database.write() as session:
         operator = setup.colleague(session, shop.company_id, "operator")
         target = setup.connection(session, shop.company_id, setup.TARGET)
-        granted(
-            connections_setup.pause(session, operator, target.id, "measuring", now=shop.place.now)
-        )
+        granted(connections.pause(session, operator, target.id, "measuring", now=shop.place.now))
 
 
 def busy(shop: Shop) -> bool:
@@ -276,10 +274,10 @@ def busy(shop: Shop) -> bool:
 
 def judged(shop: Shop) -> None:
     """Ring, and wait until no record is due or claimed."""
-    from holding.platform import processes as doorbell
+    from holding.platform import processes
 
-    doorbell.ring(shop.company_id, "evaluate")
-    doorbell.ring(shop.company_id, "evaluate")
+    processes.ring(shop.company_id, "evaluate")
+    processes.ring(shop.company_id, "evaluate")
     until(lambda: not busy(shop), "records", GLANCE_SECONDS)
 
 

@@ -25,17 +25,17 @@ from connectors.contract import (
     Source,
     SourceRefusal,
     Target,
+    schema,
 )
-from connectors.contract import schema as declared
 from connectors.contract.pulls import READING, Pulls
 from connectors.contract.schema import DocumentSchema, KindSchema
-from connectors.transport import http as connector_folders
+from connectors.transport import http
 from connectors.transport.http import SETTING, BrokenConnectorError
 
 
 def found(side: ModuleType, name: str) -> Iterator[Any]:
     """What the `connector` module of each folder of a side offers under this name."""
-    for absent in connector_folders.missing():
+    for absent in http.missing():
         raise BrokenConnectorError(
             f"There is no folder {absent}, which {SETTING} names.",
             f"Make it, or take it out of {SETTING}.",
@@ -137,21 +137,21 @@ def form_of(side: ConnectionSide, connector: str) -> ConnectionForm | None:
         return None
     common = _OF_TARGETS
     if side == "source":
-        kinds = declared.record_kinds(kind.kind for kind in sources()[connector].kinds)
+        kinds = schema.record_kinds(kind.kind for kind in sources()[connector].kinds)
         pulled = _OF_PULLS if isinstance(found, Pulls) else ()
         named = {field.name for kind in sources()[connector].kinds for field in kind.fields}
-        bound = (declared.OWN_COMPANY,) if declared.COMPANY_CODE in named else ()
-        common = (*pulled, declared.TAKING, kinds, *bound, declared.ZONE)
+        bound = (schema.OWN_COMPANY,) if schema.COMPANY_CODE in named else ()
+        common = (*pulled, schema.TAKING, kinds, *bound, schema.ZONE)
     return replace(found.form, settings=(*found.form.settings, *common))
 
 
 _OF_TARGETS: tuple[Setting, ...] = (
-    declared.ZONE,
-    declared.CURRENCY,
-    declared.CALLS,
-    declared.MONTHLY,
+    schema.ZONE,
+    schema.CURRENCY,
+    schema.CALLS,
+    schema.MONTHLY,
 )
-_OF_PULLS = (*READING, declared.CALLS)
+_OF_PULLS = (*READING, schema.CALLS)
 
 
 def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:

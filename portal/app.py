@@ -33,25 +33,26 @@ from holding.db.database import UNAVAILABLE, Database
 from holding.db.models.columns import HoldState, PushState, RecordState
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings, logger
-from portal import access, blueprints, connections, mappings, operations, uploads
-from portal import company as onboarding
-from portal import reconciliation as totals
-from portal import rulesets as rule_pages
+from portal import (
+    access,
+    blueprints,
+    company,
+    connections,
+    mappings,
+    operations,
+    reconciliation,
+    rulesets,
+    uploads,
+)
 from portal.api.calls import api
-from portal.help import topics as help_pages
+from portal.help import topics
 from portal.help.topics import names_of
-from portal.holds import hold_pane as posted_change
+from portal.holds import hold_pane
 from portal.languages import choice
-from portal.languages import choice as finished_pages
-from portal.languages import choice as speaking
 from portal.languages.environment import LanguageEnvironment
 from portal.lists import downloads
 from portal.lists.downloads import LISTS
-from portal.web import filters, store
-from portal.web import filters as frame
-from portal.web import request_guard as security
-from portal.web import store as fragments
-from portal.web import store as rule_checks
+from portal.web import filters, request_guard, store
 from portal.web.config import PortalConfig, config_of
 from portal.web.request_guard import problem
 from portal.web.store import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain
@@ -93,7 +94,7 @@ TOLD = {
         "The file is too large.",
         "Nothing was read. The limit is 20 MB a delivery, 1 MB a form.",
     ),
-    429: ("Too many attempts.", f"Wait {security.LIMIT_SECONDS} seconds, then try again."),
+    429: ("Too many attempts.", f"Wait {request_guard.LIMIT_SECONDS} seconds, then try again."),
     503: ("Too much is being sent here at once.", "Nothing was read. Repeat it in a few seconds."),
     500: ("Something went wrong in Clearpost.", "Nothing was sent. Tell us the request id below."),
 }
@@ -127,7 +128,7 @@ class Portal(Flask):
         if code not in made:
             english = super().jinja_env
             if isinstance(english, LanguageEnvironment):
-                made[code] = speaking.environment(english, code)
+                made[code] = choice.environment(english, code)
         return made[code]
 
     def send_static_file(self, filename: str) -> Response:
@@ -175,27 +176,27 @@ def create_app(
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     store.init_store(app, database, clock)
-    rule_checks.init_rule_checks(app, settings)
-    fragments.init_htmx(app)
-    finished_pages.init(app)
+    store.init_rule_checks(app, settings)
+    store.init_htmx(app)
+    choice.init(app)
     filters.init_filters(app)
-    app.jinja_env.filters.update(posted_change.FILTERS)
+    app.jinja_env.filters.update(hold_pane.FILTERS)
     for blueprint in (
         *access.BLUEPRINTS,
         *blueprints.BLUEPRINTS,
         *mappings.BLUEPRINTS,
         *connections.BLUEPRINTS,
-        *totals.BLUEPRINTS,
+        *reconciliation.BLUEPRINTS,
         *operations.BLUEPRINTS,
-        *rule_pages.BLUEPRINTS,
+        *rulesets.BLUEPRINTS,
         uploads.BLUEPRINT,
-        help_pages.help_pages,
-        *onboarding.BLUEPRINTS,
+        topics.help_pages,
+        *company.BLUEPRINTS,
         api,
     ):
         app.register_blueprint(blueprint)
     downloads.init(app, LISTS)
-    security.init(app, made)
+    request_guard.init(app, made)
     _templates(app)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _our_fault)
@@ -214,23 +215,23 @@ def _templates(app: Flask) -> None:
         **LABELS,
         result_tones=RESULT_TONES,
         **{each.__name__: each for each in (HoldState, PostingState, PushState, RecordState)},
-        may=security.may,
+        may=request_guard.may,
         names_of=names_of,
     )
     access.deputies.init_open_requests(app)
-    speaking.english(app.jinja_env)
-    frame.addresses(app)
+    choice.english(app.jinja_env)
+    filters.addresses(app)
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module
     app.context_processor(_context)
-    frame.init_frame(app)
+    filters.init_frame(app)
     access.deputies.init_session_bar(app)
     access.two_factor.init(app)
-    help_pages.init(app)
+    topics.init(app)
 
 
 def _flashed() -> list[str]:
     """What is told once; a page that renews itself leaves it to the next one that is opened."""
-    return [] if fragments.wants(fragments.WHOLE) else list(map(str, get_flashed_messages()))
+    return [] if store.wants(store.WHOLE) else list(map(str, get_flashed_messages()))
 
 
 def _context() -> dict[str, object]:
@@ -266,7 +267,7 @@ def _http_problem(error: HTTPException) -> ResponseReturnValue:
         return error.response
     answer = _problem(error.code or 500)
     waits = {
-        HTTPStatus.TOO_MANY_REQUESTS: security.LIMIT_SECONDS,
+        HTTPStatus.TOO_MANY_REQUESTS: request_guard.LIMIT_SECONDS,
         HTTPStatus.SERVICE_UNAVAILABLE: BUSY_SECONDS,
     }
     if error.code in waits:
@@ -300,9 +301,9 @@ def _problem(status: int, words: tuple[str, str] | None = None) -> Response:
         or request.accept_mimetypes.best == "application/json"
     ):
         return problem(Refusal(f"http.{status}", title, told, status))
-    if fragments.wants_fragment():
-        if status in security.SHOWN_IN_NOTICE:
-            return fragments.refuse(Refusal(f"http.{status}", title, told, status))
+    if store.wants_fragment():
+        if status in request_guard.SHOWN_IN_NOTICE:
+            return store.refuse(Refusal(f"http.{status}", title, told, status))
         return make_response(f"{title} {told} Request {g.get('request_id')}", status)
     shown = g.get("request_id") if status >= 500 else None
     page = render_template("error.html", title=title, told=told, request_id=shown)

@@ -5,7 +5,7 @@ python tools/tables.py
 
 from pathlib import Path
 
-from grammar.parsing import parser as parser_tables
+from grammar.parsing import parser
 
 if __name__ == "__main__":
-    parser_tables.write(Path(parser_tables.__file__).parent)
+    parser.write(Path(parser.__file__).parent)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from holding.platform import backup as installed_version
+from holding.platform import backup
 from holding.platform.backup import check
 from holding.platform.settings import Settings, begin, logger
 from workers.jobs import Bench, bench, listen
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     faulthandler.register(signal.SIGVTALRM, chain=True)  # says where it was stuck, then ends
     mine = bench()
     begin(for_machines=mine.settings.log_for_machines)
-    installed_version.note_version(mine.database, mine.clock.now())
+    backup.note_version(mine.database, mine.clock.now())
     url = None if options.no_redis else mine.settings.redis_url
     if url is None and not options.no_redis:
         log.warning("No REDIS_URL: looking for work in the database by turns.")

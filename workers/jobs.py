@@ -22,12 +22,11 @@ from holding.evaluation.evaluate_due import judge_due
 from holding.intake.pulls import pull_due
 from holding.mappings.reported_lists import read_due
 from holding.operations.sending import Tools, send_due
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.platform.settings import DatabaseClock, Settings, logger
 from holding.programs import world
 from holding.runs.dispatch import open_desk, push_due
-from holding.trials import backtest_turns, shadow_turns
-from holding.trials import shadows as tried_rules
+from holding.trials import backtest_turns, shadow_turns, shadows
 from holding.uploads.upload_turns import work_due
 
 BATCH = 500
@@ -68,13 +67,13 @@ def forget(mine: Bench) -> None:
     another schema, and perhaps it was restored.
     """
     world.forget()
-    tried_rules.forget_worlds()
+    shadows.forget_worlds()
     mine.desk.forget()
 
 
 def evaluate(company_id: int) -> int:
     """Judge a batch of due records; ring again while there are more, and for what became ready."""
-    doorbell.answer(company_id, "evaluate")
+    processes.answer(company_id, "evaluate")
     mine = bench()
     judged = judge_due(
         mine.database,
@@ -107,7 +106,7 @@ def _ends_when_stuck() -> Iterator[None]:
 
 def push(company_id: int) -> int:
     """Send and look up for a few seconds; ring again while there is more, and for whom it woke."""
-    doorbell.answer(company_id, "push")
+    processes.answer(company_id, "push")
     mine = bench()
     pushed = push_due(
         mine.database,
@@ -131,7 +130,7 @@ def pull(company_id: int) -> int:
     """Ask the company's sources for what changed there; ring for what came, and while there is more
     to ask for.
     """
-    doorbell.answer(company_id, "pull")
+    processes.answer(company_id, "pull")
     mine = bench()
     pulled = pull_due(
         mine.database,
@@ -151,7 +150,7 @@ def pull(company_id: int) -> int:
 
 def lists(company_id: int) -> int:
     """Read the lists that the company's targets tell; ring again while there is more."""
-    doorbell.answer(company_id, "lists")
+    processes.answer(company_id, "lists")
     mine = bench()
     told = read_due(
         mine.database,
@@ -171,7 +170,7 @@ def shadow(company_id: int) -> int:
     """Judge some of what was judged by the rules of a change, without effect; ring again while
     there is more.
     """
-    doorbell.answer(company_id, "shadow")
+    processes.answer(company_id, "shadow")
     mine = bench()
     judged = shadow_turns.take_turn(mine.database, mine.clock, company_id)
     if judged:
@@ -183,7 +182,7 @@ def backtest(company_id: int) -> int:
     """Judge some of what is stored by the rules of a change, for a backtest; ring again while there
     is more.
     """
-    doorbell.answer(company_id, "backtest")
+    processes.answer(company_id, "backtest")
     mine = bench()
     more = backtest_turns.take_turn(mine.database, mine.clock, company_id)
     if more:
@@ -193,7 +192,7 @@ def backtest(company_id: int) -> int:
 
 def upload(company_id: int) -> int:
     """Check or import a part of a file that somebody uploaded; ring for what came of it."""
-    doorbell.answer(company_id, "upload")
+    processes.answer(company_id, "upload")
     mine = bench()
     worked = work_due(
         mine.database,
@@ -210,7 +209,7 @@ def upload(company_id: int) -> int:
 
 def notify(company_id: int) -> int:
     """Send a message that is due; ring again while there may be more."""
-    doorbell.answer(company_id, "notify")
+    processes.answer(company_id, "notify")
     mine = bench()
     tools = Tools(mine.desk.http, mine.desk.keys, mine.settings.mail)
     sent = send_due(mine.database, mine.clock, company_id, owner=mine.owner, tools=tools)
@@ -232,18 +231,18 @@ def safely(work: Callable[..., object], *given: object) -> int:
 
 def call(company_id: int, kind: str) -> None:
     """Ring; what nobody hears is found by the next sweep, or by the loop without Redis."""
-    doorbell.ring(company_id, kind)
+    processes.ring(company_id, kind)
 
 
 def listen(url: str) -> None:
     """Hear bells until told to stop, or until this process has done its share."""
     connection = Redis.from_url(url, socket_connect_timeout=2)
-    queue = doorbell.queue(connection)
+    queue = processes.queue(connection)
     worker = Listener([queue], connection=connection, serializer=JSONSerializer)
     try:
         worker.work(logging_level="WARNING", max_jobs=RECYCLED_AFTER)
         if not worker.told_to_stop:  # a bell that cannot be read would end every listener
-            doorbell.throw_away(queue)
+            processes.throw_away(queue)
     except RedisError as error:
         log.warning("Redis is gone.", why=str(error))  # our parent works alone until it is back
 
@@ -269,8 +268,8 @@ class Listener(SimpleWorker):
 def _ours(job: Job) -> bool:
     """Whether it names one of our jobs and a company."""
     try:
-        kind = str(job.func_name).removeprefix(doorbell.WORK)
+        kind = str(job.func_name).removeprefix(processes.WORK)
         given = list(job.args or ())
     except DeserializationError:
         return False
-    return kind in doorbell.KINDS and len(given) == 1 and type(given[0]) is int
+    return kind in processes.KINDS and len(given) == 1 and type(given[0]) is int

@@ -12,39 +12,33 @@ from typing import Any
 
 from holding.access.actors import SYSTEM
 from holding.access.sessions import forget_ended
-from holding.connections import open_signals as raising
+from holding.connections import open_signals
 from holding.connections.channel import test_connection, to_refresh
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.refusal import Refusal
 from holding.evaluation.batch import due_companies, sweep_expired
 from holding.holds import folding
-from holding.holds import folding as passing_days
 from holding.holds.assignments import wake_rested
-from holding.intake import pulls as pull_turns
+from holding.intake import pulls
 from holding.intake.pulls import arrange
 from holding.mappings import list_turns
 from holding.operations import planning, sending
 from holding.operations.pruning import remove_bodies
-from holding.platform import changes as later_wakes
-from holding.platform import events as anchors
-from holding.platform import events as chain
-from holding.platform import processes as doorbell
-from holding.platform import processes as heartbeats
-from holding.platform import settings as clock
+from holding.platform import changes, events, processes, settings
 from holding.platform.backup import unfit
 from holding.platform.processes import Room
 from holding.platform.settings import logger
 from holding.posting.claims import free_the_dead
 from holding.posting.runs import close_left_open
-from holding.programs import replay as completed_uses
+from holding.programs import replay
 from holding.rulesets.admission import inspect
 from holding.rulesets.start_time import due_files, publish_started
 from holding.rulesets.target_ways import resume_due
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
 from holding.trials import backtest_turns, shadow_turns
-from holding.uploads import submit as upload_claims
+from holding.uploads import submit
 from holding.uploads.submit import forget_expired
 from workers import jobs
 from workers.jobs import Bench
@@ -175,9 +169,9 @@ class Worker:
         if not self._children or any(child.poll() is None for child in self._children):
             self._beat()  # listeners that end as fast as they start do no work
         jobs.safely(self._sweeper.sweep)
-        if self._url is not None and doorbell.heard(self._url):
+        if self._url is not None and processes.heard(self._url):
             self._keep_children()
-            rung = [doorbell.ring(company_id, kind) for kind, company_id in self._due()]
+            rung = [processes.ring(company_id, kind) for kind, company_id in self._due()]
             if all(rung):
                 self._stop.wait(seconds)
                 return
@@ -251,7 +245,7 @@ class Sweeper:
         self._asked: dict[int, float] = {}  # by the clock that never jumps
         self._look_at_all = self._note_heads = self._forget_next = float("-inf")
         self._signals_next = float("-inf")
-        self._anchors = anchors.Anchors(bench.settings.anchor_file)
+        self._anchors = events.Anchors(bench.settings.anchor_file)
         told = bench.settings
         self._longest = timedelta(seconds=2 * (told.lease_seconds + told.answer_seconds))
 
@@ -266,17 +260,17 @@ class Sweeper:
             until = now + timedelta(seconds=max(1.0, 3 * mine.settings.sweep_seconds))
             if not leases.take(session, DUTY, owner=mine.owner, until=until, now=now):
                 return False
-            back = clock.notice(session, mine.clock)
+            back = settings.notice(session, mine.clock)
         if back:
-            log.warning("The clock was set back.", by=clock.length(back))
+            log.warning("The clock was set back.", by=settings.length(back))
         with ExitStack() as steps:  # undone from its end: the last one here is made first
             steps.callback(self._refresh, now)
             steps.callback(self._signal, now)
             steps.callback(self._link, now)
             steps.callback(folding.fold_all, self._bench.database)
-            steps.callback(passing_days.pass_days, self._bench.database, now)
-            steps.callback(later_wakes.wake_later, self._bench.database, now)
-            steps.callback(completed_uses.complete, self._bench.database, now)
+            steps.callback(folding.pass_days, self._bench.database, now)
+            steps.callback(changes.wake_later, self._bench.database, now)
+            steps.callback(replay.complete, self._bench.database, now)
             steps.callback(self._forget, now)
             steps.callback(self._writing, arrange, now)
             steps.callback(self._writing, list_turns.arrange, now)
@@ -293,8 +287,8 @@ class Sweeper:
     def leave(self) -> None:
         """Raise what has come of the work, link what was told last, let another process sweep."""
         now = self._bench.clock.now()
-        self._writing(raising.refresh, now)
-        chain.link_due(self._bench.database, now=now, whole=False, after=lambda: self._note(now))
+        self._writing(open_signals.refresh, now)
+        events.link_due(self._bench.database, now=now, whole=False, after=lambda: self._note(now))
         with self._bench.database.write() as session:
             leases.leave(session, DUTY, owner=self._bench.owner)
 
@@ -303,8 +297,8 @@ class Sweeper:
         with self._bench.database.read() as session:
             now = self._bench.clock.now()
             judging, pushing = due_companies(session, now), companies_due(session, now)
-            pulling = pull_turns.due_companies(session, now)
-            uploads = upload_claims.due_companies(session, now)
+            pulling = pulls.due_companies(session, now)
+            uploads = submit.due_companies(session, now)
             shadowing = shadow_turns.due_companies(session, now)
             backtesting = backtest_turns.due_companies(session)
             telling = sending.due_companies(session, now)
@@ -343,7 +337,7 @@ class Sweeper:
         seconds = self._bench.clock.monotonic()
         if seconds >= self._signals_next:
             self._signals_next = seconds + LOOKS_FOR_SIGNALS
-            self._writing(raising.refresh, now)
+            self._writing(open_signals.refresh, now)
             self._writing(planning.plan_due_notices, now, root=self._bench.settings.page_root)
 
     def _link(self, now: datetime) -> None:
@@ -351,11 +345,11 @@ class Sweeper:
         seconds = self._bench.clock.monotonic()
         whole = seconds >= self._look_at_all
         told = self._bench.database
-        chain.link_due(told, now=now, whole=whole, after=lambda: self._note(now))
+        events.link_due(told, now=now, whole=whole, after=lambda: self._note(now))
         if whole:
             self._look_at_all = seconds + A_DAY
         if seconds >= self._note_heads:
-            self._note_heads = seconds + anchors.LOOKS.total_seconds() / 2
+            self._note_heads = seconds + events.LOOKS.total_seconds() / 2
             self._note(now)
 
     def _forget(self, now: datetime) -> None:
@@ -364,7 +358,7 @@ class Sweeper:
         if seconds >= self._forget_next:
             self._forget_next = seconds + A_DAY
             self._writing(forget_ended, now)
-            self._writing(heartbeats.forget_old, now)
+            self._writing(processes.forget_old, now)
             mine = self._bench
             kept = timedelta(days=mine.settings.body_days)
             remove_bodies(mine.database, now, kept=kept)
@@ -418,7 +412,7 @@ class Pulse:
             return
         now, room = mine.clock.now(), Room.here(mine.settings.home)
         with mine.database.write() as session:
-            heartbeats.beat(
+            processes.beat(
                 session,
                 mine.owner,
                 started_at=self._started_at,
@@ -426,14 +420,14 @@ class Pulse:
                 next_by=now + self._patience(),
                 room=room,
             )
-            self.stops = heartbeats.asked_to_stop(session, mine.owner)
+            self.stops = processes.asked_to_stop(session, mine.owner)
         self._last = seconds
 
     def end(self) -> None:
         """Say that this worker ends in order."""
         mine = self._bench
         with mine.database.write() as session:
-            heartbeats.leave(session, mine.owner, mine.clock.now())
+            processes.leave(session, mine.owner, mine.clock.now())
 
     def _patience(self) -> timedelta:
         """No step between two signs outlasts a lease and an answer; a turn may wait for a sweep."""

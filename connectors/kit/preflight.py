@@ -1,8 +1,9 @@
 """What no target could take as it is meant: told of a value before it is sent, instead of after."""
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -371,8 +372,8 @@ class Meanings:
     """
 
     header: Mapping[str, str]
-    lines: Mapping[str, str] = field(default_factory=dict)
-    apart: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    apart: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def on(self, document: DocumentSchema) -> DocumentSchema:
         """The document with the meaning of every field. A field without one is a KeyError: it could

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.parser import parse
 from grammar.text.characters import control_signs, duration
 from grammar.text.problem import TOKEN
@@ -90,13 +90,13 @@ def can_be_quoted(text: str) -> bool:
     return not {'"', "\n", "\r", "\t"} & set(text) and next(control_signs(text), None) is None
 
 
-def written(samples: Iterable[n.Sample], test: n.Test) -> str:
+def written(samples: Iterable[nodes.Sample], test: nodes.Test) -> str:
     """The text of some samples and of a test."""
     parts = ["\n".join(_sample(one)) for one in samples]
     return format_text("\n\n".join([*parts, "\n".join(_test(test))]) + "\n")
 
 
-def _sample(sample: n.Sample) -> Iterator[str]:
+def _sample(sample: nodes.Sample) -> Iterator[str]:
     yield f"sample {sample.name} of {sample.record} at {_moment(sample.at)}"
     for pair in sample.sets:
         yield f"    {_pair(pair)}"
@@ -110,12 +110,12 @@ def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _pair(one: n.Pair | n.FieldIs) -> str:
+def _pair(one: nodes.Pair | nodes.FieldIs) -> str:
     return f"{one.name} = {_value(one.value)}"
 
 
-def _value(value: n.Value) -> str:
-    if isinstance(value, n.Word):
+def _value(value: nodes.Value) -> str:
+    if isinstance(value, nodes.Word):
         return value.name
     held = value.value
     if isinstance(held, bool):
@@ -129,11 +129,11 @@ def _value(value: n.Value) -> str:
     return held.isoformat() if isinstance(held, date) else f'"{held}"'
 
 
-def _facts(facts: Iterable[n.Fact]) -> str:
+def _facts(facts: Iterable[nodes.Fact]) -> str:
     return ", ".join(map(fact_text, facts))
 
 
-def _test(test: n.Test) -> Iterator[str]:
+def _test(test: nodes.Test) -> Iterator[str]:
     yield f'test "{test.title}"'
     at = f" at {_moment(test.at)}" if test.at else ""
     facts = f" with {_facts(test.facts)}" if test.facts else ""
@@ -148,13 +148,13 @@ def _test(test: n.Test) -> Iterator[str]:
         yield from _expect(expect)
 
 
-def _expect(expect: n.Expect) -> Iterator[str]:
+def _expect(expect: nodes.Expect) -> Iterator[str]:
     first, *further = _expected(expect)
     yield f"    expect {first}"
     yield from (f"        {one}" for one in further)
 
 
-def _expected(expect: n.Expect) -> Iterator[str]:
+def _expected(expect: nodes.Expect) -> Iterator[str]:
     outcome = outcome_text(expect.outcome) if expect.outcome else ""
     words = (str(expect.route) if expect.route else "", outcome)
     yield " ".join(word for word in words if word)
@@ -164,12 +164,12 @@ def _expected(expect: n.Expect) -> Iterator[str]:
         yield f"line {number} {', '.join(map(_pair, fields))}"
 
 
-def expect_text(expect: n.Expect) -> str:
+def expect_text(expect: nodes.Expect) -> str:
     """An expectation in one line, as a rule file says it in several."""
     return ", ".join(_expected(expect))
 
 
-def outcome_text(expected: n.Expected) -> str:
+def outcome_text(expected: nodes.Expected) -> str:
     """An expected outcome, as a rule file says it."""
     if expected.again is not None:
         return _again(expected.again)
@@ -181,33 +181,33 @@ def outcome_text(expected: n.Expected) -> str:
     return f"{kind}{role}{until}{route}{because}"
 
 
-def _again(again: n.TryAgain) -> str:
+def _again(again: nodes.TryAgain) -> str:
     tries = f"try {again.times} times from {duration(again.pause)}"
     then = again.then
     role = f" {_OWNED[then.kind]} {then.role}" if then.role else ""
     return f"{tries} then {_PAIRED.get(then.kind, then.kind.replace('_', ' '))}{role}"
 
 
-def fact_text(fact: n.Fact) -> str:
+def fact_text(fact: nodes.Fact) -> str:
     """A fact of a test or a sample, as a rule file says it."""
     match fact:
-        case n.IsValue():
+        case nodes.IsValue():
             return f"{fact.name} = {_value(fact.value)}"
-        case n.IsRecords():
+        case nodes.IsRecords():
             return f"{fact.name} = ({', '.join(fact.samples)})"
-        case n.IsMissing():
+        case nodes.IsMissing():
             return f"{fact.name} is missing"
-        case n.LineValue():
+        case nodes.LineValue():
             return f"line {fact.line}.{fact.name} = {_value(fact.value)}"
-        case n.TargetShows():
+        case nodes.TargetShows():
             return f"{fact.route}.{fact.field} = {_value(fact.value)}"
-        case n.IsPosted():
+        case nodes.IsPosted():
             return f"{fact.route} is posted" + (f' as "{fact.number}"' if fact.number else "")
-        case n.NotPosted():
+        case nodes.NotPosted():
             return f"{fact.route} is missing"
-        case n.Entry():
+        case nodes.Entry():
             return f'{fact.table}("{fact.key}") = {_value(fact.value)}'
-        case n.SetUp():
+        case nodes.SetUp():
             counted = f'{fact.count:f} {fact.unit} of "{fact.item}"'
             return f"{counted} = {fact.base_count:f} {fact.base_unit} in {fact.target}"
 

@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - each method is a rule of the grammar, and has its name
 """From the parser's tree to nodes: samples and tests, and one declaration as a whole."""
 
 from collections.abc import Sequence

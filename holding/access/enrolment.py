@@ -23,7 +23,7 @@ from holding.access.sessions import (
     open_session,
     throttled,
 )
-from holding.db import leases as failure_counts
+from holding.db import leases
 from holding.db.models import (
     Company,
     Deputy,
@@ -196,8 +196,8 @@ def prove(
     """None when this is a code of the person's app, or one of their recovery codes, that was not
     taken before; then it is. Commit also after a refusal: failures are counted, as of passwords.
     """
-    counted = failure_counts.named(failure_counts.Proof.CODE, str(person_id))
-    if failure_counts.reached(session, counted, now, lock=True):
+    counted = leases.named(leases.Proof.CODE, str(person_id))
+    if leases.reached(session, counted, now, lock=True):
         return throttled()
     row = session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)
     secret: str | Refusal = ""
@@ -209,11 +209,11 @@ def prove(
         if step is not None:
             row.last_step = step
         if step is not None or _recovered(session, person_id, given, now):
-            failure_counts.forget(session, counted)
+            leases.forget(session, counted)
             session.flush()
             return None
-    if failure_counts.add(session, counted, now) == failure_counts.MOST:
-        tries, name = failure_counts.MOST, _name(session, person_id)
+    if leases.add(session, counted, now) == leases.MOST:
+        tries, name = leases.MOST, _name(session, person_id)
         say = f"{tries} incorrect codes were entered for {name} after the right password."
         tell(session, person_id, "person.factor_failures", say, now, by_person=False)
     return secret if isinstance(secret, Refusal) else wrong()

@@ -69,7 +69,7 @@ _dated = select(Dating.record_id, Operation.undo_until).where(
     bulk.among_given(Dating.record_id, "ids")
 )
 
-Result = TypeVar("Answer")
+Result = TypeVar("Result")
 
 SCOPES: Final = (  # acts that the interface offers
     "record.read",

@@ -10,8 +10,7 @@ from zoneinfo import available_timezones
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from holding.access import operations as access_requests
-from holding.access import operations as tokens
+from holding.access import operations
 from holding.access.actors import (
     ACTS,
     ROLE_LABELS,
@@ -183,7 +182,7 @@ def renew_password(session: Session, actor: Actor, person_id: int, now: datetime
     """
     word, person = secrets.token_urlsafe(12), session.get_one(Person, person_id)
     set_password(session, person.id, word, now)
-    tokens.end_all(session, actor, person.id, f"{person.name} was given a new password", now)
+    operations.end_all(session, actor, person.id, f"{person.name} was given a new password", now)
     for company in companies_of(session, person.id):
         record_event(
             session,
@@ -235,7 +234,7 @@ def add_membership(
     if gone := session.get(FormerMember, (company_id, person_id)):
         session.delete(gone)
     session.flush()
-    access_requests.settle(session, company_id, person_id, role, actor, now)
+    operations.settle(session, company_id, person_id, role, actor, now)
     record_event(
         session,
         company_id=company_id,

@@ -19,9 +19,7 @@ from sqlalchemy import bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import GUARDED_ROLES
-from holding.db import leases as failure_counts
-from holding.db import models as tables
-from holding.db import together as kept_plans
+from holding.db import leases, models, together
 from holding.db.models import Company, Deputy, Membership, Person, SecondFactor
 from holding.db.models.columns import NOW
 from holding.db.refusal import Refusal
@@ -83,7 +81,7 @@ def compare(session: Session, email: str, password: str, now: datetime) -> Compa
     else writes meanwhile. It decides nothing: an account that may not be tried is not compared.
     """
     address = _address(email)
-    if failure_counts.reached(session, _counted_as(address), now):
+    if leases.reached(session, _counted_as(address), now):
         return NOT_COMPARED
     stored = _stored(_person(session, address))
     return Compared(stored, _matches(stored, password))
@@ -104,17 +102,17 @@ def prove(
     """
     address = _address(email)
     name = _counted_as(address)
-    if failure_counts.reached(session, name, now, lock=True):
+    if leases.reached(session, name, now, lock=True):
         return throttled()
     person = _person(session, address)
     stored = _stored(person)
     fits = compared.fits if compared.stored == stored else _matches(stored, password)
     if not fits or person is None or not person.active:
-        failure_counts.add(session, name, now)
+        leases.add(session, name, now)
         return Refusal(
             code="signin.refused", message="Incorrect email or password.", hint="", status=422
         )
-    failure_counts.forget(session, name)
+    leases.forget(session, name)
     if _hasher.check_needs_rehash(stored):
         person.password_hash = hash_password(password)
     return person.id
@@ -125,7 +123,7 @@ def throttled() -> Refusal:
     return Refusal(
         code="signin.throttled",
         message="Too many attempts for this account.",
-        hint=f"Wait {int(failure_counts.WINDOW.total_seconds() // 60)} minutes, or ask an admin.",
+        hint=f"Wait {int(leases.WINDOW.total_seconds() // 60)} minutes, or ask an admin.",
         status=429,
     )
 
@@ -137,7 +135,7 @@ def _address(email: str) -> str:
 def _counted_as(address: str) -> str:
     """The row that counts the failures of an account."""
     whose = hashlib.sha256(address.encode()).hexdigest()[:40]
-    return failure_counts.named(failure_counts.Proof.SIGN_IN, whose)
+    return leases.named(leases.Proof.SIGN_IN, whose)
 
 
 def _person(session: Session, address: str) -> Person | None:
@@ -176,7 +174,7 @@ def lacks_factor(session: Session, token: str, now: datetime) -> bool:
 
 def _going_on(
     session: Session, token: str, now: datetime
-) -> tuple[tables.Session, Person, bool] | None:
+) -> tuple[models.Session, Person, bool] | None:
     """A session that is not over, its person, and whether a second factor is missing."""
     found = session.execute(_SIGNED_IN, {"token_hash": digest(token), "now": now}).first()
     if found is None:
@@ -213,17 +211,17 @@ MUST_HAVE_FACTOR: Final = or_(_MEMBER, _DEPUTY)
 somebody at this moment (`now` of the statement).
 """
 _SIGNED_IN = (
-    select(tables.Session, Person, or_(HAS_FACTOR, MUST_HAVE_FACTOR))
-    .join(Person, Person.id == tables.Session.person_id)
-    .where(tables.Session.token_hash == bindparam("token_hash"))
-).execution_options(**kept_plans.KEPT)
+    select(models.Session, Person, or_(HAS_FACTOR, MUST_HAVE_FACTOR))
+    .join(Person, Person.id == models.Session.person_id)
+    .where(models.Session.token_hash == bindparam("token_hash"))
+).execution_options(**together.KEPT)
 
 
 def touch(session: Session, token: str, now: datetime) -> None:
     """Note that the session was used, so that it does not end as idle."""
     session.execute(
-        update(tables.Session)
-        .where(tables.Session.token_hash == digest(token), tables.Session.seen_at < now)
+        update(models.Session)
+        .where(models.Session.token_hash == digest(token), models.Session.seen_at < now)
         .values(seen_at=now)
     )
 
@@ -231,8 +229,8 @@ def touch(session: Session, token: str, now: datetime) -> None:
 def sign_out(session: Session, token: str, now: datetime) -> None:
     """End this session for good."""
     session.execute(
-        update(tables.Session)
-        .where(tables.Session.token_hash == digest(token), tables.Session.revoked_at.is_(None))
+        update(models.Session)
+        .where(models.Session.token_hash == digest(token), models.Session.revoked_at.is_(None))
         .values(revoked_at=now)
     )
 
@@ -240,8 +238,8 @@ def sign_out(session: Session, token: str, now: datetime) -> None:
 def revoke_all(session: Session, person_id: int, now: datetime) -> None:
     """End every session of a person: after a new password, or when the person is disabled."""
     session.execute(
-        update(tables.Session)
-        .where(tables.Session.person_id == person_id, tables.Session.revoked_at.is_(None))
+        update(models.Session)
+        .where(models.Session.person_id == person_id, models.Session.revoked_at.is_(None))
         .values(revoked_at=now)
     )
 
@@ -249,8 +247,8 @@ def revoke_all(session: Session, person_id: int, now: datetime) -> None:
 def forget_ended(session: Session, now: datetime) -> None:
     """Delete sessions that ended so long ago that nobody asks who was signed in."""
     session.execute(
-        delete(tables.Session)
-        .where(tables.Session.expires_at < now - KEPT)
+        delete(models.Session)
+        .where(models.Session.expires_at < now - KEPT)
         .execution_options(synchronize_session=False)
     )
 
@@ -260,18 +258,18 @@ def set_password(session: Session, person_id: int, password: str, now: datetime)
     link that was on its way to set another one works no more.
     """
     session.execute(
-        update(tables.Person)
-        .where(tables.Person.id == person_id)
+        update(models.Person)
+        .where(models.Person.id == person_id)
         .values(password_hash=hash_password(password))
     )
-    link = tables.AccessLink
+    link = models.AccessLink
     session.execute(
         update(link)
         .where(link.person_id == person_id, link.kind == "reset")
         .where(link.used_at.is_(None), link.ended_at.is_(None))
         .values(ended_at=now)
     )
-    session.execute(delete(tables.SignInStep).where(tables.SignInStep.person_id == person_id))
+    session.execute(delete(models.SignInStep).where(models.SignInStep.person_id == person_id))
     revoke_all(session, person_id, now)
 
 
@@ -287,7 +285,7 @@ def open_session(
     """
     token = secrets.token_urlsafe(32)
     session.add(
-        tables.Session(
+        models.Session(
             token_hash=digest(token),
             person_id=person_id,
             created_at=now,

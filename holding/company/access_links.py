@@ -10,9 +10,7 @@ from typing import Final
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from holding.access import enrolment, sessions
-from holding.access import enrolment as sign_in_steps
-from holding.access import operations as tokens
+from holding.access import enrolment, operations, sessions
 from holding.access.actors import OPERATOR, Actor, actor_of, may, role_list, roles_of
 from holding.access.people import (
     MIN_PASSWORD,
@@ -35,11 +33,11 @@ RESET: Final = "reset"
 
 LASTS: Final = timedelta(days=7)
 
-PASSWORD_COMMAND_HINT: Final = "Whoever runs this server sets a new one: clearpost user password."
+RESET_LINK_HINT: Final = "Whoever runs this server sets a new one: clearpost user password."
 
 MIN_REASON, MAX_REASON = 3, 500
 
-FACTOR_COMMAND_HINT = "Whoever runs this server ends it: clearpost user two-factor-off."
+FACTOR_RESET_HINT = "Whoever runs this server ends it: clearpost user two-factor-off."
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,7 @@ def reset(
         return Refusal(
             "reset.elsewhere",
             f"{person.name} works in another company, too: {', '.join(elsewhere)}.",
-            PASSWORD_COMMAND_HINT,
+            RESET_LINK_HINT,
             403,
         )
     say = f"A link was made with which {person.name} sets a new password."
@@ -267,7 +265,7 @@ def _reset_over(session: Session, row: AccessLink, company: Company, ask: str) -
         return _gone(f"This link ended, because you left {company.name}.", ask)
     if works_elsewhere(session, company.id, person_id):
         words = "This link ended, because you joined another company since it was made."
-        return _gone(words, PASSWORD_COMMAND_HINT)
+        return _gone(words, RESET_LINK_HINT)
     return None
 
 
@@ -311,7 +309,7 @@ def tell(
 class Used:
     """What using a link came to: a session, or the step before it, and the company to go to."""
 
-    entered: sign_in_steps.Entered
+    entered: enrolment.Entered
     company: str
 
 
@@ -358,7 +356,7 @@ def use(
         return refused
     found.used_at, found.person_id = now, person_id
     session.flush()
-    entered = sign_in_steps.enter(session, person_id, now, device)
+    entered = enrolment.enter(session, person_id, now, device)
     return Used(entered, session.get_one(Company, found.company_id).code)
 
 
@@ -399,7 +397,7 @@ def _tell_reset(session: Session, link: AccessLink, person_id: int, now: datetim
     if actor is None:
         return
     say = f"{actor.name} set a new password by a link."
-    tokens.end_all(session, actor, person_id, f"{actor.name} set a new password", now)
+    operations.end_all(session, actor, person_id, f"{actor.name} set a new password", now)
     tell(session, actor, link, "person.password", say, now)
 
 
@@ -484,7 +482,7 @@ def end(
         return Refusal("factor.self", words, hint, 403)
     if elsewhere := works_elsewhere(session, company_id, person_id):
         words = f"{person.name} works in another company, too: {', '.join(elsewhere)}."
-        return Refusal("factor.elsewhere", words, FACTOR_COMMAND_HINT, 403)
+        return Refusal("factor.elsewhere", words, FACTOR_RESET_HINT, 403)
     return end_of(session, actor, person_id, reason, now)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from connectors import registry
 from connectors.contract.errors import RETRY
 from connectors.contract.pulls import ImportedByHand
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.characters import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.db import bulk
@@ -38,13 +38,11 @@ from holding.db.models.columns import NOW, PushState, among_words, from_minor, m
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import duration, plural
 from holding.db.together import answer
-from holding.platform import processes as heartbeats
-from holding.posting import holds as kept_totals
-from holding.posting import holds as target_holds
+from holding.platform import processes
+from holding.posting import holds
 from holding.programs.world import program, schemas
 from holding.rulesets.target_ways import late_calls
-from holding.trials import findings as preflight
-from holding.trials import fixed_codes
+from holding.trials import findings, fixed_codes
 from holding.trials.findings import Code, Finding, owner_of
 from holding.trials.waiting_documents import (
     FORGOTTEN,
@@ -267,7 +265,7 @@ def diagnose(session: Session, connection_id: int, now: datetime) -> tuple[Diagn
     """Each topic that something speaks for, once, with the clearest that shows it."""
     connection = session.get_one(Connection, connection_id)
     found: dict[Topic, Diagnosis] = {}
-    listed = preflight.findings(session, connection.company_id, now, connection.name)
+    listed = findings.findings(session, connection.company_id, now, connection.name)
     clear = [one for one in listed if one.code not in _VAGUE]
     clear.sort(key=lambda each: each.code == _LIKELY)
     vague = (one for one in listed if one.code in _VAGUE)
@@ -342,7 +340,7 @@ def rounded(session: Session, connection: Connection, now: datetime) -> Iterator
         _POSTED_CONTENT, {"connection": connection.id, "since": now - LATELY}
     ):
         document: Document = revive(Document, row.content)
-        if kept_totals.said(document, row.kept):
+        if holds.said(document, row.kept):
             found.append((row.number, document, row.kept))
     if found:
         number, document, kept = found[0]
@@ -402,7 +400,7 @@ def held(session: Session, connection: Connection, _: datetime) -> Iterator[Diag
             yield Diagnosis(Topic.E_INVOICE, shown, todo)
 
 
-def _checks(ruleset: n.Ruleset) -> Iterator[str]:
+def _checks(ruleset: nodes.Ruleset) -> Iterator[str]:
     """The checks that ask for the form of a TIN."""
     for check in ruleset.checks:
         asked = (one for one in (check.when, *check.requires) if one is not None)
@@ -410,7 +408,7 @@ def _checks(ruleset: n.Ruleset) -> Iterator[str]:
             yield check.name
 
 
-def _tables(ruleset: n.Ruleset) -> Iterator[str]:
+def _tables(ruleset: nodes.Ruleset) -> Iterator[str]:
     """The maps in which a classification is looked up."""
     maps = {table.name for table in ruleset.maps}
     for post in ruleset.posts:
@@ -434,7 +432,7 @@ def _refused(session: Session, connection: Connection, _: datetime) -> Iterator[
     invalid = str(CauseKey(CauseKind.TARGET, f"{connection.name}:{_E_INVOICE}"))
     for row in rows:
         topic = Topic.E_INVOICE if str(row.key) == invalid else _OF_CLASS.get(row.error_class)
-        if row.code == target_holds.CONFLICT:
+        if row.code == holds.CONFLICT:
             topic = Topic.DUPLICATES
         if topic is not None:
             todo = _REASON.get(topic, "Open its group under On hold and follow it.")
@@ -447,7 +445,7 @@ def _delayed(session: Session, connection: Connection, now: datetime) -> Iterato
     waits = due is not None and now - due > SLOW and connection.paused_at is None
     if due is not None and waits:
         age = duration(int((now - due).total_seconds()) // 60)
-        idle = heartbeats.workers(session, now).running == 0
+        idle = processes.workers(session, now).running == 0
         why = "no worker runs" if idle else "the queue here is long"
         todo = "Start a worker: clearpost up, or clearpost worker."
         words = f"A document has been due for {age}: {why}."

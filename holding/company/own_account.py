@@ -12,8 +12,7 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from holding.access import operations as tokens
-from holding.access import sessions
+from holding.access import operations, sessions
 from holding.access.actors import actor_of
 from holding.access.people import MIN_PASSWORD, companies_of, rename
 from holding.db.bulk import Columns, of
@@ -167,7 +166,7 @@ def change_password(
     why = f"{person.name} set a new password"
     for company in companies_of(session, person_id):
         if actor := actor_of(session, person_id, company.id):
-            tokens.end_all(session, actor, person_id, why, now, company_id=company.id)
+            operations.end_all(session, actor, person_id, why, now, company_id=company.id)
     say = f"{person.name} changed their password. Their other sessions and their tokens ended."
     _tell(session, person_id, "person.password_changed", say, now)
     return sessions.open_session(session, person_id, now, device, factor_at)

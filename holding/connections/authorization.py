@@ -19,7 +19,7 @@ from connectors.contract.targets import Authorizing, Returned, Revoked
 from connectors.transport.http import Clock, Http
 from holding.access.actors import Actor, Keys, load_keys
 from holding.access.sessions import digest
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.connections.channel import AT_MOST, duty_of, own_settings
 from holding.connections.connections import KeySet, keep_key, permitted, tell
 from holding.connections.key_rotation import add_key, app_secret, authorizing
@@ -184,11 +184,11 @@ def _stopped(
     if target is None or connection.key_id is None:
         words = f"You cannot disconnect {connection.name}, because it is not connected."
         return Refusal("authorization.none", words, "Load the page again.")
-    secret = setup.secret_of(session, connection, box)
+    secret = connections.secret_of(session, connection, box)
     if isinstance(secret, Refusal):
         return secret
-    setup.ask_key_again(session, connection, now)
-    setup.wait_for_test(session, connection, now)
+    connections.ask_key_again(session, connection, now)
+    connections.wait_for_test(session, connection, now)
     connection.lock += 1
     keep_key(session, connection, actor, target.app_secret(secret), KeyState.NEW, now, box)
     words = f"{connection.name} was disconnected from {target.authorizes}. Nothing is sent there."

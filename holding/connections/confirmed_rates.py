@@ -24,7 +24,7 @@ from holding.connections.master_data import RATE
 from holding.db.models import Cause, Company, Connection, Person, Snapshot, SnapshotItem
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, Together, answer
-from holding.platform import states as causes
+from holding.platform import states
 from rules.values.cause_keys import CauseKey, CauseKind
 
 ASKED = "asked"
@@ -157,7 +157,7 @@ def confirm(
         tell(session, connection, actor, now, "connection.rate", words)
     revision = _keep(session, connection, found, actor, now)
     if revision is not None:
-        causes.moved(session, connection.company_id, list(keys.values()), revision)
+        states.moved(session, connection.company_id, list(keys.values()), revision)
     return chosen
 
 
@@ -252,7 +252,7 @@ def _waiting(
     """
     said = confirmed(stored) or {}
     words = {connection.name, connection.connector}
-    mine = [causes.begins(CauseKey(CauseKind.RATE, f"{word}:")) for word in sorted(words)]
+    mine = [states.begins(CauseKey(CauseKind.RATE, f"{word}:")) for word in sorted(words)]
     query = select(Cause.id, Cause.key, Cause.records).where(
         Cause.company_id == connection.company_id, Cause.records > 0, or_(*mine)
     )

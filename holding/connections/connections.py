@@ -10,8 +10,7 @@ from sqlalchemy import BigInteger, Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import ConnectionSide
-from connectors.contract import schema as declared
+from connectors.contract import ConnectionSide, schema
 from holding.access.actors import SYSTEM, Actor, Keys, key_fault, load_keys, may
 from holding.connections import breaker
 from holding.connections.master_data import RATE
@@ -364,7 +363,7 @@ class PullPlan:
 
 def is_set(settings: Mapping[str, Any]) -> bool:
     """Whether the connection says where to ask, and is not switched off."""
-    return declared.takes(settings) and bool(str(settings.get(ADDRESS) or "").strip())
+    return schema.takes(settings) and bool(str(settings.get(ADDRESS) or "").strip())
 
 
 def plan_of(settings: Mapping[str, Any]) -> PullPlan:

@@ -18,7 +18,7 @@ from connectors.contract import ConnectionReport, Target
 from connectors.contract.targets import Authorizing, Renewing
 from connectors.transport.http import Clock, Http
 from holding.access.actors import Actor, Keys, key_fault, load_keys
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.connections.channel import Asks, asked, keep_report, own_settings
 from holding.connections.connections import KEEP_OLD, KeySet, bound, keep_key, permitted, tell
 from holding.connections.master_data import keep_snapshot
@@ -111,7 +111,7 @@ def first_key(
     connector = session.get_one(Connection, connection_id).connector
     if is_half(connector, secret):
         return add_key(session, actor, connection_id, secret, now=now)
-    kept = setup.set_key(session, actor, connection_id, secret, now=now)
+    kept = connections.set_key(session, actor, connection_id, secret, now=now)
     if isinstance(kept, KeySet) and authorizing(connector):
         _forget_new(session, connection_id)
     return kept
@@ -231,7 +231,7 @@ def try_key(
         if report.snapshot is not None:
             keep_snapshot(session, connection, report.snapshot, person=actor.person_id, now=now)
         keep_report(session, connection, report, now, asked=True)
-        setup.trust_again(session, connection, now)
+        connections.trust_again(session, connection, now)
     return report
 
 

@@ -20,8 +20,7 @@ from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors import contract
-from connectors.contract import ItemSetup
-from connectors.contract import schema as declared
+from connectors.contract import ItemSetup, schema
 from connectors.contract.schema import DocumentSchema
 from holding.connections import breaker
 from holding.db import bulk
@@ -37,7 +36,7 @@ from holding.db.models import (
 from holding.db.models.columns import NOW, moment
 from holding.db.models.postings import TO_SEND_STATES
 from holding.db.together import Question, answer
-from holding.platform import states as causes
+from holding.platform import states
 from holding.platform.changes import next_revision, wake_all_unsent
 from holding.platform.unit_changes import say_changes
 from rules.values.canonical import dumps, sha256_hex
@@ -180,7 +179,7 @@ def keep_kinds(
     if PERIOD in changed:
         words = {connection.name, connection.connector}  # by which rules call it
         keys = [CauseKey.period(word, "") for word in sorted(words)]
-        causes.moved(session, connection.company_id, keys, revision)
+        states.moved(session, connection.company_id, keys, revision)
     return revision
 
 
@@ -235,7 +234,7 @@ def _keep_quota(
         session.add(throttle)
     zone = zone_of(session, connection.company_id)
     month, told = month_of(now, zone), seen.quota_limit
-    own = str(connection.settings.get(declared.DOCUMENTS_A_MONTH) or "").strip()
+    own = str(connection.settings.get(schema.DOCUMENTS_A_MONTH) or "").strip()
     if told is not None or not own:
         throttle.quota_used = seen.quota_used or 0
     elif throttle.quota_limit is None or throttle.quota_month != month:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the texts are made of names of our own tables and columns
 """Many rows in one statement whose text never changes: the rows travel as one JSON parameter."""
 
 from base64 import b64encode
@@ -40,7 +41,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import SQLColumnExpression
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import ColumnOperators, OperatorType
-from sqlalchemy.types import BigInteger, TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from holding.db.models import Base
 from holding.db.models.columns import AsText, Json, Moment, moment_text, table_of, words

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from holding.db import together as kept_plans
+from holding.db import together
 
 R = TypeVar("R")
 
@@ -212,7 +212,7 @@ class Database:
         else:
             self.engine = self._writing = self._writing_much = _postgresql_engine(url)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
-            self._of_pages = kept_plans.keep(_postgresql_engine(url, **kept_plans.POOL))
+            self._of_pages = together.keep(_postgresql_engine(url, **together.POOL))
 
     @contextmanager
     def read(self, *, many: bool = False, page: bool = False) -> Iterator[Session]:

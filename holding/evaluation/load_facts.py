@@ -13,7 +13,7 @@ from holding.access import operations
 from holding.access.people import FALLBACK_TEAM
 from holding.approvals import consent
 from holding.approvals.consent import StandingApproval
-from holding.connections import breaker as readings
+from holding.connections import breaker
 from holding.db import bulk
 from holding.db.bulk import Columns, named, of
 from holding.db.models import (
@@ -36,12 +36,12 @@ from holding.db.models.postings import UNSENT_STATES
 from holding.evaluation.batch import Batch, Case, Claimed, HoldRow, TargetRow
 from holding.intake import families as alike_of
 from holding.intake.families import GONE_STATES, Known
-from holding.platform import changes as stored_postings
+from holding.platform import changes
 from holding.platform.changes import PostingRow, by_others
 from holding.programs import world
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import Judge
-from holding.rulesets import target_ways as own_company
+from holding.rulesets import target_ways
 from rules.decisions.posted_documents import NUMBER_REUSE_CODE as TAKEN_BACK
 from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
 from rules.facts import Conflict, Dated, Facts, Subject, TargetDocument, nothing_but
@@ -266,7 +266,7 @@ class Around:
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
     arrived: Mapping[int, datetime]  # when that content of them came
     family: Mapping[int, Mapping[str, str]]
-    decided: Mapping[int, stored_postings.Decided]  # of posted documents that others follow
+    decided: Mapping[int, changes.Decided]  # of posted documents that others follow
     days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
     ended: Mapping[int, Mapping[str, PostingRow]]  # of a family, a route of which none is to come
     back: Mapping[int, Mapping[str, tuple[str, ...]]]  # of a family, what was taken back
@@ -328,7 +328,7 @@ def _case(row: Any, source: Any, claimed: Claimed, near: Around, judge: world.Ju
             edit
             for posting in postings
             if posting.state == PostingState.POSTED
-            for edit in readings.edits(posting.route, posting.seq, posting.reading)
+            for edit in breaker.edits(posting.route, posting.seq, posting.reading)
         ),
     )
     return Case(
@@ -390,7 +390,7 @@ def _conflicts(
     of another company.
     """
     body = row.body or {}
-    found = list(own_company.conflicts(body, source.settings, source.company))
+    found = list(target_ways.conflicts(body, source.settings, source.company))
     number = body.get("number")
     if number is not None and str(number) != row.number:
         found.append(Conflict("number", str(number), (row.number,)))
@@ -489,10 +489,10 @@ def around(
     linked = _linked(session, company_id, ids)
     joined = _bodies(session, linked)
     other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
-    family_rows = stored_postings.of_families(session, company_id, set(families.values()))
+    family_rows = changes.of_families(session, company_id, set(families.values()))
     wanted = set(ids)
     postings = _by_record(row for row in family_rows if row.record_id in wanted)
-    family, days = stored_postings.posted(family_rows)
+    family, days = changes.posted(family_rows)
     twins, later = alike_of.twins(session, company_id, ids)
     alike = {record_id: set(found) for record_id, found in twins.items()}
     for record_id, found in linked.items():
@@ -512,13 +512,13 @@ def around(
         linked=linked,
         bodies={key: body for key, (body, _) in joined.items()},
         arrived={key: at for key, (_, at) in joined.items()},
-        others=_by_record(stored_postings.of_records(session, other_ids) if other_ids else ()),
+        others=_by_record(changes.of_records(session, other_ids) if other_ids else ()),
         family=family,
-        decided=stored_postings.decided_of_families(session, family_rows, families),
+        decided=changes.decided_of_families(session, family_rows, families),
         days=days,
-        ended=stored_postings.ended(family_rows),
-        back=stored_postings.taken_back(family_rows),
-        back_at=stored_postings.taken_back_at(session, releases, families),
+        ended=changes.ended(family_rows),
+        back=changes.taken_back(family_rows),
+        back_at=changes.taken_back_at(session, releases, families),
         alike=alike,
         twins=twins,
         later={record_id: frozenset(found) for record_id, found in later.items()},

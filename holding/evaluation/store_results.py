@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.strict_json import point
-from holding.approvals import consent as voiding
+from holding.approvals import consent
 from holding.approvals.consent import LetStand, StandingApproval, changed_fact, counting
 from holding.approvals.separation import excluded
 from holding.db import bulk
@@ -22,7 +22,7 @@ from holding.evaluation import safety_stop
 from holding.evaluation.batch import Acting, Batch, Plan, Planned, Wanted, put_back, put_back_each
 from holding.evaluation.plan import NO_ROUTE, in_flight
 from holding.holds.retries import answer_by
-from holding.platform import states as causes
+from holding.platform import states
 from holding.platform.changes import (
     PostingRow,
     read_now,
@@ -32,7 +32,7 @@ from holding.platform.changes import (
 )
 from holding.platform.events import Fact, record_events
 from holding.platform.states import CauseSpec
-from holding.posting import runs as import_rows
+from holding.posting import runs
 from rules.decisions.verdict import READY
 from rules.outcome_hash import Digest
 from rules.outcomes import Outcome
@@ -96,7 +96,7 @@ def finish(
     flying = [p for p in held if p.case.record_id in good and in_flight(p.case)]
     put_back(session, moved, owner, now)
     put_back_each(session, {p.case.claimed: _after_the_look(p, now) for p in flying}, owner)
-    import_rows.look_again(session, _made_of_another_version(flying), now)
+    runs.look_again(session, _made_of_another_version(flying), now)
     writing = [p for p in held if p.case.record_id in good and not in_flight(p.case)]
     if writing:
         _write(session, batch, writing, locked, now)
@@ -172,14 +172,14 @@ def _write(
     evaluations = _evaluations(session, batch, plans)
     posting_ids = write_postings(session, batch, plans, evaluations)
     write_uses(session, plans, posting_ids)
-    voiding.void_changed(session, [one for plan in plans for one in plan.voided], now)
+    consent.void_changed(session, [one for plan in plans for one in plan.voided], now)
     specs = specs_of(plans)
-    cause_ids = causes.ensure(session, batch.company_id, specs, now)
+    cause_ids = states.ensure(session, batch.company_id, specs, now)
     close_holds(session, plans, evaluations, now)
     keep_holds(session, batch, plans, cause_ids)
     open_holds(session, batch, plans, evaluations, posting_ids, cause_ids, now)
     _records(session, plans, locked)
-    voiding.void_own_hands(session, batch.company_id, let_stand(plans), now)
+    consent.void_own_hands(session, batch.company_id, let_stand(plans), now)
     record_events(
         session, [fact for plan in plans for fact in facts_of(batch, plan, posting_ids, now)]
     )
@@ -190,7 +190,7 @@ def _write(
     wake_letting_go(session, _unaware(batch, plans), now)
     wake_families(session, _decided_anew(plans), now)
     labels = {cause_ids[spec.key]: spec.label for spec in specs}
-    causes.add(session, _deltas(plans, cause_ids), labels)
+    states.add(session, _deltas(plans, cause_ids), labels)
     safety_stop.count(session, batch, plans, now)
 
 

@@ -10,13 +10,12 @@ from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from holding.access import operations
-from holding.access import operations as tokens
 from holding.access import people as teams
 from holding.access.actors import Actor, may, reach_of, roles_of
 from holding.access.operations import once, undoable
 from holding.access.people import ACT, empty_team, takers
 from holding.access.reach import EVERYTHING, Reach, within
-from holding.approvals import separation as releasers
+from holding.approvals import separation
 from holding.db import bulk
 from holding.db.models import (
     Company,
@@ -66,7 +65,7 @@ Act = Literal["release", "retry", "assign", "snooze", "date"]
 MOST: Final = 1000
 
 NEEDS: Final[Mapping[str, str]] = {
-    "release": releasers.ACT,
+    "release": separation.ACT,
     "retry": retries.RETRY_ACT,
     "assign": teams.ACT,
     "snooze": teams.ACT,
@@ -336,7 +335,7 @@ def leave(
         )
     )
     why = f"{person.name} left {company.name}"
-    tokens.end_all(session, actor, person.id, why, now, company_id=company.id)
+    operations.end_all(session, actor, person.id, why, now, company_id=company.id)
     handed = hand_over(session, replace(actor, company_id=company.id), person, now)
     session.merge(FormerMember(company_id=company.id, person_id=person.id, left_at=now))
     if not session.scalar(select(exists().where(Membership.person_id == person.id))):
@@ -609,7 +608,7 @@ def _alone(
 
 def forbidden(answer: Each) -> Refusal | None:
     """What is said where nothing was done because none of the holds is the person's to decide."""
-    return None if answer.done else releasers.none_of([one.refusal for one in answer.left])
+    return None if answer.done else separation.none_of([one.refusal for one in answer.left])
 
 
 def answered(session: Session, actor: Actor, op: str) -> Each | None:

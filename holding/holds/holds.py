@@ -16,7 +16,6 @@ from holding.access.operations import once
 from holding.access.people import in_team, who_may
 from holding.access.reach import Reach, within
 from holding.approvals import separation
-from holding.approvals import separation as releasers
 from holding.db import bulk
 from holding.db.models import (
     AcceptedDifference,
@@ -205,7 +204,7 @@ class Desk:
     @cached_property
     def hands(self) -> separation.Hands:
         """Who may release no hold of each posting, and why."""
-        return releasers.hands_of(self.session, list(self.postings.values()))
+        return separation.hands_of(self.session, list(self.postings.values()))
 
     @cached_property
     def contents(self) -> Mapping[int, str]:

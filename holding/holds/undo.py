@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
 from holding.access.operations import of_theirs
-from holding.approvals import consent as voiding
+from holding.approvals import consent
 from holding.db import bulk
 from holding.db.models import Approval, Dating, Operation, Posting, Push, Record, Release
 from holding.db.models.postings import IN_FLIGHT_STATES
@@ -251,7 +251,7 @@ def _lines(session: Session, op: str) -> list[_Line]:
 def _void(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime) -> None:
     all_ = (APPROVAL, RELEASE, DATING)
     ids = {of: sorted({line.id for line in lines if line.of == of}) for of in all_}
-    voiding.void_taken_back(session, ids[APPROVAL], actor.person_id, now)
+    consent.void_taken_back(session, ids[APPROVAL], actor.person_id, now)
     for of, table, more in (
         (RELEASE, Release, {"voided_by_id": actor.person_id}),
         (DATING, Dating, {}),

@@ -20,9 +20,7 @@ from connectors.kit.calls import ZONE
 from connectors.transport.http import Clock, Http
 from grammar.nodes import Ruleset
 from holding.access.actors import Actor, Keys
-from holding.connections import breaker, limits
-from holding.connections import channel as probe
-from holding.connections import connections as pull_settings
+from holding.connections import breaker, channel, connections, limits
 from holding.connections.channel import calls_a_minute, renew, with_renewal
 from holding.connections.connections import permitted, secret_of, tell
 from holding.db import bulk
@@ -317,7 +315,7 @@ def has_test(side: ConnectionSide, connector: str) -> bool:
 
 def is_testable(side: ConnectionSide, connector: str, settings: Mapping[str, Any]) -> bool:
     """Whether a connection has a test: each target, and a source that says where it is asked."""
-    asked = side == "target" or bool(str(settings.get(pull_settings.ADDRESS) or "").strip())
+    asked = side == "target" or bool(str(settings.get(connections.ADDRESS) or "").strip())
     return asked and has_test(side, connector)
 
 
@@ -345,8 +343,8 @@ def tested(
         refusal = refusal or _unasked(connection)
         zone = None if of_target else zone_of_source(session, connection_id)
     if zone is None or not isinstance(source, Testable):
-        asks = probe.asked if refusal else asks_for(database, clock, connection_id)
-        return probe.test_connection(
+        asks = channel.asked if refusal else asks_for(database, clock, connection_id)
+        return channel.test_connection(
             database, clock, connection_id, actor, http=http, keys=keys, asks=asks
         )
     if refusal:
@@ -357,7 +355,7 @@ def tested(
     if isinstance(secret, Refusal):
         return secret
     told = source.test(connection.settings, secret, zone, http)
-    report = probe.with_outgoing(with_renewal(told, renewed))
+    report = channel.with_outgoing(with_renewal(told, renewed))
     with database.write() as session:
         _keep(session, connection_id, actor, report, clock)
     return report
@@ -377,11 +375,11 @@ def _keep(
     session: Session, connection_id: int, actor: Actor, report: ConnectionReport, clock: Clock
 ) -> None:
     connection, now = session.get_one(Connection, connection_id), clock.now()
-    probe.keep_report(session, connection, report, now, asked=True)
-    tell(session, connection, actor, now, "connection.tested", probe.outcome(connection, report))
+    channel.keep_report(session, connection, report, now, asked=True)
+    tell(session, connection, actor, now, "connection.tested", channel.outcome(connection, report))
 
 
-def asks_for(database: Database, clock: Clock, connection_id: int) -> probe.Asks:
+def asks_for(database: Database, clock: Clock, connection_id: int) -> channel.Asks:
     """How a person has a target asked: also for each document type that the rules post there. The
     calls that this takes more are spent now, and where documents need them, they are not made.
     """
@@ -389,10 +387,10 @@ def asks_for(database: Database, clock: Clock, connection_id: int) -> probe.Asks
         connection = session.get_one(Connection, connection_id)
         target = registry.targets().get(connection.connector)
         if target is None or not isinstance(target, TestedWhole):
-            return probe.asked
+            return channel.asked
         documents = _posted(session, connection)
         if not documents:
-            return probe.asked
+            return channel.asked
         more = target.more_calls(documents)
         if not _spent(session, connection, target, more, clock.now()):
             return _asked_later
@@ -431,7 +429,7 @@ def _asked_later(
     target: Target, settings: Mapping[str, object], secret: str, http: Http
 ) -> ConnectionReport:
     """The usual test, and that the rest was not tried."""
-    report = probe.asked(target, settings, secret, http)
+    report = channel.asked(target, settings, secret, http)
     words = "Not tried: the calls of this minute are needed for documents."
     later = Step("Each document type", None, words, "Test again in a minute.", NOT_RUN)
     return replace(report, steps=(*report.steps, later))
@@ -445,8 +443,8 @@ def _asked_whole(
     http: Http,
 ) -> ConnectionReport:
     if not isinstance(target, TestedWhole):
-        return probe.asked(target, settings, secret, http)
-    return probe.with_outgoing(target.test_whole(documents, settings, secret, http))
+        return channel.asked(target, settings, secret, http)
+    return channel.with_outgoing(target.test_whole(documents, settings, secret, http))
 
 
 @dataclass(slots=True)

@@ -10,13 +10,12 @@ from sqlalchemy import Select, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import IncomingRecord
-from connectors.contract import schema as declared
+from connectors.contract import IncomingRecord, schema
 from connectors.contract.pulls import NoPage, Page, Pulled, Pulls
 from connectors.contract.targets import Renewing
 from connectors.transport.http import Clock, Http
 from holding.access.actors import Actor, Keys
-from holding.connections import connections as pull_settings
+from holding.connections import connections
 from holding.connections.channel import renew
 from holding.connections.connections import CALLS_PER_MINUTE, PullPlan, permitted, secret_of, tell
 from holding.connections.limits import a_call, leave_alone
@@ -27,7 +26,7 @@ from holding.db.leases import SLICE_SECONDS
 from holding.db.models import Connection, Pull
 from holding.db.models.columns import NOW, moment
 from holding.db.refusal import Refusal, plural
-from holding.intake import receive as versions
+from holding.intake import receive
 from holding.intake.deliveries import unseen, zone_of_source
 from holding.intake.receive import may_deliver
 from holding.platform.events import record_event
@@ -118,9 +117,9 @@ def arrange(session: Session, now: datetime) -> None:
     able = {name: one for name, one in registry.sources().items() if isinstance(one, Pulls)}
     keyless = [name for name, one in able.items() if one.form.key and one.form.key.optional]
     for connection in without(session, list(able), keyless):
-        if pull_settings.is_set(connection.settings):
+        if connections.is_set(connection.settings):
             zone = zone_of_source(session, connection.id)
-            plan = pull_settings.plan_of(connection.settings)
+            plan = connections.plan_of(connection.settings)
             begin(session, connection.id, plan, zone, now)
 
 
@@ -128,7 +127,7 @@ def plan_anew(session: Session, connection_id: int, now: datetime) -> None:
     """Follow the settings of a source that was changed: ask at once, sweep at the hour it says."""
     connection = session.get_one(Connection, connection_id)
     zone = zone_of_source(session, connection_id)
-    plan = pull_settings.plan_of(connection.settings)
+    plan = connections.plan_of(connection.settings)
     change(session, connection_id, plan, zone, now)
 
 
@@ -213,7 +212,7 @@ def _asked(session: Session, turn: Turn, keys: Keys) -> _Asked | Refusal | None:
     """The source with its key; None where it is no source to be asked any more."""
     connection = session.get_one(Connection, turn.connection_id)
     source = registry.sources().get(connection.connector)
-    if not isinstance(source, Pulls) or not pull_settings.is_set(connection.settings):
+    if not isinstance(source, Pulls) or not connections.is_set(connection.settings):
         return None
     secret = secret_of(session, connection, keys)
     if isinstance(secret, Refusal):
@@ -221,7 +220,7 @@ def _asked(session: Session, turn: Turn, keys: Keys) -> _Asked | Refusal | None:
     return _Asked(
         source=source,
         connection=connection,
-        plan=pull_settings.plan_of(connection.settings),
+        plan=connections.plan_of(connection.settings),
         secret=secret,
         zone=zone_of_source(session, connection.id),
     )
@@ -327,7 +326,7 @@ def _received(
     raw = b"[" + b",".join(news) + b"]"
     # what is new is known: what became again as it was, without a moment, comes under its own key
     key = f"{turn.kind}-{now.astimezone(UTC):%Y%m%dT%H%M%S.%f}-{sha256_hex(raw)}"
-    receipt = versions.receive(
+    receipt = receive.receive(
         session,
         company_id=asked.connection.company_id,
         source_id=asked.connection.id,
@@ -361,7 +360,7 @@ def _said(
 
 def _unreadable(session: Session, turn: Turn, asked: _Asked, one: Pulled, now: datetime) -> None:
     """Keep what cannot be read as it came, and say so once."""
-    receipt = versions.receive(
+    receipt = receive.receive(
         session,
         company_id=asked.connection.company_id,
         source_id=asked.connection.id,
@@ -558,7 +557,7 @@ def leave(session: Session, turn: Turn) -> None:
     changes meanwhile is to come when they are on again; what has no address is forgotten.
     """
     connection = session.get_one(Connection, turn.connection_id)
-    if declared.takes(connection.settings):
+    if schema.takes(connection.settings):
         session.execute(delete(Pull).where(Pull.connection_id == turn.connection_id))
     else:
         later(session, turn, None)

@@ -9,8 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import delete, event, func, select
 from sqlalchemy.orm import Session
 
-from connectors.contract import IncomingRecord
-from connectors.contract import schema as declared
+from connectors.contract import IncomingRecord, schema
 from connectors.transport.strict_json import point
 from holding.access.actors import Actor, may
 from holding.db import bulk
@@ -337,7 +336,7 @@ def refused_kind(
 
     The latter is told in the audit trail: somebody sends what nobody expects from there.
     """
-    if not declared.takes(source.settings):
+    if not schema.takes(source.settings):
         words = f"{source.name} is switched off, so nothing of this delivery was taken."
         hint = "An admin switches its deliveries on again, on the page of the connection."
         return Refusal("delivery.off", words, hint, 403)
@@ -364,7 +363,7 @@ def refused_kind(
 
 
 def _allowed(source: Connection) -> tuple[str, ...]:
-    return declared.listed(str(source.settings.get(declared.RECORD_KINDS, "")))
+    return schema.listed(str(source.settings.get(schema.RECORD_KINDS, "")))
 
 
 def _many(kind: str) -> str:

@@ -17,9 +17,7 @@ from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Record, S
 from holding.db.models.columns import ListKind
 from holding.db.models.decisions import HOLD_OPEN, is_open
 from holding.db.together import Question, Together
-from holding.mappings import choices, file_codes
-from holding.mappings import choices as values_in_use
-from holding.mappings import party_merge as known_otherwise
+from holding.mappings import choices, file_codes, party_merge
 from holding.mappings.choices import CodeList, Purpose
 from holding.mappings.file_codes import FileCode, Identity
 from holding.mappings.fixes import Missing, asked_causes, asked_count, asked_missing
@@ -126,9 +124,7 @@ def exact_matches(session: Session, company_id: int, *, beside: Together | None 
         for name, one in told.items()
         if name in tables.value
     ]
-    uses = known_otherwise.all_known_as(
-        session, company_id, {row.cause_id: row.table for row in rows}
-    )
+    uses = party_merge.all_known_as(session, company_id, {row.cause_id: row.table for row in rows})
     for look in looks:
         look.find(said.value, uses)
     for look in looks:
@@ -229,9 +225,9 @@ class _Look:
                 self._verdicts[row.cause_id] = Match(row, one.newest, value, fits.name, reasons)
         asked, values = self._asked, list({one.value for one in self._matches()})
         complete = [one for one in self._told.lists if one.complete]
-        self._have = asked.ask(values_in_use.asked_keys(self._table, values))
+        self._have = asked.ask(choices.asked_keys(self._table, values))
         self._listing = [(one, asked.ask(_told_codes((one,), values))) for one in complete]
-        self._posted = asked.ask(values_in_use.asked_accepted(self._table, values))
+        self._posted = asked.ask(choices.asked_accepted(self._table, values))
         self._listed = [
             (one, asked.ask(file_codes.asked_listed(one, values))) for one in self._told.files
         ]

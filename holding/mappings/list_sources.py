@@ -29,9 +29,7 @@ from holding.db.models.columns import ListKind
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal, plural
 from holding.db.together import KEPT, Question, Together, answer
-from holding.mappings import file_codes as unpaid_documents
-from holding.mappings import fixes, list_files, list_turns
-from holding.mappings import fixes as keepers
+from holding.mappings import file_codes, fixes, list_files, list_turns
 from holding.mappings.entries import Parsed
 from holding.mappings.exact_matches import LeftOut, Match, Matches, exact_matches
 from holding.mappings.file_codes import Unpaid, UnpaidList
@@ -291,14 +289,14 @@ def of_posting(session: Session, posting_id: int) -> UnpaidChoices | None:
     target = registry.targets().get(row.connector)
     documents = target.documents if target else ()
     schema = next((one for one in documents if one.name == row.doc_type), None)
-    pays = unpaid_documents.paid_by(schema) if schema else None
-    listed = unpaid_documents.standing(session, row.connection_id, pays[1]) if pays else None
+    pays = file_codes.paid_by(schema) if schema else None
+    listed = file_codes.standing(session, row.connection_id, pays[1]) if pays else None
     if pays is None or listed is None:
         return None
     document: Document = revive(Document, row.content)
     number = document.fields.get(pays[0], "")
-    found = unpaid_documents.of_party(session, listed, document.party, number, LOOKED_AT)
-    if not found and not unpaid_documents.tells_parties(session, listed):
+    found = file_codes.of_party(session, listed, document.party, number, LOOKED_AT)
+    if not found and not file_codes.tells_parties(session, listed):
         return None  # whose they are, nobody knows
     ranked = sorted(found, key=lambda one: _nearness(one.number, number))
     choices = (_choice(one, number, document) for one in ranked[:SHOWN])
@@ -375,7 +373,7 @@ def accept(
         found = exact_matches(session, company_id)
         by_cause = {one.row.cause_id: one for one in found.exact}
         picked = [by_cause[one.cause_id] for one in seen if one.cause_id in by_cause]
-        if refusal := keepers.refused(session, actor, [one.row.table for one in picked]):
+        if refusal := fixes.refused(session, actor, [one.row.table for one in picked]):
             return refusal
         if not seen:
             return Refusal("mapping.none", "No mapping is selected.", "Select one.", 422)

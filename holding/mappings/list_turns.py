@@ -16,7 +16,7 @@ from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, updat
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import targets as master_lists
+from connectors.contract import targets
 from connectors.contract.targets import TellsLists
 from holding.access.actors import Actor
 from holding.connections.connections import permitted, tell
@@ -186,16 +186,16 @@ def next_at(session: Session, connection: Connection, now: datetime) -> datetime
     if step is None:
         return None
     zone: ZoneInfo = zone_of(session, connection.company_id)
-    here, hour = now.astimezone(zone), time.fromisoformat(master_lists.hour(connection.settings))
+    here, hour = now.astimezone(zone), time.fromisoformat(targets.hour(connection.settings))
     days = 0 if here.time() < hour else 1
     return datetime.combine(here.date() + timedelta(days=days) + step - _A_DAY, hour, zone)
 
 
 def _step(settings: Mapping[str, Any]) -> timedelta | None:
-    every = master_lists.every(settings)
-    if every == master_lists.OFF:
+    every = targets.every(settings)
+    if every == targets.OFF:
         return None
-    return timedelta(days=7 if every == master_lists.WEEKLY else 1)
+    return timedelta(days=7 if every == targets.WEEKLY else 1)
 
 
 def ask(session: Session, actor: Actor, connection_id: int, now: datetime) -> Refusal | None:

@@ -30,7 +30,6 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal, Sums, added, by_key, plural
 from holding.db.together import KEPT
 from holding.mappings import fixes
-from holding.mappings import fixes as keepers
 from holding.mappings.mapping_lists import Suggestion
 from holding.mappings.preview import active_program
 from holding.platform import row_seals
@@ -295,7 +294,7 @@ def _found(
     session: Session, actor: Actor, hold_id: int, today: date, *, turned: bool = False
 ) -> Merge | Refusal:
     """The proposal, once whoever answers it otherwise at this moment is done."""
-    if refusal := keepers.refused(session, actor, ()):
+    if refusal := fixes.refused(session, actor, ()):
         return refusal
     company_id = actor.company_id or 0
     locked_company(session, company_id)

@@ -14,7 +14,6 @@ from holding.access.operations import once
 from holding.db.models import Company, MappingEntry, MappingTable, Person
 from holding.db.refusal import Refusal, plural
 from holding.mappings import fixes
-from holding.mappings import fixes as keepers
 from holding.mappings.edited_workbook import EditedWorkbook, SheetRow, WrongCell
 from holding.mappings.entries import Parsed, in_itself, read_value, shown, table_of, unfit
 from holding.mappings.entry_changes import Wanted
@@ -195,7 +194,7 @@ class _Checks:
 
     def refused(self, change: Change) -> str | None:
         if change.table not in self._kept:
-            kept = keepers.refused(self._session, self._actor, [change.table])
+            kept = fixes.refused(self._session, self._actor, [change.table])
             self._kept[change.table] = kept
         if refusal := self._kept[change.table]:
             return refusal.words
@@ -275,7 +274,7 @@ def save(
     def act() -> Saved | Refusal:
         company_id = actor.company_id or 0
         locked_company(session, company_id)
-        if refusal := keepers.refused(session, actor, [one.table for one in seen]):
+        if refusal := fixes.refused(session, actor, [one.table for one in seen]):
             return refusal
         if not seen:
             return Refusal("mapping.none", "The file changes nothing.", "Change a value.", 422)

@@ -48,7 +48,7 @@ from holding.platform import events as chain
 from holding.platform.events import APPROVAL, CALL, PUSH, REQUEST, SEALED, Break, seal
 from holding.platform.row_seals import KINDS, ROWS, Kind, hashes
 from holding.platform.states import PUSH_MOVES, allowed
-from holding.posting import holds as kept_totals
+from holding.posting import holds
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, dumps, revive, sha256_hex
 
@@ -443,7 +443,7 @@ def _beside(posting: Posting, push: Push) -> list[str]:
     said = {
         "doc_date": document.date,
         "currency": document.currency,
-        "amount": kept_totals.stands(document, push.kept),
+        "amount": holds.stands(document, push.kept),
     }
     return [name for name, value in said.items() if getattr(posting, name) != value]
 

@@ -19,8 +19,7 @@ from holding.db.models import Connection, ConnectionKey, Escalation, Event, Pers
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question
 from holding.operations.failures import Failure
-from holding.platform import backup as installed_version
-from holding.platform import row_seals
+from holding.platform import backup, row_seals
 from holding.platform.events import record_event, shown_actor
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.cause_keys import GENERAL_TINS, OTHERS, PERSONS, PERSONS_BEFORE
@@ -167,7 +166,7 @@ ACTS: Final = {
     "company.fallback_set": ChangeKind.COMPANY,
     "company.cutover": ChangeKind.COMPANY,
     "company.went_live": ChangeKind.COMPANY,
-    installed_version.CHANGED: ChangeKind.PROGRAM,
+    backup.CHANGED: ChangeKind.PROGRAM,
 }
 """The acts that change how records are decided or sent -> what they change."""
 

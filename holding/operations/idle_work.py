@@ -43,7 +43,7 @@ from holding.db.models.columns import DUE, LEASED, NOW, BreakerState, Moment, am
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import duration, plural
 from holding.db.together import Given, Question
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from holding.platform.processes import Workers
 from holding.platform.states import READY
 from holding.posting.claims import RUNNING, STOPPED, free_of
@@ -194,7 +194,7 @@ def idle_work(
     """What waits for a worker in one company, or in all; None while a worker runs. `found`: the
     workers, where they are known already.
     """
-    workers = found or heartbeats.workers(session, now)
+    workers = found or processes.workers(session, now)
     if workers.running:
         return None
     row = session.execute(

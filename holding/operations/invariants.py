@@ -16,8 +16,7 @@ from sqlalchemy.orm import Session
 from grammar.text.finding_codes import TARGET_CODES
 from holding.access.actors import Keys
 from holding.connections.connections import secret_of
-from holding.db import bulk
-from holding.db import leases as failure_counts
+from holding.db import bulk, leases
 from holding.db.models import (
     Attempt,
     Cause,
@@ -48,9 +47,7 @@ from holding.evaluation.plan import RULES
 from holding.holds import folding
 from holding.holds.folding import FINE, Part
 from holding.holds.shapes import Counted
-from holding.operations import approval_invariants as consent_kept
-from holding.operations import content_invariants as arrivals_and_trail
-from holding.operations import journal_and_ledgers
+from holding.operations import approval_invariants, content_invariants, journal_and_ledgers
 from holding.operations.journal_and_ledgers import Breach, Look, Sent
 from holding.platform.changes import is_marked
 from holding.platform.events import Head
@@ -278,7 +275,7 @@ def no_lease_forgotten(look: Look) -> Iterator[Breach]:
             say = f"The lease of {row.lease_owner} on {table.__tablename__} {row.id} ends at"
             about = (row.about,) if row.about else ()
             yield Breach("I7", f"{say} {row.lease_until:%Y-%m-%d %H:%M:%S}.", about)
-    duties = select(Singleton).where(Singleton.until > far, ~failure_counts.is_count())
+    duties = select(Singleton).where(Singleton.until > far, ~leases.is_count())
     for duty in look.session.scalars(duties):
         yield Breach("I7", f"{duty.owner} has the duty {duty.name} until {duty.until:%Y-%m-%d}.")
     for left in (_left_records(look), _left_postings(look)):
@@ -597,7 +594,7 @@ def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
 
 
 CHECKS: dict[str, tuple[str, Check]] = {
-    "I1": ("What arrived became versions.", arrivals_and_trail.arrivals_became_versions),
+    "I1": ("What arrived became versions.", content_invariants.arrivals_became_versions),
     "I2": ("What is posted stands in the target, once.", posted_is_there),
     "I3": ("What stands in the target was meant.", effects_were_meant),
     "I4": ("Nothing was created twice.", no_effect_twice),
@@ -605,17 +602,17 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "I6": ("No call is forgotten.", no_call_forgotten),
     "I7": ("Everything that waits is taken up again.", no_lease_forgotten),
     "I8": ("What is held has a reason and an owner.", holds_have_owner),
-    "I9": ("What needed approval was approved.", consent_kept.pushes_were_approved),
+    "I9": ("What needed approval was approved.", approval_invariants.pushes_were_approved),
     "I10": (
         "What happened follows the table of moves.",
-        arrivals_and_trail.history_follows_the_table,
+        content_invariants.history_follows_the_table,
     ),
-    "I11": ("Everything is told.", arrivals_and_trail.every_version_is_told),
+    "I11": ("Everything is told.", content_invariants.every_version_is_told),
     "I12": (
         "Rules were in force when they decided.",
-        arrivals_and_trail.judged_by_rules_of_the_time,
+        content_invariants.judged_by_rules_of_the_time,
     ),
-    "I13": ("No secret lies about.", arrivals_and_trail.no_secret_lies_about),
+    "I13": ("No secret lies about.", content_invariants.no_secret_lies_about),
     "I14": ("The sums agree.", sums_agree),
     "I15": ("Nothing refused was sent again unchanged.", sent_again_after_a_change),
 }

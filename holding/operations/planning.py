@@ -17,8 +17,7 @@ from holding.db import bulk
 from holding.db.models import Change, Company, Escalation, Notice, Person, Record
 from holding.db.models.columns import NoticeKind, NoticeState, moment_of, moment_text
 from holding.db.refusal import Refusal
-from holding.operations import digests, recipients
-from holding.operations import escalation_packets as packets
+from holding.operations import digests, escalation_packets, recipients
 from holding.operations.recipients import RecipientRow
 from holding.operations.recipients import list_recipients as listing
 from holding.platform.changes import locked_company
@@ -162,7 +161,7 @@ def packet(
         "company": {"code": company.code, "name": company.name},
         "packet": row.packet,
         "sha256": row.sha256,
-        "text": f"{packets.as_text(row.packet)}\nSHA-256 of the JSON: {row.sha256}\n",
+        "text": f"{escalation_packets.as_text(row.packet)}\nSHA-256 of the JSON: {row.sha256}\n",
     }
     key, subject = f"escalation:{row.id}", f"{company.name}: escalation packet for {number}"
     made = add(session, row.company_id, recipient_id, NoticeKind.PACKET, key, subject, body, now)

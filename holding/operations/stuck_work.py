@@ -14,7 +14,7 @@ from holding.db.models import Connection, Heartbeat, Posting, Record, Run
 from holding.db.models.columns import LEASED, table_of
 from holding.db.refusal import Refusal
 from holding.db.together import Question, Together, answer
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from holding.platform.events import record_event
 from holding.platform.processes import AHEAD
 
@@ -201,7 +201,7 @@ def drain(session: Session, actor: Actor, owner: str, reason: str, now: datetime
         return refused
     if not REASON[0] <= len(why) <= REASON[1]:
         return Refusal("drain.reason", "Enter why, in a sentence.", "", 422)
-    going = (*heartbeats.running(now), or_(Heartbeat.stop_asked_at.is_(None), ~heartbeats.ASKED))
+    going = (*processes.running(now), or_(Heartbeat.stop_asked_at.is_(None), ~processes.ASKED))
     # All under our lock: of two people who ask the last two workers at once the second is refused.
     query = select(Heartbeat).where(*going).order_by(Heartbeat.owner).with_for_update()
     working = {row.owner: row for row in session.scalars(query)}

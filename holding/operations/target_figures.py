@@ -28,7 +28,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import LEASED, AttemptState, among_words
 from holding.db.together import Question, Together
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.platform.processes import AHEAD, KEPT, UNKNOWN, Room
 
 LATELY: Final = timedelta(hours=1)
@@ -315,5 +315,5 @@ def _redis() -> tuple[RedisState, float]:
     if not url:
         return RedisState.NONE, 0.0
     began = perf_counter()
-    answers = doorbell.answers(url)
+    answers = processes.answers(url)
     return RedisState.ANSWERS if answers else RedisState.SILENT, perf_counter() - began

@@ -25,7 +25,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import ColumnElement, Label, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from holding.db import bulk
 from holding.db.bulk import Columns, of
 from holding.db.models import Heartbeat
@@ -342,7 +342,7 @@ def find_server() -> str | None:
 
 def ring(company_id: int, kind: str) -> bool:
     """Say that work of this kind may be due; False when nobody could hear it. Never raises."""
-    fault_points.point("doorbell.after_commit")
+    strict_json.point("doorbell.after_commit")
     url = os.environ.get("REDIS_URL")
     if not url:
         return False

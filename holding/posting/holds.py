@@ -33,7 +33,7 @@ from holding.db.models import (
 from holding.db.models.columns import NOW, HoldState, from_minor, is_word, to_minor
 from holding.db.models.decisions import HOLD_OPEN
 from holding.holds.retries import answer_by
-from holding.platform import states as causes
+from holding.platform import states
 from holding.platform.states import INACTIVE, TOTALS, UNSEEN, WITHDRAWN, refresh
 from holding.programs import world
 from rules.comparison.difference import days_apart
@@ -322,14 +322,14 @@ def _cause(
     whole, label = _key(posting, trouble, connection.name)
     key = whole.kept  # a target may say any word
     team_id = _team(session, posting.company_id, trouble.owner or RETRY[trouble.error_class].owner)
-    spec = causes.CauseSpec(
+    spec = states.CauseSpec(
         key=key,
         error_class=trouble.error_class,
         label=label,
         rule=NAMES[trouble.code],
         team_id=team_id,
     )
-    return causes.ensure(session, posting.company_id, [spec], now)[key], team_id
+    return states.ensure(session, posting.company_id, [spec], now)[key], team_id
 
 
 def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
@@ -487,7 +487,7 @@ def close_holds(
 def settle(session: Session, record_ids: Collection[int], cause_ids: Collection[int]) -> None:
     """After a change: the states of the records, the counters of the causes. Comes last."""
     refresh(session, sorted(set(record_ids)))
-    causes.recount(session, cause_ids)
+    states.recount(session, cause_ids)
 
 
 def waits_for_a_look(code: str, error_class: ErrorClass, *, of_push: bool) -> bool:

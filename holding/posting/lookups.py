@@ -12,15 +12,12 @@ from connectors.contract.targets import Deferring, LooksTogether, Readable, Sear
 from connectors.transport.http import Counting, Http, Remembering
 from grammar.text.characters import in_currency
 from holding.connections import breaker, limits
-from holding.connections import breaker as readings
 from holding.connections.channel import Channel, Desk, renewed_after_all
 from holding.db.models import Posting, Push, Reading, Record, Release, Request, Version
 from holding.db.models.columns import RequestState
 from holding.platform.changes import read_now
 from holding.platform.states import INACTIVE
-from holding.posting import holds as target_holds
-from holding.posting import send as refused_key
-from holding.posting import store_results as results
+from holding.posting import holds, send, store_results
 from holding.posting.claims import Claim, give_back, put_back, stay_in_line
 from holding.posting.evidence import ours
 from holding.posting.holds import MANUAL, Trouble
@@ -246,7 +243,7 @@ def _stop(
             return
         if trouble.code == MANUAL:
             keep_alike(session, one.claim.posting_id, found, now)
-        results.stopped(session, channel, one.claim, trouble, now)
+        store_results.stopped(session, channel, one.claim, trouble, now)
 
 
 def _let_pass(desk: Desk, one: Checked) -> bool:
@@ -344,7 +341,7 @@ def first_looks(
             if renewed_after_all(desk, channel):
                 stay_in_line(desk, [claim, *others])
             else:
-                refused_key.met(desk, channel, claim, goes, story, others)
+                send.met(desk, channel, claim, goes, story, others)
             break
         if goes:
             going[claim.posting_id] = claim
@@ -418,7 +415,7 @@ def _known(desk: Desk, one: Checked, found: Found) -> bool:
     with desk.database.read() as session:
         posting = session.get_one(Posting, one.claim.posting_id)
         reading = session.get(Reading, posting.reading_id) if posting.reading_id else None
-        return reading is not None and readings.covers(reading.body, found)
+        return reading is not None and breaker.covers(reading.body, found)
 
 
 def _told_the_rules(desk: Desk, channel: Channel, one: Checked) -> bool:
@@ -451,7 +448,7 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
         add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
         case = Case(session, desk, channel, member, now)
         if found.kind == "equal":
-            results.posted(
+            store_results.posted(
                 case,
                 target_ref=found.target_ref,
                 words=found.words,
@@ -459,5 +456,5 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
                 total=found.total,
             )
         else:
-            results.conflict(case, found)
-        target_holds.settle(session, [member.record_id], case.causes)
+            store_results.conflict(case, found)
+        holds.settle(session, [member.record_id], case.causes)

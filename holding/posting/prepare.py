@@ -21,7 +21,7 @@ from connectors.contract import (
     Settings,
     Target,
 )
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from connectors.transport.http import Http, HttpAnswer, HttpFailure, Through
 from connectors.transport.http import RequestOptions as Given
 from holding.approvals import consent
@@ -47,11 +47,8 @@ from holding.db.models.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.platform.changes import is_marked, wake_records
 from holding.platform.events import PUSH, REQUEST, SEALED, Fact, join_events, seal
 from holding.platform.states import UNSEEN, Step, join_record_states, join_steps
-from holding.posting import holds as sales_elsewhere
-from holding.posting import holds as target_holds
+from holding.posting import holds, runs, store_results
 from holding.posting import push as push_rows
-from holding.posting import runs as run_counts
-from holding.posting import store_results as results
 from holding.posting.claims import (
     POISON_CRASHES,
     RUNNING,
@@ -228,7 +225,7 @@ def _turn_down(
             elif isinstance(verdict, NotNow):
                 put_back(session, claim, now + (rest_of(desk) if verdict.rest else rest))
             elif isinstance(verdict, Trouble):
-                results.stopped(session, channel, claim, verdict, now)
+                store_results.stopped(session, channel, claim, verdict, now)
 
 
 def _have_judged(session: Session, claim: Claim, due: datetime | None, now: datetime) -> None:
@@ -280,7 +277,7 @@ def intend(
             give_back(desk, part.claims, after=rest_of(desk))
             return None, rest
         if flight is not None:
-            fault_points.point("push.after_intent")
+            strict_json.point("push.after_intent")
             return flight, rest
         examined = examine(desk, channel, part.claims, in_file=bool(name)) + rest
     return None, examined
@@ -290,7 +287,7 @@ def _stop(desk: Desk, channel: Channel, claim: Claim, found: Trouble) -> None:
     """Hold one posting that no call can carry."""
     with desk.database.write() as session:
         lock_families(session, channel.company_id, [claim.family])
-        results.stopped(session, channel, claim, found, desk.clock.now())
+        store_results.stopped(session, channel, claim, found, desk.clock.now())
 
 
 def _commit(
@@ -304,20 +301,20 @@ def _commit(
 ) -> Flight | None:
     """The one commit; None when a posting is not any more what it was a moment ago."""
     if name:
-        fault_points.point("export.after_file")
+        strict_json.point("export.after_file")
     with desk.database.write() as session:
         at = desk.clock.now()
         verdicts = check(session, channel, examined.claims, lock=True, now=at)
         good = [one for one in verdicts.values() if isinstance(one, Checked)]
         if tuple(good) != examined.good:
             return None
-        fault_points.point("push.before_intent")
+        strict_json.point("push.before_intent")
         writes, request = JointWrites(session), {REQUEST: sha256_hex(payload.body)}
         first = good[0].drawn
         if run_id is None:
             last, new = first.run_id, first.new_run_id
             doc_type = good[0].claim.doc_type
-            run_id = run_counts.join_immediate_run(writes, channel, doc_type, last, new, at)
+            run_id = runs.join_immediate_run(writes, channel, doc_type, last, new, at)
         members = add_pushes(session, desk, channel, good, examined.stories, call=(writes, request))
         states = {one.record_id: one.drawn.record_state for one in good}
         join_record_states(writes, {key: after for key, after in states.items() if after})
@@ -463,7 +460,7 @@ def check(
             verdict = NotNow()  # one at a time for each family
         if isinstance(verdict, Checked) and seen is not None and verdict.action == "create":
             here, there, of_record = claim.posting_id, seen.elsewhere, seen.of_record
-            both = sales_elsewhere.found(session, here, there, of_record=of_record)
+            both = holds.found(session, here, there, of_record=of_record)
             verdict = both or verdict
         if isinstance(verdict, Checked) and not channel.shows(verdict.posting.doc_type):
             verdict = _unseen(session, verdict)
@@ -506,7 +503,7 @@ def _look_around(
 ) -> dict[int, _Seen]:
     """The claimed postings that may be sent and are under our fence, in one query or two."""
     fences = {claim.posting_id: claim.fence for claim in claims}
-    given = {"now": now, "postings": list(fences)} | (run_counts.joined_since(now) if lock else {})
+    given = {"now": now, "postings": list(fences)} | (runs.joined_since(now) if lock else {})
     found = session.execute(_surrounded(lock), given)
     rows = [row for row in found if row.Posting.fence == fences[row.Posting.id]]
     lacking = consent.lacking(session, [(row.Posting, row.outcome) for row in rows])
@@ -580,8 +577,8 @@ def _surrounded(lock: bool) -> Select[Any]:
             busy.label("busy"),
             outdated.label("outdated"),
             taken.label("taken"),
-            sales_elsewhere.SENT_ELSEWHERE.label("elsewhere"),
-            sales_elsewhere.RECORD_ELSEWHERE.label("of_record"),
+            holds.SENT_ELSEWHERE.label("elsewhere"),
+            holds.RECORD_ELSEWHERE.label("of_record"),
             _LAST_PUSH.label("pushes"),
             _ACCEPTED.label("accepted"),
         )
@@ -613,15 +610,15 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     found = posting_hash(posting.connection_id, channel.company_there, document, posting.action)
     if found != posting.hash or document.number != posting.number:
         words = f"{posting.number} is not what was checked: its stored content was changed since."
-        return _own(target_holds.CONTENT_CHANGED, words)
+        return _own(holds.CONTENT_CHANGED, words)
     if seen.not_approved:
-        return _own(target_holds.NOT_APPROVED, f"{posting.number} is not {seen.not_approved}.")
+        return _own(holds.NOT_APPROVED, f"{posting.number} is not {seen.not_approved}.")
     if seen.taken or (posting.action == "create" and seen.accepted):
         return _taken(f"{posting.number} was already sent.")
     if posting.crashes >= POISON_CRASHES:
         alone = posting.crashes - TOGETHER
         words = f"{posting.number}: workers ended {alone} times while preparing it alone."
-        return _own(target_holds.WORKERS_DIED, words)
+        return _own(holds.WORKERS_DIED, words)
     no = seen.pushes + 1
     return Checked(
         claim=claim,
@@ -645,7 +642,7 @@ def _own(code: str, words: str) -> Trouble:
 
 
 def _taken(words: str) -> Trouble:
-    return Trouble(code=target_holds.NUMBER_TAKEN, error_class="duplicate", words=words)
+    return Trouble(code=holds.NUMBER_TAKEN, error_class="duplicate", words=words)
 
 
 def _unseen(session: Session, one: Checked) -> Checked | Trouble:

@@ -41,9 +41,7 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import CHANGES
 from holding.platform.events import CALL, Fact, SealedCall, record_events
 from holding.platform.states import BESIDE, RECORD_HELD, move_posting, move_push, state_beside
-from holding.posting import holds as target_holds
-from holding.posting import runs as import_rows
-from holding.posting import runs as run_counts
+from holding.posting import holds, runs
 from holding.posting.claims import Claim
 from holding.posting.evidence import Bills, document_lines, ours
 from holding.posting.holds import Trouble
@@ -92,7 +90,7 @@ _AROUND = (
     .with_for_update(of=Posting, key_share=True)
 )
 
-_THESE_OF_RUN = _AROUND.add_columns(run_counts.ROWS.label("run_rows"))
+_THESE_OF_RUN = _AROUND.add_columns(runs.ROWS.label("run_rows"))
 
 _THESE = _AROUND.add_columns(null().label("run_rows"))
 
@@ -132,7 +130,7 @@ DRAWN = (
     next_id(Push).label("push_id"),
     next_id(Request, once=True).label("request_id"),
     next_id(Run, once=True).label("new_run_id"),
-    run_counts.going_on(Posting.connection_id, Posting.doc_type).label("run_id"),
+    runs.going_on(Posting.connection_id, Posting.doc_type).label("run_id"),
     Record.state.label("record_state"),
     BESIDE.label("beside"),
     RECORD_HELD.label("record_held"),
@@ -369,8 +367,8 @@ def unanswered(case: Case, error_class: ErrorClass, words: str) -> None:
     """Have a person know that nobody can say what became of it."""
     posting = case.session.get_one(Posting, case.member.claim.posting_id)
     text = f"Still no answer for {posting.number}. {words}"
-    found = Trouble(code=target_holds.NO_ANSWER, error_class=error_class, words=text)
-    case.causes.add(target_holds.open_hold(case.session, posting, found, case.now))
+    found = Trouble(code=holds.NO_ANSWER, error_class=error_class, words=text)
+    case.causes.add(holds.open_hold(case.session, posting, found, case.now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -468,7 +466,7 @@ def add_flight(
     writes.write()
     if channel.by_hand and payload.body:
         documents = [member.document for member in members]
-        import_rows.add(session, channel, payload, documents, run_id, request_id, now)
+        runs.add(session, channel, payload, documents, run_id, request_id, now)
     return Flight(
         channel=channel,
         request_id=request_id,

@@ -15,7 +15,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.db.bulk import Columns, of
 from holding.db.models import Attempt, Connection, Posting, Push, Request
 from holding.db.models.columns import AttemptState, PushState
-from holding.posting import store_results as retry_policy
+from holding.posting import store_results
 from holding.posting.claims import RUNNING, STOPPED
 from rules.values.canonical import PostingState
 
@@ -212,7 +212,7 @@ def _left(session: Session, push: PushRow) -> int:
     """How often it is still sent automatically, if it is refused as it was."""
     posting = session.get_one(Posting, push.posting_id)
     known = [name for name in ERROR_CLASSES if name == push.error_class]
-    return retry_policy.follow_up(session, posting, (*known, "temporary")[0], push.tries).left
+    return store_results.follow_up(session, posting, (*known, "temporary")[0], push.tries).left
 
 
 def attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Answer, Found, ItemSetup, Kept, Payload, Sent
 from connectors.contract.targets import TellsItems
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from holding.connections import breaker, limits, master_data
 from holding.connections.channel import Channel, Desk, renewed_after_all
 from holding.db import bulk
@@ -30,11 +30,7 @@ from holding.db.models import (
 from holding.db.models.columns import AttemptState, PostingWait, PushState, RequestState, table_of
 from holding.platform.events import SealedCall
 from holding.platform.states import move_posting, move_push
-from holding.posting import holds as kept_totals
-from holding.posting import holds as target_holds
-from holding.posting import push
-from holding.posting import store_results as results
-from holding.posting import store_results as retry_policy
+from holding.posting import holds, push, store_results
 from holding.posting.claims import (
     QUIET,
     STOPPED,
@@ -233,7 +229,7 @@ def fly(desk: Desk, flight: Flight, *, ends_run: bool = False) -> Landed:
     while waiting:
         one = take_half(desk, waiting.pop(0))
         if one is not None:
-            fault_points.point("push.after_intent")
+            strict_json.point("push.after_intent")
             waiting += land(desk, one, call(desk, one)).halves
     return landed
 
@@ -280,12 +276,12 @@ def land(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = False) -> L
             ours = _settle(writes, flight.request_id, told, run_id)
             writes.write()
             left = [one.record_id for one in flight.members if one.record_id not in first.stated]
-            target_holds.settle(session, left, first.causes)
+            holds.settle(session, left, first.causes)
             taken = all_taken and ours == len(told)
             landed = Landed([], taken and not first.woken, taken and run_id is not None)
         judge_channel(session, desk, flight, sent.answers, now)
-        fault_points.point("push.before_answer_commit")
-    fault_points.point("push.after_answer_commit")
+        strict_json.point("push.before_answer_commit")
+    strict_json.point("push.after_answer_commit")
     return landed
 
 
@@ -391,9 +387,9 @@ def _ended(case: Case, request_id: int, answer: Answer) -> dict[str, object]:
 def _kept_total(case: Case, answer: Answer) -> tuple[Kept, ...]:
     """What the target keeps as the total, where that is another and the answer names no field."""
     document = case.member.document
-    kept = kept_totals.in_minor(document, answer.total)
+    kept = holds.in_minor(document, answer.total)
     field = case.channel.total_field(document.document)
-    found = kept_totals.beside(field, document, kept)
+    found = holds.beside(field, document, kept)
     return tuple(one for one in found if one not in answer.kept)
 
 
@@ -405,15 +401,17 @@ def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
     if is_taken(answer):
         return bool(posted_each([(case, _taken(answer))]))
     if answer.existing:
-        return results.other_content(case, answer)
+        return store_results.other_content(case, answer)
     if answer.kind == "temporary" and (looked or not _was_in_doubt(case)):
         of_all = answer.code == QUOTA or answer.error_class == AUTHORIZATION_FAILED
-        return results.waits(case, answer) if of_all else results.again_later(case, answer)
+        return (
+            store_results.waits(case, answer) if of_all else store_results.again_later(case, answer)
+        )
     if answer.kind == "awaiting":
         return push.parked(case, answer.words)
     if answer.kind in UNCLEAR or (not looked and _turned_away(case, answer)):
         return push.doubtful(case, answer.words)
-    return results.refused(case, answer)
+    return store_results.refused(case, answer)
 
 
 def _was_in_doubt(case: Case) -> bool:
@@ -487,8 +485,8 @@ def met(
         add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
         case = Case(session, desk, channel, member, now)
         said = Answer(kind="refused", error_class=AUTHORIZATION_FAILED, words=found.words)
-        results.refused(case, said)
-        target_holds.settle(session, [member.record_id], case.causes)
+        store_results.refused(case, said)
+        holds.settle(session, [member.record_id], case.causes)
 
 
 def _untold(session: Session, channel: Channel) -> bool:
@@ -542,11 +540,11 @@ def _held(desk: Desk, channel: Channel, claim: Claim, words: str) -> bool:
             code=REFUSED,
             error_class=AUTHORIZATION_FAILED,
             words=_untested(channel) if untested else words or _refused(channel),
-            owner=retry_policy.follow_up(
+            owner=store_results.follow_up(
                 session, posting, AUTHORIZATION_FAILED, posting.tries + 1
             ).owner,
         )
-        results.stopped(session, channel, claim, found, now)
+        store_results.stopped(session, channel, claim, found, now)
         return True
 
 
@@ -595,7 +593,7 @@ def again(
             run_id=old.run_id,
             parent_id=request_id,
         )
-        target_holds.settle(session, [one.record_id for one in mine], ())
+        holds.settle(session, [one.record_id for one in mine], ())
         limits.spend(session, channel, _cost(channel, name))
     return flight
 
@@ -632,8 +630,8 @@ def _have_judged(session: Session, desk: Desk, channel: Channel, moved: Sequence
     """Their pushes are over, and they stand as before them."""
     now, causes = desk.clock.now(), set[int]()
     for one in moved:
-        results.overtaken(Case(session, desk, channel, one, now, causes))
-    target_holds.settle(session, [one.record_id for one in moved], causes)
+        store_results.overtaken(Case(session, desk, channel, one, now, causes))
+    holds.settle(session, [one.record_id for one in moved], causes)
 
 
 def _take_up(session: Session, desk: Desk, member: Member) -> bool:

@@ -31,9 +31,7 @@ from holding.platform.states import (
     join_steps,
     move_posting,
 )
-from holding.posting import holds as kept_totals
-from holding.posting import holds as target_holds
-from holding.posting import runs as run_counts
+from holding.posting import holds, runs
 from holding.posting.claims import Claim
 from holding.posting.holds import Trouble
 from holding.posting.push import (
@@ -102,9 +100,7 @@ def refused(case: Case, answer: Answer) -> bool:
         return again_later(case, answer)
     if tries > 1:
         return _gave_up(case, answer, error_class, tries)
-    return _failed(
-        case, PushState.REFUSED, target_holds.REFUSED, error_class, answer.words, answer.code
-    )
+    return _failed(case, PushState.REFUSED, holds.REFUSED, error_class, answer.words, answer.code)
 
 
 def _tries(case: Case, posting: Posting) -> int:
@@ -115,7 +111,7 @@ def _tries(case: Case, posting: Posting) -> int:
 def _gave_up(case: Case, answer: Answer, error_class: ErrorClass, tries: int) -> bool:
     words = f"Gave up after {plural(tries, 'try', 'tries')}. {answer.words}"
     return _failed(
-        case, PushState.REFUSED, target_holds.GAVE_UP, error_class, words, answer.code, tries=tries
+        case, PushState.REFUSED, holds.GAVE_UP, error_class, words, answer.code, tries=tries
     )
 
 
@@ -135,7 +131,7 @@ def _failed(
         return False
     number, kept = posting.number, posting.tries if tries is None else tries
     close_push(case, push, error_class=error_class, error=words)
-    _known(case, target_holds.NO_ANSWER)
+    _known(case, holds.NO_ANSWER)
     columns: dict[str, Any] = {"push_id": posting.posted_push_id}
     creates = case.member.action == "create"  # else the document stands as it stood
     if creates and push != PushState.CONFLICT:
@@ -149,7 +145,7 @@ def _failed(
         target_code=target_code,
         owner=follow_up(case.session, posting, error_class, kept + (tries is None)).owner,
     )
-    case.causes.add(target_holds.open_hold(case.session, posting, found, case.now))
+    case.causes.add(holds.open_hold(case.session, posting, found, case.now))
     act = "posting.conflict" if push == "conflict" else "posting.refused"
     say = f"{case.channel.name} rejected {number}: {words}"
     if code == UNSEEN:
@@ -161,12 +157,12 @@ def _failed(
 def _known(case: Case, *codes: str) -> None:
     """The target has answered: what pushing held it for until then is over."""
     posting_id = case.member.claim.posting_id
-    case.causes.update(target_holds.close_holds(case.session, [posting_id], codes, case.now))
+    case.causes.update(holds.close_holds(case.session, [posting_id], codes, case.now))
 
 
 def conflict(case: Case, found: Found, error_class: ErrorClass = "duplicate") -> bool:
     """The target has another content under our number: a person sees it and decides."""
-    ours = _failed(case, PushState.CONFLICT, target_holds.CONFLICT, error_class, found.words, "")
+    ours = _failed(case, PushState.CONFLICT, holds.CONFLICT, error_class, found.words, "")
     if ours and found.stands is not None:
         keep_alike(case.session, case.member.claim.posting_id, [found.stands], case.now)
     return ours
@@ -187,7 +183,7 @@ def withdrawn(case: Case, words: str, file: str) -> bool:
 def other_content(case: Case, answer: Answer) -> bool:
     """The number was taken by an earlier content of this document: the edit did not get there."""
     return _failed(
-        case, PushState.CONFLICT, target_holds.CONFLICT, "stale_version", answer.words, answer.code
+        case, PushState.CONFLICT, holds.CONFLICT, "stale_version", answer.words, answer.code
     )
 
 
@@ -219,7 +215,7 @@ def _take_back(
 ) -> None:
     """Nothing happened there: the push is over, and the posting as before it."""
     close_push(case, PushState.REFUSED, error_class=answer.error_class, error=answer.words)
-    _known(case, target_holds.NO_ANSWER)
+    _known(case, holds.NO_ANSWER)
     creates = case.member.action == "create"
     unsent: dict[str, Any] = {"sent_at": None} if creates else {}
     move(
@@ -278,7 +274,7 @@ def stopped(
     if posting is None:
         return
     record_id, lock, before = posting.record_id, posting.lock, posting.state
-    cause_id = target_holds.open_hold(session, posting, found, now)
+    cause_id = holds.open_hold(session, posting, found, now)
     move_posting(
         session,
         claim.posting_id,
@@ -300,7 +296,7 @@ def stopped(
         fence=claim.fence,
         body={"say": f"Not sent: {found.words}", "code": found.code},
     )
-    target_holds.settle(session, [record_id], [cause_id])
+    holds.settle(session, [record_id], [cause_id])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,7 +341,7 @@ def posted_each(
         _wake_families(first, [one for one in done if one.found.awaited])
     if ends_run is not None and len(done) == len(told):
         posted = {one.posting.id: one.taken.existing for one in done}
-        run_counts.join_end(writes, ends_run, done[0].found.run_rows, posted, first.now)
+        runs.join_end(writes, ends_run, done[0].found.run_rows, posted, first.now)
     if others is None:
         writes.write()
     return {one.case.member.push_id for one in done}
@@ -382,7 +378,7 @@ def _done(case: Case, taken: Taken, found: Locked) -> _Done:
         taken=taken,
         found=found,
         target_ref=taken.target_ref or posting.target_ref,
-        kept=None if void else kept_totals.in_minor(case.member.document, taken.total),
+        kept=None if void else holds.in_minor(case.member.document, taken.total),
         takes_back=take_back(case.session, posting),
     )
 
@@ -430,9 +426,9 @@ def _let_go(first: Case, done: Sequence[_Done]) -> None:
     """The target has answered: what pushing held them for until then is over."""
     if not done:
         return
-    codes = (target_holds.NO_ANSWER, *target_holds.UNDER_OUR_NUMBER)
+    codes = (holds.NO_ANSWER, *holds.UNDER_OUR_NUMBER)
     ids = [one.posting.id for one in done]
-    first.causes.update(target_holds.close_holds(first.session, ids, codes, first.now))
+    first.causes.update(holds.close_holds(first.session, ids, codes, first.now))
 
 
 def _state_records(writes: JointWrites, first: Case, done: Sequence[_Done]) -> None:
@@ -455,7 +451,7 @@ def _event(one: _Done) -> Fact:
     there = one.target_ref or "a document without a name"
     say = _said(action, case.channel.name, posting.number, there)
     say += " It existed there already with the same content." if one.taken.existing else ""
-    rounded = kept_totals.said(case.member.document, one.kept)
+    rounded = holds.said(case.member.document, one.kept)
     say += f" {rounded}" if rounded else ""
     say += f" {one.taken.besides}" if one.taken.besides else ""
     return fact(
@@ -532,7 +528,7 @@ def accepted(
 
 def in_books(posting: Posting, document: Document, kept: int | None) -> dict[str, Any]:
     """The amount of a posting, as its document counts in the target."""
-    amount = kept_totals.stands(document, kept)
+    amount = holds.stands(document, kept)
     home = posting.book is not None and document.currency == posting.currency
     return {"amount": amount, "book": amount if home else None}
 

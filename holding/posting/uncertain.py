@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Found
 from connectors.contract.targets import Deferring
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from connectors.transport.http import Http, Remembering
 from grammar.text.finding_codes import ErrorClass
 from holding.connections import breaker, limits
@@ -18,11 +18,9 @@ from holding.connections.channel import Channel, Desk
 from holding.db.models import Attempt, Evaluation, Posting, Push, Request
 from holding.db.models.columns import AttemptState
 from holding.db.refusal import plural
-from holding.posting import holds as target_holds
+from holding.posting import holds, store_results
 from holding.posting import push as posting_push
 from holding.posting import runs as run_counts
-from holding.posting import store_results as results
-from holding.posting import store_results as retry_policy
 from holding.posting.claims import POISON_CRASHES, TOGETHER, Claim, line_up_again, lock_families
 from holding.posting.evidence import action_of, ours, theirs_of
 from holding.posting.lookups import Lookups, question
@@ -66,7 +64,7 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
             desk.renew()
             flight = again(desk, channel, request_id, members)
             if flight is not None:
-                fault_points.point("push.after_intent")
+                strict_json.point("push.after_intent")
                 fly(desk, flight)
     with desk.database.write() as session:
         run_counts.recount(session, runs)
@@ -95,9 +93,9 @@ def _look(
     desk: Desk, channel: Channel, doubt: Doubt, looks: Lookups, http: Http, asked: datetime
 ) -> bool:
     """One look-up and its commit; True when the push may be sent again."""
-    fault_points.point("lookup.before")
+    strict_json.point("lookup.before")
     found = _asked(channel, doubt, looks, http)
-    fault_points.point("lookup.after")
+    strict_json.point("lookup.after")
     with desk.database.write() as session:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [doubt.member.claim.family])
@@ -115,7 +113,7 @@ def _look(
             resend = _sends_again(case, doubt, found)
         else:
             _conclude(case, doubt, found, asked)
-        target_holds.settle(session, [doubt.member.record_id], case.causes)
+        holds.settle(session, [doubt.member.record_id], case.causes)
         if doubt.waiting_there and found.kind == "equal":
             counted = channel.counts(doubt.member.document.document)
             limits.count(session, channel, now, int(counted))
@@ -124,7 +122,7 @@ def _look(
         limits.heard(session, channel, [found], now)  # it locks others, too, so it comes first
         there = channel.connection_id
         breaker.looked(session, there, [found], now, desk.pace, key_id=channel.key_id)
-        fault_points.point("lookup.before_commit")
+        strict_json.point("lookup.before_commit")
     return resend
 
 
@@ -145,12 +143,12 @@ def _asks_by_key(case: Case, doubt: Doubt, found: Found, lasts: timedelta) -> bo
     if posting is None:
         return False
     tries = posting.tries + doubt.sent.count
-    follows = retry_policy.follow_up(case.session, posting, "temporary", tries)
+    follows = store_results.follow_up(case.session, posting, "temporary", tries)
     forgotten = case.now >= doubt.sent.first_at + lasts - KEY_MARGIN
     if forgotten or not (follows.again or doubt.waiting_there):
         times = plural(doubt.sent.count, "time")
         words = f"Sent {times} without a clear answer. {doubt.sent.said} {found.words}"
-        results.unseen(case, words, tries)
+        store_results.unseen(case, words, tries)
     elif doubt.waiting_there:
         posting_push.parked(case, found.words)
     else:
@@ -184,11 +182,11 @@ def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
         return False
     tries = posting.tries + doubt.sent.count
     if isinstance(case.channel.target, Deferring):
-        results.gave_up(case, f"{doubt.sent.said} {found.words} {STILL_QUEUED}", tries)
+        store_results.gave_up(case, f"{doubt.sent.said} {found.words} {STILL_QUEUED}", tries)
         return False
-    follows = retry_policy.follow_up(case.session, posting, "temporary", tries)
+    follows = store_results.follow_up(case.session, posting, "temporary", tries)
     if not follows.again:
-        results.gave_up(case, doubt.sent.said, tries)
+        store_results.gave_up(case, doubt.sent.said, tries)
         return False
     due = (doubt.absent_at or case.now) + follows.most * case.desk.pace
     if case.now < due:
@@ -200,7 +198,7 @@ def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
 def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
     """What a look-up that allows no new send means."""
     if found.kind == "equal":
-        results.posted(
+        store_results.posted(
             case,
             target_ref=found.target_ref,
             words=found.words,
@@ -209,7 +207,7 @@ def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
             besides=found.besides,
         )
     elif found.kind == "different":
-        results.conflict(case, found)
+        store_results.conflict(case, found)
     elif found.refused is not None:
         apply(case, found.refused, looked=True)
     elif doubt.waiting_there and not _vanished(doubt, found, asked):
@@ -294,7 +292,7 @@ def _mark(session: Session, desk: Desk, channel: Channel, member: Member) -> Non
         .values(state=AttemptState.UNCERTAIN, error_class="uncertain", error=words)
     )
     posting_push.in_doubt(Case(session, desk, channel, member, desk.clock.now()), words)
-    target_holds.settle(session, [member.record_id], ())
+    holds.settle(session, [member.record_id], ())
 
 
 def _tell_of_crashes(case: Case, posting: Posting) -> None:
@@ -302,7 +300,7 @@ def _tell_of_crashes(case: Case, posting: Posting) -> None:
     error_class: ErrorClass = "temporary" if posting.state == PostingState.AWAITING else "uncertain"
     words = f"Workers ended {posting.crashes - TOGETHER} times over it alone."
     posting_push.unanswered(case, error_class, words)
-    target_holds.settle(case.session, [posting.record_id], case.causes)
+    holds.settle(case.session, [posting.record_id], case.causes)
 
 
 def _length(call: Request) -> timedelta:

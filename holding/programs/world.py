@@ -18,8 +18,7 @@ from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from holding.connections.confirmed_rates import confirmed
 from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
-from holding.db import bulk
-from holding.db import together as kept_plans
+from holding.db import bulk, together
 from holding.db.models import (
     Company,
     Connection,
@@ -131,7 +130,7 @@ _TARGETS = (
     select(Connection)
     .where(Connection.company_id == bindparam("company"), Connection.side == "target")
     .order_by(Connection.id.desc())
-    .execution_options(**kept_plans.KEPT)
+    .execution_options(**together.KEPT)
 )
 
 _WAYS: Mapping[str, str] = {"per_line": PER_LINE, "sum_then_round": AT_THE_END}

@@ -21,7 +21,7 @@ from holding.db.models import (
     Version,
 )
 from holding.db.models.columns import ImportFileState
-from holding.reconciliation import open_files as verdicts
+from holding.reconciliation import open_files
 from holding.reconciliation.open_files import Verdict, exported
 from rules.values.canonical import PostingState
 
@@ -179,7 +179,7 @@ def documents(session: Session, company_id: int, file_id: int) -> tuple[Document
             amount=each.minor,
             currency=each.currency,
             state=each.state,
-            verdict=verdicts.of(file.verdicts, each.number),
+            verdict=open_files.of(file.verdicts, each.number),
             news=news.get(each.posting_id),
         )
         for each in inside

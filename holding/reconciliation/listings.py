@@ -19,7 +19,7 @@ from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
 from holding.platform.events import CALL, record_event
 from holding.platform.states import WITHDRAWN, move_posting
-from holding.posting import holds as target_holds
+from holding.posting import holds
 from holding.posting.claims import lock_families
 from holding.posting.evidence import push_key
 from holding.posting.holds import CONFLICT, GAVE_UP, IMPORT_OPEN, REFUSED, Trouble
@@ -229,7 +229,7 @@ def contradict(
         records.add(posting.record_id)
         causes |= _conflict(session, actor, posting, push, seen, words, now)
         found[push.number] = Verdict(became=Became.DIFFERS, words=words, error_class="duplicate")
-    target_holds.settle(session, records, causes)
+    holds.settle(session, records, causes)
     file.note = ". ".join(_notes(file, found)) or file.note
     return found
 
@@ -287,9 +287,9 @@ def _conflict(
     )
     keep_alike(session, posting.id, [stands], now)
     _stop(session, posting, push)
-    closed = target_holds.close_holds(session, [posting.id], _ANSWERED, now, why=words)
+    closed = holds.close_holds(session, [posting.id], _ANSWERED, now, why=words)
     trouble = Trouble(code=CONFLICT, error_class="duplicate", words=words)
-    cause = target_holds.open_hold(session, posting, trouble, now)
+    cause = holds.open_hold(session, posting, trouble, now)
     record_event(
         session,
         company_id=posting.company_id,

@@ -13,7 +13,6 @@ from connectors.contract import Found, Kept
 from connectors.contract.targets import Readable, ReadsLater, TellsChanges
 from grammar.text.characters import grouped
 from holding.connections import breaker, limits
-from holding.connections import breaker as readings
 from holding.connections.channel import Channel, Desk
 from holding.db import bulk
 from holding.db import refusal as words
@@ -24,8 +23,7 @@ from holding.db.refusal import money
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
 from holding.platform.states import TOTALS
-from holding.posting import holds as kept_totals
-from holding.posting import holds as target_holds
+from holding.posting import holds
 from holding.posting.claims import lock_families
 from holding.posting.holds import Trouble
 from holding.posting.store_results import in_books
@@ -100,12 +98,12 @@ class Explained:
 
 def explained(watched: Watched, found: Found, total_field: str | None) -> Explained:
     """What was found beside a document, where a total that rounding made is no difference."""
-    document, kept = watched.document, kept_totals.in_minor(watched.document, found.total)
-    words = kept_totals.said(document, kept)
+    document, kept = watched.document, holds.in_minor(watched.document, found.total)
+    words = holds.said(document, kept)
     first = watched.kept is None
     if kept is None or not (first or kept == watched.kept):
         return Explained(_moved(found, total_field) if kept is not None else found)
-    news = kept if first and kept_totals.stands(document, kept) == kept else None
+    news = kept if first and holds.stands(document, kept) == kept else None
     if not words:
         return Explained(found, news)
     differs = tuple(one for one in found.differs if (one.line, one.field) != (0, total_field))
@@ -144,7 +142,7 @@ def turn(desk: Desk, channel: Channel) -> int:
         limits.heard(session, channel, found, now)
         there = channel.connection_id
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
-        target_holds.settle(session, records, causes)
+        holds.settle(session, records, causes)
         if isinstance(target, ReadsLater):
             keep(session, channel, parts, told, now)
     return passed + len(watched)
@@ -269,8 +267,8 @@ def _kept(
         total = {"id": watched.push_id, "kept": read.kept}
         columns |= in_books(posting, watched.document, read.kept)
     told = total is not None and columns["amount"] != posting.amount
-    body = readings.body_of(found)
-    digest, same = readings.digest(body), found.kind == "equal"
+    body = breaker.body_of(found)
+    digest, same = breaker.digest(body), found.kind == "equal"
     if last is not None and last.sha256 == digest:
         return _Kept(posting, found, columns, total=total, news=told, validated=validated)
     reading = {
@@ -320,13 +318,11 @@ def follow(
             continue  # an open one stays open
         if not _amiss(one, total):
             if posting.id in open_ones:
-                causes += target_holds.close_holds(
-                    session, [posting.id], (TOTALS,), now, why=SHOWN_AGAIN
-                )
+                causes += holds.close_holds(session, [posting.id], (TOTALS,), now, why=SHOWN_AGAIN)
                 records.append(posting.record_id)
         elif posting.id in open_ones or (not one.agreed and sends.get(posting.id, 0) >= RETRIED):
             trouble = _trouble(channel, posting, total, sends.get(posting.id, RETRIED))
-            causes.append(target_holds.open_hold(session, posting, trouble, now))
+            causes.append(holds.open_hold(session, posting, trouble, now))
             records.append(posting.record_id)
     return records, causes
 

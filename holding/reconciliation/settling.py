@@ -21,15 +21,14 @@ from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel, Desk
 from holding.db.models import Attempt, ImportFile, Posting, Push
 from holding.db.models.columns import AttemptState, ImportFileState
-from holding.posting import holds as target_holds
+from holding.posting import holds, store_results
 from holding.posting import push as posting_push
 from holding.posting import runs as run_counts
-from holding.posting import store_results as results
 from holding.posting.claims import Claim, lock_families
 from holding.posting.evidence import action_of
 from holding.posting.holds import IMPORT_OPEN, Trouble
 from holding.posting.push import Case, Member, add_look, owned
-from holding.reconciliation import file_list as overtaken
+from holding.reconciliation import file_list
 from holding.reconciliation.file_list import News
 from holding.reconciliation.open_files import Became, Verdict, of
 from rules.outcomes import Document
@@ -66,7 +65,7 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
                 continue
             runs |= {found.file.run_id} if found.file.run_id else set()
             _apply(found, found.file)
-        target_holds.settle(session, records, causes)
+        holds.settle(session, records, causes)
     with desk.database.write() as session:
         run_counts.recount(session, runs)
     return len(claims)
@@ -114,11 +113,11 @@ def _not_carried(one: _Waiting) -> None:
     refused = payload.refused.get(0)
     if refused is not None:
         _end_attempt(one, AttemptState.REFUSED)
-        results.refused(case, refused)
+        store_results.refused(case, refused)
         return
     words = "The worker ended before an answer was stored."
     _end_attempt(one, AttemptState.TEMPORARY)
-    results.again_later(case, Answer(kind="temporary", error_class="temporary", words=words))
+    store_results.again_later(case, Answer(kind="temporary", error_class="temporary", words=words))
 
 
 def _apply(one: _Waiting, file: ImportFile) -> None:
@@ -129,21 +128,21 @@ def _apply(one: _Waiting, file: ImportFile) -> None:
         _wait_on(one, file)
         return
     case = _kept(one, file, verdict)
-    closed = target_holds.close_holds(
+    closed = holds.close_holds(
         case.session, [one.posting.id], (IMPORT_OPEN,), case.now, why=verdict.words
     )
     case.causes.update(closed)
     match verdict.became:
         case Became.POSTED:
             number = one.posting.number
-            results.posted(case, target_ref=number, words=verdict.words, existing=False)
+            store_results.posted(case, target_ref=number, words=verdict.words, existing=False)
         case Became.REFUSED:
-            results.refused(case, _refusal(one, verdict))
+            store_results.refused(case, _refusal(one, verdict))
         case Became.WITHDRAWN:
-            results.withdrawn(case, verdict.words, file.name)
+            store_results.withdrawn(case, verdict.words, file.name)
         case Became.OVERWRITTEN | Became.DIFFERS:
             seen = Found(kind="different", words=verdict.words)
-            results.conflict(case, seen, verdict.error_class)
+            store_results.conflict(case, seen, verdict.error_class)
 
 
 def _end_attempt(one: _Waiting, state: AttemptState) -> None:
@@ -165,7 +164,7 @@ def _wait_on(one: _Waiting, file: ImportFile) -> None:
         _hold(one, trouble)
         return
     # the report was entered again, and fits the file now
-    closed = target_holds.close_holds(case.session, [one.posting.id], (IMPORT_OPEN,), case.now)
+    closed = holds.close_holds(case.session, [one.posting.id], (IMPORT_OPEN,), case.now)
     case.causes.update(closed)
 
 
@@ -175,7 +174,7 @@ def _trouble(one: _Waiting, file: ImportFile, since: datetime) -> Trouble | None
     if file.note and file.state == ImportFileState.MISMATCH:
         words = file.note
     elif file.state in _NOT_TOLD and (news := _news(one)) is not None:
-        words, error_class = overtaken.words(one.posting.number, file.name, news), _OVERTAKEN
+        words, error_class = file_list.words(one.posting.number, file.name, news), _OVERTAKEN
     elif one.case.now - since >= TOO_LONG:
         words = f"{file.name} waits since {since:%Y-%m-%d %H:%M} UTC: {_STANDS[file.state]}."
         error_class = _UNKNOWN
@@ -186,7 +185,7 @@ def _trouble(one: _Waiting, file: ImportFile, since: datetime) -> Trouble | None
 
 def _news(one: _Waiting) -> News | None:
     posting_id = one.posting.id
-    return overtaken.of_postings(one.case.session, [posting_id]).get(posting_id)
+    return file_list.of_postings(one.case.session, [posting_id]).get(posting_id)
 
 
 def _next_look(since: datetime, now: datetime) -> datetime:
@@ -195,7 +194,7 @@ def _next_look(since: datetime, now: datetime) -> datetime:
 
 def _hold(one: _Waiting, trouble: Trouble) -> None:
     posting = one.case.session.get_one(Posting, one.posting.id)
-    one.case.causes.add(target_holds.open_hold(one.case.session, posting, trouble, one.case.now))
+    one.case.causes.add(holds.open_hold(one.case.session, posting, trouble, one.case.now))
 
 
 def _kept(one: _Waiting, file: ImportFile, verdict: Verdict) -> Case:

@@ -29,7 +29,7 @@ from holding.records.story import (
     rule_proof,
 )
 from holding.records.story_holds import Changed, HeldBy
-from rules.decisions import document_rules as in_rules
+from rules.decisions import document_rules
 from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
 from rules.facts import Facts
 from rules.outcomes import Use, Verdict
@@ -331,7 +331,9 @@ def _identity(case: Case) -> str:
     """The rule that no rule file has to name: one id has one number, and one number one id."""
     rule = "Identity (one id has one number, and one number one id; always in force)"
     findings = case.decision.findings if case.decision else ()
-    held = [finding.message for finding in findings if finding.code == in_rules.DUPLICATE_CODE]
+    held = [
+        finding.message for finding in findings if finding.code == document_rules.DUPLICATE_CODE
+    ]
     if held:
         return f"{rule} said conflict: {' '.join(held)}"
     stored = case.evaluation.facts if case.evaluation else None
@@ -368,7 +370,8 @@ def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
 
 def _conflicts(case: Case) -> bool:
     return any(
-        f.code == in_rules.DUPLICATE_CODE for f in (case.decision.findings if case.decision else ())
+        f.code == document_rules.DUPLICATE_CODE
+        for f in (case.decision.findings if case.decision else ())
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from grammar import nodes as n
+from grammar import nodes
 from grammar.nodes import Ruleset
 from grammar.parsing.incremental import Reader
 from grammar.parsing.parser import parse
@@ -195,7 +195,7 @@ class Disagreement:
 
 
 def refused_rules(
-    session: Session, company_id: int, targets: Iterable[n.Target]
+    session: Session, company_id: int, targets: Iterable[nodes.Target]
 ) -> RulesRefusal | None:
     """Why rules are not taken that say otherwise of a target than its connection declares."""
     connections = target_connections(session, company_id)
@@ -216,7 +216,7 @@ def _declared(connector: str, settings: Mapping[str, Any]) -> str | None:
     return way_of({MODE: target.rounding(settings)}) if target else None
 
 
-def _problem(target: n.Target, connection: Connection, there: str) -> Problem:
+def _problem(target: nodes.Target, connection: Connection, there: str) -> Problem:
     here = WAYS[target.rounding]
     return Problem(
         code="RND03",
@@ -260,7 +260,7 @@ def _unusable(connection: Connection, settings: Mapping[str, Any]) -> Refusal | 
     return Refusal("connection.setting", words, hint, 422)
 
 
-def _in_force(session: Session, connection: Connection) -> n.Target | None:
+def _in_force(session: Session, connection: Connection) -> nodes.Target | None:
     """What the rules in force say of the target that this connection is."""
     version = session.get_one(Company, connection.company_id).ruleset_version_id
     if version is None:

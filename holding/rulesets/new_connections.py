@@ -11,8 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import ConnectionSide
-from connectors.contract import schema as declared
+from connectors.contract import ConnectionSide, schema
 from connectors.contract.errors import ERROR_CLASSES
 from holding.access.actors import Actor, may
 from holding.access.people import FALLBACK_TEAM
@@ -21,14 +20,12 @@ from holding.connections.connections import ask_key_again, permitted, tell, wait
 from holding.db.models import Company, Connection, Posting, Snapshot, Team, Throttle
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
-from holding.holds import retries as deadlines
+from holding.holds import retries
 from holding.intake.pulls import plan_anew
 from holding.mappings import list_turns
 from holding.platform.changes import locked_company, next_revision, wake_all_unsent
 from holding.platform.events import record_event
-from holding.rulesets import admission as declared_rounding
-from holding.rulesets import target_ways
-from holding.rulesets import target_ways as ways_in
+from holding.rulesets import admission, target_ways
 
 RESERVED: Final = "new"  # an address of its own: the page where one is added
 
@@ -78,7 +75,7 @@ def add_connection(
     row = Connection(
         company_id=company_id, name=name, side=side, connector=connector, settings=dict(settings)
     )
-    if refusal := declared_rounding.refusal(session, row, settings):
+    if refusal := admission.refusal(session, row, settings):
         return refusal
     if refusal := _second_way(session, row, settings):
         return refusal
@@ -115,7 +112,7 @@ def _named(session: Session, company_id: int, name: str) -> Connection | None:
 
 def _second_way(session: Session, row: Connection, settings: Mapping[str, Any]) -> Refusal | None:
     if row.side == "source":
-        return ways_in.source_refusal(session, row, settings)
+        return target_ways.source_refusal(session, row, settings)
     return target_ways.target_refusal(session, row, settings)
 
 
@@ -166,7 +163,7 @@ def change_settings(
     tell(session, connection, actor, now, "connection.changed", said)
     if connection.side == "source":
         plan_anew(session, connection_id, now)
-        if declared.COMPANY_CODE in changed:
+        if schema.COMPANY_CODE in changed:
             _judge_again(session, actor, connection, "company of its records", now)
     else:
         list_turns.plan_anew(session, connection_id, now)
@@ -197,12 +194,10 @@ def _unsuited(
     moved: bool,
 ) -> Refusal | None:
     """Why a connection cannot have these settings now, as other things stand."""
-    if declared_rounding.SETTING in changed and (
-        refusal := declared_rounding.refusal(session, connection, after)
-    ):
+    if admission.SETTING in changed and (refusal := admission.refusal(session, connection, after)):
         return refusal
-    if ways_in.SOURCE_SETTINGS & set(changed) and (
-        refusal := ways_in.source_refusal(session, connection, after)
+    if target_ways.SOURCE_SETTINGS & set(changed) and (
+        refusal := target_ways.source_refusal(session, connection, after)
     ):
         return refusal
     if target_ways.TARGET_SETTINGS & set(changed) and connection.paused_at is None:
@@ -277,7 +272,7 @@ def unusable(side: ConnectionSide, connector: str, given: Mapping[str, Any]) -> 
             words = f"{connector} has no setting {name}."
             hint = f"It has: {', '.join(f'`{one}`' for one in known) or 'none'}."
             return Refusal("connection.setting", words, hint, 422)
-        words = declared.fault(known[name], str(value)) if str(value).strip() else ""
+        words = schema.fault(known[name], str(value)) if str(value).strip() else ""
         if words:
             return Refusal("connection.setting", words, f"The setting is {name}.", 422)
     return None
@@ -307,14 +302,14 @@ class CompanySettings:
 def settings_of(session: Session, company_id: int) -> CompanySettings:
     """What stands now."""
     company = session.get_one(Company, company_id)
-    own = company.settings.get(deadlines.ANSWER_HOURS, {})
+    own = company.settings.get(retries.ANSWER_HOURS, {})
     name = company.settings.get(FALLBACK_TEAM)
     return CompanySettings(
         registration=company.registration,
         fallback=str(name) if name else None,
         teams=tuple((team.name, team.shown) for team in _teams(session, company_id)),
         due=tuple(
-            DueHours(one, own.get(one, deadlines.USUAL_HOURS), one in own) for one in ERROR_CLASSES
+            DueHours(one, own.get(one, retries.USUAL_HOURS), one in own) for one in ERROR_CLASSES
         ),
     )
 
@@ -386,6 +381,6 @@ def set_due(
     why = " ".join(reason.split())
     if refusal := may(actor, ACT) or _unreasoned(why):
         return refusal
-    return deadlines.set_hours(
+    return retries.set_hours(
         session, actor, actor.company_id or 0, error_class, hours, now, reason=why
     )

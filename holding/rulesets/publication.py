@@ -18,8 +18,7 @@ from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.rulesets import admission as declared_rounding
-from holding.rulesets import recorded_backtests as entering
+from holding.rulesets import admission, recorded_backtests
 from holding.rulesets.admission import Report, RulesRefusal, examine, fingerprint, rule_sources
 from holding.rulesets.recorded_backtests import Entering, Published, tell_published
 from rules.editing.daily_hours import daily_routes, retimed
@@ -128,7 +127,7 @@ def _not_good(
     examined = examine(files)
     if isinstance(examined, Refusal):
         return examined
-    return declared_rounding.refused_rules(session, company_id, examined[0].targets)
+    return admission.refused_rules(session, company_id, examined[0].targets)
 
 
 def publish(
@@ -144,9 +143,9 @@ def publish(
     if isinstance(examined, Refusal):
         return examined
     ruleset, rows = examined
-    if refusal := declared_rounding.refused_rules(session, company_id, ruleset.targets):
+    if refusal := admission.refused_rules(session, company_id, ruleset.targets):
         return refusal
-    published = entering.enter(
+    published = recorded_backtests.enter(
         session,
         Entering(
             company_id=company_id,

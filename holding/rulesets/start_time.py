@@ -13,8 +13,7 @@ from holding.db.models import Change, ChangeFile, RulesetVersion
 from holding.db.refusal import Refusal, plural
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
-from holding.rulesets import admission as declared_rounding
-from holding.rulesets import recorded_backtests as entering
+from holding.rulesets import admission, recorded_backtests
 from holding.rulesets.admission import checked
 from holding.rulesets.publication import (
     OPEN_STATES,
@@ -163,9 +162,9 @@ def go_back(
     if looked.unread:
         words = f"This version of Clearpost cannot read rule version {to_no} any more."
         return Refusal("version.unreadable", words, "Send a change with its files instead.")
-    if wrong := declared_rounding.refused_rules(session, company_id, looked.ruleset.targets):
+    if wrong := admission.refused_rules(session, company_id, looked.ruleset.targets):
         return wrong
-    published = entering.enter(
+    published = recorded_backtests.enter(
         session,
         Entering(
             company_id=company_id,

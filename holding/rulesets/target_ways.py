@@ -14,10 +14,10 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import schema as declared
+from connectors.contract import schema
 from connectors.contract.pulls import DOCUMENT_TYPES, types_taken
 from holding.access.actors import SYSTEM, Actor
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db import bulk
 from holding.db.models import Connection, Delivery, Event, Record, Version
 from holding.db.models.columns import NOW, Moment, moment_of
@@ -40,7 +40,7 @@ TARGET_SETTINGS: Final = frozenset({DOCUMENT_TYPES})
 
 CODE: Final = "connection.two_ways"
 
-SOURCE_SETTINGS: Final = frozenset({declared.DELIVERIES, declared.RECORD_KINDS})
+SOURCE_SETTINGS: Final = frozenset({schema.DELIVERIES, schema.RECORD_KINDS})
 """Those of a source that say what it brings."""
 
 _Told = tuple[str, str, Mapping[str, Any]]  # name, connector, settings
@@ -91,8 +91,8 @@ def target_refusal(
             other, other.settings
         ):
             words = (
-                f"You cannot use {connection.name} ({declared.WAYS[form.way]}), because"
-                f" {other.name} ({declared.WAYS[its.way]}) goes to {its.title} already: the same"
+                f"You cannot use {connection.name} ({schema.WAYS[form.way]}), because"
+                f" {other.name} ({schema.WAYS[its.way]}) goes to {its.title} already: the same"
                 " documents could get there by both."
             )
             return Refusal(CODE, words, _hint(connection, other), 422)
@@ -132,7 +132,7 @@ def resume_due(session: Session, now: datetime) -> None:
         if found is not None:
             connection.pause_until = None
             words = f"{connection.name} stays paused: {found.message}"
-            setup.tell(session, connection, SYSTEM, now, "connection.stays_paused", words)
+            connections.tell(session, connection, SYSTEM, now, "connection.stays_paused", words)
 
 
 def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime) -> Refusal | None:
@@ -143,7 +143,7 @@ def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime)
         found = target_refusal(session, connection, connection.settings)
         if found:
             return found
-    return setup.resume(session, actor, connection_id, now=now)
+    return connections.resume(session, actor, connection_id, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +210,17 @@ def _between(first: _Told, second: _Told) -> TwoWays | None:
 
 def _way(connector: str) -> str:
     form = registry.form_of("source", connector)
-    return declared.WAYS[form.way] if form else ""
+    return schema.WAYS[form.way] if form else ""
 
 
 def _kinds(told: _Told) -> frozenset[str]:
     """The kinds of record that a source takes."""
     _, connector, settings = told
     source = registry.sources().get(connector)
-    if source is None or not declared.takes(settings):
+    if source is None or not schema.takes(settings):
         return frozenset()
     every = frozenset(kind.kind for kind in source.kinds)
-    allowed = declared.listed(str(settings.get(declared.RECORD_KINDS, "")))
+    allowed = schema.listed(str(settings.get(schema.RECORD_KINDS, "")))
     return every & frozenset(allowed) if allowed else every
 
 
@@ -249,7 +249,7 @@ def conflicts(body: Mapping[str, Any], settings: str, company: str) -> tuple[Con
 
 
 def _text(given: Mapping[str, Any]) -> str:
-    return str(given.get(declared.COMPANY_CODE) or "").strip()
+    return str(given.get(schema.COMPANY_CODE) or "").strip()
 
 
 def bound_to(settings: Mapping[str, Any], company: str) -> str:

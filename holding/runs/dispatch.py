@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from connectors.transport.http import Clock, Http
 from holding.access import operations
 from holding.access.actors import load_keys
@@ -49,7 +49,7 @@ from holding.platform.settings import Settings
 from holding.platform.states import READY
 from holding.posting import runs as import_rows
 from holding.posting import runs as run_counts
-from holding.posting import send as refused_key
+from holding.posting import send
 from holding.posting.claims import (
     CLAIMED_AT_ONCE,
     LIVE,
@@ -251,7 +251,7 @@ def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
     if not claims:
         return Worked(0)
     desk = keeping(desk, claims)
-    fault_points.point("push.claimed")
+    strict_json.point("push.claimed")
     examined = examine(desk, channel, claims, in_file=channel.by_hand)
     told = with_items(desk, channel, examined, in_file=channel.by_hand)
     looked, left = first_looks(desk, channel, told, in_file=channel.by_hand)
@@ -350,7 +350,7 @@ def _turn(desk: Desk, channel: Channel, told: _Plan) -> tuple[int, _Plan | None]
     calls = told.calls or may_call(desk, channel)
     ready = with_good_key(desk, channel) if calls else None
     if not isinstance(ready, Channel):
-        return refused_key.tell(desk, channel, ready.words if ready else ""), None
+        return send.tell(desk, channel, ready.words if ready else ""), None
     for at, step in enumerate(told.steps, start=1):
         worked = step(desk, ready)
         if worked.count:
@@ -418,7 +418,7 @@ def work(desk: Desk, channel: Channel, call_help: Callable[[], object] = lambda:
         call_help()
     if batch.claims:
         keeper = keeping(desk, batch.claims, run=(batch.run_id, batch.fence))
-        fault_points.point("push.claimed")
+        strict_json.point("push.claimed")
         _send(keeper, channel, batch)
     _finish(desk, batch)
     return max(1, len(batch.claims))

@@ -19,7 +19,7 @@ from connectors.contract.schema import DocumentSchema
 from holding.db.models import Attempt, Connection, Posting, Push, Record, Request, Run
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal
-from holding.mappings import party_merge as party_names
+from holding.mappings import party_merge
 from holding.runs.run_history import LINE, RUN, PushLine, RunRow, push_columns, run_columns
 
 A_PAGE: Final = 50
@@ -101,7 +101,7 @@ def listing(
     for text, theirs in ((wanted.customer, types.customer), (wanted.vendor, types.vendor)):
         if not text:
             continue
-        keys = session.scalars(party_names.keys_named(company_id, text, MOST_PARTIES + 1)).all()
+        keys = session.scalars(party_merge.keys_named(company_id, text, MOST_PARTIES + 1)).all()
         if len(keys) > MOST_PARTIES:
             words = f"More than {MOST_PARTIES} names have “{text}” in them."
             return Refusal("runs.parties", words, "Enter more letters of the name.", 422)
@@ -259,7 +259,7 @@ def _of_text(session: Session, place: _Place, text: str) -> Select[Any]:
     """Those of records with this number, of documents with it, and of parties with these letters,
     as their newest record names them.
     """
-    keys = session.scalars(party_names.keys_named(place.company_id, text)).all()
+    keys = session.scalars(party_merge.keys_named(place.company_id, text)).all()
     mine = select(Record.id).where(Record.company_id == place.company_id)
     numbered = select(Posting.record_id).where(Posting.company_id == place.company_id)
     records = [mine.where(Record.number == text), numbered.where(Posting.number == text)]

@@ -15,15 +15,13 @@ from holding.db.database import Database
 from holding.db.models import Backtest as RecordedBacktest
 from holding.db.models import BacktestResult, BacktestRun, Change, Company, RulesetVersion
 from holding.db.models.columns import BacktestEnd, to_minor
-from holding.programs import posted_differences as history
+from holding.programs import posted_differences
 from holding.programs import world as worlds
 from holding.programs.posted_differences import Judging, Span
 from holding.rulesets import recorded_backtests
 from holding.rulesets.publication import OPEN_STATES
 from holding.rulesets.recorded_backtests import Counted
-from holding.trials import backtests
-from holding.trials import shadows as other_records
-from holding.trials import shadows as tried_rules
+from holding.trials import backtests, shadows
 from holding.trials.backtests import counted, stored
 from rules.comparison.two_sides import Backtest, Past, Tally, fired, reason
 from rules.comparison.two_sides import Change as Cell
@@ -89,7 +87,7 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
         run_id, before = run.id, run.seen_id
     with database.write() as session:
         if late is not None:
-            other_records.go_on(session, company_id, late)
+            shadows.go_on(session, company_id, late)
             return 1
         now = clock.now()
         kept = _locked(session, run_id, before)
@@ -125,7 +123,7 @@ class _Judge(NamedTuple):
 def _both(session: Session, run: BacktestRun) -> _Judge | None:
     """Both sides: the rules in force in the worlds that were, the change with what it brings."""
     change = session.get_one(Change, run.change_id)
-    given = tried_rules.of_change(session, run.company_id, change.no)
+    given = shadows.of_change(session, run.company_id, change.no)
     if given is None:
         return None
     company_id, old = run.company_id, worlds.program(session, run.old_id)
@@ -135,7 +133,7 @@ def _both(session: Session, run: BacktestRun) -> _Judge | None:
 
     def would(past: Past) -> World:
         known = frozenset(past.known or ())
-        return tried_rules.world_of(session, given, company_id, past.revision or 0, known)
+        return shadows.world_of(session, given, company_id, past.revision or 0, known)
 
     found: tuple[_Found, _Found] = ({}, {})
     before, after = found
@@ -157,7 +155,7 @@ class _Page(NamedTuple):
 def _page(session: Session, run: BacktestRun) -> _Page | None:
     """The next judgings, and up to which evaluation they go; None when there are none."""
     span = Span(run.first, run.last, run.until_id)
-    page = history.judgings_after(session, run.company_id, span, run.seen_id)
+    page = posted_differences.judgings_after(session, run.company_id, span, run.seen_id)
     if page is None:
         return None
     seen_id, judgings = page
@@ -168,22 +166,21 @@ def _behind(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> P
     """The rules whose keys are not there yet of all that they would look for among."""
     for side in judge.sides:
         asked = _asking(session, side.program, page.judgings)
-        if asked and other_records.is_behind(session, run.company_id, side.program):
+        if asked and shadows.is_behind(session, run.company_id, side.program):
             return side.program
     return None
 
 
 def _asking(
     session: Session, program: Program, judgings: Sequence[Judging]
-) -> list[other_records.Asking]:
+) -> list[shadows.Asking]:
     """Of judgings those for which a program asks what was not asked then."""
     kept = (one for one in judgings if one.body is not None and one.facts is not None)
     named = (
-        (one, other_records.names_of(session, one.ruleset_version_id, program, one.kind))
-        for one in kept
+        (one, shadows.names_of(session, one.ruleset_version_id, program, one.kind)) for one in kept
     )
     return [
-        other_records.Asking(
+        shadows.Asking(
             evaluation_id=one.evaluation_id,
             record_id=one.record_id,
             kind=one.kind,
@@ -268,7 +265,7 @@ def _look_for(
         asked = _asking(session, side.program, judgings)
         found.clear()
         if asked:
-            found |= other_records.facts_of(session, company_id, side.program, asked)
+            found |= shadows.facts_of(session, company_id, side.program, asked)
         missing |= {one.evaluation_id for one in asked} - found.keys()
     return missing
 

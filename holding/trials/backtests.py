@@ -15,8 +15,9 @@ from holding.db.refusal import Refusal, plural
 from holding.platform.changes import locked_company
 from holding.platform.events import record_event
 from holding.rulesets.publication import OPEN_STATES
-from holding.trials import shadows as other_records
-from rules.comparison.two_sides import Change, Money, Sum, Tally
+from holding.trials import shadows
+from rules.comparison.two_sides import Change as VerdictChange
+from rules.comparison.two_sides import Money, Sum, Tally
 from rules.values.canonical import number_text
 
 ENDINGS: Final = {
@@ -170,7 +171,7 @@ def end(
     """End it, for this reason."""
     run.ended_at, run.ending = now, why
     session.flush()
-    other_records.delete_trial_keys(session, run.company_id)
+    shadows.delete_trial_keys(session, run.company_id)
     counted = f"{plural(run.looked, 'record')} of {run.total:,}"
     _tell(session, run, actor, now, "ended", f"ended a backtest: {ENDINGS[why]}; {counted}")
 
@@ -198,7 +199,7 @@ def counted(kept: Mapping[str, Any]) -> Tally:
     return Tally(
         records=kept["records"],
         same=kept["same"],
-        cells={Change(*words): _sums(money) for *words, money in kept["cells"]},
+        cells={VerdictChange(*words): _sums(money) for *words, money in kept["cells"]},
         stopped=_sums(kept["stopped"]),
         freed=_sums(kept["freed"]),
         judged=dict(kept["judged"]),

@@ -18,12 +18,11 @@ from holding.programs import world as worlds
 from holding.programs.replay import judged_again
 from holding.programs.world import schemas
 from holding.rulesets.admission import Report
-from holding.trials import shadows as other_records
-from holding.trials import shadows as tried_rules
+from holding.trials import shadows
 from holding.trials.shadows import Candidate, Stored
 from holding.worklist import search
 from holding.worklist.search import Found
-from rules import outcomes as outcome
+from rules import outcomes
 from rules.comparison.two_sides import RouteDifference, differences, sides
 from rules.comparison.two_sides import RouteSide as Side
 from rules.outcome_hash import Digest, digest
@@ -91,7 +90,7 @@ class Replay:
     again: dict[str, Side]
     differences: tuple[RouteDifference, ...]
     same_hash: bool
-    told: tuple[outcome.Verdict, ...]
+    told: tuple[outcomes.Verdict, ...]
     whole: bool
 
 
@@ -115,7 +114,7 @@ def tried(
     if isinstance(newest, Refusal):
         return newest
     record, verdict = newest
-    given = tried_rules.of_files("the draft", files, found.hash)
+    given = shadows.of_files("the draft", files, found.hash)
     replay = replayed(session, company_id, verdict.evaluation_id, given)
     if isinstance(replay, Refusal):
         return replay
@@ -173,9 +172,9 @@ def with_test(
     stored = kept(session, company_id, newest[1].evaluation_id)
     if stored is None or not stored.replayable:
         return GONE
-    given = tried_rules.of_files("the draft", files, found.hash)
-    known = tried_rules.looked_for(session, given, stored).facts
-    judged = tried_rules.judged_with(session, given, stored, known)
+    given = shadows.of_files("the draft", files, found.hash)
+    known = shadows.looked_for(session, given, stored).facts
+    judged = shadows.judged_with(session, given, stored, known)
     if not judged.outcome.decisions:
         return _nothing_decided(number)
     case = case_of(given.program, judged, Neutral(NEUTRAL, NEUTRAL_FIELDS), schemas())
@@ -250,8 +249,8 @@ def replayed(
     if now is not None:
         again, whole = _as_if_it_came(session, stored, given, now)
     elif given is not None:
-        known = tried_rules.looked_for(session, given, stored)
-        again = tried_rules.judged_with(session, given, stored, known.facts).outcome
+        known = shadows.looked_for(session, given, stored)
+        again = shadows.judged_with(session, given, stored, known.facts).outcome
         whole = known.whole
     by = Digest(stored.evaluation.digest)
     ruleset = session.get_one(RulesetVersion, stored.evaluation.ruleset_version_id)
@@ -283,15 +282,15 @@ def _as_if_it_came(
     batch = gather(session, company.id, [Claimed(record.id, 0, 0)], now, judge)
     world = batch.world
     if given is not None:
-        world = tried_rules.world_of(session, given, company.id, company.revision, known)
+        world = shadows.world_of(session, given, company.id, company.revision, known)
     case = batch.cases[0]
     subject = replace(case.subject, body=stored.version.body or {}, version=stored.version.no)
     facts, whole = case.facts, True
     by = batch.ruleset_version_id
-    asked = tried_rules.asking(session, given.program, stored, by) if given else None
+    asked = shadows.asking(session, given.program, stored, by) if given else None
     if given is not None and asked is not None:
         told = replace(asked, facts=facts, at=now)
-        found = other_records.facts_of_one(session, company.id, given.program, told)
+        found = shadows.facts_of_one(session, company.id, given.program, told)
         facts, whole = found or facts, found is not None
     return batch.judge.evaluate(subject, facts, world, now), whole
 

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import schema as declared
+from connectors.contract import schema
 from grammar.nodes import Post, Ruleset
 from holding.connections.master_data import PERIOD, month_of, zone_of
 from holding.db.models import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle
@@ -23,8 +23,7 @@ from holding.db.models.columns import BreakerState, is_word, moment
 from holding.db.models.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.db.refusal import duration, plural
 from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
-from holding.rulesets import admission as declared_rounding
-from holding.rulesets import target_ways as ways_in
+from holding.rulesets import admission, target_ways
 from holding.trials import waiting_documents
 from rules.comparison.difference import Landing, landings, stranded
 from rules.values.canonical import PostingState
@@ -36,7 +35,7 @@ class Code(StrEnum):
     its finding, and a failed step of the connection test its own after `test.`.
     """
 
-    TWO_WAYS = ways_in.CODE
+    TWO_WAYS = target_ways.CODE
     SETTING = "connection.setting"
     NO_KEY = "connection.no_key"
     NOT_TESTED = "connection.not_tested"
@@ -95,7 +94,7 @@ _CONNECTIONS = (
 
 
 def _of_sources(session: Session, company_id: int, name: str) -> Iterator[Finding]:
-    for one in ways_in.clashes(session, company_id):
+    for one in target_ways.clashes(session, company_id):
         if name in ("", one.first, one.second):
             yield Finding(Code.TWO_WAYS, one.second, one.words, one.todo)
 
@@ -104,7 +103,7 @@ def _of_connection(session: Session, row: Connection, now: datetime) -> Iterator
     form = registry.form_of(row.side, row.connector)
     settings = form.settings if form else ()
     told = {key: str(value) for key, value in row.settings.items()}
-    for wrong in declared.faults(settings, told).values():
+    for wrong in schema.faults(settings, told).values():
         yield Finding(Code.SETTING, row.name, wrong, "Correct it under Settings.")
     if form is not None and form.key is not None and row.key_id is None:
         todo = "Store the key on the page of the connection."
@@ -127,7 +126,7 @@ def _of_target(session: Session, row: Connection, now: datetime) -> Iterator[Fin
     throttle = session.get(Throttle, row.id)
     if throttle is not None:
         yield from _of_throttle(session, row, throttle, now)
-    wrong = declared_rounding.disagreement(session, row.id)
+    wrong = admission.disagreement(session, row.id)
     if wrong is not None:
         words = f"{row.name} rounds {wrong.there}, and the rules in force say {wrong.here}."
         yield Finding(Code.ROUNDING, row.name, words, "Make both say the same.", wrong.records)

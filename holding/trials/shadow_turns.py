@@ -20,8 +20,6 @@ from holding.db.models.columns import ShadowEnd
 from holding.programs.replay import judged_again
 from holding.rulesets.publication import OPEN_STATES
 from holding.trials import shadows
-from holding.trials import shadows as other_records
-from holding.trials import shadows as tried_rules
 from holding.trials.shadows import Candidate, Stored
 from rules.comparison.two_sides import differences, sides
 from rules.facts import Facts
@@ -69,7 +67,7 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
         seen = 0 if judged or not given else _last(session)
     with database.write() as session:
         if late and given:
-            other_records.go_on(session, company_id, given.program)
+            shadows.go_on(session, company_id, given.program)
             return 1
         return _store(session, company_id, shadow.id, judged, why, clock.now(), seen)
 
@@ -119,8 +117,8 @@ def _next(session: Session, shadow: Shadow, most: int) -> list[Stored]:
 def _is_behind(session: Session, given: Candidate, shadow: Shadow) -> bool:
     """Whether its rules would look among records of which the keys are not there yet."""
     some = (one for one in _next(session, shadow, A_TURN) if one.replayable)
-    asked = any(tried_rules.asking(session, given.program, one) is not None for one in some)
-    return asked and other_records.is_behind(session, shadow.company_id, given.program)
+    asked = any(shadows.asking(session, given.program, one) is not None for one in some)
+    return asked and shadows.is_behind(session, shadow.company_id, given.program)
 
 
 def _each(session: Session, given: Candidate, shadow: Shadow, clock: Clock) -> list[Judged]:
@@ -137,16 +135,16 @@ def _found(session: Session, given: Candidate, stored: Stored) -> Facts | None:
     """The facts of an evaluation with what the rules would have found; None where that is too much
     to look at.
     """
-    asked = tried_rules.asking(session, given.program, stored)
+    asked = shadows.asking(session, given.program, stored)
     if asked is None:
-        return tried_rules.facts_kept(stored)
-    found = other_records.facts_of(session, stored.record.company_id, given.program, [asked])
+        return shadows.facts_kept(stored)
+    found = shadows.facts_of(session, stored.record.company_id, given.program, [asked])
     return found.get(stored.evaluation.id)
 
 
 def _candidate(session: Session, shadow: Shadow) -> Candidate | None:
     change = session.get_one(Change, shadow.change_id)
-    return tried_rules.of_change(session, shadow.company_id, change.no)
+    return shadows.of_change(session, shadow.company_id, change.no)
 
 
 def _judged(session: Session, given: Candidate, stored: Stored) -> Judged:
@@ -159,7 +157,7 @@ def _judged(session: Session, given: Candidate, stored: Stored) -> Judged:
         found = _found(session, given, stored)
         if found is None:
             return blank
-        would = tried_rules.judged_with(session, given, stored, found).outcome
+        would = shadows.judged_with(session, given, stored, found).outcome
         was = judged_again(
             session, evaluation, version=stored.version, record=record, source=stored.source
         )

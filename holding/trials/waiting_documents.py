@@ -19,9 +19,8 @@ from holding.db.models import Connection, Posting, Push, Snapshot, SnapshotItem
 from holding.db.models.columns import ListKind, PushState, is_word, moment
 from holding.db.together import answer
 from holding.mappings import file_codes
-from holding.mappings import file_codes as unpaid_documents
 from holding.mappings.file_codes import FileList, Identity, Unpaid, UnpaidList
-from holding.posting import holds as sales_elsewhere
+from holding.posting import holds
 from holding.posting.evidence import action_of
 from holding.posting.holds import TWO_E_INVOICES as TWO_E_INVOICES_HELD
 from holding.posting.holds import Trouble
@@ -52,8 +51,8 @@ _READY = (
         Posting.action,
         Posting.content,
         Posting.e_invoice_at,
-        sales_elsewhere.SENT_ELSEWHERE.label("elsewhere"),
-        sales_elsewhere.RECORD_ELSEWHERE.label("of_record"),
+        holds.SENT_ELSEWHERE.label("elsewhere"),
+        holds.RECORD_ELSEWHERE.label("of_record"),
     )
     .where(Posting.connection_id == bindparam("connection"), Posting.content.is_not(None))
     .where(Posting.state == PostingState.READY)
@@ -150,8 +149,8 @@ def _each(
         document: Document = revive(Document, row.content)
         action = action_of(row.action)
         made = target.build([document], settings, batch=False, batch_name="", action=action)
-        for answer in made.refused.values():
-            yield row.number, (CANNOT_SEND, answer.words, "Correct the record or the rules.")
+        for refusal in made.refused.values():
+            yield row.number, (CANNOT_SEND, refusal.words, "Correct the record or the rules.")
         schema = schemas.get(document.document)
         if schema is not None:
             listed.note(schema, document)
@@ -161,7 +160,7 @@ def _each(
                 yield from ((row.number, one) for one in unpaid.wrong(schema, document))
         yield from ((row.number, one) for one in _too_late(action, row.e_invoice_at, now))
         if action == "create":
-            both = sales_elsewhere.found(session, row.id, row.elsewhere, of_record=row.of_record)
+            both = holds.found(session, row.id, row.elsewhere, of_record=row.of_record)
             if both is not None:
                 yield row.number, _twice(both)
         numbers[row.doc_type, row.number] += 1
@@ -267,7 +266,7 @@ class WaitingPayments:
         """(code, what is wrong, what to do). Nothing where there is no list, or where what is paid
         was posted after the list was read.
         """
-        pays = unpaid_documents.paid_by(schema)
+        pays = file_codes.paid_by(schema)
         number = document.fields.get(pays[0], "") if pays else ""
         told = self._told(pays[1]) if pays and number else None
         if pays is None or told is None:
@@ -289,8 +288,8 @@ class WaitingPayments:
 
     def _told(self, kind: ListKind) -> Listed | None:
         if kind not in self._lists:
-            one = unpaid_documents.standing(self._session, self._connection.id, kind)
-            listed = unpaid_documents.by_number(self._session, one) if one else {}
+            one = file_codes.standing(self._session, self._connection.id, kind)
+            listed = file_codes.by_number(self._session, one) if one else {}
             self._lists[kind] = (one, listed) if one else None
         return self._lists[kind]
 

@@ -27,7 +27,7 @@ from holding.db.database import Database, no_search_for_cycles
 from holding.db.models import Upload
 from holding.db.models.columns import UploadState
 from holding.db.refusal import Refusal, plural
-from holding.intake import receive as versions
+from holding.intake import receive
 from holding.intake.deliveries import zone_of_source
 from holding.uploads.check_result import CheckResult, of_json
 from holding.uploads.file_check import checked, known_codes, labels_of, refused, withdrawn_by
@@ -233,7 +233,7 @@ def _take(
         give_up(session, row, words, "Another person has to upload the file again.", now)
         return False
     withdrawn = withdrawn_by(session, row.source_id, part, now)
-    receipt = versions.receive(
+    receipt = receive.receive(
         session,
         company_id=row.company_id,
         source_id=row.source_id,

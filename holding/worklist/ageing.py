@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Label, Row, Select, func, literal, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from holding.access import operations as access_requests
+from holding.access import operations
 from holding.db.bulk import Columns, known, of
 from holding.db.models import Cause, Connection, Hold, Person, Posting, Record, RouteStop, Team
 from holding.db.models.decisions import is_open
@@ -21,7 +21,7 @@ from holding.holds import tally_figures
 from holding.holds.shapes import OwnerWait
 from holding.holds.tally_figures import of_owners
 from holding.mappings.key_reach import unmapped
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from holding.platform.processes import Workers
 from holding.rulesets import change_list
 from holding.worklist.dashboard import owners_since
@@ -253,13 +253,13 @@ def counts(
     whether they manage people.
     """
     query = _query(tally_figures.held(session, company_id), company_id, publisher, admin)
-    row = (yield Given(query, heartbeats.moments(now))).one()
+    row = (yield Given(query, processes.moments(now))).one()
     return Counts(
         held=row.held,
         missing=row.missing,
         changes=row.changes,
         requests=row.requests,
-        workers=heartbeats.read(row, now),
+        workers=processes.read(row, now),
         stopped=tuple(sorted(set((row.stopped or "").split()))),
     )
 
@@ -268,10 +268,10 @@ def counts(
 def _query(held: Select[int], company_id: int, publisher: int | None, admin: bool) -> Select[Any]:
     """Made once for each reader: to make it takes longer than to run it."""
     changes = change_list.waiting_for(company_id, publisher) if publisher else literal(0)
-    asked = access_requests.count(company_id).scalar_subquery() if admin else literal(0)
+    asked = operations.count(company_id).scalar_subquery() if admin else literal(0)
     query = select(held.scalar_subquery().label("held"), changes.label("changes"))
     query = query.add_columns(*_of(company_id), asked.label("requests"))
-    return query.add_columns(*heartbeats.signs())
+    return query.add_columns(*processes.signs())
 
 
 def _of(company_id: int) -> tuple[Label[Any], ...]:

@@ -19,8 +19,7 @@ from holding.db.models import Cause, Connection, Hold, Membership, Person, Recor
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal, Sums, money, most_first
 from holding.db.together import Question, Together
-from holding.holds import folding as bands
-from holding.holds import tally_figures
+from holding.holds import folding, tally_figures
 from holding.holds.assignments import MOST
 from holding.holds.shapes import Look
 from holding.holds.tally_figures import Figure
@@ -198,9 +197,9 @@ def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, curre
 
 def amount_title(band: int, currency: str) -> str:
     """`From RM 100.00 to RM 1,000.00`: the second is the first of the next band."""
-    if band == bands.UNKNOWN:
+    if band == folding.UNKNOWN:
         return f"No amount in {currency}"
-    least, end = bands.amounts_of(band)
+    least, end = folding.amounts_of(band)
     if end is None:
         return f"{money(least, currency)} and more"
     if not least:

@@ -30,15 +30,12 @@ from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, added, most_first
 from holding.db.together import KEPT, NO_OPTIONS, Question, at_most
-from holding.holds import folding as band_terms
-from holding.holds import tally_figures
-from holding.holds import tally_figures as cause_figures
-from holding.holds import tally_figures as kept_tally
+from holding.holds import folding, tally_figures
 from holding.holds.assignments import MOST
 from holding.holds.folding import HELD
 from holding.holds.shapes import Look
 from holding.holds.tally_figures import Figure, Tally, figure
-from holding.mappings import party_merge as party_names
+from holding.mappings import party_merge
 from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.cause_keys import Clearing
@@ -213,14 +210,14 @@ def _finer(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.targets:
         yield func.coalesce(Hold.connection_id, 0).in_(wanted.targets)
     if wanted.amounts:
-        yield band_terms.of_amounts(wanted.amounts)
+        yield folding.of_amounts(wanted.amounts)
     if wanted.ages:
-        yield band_terms.of_ages(wanted.ages, wanted.midnight)
+        yield folding.of_ages(wanted.ages, wanted.midnight)
 
 
 def _contains(company_id: int, text: str) -> ColumnElement[bool]:
     """By the number, by a customer or supplier as its newest record names it, or by the cause."""
-    parties = party_names.keys_named(company_id, text)  # all: an act takes whatever is found
+    parties = party_merge.keys_named(company_id, text)  # all: an act takes whatever is found
     causes = select(Cause.id).where(
         Cause.company_id == company_id, Cause.label.icontains(text, autoescape=True)
     )
@@ -284,7 +281,7 @@ def held(session: Session, company_id: int, person_id: int | None, *, fine: bool
     """Read it by few statements; of causes by fine shapes where that is asked for."""
     rows = session.execute(_teams(company_id, person_id), execution_options=KEPT).all()
     return Held(
-        tally=kept_tally.read(session, company_id, fine=fine),
+        tally=tally_figures.read(session, company_id, fine=fine),
         teams={row.team_id: row.name for row in rows if row.team_id is not None},
         own_teams=frozenset(row.team_id for row in rows if row.own is not None),
         uncertain=rows[0].uncertain if rows else 0,
@@ -319,9 +316,9 @@ def asked(found: Held, wanted: Filter) -> Callable[[Look], bool]:
     asked for.
     """
     terms = [seen(found, wanted)]
-    for name, of in TOLD.items():
+    for name, read_value in TOLD.items():
         if values := getattr(wanted, name):
-            terms.append(partial(_among, of, frozenset(values)))
+            terms.append(partial(_among, read_value, frozenset(values)))
     return lambda look: all(term(look) for term in terms)
 
 
@@ -354,7 +351,7 @@ def counted(session: Session, company_id: int, wanted: Filter, found: Held) -> H
         return one_by_one(session, company_id, wanted, found)
     if not wanted.causes:
         return found
-    rows = cause_figures.of_these(found.tally.causes, wanted.causes)
+    rows = tally_figures.of_these(found.tally.causes, wanted.causes)
     return replace(found, tally=Tally(rows, found.tally.causes))
 
 
@@ -374,7 +371,7 @@ def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -
     each = tally_figures.one_by_one(holds[:MOST_OF_A_TEXT] if more else holds)
     return replace(
         found,
-        tally=kept_tally.tally_of(each),
+        tally=tally_figures.tally_of(each),
         of=wanted,
         more=more,
         whole=not many,

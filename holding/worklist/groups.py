@@ -20,7 +20,7 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Cause, Hold, Team
 from holding.db.refusal import Sums
 from holding.db.together import Question
-from holding.holds import tally_figures as cause_figures
+from holding.holds import tally_figures
 from holding.holds.tally_figures import Figure
 from holding.worklist import filters
 from holding.worklist.filters import Filter, Held, Member, terms
@@ -183,7 +183,7 @@ def _page(
         if wanted.causes:
             rows = [[one for one in alike if one.cause_id in wanted.causes] for alike in rows]
         asked = filters.asked(held, wanted)
-        return cause_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
+        return tally_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
 
     return held.tally.once(("worst", wanted, after, held.own_teams), worst_causes)
 

@@ -31,7 +31,7 @@ from holding.db.models import Cause, Connection, Hold, Person, Posting, Record, 
 from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import KEPT, at_most
-from holding.mappings import party_merge as party_names
+from holding.mappings import party_merge
 from rules.decisions.verdict import told_later
 from rules.values.canonical import PostingState
 
@@ -282,7 +282,7 @@ def _parties(session: Session, companies: Sequence[int], text: str) -> list[tupl
     """Company and key of customers whose name has these letters, as many of each company."""
     most = max(1, MOST_PARTIES // len(companies))
     named = [
-        (company_id, party_names.keys_named(company_id, text, most).subquery())
+        (company_id, party_merge.keys_named(company_id, text, most).subquery())
         for company_id in companies
     ]
     each = [select(literal(company_id).label("of"), keys.c.key) for company_id, keys in named]

@@ -7,14 +7,11 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, g, make_response, render_template, request, url_for
 
-from holding.access import actors, deputies, people
-from holding.access import operations as access_requests
+from holding.access import actors, deputies, operations, people
 from holding.access.actors import ACT_LABELS, ACTS, may, role_list
 from holding.access.operations import Answer, Requested
 from holding.db.refusal import Refusal
-from portal.web import filters, forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import filters, forms, request_guard, store
 
 deputy_pages = Blueprint("deputies", __name__, url_prefix="/c/<co>/deputies")
 
@@ -57,7 +54,7 @@ def _deputies_page(problems: dict[str, str], *, status: int = 200) -> Response:
     open_ = [row for row in rows if row.ended_at is None and row.until_at > g.now]
     people = deputies.people(session, g.company.id)
     admin = actors.may(g.actor, "people.admin") is None
-    return fragments.respond(
+    return store.respond(
         "access/deputies.html",
         status=status,
         standing=sorted(open_, key=lambda row: row.from_at),
@@ -93,8 +90,8 @@ def appoint() -> Response:
             now=g.now,
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_deputies_url())
-    return fragments.moved(_deputies_url(), f"Named through {wish.last}.")
+        return store.refuse(answer, back=_deputies_url())
+    return store.moved(_deputies_url(), f"Named through {wish.last}.")
 
 
 def _wish() -> Wish | forms.Problems:
@@ -124,8 +121,8 @@ def end(deputy_id: int) -> Response:
     with store.writing() as session:
         answer = deputies.end(session, g.actor, deputy_id, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_deputies_url())
-    return fragments.moved(_deputies_url(), "Ended.")
+        return store.refuse(answer, back=_deputies_url())
+    return store.moved(_deputies_url(), "Ended.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +168,10 @@ def show_session_bar() -> Response:
 
 
 def _stay() -> Stay:
-    if "person" not in g and not security.whoever():
+    if "person" not in g and not request_guard.whoever():
         where = urlsplit(request.headers.get("HX-Current-URL", ""))
         back = f"{where.path}?{where.query}" if where.query else where.path
-        return Stay(None, lasts=False, now=g.now, back=security.safe_next(back))
+        return Stay(None, lasts=False, now=g.now, back=request_guard.safe_next(back))
     lasts = g.person.ends_at < g.person.expires_at
     return Stay(g.person.ends_at, lasts=lasts, now=g.now)
 
@@ -182,8 +179,8 @@ def _stay() -> Stay:
 @session_pages.post("/stay")
 def stay() -> Response:
     """Somebody is there: the session goes on."""
-    security.used()
-    word = "_macros/staying.html" if fragments.wants_fragment() else "access/stays.html"
+    request_guard.used()
+    word = "_macros/staying.html" if store.wants_fragment() else "access/stays.html"
     return make_response(render_template(word, stay=_stay()))
 
 
@@ -199,9 +196,9 @@ def form() -> Response:
 
 
 def _request_page(problems: dict[str, str], *, status: int = 200) -> Response:
-    own = access_requests.own(store.reading(), g.actor)
+    own = operations.own(store.reading(), g.actor)
     waits = {one.act for one in own if one.answer is Answer.WAITS}
-    return fragments.respond(
+    return store.respond(
         "access/ask.html",
         status=status,
         problems=problems,
@@ -214,7 +211,7 @@ def _request_page(problems: dict[str, str], *, status: int = 200) -> Response:
         typed=request.form.get("reason", ""),
         own=own,
         chips=CHIPS,
-        admins=people.who_may(store.reading(), g.company.id, access_requests.DECIDES),
+        admins=people.who_may(store.reading(), g.company.id, operations.DECIDES),
         limited=g.actor.reach.limited,
     )
 
@@ -224,14 +221,14 @@ def send_request() -> Response:
     """Ask an administrator."""
     act, reason = request.form.get("act", ""), request.form.get("reason", "")
     with store.writing() as session:
-        refused = access_requests.ask(session, g.actor, act, reason, g.now)
+        refused = operations.ask(session, g.actor, act, reason, g.now)
     if refused and refused.code in FIELDS:
         return _request_page({FIELDS[refused.code]: refused.message}, status=refused.status)
     if refused:
-        return fragments.refuse(refused, back=_request_url())
-    who = people.who_may(store.reading(), g.company.id, access_requests.DECIDES)
+        return store.refuse(refused, back=_request_url())
+    who = people.who_may(store.reading(), g.company.id, operations.DECIDES)
     said = f"You asked to be allowed to {ACT_LABELS[act]}. {', '.join(who)} can give you a role."
-    return fragments.moved(_request_url(), said)
+    return store.moved(_request_url(), said)
 
 
 def _request_url() -> str:
@@ -243,12 +240,12 @@ def decline(request_id: int) -> Response:
     """Say no, with a reason that whoever asked reads."""
     back = url_for("people.listing", co=g.company.code)
     with store.writing() as session:
-        answer = access_requests.decline(
+        answer = operations.decline(
             session, g.actor, request_id, request.form.get("reason", ""), g.now
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    return fragments.moved(back, f"The request of {answer} is declined.")
+        return store.refuse(answer, back=back)
+    return store.moved(back, f"The request of {answer} is declined.")
 
 
 def init_open_requests(app: Flask) -> None:
@@ -260,9 +257,9 @@ def init_open_requests(app: Flask) -> None:
 
 def _waiting(person_id: int | None = None) -> list[tuple[Requested, str]]:
     """The requests that wait, each with the roles that would grant it; of one person, or of all."""
-    if security.may(access_requests.DECIDES):
+    if request_guard.may(operations.DECIDES):
         return []
-    found = access_requests.waiting(store.reading(), g.company.id)
+    found = operations.waiting(store.reading(), g.company.id)
     mine = [one for one in found if person_id in (None, one.person_id)]
     return [(one, role_list(ACTS[one.act])) for one in mine]
 

@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, g, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from connectors.transport import http as mail
+from connectors.transport import http
 from holding.access import actors, people
 from holding.access.actors import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS, duties_meet
 from holding.company import access_links, duties
 from holding.company import directory as source_limits
-from holding.company import duties as directory
 from holding.db.refusal import Refusal, plural
 from holding.holds import assignments
 from holding.platform.settings import logger
-from portal.web import filters, forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import filters, forms, request_guard, store
 
 people_pages = Blueprint("people", __name__, url_prefix="/c/<co>/people")
 log = logger("clearpost.people")
@@ -41,16 +38,16 @@ class Wish:
 def listing() -> Response:
     """Everybody of the company, who is invited, who left, and what each role may do."""
     session = store.reading()
-    members = directory.members(session, g.company.id)
-    invited = directory.invitations(session, g.company.id)
-    admin = security.may(duties.ACT) is None
-    return fragments.respond(
+    members = duties.members(session, g.company.id)
+    invited = duties.invitations(session, g.company.id)
+    admin = request_guard.may(duties.ACT) is None
+    return store.respond(
         "people/list.html",
         members=members,
         invited=invited,
-        left=directory.former(session, g.company.id),
+        left=duties.former(session, g.company.id),
         admin=admin,
-        private=admin or security.may("audit.read") is None,
+        private=admin or request_guard.may("audit.read") is None,
         admins=", ".join(one.name for one in members if "admin" in one.roles),
         summary=_summary(members, invited),
         labels=ROLE_LABELS,
@@ -88,7 +85,7 @@ def invite() -> AnyResponse:
         field = {"person.email": "email", "person.here": "email", "role.none": "role"}
         field |= {"source.admin": "source", "source.unknown": "source"}
         if made.code not in field:
-            return fragments.refuse(made, back=_url())
+            return store.refuse(made, back=_url())
         told = {field[made.code]: f"{made.message} {made.hint}".strip()}
         return _form(told, wish=wish, status=made.status)
     return _hand_over(made, access_links.JOIN)
@@ -100,8 +97,8 @@ def cancel(link_id: int) -> AnyResponse:
     with store.writing() as session:
         answer = access_links.cancel(session, g.actor, link_id, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url())
-    return fragments.moved(_url(), f"The invitation of {answer} was cancelled.")
+        return store.refuse(answer, back=_url())
+    return store.moved(_url(), f"The invitation of {answer} was cancelled.")
 
 
 @people_pages.get("/<int:person_id>")
@@ -132,9 +129,9 @@ def change(person_id: int) -> AnyResponse:
         if answer.code in {"role.none", "role.limited"}:
             told = {"role": f"{answer.message} {answer.hint}"}
             return _person(told, person_id, wish=wish, status=answer.status)
-        return fragments.refuse(answer, back=_url())
+        return store.refuse(answer, back=_url())
     back = f" {_holds(answer.handed)}" if answer.handed else ""
-    return fragments.moved(_url(), f"Roles and teams of {answer.name} changed.{back}")
+    return store.moved(_url(), f"Roles and teams of {answer.name} changed.{back}")
 
 
 @people_pages.post("/<int:person_id>/sources")
@@ -153,9 +150,9 @@ def sources(person_id: int) -> AnyResponse:
         if answer.status == 422:
             told = {"source": f"{answer.message} {answer.hint}"}
             return _person(told, person_id, status=answer.status)
-        return fragments.refuse(answer, back=_url())
+        return store.refuse(answer, back=_url())
     back = f" {_holds(answer.handed)}" if answer.handed else ""
-    return fragments.moved(_url(), f"{answer.say}{back}")
+    return store.moved(_url(), f"{answer.say}{back}")
 
 
 @people_pages.post("/<int:person_id>/reset")
@@ -166,7 +163,7 @@ def reset(person_id: int) -> AnyResponse:
             session, g.actor, company_id=g.company.id, person_id=person_id, now=g.now
         )
     if isinstance(made, Refusal):
-        return fragments.refuse(made, back=_url())
+        return store.refuse(made, back=_url())
     return _hand_over(made, access_links.RESET)
 
 
@@ -178,23 +175,23 @@ def leave(person_id: int) -> AnyResponse:
         answer = duties.administers(session, g.actor, g.company.id)
         handed = answer or assignments.leave(session, g.actor, g.company.id, person_id, g.now)
     if isinstance(handed, Refusal):
-        return fragments.refuse(handed, back=_url())
+        return store.refuse(handed, back=_url())
     back = f" {_holds(handed)}" if handed else ""
-    return fragments.moved(_url(), f"{named} left {g.company.name}.{back}")
+    return store.moved(_url(), f"{named} left {g.company.name}.{back}")
 
 
 def _hand_over(made: access_links.NewLink, kind: str) -> AnyResponse:
     """The page after a link was made: mailed, or shown this once to be sent by hand."""
     path = url_for("join.form", token=made.token)
-    settings = security.config().settings
-    url = security.outside(path)
+    settings = request_guard.config().settings
+    url = request_guard.outside(path)
     failed = ""
     if settings.mail is not None:
         subject, text = _letter(made, kind, url)
-        failed = mail.send(settings.mail, to=made.email, subject=subject, text=text)
+        failed = http.send(settings.mail, to=made.email, subject=subject, text=text)
         if failed:
             log.warning("A mail was not taken.", request=g.request_id, why=failed)
-    return fragments.respond(
+    return store.respond(
         "people/link.html",
         made=made,
         joins=kind == access_links.JOIN,
@@ -217,15 +214,15 @@ def _letter(made: access_links.NewLink, kind: str, url: str) -> tuple[str, str]:
 
 
 def _form(problems: Mapping[str, str], *, wish: Wish, status: int = 200) -> Response:
-    return fragments.respond(
+    return store.respond(
         "people/invite.html",
         _choices(),
         status=status,
         problems=problems,
         wish=wish,
-        teams=directory.teams(store.reading(), g.company.id),
+        teams=duties.teams(store.reading(), g.company.id),
         sources=source_limits.sources(store.reading(), g.company.id),
-        mails=security.config().settings.mail is not None,
+        mails=request_guard.config().settings.mail is not None,
     )
 
 
@@ -233,13 +230,13 @@ def _person(
     problems: Mapping[str, str], person_id: int, *, wish: Wish | None = None, status: int = 200
 ) -> AnyResponse:
     session = store.reading()
-    members = directory.members(session, g.company.id)
+    members = duties.members(session, g.company.id)
     found = next((one for one in members if one.id == person_id), None)
     if found is None:
-        return fragments.refuse(Refusal("person.unknown", "There is no such person here.", "", 404))
+        return store.refuse(Refusal("person.unknown", "There is no such person here.", "", 404))
     limited = source_limits.limits(session, g.company.id).get(person_id, ())
     others = [one.name for one in members if "admin" in one.roles and one.id != person_id]
-    return fragments.respond(
+    return store.respond(
         "people/person.html",
         _choices(),
         status=status,
@@ -249,10 +246,10 @@ def _person(
         seen=request.form.get("seen") or duties.mark(found.roles, found.team_ids),
         own=person_id == g.actor.person_id,
         others=", ".join(others),
-        teams=directory.teams(session, g.company.id),
+        teams=duties.teams(session, g.company.id),
         sources=source_limits.sources(session, g.company.id),
         limited=_wish().source_ids if "source" in problems else [one.id for one in limited],
-        mails=security.config().settings.mail is not None,
+        mails=request_guard.config().settings.mail is not None,
     )
 
 
@@ -286,7 +283,7 @@ def _grants() -> list[tuple[str, list[tuple[str, list[bool]]]]]:
 
 
 def _summary(
-    members: Collection[directory.Member], invited: Collection[directory.Invitation]
+    members: Collection[duties.Member], invited: Collection[duties.Invitation]
 ) -> tuple[str, str]:
     """How many there are, and how many hold the roles that others wait for."""
     count = {role: sum(role in one.roles for one in members) for role in actors.ROLES}

@@ -18,19 +18,16 @@ from flask import (
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.access import enrolment, people, sessions
-from holding.access import enrolment as sign_in_steps
 from holding.access.actors import Keys, load_keys
 from holding.access.enrolment import STEP_LASTS, Entered, Waiting
 from holding.access.reach import narrow, of_person
 from holding.company import access_links
-from holding.company import access_links as link_use
-from holding.db import leases as failure_counts
+from holding.db import leases
 from holding.db.refusal import Refusal
 from holding.worklist import filters as own_companies
 from holding.worklist import search
 from portal.web import filters as target_status
-from portal.web import request_guard as security
-from portal.web import store
+from portal.web import request_guard, store
 
 signin_pages = Blueprint("signin", __name__)
 
@@ -78,11 +75,11 @@ def _signin_form(*, email: str = "", refusal: Refusal | None = None, ended: str 
         refusal=refusal,
         ended=ended,
         first=first,
-        next=security.safe_next(request.values.get("next")),
+        next=request_guard.safe_next(request.values.get("next")),
     )
     answer = make_response(page, refusal.status if refusal else 200)
     if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        answer.headers["Retry-After"] = str(int(failure_counts.WINDOW.total_seconds()))
+        answer.headers["Retry-After"] = str(int(leases.WINDOW.total_seconds()))
     return answer
 
 
@@ -92,10 +89,10 @@ def _signin_limit_key() -> str:
 
 
 @signin_pages.post("/signin", endpoint="enter")
-@security.limiter.limit(
+@request_guard.limiter.limit(
     "5 per minute", key_func=_signin_limit_key, deduct_when=lambda answer: answer.status_code == 422
 )
-@security.limiter.limit("60 per minute")
+@request_guard.limiter.limit("60 per minute")
 def sign_in() -> AnyResponse:
     """Start a session, always with a new token; or the step before it, where a code is needed."""
     email, password = request.form.get("email", ""), request.form.get("password", "")
@@ -103,10 +100,10 @@ def sign_in() -> AnyResponse:
     with store.writing() as session:
         proved = sessions.prove(session, email, password, g.now, compared)
         if not isinstance(proved, Refusal):
-            entered = sign_in_steps.enter(session, proved, g.now, device())
+            entered = enrolment.enter(session, proved, g.now, device())
     if isinstance(proved, Refusal):
         return _signin_form(email=email, refusal=proved)
-    return arrive(entered, security.safe_next(request.form.get("next")))
+    return arrive(entered, request_guard.safe_next(request.form.get("next")))
 
 
 def arrive(entered: Entered, onward: str) -> AnyResponse:
@@ -114,8 +111,10 @@ def arrive(entered: Entered, onward: str) -> AnyResponse:
     Whoever was signed in here is not any more.
     """
     if entered.signed_in:
-        return security.keep(make_response(redirect(onward, 303)), entered.token)
-    answer = security.forget(make_response(redirect(url_for("secondstep.form", next=onward), 303)))
+        return request_guard.keep(make_response(redirect(onward, 303)), entered.token)
+    answer = request_guard.forget(
+        make_response(redirect(url_for("secondstep.form", next=onward), 303))
+    )
     answer.set_cookie(
         _step_cookie(),
         entered.token,
@@ -130,7 +129,7 @@ def arrive(entered: Entered, onward: str) -> AnyResponse:
 
 def _step_cookie() -> str:
     """Another name than that of a session: neither is ever taken for the other."""
-    return f"{security.cookie_name(current_app)}-step"
+    return f"{request_guard.cookie_name(current_app)}-step"
 
 
 def step_token() -> str:
@@ -149,8 +148,8 @@ def forget_step(answer: AnyResponse) -> AnyResponse:
 def leave() -> AnyResponse:
     """End the session here and in the database."""
     with store.writing() as session:
-        sessions.sign_out(session, security.session_token(), g.now)
-    return security.forget(make_response(redirect(url_for("signin.form"), 303)))
+        sessions.sign_out(session, request_guard.session_token(), g.now)
+    return request_guard.forget(make_response(redirect(url_for("signin.form"), 303)))
 
 
 @signin_pages.get("/")
@@ -217,7 +216,7 @@ def show_code_form() -> AnyResponse:
 
 def _who() -> Waiting | None:
     token = step_token()
-    return sign_in_steps.waiting(store.reading(), token, g.now) if token else None
+    return enrolment.waiting(store.reading(), token, g.now) if token else None
 
 
 def _begin_again() -> AnyResponse:
@@ -225,7 +224,7 @@ def _begin_again() -> AnyResponse:
 
 
 def _next() -> str:
-    return security.safe_next(request.values.get("next"))
+    return request_guard.safe_next(request.values.get("next"))
 
 
 def _setup_url() -> str:
@@ -241,7 +240,7 @@ def _code_form(refusal: Refusal | None = None) -> Response:
     )
     answer = make_response(page, refusal.status if refusal else 200)
     if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        answer.headers["Retry-After"] = str(int(failure_counts.WINDOW.total_seconds()))
+        answer.headers["Retry-After"] = str(int(leases.WINDOW.total_seconds()))
     return answer
 
 
@@ -252,10 +251,10 @@ def _code_limit_key() -> str:
 
 
 @step_pages.post("/code", endpoint="enter")
-@security.limiter.limit(
+@request_guard.limiter.limit(
     "5 per minute", key_func=_code_limit_key, deduct_when=lambda answer: answer.status_code == 422
 )
-@security.limiter.limit("60 per minute")
+@request_guard.limiter.limit("60 per minute")
 def verify_code() -> AnyResponse:
     """Sign in, always with a new token."""
     keys = own_keys()
@@ -263,10 +262,10 @@ def verify_code() -> AnyResponse:
         return _code_form(keys)
     given = request.form.get("code", "")
     with store.writing() as session:
-        token = sign_in_steps.finish(session, step_token(), given, keys, g.now, device())
+        token = enrolment.finish(session, step_token(), given, keys, g.now, device())
     if isinstance(token, Refusal):
         return _begin_again() if token.code == "signin.over" else _code_form(token)
-    return forget_step(security.keep(make_response(redirect(_next(), 303)), token))
+    return forget_step(request_guard.keep(make_response(redirect(_next(), 303)), token))
 
 
 @step_pages.get("/setup")
@@ -301,13 +300,13 @@ def _code_url() -> str:
 
 
 @step_pages.post("/setup/begin")
-@security.limiter.limit("10 per minute")
+@request_guard.limiter.limit("10 per minute")
 def begin() -> AnyResponse:
     """Make a secret, which counts once a code of it was given."""
     keys = own_keys()
     if not isinstance(keys, Refusal):
         with store.writing() as session:
-            keys = sign_in_steps.begin_set_up(session, step_token(), keys, g.now) or keys
+            keys = enrolment.begin_set_up(session, step_token(), keys, g.now) or keys
     if isinstance(keys, Refusal):
         who = _who()
         return _setup(who, keys) if who and who.sets_up else _begin_again()
@@ -315,30 +314,30 @@ def begin() -> AnyResponse:
 
 
 @step_pages.post("/setup")
-@security.limiter.limit(
+@request_guard.limiter.limit(
     "5 per minute", key_func=_code_limit_key, deduct_when=lambda answer: answer.status_code == 422
 )
-@security.limiter.limit("60 per minute")
+@request_guard.limiter.limit("60 per minute")
 def confirm() -> AnyResponse:
     """Let the app count, sign in, and show the recovery codes this once."""
     keys = own_keys()
-    done: sign_in_steps.SetUpDone | Refusal = keys if isinstance(keys, Refusal) else _done(keys)
+    done: enrolment.SetUpDone | Refusal = keys if isinstance(keys, Refusal) else _done(keys)
     if isinstance(done, Refusal):
         who = _who()
         return _setup(who, done) if who and who.sets_up else _begin_again()
     page = render_template("access/recovery_codes.html", codes=done.codes, onward=_next())
-    return forget_step(security.keep(make_response(page), done.token))
+    return forget_step(request_guard.keep(make_response(page), done.token))
 
 
-def _done(keys: Keys) -> sign_in_steps.SetUpDone | Refusal:
+def _done(keys: Keys) -> enrolment.SetUpDone | Refusal:
     given = request.form.get("code", "")
     with store.writing() as session:
-        return sign_in_steps.finish_set_up(session, step_token(), given, keys, g.now, device())
+        return enrolment.finish_set_up(session, step_token(), given, keys, g.now, device())
 
 
 def own_keys() -> Keys | Refusal:
     """The keys of this installation, with which secrets are read."""
-    return load_keys(security.config().settings)
+    return load_keys(request_guard.config().settings)
 
 
 @join_pages.get("/<token>", endpoint="form")
@@ -364,13 +363,13 @@ def _page(token: str, refusal: Refusal | None = None) -> AnyResponse:
 
 
 @join_pages.post("/<token>", endpoint="enter")
-@security.limiter.limit("20 per minute")
+@request_guard.limiter.limit("20 per minute")
 def accept_link(token: str) -> AnyResponse:
     """Use it; whoever was signed in here before is not any more. A code may still be asked for."""
     password = request.form.get("password", "")
-    compared = link_use.compare(store.reading(), token, password, g.now)
+    compared = access_links.compare(store.reading(), token, password, g.now)
     with store.writing() as session:
-        done = link_use.use(
+        done = access_links.use(
             session,
             token,
             name=request.form.get("name", ""),

@@ -8,16 +8,13 @@ from werkzeug.wrappers import Response
 
 from holding.access import enrolment, sessions
 from holding.access.actors import ACT_LABELS, ACTS, Keys, role_list
-from holding.company import access_links as factor_duties
-from holding.company import own_account
+from holding.company import access_links, own_account
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
-from portal.access import signin as second_step
+from portal.access import signin
 from portal.access.signin import device
 from portal.languages.choice import LANGUAGES
-from portal.web import request_guard as security
-from portal.web import store
-from portal.web import store as fragments
+from portal.web import request_guard, store
 
 BORDER = 4
 """Light squares around a picture, as cameras want them."""
@@ -36,16 +33,16 @@ def show_factor() -> Response:
 
 
 def _set_up(problems: dict[str, str], status: int = 200) -> Response:
-    keys, person_id = second_step.own_keys(), g.person.person_id
+    keys, person_id = signin.own_keys(), g.person.person_id
     app: enrolment.SetUp | Refusal
     if isinstance(keys, Refusal):
         app = keys
     else:
         app = enrolment.being_set_up(store.reading(), person_id, _here(), keys, g.now)
-    security.inside_company(request.args.get("c", ""))
+    request_guard.inside_company(request.args.get("c", ""))
     if isinstance(app, Refusal):
-        return fragments.refuse(app, back=_own())
-    return fragments.respond(
+        return store.refuse(app, back=_own())
+    return store.respond(
         "people/two_factor.html",
         status=status,
         problems=problems,
@@ -56,7 +53,7 @@ def _set_up(problems: dict[str, str], status: int = 200) -> Response:
 
 
 def _here() -> str:
-    return security.session_token()
+    return request_guard.session_token()
 
 
 def _own() -> str:
@@ -64,19 +61,17 @@ def _own() -> str:
 
 
 @factor_pages.post("/begin")
-@security.limiter.limit("10 per minute")
+@request_guard.limiter.limit("10 per minute")
 def begin() -> Response:
     """Make a secret, which counts once a code of it was given."""
-    keys = second_step.own_keys()
+    keys = signin.own_keys()
     if isinstance(keys, Refusal):
-        return fragments.refuse(keys, back=_own())
+        return store.refuse(keys, back=_own())
     with store.writing() as session:
         refused = enrolment.begin(session, g.person.person_id, _here(), keys, g.now)
     if refused:
-        return fragments.refuse(refused, back=_own())
-    return fragments.moved(
-        _factor_url("show"), "Scan the picture with your app, then enter its code."
-    )
+        return store.refuse(refused, back=_own())
+    return store.moved(_factor_url("show"), "Scan the picture with your app, then enter its code.")
 
 
 def _factor_url(page: str) -> str:
@@ -84,12 +79,12 @@ def _factor_url(page: str) -> str:
 
 
 @factor_pages.post("")
-@security.limiter.limit("10 per minute")
+@request_guard.limiter.limit("10 per minute")
 def confirm() -> Response:
     """Let the app count: who gives the password and a code. Their other sessions end."""
-    keys, compared = second_step.own_keys(), _compared()
+    keys, compared = signin.own_keys(), _compared()
     if isinstance(keys, Refusal):
-        return fragments.refuse(keys, back=_own())
+        return store.refuse(keys, back=_own())
     person_id = g.person.person_id
     with store.writing() as session:
         done = own_account.wrong_password(session, person_id, _present(), g.now, compared)
@@ -98,7 +93,7 @@ def confirm() -> Response:
             enrolment.only_here(session, person_id, _here(), g.now)
     if isinstance(made, Refusal):
         told = _by_field(made)
-        return _set_up(told, made.status) if told else fragments.refuse(made, back=_own())
+        return _set_up(told, made.status) if told else store.refuse(made, back=_own())
     return _codes(made)
 
 
@@ -122,15 +117,15 @@ def _by_field(refusal: Refusal) -> dict[str, str]:
 
 
 def _codes(made: tuple[str, ...]) -> Response:
-    security.inside_company(request.args.get("c", ""))
-    return fragments.respond("access/recovery_codes.html", codes=made, onward=_own())
+    request_guard.inside_company(request.args.get("c", ""))
+    return store.respond("access/recovery_codes.html", codes=made, onward=_own())
 
 
 @factor_pages.post("/codes")
-@security.limiter.limit("10 per minute")
+@request_guard.limiter.limit("10 per minute")
 def codes() -> Response:
     """Ten new recovery codes, shown this once."""
-    keys, compared = second_step.own_keys(), _compared()
+    keys, compared = signin.own_keys(), _compared()
     with store.writing() as session:
         refused = _unproved(session, keys, compared)
         made = refused or enrolment.renew_codes(session, g.person.person_id, g.now)
@@ -152,20 +147,20 @@ def _refused(refusal: Refusal) -> Response:
     told = _by_field(refusal)
     if told:
         return shown(told, status=refusal.status)
-    return fragments.refuse(refusal, back=_own())
+    return store.refuse(refusal, back=_own())
 
 
 @factor_pages.post("/off")
-@security.limiter.limit("10 per minute")
+@request_guard.limiter.limit("10 per minute")
 def off() -> Response:
     """The password is enough again."""
-    keys, compared = second_step.own_keys(), _compared()
+    keys, compared = signin.own_keys(), _compared()
     with store.writing() as session:
         refused = _unproved(session, keys, compared)
         refused = refused or enrolment.switch_off(session, g.person.person_id, g.now)
     if refused:
         return _refused(refused)
-    return fragments.moved(_own(), "Two-factor authentication is off.")
+    return store.moved(_own(), "Two-factor authentication is off.")
 
 
 @duty_pages.post("/two-factor")
@@ -174,10 +169,10 @@ def require() -> Response:
     back = url_for("people.listing", co=g.company.code)
     on = request.form.get("on") == "1"
     with store.writing() as session:
-        done = factor_duties.require(session, g.actor, g.company.id, on=on, now=g.now)
+        done = access_links.require(session, g.actor, g.company.id, on=on, now=g.now)
     if isinstance(done, Refusal):
-        return fragments.refuse(done, back=back)
-    return fragments.moved(back, done)
+        return store.refuse(done, back=back)
+    return store.moved(back, done)
 
 
 @duty_pages.post("/<int:person_id>/two-factor/end")
@@ -185,12 +180,12 @@ def end(person_id: int) -> Response:
     """End that of somebody who lost it, with a reason."""
     reason = request.form.get("reason", "")
     with store.writing() as session:
-        done = factor_duties.end(session, g.actor, g.company.id, person_id, reason, g.now)
+        done = access_links.end(session, g.actor, g.company.id, person_id, reason, g.now)
     if isinstance(done, Refusal):
         back = url_for("people.show", co=g.company.code, person_id=person_id)
-        return fragments.refuse(done, back=back)
+        return store.refuse(done, back=back)
     back = url_for("people.listing", co=g.company.code)
-    return fragments.moved(back, f"The two-factor authentication of {done} ended.")
+    return store.moved(back, f"The two-factor authentication of {done} ended.")
 
 
 def init(app: Flask) -> None:
@@ -238,7 +233,7 @@ def save() -> Response:
         )
     if refused:
         return shown({"name": refused.message}, status=refused.status)
-    return fragments.moved(_own_page_url(), "Your settings are saved.")
+    return store.moved(_own_page_url(), "Your settings are saved.")
 
 
 def _own_page_url() -> str:
@@ -250,11 +245,11 @@ def utc() -> Response:
     """Have each moment say its UTC, too, or no more; from the foot of any page."""
     with store.writing() as session:
         own_account.show_utc(session, g.person.person_id, on=request.form.get("on") == "1")
-    return redirect(security.safe_next(request.form.get("next")), 303)
+    return redirect(request_guard.safe_next(request.form.get("next")), 303)
 
 
 @own_pages.post("/password")
-@security.limiter.limit("10 per minute")
+@request_guard.limiter.limit("10 per minute")
 def password() -> Response:
     """A new password; the other sessions and all tokens end."""
     present = request.form.get("present", "")
@@ -274,8 +269,8 @@ def password() -> Response:
         field = "wanted" if done.code == "person.password" else "present"
         return shown({field: f"{done.message} {done.hint}".strip()}, status=done.status)
     said = "Your password is changed. Your other sessions and your tokens ended."
-    answer = fragments.done(_own_page_url(), said)
-    return security.keep(answer, done)
+    answer = store.done(_own_page_url(), said)
+    return request_guard.keep(answer, done)
 
 
 @own_pages.post("/sessions/<key>/end")
@@ -284,8 +279,8 @@ def end_session(key: str) -> Response:
     with store.writing() as session:
         refused = own_account.end_session(session, g.person.person_id, key, g.now)
     if refused:
-        return fragments.refuse(refused, back=_own_page_url())
-    return fragments.moved(_own_page_url(), "Signed out there.")
+        return store.refuse(refused, back=_own_page_url())
+    return store.moved(_own_page_url(), "Signed out there.")
 
 
 @own_pages.post("/signout")
@@ -293,15 +288,15 @@ def everywhere() -> Response:
     """Sign out in all places, this one too."""
     with store.writing() as session:
         own_account.sign_out_everywhere(session, g.person.person_id, g.now)
-    return security.forget(make_response(redirect(url_for("signin.form"), 303)))
+    return request_guard.forget(make_response(redirect(url_for("signin.form"), 303)))
 
 
 def shown(problems: Mapping[str, str], *, status: int = 200) -> Response:
     """The page, with what is wrong with a form of it: field -> words."""
     session = store.reading()
-    companies = security.inside_company(request.args.get("c", ""))
-    here = security.session_token()
-    return fragments.respond(
+    companies = request_guard.inside_company(request.args.get("c", ""))
+    here = request_guard.session_token()
+    return store.respond(
         "people/me.html",
         status=status,
         problems=problems,

@@ -12,29 +12,23 @@ from werkzeug.routing import Rule
 from connectors.transport import strict_json
 from grammar.version import __version__
 from holding.access import actors, people
-from holding.approvals import approve as approvals_approve
+from holding.approvals import approve
 from holding.approvals.candidates import Left, SetChanged
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
-from holding.holds import assignments, locked_periods, releases, retries
-from holding.holds import assignments as bulk_acts
-from holding.holds import assignments as reopening
-from holding.holds import holds as corrections
-from holding.holds import retries as overrides
+from holding.holds import assignments, holds, locked_periods, releases, retries
 from holding.holds.assignments import MOST, Act, Wish
 from holding.holds.holds import Correction, Done
 from holding.holds.holds import Left as NotDone
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.reconciliation import manual_entries
-from holding.worklist import open_holds
-from holding.worklist import search as whereabouts
+from holding.worklist import open_holds, search
 from portal.api import answers
-from portal.web import forms, store
-from portal.web import request_guard as security
+from portal.web import forms, request_guard, store
 from portal.web.forms import day
 from portal.web.request_guard import PERMISSIONS, problem, whose
 
-Body = TypeVar("Wish")
+Body = TypeVar("Body")
 
 api = Blueprint("api", __name__, url_prefix="/api/v1/c/<co>")
 
@@ -99,7 +93,7 @@ def records() -> Response:
         hint = "GET /records?number=NS-10240"
         return problem(Refusal("call.number", "No number is asked for.", hint, 422))
     sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
-    rows = whereabouts.whereabouts(store.reading(), g.company.id, number, show_personal=sees)
+    rows = search.whereabouts(store.reading(), g.company.id, number, show_personal=sees)
     if not rows:
         hint = "Compare it with the order; a record that has not arrived is not known."
         return problem(
@@ -110,7 +104,7 @@ def records() -> Response:
     return jsonify(answers.told(answers.Records(tuple(each))))
 
 
-def _page(row: whereabouts.Whereabouts) -> str:
+def _page(row: search.Whereabouts) -> str:
     """The address of a record for people."""
     given = {"source": row.source, "kind": row.kind, "external_id": row.external_id}
     return url_for("records.show", co=g.company.code, _external=True, **given)
@@ -131,14 +125,14 @@ def approve_postings() -> Response:
     if isinstance(op, Refusal):
         return problem(op)
     with store.writing() as session:
-        answer = approvals_approve.approve(
+        answer = approve.approve(
             session, g.actor, wish.seen, wish.reason, g.now, op, seen=wish.seen
         )
     if isinstance(answer, SetChanged):
         return problem(answer, changes=answers.told(_not_approved(answer.changes)))
     if isinstance(answer, Refusal):
         return problem(answer)
-    doorbell.ring(g.company.id, "push")
+    processes.ring(g.company.id, "push")
     if answer.forbidden:
         return problem(answer.forbidden, refused=answers.told(_not_approved(answer.refused)))
     waiting, refused = _not_approved(answer.waiting), _not_approved(answer.refused)
@@ -181,7 +175,7 @@ def _one(
 def _done(answer: Done | Refusal) -> Response:
     if isinstance(answer, Refusal):
         return problem(answer)
-    doorbell.ring(g.company.id, "evaluate")
+    processes.ring(g.company.id, "evaluate")
     return jsonify(answers.told(answers.Act(answer.hold_id, answer.say)))
 
 
@@ -217,7 +211,7 @@ def retry(hold_id: int) -> Response:
 @api.post("/holds/<int:hold_id>/override")
 def override(hold_id: int) -> Response:
     """Try once more although nothing changed."""
-    return _reasoned(hold_id, overrides.override)
+    return _reasoned(hold_id, retries.override)
 
 
 @api.post("/holds/<int:hold_id>/assign")
@@ -252,7 +246,7 @@ def correct(hold_id: int) -> Response:
     """Set one value right, as a new version."""
 
     def act(session: DatabaseSession, wish: Correction, op: str | None) -> Done | Refusal:
-        return corrections.correct(session, g.actor, hold_id, wish, g.now, op)
+        return holds.correct(session, g.actor, hold_id, wish, g.now, op)
 
     return _one(corrected(), act)
 
@@ -270,14 +264,14 @@ def date_document(hold_id: int) -> Response:
 @api.post("/holds/<int:hold_id>/reopen")
 def reopen(hold_id: int) -> Response:
     """Ask somebody to open a locked month."""
-    return _asked(hold_id, reopening.ask_to_reopen)
+    return _asked(hold_id, assignments.ask_to_reopen)
 
 
 def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
     """A question to a person."""
 
     def ask(session: DatabaseSession, wish: Asked, op: str | None) -> Done | Refusal:
-        question = reopening.Question(_person(session, wish.email), wish.reason)
+        question = assignments.Question(_person(session, wish.email), wish.reason)
         return act(session, g.actor, hold_id, question, g.now, op)
 
     return _one(asked(), ask)
@@ -286,7 +280,7 @@ def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
 @api.post("/holds/<int:hold_id>/redirect")
 def redirect(hold_id: int) -> Response:
     """Have somebody decide where a document of a locked period goes."""
-    return _asked(hold_id, reopening.redirect)
+    return _asked(hold_id, assignments.redirect)
 
 
 @api.post("/holds/many")
@@ -298,12 +292,12 @@ def do_many() -> Response:
     if isinstance(op, Refusal):
         return problem(op)
     with store.writing() as session:
-        answer = bulk_acts.do(session, g.actor, wish, g.now, op or f"token:{g.request_id}")
+        answer = assignments.do(session, g.actor, wish, g.now, op or f"token:{g.request_id}")
     if isinstance(answer, Refusal):
         return problem(answer)
-    doorbell.ring(g.company.id, "evaluate")
+    processes.ring(g.company.id, "evaluate")
     left = tuple(_not_done(one) for one in answer.left)
-    if forbidden := bulk_acts.forbidden(answer):
+    if forbidden := assignments.forbidden(answer):
         return problem(forbidden, left=answers.told(left))
     done = tuple(answers.OneDone(one.hold_id, one.number, one.say) for one in answer.done)
     return jsonify(answers.told(answers.Acts(done, left)))
@@ -613,9 +607,11 @@ def _list_schema(**fields: Schema) -> Schema:
     return {"type": "array", "minItems": 1, "maxItems": 1000, "items": _body(fields)}
 
 
-security.limiter.limit("240 per minute", key_func=whose)(api)
+request_guard.limiter.limit("240 per minute", key_func=whose)(api)
 
-security.limiter.limit("20 per minute", deduct_when=lambda answer: answer.status_code == 401)(api)
+request_guard.limiter.limit("20 per minute", deduct_when=lambda answer: answer.status_code == 401)(
+    api
+)
 
 _REASONED: Final = _body({"reason": REASON})
 

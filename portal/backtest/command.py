@@ -89,7 +89,7 @@ def backtest(
     from concurrent.futures.process import BrokenProcessPool
 
     from holding.programs.world import schemas
-    from portal.backtest import parallel_run as running
+    from portal.backtest import parallel_run
     from portal.backtest.command import keeping
     from portal.backtest.record_files import Stored, UnreadableError
     from portal.backtest.report import report, told_in_json, told_in_words
@@ -98,10 +98,10 @@ def backtest(
     now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
     try:
         stored = Stored.at(records)
-        plan = running.Plan(_rules(old), _rules(new), schemas(), stored.worlds, now)
-        desk, told = running.Desk(plan), _Told()
-        many = processes or running.usable_processes()
-        ran = running.run(desk, stored, processes=many, progress=told.progress)
+        plan = parallel_run.Plan(_rules(old), _rules(new), schemas(), stored.worlds, now)
+        desk, told = parallel_run.Desk(plan), _Told()
+        many = processes or parallel_run.usable_processes()
+        ran = parallel_run.run(desk, stored, processes=many, progress=told.progress)
     except UnreadableError as problem:
         raise Stop(str(problem), problem.hint, USAGE) from problem
     except BrokenProcessPool as problem:
@@ -263,7 +263,7 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
     Each record is listed once, with all that was looked at when its first document was sent, or
     when it was last checked if none was; and with the mappings, units and locked periods of then.
     """
-    from holding.programs import posted_differences as history
+    from holding.programs import posted_differences
     from portal.backtest.record_files import write
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -273,9 +273,9 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
         folder.mkdir(parents=True, exist_ok=True)
         written = write(
             folder,
-            history.past_judgings(session, found.id, first=_day(first), last=_day(last)),
-            stand=lambda revision: history.stand(session, found.id, revision),
-            targets=history.target_words(session, found.id),
+            posted_differences.past_judgings(session, found.id, first=_day(first), last=_day(last)),
+            stand=lambda revision: posted_differences.stand(session, found.id, revision),
+            targets=posted_differences.target_words(session, found.id),
         )
     click.echo(f"{folder}: {written.records:,} records")
     if written.gone:

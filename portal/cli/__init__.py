@@ -55,7 +55,7 @@ def _missing_command(name: str) -> click.Command:
 
     @click.command(name, help=text, context_settings={"ignore_unknown_options": True})
     @click.argument("arguments", nargs=-1)
-    def missing(arguments: tuple[str, ...]) -> NoReturn:
+    def missing(arguments: tuple[str, ...]) -> NoReturn:  # noqa: ARG001 - click passes them
         raise Stop(text, code=ENVIRONMENT)
 
     return missing

@@ -103,13 +103,12 @@ def token() -> None:
 @click.option("--days", default=90, show_default=True, help="How long it lasts, 366 at most.")
 def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Make a token for EMAIL; it is printed once and kept nowhere."""
-    from holding.access import actors
-    from holding.access import operations as tokens
+    from holding.access import actors, operations
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         made = granted(
-            tokens.make(
+            operations.make(
                 session,
                 actors.OPERATOR,
                 company_id=found.id,
@@ -130,12 +129,12 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
 @company_option
 def token_list(company: str) -> None:
     """All tokens of a company, and when each was last used."""
-    from holding.access import operations as tokens
+    from holding.access import operations
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         zone = ZoneInfo(found.zone)
-        for row in tokens.listing(session, found.id):
+        for row in operations.listing(session, found.id):
             seen = row.seen_at.astimezone(zone) if row.seen_at else None
             used = f"{seen:%Y-%m-%d %H:%M}" if seen else "never used"
             state = _state(row, place.now, zone)
@@ -149,12 +148,11 @@ def token_list(company: str) -> None:
 @company_option
 def token_revoke(number: int, company: str) -> None:
     """End token NUMBER for good."""
-    from holding.access import actors
-    from holding.access import operations as tokens
+    from holding.access import actors, operations
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
-        refusal = tokens.revoke(session, actors.OPERATOR, found.id, number, place.now)
+        refusal = operations.revoke(session, actors.OPERATOR, found.id, number, place.now)
         if refusal:
             refuse(refusal)
     click.echo(f"Token {number} revoked.")

@@ -171,7 +171,7 @@ def _rules(
     now: "datetime",
 ) -> int:
     """The number of the change that holds the template with its answers."""
-    from holding.company import first_company as first_rules
+    from holding.company import first_company
     from portal.starters import catalogue
 
     answers = told["rules"]
@@ -198,7 +198,7 @@ def _rules(
         einvoice=_einvoice(template, answers),
     )
     return granted(
-        first_rules.choose(session, actor, draft.files, template.title, {}, now), "rules"
+        first_company.choose(session, actor, draft.files, template.title, {}, now), "rules"
     )
 
 
@@ -318,7 +318,7 @@ def connect(
 def _connect(
     session: "DatabaseSession", actor: "Actor", entry: Entry, folder: Path, now: "datetime"
 ) -> Iterator[str]:
-    from connectors.contract import schema as declared
+    from connectors.contract import schema
     from holding.connections import key_rotation
     from holding.rulesets.new_connections import add_connection
 
@@ -326,7 +326,7 @@ def _connect(
     system = str(entry.get("system", name))
     side, form = _form(name, str(entry.get("side", "")), system)
     settings = _settings(name, entry)
-    if wrong := declared.faults(form.settings, settings):
+    if wrong := schema.faults(form.settings, settings):
         field, words = next(iter(wrong.items()))
         raise Stop(f"connection {name}, {field}: {words}", code=USAGE)
     secret = _secret(name, form, entry, folder)

@@ -139,20 +139,20 @@ def connection_settings(connector: str) -> None:
 )
 def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) -> None:
     """Change settings of NAME."""
-    from holding.connections import connections as connection_rows
-    from holding.platform import processes as doorbell
+    from holding.connections import connections
+    from holding.platform import processes
     from holding.rulesets.new_connections import change_settings
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connection_rows.one(session, found.id, name), name)
+        row = named(connections.one(session, found.id, name), name)
         given = dict(_pair(text) for text in pairs)
         changed = granted(change_settings(session, actor, row.id, given, now=place.now))
         asked = row.is_target and bool(changed)
-        after = named(connection_rows.one(session, found.id, name), name)
+        after = named(connections.one(session, found.id, name), name)
         keyless = asked and after.key_tail is None
-    doorbell.ring(found.id, "evaluate")
+    processes.ring(found.id, "evaluate")
     click.echo(f"{name}: {', '.join(changed) or 'nothing'} changed.")
     if keyless:
         onward(f"connection key {name} --company {company} --as {email}")
@@ -167,8 +167,7 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
 def connection_key(name: str, company: str, email: str) -> None:
     """Store the secret of NAME, typed or piped into standard input."""
     from holding.access.actors import may
-    from holding.connections import connections as connection_rows
-    from holding.connections import key_rotation
+    from holding.connections import connections, key_rotation
 
     typed = sys.stdin.isatty()
     secret = click.prompt("Key", hide_input=True) if typed else sys.stdin.read().removesuffix("\n")
@@ -176,7 +175,7 @@ def connection_key(name: str, company: str, email: str) -> None:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         granted(may(actor, "connection.admin"))
-        row = named(connection_rows.one(session, found.id, name), name)
+        row = named(connections.one(session, found.id, name), name)
         kept = granted(key_rotation.first_key(session, actor, row.id, secret, now=place.now))
     click.echo(f"The key of {name} was stored. It ends in {kept.tail}.")
     if kept.trimmed:
@@ -192,18 +191,18 @@ def connection_key(name: str, company: str, email: str) -> None:
 def connection_test(name: str, company: str, email: str, *, as_json: bool) -> None:
     """Test NAME without writing there, and keep what it reports."""
     from connectors.transport.http import Http
-    from holding.connections import connections as connection_rows
-    from holding.intake import deliveries as source_tests
-    from holding.platform import processes as doorbell
+    from holding.connections import connections
+    from holding.intake import deliveries
+    from holding.platform import processes
 
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
             actor = actor_of(session, email, found.id)
-            row = named(connection_rows.one(session, found.id, name), name)
+            row = named(connections.one(session, found.id, name), name)
         http = Http(place.clock)
-        report = granted(source_tests.tested(place.database, place.clock, row.id, actor, http=http))
-        doorbell.ring(found.id, "evaluate")
+        report = granted(deliveries.tested(place.database, place.clock, row.id, actor, http=http))
+        processes.ring(found.id, "evaluate")
     steps = [asdict(step) for step in report.steps]
     if as_json:
         tell({"ok": report.ok, "steps": steps})
@@ -229,14 +228,13 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
 @click.option("--reason", required=True)
 def connection_pause(name: str, company: str, email: str, reason: str) -> None:
     """Send nothing to NAME until it is resumed."""
-    from holding.connections import connections as connection_rows
-    from holding.connections import connections as setup
+    from holding.connections import connections
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connection_rows.one(session, found.id, name), name)
-        granted(setup.pause(session, actor, row.id, reason, now=place.now))
+        row = named(connections.one(session, found.id, name), name)
+        granted(connections.pause(session, actor, row.id, reason, now=place.now))
     click.echo(f"{name} paused. Ready documents wait until it is resumed.")
     onward(f"connection resume {name} --company {company} --as {email}")
 
@@ -247,16 +245,16 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
 @as_option
 def connection_resume(name: str, company: str, email: str) -> None:
     """Resume sending to NAME."""
-    from holding.connections import connections as connection_rows
-    from holding.platform import processes as doorbell
+    from holding.connections import connections
+    from holding.platform import processes
     from holding.rulesets import target_ways
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connection_rows.one(session, found.id, name), name)
+        row = named(connections.one(session, found.id, name), name)
         granted(target_ways.resume(session, actor, row.id, now=place.now))
-    doorbell.ring(found.id, "push")
+    processes.ring(found.id, "push")
     click.echo(f"{name} resumed. Waiting documents are sent now.")
     onward(f"doctor {name} --company {company} --as {email}")
 
@@ -284,15 +282,14 @@ def connection_rates(
     """What NAME can tell of units, which rates people confirmed, and which wait for that."""
     from connectors import registry
     from connectors.contract.targets import TellsItems
-    from holding.connections import confirmed_rates
-    from holding.connections import connections as connection_rows
+    from holding.connections import confirmed_rates, connections
     from holding.db.refusal import plural
-    from holding.platform import processes as doorbell
+    from holding.platform import processes
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connection_rows.one(session, found.id, name), name)
+        row = named(connections.one(session, found.id, name), name)
         if unit_rates is not None:
             asked = unit_rates == "confirmed"
             granted(confirmed_rates.ask(session, actor, row.id, place.now, on=asked))
@@ -306,7 +303,7 @@ def connection_rates(
         rates = confirmed_rates.of_connection(session, row.id)
         unit = isinstance(registry.targets()[row.connector], TellsItems)
     if wanted or unit_rates is not None:
-        doorbell.ring(found.id, "evaluate")
+        processes.ring(found.id, "evaluate")
     click.echo(f"{rates.says(name, unit=unit)}.")
     for one in rates.confirmed:
         click.echo(f"confirmed  {one.says}, {one.by}, {one.at:%Y-%m-%d %H:%M} UTC")
@@ -330,14 +327,14 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
     Exit code 1 if anything was found.
     """
     from holding.access.actors import may
-    from holding.connections import connections as connection_rows
+    from holding.connections import connections
     from holding.trials import findings as preflight
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         granted(may(actor_of(session, email, found.id), "record.read"))
         if name:
-            named(connection_rows.one(session, found.id, name), name)
+            named(connections.one(session, found.id, name), name)
         findings = preflight.findings(session, found.id, place.now, name)
         moves = () if name else preflight.moves(session, found.id)
     if as_json:
@@ -363,14 +360,14 @@ def diagnosed(name: str, company: str, email: str, *, as_json: bool) -> int:
     """Say which of the ten usual troubles the target NAME has; the exit code."""
     from holding.access.actors import may
     from holding.company import diagnosis
-    from holding.connections import connections as connection_rows
+    from holding.connections import connections
 
     if not (company and email):
         raise click.UsageError("NAME needs --company and --as.")
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         granted(may(actor_of(session, email, found.id), "record.read"))
-        row = named(connection_rows.one(session, found.id, name, side="target"), name)
+        row = named(connections.one(session, found.id, name, side="target"), name)
         told = diagnosis.diagnose(session, row.id, place.now)
     if as_json:
         tell({"topics": [asdict(one) for one in told]})

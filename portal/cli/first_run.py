@@ -141,7 +141,7 @@ def company_go_live(
     from holding.access.actors import may
     from holding.company import going_live
     from holding.company.going_live import checklist
-    from holding.platform import processes as doorbell
+    from holding.platform import processes
 
     with office() as place:
         with place.database.write() as session:
@@ -156,7 +156,7 @@ def company_go_live(
                 first = granted(going_live.go_live(session, actor, *given))
             refusal = going_live.not_ready(checklist(session, found.id))
         if documents is not None:
-            doorbell.ring(found.id, "push")
+            processes.ring(found.id, "push")
     live = found.live or documents is not None
     if as_json:
         tell(

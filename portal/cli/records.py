@@ -245,21 +245,21 @@ def _bad(name: str, words: str) -> Looked:
 def _database(settings: "Settings") -> Iterator[Looked]:
     from connectors.transport.http import MachineClock
     from holding.db.database import Database
-    from holding.platform import backup as schema_version
+    from holding.platform import backup
     from holding.platform import settings as clock
-    from holding.rulesets import rulebook as later_findings
+    from holding.rulesets import rulebook
 
-    refusal = schema_version.check(settings.database_url)
+    refusal = backup.check(settings.database_url)
     if refusal:
         yield _bad("database", f"{refusal.message} {refusal.hint}")
         return
-    yield _good("database", f"schema {schema_version.VERSION}")
+    yield _good("database", f"schema {backup.VERSION}")
     database = Database(settings.database_url)
     with database.read() as session:
         step = clock.last_step(session)
         now = clock.DatabaseClock(database, MachineClock(settings.home)).now()
         worker = _worker(session, now)
-        later = later_findings.of_all(session)
+        later = rulebook.of_all(session)
         rates = tuple(_rates(session))
         lists = tuple(_lists(session, now))
     database.close()
@@ -274,18 +274,18 @@ def _worker(session: "DatabaseSession", now: datetime) -> Looked:
     """Whether anybody does the work; a worker that died is named, others may have its place."""
     from holding.db.refusal import duration, plural
     from holding.operations.idle_work import TO_DO, idle_work
-    from holding.platform import processes as heartbeats
+    from holding.platform import processes
 
     gone = [
         f"{one.owner} not seen for {duration(int((now - one.seen_at).total_seconds()) // 60)}"
-        for one in heartbeats.silent_workers(session, now)
+        for one in processes.silent_workers(session, now)
     ]
     idle = idle_work(session, now)
     if idle is not None and idle.since is None and not idle.count:
         return _good("worker", "none has run yet, and nothing is due")
     if idle is not None:
         return _bad("worker", " ".join([f"{idle.headline}. {idle.waits} {TO_DO}", *gone]))
-    running = plural(heartbeats.workers(session, now).running, "worker runs", "workers run")
+    running = plural(processes.workers(session, now).running, "worker runs", "workers run")
     return _good("worker", "; ".join([running, *gone]))
 
 

@@ -115,12 +115,12 @@ def simulate(name: str, words: tuple[str, ...]) -> None:
 @click.option("--to", default=None, help="A schema version to go to; the default is the newest.")
 def migrate(to: str | None) -> None:
     """Bring the database to the schema that this program needs."""
-    from holding.platform import backup as schema_version
+    from holding.platform import backup
 
     found = settings()
     home_of(found)
     bring_to_schema(found.database_url, to)
-    click.echo(f"The database schema is version {to or schema_version.VERSION}.")
+    click.echo(f"The database schema is version {to or backup.VERSION}.")
     onward("doctor")
 
 
@@ -306,17 +306,17 @@ def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bo
     with --head, shows that nothing up to it was replaced. What events sealed of versions, postings,
     approvals, requests and answers is compared with the rows.
     """
-    from holding.operations import content_invariants as contents
-    from holding.platform import events as chain
+    from holding.operations import content_invariants
+    from holding.platform import events
 
     known = [_head(noted)] if noted else []
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         known += noted_heads(anchors or place.settings.anchor_file, company)
-        stored = contents.compare(session, found.id)
-        torn = chain.verify(session, found.id, now=place.now, known=known)
+        stored = content_invariants.compare(session, found.id)
+        torn = events.verify(session, found.id, now=place.now, known=known)
         breaks = [*torn, *stored.breaks]
-        head = chain.head(session, found.id)
+        head = events.head(session, found.id)
     up_to = max((one.seq for one in known), default=0)
     if as_json:
         told = [{"seq": b.seq, "event": b.event_id, "message": b.message} for b in breaks]

@@ -62,17 +62,17 @@ def company_add(code: str, name: str, zone: str, currency: str) -> None:
 @click.argument("hours", type=int)
 def company_due(code: str, error_class: str, hours: int) -> None:
     """Let holds of CLASS, as `mapping_missing`, be due HOURS after they open; 24 otherwise."""
-    from holding.access import actors as holding_roles
-    from holding.holds import retries as deadlines
+    from holding.access import actors
+    from holding.holds import retries
 
     with office() as place, place.database.write() as session:
         found = company_of(session, code)
-        refusal = deadlines.set_hours(
-            session, holding_roles.OPERATOR, found.id, error_class, hours, place.now
+        refusal = retries.set_hours(
+            session, actors.OPERATOR, found.id, error_class, hours, place.now
         )
         if refusal:
             refuse(refusal)
-    click.echo(f"{code}: {deadlines.said(error_class, hours)}")
+    click.echo(f"{code}: {retries.said(error_class, hours)}")
     onward(f"trace NUMBER --company {code}")
 
 
@@ -91,9 +91,7 @@ def user_add(
     email: str, company: str, roles: tuple[str, ...], teams: tuple[str, ...], name: str | None
 ) -> None:
     """Give EMAIL a role in a company; a new person's password is printed, once."""
-    from holding.access import actors as holding_roles
-    from holding.access import people
-    from holding.access import people as holding_teams
+    from holding.access import actors, people
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -109,13 +107,13 @@ def user_add(
                 company_id=found.id,
                 person_id=person_id,
                 role=role,
-                actor=holding_roles.OPERATOR,
+                actor=actors.OPERATOR,
                 now=place.now,
             )
             if refusal:
                 refuse(refusal)
         for team in teams:
-            holding_teams.add_to_team(session, company_id=found.id, name=team, person_id=person_id)
+            people.add_to_team(session, company_id=found.id, name=team, person_id=person_id)
     click.echo(f"{email} now has these roles in {company}: {', '.join(roles)}.")
     if password:
         click.echo(f"Password, shown only now: {password}")
@@ -126,12 +124,11 @@ def user_add(
 @click.argument("email")
 def user_password(email: str) -> None:
     """Give EMAIL a new password, which is printed once; all sessions of theirs end."""
-    from holding.access import actors as holding_roles
-    from holding.access import people
+    from holding.access import actors, people
 
     with office() as place, place.database.write() as session:
         person_id = person_id_of(session, email)
-        password = people.renew_password(session, holding_roles.OPERATOR, person_id, place.now)
+        password = people.renew_password(session, actors.OPERATOR, person_id, place.now)
     click.echo(f"Password of {email}, shown only now: {password}")
     onward("user roles")
 
@@ -141,12 +138,12 @@ def user_password(email: str) -> None:
 @click.option("--reason", required=True, help="Recorded in the audit log.")
 def user_two_factor_off(email: str, reason: str) -> None:
     """End the two-factor authentication of EMAIL (a lost phone), and all sessions of theirs."""
-    from holding.access import actors as holding_roles
-    from holding.company import access_links as factor_duties
+    from holding.access import actors
+    from holding.company import access_links
 
     with office() as place, place.database.write() as session:
         person_id = person_id_of(session, email)
-        granted(factor_duties.end_of(session, holding_roles.OPERATOR, person_id, reason, place.now))
+        granted(access_links.end_of(session, actors.OPERATOR, person_id, reason, place.now))
     click.echo(f"Two-factor authentication of {email} ended.")
     click.echo("Where a company requires it, they set it up again when they next sign in.")
 
@@ -158,21 +155,21 @@ def user_two_factor_off(email: str, reason: str) -> None:
 @click.option("--all", "everything", is_flag=True, help="Records of all sources again.")
 def user_sources(email: str, company: str, names: tuple[str, ...], *, everything: bool) -> None:
     """Let EMAIL see records of some sources only, or of all again."""
-    from holding.access import actors as holding_roles
-    from holding.company import directory as source_limits
+    from holding.access import actors
+    from holding.company import directory
 
     if bool(names) == everything:
         raise Stop("Choose sources with --source, or all with --all.")
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
-        known = {one.name: one.id for one in source_limits.sources(session, found.id)}
+        known = {one.name: one.id for one in directory.sources(session, found.id)}
         if unknown := sorted(set(names) - known.keys()):
             there = ", ".join(known) or "none"
             raise Stop(f"Unknown source {', '.join(unknown)}. Sources: {there}.")
         made = granted(
-            source_limits.limit(
+            directory.limit(
                 session,
-                holding_roles.OPERATOR,
+                actors.OPERATOR,
                 company_id=found.id,
                 person_id=person_id_of(session, email),
                 source_ids=[known[name] for name in names],
@@ -188,8 +185,7 @@ def user_sources(email: str, company: str, names: tuple[str, ...], *, everything
 @company_option
 def user_remove(email: str, company: str) -> None:
     """Remove EMAIL from a company; their holds go back to the teams."""
-    from holding.access import actors as holding_roles
-    from holding.access import people
+    from holding.access import actors, people
     from holding.db.refusal import plural
     from holding.holds import assignments
 
@@ -199,7 +195,7 @@ def user_remove(email: str, company: str) -> None:
         if person_id is None:
             raise Stop(f"No user with the email {email}.")
         handed = granted(
-            assignments.leave(session, holding_roles.OPERATOR, found.id, person_id, place.now)
+            assignments.leave(session, actors.OPERATOR, found.id, person_id, place.now)
         )
     click.echo(f"{email} was removed from {company}.")
     click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")
@@ -239,14 +235,14 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
 def publish(change: int, company: str, email: str) -> None:
     """Publish CHANGE; its author cannot."""
     from holding.db.refusal import plural
-    from holding.platform import processes as doorbell
+    from holding.platform import processes
     from holding.rulesets import publication
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         done = granted(publication.publish(session, change, actor, place.now))
-    doorbell.ring(found.id, "evaluate")
+    processes.ring(found.id, "evaluate")
     click.echo(f"Rule version {done.no} ({done.hash[:12]}) is in force.")
     click.echo(f"{done.decided[0].upper()}{done.decided[1:]}.")
     added = plural(done.seeded.added, "mapping entry is", "mapping entries are")
@@ -267,16 +263,16 @@ def ingest(
     file: Path, company: str, source: str, email: str | None, *, check: bool, as_json: bool
 ) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
-    from holding.connections import connections as connection_rows
+    from holding.connections import connections
     from holding.db.refusal import plural
     from holding.intake.deliveries import zone_of_source
-    from holding.platform import processes as doorbell
+    from holding.platform import processes
     from portal.terminal.command_frame import named, read_file, store
 
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
-            row = named(connection_rows.one(session, found.id, source), source)
+            row = named(connections.one(session, found.id, source), source)
             zone = zone_of_source(session, row.id)
         delivery = read_file(file, row.connector, zone)
         for error in delivery.errors:
@@ -293,7 +289,7 @@ def ingest(
         with place.database.write() as session:
             by = actor_of(session, email, found.id) if email else None
             receipt = granted(store(session, found.id, source, file, delivery, place.now, by))
-        doorbell.ring(found.id, "evaluate")
+        processes.ring(found.id, "evaluate")
     counts = {
         "records": len(delivery.records),
         "new_records": receipt.new_records,

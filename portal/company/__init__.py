@@ -5,9 +5,7 @@ what they show.
 """
 
 from portal.company import checklist, rule_choice, settings_page
-from portal.company import checklist as cutover_pages
-from portal.company import rule_choice as first_company
 
 __all__ = ["BLUEPRINTS", "cutover_pages", "rule_choice"]
 
-BLUEPRINTS = (first_company.setup_pages, checklist.pages, settings_page.pages)
+BLUEPRINTS = (rule_choice.setup_pages, checklist.pages, settings_page.pages)

@@ -14,10 +14,9 @@ from holding.company import dry_run, going_live
 from holding.company.going_live import Checklist, Step, checklist
 from holding.company.standing_documents import Look, There, look
 from holding.db.refusal import Refusal, plural, sums
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.programs.world import schemas
 from portal.web import forms, store
-from portal.web import store as fragments
 from portal.web.request_guard import FILE
 
 pages = Blueprint("onboarding", __name__, url_prefix="/c/<co>/setup")
@@ -79,7 +78,7 @@ def _checklist(more: Mapping[str, object], *, status: int = 200) -> Response:
     """The checklist; `more` is what the step that is open in it shows."""
     found = checklist(store.reading(), g.company.id)
     first = going_live.first_run(store.reading(), g.company.id, g.now)
-    return fragments.respond(
+    return store.respond(
         "onboarding/checklist.html",
         more,
         status=status,
@@ -145,7 +144,7 @@ def _dry_run_page(
     problems: Mapping[str, str], *, status: int = 200, done: dry_run.DryRun | None = None
 ) -> Response:
     if g.company.live:
-        return fragments.moved(home(), f"{g.company.name} is live already.")
+        return store.moved(home(), f"{g.company.name} is live already.")
     documents = done.documents if done else ()
     opened = {
         "opened": Step.DRY_RUN,
@@ -193,7 +192,7 @@ def start_dry_run() -> Response:
     store.renew()  # a service reads with sessions of its own
     done = dry_run.dry_run(store.database(), store.clock(), g.actor, first, last)
     if isinstance(done, Refusal):
-        return fragments.refuse(done, back=home())
+        return store.refuse(done, back=home())
     return _dry_run_page({}, done=done)
 
 
@@ -201,9 +200,9 @@ def start_dry_run() -> Response:
 def consider() -> Response:
     """What would be sent first."""
     if g.company.live:
-        return fragments.moved(home(), f"{g.company.name} is live already.")
+        return store.moved(home(), f"{g.company.name} is live already.")
     found = checklist(store.reading(), g.company.id)
-    return fragments.respond(
+    return store.respond(
         "onboarding/go_live.html",
         found=found,
         first=going_live.first_run(store.reading(), g.company.id, g.now),
@@ -218,10 +217,10 @@ def go_live() -> Response:
     with store.writing() as session:
         answer = going_live.go_live(session, g.actor, count, figure, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_for("onboarding.consider", co=g.company.code))
-    doorbell.ring(g.company.id, "push")
+        return store.refuse(answer, back=url_for("onboarding.consider", co=g.company.code))
+    processes.ring(g.company.id, "push")
     told = f"{plural(answer.count, 'document')}, {sums(answer.money, g.company.currency)}"
-    return fragments.moved(home(), f"{g.company.name} is live. Queued to be sent: {told}.")
+    return store.moved(home(), f"{g.company.name} is live. Queued to be sent: {told}.")
 
 
 def suggested(found: Checklist) -> object:
@@ -244,9 +243,9 @@ def _cutover_page(
     problems: Mapping[str, str], *, status: int = 200, found: Look | None = None
 ) -> Response:
     if g.company.live:
-        return fragments.moved(home(), f"{g.company.name} is live already.")
+        return store.moved(home(), f"{g.company.name} is live already.")
     steps = checklist(store.reading(), g.company.id)
-    return fragments.respond(
+    return store.respond(
         "onboarding/cutover.html",
         status=status,
         found=steps,
@@ -271,9 +270,9 @@ def set_cutover() -> Response:
     if refusal is not None and refusal.status == 422:
         return _cutover_page({"starts": refusal.words}, status=422)
     if refusal is not None:
-        return fragments.refuse(refusal, back=home())
-    doorbell.ring(g.company.id, "evaluate")
-    return fragments.moved(home(), f"Cutover date set to {day}. Records are checked again.")
+        return store.refuse(refusal, back=home())
+    processes.ring(g.company.id, "evaluate")
+    return store.moved(home(), f"Cutover date set to {day}. Records are checked again.")
 
 
 @pages.post("/cutover/look")
@@ -284,5 +283,5 @@ def look_there() -> Response:
     http = Http(store.clock(), connect_seconds=SECONDS, read_seconds=SECONDS)
     found = look(store.database(), store.clock(), g.actor, after, http=http)
     if isinstance(found, Refusal):
-        return fragments.refuse(found, back=url_for("onboarding.cutover", co=g.company.code))
+        return store.refuse(found, back=url_for("onboarding.cutover", co=g.company.code))
     return _cutover_page({}, found=found)

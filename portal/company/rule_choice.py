@@ -24,18 +24,14 @@ from connectors import registry
 from connectors.contract import ConnectionSide
 from holding.access import deputies, sessions
 from holding.company import first_company
-from holding.company import first_company as first_rules
 from holding.company.first_company import FirstCompany, FirstPerson
-from holding.connections import connections as connection_rows
+from holding.connections import connections
 from holding.db.refusal import Refusal, plural
-from holding.mappings import choices as listed_names
+from holding.mappings import choices
 from portal.company.checklist import pages
 from portal.starters import catalogue
 from portal.starters.catalogue import EInvoiceLimit, Tax, Template
-from portal.web import forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
-from portal.web import store as rule_checks
+from portal.web import forms, request_guard, store
 
 LARGEST = Decimal("999999999.99")
 
@@ -83,15 +79,15 @@ def choose_rules() -> AnyResponse:
 def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
     if g.company.ruleset_version_id is not None:
         told = "Rules are in force already. Change their files here."
-        return fragments.moved(url_for("rulebook.show", co=g.company.code), told)
+        return store.moved(url_for("rulebook.show", co=g.company.code), told)
     connected = {
         word
-        for row in connection_rows.listing(store.reading(), g.company.id)
+        for row in connections.listing(store.reading(), g.company.id)
         for word in (row.name, row.connector)
     }
     fitting = [one for one in catalogue.templates() if _fits(one, connected)]
     chosen = _template(request.values.get("template")) or next(iter(fitting), None)
-    return fragments.respond(
+    return store.respond(
         "onboarding/rules.html",
         status=status,
         templates=catalogue.templates(),
@@ -99,8 +95,8 @@ def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
         lacking={one.word: _lacking(one, connected) for one in catalogue.templates()},
         chosen=chosen,
         people=deputies.people(store.reading(), g.company.id),
-        drafts=security.may("rules.draft"),
-        names_teams=security.may("people.admin") is None,
+        drafts=request_guard.may("rules.draft"),
+        names_teams=request_guard.may("people.admin") is None,
         einvoice=chosen.einvoice if chosen and g.company.currency == RINGGIT else None,
         team=TEAM,
         taxes=[(f"{TAX}{at}", one, _codes(one)) for at, one in enumerate(chosen.taxes)]
@@ -128,7 +124,7 @@ def _lacking(template: Template, connected: set[str]) -> list[str]:
 
 def _codes(tax: Tax) -> dict[str, str]:
     """The tax codes that the accounting system lists, with their names."""
-    return listed_names.tax_codes(store.reading(), g.company.id, tax.target)
+    return choices.tax_codes(store.reading(), g.company.id, tax.target)
 
 
 @pages.post("/rules")
@@ -151,11 +147,11 @@ def draft_rules() -> AnyResponse:
     )
     back = url_for("onboarding.choose_rules", co=g.company.code, template=template.word)
     store.renew()  # no snapshot is kept while a process is at work
-    checked = rule_checks.checks().report(draft.files)
+    checked = store.checks().report(draft.files)
     if isinstance(checked, Refusal):
-        return rule_checks.come_again(fragments.refuse(checked, back=back), checked)
+        return store.come_again(store.refuse(checked, back=back), checked)
     with store.writing() as session:
-        answer = first_rules.choose(
+        answer = first_company.choose(
             session,
             g.actor,
             draft.files,
@@ -166,11 +162,11 @@ def draft_rules() -> AnyResponse:
             dict(template.teams),
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
+        return store.refuse(answer, back=back)
     told = plural(len(draft.left_out), "test")
     left = f" {told} of the template left out, because you answered otherwise."
     url = url_for("changes.show", co=g.company.code, no=answer)
-    return fragments.moved(url, f"Draft saved as change {answer}.{left if draft.left_out else ''}")
+    return store.moved(url, f"Draft saved as change {answer}.{left if draft.left_out else ''}")
 
 
 def _answers(template: Template) -> Answers | forms.Problems:
@@ -269,7 +265,7 @@ def _zones() -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 @setup_pages.post("/<token>")
-@security.limiter.limit("30 per minute")
+@request_guard.limiter.limit("30 per minute")
 def create(token: str) -> AnyResponse:
     """Make the company and the person, who is signed in then."""
     until = first_company.usable(store.reading(), token, g.now)
@@ -296,7 +292,7 @@ def create(token: str) -> AnyResponse:
     if isinstance(entered, Refusal):  # somebody guessed at this address before it was a person's
         return redirect(url_for("signin.form"), 303)
     answer = make_response(redirect(url_for("dashboard.show", co=made.code), 303))
-    return security.keep(answer, entered)
+    return request_guard.keep(answer, entered)
 
 
 def _wish() -> Wish | forms.Problems:

@@ -11,16 +11,14 @@ from typing import Final
 from flask import Blueprint, Response, g, request, url_for
 
 from connectors.contract.errors import ERROR_CLASSES
-from holding.connections import signal_causes as signal_settings
+from holding.connections import signal_causes
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, money, plural
 from holding.evaluation import safety_stop
-from holding.operations import planning as digest_times
-from holding.rulesets import new_connections as company_settings
+from holding.operations import planning
+from holding.rulesets import new_connections
 from holding.rulesets.new_connections import CompanySettings
-from portal.web import forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import forms, request_guard, store
 
 pages = Blueprint("settings", __name__, url_prefix="/c/<co>/settings")
 ADDED: Final = "Fixed when the company was added."
@@ -50,7 +48,7 @@ class Setting:
 def listed() -> list[Setting]:
     """The settings of this company, as they stand."""
     company, session = g.company, store.reading()
-    own = company_settings.settings_of(session, company.id)
+    own = new_connections.settings_of(session, company.id)
     titles = dict(own.teams)
     return [
         Setting("name", "Name", company.name, HERE, "#nameform"),
@@ -99,8 +97,8 @@ def _with_pages(session: DatabaseSession) -> list[Setting]:
     usual = "as is usual on each route"
     most = [plural(records, "record")] if records is not None else []
     most += [money(book, company.currency)] if book is not None else []
-    times = digest_times.own_times(session, company.id)
-    day = signal_settings.own_close_day(session, company.id)
+    times = planning.own_times(session, company.id)
+    day = signal_causes.own_close_day(session, company.id)
     note = "Set on a page of its own."
     digest = f"{times.at}, {plural(len(times.days), 'day')} a week" if times.days else "none"
     close = f"day {day} of the month after" if day else "none"
@@ -116,7 +114,7 @@ def _with_pages(session: DatabaseSession) -> list[Setting]:
 
 def _of_installation() -> list[Setting]:
     """What whoever runs Clearpost set, for all companies."""
-    own = security.config().settings
+    own = request_guard.config().settings
     undo = f"{own.undo_seconds:.0f} s" if own.undo_seconds else "none"
     body, keep = plural(round(own.body_days), "day"), plural(own.keep_years, "year")
     return [
@@ -141,7 +139,7 @@ def rename() -> Response:
     name = request.form.get("name", "")
     return _changed(
         "name",
-        lambda session, reason: company_settings.rename(session, g.actor, name, reason, g.now),
+        lambda session, reason: new_connections.rename(session, g.actor, name, reason, g.now),
     )
 
 
@@ -151,9 +149,7 @@ def fallback() -> Response:
     team = request.form.get("team", "")
     return _changed(
         "fallback",
-        lambda session, reason: company_settings.set_fallback(
-            session, g.actor, team, reason, g.now
-        ),
+        lambda session, reason: new_connections.set_fallback(session, g.actor, team, reason, g.now),
     )
 
 
@@ -163,7 +159,7 @@ def due() -> Response:
     error_class, hours = request.form.get("error_class", ""), forms.whole(request.form.get("hours"))
     return _changed(
         "due",
-        lambda session, why: company_settings.set_due(
+        lambda session, why: new_connections.set_due(
             session, g.actor, error_class, hours or 0, why, g.now
         ),
     )
@@ -174,9 +170,9 @@ def _changed(form: str, change: Callable[[DatabaseSession, str], Refusal | None]
     with store.writing() as session:
         refused = change(session, request.form.get("reason", ""))
     if refused is None:
-        return fragments.moved(_url(), SAVED[form])
+        return store.moved(_url(), SAVED[form])
     if refused.status != 422:
-        return fragments.refuse(refused, back=_url())
+        return store.refuse(refused, back=_url())
     field = "reason" if refused.code == "company.reason" else FIELDS.get(refused.code, FIRST[form])
     return _page({form: {field: refused.words}}, status=422)
 
@@ -190,8 +186,8 @@ FIRST: Final = {"name": "name", "fallback": "team", "due": "hours"}
 
 
 def _page(problems: Mapping[str, Mapping[str, str]], *, status: int = 200) -> Response:
-    own = company_settings.settings_of(store.reading(), g.company.id)
-    return fragments.respond(
+    own = new_connections.settings_of(store.reading(), g.company.id)
+    return store.respond(
         "onboarding/settings.html",
         status=status,
         rows=listed(),

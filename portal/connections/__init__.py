@@ -4,17 +4,13 @@ Here: the list of the blueprints. Not here: what a connection does (portal/conne
 """
 
 from portal.connections import new_connection
-from portal.connections import new_connection as authorization_pages
-from portal.connections import new_connection as connection_settings
-from portal.connections import new_connection as key_pages
-from portal.connections import new_connection as webhook_pages
 
 __all__ = ["BLUEPRINTS"]
 
 BLUEPRINTS = (
     new_connection.new_connection_pages,
-    connection_settings.settings_pages,
-    key_pages.key_pages,
-    authorization_pages.authorization_pages,
-    webhook_pages.webhook_pages,
+    new_connection.settings_pages,
+    new_connection.key_pages,
+    new_connection.authorization_pages,
+    new_connection.webhook_pages,
 )

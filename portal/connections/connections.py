@@ -15,32 +15,18 @@ from connectors import registry
 from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.access.actors import may
-from holding.connections import confirmed_rates, key_rotation
-from holding.connections import connections as pull_settings
-from holding.connections import connections as queries
-from holding.connections import connections as setup
+from holding.connections import confirmed_rates, connections, key_rotation
 from holding.db.refusal import Refusal, plural
 from holding.db.together import KEPT, Answer, Together
-from holding.intake import deliveries as source_tests
-from holding.intake import pulls as pull_turns
-from holding.intake import receive as hook_calls
+from holding.intake import deliveries, pulls, receive
 from holding.mappings import list_turns
 from holding.operations.queues import Endpoint, endpoints
-from holding.platform import processes as doorbell
-from holding.platform import unit_changes
+from holding.platform import processes, unit_changes
 from holding.reconciliation import reading_plan
-from holding.reconciliation import reading_plan as awaited_e_invoices
-from holding.rulesets import admission as declared_rounding
-from holding.rulesets import publication, target_ways
-from holding.rulesets import publication as run_hours
+from holding.rulesets import admission, publication, target_ways
 from holding.runs import date_ranges, run_history, schedules
-from holding.runs import date_ranges as range_counts
-from portal.intake import webhooks as intake
-from portal.web import filters as target_status
-from portal.web import forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
-from portal.web import store as rule_checks
+from portal.intake import webhooks
+from portal.web import filters, forms, request_guard, store
 from portal.web.filters import kind_of, moment, today, zone
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
@@ -51,20 +37,20 @@ TEST_SECONDS = 5.0
 def listing() -> Response:
     """All sources and targets, with the pills of the targets."""
     session = store.reading()
-    rows = queries.listing(session, g.company.id)
+    rows = connections.listing(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
-    made = target_status.of_rows(Together(session, KEPT), session, g.company.id, targets)()
-    return fragments.respond(
+    made = filters.of_rows(Together(session, KEPT), session, g.company.id, targets)()
+    return store.respond(
         "connections/list.html",
         targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],
-        sources=queries.with_last_deliveries(session, sources),
+        sources=connections.with_last_deliveries(session, sources),
     )
 
 
 @pages.get("/<name>")
 def show(name: str) -> Response:
     """One connection."""
-    return fragments.respond("connections/show.html", shown(row_of(name)))
+    return store.respond("connections/show.html", shown(row_of(name)))
 
 
 @pages.post("/<name>/test")
@@ -73,14 +59,14 @@ def test(name: str) -> Response:
     row = row_of(name)
     clock = store.clock()
     http = Http(clock, connect_seconds=TEST_SECONDS, read_seconds=TEST_SECONDS)
-    answer = source_tests.tested(store.database(), clock, row.id, g.actor, http=http)
+    answer = deliveries.tested(store.database(), clock, row.id, g.actor, http=http)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_of(name))
-    doorbell.ring(g.company.id, "evaluate")
+        return store.refuse(answer, back=url_of(name))
+    processes.ring(g.company.id, "evaluate")
     said = f"The test of {name} {'passed' if answer.ok else 'failed'}."
     store.renew()
     say = said if answer.ok else ""
-    return fragments.respond("connections/show.html", shown(row_of(name)), say=say, also=("told",))
+    return store.respond("connections/show.html", shown(row_of(name)), say=say, also=("told",))
 
 
 @pages.post("/<name>/pause")
@@ -91,13 +77,15 @@ def pause(name: str) -> Response:
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     with store.writing() as session:
-        answer = setup.pause(session, g.actor, row.id, wish.reason, now=g.now, until=wish.until)
+        answer = connections.pause(
+            session, g.actor, row.id, wish.reason, now=g.now, until=wish.until
+        )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=url_of(name))
     said = f"{name} paused. Ready documents wait here until you resume."
     if wish.until:
         said = f"{name} paused. Ready documents wait here until {moment(wish.until)}."
-    return fragments.moved(url_of(name), said)
+    return store.moved(url_of(name), said)
 
 
 @pages.post("/<name>/rates")
@@ -117,9 +105,9 @@ def rates(name: str) -> Response:
             told = () if isinstance(answer, Refusal) else answer
             said = f"Confirmed for {name}: {', '.join(one.says for one in told)}."
     if refusal is not None:
-        return fragments.refuse(refusal, back=url_of(name))
-    doorbell.ring(g.company.id, "evaluate")
-    return fragments.moved(url_of(name), said)
+        return store.refuse(refusal, back=url_of(name))
+    processes.ring(g.company.id, "evaluate")
+    return store.moved(url_of(name), said)
 
 
 @pages.post("/<name>/read")
@@ -129,10 +117,10 @@ def read(name: str) -> Response:
     with store.writing() as session:
         answer = reading_plan.read_target(session, g.actor, row.id, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_of(name))
-    doorbell.ring(g.company.id, "push")
+        return store.refuse(answer, back=url_of(name))
+    processes.ring(g.company.id, "push")
     told = plural(answer, "document is", "documents are")
-    return fragments.moved(url_of(name), f"{told} being read in {name}.")
+    return store.moved(url_of(name), f"{told} being read in {name}.")
 
 
 @pages.post("/<name>/pull")
@@ -140,12 +128,12 @@ def pull(name: str) -> Response:
     """Ask a source at once for what changed, or for all that changed in the last days."""
     row, whole = row_of(name), request.form.get("kind") == "sweep"
     with store.writing() as session:
-        answer = pull_turns.ask(session, g.actor, row.id, "sweep" if whole else "pull", g.now)
+        answer = pulls.ask(session, g.actor, row.id, "sweep" if whole else "pull", g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_of(name))
-    doorbell.ring(g.company.id, "pull")
+        return store.refuse(answer, back=url_of(name))
+    processes.ring(g.company.id, "pull")
     what = "is being swept" if whole else "is being read"
-    return fragments.moved(url_of(name), f"{name} {what}. What is new appears here.")
+    return store.moved(url_of(name), f"{name} {what}. What is new appears here.")
 
 
 @pages.post("/<name>/resume")
@@ -155,9 +143,9 @@ def resume(name: str) -> Response:
     with store.writing() as session:
         answer = target_ways.resume(session, g.actor, row.id, now=g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_of(name))
-    doorbell.ring(g.company.id, "push")
-    return fragments.moved(url_of(name), f"{name} is resumed.")
+        return store.refuse(answer, back=url_of(name))
+    processes.ring(g.company.id, "push")
+    return store.moved(url_of(name), f"{name} is resumed.")
 
 
 @pages.post("/<name>/daily")
@@ -168,9 +156,9 @@ def daily(name: str) -> Response:
     with store.writing() as session:
         answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=url_of(name))
     said = f"Daily run switched {'on' if on else 'off'}: {kind_of(doc_type)}."
-    return fragments.moved(url_of(name), said)
+    return store.moved(url_of(name), said)
 
 
 @pages.post("/<name>/hours")
@@ -179,21 +167,21 @@ def hours(name: str) -> Response:
     row, base, wish = row_of(name), g.company.ruleset_version_id, forms.run_hours(request.form)
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
-    made = run_hours.draft(store.reading(), g.company.id, row.name, row.connector, wish)
+    made = publication.draft(store.reading(), g.company.id, row.name, row.connector, wish)
     if isinstance(made, Refusal):
-        return fragments.refuse(made, back=url_of(name))
+        return store.refuse(made, back=url_of(name))
     store.renew()  # no snapshot is kept while a process is at work
-    checked = rule_checks.checks().report(made.files)
+    checked = store.checks().report(made.files)
     if isinstance(checked, Refusal):
-        return rule_checks.come_again(fragments.refuse(checked, back=url_of(name)), checked)
+        return store.come_again(store.refuse(checked, back=url_of(name)), checked)
     with store.writing() as session:
         answer = publication.push(
             session, g.company.id, g.actor, made.files, made.title, g.now, checked, base
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=url_of(name))
     said = f"Change {answer} submitted: {made.title}. The hours change when it is published."
-    return fragments.moved(url_of(name), said)
+    return store.moved(url_of(name), said)
 
 
 @pages.get("/<name>/sync")
@@ -203,7 +191,7 @@ def consider(name: str) -> Response:
     wish = forms.sync_range(request.args, today())
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
-    return fragments.respond("connections/show.html", _with_preview(row, wish))
+    return store.respond("connections/show.html", _with_preview(row, wish))
 
 
 @pages.post("/<name>/sync")
@@ -228,37 +216,37 @@ def sync(name: str) -> Response:
         )
     if isinstance(answer, Refusal):
         if answer.code != "sync.changed":
-            return fragments.refuse(answer, back=url_of(name))
+            return store.refuse(answer, back=url_of(name))
         made = _with_preview(row, wish) | {"changed": answer}
-        return fragments.respond("connections/show.html", made, status=409)
-    doorbell.ring(g.company.id, "push")
+        return store.respond("connections/show.html", made, status=409)
+    processes.ring(g.company.id, "push")
     if len(answer) > 1:
         told = ", ".join(str(one) for one in answer)
         listed = url_for("runs.listing", co=g.company.code, connection=name)
-        return fragments.moved(listed, f"Sync runs {told} started, one for each document type.")
+        return store.moved(listed, f"Sync runs {told} started, one for each document type.")
     shown_url = url_for("runs.show", co=g.company.code, run_id=answer[0])
-    return fragments.moved(shown_url, f"Sync run {answer[0]} started.")
+    return store.moved(shown_url, f"Sync run {answer[0]} started.")
 
 
-def row_of(name: str) -> queries.ConnectionRow:
+def row_of(name: str) -> connections.ConnectionRow:
     """The connection of this name in the company of the address; 404 where there is none."""
-    return queries.one(store.reading(), g.company.id, name) or abort(404)
+    return connections.one(store.reading(), g.company.id, name) or abort(404)
 
 
-def shown(row: queries.ConnectionRow) -> dict[str, object]:
+def shown(row: connections.ConnectionRow) -> dict[str, object]:
     """What the page of a connection tells."""
     session = store.reading()
     company, target, page = g.company.id, row.is_target, Together(session, KEPT)
-    pills = target_status.of_rows(page, session, company, [row])
-    asked: dict[str, Answer[object]] = {"told": page.ask(queries.told(company, row.id))}
+    pills = filters.of_rows(page, session, company, [row])
+    asked: dict[str, Answer[object]] = {"told": page.ask(connections.told(company, row.id))}
     first = today() - timedelta(days=30)
     if target:
-        types = target_status.document_types(row.connector)
+        types = filters.document_types(row.connector)
         asked["lines"] = page.ask(endpoints(company, row.id, types, first))
         asked["nights"] = page.ask(schedules.of_target(company, row.name, row.connector))
         asked["runs"] = page.ask(run_history.runs_of_connection(company, row.id))
-        asked["queue"] = page.ask(queries.queue(row.id))
-        asked["snapshots"] = page.ask(queries.snapshots(row.id))
+        asked["queue"] = page.ask(connections.queue(row.id))
+        asked["snapshots"] = page.ask(connections.snapshots(row.id))
         asked["lists"] = page.ask(list_turns.asked_of_target(row.id))
         asked["recounted"] = page.ask(unit_changes.of_connection(row.id, company))
     each = {name: one.value for name, one in asked.items()}
@@ -268,23 +256,23 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "nights": {},
         **each,
         "row": row,
-        "coming": target_status.coming,
+        "coming": filters.coming,
         "cards": [(pill, found.get(pill.doc_type)) for pill in pills()],
-        "new_hours": run_hours.waiting(session, company, row.name) if target else (),
+        "new_hours": publication.waiting(session, company, row.name) if target else (),
         "rates": confirmed_rates.of_connection(session, row.id) if target else None,
         "tells_unit": isinstance(registry.targets().get(row.connector), TellsItems),
-        "rounds": declared_rounding.disagreement(session, row.id) if target else None,
+        "rounds": admission.disagreement(session, row.id) if target else None,
         "form": registry.form_of(row.side, row.connector),
         "awaited": _awaited(row),
         "keys": key_rotation.listing(session, row.id) if _admin() else (),
         "allowed": key_rotation.permission_of(session, row.connector, row.id),
-        "latest": hook_calls.Latest() if target else hook_calls.latest(session, row.id),
-        "example": None if target else intake.example_of(row, g.company.code),
-        "back": security.outside(url_for("connauth.back", co=g.company.code, name=row.name)),
+        "latest": receive.Latest() if target else receive.latest(session, row.id),
+        "example": None if target else webhooks.example_of(row, g.company.code),
+        "back": request_guard.outside(url_for("connauth.back", co=g.company.code, name=row.name)),
         "pulls": _pulls(row),
-        "testable": source_tests.is_testable(row.side, row.connector, row.settings),
-        "hook": intake.hook_address(g.company.code, row.name),
-        "calls": source_tests.is_called(row.side, row.connector),
+        "testable": deliveries.is_testable(row.side, row.connector, row.settings),
+        "hook": webhooks.hook_address(g.company.code, row.name),
+        "calls": deliveries.is_called(row.side, row.connector),
         "first": first,
         "until": today(),
         "problems": {},
@@ -299,27 +287,27 @@ def _admin() -> bool:
     return may(g.actor, "connection.admin") is None
 
 
-def _pulls(row: queries.ConnectionRow) -> tuple[pull_turns.PullRow, ...]:
+def _pulls(row: connections.ConnectionRow) -> tuple[pulls.PullRow, ...]:
     """How far a source was asked; only who has an address can be."""
-    asked = not row.is_target and pull_settings.is_set(row.settings)
-    return pull_turns.of_source(store.reading(), row.id) if asked else ()
+    asked = not row.is_target and connections.is_set(row.settings)
+    return pulls.of_source(store.reading(), row.id) if asked else ()
 
 
-def _awaited(row: queries.ConnectionRow) -> awaited_e_invoices.Awaited | None:
+def _awaited(row: connections.ConnectionRow) -> reading_plan.Awaited | None:
     """The posted documents whose e-invoice has to come back; None where none ever has to."""
     of_target = (store.reading(), row.id, row.connector, row.settings)
-    return awaited_e_invoices.of_connection(*of_target, g.now) if row.is_target else None
+    return reading_plan.of_connection(*of_target, g.now) if row.is_target else None
 
 
-def _again(row: queries.ConnectionRow, found: forms.Problems) -> Response:
+def _again(row: connections.ConnectionRow, found: forms.Problems) -> Response:
     made = shown(row) | {"problems": found.by_field}
-    return fragments.respond("connections/show.html", made, status=422)
+    return store.respond("connections/show.html", made, status=422)
 
 
-def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str, object]:
+def _with_preview(row: connections.ConnectionRow, wish: forms.SyncRange) -> dict[str, object]:
     session, days = store.reading(), (wish.first, wish.last)
     made = date_ranges.preview(session, g.company.id, row.id, wish.doc_type, *days)
-    found = range_counts.counts(session, g.company.id, ZoneInfo(g.company.zone), row.id, days)
+    found = date_ranges.counts(session, g.company.id, ZoneInfo(g.company.zone), row.id, days)
     told = {"wish": wish, "first": wish.first, "until": wish.last}
     return shown(row) | told | {"preview": made, "counts": found}
 

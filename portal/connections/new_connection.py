@@ -15,16 +15,13 @@ from holding.connections import authorization, key_rotation
 from holding.connections import connections as setup
 from holding.connections.connections import ConnectionRow, KeySet
 from holding.db.refusal import Refusal
-from holding.intake import deliveries as source_tests
-from holding.intake import receive as hook_calls
+from holding.intake import deliveries, receive
 from holding.mappings import list_turns
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.rulesets.new_connections import add_connection, change_settings, name_fault
 from portal.connections import connections
-from portal.intake import webhooks as intake
-from portal.web import request_guard as security
-from portal.web import store
-from portal.web import store as fragments
+from portal.intake import webhooks
+from portal.web import request_guard, store
 from portal.web.forms import Form
 
 new_connection_pages = Blueprint("newconn", __name__, url_prefix="/c/<co>/connections")
@@ -68,7 +65,7 @@ def _new_connection_page(
 ) -> Response:
     side, form = _system_form(system) if system else (None, None)
     made_here = form is not None and form.key is not None and form.key.made_here
-    return fragments.respond(
+    return store.respond(
         "connections/new.html",
         status=status,
         targets=[(name, one.form) for name, one in registry.targets().items()],
@@ -77,7 +74,7 @@ def _new_connection_page(
         side=side,
         wanted=side or request.args.get("side"),
         form=form,
-        tested=side is not None and not made_here and source_tests.has_test(side, system),
+        tested=side is not None and not made_here and deliveries.has_test(side, system),
         tells_units=isinstance(registry.targets().get(system), TellsItems),
         values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
         problems=problems,
@@ -110,22 +107,20 @@ def create() -> Response:
         if stored.code == "connection.taken":
             problems = {"name": f"{stored.message} {stored.hint}"}
             return _new_connection_page(system, values | {"name": name}, problems, status=422)
-        return fragments.refuse(stored, back=_url())
+        return store.refuse(stored, back=_url())
     row_id, kept = stored
-    doorbell.ring(g.company.id, "evaluate")
-    asked = side == "target" or source_tests.is_testable(side, system, values)
+    processes.ring(g.company.id, "evaluate")
+    asked = side == "target" or deliveries.is_testable(side, system, values)
     if made_here or not asked:
         row = connections.row_of(name)
         shown = connections.shown(row) | {"secret": secret if made_here else ""}
-        return fragments.respond(
-            "connections/show.html", shown, say=f"{name} was added. {PROVE_IT}"
-        )
+        return store.respond("connections/show.html", shown, say=f"{name} was added. {PROVE_IT}")
     trimmed = TRIMMED if kept is not None and kept.trimmed else ""
     named = "" if name in (system, form.title) else f" as {name}"
     said = f"{form.title} was added{named}.{trimmed}"
     if key_rotation.is_half(system, secret):
         words = f"{said} Connect it next: nothing is sent there before."
-        return fragments.moved(connections.url_of(name) + "#authorization", words)
+        return store.moved(connections.url_of(name) + "#authorization", words)
     return tested(row_id, name, said)
 
 
@@ -165,7 +160,7 @@ def tested(row_id: int, name: str, said: str) -> Response:
     clock, seconds = store.clock(), connections.TEST_SECONDS
     store.renew()  # no snapshot is kept while the target is called
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
-    report = source_tests.tested(store.database(), clock, row_id, g.actor, http=http)
+    report = deliveries.tested(store.database(), clock, row_id, g.actor, http=http)
     store.renew()
     if isinstance(report, Refusal):
         words = f"{said} It was not tested: {report.message}"
@@ -175,7 +170,7 @@ def tested(row_id: int, name: str, said: str) -> Response:
         words = f"{said} Its test failed, so nothing is sent there yet."
     else:
         words = f"{said} Its test failed: below is what to correct."
-    return fragments.moved(connections.url_of(name) + "#conntest", words)
+    return store.moved(connections.url_of(name) + "#conntest", words)
 
 
 @new_connection_pages.app_template_global("other_ways")
@@ -190,19 +185,19 @@ def begin(name: str) -> Response:
     leads to no other host.
     """
     row = connections.row_of(name)
-    token, system = security.session_token(), _system(row)
+    token, system = request_guard.session_token(), _system(row)
     with store.writing() as session:
         made = authorization.begin(
             session, g.actor, row.id, token=token, back=back_of(row), now=g.now
         )
     if isinstance(made, Refusal):
-        return fragments.refuse(made, back=connections.url_of(name))
-    if fragments.wants_fragment():
+        return store.refuse(made, back=connections.url_of(name))
+    if store.wants_fragment():
         answer = make_response("", 204)
         answer.headers["HX-Redirect"] = made
         return answer
     minutes = authorization.GOOD_FOR.seconds // 60
-    return fragments.respond(
+    return store.respond(
         "connections/authorize.html", row=row, system=system, there=made, minutes=minutes
     )
 
@@ -227,12 +222,12 @@ def back(name: str) -> Response:
         row.id,
         g.actor,
         request.args,
-        token=security.session_token(),
+        token=request_guard.session_token(),
         http=http,
     )
     store.renew()
     if isinstance(kept, Refusal):
-        return fragments.refuse(kept, back=connections.url_of(name))
+        return store.refuse(kept, back=connections.url_of(name))
     return tried(row, f"{name} was connected to {system}.", page=False)
 
 
@@ -246,15 +241,15 @@ def disconnect(name: str) -> Response:
     told = authorization.disconnect(store.database(), clock, row.id, g.actor, http=http)
     store.renew()
     if isinstance(told, Refusal):
-        return fragments.refuse(told, back=connections.url_of(name))
+        return store.refuse(told, back=connections.url_of(name))
     said = ENDS[told.kind].format(system=system, words=told.words)
     words = f"{name} was disconnected. Nothing is sent there. {said}"
-    return fragments.moved(connections.url_of(name) + "#authorization", words)
+    return store.moved(connections.url_of(name) + "#authorization", words)
 
 
 def back_of(row: ConnectionRow) -> str:
     """The address to come back to, which the app has to name word by word."""
-    return security.outside(url_for("connauth.back", co=g.company.code, name=row.name))
+    return request_guard.outside(url_for("connauth.back", co=g.company.code, name=row.name))
 
 
 @webhook_pages.post("/<name>/secret")
@@ -273,33 +268,33 @@ def replace(name: str) -> Response:
         kept = setup.set_key(session, g.actor, row.id, secret, now=g.now)
     if isinstance(kept, Refusal):
         if kept.status != 422:
-            return fragments.refuse(kept, back=connections.url_of(name))
+            return store.refuse(kept, back=connections.url_of(name))
         problems = {"key": f"{kept.message} {kept.hint}"}
         wrong = connections.shown(row) | {"problems": problems}
-        return fragments.respond("connections/show.html", wrong, status=422)
+        return store.respond("connections/show.html", wrong, status=422)
     shown = connections.shown(connections.row_of(name)) | {"secret": secret if made else ""}
     said = f"{name} has a new secret. The one before is accepted for {setup.KEEP_OLD.days} days."
-    return fragments.respond("connections/show.html", shown, say=said)
+    return store.respond("connections/show.html", shown, say=said)
 
 
 @webhook_pages.post("/<name>/sendtest")
 def send(name: str) -> Response:
     """Sign the example of the source now, let the intake read it, and note what it says."""
     row = connections.row_of(name)
-    source = intake.bound_reader(row, g.company.code)
+    source = webhooks.bound_reader(row, g.company.code)
     if row.is_target or not isinstance(source, ShowsExample):
         abort(404)
     secret = setup.secrets_of(store.reading(), row.id, g.now)
     if isinstance(secret, Refusal):
-        return fragments.refuse(secret, back=connections.url_of(name))
+        return store.refuse(secret, back=connections.url_of(name))
     call = source.example(secret[0], g.now, f"test-{secrets.token_hex(6)}")
-    answer = _words(intake.admitted(row, g.company.code, call.headers, call.body))
+    answer = _words(webhooks.admitted(row, g.company.code, call.headers, call.body))
     with store.writing() as session:
-        hook_calls.note_test(session, g.company.id, row.id, *answer, g.now)
-    return fragments.moved(connections.url_of(name) + "#deliveries", answer[0])
+        receive.note_test(session, g.company.id, row.id, *answer, g.now)
+    return store.moved(connections.url_of(name) + "#deliveries", answer[0])
 
 
-def _words(read: intake.Read) -> tuple[str, int]:
+def _words(read: webhooks.Read) -> tuple[str, int]:
     if isinstance(read, Refusal):
         return f"The test delivery was rejected. {read.message} {read.hint}".strip(), read.status
     if read.changed:
@@ -320,13 +315,13 @@ def add(name: str) -> Response:
         kept = give(session, g.actor, row.id, secret, now=g.now)
     if isinstance(kept, Refusal):
         if kept.status != 422:
-            return fragments.refuse(kept, back=connections.url_of(name))
+            return store.refuse(kept, back=connections.url_of(name))
         problems = {"key": f"{kept.message} {kept.hint}"}
         shown = connections.shown(row) | {"problems": problems}
-        return fragments.respond("connections/show.html", shown, status=422)
+        return store.respond("connections/show.html", shown, status=422)
     said = f"The key that ends in {kept.tail} was stored.{TRIMMED if kept.trimmed else ''}"
     if half:
-        return fragments.moved(connections.url_of(name) + "#authorization", f"{said} {CONNECT}")
+        return store.moved(connections.url_of(name) + "#authorization", f"{said} {CONNECT}")
     return tested(row.id, name, said) if first else tried(row, said)
 
 
@@ -350,8 +345,8 @@ def delete(name: str, no: int) -> Response:
     with store.writing() as session:
         refused = key_rotation.delete_key(session, g.actor, row.id, no, now=g.now)
     if refused is not None:
-        return fragments.refuse(refused, back=connections.url_of(name))
-    return fragments.moved(connections.url_of(name) + "#keys", f"A key of {name} was deleted.")
+        return store.refuse(refused, back=connections.url_of(name))
+    return store.moved(connections.url_of(name) + "#keys", f"A key of {name} was deleted.")
 
 
 def tried(row: ConnectionRow, said: str, *, page: bool = True) -> Response:
@@ -359,16 +354,16 @@ def tried(row: ConnectionRow, said: str, *, page: bool = True) -> Response:
     clock, seconds = store.clock(), connections.TEST_SECONDS
     store.renew()
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
-    asks = source_tests.asks_for(store.database(), clock, row.id)
+    asks = deliveries.asks_for(store.database(), clock, row.id)
     report = key_rotation.try_key(store.database(), clock, row.id, g.actor, http=http, asks=asks)
     store.renew()
     if isinstance(report, Refusal):
-        return fragments.refuse(report, back=connections.url_of(row.name))
-    doorbell.ring(g.company.id, "push")
+        return store.refuse(report, back=connections.url_of(row.name))
+    processes.ring(g.company.id, "push")
     if report.ok:
         old = " The old key is disabled." if row.key_tail else ""
         words = f"{said} It passed its test and is in use now.{old}".strip()
-        return fragments.moved(connections.url_of(row.name) + "#keys", words)
+        return store.moved(connections.url_of(row.name) + "#keys", words)
     return _failed(row, report, said, page=page)
 
 
@@ -380,9 +375,9 @@ def _failed(row: ConnectionRow, report: ConnectionReport, said: str, *, page: bo
     if not page:
         step = next(one for one in report.steps if one.ok is False)
         words += f" {step.name}: {step.words} {step.hint}"
-        return fragments.moved(connections.url_of(row.name) + "#keys", words.strip())
+        return store.moved(connections.url_of(row.name) + "#keys", words.strip())
     shown = connections.shown(row) | {"report": report.steps, "reported": "new key"}
-    return fragments.respond("connections/show.html", shown, say=words.strip())
+    return store.respond("connections/show.html", shown, say=words.strip())
 
 
 @settings_pages.get("/<name>/settings")
@@ -401,12 +396,12 @@ def _settings_page(
     status: int = 200,
 ) -> Response:
     stored = {name: str(value) for name, value in row.settings.items()}
-    return fragments.respond(
+    return store.respond(
         "connections/settings.html",
         status=status,
         row=row,
         form=form,
-        testable=source_tests.is_testable(row.side, row.connector, row.settings),
+        testable=deliveries.is_testable(row.side, row.connector, row.settings),
         values=stored | values,
         problems=problems,
     )
@@ -431,18 +426,18 @@ def save(name: str) -> Response:
     with store.writing() as session:
         changed = change_settings(session, g.actor, row.id, values, now=g.now)
     if isinstance(changed, Refusal):
-        return fragments.refuse(changed, back=connections.url_of(name))
+        return store.refuse(changed, back=connections.url_of(name))
     if not changed:
-        return fragments.moved(connections.url_of(name), f"Nothing of {name} was changed.")
-    doorbell.ring(g.company.id, "evaluate")
+        return store.moved(connections.url_of(name), f"Nothing of {name} was changed.")
+    processes.ring(g.company.id, "evaluate")
     labels = [one.label for one in form.settings if one.name in changed]
     said = f"{name} was changed: {', '.join(labels)}."
     after = connections.row_of(name)
     if row.key_tail and after.key_tail is None:
         said += " Its key was given for another host: paste it again."
     asked = form.key is not None and not form.key.optional and after.key_tail is None
-    if asked or not source_tests.is_testable(row.side, row.connector, after.settings):
-        return fragments.moved(connections.url_of(name), said)
+    if asked or not deliveries.is_testable(row.side, row.connector, after.settings):
+        return store.moved(connections.url_of(name), said)
     return tested(row.id, name, said)
 
 
@@ -453,10 +448,10 @@ def read_lists(name: str) -> Response:
     with store.writing() as session:
         refusal = list_turns.ask(session, g.actor, row.id, g.now)
     if refusal is not None:
-        return fragments.refuse(refusal, back=connections.url_of(name))
-    doorbell.ring(g.company.id, "lists")
+        return store.refuse(refusal, back=connections.url_of(name))
+    processes.ring(g.company.id, "lists")
     said = f"The lists of {name} are being read. What changed stands on the page Lists of codes."
-    return fragments.moved(f"{connections.url_of(name)}#lists", said)
+    return store.moved(f"{connections.url_of(name)}#lists", said)
 
 
 def values_of(form: ConnectionForm, sent: Form) -> dict[str, str]:

@@ -16,12 +16,9 @@ from holding.access import people
 from holding.access.actors import ACT_LABELS, ACTS, ROLE_LABELS, role_list
 from holding.records.preentry import CHECK_NAMES
 from holding.runs.status import PILL_WORDS
-from holding.worklist import facets
-from holding.worklist import filters as held
+from holding.worklist import facets, filters
 from holding.worklist.facets import Facet
-from portal.web import request_guard as security
-from portal.web import store
-from portal.web import store as fragments
+from portal.web import request_guard, store
 from portal.web.store import STATES
 from rules.rulebook.hold_catalogue import Reason
 
@@ -291,13 +288,13 @@ def init(app: Flask) -> None:
 def index() -> Response:
     """All topics, by what they are about."""
     _inside()
-    return fragments.respond("help/index.html", groups=_grouped(), back=_back())
+    return store.respond("help/index.html", groups=_grouped(), back=_back())
 
 
 def _inside() -> None:
     """The page stands in a company where the reader is signed in and has one."""
-    if security.whoever():
-        security.inside_company(_back())
+    if request_guard.whoever():
+        request_guard.inside_company(_back())
 
 
 def _back() -> str:
@@ -318,7 +315,7 @@ def support() -> Response:
     admins: tuple[str, ...] = ()
     if "company" in g:
         admins = people.who_may(store.reading(), g.company.id, "people.admin")
-    return fragments.respond("help/support.html", back=_back(), admins=", ".join(admins))
+    return store.respond("help/support.html", back=_back(), admins=", ".join(admins))
 
 
 @help_pages.get("/<topic>")
@@ -328,7 +325,7 @@ def show(topic: str) -> Response:
     if found is None:
         abort(404)
     _inside()
-    return fragments.respond(
+    return store.respond(
         "help/topic.html",
         topic=found,
         group=GROUPS[found.group],
@@ -351,8 +348,8 @@ def _now_held(topic: Topic) -> Facet | None:
     if topic.group != "class" or "company" not in g:
         return None
     session, person_id = store.reading(), g.actor.person_id
-    found = held.held(session, g.company.id, person_id)
-    classes = facets.facets_of(found, held.Filter(), {}, g.company.currency)["classes"]
+    found = filters.held(session, g.company.id, person_id)
+    classes = facets.facets_of(found, filters.Filter(), {}, g.company.currency)["classes"]
     return next((facet for facet in classes if facet.word == topic.key), None)
 
 

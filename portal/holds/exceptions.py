@@ -13,21 +13,15 @@ from holding.access import actors
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.holds import assignments, locked_periods, notes, retries, undo
-from holding.holds import assignments as bulk_acts
-from holding.holds import assignments as reopening
-from holding.holds import holds as corrections
-from holding.holds import retries as overrides
+from holding.holds import assignments, holds, locked_periods, notes, retries, undo
 from holding.holds.assignments import Act, Question, Wish
 from holding.holds.holds import Correction, Done
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.programs import posted_differences
 from holding.worklist import ageing as ageing_query
-from holding.worklist import facets as frozen_holds
-from holding.worklist import hold_detail, open_holds
+from holding.worklist import facets, hold_detail, open_holds
 from portal.holds import hold_filter, hold_pane
 from portal.web import filters, forms, store
-from portal.web import store as fragments
 from portal.web.forms import MIN_REASON, Form, Problems, day, whole
 
 pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")
@@ -87,7 +81,7 @@ def override(hold_id: int) -> Response:
     """Try once more although nothing changed, with a reason."""
 
     def do(session: DatabaseSession, wish: forms.Reasoned) -> Done | Refusal:
-        return overrides.override(session, g.actor, hold_id, wish.reason, g.now, wish.op or None)
+        return retries.override(session, g.actor, hold_id, wish.reason, g.now, wish.op or None)
 
     return hold_pane.act(hold_id, forms.reasoned(request.form), do, "Retry started.")
 
@@ -98,7 +92,7 @@ def correct(hold_id: int) -> Response:
 
     def do(session: DatabaseSession, wish: Corrected) -> Done | Refusal:
         wanted, op = wish.correction, wish.op or None
-        return corrections.correct(session, g.actor, hold_id, wanted, g.now, op)
+        return holds.correct(session, g.actor, hold_id, wanted, g.now, op)
 
     said = "Corrected. A new version is being checked; the original is kept."
     return hold_pane.act(hold_id, corrected(request.form), do, said, field="value")
@@ -145,22 +139,22 @@ def consider() -> Response:
     act = request.args.get("act", "")
     if act not in ASKED:
         abort(404)
-    refusal = actors.may(g.actor, bulk_acts.NEEDS[act])
+    refusal = actors.may(g.actor, assignments.NEEDS[act])
     if refusal:
-        return fragments.refuse(refusal)
-    return fragments.respond("worklist/many.html", _question(act))
+        return store.refuse(refusal)
+    return store.respond("worklist/many.html", _question(act))
 
 
 def _question(act: str) -> dict[str, object]:
     session = store.reading()
     wanted = hold_filter.wanted(request.args)
-    rows = frozen_holds.rows(session, g.company.id, wanted)
-    return _shown(act, rows[: bulk_acts.MOST], more=len(rows) > bulk_acts.MOST)
+    rows = facets.rows(session, g.company.id, wanted)
+    return _shown(act, rows[: assignments.MOST], more=len(rows) > assignments.MOST)
 
 
 def _shown(
     act: str,
-    rows: Sequence[frozen_holds.FrozenHold],
+    rows: Sequence[facets.FrozenHold],
     *,
     more: bool = False,
     problems: Mapping[str, str] | None = None,
@@ -205,32 +199,32 @@ def do_many() -> Response:
     if isinstance(wish, forms.Problems):
         if act not in ASKED:
             abort(404)
-        return fragments.respond("worklist/many.html", _asked_again(act, wish), status=422)
+        return store.respond("worklist/many.html", _asked_again(act, wish), status=422)
     op = request.form.get("op", "")
     with store.writing() as session:
-        answer = bulk_acts.do(session, g.actor, wish, g.now, op, as_seen=True)
-    if isinstance(answer, bulk_acts.SetChanged):
+        answer = assignments.do(session, g.actor, wish, g.now, op, as_seen=True)
+    if isinstance(answer, assignments.SetChanged):
         store.renew()  # somebody was faster: what is there now is another set
-        return fragments.respond("worklist/many.html", _changed(act, answer), status=409)
+        return store.respond("worklist/many.html", _changed(act, answer), status=409)
     back = url_for("holding.listing", co=g.company.code)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "evaluate")
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "evaluate")
     said = f"{len(answer.done):,} {DID[wish.act]}, {len(answer.left):,} left."
     kept = hold_filter.link(hold_filter.wanted(request.args))
     done = url_for("desk.done", co=g.company.code, op=op, act=wish.act, **kept)
-    return fragments.moved(done if op else back, said)
+    return store.moved(done if op else back, said)
 
 
 def _asked_again(act: str, found: forms.Problems) -> dict[str, object]:
     """The same holds once more, with what is wrong."""
     seen = [part.partition(":")[0] for part in request.form.get("seen", "").split()]
     ids = [number for number in map(forms.whole, seen) if number is not None]
-    rows = frozen_holds.these(store.reading(), g.company.id, ids)
+    rows = facets.these(store.reading(), g.company.id, ids)
     return _shown(act, rows, problems=found.by_field)
 
 
-def _changed(act: str, found: bulk_acts.SetChanged) -> dict[str, object]:
+def _changed(act: str, found: assignments.SetChanged) -> dict[str, object]:
     """What became of some, and the others once more, as they are now."""
     seen = {"changed": found.changes, "was": request.form.get("was", "")[:100]}
     return _asked_again(act, forms.Problems({})) | seen
@@ -239,11 +233,11 @@ def _changed(act: str, found: bulk_acts.SetChanged) -> dict[str, object]:
 @pages.get("/many/<op>")
 def done(op: str) -> Response:
     """What became of each record of an act over many."""
-    found = bulk_acts.answered(store.reading(), g.actor, op)
+    found = assignments.answered(store.reading(), g.actor, op)
     if found is None:
         abort(404)
     did = DID.get(request.args.get("act", ""), "done")
-    return fragments.respond("worklist/done.html", each=found, did=did, back=_back())
+    return store.respond("worklist/done.html", each=found, did=did, back=_back())
 
 
 @pages.post("/undo")
@@ -253,16 +247,16 @@ def take_back() -> Response:
     with store.writing() as session:
         answer = undo.undo(session, g.actor, request.form.get("undo", ""), g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "evaluate")
-    return fragments.moved(back, answer.say)
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "evaluate")
+    return store.moved(back, answer.say)
 
 
 @pages.get("/ageing")
 def ageing() -> Response:
     """Held records by owner and age."""
     rows = ageing_query.by_owner(store.reading(), g.company.id, g.now)
-    return fragments.respond("worklist/ageing.html", rows=rows, steps=ageing_query.STEPS)
+    return store.respond("worklist/ageing.html", rows=rows, steps=ageing_query.STEPS)
 
 
 @pages.get("/<int:hold_id>/<any(next, previous):way>")
@@ -282,7 +276,7 @@ def step(hold_id: int, way: str) -> Response:
         source, kind, key = row.source, row.kind, row.external_id
         co = company.code
         at = url_for("records.show", co=co, source=source, kind=kind, external_id=key)
-    return make_response(redirect_to(at, 303)) if found else fragments.done(at, NO_MORE[way])
+    return make_response(redirect_to(at, 303)) if found else store.done(at, NO_MORE[way])
 
 
 @period_pages.post("/<int:hold_id>/date", endpoint="date")
@@ -303,7 +297,7 @@ def reopen(hold_id: int) -> Response:
 
     def do(session: DatabaseSession, wish: Asked) -> Done | Refusal:
         op = wish.op or None
-        return reopening.ask_to_reopen(session, g.actor, hold_id, wish.question, g.now, op)
+        return assignments.ask_to_reopen(session, g.actor, hold_id, wish.question, g.now, op)
 
     said = "Request sent. The records are posted automatically once the month is reopened."
     return hold_pane.act(hold_id, asked(request.form), do, said, field="person")
@@ -314,7 +308,9 @@ def redirect(hold_id: int) -> Response:
     """Have somebody decide where this document goes."""
 
     def do(session: DatabaseSession, wish: Asked) -> Done | Refusal:
-        return reopening.redirect(session, g.actor, hold_id, wish.question, g.now, wish.op or None)
+        return assignments.redirect(
+            session, g.actor, hold_id, wish.question, g.now, wish.op or None
+        )
 
     return hold_pane.act(hold_id, asked(request.form), do, "Sent.", field="person")
 

@@ -9,20 +9,17 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from holding.access import actors as personal_data
+from holding.access import actors
 from holding.approvals import decided_documents
 from holding.approvals.decided_documents import Fate
 from holding.db.refusal import Refusal
 from holding.db.together import Together, answer
-from holding.holds import folding as bands
+from holding.holds import folding
 from holding.worklist import facets
-from holding.worklist import facets as held_customers
-from holding.worklist import facets as saved_views
 from holding.worklist import filters as queries
 from holding.worklist.facets import AGES, Facet, Names
 from holding.worklist.filters import Filter, Held
 from portal.web import filters, forms, store
-from portal.web import store as fragments
 from rules.values.wording import titled
 
 VIEWS: Final = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "accepted", "ignored",
@@ -121,7 +118,7 @@ def wanted(args: MultiDict[str, str]) -> Filter:
         causes=numbers("causes"),
         sources=numbers("sources"),
         targets=numbers("targets"),
-        amounts=numbers("amounts", bands.UNKNOWN),
+        amounts=numbers("amounts", folding.UNKNOWN),
         ages=numbers("ages", len(AGES) - 1),
         customers=words("customers"),
         text=args.get("q", "").strip()[:100],
@@ -189,13 +186,13 @@ def chips(wanted: Filter, title: Callable[[str, Any], str]) -> list[Chip]:
 @view_pages.get("", endpoint="listing")
 def list_views() -> Response:
     """One's own views, to be renamed, shared and deleted, and those of colleagues."""
-    rows = answer(store.reading(), saved_views.listing(g.actor))
-    return fragments.respond(
+    rows = answer(store.reading(), facets.listing(g.actor))
+    return store.respond(
         "worklist/views.html",
         mine=[row for row in rows if row.person_id == g.actor.person_id],
         others=[row for row in rows if row.person_id != g.actor.person_id],
         limited=g.actor.reach.limited,
-        longest=saved_views.LONGEST,
+        longest=facets.LONGEST,
     )
 
 
@@ -205,11 +202,11 @@ def keep() -> Response:
     query = words_of(wanted(request.form))
     name, shared = request.form.get("name", ""), "shared" in request.form
     with store.writing() as session:
-        found = saved_views.keep(session, g.actor, name, query, g.now, shared=shared)
+        found = facets.keep(session, g.actor, name, query, g.now, shared=shared)
     back = url_for("holding.listing", co=g.company.code) + f"?{urlencode(query, doseq=True)}"
     if isinstance(found, Refusal):
-        return fragments.refuse(found, back=back)
-    return fragments.moved(back, "Saved. You find it under Saved views.")
+        return store.refuse(found, back=back)
+    return store.moved(back, "Saved. You find it under Saved views.")
 
 
 @view_pages.post("/<int:view_id>")
@@ -217,20 +214,20 @@ def change(view_id: int) -> Response:
     """Give one's view another name; share it, or no longer."""
     name, shared = request.form.get("name", ""), "shared" in request.form
     with store.writing() as session:
-        refusal = saved_views.change(session, g.actor, view_id, name, shared=shared)
+        refusal = facets.change(session, g.actor, view_id, name, shared=shared)
     return _back(refusal, "Saved.")
 
 
 def _back(refusal: Refusal | None, said: str) -> Response:
     back = url_for("views.listing", co=g.company.code)
-    return fragments.refuse(refusal, back=back) if refusal else fragments.moved(back, said)
+    return store.refuse(refusal, back=back) if refusal else store.moved(back, said)
 
 
 @view_pages.post("/<int:view_id>/delete")
 def delete(view_id: int) -> Response:
     """Take one's view away."""
     with store.writing() as session:
-        refusal = saved_views.delete(session, g.actor, view_id)
+        refusal = facets.delete(session, g.actor, view_id)
     return _back(refusal, "Deleted. The records are as they were.")
 
 
@@ -251,12 +248,12 @@ def shown(wanted: Filter, held: Held, asked: Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     page = Together(session)
     named = page.ask(facets.names(company, wanted))
-    largest = page.ask(held_customers.largest(company, wanted))
-    views = page.ask(saved_views.listing(g.actor))
-    customers: tuple[held_customers.Customer, ...] = ()
+    largest = page.ask(facets.largest(company, wanted))
+    views = page.ask(facets.listing(g.actor))
+    customers: tuple[facets.Customer, ...] = ()
     names, keys = named.value, largest.value
     if filters.sees_personal() or wanted.customers:
-        customers = held_customers.customers_of(session, company, wanted, keys)
+        customers = facets.customers_of(session, company, wanted, keys)
     counted, title = asked.whole, title_by(held, names, customers)
     left = queries.counted(session, company, wanted, asked) if counted else held
     each = facets.facets_of(left, wanted, names, g.company.currency)
@@ -279,7 +276,7 @@ def _shown(part: str, words: tuple[Facet, ...], wanted: Filter) -> FacetView:
 
 
 def title_by(
-    held: Held, names: Names, customers: tuple[held_customers.Customer, ...]
+    held: Held, names: Names, customers: tuple[facets.Customer, ...]
 ) -> Callable[[str, Any], str]:
     """Part and word of a filter -> what it is called."""
     of_key = {one.key: one.name for one in customers}
@@ -296,7 +293,7 @@ def _title(held: Held, names: Names, of_key: dict[str, str], part: str, word: An
 @pages.get("")
 def listing() -> Response:
     """One's own latest approvals."""
-    return fragments.respond(
+    return store.respond(
         "approvals/given.html", rows=decided_documents.given(store.reading(), g.actor)
     )
 
@@ -308,10 +305,10 @@ def show(op: str) -> Response:
     if found is None:
         abort(404)
     ids, personal = {row.record_id for row in found.rows}, filters.sees_personal()
-    hide = personal_data.hiding_each(store.reading(), ids, show=personal)
+    hide = actors.hiding_each(store.reading(), ids, show=personal)
     begin = max(0, forms.whole(request.args.get("after")) or 0)
     end = begin + A_PAGE
-    return fragments.respond(
+    return store.respond(
         "approvals/result.html",
         result=found,
         rows=found.rows[begin:end],

@@ -10,37 +10,28 @@ from flask import Flask, Response, abort, g, make_response, request, url_for
 
 from grammar.text.characters import MINUS, prefix
 from holding.access import actors, people, sessions
-from holding.access import actors as personal_data
-from holding.access import people as teams
 from holding.access.actors import MASK, PERSONAL_FIELDS, may
-from holding.approvals import approve, candidates
-from holding.approvals import separation as releasers
+from holding.approvals import approve, candidates, separation
 from holding.company import own_account
-from holding.db import refusal as words
+from holding.db import refusal
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal, by_key, money
 from holding.db.together import KEPT, Together
 from holding.holds import locked_periods, notes
 from holding.holds.holds import Done, Moved
 from holding.intake import open_fields
-from holding.intake import open_fields as differences
-from holding.mappings import fixes as keepers
-from holding.mappings import list_sources as unpaid_choices
-from holding.mappings import party_merge
-from holding.platform import processes as doorbell
+from holding.mappings import fixes, list_sources, party_merge
+from holding.platform import processes
 from holding.platform.settings import logger
 from holding.programs import posted_differences
-from holding.programs import posted_differences as same_keys
 from holding.programs.posted_differences import Difference, FieldDifference
 from holding.records import accepted_differences
 from holding.worklist import filters as queries
-from holding.worklist import hold_detail as hold_query
-from holding.worklist import open_holds, side_by_side
+from holding.worklist import hold_detail, open_holds, side_by_side
 from holding.worklist.filters import Filter
 from holding.worklist.hold_detail import HoldRow
 from portal.languages.choice import ENGLISH
 from portal.web import filters, forms, store
-from portal.web import store as fragments
 
 MOST = 60
 """Fields of one kind in a pane; the lineage of the record has all, page by page."""
@@ -60,7 +51,7 @@ def pane(
 ) -> dict[str, object]:
     """What the page of a hold shows; `moved` is told when somebody was faster."""
     session = store.reading()
-    row = hold_query.one(session, g.company.id, hold_id)
+    row = hold_detail.one(session, g.company.id, hold_id)
     if row is None:
         abort(404)
     show, changed = filters.sees_personal(), row.code in posted_differences.CODES
@@ -69,11 +60,11 @@ def pane(
     colleagues = page.ask(open_holds.colleagues(g.company.id))
     written = page.ask(notes.of_record(row.record_id))
     message = page.ask(notes.whole(session, g.actor, hold_id)) if row.open else None
-    theirs, instead = teams.duty(session, row.team_id, g.actor.person_id)
+    theirs, instead = people.duty(session, row.team_id, g.actor.person_id)
     asked = open_fields.fields_of(session, hold_id) if row.open and show else ()
     own = open_fields.mine(session, g.actor, asked, {row.team_id: theirs})
     by_people = row.approval or row.in_target or row.clears.by_people
-    who = releasers.of_hold(session, hold_id, g.actor, by_people=by_people) if row.open else None
+    who = separation.of_hold(session, hold_id, g.actor, by_people=by_people) if row.open else None
     return {
         "hold": row,
         "changed": changed,
@@ -85,13 +76,13 @@ def pane(
         "beside": beside,
         "unpaid": _unpaid(session, row),
         "twins": _twins(row, show=show) if row.open and row.code == "DUP01" else (),
-        "hide": personal_data.hiding(session, row.record_id, show=show),
+        "hide": actors.hiding(session, row.record_id, show=show),
         "by_people": by_people,
         "who": who,
         "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
         "colleagues": colleagues.value,
-        "keeper": keepers.kept_by_others(session, g.actor, row.table) if row.table else None,
+        "keeper": fixes.kept_by_others(session, g.actor, row.table) if row.table else None,
         "writers": _writers() if row.unknown_status else "",
         "fields": own,
         "unset": [one for one in asked if one.field not in own and one.field.gap],
@@ -109,21 +100,23 @@ def pane(
 
 
 def _unpaid(
-    session: DatabaseSession, row: hold_query.HoldRow
-) -> unpaid_choices.UnpaidChoices | None:
+    session: DatabaseSession, row: hold_detail.HoldRow
+) -> list_sources.UnpaidChoices | None:
     """What a payment that the target refused could pay instead."""
     refused = row.open and row.of_push and row.posting_id is not None
-    return unpaid_choices.of_posting(session, row.posting_id or 0) if refused else None
+    return list_sources.of_posting(session, row.posting_id or 0) if refused else None
 
 
-def _twins(row: hold_query.HoldRow, *, show: bool) -> Sequence[Mapping[str, object]]:
+def _twins(row: hold_detail.HoldRow, *, show: bool) -> Sequence[Mapping[str, object]]:
     """The records that its duplicate rule takes for the same, each with what differs."""
-    ours, found = personal_data.without_personal(row.body, show=show), []
+    ours, found = actors.without_personal(row.body, show=show), []
     reach = g.actor.reach
-    for one in same_keys.with_same_key(store.reading(), g.company.id, row.record_id, reach):
-        theirs = personal_data.without_personal(one.body, show=show)
-        changes = differences.difference(ours, theirs)
-        same = len(set(differences.flat(ours)) & set(differences.flat(theirs)))
+    for one in posted_differences.with_same_key(
+        store.reading(), g.company.id, row.record_id, reach
+    ):
+        theirs = actors.without_personal(one.body, show=show)
+        changes = open_fields.difference(ours, theirs)
+        same = len(set(open_fields.flat(ours)) & set(open_fields.flat(theirs)))
         found.append({"record": one, "changes": changes, "same": same})
     return found
 
@@ -159,30 +152,30 @@ def folded(found: Sequence[side_by_side.Pair], *, head: bool) -> dict[str, objec
 
 def show_hold(hold_id: int) -> Response:
     """The page of a hold."""
-    if fragments.wants("holdstale"):
+    if store.wants("holdstale"):
         return _renewed(hold_id)
-    return fragments.respond("exceptions/show.html", pane(hold_id, {}))
+    return store.respond("exceptions/show.html", pane(hold_id, {}))
 
 
 def _renewed(hold_id: int) -> Response:
     """Of a pane that stays open: nothing while the hold is as it was seen; how it ended; or that it
     changed, because nobody decides about something else than what they looked at.
     """
-    row = hold_query.one(store.reading(), g.company.id, hold_id)
+    row = hold_detail.one(store.reading(), g.company.id, hold_id)
     if row is None:
         abort(404)
     if row.open and row.mark == request.args.get("seen"):
         return make_response("", 204)
     if row.open:
-        return fragments.respond("exceptions/show.html", pane(hold_id, {}) | {"stale": True})
-    answer = fragments.respond("exceptions/show.html", pane(hold_id, {}), block="holdpane")
+        return store.respond("exceptions/show.html", pane(hold_id, {}) | {"stale": True})
+    answer = store.respond("exceptions/show.html", pane(hold_id, {}), block="holdpane")
     answer.headers["HX-Retarget"] = f"#holdpane_{row.cause_id}"
     return answer
 
 
 def require(hold_id: int) -> None:
     """404 for a hold of another company, as for one that does not exist."""
-    if hold_query.one(store.reading(), g.company.id, hold_id) is None:
+    if hold_detail.one(store.reading(), g.company.id, hold_id) is None:
         abort(404)
 
 
@@ -199,13 +192,13 @@ def act(
         return again(hold_id, wish)
     with store.writing() as session:
         answer = do(session, wish)
-    doorbell.ring(g.company.id, "evaluate")
+    processes.ring(g.company.id, "evaluate")
     return answered(hold_id, answer, said, field)
 
 
 def again(hold_id: int, found: forms.Problems) -> Response:
     """The pane with what is wrong beside its fields."""
-    return fragments.respond("exceptions/show.html", pane(hold_id, found.by_field), status=422)
+    return store.respond("exceptions/show.html", pane(hold_id, found.by_field), status=422)
 
 
 def answered(hold_id: int, answer: object, said: str, field: str = "") -> Response:
@@ -216,15 +209,15 @@ def answered(hold_id: int, answer: object, said: str, field: str = "") -> Respon
     if isinstance(answer, Moved):
         store.renew()
         found = pane(hold_id, {}, moved=answer)
-        return fragments.respond("exceptions/show.html", found, status=409)
+        return store.respond("exceptions/show.html", found, status=409)
     if isinstance(answer, Refusal):
         store.renew()
         if answer.status == 422 and field:
             return again(hold_id, forms.Problems({field: answer.words}))
-        return fragments.refuse(answer, back=url(hold_id))
-    if not fragments.wants_fragment():
-        return fragments.done(url(hold_id), said)
-    return fragments.respond("exceptions/show.html", pane(hold_id, {}), say=said)
+        return store.refuse(answer, back=url(hold_id))
+    if not store.wants_fragment():
+        return store.done(url(hold_id), said)
+    return store.respond("exceptions/show.html", pane(hold_id, {}), say=said)
 
 
 def url(hold_id: int) -> str:
@@ -299,7 +292,7 @@ class Summed(Protocol):
 def sums(rows: Sequence[Summed]) -> str:
     """RM 12,345.00 + SGD 120.00: one sum a currency, never added."""
     found = by_key((None, row.currency, row.amount) for row in rows).get(None, {})
-    return words.sums(found, g.company.currency)
+    return refusal.sums(found, g.company.currency)
 
 
 def said(

@@ -6,30 +6,25 @@ from functools import partial
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
-from holding.access import actors as personal_data
+from holding.access import actors
 from holding.access.operations import undo_seconds
 from holding.approvals import approve as approvals_approve
 from holding.approvals import candidates
 from holding.approvals.candidates import Foreseen, foresee
-from holding.db import together as kept_plans
+from holding.db import together
 from holding.db.refusal import Refusal, Sums, by_key, plural
 from holding.db.together import KEPT, Question, Together, answer
-from holding.holds import assignments as bulk_acts
-from holding.holds import releases, undo
+from holding.holds import assignments, releases, undo
 from holding.holds.holds import Done
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.reconciliation import manual_entries
 from holding.records import accepted_differences
-from holding.worklist import approval_inbox, open_holds
+from holding.worklist import approval_inbox, groups, open_holds
 from holding.worklist import filters as group_members
 from holding.worklist import filters as queries
-from holding.worklist import groups as hold_groups
-from holding.worklist import open_holds as closed_holds
 from holding.worklist.filters import Filter
 from portal.holds import hold_filter, hold_pane
-from portal.holds import hold_filter as hold_facets
 from portal.web import filters, forms, store
-from portal.web import store as fragments
 
 INBOX = "inbox"
 
@@ -41,13 +36,13 @@ pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 @pages.get("")
 def listing() -> Response:
     """The tabs; groups by cause in the first three, plain lists in the others."""
-    if fragments.wants("group"):
+    if store.wants("group"):
         return _one_group()
     also: tuple[str, ...] = ("holdhead", "holdfiles")
     if "fresh" in request.args:  # it renews itself: where a person may be typing stays
-        also = ("holdhead", "holdtabs", fragments.NAV)
-    also = also if fragments.wants("holding") else ()
-    return fragments.respond("worklist/list.html", _listing(), also=also)
+        also = ("holdhead", "holdtabs", store.NAV)
+    also = also if store.wants("holding") else ()
+    return store.respond("worklist/list.html", _listing(), also=also)
 
 
 def _one_group() -> Response:
@@ -58,21 +53,19 @@ def _one_group() -> Response:
     found = _far(opened or 0, wanted, held)
     if not found:
         return make_response("", 204) if "fresh" in request.args else abort(404)
-    acts, kept = bulk_acts.open_to(g.actor), hold_filter.kept(wanted)
+    acts, kept = assignments.open_to(g.actor), hold_filter.kept(wanted)
     group = _open(found[0], wanted)
-    return fragments.respond("worklist/list.html", wanted=wanted, group=group, kept=kept, acts=acts)
+    return store.respond("worklist/list.html", wanted=wanted, group=group, kept=kept, acts=acts)
 
 
-def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[hold_groups.Group, ...]:
+def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[groups.Group, ...]:
     """The group that a link opens, where it stands on another page of the list."""
     only = replace(wanted, causes=(opened,) if opened in (wanted.causes or (opened,)) else (0,))
-    plan = kept_plans.NO_OPTIONS if wanted.searched else kept_plans.KEPT
-    return answer(
-        store.reading(), hold_groups.groups(store.reading(), g.company.id, only, held), plan
-    )
+    plan = together.NO_OPTIONS if wanted.searched else together.KEPT
+    return answer(store.reading(), groups.groups(store.reading(), g.company.id, only, held), plan)
 
 
-def _open(group: hold_groups.Group, wanted: Filter) -> hold_groups.Group:
+def _open(group: groups.Group, wanted: Filter) -> groups.Group:
     """The group with its first members, or with those after the one the link names."""
     after = forms.whole(request.args.get("from"))
     rows = group_members.members(store.reading(), g.company.id, wanted, group.id, after=after)
@@ -90,12 +83,12 @@ def _listing() -> dict[str, object]:
         "wanted": wanted,
         "tabs": queries.tabs(found, wanted),
         "after": None,
-        "acts": bulk_acts.open_to(g.actor),
+        "acts": assignments.open_to(g.actor),
         "fresh": _fresh(wanted),
     }
     if wanted.view == "cleared":
         return shown | _page(
-            closed_holds.closed(session, g.company.id, forms.whole(args.get("after")))
+            open_holds.closed(session, g.company.id, forms.whole(args.get("after")))
         )
     if wanted.view == "accepted":
         return shown | _accepted(forms.whole(args.get("after")))
@@ -111,10 +104,10 @@ def _fresh(wanted: Filter) -> dict[str, object]:
     return {**hold_filter.kept(wanted), **opened, "fresh": 1}
 
 
-def _page(rows: Sequence[closed_holds.ClosedHold | open_holds.StateRow]) -> dict[str, object]:
-    full = len(rows) >= closed_holds.CLOSED_PAGE_SIZE
+def _page(rows: Sequence[open_holds.ClosedHold | open_holds.StateRow]) -> dict[str, object]:
+    full = len(rows) >= open_holds.CLOSED_PAGE_SIZE
     ids = {row.record_id for row in rows}
-    hide = personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    hide = actors.hiding_each(store.reading(), ids, show=filters.sees_personal())
     marks = accepted_differences.marks(store.reading(), g.company.id, ids)
     return {"rows": rows, "hide": hide, "marks": marks, "after": rows[-1].id if full else None}
 
@@ -123,7 +116,7 @@ def _accepted(after: int | None) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     rows = accepted_differences.listing(session, company, after)
     more = rows[-1].id if len(rows) == accepted_differences.A_PAGE else None
-    hide = personal_data.hiding_each(
+    hide = actors.hiding_each(
         session, {row.record_id for row in rows}, show=filters.sees_personal()
     )
     sums = accepted_differences.totals(accepted_differences.by_day(session, company).values())
@@ -134,10 +127,10 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     start = forms.place(request.args.get("after"))
     asked = queries.one_by_one(session, company, wanted, held) if wanted.searched else held
-    plan = kept_plans.NO_OPTIONS if wanted.searched else kept_plans.KEPT
-    found = answer(session, hold_groups.groups(session, company, wanted, asked, start), plan)
+    plan = together.NO_OPTIONS if wanted.searched else together.KEPT
+    found = answer(session, groups.groups(session, company, wanted, asked, start), plan)
     opened = forms.whole(request.args.get("open"))
-    size = hold_groups.GROUPS_A_PAGE if opened is None else hold_groups.GROUPS_BESIDE_OPEN
+    size = groups.GROUPS_A_PAGE if opened is None else groups.GROUPS_BESIDE_OPEN
     more = found[size - 1] if len(found) > size else None
     found = found[:size]
     if opened is not None and all(group.id != opened for group in found):
@@ -150,7 +143,7 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
         "snoozed": _snoozed(wanted, held),
         "most": queries.MOST_OF_A_TEXT if asked.more else None,
         "after": f"{more.book}:{more.id}" if more else None,
-        **hold_facets.shown(wanted, held, asked),
+        **hold_filter.shown(wanted, held, asked),
     }
 
 
@@ -173,10 +166,10 @@ def inbox() -> Response:
     shown = rows[: approval_inbox.A_PAGE]
     mark = candidates.set_hash({row.posting_id: row.hash for row in shown})
     seen = request.args.get("seen", mark)
-    if fragments.wants("inboxstale") and seen == mark:
+    if store.wants("inboxstale") and seen == mark:
         return make_response("", 204)
     ids, show = {row.record_id for row in shown}, filters.sees_personal()
-    return fragments.respond(
+    return store.respond(
         "approvals/inbox.html",
         rows=shown,
         after=shown[-1].hold_id if len(rows) > len(shown) else None,
@@ -185,7 +178,7 @@ def inbox() -> Response:
         stale=seen != mark,
         sums=hold_pane.sums(shown),
         hashes={row.posting_id: candidates.set_hash({row.posting_id: row.hash}) for row in shown},
-        hide=personal_data.hiding_each(session, ids, show=show),
+        hide=actors.hiding_each(session, ids, show=show),
         show=show,
     )
 
@@ -213,9 +206,9 @@ def _settle(
     hold_pane.require(hold_id)
     with store.writing() as session:
         answer = act(session, g.actor, hold_id, reason=wish.reason, now=g.now, op=wish.op)
-    doorbell.ring(g.company.id, "evaluate")
+    processes.ring(g.company.id, "evaluate")
     if back and isinstance(answer, Done):
-        return fragments.moved(back, answer.say)
+        return store.moved(back, answer.say)
     return hold_pane.answered(hold_id, answer, said)
 
 
@@ -250,7 +243,7 @@ def look(hold_id: int) -> Response:
 def consider() -> Response:
     """What an approval would cover, named in its button."""
     chosen = chosen_by_query()
-    return fragments.respond("approvals/approve.html", question(chosen))
+    return store.respond("approvals/approve.html", question(chosen))
 
 
 @pages.post("/approve")
@@ -259,7 +252,7 @@ def approve() -> Response:
     wish = forms.approve_set(request.form)
     if isinstance(wish, forms.Problems):
         chosen = chosen_by_form()
-        return fragments.respond(
+        return store.respond(
             "approvals/approve.html",
             question(chosen, problems=wish.by_field),
             status=422,
@@ -272,7 +265,7 @@ def approve() -> Response:
     if first is not None:
         return _approved_before(wish, first)
     if changed.different and not wish.unchanged_only:
-        return fragments.respond(
+        return store.respond(
             "approvals/approve.html",
             question(now_there, changed=changed)
             | {"seen_sums": hold_pane.sums(changed.seen), "became": _became(changed)},
@@ -299,9 +292,9 @@ def _go_on(wish: forms.ApproveSet, kept: Sequence[group_members.Member], said: s
         back = url_for("approvals.show", co=g.company.code, op=wish.op)
     left = beyond(wish.cause_id, kept)
     if not left or wish.cause_id is None:
-        return fragments.moved(back, said)
+        return store.moved(back, said)
     more = further(wish.cause_id, kept)
-    return fragments.moved(more, f"{said} {plural(left, 'more waits', 'more wait')}: go on below.")
+    return store.moved(more, f"{said} {plural(left, 'more waits', 'more wait')}: go on below.")
 
 
 def _became(changed: hold_pane.Changed) -> dict[int, str]:
@@ -317,10 +310,10 @@ def _approve(wish: forms.ApproveSet, kept: Sequence[group_members.Member]) -> Re
         answer = act(op=wish.op or None, seen=seen)
     back = url_for("holding.listing", co=g.company.code, view="approve")
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
+        return store.refuse(answer, back=back)
     if answer.forbidden:
-        return fragments.refuse(answer.forbidden, back=back)
-    doorbell.ring(g.company.id, "push")
+        return store.refuse(answer.forbidden, back=back)
+    processes.ring(g.company.id, "push")
     return _go_on(wish, kept, hold_pane.said(kept, answer, stays))
 
 

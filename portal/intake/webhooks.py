@@ -13,20 +13,15 @@ from limits import parse
 
 from connectors import registry
 from connectors.contract import Accepted, ShowsExample, SignsMore, Source, SourceRefusal
-from holding.connections import connections as queries
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.refusal import Refusal, plural
-from holding.intake import families as withdrawals
-from holding.intake import pulls
-from holding.intake import pulls as pull_turns
+from holding.intake import families, pulls
 from holding.intake import receive as hook_calls
 from holding.intake import receive as versions
 from holding.intake.deliveries import zone_of_source
 from holding.operations.idle_work import idle_work
-from holding.platform import backup as schema_version
-from holding.platform import processes as doorbell
-from portal.web import request_guard as security
-from portal.web import store
+from holding.platform import backup, processes
+from portal.web import request_guard, store
 from portal.web.request_guard import problem
 
 hooks = Blueprint("hooks", __name__)
@@ -50,7 +45,7 @@ UNPROVED: Final = parse("60 per minute")
 def receive(co: str, source: str) -> Response:
     """A delivery: 202 new, 200 seen before or a ping, else a problem with its reason."""
     company = store.company_of(co)
-    named = queries.one(store.reading(), company.id, source, side="source") if company else None
+    named = connections.one(store.reading(), company.id, source, side="source") if company else None
     reader = registry.sources().get(named.connector) if named else None
     if company is None or named is None or reader is None:
         return problem(UNKNOWN)
@@ -72,25 +67,25 @@ def receive(co: str, source: str) -> Response:
             raw=b"" if read.ping else raw,
             records=[
                 *read.records,
-                *withdrawals.as_records(session, named.id, read.withdrawn, g.now),
+                *families.as_records(session, named.id, read.withdrawn, g.now),
             ],
             now=g.now,
         )
         if read.changed and isinstance(answer, versions.Receipt) and answer.times == 1:
             pulls.arrange(session, g.now)
-            pull_turns.ask_soon(session, named.id, g.now)
+            pulls.ask_soon(session, named.id, g.now)
     if isinstance(answer, Refusal):
         return _rejected(company.id, named.id, answer)
-    doorbell.ring(company.id, "pull" if read.changed else "evaluate")
+    processes.ring(company.id, "pull" if read.changed else "evaluate")
     return _receipt(read, answer)
 
 
 def hook_address(co: str, name: str) -> str:
     """Where the webhooks of a source go to, as its sender is told."""
-    return security.outside(url_for("hooks.receive", co=co, source=name))
+    return request_guard.outside(url_for("hooks.receive", co=co, source=name))
 
 
-def bound_reader(row: queries.ConnectionRow, co: str) -> Source | None:
+def bound_reader(row: connections.ConnectionRow, co: str) -> Source | None:
     """What reads the deliveries of a source, with all that its senders sign."""
     reader = registry.sources().get(row.connector)
     if isinstance(reader, SignsMore):
@@ -98,7 +93,7 @@ def bound_reader(row: queries.ConnectionRow, co: str) -> Source | None:
     return reader
 
 
-def example_of(row: queries.ConnectionRow, co: str) -> dict[str, object] | None:
+def example_of(row: connections.ConnectionRow, co: str) -> dict[str, object] | None:
     """A signed delivery as the source's sender makes it; its signature is cut short, so that the
     page is no delivery that anybody could send.
     """
@@ -117,12 +112,12 @@ def example_of(row: queries.ConnectionRow, co: str) -> dict[str, object] | None:
     }
 
 
-def admitted(source: queries.ConnectionRow, co: str, headers: Headers, raw: bytes) -> Read:
+def admitted(source: connections.ConnectionRow, co: str, headers: Headers, raw: bytes) -> Read:
     """A delivery as it was read, once its sender is proved; nothing of it is stored here."""
     reader = bound_reader(source, co)
     if reader is None:
         return UNKNOWN
-    secrets = setup.secrets_of(store.reading(), source.id, g.now)
+    secrets = connections.secrets_of(store.reading(), source.id, g.now)
     if isinstance(secrets, Refusal):
         return Refusal(secrets.code, secrets.message, secrets.hint, 401)
     zone = zone_of_source(store.reading(), source.id)
@@ -136,7 +131,7 @@ def _noted(source_id: int) -> bool:
     """Whether a call is noted whose sender did not prove who they are. Anybody can send those, and
     each note writes: of a flood the first of each minute are enough, and the answers stay.
     """
-    return security.limiter.limiter.hit(UNPROVED, "hook", str(source_id))
+    return request_guard.limiter.limiter.hit(UNPROVED, "hook", str(source_id))
 
 
 def _rejected(company_id: int, source_id: int, refusal: Refusal) -> Response:
@@ -163,7 +158,7 @@ def worker() -> Response:
 
 
 def _health(without_worker: int) -> Response:
-    wrong = schema_version.check(store.database().url)
+    wrong = backup.check(store.database().url)
     if wrong is not None:
         answer = jsonify(status="bad", code=wrong.code, what=wrong.message, todo=wrong.hint)
         answer.status_code = 503

@@ -9,29 +9,32 @@ from flask import abort, g, request
 from connectors.kit.workbook import Written
 from holding.access import deputies as deputy_rows
 from holding.access.actors import ROLE_LABELS
-from holding.company import duties as directory
+from holding.company import duties
 from holding.company.dry_run import RecordSeen, last_month, rehearsed
 from holding.connections import open_signals
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.refusal import Refusal
-from holding.mappings import exact_matches, fixes, list_files, list_sources, party_merge
-from holding.mappings import file_codes as unpaid_documents
-from holding.mappings import mapping_lists as queries
-from holding.mappings import mapping_lists as unit_comparison
+from holding.mappings import (
+    exact_matches,
+    file_codes,
+    fixes,
+    list_files,
+    list_sources,
+    mapping_lists,
+    party_merge,
+)
 from holding.mappings.fixes import Missing
 from holding.mappings.mapping_lists import EntryRow
-from holding.operations import recipients as notice_list
+from holding.operations import recipients
 from holding.platform import event_log
 from holding.platform.event_log import LogRow
-from holding.uploads import check_result as upload_rows
+from holding.uploads import check_result
 from holding.uploads.check_result import UploadRow
 from portal.company import settings_page
 from portal.company.checklist import KINDS
-from portal.mappings import exact_pages
-from portal.mappings import mapping_pages as unpaid_page
+from portal.mappings import exact_pages, mapping_pages
 from portal.operations import audit_log
-from portal.web import filters, forms, store
-from portal.web import request_guard as security
+from portal.web import filters, forms, request_guard, store
 from portal.web.list_file import MOST, ListFile, Table, by_currency, each_page
 from rules.values.wording import titled
 
@@ -89,22 +92,22 @@ def people() -> ListFile:
 
 def _people(*, private: bool) -> Iterator[list[Written]]:
     session, company = store.reading(), g.company.id
-    for one in directory.members(session, company):
+    for one in duties.members(session, company):
         roles = ", ".join(ROLE_LABELS[role] for role in one.roles)
         seen = moment_text(one.seen_at) if one.seen_at and private else None
         mail = one.email if private else None
         factor = ("on" if one.factor_since else "off") if private else None
         yield [one.name, mail, roles, ", ".join(one.teams), "member", seen, factor]
-    for invited in directory.invitations(session, company):
+    for invited in duties.invitations(session, company):
         roles = ", ".join(ROLE_LABELS[role] for role in invited.roles)
         mail = invited.email if private else None
         yield [invited.name, mail, roles, None, "invited", None, None]
-    for gone in directory.former(session, company):
+    for gone in duties.former(session, company):
         yield [gone.name, None, None, None, f"left {moment_text(gone.left_at)}", None, None]
 
 
 def _private() -> bool:
-    return any(security.may(act) is None for act in ("people.admin", "audit.read"))
+    return any(request_guard.may(act) is None for act in ("people.admin", "audit.read"))
 
 
 def dry_run() -> ListFile | Refusal:
@@ -168,7 +171,7 @@ def _logged(page: tuple[LogRow, ...]) -> Iterator[list[Written]]:
 
 def messages() -> ListFile:
     """The messages to people and webhooks, the newest first."""
-    found = notice_list.list_deliveries(store.reading(), g.company.id, most=MOST + 1)
+    found = recipients.list_deliveries(store.reading(), g.company.id, most=MOST + 1)
     rows = ([one.id, filters.iso(one.made_at), one.kind_word, one.to, one.subject, one.state_word,
              one.tries, filters.iso(one.ended_at) if one.ended_at else None, one.answer]
             for one in found)  # fmt: skip
@@ -204,7 +207,7 @@ def uploads() -> ListFile:
 
 def _uploads(before: int | None) -> tuple[UploadRow, ...]:
     session, mine = store.reading(), g.actor.person_id
-    return upload_rows.listing(session, g.company.id, mine, before, AT_ONCE)
+    return check_result.listing(session, g.company.id, mine, before, AT_ONCE)
 
 
 def _upload(row: UploadRow) -> list[Written]:
@@ -231,7 +234,7 @@ def _waiting(one: Missing, first: list[Written]) -> Iterator[list[Written]]:
 
 def entries(table: str) -> ListFile:
     """All entries of a table that are in force, found by either side."""
-    if table not in {row.name for row in queries.tables(store.reading(), g.company.id)}:
+    if table not in {row.name for row in mapping_lists.tables(store.reading(), g.company.id)}:
         abort(404)
     text = request.args.get("q", "").strip()[:100]
     pages = each_page(lambda after: _entries(table, text, after), _place, ENTRIES_AT_ONCE)
@@ -244,7 +247,7 @@ def entries(table: str) -> ListFile:
 def _entries(table: str, text: str, after: tuple[str, date | None] | None) -> tuple[EntryRow, ...]:
     key, since = after or (None, None)
     session, company = store.reading(), g.company.id
-    return queries.entries(
+    return mapping_lists.entries(
         session, company, table, text=text, after=key, since=since, most=ENTRIES_AT_ONCE
     )
 
@@ -266,7 +269,7 @@ def exact() -> ListFile:
 
 def units() -> ListFile:
     """The units that hold records."""
-    waiting = unit_comparison.units_on_hold(store.reading(), g.company.id)
+    waiting = mapping_lists.units_on_hold(store.reading(), g.company.id)
     rows = (cells for one in waiting for cells in _unit(one))
     return ListFile("units that hold records", "units", [Table("Units on hold", UNITS, rows)])
 
@@ -303,18 +306,18 @@ def code_changes(no: int) -> ListFile:
 
 def unpaid() -> ListFile:
     """What is unpaid in a target, with the letters that were asked for."""
-    lists = unpaid_documents.unpaid_lists(store.reading(), g.company.id)
-    one, text = unpaid_page.chosen(lists), unpaid_page.letters()
-    found = unpaid_page.rows_of(one, MOST + 1) if one else ()
+    lists = file_codes.unpaid_lists(store.reading(), g.company.id)
+    one, text = mapping_pages.chosen(lists), mapping_pages.letters()
+    found = mapping_pages.rows_of(one, MOST + 1) if one else ()
     show = filters.sees_personal()
     rows = (_unpaid(one, show=show) for one in found)
-    said = {"List": unpaid_page.title(one)} if one else {}
+    said = {"List": mapping_pages.title(one)} if one else {}
     said |= {"Search": text} if text else {}
     table = Table("Unpaid", UNPAID, rows)
     return ListFile("unpaid documents", "unpaid", [table], said, frozenset({"Search"}))
 
 
-def _unpaid(one: unpaid_documents.Unpaid, *, show: bool) -> list[Written]:
+def _unpaid(one: file_codes.Unpaid, *, show: bool) -> list[Written]:
     return [one.number, one.name if show else "", one.party, one.left, one.currency]
 
 

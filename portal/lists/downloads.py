@@ -13,14 +13,14 @@ from flask import Flask, Response, abort, current_app, g, request, url_for
 
 from connectors.kit.workbook import Written
 from connectors.registry import titled
-from holding.access import actors as personal_data
+from holding.access import actors
 from holding.access.actors import HideOf
 from holding.connections import connections as connection_rows
 from holding.db.models.columns import PushState, from_minor, moment_text
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Together, answer
 from holding.operations import queues as queue_pace
-from holding.operations import stuck_work as stuck
+from holding.operations import stuck_work
 from holding.operations.queues import Pace, Queue, queues
 from holding.operations.target_figures import WorkerRow, target_figures, workers_seen
 from holding.platform.events import record_event
@@ -34,25 +34,17 @@ from holding.rulesets import change_list, rulebook
 from holding.rulesets.proposals import Proposal
 from holding.runs import run_documents, run_history, run_search, status
 from holding.runs.run_history import PushLine, RunRow
-from holding.trials import shadow_pages as shown_backtests
-from holding.trials import shadow_pages as shown_shadows
+from holding.trials import shadow_pages
 from holding.trials.shadow_pages import Counts, ListedResult
 from portal.help.topics import names_of
 from portal.lists import company_lists, hold_lists
-from portal.lists import company_lists as mapping_lists
-from portal.lists import hold_lists as cause_lists
 from portal.reconciliation import daily_page
-from portal.reconciliation import daily_page as filter_words
 from portal.reconciliation.daily_page import STANDINGS
 from portal.records import records
 from portal.rulesets import rulesets
 from portal.runs import runs
-from portal.runs import runs as run_filter
 from portal.trials import backtests
-from portal.trials import backtests as trials
 from portal.web import filters, list_file, store
-from portal.web import filters as target_status
-from portal.web import store as fragments
 from portal.web.list_file import MEDIA, FileKind, ListFile, Table, TooManyError, each_page
 from portal.web.request_guard import FILE, PART, list_of, page_of
 from rules.rulebook.hold_catalogue import Reason
@@ -163,7 +155,7 @@ def download(ending: str, **place: Any) -> Response:
     store.stream()
     listed = make(**place)
     if isinstance(listed, Refusal):
-        return fragments.refuse(listed, back=back)
+        return store.refuse(listed, back=back)
     out = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the answer closes it
     about = {"company": g.company.code, "at": filters.iso(g.now)}
     try:
@@ -171,7 +163,7 @@ def download(ending: str, **place: Any) -> Response:
     except TooManyError:
         words = f"More than {list_file.MOST:,} rows match, too many for one file."
         hint = "Narrow the list by its filter, and download the parts one after another."
-        return fragments.refuse(Refusal("list.many", words, hint), back=back)
+        return store.refuse(Refusal("list.many", words, hint), back=back)
     if request.method != "HEAD":  # which asks what there is, and takes nothing
         _tell(listed, name, kind, rows)
     size = out.tell()
@@ -213,7 +205,7 @@ def _pieces(out: IO[bytes]) -> Iterator[bytes]:
 
 def reconciliation() -> ListFile | Refusal:
     """The sums of the page; where the filters of both sides differ nothing is subtracted."""
-    asked = filter_words.read_filter(request.args, filters.today())
+    asked = daily_page.read_filter(request.args, filters.today())
     if asked.problems:
         return Refusal("reconcile.filter", next(iter(asked.problems.values())), "", 422)
     found = daily_page.compared(asked)
@@ -221,8 +213,8 @@ def reconciliation() -> ListFile | Refusal:
     kept = {
         "accounting system": kind.place.target if kind else "none",
         "document": kind.place.doc_type.replace("_", " ") if kind else "none",
-        "source side": filter_words.said(asked.sides.source),
-        "accounting side": filter_words.said(asked.sides.target),
+        "source side": daily_page.said(asked.sides.source),
+        "accounting side": daily_page.said(asked.sides.target),
         "difference": "source less accounting system" if same else NOT_COMPARED,
     }
     if asked.only:
@@ -283,7 +275,7 @@ def _connections() -> Iterator[list[Written]]:
     session = store.reading()
     rows = connection_rows.listing(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
-    pills = target_status.of_rows(Together(session), session, g.company.id, targets)()
+    pills = filters.of_rows(Together(session), session, g.company.id, targets)()
     for row in targets:
         mine = [pill for pill in pills if pill.connection_id == row.id]
         told = [(pill.doc_type, pill.text, pill.detail) for pill in mine] or [("", "", "")]
@@ -322,7 +314,7 @@ def _stop(one: status.StopRow) -> list[Written]:
 def operations() -> ListFile:
     """How the work flows now: queues, workers, what is stuck, targets."""
     session, company = store.reading(), g.company.id
-    stood = stuck.stuck(session, company, g.now)
+    stood = stuck_work.stuck(session, company, g.now)
     figures = target_figures(session, company, g.now)
     found = queues(session, company, g.now)
     paces = queue_pace.paces(session, company, found, g.now)
@@ -357,7 +349,7 @@ def timeline(source: str, kind: str, external_id: str) -> ListFile:
     """Each step of the record that the tab shows, oldest first: of all, or of one person."""
     record = _record(source, kind, external_id)
     session, who = store.reading(), request.args.get("who", "")
-    hide = personal_data.hiding(session, record.id, show=filters.sees_personal())
+    hide = actors.hiding(session, record.id, show=filters.sees_personal())
     names = {"source": titled(record.source), "rules": "Rules"}
     rows = _steps(trace.timeline(session, record.id), who, hide, names)
     asked = {"record": record.number, "person": names.get(who, who)}
@@ -376,7 +368,7 @@ def _record(source: str, kind: str, external_id: str) -> record_rows.RecordRow:
 
 
 def _steps(
-    steps: Sequence[Step], who: str, hide: personal_data.Hide, names: Mapping[str, str]
+    steps: Sequence[Step], who: str, hide: actors.Hide, names: Mapping[str, str]
 ) -> Iterator[list[Written]]:
     """What is left out by `who` counts: the seconds are those since the step before on the tab."""
     before: datetime | None = None
@@ -396,8 +388,8 @@ def lineage(source: str, kind: str, external_id: str) -> ListFile:
     posting = records.looked_at(answer(session, record_rows.postings(record.id)))
     found = lineage_rows.lineage(session, posting.id) if posting else ()
     only = request.args.get("only") == "differences"
-    hide = personal_data.hiding(session, record.id, show=show)
-    hidden = () if show else personal_data.PERSONAL_FIELDS
+    hide = actors.hiding(session, record.id, show=show)
+    hidden = () if show else actors.PERSONAL_FIELDS
     rows = (_field(one, hide, masked=one.field in hidden)
             for one in found if one.differs or not only)  # fmt: skip
     asked = {
@@ -414,14 +406,12 @@ def lineage(source: str, kind: str, external_id: str) -> ListFile:
     )
 
 
-def _field(row: LineageRow, hide: personal_data.Hide, *, masked: bool) -> list[Written]:
+def _field(row: LineageRow, hide: actors.Hide, *, masked: bool) -> list[Written]:
     sides: tuple[str | None, ...] = (row.value, row.sent, row.kept)
-    planned, sent, kept = (
-        personal_data.MASK if masked and one is not None else one for one in sides
-    )
+    planned, sent, kept = (actors.MASK if masked and one is not None else one for one in sides)
     used = "" if masked else hide("; ".join(map(_used, row.used)))
     same = None if row.sent is None else "no" if row.differs else "yes"
-    return [row.field, row.line, personal_data.MASK if masked else hide(row.source),
+    return [row.field, row.line, actors.MASK if masked else hide(row.source),
             "yes" if row.constant else "no", row.span.file, row.span.line, row.rule, used or None,
             planned, sent, kept, same]  # fmt: skip
 
@@ -433,7 +423,7 @@ def _used(one: UsedEntry) -> str:
 
 def all_runs() -> ListFile | Refusal:
     """The runs that the form looks for."""
-    asked = run_filter.read_filter(request.args, ZoneInfo(g.company.zone))
+    asked = runs.read_filter(request.args, ZoneInfo(g.company.zone))
     if asked.problems:
         return Refusal("runs.times", next(iter(asked.problems.values())), "", 422)
     session, company = store.reading(), g.company.id
@@ -574,15 +564,15 @@ def _change(one: change_list.ListedChange) -> list[Written]:
 def backtest(no: int) -> ListFile:
     """The matrix of a change: a row for each cell and currency."""
     change = backtests.change_of(no)
-    run = shown_backtests.backtest_of_change(
-        store.reading(), g.company.id, change.change_id
-    ) or abort(404)
-    table = Table("Backtest", MATRIX, _count_cells(shown_backtests.counts(run)))
+    run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id) or abort(
+        404
+    )
+    table = Table("Backtest", MATRIX, _count_cells(shadow_pages.counts(run)))
     return ListFile(f"the backtest of change {no}", f"backtest-{no}", [table])
 
 
 def _count_cells(counts: Counts) -> Iterator[list[Written]]:
-    labels = shown_backtests.LABELS
+    labels = shadow_pages.LABELS
     for one in counts.matrices:
         for _, row, _ in one.rows:
             for cell in (cell for cell in row if cell.records):
@@ -595,9 +585,9 @@ def _count_cells(counts: Counts) -> Iterator[list[Written]]:
 def backtest_records(no: int) -> ListFile:
     """The records of a cell of the matrix, the newest first."""
     change, cell = backtests.change_of(no), backtests.cell_asked()
-    run = shown_backtests.backtest_of_change(
-        store.reading(), g.company.id, change.change_id
-    ) or abort(404)
+    run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id) or abort(
+        404
+    )
     pages = each_page(partial(_results, run.id, cell), lambda one: one.record_id, AT_ONCE)
     rows = (_result(one) for page in pages for one in page)
     title = f"records of a backtest of change {no}"
@@ -605,11 +595,11 @@ def backtest_records(no: int) -> ListFile:
 
 
 def _results(run_id: int, cell: Mapping[str, str], before: int | None) -> tuple[ListedResult, ...]:
-    return shown_backtests.listed(store.reading(), run_id, cell, before=before, most=AT_ONCE)
+    return shadow_pages.listed(store.reading(), run_id, cell, before=before, most=AT_ONCE)
 
 
 def _result(one: ListedResult) -> list[Written]:
-    labels = shown_backtests.LABELS
+    labels = shadow_pages.LABELS
     sides = [labels.get(word, word) for word in (one.was, one.would)]
     amount = from_minor(one.amount, one.currency) if one.currency else None
     return [one.number, one.source, one.kind, one.external_id, filters.party(one.party), one.day,
@@ -618,14 +608,14 @@ def _result(one: ListedResult) -> list[Written]:
 
 def shadow(no: int) -> ListFile:
     """All differences of the shadow of a change."""
-    change, session = trials.change_of(no), store.reading()
-    found = shown_shadows.shadow_of_change(session, g.company.id, change.change_id) or abort(404)
-    every = shown_shadows.differences(session, g.company.id, found.id, most=None)
+    change, session = backtests.change_of(no), store.reading()
+    found = shadow_pages.shadow_of_change(session, g.company.id, change.change_id) or abort(404)
+    every = shadow_pages.differences(session, g.company.id, found.id, most=None)
     table = Table("Differences", SHADOW, map(_difference, every))
     return ListFile(f"differences of the shadow of change {no}", f"shadow-{no}", [table])
 
 
-def _difference(one: shown_shadows.ListedDifference) -> list[Written]:
+def _difference(one: shadow_pages.ListedDifference) -> list[Written]:
     amount = None if one.amount is None else from_minor(one.amount, one.currency)
     place = [one.source, one.kind, one.external_id, one.number, filters.party(one.party)]
     return [filters.stamp(one.at), *place, one.currency, amount,
@@ -641,7 +631,7 @@ def _stored(routes: Mapping[str, Side]) -> str:
 
 
 LISTS: Final[Mapping[str, Make]] = {
-    "dashboard.show#dashboard": cause_lists.top_causes,
+    "dashboard.show#dashboard": hold_lists.top_causes,
     "records.show#trace": timeline,
     "records.show#lineage": lineage,
     "onboarding.consider_dry_run": company_lists.dry_run,
@@ -658,14 +648,14 @@ LISTS: Final[Mapping[str, Make]] = {
     "connections.listing": connections,
     "stops.listing": stops,
     "operations.show": operations,
-    "mappings.missing": mapping_lists.missing,
-    "mappings.exact": mapping_lists.exact,
-    "mappings.table": mapping_lists.entries,
-    "mappings.unit_proof": mapping_lists.units,
-    "mappings.lists": mapping_lists.code_lists,
-    "mappings.list_changes": mapping_lists.code_changes,
-    "mappings.unpaid": mapping_lists.unpaid,
-    "mappings.parties_found": mapping_lists.parties,
+    "mappings.missing": company_lists.missing,
+    "mappings.exact": company_lists.exact,
+    "mappings.table": company_lists.entries,
+    "mappings.unit_proof": company_lists.units,
+    "mappings.lists": company_lists.code_lists,
+    "mappings.list_changes": company_lists.code_changes,
+    "mappings.unpaid": company_lists.unpaid,
+    "mappings.parties_found": company_lists.parties,
     "rulebook.catalogue": reasons,
     "rulebook.proposed": proposals,
     "changes.listing": changes,

@@ -10,7 +10,6 @@ from flask import abort, g, request
 from connectors.contract.errors import class_label
 from connectors.kit.workbook import Written
 from holding.access import actors
-from holding.access import actors as personal_data
 from holding.approvals import candidates, decided_documents
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.together import answer
@@ -19,7 +18,6 @@ from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
 from holding.worklist import ageing, approval_inbox, facets, groups, open_holds, search
 from holding.worklist import filters as worklist_filters
-from holding.worklist import open_holds as closed_holds
 from holding.worklist.filters import Filter
 from holding.worklist.open_holds import ListedHold
 from portal.holds import hold_filter
@@ -96,7 +94,7 @@ def holding() -> ListFile:
     company = g.company.id
     title = "the holding area"
     if wanted.view == "cleared":
-        ask_closed = partial(closed_holds.closed, store.reading(), company)
+        ask_closed = partial(open_holds.closed, store.reading(), company)
         table = Table("Cleared", CLEARED, _each(ask_closed, lambda row: row.id, _closed))
     elif wanted.view == "accepted":
         ask = partial(accepted_differences.listing, store.reading(), company)
@@ -115,17 +113,17 @@ def holding() -> ListFile:
 def _each(
     ask: Callable[[int | None, int], Sequence[Row]],
     key: Callable[[Row], int],
-    cells: Callable[[Row, personal_data.HideOf], list[Written]],
+    cells: Callable[[Row, actors.HideOf], list[Written]],
 ) -> Iterator[list[Written]]:
     """All rows of a list that is paged by an id, what is personal hidden where it must be."""
     show = filters.sees_personal()
     for page in each_page(lambda after: ask(after, AT_ONCE), key, AT_ONCE):
         ids = {row.record_id for row in page}
-        hide = personal_data.hiding_each(store.reading(), ids, show=show)
+        hide = actors.hiding_each(store.reading(), ids, show=show)
         yield from (cells(row, hide) for row in page)
 
 
-def _closed(row: closed_holds.ClosedHold, hide: personal_data.HideOf) -> list[Written]:
+def _closed(row: open_holds.ClosedHold, hide: actors.HideOf) -> list[Written]:
     why = hide(row.record_id, row.why) if row.why else None
     return [row.id, row.number, row.source, row.kind, row.external_id,
             class_label(row.error_class), hide(row.record_id, row.message),
@@ -141,7 +139,7 @@ def _amount(minor: int | None, currency: str) -> Written:
     return None if minor is None else from_minor(minor, currency)
 
 
-def _accepted(row: Accepted, hide: personal_data.HideOf) -> list[Written]:
+def _accepted(row: Accepted, hide: actors.HideOf) -> list[Written]:
     sides = (row.posted, row.wanted, row.change)
     money = [_amount(minor, row.currency) for minor in sides]
     return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
@@ -149,7 +147,7 @@ def _accepted(row: Accepted, hide: personal_data.HideOf) -> list[Written]:
             row.by, moment_text(row.at), hide(row.record_id, row.reason)]  # fmt: skip
 
 
-def _state(row: open_holds.StateRow, hide: personal_data.HideOf) -> list[Written]:
+def _state(row: open_holds.StateRow, hide: actors.HideOf) -> list[Written]:
     return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
             filters.kind_of(row.doc_type), row.document, state_label(row.state, row.reason),
             hide(row.record_id, row.reason), *_money(row.amount, row.currency)]  # fmt: skip
@@ -164,7 +162,7 @@ def _holds(wanted: Filter) -> Iterator[list[Written]]:
     return _each(ask, lambda row: row.id, _held)
 
 
-def _held(row: ListedHold, hide: personal_data.HideOf) -> list[Written]:
+def _held(row: ListedHold, hide: actors.HideOf) -> list[Written]:
     until = moment_text(row.snoozed_until) if row.snoozed_until else None
     return [row.id, row.number, row.source, row.kind, row.external_id, filters.party(row.party),
             class_label(row.error_class), hide(row.record_id, titled(row.cause)),
@@ -222,7 +220,7 @@ def _asked_page(after: int | None, most: int) -> tuple[approval_inbox.Asked, ...
     return approval_inbox.page(store.reading(), g.actor, after, most).rows
 
 
-def _asked(row: approval_inbox.Asked, hide: personal_data.HideOf) -> list[Written]:
+def _asked(row: approval_inbox.Asked, hide: actors.HideOf) -> list[Written]:
     refusal = actors.may(g.actor, candidates.ACT)
     why_not = row.why_not or (refusal.message if refusal else "")
     may = f"no: {why_not}" if why_not else "yes"
@@ -237,7 +235,7 @@ def approval(op: str) -> ListFile:
     if found is None:
         abort(404)
     ids = {row.record_id for row in found.rows}
-    hide = personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    hide = actors.hiding_each(store.reading(), ids, show=filters.sees_personal())
     rows = ([row.number, row.source, row.kind, row.external_id, filters.party(row.party),
              filters.kind_of(row.doc_type), FATES[row.fate].title, state_label(row.state),
              hide(row.record_id, row.why) or None, *_money(row.amount, row.currency)]

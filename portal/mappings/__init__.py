@@ -5,15 +5,10 @@ show.
 """
 
 from portal.mappings import exact_pages, mapping_changes, mapping_pages
-from portal.mappings import exact_pages as list_pages
-from portal.mappings import mapping_changes as workbook_pages
-from portal.mappings import mapping_pages as personal_entries
-from portal.mappings import mapping_pages as unit_pages
-from portal.mappings import mapping_pages as unpaid_page
 
 __all__ = ["BLUEPRINTS", "exact_pages", "list_pages", "mapping_changes", "unit_pages"]
 __all__ += ["unpaid_page", "workbook_pages"]
 
-mapping_pages.pages.before_request(personal_entries.closed)
+mapping_pages.pages.before_request(mapping_pages.closed)
 
 BLUEPRINTS = (mapping_pages.pages,)

@@ -10,25 +10,18 @@ from werkzeug.datastructures import MultiDict
 
 from connectors.kit.workbook import Written
 from holding.access.actors import MASK
-from holding.connections import channel as probe
-from holding.connections import connections as connection_rows
+from holding.connections import channel, connections
 from holding.db.models.columns import ListKind, to_minor
 from holding.db.refusal import Refusal, plural, sums
 from holding.db.together import KEPT, Together
-from holding.mappings import exact_matches, fixes, list_files, list_sources
-from holding.mappings import fixes as keepers
-from holding.mappings import list_sources as bulk_acceptance
-from holding.mappings import mapping_lists as queries
+from holding.mappings import exact_matches, fixes, list_files, list_sources, mapping_lists
 from holding.mappings.exact_matches import Matches, masked
 from holding.mappings.file_codes import Identity
 from holding.mappings.list_rows import ListRow, read_list
 from holding.mappings.list_sources import Seen
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from portal.mappings.mapping_pages import pages, tabs
-from portal.web import filters, forms, store
-from portal.web import filters as frame
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import filters, forms, request_guard, store
 
 __all__ = ["pages"]
 
@@ -47,8 +40,8 @@ MOST: Final = 100_000
 def exact() -> Response:
     """All missing values with exactly one value that fits, and those that are left out."""
     beside = Together(store.reading(), KEPT)
-    tables = beside.ask(queries.asked_tables(g.company.id))
-    fixers = beside.ask(keepers.asked_fixers(g.actor))
+    tables = beside.ask(mapping_lists.asked_tables(g.company.id))
+    fixers = beside.ask(fixes.asked_fixers(g.actor))
     found = exact_matches.exact_matches(store.reading(), g.company.id, beside=beside)
     picked = {one.row.cause_id for one in found.exact}
     return _page(found, picked, {}, tables=tables.value, fixers=fixers.value)
@@ -61,7 +54,7 @@ def _page(
     *,
     form: MultiDict[str, str] | None = None,
     status: int = 200,
-    tables: Sequence[queries.TableRow] | None = None,
+    tables: Sequence[mapping_lists.TableRow] | None = None,
     fixers: Sequence[str] | None = None,
 ) -> Response:
     session = store.reading()
@@ -73,10 +66,10 @@ def _page(
     else:
         since = typed
     causes = [one.row.cause_id for one in chosen]
-    preview = bulk_acceptance.bulk_preview(
+    preview = list_sources.bulk_preview(
         session, g.company.id, chosen, g.now, since or fixes.ALWAYS, maps=found.maps
     )
-    return fragments.respond(
+    return store.respond(
         "mappings/exact.html",
         status=status,
         found=found,
@@ -88,9 +81,9 @@ def _page(
         reason=form.get("reason", "") if form else "",
         since=form.get("since", "").strip() if form else "",
         problems=problems,
-        keeping=keepers.refused(session, g.actor, [one.row.table for one in chosen], fixers=fixers),
-        tables=queries.tables(session, g.company.id) if tables is None else tables,
-        missing_count=frame.missing_values(),
+        keeping=fixes.refused(session, g.actor, [one.row.table for one in chosen], fixers=fixers),
+        tables=mapping_lists.tables(session, g.company.id) if tables is None else tables,
+        missing_count=filters.missing_values(),
         table="",
     )
 
@@ -134,7 +127,7 @@ def accept_exact() -> Response:
         return _page(found, picked, problems, form=form, status=422)
     rev = forms.whole(form.get("rev"))
     with store.writing() as session:
-        answer = bulk_acceptance.accept(
+        answer = list_sources.accept(
             session,
             g.actor,
             [_read_match(form, cause_id) for cause_id in sorted(picked)],
@@ -146,8 +139,8 @@ def accept_exact() -> Response:
             op=wish.op or None,
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=url_for("mappings.exact", co=g.company.code))
-    doorbell.ring(g.company.id, "evaluate")
+        return store.refuse(answer, back=url_for("mappings.exact", co=g.company.code))
+    processes.ring(g.company.id, "evaluate")
     keys = plural(answer.keys, "mapping")
     woken = plural(answer.woken, "record is", "records are")
     say = f"{keys} accepted. {woken} checked again; nothing was posted by this."
@@ -155,7 +148,7 @@ def accept_exact() -> Response:
         say = (
             f"{keys} accepted. {woken} checked again, more may follow; nothing was posted by this."
         )
-    return fragments.moved(url_for("mappings.missing", co=g.company.code), say)
+    return store.moved(url_for("mappings.missing", co=g.company.code), say)
 
 
 def _read_match(form: MultiDict[str, str], cause_id: int) -> Seen:
@@ -193,10 +186,10 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
     session, company_id = store.reading(), g.company.id
     page = Together(session, KEPT)
     targets, files = (
-        page.ask(connection_rows.asked_listing(company_id)),
+        page.ask(connections.asked_listing(company_id)),
         page.ask(list_files.asked_files(company_id)),
     )
-    return fragments.respond(
+    return store.respond(
         "mappings/lists.html",
         tabs(),
         status=status,
@@ -206,13 +199,13 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
         kinds=list(ListKind),
         today=filters.today(),
         form=request.form,
-        keeping=keepers.refused(session, g.actor, ()),
+        keeping=fixes.refused(session, g.actor, ()),
         problems=problems,
     )
 
 
 @pages.post("/lists")
-@security.limiter.limit("12 per minute")
+@request_guard.limiter.limit("12 per minute")
 def give_list() -> Response:
     """Keep a file as the list of a day."""
     file, form = request.files.get("file"), request.form
@@ -244,17 +237,17 @@ def give_list() -> Response:
         if answer.status == 422:
             field = "as_of" if answer.code == "list.day" else "file"
             return _lists({field: answer.words}, status=422)
-        return fragments.refuse(answer, back=url_for("mappings.lists", co=g.company.code))
+        return store.refuse(answer, back=url_for("mappings.lists", co=g.company.code))
     said = (
         f"{answer.file_name} is the list of {answer.as_of} now: {answer.entries:,} in all, "
         f"{answer.added} added, {answer.changed} changed, {answer.gone} gone. Nothing was posted."
     )
     changed = url_for("mappings.list_changes", co=g.company.code, no=answer.file_id)
-    return fragments.moved(changed, said)
+    return store.moved(changed, said)
 
 
 @pages.post("/look")
-@security.limiter.limit("12 per minute")
+@request_guard.limiter.limit("12 per minute")
 def look() -> Response:
     """Ask targets again for their codes, from a hold or a missing value: one was added there."""
     hold_id, cause = (forms.whole(request.form.get(name)) for name in ("hold", "cause"))
@@ -262,13 +255,13 @@ def look() -> Response:
     if hold_id is not None:
         back = url_for("holding.show", co=g.company.code, hold_id=hold_id)
     with store.writing() as session:
-        answer = probe.look_again(session, g.actor, request.form.getlist("target"), g.now)
+        answer = channel.look_again(session, g.actor, request.form.getlist("target"), g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "lists")
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "lists")
     asked = ", ".join(answer)
     said = f"{asked} is asked again within a minute. Records that wait for the code then go on."
-    return fragments.moved(back, said)
+    return store.moved(back, said)
 
 
 @pages.get("/lists/<int:no>")
@@ -278,7 +271,7 @@ def list_changes(no: int) -> Response:
     if found is None:
         abort(404)
     file, rows = found
-    return fragments.respond(
+    return store.respond(
         "mappings/list_changes.html",
         tabs(),
         file=file,

@@ -11,22 +11,16 @@ from flask import Response, abort, g, make_response, request, url_for
 from connectors.kit.workbook import write_sheets
 from holding.db import together
 from holding.db.refusal import Refusal, plural
-from holding.mappings import fixes as keepers
-from holding.mappings import mapping_lists as queries
-from holding.mappings import party_merge, reclassification
-from holding.mappings import reclassification as correcting_journal
+from holding.mappings import fixes, mapping_lists, party_merge, reclassification
 from holding.mappings import workbook_changes as saving
 from holding.mappings.edited_workbook import mapping_workbook, read_workbook
 from holding.mappings.entries import LONGEST
 from holding.mappings.workbook_changes import AT_ONCE, Change, WorkbookChanges, workbook_changes
 from holding.platform import changes as later_wakes
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.platform.states import END
 from portal.mappings.mapping_pages import hidden, pages, refused, tabs
-from portal.web import filters, forms, store
-from portal.web import filters as frame
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import filters, forms, request_guard, store
 
 __all__ = ["pages"]
 
@@ -54,7 +48,7 @@ _FORM_SIGNS: Final = 200_000
 def parties_found() -> Response:
     """Two keys that seem to be one party, each pair once."""
     found = party_merge.proposals(store.reading(), g.company.id, filters.today())
-    return fragments.respond("mappings/parties.html", tabs(), found=found)
+    return store.respond("mappings/parties.html", tabs(), found=found)
 
 
 @pages.get("/parties/<int:hold_id>")
@@ -71,12 +65,12 @@ def _merge_page(
     )
     if found is None:
         abort(404)
-    return fragments.respond(
+    return store.respond(
         "mappings/merge.html",
         tabs(),
         status=status,
         merge=found,
-        keeping=keepers.refused(store.reading(), g.actor, [key.table for key in found.keys]),
+        keeping=fixes.refused(store.reading(), g.actor, [key.table for key in found.keys]),
         turned=turned,
         hidden=hidden(),
         problems=problems,
@@ -106,8 +100,8 @@ def accept_merge(hold_id: int) -> Response:
         )
     back = url_for("mappings.parties_found", co=g.company.code)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "evaluate")
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "evaluate")
     since = answer.first if answer.first != answer.revision else None
     moved = url_for("mappings.moved", co=g.company.code, no=answer.revision, since=since)
     keys = plural(answer.keys, "key names", "keys name")
@@ -122,7 +116,7 @@ def accept_merge(hold_id: int) -> Response:
             " What is posted stays as it is; what was on hold for this alone becomes ready"
             " and is sent."
         )
-    return fragments.moved(moved, say)
+    return store.moved(moved, say)
 
 
 @pages.post("/parties/<int:hold_id>/refuse")
@@ -139,9 +133,9 @@ def refuse_merge(hold_id: int) -> Response:
         )
     back = url_for("mappings.parties_found", co=g.company.code)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
+        return store.refuse(answer, back=back)
     say = f"{answer.first} and {answer.second} stay two parties. The merge is not proposed again."
-    return fragments.moved(back, say)
+    return store.moved(back, say)
 
 
 @pages.get("/changes/<int:no>")
@@ -155,7 +149,7 @@ def moved(no: int) -> Response:
     below = forms.whole(request.args.get("below"))
     sent = together.answer(store.reading(), reclassification.used_by(change, A_SHEET, below or END))
     found = reclassification.contradictions(store.reading(), change, sent, most=JUDGED)
-    return fragments.respond(
+    return store.respond(
         "mappings/moved.html",
         change=change,
         before=change.before.text if change.before else "",
@@ -165,9 +159,9 @@ def moved(no: int) -> Response:
         later=later_wakes.pending(store.reading(), g.company.id, change.entries),
         beside=_beside(change, forms.whole(request.args.get("since"))),
         rows=found.documents[:SHOWN],
-        pairs={one.posting_id: correcting_journal.entries(one) for one in found.documents[:SHOWN]},
-        tables=queries.tables(store.reading(), g.company.id),
-        missing_count=frame.missing_values(),
+        pairs={one.posting_id: reclassification.entries(one) for one in found.documents[:SHOWN]},
+        tables=mapping_lists.tables(store.reading(), g.company.id),
+        missing_count=filters.missing_values(),
     )
 
 
@@ -202,8 +196,8 @@ def sheet(no: int) -> Response:
     found = reclassification.contradictions(store.reading(), change, sent).documents
     body = write_sheets(
         {
-            "Journal": correcting_journal.journal_rows(change, found, filters.today()),
-            "Documents": correcting_journal.document_rows(found),
+            "Journal": reclassification.journal_rows(change, found, filters.today()),
+            "Documents": reclassification.document_rows(found),
         }
     )
     answer = make_response(body)
@@ -242,7 +236,7 @@ def _workbook_page(
             found.rev,
             known=found.known,
         )
-    return fragments.respond(
+    return store.respond(
         "mappings/workbook.html",
         tabs(),
         status=status,
@@ -254,7 +248,7 @@ def _workbook_page(
         most_wrong=SHOWN_WRONG,
         reason=request.form.get("reason", ""),
         problems=problems,
-        keeping=keepers.refused(session, g.actor, ()),
+        keeping=fixes.refused(session, g.actor, ()),
     )
 
 
@@ -276,7 +270,7 @@ def _told(changes: Sequence[Change]) -> str:
 
 
 @pages.get("/workbook.xlsx")
-@security.limiter.limit("12 per minute")
+@request_guard.limiter.limit("12 per minute")
 def workbook_file() -> Response:
     """All mapping tables as a workbook."""
     answer = make_response(mapping_workbook(store.reading(), g.company.id, g.now))
@@ -287,14 +281,14 @@ def workbook_file() -> Response:
 
 
 @pages.post("/workbook")
-@security.limiter.limit("12 per minute")
+@request_guard.limiter.limit("12 per minute")
 def upload_workbook() -> Response:
     """What a changed workbook would do; nothing of it is stored."""
     file = request.files.get("file")
     if file is None or not file.filename:
         return _workbook_page({"file": "Select a file."}, status=422)
     name, raw = str(file.filename), file.read()
-    names = [one.name for one in queries.tables(store.reading(), g.company.id)]
+    names = [one.name for one in mapping_lists.tables(store.reading(), g.company.id)]
     store.renew()  # no snapshot is kept while a process reads the workbook
     read = read_workbook(name, raw, names)
     if isinstance(read, Refusal):
@@ -331,14 +325,14 @@ def save_workbook() -> Response:
         )
     back = url_for("mappings.workbook", co=g.company.code)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "evaluate")
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "evaluate")
     woken = plural(answer.woken, "record is", "records are")
     say = f"{plural(answer.keys, 'mapping')} saved. {woken} checked again; nothing was posted."
     if answer.later:
         keys = plural(answer.keys, "mapping")
         say = f"{keys} saved. {woken} checked again, more may follow; nothing was posted."
-    return fragments.moved(back, say)
+    return store.moved(back, say)
 
 
 def _changes(text: str) -> list[Change] | None:

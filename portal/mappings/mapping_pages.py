@@ -11,24 +11,22 @@ from holding.access import people
 from holding.access.actors import MASK, PERSONAL_FIELDS
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Answer, Together, answer
-from holding.mappings import choices, fixes, list_storage, mapping_lists
-from holding.mappings import choices as waiting_record
-from holding.mappings import entries as entry_history
-from holding.mappings import file_codes as unpaid_documents
-from holding.mappings import fixes as keepers
-from holding.mappings import mapping_lists as queries
-from holding.mappings import mapping_lists as unit_comparison
-from holding.mappings import party_merge as known_otherwise
+from holding.mappings import (
+    choices,
+    entries,
+    file_codes,
+    fixes,
+    list_storage,
+    mapping_lists,
+    party_merge,
+)
 from holding.mappings import preview as mappings_preview
 from holding.mappings.file_codes import FileList, Unpaid
 from holding.mappings.preview import active_program
-from holding.platform import processes as doorbell
-from holding.programs import world as unit_calculation
+from holding.platform import processes
+from holding.programs import world
 from holding.programs.world import fresh_now, schemas
-from portal.web import filters, forms, store
-from portal.web import filters as frame
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import filters, forms, request_guard, store
 from rules.comparison.preflight import references
 from rules.phrases import capital
 from rules.program import Program
@@ -60,7 +58,7 @@ def _in_force() -> dict[str, object]:
 
     def unused(table: str) -> bool:
         version = g.company.ruleset_version_id
-        return version is not None and table not in queries.declared(store.reading(), version)
+        return version is not None and table not in mapping_lists.declared(store.reading(), version)
 
     return {"unused": unused}
 
@@ -69,9 +67,9 @@ def _in_force() -> dict[str, object]:
 def missing() -> Response:
     """What has no mapping, largest amount first; one of them open."""
     opened = open_value(forms.whole(request.args.get("cause")))
-    if opened is None and fragments.wants("mappreview"):
+    if opened is None and store.wants("mappreview"):
         return make_response("", 204)  # it is solved: the group that asks goes with its next look
-    return fragments.respond("mappings/missing.html", _missing(opened, {}))
+    return store.respond("mappings/missing.html", _missing(opened, {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Opened:
 
     row: fixes.Missing
     purpose: choices.Purpose
-    waiting: waiting_record.Waiting | None
+    waiting: choices.Waiting | None
     pick: Pick
     preview: mappings_preview.Preview | None = None
     known: choices.Known | None = None
@@ -112,21 +110,21 @@ def _missing(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, ob
     after = forms.place(request.args.get("after"))
     asked, company_id = Together(session), g.company.id
     causes = asked.ask(fixes.asked_causes(company_id, after=after))
-    tables = asked.ask(queries.asked_tables(company_id))
-    revisions = asked.ask(queries.revisions(company_id))
+    tables = asked.ask(mapping_lists.asked_tables(company_id))
+    revisions = asked.ask(mapping_lists.revisions(company_id))
     rows = answer(session, fixes.asked_missing(session, company_id, causes.value))
     most = BESIDE_ONE if opened else fixes.A_PAGE
     return {
         "rows": rows[:most],
         "last": rows[most - 1] if len(rows) > most else None,
-        "missing_count": frame.missing_values(),
+        "missing_count": filters.missing_values(),
         "open": opened,
         "solved": opened is None and bool(request.args.get("cause")),
-        "at": fragments.ending(),
+        "at": store.ending(),
         "saved": "",
         "pick": opened.pick if opened else None,
         "chosen": opened.chosen if opened and not opened.typed else "",
-        "keeping": keepers.refused(session, g.actor, [opened.row.table]) if opened else None,
+        "keeping": fixes.refused(session, g.actor, [opened.row.table]) if opened else None,
         "tables": tables.value,
         "revisions": revisions.value,
         "problems": problems,
@@ -137,35 +135,35 @@ def _missing(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, ob
 def values() -> Response:
     """What fits the letters that are typed: of the table, and of what the target lists."""
     cause_id, text = forms.whole(request.args.get("cause")), request.args.get("q", "")
-    if not fragments.wants("mapchoices"):
+    if not store.wants("mapchoices"):
         opened = open_value(cause_id, text)
-        return fragments.respond("mappings/missing.html", _missing(opened, {}))
+        return store.respond("mappings/missing.html", _missing(opened, {}))
     pick = found_by(cause_id, text)
     if pick is None:
         abort(404)
-    return fragments.respond("mappings/missing.html", pick=pick, chosen="", at=fragments.ending())
+    return store.respond("mappings/missing.html", pick=pick, chosen="", at=store.ending())
 
 
 @pages.get("/<table>")
 def table(table: str) -> Response:
     """The entries of one table."""
     session = store.reading()
-    tables = queries.tables(session, g.company.id)
+    tables = mapping_lists.tables(session, g.company.id)
     if table not in {row.name for row in tables}:
         abort(404)
     text = request.args.get("q", "").strip()[:100]
     after, since = request.args.get("after"), forms.day(request.args.get("since"))
-    rows = queries.entries(session, g.company.id, table, text=text, after=after, since=since)
-    return fragments.respond(
+    rows = mapping_lists.entries(session, g.company.id, table, text=text, after=after, since=since)
+    return store.respond(
         "mappings/table.html",
         table=table,
-        keeper=keepers.keeper(session, g.company.id, table),
-        keeping=keepers.refused(session, g.actor, [table]),
+        keeper=fixes.keeper(session, g.company.id, table),
+        keeping=fixes.refused(session, g.actor, [table]),
         tables=tables,
         rows=rows,
         text=text,
-        missing_count=frame.missing_values(),
-        last=rows[-1] if len(rows) >= queries.A_PAGE else None,
+        missing_count=filters.missing_values(),
+        last=rows[-1] if len(rows) >= mapping_lists.A_PAGE else None,
     )
 
 
@@ -183,8 +181,8 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
     opened = open_value(forms.whole(form.get("cause")), form.get("q", ""))
     searching = "search" in form
     value = "" if searching else (form.get("other") or "").strip() or form.get("to", "")
-    if opened is None and fragments.wants_fragment():
-        return fragments.refuse(SOLVED)
+    if opened is None and store.wants_fragment():
+        return store.refuse(SOLVED)
     if opened is not None:
         judge(opened, value)
         opened.chosen, opened.typed = value or form.get("to", ""), form.get("other", "")
@@ -210,9 +208,9 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
                 opened.preview = found
         elif status == 200 and not searching:
             problems["to"] = "Select a suggestion or enter a value."
-    whole = problems and fragments.wants("freed")  # what is wrong is told at its field
-    block, shown = f"mappreview{fragments.ending()}" if whole else "", _missing(opened, problems)
-    return fragments.respond("mappings/missing.html", shown, status=status, block=block)
+    whole = problems and store.wants("freed")  # what is wrong is told at its field
+    block, shown = f"mappreview{store.ending()}" if whole else "", _missing(opened, problems)
+    return store.respond("mappings/missing.html", shown, status=status, block=block)
 
 
 @pages.post("/fix")
@@ -226,12 +224,12 @@ def fix() -> Response:
     if isinstance(answer, Refusal):
         if answer.status == 422:
             return _panel(request.form, _beside_field(answer), status=422)
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "evaluate")
-    if not fragments.ending():
-        return fragments.moved(back, said(answer))
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "evaluate")
+    if not store.ending():
+        return store.moved(back, said(answer))
     done = said(answer)  # in a group of the holding area: that page stays
-    return fragments.respond("mappings/missing.html", say=done, saved=done, at=fragments.ending())
+    return store.respond("mappings/missing.html", say=done, saved=done, at=store.ending())
 
 
 def _beside_field(refusal: Refusal) -> dict[str, str]:
@@ -260,8 +258,8 @@ def saved(table: str, wish: forms.MapValue) -> fixes.Fixed | Refusal:
 def tabs() -> dict[str, object]:
     """What the head of a page asks for that is about no table."""
     return {
-        "tables": queries.tables(store.reading(), g.company.id),
-        "missing_count": frame.missing_values(),
+        "tables": mapping_lists.tables(store.reading(), g.company.id),
+        "missing_count": filters.missing_values(),
         "table": "",
     }
 
@@ -278,9 +276,9 @@ def _form(
     """The form with a preview of the value in it, and what the key had before."""
     session, key = store.reading(), given.get("key", "")
     asked, company_id = Together(session), g.company.id
-    stood = asked.ask(entry_history.history(company_id, table, key))
-    users = asked.ask(entry_history.asked_users(company_id, table, key))
-    tables = asked.ask(queries.asked_tables(company_id))
+    stood = asked.ask(entries.history(company_id, table, key))
+    users = asked.ask(entries.asked_users(company_id, table, key))
+    tables = asked.ask(mapping_lists.asked_tables(company_id))
     changes = stood.value
     if not changes:
         abort(404)
@@ -302,14 +300,14 @@ def _form(
     in_force = sorted(
         (one for one in changes if one.in_force), key=lambda one: one.since or fixes.ALWAYS
     )
-    return fragments.respond(
+    return store.respond(
         "mappings/entry.html",
         status=status,
         table=table,
         key=key,
         changes=changes,
         stands=[
-            (one, entry_history.stays(used.get(one.since or fixes.ALWAYS, entry_history.NOBODY)))
+            (one, entries.stays(used.get(one.since or fixes.ALWAYS, entries.NOBODY)))
             for one in in_force
         ],
         back=back,
@@ -317,10 +315,10 @@ def _form(
         since=given.get("since", "") if back is None else back.since or "",
         reason=given.get("reason", ""),
         preview=preview,
-        keeping=keepers.refused(session, g.actor, [table]),
+        keeping=fixes.refused(session, g.actor, [table]),
         problems=problems,
         tables=tables.value,
-        missing_count=frame.missing_values(),
+        missing_count=filters.missing_values(),
     )
 
 
@@ -340,10 +338,10 @@ def save_entry(table: str) -> Response:
     if isinstance(answer, Refusal):
         if answer.status == 422:
             return _form(table, request.form, _beside_field(answer), status=422)
-        return fragments.refuse(answer, back=_entry_url(table, wish.key))
-    doorbell.ring(g.company.id, "evaluate")
+        return store.refuse(answer, back=_entry_url(table, wish.key))
+    processes.ring(g.company.id, "evaluate")
     shown_url = url_for("mappings.moved", co=g.company.code, no=answer.revision)
-    return fragments.moved(shown_url, said(answer))
+    return store.moved(shown_url, said(answer))
 
 
 def _entry_url(table: str, key: str) -> str:
@@ -373,20 +371,20 @@ def remove_entry(table: str) -> Response:
             since or fixes.ALWAYS,
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_entry_url(table, key))
-    doorbell.ring(g.company.id, "evaluate")
-    return fragments.moved(_entry_url(table, key), said(answer))
+        return store.refuse(answer, back=_entry_url(table, key))
+    processes.ring(g.company.id, "evaluate")
+    return store.moved(_entry_url(table, key), said(answer))
 
 
 @pages.get("/lists/unpaid")
 def unpaid() -> Response:
     """The first of a list, or those with the letters that were typed."""
     session = store.reading()
-    lists = unpaid_documents.unpaid_lists(session, g.company.id)
+    lists = file_codes.unpaid_lists(session, g.company.id)
     one, text = chosen(lists), letters()
     found = rows_of(one, SHOWN + 1) if one else ()
-    known = unpaid_documents.standing(session, one.connection_id, one.kind) if one else None
-    return fragments.respond(
+    known = file_codes.standing(session, one.connection_id, one.kind) if one else None
+    return store.respond(
         "mappings/unpaid.html",
         tabs(),
         lists=lists,
@@ -404,7 +402,7 @@ def unpaid() -> Response:
 def _in_all(one: FileList) -> int:
     """How many the list has, whatever was typed, at most one more than are shown."""
     session = store.reading()
-    return len(unpaid_documents.search(session, one, "", SHOWN + 1, names=False))
+    return len(file_codes.search(session, one, "", SHOWN + 1, names=False))
 
 
 def chosen(lists: Sequence[FileList]) -> FileList | None:
@@ -417,7 +415,7 @@ def chosen(lists: Sequence[FileList]) -> FileList | None:
 def rows_of(one: FileList, most: int) -> tuple[Unpaid, ...]:
     """Those with the letters that were typed; by names they are found for who may see names."""
     names = filters.sees_personal()
-    return unpaid_documents.search(store.reading(), one, letters(), most, names=names)
+    return file_codes.search(store.reading(), one, letters(), most, names=names)
 
 
 def letters() -> str:
@@ -437,17 +435,17 @@ def unit_proof() -> Response:
     page = Together(session)
     tables = page.ask(mapping_lists.asked_tables(g.company.id))
     known = page.ask(fresh_now(g.company.id, g.now))
-    waiting = unit_comparison.units_on_hold(session, g.company.id)
+    waiting = mapping_lists.units_on_hold(session, g.company.id)
     asked = forms.whole(request.args.get("cause"))
     opened = asked if asked is not None else next((one.cause_id for one in waiting), None)
-    shown = unit_comparison.unit_comparison(session, g.company.id, opened) if opened else None
+    shown = mapping_lists.unit_comparison(session, g.company.id, opened) if opened else None
     if asked is not None and shown is None:
         abort(404)
-    return fragments.respond(
+    return store.respond(
         "mappings/unit_proof.html",
         _calculation(shown, known),
         tables=tables.value,
-        missing_count=frame.missing_values(),
+        missing_count=filters.missing_values(),
         table="",
         shown=shown,
         others=waiting,
@@ -456,7 +454,7 @@ def unit_proof() -> Response:
 
 
 def _calculation(
-    shown: unit_comparison.UnitComparison | None, known: Answer[frozenset[str]]
+    shown: mapping_lists.UnitComparison | None, known: Answer[frozenset[str]]
 ) -> dict[str, object]:
     """What was typed to be calculated, first the unit that holds, and the result."""
     usual = {"qty": "1", "unit": shown.unit, "item": shown.item} if shown else {}
@@ -464,7 +462,7 @@ def _calculation(
         word: request.args.get(word, usual.get(word, "")).strip()[:100]
         for word in ("qty", "unit", "item")
     }
-    quantity = unit_calculation.quantity_of(typed["qty"])
+    quantity = world.quantity_of(typed["qty"])
     problems: dict[str, str] = {}
     if "qty" in request.args and quantity is None:
         problems["qty"] = "Enter a number above 0, such as 5."
@@ -473,13 +471,13 @@ def _calculation(
     found = None
     if quantity is not None and (unit := typed["unit"]):
         session, today = store.reading(), filters.today()
-        found = unit_calculation.calculate(
+        found = world.calculate(
             session, g.company.id, quantity, unit, typed["item"], known=known.value, today=today
         )
     return {"typed": typed, "calculated": found, "problems": problems}
 
 
-def _repair(shown: unit_comparison.UnitComparison) -> str:
+def _repair(shown: mapping_lists.UnitComparison) -> str:
     """Where the conversion is changed, or given where there is none."""
     co = g.company.code
     if shown.has_entry:
@@ -501,7 +499,7 @@ def open_value(cause_id: int | None, text: str = "") -> Opened | None:
     rows = asked.ask(fixes.asked_missing(session, company_id, causes.value))
     lists = lists_of()
     personal = filters.sees_personal()
-    waiting = asked.ask(waiting_record.waiting_record(company_id, cause_id, key, personal=personal))
+    waiting = asked.ask(choices.waiting_record(company_id, cause_id, key, personal=personal))
     alike = asked.ask(mapping_lists.asked_suggestions(company_id, table, key))
     (row,) = rows.value
     judge = active_program(session, company_id)
@@ -515,7 +513,7 @@ def _suggested(
 ) -> tuple[mapping_lists.Suggestion, ...]:
     """Values in use: how the party is known otherwise first, then keys that look alike."""
     session = store.reading()
-    known = known_otherwise.known_as(session, g.company.id, row.table, row.cause_id)
+    known = party_merge.known_as(session, g.company.id, row.table, row.cause_id)
     values = {one.value for one in known}
     return (*known, *(one for one in alike if one.value not in values))
 
@@ -570,7 +568,7 @@ def said(done: fixes.Fixed) -> str:
 
 def hidden() -> frozenset[str]:
     """The tables whose entries the person of this request may not read."""
-    if security.may(READS) is None:
+    if request_guard.may(READS) is None:
         return frozenset()
     judge = active_program(store.reading(), g.company.id)
     return naming(judge) if judge is not None else frozenset()
@@ -601,4 +599,4 @@ def refused(table: str) -> Response:
     )
     who = people.who_may(store.reading(), g.company.id, READS)
     hint = f"{', '.join(who)} can." if who else "An administrator gives somebody a role that does."
-    return fragments.refuse(Refusal("mapping.personal", words, hint, 403, READS))
+    return store.refuse(Refusal("mapping.personal", words, hint, 403, READS))

@@ -5,18 +5,14 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request, url_for
 
-from holding.access import actors as personal_data
+from holding.access import actors
 from holding.connections import open_signals, signal_causes
-from holding.connections import signal_causes as signal_settings
 from holding.db.refusal import Refusal
-from holding.platform import event_log
-from holding.platform import events as chain
+from holding.platform import event_log, events
 from holding.platform.event_log import TITLES, ActGroup, LogFilter, LogRow
 from holding.platform.events import SYSTEM_WORD, Walked
 from portal.records.packet_pages import noted_heads
-from portal.web import filters, forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import filters, forms, request_guard, store
 
 audit_pages = Blueprint("audit", __name__, url_prefix="/c/<co>")
 
@@ -53,7 +49,7 @@ def _audit_page(walked: Walked | None = None, noted: int = 0) -> Response:
     session, company = store.reading(), g.company.id
     found = () if wrong else event_log.listing(session, company, asked, after=after)
     rows = found[: event_log.A_PAGE]
-    return fragments.respond(
+    return store.respond(
         "audit/list.html",
         status=422 if wrong else 200,
         rows=rows,
@@ -66,7 +62,7 @@ def _audit_page(walked: Walked | None = None, noted: int = 0) -> Response:
         counted=event_log.MOST_COUNTED,
         in_all=0 if rows else _without_filters(asked),
         everyone=_sees_all(),
-        notes=security.may("audit.note") is None,
+        notes=request_guard.may("audit.note") is None,
         people=event_log.people(session, company) if _sees_all() else (),
         groups=TITLES,
         tabs=TABS,
@@ -93,7 +89,7 @@ def _without_filters(asked: LogFilter) -> int:
 
 
 def _sees_all() -> bool:
-    return security.may("audit.read") is None
+    return request_guard.may("audit.read") is None
 
 
 @audit_pages.post("/audit/verify")
@@ -102,9 +98,9 @@ def verify() -> Response:
     goes on with the next form.
     """
     session, company = store.reading(), g.company.id
-    start = chain.head_at(session, company, max(0, forms.whole(request.form.get("after")) or 0))
+    start = events.head_at(session, company, max(0, forms.whole(request.form.get("after")) or 0))
     noted = noted_heads()
-    walked = chain.walk(session, company, start, most=STRETCH, known=noted)
+    walked = events.walk(session, company, start, most=STRETCH, known=noted)
     return _audit_page(walked=walked, noted=sum(1 for one in noted if one.seq <= walked.head.seq))
 
 
@@ -113,10 +109,10 @@ def telling(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
     somebody typed to find a list.
     """
     ids, show = {row.record_id for row in rows if row.record_id}, filters.sees_personal()
-    hide = personal_data.hiding_each(store.reading(), ids, show=show)
+    hide = actors.hiding_each(store.reading(), ids, show=show)
 
     def told(row: LogRow, text: str) -> str:
-        said = text if show or not row.typed else personal_data.hider(row.typed)(text)
+        said = text if show or not row.typed else actors.hider(row.typed)(text)
         return hide(row.record_id or 0, said)
 
     return told
@@ -170,14 +166,14 @@ def list_signals() -> Response:
 
 def _signal_page(problems: Mapping[str, str], typed: Mapping[str, object]) -> Response:
     session, company = store.reading(), g.company.id
-    return fragments.respond(
+    return store.respond(
         "signals/list.html",
         status=422 if problems else 200,
         signals=open_signals.listing(session, company),
         ended=open_signals.ended(session, company),
         sentence=open_signals.sentence,
-        connectors=signal_settings.listed(session, company),
-        close_day=signal_settings.own_close_day(session, company),
+        connectors=signal_causes.listed(session, company),
+        close_day=signal_causes.own_close_day(session, company),
         days=signal_causes.CLOSE_DAYS,
         date=filters.today(),
         problems=problems,
@@ -191,14 +187,14 @@ def failures() -> Response:
     name, typed = request.form.get("connection", ""), request.form.get("many", "")
     many = forms.whole(typed)
     with store.writing() as session:
-        answer = signal_settings.set_failures(
+        answer = signal_causes.set_failures(
             session, g.actor, name, -1 if many is None else many, g.now
         )
     if answer is None:
-        return fragments.moved(_url(), f"The signal for {name} is saved.")
+        return store.moved(_url(), f"The signal for {name} is saved.")
     if answer.status != 422:
-        return fragments.refuse(answer, back=_url())
-    names = [one for one, _ in signal_settings.listed(store.reading(), g.company.id)]
+        return store.refuse(answer, back=_url())
+    names = [one for one, _ in signal_causes.listed(store.reading(), g.company.id)]
     return _signal_page({f"many_{names.index(name) + 1}": answer.message}, {name: typed})
 
 
@@ -214,13 +210,13 @@ def close_day() -> Response:
     if typed and day is None:
         day = 0  # no day: refused below with its reason
     with store.writing() as session:
-        answer = signal_settings.set_close_day(session, g.actor, day, g.now)
+        answer = signal_causes.set_close_day(session, g.actor, day, g.now)
     if answer is None:
-        return fragments.moved(_url(), "The close day is saved.")
+        return store.moved(_url(), "The close day is saved.")
     return _close_problem(answer, typed)
 
 
 def _close_problem(answer: Refusal, typed: str) -> Response:
     if answer.status != 422:
-        return fragments.refuse(answer, back=_url())
+        return store.refuse(answer, back=_url())
     return _signal_page({"close_day": answer.message}, {"day": typed})

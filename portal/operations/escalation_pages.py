@@ -7,30 +7,21 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
 
-from holding.access import actors as personal_data
+from holding.access import actors
 from holding.access.actors import load_keys, role_list
-from holding.company import duties as directory
+from holding.company import duties
 from holding.db.models.columns import RecipientKind, RecordState
 from holding.db.refusal import Refusal, sums
 from holding.db.together import KEPT, Together
-from holding.operations import escalation_packets as kept_packets
-from holding.operations import escalation_packets as packets
-from holding.operations import escalation_packets as recent_changes
-from holding.operations import escalation_packets as redaction
-from holding.operations import failures, planning, recipients
-from holding.operations import planning as digest_times
-from holding.operations import recipients as notice_list
+from holding.operations import escalation_packets, failures, planning, recipients
 from holding.operations.escalation_packets import Change, Kept, Typed, Words
 from holding.operations.failures import Failure
 from holding.operations.recipients import Wish
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.records import record_rows
 from portal.languages import choice
 from portal.languages.choice import in_english
-from portal.web import filters, forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
-from portal.web import store as labels
+from portal.web import filters, forms, request_guard, store
 from portal.web.redaction import secretless
 
 escalation_pages = Blueprint("escalations", __name__, url_prefix="/c/<co>")
@@ -63,7 +54,7 @@ def show(source: str, kind: str, external_id: str) -> Response:
         left_out=frozenset(
             change.key
             for listed in (case.before, case.since)
-            for change in listed[recent_changes.PROPOSED :]
+            for change in listed[escalation_packets.PROPOSED :]
         ),
     )
     return _form(case, typed, {}, status=200)
@@ -81,7 +72,7 @@ class _Case:
     external_id: str
     before: tuple[Change, ...]
     since: tuple[Change, ...]
-    hide: personal_data.Hide
+    hide: actors.Hide
     earlier: tuple[Kept, ...]
 
 
@@ -92,10 +83,10 @@ def _case(source: str, kind: str, external_id: str) -> _Case:
     if row is None or failure is None:
         abort(404)
     page = Together(session, KEPT)
-    before = page.ask(recent_changes.around(company, row.id, failure.failed_at))
-    since = page.ask(recent_changes.since(company, row.id, failure.failed_at, g.now))
-    earlier = page.ask(kept_packets.asked_of_record(row.id))
-    hide = personal_data.hiding(session, row.id, show=filters.sees_personal())
+    before = page.ask(escalation_packets.around(company, row.id, failure.failed_at))
+    since = page.ask(escalation_packets.since(company, row.id, failure.failed_at, g.now))
+    earlier = page.ask(escalation_packets.asked_of_record(row.id))
+    hide = actors.hiding(session, row.id, show=filters.sees_personal())
     return _Case(failure, source, kind, external_id, before.value, since.value, hide, earlier.value)
 
 
@@ -106,7 +97,7 @@ def _shown(case: _Case, text: str) -> str:
 def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int) -> Response:
     words = _words(case.failure)
     failure = case.failure
-    return fragments.respond(
+    return store.respond(
         "escalation/form.html",
         status=status,
         case=case,
@@ -115,22 +106,22 @@ def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int
         message=_shown(case, typed.exact_message),
         visible=_shown(case, failure.visible),
         problems=problems,
-        labels=packets.LABELS,
+        labels=escalation_packets.LABELS,
         filled={
             "connector": failure.connector,
-            "sync_run": packets.run_words(failure, words),
+            "sync_run": escalation_packets.run_words(failure, words),
             "status": _status(failure, choice.told),
-            "retry_count": packets.retry_words(failure, words),
-            "module": packets.module(failure),
-            "branch_or_warehouse": failure.place or packets.NOT_RECORDED,
+            "retry_count": escalation_packets.retry_words(failure, words),
+            "module": escalation_packets.module(failure),
+            "branch_or_warehouse": failure.place or escalation_packets.NOT_RECORDED,
             "user": _user(choice.told),
-            "same_failure": packets.same_words(failure, words),
+            "same_failure": escalation_packets.same_words(failure, words),
         },
         personal=bool(request.form.get("personal")),
-        days=recent_changes.DAYS,
-        proposed=recent_changes.PROPOSED,
+        days=escalation_packets.DAYS,
+        proposed=escalation_packets.PROPOSED,
         last_day=_day(failure.failed_at),
-        first_day=_day(failure.failed_at - timedelta(days=recent_changes.DAYS)),
+        first_day=_day(failure.failed_at - timedelta(days=escalation_packets.DAYS)),
         earlier=case.earlier,
     )
 
@@ -155,7 +146,7 @@ def _status(failure: Failure, said: Callable[[str], str] = str) -> str:
     """The state with its short word: in English as it is sent, on the page in its language."""
     held = failure.record_state is RecordState.HELD  # its document may be posted all the same
     state = str(failure.record_state if held else failure.posting_state or failure.record_state)
-    return f"{said(labels.STATES[state].word)} ({said(labels.plain(state, failure.tries))})"
+    return f"{said(store.STATES[state].word)} ({said(store.plain(state, failure.tries))})"
 
 
 def _user(said: Callable[[str], str] = str) -> str:
@@ -173,8 +164,8 @@ def make(source: str, kind: str, external_id: str) -> Response:
     """Keep the packet, or name what is missing."""
     case = _case(source, kind, external_id)
     typed = _typed(case)
-    problems = dict(packets.missing(typed))
-    wrong = None if problems else packets.unknown_number(typed, case.failure)
+    problems = dict(escalation_packets.missing(typed))
+    wrong = None if problems else escalation_packets.unknown_number(typed, case.failure)
     if wrong:
         problems["record_number"] = f"{wrong.message} {wrong.hint}"
     if problems:
@@ -182,9 +173,11 @@ def make(source: str, kind: str, external_id: str) -> Response:
     personal = _allowed()
     redact = _redact(case, personal=personal)
     changes = (*case.since, *case.before)
-    made = packets.packet(case.failure, changes, typed, _words(case.failure), g.now, redact)
+    made = escalation_packets.packet(
+        case.failure, changes, typed, _words(case.failure), g.now, redact
+    )
     with store.writing() as session:
-        answer = kept_packets.make(
+        answer = escalation_packets.make(
             session,
             g.actor,
             case.failure.record_id,
@@ -194,8 +187,8 @@ def make(source: str, kind: str, external_id: str) -> Response:
             op=request.form.get("op"),
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=request.path)
-    return fragments.moved(
+        return store.refuse(answer, back=request.path)
+    return store.moved(
         _escalation_url(answer.id), f"The packet for {case.failure.number} is ready."
     )
 
@@ -221,8 +214,8 @@ def _allowed() -> bool:
     return bool(request.form.get("personal")) and filters.sees_personal()
 
 
-def _redact(case: _Case, *, personal: bool) -> redaction.Redact:
-    hide = personal_data.hiding(store.reading(), case.failure.record_id, show=personal)
+def _redact(case: _Case, *, personal: bool) -> escalation_packets.Redact:
+    hide = actors.hiding(store.reading(), case.failure.record_id, show=personal)
     redact = secretless(tax_numbers=personal, keep=case.failure.numbers)
     return lambda text: hide(redact(text))
 
@@ -239,8 +232,8 @@ def packet(escalation_id: int) -> Response:
 
 def _packet(kept: Kept, problems: Mapping[str, str], *, status: int = 200) -> Response:
     with in_english():  # a support desk reads it
-        text = packets.as_text(kept.packet)
-    return fragments.respond(
+        text = escalation_packets.as_text(kept.packet)
+    return store.respond(
         "escalation/packet.html",
         status=status,
         kept=kept,
@@ -250,16 +243,16 @@ def _packet(kept: Kept, problems: Mapping[str, str], *, status: int = 200) -> Re
         recipients=[
             one for one in recipients.list_recipients(store.reading(), g.company.id) if one.packets
         ],
-        messages=notice_list.of_packet(store.reading(), g.company.id, kept.id),
+        messages=recipients.of_packet(store.reading(), g.company.id, kept.id),
     )
 
 
 def _rows(kept: Kept) -> list[tuple[str, object]]:
-    return [(label, kept.packet.get(name, "")) for name, label in packets.LABELS.items()]
+    return [(label, kept.packet.get(name, "")) for name, label in escalation_packets.LABELS.items()]
 
 
 def _kept(escalation_id: int) -> Kept:
-    found = kept_packets.one(store.reading(), g.company.id, escalation_id)
+    found = escalation_packets.one(store.reading(), g.company.id, escalation_id)
     if found is None:
         abort(404)
     if found.personal and not filters.sees_personal():
@@ -274,7 +267,7 @@ def download(escalation_id: int, ending: str) -> Response:
     texts = {
         "html": lambda: render_template("escalation/file.html", kept=kept, rows=_rows(kept)),
         "json": lambda: json.dumps(_in_order(kept), ensure_ascii=False, indent=1),
-        "txt": lambda: packets.as_text(kept.packet),
+        "txt": lambda: escalation_packets.as_text(kept.packet),
     }
     with in_english():
         answer = make_response(texts[ending]())
@@ -286,7 +279,7 @@ def download(escalation_id: int, ending: str) -> Response:
 
 def _in_order(kept: Kept) -> dict[str, object]:
     """The packet as a desk asks for it; its hash is that of the canonical form."""
-    return {name: kept.packet[name] for name in packets.LABELS if name in kept.packet}
+    return {name: kept.packet[name] for name in escalation_packets.LABELS if name in kept.packet}
 
 
 @escalation_pages.post("/escalations/<int:escalation_id>/sent")
@@ -295,18 +288,18 @@ def sent(escalation_id: int) -> Response:
     kept = _kept(escalation_id)
     to, ticket = request.form.get("to", ""), request.form.get("ticket", "")
     with store.writing() as session:
-        answer = kept_packets.sent(session, g.actor, kept.id, to, ticket, g.now)
+        answer = escalation_packets.sent(session, g.actor, kept.id, to, ticket, g.now)
     if isinstance(answer, Refusal):
         if answer.status == 422:
             return _packet(kept, {"to": answer.message}, status=422)
-        return fragments.refuse(answer, back=_escalation_url(kept.id))
-    return fragments.moved(
+        return store.refuse(answer, back=_escalation_url(kept.id))
+    return store.moved(
         _escalation_url(kept.id), f"{answer.number} is escalated to {answer.sent_to}."
     )
 
 
 @escalation_pages.post("/escalations/<int:escalation_id>/deliver")
-@security.limiter.limit("12 per minute")
+@request_guard.limiter.limit("12 per minute")
 def deliver(escalation_id: int) -> Response:
     """Send a packet by mail or webhook to a recipient that gets packets."""
     kept = _kept(escalation_id)
@@ -316,9 +309,9 @@ def deliver(escalation_id: int) -> Response:
     if isinstance(answer, Refusal):
         if answer.code == "notice.recipient":
             return _packet(kept, {"recipient": answer.words}, status=422)
-        return fragments.refuse(answer, back=_escalation_url(kept.id))
-    doorbell.ring(g.company.id, "notify")
-    return fragments.moved(
+        return store.refuse(answer, back=_escalation_url(kept.id))
+    processes.ring(g.company.id, "notify")
+    return store.moved(
         _escalation_url(kept.id), f"The packet for {kept.number} is queued for {answer.name}."
     )
 
@@ -331,17 +324,17 @@ def listing() -> Response:
 
 def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
     session, company = store.reading(), g.company.id
-    return fragments.respond(
+    return store.respond(
         "notices/list.html",
         status=status,
-        times=digest_times.own_times(session, company),
-        days=digest_times.DAYS,
+        times=planning.own_times(session, company),
+        days=planning.DAYS,
         recipients=recipients.list_recipients(session, company),
-        messages=notice_list.list_deliveries(session, company),
-        people=directory.members(session, company),
-        teams=directory.teams(session, company),
+        messages=recipients.list_deliveries(session, company),
+        people=duties.members(session, company),
+        teams=duties.teams(session, company),
         kinds=KINDS,
-        mails=security.config().settings.mail is not None,
+        mails=request_guard.config().settings.mail is not None,
         problems=problems,
         typed=request.form,
     )
@@ -353,9 +346,9 @@ def times() -> Response:
     at = request.form.get("at", "").strip()
     days = [day for text in request.form.getlist("day") if (day := forms.whole(text)) is not None]
     with store.writing() as session:
-        answer = digest_times.set_times(session, g.actor, at, days, g.now)
+        answer = planning.set_times(session, g.actor, at, days, g.now)
     if answer is None:
-        return fragments.moved(_notices_url(), "The digest times are saved.")
+        return store.moved(_notices_url(), "The digest times are saved.")
     return _refused(answer, "at")
 
 
@@ -365,16 +358,16 @@ def _notices_url() -> str:
 
 def _refused(answer: Refusal, field: str) -> Response:
     if answer.status != 422:
-        return fragments.refuse(answer, back=_notices_url())
+        return store.refuse(answer, back=_notices_url())
     return _page({field: answer.words}, status=422)
 
 
 @notice_pages.post("/recipients")
 def add() -> Response:
     """Add a recipient; the secret of a webhook is shown this once."""
-    keys = load_keys(security.config().settings)
+    keys = load_keys(request_guard.config().settings)
     if isinstance(keys, Refusal):
-        return fragments.refuse(keys, back=_notices_url())
+        return store.refuse(keys, back=_notices_url())
     form = request.form
     kind = form.get("kind", "")
     if kind not in list(RecipientKind):
@@ -395,8 +388,8 @@ def add() -> Response:
         places = {"notice.person": "person", "notice.nothing": "gets", "notice.team": "team"}
         return _refused(answer, places.get(answer.code, "address"))
     if answer.secret:
-        return fragments.respond("notices/secret.html", made=answer)
-    return fragments.moved(_notices_url(), f"{answer.name} is told from now on.")
+        return store.respond("notices/secret.html", made=answer)
+    return store.moved(_notices_url(), f"{answer.name} is told from now on.")
 
 
 @notice_pages.post("/recipients/<int:recipient_id>/remove")
@@ -405,17 +398,17 @@ def remove(recipient_id: int) -> Response:
     with store.writing() as session:
         answer = recipients.remove(session, g.actor, recipient_id, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_notices_url())
-    return fragments.moved(_notices_url(), f"{answer} is told no more.")
+        return store.refuse(answer, back=_notices_url())
+    return store.moved(_notices_url(), f"{answer} is told no more.")
 
 
 @notice_pages.post("/recipients/<int:recipient_id>/test")
-@security.limiter.limit("12 per minute")
+@request_guard.limiter.limit("12 per minute")
 def test(recipient_id: int) -> Response:
     """Send a recipient a test; what became of it stands in the list."""
     with store.writing() as session:
         answer = planning.test(session, g.actor, recipient_id, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_notices_url())
-    doorbell.ring(g.company.id, "notify")
-    return fragments.moved(_notices_url() + "#messages", f"A test for {answer.name} is queued.")
+        return store.refuse(answer, back=_notices_url())
+    processes.ring(g.company.id, "notify")
+    return store.moved(_notices_url() + "#messages", f"A test for {answer.name} is queued.")

@@ -13,11 +13,10 @@ from flask import Blueprint, Response, abort, g, make_response, render_template
 from connectors.contract.errors import class_label
 from connectors.registry import titled
 from holding.access.actors import hiding_each
-from holding.connections import connections as connection_rows
+from holding.connections import connections
 from holding.db.models.columns import AttemptState
 from holding.db.refusal import plural
 from holding.runs import run_history
-from holding.runs import run_history as failed_calls
 from holding.runs.run_history import FailedCall, FailureLog
 from portal.web import filters, store
 from portal.web.redaction import secretless
@@ -67,10 +66,10 @@ _HEIGHTS: Final = {Style.TITLE: 32, Style.STRONG: 22, Style.NOTE: 20, Style.QUOT
 @pages.get("/connections/<name>/failures.svg")
 def of_connection(name: str) -> Response:
     """The latest failed calls to a target."""
-    row = connection_rows.one(store.reading(), g.company.id, name)
+    row = connections.one(store.reading(), g.company.id, name)
     if row is None or not row.is_target:
         abort(404)
-    log = failed_calls.failures_of_connection(store.reading(), g.company.id, row.id)
+    log = run_history.failures_of_connection(store.reading(), g.company.id, row.id)
     return _picture(f"Latest failures of {row.name}", log, _entries(log), name)
 
 
@@ -138,7 +137,7 @@ def of_run(run_id: int) -> Response:
     run = run_history.one(store.reading(), g.company.id, run_id)
     if run is None:
         abort(404)
-    log = failed_calls.of_run(store.reading(), g.company.id, run_id)
+    log = run_history.of_run(store.reading(), g.company.id, run_id)
     entries = _entries(log)
     if run.error:
         head = f"{_moment(run.ended_at or run.made_at)} · Run {run.id}"

@@ -18,8 +18,7 @@ from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Together, answer
 from holding.operations import latency as figures
 from holding.operations import queues as queue_pace
-from holding.operations import stuck_work as draining
-from holding.operations import stuck_work as stuck
+from holding.operations import stuck_work
 from holding.operations.idle_work import long_waits, waiting
 from holding.operations.latency import Figures, latency, rank
 from holding.operations.queues import AGES, asked_queues, by_age
@@ -31,15 +30,9 @@ from holding.operations.target_figures import (
     system_health,
     target_figures,
 )
-from holding.platform import backup
-from holding.platform import backup as schema_version
-from holding.platform import processes as doorbell
-from holding.platform import processes as heartbeats
-from holding.platform import processes as machine
+from holding.platform import backup, processes
 from holding.rulesets.target_ways import late_calls
-from portal.web import filters, forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import filters, forms, request_guard, store
 from portal.web.request_guard import key, problem
 
 metrics_pages = Blueprint("metrics", __name__)
@@ -87,15 +80,15 @@ CHIPS: Final = {
 
 
 @metrics_pages.get("/metrics", endpoint="show")
-@security.limiter.limit("60 per minute")
+@request_guard.limiter.limit("60 per minute")
 def show_metrics() -> Response:
     """All figures; with the token of CLEARPOST_METRICS_TOKEN, or without one from this machine."""
     refused = _refused()
     if refused:
         return problem(refused)
     session = store.reading()
-    workers = heartbeats.workers(session, g.now)
-    silent = len(heartbeats.silent_workers(session, g.now))
+    workers = processes.workers(session, g.now)
+    silent = len(processes.silent_workers(session, g.now))
     values: list[Value] = [("clearpost_workers_running", {}, workers.running)]
     values.append(("clearpost_workers_silent", {}, silent))
     if workers.seen_at is not None:
@@ -207,14 +200,14 @@ def _number(value: float) -> str:
 @queue_pages.get("", endpoint="show")
 def show_queues() -> Response:
     """How the work flows now."""
-    return fragments.respond("operations/show.html", _shown())
+    return store.respond("operations/show.html", _shown())
 
 
 def _shown() -> dict[str, object]:
-    session, company, settings = store.reading(), g.company.id, security.config().settings
+    session, company, settings = store.reading(), g.company.id, request_guard.config().settings
     page, by_values = Together(session, KEPT), Together(session)
     queues = asked_queues(page, company, g.now)
-    seen, left = asked_workers(page, company, g.now), stuck.asked_stuck(page, company, g.now)
+    seen, left = asked_workers(page, company, g.now), stuck_work.asked_stuck(page, company, g.now)
     noted, took = page.ask(backup.newest()), by_values.ask(latency(company, g.now))
     waited = page.ask(waiting(session, company, g.now))
     late = page.ask(late_calls(company, g.now))
@@ -225,14 +218,14 @@ def _shown() -> dict[str, object]:
     targets = target_figures(session, company, g.now)
     copy, here = noted.value, g.now.astimezone(filters.zone())
     running = sum(one.state is WorkerState.RUNNING for one in workers)
-    may_not = may(g.actor, stuck.ACT)
+    may_not = may(g.actor, stuck_work.ACT)
     return {
         "queues": [(one, paces[one.part, one.connection]) for one in found],
         "ages": by_age(found),
         "due": sum(one.due for one in found),
         "in_hand": sum(one.in_hand for one in found),
         "workers": workers,
-        "disk": machine.free_disk(settings.home),
+        "disk": processes.free_disk(settings.home),
         "running": running,
         "worker_chips": CHIPS,
         "Working": WorkerState,
@@ -246,7 +239,7 @@ def _shown() -> dict[str, object]:
         "latency": took.value,
         "waits": long_waits(waited.value, late.value),
         "refused": may_not,
-        "not_drained": may_not or (draining.ONLY if running == 1 else None),
+        "not_drained": may_not or (stuck_work.ONLY if running == 1 else None),
         "system": system_health(session, g.now, answered),
         "Redis": RedisState,
         "sweep": settings.sweep_seconds,
@@ -255,7 +248,7 @@ def _shown() -> dict[str, object]:
         "backup_hours": settings.backup_hours,
         "demo": settings.env == "demo",
         "version": __version__,
-        "schema": schema_version.VERSION,
+        "schema": backup.VERSION,
     }
 
 
@@ -263,20 +256,20 @@ def _shown() -> dict[str, object]:
 def requeue() -> AnyResponse:
     """Give what a worker left in hand back to the queue."""
     back = url_for("operations.show", co=g.company.code)
-    kind = next((one for one in stuck.Kind if one == request.form.get("kind")), None)
+    kind = next((one for one in stuck_work.Kind if one == request.form.get("kind")), None)
     item = forms.whole(request.form.get("item"))
     fence = forms.whole(request.form.get("fence"))
     if kind is None or item is None or fence is None:
         wrong = Refusal(
             "work.unknown", "This is not an item of a queue.", "Load the page again.", 422
         )
-        return fragments.refuse(wrong, back=back)
+        return store.refuse(wrong, back=back)
     with store.writing() as session:
-        answer = stuck.requeue(session, g.actor, kind, item, fence, g.now)
+        answer = stuck_work.requeue(session, g.actor, kind, item, fence, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "evaluate" if kind is stuck.Kind.RECORD else "push")
-    return fragments.moved(back, answer.say)
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "evaluate" if kind is stuck_work.Kind.RECORD else "push")
+    return store.moved(back, answer.say)
 
 
 @queue_pages.post("/drain")
@@ -284,8 +277,8 @@ def drain() -> AnyResponse:
     """Ask a worker to finish what it has, and to stop."""
     owner, back = request.form.get("worker", ""), url_for("operations.show", co=g.company.code)
     with store.writing() as session:
-        refused = draining.drain(session, g.actor, owner, request.form.get("reason", ""), g.now)
+        refused = stuck_work.drain(session, g.actor, owner, request.form.get("reason", ""), g.now)
     if refused is not None:
-        return fragments.refuse(refused, back=back)
+        return store.refuse(refused, back=back)
     said = f"Worker {owner} finishes what it has, and stops. Other workers go on."
-    return fragments.moved(back, said)
+    return store.moved(back, said)

@@ -9,16 +9,14 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from holding.connections import connections as connection_rows
+from holding.connections import connections
 from holding.db.together import KEPT, Together
 from holding.reconciliation import daily_totals, document_sides
 from holding.reconciliation.compared_documents import EXPLAINED, DateUsed, Span, Standing
 from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Day, Kind, Line, Sides
-from holding.worklist import search as whereabouts
+from holding.worklist import search
 from portal.web import filters, forms, store
-from portal.web import filters as frame
-from portal.web import store as fragments
 
 A_PAGE, A_FORTNIGHT = 25, 14  # documents, and lines of days: a page keeps to 60 kB
 
@@ -112,10 +110,10 @@ def show() -> Response:
     """The sums of each day, the difference explained; documents of a day where one is open."""
     asked = read_filter(request.args, filters.today())
     page = Together(store.reading(), KEPT)
-    frame.ask(page)
+    filters.ask(page)
     found = compared(asked, [asked.day] if asked.day else [], page)
     kind = found.kind(asked.target, asked.doc_type)
-    return fragments.respond(
+    return store.respond(
         "totals/daily.html",
         {
             "asked": asked,
@@ -173,7 +171,7 @@ def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:
         more = begin + A_PAGE if len(lines) > begin + A_PAGE else None
         lines = lines[begin : begin + A_PAGE]
     held = [one.document.record_id for one in lines]
-    holds = whereabouts.first_of(store.reading(), g.company.id, held)
+    holds = search.first_of(store.reading(), g.company.id, held)
     return {"lines": lines, "more": more, "holds": holds}
 
 
@@ -193,7 +191,7 @@ def _part(asked: Asked, kind: Kind | None) -> forms.Part[Day] | None:
         return None
     most = max(1, A_FORTNIGHT // max(len(one.totals) for one in days))
     at = next((at for at, one in enumerate(days) if one.day == asked.day), None)
-    start = fragments.asked("row") if at is None else at - at % most
+    start = store.asked("row") if at is None else at - at % most
     return forms.part(days, most, start)
 
 
@@ -208,11 +206,11 @@ def _sources() -> list[str]:
     return [row.name for row in _connections() if not row.is_target]
 
 
-def _connections() -> tuple[connection_rows.ConnectionRow, ...]:
+def _connections() -> tuple[connections.ConnectionRow, ...]:
     """Both sides, asked for once a page."""
     if "connections" not in g:
-        g.connections = connection_rows.listing(store.reading(), g.company.id)
-    found: tuple[connection_rows.ConnectionRow, ...] = g.connections
+        g.connections = connections.listing(store.reading(), g.company.id)
+    found: tuple[connections.ConnectionRow, ...] = g.connections
     return found
 
 

@@ -15,14 +15,10 @@ from connectors.contract import SourceRefusal
 from connectors.contract.pulls import ImportedByHand
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
-from holding.platform import processes as doorbell
-from holding.reconciliation import file_list, listings
-from holding.reconciliation import open_files as handing_over
-from holding.reconciliation import open_files as outcomes
+from holding.platform import processes
+from holding.reconciliation import file_list, listings, open_files
 from holding.reconciliation.open_files import ACT, Outcome
-from portal.web import forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import forms, request_guard, store
 
 pages = Blueprint("importfiles", __name__, url_prefix="/c/<co>/files")
 SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -46,9 +42,9 @@ def show(file_id: int) -> Response:
 def download(file_id: int) -> Response:
     """Hand the file over: the same bytes each time."""
     with store.writing() as session:
-        told = handing_over.hand_over(session, g.actor, g.company.id, file_id, g.now)
+        told = open_files.hand_over(session, g.actor, g.company.id, file_id, g.now)
     if isinstance(told, Refusal):
-        return fragments.refuse(told, back=_url(file_id))
+        return store.refuse(told, back=_url(file_id))
     name, body = told
     answer = make_response(body)
     answer.headers["Content-Type"] = SHEET
@@ -63,12 +59,12 @@ def outcome(file_id: int) -> Response:
     if isinstance(wish, forms.Problems):
         return _page(row, wish.by_field, status=422)
     with store.writing() as session:
-        told = outcomes.enter(session, g.actor, g.company.id, file_id, wish, g.now)
+        told = open_files.enter(session, g.actor, g.company.id, file_id, wish, g.now)
     return _told(row, told, "outcome")
 
 
 @pages.post("/<int:file_id>/listing")
-@security.limiter.limit("12 per minute")
+@request_guard.limiter.limit("12 per minute")
 def listing(file_id: int) -> Response:
     """Compare the file with AutoCount's own listing."""
     row, file = _row(file_id), request.files.get("listing")
@@ -116,20 +112,20 @@ def withdraw(file_id: int) -> Response:
     if isinstance(wish, forms.Problems):
         return _page(row, wish.by_field, status=422)
     with store.writing() as session:
-        told = handing_over.withdraw(session, g.actor, g.company.id, file_id, wish.reason, g.now)
+        told = open_files.withdraw(session, g.actor, g.company.id, file_id, wish.reason, g.now)
     if isinstance(told, Refusal):
-        return fragments.refuse(told, back=_url(file_id))
-    doorbell.ring(g.company.id, "push")
-    return fragments.moved(_url(file_id), told)
+        return store.refuse(told, back=_url(file_id))
+    processes.ring(g.company.id, "push")
+    return store.moved(_url(file_id), told)
 
 
 def _told(row: file_list.FileRow, told: ImportFileState | Refusal, field: str) -> Response:
     if isinstance(told, Refusal):
         if told.status == 422:
             return _page(row, {field: f"{told.message} {told.hint}"}, status=422)
-        return fragments.refuse(told, back=_url(row.id))
-    doorbell.ring(g.company.id, "push")
-    return fragments.moved(_url(row.id), SAID[told])
+        return store.refuse(told, back=_url(row.id))
+    processes.ring(g.company.id, "push")
+    return store.moved(_url(row.id), SAID[told])
 
 
 def _outcome() -> Outcome | forms.Problems:
@@ -146,7 +142,7 @@ def _outcome() -> Outcome | forms.Problems:
     named = {}
     for name in ("update_rows", "error_rows"):
         text = request.form.get(name, "")
-        read = outcomes.rows_named("\n".join(text.split(",")) if name == "update_rows" else text)
+        read = open_files.rows_named("\n".join(text.split(",")) if name == "update_rows" else text)
         if isinstance(read, str):
             problems[name] = read
         else:
@@ -180,7 +176,7 @@ def _row(file_id: int) -> file_list.FileRow:
 
 def _page(row: file_list.FileRow, problems: Mapping[str, str], *, status: int = 200) -> Response:
     documents = file_list.documents(store.reading(), g.company.id, row.id)
-    return fragments.respond(
+    return store.respond(
         "import_files/show.html",
         status=status,
         file=row,
@@ -190,7 +186,7 @@ def _page(row: file_list.FileRow, problems: Mapping[str, str], *, status: int = 
         State=ImportFileState,
         given=request.form,
         problems=problems,
-        refusal=security.may(ACT),
+        refusal=request_guard.may(ACT),
     )
 
 

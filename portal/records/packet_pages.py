@@ -12,19 +12,15 @@ from flask import Blueprint, Response, abort, g, render_template, request, send_
 from holding.access.actors import Keys, hiding, load_keys
 from holding.db.models.columns import moment_of
 from holding.db.refusal import Refusal
-from holding.operations import escalation_packets as redaction
-from holding.platform import events as chain
+from holding.operations import escalation_packets
+from holding.platform import events
 from holding.platform.events import Anchors, Head, record_event
 from holding.platform.settings import logger
 from holding.records import packet_contents, packet_file, record_rows
-from holding.records import packet_contents as audit_notes
-from holding.records import packet_contents as packet_chain
 from holding.records.packet_contents import Wanted
 from holding.records.packet_file import Packed
 from portal.languages.choice import in_english, titled_page
-from portal.web import filters, forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import filters, forms, request_guard, store
 from rules.values.canonical import dumps
 
 pages = Blueprint("evidence", __name__, url_prefix="/c/<co>")
@@ -73,11 +69,11 @@ def _page(
     files: Mapping[str, object] | None = None,
 ) -> Response:
     hide = hiding(store.reading(), row.id, show=filters.sees_personal())
-    return fragments.respond(
+    return store.respond(
         "evidence/show.html",
         status=status,
         record=row,
-        notes=audit_notes.of_record(store.reading(), row.id),
+        notes=packet_contents.of_record(store.reading(), row.id),
         hide=hide,
         url=_url(row),
         files=files,
@@ -121,7 +117,7 @@ def make(source: str, kind: str, external_id: str) -> Response:
     if made is None:
         words = f"The packet of {row.number} would be larger than 64 MB."
         hint = "Make it without the events of other records."
-        return fragments.refuse(Refusal("evidence.large", words, hint, 422), back=request.path)
+        return store.refuse(Refusal("evidence.large", words, hint, 422), back=request.path)
     if told.get("do") == FILES:
         return _page(row, {}, files=_files(made, shown or _now(), personal, others))
     if told.get(PACKET_HASH) and (shown is None or made.sha256 != shown.sha256):
@@ -138,17 +134,17 @@ def _packed(
 ) -> Packed | None:
     """The parts, all of one moment and of one end of the chain."""
     session, company = store.reading(), g.company
-    keys = load_keys(security.config().settings)
+    keys = load_keys(request_guard.config().settings)
     secrets: frozenset[str] = frozenset()
     if isinstance(keys, Keys):
-        secrets = redaction.secrets_of(session, company.id, keys)
+        secrets = escalation_packets.secrets_of(session, company.id, keys)
     keep = {row.number, row.external_id}
-    redact = redaction.redacting(secrets, tax_numbers=personal, keep=keep)
+    redact = escalation_packets.redacting(secrets, tax_numbers=personal, keep=keep)
     wanted = Wanted(by=g.actor.name, now=of.at, personal=personal, redact=redact)
     about = {word: getattr(company, word) for word in ("code", "name", "zone", "currency")}
     told = packet_contents.contents(session, about, row, wanted)
     mask = hiding(session, row.id, show=personal)
-    proof = packet_chain.proof(
+    proof = packet_contents.proof(
         session,
         company.id,
         row.id,
@@ -156,7 +152,7 @@ def _packed(
         others=others,
         hide=lambda text: mask(_without(secrets, text)),
         now=of.at,
-        head=chain.head_at(session, company.id, of.head),
+        head=events.head_at(session, company.id, of.head),
     )
     told["left_out"] = [*proof.left_out, *([] if personal else [NOT_PERSONAL])]
     with in_english():
@@ -181,7 +177,7 @@ def _packed(
 def _without(secrets: frozenset[str], text: str) -> str:
     """A sealed text stands as it is or not at all: of secrets, only those that are stored count."""
     for one in secrets:
-        text = text.replace(one, redaction.REMOVED)
+        text = text.replace(one, escalation_packets.REMOVED)
     return text
 
 
@@ -206,7 +202,7 @@ def _styled(page: str) -> str:
 
 def _now() -> ShownFiles:
     """What is made of this moment."""
-    return ShownFiles(g.now, chain.head(store.reading(), g.company.id).seq, "")
+    return ShownFiles(g.now, events.head(store.reading(), g.company.id).seq, "")
 
 
 def _files(
@@ -266,12 +262,12 @@ def note(source: str, kind: str, external_id: str) -> Response:
     row = _record(source, kind, external_id)
     text, op = request.form.get("text", ""), request.form.get("op")
     with store.writing() as session:
-        answer = audit_notes.write(session, g.actor, text, g.now, record_id=row.id, op=op)
+        answer = packet_contents.write(session, g.actor, text, g.now, record_id=row.id, op=op)
     if not isinstance(answer, Refusal):
-        return fragments.moved(_url(row), f"The note on {row.number} is kept.")
+        return store.moved(_url(row), f"The note on {row.number} is kept.")
     if answer.status == 422:
         return _page(row, {"text": answer.message}, status=422)
-    return fragments.refuse(answer, back=_url(row))
+    return store.refuse(answer, back=_url(row))
 
 
 @pages.get("/audit/<int:event_id>/note")
@@ -281,11 +277,11 @@ def event(event_id: int) -> Response:
 
 
 def _event_page(event_id: int, problems: Mapping[str, str], *, status: int = 200) -> Response:
-    found = audit_notes.event(store.reading(), g.company.id, event_id)
+    found = packet_contents.event(store.reading(), g.company.id, event_id)
     if found is None:
         abort(404)
     hide = hiding(store.reading(), found.record_id or 0, show=filters.sees_personal())
-    return fragments.respond(
+    return store.respond(
         "evidence/event.html",
         status=status,
         event=found,
@@ -300,13 +296,13 @@ def note_event(event_id: int) -> Response:
     """Write a note about an event."""
     text, op = request.form.get("text", ""), request.form.get("op")
     with store.writing() as session:
-        answer = audit_notes.write(session, g.actor, text, g.now, event_id=event_id, op=op)
+        answer = packet_contents.write(session, g.actor, text, g.now, event_id=event_id, op=op)
     back = url_for("audit.listing", co=g.company.code)
     if not isinstance(answer, Refusal):
-        return fragments.moved(back, f"The note on {answer.about} is kept.")
+        return store.moved(back, f"The note on {answer.about} is kept.")
     if answer.status == 422:
         return _event_page(event_id, {"text": answer.message}, status=422)
-    return fragments.refuse(answer, back=back)
+    return store.refuse(answer, back=back)
 
 
 def noted_heads() -> tuple[Head, ...]:
@@ -314,7 +310,7 @@ def noted_heads() -> tuple[Head, ...]:
     `clearpost verify`.
     """
     try:
-        return Anchors(security.config().settings.anchor_file).of(g.company.code)
+        return Anchors(request_guard.config().settings.anchor_file).of(g.company.code)
     except (OSError, ValueError) as problem:
         log.warning("The noted heads cannot be read.", why=str(problem))
         return ()

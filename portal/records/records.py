@@ -10,32 +10,28 @@ from typing import NamedTuple
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
-from holding.access import actors as personal_data
+from holding.access import actors
 from holding.access.reach import carries_others
 from holding.db.refusal import Refusal, plural
 from holding.db.together import KEPT, Together
-from holding.intake import open_fields as differences
-from holding.platform import processes as doorbell
+from holding.intake import open_fields
+from holding.platform import processes
 from holding.posting import push_history
-from holding.reconciliation import ledger_check as payout_orders
-from holding.reconciliation import reading_plan
+from holding.reconciliation import ledger_check, reading_plan
 from holding.reconciliation.reading_plan import EInvoiceStatus
 from holding.records import (
     accepted_differences,
     checklist_and_finding,
+    lineage,
     lineage_picture,
+    packet_contents,
     preentry,
+    record_rows,
     trace,
 )
-from holding.records import lineage as tracing_verdicts
-from holding.records import packet_contents as raw_bodies
-from holding.records import record_rows as queries
 from holding.rulesets import rulebook
 from holding.runs.status import Pill, standing
 from portal.web import filters, forms, store
-from portal.web import filters as target_status
-from portal.web import store as fragments
-from portal.web import store as labels
 from portal.worklist.dashboard import no_record
 from rules.values.canonical import PostingState
 
@@ -46,7 +42,7 @@ A_PAGE, RAW_LINES, NEAR = 100, 1_500, 10
 @pages.get("/records/<source>/<kind>/<record_id:external_id>")
 def show(source: str, kind: str, external_id: str) -> Response:
     """The record with one of its tabs."""
-    record = queries.record(store.reading(), g.company.id, source, kind, external_id)
+    record = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
     if record is None:
         return no_record(external_id)
     tab = request.args.get("tab", "seven")
@@ -55,14 +51,14 @@ def show(source: str, kind: str, external_id: str) -> Response:
     if request.args.get("download") == "raw":
         return _download(record)
     told = (shown := _head(record))._asdict() | {"payout": _payout(shown)} | TABS[tab][1](shown)
-    page = {"tab": tab, "tabs": TABS, "place": fragments.at_row, "here": request.full_path}
-    return fragments.respond("records/show.html", told | page, also=(fragments.NAV,))
+    page = {"tab": tab, "tabs": TABS, "place": store.at_row, "here": request.full_path}
+    return store.respond("records/show.html", told | page, also=(store.NAV,))
 
 
 @pages.post("/records/<source>/<kind>/<record_id:external_id>/read")
 def read(source: str, kind: str, external_id: str) -> Response:
     """Read the documents of this record in the target."""
-    record = queries.record(store.reading(), g.company.id, source, kind, external_id)
+    record = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
     if record is None:
         abort(404)
     back = url_for("records.show", co=g.company.code, source=source, kind=kind,
@@ -70,9 +66,9 @@ def read(source: str, kind: str, external_id: str) -> Response:
     with store.writing() as session:
         answer = reading_plan.read_record(session, g.actor, record.id, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "push")
-    return fragments.moved(back, f"{plural(answer, 'document is', 'documents are')} being read.")
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "push")
+    return store.moved(back, f"{plural(answer, 'document is', 'documents are')} being read.")
 
 
 @pages.get("/requests/<int:request_id>/body")
@@ -80,16 +76,16 @@ def request_body(request_id: int) -> Response:
     """The bytes that one call sent, as they were, checked against their hash by whoever wants."""
     found = push_history.request_body(store.reading(), g.company.id, request_id)
     if found is not None and found.body_removed_at is not None:
-        return fragments.refuse(_removed(found.sha256, found.body_removed_at))
+        return store.refuse(_removed(found.sha256, found.body_removed_at))
     if found is None or found.body is None:
         abort(404)
     if carries_others(store.reading(), request_id):
-        return fragments.refuse(raw_bodies.OF_OTHERS)
+        return store.refuse(packet_contents.OF_OTHERS)
     if request.method != "HEAD":
         with store.writing() as session:
-            raw_bodies.call_taken(session, g.actor, g.company.id, request_id, g.now)
+            packet_contents.call_taken(session, g.actor, g.company.id, request_id, g.now)
     workbook = found.body[:2] == b"PK"
-    kind, ending = (fragments.XLSX, "xlsx") if workbook else ("application/json", "json")
+    kind, ending = (store.XLSX, "xlsx") if workbook else ("application/json", "json")
     answer = make_response(found.body)
     answer.headers["Content-Type"] = kind
     answer.headers["Content-Disposition"] = f'attachment; filename="request-{request_id}.{ending}"'
@@ -110,24 +106,27 @@ def _removed(digest: str, at: datetime) -> Refusal:
 class _Shown(NamedTuple):
     """What every tab of a record shows."""
 
-    record: queries.RecordRow
-    postings: tuple[queries.PostingRow, ...]
-    posting: queries.PostingRow | None
+    record: record_rows.RecordRow
+    postings: tuple[record_rows.PostingRow, ...]
+    posting: record_rows.PostingRow | None
     tries: int
-    open_holds: tuple[queries.OpenHold, ...]
+    open_holds: tuple[record_rows.OpenHold, ...]
     mark: accepted_differences.Mark | None
     accepted: tuple[accepted_differences.Accepted, ...]
-    versions: tuple[queries.VersionRow, ...]
-    hide: personal_data.Hide
+    versions: tuple[record_rows.VersionRow, ...]
+    hide: actors.Hide
     times: int
     standstill: Mapping[int, Pill]
 
 
-def _head(record: queries.RecordRow) -> _Shown:
+def _head(record: record_rows.RecordRow) -> _Shown:
     page = Together(session := store.reading(), KEPT)
-    holds, came = page.ask(queries.open_holds(record.id)), page.ask(queries.versions(record.id))
+    holds, came = (
+        page.ask(record_rows.open_holds(record.id)),
+        page.ask(record_rows.versions(record.id)),
+    )
     asked_kept = page.ask(accepted_differences.asked_of_records(g.company.id, [record.id]))
-    postings, versions = page.ask(queries.postings(record.id)).value, came.value
+    postings, versions = page.ask(record_rows.postings(record.id)).value, came.value
     posting = looked_at(postings)
     kept = asked_kept.value.get(record.id, ())
     return _Shown(
@@ -139,29 +138,29 @@ def _head(record: queries.RecordRow) -> _Shown:
         mark=accepted_differences.mark(kept) if kept else None,
         accepted=kept,
         versions=versions,
-        hide=personal_data.hiding(session, record.id, show=filters.sees_personal()),
+        hide=actors.hiding(session, record.id, show=filters.sees_personal()),
         times=sum({v.delivery_id: v.delivery_times or 0 for v in versions}.values()),
         standstill=_standstill(postings),
     )
 
 
-def _payout(shown: _Shown) -> payout_orders.PayoutCard | None:
+def _payout(shown: _Shown) -> ledger_check.PayoutCard | None:
     """What a payout comes to, with a page of its entries; None of any other record."""
     newest = next((v for v in shown.versions if v.no == shown.record.version), None)
-    if shown.record.kind != payout_orders.KIND or newest is None or not newest.body:
+    if shown.record.kind != ledger_check.KIND or newest is None or not newest.body:
         return None
     at = forms.whole(request.args.get("entries")) or 1
-    return payout_orders.card(store.reading(), shown.record.id, newest.body, at)
+    return ledger_check.card(store.reading(), shown.record.id, newest.body, at)
 
 
-def _standstill(postings: Sequence[queries.PostingRow]) -> Mapping[int, Pill]:
+def _standstill(postings: Sequence[record_rows.PostingRow]) -> Mapping[int, Pill]:
     """Target -> why nothing goes there now, of those for which a document is ready."""
     ready = {one.target_id for one in postings if one.state == PostingState.READY}
     found = standing(store.reading(), ready, g.company.zone) if ready else {}
     return {target_id: pill for target_id, pill in found.items() if pill.stops}
 
 
-def looked_at(postings: Sequence[queries.PostingRow]) -> queries.PostingRow | None:
+def looked_at(postings: Sequence[record_rows.PostingRow]) -> record_rows.PostingRow | None:
     """The document that is asked for, else what stands now: neither taken back nor taking back."""
     chosen = forms.whole(request.args.get("posting"))
     standing = (p for p in postings if p.state != PostingState.REVERSED and p.reverses_id is None)
@@ -185,7 +184,7 @@ def _seven(shown: _Shown) -> dict[str, object]:
     }
 
 
-def _place_of(record: queries.RecordRow, one: checklist_and_finding.Ticked) -> str:
+def _place_of(record: record_rows.RecordRow, one: checklist_and_finding.Ticked) -> str:
     """Where a missing tick of a record is put right."""
     place = checklist_and_finding.Place
     if one.place is place.HOLD:
@@ -204,19 +203,19 @@ def _trace(shown: _Shown) -> dict[str, object]:
     mine = [step for step in steps if who in ("", step.actor)]
     told = {"who": who, "actors": sorted({step.actor for step in steps})}
     found = checklist_and_finding.finding(session, record_id)
-    return {**told, "part": forms.part(mine, A_PAGE, fragments.asked("row")), "finding": found}
+    return {**told, "part": forms.part(mine, A_PAGE, store.asked("row")), "finding": found}
 
 
 def _lineage(shown: _Shown) -> dict[str, object]:
-    rows = tracing_verdicts.lineage(store.reading(), shown.posting.id) if shown.posting else ()
-    asked, line = request.args.get("line", "").strip()[:100], fragments.asked("line")
-    hidden = () if filters.sees_personal() else personal_data.PERSONAL_FIELDS
+    rows = lineage.lineage(store.reading(), shown.posting.id) if shown.posting else ()
+    asked, line = request.args.get("line", "").strip()[:100], store.asked("line")
+    hidden = () if filters.sees_personal() else actors.PERSONAL_FIELDS
     if line is None:
-        line = tracing_verdicts.line_with((one for one in rows if one.field not in hidden), asked)
+        line = lineage.line_with((one for one in rows if one.field not in hidden), asked)
     only = request.args.get("only") == "differences" and line is None
     differs, sent = [r for r in rows if r.differs], sum(r.sent is not None for r in rows)
-    place = tracing_verdicts.row_of_line(rows, line)
-    start = place if place is not None else fragments.asked("row")
+    place = lineage.row_of_line(rows, line)
+    start = place if place is not None else store.asked("row")
     told = {"rows": rows, "hidden": hidden, "asked_line": asked, "lost": asked and place is None}
     part = forms.part(differs if only else rows, A_PAGE, start)
     return {**told, "only": only, "differs": differs, "sent": sent, "part": part}
@@ -234,22 +233,22 @@ def _rules(shown: _Shown) -> dict[str, object]:
     judged = rulebook.judged(session, deciding) if deciding else None
     hit = next((v for v in verdicts if v.deciding), None)
     code = rulebook.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
-    hidden = () if filters.sees_personal() else personal_data.PERSONAL
+    hidden = () if filters.sees_personal() else actors.PERSONAL
     first = sorted(verdicts, key=lambda v: not v.deciding) if len(verdicts) > A_PAGE else verdicts
-    part = forms.part(first, A_PAGE, fragments.asked("row"))
+    part = forms.part(first, A_PAGE, store.asked("row"))
     return {"part": part, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
 
 
 def _versions(shown: _Shown) -> dict[str, object]:
     by_no = {v.no: v for v in shown.versions}
-    new = by_no.get(fragments.asked("to") or shown.record.version or 0)
+    new = by_no.get(store.asked("to") or shown.record.version or 0)
     before = max((no for no in by_no if new and no < new.no), default=0)
-    old = by_no.get(fragments.asked("from") or before)
+    old = by_no.get(store.asked("from") or before)
     show = filters.sees_personal()
-    bodies = [personal_data.without_personal(v.body, show=show) for v in (old, new) if v]
-    changes = differences.difference(*bodies) if old and new else ()
-    part = forms.part(shown.versions, A_PAGE, fragments.asked("row"))
-    money = differences.money_change(changes)
+    bodies = [actors.without_personal(v.body, show=show) for v in (old, new) if v]
+    changes = open_fields.difference(*bodies) if old and new else ()
+    part = forms.part(shown.versions, A_PAGE, store.asked("row"))
+    money = open_fields.money_change(changes)
     return {"old": old, "new": new, "changes": changes, "part": part, "money": money}
 
 
@@ -260,7 +259,7 @@ def _pushes(shown: _Shown) -> dict[str, object]:
         "readings": reading_plan.of_record(session, record_id),
         "EInvoice": EInvoiceStatus,
         "now": g.now,
-        "verdict_of": labels.retry_verdict,
+        "verdict_of": store.retry_verdict,
         "imports": {one.id: _imports(one) for one in found},
         "sees": filters.sees_personal(),
     }
@@ -269,30 +268,30 @@ def _pushes(shown: _Shown) -> dict[str, object]:
 def _imports(push: push_history.PushRow) -> Mapping[int, str]:
     """Call -> the page that the target itself has for it."""
     answers = {one.request_id: one.answer for one in push.attempts if one.sends and one.answer}
-    return target_status.import_pages(push.connector, push.settings, answers)
+    return filters.import_pages(push.connector, push.settings, answers)
 
 
 def _raw(shown: _Shown) -> dict[str, object]:
-    no, show = fragments.asked("version") or shown.record.version, filters.sees_personal()
+    no, show = store.asked("version") or shown.record.version, filters.sees_personal()
     version = next((v for v in shown.versions if v.no == no), None)
-    body = personal_data.without_personal(version.body, show=show) if version else {}
-    part = forms.part(filters.pretty(body).split("\n"), RAW_LINES, fragments.asked("row"))
+    body = actors.without_personal(version.body, show=show) if version else {}
+    part = forms.part(filters.pretty(body).split("\n"), RAW_LINES, store.asked("row"))
     near = [v for v in shown.versions if abs(v.no - (no or 0)) <= NEAR or v.no == 1]
     return {"version": version, "part": part, "near": near, "may_download": show}
 
 
-def _download(record: queries.RecordRow) -> Response:
+def _download(record: record_rows.RecordRow) -> Response:
     """The raw delivery, for those who may see personal data."""
     if not filters.sees_personal():
         abort(403)
-    no = fragments.asked("version") or record.version or 0
-    body = queries.delivery_body(store.reading(), g.company.id, record.id, no)
+    no = store.asked("version") or record.version or 0
+    body = record_rows.delivery_body(store.reading(), g.company.id, record.id, no)
     if body is None:
-        found = queries.delivery_of(store.reading(), g.company.id, record.id, no)
-        return fragments.refuse(raw_bodies.pruned(found)) if found else abort(404)
+        found = record_rows.delivery_of(store.reading(), g.company.id, record.id, no)
+        return store.refuse(packet_contents.pruned(found)) if found else abort(404)
     if request.method != "HEAD":
         with store.writing() as session:
-            raw_bodies.delivery_taken(session, g.actor, g.company.id, record.id, no, g.now)
+            packet_contents.delivery_taken(session, g.actor, g.company.id, record.id, no, g.now)
     answer = make_response(body)
     answer.headers["Content-Type"] = "application/octet-stream"
     answer.headers["Content-Disposition"] = f'attachment; filename="delivery-v{no}.bin"'

@@ -321,7 +321,7 @@ def try_(
 ) -> int:
     """Check one record (JSON) against rule files, and nothing else."""
     from holding.programs.world import schemas
-    from portal.rule_tools import rule_files as one_record
+    from portal.rule_tools import rule_files
     from rules.testing.runner import kinds_of, try_record
 
     files = read_files([rules])
@@ -330,17 +330,17 @@ def try_(
         ruleset,
         files.rules,
         files=files.csv,
-        body=one_record.read_record(record),
-        kind=one_record.chosen(kind, kinds_of(ruleset)),
+        body=rule_files.read_record(record),
+        kind=rule_files.chosen(kind, kinds_of(ruleset)),
         now=at.replace(tzinfo=UTC) if at else datetime.now(UTC),
         schemas=schemas(),
     )
     if as_json:
         tell(result.outcome.to_json())
     else:
-        for line in one_record.report(result.outcome):
+        for line in rule_files.report(result.outcome):
             click.echo(line)
-        for line in one_record.traced(result.outcome, files.rules) if trace else ():
+        for line in rule_files.traced(result.outcome, files.rules) if trace else ():
             click.echo(line)
         onward(f"test {rules}" if trace else f"try {rules} {record} --trace")
     held = any(decision.state == PostingState.HELD for decision in result.outcome.decisions)

@@ -5,8 +5,7 @@ Here: the list of them. Not here: what they show, and the rule book (portal/rule
 
 from portal.rulesets import changes, editor
 from portal.trials import backtests
-from portal.trials import backtests as trials
 
 __all__ = ["BLUEPRINTS"]
 
-BLUEPRINTS = (changes.pages, backtests.backtest_pages, editor.pages, trials.trial_pages)
+BLUEPRINTS = (changes.pages, backtests.backtest_pages, editor.pages, backtests.trial_pages)

@@ -11,22 +11,21 @@ from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Answer, Together, answer
-from holding.operations import planning as returned_changes
-from holding.platform import processes as doorbell
-from holding.rulesets import admission, change_list, publication, recorded_backtests, start_time
-from holding.rulesets import change_list as kept_entries
-from holding.rulesets import drafts as comments
-from holding.rulesets import publication as open_changes
-from holding.rulesets import start_time as going_back
+from holding.operations import planning
+from holding.platform import processes
+from holding.rulesets import (
+    admission,
+    change_list,
+    drafts,
+    publication,
+    recorded_backtests,
+    start_time,
+)
 from holding.rulesets.admission import Report
-from holding.trials import shadow_pages as shown_shadows
+from holding.trials import shadow_pages
 from portal.languages.choice import told_in
 from portal.trials import backtests
-from portal.web import filters, forms, store
-from portal.web import filters as frame
-from portal.web import request_guard as security
-from portal.web import store as fragments
-from portal.web import store as rule_checks
+from portal.web import filters, forms, request_guard, store
 from rules.rulebook.book import Meaning
 
 pages = Blueprint("changes", __name__, url_prefix="/c/<co>/rules")
@@ -47,7 +46,7 @@ def listing() -> Response:
         abort(404)
     found = change_list.changes(session, g.company.id, before=before)
     shown = found[: change_list.SHOWN]
-    return fragments.respond(
+    return store.respond(
         "rulesets/changes.html",
         changes=shown,
         further=shown[-1].no if len(found) > len(shown) else None,
@@ -63,24 +62,24 @@ def show(no: int) -> Response:
 
 
 def _review(
-    found: open_changes.ReadChange,
+    found: publication.ReadChange,
     *,
     problems: dict[str, str] | None = None,
     status: int = 200,
     tested: Report | None = None,
     stopped: Refusal | None = None,
-    proofs: rule_checks.Proofs = rule_checks.NO_PROOFS,
+    proofs: store.Proofs = store.NO_PROOFS,
 ) -> Response:
     together = Together(store.reading())
     differs = found.current or (found.is_published and found.base_id is not None)
     before = together.ask(publication.asked_files(found.base_id or 0))
     decided = together.ask(recorded_backtests.asked_deciding(g.company.id, found.hash))
     numbers = together.ask(change_list.numbers(g.company.id))
-    shadow = together.ask(shown_shadows.shadow_query(g.company.id, found.change_id))
-    said = together.ask(comments.of_change(found.change_id))
+    shadow = together.ask(shadow_pages.shadow_query(g.company.id, found.change_id))
+    said = together.ask(drafts.of_change(found.change_id))
     backtest = backtests.Asked.of(found, together)
     kept = _kept(found, before.value, together)
-    return fragments.respond(
+    return store.respond(
         "rulesets/change.html",
         {**backtest.shown(), **proofs},
         status=status,
@@ -91,7 +90,7 @@ def _review(
         between=difference(before.value, found.files) if differs else None,
         kept=kept.value if kept else (),
         numbers=numbers.value,
-        held=frame.held(),
+        held=filters.held(),
         backtest=decided.value,
         refusal=_not_theirs(found) if found.waits else None,
         shadow=shadow.value,
@@ -102,22 +101,22 @@ def _review(
 
 
 def _kept(
-    found: open_changes.ReadChange, before: Mapping[str, str], together: Together
-) -> Answer[tuple[kept_entries.Kept, ...]] | None:
+    found: publication.ReadChange, before: Mapping[str, str], together: Together
+) -> Answer[tuple[change_list.Kept, ...]] | None:
     """What publishing would leave as it is stored, whatever the files say."""
     if not (found.waits and before):
         return None
-    return together.ask(kept_entries.asked(g.company.id, before, found.files))
+    return together.ask(change_list.asked(g.company.id, before, found.files))
 
 
-def _not_theirs(found: open_changes.ReadChange) -> Refusal | None:
+def _not_theirs(found: publication.ReadChange) -> Refusal | None:
     """Why this person cannot publish it, with those who can."""
     others = " or ".join(found.publishers)
     hint = f"{others} can." if others else "Invite a second person with the role Rule publisher."
     if g.actor.person_id in found.authors:
         words = f"You cannot publish change {found.no}, because you wrote it."
         return Refusal("rules.own", words, hint, 403)
-    if security.may("rules.publish") is not None:
+    if request_guard.may("rules.publish") is not None:
         words = (
             f"You cannot publish change {found.no}, because you do not have the role"
             " Rule publisher."
@@ -126,8 +125,8 @@ def _not_theirs(found: open_changes.ReadChange) -> Refusal | None:
     return None
 
 
-def _change(no: int) -> open_changes.ReadChange:
-    found = open_changes.change(store.reading(), g.company.id, no)
+def _change(no: int) -> publication.ReadChange:
+    found = publication.change(store.reading(), g.company.id, no)
     if found is None:
         abort(404)
     return found
@@ -143,10 +142,10 @@ def publish(no: int) -> Response:
     with store.writing() as session:
         done = publication.publish(session, no, g.actor, g.now, _reason())
     if isinstance(done, Refusal):
-        return fragments.refuse(done, back=back)
-    doorbell.ring(g.company.id, "evaluate")
+        return store.refuse(done, back=back)
+    processes.ring(g.company.id, "evaluate")
     say = f"Rule version {done.no} published. {plural(done.woken, 'record')} will be checked."
-    return fragments.moved(url_for("dashboard.show", co=g.company.code), say)
+    return store.moved(url_for("dashboard.show", co=g.company.code), say)
 
 
 def _reason() -> str:
@@ -165,8 +164,8 @@ def start(no: int) -> Response:
     with store.writing() as session:
         done = start_time.set_start(session, no, g.actor, at, _reason(), g.now)
     if isinstance(done, Refusal):
-        return fragments.refuse(done, back=back)
-    return fragments.moved(back, f"Change {no} comes into force at {filters.moment(done)}.")
+        return store.refuse(done, back=back)
+    return store.moved(back, f"Change {no} comes into force at {filters.moment(done)}.")
 
 
 def _moment() -> datetime | None:
@@ -186,7 +185,7 @@ def drop_start(no: int) -> Response:
 
 def _answered(refusal: Refusal | None, back: str, say: str) -> Response:
     """The page of the change again, with what was done or why it was not."""
-    return fragments.refuse(refusal, back=back) if refusal else fragments.moved(back, say)
+    return store.refuse(refusal, back=back) if refusal else store.moved(back, say)
 
 
 @pages.post("/changes/<int:no>/comments")
@@ -194,12 +193,12 @@ def comment(no: int) -> Response:
     """Write beside the change."""
     back = url_for("changes.show", co=g.company.code, no=no)
     with store.writing() as session:
-        refusal = comments.comment(session, no, g.actor, _said(), g.now)
+        refusal = drafts.comment(session, no, g.actor, _said(), g.now)
     return _answered(refusal, back, "The comment is saved.")
 
 
 def _said() -> str:
-    return request.form.get("comment", "").replace("\r\n", "\n")[: comments.LONGEST_COMMENT]
+    return request.form.get("comment", "").replace("\r\n", "\n")[: drafts.LONGEST_COMMENT]
 
 
 @pages.post("/changes/<int:no>/tests")
@@ -207,27 +206,27 @@ def test(no: int) -> Response:
     """Run the tests of the change, and say how much of its rules they prove; nothing is kept."""
     found = _change(no)
     store.renew()  # no snapshot is kept while a process is at work
-    looked = rule_checks.checks().report(found.files)
+    looked = store.checks().report(found.files)
     if not isinstance(looked, Refusal):
-        return _review(found, tested=looked, proofs=rule_checks.proofs(found.files, looked))
-    return rule_checks.come_again(_review(found, stopped=looked, status=looked.status), looked)
+        return _review(found, tested=looked, proofs=store.proofs(found.files, looked))
+    return store.come_again(_review(found, stopped=looked, status=looked.status), looked)
 
 
 @pages.post("/changes/<int:no>/return")
 def send_back(no: int) -> Response:
     """Return the change to who wrote it, with the reason; mail tells them, where it is set up."""
     back, why, reader = url_for("changes.show", co=g.company.code, no=no), _said(), None
-    mails = security.config().settings.mail is not None
+    mails = request_guard.config().settings.mail is not None
     with store.writing() as session:
-        refusal = comments.send_back(session, no, g.actor, why, g.now)
+        refusal = drafts.send_back(session, no, g.actor, why, g.now)
         if mails and refusal is None:
-            link = security.outside(back)
-            reader = returned_changes.plan_returned_change(
+            link = request_guard.outside(back)
+            reader = planning.plan_returned_change(
                 session, g.actor, no, why, g.now, link=link, say=told_in
             )
     say = f"Change {no} is returned. Nothing comes into force."
     if reader is not None:
-        doorbell.ring(g.company.id, "notify")
+        processes.ring(g.company.id, "notify")
         say = f"Change {no} is returned, and {reader} is told by mail. Nothing comes into force."
     return _answered(refusal, back, say)
 
@@ -236,11 +235,11 @@ def send_back(no: int) -> Response:
 def take_up(no: int) -> Response:
     """Go on with the files of a change that came back or was overtaken, as drafts of one's own."""
     with store.writing() as session:
-        path = comments.take_up(session, no, g.actor, g.now)
+        path = drafts.take_up(session, no, g.actor, g.now)
     if isinstance(path, Refusal):
-        return fragments.refuse(path, back=url_for("changes.show", co=g.company.code, no=no))
+        return store.refuse(path, back=url_for("changes.show", co=g.company.code, no=no))
     say = f"The files of change {no} are drafts of yours. Correct them and submit them again."
-    return fragments.moved(url_for("editor.show", co=g.company.code, path=path), say)
+    return store.moved(url_for("editor.show", co=g.company.code, path=path), say)
 
 
 @pages.get("/versions/<int:no>")
@@ -253,15 +252,15 @@ def version(no: int) -> Response:
     in_force = g.company.ruleset_version_id
     files = publication.files_of(session, found.version_id)
     before = publication.files_of(session, in_force) if in_force is not None else {}
-    kept = answer(session, kept_entries.asked(g.company.id, before, files))
-    return fragments.respond(
+    kept = answer(session, change_list.asked(g.company.id, before, files))
+    return store.respond(
         "rulesets/version.html",
         version=found,
         paths=sorted(admission.rule_sources(files)),
         in_force_no=change_list.in_force_no(session, g.company.id),
         between=difference(before, files),
         kept=kept,
-        refusal=security.may("rules.publish"),
+        refusal=request_guard.may("rules.publish"),
     )
 
 
@@ -271,14 +270,14 @@ def go_back(no: int) -> Response:
     back = url_for("changes.version", co=g.company.code, no=no)
     from_no = forms.whole(request.form.get("from"))
     with store.writing() as session:
-        done = going_back.go_back(session, no, g.actor, g.now, from_no=from_no, reason=_reason())
+        done = start_time.go_back(session, no, g.actor, g.now, from_no=from_no, reason=_reason())
     if isinstance(done, Refusal):
-        return fragments.refuse(done, back=back)
-    doorbell.ring(g.company.id, "evaluate")
+        return store.refuse(done, back=back)
+    processes.ring(g.company.id, "evaluate")
     told = plural(done.woken, "record")
     again = f"The rules of version {no} are in force again, as version {done.no}."
     say = f"{again} {told} will be checked."
-    return fragments.moved(url_for("changes.listing", co=g.company.code), say)
+    return store.moved(url_for("changes.listing", co=g.company.code), say)
 
 
 @dataclass(frozen=True, slots=True)

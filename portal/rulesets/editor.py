@@ -13,21 +13,15 @@ from grammar.text.problem import Correction, Span, corrected
 from grammar.text.vocabulary import ACTIONS, CLAUSES, DECLARATIONS, RESERVED
 from holding.db.refusal import Refusal, plural
 from holding.db.together import answer
-from holding.rulesets import admission, drafts
-from holding.rulesets import change_list as kept_entries
-from holding.rulesets import drafts as own_change
-from holding.rulesets import rulebook as queries
+from holding.rulesets import admission, change_list, drafts, rulebook
 from holding.rulesets.admission import Report
 from holding.rulesets.drafts import BegunAgain, OwnChange
 from holding.rulesets.drafts import own_change as find_own_change
 from holding.trials import draft_trials
-from holding.trials import draft_trials as draft_tests
 from holding.trials.draft_trials import Tried
 from portal.languages import choice
-from portal.rulesets import changes as differences
+from portal.rulesets import changes
 from portal.web import filters, forms, store
-from portal.web import store as fragments
-from portal.web import store as rule_checks
 from rules.rulebook.suggested_names import Suggested
 
 pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
@@ -48,16 +42,16 @@ DIFFERENCE: Final = ("ownchange",)  # and what the change says otherwise: not at
 def begin() -> Response:
     """Begin a file that the rules in force do not have, or go on with one's own draft of it."""
     version = version_in_force()
-    change = own_change.own_change(store.reading(), g.actor)
+    change = drafts.own_change(store.reading(), g.actor)
     path = drafts.new_path(request.form.get("name", ""), change.in_force if change else ())
     if isinstance(path, Refusal):
-        return fragments.refuse(path, back=url_for("rulebook.show", co=g.company.code))
+        return store.refuse(path, back=url_for("rulebook.show", co=g.company.code))
     if change and path not in change.drafts:
         with store.writing() as session:
             refusal = drafts.keep(session, g.actor, path, "", version.version_id, g.now)
         if refusal:
-            return fragments.refuse(refusal, back=url_for("rulebook.show", co=g.company.code))
-    return fragments.moved(page_url(path), f"{path} is a new file. It is seen by you alone.")
+            return store.refuse(refusal, back=url_for("rulebook.show", co=g.company.code))
+    return store.moved(page_url(path), f"{path} is a new file. It is seen by you alone.")
 
 
 @pages.post("/remove/<path:path>")
@@ -69,19 +63,19 @@ def remove(path: str) -> Response:
     if isinstance(kept, Refusal):
         return not_kept(path, given_text(), kept)
     say = f"Your change removes {path}. Nothing happens before it is submitted and published."
-    return fragments.moved(page_url(path), say)
+    return store.moved(page_url(path), say)
 
 
 @pages.get("/draft/<path:path>")
 def show(path: str) -> Response:
     """One's own draft of a file, or the file in force."""
-    rule_checks.checks().warm()
+    store.checks().warm()
     change = change_of(path)
     kept = change.drafts.get(path)
     if kept is None:
         began = Shown(text=change.in_force[path], base_no=change.version.no)
         return show_form(path, began)
-    base = queries.no_of(store.reading(), g.company.id, kept.base_id) or 0
+    base = rulebook.no_of(store.reading(), g.company.id, kept.base_id) or 0
     began = Shown(text=kept.text, base_no=base, saved_at=kept.saved_at, seen=kept.mark)
     return show_form(path, began)
 
@@ -94,20 +88,20 @@ def check(path: str) -> Response:
     text = with_correction(given_text())
     change_of(path)
     if refusal := drafts.too_large(text):
-        return fragments.refuse(refusal, back=page_url(path))
+        return store.refuse(refusal, back=page_url(path))
     shown = store_draft(path, text)
     if isinstance(shown, Refusal):
         return not_kept(path, text, shown)
     files, quick = change_of(path).files(), "quick" in request.form
     store.renew()  # no snapshot is kept while a process is at work
     whose = name_of_change()
-    found = rule_checks.checks().report(files, tests=not quick, whose=whose)
+    found = store.checks().report(files, tests=not quick, whose=whose)
     if not isinstance(found, Refusal):
-        proofs = rule_checks.proofs(files, found) if "coverage" in request.form else None
+        proofs = store.proofs(files, found) if "coverage" in request.form else None
         return show_form(path, shown, found, proofs=proofs, whole=not quick)
     answer = show_form(path, shown, stopped=found)
     answer.headers["HX-Retarget"] = "#findings"
-    return rule_checks.come_again(answer, found)
+    return store.come_again(answer, found)
 
 
 @pages.post("/suggest/<path:path>")
@@ -118,7 +112,7 @@ def suggest(path: str) -> Response:
     if drafts.too_large(text) or drafts.too_large(before):
         return jsonify([])
     store.renew()
-    before, checks = before.replace("\r\n", "\n"), rule_checks.checks()
+    before, checks = before.replace("\r\n", "\n"), store.checks()
     found = checks.suggested(files, before, whose=name_of_change())
     told = () if isinstance(found, Refusal) else found
     return jsonify([_suggestion(one) for one in told])
@@ -161,16 +155,16 @@ def _looked_at(path: str) -> tuple[Shown, dict[str, str], Report] | Response:
     text = given_text()
     change_of(path)
     if refusal := drafts.too_large(text):
-        return fragments.refuse(refusal, back=page_url(path))
+        return store.refuse(refusal, back=page_url(path))
     shown = store_draft(path, text)
     if isinstance(shown, Refusal):
         return not_kept(path, text, shown)
     files = change_of(path).files()
     store.renew()
     whose = name_of_change()
-    found = rule_checks.checks().report(files, tests=False, whose=whose)
+    found = store.checks().report(files, tests=False, whose=whose)
     if isinstance(found, Refusal):
-        return rule_checks.come_again(fragments.refuse(found, back=page_url(path)), found)
+        return store.come_again(store.refuse(found, back=page_url(path)), found)
     return shown, files, found
 
 
@@ -184,15 +178,15 @@ def save_test(path: str) -> Response:
     if isinstance(looked, Response):
         return looked
     shown, files, found = looked
-    saved = draft_tests.with_test(store.reading(), g.company.id, number, files, path, found)
+    saved = draft_trials.with_test(store.reading(), g.company.id, number, files, path, found)
     if isinstance(saved, Refusal):
         return show_form(path, shown, found, tried=saved, number=number)
     kept = drafts.too_large(saved.text) or store_draft(path, saved.text, shown.seen)
     if isinstance(kept, Refusal):
-        return fragments.refuse(kept, back=page_url(path))
+        return store.refuse(kept, back=page_url(path))
     say = f"The test “{saved.title}” is at the end of the draft."
     here = url_for("editor.show", co=g.company.code, path=path, line=saved.line)
-    return fragments.moved(here, say)
+    return store.moved(here, say)
 
 
 @pages.post("/submit/<path:path>")
@@ -202,31 +196,29 @@ def submit(path: str) -> Response:
     """
     text, change = given_text(), change_of(path)
     if refusal := drafts.too_large(text):
-        return fragments.refuse(refusal, back=page_url(path))
+        return store.refuse(refusal, back=page_url(path))
     if change.overtaken or forms.whole(request.form.get("base")) != change.version.no:
-        return fragments.refuse(own_change.OVERTAKEN, back=page_url(path))
+        return store.refuse(drafts.OVERTAKEN, back=page_url(path))
     with store.writing() as session:
         other = drafts.elsewhere(session, g.actor, path, text, seen_mark())
     if other is not None:
         return not_kept(path, text, other)
     store.renew()  # no snapshot is kept while a process is at work
     given = {path: text}
-    checked = rule_checks.checks().report(change.files(given))
+    checked = store.checks().report(change.files(given))
     if isinstance(checked, Refusal):
-        refused = fragments.refuse(checked, back=page_url(path))
-        return rule_checks.come_again(refused, checked)
+        refused = store.refuse(checked, back=page_url(path))
+        return store.come_again(refused, checked)
     title = " ".join(request.form.get("title", "").split())[:TITLE] or _title(path, change)
     with store.writing() as session:
-        answer = own_change.submit(
-            session, g.company.id, g.actor, change, given, title, g.now, checked
-        )
+        answer = drafts.submit(session, g.company.id, g.actor, change, given, title, g.now, checked)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=page_url(path))
+        return store.refuse(answer, back=page_url(path))
     say = f"The draft is change {answer}. Another person checks and publishes it."
-    return fragments.moved(url_for("changes.show", co=g.company.code, no=answer), say)
+    return store.moved(url_for("changes.show", co=g.company.code, no=answer), say)
 
 
-def _title(path: str, change: own_change.OwnChange) -> str:
+def _title(path: str, change: drafts.OwnChange) -> str:
     """What a change is called whose writer gave it no name."""
     files = {*change.drafts, path}
     return f"Draft of {path}" if len(files) == 1 else f"Draft of {len(files)} files"
@@ -240,13 +232,13 @@ def begin_again(path: str) -> Response:
     if isinstance(kept, Refusal):
         return not_kept(path, text, kept)
     with store.writing() as session:
-        done = own_change.begin_again(session, g.actor, g.now)
+        done = drafts.begin_again(session, g.actor, g.now)
     if isinstance(done, Refusal):
-        return fragments.refuse(done, back=page_url(path))
-    change = own_change.own_change(store.reading(), g.actor)
+        return store.refuse(done, back=page_url(path))
+    change = drafts.own_change(store.reading(), g.actor)
     there = change is not None and path in change.paths
     book = url_for("rulebook.show", co=g.company.code)
-    return fragments.moved(page_url(path) if there else book, _begun_again(done))
+    return store.moved(page_url(path) if there else book, _begun_again(done))
 
 
 def _begun_again(done: BegunAgain) -> str:
@@ -274,9 +266,9 @@ def discard(path: str) -> Response:
         return not_kept(path, text, other)
     if is_new:
         say = f"The draft of {path} was discarded."
-        return fragments.moved(url_for("rulebook.show", co=g.company.code), say)
+        return store.moved(url_for("rulebook.show", co=g.company.code), say)
     say = "The draft was discarded. This is the file in force."
-    return fragments.moved(page_url(path), say)
+    return store.moved(page_url(path), say)
 
 
 def show_form(
@@ -287,7 +279,7 @@ def show_form(
     tried: Tried | Refusal | None = None,
     number: str = "",
     block: str = "",
-    proofs: rule_checks.Proofs | None = None,
+    proofs: store.Proofs | None = None,
     *,
     whole: bool = False,
 ) -> Response:
@@ -295,9 +287,9 @@ def show_form(
     `whole`: with all parts of the page that a look may change.
     """
     change = change_of(path)
-    return fragments.respond(
+    return store.respond(
         "rulesets/draft.html",
-        proofs or rule_checks.NO_PROOFS,
+        proofs or store.NO_PROOFS,
         status=stopped.status if stopped else 200,
         also=(*BESIDE, *DIFFERENCE) if whole else BESIDE,
         block=block,
@@ -311,7 +303,7 @@ def show_form(
         paths=change.paths,
         states=_states(change),
         overtaken=change.overtaken or began.base_no != change.version.no,
-        differences=differences.in_text(change.in_force, change.files()) if change.drafts else (),
+        differences=changes.in_text(change.in_force, change.files()) if change.drafts else (),
         kept=_kept(change) if whole and found and not found.errors else (),
         shown=began,
         found=found,
@@ -350,16 +342,16 @@ def _states(change: OwnChange) -> dict[str, str]:
     }
 
 
-def _kept(change: OwnChange) -> tuple[kept_entries.Kept, ...]:
+def _kept(change: OwnChange) -> tuple[change_list.Kept, ...]:
     """Rows that the change says otherwise than they are stored: they would stay as they are."""
-    asked = kept_entries.asked(g.company.id, change.in_force, change.files())
+    asked = change_list.asked(g.company.id, change.in_force, change.files())
     return answer(store.reading(), asked)
 
 
 def not_kept(path: str, text: str, refusal: Refusal) -> Response:
     """The page with its text, which was not saved, and with that of the other window."""
     if not isinstance(refusal, drafts.Elsewhere):
-        return fragments.refuse(refusal, back=page_url(path))
+        return store.refuse(refusal, back=page_url(path))
     base = forms.whole(request.form.get("base")) or version_in_force().no
     seen = request.form.get("seen", "")
     began = Shown(text=text, base_no=base, seen=seen)
@@ -419,9 +411,9 @@ def base_of(path: str) -> Base:
     change, session = change_of(path), store.reading()
     draft = change.drafts.get(path)
     if draft is not None:
-        return Base(draft.base_id, queries.no_of(session, g.company.id, draft.base_id) or 0)
+        return Base(draft.base_id, rulebook.no_of(session, g.company.id, draft.base_id) or 0)
     asked = forms.whole(request.form.get("base"))
-    found = queries.published(session, g.company.id, asked) if asked is not None else None
+    found = rulebook.published(session, g.company.id, asked) if asked is not None else None
     version = change.version
     return Base(found.version_id, found.no) if found else Base(version.version_id, version.no)
 
@@ -439,9 +431,9 @@ def change_of(path: str) -> OwnChange:
     return found
 
 
-def version_in_force() -> queries.VersionInForce:
+def version_in_force() -> rulebook.VersionInForce:
     """The rules in force; 404 where there are none."""
-    found = queries.version_in_force(store.reading(), g.company.id)
+    found = rulebook.version_in_force(store.reading(), g.company.id)
     if found is None:
         abort(404)
     return found

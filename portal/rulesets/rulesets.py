@@ -15,17 +15,12 @@ from connectors.registry import titled
 from holding.access.actors import ACTS, any_of
 from holding.approvals.separation import ACT
 from holding.db.refusal import Refusal
-from holding.rulesets import change_list, proposals, publication, recorded_backtests
+from holding.rulesets import change_list, proposals, publication, recorded_backtests, rulebook
 from holding.rulesets import drafts as comments
-from holding.rulesets import rulebook as queries
 from holding.rulesets.proposals import Proposal
 from holding.rulesets.rulebook import later_findings
 from portal.languages.choice import told
-from portal.web import filters, forms, store
-from portal.web import filters as frame
-from portal.web import request_guard as security
-from portal.web import store as fragments
-from portal.web import store as rule_checks
+from portal.web import filters, forms, request_guard, store
 from rules.rulebook import hold_entries
 from rules.rulebook.book import Book, Entry, Section, with_backtest
 from rules.rulebook.hold_entries import MOST_TESTS, markdown
@@ -43,17 +38,17 @@ def show() -> Response:
     """Every rule with its line, owner, day and tests."""
     session, version = store.reading(), _version()
     if version is None:
-        return fragments.respond("rulesets/rulebook.html", version=None)
+        return store.respond("rulesets/rulebook.html", version=None)
     book, last = _book(version)
     asked = request.args.get("q", "").strip()[:LONGEST]
-    return fragments.respond(
+    return store.respond(
         "rulesets/rulebook.html",
         _paged(_found(book, asked) if asked else book.sections, asked),
         version=version,
         book=book,
         asked=asked,
         MOST_TESTS=MOST_TESTS,
-        history=queries.history(session, g.company.id, version.no),
+        history=rulebook.history(session, g.company.id, version.no),
         later=later_findings(session, version),
         lacking=lacking(book),
         last=last,
@@ -88,7 +83,7 @@ def _paged(sections: Sequence[Section], asked: str) -> dict[str, object]:
 
 def _waiting() -> change_list.ListedChange | None:
     """The newest change that whoever asks can publish; the navigation says how many there are."""
-    if not frame.changes():
+    if not filters.changes():
         return None
     return change_list.newest_waiting(store.reading(), g.company.id, g.actor.person_id)
 
@@ -113,8 +108,8 @@ def download() -> Response:
 def catalogue() -> Response:
     """The hold catalogue: who places and releases each hold, what clears it, what it blocks."""
     version = _version()
-    reasons = queries.reasons(store.reading(), version.version_id) if version else ()
-    return fragments.respond(
+    reasons = rulebook.reasons(store.reading(), version.version_id) if version else ()
+    return store.respond(
         "rulesets/catalogue.html",
         version=version,
         reasons=reasons,
@@ -129,29 +124,29 @@ def file(path: str) -> Response:
     now, asked = _version(), request.args.get("ruleset")
     no = forms.whole(asked) if asked is not None else now.no if now else None
     session = store.reading()
-    version = queries.published(session, g.company.id, no) if no is not None else None
-    text = queries.file(session, version.version_id, path) if version else None
+    version = rulebook.published(session, g.company.id, no) if no is not None else None
+    text = rulebook.file(session, version.version_id, path) if version else None
     if version is None or text is None:
         abort(404)
     in_force = now is not None and now.no == version.no
-    return fragments.respond(
+    return store.respond(
         "rulesets/file.html", version=version, in_force=in_force, path=path, lines=_lines(text)
     )
 
 
-def _version() -> queries.VersionInForce | None:
-    return queries.version_in_force(store.reading(), g.company.id)
+def _version() -> rulebook.VersionInForce | None:
+    return rulebook.version_in_force(store.reading(), g.company.id)
 
 
 def _lines(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def _book(version: queries.VersionInForce) -> tuple[Book, recorded_backtests.LastBacktest | None]:
+def _book(version: rulebook.VersionInForce) -> tuple[Book, recorded_backtests.LastBacktest | None]:
     """The book, with what the last backtest said of each rule, and that backtest."""
     session = store.reading()
     last = recorded_backtests.last(session, g.company.id, version.hash)
-    book = queries.read(session, version.version_id)
+    book = rulebook.read(session, version.version_id)
     return with_backtest(book, last.rules) if last else book, last
 
 
@@ -175,13 +170,13 @@ def _has(title: str, entry: Entry, words: Iterable[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _decided(version: queries.VersionInForce) -> recorded_backtests.Decided | None:
+def _decided(version: rulebook.VersionInForce) -> recorded_backtests.Decided | None:
     """The backtest that these rules were published by."""
     return recorded_backtests.decided_by(store.reading(), g.company.id, version.version_id)
 
 
 def _about(
-    version: queries.VersionInForce, last: recorded_backtests.LastBacktest | None
+    version: rulebook.VersionInForce, last: recorded_backtests.LastBacktest | None
 ) -> tuple[str, ...]:
     published = f"published {filters.moment(version.published_at)}"
     by = f" by {version.publisher}" if version.publisher else ""
@@ -208,12 +203,12 @@ def proposed() -> Response:
     found = all_proposals()
     files = _in_force()
     drafts = {one.key: _difference(files, one.files) for one in found if one.files}
-    return fragments.respond(
+    return store.respond(
         "rulesets/proposals.html",
         found=found,
         drafts=drafts,
         days=proposals.DAYS,
-        values=filters.sees_personal() or security.may("rules.draft") is None,
+        values=filters.sees_personal() or request_guard.may("rules.draft") is None,
     )
 
 
@@ -233,22 +228,22 @@ def push_draft() -> Response:
     """Make the draft a change, which somebody else publishes."""
     base, found = g.company.ruleset_version_id, _one()
     files, back = dict(found.files or {}), url_for("rulebook.proposed", co=g.company.code)
-    checked = rule_checks.checks().report(files)
+    checked = store.checks().report(files)
     if isinstance(checked, Refusal):
-        return rule_checks.come_again(fragments.refuse(checked, back=back), checked)
+        return store.come_again(store.refuse(checked, back=back), checked)
     with store.writing() as session:
         answer = publication.push(
             session, g.company.id, g.actor, files, found.say[:120], g.now, checked, base
         )
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
+        return store.refuse(answer, back=back)
     say = f"The draft is change {answer}. Another person checks and publishes it."
-    return fragments.moved(back, say)
+    return store.moved(back, say)
 
 
 def all_proposals() -> tuple[Proposal, ...]:
     """What is often done by hand, and could be a rule."""
-    look = rule_checks.checks().report
+    look = store.checks().report
     return proposals.proposals(store.reading(), g.company.id, g.now, look)
 
 
@@ -262,7 +257,7 @@ def _one() -> Proposal:
 
 
 def _in_force() -> Mapping[str, str]:
-    version = queries.version_in_force(store.reading(), g.company.id)
+    version = rulebook.version_in_force(store.reading(), g.company.id)
     return publication.files_of(store.reading(), version.version_id) if version else {}
 
 

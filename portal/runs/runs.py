@@ -12,22 +12,19 @@ from flask import redirect as redirect_to
 
 from connectors import registry
 from connectors.contract.pulls import ImportedByHand
-from holding.access import actors as personal_data
+from holding.access import actors
 from holding.access.actors import HideOf
-from holding.connections import connections as connection_rows
+from holding.connections import connections
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT, Together
 from holding.evaluation import safety_stop
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.reconciliation import file_list
-from holding.runs import run_documents, run_search
-from holding.runs import run_history as queries
+from holding.runs import run_documents, run_history, run_search
 from holding.runs import status as stop_queries
 from holding.runs.run_search import RunFilter
 from portal.web import filters, forms, store
-from portal.web import filters as target_status
-from portal.web import store as fragments
 
 pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
 
@@ -57,11 +54,11 @@ def listing() -> Response:
     the form looks for.
     """
     session, company = store.reading(), g.company.id
-    known = [row for row in connection_rows.listing(session, company) if row.is_target]
-    targets = target_status.of_rows(Together(session, KEPT), session, company, known)()
+    known = [row for row in connections.listing(session, company) if row.is_target]
+    targets = filters.of_rows(Together(session, KEPT), session, company, known)()
     asked = read_filter(request.args, ZoneInfo(g.company.zone))
     problems = dict(asked.problems)
-    found: tuple[queries.RunRow, ...] | Refusal = ()
+    found: tuple[run_history.RunRow, ...] | Refusal = ()
     if not problems:
         after, one_more = forms.whole(request.args.get("after")), run_search.A_PAGE + 1
         found = run_search.listing(session, company, asked.wanted, after=after, most=one_more)
@@ -69,7 +66,7 @@ def listing() -> Response:
         problems["party"] = found.words
         found = ()
     rows, connection = found[: run_search.A_PAGE], asked.wanted.connection
-    return fragments.respond(
+    return store.respond(
         "runs/list.html",
         status=422 if problems else 200,
         rows=rows,
@@ -95,9 +92,9 @@ def show(run_id: int) -> Response:
     before = run_documents.previous(session, company, run)
     earlier = run_documents.ends(session, company, before[0].id) if before else {}
     rows = run_documents.documents(session, company, run_id, after=_place())
-    calls = queries.requests(session, run_id, after=forms.whole(request.args.get("calls")) or 0)
+    calls = run_history.requests(session, run_id, after=forms.whole(request.args.get("calls")) or 0)
     more = rows[-1] if len(rows) >= run_documents.A_PAGE else None
-    return fragments.respond(
+    return store.respond(
         "runs/show.html",
         run=run,
         ends=ends,
@@ -111,15 +108,15 @@ def show(run_id: int) -> Response:
         requests=calls,
         files=_files(run),
         imports=_imports(run, calls),
-        more_calls=calls[-1].id if len(calls) >= queries.CALLS else None,
+        more_calls=calls[-1].id if len(calls) >= run_history.CALLS else None,
         rows=rows,
         hide=hiding_answers(rows),
         more=f"{int(more.state == PushState.ACCEPTED)}.{more.id}" if more else None,
     )
 
 
-def _run(run_id: int) -> queries.RunRow:
-    found = queries.one(store.reading(), g.company.id, run_id)
+def _run(run_id: int) -> run_history.RunRow:
+    found = run_history.one(store.reading(), g.company.id, run_id)
     return found if found is not None else abort(404)
 
 
@@ -130,7 +127,7 @@ def _place() -> run_documents.Place | None:
     return run_documents.Place(went == "1", number) if dot and number is not None else None
 
 
-def _files(run: queries.RunRow) -> tuple[file_list.FileRow, ...]:
+def _files(run: run_history.RunRow) -> tuple[file_list.FileRow, ...]:
     """The files of a run that a person carries; asked for only where there can be some."""
     target = registry.targets().get(run.connector or "")
     if not isinstance(target, ImportedByHand):
@@ -138,22 +135,22 @@ def _files(run: queries.RunRow) -> tuple[file_list.FileRow, ...]:
     return file_list.of_run(store.reading(), g.company.id, run.id)
 
 
-def _imports(run: queries.RunRow, calls: Sequence[queries.RequestRow]) -> Mapping[int, str]:
+def _imports(run: run_history.RunRow, calls: Sequence[run_history.RequestRow]) -> Mapping[int, str]:
     """Call -> the page that the target itself has for it; asked for only where it has pages."""
-    shows = target_status.shows_imports(run.connector, run.settings)
-    told = queries.answers(store.reading(), run.id, [one.id for one in calls]) if shows else {}
-    return target_status.import_pages(run.connector, run.settings, told)
+    shows = filters.shows_imports(run.connector, run.settings)
+    told = run_history.answers(store.reading(), run.id, [one.id for one in calls]) if shows else {}
+    return filters.import_pages(run.connector, run.settings, told)
 
 
 @pages.get("/runs/<int:run_id>/<any(next, previous):way>/<int:record_id>")
 def step(run_id: int, way: str, record_id: int) -> Response:
     """On to the record of the next document of a run, or back; behind the last one, to the run."""
     session, co = store.reading(), g.company.code
-    if queries.one(session, g.company.id, run_id) is None:
+    if run_history.one(session, g.company.id, run_id) is None:
         abort(404)
     found = run_documents.beside(session, g.company.id, run_id, record_id, after=way == "next")
     if found is None:
-        return fragments.done(url_for("runs.show", co=co, run_id=run_id), NO_MORE[way])
+        return store.done(url_for("runs.show", co=co, run_id=run_id), NO_MORE[way])
     at = url_for("records.show", co=co, source=found.source, kind=found.kind,
                  external_id=found.external_id, tab="pushes", run=run_id)  # fmt: skip
     return make_response(redirect_to(at, 303))
@@ -166,25 +163,25 @@ def pushes() -> Response:
     after = forms.whole(request.args.get("after"))
     session, company = store.reading(), g.company.id
     rows = run_search.pushes(session, company, text=text, state=state, after=after)
-    return fragments.respond(
+    return store.respond(
         "runs/pushes.html",
         rows=rows,
         hide=hiding_answers(rows),
         text=text,
         state=state,
         states_shown=PUSH_STATES,
-        after=rows[-1].id if len(rows) >= queries.A_PAGE else None,
+        after=rows[-1].id if len(rows) >= run_history.A_PAGE else None,
         in_all=0 if rows else run_search.pushes_in_all(session, company),
         counted=run_search.MOST_COUNTED,
     )
 
 
-def hiding_answers(rows: Iterable[queries.PushLine]) -> HideOf:
+def hiding_answers(rows: Iterable[run_history.PushLine]) -> HideOf:
     """What hides the personal values of a record in what a target answered, where they may not be
     seen; asked for only where something was answered.
     """
     ids = {row.record_id for row in rows if row.error}
-    return personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    return actors.hiding_each(store.reading(), ids, show=filters.sees_personal())
 
 
 def pushes_asked() -> tuple[str, str]:
@@ -203,7 +200,7 @@ def _page(problems: dict[str, str], *, status: int = 200) -> Response:
     session = store.reading()
     still, over = stop_queries.listing(session, g.company.id)
     own = safety_stop.own_limit(session, g.company.id)
-    return fragments.respond(
+    return store.respond(
         "runs/stops.html", status=status, still=still, over=over, own=own, problems=problems
     )
 
@@ -221,9 +218,9 @@ def _decide(stop_id: int, decide: Decide, say: str) -> Response:
     with store.writing() as session:
         answer = decide(session, g.actor, stop_id, wish.reason, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url())
-    doorbell.ring(g.company.id, "push")
-    return fragments.moved(_url(), f"{answer} {say}")
+        return store.refuse(answer, back=_url())
+    processes.ring(g.company.id, "push")
+    return store.moved(_url(), f"{answer} {say}")
 
 
 def _url() -> str:
@@ -247,8 +244,8 @@ def limit() -> Response:
             session, g.actor, g.company.id, records=wish.records, book=wish.book, now=g.now
         )
     if refusal:
-        return fragments.refuse(refusal, back=_url())
-    return fragments.moved(_url(), "The limit is saved.")
+        return store.refuse(refusal, back=_url())
+    return store.moved(_url(), "The limit is saved.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.parser import parse
 from holding.programs.world import schemas
 from holding.rulesets.admission import inspect, rule_sources
@@ -164,7 +164,7 @@ def _read(word: str) -> Template:
     )
 
 
-def _taxes(ruleset: n.Ruleset) -> Iterator[Tax]:
+def _taxes(ruleset: nodes.Ruleset) -> Iterator[Tax]:
     """The rows of maps that fill the tax code of a document, each once."""
     uses = {
         (t, one.target)

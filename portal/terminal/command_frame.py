@@ -130,9 +130,9 @@ def home_of(found: "Settings") -> "Path":
 
 def bring_to_schema(url: str, to: str | None = None) -> None:
     """Migrate; a database out of reach and a version that is none end the command."""
-    from holding.platform import backup as migrate
+    from holding.platform import backup
 
-    refusal = migrate.bring(url, to)
+    refusal = backup.bring(url, to)
     if refusal:
         refuse(refusal, USAGE if refusal.status == 400 else ENVIRONMENT)
 
@@ -142,7 +142,7 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
     """The database of this installation, with the right schema or not at all."""
     from connectors.transport.http import MachineClock
     from holding.db.database import open_database
-    from holding.platform import backup as schema_version
+    from holding.platform import backup
     from holding.platform.settings import DatabaseClock
 
     found = settings()
@@ -150,9 +150,9 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
     if upgrade:
         _back_up(found)
         bring_to_schema(found.database_url)
-    refusal = schema_version.check(found.database_url)
+    refusal = backup.check(found.database_url)
     if refusal:
-        if refusal.code == schema_version.UNFIT:
+        if refusal.code == backup.UNFIT:
             _nothing_there(found)
         refuse(refusal, ENVIRONMENT)
     database = open_database(found.database_url)
@@ -179,13 +179,13 @@ def _back_up(found: "Settings") -> None:
 def _nothing_there(found: "Settings") -> None:
     """End the command where the home folder has no database yet, and name that of the demo."""
     from holding.db.database import default_url, open_database
-    from holding.platform import backup as schema_version
+    from holding.platform import backup
 
     if found.database_url != default_url(found.home):
         return
     database = open_database(found.database_url)
     try:
-        if schema_version.version_of(database) is not None:
+        if backup.version_of(database) is not None:
             return
     finally:
         database.close()
@@ -198,12 +198,12 @@ def _nothing_there(found: "Settings") -> None:
 
 def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
     """The company with this code; an unknown one ends the command."""
-    from holding.access import reach as company_rows
+    from holding.access import reach
     from holding.db.refusal import in_a_row
 
-    found = company_rows.company(session, code)
+    found = reach.company(session, code)
     if found is None:
-        there = company_rows.codes(session, MOST_CODES + 1)
+        there = reach.codes(session, MOST_CODES + 1)
         hint = "clearpost company add CODE --name NAME"
         if len(there) == 1:
             hint = f"The company is {there[0]}."
@@ -315,13 +315,13 @@ def store(
     by: "Actor | None" = None,
 ) -> "Receipt | Refusal":
     """Keep the delivery and what is new in it; `by` entered it, if a person did."""
-    from holding.connections import connections as connection_rows
-    from holding.intake import receive as versions
+    from holding.connections import connections
+    from holding.intake import receive
 
-    return versions.receive(
+    return receive.receive(
         session,
         company_id=company_id,
-        source_id=named(connection_rows.one(session, company_id, source), source).id,
+        source_id=named(connections.one(session, company_id, source), source).id,
         delivery_key=accepted.delivery_id,
         kind="file",
         headers={"name": path.name},

@@ -175,7 +175,7 @@ class Portal:
 
     def __init__(self, place: Office, port: int | None) -> None:
         from holding.db.refusal import Refusal
-        from holding.platform import backup as installed_version
+        from holding.platform import backup
         from holding.platform.settings import begin
         from portal.app import create_app
         from portal.holds.hold_pane import read_first
@@ -186,7 +186,7 @@ class Portal:
         if isinstance(config, Refusal):
             refuse(config, ENVIRONMENT)
         begin(for_machines=place.settings.log_for_machines)
-        installed_version.note_version(place.database, place.now)
+        backup.note_version(place.database, place.now)
         host = place.settings.host
         chosen = place.settings.port if port is None else port
         if chosen:

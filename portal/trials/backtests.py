@@ -8,20 +8,13 @@ from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Answer, Together
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.records import record_rows
-from holding.rulesets import change_list
-from holding.rulesets import publication as open_changes
-from holding.trials import backtest_turns as deciding_lines
-from holding.trials import backtests, shadows
-from holding.trials import draft_trials as replays
-from holding.trials import shadow_pages as shown_backtests
-from holding.trials import shadow_pages as shown_shadows
-from holding.trials import shadows as tried_rules
+from holding.rulesets import change_list, publication
+from holding.trials import backtest_turns, backtests, draft_trials, shadow_pages, shadows
 from holding.trials.shadow_pages import Counts, MatrixCell
 from holding.trials.shadows import Candidate
 from portal.web import filters, forms, store
-from portal.web import store as fragments
 
 backtest_pages = Blueprint("backtests", __name__, url_prefix="/c/<co>/rules/changes/<int:no>")
 
@@ -45,7 +38,7 @@ def show(no: int) -> Response:
     asked = Asked.of(change, Together(store.reading()))
     if asked.run.value is None:
         abort(404)
-    return fragments.respond("rulesets/backtest.html", asked.shown(), change=change)
+    return store.respond("rulesets/backtest.html", asked.shown(), change=change)
 
 
 @backtest_pages.post("/backtest", endpoint="begin")
@@ -57,14 +50,14 @@ def begin_backtest(no: int) -> Response:
     if any(text and read[name] is None for name, text in days.items()):
         words = "A day of the backtest is not a date."
         refusal = Refusal("backtest.days", words, "Enter it as 2026-11-24.", 422)
-        return fragments.refuse(refusal, back=back)
+        return store.refuse(refusal, back=back)
     with store.writing() as session:
         answer = backtests.begin(session, no, g.actor, (read["from"], read["to"]), g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "backtest")
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "backtest")
     say = f"The backtest of {plural(answer, 'record')} has begun."
-    return fragments.moved(url_for("backtests.show", co=g.company.code, no=no), say)
+    return store.moved(url_for("backtests.show", co=g.company.code, no=no), say)
 
 
 @backtest_pages.post("/backtest/stop")
@@ -75,30 +68,30 @@ def stop(no: int) -> Response:
     with store.writing() as session:
         refusal = backtests.stop(session, g.company.id, change.change_id, g.actor, g.now)
     if refusal:
-        return fragments.refuse(refusal, back=back)
-    return fragments.moved(back, "The backtest has been stopped. What it has counted stays here.")
+        return store.refuse(refusal, back=back)
+    return store.moved(back, "The backtest has been stopped. What it has counted stays here.")
 
 
 @backtest_pages.get("/backtest/records")
 def records(no: int) -> Response:
     """The records of a cell, the newest first."""
     change, asked = change_of(no), request.args.get("before")
-    run = shown_backtests.backtest_of_change(store.reading(), g.company.id, change.change_id)
+    run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id)
     before = forms.whole(asked)
     if run is None or (asked is not None and before is None):
         abort(404)
     cell = cell_asked()
-    found = shown_backtests.listed(store.reading(), run.id, cell, before=before)
-    shown = found[: shown_backtests.SHOWN]
-    return fragments.respond(
+    found = shadow_pages.listed(store.reading(), run.id, cell, before=before)
+    shown = found[: shadow_pages.SHOWN]
+    return store.respond(
         "rulesets/backtest_records.html",
         change=change,
         run=run,
         cell=cell,
-        counted=_counted(shown_backtests.counts(run), cell),
+        counted=_counted(shadow_pages.counts(run), cell),
         records=shown,
         further=shown[-1].record_id if len(found) > len(shown) else None,
-        labels=shown_backtests.LABELS,
+        labels=shadow_pages.LABELS,
         lines=_lines(run, cell),
     )
 
@@ -111,10 +104,10 @@ def _counted(counts: Counts, cell: dict[str, str]) -> MatrixCell:
 
 
 def _lines(
-    run: shown_backtests.ShownRun, cell: dict[str, str]
-) -> list[tuple[deciding_lines.Line, int]]:
+    run: shadow_pages.ShownRun, cell: dict[str, str]
+) -> list[tuple[backtest_turns.Line, int]]:
     """The lines that decide in a cell with the number of their records, the most first."""
-    found = deciding_lines.parse_line_counts(run.counted).items()
+    found = backtest_turns.parse_line_counts(run.counted).items()
     mine = [(line, n) for line, n in found if line[:4] == tuple(cell[name] for name in CELL)]
     return sorted(mine, key=lambda one: (-one[1], one[0]))
 
@@ -122,7 +115,7 @@ def _lines(
 def cell_asked() -> dict[str, str]:
     """The cell of the matrix that the address names."""
     cell = {name: request.args[name] for name in CELL if name in request.args}
-    if set(cell) != set(CELL) or not {cell["was"], cell["would"]} <= shown_backtests.LABELS.keys():
+    if set(cell) != set(CELL) or not {cell["was"], cell["would"]} <= shadow_pages.LABELS.keys():
         abort(404)
     return cell
 
@@ -131,25 +124,25 @@ def cell_asked() -> dict[str, str]:
 class Asked:
     """The questions of the part of a page about the backtest of a change."""
 
-    run: Answer[shown_backtests.ShownRun | None]
-    stopped: Answer[tuple[shown_backtests.ListedResult, ...]]
+    run: Answer[shadow_pages.ShownRun | None]
+    stopped: Answer[tuple[shadow_pages.ListedResult, ...]]
 
     @classmethod
-    def of(cls, change: open_changes.ReadChange, together: Together) -> Self:
+    def of(cls, change: publication.ReadChange, together: Together) -> Self:
         """Asked together with the others of the page."""
-        stopped = shown_backtests.asked_stopped(change.change_id, most=LARGEST)
-        run = shown_backtests.backtest_query(g.company.id, change.change_id)
+        stopped = shadow_pages.asked_stopped(change.change_id, most=LARGEST)
+        run = shadow_pages.backtest_query(g.company.id, change.change_id)
         return cls(together.ask(run), together.ask(stopped))
 
-    def shown(self) -> fragments.Context:
+    def shown(self) -> store.Context:
         """What the part is told."""
         run = self.run.value
         return {
             "run": run,
-            "counts": shown_backtests.counts(run) if run else None,
+            "counts": shadow_pages.counts(run) if run else None,
             "stopped": self.stopped.value,
             "ending": backtests.ENDINGS[run.ending] if run and run.ending else "",
-            "labels": shown_backtests.LABELS,
+            "labels": shadow_pages.LABELS,
             "first_day": _day(g.now - timedelta(days=DAYS)),
             "last_day": _day(g.now),
         }
@@ -160,9 +153,9 @@ def _day(moment: datetime) -> str:
     return moment.astimezone(filters.zone()).date().isoformat()
 
 
-def change_of(no: int) -> open_changes.ReadChange:
+def change_of(no: int) -> publication.ReadChange:
     """The change of this number; 404 where the company has none."""
-    found = open_changes.change(store.reading(), g.company.id, no)
+    found = publication.change(store.reading(), g.company.id, no)
     if found is None:
         abort(404)
     return found
@@ -182,12 +175,12 @@ def differences(no: int) -> Response:
     change = change_of(no)
     session, asked = store.reading(), request.args.get("before")
     before = forms.whole(asked)
-    shadow = shown_shadows.shadow_of_change(session, g.company.id, change.change_id)
+    shadow = shadow_pages.shadow_of_change(session, g.company.id, change.change_id)
     if shadow is None or (asked is not None and before is None):
         abort(404)
-    found = shown_shadows.differences(session, g.company.id, shadow.id, before=before)
-    shown = found[: shown_shadows.SHOWN]
-    return fragments.respond(
+    found = shadow_pages.differences(session, g.company.id, shadow.id, before=before)
+    shown = found[: shadow_pages.SHOWN]
+    return store.respond(
         "rulesets/shadow.html",
         change=change,
         shadow=shadow,
@@ -205,10 +198,10 @@ def begin_shadow(no: int) -> Response:
     with store.writing() as session:
         answer = shadows.begin(session, no, g.actor, days, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=back)
-    doorbell.ring(g.company.id, "shadow")
+        return store.refuse(answer, back=back)
+    processes.ring(g.company.id, "shadow")
     say = f"The shadow has begun. It ends at {filters.moment(answer)}."
-    return fragments.moved(url_for("trials.differences", co=g.company.code, no=no), say)
+    return store.moved(url_for("trials.differences", co=g.company.code, no=no), say)
 
 
 @trial_pages.post("/rules/changes/<int:no>/shadow/end")
@@ -219,8 +212,8 @@ def end(no: int) -> Response:
     with store.writing() as session:
         refusal = shadows.end_by_hand(session, g.company.id, change.change_id, g.actor, g.now)
     if refusal:
-        return fragments.refuse(refusal, back=back)
-    return fragments.moved(back, "The shadow has ended. Its differences stay here.")
+        return store.refuse(refusal, back=back)
+    return store.moved(back, "The shadow has ended. Its differences stay here.")
 
 
 @trial_pages.get("/replay/<source>/<kind>/<record_id:external_id>")
@@ -230,7 +223,7 @@ def replay(source: str, kind: str, external_id: str) -> Response:
     record = record_rows.record(session, g.company.id, source, kind, external_id)
     if record is None:
         abort(404)
-    verdicts = replays.stored_verdicts(session, record.id)
+    verdicts = draft_trials.stored_verdicts(session, record.id)
     choices = _choices()
     asked = request.args.get("verdict")
     wanted = forms.whole(asked) if asked else verdicts[0].evaluation_id if verdicts else None
@@ -239,12 +232,14 @@ def replay(source: str, kind: str, external_id: str) -> Response:
     if (asked and chosen is None) or word not in {one.word for one in choices}:
         abort(404)
     payload = request.args.get("facts") == "now"
-    found: replays.Replay | Refusal | None = None
+    found: draft_trials.Replay | Refusal | None = None
     if chosen is not None:
         now = g.now if payload else None
-        found = replays.replayed(session, g.company.id, chosen.evaluation_id, _given(word), now)
+        found = draft_trials.replayed(
+            session, g.company.id, chosen.evaluation_id, _given(word), now
+        )
     gone = found if isinstance(found, Refusal) else None
-    return fragments.respond(
+    return store.respond(
         "rulesets/replay.html",
         status=200,
         record=record,
@@ -280,5 +275,5 @@ def _given(word: str) -> Candidate | None:
     no = forms.whole(number)
     if no is None:
         return None
-    of = tried_rules.of_change if kind == CHANGE else tried_rules.of_version
+    of = shadows.of_change if kind == CHANGE else shadows.of_version
     return of(store.reading(), g.company.id, no)

@@ -16,16 +16,13 @@ from holding.access.actors import MASK, PERSONAL
 from holding.db.models.columns import UploadState
 from holding.db.refusal import Refusal, plural
 from holding.intake.deliveries import zone_of_source
-from holding.platform import processes as doorbell
-from holding.uploads import check_result as upload_rows
-from holding.uploads import submit as giving_in
+from holding.platform import processes
+from holding.uploads import check_result, submit
 from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing, UploadRow
 from holding.uploads.file_check import CURRENCIES, every_wrong_cell, known_codes, labels_of
 from holding.uploads.submit import beside
 from holding.uploads.upload_turns import kind_of, reader
-from portal.web import filters, forms, store
-from portal.web import request_guard as security
-from portal.web import store as fragments
+from portal.web import filters, forms, request_guard, store
 from portal.web.request_guard import may
 
 pages = Blueprint("uploads", __name__, url_prefix="/c/<co>/uploads")
@@ -60,8 +57,8 @@ def _list(problems: Mapping[str, str], status: int = 200) -> Response:
     session = store.reading()
     before = forms.whole(request.args.get("before"))
     mine = g.actor.person_id
-    rows = upload_rows.listing(session, g.company.id, mine, before, A_PAGE)
-    return fragments.respond(
+    rows = check_result.listing(session, g.company.id, mine, before, A_PAGE)
+    return store.respond(
         "uploads/list.html",
         status=status,
         rows=rows,
@@ -78,7 +75,7 @@ def _list(problems: Mapping[str, str], status: int = 200) -> Response:
 
 def _choices(source: str, kind: str) -> dict[str, object]:
     """What a form for a file offers, and what is chosen in it."""
-    takes = giving_in.sources_for(store.reading(), g.company.id)
+    takes = submit.sources_for(store.reading(), g.company.id)
     kinds = dict.fromkeys(one for name in takes for one in takes[name])
     return {"sources": takes, "kinds": kinds, "wanted": source, "wanted_kind": kind}
 
@@ -87,26 +84,26 @@ def _choices(source: str, kind: str) -> dict[str, object]:
 def begin() -> Response:
     """Take a file to be checked; nothing of it is stored as a record."""
     file, source = request.files.get("file"), request.form.get("source", "")
-    kind = request.form.get("kind", "") or giving_in.KIND
+    kind = request.form.get("kind", "") or submit.KIND
     if file is None or not file.filename:
         return _list({"file": "Select a file."}, status=422)
     with store.writing() as session:
-        answer = giving_in.begin(
+        answer = submit.begin(
             session, g.actor, g.company.id, source, file.filename, file.read(), g.now, kind=kind
         )
     if isinstance(answer, Refusal):
         if answer.status != 422:
-            return fragments.refuse(answer, back=url_for("uploads.listing", co=g.company.code))
+            return store.refuse(answer, back=url_for("uploads.listing", co=g.company.code))
         return _list({"file": f"{answer.message} {answer.hint}"}, status=422)
-    doorbell.ring(g.company.id, "upload")
-    return fragments.moved(_url(answer.upload_id), _said(answer, str(file.filename)))
+    processes.ring(g.company.id, "upload")
+    return store.moved(_url(answer.upload_id), _said(answer, str(file.filename)))
 
 
 def _url(upload_id: int) -> str:
     return url_for("uploads.show", co=g.company.code, upload_id=upload_id)
 
 
-def _said(answer: giving_in.Begun, name: str) -> str:
+def _said(answer: submit.Begun, name: str) -> str:
     if not answer.again:
         return f"{name} was uploaded. Nothing of it is stored yet."
     row = _row(answer.upload_id)
@@ -118,7 +115,7 @@ def _said(answer: giving_in.Begun, name: str) -> str:
 
 def _row(upload_id: int) -> UploadRow:
     """A confirmed upload of this company or one's own; 404 where there is none."""
-    found = upload_rows.one(store.reading(), g.company.id, g.actor.person_id, upload_id)
+    found = check_result.one(store.reading(), g.company.id, g.actor.person_id, upload_id)
     if found is None:
         abort(404)
     return found
@@ -136,7 +133,7 @@ def _page(row: UploadRow) -> Response:
     """
     found = row.found
     fields = {} if row.busy else _fields(row, found)
-    return fragments.respond(
+    return store.respond(
         "uploads/show.html",
         row=row,
         found=found,
@@ -145,7 +142,7 @@ def _page(row: UploadRow) -> Response:
         State=UploadState,
         fields=fields,
         labels=labels_of(fields),
-        of_orders=row.kind == giving_in.KIND,
+        of_orders=row.kind == submit.KIND,
         sees=_sees(row),
         stored_value=_stored_value,
         currencies=CURRENCIES,
@@ -178,11 +175,11 @@ def columns(upload_id: int) -> Response:
     row = _row(upload_id)
     chosen = _chosen(row)
     with store.writing() as session:
-        refusal = giving_in.choose(session, g.actor, g.company.id, upload_id, chosen, g.now)
+        refusal = submit.choose(session, g.actor, g.company.id, upload_id, chosen, g.now)
     if refusal is not None:
-        return fragments.refuse(refusal, back=_url(upload_id))
-    doorbell.ring(g.company.id, "upload")
-    return fragments.moved(_url(upload_id), f"{row.name} is checked again with these columns.")
+        return store.refuse(refusal, back=_url(upload_id))
+    processes.ring(g.company.id, "upload")
+    return store.moved(_url(upload_id), f"{row.name} is checked again with these columns.")
 
 
 def _chosen(row: UploadRow) -> dict[str, str]:
@@ -211,11 +208,11 @@ def days(upload_id: int) -> Response:
     short = found is not None and DayOrder.YEAR in dict(found.ways)
     answer = {SHORT_DAYS if short else DAYS: told}
     with store.writing() as session:
-        refusal = giving_in.choose(session, g.actor, g.company.id, upload_id, answer, g.now)
+        refusal = submit.choose(session, g.actor, g.company.id, upload_id, answer, g.now)
     if refusal is not None:
-        return fragments.refuse(refusal, back=_url(upload_id))
-    doorbell.ring(g.company.id, "upload")
-    return fragments.moved(_url(upload_id), f"{row.name} is checked again with these days.")
+        return store.refuse(refusal, back=_url(upload_id))
+    processes.ring(g.company.id, "upload")
+    return store.moved(_url(upload_id), f"{row.name} is checked again with these days.")
 
 
 @pages.post("/<int:upload_id>/confirm")
@@ -223,35 +220,35 @@ def confirm(upload_id: int) -> Response:
     """Let the orders in, in the background."""
     unknown = request.form.get("unknown") == "1"
     with store.writing() as session:
-        refusal = giving_in.confirm(
+        refusal = submit.confirm(
             session, g.actor, g.company.id, upload_id, with_unknown=unknown, now=g.now
         )
     if refusal is not None:
-        return fragments.refuse(refusal, back=_url(upload_id))
-    doorbell.ring(g.company.id, "upload")
-    return fragments.moved(_url(upload_id), "The import has started.")
+        return store.refuse(refusal, back=_url(upload_id))
+    processes.ring(g.company.id, "upload")
+    return store.moved(_url(upload_id), "The import has started.")
 
 
 @pages.post("/<int:upload_id>/cancel")
 def cancel(upload_id: int) -> Response:
     """Forget the file."""
     with store.writing() as session:
-        refusal = giving_in.cancel(session, g.actor, g.company.id, upload_id)
+        refusal = submit.cancel(session, g.actor, g.company.id, upload_id)
     if refusal is not None:
-        return fragments.refuse(refusal, back=_url(upload_id))
+        return store.refuse(refusal, back=_url(upload_id))
     back = url_for("uploads.listing", co=g.company.code)
-    return fragments.moved(back, "The upload is cancelled. Nothing was stored.")
+    return store.moved(back, "The upload is cancelled. Nothing was stored.")
 
 
 @pages.post("/<int:upload_id>/again")
 def again(upload_id: int) -> Response:
     """Check the file of an import once more; only what is not stored yet counts."""
     with store.writing() as session:
-        answer = giving_in.look_again(session, g.actor, g.company.id, upload_id, g.now)
+        answer = submit.look_again(session, g.actor, g.company.id, upload_id, g.now)
     if isinstance(answer, Refusal):
-        return fragments.refuse(answer, back=_url(upload_id))
-    doorbell.ring(g.company.id, "upload")
-    return fragments.moved(_url(answer), "The file is being checked again.")
+        return store.refuse(answer, back=_url(upload_id))
+    processes.ring(g.company.id, "upload")
+    return store.moved(_url(answer), "The file is being checked again.")
 
 
 @pages.get("/<int:upload_id>/file")
@@ -272,14 +269,14 @@ def _bytes(row: UploadRow) -> bytes:
     """The file, for whoever gave it in or may see personal data."""
     if not _sees(row):
         abort(403)
-    raw = upload_rows.file_of(store.reading(), g.company.id, g.actor.person_id, row.id)
+    raw = check_result.file_of(store.reading(), g.company.id, g.actor.person_id, row.id)
     if raw is None:
         abort(404)
     return raw
 
 
 @pages.get("/<int:upload_id>/errors.xlsx")
-@security.limiter.limit("6 per minute")
+@request_guard.limiter.limit("6 per minute")
 def errors(upload_id: int) -> Response:
     """The workbook with a column Errors, of a file in which something is wrong."""
     row = _row(upload_id)
@@ -289,7 +286,7 @@ def errors(upload_id: int) -> Response:
     made = with_errors(row, found, raw)
     if isinstance(made, bytes):
         return _attached(made, f"{row.name.rpartition('.')[0]}-errors.xlsx", SHEET)
-    answer = fragments.refuse(made, back=_url(upload_id))
+    answer = store.refuse(made, back=_url(upload_id))
     if made is BUSY:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
@@ -298,7 +295,7 @@ def errors(upload_id: int) -> Response:
 @pages.app_template_filter("orders")
 def orders(count: int, kind: str) -> str:
     """`1 order`, `1,180 orders`; records of another kind are called so."""
-    return plural(count, "order") if kind == giving_in.KIND else plural(count, "record")
+    return plural(count, "order") if kind == submit.KIND else plural(count, "record")
 
 
 @pages.app_template_filter("field_words")
@@ -314,7 +311,7 @@ def field_words(path: str, labels: Mapping[str, str]) -> str:
 @pages.app_template_global("takes_files")
 def takes_files(name: str) -> bool:
     """Whether a file can be given in for the connection of this name."""
-    return name in giving_in.sources_for(store.reading(), g.company.id)
+    return name in submit.sources_for(store.reading(), g.company.id)
 
 
 def with_errors(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | Refusal:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from flask import Flask
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.server import BaseWSGIServer, create_server
-from waitress.task import WSGITask
-from waitress.utilities import Error, RequestEntityTooLarge
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.parser import HTTPRequestParser  # type: ignore[import-untyped]
+from waitress.server import BaseWSGIServer, create_server  # type: ignore[import-untyped]
+from waitress.task import WSGITask  # type: ignore[import-untyped]
+from waitress.utilities import Error, RequestEntityTooLarge  # type: ignore[import-untyped]
 
 from connectors.kit.delivery import DELIVERY_BYTES, MEGABYTE
 from holding.access.actors import load_keys

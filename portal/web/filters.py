@@ -18,9 +18,8 @@ from connectors.contract.pulls import ShowsImports
 from connectors.contract.targets import Settings
 from grammar.text.characters import MINUS, prefix, sign
 from holding.access import actors
-from holding.access import actors as personal_data
 from holding.access.actors import may, role_list
-from holding.connections import connections as queries
+from holding.connections import connections
 from holding.db.database import DatabaseSession
 from holding.db.models.columns import from_minor, moment_text
 from holding.db.refusal import (
@@ -39,10 +38,10 @@ from holding.holds import undo
 from holding.operations.idle_work import TO_DO, IdleWork, idle_work
 from holding.platform.states import state_label
 from holding.records.trace import Step
-from holding.runs import status as company_pills
+from holding.runs import status
 from holding.runs.schedules import Daily
 from holding.runs.status import pills
-from holding.worklist import ageing as frame_counts
+from holding.worklist import ageing
 from portal.web import store
 from portal.web.request_guard import closed
 from rules.values.wording import clause, plain, term
@@ -307,7 +306,7 @@ def party(name: str | None) -> str:
     """A customer's name, for those who may see personal data."""
     if not name:
         return "not recorded"
-    return name if sees_personal() else personal_data.MASK
+    return name if sees_personal() else actors.MASK
 
 
 def sees_personal() -> bool:
@@ -389,7 +388,7 @@ def of_rows(
     page: Together,
     session: DatabaseSession,
     company_id: int,
-    rows: Sequence[queries.ConnectionRow],
+    rows: Sequence[connections.ConnectionRow],
 ) -> Callable[[], tuple[PillRow, ...]]:
     """The pills of the targets among these, asked with the other questions of a page."""
     rows = [row for row in rows if row.is_target]
@@ -417,7 +416,7 @@ def of_companies(
         company_id: PillRow(
             named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops
         )
-        for company_id, ((key, doc_type), made) in company_pills.of_companies(
+        for company_id, ((key, doc_type), made) in status.of_companies(
             session, wanted, zones
         ).items()
     }
@@ -507,9 +506,7 @@ def ask(page: Together) -> None:
     """Ask what the frame says with the questions of a page that does nothing but read."""
     publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
     admin = may(g.actor, "people.admin") is None
-    counts = frame_counts.counts(
-        store.reading(), g.company.id, g.now, publisher=publisher, admin=admin
-    )
+    counts = ageing.counts(store.reading(), g.company.id, g.now, publisher=publisher, admin=admin)
     g.asked_counts = page.ask(counts), page.ask(undo.latest(g.actor, g.now))
 
 
@@ -543,14 +540,14 @@ def _items() -> list[NavItem]:
     ]
 
 
-def _counts() -> frame_counts.Counts:
+def _counts() -> ageing.Counts:
     """What every page says of the company; read once a request."""
     if "counts" not in g:
         if "asked_counts" not in g:
             ask(Together(store.reading(), KEPT))
         counts, undoable = g.asked_counts
         g.counts, g.undoable = counts.value, undoable.value
-    found: frame_counts.Counts = g.counts
+    found: ageing.Counts = g.counts
     return found
 
 

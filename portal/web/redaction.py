@@ -9,24 +9,25 @@ from collections.abc import Collection
 from flask import g
 
 from holding.access.actors import Keys, load_keys
-from holding.operations import escalation_packets as redaction
-from portal.web import request_guard as security
-from portal.web import store
+from holding.operations import escalation_packets
+from portal.web import request_guard, store
 
 
-def secretless(*, tax_numbers: bool = True, keep: Collection[str] = ()) -> redaction.Redact:
+def secretless(
+    *, tax_numbers: bool = True, keep: Collection[str] = ()
+) -> escalation_packets.Redact:
     """What removes secrets from a text, and tax numbers unless allowed; texts of `keep` stay."""
     if "secrets" not in g:
         g.secrets = _secrets()
-    return redaction.redacting(g.secrets, tax_numbers=tax_numbers, keep=keep)
+    return escalation_packets.redacting(g.secrets, tax_numbers=tax_numbers, keep=keep)
 
 
 def _secrets() -> frozenset[str]:
     """All of the company's, also of sources that a limited person does not see."""
-    keys = load_keys(security.config().settings)
+    keys = load_keys(request_guard.config().settings)
     if not isinstance(keys, Keys):
         return frozenset()
     if not g.actor.reach.limited:
-        return redaction.secrets_of(store.reading(), g.company.id, keys)
+        return escalation_packets.secrets_of(store.reading(), g.company.id, keys)
     with store.database().read() as session:
-        return redaction.secrets_of(session, g.company.id, keys)
+        return escalation_packets.secrets_of(session, g.company.id, keys)

@@ -13,13 +13,10 @@ from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_wtf import CSRFProtect
 
-from holding.access import actors, people, sessions
-from holding.access import actors as access_actors
-from holding.access import operations as tokens
+from holding.access import actors, operations, people, sessions
 from holding.access.actors import ACT_LABELS, Actor
 from holding.db.refusal import Refusal
 from portal.web import store
-from portal.web import store as fragments
 from portal.web.config import REFUSED, PortalConfig, body_limit
 
 POLICY: Final = (
@@ -399,7 +396,7 @@ def _admit() -> ResponseReturnValue | None:
     token = session_token()
     g.person = sessions.person_of(store.reading(), token, g.now) if token else None
     if g.person is None:
-        return fragments.signed_out(_signin_url(_ended(token)))
+        return store.signed_out(_signin_url(_ended(token)))
     if g.person.stale and TICK not in request.headers:
         used()
     return None if act == SIGNED_IN else _admit_to_company(act)
@@ -429,11 +426,11 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
     if actor is None:
         abort(404)
     store.admitted(found, actor)
-    refusal = closed(actor, request.endpoint) or access_actors.may(actor, act)
+    refusal = closed(actor, request.endpoint) or actors.may(actor, act)
     if refusal is None:
         return None
     if refusal.code == "reach.limited":
-        return fragments.refuse(refusal)
+        return store.refuse(refusal)
     who = people.who_may(store.reading(), found.id, act)
     told = Refusal(
         refusal.code,
@@ -442,7 +439,7 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
         403,
         act,
     )
-    return fragments.refuse(told)
+    return store.refuse(told)
 
 
 def _headers(answer: Response) -> Response:
@@ -547,7 +544,7 @@ def safe_next(wanted: str | None) -> str:
 
 def may(act: str) -> Refusal | None:
     """Whether the person of this request may do the act; for showing a control as out of reach."""
-    return access_actors.may(g.actor, act)
+    return actors.may(g.actor, act)
 
 
 def config() -> PortalConfig:
@@ -599,7 +596,7 @@ def whose() -> str:
 
 def admit(act: str) -> Response | None:
     """Let the request in for this act, or answer why not. Cookies count for nothing here."""
-    found = tokens.bearer(store.reading(), key(), g.now) if key() else None
+    found = operations.bearer(store.reading(), key(), g.now) if key() else None
     if found is None:
         return _unknown()
     company = store.company_of(str((request.view_args or {}).pop("co")))
@@ -610,7 +607,7 @@ def admit(act: str) -> Response | None:
     g.token_id = found.token_id
     if found.stale:
         with store.writing() as session:
-            tokens.touch(session, found.token_id, g.now)
+            operations.touch(session, found.token_id, g.now)
     refused = closed(found.actor, request.endpoint) or actors.may(found.actor, act)
     return problem(refused) if refused else None
 

@@ -30,7 +30,7 @@ from markupsafe import escape
 from connectors.contract.errors import RETRY, RetryWay
 from connectors.registry import titled
 from connectors.transport.http import Clock
-from holding.access import reach as company_rows
+from holding.access import reach
 from holding.access.actors import Actor
 from holding.access.reach import narrow
 from holding.db.database import Database, DatabaseSession, remember
@@ -258,15 +258,15 @@ def stream() -> None:
     renew()
 
 
-def admitted(company: company_rows.CompanyRow, actor: Actor) -> None:
+def admitted(company: reach.CompanyRow, actor: Actor) -> None:
     """From now on the request is this person's in this company: it reads within their reach."""
     g.company, g.zone, g.actor = company, company.zone, actor
     narrow(reading(), actor.reach)
 
 
-def company_of(code: str) -> company_rows.CompanyRow | None:
+def company_of(code: str) -> reach.CompanyRow | None:
     """The company of a URL."""
-    return company_rows.company(reading(), code)
+    return reach.company(reading(), code)
 
 
 def init_rule_checks(app: Flask, settings: Settings) -> None:

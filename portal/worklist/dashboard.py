@@ -21,14 +21,12 @@ from holding.operations.latency import latency
 from holding.records import accepted_differences
 from holding.rulesets.target_ways import late_calls
 from holding.runs import run_history
-from holding.worklist import ageing, filters, groups, search
-from holding.worklist import dashboard as queries
+from holding.worklist import ageing, dashboard, filters, groups, search
 from holding.worklist.filters import Filter
 from portal.company import checklist
 from portal.web import filters as frame
 from portal.web import filters as target_status
 from portal.web import forms, store
-from portal.web import store as fragments
 
 pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
 find_pages = Blueprint("find", __name__, url_prefix="/c/<co>/find")
@@ -42,7 +40,7 @@ def show() -> Response:
     """One sentence, then what proves it; before go live, what is left to do."""
     if not g.company.live:
         return checklist.shown()
-    return fragments.respond("dashboard/dashboard.html", _shown())
+    return store.respond("dashboard/dashboard.html", _shown())
 
 
 def _shown() -> dict[str, object]:
@@ -56,18 +54,18 @@ def _shown() -> dict[str, object]:
     page = Together(session, KEPT)
     frame.ask(page)
     asked_causes = page.ask(groups.worst(company, (everything, mine), held, TOP))
-    asked_booked = page.ask(queries.booked(company, today))
+    asked_booked = page.ask(dashboard.booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
     signals = page.ask(open_signals.asked_listing(company))
-    owners, oldest = page.ask(queries.owners(company, held)), page.ask(queries.oldest(company))
+    owners, oldest = page.ask(dashboard.owners(company, held)), page.ask(dashboard.oldest(company))
     late = page.ask(ageing.listing(company, most=TOP))
     connections = page.ask(connection_rows.asked_listing(company))
     waited = page.ask(waiting(session, company, g.now))
     late_changes, took = page.ask(late_calls(company, g.now)), page.ask(latency(company, g.now))
     kept_out = page.ask(
-        queries.kept_out(company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency)
+        dashboard.kept_out(company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency)
     )
-    seen, days = page.ask(queries.standing(company, midnight, today)).value
+    seen, days = page.ask(dashboard.standing(company, midnight, today)).value
     targets = target_status.of_rows(page, session, company, connections.value)
     booked, kept = asked_booked.value, asked_kept.value
     (causes, more_causes), (mine_first, more_mine) = asked_causes.value
@@ -115,10 +113,10 @@ def find() -> AnyResponse:
     """What has this number or name."""
     text = searched()
     rows = search.exact(store.reading(), g.company.id, text) if text else ()
-    if len(rows) == 1 and not fragments.wants_fragment():
+    if len(rows) == 1 and not store.wants_fragment():
         return redirect(_url(rows[0], FOR.get(request.args.get("to", ""), FOUND)), 303)
     run, meant = _run(text)
-    if run is not None and meant and not rows and not fragments.wants_fragment():
+    if run is not None and meant and not rows and not store.wants_fragment():
         return redirect(url_for("runs.show", co=g.company.code, run_id=run), 303)
     if text and not rows:
         rows = search.alike(store.reading(), g.company.id, text)
@@ -140,7 +138,7 @@ def step(way: str, record_id: int) -> AnyResponse:
         return redirect(back, 303)
     beside = at + (1 if way == "next" else -1)
     if not 0 <= beside < len(rows):
-        return fragments.done(back, NO_MORE[way])
+        return store.done(back, NO_MORE[way])
     return redirect(_url(rows[beside], FOUND, found=text), 303)
 
 
@@ -172,7 +170,7 @@ def _found_page(
     marks = accepted_differences.marks(store.reading(), g.company.id, [row.id for row in rows])
     other = digits if digits != text and not rows and _known(digits) else ""
     shown = {"text": text, "rows": rows, "marks": marks, "other": other, "run": run}
-    return fragments.respond("dashboard/find.html", shown, status=status, missing=status != 200)
+    return store.respond("dashboard/find.html", shown, status=status, missing=status != 200)
 
 
 def _known(number: str) -> bool:
@@ -196,7 +194,7 @@ def listing() -> Response:
     """Each document with its age and the gate that it waits for."""
     late = answer(store.reading(), ageing.listing(g.company.id, _after()), KEPT)
     last = late.rows[-1] if len(late.rows) >= ageing.A_PAGE else None
-    return fragments.respond("dashboard/late.html", late=late, last=last)
+    return store.respond("dashboard/late.html", late=late, last=last)
 
 
 def _after() -> tuple[datetime, int] | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import reduce
 from itertools import chain
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.advice.consequences import Declared, below_causes
 from grammar.nodes import Ruleset
 from grammar.text.finding_codes import CODES, STYLE
@@ -24,7 +25,6 @@ from rules.checker import (
     tests_and_samples,
     type_errors,
 )
-from rules.checker import places as reversibility
 from rules.checker.pairs import Pairs, Reasoned, contradicted, repeats
 from rules.checker.places import Claims, Look, Memory, problem, records_of, uses, with_checks
 from rules.checker.ranges import Allowed, Cuts
@@ -44,7 +44,7 @@ _DAYS = ("date", "moment")
 _ALWAYS = frozenset({"=", "<=", ">="})
 
 
-def heeded(found: Sequence[Problem], ruleset: n.Ruleset) -> Iterator[Problem]:
+def heeded(found: Sequence[Problem], ruleset: nodes.Ruleset) -> Iterator[Problem]:
     """The findings that stay, and what is wrong with the silences themselves."""
     quiet: set[Problem] = set()
     for silence in ruleset.silences:
@@ -54,21 +54,23 @@ def heeded(found: Sequence[Problem], ruleset: n.Ruleset) -> Iterator[Problem]:
     yield from (problem for problem in found if problem not in quiet)
 
 
-def _is_meant(finding: Problem, silence: n.Silence, ruleset: n.Ruleset) -> bool:
+def _is_meant(finding: Problem, silence: nodes.Silence, ruleset: nodes.Ruleset) -> bool:
     return finding.code == silence.code in STYLE and any(
         declared.span == finding.span for declared in _declarations_named(silence.name, ruleset)
     )
 
 
-def _declarations_named(name: str, ruleset: n.Ruleset) -> Iterator[Any]:
+def _declarations_named(name: str, ruleset: nodes.Ruleset) -> Iterator[Any]:
     """Every declaration of that name."""
     shelves = (
-        getattr(ruleset, shelf.name) for shelf in fields(ruleset) if shelf.name != "silences"
+        getattr(ruleset, shelf.name)
+        for shelf in dataclasses.fields(ruleset)
+        if shelf.name != "silences"
     )
     yield from (node for shelf in shelves for node in shelf if getattr(node, "name", None) == name)
 
 
-def _wrong(silence: n.Silence, meant: set[Problem]) -> Iterator[Problem]:
+def _wrong(silence: nodes.Silence, meant: set[Problem]) -> Iterator[Problem]:
     code, name, span = silence.code, silence.name, silence.span
     if code not in CODES:
         message = f"there is no finding '{code}'"
@@ -121,7 +123,7 @@ def check(
 
 def not_yet(ruleset: Ruleset, known: Schemas | None = None) -> tuple[Problem, ...]:
     """What these rules say and nothing carries out yet, whatever else is wrong with them."""
-    return tuple(reversibility.check_later(Index(ruleset), known))
+    return tuple(places.check_later(Index(ruleset), known))
 
 
 def findings(
@@ -156,7 +158,7 @@ def _hinted(problem: Problem) -> Problem:
     )
 
 
-def _declared(ruleset: n.Ruleset) -> Declared:
+def _declared(ruleset: nodes.Ruleset) -> Declared:
     """What a name that is not there takes with it."""
     links: dict[str, set[str]] = {}
     for link in ruleset.links:
@@ -179,13 +181,15 @@ def check_fields(index: Index) -> Iterator[Problem]:
                 yield problem("NAM20", message, "Keep one of them.", field.span)
             seen.add(field.name)
             yield from _taken(field, record, index)
-            if isinstance(field, n.Field):
+            if isinstance(field, nodes.Field):
                 yield from _states(field)
         yield from _origin(record, index)
         yield from _marks(record)
 
 
-def _taken(field: n.Field | n.Computed, record: n.Record, index: Index) -> Iterator[Problem]:
+def _taken(
+    field: nodes.Field | nodes.Computed, record: nodes.Record, index: Index
+) -> Iterator[Problem]:
     name = field.name
     if name in RESERVED:
         message = f"'{name}' is a fact of the language and cannot be a field of {record.name}"
@@ -193,12 +197,12 @@ def _taken(field: n.Field | n.Computed, record: n.Record, index: Index) -> Itera
     elif name in index.consts:
         message = f"'{name}' is a const too, so it could be read in two ways"
         yield problem("NAM21", message, "Give one of them another name.", field.span)
-    if isinstance(field, n.Field) and field.type == "many" and field.of not in index.records:
+    if isinstance(field, nodes.Field) and field.type == "many" and field.of not in index.records:
         hint = did_you_mean(field.of or "", index.records)
         yield problem("NAM07", f"there is no record '{field.of}'", hint, field.span)
 
 
-def _states(field: n.Field) -> Iterator[Problem]:
+def _states(field: nodes.Field) -> Iterator[Problem]:
     """Statuses that are declared twice, and spellings that mean two of them."""
     first: dict[str, Span] = {}
     meant: dict[str, str] = {}
@@ -217,7 +221,7 @@ def _states(field: n.Field) -> Iterator[Problem]:
             meant.setdefault(folded, state.name)
 
 
-def _origin(record: n.Record, index: Index) -> Iterator[Problem]:
+def _origin(record: nodes.Record, index: Index) -> Iterator[Problem]:
     """The source, or the record whose lines these are."""
     if record.parent is not None and record.parent not in index.records:
         hint = did_you_mean(record.parent, index.records)
@@ -227,11 +231,11 @@ def _origin(record: n.Record, index: Index) -> Iterator[Problem]:
         yield problem("NAM08", f"there is no source '{record.source}'", hint, record.span)
 
 
-def _marks(record: n.Record) -> Iterator[Problem]:
+def _marks(record: nodes.Record) -> Iterator[Problem]:
     """Marks that stand too often, not at all, or at a field that cannot have them."""
-    marked: dict[str, list[n.Field]] = {"key": [], "family": [], "dated": []}
+    marked: dict[str, list[nodes.Field]] = {"key": [], "family": [], "dated": []}
     for field in record.fields:
-        if isinstance(field, n.Field) and field.mark in marked:
+        if isinstance(field, nodes.Field) and field.mark in marked:
             marked[field.mark].append(field)
     keys = marked.pop("key")
     if len(keys) > 1 or (record.parent is None and not keys):
@@ -272,7 +276,7 @@ def check_names_outside(index: Index, schemas: Schemas) -> Iterator[Problem]:
 
 
 def _misspelled_names(
-    declared: Mapping[str, n.Source | n.Target], names: set[str]
+    declared: Mapping[str, nodes.Source | nodes.Target], names: set[str]
 ) -> Iterator[Problem]:
     """Names that are nearly those of a connector; any other is one's own."""
     for name in declared.keys() - names:
@@ -282,7 +286,7 @@ def _misspelled_names(
             yield problem("NAM27", message, f"Did you mean '{near[0]}'?", declared[name].span)
 
 
-def _record(record: n.Record, index: Index, schemas: Schemas) -> Iterator[Problem]:
+def _record(record: nodes.Record, index: Index, schemas: Schemas) -> Iterator[Problem]:
     owner = index.records.get(record.parent or "") or record
     known = schemas.kind(owner.source or "", owner.name)
     if known is None:
@@ -294,7 +298,7 @@ def _record(record: n.Record, index: Index, schemas: Schemas) -> Iterator[Proble
     fields = {f.name: f for f in (known.fields if record is owner else known.lines)}
     many = {"lines"} if record is owner else set()
     for field in record.fields:
-        if isinstance(field, n.Field) and field.name not in fields.keys() | many:
+        if isinstance(field, nodes.Field) and field.name not in fields.keys() | many:
             message = f"{owner.source} sends no field '{field.name}' with {record.name}"
             hint = did_you_mean(field.name, {*fields, *many})
             yield problem("NAM25", message, hint, field.span)
@@ -322,7 +326,7 @@ def both_fail(first: Reasoned, second: Reasoned) -> Problem:
     return problem("LOG05", message, hint, other.span)
 
 
-def covered(less: n.Check, more: n.Check) -> Problem:
+def covered(less: nodes.Check, more: nodes.Check) -> Problem:
     """The finding of a check that adds nothing to another."""
     message = f"'{less.name}' adds nothing: wherever it fails, '{more.name}' fails too"
     hint = f"'{more.name}' stands in {more.span}: keep one of them."
@@ -347,7 +351,7 @@ def check_logic(look: Look) -> Iterator[Problem]:
             yield from _of_record([c for c in mine if c.each_line == each_line], name, look)
 
 
-def _of_record(checks: list[n.Check], record: str, look: Look) -> Iterator[Problem]:
+def _of_record(checks: list[nodes.Check], record: str, look: Look) -> Iterator[Problem]:
     """What is wrong with the checks of a record; those that are known to be right are not asked."""
     group = tuple(map(look.studied, checks))
     if group and not look.memory.is_right(record, group):
@@ -358,7 +362,7 @@ def _of_record(checks: list[n.Check], record: str, look: Look) -> Iterator[Probl
         yield from found
 
 
-def _among(checks: list[n.Check], record: str, look: Look) -> Iterator[Problem]:
+def _among(checks: list[nodes.Check], record: str, look: Look) -> Iterator[Problem]:
     claims = [look.claims(check_, record) for check_ in checks]
     said = [s for c in claims for s in (c.when, *c.requires) if s is not None]
     cuts = Cuts(look.index, said)
@@ -368,7 +372,7 @@ def _among(checks: list[n.Check], record: str, look: Look) -> Iterator[Problem]:
     yield from compared(reasoned)
 
 
-def _reasoned(check_: n.Check, claims: Claims, cuts: Cuts) -> Reasoned:
+def _reasoned(check_: nodes.Check, claims: Claims, cuts: Cuts) -> Reasoned:
     when = cuts.allowed(claims.when) if claims.when is not None else Allowed()
     requires = tuple(cuts.allowed(claim) for claim in claims.requires)
     return Reasoned(check_, when, requires, reduce(Allowed.both, requires, Allowed()))
@@ -394,20 +398,20 @@ def _alone(one: Reasoned, cuts: Cuts) -> Iterator[Problem]:
             yield problem("LOG04", message, "Take it out, or correct it.", node.span, "warning")
 
 
-def constant(node: n.Expr) -> Iterator[Problem]:
+def constant(node: nodes.Expr) -> Iterator[Problem]:
     """Comparisons in a condition that are always or never so, and what stands in it twice."""
-    if isinstance(node, n.AllOf | n.AnyOf):
+    if isinstance(node, nodes.AllOf | nodes.AnyOf):
         yield from repeated(node.parts)
         for part in node.parts:
             yield from constant(part)
-    elif isinstance(node, n.Not):
+    elif isinstance(node, nodes.Not):
         yield from constant(node.expr)
-    elif isinstance(node, n.Compare) and node.op in {"=", "<>"} and _blank(node) is not None:
+    elif isinstance(node, nodes.Compare) and node.op in {"=", "<>"} and _blank(node) is not None:
         asked = say(_blank(node) or node)
         hint = f"Write '{asked} is missing'." if node.op == "=" else f"Write '{asked} is known'."
         message = f"'{say(node)}' asks for a blank text, and what is blank is missing"
         yield problem("LOG01", message, hint, node.span, "warning")
-    elif isinstance(node, n.Compare):
+    elif isinstance(node, nodes.Compare):
         answer = _answer(node)
         if answer is not None:
             word = "always" if answer else "never"
@@ -415,11 +419,11 @@ def constant(node: n.Expr) -> Iterator[Problem]:
             yield problem("LOG01", message, "Compare a field with something else.", node.span)
 
 
-def _blank(node: n.Compare) -> n.Expr | None:
+def _blank(node: nodes.Compare) -> nodes.Expr | None:
     """What is compared with a blank text."""
     for one, other in ((node.left, node.right), (node.right, node.left)):
         if (
-            isinstance(other, n.Literal)
+            isinstance(other, nodes.Literal)
             and isinstance(other.value, str)
             and not other.value.strip()
         ):
@@ -427,25 +431,28 @@ def _blank(node: n.Compare) -> n.Expr | None:
     return None
 
 
-def _answer(node: n.Compare) -> bool | None:
+def _answer(node: nodes.Compare) -> bool | None:
     left, right = node.left, node.right
-    if isinstance(left, n.Literal) and isinstance(right, n.Literal):
+    if isinstance(left, nodes.Literal) and isinstance(right, nodes.Literal):
         same = type(left.value) is type(right.value)
         return bool(COMPARED[node.op](left.value, right.value)) if same else None
-    if not isinstance(left, n.Literal) and say(left) == say(right):
+    if not isinstance(left, nodes.Literal) and say(left) == say(right):
         return node.op in _ALWAYS
     return settled(node)
 
 
 def check_abroad(index: Index) -> Iterator[Problem]:
     """The same question as `abroad`, of approvals and routes."""
-    asking: tuple[n.Approve | n.Post, ...] = (*index.ruleset.approvals, *index.ruleset.posts)
+    asking: tuple[nodes.Approve | nodes.Post, ...] = (
+        *index.ruleset.approvals,
+        *index.ruleset.posts,
+    )
     for one in asking:
         if one.when is not None and one.record in index.records:
             yield from abroad((one.when,), Scope(index, one.record))
 
 
-def abroad(asked: Sequence[n.Expr], scope: Scope) -> Iterator[Problem]:
+def abroad(asked: Sequence[nodes.Expr], scope: Scope) -> Iterator[Problem]:
     """Numbers of the rules beside amounts, where the record is asked to be in another currency.
 
     Such a number counts in the currency of the source, so that nothing is ever known of the two.
@@ -453,38 +460,38 @@ def abroad(asked: Sequence[n.Expr], scope: Scope) -> Iterator[Problem]:
     source = scope.index.sources.get(scope.index.records[scope.record].source or "")
     if source is None or not stored_currency(scope.index, scope.record):
         return
-    parts = [p for one in asked for p in (one.parts if isinstance(one, n.AllOf) else (one,))]
+    parts = [p for one in asked for p in (one.parts if isinstance(one, nodes.AllOf) else (one,))]
     if not any(_elsewhere(part, source.currency) for part in parts):
         return
-    for node in n.walk(tuple(parts)):
-        if isinstance(node, n.Compare | n.Arith) and _sets_beside(node, scope):
+    for node in nodes.walk(tuple(parts)):
+        if isinstance(node, nodes.Compare | nodes.Arith) and _sets_beside(node, scope):
             message = f"'{say(node)}' is never known here: a number counts in {source.currency}"
             hint = "No rate stands between two currencies: such a record is held for a person."
             yield problem("TYP01", message, hint, node.span, "warning")
 
 
-def _elsewhere(part: n.Expr, home: str) -> bool:
+def _elsewhere(part: nodes.Expr, home: str) -> bool:
     """Whether a condition lets through only records that are in another currency than this."""
-    if isinstance(part, n.Member) and _is_currency(part.left):
+    if isinstance(part, nodes.Member) and _is_currency(part.left):
         return all(_code(value) not in {home, None} for value in part.values)
-    if not isinstance(part, n.Compare) or not _is_currency(part.left):
+    if not isinstance(part, nodes.Compare) or not _is_currency(part.left):
         return False
     code = _code(part.right)
     return code is not None and (part.op, code == home) in {("=", False), ("<>", True)}
 
 
-def _is_currency(node: n.Expr) -> bool:
-    return isinstance(node, n.Name) and node.path == (CURRENCY,)
+def _is_currency(node: nodes.Expr) -> bool:
+    return isinstance(node, nodes.Name) and node.path == (CURRENCY,)
 
 
-def _code(node: n.Expr | n.Value) -> str | None:
-    value = node.value if isinstance(node, n.Literal) else None
+def _code(node: nodes.Expr | nodes.Value) -> str | None:
+    value = node.value if isinstance(node, nodes.Literal) else None
     return value.strip().upper() if isinstance(value, str) else None
 
 
-def _sets_beside(node: n.Compare | n.Arith, scope: Scope) -> bool:
+def _sets_beside(node: nodes.Compare | nodes.Arith, scope: Scope) -> bool:
     """Whether one side is an amount and the other a number of the rules that is not zero."""
-    if isinstance(node, n.Arith) and node.op in "*/":
+    if isinstance(node, nodes.Arith) and node.op in "*/":
         return False
     kinds = [infer(side, scope, silent) for side in (node.left, node.right)]
     number = next((kind for kind in kinds if kind.kind == "number"), None)
@@ -495,7 +502,7 @@ def _sets_beside(node: n.Compare | n.Arith, scope: Scope) -> bool:
     )
 
 
-def repeated(parts: Sequence[n.Expr]) -> Iterator[Problem]:
+def repeated(parts: Sequence[nodes.Expr]) -> Iterator[Problem]:
     """Conditions that stand twice side by side: one of them was mostly meant otherwise."""
     seen: set[str] = set()
     for part in parts:
@@ -516,7 +523,7 @@ def _checks_by_themselves(look: Look) -> Iterator[Problem]:
             yield from found
 
 
-def _by_itself(of: n.Check, look: Look) -> Iterator[Problem]:
+def _by_itself(of: nodes.Check, look: Look) -> Iterator[Problem]:
     for place in look.places(of):
         yield from type_errors.wrong_types(place)
         if place.what == "condition":
@@ -546,7 +553,7 @@ _QUESTIONS = (
     type_errors.check_units,
     schema_fit.check_posts,
     routes_and_gates.check_going,
-    reversibility.check_undoing,
+    places.check_undoing,
     routes_and_gates.check_answers,
     places.check_messages,
     places.check_texts,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.values.kinds import Type
 from rules.values.wording import say
 
@@ -51,12 +51,12 @@ class Column:
         """Every case that can come."""
         return ((1 << len(self.labels)) - 1) & ~self.never
 
-    def among(self, cell: n.Cell, value_of: Callable[[n.Value], Any]) -> Cases | None:
+    def among(self, cell: nodes.Cell, value_of: Callable[[nodes.Value], Any]) -> Cases | None:
         """The cases that a cell names; None where it does not fit the column."""
-        if isinstance(cell, n.Any_):
+        if isinstance(cell, nodes.Any_):
             return self.all
-        values = cell.values if isinstance(cell, n.Among) else (cell.value,)
-        op = "=" if isinstance(cell, n.Among) else cell.op
+        values = cell.values if isinstance(cell, nodes.Among) else (cell.value,)
+        op = "=" if isinstance(cell, nodes.Among) else cell.op
         found = 0
         for value in values:
             if not self.points and (op not in {"=", "<>"} or plain(value) not in self._places):
@@ -64,7 +64,7 @@ class Column:
             found |= _HOLDS[op](self._at(value, value_of))
         return found & self.all
 
-    def _at(self, value: n.Value, value_of: Callable[[n.Value], Any]) -> int:
+    def _at(self, value: nodes.Value, value_of: Callable[[nodes.Value], Any]) -> int:
         if self.points:
             return 2 * bisect_left(self.points, value_of(value)) + 1
         return self._places[plain(value)]
@@ -108,22 +108,22 @@ def lowest(cases: Cases) -> int:
     return (cases & -cases).bit_length() - 1
 
 
-def plain(value: n.Value) -> str:
+def plain(value: nodes.Value) -> str:
     """A value of a cell as a label."""
-    if isinstance(value, n.Word):
+    if isinstance(value, nodes.Word):
         return value.name
     if isinstance(value.value, bool):
         return "yes" if value.value else "no"
     return str(value.value)
 
 
-def named(rows: Sequence[n.TableRow], at: int) -> Iterator[n.Value]:
+def named(rows: Sequence[nodes.TableRow], at: int) -> Iterator[nodes.Value]:
     """The values that the cells of a column name."""
     for row in rows:
         cell = row.cells[at]
-        if isinstance(cell, n.Among):
+        if isinstance(cell, nodes.Among):
             yield from cell.values
-        elif isinstance(cell, n.Compared):
+        elif isinstance(cell, nodes.Compared):
             yield cell.value
 
 
@@ -132,7 +132,7 @@ def words_column(name: str, words: Sequence[str]) -> Column:
     return Column(name, tuple(words))
 
 
-def text_column(name: str, values: Sequence[n.Value]) -> Column:
+def text_column(name: str, values: Sequence[nodes.Value]) -> Column:
     """A column of texts: those that are named, and all others."""
     return Column(name, (*dict.fromkeys(plain(v) for v in values), OTHER))
 
@@ -232,6 +232,6 @@ def offered(columns: Sequence[Column], boxes: Sequence[Box], action: str) -> lis
     return rows
 
 
-def label(value: n.Value) -> str:
+def label(value: nodes.Value) -> str:
     """A value as it stands in the table."""
-    return value.name if isinstance(value, n.Word) else say(value)
+    return value.name if isinstance(value, nodes.Word) else say(value)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Problem, Span
 from rules.checker.places import Look, problem, records_of
 from rules.types.functions import AGGREGATES, inside
@@ -33,7 +33,7 @@ class Need:
     """Record and name of the computed field whose formula names it; None where the value does."""
 
 
-def notes(ruleset: n.Ruleset) -> tuple[Problem, ...]:
+def notes(ruleset: nodes.Ruleset) -> tuple[Problem, ...]:
     """One note for each optional field that a check needs and does not guard."""
     index = Index(ruleset)
     found: dict[Problem, None] = {}
@@ -45,7 +45,7 @@ def notes(ruleset: n.Ruleset) -> tuple[Problem, ...]:
     return tuple(sorted(found, key=lambda p: (p.span, p.message)))
 
 
-def _of_check(check: n.Check, scope: Scope) -> Iterator[Problem]:
+def _of_check(check: nodes.Check, scope: Scope) -> Iterator[Problem]:
     guarded = {word for node in (check.when, *check.requires) for word in _guards(node)}
     told: set[str] = set()
     for node in (check.when, *check.requires):
@@ -67,7 +67,7 @@ def check_guards(index: Index) -> Iterator[Problem]:
         if post.record not in index.records:
             continue
         guarded = {*_guards(post.when), *_checked(post, index)}
-        guarded |= {post.timing.by} if isinstance(post.timing, n.Daily) else set()
+        guarded |= {post.timing.by} if isinstance(post.timing, nodes.Daily) else set()
         for what, expr, scope in _needed_by(post, index):
             for need in needs(expr, scope, guarded):
                 at = (need.record, need.name, need.by)
@@ -76,7 +76,7 @@ def check_guards(index: Index) -> Iterator[Problem]:
                     yield _unguarded(need, what, post)
 
 
-def _unguarded(need: Need, what: str, post: n.Post) -> Problem:
+def _unguarded(need: Need, what: str, post: nodes.Post) -> Problem:
     who = f"'{need.by[1]}'" if need.by else what
     message = f"{who} needs '{need.name}', which may be blank: without it the {post.record} is held"
     path = f"line.{need.name}" if need.record != post.record else need.name
@@ -86,7 +86,7 @@ def _unguarded(need: Need, what: str, post: n.Post) -> Problem:
     return problem("OPT02", message, hint, need.span, "warning")
 
 
-def _needed_by(post: n.Post, index: Index) -> Iterator[tuple[str, n.Expr, Scope]]:
+def _needed_by(post: nodes.Post, index: Index) -> Iterator[tuple[str, nodes.Expr, Scope]]:
     """What a document cannot be made without."""
     head = Scope(index, post.record, document=True, bills=post.bill is not None)
     line = replace(head, line=True)
@@ -99,7 +99,7 @@ def _needed_by(post: n.Post, index: Index) -> Iterator[tuple[str, n.Expr, Scope]
     yield from ((f"'{a.name}'", a.expr, line) for a in post.line_fields)
 
 
-def _checked(post: n.Post, index: Index) -> Iterator[str]:
+def _checked(post: nodes.Post, index: Index) -> Iterator[str]:
     """What checks of the route ask for already, and stop a record without, in their own words."""
     for check in index.ruleset.checks:
         mine = post.record in {word.name for word in check.records}
@@ -114,7 +114,7 @@ def _checked(post: n.Post, index: Index) -> Iterator[str]:
 
 def _guards(node: Any) -> Iterator[str]:
     """What a condition asks the presence of."""
-    if isinstance(node, n.Known | n.Absent):
+    if isinstance(node, nodes.Known | nodes.Absent):
         yield say(node.expr)
     for part in getattr(node, "parts", ()):
         yield from _guards(part)
@@ -128,19 +128,19 @@ def needs(
     seen: frozenset[tuple[str, str]] = frozenset(),
 ) -> Iterator[Need]:
     """The optional fields without which a value is missing; a guarded look-up has asked."""
-    if isinstance(node, n.Known | n.Absent | n.Otherwise) or node is None:
+    if isinstance(node, nodes.Known | nodes.Absent | nodes.Otherwise) or node is None:
         return
-    if isinstance(node, n.Name):
+    if isinstance(node, nodes.Name):
         yield from _of_name(node, scope, guarded, by, seen)
-    elif isinstance(node, n.Call) and (node.where is not None or node.name in AGGREGATES):
+    elif isinstance(node, nodes.Call) and (node.where is not None or node.name in AGGREGATES):
         yield from _of_list(node, scope, seen)
-    elif not (isinstance(node, n.Call) and (say(node) in guarded or node.name == "number_of")):
-        for part in n.inner(node):
+    elif not (isinstance(node, nodes.Call) and (say(node) in guarded or node.name == "number_of")):
+        for part in nodes.inner(node):
             yield from needs(part, scope, guarded, by, seen)
 
 
 def _of_name(
-    node: n.Name,
+    node: nodes.Name,
     scope: Scope,
     guarded: Collection[str],
     by: tuple[str, str] | None,
@@ -149,7 +149,7 @@ def _of_name(
     ref = scope.resolve(node.path)
     if ref is None or ref.field is None or say(node) in guarded or (ref.record, ref.name) in seen:
         return
-    if isinstance(ref.field, n.Computed):
+    if isinstance(ref.field, nodes.Computed):
         at = (ref.record, ref.name)
         inner = _own_scope(scope.index, ref.record)
         yield from needs(ref.field.expr, inner, guarded, at, seen | {at})
@@ -157,20 +157,20 @@ def _of_name(
         yield Need(ref.record, ref.name, node.span, by)
 
 
-def _of_list(node: n.Call, scope: Scope, seen: frozenset[tuple[str, str]]) -> Iterator[Need]:
+def _of_list(node: nodes.Call, scope: Scope, seen: frozenset[tuple[str, str]]) -> Iterator[Need]:
     """What each row of the record's own lines must have to be added up; `where` is not looked at:
     it may ask for it.
     """
     arg = node.args[0] if len(node.args) == 1 else None
-    over = listed(arg.path, scope) if isinstance(arg, n.Name) else None
+    over = listed(arg.path, scope) if isinstance(arg, nodes.Name) else None
     if over is None or over.link is not None or not over.field or node.where is not None:
         return
     field = scope.index.fields.get(over.record, {}).get(over.field)
     at = (over.record, over.field)
-    if isinstance(field, n.Computed) and at not in seen:
+    if isinstance(field, nodes.Computed) and at not in seen:
         inner = _own_scope(scope.index, over.record)
         yield from needs(field.expr, inner, (), at, seen | {at})
-    elif isinstance(field, n.Field) and field.mark == "optional":
+    elif isinstance(field, nodes.Field) and field.mark == "optional":
         yield Need(over.record, over.field, node.span, None)
 
 
@@ -200,7 +200,7 @@ def check_statuses(look: Look) -> Iterator[Problem]:
     for post in index.ruleset.posts:
         if post.record in index.judged:
             asked = (post.when, *(a.expr for a in (*post.fields, *post.line_fields)))
-            whole = post.when.parts if isinstance(post.when, n.AllOf) else (post.when,)
+            whole = post.when.parts if isinstance(post.when, nodes.AllOf) else (post.when,)
             yield from _in_vain(asked, words.of(post.record, post.route), _ENDS | {"wait"}, whole)
 
 
@@ -210,7 +210,7 @@ class _Said:
 
     record: str
     status: str
-    words: list[dict[str, n.GateWord]]
+    words: list[dict[str, nodes.GateWord]]
 
 
 class _Words:
@@ -220,14 +220,14 @@ class _Words:
         self.index = index
         self.known: dict[tuple[str, str], _Said | None] = {}
 
-    def of(self, record: str, route: n.RouteName | None) -> _Said | None:
+    def of(self, record: str, route: nodes.RouteName | None) -> _Said | None:
         """None where a route has no gate, or nothing is posted."""
         at = (record, str(route or ""))
         if at not in self.known:
             self.known[at] = self._asked(record, route)
         return self.known[at]
 
-    def _asked(self, record: str, route: n.RouteName | None) -> _Said | None:
+    def _asked(self, record: str, route: nodes.RouteName | None) -> _Said | None:
         index, status = self.index, self.index.status_field(record)
         posts = [p for p in index.posts.get(record, []) if route in (None, p.route)]
         gates = [gate for p in posts if (gate := index.gate(record, str(p.route))) is not None]
@@ -238,15 +238,15 @@ class _Words:
 
 
 def _in_vain(
-    asked: Collection[n.Expr | None],
+    asked: Collection[nodes.Expr | None],
     gates: _Said | None,
     ends: Collection[str],
-    whole: tuple[n.Expr | None, ...] = (),
+    whole: tuple[nodes.Expr | None, ...] = (),
 ) -> Iterator[Problem]:
     if gates is None:
         return
     for node in (part for expr in asked for part in _wanted(expr)):
-        if not isinstance(node.left, n.Name) or node.left.path != (gates.status,):
+        if not isinstance(node.left, nodes.Name) or node.left.path != (gates.status,):
             continue
         said = [
             (name, span, [of.get(name, "") for of in gates.words]) for name, span in _statuses(node)
@@ -260,25 +260,25 @@ def _in_vain(
             yield problem("GAT09", message, _hint(gates.words, ends), span, "warning")
 
 
-def _wanted(node: Any) -> Iterator[n.Compare | n.Member]:
+def _wanted(node: Any) -> Iterator[nodes.Compare | nodes.Member]:
     """The comparisons that must, or may, hold for a condition to hold."""
-    if isinstance(node, n.Member) or (isinstance(node, n.Compare) and node.op == "="):
+    if isinstance(node, nodes.Member) or (isinstance(node, nodes.Compare) and node.op == "="):
         yield node
     for part in getattr(node, "parts", ()):
         yield from _wanted(part)
 
 
-def _statuses(node: n.Compare | n.Member) -> Iterator[tuple[str, Span]]:
-    for value in node.values if isinstance(node, n.Member) else (node.right,):
-        if isinstance(value, n.Word):
+def _statuses(node: nodes.Compare | nodes.Member) -> Iterator[tuple[str, Span]]:
+    for value in node.values if isinstance(node, nodes.Member) else (node.right,):
+        if isinstance(value, nodes.Word):
             yield value.name, value.span
-        elif isinstance(value, n.Name) and len(value.path) == 1:
+        elif isinstance(value, nodes.Name) and len(value.path) == 1:
             yield value.path[0], value.span
-        elif isinstance(value, n.Literal):
+        elif isinstance(value, nodes.Literal):
             yield str(value.value), value.span
 
 
-def _hint(words: list[dict[str, n.GateWord]], ends: Collection[str]) -> str:
+def _hint(words: list[dict[str, nodes.GateWord]], ends: Collection[str]) -> str:
     come = dict.fromkeys(name for of in words for name, word in of.items() if word not in ends)
     return f"What comes here: {', '.join(come)}." if come else "Correct the gate."
 
@@ -306,11 +306,11 @@ def check_clears(index: Index) -> Iterator[Problem]:
                 break
 
 
-def _kept(node: n.Expr, scope: Scope) -> Iterator[str]:
+def _kept(node: nodes.Expr, scope: Scope) -> Iterator[str]:
     """The maps and the table of units that a condition looks into, through computed fields."""
     for part in inside(node, scope):
-        for call in n.walk(part):
-            if isinstance(call, n.Call):
+        for call in nodes.walk(part):
+            if isinstance(call, nodes.Call):
                 known = _TABLES.get(call.name)
                 table = f"map '{call.name}'" if call.name in scope.index.maps else known
                 if table is not None:

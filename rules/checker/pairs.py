@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.checker.cases import Cases, lowest, members
 from rules.checker.ranges import Allowed
 
@@ -24,7 +24,7 @@ _Sets: TypeAlias = defaultdict[Any, Numbers]
 class Reasoned:
     """A check as far as it can be reasoned about."""
 
-    check: n.Check
+    check: nodes.Check
     when: Allowed
     requires: tuple[Allowed, ...]
     all: Allowed
@@ -42,7 +42,7 @@ def contradicted(first: Reasoned, second: Reasoned) -> str:
     return first.all.both(second.all).impossible
 
 
-def _strength(check: n.Check) -> int:
+def _strength(check: nodes.Check) -> int:
     return _STRENGTH.get(check.action.kind, 0)
 
 
@@ -105,7 +105,7 @@ class Pairs:
             found &= self._routes(one.check.route)
         yield from members(found and found & self._needs.apart(one.all))
 
-    def _routes(self, route: n.RouteName | None) -> Numbers:
+    def _routes(self, route: nodes.RouteName | None) -> Numbers:
         """The checks of a route and those of all routes; for those of all, these alone."""
         return self._route[None] | self._route[route]
 

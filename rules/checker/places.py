@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import chain
 from typing import Any, TypeAlias
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.characters import control_signs, in_words, invisible, shown
 from grammar.text.finding_codes import STYLE
 from grammar.text.problem import Problem, Span
@@ -62,7 +63,7 @@ _GROUPS = 8
 class Place:
     """One expression where it stands; `what` is condition, value, posting or message."""
 
-    expr: n.Expr
+    expr: nodes.Expr
     scope: Scope
     what: str
 
@@ -72,7 +73,7 @@ def problem(code: str, message: str, hint: str, span: Span, severity: str = "err
     return Problem(code, message, hint, span, "style" if code in STYLE else severity)
 
 
-def records_of(words: tuple[n.Word, ...], index: Index) -> list[str]:
+def records_of(words: tuple[nodes.Word, ...], index: Index) -> list[str]:
     """The records that a declaration speaks of, as far as they exist and are judged."""
     return [w.name for w in words if w.name in index.judged]
 
@@ -84,7 +85,7 @@ def places(index: Index) -> tuple[Place, ...]:
     return index.places
 
 
-def with_checks(checks: Iterable[n.Check], index: Index) -> Iterator[Place]:
+def with_checks(checks: Iterable[nodes.Check], index: Index) -> Iterator[Place]:
     """The expressions of these checks, and all that stand in no check, in one order."""
     yield from _of_records(index)
     for check in checks:
@@ -97,7 +98,7 @@ def _of_records(index: Index) -> Iterator[Place]:
         owner = record.parent or record.name
         scope = Scope(index, owner, line=record.parent is not None)
         for field in record.fields:
-            if isinstance(field, n.Computed):
+            if isinstance(field, nodes.Computed):
                 yield Place(field.expr, scope, "value")
     for link in index.ruleset.links:
         if link.where is not None and link.other in index.records:
@@ -110,12 +111,12 @@ def _of_routes(index: Index) -> Iterator[Place]:
         yield from _conditions((approve.when,), scope)
         yield from messages(approve.say, approve.say.span, scope)
         for name in approve.never:
-            yield Place(n.Name((name,), approve.span), scope, "value")
+            yield Place(nodes.Name((name,), approve.span), scope, "value")
     yield from _of_gates(index)
     yield from _of_posts(index)
 
 
-def _conditions(exprs: tuple[n.Expr | None, ...], scope: Scope) -> Iterator[Place]:
+def _conditions(exprs: tuple[nodes.Expr | None, ...], scope: Scope) -> Iterator[Place]:
     for expr in exprs:
         if expr is not None:
             yield Place(expr, scope, "condition")
@@ -132,7 +133,7 @@ def _of_gates(index: Index) -> Iterator[Place]:
             yield from messages(duplicates.say, duplicates.say.span, scope)
             for unique in duplicates.uniques:
                 for field in unique.fields if unique.where == "history" else ():
-                    yield Place(n.Name((field,), unique.span), scope, "value")
+                    yield Place(nodes.Name((field,), unique.span), scope, "value")
 
 
 def _of_posts(index: Index) -> Iterator[Place]:
@@ -145,8 +146,8 @@ def _of_posts(index: Index) -> Iterator[Place]:
         yield from messages(post.number.replace("{posting}", ""), post.span, head)
         for expr in (post.bill.expr, post.bill.of) if post.bill else ():
             yield Place(expr, replace(line, document=False, bills=False), "value")
-        if isinstance(post.timing, n.Daily):
-            yield Place(n.Name((post.timing.by,), post.timing.span), head, "value")
+        if isinstance(post.timing, nodes.Daily):
+            yield Place(nodes.Name((post.timing.by,), post.timing.span), head, "value")
         yield from _assigned(post, head)
     for reversal in index.ruleset.reversals:
         if reversal.record in index.records:
@@ -156,14 +157,14 @@ def _of_posts(index: Index) -> Iterator[Place]:
             yield from _assigned(reversal, head)
 
 
-def _assigned(route: n.Post | n.Reversal, head: Scope) -> Iterator[Place]:
+def _assigned(route: nodes.Post | nodes.Reversal, head: Scope) -> Iterator[Place]:
     for assign in route.fields:
         yield Place(assign.expr, head, "posting")
     for assign in route.line_fields:
         yield Place(assign.expr, replace(head, line=True), "posting")
 
 
-def of_check(check: n.Check, index: Index) -> Iterator[Place]:
+def of_check(check: nodes.Check, index: Index) -> Iterator[Place]:
     """The expressions of a check."""
     for name in records_of(check.records, index):
         scope = Scope(index, name, line=check.each_line)
@@ -171,7 +172,7 @@ def of_check(check: n.Check, index: Index) -> Iterator[Place]:
         yield from messages(check.say, check.say.span, scope)
 
 
-def tables(index: Index) -> Iterator[n.Table]:
+def tables(index: Index) -> Iterator[nodes.Table]:
     """All decision tables."""
     rules = index.ruleset
     for declared in (rules.edits, rules.cancels, rules.retries):
@@ -187,7 +188,7 @@ def messages(text: str, span: Span, scope: Scope) -> Iterator[Place]:
 
 def uses(expr: Any) -> Iterator[str]:
     """Every name that an expression says: of a field, const, fact, function or map."""
-    return (path[0] for path in n.mentioned(expr))
+    return (path[0] for path in nodes.mentioned(expr))
 
 
 def check_messages(index: Index) -> Iterator[Problem]:
@@ -203,14 +204,14 @@ def check_messages(index: Index) -> Iterator[Problem]:
         yield from _only(units.missing.say, ("uom", "item"))
 
 
-def _said(index: Index) -> Iterator[n.Said]:
+def _said(index: Index) -> Iterator[nodes.Said]:
     rules = index.ruleset
     yield from (a.say for a in rules.approvals)
     yield from (d.say for d in rules.duplicates)
     yield from (row.say for gate in rules.gates for row in gate.rows if row.say is not None)
 
 
-def _only(say: n.Said, known: tuple[str, ...]) -> Iterator[Problem]:
+def _only(say: nodes.Said, known: tuple[str, ...]) -> Iterator[Problem]:
     for hole in _HOLE.finditer(say):
         if hole[1] not in known:
             names = " or ".join(f"{{{k}}}" for k in known)
@@ -264,8 +265,8 @@ def check_far_days(index: Index) -> Iterator[Problem]:
     rules = index.ruleset
     yield from far((rules.records, rules.consts, rules.links, rules.gates, rules.approvals))
     yield from far((rules.edits, rules.cancels, rules.posts, rules.reversals))
-    for part in n.walk((rules.records, rules.posts, rules.reversals)):
-        value = part.value if isinstance(part, n.Literal) else None
+    for part in nodes.walk((rules.records, rules.posts, rules.reversals)):
+        value = part.value if isinstance(part, nodes.Literal) else None
         if isinstance(value, date) and not _YEARS[0] <= value.year <= _YEARS[1]:
             message = f"{value.isoformat()[:10]} is far from the day of any document"
             yield problem("TYP12", message, _FAR, part.span, "warning")
@@ -273,8 +274,8 @@ def check_far_days(index: Index) -> Iterator[Problem]:
 
 def far(node: object) -> Iterator[Problem]:
     """Durations of many years in a node and all its parts."""
-    for part in n.walk(node):
-        value = part.value if isinstance(part, n.Literal) else None
+    for part in nodes.walk(node):
+        value = part.value if isinstance(part, nodes.Literal) else None
         if isinstance(value, timedelta) and abs(value) > _LONGEST:
             message = f"{value.days}d are {value.days // 365} years"
             yield problem("TYP12", message, _FAR, part.span, "warning")
@@ -302,7 +303,7 @@ def check_signs(sources: Mapping[str, str]) -> Iterator[Problem]:
 
 def hidden(node: object) -> Iterator[Problem]:
     """The same in a node and all its parts."""
-    for part in n.walk(node):
+    for part in nodes.walk(node):
         for text in _compared(part):
             found = invisible(text)
             if found:
@@ -315,14 +316,14 @@ def hidden(node: object) -> Iterator[Problem]:
 
 def _compared(part: Any) -> Iterator[str]:
     """The texts of a node itself that something is compared with, or that are posted."""
-    literal = part if isinstance(part, n.Literal) else getattr(part, "value", None)
-    if isinstance(literal, n.Literal) and isinstance(literal.value, str):
+    literal = part if isinstance(part, nodes.Literal) else getattr(part, "value", None)
+    if isinstance(literal, nodes.Literal) and isinstance(literal.value, str):
         yield literal.value
-    if isinstance(part, n.State):
+    if isinstance(part, nodes.State):
         yield from part.aliases
-    if isinstance(part, n.MapRow):
+    if isinstance(part, nodes.MapRow):
         yield part.key
-    if isinstance(part, n.UnitBase | n.UnitRow):
+    if isinstance(part, nodes.UnitBase | nodes.UnitRow):
         yield part.item or ""
 
 
@@ -339,7 +340,7 @@ def check_later(index: Index, known: Schemas | None = None) -> Iterator[Problem]
         yield from _not_offered(index, known, tuple(w.name for w in cancel.records), cancel)
 
 
-def _unconnected(rules: n.Ruleset, known: Schemas) -> Iterator[Problem]:
+def _unconnected(rules: nodes.Ruleset, known: Schemas) -> Iterator[Problem]:
     hint = "Write and test the rules now; they come into force once it is connected."
     for post in rules.posts:
         document = known.document(post.route.target, post.route.document)
@@ -361,7 +362,7 @@ def _later(what: str, hint: str, span: Span) -> Problem:
     return problem("SYN40", f"not carried out by this version: {what}", hint, span)
 
 
-def _unfilled(post: n.Post, document: DocumentSchema) -> Iterator[Problem]:
+def _unfilled(post: nodes.Post, document: DocumentSchema) -> Iterator[Problem]:
     """Fields without which the connector could post nothing new. A mirror has those of what it
     takes back.
     """
@@ -380,7 +381,10 @@ def _unfilled(post: n.Post, document: DocumentSchema) -> Iterator[Problem]:
 
 
 def _not_offered(
-    index: Index, known: Schemas | None, records: tuple[str, ...], declared: n.Edit | n.Cancel
+    index: Index,
+    known: Schemas | None,
+    records: tuple[str, ...],
+    declared: nodes.Edit | nodes.Cancel,
 ) -> Iterator[Problem]:
     """Rows that change a document in place, where its target cannot."""
     routes = [
@@ -390,7 +394,7 @@ def _not_offered(
         if declared.route in (None, post.route)
     ]
     for row in declared.table.rows:
-        kind = row.action.kind if isinstance(row.action, n.Action) else ""
+        kind = row.action.kind if isinstance(row.action, nodes.Action) else ""
         for route in routes if kind in ON_DOCUMENT else ():
             document = known.document(route.target, route.document) if known else None
             if kind not in getattr(document, "actions", ()):
@@ -423,7 +427,7 @@ def check_undoing(index: Index) -> Iterator[Problem]:
             yield _irreversible(post, action)
 
 
-def _duplicates(post: n.Post, index: Index) -> Iterator[Problem]:
+def _duplicates(post: nodes.Post, index: Index) -> Iterator[Problem]:
     known = (w.name for d in index.ruleset.duplicates for w in d.records)
     if post.record not in known:
         message = f"nothing says what makes {article(post.record)} for {post.route} a duplicate"
@@ -431,7 +435,7 @@ def _duplicates(post: n.Post, index: Index) -> Iterator[Problem]:
         yield problem("POS07", message, hint, post.span)
 
 
-def _again(post: n.Post, index: Index) -> str:
+def _again(post: nodes.Post, index: Index) -> str:
     """Why a route may post one record more than once."""
     if post.bill is not None:
         return "bills in parts"
@@ -441,17 +445,17 @@ def _again(post: n.Post, index: Index) -> str:
     return ""
 
 
-def _answers(index: Index) -> Iterator[tuple[n.Post, n.Action]]:
+def _answers(index: Index) -> Iterator[tuple[nodes.Post, nodes.Action]]:
     """Every answer of the two tables that speak of a route: its own, or else the general one."""
     for post in index.ruleset.posts:
         route = str(post.route)
         tables = (index.edit(post.record, route), index.cancel(post.record, route))
         for row in (row for declared in tables if declared for row in declared.table.rows):
-            if isinstance(row.action, n.Action):
+            if isinstance(row.action, nodes.Action):
                 yield post, row.action
 
 
-def _reversal(reversal: n.Reversal, index: Index) -> Iterator[Problem]:
+def _reversal(reversal: nodes.Reversal, index: Index) -> Iterator[Problem]:
     if reversal.record not in index.records:
         hint = did_you_mean(reversal.record, index.records)
         yield problem("NAM07", f"there is no record '{reversal.record}'", hint, reversal.span)
@@ -471,7 +475,7 @@ def _reversal(reversal: n.Reversal, index: Index) -> Iterator[Problem]:
         yield problem("NAM09", message, hint, reversal.route.span)
 
 
-def _irreversible(post: n.Post, action: n.Action) -> Problem:
+def _irreversible(post: nodes.Post, action: nodes.Action) -> Problem:
     message = f"'{_SAID[action.kind]}' for {post.route}, but nothing says how it is reversed"
     hint = f"Declare: post {post.record} to TARGET.DOCUMENT reversing {post.route}"
     return problem("POS18", message, f'{hint} as "CN-{{reversed}}"', action.span)
@@ -506,7 +510,7 @@ class Studied:
     """What is known of a check; one and the same as long as the check is written the same."""
 
     names: frozenset[str] | None = None
-    claims: dict[str, Claims] = field(default_factory=dict)
+    claims: dict[str, Claims] = dataclasses.field(default_factory=dict)
     right: bool = False
     """Whether it was asked, and nothing was found."""
 
@@ -578,30 +582,30 @@ class Look:
         known = self.memory.known(around, {*mine.values()} - {()})
         self._studied = {of: known[text] if text else Studied() for of, text in mine.items()}
 
-    def studied(self, check: n.Check) -> Studied:
+    def studied(self, check: nodes.Check) -> Studied:
         """What is known of a check of this ruleset."""
         return self._studied[id(check)]
 
-    def places(self, check: n.Check) -> tuple[Place, ...]:
+    def places(self, check: nodes.Check) -> tuple[Place, ...]:
         """The expressions of a check; the names that they say are noted."""
         found = tuple(of_check(check, self.index))
         said = (uses(place.expr) for place in found)
         self.studied(check).names = frozenset(chain.from_iterable(said))
         return found
 
-    def names(self, check: n.Check) -> frozenset[str]:
+    def names(self, check: nodes.Check) -> frozenset[str]:
         """Every name that the expressions and the message of a check say."""
         known = self.studied(check)
         if known.names is None:
             self.places(check)
         return known.names or frozenset()
 
-    def saying(self, wanted: Collection[str]) -> list[n.Check]:
+    def saying(self, wanted: Collection[str]) -> list[nodes.Check]:
         """The checks that say one of these names."""
         one_of = frozenset(wanted)
         return [each for each in self.index.ruleset.checks if self.names(each) & one_of]
 
-    def claims(self, check: n.Check, record: str) -> Claims:
+    def claims(self, check: nodes.Check, record: str) -> Claims:
         """What a check says of a record."""
         known = self.studied(check)
         if record not in known.claims:
@@ -625,8 +629,8 @@ def _at(span: Span) -> tuple[str, int]:
     return span.file, span.line
 
 
-def _around(ruleset: n.Ruleset) -> Iterator[Any]:
+def _around(ruleset: nodes.Ruleset) -> Iterator[Any]:
     """The declarations that a check may mention, and those that these mention."""
-    for shelf in fields(ruleset):
+    for shelf in dataclasses.fields(ruleset):
         if shelf.name not in _MENTIONED_BY_NONE:
             yield from getattr(ruleset, shelf.name)

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import Any, TypeAlias
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Problem
 from rules.checker.cases import (
     Cases,
@@ -82,9 +82,9 @@ class OfField:
 
     name: str
     type: Type
-    values: Mapping[str, n.Value]
+    values: Mapping[str, nodes.Value]
     """By the words of each."""
-    cell: n.Cell | None
+    cell: nodes.Cell | None
 
 
 class Cuts:
@@ -101,15 +101,15 @@ class Cuts:
             name: self._column(name, types[name], found) for name, found in values.items()
         }
 
-    def _column(self, name: str, of: Type, values: dict[str, n.Value]) -> Column:
+    def _column(self, name: str, of: Type, values: dict[str, nodes.Value]) -> Column:
         if of.kind in ORDERED_KINDS:
             return ordered_column(name, of, {k: self._value(v) for k, v in values.items()})
         if of.kind in TEXT_KINDS:
             return text_column(name, list(values.values()))
         return words_column(name, words_of(of))
 
-    def _value(self, value: n.Value) -> Any:
-        if isinstance(value, n.Word):
+    def _value(self, value: nodes.Value) -> Any:
+        if isinstance(value, nodes.Word):
             return self._index.consts[value.name].rows[0].value.value
         held = value.value
         return held.replace(tzinfo=None) if isinstance(held, datetime) else held
@@ -154,24 +154,24 @@ class Every:
     parts: tuple[Claim, ...]
 
 
-def claimed(node: n.Expr, scope: Scope) -> Claim:
+def claimed(node: nodes.Expr, scope: Scope) -> Claim:
     """What a condition claims; a comparison of two days is one of the time between them."""
-    if isinstance(node, n.AllOf):
+    if isinstance(node, nodes.AllOf):
         return Every(tuple(claimed(part, scope) for part in node.parts))
-    if isinstance(node, n.Not | n.AnyOf):
-        parts = node.parts if isinstance(node, n.AnyOf) else (node.expr,)
+    if isinstance(node, nodes.Not | nodes.AnyOf):
+        parts = node.parts if isinstance(node, nodes.AnyOf) else (node.expr,)
         claims = tuple(claimed(part, scope) for part in parts)
-        return Several(claims, isinstance(node, n.Not), say(node))
-    if isinstance(node, n.Compare | n.Member | n.Name):
-        seen = by_distance(node, scope) if isinstance(node, n.Compare) else node
+        return Several(claims, isinstance(node, nodes.Not), say(node))
+    if isinstance(node, nodes.Compare | nodes.Member | nodes.Name):
+        seen = by_distance(node, scope) if isinstance(node, nodes.Compare) else node
         return _single(seen, scope) or say(seen)
     return say(node)
 
 
-def _single(node: n.Compare | n.Member | n.Name, scope: Scope) -> OfField | None:
-    left = node if isinstance(node, n.Name) else node.left
-    ref = scope.resolve(left.path) if isinstance(left, n.Name) else None
-    between = isinstance(left, n.Arith) and isinstance(node, n.Compare)
+def _single(node: nodes.Compare | nodes.Member | nodes.Name, scope: Scope) -> OfField | None:
+    left = node if isinstance(node, nodes.Name) else node.left
+    ref = scope.resolve(left.path) if isinstance(left, nodes.Name) else None
+    between = isinstance(left, nodes.Arith) and isinstance(node, nodes.Compare)
     if not between and (ref is None or ref.kind in {"const", "list"}):
         return None
     wrong: list[Problem] = []
@@ -180,27 +180,27 @@ def _single(node: n.Compare | n.Member | n.Name, scope: Scope) -> OfField | None
         return None
     of = infer(left, scope, silent)
     values = (
-        () if isinstance(node, n.Name) else
-        node.values if isinstance(node, n.Member) else _right(node.right)
+        () if isinstance(node, nodes.Name) else
+        node.values if isinstance(node, nodes.Member) else _right(node.right)
     )  # fmt: skip
     if values is None or not _usable(of, values, scope):
         return None
     return OfField(say(left), of, {label(v): v for v in values}, _cell(node, values))
 
 
-def _right(node: n.Expr) -> tuple[n.Value, ...] | None:
-    if isinstance(node, n.Literal):
+def _right(node: nodes.Expr) -> tuple[nodes.Value, ...] | None:
+    if isinstance(node, nodes.Literal):
         return (node,)
-    if isinstance(node, n.Name) and len(node.path) == 1:
-        return (n.Word(node.path[0], node.span),)
+    if isinstance(node, nodes.Name) and len(node.path) == 1:
+        return (nodes.Word(node.path[0], node.span),)
     return None
 
 
-def _usable(of: Type, values: tuple[n.Value, ...], scope: Scope) -> bool:
+def _usable(of: Type, values: tuple[nodes.Value, ...], scope: Scope) -> bool:
     if of.kind in ORDERED_KINDS:
-        return all(isinstance(v, n.Literal) or _fixed(v.name, scope) for v in values)
+        return all(isinstance(v, nodes.Literal) or _fixed(v.name, scope) for v in values)
     if of.kind in TEXT_KINDS:
-        return all(isinstance(v, n.Literal) for v in values)
+        return all(isinstance(v, nodes.Literal) for v in values)
     words = words_of(of)
     return bool(words) and all(plain(v) in words for v in values)
 
@@ -210,12 +210,14 @@ def _fixed(name: str, scope: Scope) -> bool:
     return const is not None and len(const.rows) == 1
 
 
-def _cell(node: n.Compare | n.Member | n.Name, values: tuple[n.Value, ...]) -> n.Cell | None:
-    if isinstance(node, n.Name):
+def _cell(
+    node: nodes.Compare | nodes.Member | nodes.Name, values: tuple[nodes.Value, ...]
+) -> nodes.Cell | None:
+    if isinstance(node, nodes.Name):
         return None
-    if isinstance(node, n.Member):
-        return n.Among(values, node.span)
-    return n.Compared(node.op, values[0], node.span)
+    if isinstance(node, nodes.Member):
+        return nodes.Among(values, node.span)
+    return nodes.Compared(node.op, values[0], node.span)
 
 
 def of_fields(claim: Claim) -> Iterator[OfField]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Problem, Span
 from rules.checker.places import Look, problem, records_of
 from rules.checker.ranges import Cuts, claimed
@@ -43,7 +43,7 @@ def check_gates(index: Index) -> Iterator[Problem]:
             yield problem("GAT04", message, hint, bare[0].span)
 
 
-def _gate(gate: n.Gate, index: Index) -> Iterator[Problem]:
+def _gate(gate: nodes.Gate, index: Index) -> Iterator[Problem]:
     field = index.status_field(gate.record)
     if field is None:
         message = f"{gate.record} has no field with statuses"
@@ -87,7 +87,7 @@ def check_going(index: Index) -> Iterator[Problem]:
             yield from _approval(approve, approve.when, index)
 
 
-def _route(post: n.Post, index: Index) -> Iterator[Problem]:
+def _route(post: nodes.Post, index: Index) -> Iterator[Problem]:
     gate, status = index.gate(post.record, str(post.route)), index.status_field(post.record)
     ready = [s.name for row in gate.rows if row.word == "ready" for s in row.states] if gate else []
     what = f"no {post.record} ever goes to {post.route}"
@@ -114,7 +114,7 @@ def _route(post: n.Post, index: Index) -> Iterator[Problem]:
         yield _says_nothing(post.when)
 
 
-def _approval(approve: n.Approve, when: n.Expr, index: Index) -> Iterator[Problem]:
+def _approval(approve: nodes.Approve, when: nodes.Expr, index: Index) -> Iterator[Problem]:
     claim = claimed(when, Scope(index, approve.record))
     cuts = Cuts(index, [claim])
     allowed = cuts.allowed(claim)
@@ -126,7 +126,7 @@ def _approval(approve: n.Approve, when: n.Expr, index: Index) -> Iterator[Proble
         yield _says_nothing(when)
 
 
-def _says_nothing(when: n.Expr) -> Problem:
+def _says_nothing(when: nodes.Expr) -> Problem:
     message = f"'{say(when)}' never fails: every value fits it"
     return problem("LOG04", message, "Leave the when out, or correct it.", when.span, "warning")
 
@@ -169,18 +169,18 @@ def _tables(record: str, index: Index) -> Iterator[Problem]:
         yield problem("CAN01", message, hint, cancels[0].span)
 
 
-def _routes(posts: list[n.Post]) -> str:
+def _routes(posts: list[nodes.Post]) -> str:
     return " and ".join(str(post.route) for post in posts)
 
 
-def _early(gate: n.Gate, row: n.GateRow, index: Index) -> Iterator[Problem]:
+def _early(gate: nodes.Gate, row: nodes.GateRow, index: Index) -> Iterator[Problem]:
     """What is posted early is approved later: that needs an answer of its own, and a test."""
     record, states = gate.record, {state.name for state in row.states}
     what = f"{record} goes early as {row.states[0].name}"
     approvals = [
         name
         for name, field in index.fields[record].items()
-        if isinstance(field, n.Field) and name.startswith(_APPROVAL)
+        if isinstance(field, nodes.Field) and name.startswith(_APPROVAL)
     ]
     if not approvals:
         message = f"{what}, but no field tells its approval"
@@ -197,7 +197,7 @@ def _early(gate: n.Gate, row: n.GateRow, index: Index) -> Iterator[Problem]:
         yield problem("TST06", message, hint, row.span)
 
 
-def _own_row(edit: n.Edit, what: str, approvals: list[str]) -> Iterator[Problem]:
+def _own_row(edit: nodes.Edit, what: str, approvals: list[str]) -> Iterator[Problem]:
     """The approval changes nothing else: a group of its own, with a row of its own."""
     own = {g.name for g in edit.groups if g.fields and {w.name for w in g.fields} <= set(approvals)}
     at = edit.table.head.index("changed") if "changed" in edit.table.head else None
@@ -213,23 +213,29 @@ def _own_row(edit: n.Edit, what: str, approvals: list[str]) -> Iterator[Problem]
         yield problem("EDT09", message, hint, edit.table.span)
 
 
-def _only(row: n.TableRow, at: int, own: set[str]) -> bool:
+def _only(row: nodes.TableRow, at: int, own: set[str]) -> bool:
     cell = row.cells[at] if at < len(row.cells) else None
-    return isinstance(cell, n.Among) and all(
-        isinstance(value, n.Word) and value.name in own for value in cell.values
+    return isinstance(cell, nodes.Among) and all(
+        isinstance(value, nodes.Word) and value.name in own for value in cell.values
     )
 
 
-def _tells(test: n.Test, record: str, states: set[str], approvals: list[str], index: Index) -> bool:
+def _tells(
+    test: nodes.Test, record: str, states: set[str], approvals: list[str], index: Index
+) -> bool:
     """Whether a test begins with an early status and approves the record in a later step."""
     sample, status = index.samples.get(test.given), index.status_field(record)
     if sample is None or sample.record != record or status is None:
         return False
     given = {pair.name: pair.value for pair in sample.sets}
-    given |= {fact.name: fact.value for fact in test.facts if isinstance(fact, n.IsValue)}
+    given |= {fact.name: fact.value for fact in test.facts if isinstance(fact, nodes.IsValue)}
     at_first = given.get(status.name)
-    later = {f.name for step in test.steps for f in step.facts if isinstance(f, n.IsValue)}
-    return isinstance(at_first, n.Word) and at_first.name in states and bool(later & set(approvals))
+    later = {f.name for step in test.steps for f in step.facts if isinstance(f, nodes.IsValue)}
+    return (
+        isinstance(at_first, nodes.Word)
+        and at_first.name in states
+        and bool(later & set(approvals))
+    )
 
 
 def check_duplicates(look: Look) -> Iterator[Problem]:
@@ -264,7 +270,7 @@ class Key(NamedTuple):
     table: str
 
 
-def _key(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:
+def _key(key: Key, unique: nodes.Unique, look: Look) -> Iterator[Problem]:
     index = look.index
     field = index.fields[key.record].get(key.field)
     if key.table and key.table not in index.maps:
@@ -275,20 +281,20 @@ def _key(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:
         yield problem("DUP03", message, "Leave it out.", unique.span)
     elif field is None or unique.where != "history":
         return
-    elif isinstance(field, n.Computed) and (of := of_elsewhere(field, key.record, index)):
+    elif isinstance(field, nodes.Computed) and (of := of_elsewhere(field, key.record, index)):
         yield _unstored(key, of, unique, index)
-    elif isinstance(field, n.Field) and (message := _no_mark_of(field, key.record, index)):
+    elif isinstance(field, nodes.Field) and (message := _no_mark_of(field, key.record, index)):
         hint = "Compare what tells one record from others."
         rest = field.type == "one_of" and len(unique.fields) > 1
         yield problem("DUP03", message, hint, unique.span, "warning" if rest else "error")
-    elif key.table and isinstance(field, n.Field) and field.type != "text":
+    elif key.table and isinstance(field, nodes.Field) and field.type != "text":
         message = f"'{key.field}' is no text, so {key.table} cannot match it"
         yield problem("DUP03", message, "Only a text is a key of a map.", unique.span)
     elif not key.table:
         yield from _raw(key, unique, look)
 
 
-def _no_mark_of(field: n.Field, record: str, index: Index) -> str:
+def _no_mark_of(field: nodes.Field, record: str, index: Index) -> str:
     """Why a field that comes with a record does not tell which one it is; empty where it may."""
     if field.type == "many":
         return f"'{field.name}' is a list: no two are compared"
@@ -297,7 +303,7 @@ def _no_mark_of(field: n.Field, record: str, index: Index) -> str:
     return ""
 
 
-def _raw(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:
+def _raw(key: Key, unique: nodes.Unique, look: Look) -> Iterator[Problem]:
     """A field beside a map that takes several spellings of it for one."""
     maps = looked_up_in(look.index, key.record, key.field, look.saying(look.index.maps))
     lax = [one for one in maps if {*one.match} - {"exact"}]
@@ -308,10 +314,10 @@ def _raw(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:
         yield problem("DUP02", f"{message}: say that here, too", hint, unique.span, "warning")
 
 
-def _unstored(key: Key, of: n.Call | n.Name, unique: n.Unique, index: Index) -> Problem:
+def _unstored(key: Key, of: nodes.Call | nodes.Name, unique: nodes.Unique, index: Index) -> Problem:
     """A field that is known only after a record was stored, so that it is found by nothing."""
     hint = "Compare a field that comes with the record."
-    if isinstance(of, n.Call) and of.name in index.maps:
+    if isinstance(of, nodes.Call) and of.name in index.maps:
         hint = f"Compare the field that the map looks up: {say(of.args[0])} as {of.name}."
     message = f"nothing is found by '{key.field}': {say(of)} is not known when a record comes"
     return problem("DUP03", message, hint, unique.span)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Problem
 from rules.checker.places import check_targets, problem
 from rules.documents.totals import Own, Parts, posts_tax, shows_money
@@ -46,7 +46,7 @@ def check_amounts(index: Index, schemas: Schemas) -> Iterator[Problem]:
 class _Route:
     """A route by what its documents may say of their amounts."""
 
-    def __init__(self, post: n.Post, known: DocumentSchema) -> None:
+    def __init__(self, post: nodes.Post, known: DocumentSchema) -> None:
         self.post, self.known = post, known
         self.total = (known.total_field or "") if post.bill is None else ""  # a part has none
         self.given = {a.name for a in (*post.fields, *post.line_fields)}
@@ -99,7 +99,7 @@ def _lost(route: _Route, own: Own, index: Index) -> Iterator[Problem]:
         yield problem("POS22", message, hint, post.span)
 
 
-def _uncompared(post: n.Post, own: Own | None) -> Iterator[Problem]:
+def _uncompared(post: nodes.Post, own: Own | None) -> Iterator[Problem]:
     said = post.uncompared
     if said is None:
         return
@@ -125,11 +125,11 @@ def check_posts(index: Index) -> Iterator[Problem]:
         yield from _assigned(post)
 
 
-def _timing(post: n.Post, index: Index) -> Iterator[Problem]:
-    if not isinstance(post.timing, n.Daily):
+def _timing(post: nodes.Post, index: Index) -> Iterator[Problem]:
+    if not isinstance(post.timing, nodes.Daily):
         return
     field = index.fields[post.record].get(post.timing.by)
-    if isinstance(field, n.Field) and field.type not in {"date", "moment"}:
+    if isinstance(field, nodes.Field) and field.type not in {"date", "moment"}:
         message = f"'{field.name}' is no date and no moment, so it has no day"
         yield problem("POS06", message, "Name a date or a moment.", post.timing.span)
 
@@ -138,7 +138,7 @@ _SHARED = frozenset({"money", "quantity", "percent", "one_of", "yesno"})
 """What many records have alike: a number of nothing else is soon given twice."""
 
 
-def _number(post: n.Post, index: Index) -> Iterator[Problem]:
+def _number(post: nodes.Post, index: Index) -> Iterator[Problem]:
     parts, broken = parse_message(post.number.replace("{posting}", ""), post.span)
     if broken:
         message = f"'{broken[0].text}' in the document number is no name"
@@ -157,10 +157,10 @@ def _number(post: n.Post, index: Index) -> Iterator[Problem]:
             yield problem("POS04", message, hint, post.span, "warning")
 
 
-def _after(post: n.Post, index: Index) -> Iterator[Problem]:
+def _after(post: nodes.Post, index: Index) -> Iterator[Problem]:
     routes = index.routes()
     chain = [str(post.route)]
-    at: n.Post | None = post
+    at: nodes.Post | None = post
     while at is not None and at.after is not None:
         name = str(at.after)
         if name not in routes:
@@ -177,8 +177,8 @@ def _after(post: n.Post, index: Index) -> Iterator[Problem]:
         chain.append(name)
         at = routes[name]
     yield from _strangers(post, routes, index)
-    for call in n.walk((post.fields, post.line_fields)):
-        if not isinstance(call, n.Call) or call.name != "number_of":
+    for call in nodes.walk((post.fields, post.line_fields)):
+        if not isinstance(call, nodes.Call) or call.name != "number_of":
             continue
         if call.args and (post.after is None or say(call.args[0]) != str(post.after)):
             message = f"the number of {say(call.args[0])} is not known yet"
@@ -186,7 +186,9 @@ def _after(post: n.Post, index: Index) -> Iterator[Problem]:
             yield problem("POS05", message, hint, call.span)
 
 
-def _strangers(post: n.Post, routes: Mapping[str, n.Post], index: Index) -> Iterator[Problem]:
+def _strangers(
+    post: nodes.Post, routes: Mapping[str, nodes.Post], index: Index
+) -> Iterator[Problem]:
     """A route that waits for a document of another family waits for ever."""
     before = routes.get(str(post.after)) if post.after else None
     if post.after is None or before is None or Families(index).share(post.record, before.record):
@@ -202,16 +204,16 @@ def _strangers(post: n.Post, routes: Mapping[str, n.Post], index: Index) -> Iter
     yield problem("POS24", message, hint, post.after.span)
 
 
-def _assigned(post: n.Post) -> Iterator[Problem]:
+def _assigned(post: nodes.Post) -> Iterator[Problem]:
     for assigns in (post.fields, post.line_fields):
-        seen: dict[str, n.Assign] = {}
+        seen: dict[str, nodes.Assign] = {}
         for assign in assigns:
             if assign.name in seen:
                 message = f"'{assign.name}' is given twice"
                 hint = f"It stands in {seen[assign.name].span} already."
                 yield problem("POS08", message, hint, assign.span)
             seen.setdefault(assign.name, assign)
-            if assign.name in post.they_own and not isinstance(assign.expr, n.Literal):
+            if assign.name in post.they_own and not isinstance(assign.expr, nodes.Literal):
                 message = f"'{assign.name}' is theirs, and follows the record too"
                 hint = "Take it out of 'they own', or post only a first value for it."
                 yield problem("POS09", message, hint, assign.span)
@@ -222,7 +224,10 @@ _ROOM = 3  # letters of a document number that later postings need: -2, -10
 
 def check_schemas(index: Index, schemas: Schemas) -> Iterator[Problem]:
     """Routes against the known schemas."""
-    routes: tuple[n.Post | n.Reversal, ...] = (*index.ruleset.posts, *index.ruleset.reversals)
+    routes: tuple[nodes.Post | nodes.Reversal, ...] = (
+        *index.ruleset.posts,
+        *index.ruleset.reversals,
+    )
     for route in routes:
         yield from _known(route, index, schemas)
     for post in index.ruleset.posts:
@@ -230,7 +235,7 @@ def check_schemas(index: Index, schemas: Schemas) -> Iterator[Problem]:
     yield from check_targets(index, schemas)
 
 
-def _post(post: n.Post, schemas: Schemas) -> Iterator[Problem]:
+def _post(post: nodes.Post, schemas: Schemas) -> Iterator[Problem]:
     if (known := schemas.document(post.route.target, post.route.document)) is None:
         return
     yield from _required(post, known)
@@ -244,7 +249,7 @@ def _post(post: n.Post, schemas: Schemas) -> Iterator[Problem]:
         yield problem("POS11", message, did_you_mean(name, header), post.span)
 
 
-def _known(route: n.Post | n.Reversal, index: Index, schemas: Schemas) -> Iterator[Problem]:
+def _known(route: nodes.Post | nodes.Reversal, index: Index, schemas: Schemas) -> Iterator[Problem]:
     known = schemas.document(route.route.target, route.route.document)
     if known is not None:
         yield from _fields(route, known, index)
@@ -254,21 +259,23 @@ def _known(route: n.Post | n.Reversal, index: Index, schemas: Schemas) -> Iterat
     yield problem("POS01", message, did_you_mean(str(route.route), names), route.route.span)
 
 
-def _fields(route: n.Post | n.Reversal, known: DocumentSchema, index: Index) -> Iterator[Problem]:
+def _fields(
+    route: nodes.Post | nodes.Reversal, known: DocumentSchema, index: Index
+) -> Iterator[Problem]:
     """The fields that a route fills."""
-    bills = isinstance(route, n.Post) and route.bill is not None
+    bills = isinstance(route, nodes.Post) and route.bill is not None
     head = Scope(index, route.record, document=True, bills=bills)
     line = replace(head, line=True)
     header, lines = _sides(route, known)
     yield from _side(route.fields, header, head, article(str(route.route)))
     yield from _side(route.line_fields, lines, line, f"a line of {route.route}")
-    if isinstance(route, n.Post) and route.record in index.records:
+    if isinstance(route, nodes.Post) and route.record in index.records:
         for found in mixed(route, known, line):
             yield problem("POS14", found.message, found.hint, found.span)
 
 
 def _sides(
-    post: n.Post | n.Reversal, known: DocumentSchema
+    post: nodes.Post | nodes.Reversal, known: DocumentSchema
 ) -> tuple[Sequence[FieldSchema], Sequence[FieldSchema]]:
     """The fields of header and lines; a document of one row may hold them all in its header."""
     if getattr(known, "one_row", False) and not post.line_fields:
@@ -277,7 +284,7 @@ def _sides(
 
 
 def _side(
-    assigns: tuple[n.Assign, ...], fields: Sequence[FieldSchema], scope: Scope, what: str
+    assigns: tuple[nodes.Assign, ...], fields: Sequence[FieldSchema], scope: Scope, what: str
 ) -> Iterator[Problem]:
     by_name = {f.name: f for f in fields}
     for assign in assigns:
@@ -292,7 +299,7 @@ def _side(
         if scope.record in scope.index.records:
             have = infer(assign.expr, scope, silent)
             if not postable(have, field.type):
-                said, literal = say(assign.expr), isinstance(assign.expr, n.Literal)
+                said, literal = say(assign.expr), isinstance(assign.expr, nodes.Literal)
                 message = (
                     f"'{assign.name}' wants {say_type(Type(field.type))}, not {say_type(have)}"
                 )
@@ -301,14 +308,14 @@ def _side(
         yield from _too_long(assign, field)
 
 
-def _too_long(assign: n.Assign, field: FieldSchema) -> Iterator[Problem]:
-    value = assign.expr.value if isinstance(assign.expr, n.Literal) else None
+def _too_long(assign: nodes.Assign, field: FieldSchema) -> Iterator[Problem]:
+    value = assign.expr.value if isinstance(assign.expr, nodes.Literal) else None
     if isinstance(value, str) and field.max_length is not None and len(value) > field.max_length:
         message = f"'{assign.name}' holds at most {field.max_length} letters"
         yield problem("POS15", message, "Write a shorter text.", assign.expr.span)
 
 
-def _required(post: n.Post, known: DocumentSchema) -> Iterator[Problem]:
+def _required(post: nodes.Post, known: DocumentSchema) -> Iterator[Problem]:
     header, lines = _sides(post, known)
     sides = ((post.fields, header, False), (post.line_fields, lines, True))
     for assigns, fields, of_lines in sides:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, get_args
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Problem, Span
 from rules.checker.cases import (
@@ -85,7 +85,7 @@ class Ground:
 class Decided:
     """One table where it stands, once for each record that it speaks of."""
 
-    table: n.Table
+    table: nodes.Table
     ground: Ground
     kind: str  # edit | cancel | retry
 
@@ -121,7 +121,7 @@ def _twice(index: Index) -> Iterator[Problem]:
         seen.setdefault(name, span)
 
 
-def _for(route: n.RouteName | None) -> str:
+def _for(route: nodes.RouteName | None) -> str:
     return f" for {route}" if route is not None else ""
 
 
@@ -138,8 +138,8 @@ def _proved(decided: Decided, index: Index) -> Iterator[Problem]:
             return  # one day is enough: the next one says the same
 
 
-def _box(row: n.TableRow, cut: Sequence[Column], day: date | None, index: Index) -> Box:
-    def value(said: n.Value) -> object:
+def _box(row: nodes.TableRow, cut: Sequence[Column], day: date | None, index: Index) -> Box:
+    def value(said: nodes.Value) -> object:
         return value_on(said, day, index)
 
     cells = zip(cut, row.cells, strict=True)
@@ -186,13 +186,13 @@ def _action(decided: Decided, index: Index) -> str:
     told = Counter(
         row.action.role
         for row in decided.table.rows
-        if isinstance(row.action, n.Action) and row.action.role
+        if isinstance(row.action, nodes.Action) and row.action.role
     )
     role = told.most_common(1)[0][0] if told else next(iter(index.roles), "ROLE")
     return f"hold for {role}" if decided.kind == "retry" else f"review by {role}"
 
 
-def _built_in(name: str, at: int, action: str, table: n.Table) -> Problem:
+def _built_in(name: str, at: int, action: str, table: nodes.Table) -> Problem:
     means = {
         "not_ready": "a posted record may fall back to a status that does not go",
         "overbilled": "more may be billed than is delivered now",
@@ -208,7 +208,7 @@ def _but(box: Box, at: int, case: int) -> Box:
 
 
 def _gap(
-    cut: Sequence[Column], open_: list[Box], action: str, table: n.Table, since: str
+    cut: Sequence[Column], open_: list[Box], action: str, table: nodes.Table, since: str
 ) -> Problem:
     more = count(open_) - 1
     others = f" and {more} more case{'s' if more > 1 else ''}" if more else ""
@@ -222,18 +222,18 @@ def _gap(
     return problem("TAB01", message, hint, table.span)
 
 
-def _blind(retry: n.Retry) -> Iterator[Problem]:
+def _blind(retry: nodes.Retry) -> Iterator[Problem]:
     """Without an answer nobody knows what happened: only looking helps."""
     if "error" not in retry.table.head:
         return
     at = retry.table.head.index("error")
     for row in retry.table.rows:
         cell = row.cells[at] if at < len(row.cells) else None
-        named = isinstance(cell, n.Any_) or (
-            isinstance(cell, n.Among)
-            and any(isinstance(v, n.Word) and v.name == "uncertain" for v in cell.values)
+        named = isinstance(cell, nodes.Any_) or (
+            isinstance(cell, nodes.Among)
+            and any(isinstance(v, nodes.Word) and v.name == "uncertain" for v in cell.values)
         )
-        looks = isinstance(row.action, n.Action) and row.action.kind == "look_up"
+        looks = isinstance(row.action, nodes.Action) and row.action.kind == "look_up"
         if named and not looks:
             message = "an uncertain push is answered without looking it up"
             hint = "Give it a row of its own: | uncertain | look up first |"
@@ -264,7 +264,7 @@ def _cancelled(record: str, index: Index) -> frozenset[str] | None:
     return frozenset(s.name for row in rows for s in row.states) or None
 
 
-def built_in(edit: n.Edit, index: Index) -> tuple[str, ...]:
+def built_in(edit: nodes.Edit, index: Index) -> tuple[str, ...]:
     """The groups that exist by themselves: the second where a route bills in parts."""
     posts = index.posts.get(edit.record, [])
     bills = any(p.bill for p in posts if edit.route in (None, p.route))
@@ -279,7 +279,7 @@ def check_edit_groups(index: Index) -> Iterator[Problem]:
             yield from _fields(edit, index)
 
 
-def _names(edit: n.Edit) -> Iterator[Problem]:
+def _names(edit: nodes.Edit) -> Iterator[Problem]:
     seen: dict[str, Span] = {}
     for group in edit.groups:
         if group.name in BUILT_IN:
@@ -295,9 +295,9 @@ def _names(edit: n.Edit) -> Iterator[Problem]:
         yield problem("EDT07", message, "Its first column is 'changed'.", edit.table.span)
 
 
-def _fields(edit: n.Edit, index: Index) -> Iterator[Problem]:
+def _fields(edit: nodes.Edit, index: Index) -> Iterator[Problem]:
     fields = _nameable(index, edit.record)
-    stored = {k: f for k, f in fields.items() if isinstance(f, n.Field)}
+    stored = {k: f for k, f in fields.items() if isinstance(f, nodes.Field)}
     seen: dict[str, str] = {}
     for group in edit.groups:
         for word in group.fields:
@@ -307,7 +307,7 @@ def _fields(edit: n.Edit, index: Index) -> Iterator[Problem]:
                 message = f"{edit.record} {what} '{word.name}': only stored fields are in groups"
                 yield problem("EDT04", message, did_you_mean(word.name, stored), word.span)
             elif field.mark == "key":
-                whose = "its line" if word.name.startswith(n.OF_LINE) else edit.record
+                whose = "its line" if word.name.startswith(nodes.OF_LINE) else edit.record
                 message = f"'{word.name}' is the key of {whose}: with another it is another"
                 yield problem("EDT03", message, "Take it out of the group.", word.span)
             elif word.name in seen:
@@ -324,14 +324,14 @@ def _fields(edit: n.Edit, index: Index) -> Iterator[Problem]:
         yield problem("EDT01", message, hint, edit.span)
 
 
-def _nameable(index: Index, record: str) -> dict[str, n.Field | n.Computed]:
+def _nameable(index: Index, record: str) -> dict[str, nodes.Field | nodes.Computed]:
     """What a group may name: the fields of a record, and those of its lines as `line.price`."""
     lines = index.line_records.get(record)
     of_lines = index.fields[lines.name] if lines and index.lines_field(record) else {}
-    return index.fields[record] | {f"{n.OF_LINE}{k}": f for k, f in of_lines.items()}
+    return index.fields[record] | {f"{nodes.OF_LINE}{k}": f for k, f in of_lines.items()}
 
 
-def heads(table: n.Table, ground: Ground) -> Iterator[Problem]:
+def heads(table: nodes.Table, ground: Ground) -> Iterator[Problem]:
     """Columns and cells that mean nothing."""
     kinds = ground.kinds()
     for at, name in enumerate(table.head):
@@ -345,11 +345,11 @@ def heads(table: n.Table, ground: Ground) -> Iterator[Problem]:
             yield from _cell(row.cells[at], name, of, ground)
 
 
-def _cell(cell: n.Cell, name: str, of: Type, ground: Ground) -> Iterator[Problem]:
-    if isinstance(cell, n.Any_):
+def _cell(cell: nodes.Cell, name: str, of: Type, ground: Ground) -> Iterator[Problem]:
+    if isinstance(cell, nodes.Any_):
         return
-    values = cell.values if isinstance(cell, n.Among) else (cell.value,)
-    op = "=" if isinstance(cell, n.Among) else cell.op
+    values = cell.values if isinstance(cell, nodes.Among) else (cell.value,)
+    op = "=" if isinstance(cell, nodes.Among) else cell.op
     for value in values:
         if of.kind in _ORDERED:
             yield from _threshold(value, name, of, ground)
@@ -366,14 +366,14 @@ def _cell(cell: n.Cell, name: str, of: Type, ground: Ground) -> Iterator[Problem
             yield problem("TAB05", message, hint, value.span)
 
 
-def _threshold(value: n.Value, name: str, of: Type, ground: Ground) -> Iterator[Problem]:
-    const = ground.index.consts.get(value.name) if isinstance(value, n.Word) else None
-    if isinstance(value, n.Word) and const is None:
+def _threshold(value: nodes.Value, name: str, of: Type, ground: Ground) -> Iterator[Problem]:
+    const = ground.index.consts.get(value.name) if isinstance(value, nodes.Word) else None
+    if isinstance(value, nodes.Word) and const is None:
         hint = did_you_mean(value.name, ground.index.consts)
         yield problem("TAB05", f"'{value.name}' is no const", hint, value.span)
         return
     literal = const.rows[0].value if const else value
-    if isinstance(literal, n.Literal) and not fits(of, literal.kind):
+    if isinstance(literal, nodes.Literal) and not fits(of, literal.kind):
         message = f"'{name}' is a {of.kind}, '{label(value)}' is a {literal.kind}"
         yield problem("TAB06", message, "Compare it with a value of its own type.", value.span)
 
@@ -382,13 +382,13 @@ def _words(of: Type) -> tuple[str, ...]:
     return ("yes", "no") if of.kind == "yesno" else of.states
 
 
-def eras(table: n.Table, index: Index) -> list[date | None]:
+def eras(table: nodes.Table, index: Index) -> list[date | None]:
     """The days from which the consts of a table have other values; None where it has no const."""
     used = [
         index.consts[v.name]
         for at in range(len(table.head))
         for v in named(table.rows, at)
-        if isinstance(v, n.Word) and v.name in index.consts
+        if isinstance(v, nodes.Word) and v.name in index.consts
     ]
     if not used:
         return [None]
@@ -397,7 +397,7 @@ def eras(table: n.Table, index: Index) -> list[date | None]:
     return [first, *sorted(days)]
 
 
-def column(table: n.Table, at: int, of: Type, day: date | None, index: Index) -> Column:
+def column(table: nodes.Table, at: int, of: Type, day: date | None, index: Index) -> Column:
     """One column of a table as it is on a day."""
     name = table.head[at]
     values = list(named(table.rows, at))
@@ -407,9 +407,9 @@ def column(table: n.Table, at: int, of: Type, day: date | None, index: Index) ->
     return words_column(name, words) if words else text_column(name, values)
 
 
-def value_on(value: n.Value, day: date | None, index: Index) -> Any:
+def value_on(value: nodes.Value, day: date | None, index: Index) -> Any:
     """The value of a cell on a day."""
-    if isinstance(value, n.Word):
+    if isinstance(value, nodes.Word):
         const = index.consts.get(value.name)
         rows = sorted(const.rows, key=lambda r: r.since) if const and day else ()
         valid = [r.value.value for r in rows if day is not None and r.since <= day]
@@ -419,7 +419,7 @@ def value_on(value: n.Value, day: date | None, index: Index) -> Any:
 
 
 def columns(
-    table: n.Table, kinds: dict[str, Type], day: date | None, index: Index
+    table: nodes.Table, kinds: dict[str, Type], day: date | None, index: Index
 ) -> Sequence[Column]:
     """All columns of a table on a day."""
     return [column(table, at, kinds[name], day, index) for at, name in enumerate(table.head)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Problem, Span
 from rules.checker.places import ABLE, AGAIN, REVERSED, problem
@@ -56,7 +56,7 @@ def check_samples(index: Index) -> Iterator[Problem]:
         yield from _test(test, index)
 
 
-def _test(test: n.Test, index: Index) -> Iterator[Problem]:
+def _test(test: nodes.Test, index: Index) -> Iterator[Problem]:
     sample = index.samples.get(test.given)
     if sample is None:
         hint = did_you_mean(test.given, index.samples)
@@ -85,7 +85,7 @@ def _reversals(index: Index, record: str) -> set[str]:
     return {str(r.route) for r in index.ruleset.reversals if r.record == record}
 
 
-def _of_tables(outcome: n.Expected, record: str, index: Index) -> Iterator[Problem]:
+def _of_tables(outcome: nodes.Expected, record: str, index: Index) -> Iterator[Problem]:
     """An outcome that comes out of a table must stand in one."""
     rules = index.ruleset
     tables = [e.table for e in rules.edits if e.record == record]
@@ -93,7 +93,7 @@ def _of_tables(outcome: n.Expected, record: str, index: Index) -> Iterator[Probl
     targets = {p.route.target for p in index.posts.get(record, [])}
     tables += [r.table for r in rules.retries if r.target in targets]
     rows = [row.action for table in tables for row in table.rows]
-    found = {"try_again" if isinstance(a, n.TryAgain) else a.kind for a in rows}
+    found = {"try_again" if isinstance(a, nodes.TryAgain) else a.kind for a in rows}
     found |= {p.we_own.kind for p in index.posts.get(record, [])}
     found |= {p.bill.action.kind for p in index.posts.get(record, []) if p.bill}
     found |= {"credit_note"} if "credit_and_new" in found else set()
@@ -104,7 +104,7 @@ def _of_tables(outcome: n.Expected, record: str, index: Index) -> Iterator[Probl
         yield problem("TST05", message, hint, outcome.span)
 
 
-def _reason(outcome: n.Expected | None, index: Index) -> Iterator[Problem]:
+def _reason(outcome: nodes.Expected | None, index: Index) -> Iterator[Problem]:
     if outcome is None or outcome.reason is None:
         return
     known = known_reasons(index)
@@ -127,14 +127,14 @@ def _links(index: Index) -> Iterator[str]:
         yield from links
 
 
-def _facts(facts: Iterable[n.Fact], sample: n.Sample, index: Index) -> Iterator[Problem]:
+def _facts(facts: Iterable[nodes.Fact], sample: nodes.Sample, index: Index) -> Iterator[Problem]:
     lines = index.line_records.get(sample.record)
     for fact in facts:
-        if isinstance(fact, n.IsValue):
+        if isinstance(fact, nodes.IsValue):
             yield from _fact_or_field(fact.name, fact.value, sample, index, fact.span)
-        elif isinstance(fact, n.IsMissing):
+        elif isinstance(fact, nodes.IsMissing):
             yield from _fact_or_field(fact.name, None, sample, index, fact.span)
-        elif isinstance(fact, n.LineValue):
+        elif isinstance(fact, nodes.LineValue):
             name = lines.name if lines else ""
             yield from _field(fact.name, fact.value, name, index, fact.span)
             if fact.line > len(sample.lines):
@@ -144,14 +144,14 @@ def _facts(facts: Iterable[n.Fact], sample: n.Sample, index: Index) -> Iterator[
             yield from _outside(fact, sample, index)
 
 
-def _outside(fact: n.Fact, sample: n.Sample, index: Index) -> Iterator[Problem]:
-    if isinstance(fact, n.SetUp):
+def _outside(fact: nodes.Fact, sample: nodes.Sample, index: Index) -> Iterator[Problem]:
+    if isinstance(fact, nodes.SetUp):
         yield from _set_up(fact, index)
-    elif isinstance(fact, n.Entry):
+    elif isinstance(fact, nodes.Entry):
         if fact.table not in index.maps:
             hint = did_you_mean(fact.table, index.maps)
             yield problem("TST02", f"there is no map '{fact.table}'", hint, fact.span)
-    elif isinstance(fact, n.IsRecords):
+    elif isinstance(fact, nodes.IsRecords):
         for name in fact.samples:
             if name not in index.samples:
                 hint = did_you_mean(name, index.samples)
@@ -163,14 +163,14 @@ def _outside(fact: n.Fact, sample: n.Sample, index: Index) -> Iterator[Problem]:
             yield problem("TST02", message, hint, fact.span)
         elif fact.name != "seen":
             yield from _linked(fact, links[fact.name], index)
-    elif isinstance(fact, n.TargetShows | n.IsPosted | n.NotPosted) and str(
+    elif isinstance(fact, nodes.TargetShows | nodes.IsPosted | nodes.NotPosted) and str(
         fact.route
     ) not in _routes(index):
         hint = did_you_mean(str(fact.route), _routes(index))
         yield problem("NAM06", f"nothing is posted to '{fact.route}'", hint, fact.span)
 
 
-def _set_up(fact: n.SetUp, index: Index) -> Iterator[Problem]:
+def _set_up(fact: nodes.SetUp, index: Index) -> Iterator[Problem]:
     if fact.target not in index.targets:
         hint = did_you_mean(fact.target, index.targets)
         yield problem("NAM09", f"there is no target '{fact.target}'", hint, fact.span)
@@ -183,7 +183,7 @@ def _routes(index: Index) -> set[str]:
     return {*index.routes(), *(str(r.route) for r in index.ruleset.reversals)}
 
 
-def _linked(fact: n.IsRecords, link: n.Link, index: Index) -> Iterator[Problem]:
+def _linked(fact: nodes.IsRecords, link: nodes.Link, index: Index) -> Iterator[Problem]:
     for name in fact.samples:
         sample = index.samples.get(name)
         if sample is not None and sample.record != link.other:
@@ -192,7 +192,7 @@ def _linked(fact: n.IsRecords, link: n.Link, index: Index) -> Iterator[Problem]:
 
 
 def _fact_or_field(
-    name: str, value: n.Value | None, sample: n.Sample, index: Index, span: Span
+    name: str, value: nodes.Value | None, sample: nodes.Sample, index: Index, span: Span
 ) -> Iterator[Problem]:
     if name in index.fields[sample.record]:
         if value is not None:
@@ -202,7 +202,7 @@ def _fact_or_field(
         yield problem("TST02", f"'{name}' is no field of {sample.record}", hint, span)
     elif name in _WORDS and value is not None:
         words = _WORDS[name]
-        said = value.name if isinstance(value, n.Word) else str(value.value)
+        said = value.name if isinstance(value, nodes.Word) else str(value.value)
         if said not in words:
             message = f"'{said}' is none of {', '.join(words)}"
             yield problem("NAM03", message, did_you_mean(said, words), span)
@@ -211,14 +211,18 @@ def _fact_or_field(
         yield problem("TST02", message, f"Write it as one: {_SUCH[name]}.", span)
 
 
-def _field(name: str, value: n.Value, record: str, index: Index, span: Span) -> Iterator[Problem]:
+def _field(
+    name: str, value: nodes.Value, record: str, index: Index, span: Span
+) -> Iterator[Problem]:
     field = index.fields.get(record, {}).get(name)
-    if not isinstance(field, n.Field):
-        known = [f.name for f in index.fields.get(record, {}).values() if isinstance(f, n.Field)]
+    if not isinstance(field, nodes.Field):
+        known = [
+            f.name for f in index.fields.get(record, {}).values() if isinstance(f, nodes.Field)
+        ]
         what = "computed" if field is not None else "no field"
         message = f"'{name}' is {what} of {record or 'a line'}"
         yield problem("TST02", message, did_you_mean(name, known), span)
-    elif field.type == "one_of" and isinstance(value, n.Word):
+    elif field.type == "one_of" and isinstance(value, nodes.Word):
         words = [s.name for s in field.states]
         if value.name not in words:
             message = f"'{value.name}' is none of {', '.join(words)}"

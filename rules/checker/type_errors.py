@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Problem, Span
 from rules.checker.places import Place, problem, uses, with_checks
 from rules.expressions.lists import PERSONAL
@@ -28,8 +28,8 @@ def check_entries(index: Index) -> Iterator[Problem]:
     """Rows of maps, rows of consts."""
     for table in index.ruleset.maps:
         yield from _kinds(tuple(r.value for r in table.rows), f"map '{table.name}'")
-        plain = n.Map(table.name, table.match, None, table.rows, table.missing, table.span)
-        yield from seeds(n.Ruleset(maps=(plain,)), {}).problems
+        plain = nodes.Map(table.name, table.match, None, table.rows, table.missing, table.span)
+        yield from seeds(nodes.Ruleset(maps=(plain,)), {}).problems
         if "exact" in table.match and len(table.match) > 1:
             message = f"map '{table.name}' matches exact and not exact"
             yield problem("MAP14", message, "Say exact alone, or leave it out.", table.span)
@@ -48,7 +48,7 @@ _YEARS = range(1900, 2101)
 """Of a day that somebody may mean."""
 
 
-def _days(const: n.Const) -> Iterator[Problem]:
+def _days(const: nodes.Const) -> Iterator[Problem]:
     """Days that hardly anybody means: centuries away, or below a later one."""
     for row in const.rows:
         if row.since.year not in _YEARS:
@@ -62,7 +62,7 @@ def _days(const: n.Const) -> Iterator[Problem]:
             yield problem("TAB11", message, hint, row.span, "warning")
 
 
-def _kinds(values: tuple[n.Literal, ...], what: str) -> Iterator[Problem]:
+def _kinds(values: tuple[nodes.Literal, ...], what: str) -> Iterator[Problem]:
     for value in values[1:]:
         if value.kind != values[0].kind:
             message = f"{what} holds a {values[0].kind} and a {value.kind}"
@@ -76,7 +76,7 @@ MOST = 1_000
 
 def check_links(index: Index) -> Iterator[Problem]:
     """All problems of links."""
-    seen: dict[tuple[str, str], n.Link] = {}
+    seen: dict[tuple[str, str], nodes.Link] = {}
     for link in index.ruleset.links:
         at = (link.record, link.name)
         if at in seen:
@@ -97,18 +97,20 @@ def check_links(index: Index) -> Iterator[Problem]:
             yield problem("LNK03", message, hint, link.span)
 
 
-def _taken(link: n.Link, index: Index) -> Iterator[Problem]:
+def _taken(link: nodes.Link, index: Index) -> Iterator[Problem]:
     field = index.fields.get(link.record, {}).get(link.name)
     if field is not None or link.name in RESERVED or link.name in index.consts:
         message = f"'{link.name}' means something else in {link.record} already"
         yield problem("NAM21", message, "Give the link another name.", link.span)
 
 
-def _join(link: n.Link, index: Index) -> Iterator[Problem]:
+def _join(link: nodes.Link, index: Index) -> Iterator[Problem]:
     sides = ((link.other, link.theirs), (index.joining(link), link.ours))
     found = []
     for record, name in sides:
-        known = {k: f for k, f in index.fields.get(record, {}).items() if isinstance(f, n.Field)}
+        known = {
+            k: f for k, f in index.fields.get(record, {}).items() if isinstance(f, nodes.Field)
+        }
         field = known.get(name)
         if not record or (field and field.type == "many"):
             message = f"'{name}' of {record} is a list" if record else f"{link.record} has no lines"
@@ -124,7 +126,7 @@ def _join(link: n.Link, index: Index) -> Iterator[Problem]:
         yield problem("LNK02", message, "Join by fields of one type.", link.span)
 
 
-def _asks(link: n.Link, index: Index) -> Iterator[Problem]:
+def _asks(link: nodes.Link, index: Index) -> Iterator[Problem]:
     """What a `where` asks of the other record must stand in that record."""
     names = set(uses(link.where))
     for name in [p for p in PERSONAL if p in names]:
@@ -134,14 +136,14 @@ def _asks(link: n.Link, index: Index) -> Iterator[Problem]:
         message = f"'{name}' is a link of {link.other}: a link cannot follow another"
         yield problem("LNK05", message, f"Ask about the fields of {link.other}.", link.span)
     scope, needs = Scope.of_link(index, link), _needs(index)
-    for part in n.walk(link.where):
-        if isinstance(part, n.Name):
+    for part in nodes.walk(link.where):
+        if isinstance(part, nodes.Name):
             yield from _follows(part, scope, needs)
-        elif isinstance(part, n.Compare):
+        elif isinstance(part, nodes.Compare):
             yield from _whose(part, scope)
 
 
-def _follows(name: n.Name, scope: Scope, needs: _Needs) -> Iterator[Problem]:
+def _follows(name: nodes.Name, scope: Scope, needs: _Needs) -> Iterator[Problem]:
     """What is asked of the judged record itself must not need one of its links."""
     ref = scope.resolve(name.path)
     if ref is None or ref.kind != "own":
@@ -153,9 +155,9 @@ def _follows(name: n.Name, scope: Scope, needs: _Needs) -> Iterator[Problem]:
         yield problem("LNK05", message, f"Ask about other fields of {ref.record}.", name.span)
 
 
-def _whose(node: n.Compare, scope: Scope) -> Iterator[Problem]:
+def _whose(node: nodes.Compare, scope: Scope) -> Iterator[Problem]:
     """Two fields of the other record side by side, of which the judged one has the same name."""
-    sides = [s for s in (node.left, node.right) if isinstance(s, n.Name) and len(s.path) == 1]
+    sides = [s for s in (node.left, node.right) if isinstance(s, nodes.Name) and len(s.path) == 1]
     found = [scope.resolve(side.path) for side in sides]
     if len(sides) < 2 or any(ref is None or ref.kind != "head" for ref in found):
         return
@@ -178,7 +180,7 @@ def check_units(index: Index) -> Iterator[Problem]:
         yield from _rows(units)
 
 
-def _bases(units: n.Units) -> Iterator[Problem]:
+def _bases(units: nodes.Units) -> Iterator[Problem]:
     seen: dict[str | None, Span] = {}
     for base in units.bases:
         if base.item in seen:
@@ -188,14 +190,17 @@ def _bases(units: n.Units) -> Iterator[Problem]:
         seen.setdefault(base.item, base.span)
 
 
-def _rows(units: n.Units) -> Iterator[Problem]:
+def _rows(units: nodes.Units) -> Iterator[Problem]:
     found = seeds(
-        n.Ruleset(units=(n.Units(units.bases, units.rows, None, units.missing, units.span),)), {}
+        nodes.Ruleset(
+            units=(nodes.Units(units.bases, units.rows, None, units.missing, units.span),)
+        ),
+        {},
     )
     yield from found.problems
     entries = {k: UnitEntry(0, num, den, to) for k, (num, den, to) in found.units.items()}
     bases = Bases(units.bases)
-    seen: dict[tuple[str, str | None], n.UnitRow] = {}
+    seen: dict[tuple[str, str | None], nodes.UnitRow] = {}
     for row in units.rows:
         before = seen.get((row.unit, row.item))
         base = bases.of(row.item or "")
@@ -213,7 +218,7 @@ def _rows(units: n.Units) -> Iterator[Problem]:
 
 
 def _chain(
-    row: n.UnitRow, base: str | None, bases: Bases, entries: dict[str, UnitEntry]
+    row: nodes.UnitRow, base: str | None, bases: Bases, entries: dict[str, UnitEntry]
 ) -> Iterator[Problem]:
     if base is None or convert(row.unit, row.item or "", bases, entries) is None:
         of = f' of "{row.item}"' if row.item else ""
@@ -266,7 +271,7 @@ def _needs(index: Index) -> _Needs:
         (record.name, field.name): set(_needed(field.expr, record, index))
         for record in index.ruleset.records
         for field in record.fields
-        if isinstance(field, n.Computed)
+        if isinstance(field, nodes.Computed)
     }
 
 
@@ -290,29 +295,29 @@ def _rings(index: Index) -> Iterator[Problem]:
             yield problem("TYP11", f"the field '{name}' needs itself", hint, span)
 
 
-def _needed(expr: object, record: n.Record, index: Index) -> Iterator[tuple[str, str]]:
+def _needed(expr: object, record: nodes.Record, index: Index) -> Iterator[tuple[str, str]]:
     owner = record.parent or record.name
     lines = index.line_records.get(owner)
     line_name = lines.name if lines else ""
-    if isinstance(expr, n.Name):
+    if isinstance(expr, nodes.Name):
         many = index.lines_field(owner)
         if len(expr.path) == 2 and many is not None and expr.path[0] in {"line", many.name}:
             yield (line_name, expr.path[1])
         yield (owner, expr.path[0])
         return
-    if isinstance(expr, n.Call) and expr.where is not None:
+    if isinstance(expr, nodes.Call) and expr.where is not None:
         arg = expr.args[0] if expr.args else None
-        over = listed(arg.path, Scope(index, owner)) if isinstance(arg, n.Name) else None
+        over = listed(arg.path, Scope(index, owner)) if isinstance(arg, nodes.Name) else None
         for name in _bare(expr.where) if over is not None and over.link is None else ():
             yield (line_name, name)
-    for part in n.inner(expr):
+    for part in nodes.inner(expr):
         yield from _needed(part, record, index)
 
 
 def _bare(expr: object) -> Iterator[str]:
-    if isinstance(expr, n.Name):
+    if isinstance(expr, nodes.Name):
         if len(expr.path) == 1:
             yield expr.path[0]
         return
-    for part in n.inner(expr):
+    for part in nodes.inner(expr):
         yield from _bare(part)

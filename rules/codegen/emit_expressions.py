@@ -7,7 +7,7 @@ from decimal import Decimal
 from sys import intern
 from typing import Self
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.codegen.source_text import (
     ARGUMENT,
     DEEPEST,
@@ -58,7 +58,7 @@ CONVERT = frozenset({"in_base", "price_in_base"})
 class Calls(Pen):
     """Writes the calls of one function."""
 
-    def _call(self, node: n.Call) -> Atom:
+    def _call(self, node: nodes.Call) -> Atom:
         found = self.page.have.get(node)
         if found is None:
             found = self._called(node)
@@ -66,7 +66,7 @@ class Calls(Pen):
                 self.page.have[node] = found
         return found
 
-    def _called(self, node: n.Call) -> Atom:
+    def _called(self, node: nodes.Call) -> Atom:
         if node.name in self.compiler.lookups:
             return self._looked_up(node)
         if node.name in AGGREGATES:
@@ -91,7 +91,7 @@ class Calls(Pen):
             return self._pure(node)
         return self.asked(self.compiler.calls.call(node, self.scope), id(node))
 
-    def _aggregated(self, node: n.Call) -> Atom:
+    def _aggregated(self, node: nodes.Call) -> Atom:
         if (stored := stored_sum(self, node)) is not None:
             return stored
         plain = self.bare and self.page.indent <= DEEPEST
@@ -105,7 +105,7 @@ class Calls(Pen):
         scope = replace(self.scope.inside(item), document=False, bills=False)
         return type(self)(self.compiler, scope, self.page, clean=self.clean, bare=True, own=True)
 
-    def _looked_up(self, node: n.Call) -> Atom:
+    def _looked_up(self, node: nodes.Call) -> Atom:
         table = self.compiler.lookups[node.name]
         key = self.held(node.args[0])
         code, _ = self.guard(self._answered(table, key.code), key)
@@ -137,7 +137,7 @@ class Calls(Pen):
             found = self.page.have[key] = Atom(self.page.put(code))
         return found
 
-    def _converted(self, node: n.Call, units: UnitTable, step: Atom | None = None) -> Atom:
+    def _converted(self, node: nodes.Call, units: UnitTable, step: Atom | None = None) -> Atom:
         """A value in another unit, and rounded to `step` if there is one, which is known."""
         value, unit, item = (self.held(a) for a in node.args)
         factor, result = self.factor(units, unit, item), self.page.variable()
@@ -158,19 +158,19 @@ class Calls(Pen):
         )
         return Atom(result, "decimal" if step is not None else "", known)
 
-    def _base_unit(self, node: n.Call, units: UnitTable) -> Atom:
+    def _base_unit(self, node: nodes.Call, units: UnitTable) -> Atom:
         item, none = self.held(node.args[0]), self.page.number(self.compiler.calls.no_base(node))
         base = f"({self.page.number(units.bases.of)}({item.code}) or {none})"
         return Atom(self.page.put(self.guard(base, item)[0]), "text")
 
-    def _rounded(self, node: n.Call) -> Atom:
+    def _rounded(self, node: nodes.Call) -> Atom:
         left, right = node.args
         units = self.compiler.units
-        fused = self.bare and isinstance(right, n.Literal)
-        if fused and units and isinstance(left, n.Call) and left.name in CONVERT:
+        fused = self.bare and isinstance(right, nodes.Literal)
+        if fused and units and isinstance(left, nodes.Call) and left.name in CONVERT:
             return self._converted(left, units, self.held(right))
         value, step = self.held(left), self.held(right)
-        steps = right.value if isinstance(right, n.Literal) else None
+        steps = right.value if isinstance(right, nodes.Literal) else None
         simple = isinstance(steps, Decimal) and steps > 0 and steps.as_tuple().digits == (1,)
         by = f"({value.code}, {step.code})"
         asked = f"round_half_up{by}"
@@ -183,7 +183,7 @@ class Calls(Pen):
         code, known = self.guard(asked, value, step)
         return Atom(self.page.put(code), "decimal", known)
 
-    def _pure(self, node: n.Call) -> Atom:
+    def _pure(self, node: nodes.Call) -> Atom:
         values = [self.held(a) for a in node.args]
         if node.name in _INLINE and len(values) == 1 and values[0].kind == "decimal":
             kind, text = _INLINE[node.name]
@@ -203,16 +203,16 @@ class Writer(Calls):
 
     # ---- leaves -------------------------------------------------------------------------------
 
-    def _literal(self, node: n.Literal) -> Atom:
+    def _literal(self, node: nodes.Literal) -> Atom:
         return self.constant(self.compiler.literal(node))
 
-    def _name(self, node: n.Name) -> Atom:
+    def _name(self, node: nodes.Name) -> Atom:
         found = self.page.have.get(node.path)
         if found is None:
             found = self.page.have[node.path] = self._read(node)
         return found
 
-    def _read(self, node: n.Name) -> Atom:
+    def _read(self, node: nodes.Name) -> Atom:
         ref = self.scope.resolve(node.path)
         if ref is None:
             message = f"'{'.'.join(node.path)}' means nothing here"
@@ -221,17 +221,17 @@ class Writer(Calls):
 
     def field(self, ref: Ref, path: object) -> Atom:
         """The value of a field, or of whatever else a name means."""
-        if isinstance(ref.field, n.Field) and ref.kind in {"head", "line", "item"}:
+        if isinstance(ref.field, nodes.Field) and ref.kind in {"head", "line", "item"}:
             return self._stored(ref, ref.field)
         own = ref.kind in {"head", "line"} or (ref.kind == "item" and self.own)
-        if isinstance(ref.field, n.Computed) and self.bare and own:
+        if isinstance(ref.field, nodes.Computed) and self.bare and own:
             return self._computed(ref, ref.field, path)
         ask, kind = self.compiler.ref(ref), self._kind_of(ref)
         if ref.kind == "const" and self.bare and self.compiler.is_dated:  # the same on each line
             return Atom(self.page.ahead(f"{self.page.number(ask, path)}({ARGUMENT})"), kind)
         return self.asked(ask, path, kind)
 
-    def _computed(self, ref: Ref, field: n.Computed, path: object) -> Atom:
+    def _computed(self, ref: Ref, field: nodes.Computed, path: object) -> Atom:
         """A computed field of the record or line, kept in its row; one in itself asks a helper."""
         at = (ref.record, ref.name)
         if at in self.inside or self.page.indent > DEEPEST:
@@ -263,7 +263,7 @@ class Writer(Calls):
             row = self.page.have[kind] = Atom(self.page.put(f"{ARGUMENT}.{kind}"))
         return row
 
-    def _stored(self, ref: Ref, field: n.Field) -> Atom:
+    def _stored(self, ref: Ref, field: nodes.Field) -> Atom:
         row = self._row(ref.kind)
         known = self.clean and field.mark != "optional" and (ref.kind != "item" or self.own)
         code = self.page.put(f"{row.code}[{self.page.number(intern(ref.name))}]")
@@ -277,7 +277,7 @@ class Writer(Calls):
 
     # ---- conditions ---------------------------------------------------------------------------
 
-    def _compare(self, node: n.Compare) -> Atom:
+    def _compare(self, node: nodes.Compare) -> Atom:
         left = self._beside(node.left, node.right)
         right = self._right(node)
         code, known = self.guard(f"({left.code} {OPERATORS[node.op]} {right.code})", left, right)
@@ -285,42 +285,42 @@ class Writer(Calls):
         answer = Atom(code, "yes", known, inline=True, depth=1)
         return answer if known and safe else self.atom(answer)
 
-    def _right(self, node: n.Compare) -> Atom:
-        if isinstance(node.right, n.Name) and len(node.right.path) == 1:
+    def _right(self, node: nodes.Compare) -> Atom:
+        if isinstance(node.right, nodes.Name) and len(node.right.path) == 1:
             word = word_of(self.compiler.type(node.left, self.scope), node.right)
             if word is not None:
                 return self.constant(word)
         return self._beside(node.right, node.left)
 
-    def _beside(self, node: n.Expr, other: n.Expr) -> Atom:
+    def _beside(self, node: nodes.Expr, other: nodes.Expr) -> Atom:
         """One side of two in a variable; a number beside an amount minds the currency."""
         number = self.compiler.currencies.number(node, other, self.scope)
         return self.held(node) if number is None else self.asked(number, (id(node), "beside"))
 
-    def _member(self, node: n.Member) -> Atom:
+    def _member(self, node: nodes.Member) -> Atom:
         inner = self.held(node.left)
-        values = tuple(v.name if isinstance(v, n.Word) else v.value for v in node.values)
+        values = tuple(v.name if isinstance(v, nodes.Word) else v.value for v in node.values)
         code, known = self.guard(f"({inner.code} in {self.page.number(values, id(node))})", inner)
         return Atom(code, "yes", known, inline=True, depth=1)
 
-    def _known(self, node: n.Known) -> Atom:
+    def _known(self, node: nodes.Known) -> Atom:
         return self._is("is not", node.expr)
 
-    def _absent(self, node: n.Absent) -> Atom:
+    def _absent(self, node: nodes.Absent) -> Atom:
         return self._is("is", node.expr)
 
-    def _is(self, word: str, expr: n.Expr) -> Atom:
+    def _is(self, word: str, expr: nodes.Expr) -> Atom:
         inner = self.held(expr)
         code = f"({inner.code}.__class__ {word} Unknown)"
         return Atom(code, "yes", known=True, inline=True, depth=1)
 
-    def _allof(self, node: n.AllOf) -> Atom:
+    def _allof(self, node: nodes.AllOf) -> Atom:
         return self._together("and", "all_of", "is not False", node.parts)
 
-    def _anyof(self, node: n.AnyOf) -> Atom:
+    def _anyof(self, node: nodes.AnyOf) -> Atom:
         return self._together("or", "any_of", "is True", node.parts)
 
-    def _together(self, word: str, helper: str, truth: str, parts: tuple[n.Expr, ...]) -> Atom:
+    def _together(self, word: str, helper: str, truth: str, parts: tuple[nodes.Expr, ...]) -> Atom:
         values = [self.value(p) for p in parts]
         depth = 1 + max(v.depth for v in values)
         if all(v.known for v in values):
@@ -330,7 +330,7 @@ class Writer(Calls):
         code = f"{helper}(({', '.join(v.code for v in values)},))"
         return Atom(self.page.put(code), "yes")
 
-    def _not(self, node: n.Not) -> Atom:
+    def _not(self, node: nodes.Not) -> Atom:
         inner = self.value(node.expr)
         if not inner.known:
             inner = self.atom(inner)
@@ -339,7 +339,7 @@ class Writer(Calls):
 
     # ---- arithmetic ---------------------------------------------------------------------------
 
-    def _arith(self, node: n.Arith) -> Atom:
+    def _arith(self, node: nodes.Arith) -> Atom:
         found = self.page.have.get(node)
         if found is None:
             found = self._calculated(node)
@@ -347,7 +347,7 @@ class Writer(Calls):
                 self.page.have[node] = found
         return found
 
-    def _calculated(self, node: n.Arith) -> Atom:
+    def _calculated(self, node: nodes.Arith) -> Atom:
         if node.op in "+-":
             left = self._beside(node.left, node.right)
             right = self._beside(node.right, node.left)
@@ -360,12 +360,12 @@ class Writer(Calls):
         guarded, known = self.guard(code, left, right)
         return Atom(self.page.put(guarded), "decimal" if exact else "", known)
 
-    def _of_time(self, node: n.Arith) -> bool:
+    def _of_time(self, node: nodes.Arith) -> bool:
         """Whether dates, moments or durations are added."""
         sides = (self.compiler.type(side, self.scope).kind for side in (node.left, node.right))
         return node.op in "+-" and not {"date", "moment", "duration"}.isdisjoint(sides)
 
-    def _negative(self, node: n.Negative) -> Atom:
+    def _negative(self, node: nodes.Negative) -> Atom:
         inner = self.held(node.expr)
         code = f"-{inner.code}"
         if self.compiler.type(node.expr, self.scope).kind in NUMERIC:
@@ -373,7 +373,7 @@ class Writer(Calls):
         guarded, known = self.guard(code, inner)
         return Atom(self.page.put(guarded), inner.kind, known)
 
-    def _otherwise(self, node: n.Otherwise) -> Atom:
+    def _otherwise(self, node: nodes.Otherwise) -> Atom:
         inner = self.held(node.expr)
         if inner.known:
             return inner
@@ -383,7 +383,7 @@ class Writer(Calls):
             self.page.write(f"{result} = {default.code}")
         return Atom(result, inner.kind if inner.kind == default.kind else "", default.known)
 
-    def _apart(self, node: n.Expr) -> Atom:
+    def _apart(self, node: nodes.Expr) -> Atom:
         """An expression inside a block; blocks inside blocks inside … become functions."""
         if self.page.indent <= DEEPEST:
             return self.value(node)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.codegen.emit_expressions import CONVERT, Writer
 from rules.codegen.source_text import (
     ARGUMENT,
@@ -57,13 +57,13 @@ class Generated(Compiler):
         """Another one of the same family, for another record kind."""
         return Generated(self.index, record, zone, self.build, self.family)
 
-    def expr(self, node: n.Expr, scope: Scope) -> Closure:
+    def expr(self, node: nodes.Expr, scope: Scope) -> Closure:
         """The function of an expression in a scope."""
         page = Page()
         page.write(f"return {Writer(self, scope, page).value(node).code}")
         return self.build(page.source(SHARED))
 
-    def guarded(self, node: n.Expr, scope: Scope, rule: str, owner: str) -> Closure:
+    def guarded(self, node: nodes.Expr, scope: Scope, rule: str, owner: str) -> Closure:
         """A function that answers EVA01 where the numbers leave their bounds."""
 
         def limit(reason: BaseException) -> Any:
@@ -150,7 +150,7 @@ class Together:
         return found
 
 
-def _guarded(compiler: Compiler, node: n.Expr, scope: Scope, limit: Any) -> Source:
+def _guarded(compiler: Compiler, node: nodes.Expr, scope: Scope, limit: Any) -> Source:
     page = Page()
     with page.block("try:"):
         page.write(f"return {Writer(compiler, scope, page).value(node).code}")
@@ -280,7 +280,7 @@ def draft_of(compiler: Compiler, head: Assigned, line: Assigned) -> Source:
     return page.source({**SHARED, "Fraction": Fraction, "keep": keep})
 
 
-def _filled(writer: Writer, row: str, at: str, one: tuple[str, n.Expr, Type]) -> Atom:
+def _filled(writer: Writer, row: str, at: str, one: tuple[str, nodes.Expr, Type]) -> Atom:
     """One field in a row, or why it is not in it; `at` is its line."""
     name, expr, of = one
     page, value = writer.page, writer.held(expr)
@@ -349,7 +349,7 @@ def _text(page: Page, value: Atom, of: Type) -> str:
     return f"{page.number(wire)}({value.code}, {page.number(of, id(of))})"
 
 
-def _ask(writer: Writer, expr: n.Expr, *, exact: bool = True) -> Atom:
+def _ask(writer: Writer, expr: nodes.Expr, *, exact: bool = True) -> Atom:
     value = writer.held(expr)
     tests = [] if value.known else [f"{value.code}.__class__ is Unknown"]
     if exact and not value.kind:
@@ -360,7 +360,7 @@ def _ask(writer: Writer, expr: n.Expr, *, exact: bool = True) -> Atom:
     return _sure(writer, expr, value, exact=exact)
 
 
-def _sure(writer: Writer, expr: n.Expr, value: Atom, *, exact: bool) -> Atom:
+def _sure(writer: Writer, expr: nodes.Expr, value: Atom, *, exact: bool) -> Atom:
     """A value that is known from here on, and a number that is a decimal, to whoever uses it."""
     kind = writer.compiler.type(expr, writer.scope).kind
     told = "decimal" if kind in _DECIMALS and exact else "text" if kind == "text" else value.kind
@@ -375,17 +375,17 @@ def _now_known(page: Page, value: Atom, kind: str = "") -> Atom:
     return sure
 
 
-def _ask_field(writer: Writer, expr: n.Expr) -> None:
+def _ask_field(writer: Writer, expr: nodes.Expr) -> None:
     """The same of a field of a line; a rounded price or quantity is known where its parts are.
 
     Only one that could leave the bounds of numbers is worked out.
     """
-    call = expr.args[0] if isinstance(expr, n.Call) and expr.name == "round" else None
-    step = expr.args[1] if isinstance(expr, n.Call) and call is not None else None
-    steps = step.value if isinstance(step, n.Literal) else None
+    call = expr.args[0] if isinstance(expr, nodes.Call) and expr.name == "round" else None
+    step = expr.args[1] if isinstance(expr, nodes.Call) and call is not None else None
+    steps = step.value if isinstance(step, nodes.Literal) else None
     sure = isinstance(steps, Decimal) and steps >= _FINEST
     units = writer.compiler.units
-    if not (sure and units and isinstance(call, n.Call) and call.name in CONVERT):
+    if not (sure and units and isinstance(call, nodes.Call) and call.name in CONVERT):
         _ask(writer, expr)
         return
     value, by = _ask(writer, call.args[0]), _convert(writer, call.args[1], call.args[2])
@@ -395,7 +395,7 @@ def _ask_field(writer: Writer, expr: n.Expr) -> None:
         _ask(writer, expr)
 
 
-def _convert(writer: Writer, unit: n.Expr, item: n.Expr) -> str:
+def _convert(writer: Writer, unit: nodes.Expr, item: nodes.Expr) -> str:
     """The variable that holds the factor, which is known from there on."""
     parts, units = (_ask(writer, unit), _ask(writer, item)), writer.compiler.units
     if units is None:
@@ -495,8 +495,8 @@ def _load(head: Writer, checks: Sequence[CheckProgram]) -> None:
     """Read what checks of lines ask of the header once, above the loop."""
     for condition in (c for check in checks for c in check.conditions):
         for leaf in leaves(condition.node, replace(head.scope, line=True)):
-            ref = head.scope.resolve(leaf.path) if isinstance(leaf, n.Name) else None
-            if ref is not None and ref.kind == "head" and isinstance(ref.field, n.Field):
+            ref = head.scope.resolve(leaf.path) if isinstance(leaf, nodes.Name) else None
+            if ref is not None and ref.kind == "head" and isinstance(ref.field, nodes.Field):
                 head.value(leaf)
 
 
@@ -535,7 +535,7 @@ class _Rows:
     def _seen(self, condition: Condition) -> list[str]:
         return [self._leaf(node).code for node in leaves(condition.node, self.writer.scope)]
 
-    def _leaf(self, node: n.Expr) -> Atom:
+    def _leaf(self, node: nodes.Expr) -> Atom:
         if not (self.writer.scope.line and costly(node)):
             return self.writer.held(node)
         ask = self.writer.compiler.expr(node, self.writer.scope)

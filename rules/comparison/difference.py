@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import combinations
 from typing import Any, get_args
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.layout.written import expect_text, fact_text, outcome_text
 from grammar.text.characters import duration
 from grammar.text.problem import Span
@@ -18,13 +18,13 @@ from rules.types.symbol_table import Index, Scope
 from rules.values.wording import say
 
 _EXPRS = (
-    n.Name, n.Call, n.Compare, n.Member, n.Known, n.Absent, n.AllOf, n.AnyOf, n.Not, n.Arith,
-    n.Negative, n.Otherwise, n.Literal, n.Word,
+    nodes.Name, nodes.Call, nodes.Compare, nodes.Member, nodes.Known, nodes.Absent, nodes.AllOf, nodes.AnyOf, nodes.Not, nodes.Arith,
+    nodes.Negative, nodes.Otherwise, nodes.Literal, nodes.Word,
 )  # fmt: skip
 
 _WHOLE = (
-    *_EXPRS, n.Action, n.TryAgain, n.TableRow, n.GateRow, n.Immediately, n.Daily, n.Group, n.ByTeam,
-    n.UnitRow, n.Expected,
+    *_EXPRS, nodes.Action, nodes.TryAgain, nodes.TableRow, nodes.GateRow, nodes.Immediately, nodes.Daily, nodes.Group, nodes.ByTeam,
+    nodes.UnitRow, nodes.Expected,
 )  # fmt: skip
 
 _WORDS = {
@@ -37,9 +37,9 @@ _WORDS = {
     "reversals": "reversal of",
 }
 
-_FACTS = get_args(n.Fact)
+_FACTS = get_args(nodes.Fact)
 
-Same = Callable[[n.Post], str]
+Same = Callable[[nodes.Post], str]
 """What people would have twice if two targets had it: the kind of a document; blank of others."""
 
 
@@ -62,7 +62,7 @@ class Change:
         return next(place for place in (self.after, self.before) if place is not None)
 
 
-def difference(old: n.Ruleset, new: n.Ruleset) -> tuple[Change, ...]:
+def difference(old: nodes.Ruleset, new: nodes.Ruleset) -> tuple[Change, ...]:
     """All changes, in the order of the new text; what is gone comes last."""
     before, after = _named(old), _named(new)
     old_index, new_index = Index(old), Index(new)
@@ -83,7 +83,7 @@ def difference(old: n.Ruleset, new: n.Ruleset) -> tuple[Change, ...]:
     return (*found, *gone)
 
 
-def _named(ruleset: n.Ruleset) -> dict[str, list[Any]]:
+def _named(ruleset: nodes.Ruleset) -> dict[str, list[Any]]:
     """The declarations under the name that each keeps from version to version; of approvals there
     may be several under one.
     """
@@ -149,44 +149,44 @@ def _one(
 
 def _routes(node: Any, index: Index) -> Iterator[str]:
     """The routes whose documents the declaration may decide about."""
-    if isinstance(node, n.Sample | n.Test):
+    if isinstance(node, nodes.Sample | nodes.Test):
         return
     own = getattr(node, "route", None)
-    if isinstance(own, n.RouteName):
+    if isinstance(own, nodes.RouteName):
         yield str(own)
         return
     records = _records(node, index)
     for route, post in index.routes().items():
         if post.record in records or (
-            isinstance(node, n.Retry) and post.route.target == node.target
+            isinstance(node, nodes.Retry) and post.route.target == node.target
         ):
             yield route
 
 
 def _records(node: Any, index: Index) -> set[str]:
-    if isinstance(node, n.Record):
+    if isinstance(node, nodes.Record):
         return {node.parent or node.name}
     if hasattr(node, "records"):
         return {w.name for w in node.records}
-    if isinstance(node, n.Gate | n.Approve | n.Edit | n.Link):
+    if isinstance(node, nodes.Gate | nodes.Approve | nodes.Edit | nodes.Link):
         return {node.record}
     name = getattr(node, "name", "")
-    if isinstance(node, n.Source):
+    if isinstance(node, nodes.Source):
         return {r.name for r in index.ruleset.records if r.source == name}
-    if isinstance(node, n.Target):
+    if isinstance(node, nodes.Target):
         return {p.record for p in index.ruleset.posts if p.route.target == name}
-    wanted = {"in_base", "price_in_base", "base_unit"} if isinstance(node, n.Units) else {name}
+    wanted = {"in_base", "price_in_base", "base_unit"} if isinstance(node, nodes.Units) else {name}
     found = {p.scope.record for p in places(index) if wanted & set(uses(p.expr))}
-    if isinstance(node, n.Const) and any(_compares(t, name) for t in tables(index)):
+    if isinstance(node, nodes.Const) and any(_compares(t, name) for t in tables(index)):
         found |= {e.record for e in index.ruleset.edits}
         found |= {w.name for c in index.ruleset.cancels for w in c.records}
     return found
 
 
-def _compares(table: n.Table, const: str) -> bool:
+def _compares(table: nodes.Table, const: str) -> bool:
     cells = (cell for row in table.rows for cell in row.cells)
-    named = (c.value for c in cells if isinstance(c, n.Compared))
-    return any(isinstance(v, n.Word) and v.name == const for v in named)
+    named = (c.value for c in cells if isinstance(c, nodes.Compared))
+    return any(isinstance(v, nodes.Word) and v.name == const for v in named)
 
 
 def _parts(old: Any, new: Any, at: str) -> Iterator[str]:
@@ -196,13 +196,13 @@ def _parts(old: Any, new: Any, at: str) -> Iterator[str]:
     alike = type(old) is type(new)
     if alike and isinstance(old, tuple):
         yield from _lists(old, new, at)
-    elif alike and isinstance(old, n.AllOf | n.AnyOf) and len(old.parts) == len(new.parts):
+    elif alike and isinstance(old, nodes.AllOf | nodes.AnyOf) and len(old.parts) == len(new.parts):
         for one, other in zip(old.parts, new.parts, strict=True):
             yield from _parts(one, other, at)
     elif alike and is_dataclass(old) and not isinstance(old, _WHOLE):
         for part in (f.name for f in fields(old) if f.name != "span"):
             yield from _parts(getattr(old, part), getattr(new, part), _at(at, part, old))
-    elif alike and isinstance(old, n.Compare) and _threshold(old) == _threshold(new) != "":
+    elif alike and isinstance(old, nodes.Compare) and _threshold(old) == _threshold(new) != "":
         yield f"{_threshold(old)}: {show(old.right)} → {show(new.right)}"
     else:
         yield f"{at}: {show(old)} → {show(new)}" if at else f"{show(old)} → {show(new)}"
@@ -226,8 +226,8 @@ def _at(at: str, name: str, node: Any) -> str:
     return inner if not where else where if name in {"value", "expr"} else f"{where} {inner}"
 
 
-def _threshold(node: n.Compare) -> str:
-    return f"{say(node.left)} {node.op}" if isinstance(node.right, n.Literal) else ""
+def _threshold(node: nodes.Compare) -> str:
+    return f"{say(node.left)} {node.op}" if isinstance(node.right, nodes.Literal) else ""
 
 
 def show(value: Any) -> str:
@@ -271,7 +271,7 @@ class Stranded:
     days: tuple[str, ...]
 
 
-def landings(ruleset: n.Ruleset, same: Same = lambda _: "") -> tuple[Landing, ...]:
+def landings(ruleset: nodes.Ruleset, same: Same = lambda _: "") -> tuple[Landing, ...]:
     """All days of each kind of record that goes to two targets or more by its day. A route that
     asks for no day takes all of them beside one that makes the same kind of document elsewhere by
     its day: that one was meant to begin or to end.
@@ -284,7 +284,9 @@ def landings(ruleset: n.Ruleset, same: Same = lambda _: "") -> tuple[Landing, ..
     )
 
 
-def _of_record(index: Index, record: str, posts: list[n.Post], same: Same) -> tuple[Landing, ...]:
+def _of_record(
+    index: Index, record: str, posts: list[nodes.Post], same: Same
+) -> tuple[Landing, ...]:
     cuts, asked = _days(index, record, posts)
     dated = index.marked(record, "dated")
     if dated is None or not asked:
@@ -308,8 +310,8 @@ def _of_record(index: Index, record: str, posts: list[n.Post], same: Same) -> tu
 
 
 def _days(
-    index: Index, record: str, posts: list[n.Post]
-) -> tuple[Cuts, list[tuple[n.Post, Cases]]]:
+    index: Index, record: str, posts: list[nodes.Post]
+) -> tuple[Cuts, list[tuple[nodes.Post, Cases]]]:
     """The routes that ask for the day of their record, each with its days."""
     cuts, claims = _allowed(index, record, posts)
     dated = index.marked(record, "dated")
@@ -318,8 +320,8 @@ def _days(
 
 
 def _allowed(
-    index: Index, record: str, posts: list[n.Post]
-) -> tuple[Cuts, list[tuple[n.Post, Allowed]]]:
+    index: Index, record: str, posts: list[nodes.Post]
+) -> tuple[Cuts, list[tuple[nodes.Post, Allowed]]]:
     """The routes with a condition, each with what that allows."""
     scope = Scope(index, record)
     claims = [
@@ -331,28 +333,28 @@ def _allowed(
     return cuts, [(post, cuts.allowed(claim)) for post, claim in claims]
 
 
-def _with_days(node: n.Expr, index: Index) -> n.Expr:
+def _with_days(node: nodes.Expr, index: Index) -> nodes.Expr:
     """The condition with each named day that never changes written out."""
-    if isinstance(node, n.AllOf | n.AnyOf):
+    if isinstance(node, nodes.AllOf | nodes.AnyOf):
         return replace(node, parts=tuple(_with_days(part, index) for part in node.parts))
-    if isinstance(node, n.Not):
+    if isinstance(node, nodes.Not):
         return replace(node, expr=_with_days(node.expr, index))
-    if isinstance(node, n.Compare):
+    if isinstance(node, nodes.Compare):
         return replace(node, left=_day(node.left, index), right=_day(node.right, index))
     return node
 
 
-def _day(node: n.Expr, index: Index) -> n.Expr:
-    const = index.consts.get(node.path[0]) if isinstance(node, n.Name) else None
+def _day(node: nodes.Expr, index: Index) -> nodes.Expr:
+    const = index.consts.get(node.path[0]) if isinstance(node, nodes.Name) else None
     if const is None or len(const.rows) != 1:
         return node
     value = const.rows[0].value
-    return value if isinstance(value, n.Literal) and value.kind == "date" else node
+    return value if isinstance(value, nodes.Literal) and value.kind == "date" else node
 
 
 def _whole(
-    posts: Collection[n.Post], asked: Collection[tuple[n.Post, Cases]], same: Same
-) -> list[n.Post]:
+    posts: Collection[nodes.Post], asked: Collection[tuple[nodes.Post, Cases]], same: Same
+) -> list[nodes.Post]:
     """Routes that ask for no day, of the kind of document that another target takes by its day."""
     by_day = [post for post, _ in asked]
     return [
@@ -366,7 +368,7 @@ def _whole(
     ]
 
 
-def days_apart(ruleset: n.Ruleset) -> frozenset[frozenset[str]]:
+def days_apart(ruleset: nodes.Ruleset) -> frozenset[frozenset[str]]:
     """Pairs of routes of one kind of record, to two targets, that never take the same day of it."""
     index = Index(ruleset)
     return frozenset(
@@ -377,7 +379,7 @@ def days_apart(ruleset: n.Ruleset) -> frozenset[frozenset[str]]:
     )
 
 
-def stranded(ruleset: n.Ruleset) -> tuple[Stranded, ...]:
+def stranded(ruleset: nodes.Ruleset) -> tuple[Stranded, ...]:
     """Documents of records that go to several targets by their day, which follow another document:
     where the days of both differ, some wait for what goes elsewhere, and for ever.
     """
@@ -387,7 +389,7 @@ def stranded(ruleset: n.Ruleset) -> tuple[Stranded, ...]:
     )
 
 
-def _left(index: Index, record: str, posts: list[n.Post]) -> tuple[Stranded, ...]:
+def _left(index: Index, record: str, posts: list[nodes.Post]) -> tuple[Stranded, ...]:
     cuts, asked = _days(index, record, posts)
     dated = index.marked(record, "dated")
     if dated is None or len({post.route.target for post, _ in asked}) < 2:
@@ -403,52 +405,52 @@ def _left(index: Index, record: str, posts: list[n.Post]) -> tuple[Stranded, ...
     return tuple(found)
 
 
-def _action(value: n.Action) -> str:
+def _action(value: nodes.Action) -> str:
     link = "by" if value.kind == "review" else "for"
     return value.kind.replace("_", " ") + (f" {link} {value.role}" if value.role else "")
 
 
-def _tries(value: n.TryAgain) -> str:
+def _tries(value: nodes.TryAgain) -> str:
     return f"try {value.times} times from {duration(value.pause)} then {_action(value.then)}"
 
 
-def _row(value: n.TableRow) -> str:
+def _row(value: nodes.TableRow) -> str:
     return f"| {' | '.join(show(c) for c in value.cells)} | {show(value.action)} |"
 
 
-def _gate_row(value: n.GateRow) -> str:
+def _gate_row(value: nodes.GateRow) -> str:
     owner = f" for {value.owner}" if value.owner else ""
     word = "early" if value.early else value.word
     return f"{word} {', '.join(s.name for s in value.states)}{owner}"
 
 
-def _conversion(value: n.UnitRow) -> str:
+def _conversion(value: nodes.UnitRow) -> str:
     item = f' of "{value.item}"' if value.item else ""
     return f"{value.count:f} {value.unit}{item} = {value.base_count:f} {value.base_unit}"
 
 
-def _base(value: n.UnitBase) -> str:
+def _base(value: nodes.UnitBase) -> str:
     return value.unit + (f' of "{value.item}"' if value.item else "")
 
 
 _SHOW: tuple[tuple[Any, Any], ...] = (
-    (n.TryAgain, _tries),
-    (n.Action, _action),
-    (n.TableRow, _row),
-    (n.GateRow, _gate_row),
-    (n.Any_, lambda _: "-"),
-    (n.Among, lambda v: ", ".join(show(x) for x in v.values)),
-    (n.Compared, lambda v: f"{v.op} {show(v.value)}"),
-    (n.Immediately, lambda _: "immediately"),
-    (n.Daily, lambda v: f"daily at {v.at:%H:%M} by {v.by}"),
-    (n.Group, lambda v: f"{v.name} = {', '.join(w.name for w in v.fields)}"),
-    (n.ByTeam, lambda v: f"by {v.role}"),
+    (nodes.TryAgain, _tries),
+    (nodes.Action, _action),
+    (nodes.TableRow, _row),
+    (nodes.GateRow, _gate_row),
+    (nodes.Any_, lambda _: "-"),
+    (nodes.Among, lambda v: ", ".join(show(x) for x in v.values)),
+    (nodes.Compared, lambda v: f"{v.op} {show(v.value)}"),
+    (nodes.Immediately, lambda _: "immediately"),
+    (nodes.Daily, lambda v: f"daily at {v.at:%H:%M} by {v.by}"),
+    (nodes.Group, lambda v: f"{v.name} = {', '.join(w.name for w in v.fields)}"),
+    (nodes.ByTeam, lambda v: f"by {v.role}"),
     (_EXPRS, say),
     (tuple, lambda v: ", ".join(show(x) for x in v)),
-    (n.RouteName, str),
-    (n.UnitRow, _conversion),
-    (n.UnitBase, _base),
-    (n.Expect, expect_text),
-    (n.Expected, outcome_text),
+    (nodes.RouteName, str),
+    (nodes.UnitRow, _conversion),
+    (nodes.UnitBase, _base),
+    (nodes.Expect, expect_text),
+    (nodes.Expected, outcome_text),
     (_FACTS, fact_text),
 )

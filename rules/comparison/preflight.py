@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.documents.unusual import LISTS as CODES
 from rules.facts import World
 from rules.outcomes import Decision, Finding, Outcome
@@ -52,13 +52,13 @@ class Reference:
     formula: str
 
 
-def references(ruleset: n.Ruleset, schemas: Schemas) -> tuple[Reference, ...]:
+def references(ruleset: nodes.Ruleset, schemas: Schemas) -> tuple[Reference, ...]:
     """All of them, in the order of the rules."""
     index = Index(ruleset)
     return tuple(ref for post in ruleset.posts for ref in _of_post(post, index, schemas))
 
 
-def _of_post(post: n.Post, index: Index, schemas: Schemas) -> Iterator[Reference]:
+def _of_post(post: nodes.Post, index: Index, schemas: Schemas) -> Iterator[Reference]:
     known = schemas.document(post.route.target, post.route.document)
     if known is None or post.record not in index.records:
         return
@@ -83,7 +83,7 @@ def _of_post(post: n.Post, index: Index, schemas: Schemas) -> Iterator[Reference
                 )
 
 
-def fixed_on(reference: Reference, ruleset: n.Ruleset, day: date) -> str | None:
+def fixed_on(reference: Reference, ruleset: nodes.Ruleset, day: date) -> str | None:
     """What the rules alone say in a field for records of a day: a const, or a text. None where a
     record or a map says it, or where a const has not begun.
     """
@@ -97,13 +97,13 @@ def fixed_on(reference: Reference, ruleset: n.Ruleset, day: date) -> str | None:
     return str(max(rows, key=lambda row: row.since).value.value) if rows else None
 
 
-def _tables(parts: Sequence[n.Expr], index: Index) -> tuple[str, ...]:
-    named = (p.name for p in parts if isinstance(p, n.Call) and p.name in index.maps)
+def _tables(parts: Sequence[nodes.Expr], index: Index) -> tuple[str, ...]:
+    named = (p.name for p in parts if isinstance(p, nodes.Call) and p.name in index.maps)
     return tuple(dict.fromkeys(named))
 
 
-def _fixed(part: n.Expr, index: Index) -> bool:
-    if isinstance(part, n.Name):
+def _fixed(part: nodes.Expr, index: Index) -> bool:
+    if isinstance(part, nodes.Name):
         return len(part.path) == 1 and part.path[0] in index.consts
     return True
 

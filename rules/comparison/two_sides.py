@@ -14,7 +14,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.nodes import Computed, Ruleset
 from grammar.text.problem import Span
 from rules.expressions.checks import Alike, Once
@@ -317,7 +317,7 @@ def fired(new: RuleSide, tally: Tally) -> tuple[Fired, ...]:
     return tuple(found.values())
 
 
-def _declared(ruleset: n.Ruleset) -> Iterator[tuple[Declared, str, str, Span]]:
+def _declared(ruleset: nodes.Ruleset) -> Iterator[tuple[Declared, str, str, Span]]:
     for check in ruleset.checks:
         for record in check.records:
             yield "check", check.name, record.name, check.span

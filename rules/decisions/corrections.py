@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.vocabulary import NEWEST, Edition
 from rules.outcomes import Finding
 from rules.types.symbol_table import Index, Scope, never_completed
@@ -48,7 +48,7 @@ class Correctable:
 
     path: str
     name: str
-    field: n.Field
+    field: nodes.Field
     value: Any
     setter: Setter
     line: int | None = None
@@ -67,12 +67,12 @@ class Correctable:
     @property
     def label(self) -> str:
         """What people call it: `TIN`, `discount of line 1`."""
-        name = plain(self.name.removeprefix(n.OF_LINE))
+        name = plain(self.name.removeprefix(nodes.OF_LINE))
         return name if self.line is None else f"{name} of line {self.line}"
 
 
 def asked_for(
-    ruleset: n.Ruleset,
+    ruleset: nodes.Ruleset,
     record: str,
     body: Mapping[str, Any],
     finding: Finding,
@@ -92,7 +92,7 @@ def asked_for(
     for field in index.records[record].fields:
         value = body.get(field.name)
         setter = asked.setter((field.name,), field, value, came.get(field.name))
-        if isinstance(field, n.Field) and setter is not None:
+        if isinstance(field, nodes.Field) and setter is not None:
             found.append(Correctable(field.name, field.name, field, value, setter))
     return (*found, *_of_lines(index, record, body, came, asked))
 
@@ -107,12 +107,12 @@ class _Asked:
     edition: Edition
 
     def setter(
-        self, name: tuple[str, ...], field: n.Field | n.Computed, value: Any, came: Any
+        self, name: tuple[str, ...], field: nodes.Field | nodes.Computed, value: Any, came: Any
     ) -> Setter | None:
         """Who may set a field; None where it is not asked for, or only its source says it. `came`:
         the value as the source sent it.
         """
-        if not isinstance(field, n.Field) or name not in self.names:
+        if not isinstance(field, nodes.Field) or name not in self.names:
             return None
         finding = self.finding
         gap = finding.code in COMPLETED or finding.cause_key.table is not None
@@ -130,7 +130,7 @@ def _blank(value: Any) -> bool:
     return value is None or not str(value).strip()
 
 
-def typed(field: n.Field, text: str) -> Any:
+def typed(field: nodes.Field, text: str) -> Any:
     """What a person wrote, as it stands in a body; ValueError where it is none of the type."""
     plain = text.strip()
     try:
@@ -159,7 +159,7 @@ def _of_lines(
         for field in lines.fields:
             value = row.get(field.name)
             setter = asked.setter((LINE, field.name), field, value, sent_row.get(field.name))
-            if isinstance(field, n.Field) and setter is not None:
+            if isinstance(field, nodes.Field) and setter is not None:
                 path = f"{many.name}[{number - 1}].{field.name}"
                 name = f"{LINE}.{field.name}"
                 yield Correctable(path, name, field, value, setter, number)
@@ -189,8 +189,8 @@ def _asked(index: Index, record: str, table: str) -> Iterator[tuple[str, ...]]:
         check for check in index.ruleset.checks if any(w.name == record for w in check.records)
     ]
     parts += [index.records[record], *(r for r in index.ruleset.records if r.parent == record)]
-    for node in n.walk(tuple(parts)):
-        if isinstance(node, n.Call) and node.name in asked:
+    for node in nodes.walk(tuple(parts)):
+        if isinstance(node, nodes.Call) and node.name in asked:
             yield from _fields(scope, node.args[1:2] if not table else node.args)
 
 
@@ -200,8 +200,8 @@ def _fields(scope: Scope, parts: Any) -> Iterator[tuple[str, ...]]:
     seen: set[tuple[str, ...]] = set()
     while waiting:
         here, part = waiting.pop()
-        for node in n.walk(part):
-            if not isinstance(node, n.Name):
+        for node in nodes.walk(part):
+            if not isinstance(node, nodes.Name):
                 continue
             ref = here.resolve(node.path)
             if ref is None or ref.field is None or ref.kind not in ("head", "line", "list"):
@@ -211,7 +211,7 @@ def _fields(scope: Scope, parts: Any) -> Iterator[tuple[str, ...]]:
             if name in seen:
                 continue
             seen.add(name)
-            if isinstance(ref.field, n.Computed):
+            if isinstance(ref.field, nodes.Computed):
                 waiting.append((Scope(scope.index, scope.record, line=True), ref.field.expr))
             elif ref.record in ("", scope.record, scope.line_record):
                 yield name

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.characters import shown, without_invisible
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
@@ -88,7 +88,7 @@ COMPANY: Final = "company"
 class DuplicateProgram:
     """One duplicates declaration of one record kind."""
 
-    def __init__(self, compiler: Compiler, declared: n.Duplicates) -> None:
+    def __init__(self, compiler: Compiler, declared: nodes.Duplicates) -> None:
         self.declared = declared
         self.scope = Scope(compiler.index, compiler.record, document=True)
         self.route = str(declared.route) if declared.route else "*"
@@ -104,15 +104,15 @@ class DuplicateProgram:
         self.as_seen = compiler.index.edition >= Edition.FOURTH
         self.match = [self._matches(compiler, u) for u in declared.uniques]
 
-    def _matches(self, compiler: Compiler, unique: n.Unique) -> tuple[frozenset[str], ...]:
+    def _matches(self, compiler: Compiler, unique: nodes.Unique) -> tuple[frozenset[str], ...]:
         """The match words by which values of each field are the same."""
         if compiler.index.edition < Edition.THIRD:
             return (frozenset(),) * len(unique.fields)
         keys = zip(unique.fields, unique.like, strict=True)
         return tuple(match_of(compiler.index, compiler.record, f, table) for f, table in keys)
 
-    def _operand(self, compiler: Compiler, name: str, unique: n.Unique) -> Operand:
-        return Operand(compiler, n.Name((name,), unique.span), self.scope)
+    def _operand(self, compiler: Compiler, name: str, unique: nodes.Unique) -> Operand:
+        return Operand(compiler, nodes.Name((name,), unique.span), self.scope)
 
     def key_name(self, number: int) -> str:
         """The name of the link key of the n-th `unique … in history`."""
@@ -181,7 +181,7 @@ class DuplicateProgram:
         return said
 
     def _ask(
-        self, number: int, unique: n.Unique, run: Run, route: str, fields: Mapping[str, str]
+        self, number: int, unique: nodes.Unique, run: Run, route: str, fields: Mapping[str, str]
     ) -> tuple[Any, tuple[str, ...]]:
         """The value that must be unique, and who else has it."""
         if unique.where == "history":
@@ -403,7 +403,7 @@ def _finding(conflict: Conflict, route: str, owner: str, span: Span, rule: str) 
     )
 
 
-def _shown(unique: n.Unique, fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _shown(unique: nodes.Unique, fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((f, fields.get(f, "(missing)")) for f in unique.fields)
 
 
@@ -462,9 +462,9 @@ def next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
 class Turn:
     """When it is a document's turn: at its hour, and once the one that it comes after is there."""
 
-    def __init__(self, post: n.Post, zone: ZoneInfo) -> None:
+    def __init__(self, post: nodes.Post, zone: ZoneInfo) -> None:
         self.zone = zone
-        self.daily = post.timing if isinstance(post.timing, n.Daily) else None
+        self.daily = post.timing if isinstance(post.timing, nodes.Daily) else None
         self.after = str(post.after) if post.after else None
 
     def hour(self, run: Run) -> datetime | None:
@@ -500,9 +500,9 @@ class PeriodProgram:
     def __init__(
         self,
         index: Index,
-        post: n.Post,
+        post: nodes.Post,
         schemas: Schemas | None,
-        missing: n.Missing | None,
+        missing: nodes.Missing | None,
         owner: str,
     ) -> None:
         words = missing.say.replace("{field}", "period") if missing else ""
@@ -529,7 +529,7 @@ class PeriodProgram:
         return next((one for one in days if one is not None and one <= until), None)
 
 
-def _touched(index: Index, post: n.Post, schemas: Schemas | None) -> tuple[str, ...]:
+def _touched(index: Index, post: nodes.Post, schemas: Schemas | None) -> tuple[str, ...]:
     """The routes of the earlier documents that the target touches with this one."""
     known = schemas.document(post.route.target, post.route.document) if schemas else None
     found: list[str] = []

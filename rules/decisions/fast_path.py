@@ -8,7 +8,7 @@ from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.decisions.document_rules import DUPLICATE_RULE as DUPLICATES
 from rules.decisions.route_rules import RULE as GATE
 from rules.decisions.route_rules import RouteProgram, holds, passes
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MOST_KEPT = 4096
 """So many different glances of a route are made once."""
 
-Conversions = Sequence[tuple[n.Expr, n.Expr]]
+Conversions = Sequence[tuple[nodes.Expr, nodes.Expr]]
 """The units of a line that the rules of a record kind convert, with their items."""
 
 
@@ -361,7 +361,7 @@ class Completeness:
         dated = self.day is None or self.day.type.kind in {"date", "moment"}
         return dated and route.bill is None and (agreement is None or agreement.certain)
 
-    def _wanted(self, post: n.Post, without: AbstractSet[str]) -> Wanted:
+    def _wanted(self, post: nodes.Post, without: AbstractSet[str]) -> Wanted:
         """What the document needs; its number is known where the parts of it are."""
         given = [a for a in post.fields if a.name not in without]
         head = [a.expr for a in given if not _is_number(a.expr)]
@@ -472,13 +472,13 @@ class Completeness:
         return not self.route.asking.agreement.asks(run)
 
 
-def _is_number(expr: n.Expr) -> bool:
-    return isinstance(expr, n.Name) and expr.path == ("document_number",)
+def _is_number(expr: nodes.Expr) -> bool:
+    return isinstance(expr, nodes.Name) and expr.path == ("document_number",)
 
 
-def _computed(compiler: Compiler) -> Iterator[n.Expr]:
+def _computed(compiler: Compiler) -> Iterator[nodes.Expr]:
     """What the computed fields of the record and its lines are made of."""
     index = compiler.index
     lines = index.line_records.get(compiler.record)
     for record in (index.records[compiler.record], *((lines,) if lines else ())):
-        yield from (f.expr for f in record.fields if isinstance(f, n.Computed))
+        yield from (f.expr for f in record.fields if isinstance(f, nodes.Computed))

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.characters import separated
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
@@ -85,7 +85,7 @@ BILL_HEADER_RULE = "bill_header"
 class Act:
     """The answer for one posting."""
 
-    action: n.Action
+    action: nodes.Action
     posting: PostingFact
     rule: str
     span: Span
@@ -222,17 +222,17 @@ class PostedProgram:
             reason = f"its status is {plain(fields[0])} now"
         text = f"{posting.number} is posted, but {reason}."
         action = hit.row.action if hit.row else None
-        if self.strict and group == OVERBILLED and isinstance(action, n.Action):
+        if self.strict and group == OVERBILLED and isinstance(action, nodes.Action):
             action = self._mends(action)
         found = []
-        if isinstance(action, n.Action) and hit.row is not None:
+        if isinstance(action, nodes.Action) and hit.row is not None:
             found.append(Act(action, posting, group, hit.row.span, text))
         elif hit.gaps is not None:
             answer.said.findings += [
                 gap_finding(g, self.route) for g in hit.gaps.gaps if not g.silent
             ]
         else:
-            owner = n.Action("hold", self.owner, table.span)
+            owner = nodes.Action("hold", self.owner, table.span)
             found.append(
                 Act(owner, posting, group, table.span, f"{text} No row of the table answers.")
             )
@@ -253,9 +253,9 @@ class PostedProgram:
         )
         return found
 
-    def _mends(self, action: n.Action) -> n.Action:
+    def _mends(self, action: nodes.Action) -> nodes.Action:
         """What is done where too much is billed: a document that is made again bills as much."""
-        held = n.Action("hold", self.owner, action.span)
+        held = nodes.Action("hold", self.owner, action.span)
         return held if action.kind == "update" else action
 
     def _count(self, run: Run, act: Act, answer: Answer) -> None:
@@ -306,7 +306,7 @@ def strictest(acts: Iterable[Act]) -> tuple[Act, ...]:
 class TargetEditProgram:
     """`we own` and `they own` of one route."""
 
-    def __init__(self, post: n.Post, owner: str) -> None:
+    def __init__(self, post: nodes.Post, owner: str) -> None:
         self.route = str(post.route)
         self.theirs = frozenset(post.they_own)
         self.action = post.we_own
@@ -438,14 +438,14 @@ class NamesBefore:
     are not read. Rules of earlier editions do not ask.
     """
 
-    def __init__(self, compiler: Compiler, post: n.Post) -> None:
+    def __init__(self, compiler: Compiler, post: nodes.Post) -> None:
         asked = post.fields if compiler.index.edition >= Edition.SEVENTH else ()
         self.route, self.span = str(post.route), post.span
         self.owner = post.we_own.role or compiler.owner
         self.named = tuple(
             (one.name, say(one.expr.args[0]))
             for one in asked
-            if isinstance(one.expr, n.Call) and one.expr.name == "number_of"
+            if isinstance(one.expr, nodes.Call) and one.expr.name == "number_of"
         )
 
     def judge(self, run: Run, posting: PostingFact) -> Said:
@@ -513,11 +513,11 @@ class HeaderLeft:
     do those without a table: they name each difference of the document, this one as well.
     """
 
-    def __init__(self, compiler: Compiler, post: n.Post, *, tabled: bool) -> None:
+    def __init__(self, compiler: Compiler, post: nodes.Post, *, tabled: bool) -> None:
         self.in_words = compiler.currencies.amount
         scope = Scope(compiler.index, compiler.record, document=True, bills=True)
         asked = post.fields if tabled and compiler.index.edition >= Edition.SEVENTH else ()
-        calls = [part for one in asked for part in n.walk(one.expr) if _in_parts(part)]
+        calls = [part for one in asked for part in nodes.walk(one.expr) if _in_parts(part)]
         self.route, self.span = str(post.route), post.bill.span if post.bill else post.span
         told = post.bill.action.role if post.bill else None
         self.owner = told or post.we_own.role or compiler.owner
@@ -577,4 +577,4 @@ class HeaderLeft:
 
 
 def _in_parts(node: object) -> bool:
-    return isinstance(node, n.Call) and node.name == "due_of"
+    return isinstance(node, nodes.Call) and node.name == "due_of"

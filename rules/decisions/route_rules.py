@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.vocabulary import Edition
-from rules.decisions import document_rules as duplicates
-from rules.decisions import document_rules as own_company
+from rules.decisions import document_rules
 from rules.decisions.decision_tables import BilledBefore, ReversalProgram, compare
 from rules.decisions.document_rules import Asking, DuplicateProgram, PeriodProgram, Shared, Turn
 from rules.decisions.posted_documents import Answer, Case, PostedProgram, TargetEditProgram
@@ -83,7 +82,7 @@ class RouteProgram:
     def __init__(
         self,
         compiler: Compiler,
-        post: n.Post,
+        post: nodes.Post,
         checks: list[CheckProgram],
         common: Together | None,
         proofs: ProofProgram,
@@ -180,11 +179,11 @@ class RouteProgram:
             said.verdicts.append(self._field_verdict(gap, lines))
         base = [gap_finding(g, self.name, lines=tuple(ls)) for g, ls in gaps.items()]
         owner = self.compiler.owner
-        base += own_company.own_company_findings(
+        base += document_rules.own_company_findings(
             run.facts, self.name, owner=owner, span=self.post.span
         )
         span, edition = self.post.span, self.compiler.index.edition
-        base += duplicates.duplicate_findings(
+        base += document_rules.duplicate_findings(
             run.facts, self.name, owner=owner, span=span, edition=edition
         )
         frame = Frame(gate, applies, said, base, shared)
@@ -343,14 +342,14 @@ def _rows(lines: object) -> list[Any]:
 class ApprovalProgram:
     """One approve declaration of one record kind."""
 
-    def __init__(self, compiler: Compiler, declared: n.Approve) -> None:
+    def __init__(self, compiler: Compiler, declared: nodes.Approve) -> None:
         scope = Scope(compiler.index, compiler.record)
         self.declared = declared
         self.rule = f"approve by {declared.role}"
         make = {"rule": self.rule, "owner": declared.role}
         self.when = Condition(compiler, declared.when, scope, **make) if declared.when else None
         self.never = [
-            Operand(compiler, n.Name((name,), declared.span), scope) for name in declared.never
+            Operand(compiler, nodes.Name((name,), declared.span), scope) for name in declared.never
         ]
         parts, _ = parse_message(declared.say, declared.span)
         self.message, self.label = message_of(compiler, parts, scope)
@@ -430,10 +429,10 @@ class ApprovalProgram:
 class GateProgram:
     """One gate of one record kind; a record kind without a gate lets everything through."""
 
-    def __init__(self, compiler: Compiler, gate: n.Gate | None, status: str) -> None:
+    def __init__(self, compiler: Compiler, gate: nodes.Gate | None, status: str) -> None:
         self.record = compiler.record
         self.status = status
-        self.rows: dict[str, n.GateRow] = {}
+        self.rows: dict[str, nodes.GateRow] = {}
         self.messages: dict[int, tuple[Message, str]] = {}
         scope = Scope(compiler.index, compiler.record)
         for row in gate.rows if gate else ():
@@ -449,7 +448,7 @@ class GateProgram:
         row = self._row(run)
         return row.word if row else "unknown"
 
-    def _row(self, run: Run) -> n.GateRow | None:
+    def _row(self, run: Run) -> nodes.GateRow | None:
         state = run.head.get(self.status)
         return self.rows.get(state) if isinstance(state, str) else None
 
@@ -479,7 +478,7 @@ class GateProgram:
         return said
 
     def _finding(
-        self, row: n.GateRow, route: str, state: str, message: str, label: str, *, bare: bool
+        self, row: nodes.GateRow, route: str, state: str, message: str, label: str, *, bare: bool
     ) -> Finding:
         ready = [s for s, r in self.rows.items() if r.word == "ready"]
         passes = is_so(plain(self.status), "=", listed([plain(s) for s in ready], "or"))
@@ -499,11 +498,11 @@ class GateProgram:
         )
 
 
-def passes(row: n.GateRow) -> bool:
+def passes(row: nodes.GateRow) -> bool:
     """Whether a gate says nothing against a record in these statuses."""
     return row.word == "ready"
 
 
-def holds(row: n.GateRow) -> bool:
+def holds(row: nodes.GateRow) -> bool:
     """Whether a gate holds a record in these statuses for a person, until it is released."""
     return row.word == "hold"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from rules.expressions.checks import Operand, operands_of, texts
@@ -57,7 +57,7 @@ class Default:
 
     __slots__ = ("first", "second", "text")
 
-    def __init__(self, compiler: Compiler, node: n.Otherwise, scope: Scope) -> None:
+    def __init__(self, compiler: Compiler, node: nodes.Otherwise, scope: Scope) -> None:
         self.first = compiler.guarded(node.expr, scope, "", "")
         self.second = compiler.guarded(node.default, scope, "", "")
         self.text = f"{say(node.default)} by default, since {say(node.expr)} is missing"
@@ -86,7 +86,7 @@ class FieldProgram:
     operands: tuple[Operand, ...]
     defaults: tuple[Default, ...]
 
-    def __init__(self, compiler: Compiler, assign: n.Assign, scope: Scope, owner: str) -> None:
+    def __init__(self, compiler: Compiler, assign: nodes.Assign, scope: Scope, owner: str) -> None:
         self._compiler, self._scope, self.expr = compiler, scope, assign.expr
         self.name = assign.name
         self.span = assign.span
@@ -98,7 +98,7 @@ class FieldProgram:
         """Whether it is filled on each line."""
         return self._scope.line
 
-    def parts(self) -> Iterator[n.Expr]:
+    def parts(self) -> Iterator[nodes.Expr]:
         """All that the value is made of, also behind computed fields."""
         return inside(self.expr, self._scope)
 
@@ -160,7 +160,7 @@ class DocumentProgram:
     """The assignments of one post."""
 
     def __init__(
-        self, compiler: Compiler, post: n.Post, schemas: Schemas | None, owner: str
+        self, compiler: Compiler, post: nodes.Post, schemas: Schemas | None, owner: str
     ) -> None:
         bills = post.bill is not None
         head = Scope(compiler.index, compiler.record, document=True, bills=bills)
@@ -321,11 +321,11 @@ class Shape:
 
     @staticmethod
     def of(
-        compiler: Compiler, post: n.Post, head: Mapping[str, Type], schemas: Schemas | None
+        compiler: Compiler, post: nodes.Post, head: Mapping[str, Type], schemas: Schemas | None
     ) -> Shape:
         """From the target's schema where it is known, else from how the fields are made."""
         known = schemas.document(post.route.target, post.route.document) if schemas else None
-        exprs: Mapping[str, n.Expr] = {a.name: a.expr for a in post.fields}
+        exprs: Mapping[str, nodes.Expr] = {a.name: a.expr for a in post.fields}
         dates = [name for name, of in head.items() if of.kind in {"date", "moment"}]
         money = [name for name, of in head.items() if of.kind == "money"]
         mapped = [a.name for a in post.fields if _map_argument(compiler.index, a.expr)]
@@ -369,7 +369,7 @@ class Head:
     def _money(compiler: Compiler) -> str:
         """The field of the header that is the amount, where no document says which."""
         fields = compiler.index.fields[compiler.record].values()
-        money = [f.name for f in fields if isinstance(f, n.Field) and f.type == "money"]
+        money = [f.name for f in fields if isinstance(f, nodes.Field) and f.type == "money"]
         named = next((name for name in ("total", "amount") if name in money), "")
         return named or (money[-1] if money else "")
 
@@ -378,7 +378,7 @@ class Head:
         index, record = compiler.index, compiler.record
         if not name:
             return None
-        of = n.Name((name,), index.fields[record][name].span)
+        of = nodes.Name((name,), index.fields[record][name].span)
         return Operand(compiler, of, Scope(index, record))
 
     # ---- one record ---------------------------------------------------------------------------
@@ -432,8 +432,8 @@ def _day_in(moment: datetime, zone: ZoneInfo) -> date:
         return moment.date()
 
 
-def _map_argument(index: Index, expr: n.Expr | None) -> str:
-    if isinstance(expr, n.Call) and expr.name in index.maps and expr.args:
+def _map_argument(index: Index, expr: nodes.Expr | None) -> str:
+    if isinstance(expr, nodes.Call) and expr.name in index.maps and expr.args:
         return say(expr.args[0])
     return ""
 
@@ -442,9 +442,9 @@ def _first(names: list[str], wanted: tuple[str, ...]) -> str:
     return next((w for w in wanted if w in names), names[0] if names else "")
 
 
-def _stored(compiler: Compiler, expr: n.Expr | None) -> str:
+def _stored(compiler: Compiler, expr: nodes.Expr | None) -> str:
     fields = compiler.index.fields.get(compiler.record, {})
-    name = say(expr) if isinstance(expr, n.Name) else ""
+    name = say(expr) if isinstance(expr, nodes.Name) else ""
     return name if name in fields else ""
 
 
@@ -457,7 +457,7 @@ class Columns:
     unit: str
 
     @staticmethod
-    def of(post: n.Post, schemas: Schemas | None) -> Columns | None:
+    def of(post: nodes.Post, schemas: Schemas | None) -> Columns | None:
         """The fields of a route; None where its lines have no item or no quantity."""
         known = schemas.document(post.route.target, post.route.document) if schemas else None
         refers = (
@@ -470,29 +470,35 @@ class Columns:
         return Columns(item, quantity, unit) if item and quantity else None
 
 
-def formula_of(post: n.Post, name: str, scope: Scope) -> n.Expr | None:
+def formula_of(post: nodes.Post, name: str, scope: Scope) -> nodes.Expr | None:
     """What a line field of a route is made of."""
     given = next((a.expr for a in post.line_fields if a.name == name), None)
     return formula(given, scope) if given is not None else None
 
 
-def in_base_unit(post: n.Post, columns: Columns, calls: tuple[n.Call, ...], scope: Scope) -> bool:
+def in_base_unit(
+    post: nodes.Post, columns: Columns, calls: tuple[nodes.Call, ...], scope: Scope
+) -> bool:
     """Whether the posted unit is by its making the base unit of the item that was converted."""
     unit = formula_of(post, columns.unit, scope)
     if unit is None:
         return not columns.unit
-    return isinstance(unit, n.Call) and unit.name == "base_unit" and unit.args == calls[0].args[2:]
+    return (
+        isinstance(unit, nodes.Call) and unit.name == "base_unit" and unit.args == calls[0].args[2:]
+    )
 
 
 def conversions_of(
-    quantity: n.Expr, scope: Scope, otherwise: tuple[n.Call, ...]
-) -> tuple[bool, tuple[n.Call, ...]]:
+    quantity: nodes.Expr, scope: Scope, otherwise: tuple[nodes.Call, ...]
+) -> tuple[bool, tuple[nodes.Call, ...]]:
     """The conversions that a posted quantity is made of, and whether it is just one of them.
 
     Where it is made of none, the others are taken.
     """
     quantity = formula(quantity, scope)
-    found = [e for e in inside(quantity, scope) if isinstance(e, n.Call) and e.name == "in_base"]
+    found = [
+        e for e in inside(quantity, scope) if isinstance(e, nodes.Call) and e.name == "in_base"
+    ]
     return found == [quantity], tuple(dict.fromkeys(found)) or otherwise
 
 
@@ -504,7 +510,7 @@ class NumberTemplate:
         self._parts: list[str | Operand] = []
         self._counts = False
         for part in parts:
-            word = say(part) if isinstance(part, n.Name) else ""
+            word = say(part) if isinstance(part, nodes.Name) else ""
             if word in {POSTING, REVERSED}:
                 self._counts = True
                 self._parts.append(f"{{{word}}}")

@@ -9,7 +9,7 @@ from functools import partial, reduce
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.documents.totals import OwnTotal, Parts, by_code
 from rules.expressions.checks import Operands, operands_of
 from rules.expressions.compiler import Compiler
@@ -75,8 +75,8 @@ class RoundingProgram:
     def __init__(
         self,
         compiler: Compiler,
-        post: n.Post,
-        target: n.Target,
+        post: nodes.Post,
+        target: nodes.Target,
         parts: Parts,
         told: OwnTotal | None,
     ) -> None:
@@ -109,7 +109,7 @@ class RoundingProgram:
         self.asked = (*wanted, *codes) if self.total is not None and not parts.in_header else ()
 
     def _ways(
-        self, compiler: Compiler, exprs: tuple[n.Expr, ...], scope: Scope
+        self, compiler: Compiler, exprs: tuple[nodes.Expr, ...], scope: Scope
     ) -> dict[str, list[Closure]]:
         exact = [unrounded(expr, scope, self.target.places) for expr in exprs]
         return {
@@ -120,11 +120,11 @@ class RoundingProgram:
     @staticmethod
     def of(
         compiler: Compiler,
-        post: n.Post,
+        post: nodes.Post,
         *,
         known: DocumentSchema | None,
         total: str,
-        target: n.Target | None,
+        target: nodes.Target | None,
         told: OwnTotal | None,
     ) -> RoundingProgram | None:
         """The proof of a route, or None where its documents do not show how a total is made.
@@ -326,7 +326,7 @@ def cause_key(target: str) -> CauseKey:
 class RoundingTold:
     """What the target of one route says of its rounding, against the rules."""
 
-    def __init__(self, route: str, target: n.Target, owner: str) -> None:
+    def __init__(self, route: str, target: nodes.Target, owner: str) -> None:
         self.route, self.target = route, target
         self.owner = target.tolerance_action.role or owner
 

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any, TypeVar
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.documents.fields import QUANTITIES
 from rules.expressions.compiler import Compiler
 from rules.expressions.run import Closure, Run
@@ -51,9 +51,9 @@ _OWN = ("total", "tax_total", "round_off")
 
 T = TypeVar("T")
 
-Columns = tuple[n.Expr, ...]
+Columns = tuple[nodes.Expr, ...]
 
-Given = Mapping[str, n.Expr]
+Given = Mapping[str, nodes.Expr]
 
 OWN_TOTAL = "own_total"
 
@@ -98,7 +98,7 @@ class Own:
 
 def _is_stored_money(index: Index, record: str, name: str) -> bool:
     field = index.fields.get(record, {}).get(name)
-    return isinstance(field, n.Field) and field.type == "money"
+    return isinstance(field, nodes.Field) and field.type == "money"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,9 @@ class Line:
     defined: Amounts
     fields: Given
 
-    def __getitem__(self, part: str) -> n.Expr | None:
+    def __getitem__(self, part: str) -> nodes.Expr | None:
         given = self.fields.get(getattr(self.defined, part))
-        return given.args[0] if isinstance(given, n.Call) and given.name == "text" else given
+        return given.args[0] if isinstance(given, nodes.Call) and given.name == "text" else given
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +126,18 @@ class Parts:
     is summed for each `code` separately, if there is one.
     """
 
-    total: n.Assign | None
-    rounding_line: n.Assign | None
+    total: nodes.Assign | None
+    rounding_line: nodes.Assign | None
     columns: Columns
     reckoned: Columns
     in_header: bool = False
     holds_tax: bool = False
-    code: n.Expr | None = None
+    code: nodes.Expr | None = None
 
     @staticmethod
-    def of(index: Index, post: n.Post, known: DocumentSchema | None, total: str) -> Parts | None:
+    def of(
+        index: Index, post: nodes.Post, known: DocumentSchema | None, total: str
+    ) -> Parts | None:
         """The parts of a route's amount; None where its documents do not show them."""
         head = Scope(index, post.record, document=True, bills=post.bill is not None)
         defined: Amounts | None = getattr(known, "amounts", None)
@@ -157,7 +159,7 @@ class Parts:
         code = line["code"] if line.defined.by_code and len(columns) == len(_NET_AND_TAX) else None
         return Parts(given, rounding, columns, reckoned, row, holds, code)
 
-    def at_once(self, bill: n.Bill | None) -> tuple[Columns, Columns]:
+    def at_once(self, bill: nodes.Bill | None) -> tuple[Columns, Columns]:
         """Columns and reckoned ones of the whole record, as if all of it were billed at once."""
         if bill is None:
             return self.columns, self.reckoned
@@ -165,7 +167,7 @@ class Parts:
         return made[0], made[1]
 
 
-def _is_row(post: n.Post, defined: Amounts | None) -> bool:
+def _is_row(post: nodes.Post, defined: Amounts | None) -> bool:
     return defined is not None and defined.amount in {a.name for a in post.fields}
 
 
@@ -198,8 +200,8 @@ class _Named:
 
 
 def _money_assignments(
-    post: n.Post, scope: Scope, known: DocumentSchema | None
-) -> Iterator[n.Assign]:
+    post: nodes.Post, scope: Scope, known: DocumentSchema | None
+) -> Iterator[nodes.Assign]:
     """What of the header is an amount: as the target says, else by what it is made of."""
     if known is not None and known.header:
         names = {f.name for f in known.header if f.type == "money"}
@@ -209,7 +211,7 @@ def _money_assignments(
 
 
 def _columns(
-    post: n.Post, line: Line, scope: Scope, *, anew: bool, named: bool
+    post: nodes.Post, line: Line, scope: Scope, *, anew: bool, named: bool
 ) -> tuple[Columns, Columns]:
     """What of a line counts: its amount without tax, and its tax; and the same worked out again."""
     amount, tax, code = line["amount"], line["tax"], line["code"]
@@ -230,7 +232,7 @@ def _columns(
     return _with_tax(amount, tax, less=holds), reckoned
 
 
-def _holds_tax(post: n.Post, defined: Amounts) -> bool | None:
+def _holds_tax(post: nodes.Post, defined: Amounts) -> bool | None:
     """Whether the amounts of the lines hold their tax by a word of the header; None: who knows."""
     if defined.inclusive is None:
         return False
@@ -238,17 +240,17 @@ def _holds_tax(post: n.Post, defined: Amounts) -> bool | None:
     told = next((a.expr for a in post.fields if a.name == name), None)
     if told is None:
         return False
-    return told.value == word if isinstance(told, n.Literal) else None
+    return told.value == word if isinstance(told, nodes.Literal) else None
 
 
-def _is_blank(expr: n.Expr) -> bool:
-    return isinstance(expr, n.Literal) and expr.value == ""
+def _is_blank(expr: nodes.Expr) -> bool:
+    return isinstance(expr, nodes.Literal) and expr.value == ""
 
 
-def _with_tax(amount: n.Expr, tax: n.Expr | None, *, less: bool) -> Columns:
+def _with_tax(amount: nodes.Expr, tax: nodes.Expr | None, *, less: bool) -> Columns:
     if tax is None:
         return (amount,)
-    return (n.Arith("-", amount, tax, amount.span) if less else amount, tax)
+    return (nodes.Arith("-", amount, tax, amount.span) if less else amount, tax)
 
 
 def _adds(line: Line, named: bool) -> bool:
@@ -268,13 +270,13 @@ def by_code(net: Sequence[T], tax: Sequence[T], codes: Sequence[object]) -> list
     return [net, *found.values()]
 
 
-def shows_money(post: n.Post, known: DocumentSchema) -> bool:
+def shows_money(post: nodes.Post, known: DocumentSchema) -> bool:
     """Whether a route's documents say any amount, in the header or on a line."""
     money = {f.name for f in (*known.header, *known.lines) if f.type == "money"}
     return any(a.name in money for a in (*post.fields, *post.line_fields))
 
 
-def posts_tax(post: n.Post, known: DocumentSchema | None) -> bool:
+def posts_tax(post: nodes.Post, known: DocumentSchema | None) -> bool:
     """Whether a route says the tax: as an amount, or that its amounts hold it."""
     defined: Amounts | None = getattr(known, "amounts", None)
     given = {a.name: a.expr for a in (*post.fields, *post.line_fields)}
@@ -283,20 +285,20 @@ def posts_tax(post: n.Post, known: DocumentSchema | None) -> bool:
     return bool(within) or any(name in given for name in taxes)
 
 
-def net_of(line: Line, scope: Scope) -> n.Expr | None:
+def net_of(line: Line, scope: Scope) -> nodes.Expr | None:
     """Quantity times price, less the discount; None where the line does not say it in numbers."""
     quantity, price, discount = line["quantity"], line["price"], line["discount"]
     if quantity is None or price is None:
         return None
-    net: n.Expr = n.Arith("*", quantity, price, price.span)
+    net: nodes.Expr = nodes.Arith("*", quantity, price, price.span)
     if discount is None or _is_blank(discount):
         return net
     if infer(discount, scope, silent).kind not in NUMERIC:
         return None
-    return n.Arith("-", net, discount, price.span)
+    return nodes.Arith("-", net, discount, price.span)
 
 
-def line_of(post: n.Post, known: DocumentSchema | None) -> Line | None:
+def line_of(post: nodes.Post, known: DocumentSchema | None) -> Line | None:
     """The lines of a route by the target's definition, where that is known and they are lines."""
     defined: Amounts | None = getattr(known, "amounts", None)
     if defined is None or _is_row(post, defined):
@@ -312,11 +314,11 @@ class OwnTotal:
         span = compiler.index.fields[compiler.record][own.total].span
         self.own = own
         self.labels = {own.total, own.tax, own.rounding} - {""}
-        self.assign = n.Assign(own.total, n.Name((own.total,), span), span)
+        self.assign = nodes.Assign(own.total, nodes.Name((own.total,), span), span)
         self.total = compiler.guarded(self.assign.expr, scope, OWN_TOTAL, "")
         self.rounding: Closure | None = None
         if own.rounding:
-            rounding = n.Name((own.rounding,), span)
+            rounding = nodes.Name((own.rounding,), span)
             self.rounding = compiler.guarded(rounding, scope, OWN_TOTAL, "")
 
     def near(self, run: Run, amount: Any) -> Any:
@@ -335,7 +337,12 @@ class OwnTotalProgram:
     """The proof that the total in a document's header is the record's own."""
 
     def __init__(
-        self, compiler: Compiler, post: n.Post, target: n.Target, told: OwnTotal, head: n.Assign
+        self,
+        compiler: Compiler,
+        post: nodes.Post,
+        target: nodes.Target,
+        told: OwnTotal,
+        head: nodes.Assign,
     ) -> None:
         scope = Scope(compiler.index, compiler.record, document=True, bills=post.bill is not None)
         self.told, self.target, self.route, self.name = told, target, str(post.route), head.name
@@ -346,10 +353,10 @@ class OwnTotalProgram:
     @staticmethod
     def of(
         compiler: Compiler,
-        post: n.Post,
+        post: nodes.Post,
         *,
         total: str,
-        target: n.Target | None,
+        target: nodes.Target | None,
         told: OwnTotal | None,
     ) -> OwnTotalProgram | None:
         """The proof of a route; None where its header names no total, or just the record's own."""
@@ -414,7 +421,7 @@ def _money_text(value: Decimal) -> str:
     return number_text(value, 2)
 
 
-def not_compared(run: Run, route: str, said: n.Uncompared, told: OwnTotal) -> Said:
+def not_compared(run: Run, route: str, said: nodes.Uncompared, told: OwnTotal) -> Said:
     """That the rules leave the comparison out, and why."""
     total = told.total(run)
     shown = ((told.own.total, _money_text(total) if isinstance(total, Decimal) else MISSING),)
@@ -428,7 +435,12 @@ class LineAmountProgram:
     """The proof of the lines of one route's documents."""
 
     def __init__(
-        self, compiler: Compiler, post: n.Post, target: n.Target, line: Line, price_places: int
+        self,
+        compiler: Compiler,
+        post: nodes.Post,
+        target: nodes.Target,
+        line: Line,
+        price_places: int,
     ) -> None:
         scope = Scope(
             compiler.index, compiler.record, line=True, document=True, bills=post.bill is not None
@@ -447,7 +459,10 @@ class LineAmountProgram:
 
     @staticmethod
     def of(
-        compiler: Compiler, post: n.Post, known: DocumentSchema | None, target: n.Target | None
+        compiler: Compiler,
+        post: nodes.Post,
+        known: DocumentSchema | None,
+        target: nodes.Target | None,
     ) -> LineAmountProgram | None:
         """The proof of a route; None where its target defines no line, or the route says less."""
         line = line_of(post, known)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Span
 from rules.documents.fields import Columns, Draft, conversions_of, formula_of, in_base_unit
 from rules.expressions.checks import Operands
@@ -40,8 +40,8 @@ CONFIRMED_RATE_RULE, CONFIRMED_RATE_CODE = "rate_confirmed", "UOM09"
 class ProofProgram:
     """All conversions that the rules of one record kind make on its lines."""
 
-    def __init__(self, compiler: Compiler, exprs: Iterator[n.Expr]) -> None:
-        found: dict[tuple[n.Expr, n.Expr], dict[str, n.Call]] = {}
+    def __init__(self, compiler: Compiler, exprs: Iterator[nodes.Expr]) -> None:
+        found: dict[tuple[nodes.Expr, nodes.Expr], dict[str, nodes.Call]] = {}
         for expr in exprs:
             for call in conversions(expr):
                 found.setdefault((call.args[1], call.args[2]), {}).setdefault(call.name, call)
@@ -66,7 +66,7 @@ class ProofProgram:
 class _Proof:
     """One conversion: of a quantity, and of the price that belongs to it."""
 
-    def __init__(self, compiler: Compiler, calls: dict[str, n.Call], scope: Scope) -> None:
+    def __init__(self, compiler: Compiler, calls: dict[str, nodes.Call], scope: Scope) -> None:
         some = next(iter(calls.values()))
         self.span = some.span
         self.compiler = compiler
@@ -75,7 +75,7 @@ class _Proof:
         self.quantity = self._value(calls.get("in_base"), scope)
         self.price = self._value(calls.get("price_in_base"), scope)
 
-    def _value(self, call: n.Call | None, scope: Scope) -> Closure | None:
+    def _value(self, call: nodes.Call | None, scope: Scope) -> Closure | None:
         return self.compiler.guarded(call.args[0], scope, UNIT_PROOF_RULE, "") if call else None
 
     def verdict(self, run: Run, route: str, line: int) -> Verdict | None:
@@ -115,21 +115,21 @@ class _Proof:
         return tuple(found) or (("factor", by.factor),)
 
 
-def conversions(node: Any) -> Iterator[n.Call]:
+def conversions(node: Any) -> Iterator[nodes.Call]:
     """The conversions inside an expression."""
-    if isinstance(node, n.Call) and node.name in {"in_base", "price_in_base"}:
+    if isinstance(node, nodes.Call) and node.name in {"in_base", "price_in_base"}:
         if len(node.args) == 3:
             yield node
         return
-    for part in n.inner(node):
+    for part in nodes.inner(node):
         yield from conversions(part)
 
 
-def line_exprs(index: Index, record: str, posts: list[n.Post]) -> Iterator[n.Expr]:
+def line_exprs(index: Index, record: str, posts: list[nodes.Post]) -> Iterator[nodes.Expr]:
     """The expressions that are worked out on a line."""
     lines = index.line_records.get(record)
     for field in lines.fields if lines else ():
-        if isinstance(field, n.Computed):
+        if isinstance(field, nodes.Computed):
             yield field.expr
     for post in posts:
         for assign in post.line_fields:
@@ -165,7 +165,7 @@ class AgreementProgram:
     """The units of one route's lines."""
 
     def __init__(
-        self, compiler: Compiler, post: n.Post, columns: Columns, proofs: ProofProgram
+        self, compiler: Compiler, post: nodes.Post, columns: Columns, proofs: ProofProgram
     ) -> None:
         self.columns, self.units = columns, compiler.units
         self.route, self.target = str(post.route), post.route.target
@@ -185,17 +185,17 @@ class AgreementProgram:
             only = whole and post.bill is None and call.name == "in_base"
             self.counted.append(_Counted(ask[1], ask[2], ask[0] if only else None))
 
-    def _named(self, compiler: Compiler, post: n.Post, scope: Scope) -> None:
+    def _named(self, compiler: Compiler, post: nodes.Post, scope: Scope) -> None:
         """Where the posted unit comes out of a map, the target has words of its own for units."""
         self.words: Lookup | None = None
         assigned = formula_of(post, self.columns.unit, scope)
-        if isinstance(assigned, n.Call) and assigned.name in compiler.lookups:
+        if isinstance(assigned, nodes.Call) and assigned.name in compiler.lookups:
             self.words = compiler.lookups[assigned.name]
             self.ours = compiler.guarded(assigned.args[0], scope, UNIT_MISMATCH_RULE, "")
 
     @staticmethod
     def of(
-        compiler: Compiler, post: n.Post, proofs: ProofProgram, schemas: Schemas | None
+        compiler: Compiler, post: nodes.Post, proofs: ProofProgram, schemas: Schemas | None
     ) -> AgreementProgram | None:
         """The units of a route; None where its lines have no item or no quantity."""
         columns = Columns.of(post, schemas)

@@ -10,7 +10,7 @@ from functools import cached_property
 from operator import eq
 from typing import Any, NamedTuple
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.characters import in_words, invisible, separated, shown, without_invisible
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
@@ -67,7 +67,7 @@ def possible(index: Index, record: str) -> frozenset[str]:
 def _quantities(index: Index, record: str) -> tuple[str, ...]:
     lines = index.line_records.get(record)
     fields = lines.fields if lines is not None else ()
-    return tuple(f.name for f in fields if isinstance(f, n.Field) and f.type == "quantity")
+    return tuple(f.name for f in fields if isinstance(f, nodes.Field) and f.type == "quantity")
 
 
 def counting(index: Index, record: str) -> frozenset[Span]:
@@ -79,9 +79,9 @@ def counting(index: Index, record: str) -> frozenset[Span]:
 
 
 def _counts(expr: Any, lines: str) -> bool:
-    if isinstance(expr, n.Call) and expr.name == "count" and expr.where is None:
-        return any(isinstance(one, n.Name) and one.path == (lines,) for one in expr.args)
-    return any(_counts(part, lines) for part in n.inner(expr))
+    if isinstance(expr, nodes.Call) and expr.name == "count" and expr.where is None:
+        return any(isinstance(one, nodes.Name) and one.path == (lines,) for one in expr.args)
+    return any(_counts(part, lines) for part in nodes.inner(expr))
 
 
 def is_held_without_lines(said: Said, counting: frozenset[Span]) -> bool:
@@ -97,7 +97,7 @@ class Unusual:
     """The question of one route; in rules of earlier editions nobody asks it."""
 
     def __init__(
-        self, compiler: Compiler, post: n.Post, shape: Shape, schemas: Schemas | None
+        self, compiler: Compiler, post: nodes.Post, shape: Shape, schemas: Schemas | None
     ) -> None:
         index, record = compiler.index, compiler.record
         self.route, self.record, self.owner = str(post.route), record, compiler.owner
@@ -111,7 +111,7 @@ class Unusual:
 
     @staticmethod
     def _totals(
-        compiler: Compiler, post: n.Post, shape: Shape, schemas: Schemas | None
+        compiler: Compiler, post: nodes.Post, shape: Shape, schemas: Schemas | None
     ) -> Iterator[tuple[str, Any]]:
         """The total of the record, and that of the document where it is made in another way."""
         scope = Scope(compiler.index, compiler.record, document=True)
@@ -121,7 +121,7 @@ class Unusual:
         given = next((a for a in post.fields if a.name == shape.amount), None)
         if given is None or post.bill is not None:
             return
-        if not (isinstance(given.expr, n.Name) and given.expr.path == (name,)):
+        if not (isinstance(given.expr, nodes.Name) and given.expr.path == (name,)):
             yield given.name, compiler.guarded(given.expr, scope, TOTALS, "")
 
     def seen(self, run: Run) -> bool:
@@ -205,7 +205,7 @@ def _stated(index: Index, record: str, schemas: Schemas | None) -> str:
     if own is not None:
         return own.total
     field = index.fields[record].get("amount")
-    return "amount" if isinstance(field, n.Field) and field.type == "money" else ""
+    return "amount" if isinstance(field, nodes.Field) and field.type == "money" else ""
 
 
 def _below(value: Any) -> bool:
@@ -228,7 +228,7 @@ class AmountsProgram:
     total: RoundingProgram | None
     own: OwnTotalProgram | None
     lines: LineAmountProgram | None
-    uncompared: n.Uncompared | None
+    uncompared: nodes.Uncompared | None
     told: OwnTotal | None
     compiler: Compiler
     counting: frozenset[Span] | None = None  # checks of lines; None: without lines is asked twice
@@ -236,11 +236,11 @@ class AmountsProgram:
     @staticmethod
     def of(
         compiler: Compiler,
-        post: n.Post,
+        post: nodes.Post,
         *,
         total: str,
         schemas: Schemas | None,
-        target: n.Target | None,
+        target: nodes.Target | None,
     ) -> AmountsProgram:
         """The proofs of a route; `total` is the header field of the document's total, if any."""
         index, record = compiler.index, compiler.record
@@ -263,7 +263,7 @@ class AmountsProgram:
         )
 
     @cached_property
-    def asked(self) -> tuple[n.Expr, ...]:
+    def asked(self) -> tuple[nodes.Expr, ...]:
         """The expressions of each line whose values `is_exact` wants."""
         total = self.total.asked if self.total is not None else ()
         lines = self.lines.asked if self.lines is not None else ()
@@ -419,7 +419,7 @@ class ListedCodes:
     def __init__(
         self,
         compiler: Compiler,
-        route: n.RouteName,
+        route: nodes.RouteName,
         programs: Iterable[FieldProgram],
         schemas: Schemas | None,
         span: Span,
@@ -618,14 +618,14 @@ def _is_raw(program: FieldProgram, compiler: Compiler) -> bool:
     of, maps = program.expr, compiler.index.maps
     if program.type.kind not in {"text", "user"}:
         return False
-    return not (isinstance(of, n.Literal) or (isinstance(of, n.Call) and of.name in maps))
+    return not (isinstance(of, nodes.Literal) or (isinstance(of, nodes.Call) and of.name in maps))
 
 
 def _keeper(program: FieldProgram | None, compiler: Compiler) -> str:
     """The team that is asked for entries of the map that fills a field; blank where none does."""
     maps = compiler.index.maps
     parts = program.parts() if program is not None else ()
-    named = (part.name for part in parts if isinstance(part, n.Call) and part.name in maps)
+    named = (part.name for part in parts if isinstance(part, nodes.Call) and part.name in maps)
     return next((maps[name].missing.action.role or "" for name in named), "")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Final, NamedTuple
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Span
 from rules.checker.places import places
 from rules.types.symbol_table import Index
@@ -31,17 +31,17 @@ Files = Mapping[str, str]
 INDENT: Final = "    "
 
 
-def daily_routes(ruleset: n.Ruleset) -> dict[str, time]:
+def daily_routes(ruleset: nodes.Ruleset) -> dict[str, time]:
     """The hour of each route that goes once a day."""
     return {
         str(post.route): post.timing.at
         for post in ruleset.posts
-        if isinstance(post.timing, n.Daily)
+        if isinstance(post.timing, nodes.Daily)
     }
 
 
 def retimed(
-    ruleset: n.Ruleset, files: Mapping[str, str], hours: Mapping[str, time]
+    ruleset: nodes.Ruleset, files: Mapping[str, str], hours: Mapping[str, time]
 ) -> dict[str, str]:
     """The files with these hours (route -> hour); the same files where they have all of them.
 
@@ -53,7 +53,7 @@ def retimed(
     changed: dict[str, Hours] = {}
     for post in ruleset.posts:
         hour = hours.get(str(post.route))
-        if hour is None or not isinstance(post.timing, n.Daily) or post.timing.at == hour:
+        if hour is None or not isinstance(post.timing, nodes.Daily) or post.timing.at == hour:
             continue
         old, new = (f"{at:%H:%M}" for at in (post.timing.at, hour))
         changed.setdefault(post.record, {})[str(post.route)] = old, new
@@ -168,7 +168,12 @@ def _said(hunks: Sequence[_Hunk], old: list[str], first: int, end: int) -> list[
 
 
 def meant(
-    ruleset: n.Ruleset, files: Files, record: str, path: str, pairs: Mapping[str, str], note: str
+    ruleset: nodes.Ruleset,
+    files: Files,
+    record: str,
+    path: str,
+    pairs: Mapping[str, str],
+    note: str,
 ) -> dict[str, str] | None:
     """The files with a map from what was written to what was meant; `path`: `channel`, `lines.sku`.
 
@@ -179,7 +184,7 @@ def meant(
     index = Index(ruleset)
     owner, name = _owner(index, record, path)
     field = next((f for f in owner.fields if f.name == name), None) if owner else None
-    if owner is None or not isinstance(field, n.Field) or field.type != "text" or not pairs:
+    if owner is None or not isinstance(field, nodes.Field) or field.type != "text" or not pairs:
         return None
     line = owner.parent is not None
     asked = [found for found in _asked(index, record, name, line=line) if _says(files, found)]
@@ -208,21 +213,21 @@ def meant(
     return changed
 
 
-def _owner(index: Index, record: str, path: str) -> tuple[n.Record | None, str]:
+def _owner(index: Index, record: str, path: str) -> tuple[nodes.Record | None, str]:
     first, _, rest = path.partition(".")
     return (index.line_records.get(record), rest) if rest else (index.records.get(record), first)
 
 
-def _asked(index: Index, record: str, name: str, *, line: bool) -> Iterator[n.Name]:
+def _asked(index: Index, record: str, name: str, *, line: bool) -> Iterator[nodes.Name]:
     """Every place that asks the field, beside messages: they show what was written."""
     wanted = ("line", name) if line else (name,)
     for place in places(index):
         if place.scope.record == record and place.what != "message":
-            found = (part for part in n.walk(place.expr) if isinstance(part, n.Name))
+            found = (part for part in nodes.walk(place.expr) if isinstance(part, nodes.Name))
             yield from (name for name in found if name.path == wanted)
 
 
-def _says(files: Files, name: n.Name) -> bool:
+def _says(files: Files, name: nodes.Name) -> bool:
     """Whether the name is written there alone; a clause that implies it has a longer span."""
     span = name.span
     text = files.get(span.file, "").split("\n")[span.line - 1]
@@ -231,7 +236,7 @@ def _says(files: Files, name: n.Name) -> bool:
     )
 
 
-def _more_rows(files: Files, table: n.Map, pairs: Mapping[str, str]) -> dict[str, str]:
+def _more_rows(files: Files, table: nodes.Map, pairs: Mapping[str, str]) -> dict[str, str]:
     """The map is there already: what it lacks goes below its rows."""
     changed = dict(files)
     last = table.rows[-1].span
@@ -266,7 +271,7 @@ def _insert(files: dict[str, str], after: Span, text: str) -> None:
 
 
 def looser(
-    ruleset: n.Ruleset, files: Files, table: str, match: tuple[str, ...], note: str
+    ruleset: nodes.Ruleset, files: Files, table: str, match: tuple[str, ...], note: str
 ) -> dict[str, str] | None:
     """The files with a map that takes more spellings for one; None where it does so already."""
     found = next((m for m in ruleset.maps if m.name == table), None)
@@ -284,7 +289,7 @@ def looser(
     return changed
 
 
-def warned(ruleset: n.Ruleset, files: Files, check: str, note: str) -> dict[str, str] | None:
+def warned(ruleset: nodes.Ruleset, files: Files, check: str, note: str) -> dict[str, str] | None:
     """The files with a check that warns instead of holding; None where there is none that holds."""
     found = next((c for c in ruleset.checks if c.name == check), None)
     if found is None or found.action.kind != "hold":

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.characters import in_currency
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
@@ -73,7 +73,7 @@ Rows = dict[int, list["Row"]]
 MOST_DAYS = 4096
 """Of so many days it is kept what a const is."""
 
-Assigned = Sequence[tuple[str, n.Expr, Type]]
+Assigned = Sequence[tuple[str, nodes.Expr, Type]]
 """Fields of a document, or of its lines: the name, the expression and its type."""
 
 _NUMBERS = {
@@ -127,10 +127,10 @@ class Wanted:
     their sum; then a line whose amount is another is as good as an unknown value.
     """
 
-    head: Sequence[n.Expr] = ()
-    line: Sequence[n.Expr] = ()
-    convert: Sequence[tuple[n.Expr, n.Expr]] = ()
-    amounts: Sequence[n.Expr] = ()
+    head: Sequence[nodes.Expr] = ()
+    line: Sequence[nodes.Expr] = ()
+    convert: Sequence[tuple[nodes.Expr, nodes.Expr]] = ()
+    amounts: Sequence[nodes.Expr] = ()
     summed: Summed | None = None
 
 
@@ -157,7 +157,7 @@ class Compiler(ABC):
         self.calls = Calls(self)
         self.currencies = Currencies(self)
         self._computed: dict[tuple[str, str], Closure] = {}
-        self._kept: dict[tuple[int, Scope], tuple[n.Expr, Closure]] = {}
+        self._kept: dict[tuple[int, Scope], tuple[nodes.Expr, Closure]] = {}
         self._rings: dict[tuple[str, str], Unknown] = {}
         dated = index.marked(record, "dated")
         self._dated = dated.name if dated else None
@@ -172,24 +172,24 @@ class Compiler(ABC):
 
     def field(self, name: str, scope: Scope) -> Closure:
         """The closure of a field of the record."""
-        return self.expr(n.Name((name,), NOWHERE), scope)
+        return self.expr(nodes.Name((name,), NOWHERE), scope)
 
     @abstractmethod
     def sibling(self, record: str, zone: ZoneInfo) -> Compiler:
         """Another one of the same sort and family, for another record kind."""
 
     @abstractmethod
-    def expr(self, node: n.Expr, scope: Scope) -> Closure:
+    def expr(self, node: nodes.Expr, scope: Scope) -> Closure:
         """What gives the value of an expression in a scope for a run, or an Unknown.
 
         It raises ArithmeticError or TypeError where the numbers leave their bounds.
         """
 
     @abstractmethod
-    def guarded(self, node: n.Expr, scope: Scope, rule: str, owner: str) -> Closure:
+    def guarded(self, node: nodes.Expr, scope: Scope, rule: str, owner: str) -> Closure:
         """The same; but where the numbers leave their bounds it answers EVA01 of this rule."""
 
-    def kept(self, node: n.Expr, scope: Scope) -> Closure:
+    def kept(self, node: nodes.Expr, scope: Scope) -> Closure:
         """A guarded expression of no rule, for whoever asks for its value now and then."""
         key = (id(node), scope)
         found = self._kept.get(key)
@@ -230,11 +230,11 @@ class Compiler(ABC):
         For records as those of `known`. None where each field is asked for itself.
         """
 
-    def type(self, node: n.Expr, scope: Scope) -> Type:
+    def type(self, node: nodes.Expr, scope: Scope) -> Type:
         """The static type of an expression."""
         return infer(node, scope, silent)
 
-    def literal(self, node: n.Literal) -> Any:
+    def literal(self, node: nodes.Literal) -> Any:
         """The value of a literal; a moment without a zone is one of the source's zone."""
         value: Any = node.value
         if isinstance(value, datetime) and value.tzinfo is None:
@@ -254,7 +254,7 @@ class Compiler(ABC):
             return due
         if ref.kind == "own":
             return self._of_judged(ref)
-        if isinstance(ref.field, n.Computed):
+        if isinstance(ref.field, nodes.Computed):
             return self._computed_field(ref)
         if ref.kind == "head":
             return lambda run: run.head[name]
@@ -320,14 +320,14 @@ class Compiler(ABC):
         found = self._computed.get((record, name))
         if found is None:
             field = self.index.fields[record][name]
-            assert isinstance(field, n.Computed)  # noqa: S101
+            assert isinstance(field, nodes.Computed)  # noqa: S101
             parent = self.index.records[record].parent
             scope = Scope(self.index, parent or record, line=parent is not None)
             found = self.guarded(field.expr, scope, name, self.owner)
             self._computed[record, name] = found
         return found
 
-    def _const(self, const: n.Const) -> Closure:
+    def _const(self, const: nodes.Const) -> Closure:
         rows = sorted(const.rows, key=lambda r: r.since)
         before = Unknown(const_gap(const, self.owner))
 
@@ -374,7 +374,7 @@ class Calls:
     def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
 
-    def call(self, node: n.Call, scope: Scope) -> Closure:
+    def call(self, node: nodes.Call, scope: Scope) -> Closure:
         """The closure of a call of a library function."""
         special = getattr(self, f"_call_{node.name}", None)
         if special is not None:
@@ -384,24 +384,24 @@ class Calls:
             return applied([self.compiler.expr(a, scope) for a in node.args], PURE[node.name].run)
         return never(f"'{node.name}' is no function")
 
-    def _call_round(self, node: n.Call, scope: Scope) -> Closure:
+    def _call_round(self, node: nodes.Call, scope: Scope) -> Closure:
         left, right = (self.compiler.expr(a, scope) for a in node.args)
         return binary(left, right, numbers.round_half_up)
 
-    def _call_text(self, node: n.Call, scope: Scope) -> Closure:
+    def _call_text(self, node: nodes.Call, scope: Scope) -> Closure:
         of = self.compiler.type(node.args[0], scope)
         return applied([self.compiler.expr(node.args[0], scope)], lambda v: written(v, of))
 
-    def _call_date_of(self, node: n.Call, scope: Scope) -> Closure:
+    def _call_date_of(self, node: nodes.Call, scope: Scope) -> Closure:
         zone = self.compiler.zone
         return applied(
             [self.compiler.expr(node.args[0], scope)], lambda m: m.astimezone(zone).date()
         )
 
-    def _call_e_invoice_class(self, node: n.Call, scope: Scope) -> Closure:
+    def _call_e_invoice_class(self, node: nodes.Call, scope: Scope) -> Closure:
         return applied([self.compiler.expr(node.args[0], scope)], self.class_of(node))
 
-    def class_of(self, node: n.Call) -> Callable[[str], str | Unknown]:
+    def class_of(self, node: nodes.Call) -> Callable[[str], str | Unknown]:
         """What e_invoice_class answers for a code: itself, if the tax office lists it."""
         owner, told = self.compiler.owner, say(node)
 
@@ -410,13 +410,13 @@ class Calls:
 
         return listed
 
-    def _call_number_of(self, node: n.Call, _: Scope) -> Closure:
+    def _call_number_of(self, node: nodes.Call, _: Scope) -> Closure:
         route = say(node.args[0])
         later = Unknown(later_gap(route))
         return lambda run: run.facts.documents_of_family.get(route, later)
 
-    def _call_was(self, node: n.Call, scope: Scope) -> Closure:
-        name = ".".join(node.args[0].path) if isinstance(node.args[0], n.Name) else ""
+    def _call_was(self, node: nodes.Call, scope: Scope) -> Closure:
+        name = ".".join(node.args[0].path) if isinstance(node.args[0], nodes.Name) else ""
         now = self.compiler.expr(node.args[0], scope)
         read = Reader(scope.index, scope.record).read
 
@@ -426,30 +426,30 @@ class Calls:
 
         return before
 
-    def _call_due_of(self, node: n.Call, scope: Scope) -> Closure:
+    def _call_due_of(self, node: nodes.Call, scope: Scope) -> Closure:
         inner = self.compiler.expr(node.args[0], scope)
         if scope.line:
             return lambda run: part_of_line(run, inner(run))
         return lambda run: part_of_head(run, inner(run), inner)
 
-    def _call_base_unit(self, node: n.Call, scope: Scope) -> Closure:
+    def _call_base_unit(self, node: nodes.Call, scope: Scope) -> Closure:
         units = self._table()
         item = self.compiler.expr(node.args[0], scope)
         none = self.no_base(node)
         return applied([item], lambda i: units.bases.of(i) or none)
 
-    def no_base(self, node: n.Call) -> Unknown:
+    def no_base(self, node: nodes.Call) -> Unknown:
         """What base_unit answers for an item that has none."""
         return Unknown(limit_gap("units", self.compiler.owner, say(node), NO_BASE, node.span))
 
-    def _call_in_base(self, node: n.Call, scope: Scope) -> Closure:
+    def _call_in_base(self, node: nodes.Call, scope: Scope) -> Closure:
         return self._converted(node, scope, lambda v, by: numbers.scale(v, by.num, by.den))
 
-    def _call_price_in_base(self, node: n.Call, scope: Scope) -> Closure:
+    def _call_price_in_base(self, node: nodes.Call, scope: Scope) -> Closure:
         return self._converted(node, scope, lambda v, by: numbers.scale(v, by.den, by.num))
 
     def _converted(
-        self, node: n.Call, scope: Scope, by: Callable[[Any, Any], numbers.Number]
+        self, node: nodes.Call, scope: Scope, by: Callable[[Any, Any], numbers.Number]
     ) -> Closure:
         units = self._table()
         value, unit, item = (self.compiler.expr(a, scope) for a in node.args)
@@ -483,7 +483,7 @@ class Currencies:
         self.told = stored_currency(index, record)
         lines = index.line_records.get(record)
         self._head, self._line = (
-            [f.name for f in fields if isinstance(f, n.Field) and f.type == "money"]
+            [f.name for f in fields if isinstance(f, nodes.Field) and f.type == "money"]
             for fields in (index.records[record].fields, lines.fields if lines else ())
         )
 
@@ -496,7 +496,9 @@ class Currencies:
         """An amount of the record in words, with what its currency is called."""
         return number_text(value, 2) if run.bare else in_currency(value, self.of(run.head))
 
-    def linked(self, content: Content, ours: str, *, link: n.Link, owner: str, whose: str) -> None:
+    def linked(
+        self, content: Content, ours: str, *, link: nodes.Link, owner: str, whose: str
+    ) -> None:
         """Amounts of a linked record in another currency are unknown to the judged record."""
         theirs = self.of(content.head)
         if not self.asked or not ours or not theirs or ours == theirs:
@@ -508,12 +510,12 @@ class Currencies:
                 if type(row[name]) is not Unknown:
                     row[name] = gone
 
-    def number(self, node: n.Expr, beside: n.Expr, scope: Scope) -> Closure | None:
+    def number(self, node: nodes.Expr, beside: nodes.Expr, scope: Scope) -> Closure | None:
         """What gives a number of the rules that stands beside an amount: it counts in the currency
         of the source, so it is unknown where the record is in another. None where it has no
         currency to mind: it is an amount itself, or zero, or the record never says its own.
         """
-        if not self.asked or not self.told or (isinstance(node, n.Literal) and not node.value):
+        if not self.asked or not self.told or (isinstance(node, nodes.Literal) and not node.value):
             return None
         kinds = (self.compiler.type(node, scope).kind, self.compiler.type(beside, scope).kind)
         if kinds != ("number", "money"):
@@ -617,12 +619,12 @@ class Interpreter(Compiler):
         """Another one of the same family, for another record kind."""
         return Interpreter(self.index, record, zone, self.family)
 
-    def expr(self, node: n.Expr, scope: Scope) -> Closure:
+    def expr(self, node: nodes.Expr, scope: Scope) -> Closure:
         """The closure of an expression in a scope."""
         closure: Closure = getattr(self, f"_{type(node).__name__.lower()}")(node, scope)
         return closure
 
-    def guarded(self, node: n.Expr, scope: Scope, rule: str, owner: str) -> Closure:
+    def guarded(self, node: nodes.Expr, scope: Scope, rule: str, owner: str) -> Closure:
         """A closure that answers EVA01 where the numbers leave their bounds."""
         inner = self.expr(node, scope)
         source = say(node)
@@ -649,10 +651,10 @@ class Interpreter(Compiler):
 
     # ---- leaves -------------------------------------------------------------------------------
 
-    def _literal(self, node: n.Literal, _: Scope) -> Closure:
+    def _literal(self, node: nodes.Literal, _: Scope) -> Closure:
         return always(self.literal(node))
 
-    def _name(self, node: n.Name, scope: Scope) -> Closure:
+    def _name(self, node: nodes.Name, scope: Scope) -> Closure:
         ref = scope.resolve(node.path)
         if ref is None:
             return never(f"'{'.'.join(node.path)}' means nothing here")
@@ -660,20 +662,20 @@ class Interpreter(Compiler):
 
     # ---- conditions ---------------------------------------------------------------------------
 
-    def _compare(self, node: n.Compare, scope: Scope) -> Closure:
+    def _compare(self, node: nodes.Compare, scope: Scope) -> Closure:
         left, op = self._beside(node.left, node.right, scope), COMPARE[node.op]
         word = word_of(self.type(node.left, scope), node.right)
         if word is not None:
             return binary(left, always(word), op)
         return binary(left, self._beside(node.right, node.left, scope), op)
 
-    def _beside(self, node: n.Expr, other: n.Expr, scope: Scope) -> Closure:
+    def _beside(self, node: nodes.Expr, other: nodes.Expr, scope: Scope) -> Closure:
         """One side of two; a number beside an amount minds the currency."""
         return self.currencies.number(node, other, scope) or self.expr(node, scope)
 
-    def _member(self, node: n.Member, scope: Scope) -> Closure:
+    def _member(self, node: nodes.Member, scope: Scope) -> Closure:
         inner = self.expr(node.left, scope)
-        values = tuple(v.name if isinstance(v, n.Word) else v.value for v in node.values)
+        values = tuple(v.name if isinstance(v, nodes.Word) else v.value for v in node.values)
 
         def member(run: Run) -> Any:
             value = inner(run)
@@ -681,29 +683,29 @@ class Interpreter(Compiler):
 
         return member
 
-    def _known(self, node: n.Known, scope: Scope) -> Closure:
+    def _known(self, node: nodes.Known, scope: Scope) -> Closure:
         inner = self.expr(node.expr, scope)
         return lambda run: type(inner(run)) is not Unknown
 
-    def _absent(self, node: n.Absent, scope: Scope) -> Closure:
+    def _absent(self, node: nodes.Absent, scope: Scope) -> Closure:
         inner = self.expr(node.expr, scope)
         return lambda run: type(inner(run)) is Unknown
 
-    def _allof(self, node: n.AllOf, scope: Scope) -> Closure:
+    def _allof(self, node: nodes.AllOf, scope: Scope) -> Closure:
         parts = [self.expr(p, scope) for p in node.parts]
         return lambda run: all_of([p(run) for p in parts])
 
-    def _anyof(self, node: n.AnyOf, scope: Scope) -> Closure:
+    def _anyof(self, node: nodes.AnyOf, scope: Scope) -> Closure:
         parts = [self.expr(p, scope) for p in node.parts]
         return lambda run: any_of([p(run) for p in parts])
 
-    def _not(self, node: n.Not, scope: Scope) -> Closure:
+    def _not(self, node: nodes.Not, scope: Scope) -> Closure:
         inner = self.expr(node.expr, scope)
         return lambda run: negation(inner(run))
 
     # ---- arithmetic ---------------------------------------------------------------------------
 
-    def _arith(self, node: n.Arith, scope: Scope) -> Closure:
+    def _arith(self, node: nodes.Arith, scope: Scope) -> Closure:
         kinds = {self.type(node.left, scope).kind, self.type(node.right, scope).kind}
         table: dict[str, Callable[[Any, Any], Any]] = (
             _OTHERS if kinds & {"date", "moment", "duration"} else _NUMBERS  # type: ignore[assignment]
@@ -716,13 +718,13 @@ class Interpreter(Compiler):
         )
         return binary(left, right, table.get(node.op, _NUMBERS[node.op]))
 
-    def _negative(self, node: n.Negative, scope: Scope) -> Closure:
+    def _negative(self, node: nodes.Negative, scope: Scope) -> Closure:
         numeric = self.type(node.expr, scope).kind in NUMERIC
         zero = Decimal(0)
         flip = (lambda v: numbers.subtract(zero, v)) if numeric else operator.neg
         return applied([self.expr(node.expr, scope)], flip)
 
-    def _otherwise(self, node: n.Otherwise, scope: Scope) -> Closure:
+    def _otherwise(self, node: nodes.Otherwise, scope: Scope) -> Closure:
         inner, default = self.expr(node.expr, scope), self.expr(node.default, scope)
 
         def otherwise(run: Run) -> Any:
@@ -733,7 +735,7 @@ class Interpreter(Compiler):
 
     # ---- calls --------------------------------------------------------------------------------
 
-    def _call(self, node: n.Call, scope: Scope) -> Closure:
+    def _call(self, node: nodes.Call, scope: Scope) -> Closure:
         if node.name in self.lookups:
             return looked_up(self.expr(node.args[0], scope), self.lookups[node.name])
         if node.name in AGGREGATES:

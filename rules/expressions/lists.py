@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.vocabulary import Edition
 from rules.expressions.run import MOST_LINES, Closure, Content, Reader, Run
 from rules.outcomes import Finding
 from rules.types.functions import AGGREGATES
 from rules.types.inference import Listed, listed
 from rules.types.symbol_table import Index, Ref, Scope
-from rules.values import kinds as numbers
+from rules.values import kinds
 from rules.values.canonical import number_text
 from rules.values.cause_keys import (
     NOWHERE,
@@ -61,19 +62,19 @@ class Lists:
 
     def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
-        self._known: dict[n.Call, Closure] = {}
-        self.keys: dict[n.Call, object] = {}  # under which a run keeps what was worked out
-        self._links: dict[n.Link, LinkProgram] = {}
+        self._known: dict[nodes.Call, Closure] = {}
+        self.keys: dict[nodes.Call, object] = {}  # under which a run keeps what was worked out
+        self._links: dict[nodes.Link, LinkProgram] = {}
 
-    def aggregate(self, node: n.Call, scope: Scope) -> Closure:
+    def aggregate(self, node: nodes.Call, scope: Scope) -> Closure:
         """The closure of one aggregate; worked out once a record unless it looks at `line`."""
         if node not in self._known:
             self._known[node] = self._aggregate(node, scope)
         return self._known[node]
 
-    def _aggregate(self, node: n.Call, scope: Scope) -> Closure:
+    def _aggregate(self, node: nodes.Call, scope: Scope) -> Closure:
         arg = node.args[0]
-        assert isinstance(arg, n.Name)  # noqa: S101
+        assert isinstance(arg, nodes.Name)  # noqa: S101
         over = listed(arg.path, scope)
         assert over is not None  # noqa: S101
         where = self._where(node, scope, over.record)
@@ -110,7 +111,7 @@ class Lists:
 
         return of_linked
 
-    def _where(self, node: n.Call, scope: Scope, item: str) -> Closure | None:
+    def _where(self, node: nodes.Call, scope: Scope, item: str) -> Closure | None:
         if node.where is None:
             return None
         return self.compiler.expr(node.where, scope.inside(item))
@@ -139,7 +140,7 @@ def _sum(where: Closure | None, field: Closure) -> Callable[[Run, Rows], Any]:
             if type(value) is Unknown:
                 unknown.append(value)
             elif wanted is True:
-                total = numbers.add(total, value)
+                total = kinds.add(total, value)
         return join(*unknown) if unknown else total
 
     return add_up
@@ -198,21 +199,21 @@ def _empty_gap(many: str, owner: str) -> Gap:
 
 def mentions_line(expr: Any) -> bool:
     """Whether an expression looks at the line it stands in."""
-    if isinstance(expr, n.Name):
+    if isinstance(expr, nodes.Name):
         return expr.path[0] == "line"
-    return any(mentions_line(part) for part in n.inner(expr))
+    return any(mentions_line(part) for part in nodes.inner(expr))
 
 
 def costly(node: Any) -> bool:
     """Whether an expression on a line goes over a list again, which counts as steps each time."""
-    if isinstance(node, n.Call) and node.where is not None:
+    if isinstance(node, nodes.Call) and node.where is not None:
         return node.name in AGGREGATES and mentions_line(node.where)
-    return any(costly(part) for part in n.inner(node))
+    return any(costly(part) for part in nodes.inner(node))
 
 
 def words_of(node: Any) -> set[str]:
     """The names and functions of an expression, or of several."""
-    return {".".join(path) for path in n.mentioned(node)}
+    return {".".join(path) for path in nodes.mentioned(node)}
 
 
 def counted(answers: list[Any]) -> Any:
@@ -241,8 +242,8 @@ class Shares:
     """What one document bills: a share for each line of the record, by the line's row."""
 
     places: Decimal
-    rows: dict[int, Share] = field(default_factory=dict)
-    keys: dict[int, str] = field(default_factory=dict)
+    rows: dict[int, Share] = dataclasses.field(default_factory=dict)
+    keys: dict[int, str] = dataclasses.field(default_factory=dict)
     final: bool = False  # the rest is never billed
     strict: bool = True  # what no part bills is missed; rules of earlier editions do not ask
     had: Callable[[Run, Any], Any] | None = None  # what earlier documents bill of the header
@@ -302,7 +303,7 @@ class Shares:
 class BillProgram:
     """The `bill` clause of one route."""
 
-    def __init__(self, compiler: Compiler, bill: n.Bill, places: Decimal) -> None:
+    def __init__(self, compiler: Compiler, bill: nodes.Bill, places: Decimal) -> None:
         scope = Scope(compiler.index, compiler.record, line=True)
         make = {"rule": RULE, "owner": compiler.owner}
         self.bill = bill
@@ -500,7 +501,7 @@ def part(value: Number, quantity: Number, whole: Number, places: Decimal) -> Dec
 class LinkProgram:
     """One link of one record kind: from the bodies in the facts to runs of the linked records."""
 
-    def __init__(self, compiler: Compiler, link: n.Link) -> None:
+    def __init__(self, compiler: Compiler, link: nodes.Link) -> None:
         self.link = link
         self.owner = link.action.role or compiler.owner
         self.other = compiler.of(link.other)
@@ -643,7 +644,7 @@ def family_keys(
                 yield from _key(name, body.get(link.theirs), "")
 
 
-def _ours(link: n.Link, body: Mapping[str, object]) -> Iterator[object]:
+def _ours(link: nodes.Link, body: Mapping[str, object]) -> Iterator[object]:
     """What a record is joined by: a value of its own, or those of its lines, each once."""
     if not link.of_lines:
         yield body.get(link.ours)
@@ -671,13 +672,13 @@ def asks_links(index: Index, kind: str, asked: object) -> bool:
     """Whether expressions look at what the links of a kind join, also through computed fields."""
     links, lines = index.links.get(kind, {}), index.line_records.get(kind)
     fields = [*index.records[kind].fields, *(lines.fields if lines else ())]
-    formulas: dict[str, list[n.Expr]] = {}
+    formulas: dict[str, list[nodes.Expr]] = {}
     for field in fields:
-        if isinstance(field, n.Computed):
+        if isinstance(field, nodes.Computed):
             formulas.setdefault(field.name, []).append(field.expr)
     told, waiting = set[str](), [asked] if links else []
     while waiting:
-        words = {word for path in n.mentioned(waiting.pop()) for word in path} - told
+        words = {word for path in nodes.mentioned(waiting.pop()) for word in path} - told
         told |= words
         waiting += [formula for word in words for formula in formulas.get(word, ())]
     return not told.isdisjoint(links)

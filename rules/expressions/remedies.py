@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Generic, TypeVar
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.expressions.compiler import Compiler
 from rules.expressions.run import Closure, Run
 from rules.phrases import DATED, Phrases, be, listed
@@ -28,7 +28,7 @@ from rules.values.wording import beside, is_filled, is_formed, is_so, plain, say
 _NOT = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _FLIPPED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _SOLVABLE = NUMERIC | {"date", "moment"}
-Term = tuple[int, n.Expr]
+Term = tuple[int, nodes.Expr]
 T = TypeVar("T")
 
 
@@ -41,9 +41,9 @@ class _Once(Generic[T]):
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make
-        self._found: dict[int, tuple[n.Expr, T]] = {}
+        self._found: dict[int, tuple[nodes.Expr, T]] = {}
 
-    def __call__(self, node: n.Expr) -> T:
+    def __call__(self, node: nodes.Expr) -> T:
         found = self._found.get(id(node))
         if found is None:
             found = self._found[id(node)] = (node, self._make(node))
@@ -62,7 +62,7 @@ class Wishes:
         self._noun = _Once(self._named)
         self._subject = _Once(self._solved_for)
 
-    def of(self, node: n.Expr, run: Run, *, want: bool = True) -> str:
+    def of(self, node: nodes.Expr, run: Run, *, want: bool = True) -> str:
         """What would make a condition true (or false); an empty text where it is so already."""
         value = self._value(node, run)
         if value is want:
@@ -74,58 +74,66 @@ class Wishes:
 
     # ---- in words -----------------------------------------------------------------------------
 
-    def _so(self, node: n.Expr, *, want: bool) -> str:
+    def _so(self, node: nodes.Expr, *, want: bool) -> str:
         """The condition itself, or that it is not so."""
-        return str(self.words.expr(node if want else n.Not(node, node.span)))  # kept as a text
+        return str(self.words.expr(node if want else nodes.Not(node, node.span)))  # kept as a text
 
-    def _filled(self, node: n.Expr, *, want: bool) -> str:
+    def _filled(self, node: nodes.Expr, *, want: bool) -> str:
         """That something has a value, or has none."""
-        if not isinstance(node, n.Name):
-            return self._so(n.Known(node, node.span), want=want)
+        if not isinstance(node, nodes.Name):
+            return self._so(nodes.Known(node, node.span), want=want)
         return is_filled(self._noun(node), want=want)
 
-    def _given(self, node: n.Expr) -> str:
+    def _given(self, node: nodes.Expr) -> str:
         return self._filled(node, want=True)
 
-    def _among(self, node: n.Member, *, want: bool) -> str:
-        values = [v.name if isinstance(v, n.Word) else str(v.value) for v in node.values]
+    def _among(self, node: nodes.Member, *, want: bool) -> str:
+        values = [v.name if isinstance(v, nodes.Word) else str(v.value) for v in node.values]
         return is_so(self._noun(node.left), "=" if want else "<>", listed(values, "or"))
 
-    def _yes(self, node: n.Name, *, want: bool) -> str:
+    def _yes(self, node: nodes.Name, *, want: bool) -> str:
         return is_so(self._noun(node), "=", "yes" if want else "no")
 
-    def _formed(self, node: n.Call, advice: str) -> str:
+    def _formed(self, node: nodes.Call, advice: str) -> str:
         """A test of a form: `the TIN has the form of a TIN (perhaps …)`."""
         return is_formed(self._noun(node.args[0]), node.name, advice)
 
-    def _against(self, left: n.Expr, op: str, right: n.Expr, value: Any, run: Run) -> str:
+    def _against(self, left: nodes.Expr, op: str, right: nodes.Expr, value: Any, run: Run) -> str:
         """A comparison, with the value of its right side where that says more than its name."""
         if value is None:
-            if not isinstance(right, n.Literal | n.Word | n.Name):
-                return self._so(n.Compare(left, op, right, left.span), want=True)
-            bound = str(right.value) if isinstance(right, n.Literal) else say(right)
+            if not isinstance(right, nodes.Literal | nodes.Word | nodes.Name):
+                return self._so(nodes.Compare(left, op, right, left.span), want=True)
+            bound = str(right.value) if isinstance(right, nodes.Literal) else say(right)
             return self._bounded(left, op, plain(bound), run)
         kinds = [self._type(side) for side in (left, right)]
         of = next((one for one in kinds if one.kind == "money"), kinds[1])
         return self._bounded(left, op, self._text(value, of, run), run)
 
-    def _bounded(self, name: n.Expr, op: str, bound: str, run: Run) -> str:
+    def _bounded(self, name: nodes.Expr, op: str, bound: str, run: Run) -> str:
         """`the total is at most RM 100.00 (now RM 112.00)`."""
         of = self._type(name)
         now = self._text(self._value(name, run), of, run) if self._stored(name) else ""
         return beside(is_so(self._noun(name), op, bound, dated=of.kind in DATED), bound, now)
 
-    def _named(self, node: n.Expr) -> str:
+    def _named(self, node: nodes.Expr) -> str:
         """What a value is called, without its article."""
-        if isinstance(node, n.Name) and node.path[-1].rpartition("_")[2] not in ("on", "at", "by"):
+        if isinstance(node, nodes.Name) and node.path[-1].rpartition("_")[2] not in (
+            "on",
+            "at",
+            "by",
+        ):
             name = term(".".join(node.path))
             many = be(node.path[-1]) == "are" and self._kind(node) == "money"
             return f"amount of {name}" if many else name
-        if isinstance(node, n.Call) and len(node.args) == 1 and isinstance(node.args[0], n.Name):
+        if (
+            isinstance(node, nodes.Call)
+            and len(node.args) == 1
+            and isinstance(node.args[0], nodes.Name)
+        ):
             return term(say(node))
         return self.words.expr(node).removeprefix("the ")
 
-    def _kind(self, node: n.Expr) -> str:
+    def _kind(self, node: nodes.Expr) -> str:
         return self._type(node).kind
 
     def _text(self, value: Any, of: Type, run: Run) -> str:
@@ -135,32 +143,32 @@ class Wishes:
 
     # ---- conditions ---------------------------------------------------------------------------
 
-    def _allof(self, node: n.AllOf, run: Run, *, want: bool) -> str:
+    def _allof(self, node: nodes.AllOf, run: Run, *, want: bool) -> str:
         return self._parts(node.parts, run, want=want, every=want)
 
-    def _anyof(self, node: n.AnyOf, run: Run, *, want: bool) -> str:
+    def _anyof(self, node: nodes.AnyOf, run: Run, *, want: bool) -> str:
         return self._parts(node.parts, run, want=want, every=not want)
 
-    def _parts(self, parts: tuple[n.Expr, ...], run: Run, *, want: bool, every: bool) -> str:
+    def _parts(self, parts: tuple[nodes.Expr, ...], run: Run, *, want: bool, every: bool) -> str:
         wishes = [wish for part in parts if (wish := self.of(part, run, want=want))]
         return ("; " if every else " or ").join(wishes)
 
-    def _not(self, node: n.Not, run: Run, *, want: bool) -> str:
+    def _not(self, node: nodes.Not, run: Run, *, want: bool) -> str:
         return self.of(node.expr, run, want=not want)
 
-    def _known(self, node: n.Known, _: Run, *, want: bool) -> str:
+    def _known(self, node: nodes.Known, _: Run, *, want: bool) -> str:
         return self._filled(node.expr, want=want)
 
-    def _absent(self, node: n.Absent, _: Run, *, want: bool) -> str:
+    def _absent(self, node: nodes.Absent, _: Run, *, want: bool) -> str:
         return self._filled(node.expr, want=not want)
 
-    def _member(self, node: n.Member, run: Run, *, want: bool) -> str:
+    def _member(self, node: nodes.Member, run: Run, *, want: bool) -> str:
         return self._missing(node.left, run) or self._among(node, want=want)
 
-    def _name(self, node: n.Name, run: Run, *, want: bool) -> str:
+    def _name(self, node: nodes.Name, run: Run, *, want: bool) -> str:
         return self._missing(node, run) or self._yes(node, want=want)
 
-    def _call(self, node: n.Call, run: Run, *, want: bool) -> str:
+    def _call(self, node: nodes.Call, run: Run, *, want: bool) -> str:
         missing = "" if node.name in AGGREGATES else self._missing(node, run)
         if missing or not want or node.name not in PURE:
             return missing or self._so(node, want=want)
@@ -170,26 +178,26 @@ class Wishes:
 
     # ---- comparisons --------------------------------------------------------------------------
 
-    def _compare(self, node: n.Compare, run: Run, *, want: bool) -> str:
+    def _compare(self, node: nodes.Compare, run: Run, *, want: bool) -> str:
         op = node.op if want else _NOT[node.op]
         missing = self._missing(node.left, run) or self._missing(node.right, run)
         return missing or self._solved(node, op, run) or self._told(node, op, run)
 
-    def _told(self, node: n.Compare, op: str, run: Run) -> str:
+    def _told(self, node: nodes.Compare, op: str, run: Run) -> str:
         """The comparison itself, with the value of the side that does not stand in the source."""
         left, right = node.left, node.right
         if self._stored(right) and not self._stored(left):
             left, right, op = right, left, _FLIPPED[op]
         own = left in inside(right, self.scope)
-        value = None if own or isinstance(right, n.Literal) else self._value(right, run)
+        value = None if own or isinstance(right, nodes.Literal) else self._value(right, run)
         return self._against(left, op, right, value, run)
 
-    def _solved(self, node: n.Compare, op: str, run: Run) -> str:
+    def _solved(self, node: nodes.Compare, op: str, run: Run) -> str:
         """The comparison solved for one stored field; nothing where that cannot be done."""
         found = self._subject(node)
         return self._bound(*found, op, run) if found is not None else ""
 
-    def _solved_for(self, node: n.Compare) -> tuple[Term, list[Term]] | None:
+    def _solved_for(self, node: nodes.Compare) -> tuple[Term, list[Term]] | None:
         """That field, and the other terms."""
         left, right = list(_terms(node.left, 1)), list(_terms(node.right, -1))
         for subject in (*(left if len(left) == 1 else ()), *reversed(right), *left):
@@ -198,13 +206,15 @@ class Wishes:
                 return subject, others
         return None
 
-    def _alone(self, name: n.Expr, others: list[Term]) -> bool:
+    def _alone(self, name: nodes.Expr, others: list[Term]) -> bool:
         """Whether an operand is a stored number or day on which no other operand depends."""
         if not self._stored(name) or self._type(name).kind not in _SOLVABLE:
             return False
         parts = [part for _, other in others for part in inside(other, self.scope)]
-        lists = any(isinstance(p, n.Call) and p.name in AGGREGATES for p in parts)
-        return name not in parts and not (lists and isinstance(name, n.Name) and len(name.path) > 1)
+        lists = any(isinstance(p, nodes.Call) and p.name in AGGREGATES for p in parts)
+        return name not in parts and not (
+            lists and isinstance(name, nodes.Name) and len(name.path) > 1
+        )
 
     def _bound(self, subject: Term, others: list[Term], op: str, run: Run) -> str:
         sign, name = subject
@@ -222,7 +232,7 @@ class Wishes:
 
     # ---- values -------------------------------------------------------------------------------
 
-    def _missing(self, node: n.Expr, run: Run) -> str:
+    def _missing(self, node: nodes.Expr, run: Run) -> str:
         """What would make a value known; nothing where it is."""
         value: Any = self._value(node, run)
         if type(value) is not Unknown:
@@ -230,15 +240,15 @@ class Wishes:
         wishes = dict.fromkeys(gap.would_pass for gap in value.gaps if gap.would_pass)
         return "; ".join(wishes) or self._given(node)
 
-    def _is_stored(self, node: n.Expr) -> bool:
-        ref = self.scope.resolve(node.path) if isinstance(node, n.Name) else None
-        return ref is not None and isinstance(ref.field, n.Field)
+    def _is_stored(self, node: nodes.Expr) -> bool:
+        ref = self.scope.resolve(node.path) if isinstance(node, nodes.Name) else None
+        return ref is not None and isinstance(ref.field, nodes.Field)
 
-    def _value(self, node: n.Expr, run: Run) -> Any:
+    def _value(self, node: nodes.Expr, run: Run) -> Any:
         return self._closure(node)(run)
 
-    def _asks(self, node: n.Expr) -> Closure:
-        if isinstance(node, n.Name) and self.scope.resolve(node.path) is None:
+    def _asks(self, node: nodes.Expr) -> Closure:
+        if isinstance(node, nodes.Name) and self.scope.resolve(node.path) is None:
             return lambda _: None  # a bare word
         return self.compiler.kept(node, self.scope)
 
@@ -246,41 +256,41 @@ class Wishes:
 class FirstWishes(Wishes):
     """The same wishes, as the rules would write them."""
 
-    def _so(self, node: n.Expr, *, want: bool) -> str:
+    def _so(self, node: nodes.Expr, *, want: bool) -> str:
         return say(node) if want else f"not {say(node)}"
 
-    def _filled(self, node: n.Expr, *, want: bool) -> str:
+    def _filled(self, node: nodes.Expr, *, want: bool) -> str:
         return f"{say(node)} is {'given' if want else 'left blank'}"
 
-    def _among(self, node: n.Member, *, want: bool) -> str:
+    def _among(self, node: nodes.Member, *, want: bool) -> str:
         values = ", ".join(say(value) for value in node.values)
         return f"{say(node.left)} is {'one' if want else 'none'} of {values}"
 
-    def _yes(self, node: n.Name, *, want: bool) -> str:
+    def _yes(self, node: nodes.Name, *, want: bool) -> str:
         return f"{say(node)} = {'yes' if want else 'no'}"
 
-    def _formed(self, node: n.Call, advice: str) -> str:
+    def _formed(self, node: nodes.Call, advice: str) -> str:
         words = f"{say(node.args[0])} {PURE[node.name].words}"
         return f"{words} ({advice})" if advice else words
 
-    def _against(self, left: n.Expr, op: str, right: n.Expr, value: Any, run: Run) -> str:
+    def _against(self, left: nodes.Expr, op: str, right: nodes.Expr, value: Any, run: Run) -> str:
         if value is None:
             return f"{say(left)} {op} {say(right)}"
         return f"{say(left)} {op} {self._text(value, self._type(right), run)}"
 
-    def _bounded(self, name: n.Expr, op: str, bound: str, _: Run) -> str:
+    def _bounded(self, name: nodes.Expr, op: str, bound: str, _: Run) -> str:
         return f"{say(name)} {op} {bound}"
 
-    def _given(self, node: n.Expr) -> str:
+    def _given(self, node: nodes.Expr) -> str:
         return f"{say(node)} is known"
 
 
-def _terms(node: n.Expr, sign: int) -> Iterator[Term]:
+def _terms(node: nodes.Expr, sign: int) -> Iterator[Term]:
     """The terms of a sum with their signs."""
-    if isinstance(node, n.Arith) and node.op in "+-":
+    if isinstance(node, nodes.Arith) and node.op in "+-":
         yield from _terms(node.left, sign)
         yield from _terms(node.right, sign if node.op == "+" else -sign)
-    elif isinstance(node, n.Negative):
+    elif isinstance(node, nodes.Negative):
         yield from _terms(node.expr, -sign)
     else:
         yield sign, node

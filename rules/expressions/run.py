@@ -11,7 +11,7 @@ from operator import attrgetter
 from sys import intern
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.nodes import Field
 from grammar.text.characters import in_words, invisible, mistaken, shown, without_invisible
 from grammar.text.vocabulary import Edition
@@ -220,7 +220,7 @@ class Lookup:
 
     __slots__ = ("declared", "how", "kind", "memory", "name")
 
-    def __init__(self, declared: n.Map) -> None:
+    def __init__(self, declared: nodes.Map) -> None:
         self.declared = declared
         self.name = declared.name
         self.memory: Memory[tuple[Any, Use | None]] = Memory()
@@ -296,7 +296,7 @@ class UnitTable:
 
     __slots__ = ("bases", "declared", "memory")
 
-    def __init__(self, declared: n.Units) -> None:
+    def __init__(self, declared: nodes.Units) -> None:
         self.declared = declared
         self.bases = Bases(declared.bases)
         self.memory: Memory[tuple[Conversion | Unknown, tuple[Use, ...]]] = Memory()

@@ -15,7 +15,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.nodes import UnitBase
 from grammar.text.problem import Problem, Span
 from rules.values.canonical import (
@@ -202,7 +202,7 @@ class Seeds:
         return World.build(revision, maps, units, targets)
 
 
-def seeds(ruleset: n.Ruleset, files: Mapping[str, str]) -> Seeds:
+def seeds(ruleset: nodes.Ruleset, files: Mapping[str, str]) -> Seeds:
     """The entries of all maps and units; `files` holds CSV texts by the path in the rules."""
     found = Seeds()
     for table in ruleset.maps:
@@ -224,7 +224,7 @@ def seeds(ruleset: n.Ruleset, files: Mapping[str, str]) -> Seeds:
     return found
 
 
-def literal_text(value: n.Literal) -> str:
+def literal_text(value: nodes.Literal) -> str:
     """A literal as the text that a mapping entry keeps."""
     held = value.value
     if isinstance(held, Decimal):
@@ -234,7 +234,7 @@ def literal_text(value: n.Literal) -> str:
     return held if isinstance(held, str) else str(held)
 
 
-def _map_rows(table: n.Map, files: Mapping[str, str], found: Seeds) -> Iterator[_Row]:
+def _map_rows(table: nodes.Map, files: Mapping[str, str], found: Seeds) -> Iterator[_Row]:
     for row in table.rows:
         yield _Row(row.key, literal_text(row.value), row.span)
     if table.csv is None:
@@ -248,7 +248,7 @@ def _map_rows(table: n.Map, files: Mapping[str, str], found: Seeds) -> Iterator[
     yield from _csv_rows(table.csv, text, found)
 
 
-def _csv_rows(declared: n.Csv, text: str, found: Seeds) -> Iterator[_Row]:
+def _csv_rows(declared: nodes.Csv, text: str, found: Seeds) -> Iterator[_Row]:
     rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
     columns = rows.fieldnames or ()
     for column in (declared.from_column, declared.to_column):
@@ -264,11 +264,11 @@ def _csv_rows(declared: n.Csv, text: str, found: Seeds) -> Iterator[_Row]:
             yield _Row(key, value, declared.span, f"{declared.path}:{rows.line_num}: ")
 
 
-def _folded(key: str, table: n.Map) -> str:
+def _folded(key: str, table: nodes.Map) -> str:
     return fold(key, table.match)
 
 
-def _clash(row: _Row, table: n.Map, seen: Mapping[str, str], kind: str) -> Problem | None:
+def _clash(row: _Row, table: nodes.Map, seen: Mapping[str, str], kind: str) -> Problem | None:
     """Why a row cannot be an entry of its map."""
     before = seen.get(_folded(row.key, table))
     if before is not None and before != row.value:
@@ -280,7 +280,7 @@ def _clash(row: _Row, table: n.Map, seen: Mapping[str, str], kind: str) -> Probl
     return None
 
 
-def _unit(found: Seeds, row: n.UnitRow) -> None:
+def _unit(found: Seeds, row: nodes.UnitRow) -> None:
     key = f"{row.unit}|{row.item}" if row.item else row.unit
     if row.count <= 0 or row.base_count <= 0:
         message = f"the factor of {row.unit} is not above zero"
@@ -290,7 +290,7 @@ def _unit(found: Seeds, row: n.UnitRow) -> None:
     found.units.setdefault(key, (factor.numerator, factor.denominator, row.base_unit))
 
 
-def _unit_file(found: Seeds, units: n.Units, files: Mapping[str, str]) -> None:
+def _unit_file(found: Seeds, units: nodes.Units, files: Mapping[str, str]) -> None:
     text = _file(files, units.csv or "")
     if text is None:
         message, hint = f"the file {units.csv} was not given", "Put it beside the rule files."
@@ -306,7 +306,7 @@ def _unit_file(found: Seeds, units: n.Units, files: Mapping[str, str]) -> None:
             found.problems.append(problem)
             continue
         item = (cells.get("item") or "").strip() or None
-        _unit(found, n.UnitRow(count, unit, item, base_count, base, units.span))
+        _unit(found, nodes.UnitRow(count, unit, item, base_count, base, units.span))
 
 
 def _file(files: Mapping[str, str], path: str) -> str | None:

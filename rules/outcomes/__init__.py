@@ -11,12 +11,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
 from rules.values.canonical import Plain, PostingState, dumps, plain, read_only, revive
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing, Gap, HowCleared, Unknown
-from rules.values.wording import HOLE, plain, titled
+from rules.values.wording import HOLE, titled
+from rules.values.wording import plain as plain_name
 
 VerdictKind = Literal[
     "gate", "check", "duplicates", "approve", "when", "timing", "after",
@@ -77,7 +78,7 @@ UNKNOWN: Final[VerdictResult] = "unknown"
 
 NOT_APPLICABLE: Final[VerdictResult] = "not_applicable"
 
-GateSaid: TypeAlias = n.GateWord | Literal["unknown"]
+GateSaid: TypeAlias = nodes.GateWord | Literal["unknown"]
 """A gate's word for a status; unknown where the status is none of the gate's."""
 
 STOPS = ("reject", "hold", "approve")
@@ -374,7 +375,7 @@ class Outcome:
 class Numbers:
     """The rules of a ruleset, numbered: checks, approvals and maps by name, the rest by kind."""
 
-    def __init__(self, ruleset: n.Ruleset) -> None:
+    def __init__(self, ruleset: nodes.Ruleset) -> None:
         self.rules = tuple(dict.fromkeys(_rules(ruleset)))
         self._bits = {(r.kind, r.name): 1 << i for i, r in enumerate(self.rules)}
 
@@ -421,7 +422,7 @@ class Numbers:
         return {"hit": fail, "unknown": unknown}.get(verdict.result)
 
 
-def _rules(ruleset: n.Ruleset) -> Iterator[Rule]:
+def _rules(ruleset: nodes.Ruleset) -> Iterator[Rule]:
     named = {
         "check": [c.name for c in ruleset.checks],
         "approve": [f"approve by {a.role}" for a in ruleset.approvals],
@@ -436,7 +437,7 @@ def _rules(ruleset: n.Ruleset) -> Iterator[Rule]:
 class Words:
     """The words of one program: a held route that only lacks an approval is `to approve`."""
 
-    def __init__(self, rules: tuple[Rule, ...], ruleset: n.Ruleset) -> None:
+    def __init__(self, rules: tuple[Rule, ...], ruleset: nodes.Ruleset) -> None:
         warns = {("check", c.name) for c in ruleset.checks if c.action.kind == "warn"}
         if all(d.action.kind == "warn" for d in ruleset.duplicates):
             warns.add(("duplicates", ""))
@@ -568,7 +569,7 @@ def title_of(finding: Finding) -> str:
     if label.count(HOLE) <= NAMED:
         return titled(label)
     if finding.code == "CHK01":
-        return f"The check “{plain(finding.rule)}” did not pass"
+        return f"The check “{plain_name(finding.rule)}” did not pass"
     if finding.code == "CHK02":
         return label.partition(": ")[0]
     return "Possible duplicate" if finding.code == "DUP01" else titled(label)
@@ -614,7 +615,7 @@ def strictest(findings: Iterable[Finding]) -> Finding | None:
     return next((f for f in findings if f.severity in STOPS), None)
 
 
-def clearing_of(declared: n.Clears) -> Clearing:
+def clearing_of(declared: nodes.Clears) -> Clearing:
     """How a finding of a check ends."""
     return Clearing(HowCleared(declared.kind), declared.role or "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.documents.unusual import NO_LINES, QUANTITIES, TOTALS
 from rules.phrases import Phrases, a, capital, composed, joined, listed, message, named, spoken
 from rules.types.symbol_table import Index
@@ -44,9 +44,9 @@ _ALLOWED = {
 }
 
 
-def action(done: n.Action | n.TryAgain, words: Phrases, where: str = ANYWHERE) -> str:
+def action(done: nodes.Action | nodes.TryAgain, words: Phrases, where: str = ANYWHERE) -> str:
     """What is done; `where` is the target that it would be done in."""
-    if isinstance(done, n.TryAgain):
+    if isinstance(done, nodes.TryAgain):
         return composed(
             message(
                 "it is retried up to %(times)s times, first after %(pause)s, then at longer"
@@ -72,7 +72,7 @@ def targets_of(records: list[str], index: Index) -> str:
     return listed(list(dict.fromkeys(names))) or ANYWHERE
 
 
-def but_for(routes: Iterable[n.RouteName | None]) -> str:
+def but_for(routes: Iterable[nodes.RouteName | None]) -> str:
     """What a general declaration leaves to the narrowed ones beside it; blank for nothing."""
     own = [
         composed("as %(document)s", document=becoming(route))
@@ -82,7 +82,7 @@ def but_for(routes: Iterable[n.RouteName | None]) -> str:
     return composed("but not %(documents)s", documents=listed(own, "or")) if own else ""
 
 
-def becoming(route: n.RouteName) -> str:
+def becoming(route: nodes.RouteName) -> str:
     """What a route makes: `an invoice in autocount`."""
     return composed("%(document)s in %(target)s", document=a(route.document), target=route.target)
 
@@ -96,7 +96,7 @@ def owned_by(index: Index) -> dict[str, tuple[str, ...]]:
     return {role: tuple(things) for role, things in found.items()}
 
 
-def _duties(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
+def _duties(rules: nodes.Ruleset) -> Iterator[tuple[str | None, str]]:
     for source in rules.sources:
         yield (
             source.missing.action.role,
@@ -127,11 +127,11 @@ def _duties(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
         yield post.we_own.role, composed("manual changes of %(document)s", document=route)
 
 
-def _alone(rules: n.Ruleset) -> Iterator[tuple[str, str]]:
+def _alone(rules: nodes.Ruleset) -> Iterator[tuple[str, str]]:
     """What one team alone may do."""
     for record in rules.records:
         for field in record.fields:
-            if isinstance(field, n.Field) and field.completed is not None:
+            if isinstance(field, nodes.Field) and field.completed is not None:
                 blank = composed(
                     "a blank %(field)s of %(whose)s", field=named(field.name), whose=whose(record)
                 )
@@ -145,7 +145,7 @@ def _alone(rules: n.Ruleset) -> Iterator[tuple[str, str]]:
             yield units.kept.role, composed("the entries of the units")
 
 
-def _of_rules(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
+def _of_rules(rules: nodes.Ruleset) -> Iterator[tuple[str | None, str]]:
     for gate in rules.gates:
         for row in gate.rows:
             states = listed([f"“{plain(s.name)}”" for s in row.states], "or")
@@ -162,11 +162,11 @@ def _of_rules(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
         yield approve.role, composed("approval of %(record)s", record=a(approve.record))
 
 
-def _any(records: tuple[n.Word, ...]) -> str:
+def _any(records: tuple[nodes.Word, ...]) -> str:
     return listed([a(word.name) for word in records], "or")
 
 
-def _of_tables(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
+def _of_tables(rules: nodes.Ruleset) -> Iterator[tuple[str | None, str]]:
     for edit in rules.edits:
         changes = composed("changes of %(record)s", record=posted(edit.record))
         yield from ((role, changes) for role in _roles(edit.table))
@@ -179,13 +179,13 @@ def _of_tables(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
         yield from ((role, failed) for role in _roles(retry.table))
 
 
-def _roles(table: n.Table) -> Iterator[str | None]:
+def _roles(table: nodes.Table) -> Iterator[str | None]:
     for row in table.rows:
-        action = row.action.then if isinstance(row.action, n.TryAgain) else row.action
+        action = row.action.then if isinstance(row.action, nodes.TryAgain) else row.action
         yield action.role
 
 
-def whose(record: n.Record) -> str:
+def whose(record: nodes.Record) -> str:
     """A record, or a line of one, with its article."""
     return (
         composed("a line of %(whose)s", whose=a(record.parent)) if record.parent else a(record.name)
@@ -197,11 +197,11 @@ def posted(record: str) -> str:
     return composed("a posted %(record)s", record=named(record))
 
 
-def timing(one: n.Post, words: Phrases) -> str:
+def timing(one: nodes.Post, words: Phrases) -> str:
     """When a document goes."""
     here = words.of(one.record)
-    if isinstance(one.timing, n.Daily):
-        day = here.expr(n.Name((one.timing.by,), one.timing.span))
+    if isinstance(one.timing, nodes.Daily):
+        day = here.expr(nodes.Name((one.timing.by,), one.timing.span))
         time = f"{one.timing.at:%H:%M}"
         moment = composed("in the run of %(time)s in the night after %(day)s", time=time, day=day)
     else:
@@ -230,7 +230,7 @@ def _number(template: str) -> str:
     return joined(["“", *parts, "”"])
 
 
-def bill(one: n.Post, billed: n.Bill, words: Phrases) -> str:
+def bill(one: nodes.Post, billed: nodes.Bill, words: Phrases) -> str:
     """What of it stands on the document."""
     here = words.of(one.record, line=True)
     only = composed(
@@ -251,7 +251,7 @@ def bill(one: n.Post, billed: n.Bill, words: Phrases) -> str:
     return listed([only, rest], ".")
 
 
-def uncompared(one: n.Post, said: n.Uncompared) -> str:
+def uncompared(one: nodes.Post, said: nodes.Uncompared) -> str:
     """That its amount is not compared with the record's own total, and why."""
     apart = composed(
         "The amount of %(document)s is not compared with the total of the %(record)s.",
@@ -262,7 +262,7 @@ def uncompared(one: n.Post, said: n.Uncompared) -> str:
     return listed([apart, composed("The reason: “%(reason)s”.", reason=reason)], ".")
 
 
-def allows(one: n.Post, said: n.Allows) -> str:
+def allows(one: nodes.Post, said: nodes.Allows) -> str:
     """What goes there without anybody being asked, though it is unusual."""
     what = [composed(_ALLOWED[w]) if w in _ALLOWED else named(w) for w in said.what]
     return composed(
@@ -272,7 +272,9 @@ def allows(one: n.Post, said: n.Allows) -> str:
     )
 
 
-def fields_of(one: n.Post | n.Reversal, assigns: Sequence[n.Assign], words: Phrases) -> str:
+def fields_of(
+    one: nodes.Post | nodes.Reversal, assigns: Sequence[nodes.Assign], words: Phrases
+) -> str:
     """The fields of a document, or those of its lines, in one sentence."""
     line = bool(assigns) and assigns is one.line_fields
     here = words.of(one.record, line=line)
@@ -281,7 +283,7 @@ def fields_of(one: n.Post | n.Reversal, assigns: Sequence[n.Assign], words: Phra
         for assign in assigns
     ]
     fields, document = listed(said, ";"), becoming(one.route)
-    if isinstance(one, n.Reversal):
+    if isinstance(one, nodes.Reversal):
         fields = composed("%(fields)s; everything else is as it was posted", fields=fields)
         other = a(one.reversing.document)
         document = composed("%(document)s that reverses %(other)s", document=document, other=other)
@@ -294,7 +296,7 @@ def fields_of(one: n.Post | n.Reversal, assigns: Sequence[n.Assign], words: Phra
     )
 
 
-def owned(one: n.Post | n.Reversal, words: Phrases) -> str:
+def owned(one: nodes.Post | nodes.Reversal, words: Phrases) -> str:
     """Who may change what after posting."""
     theirs = listed(list(one.they_own))
     place = becoming(one.route)
@@ -312,7 +314,7 @@ def owned(one: n.Post | n.Reversal, words: Phrases) -> str:
     return listed([left, other], ".")
 
 
-def reversal(one: n.Reversal) -> str:
+def reversal(one: nodes.Reversal) -> str:
     """How a posting is taken back."""
     mirror = composed(
         "%(document)s is reversed by %(reversal)s, the mirror of what was posted, with the number"

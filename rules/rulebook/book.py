@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.nodes import OF_LINE
 from grammar.text.characters import separated
 from grammar.text.problem import Span
@@ -25,8 +25,7 @@ from rules.phrases import (
     words_of,
 )
 from rules.program import Program
-from rules.rulebook import actions as document_sentences
-from rules.rulebook import route_sentences, setup_sentences
+from rules.rulebook import actions, route_sentences, setup_sentences
 from rules.rulebook.actions import action, becoming, but_for, owned_by, posted, targets_of
 from rules.rulebook.coverage import Answer, Answered, coverage
 from rules.testing.test_steps import Told, tell
@@ -143,7 +142,7 @@ class Book:
 class Proofs:
     """The tests of a ruleset, run once."""
 
-    def __init__(self, ruleset: n.Ruleset, program: Program) -> None:
+    def __init__(self, ruleset: nodes.Ruleset, program: Program) -> None:
         index = Index(ruleset)
         self._proofs = tuple(
             _proof(test, tell(index.samples[test.given], test, index, program))
@@ -157,7 +156,7 @@ class Proofs:
         return tuple(p.title for p in self._proofs if p.at & lines or name in p.used)
 
 
-def book(ruleset: n.Ruleset, topic: str | None = None, proofs: Proofs | None = None) -> Book:
+def book(ruleset: nodes.Ruleset, topic: str | None = None, proofs: Proofs | None = None) -> Book:
     """The rule book, or one topic of it; with the tests of each rule where they were run."""
     writer = _Writer(Index(ruleset), proofs)
     gaps = [a for a in coverage(ruleset) if a.state is Answered.OPEN]
@@ -178,7 +177,7 @@ def book(ruleset: n.Ruleset, topic: str | None = None, proofs: Proofs | None = N
 class _Writer:
     index: Index
     proofs: Proofs | None
-    rules: n.Ruleset = field(init=False)
+    rules: nodes.Ruleset = field(init=False)
     words: Phrases = field(init=False)
 
     def __post_init__(self) -> None:
@@ -222,7 +221,7 @@ class _Writer:
                 yield self._entry(text, f"gate {gate.record}", row.span, [row.owner])
         for record in self.rules.records:
             for one in record.fields:
-                for state in one.states if isinstance(one, n.Field) else ():
+                for state in one.states if isinstance(one, nodes.Field) else ():
                     if state.aliases:
                         text = route_sentences.spelling(record, state)
                         yield self._entry(text, f"record {record.name}", state.span, shown=())
@@ -246,14 +245,14 @@ class _Writer:
         for post in self._documents():
             for assigns in (post.fields, post.line_fields):
                 if assigns:
-                    text, at = document_sentences.fields_of(post, assigns, words), assigns[0].span
+                    text, at = actions.fields_of(post, assigns, words), assigns[0].span
                     yield self._entry(text, f"post {post.route}", at, used=str(post.route))
 
     def _values(self) -> Iterator[Entry]:
         words = self.words
         for record in self.rules.records:
             for one in record.fields:
-                if isinstance(one, n.Computed):
+                if isinstance(one, nodes.Computed):
                     text = setup_sentences.computed(record, one, words)
                     yield self._entry(text, f"record {record.name}", one.span, shown=())
         for link in self.rules.links:
@@ -287,17 +286,15 @@ class _Writer:
         for post in self.rules.posts:
             name, after = f"post {post.route}", [post.after.span] if post.after else []
             shown = [post.timing.span, *after, *([post.when.span] if post.when else [])]
-            yield self._entry(
-                document_sentences.timing(post, self.words), name, post.span, shown=shown
-            )
+            yield self._entry(actions.timing(post, self.words), name, post.span, shown=shown)
             if post.bill is not None:
-                text = document_sentences.bill(post, post.bill, self.words)
+                text = actions.bill(post, post.bill, self.words)
                 yield self._entry(text, name, post.bill.span)
             if post.uncompared is not None:
-                text = document_sentences.uncompared(post, post.uncompared)
+                text = actions.uncompared(post, post.uncompared)
                 yield self._entry(text, name, post.uncompared.span)
             if post.allows is not None:
-                text = document_sentences.allows(post, post.allows)
+                text = actions.allows(post, post.allows)
                 yield self._entry(text, name, post.allows.span)
         for source in self.rules.sources:
             yield self._entry(
@@ -318,11 +315,11 @@ class _Writer:
                 text = cancel_row(cancel, row, self.words)
                 yield self._entry(text, name, row.span, [_role(row)])
         for reversal in self.rules.reversals:
-            text = document_sentences.reversal(reversal)
+            text = actions.reversal(reversal)
             yield self._entry(text, f"post {reversal.route}", reversal.span)
         for post in self._documents():
             if post.we_own is not None:
-                text = document_sentences.owned(post, self.words)
+                text = actions.owned(post, self.words)
                 yield self._entry(text, f"post {post.route}", post.we_own.span, [post.we_own.role])
 
     def _duplicates(self) -> Iterator[Entry]:
@@ -347,7 +344,7 @@ class _Writer:
             )
             yield self._entry(text, f"role {role.name}", role.span, [role.name], shown=())
 
-    def _documents(self) -> tuple[n.Post | n.Reversal, ...]:
+    def _documents(self) -> tuple[nodes.Post | nodes.Reversal, ...]:
         return (*self.rules.posts, *self.rules.reversals)
 
     def _checks(self, topic: str) -> Iterator[Entry]:
@@ -358,8 +355,8 @@ class _Writer:
                 yield self._entry(text, f"check {one.name}", one.span, roles)
 
 
-def _role(row: n.TableRow) -> str | None:
-    return row.action.then.role if isinstance(row.action, n.TryAgain) else row.action.role
+def _role(row: nodes.TableRow) -> str | None:
+    return row.action.then.role if isinstance(row.action, nodes.TryAgain) else row.action.role
 
 
 def _gap(gap: Answer) -> str:
@@ -398,7 +395,7 @@ class Meaning:
     after: tuple[str, ...]
 
 
-def in_words(old: n.Ruleset, new: n.Ruleset) -> tuple[Meaning, ...]:
+def in_words(old: nodes.Ruleset, new: nodes.Ruleset) -> tuple[Meaning, ...]:
     """All changes, in the order of the new text; what is gone comes last."""
     changes = difference(old, new)
     if not changes:
@@ -430,12 +427,12 @@ def _without(texts: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
     return tuple(text for text in texts if text not in others)
 
 
-def edit_row(one: n.Edit, row: n.TableRow, words: Phrases) -> str:
+def edit_row(one: nodes.Edit, row: nodes.TableRow, words: Phrases) -> str:
     """What a change after posting does."""
     here = words.of(one.record)
     cells = dict(zip(one.table.head, row.cells, strict=False))
     changed = cells.pop("changed", None)
-    names = [v.name for v in getattr(changed, "values", ()) if isinstance(v, n.Word)]
+    names = [v.name for v in getattr(changed, "values", ()) if isinstance(v, nodes.Word)]
     groups = {g.name: listed([_field(w.name) for w in g.fields], "or") for g in one.groups}
     own = [
         composed("its %(group)s (%(fields)s)", group=named(g), fields=groups[g])
@@ -458,7 +455,7 @@ def _field(name: str) -> str:
     return instead(plain(name), composed("%(what)s of %(whose)s", what=field, whose=line))
 
 
-def _posted(one: n.Edit, words: Phrases) -> str:
+def _posted(one: nodes.Edit, words: Phrases) -> str:
     """What a table of edits speaks of."""
     if one.route is not None:
         return _for(composed("%(record)s posted", record=capital(a(one.record))), one.route)
@@ -466,29 +463,29 @@ def _posted(one: n.Edit, words: Phrases) -> str:
     return _but(capital(posted(one.record)), others)
 
 
-def _for(what: str, route: n.RouteName) -> str:
+def _for(what: str, route: nodes.RouteName) -> str:
     return composed("%(what)s as %(document)s", what=what, document=becoming(route))
 
 
-def _but(what: str, routes: Iterable[n.RouteName | None]) -> str:
+def _but(what: str, routes: Iterable[nodes.RouteName | None]) -> str:
     left = but_for(routes)
     return composed("%(what)s (%(exception)s)", what=what, exception=left) if left else what
 
 
-def _given(what: str, cells: dict[str, n.Cell], words: Phrases) -> str:
+def _given(what: str, cells: dict[str, nodes.Cell], words: Phrases) -> str:
     """What is spoken of, with the conditions of a row, but those that fit everything."""
     said = []
     for name, cell in cells.items():
-        if isinstance(cell, n.Among):
+        if isinstance(cell, nodes.Among):
             said.append(words.among(name, cell.values))
-        elif isinstance(cell, n.Compared):
+        elif isinstance(cell, nodes.Compared):
             said.append(words.compared(name, cell.op, cell.value))
     if not said:
         return what
     return composed("%(what)s, while %(conditions)s", what=what, conditions=listed(said, "so"))
 
 
-def strictest(one: n.Edit) -> str:
+def strictest(one: nodes.Edit) -> str:
     """What counts when several rows fit."""
     return composed(
         "If %(record)s changes in several of these at once, the strictest answer counts.",
@@ -498,7 +495,7 @@ def strictest(one: n.Edit) -> str:
     )
 
 
-def cancel_row(one: n.Cancel, row: n.TableRow, words: Phrases) -> str:
+def cancel_row(one: nodes.Cancel, row: nodes.TableRow, words: Phrases) -> str:
     """What a cancellation after posting does, in one sentence."""
     records = [w.name for w in one.records]
     here = words.of(records[0])
@@ -508,7 +505,7 @@ def cancel_row(one: n.Cancel, row: n.TableRow, words: Phrases) -> str:
         record=capital(listed([a(name) for name in records], "or")),
     )
     what = _given(_of_cancel(what, one, words), cells, here)
-    open_ = [_whatever(name, c, here) for name, c in cells.items() if isinstance(c, n.Any_)]
+    open_ = [_whatever(name, c, here) for name, c in cells.items() if isinstance(c, nodes.Any_)]
     if open_:
         whatever = listed(open_, "so")
         what = composed("%(what)s, %(whatever)s", what=what, whatever=whatever)
@@ -516,7 +513,7 @@ def cancel_row(one: n.Cancel, row: n.TableRow, words: Phrases) -> str:
     return composed("%(what)s: %(action)s.", what=what, action=done)
 
 
-def _of_cancel(what: str, one: n.Cancel, words: Phrases) -> str:
+def _of_cancel(what: str, one: nodes.Cancel, words: Phrases) -> str:
     if one.route:
         return _for(what, one.route)
     mine = {w.name for w in one.records}
@@ -524,17 +521,17 @@ def _of_cancel(what: str, one: n.Cancel, words: Phrases) -> str:
     return _but(what, (c.route for c in tables if mine & {w.name for w in c.records}))
 
 
-def _whatever(name: str, cell: n.Cell, words: Phrases) -> str:
+def _whatever(name: str, cell: nodes.Cell, words: Phrases) -> str:
     if name == "e_invoice_age":
         return composed("whether or not it has an e-invoice")
-    return composed("whatever %(value)s is", value=words.expr(n.Name((name,), cell.span)))
+    return composed("whatever %(value)s is", value=words.expr(nodes.Name((name,), cell.span)))
 
 
-def retry_row(one: n.Retry, row: n.TableRow, words: Phrases) -> str:
+def retry_row(one: nodes.Retry, row: nodes.TableRow, words: Phrases) -> str:
     """What an error of the target is answered with."""
     cells = dict(zip(one.table.head, row.cells, strict=False))
     errors = cells.pop("error", None)
-    errors_ = [v.name for v in getattr(errors, "values", ()) if isinstance(v, n.Word)]
+    errors_ = [v.name for v in getattr(errors, "values", ()) if isinstance(v, nodes.Word)]
     told = [composed(_ANSWERS[name]) if name in _ANSWERS else named(name) for name in errors_]
     does = listed(told, "either") or composed("rejects it")
     what = composed("When %(target)s %(answer)s", target=one.target, answer=does)
@@ -542,7 +539,7 @@ def retry_row(one: n.Retry, row: n.TableRow, words: Phrases) -> str:
     return composed("%(what)s: %(action)s.", what=_given(what, cells, words), action=done)
 
 
-def of_check(check: n.Check) -> str:
+def of_check(check: nodes.Check) -> str:
     """The topic that a check belongs to, by the names that it asks."""
     named = {name for e in (check.when, *check.requires) if e is not None for name in uses(e)}
     if named & _UNITS:
@@ -562,7 +559,7 @@ class Proof:
     used: frozenset[str]
 
 
-def _proof(test: n.Test, told: Told) -> Proof:
+def _proof(test: nodes.Test, told: Told) -> Proof:
     outcome = told.outcome
     used = {use.table for use in outcome.used} | set(_documents(test, outcome))
     used |= {f"ready {d.route}" for d in outcome.decisions if d.state == PostingState.READY}
@@ -571,7 +568,7 @@ def _proof(test: n.Test, told: Told) -> Proof:
     return Proof(test.title, test.span, frozenset(at), frozenset(used))
 
 
-def _documents(test: n.Test, outcome: Outcome) -> Iterator[str]:
+def _documents(test: nodes.Test, outcome: Outcome) -> Iterator[str]:
     """The routes of which this test looks at a document."""
     for expect in test.expects:
         if expect.head or expect.lines:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Problem, Span
 from rules.checker.places import places, problem, uses
 from rules.phrases import message
@@ -47,14 +47,14 @@ class Answer:
 Found = tuple[str, Span] | None
 
 
-def coverage(ruleset: n.Ruleset) -> tuple[Answer, ...]:
+def coverage(ruleset: nodes.Ruleset) -> tuple[Answer, ...]:
     """All exceptions of all records that are posted."""
     index = Index(ruleset)
     posted = [r for r in index.records if index.posts.get(r)]
     return tuple(_answer(record, name, index) for record in posted for name in KINDS)
 
 
-def gaps(ruleset: n.Ruleset) -> tuple[Problem, ...]:
+def gaps(ruleset: nodes.Ruleset) -> tuple[Problem, ...]:
     """The risks as errors, for whoever wants none of them."""
     index = Index(ruleset)
     found = []
@@ -95,11 +95,11 @@ class Kind:
 class Agreement:
     """A check that lets two ways of knowing a party agree: the maps, or links, of each side."""
 
-    check: n.Check
+    check: nodes.Check
     sides: tuple[frozenset[str], frozenset[str]]
 
 
-def agreements(ruleset: n.Ruleset, record: str) -> tuple[Agreement, ...]:
+def agreements(ruleset: nodes.Ruleset, record: str) -> tuple[Agreement, ...]:
     """The checks of a record kind by which one party under two keys is found."""
     return tuple(_agreements(record, Index(ruleset)))
 
@@ -118,10 +118,10 @@ def _party(record: str, index: Index) -> Found:
     return (f"check {first.check.name}", first.check.span) if first else None
 
 
-def _told_by(side: n.Expr, record: str, index: Index) -> set[str]:
+def _told_by(side: nodes.Expr, record: str, index: Index) -> set[str]:
     """The maps and links that a value comes from, through computed fields."""
     parts = inside(side, Scope(index, record))
-    calls = {part.name for part in parts if isinstance(part, n.Call)}
+    calls = {part.name for part in parts if isinstance(part, nodes.Call)}
     return calls & index.maps.keys() | set(uses(side)) & index.links.get(record, {}).keys()
 
 
@@ -140,10 +140,12 @@ def _duplicates(record: str, index: Index) -> Found:
     return (f"duplicates of {record}", first.span) if first else None
 
 
-def _by_content(declared: n.Duplicates, record: str, index: Index) -> bool:
+def _by_content(declared: nodes.Duplicates, record: str, index: Index) -> bool:
     """Whether it compares with other records more than what they are called."""
     keys = {
-        f.name for f in index.records[record].fields if isinstance(f, n.Field) and f.mark == "key"
+        f.name
+        for f in index.records[record].fields
+        if isinstance(f, nodes.Field) and f.mark == "key"
     }
     return any(u.where == "history" and set(u.fields) - keys for u in declared.uniques)
 
@@ -181,7 +183,7 @@ def _price(record: str, index: Index) -> Found:
     return (f"on edit of {record}", tables[0].span) if every else None
 
 
-def _all_routes(routes: list[n.RouteName | None], record: str, index: Index) -> bool:
+def _all_routes(routes: list[nodes.RouteName | None], record: str, index: Index) -> bool:
     """Whether a table speaks of every route of a record."""
     posts = index.posts[record]
     return bool(routes) and all(None in routes or post.route in routes for post in posts)
@@ -209,15 +211,15 @@ def _by_hand(record: str, index: Index) -> Found:
 def _no_quantities(record: str, index: Index) -> bool:
     lines = index.line_records.get(record)
     fields = lines.fields if lines and index.lines_field(record) else ()
-    return not any(isinstance(f, n.Field) and f.type == "quantity" for f in fields)
+    return not any(isinstance(f, nodes.Field) and f.type == "quantity" for f in fields)
 
 
-def _checks(record: str, index: Index) -> list[n.Check]:
+def _checks(record: str, index: Index) -> list[nodes.Check]:
     return [c for c in index.ruleset.checks if any(w.name == record for w in c.records)]
 
 
-def _compares(node: n.Expr) -> Iterator[n.Compare]:
-    if isinstance(node, n.Compare):
+def _compares(node: nodes.Expr) -> Iterator[nodes.Compare]:
+    if isinstance(node, nodes.Compare):
         yield node
     for part in getattr(node, "parts", ()):
         yield from _compares(part)

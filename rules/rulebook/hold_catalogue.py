@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.finding_codes import HOLD_CODES
 from grammar.text.problem import Span
 from rules.checker.places import uses
@@ -64,7 +64,7 @@ class _Says:
     team: str | None = None
 
 
-def catalogue(ruleset: n.Ruleset) -> tuple[Reason, ...]:
+def catalogue(ruleset: nodes.Ruleset) -> tuple[Reason, ...]:
     """The reasons of these rules in the order of their files, then those that no rule places.
 
     A code without an entry is a KeyError: hold_entries.require_all says so before.
@@ -145,7 +145,7 @@ def _sources(index: Index) -> Iterator[_Says]:
         what = _of(index, [record.name for record in kinds], None)
         yield _Says((*_OF_SOURCE, *_OF_EVERY_SOURCE), "", source.missing.span, role, what)
         for record in kinds:
-            if any(isinstance(one, n.Field) and one.states for one in record.fields):
+            if any(isinstance(one, nodes.Field) and one.states for one in record.fields):
                 yield _Says(("STA01",), "", record.span, role, _of(index, [record.name], None))
     for link in index.ruleset.links:
         name = f"Too many {plain(link.name)}"
@@ -153,7 +153,7 @@ def _sources(index: Index) -> Iterator[_Says]:
         yield _Says(("LNK01",), name, link.span, link.action.role, what)
 
 
-def _tables(rules: n.Ruleset) -> Iterator[_Says]:
+def _tables(rules: nodes.Ruleset) -> Iterator[_Says]:
     for table in rules.maps:
         missing, what = table.missing, "documents that need this value"
         name = f"Mapping table {plain(table.name)}"
@@ -188,31 +188,31 @@ def _conditions(index: Index) -> Iterator[_Says]:
         yield _Says(("APP01",), "Approval needed", asked.span, asked.role, what)
 
 
-def _asks_period(check: n.Check) -> bool:
+def _asks_period(check: nodes.Check) -> bool:
     return any(_PERIOD in name for one in check.requires for name in uses(one))
 
 
 def _after_posting(index: Index) -> Iterator[_Says]:
-    tables: list[tuple[str, n.Table]] = [
+    tables: list[tuple[str, nodes.Table]] = [
         ("Changed after posting", edit.table) for edit in index.ruleset.edits
     ]
     tables += [("Cancelled after posting", one.table) for one in index.ruleset.cancels]
     for name, table in tables:
         for row in table.rows:
-            done = row.action.then if isinstance(row.action, n.TryAgain) else row.action
+            done = row.action.then if isinstance(row.action, nodes.TryAgain) else row.action
             if done.kind in _STOPS:
                 yield _Says(("STL01",), name, row.span, done.role)
             if done.kind == "block":
                 yield _Says(("STL02",), name, row.span, done.role)
 
 
-def _posts(post: n.Post) -> Iterator[_Says]:
+def _posts(post: nodes.Post) -> Iterator[_Says]:
     what = becoming(post.route)
     if post.bill is not None and post.bill.action.kind in _STOPS:
         yield _Says(("BIL01",), "Partly invoiced", post.bill.span, post.bill.action.role, what)
     role = post.we_own.role
-    asked = (part for one in post.fields for part in n.walk(one.expr))
-    calls = {part.name for part in asked if isinstance(part, n.Call)}
+    asked = (part for one in post.fields for part in nodes.walk(one.expr))
+    calls = {part.name for part in asked if isinstance(part, nodes.Call)}
     if post.bill is not None and "due_of" in calls:
         name, who = "A header amount that is on no document", post.bill.action.role or role
         yield _Says(("BIL02",), name, post.bill.span, who, what)
@@ -226,7 +226,7 @@ def _posts(post: n.Post) -> Iterator[_Says]:
         )
 
 
-def _of(index: Index, records: Iterable[str], route: n.RouteName | None) -> str:
+def _of(index: Index, records: Iterable[str], route: nodes.RouteName | None) -> str:
     """The documents that records become, or the one of a route."""
     if route is not None:
         return becoming(route)

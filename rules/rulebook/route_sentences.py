@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.phrases import Phrases, a, capital, composed, listed, message, named
 from rules.rulebook.actions import action, becoming, but_for
 from rules.types.symbol_table import Index
@@ -20,7 +20,7 @@ _CLEARS = {
 }
 
 
-def ready(post: n.Post, index: Index, words: Phrases) -> str:
+def ready(post: nodes.Post, index: Index, words: Phrases) -> str:
     """“Ready for <target>” for one route, in one sentence."""
     here = words.of(post.record)
     gate = index.gate(post.record, str(post.route))
@@ -44,12 +44,12 @@ def ready(post: n.Post, index: Index, words: Phrases) -> str:
     )
 
 
-def _states(rows: list[n.GateRow], *, early: bool) -> str:
+def _states(rows: list[nodes.GateRow], *, early: bool) -> str:
     words = [f"“{plain(w.name)}”" for row in rows if row.early is early for w in row.states]
     return listed(words, "or")
 
 
-def _conditions(post: n.Post, index: Index, words: Phrases) -> Iterator[str]:
+def _conditions(post: nodes.Post, index: Index, words: Phrases) -> Iterator[str]:
     rules = index.ruleset
     if any(_speaks(d.records, d.route, post) for d in rules.duplicates):
         yield composed("it is not a duplicate")
@@ -74,7 +74,9 @@ def _conditions(post: n.Post, index: Index, words: Phrases) -> Iterator[str]:
             yield agreed
 
 
-def _speaks(records: tuple[n.Word, ...], route: n.RouteName | None, post: n.Post) -> bool:
+def _speaks(
+    records: tuple[nodes.Word, ...], route: nodes.RouteName | None, post: nodes.Post
+) -> bool:
     return any(w.name == post.record for w in records) and route in (None, post.route)
 
 
@@ -93,7 +95,7 @@ _GATES = {
 }
 
 
-def gate_row(gate: n.Gate, row: n.GateRow, words: Phrases) -> str:
+def gate_row(gate: nodes.Gate, row: nodes.GateRow, words: Phrases) -> str:
     """What some statuses mean."""
     what = a(gate.record)
     others = (g.route for g in words.index.ruleset.gates if g.record == gate.record)
@@ -112,7 +114,7 @@ def gate_row(gate: n.Gate, row: n.GateRow, words: Phrases) -> str:
     )
 
 
-def spelling(record: n.Record, state: n.State) -> str:
+def spelling(record: nodes.Record, state: nodes.State) -> str:
     """How the source writes a status."""
     return composed(
         "“%(state)s” of %(record)s is %(written)s in %(source)s.",
@@ -123,7 +125,7 @@ def spelling(record: n.Record, state: n.State) -> str:
     )
 
 
-def check(one: n.Check, words: Phrases) -> str:
+def check(one: nodes.Check, words: Phrases) -> str:
     """What must be true, and what happens if it is not."""
     here = words.of(one.records[0].name, line=one.each_line)
     what = listed([a(w.name) for w in one.records], "or")
@@ -151,7 +153,7 @@ def check(one: n.Check, words: Phrases) -> str:
     return listed([passes, otherwise, clears], ".")
 
 
-def _becoming(what: str, route: n.RouteName | None) -> str:
+def _becoming(what: str, route: nodes.RouteName | None) -> str:
     """A record, on its way to one route where one is named."""
     if route is None:
         return what
@@ -159,7 +161,7 @@ def _becoming(what: str, route: n.RouteName | None) -> str:
     return composed("%(what)s that becomes %(document)s", what=what, document=document)
 
 
-def duplicates(one: n.Duplicates, unique: n.Unique, words: Phrases) -> str:
+def duplicates(one: nodes.Duplicates, unique: nodes.Unique, words: Phrases) -> str:
     """What makes a duplicate."""
     here = words.of(one.records[0].name)
     fields = listed([_key(*key) for key in zip(unique.fields, unique.like, strict=True)])
@@ -193,7 +195,7 @@ def _key(field: str, table: str) -> str:
     return composed("%(field)s (as “%(table)s” matches it)", field=name, table=named(table))
 
 
-def approve(one: n.Approve, words: Phrases) -> str:
+def approve(one: nodes.Approve, words: Phrases) -> str:
     """Who must agree."""
     here = words.of(one.record)
     what = capital(a(one.record))
@@ -207,7 +209,7 @@ def approve(one: n.Approve, words: Phrases) -> str:
         document = becoming(one.route)
         needs = composed("%(needs)s before it becomes %(document)s", needs=needs, document=document)
     said = [composed("%(needs)s.", needs=needs)]
-    never = listed([here.expr(n.Name((name,), one.span)) for name in one.never], "or")
+    never = listed([here.expr(nodes.Name((name,), one.span)) for name in one.never], "or")
     if never:
         said.append(composed("%(people)s cannot approve it.", people=capital(never)))
     covers = composed("It covers exactly this content; any change requires a new approval.")

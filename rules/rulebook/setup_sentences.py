@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.phrases import (
     Phrases,
     a,
@@ -44,7 +44,7 @@ _ROUNDED = {
 }
 
 
-def source(one: n.Source) -> str:
+def source(one: nodes.Source) -> str:
     """What amounts and days of a source mean."""
     return composed(
         "Amounts from %(source)s are in %(currency)s, and its dates are in the time zone %(zone)s.",
@@ -54,7 +54,7 @@ def source(one: n.Source) -> str:
     )
 
 
-def blank(one: n.Source, words: Phrases) -> str:
+def blank(one: nodes.Source, words: Phrases) -> str:
     """What a source leaves out."""
     return composed(
         "A record with blank fields or an unknown status from %(source)s is never ready to post:"
@@ -65,7 +65,7 @@ def blank(one: n.Source, words: Phrases) -> str:
     )
 
 
-def target(one: n.Target, words: Phrases) -> str:
+def target(one: nodes.Target, words: Phrases) -> str:
     """How amounts are rounded, and what is not known of a target."""
     name = one.name
     rounded = composed(_ROUNDED[one.rounding], places=str(one.places))
@@ -84,7 +84,7 @@ def target(one: n.Target, words: Phrases) -> str:
     return listed([how, differs, silent], ".")
 
 
-def table(one: n.Map, words: Phrases) -> str:
+def table(one: nodes.Map, words: Phrases) -> str:
     """A mapping table."""
     forgotten = listed([composed(_FORGOTTEN[m]) for m in one.match if m in _FORGOTTEN])
     match = composed("exact match (case, spaces and dashes matter)")
@@ -107,7 +107,9 @@ def table(one: n.Map, words: Phrases) -> str:
     return listed([says, *_kept(one.kept, words), unmapped], ".")
 
 
-def units(one: n.Units, words: Phrases) -> Iterator[tuple[n.UnitBase | n.UnitRow | n.Units, str]]:
+def units(
+    one: nodes.Units, words: Phrases
+) -> Iterator[tuple[nodes.UnitBase | nodes.UnitRow | nodes.Units, str]]:
     """The units, and what a missing factor does."""
     several = len(one.bases) > 1
     for base in one.bases:
@@ -137,7 +139,7 @@ def units(one: n.Units, words: Phrases) -> Iterator[tuple[n.UnitBase | n.UnitRow
     yield one, listed([*more, *_kept(one.kept, words), undefined, differing], ".")
 
 
-def const(one: n.Const) -> str:
+def const(one: nodes.Const) -> str:
     """A fixed value with its days."""
     rows = []
     for row in sorted(one.rows, key=lambda row: row.since):
@@ -154,7 +156,7 @@ def const(one: n.Const) -> str:
     return capital(said)
 
 
-def link(one: n.Link, words: Phrases) -> str:
+def link(one: nodes.Link, words: Phrases) -> str:
     """Other records as a list."""
     there = Phrases(words.index, Scope.of_link(words.index, one))
     names = {
@@ -184,7 +186,7 @@ def link(one: n.Link, words: Phrases) -> str:
     return listed([capital(says), more], ".")
 
 
-def computed(record: n.Record, field: n.Computed, words: Phrases) -> str:
+def computed(record: nodes.Record, field: nodes.Computed, words: Phrases) -> str:
     """A field that is worked out."""
     here = words.of(record.parent or record.name, line=record.parent is not None)
     return composed(
@@ -197,7 +199,7 @@ def computed(record: n.Record, field: n.Computed, words: Phrases) -> str:
     )
 
 
-def _told(missing: n.Missing) -> str:
+def _told(missing: nodes.Missing) -> str:
     parts = [
         joined(["‹", composed(_HOLES[piece]), "›"]) if piece in _HOLES else piece
         for piece in _HOLE.split(missing.say)
@@ -205,18 +207,18 @@ def _told(missing: n.Missing) -> str:
     return joined(["“", *parts, "”"])
 
 
-def _kept(kept: n.ByTeam | None, words: Phrases) -> list[str]:
+def _kept(kept: nodes.ByTeam | None, words: Phrases) -> list[str]:
     """Who alone changes the entries of a table."""
     if not kept:
         return []
     return [composed("Only %(team)s may change its entries.", team=words.role(kept.role))]
 
 
-def completed(record: n.Record, words: Phrases) -> Iterator[tuple[n.ByTeam, str]]:
+def completed(record: nodes.Record, words: Phrases) -> Iterator[tuple[nodes.ByTeam, str]]:
     """Who fills in what the source left blank, each team once with its fields."""
-    fields: dict[str, list[n.Field]] = {}
+    fields: dict[str, list[nodes.Field]] = {}
     for field in record.fields:
-        if isinstance(field, n.Field) and field.completed is not None:
+        if isinstance(field, nodes.Field) and field.completed is not None:
             fields.setdefault(field.completed.role, []).append(field)
     for role, own in fields.items():
         clause = next(field.completed for field in own if field.completed is not None)

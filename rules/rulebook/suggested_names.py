@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.incremental import Reader
 from grammar.text.finding_codes import CODES
 from grammar.text.problem import Span
 from rules.editing.mentions import Suggestion, Symbol, suggest
 from rules.phrases import listed, words_of
-from rules.rulebook import actions as document_sentences
-from rules.rulebook import route_sentences, setup_sentences
+from rules.rulebook import actions, route_sentences, setup_sentences
 from rules.rulebook.actions import owned_by
 from rules.types.inference import field_type
 from rules.types.symbol_table import FACTS, Index, Schemas, Scope
@@ -242,7 +241,7 @@ class _About:
             return
         kind = field_type(field, of.owner, Scope(self.index, of.owner))
         yield f"{of.name}: {say_type(kind)}, a field of {of.owner}"
-        if isinstance(field, n.Computed):
+        if isinstance(field, nodes.Computed):
             yield setup_sentences.computed(self.index.records[of.owner], field, self.words)
             return
         if field.states:
@@ -255,7 +254,7 @@ class _About:
     def _state(self, of: Symbol) -> Iterator[str]:
         record, _, name = of.owner.rpartition(".")
         field = self.index.fields.get(record, {}).get(name)
-        states = field.states if isinstance(field, n.Field) else ()
+        states = field.states if isinstance(field, nodes.Field) else ()
         state = next((one for one in states if one.name == of.name), None)
         if state is None:
             yield f"{of.name}: a word of {plain(of.owner)}"
@@ -307,7 +306,7 @@ class _About:
                     if post is None
                     else ""
                 )
-                yield document_sentences.reversal(reversal)
+                yield actions.reversal(reversal)
 
     def _group(self, of: Symbol) -> Iterator[str]:
         for edit in self.index.ruleset.edits:
@@ -325,7 +324,7 @@ class _About:
     def _fact(self, of: Symbol) -> Iterator[str]:
         kind = Type(*FACTS[of.name]) if of.name in FACTS else None
         yield f"{of.name}: {f'{say_type(kind)}, ' if kind else ''}a fact of the language"
-        yield f"It is {_FACTS.get(of.name) or self.words.expr(n.Name((of.name,), _NOWHERE))}."
+        yield f"It is {_FACTS.get(of.name) or self.words.expr(nodes.Name((of.name,), _NOWHERE))}."
         yield f"One of {', '.join(kind.states)}." if kind and kind.states else ""
 
     def _word(self, of: Symbol) -> Iterator[str]:

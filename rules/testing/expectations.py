@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.layout.written import outcome_text
 from grammar.text.characters import duration
 from rules.decisions.decision_tables import RetryAnswer
@@ -46,7 +46,7 @@ BLOCKED = "STL02"
 class Expectations:
     """The expectations of one test, compared with how its story ended."""
 
-    def __init__(self, test: n.Test, told: Told, zone: ZoneInfo) -> None:
+    def __init__(self, test: nodes.Test, told: Told, zone: ZoneInfo) -> None:
         self.test = test
         self.zone = zone
         self.retry = told.retry
@@ -62,7 +62,7 @@ class Expectations:
                 return said
         return self._unnamed()
 
-    def _one(self, expect: n.Expect) -> str:
+    def _one(self, expect: nodes.Expect) -> str:
         route = str(expect.route) if expect.route else self._only_route()
         decision = self.decisions.get(route)
         if decision is None:
@@ -73,7 +73,7 @@ class Expectations:
         said = self._outcome(expect.outcome, decision) if expect.outcome else ""
         return said or self._fields(expect, decision)
 
-    def _taken_back(self, expect: n.Expect, route: str) -> str:
+    def _taken_back(self, expect: nodes.Expect, route: str) -> str:
         """A document of a reversing route: it stands in the plan of the route it takes back."""
         said = f"nothing is decided for {route or 'a record without a route'}"
         for decision in self.decisions.values():
@@ -89,7 +89,7 @@ class Expectations:
     def _only_route(self) -> str:
         return next(iter(self.decisions)) if len(self.decisions) == 1 else ""
 
-    def _outcome(self, expected: n.Expected, decision: Decision) -> str:
+    def _outcome(self, expected: nodes.Expected, decision: Decision) -> str:
         kind = expected.kind
         if kind in _STEPS or kind == "block":
             return self._done(expected, decision)
@@ -103,11 +103,11 @@ class Expectations:
             return f"'{kind}' cannot be expected in this version of the language"
         return "" if fine else f"expected {outcome_text(expected)}, but {describe(decision)}"
 
-    def _left(self, expected: n.Expected, decision: Decision) -> bool:
+    def _left(self, expected: nodes.Expected, decision: Decision) -> bool:
         """Whether a table answered so about what is posted."""
         return any(s.action == expected.kind and _for(expected, s) for s in decision.plan)
 
-    def _done(self, expected: n.Expected, decision: Decision) -> str:
+    def _done(self, expected: nodes.Expected, decision: Decision) -> str:
         """An action of a table: each of its steps must be in the plan, and no other of its kind."""
         wanted = _STEPS.get(expected.kind, ("block",))
         found = [(i, s) for i, s in enumerate(decision.plan) if _for(expected, s)]
@@ -120,7 +120,7 @@ class Expectations:
             self.named[decision.route] |= never
         return ""
 
-    def _waits(self, expected: n.Expected, decision: Decision) -> bool:
+    def _waits(self, expected: nodes.Expected, decision: Decision) -> bool:
         wait = decision.wait
         if decision.state != PostingState.WAITING or wait is None:
             return False
@@ -129,7 +129,7 @@ class Expectations:
             return wait.until == local
         return expected.kind == "wait" or wait.route == str(expected.route)
 
-    def _finding(self, expected: n.Expected, decision: Decision) -> str:
+    def _finding(self, expected: nodes.Expected, decision: Decision) -> str:
         for number, finding in enumerate(decision.findings):
             if _is(expected, finding):
                 self.named[decision.route].add(number)
@@ -149,7 +149,7 @@ class Expectations:
                     return f"not expected: {_step(step)}"
         return ""
 
-    def _fields(self, expect: n.Expect, decision: Decision) -> str:
+    def _fields(self, expect: nodes.Expect, decision: Decision) -> str:
         if not expect.head and not expect.lines:
             return ""
         kind = expect.outcome.kind if expect.outcome else ""
@@ -160,7 +160,7 @@ class Expectations:
         return _document(expect, document)
 
 
-def _document(expect: n.Expect, document: Document) -> str:
+def _document(expect: nodes.Expect, document: Document) -> str:
     """What of a document is otherwise."""
     said = _compare(expect.head, document.fields, "")
     lines = expect.lines
@@ -171,7 +171,7 @@ def _document(expect: n.Expect, document: Document) -> str:
     return said
 
 
-def _retried(expected: n.Expected, answer: RetryAnswer | None) -> str:
+def _retried(expected: nodes.Expected, answer: RetryAnswer | None) -> str:
     """The answer to an error: trying again, or what comes in its place."""
     if answer is None:
         return "no row of a retry table answers that error"
@@ -186,7 +186,7 @@ def _retried(expected: n.Expected, answer: RetryAnswer | None) -> str:
     return f"expected {outcome_text(expected)}, but {answer.kind.replace('_', ' ')}{role}{pause}"
 
 
-def _for(expected: n.Expected, step: Step) -> bool:
+def _for(expected: nodes.Expected, step: Step) -> bool:
     return expected.reason is None or expected.reason == step.rule
 
 
@@ -213,7 +213,7 @@ def _say(finding: Finding) -> str:
     return f"{finding.severity}{owner} because {finding.rule}: {finding.message}"
 
 
-def _is(expected: n.Expected, finding: Finding) -> bool:
+def _is(expected: nodes.Expected, finding: Finding) -> bool:
     if finding.severity != _SEVERITIES[expected.kind] or finding.code == BLOCKED:
         return False
     if expected.role is not None and finding.owner != expected.role:
@@ -226,20 +226,20 @@ def _same(one: Finding, other: Finding) -> bool:
     return (one.rule, one.severity, one.owner) == (other.rule, other.severity, other.owner)
 
 
-def _compare(fields: tuple[n.FieldIs, ...], have: Mapping[str, str], where: str) -> str:
+def _compare(fields: tuple[nodes.FieldIs, ...], have: Mapping[str, str], where: str) -> str:
     for field in fields:
         text = have.get(field.name)
         if text is None:
             return f"{where}{field.name} is not in the document"
         want = field.value
         if not _equal(want, text):
-            value = want.name if isinstance(want, n.Word) else _text(want.value)
+            value = want.name if isinstance(want, nodes.Word) else _text(want.value)
             return f"{where}{field.name} is {text}, expected {value}"
     return ""
 
 
-def _equal(want: n.Value, text: str) -> bool:
-    value = want.name if isinstance(want, n.Word) else want.value
+def _equal(want: nodes.Value, text: str) -> bool:
+    value = want.name if isinstance(want, nodes.Word) else want.value
     if isinstance(value, Decimal):
         try:
             return Decimal(text) == value

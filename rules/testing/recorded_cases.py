@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.layout.written import can_be_quoted
 from grammar.parsing.build_expressions import DIGITS
 from rules.checker.tests_and_samples import known_reasons
@@ -42,7 +42,7 @@ MOST_TRIED = 100
 
 MINUTE: Final = timedelta(minutes=1)
 
-Line: TypeAlias = tuple[int, tuple[n.FieldIs, ...]]
+Line: TypeAlias = tuple[int, tuple[nodes.FieldIs, ...]]
 
 MOST_NAMED = 20
 """Lines of a document that are named: all of them, or none."""
@@ -78,8 +78,8 @@ _DONE: Final = {
 class Case:
     """What stands in a rule file for a record; the last of the samples is the record itself."""
 
-    samples: tuple[n.Sample, ...]
-    test: n.Test
+    samples: tuple[nodes.Sample, ...]
+    test: nodes.Test
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,12 @@ def _sample(
     values: Values,
     judged: Judged,
     body: Mapping[str, object],
-    lines: tuple[tuple[n.Pair, ...], ...],
-) -> n.Sample:
+    lines: tuple[tuple[nodes.Pair, ...], ...],
+) -> nodes.Sample:
     kind = judged.subject.kind
     name = values.free_name(f"{kind}_{judged.outcome.number}")
     sets = values.pairs(body, kind)
-    return n.Sample(name, kind, values.local(judged.now), sets, lines, (), NOWHERE)
+    return nodes.Sample(name, kind, values.local(judged.now), sets, lines, (), NOWHERE)
 
 
 class _Play:
@@ -139,8 +139,8 @@ class _Play:
         program: Program,
         values: Values,
         judged: Judged,
-        sample: n.Sample,
-        linked: tuple[n.Sample, ...],
+        sample: nodes.Sample,
+        linked: tuple[nodes.Sample, ...],
     ) -> None:
         self._program, self._values, self._judged = program, values, judged
         self._sample, self._linked = sample, linked
@@ -148,13 +148,13 @@ class _Play:
         samples = (*ruleset.samples, *linked, sample)
         self._index: Final = Index(replace(ruleset, samples=samples), program.edition)
 
-    def differs(self, given: Sequence[n.Fact], then: Sequence[n.Fact]) -> str | None:
+    def differs(self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact]) -> str | None:
         """The first route that comes to something else than it did; None: none does."""
         told = self._told(given, then)
         hidden = self._values.secrets
         return difference(self._judged.outcome, told.outcome, hidden)
 
-    def needed(self, given: Sequence[n.Fact], then: Sequence[n.Fact]) -> list[n.Fact]:
+    def needed(self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact]) -> list[nodes.Fact]:
         """The facts without which something else comes out."""
         left = list(given)
         if len(left) > MOST_TRIED:
@@ -166,41 +166,45 @@ class _Play:
         return left
 
     def case(
-        self, given: Sequence[n.Fact], then: Sequence[n.Fact], schemas: Schemas
+        self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact], schemas: Schemas
     ) -> Case | Untold:
         """The samples that are needed, and the test, which passes."""
         told, zone = self._told(given, then), self._values.zone
         expects = expectations(told.outcome, self._index, zone, schemas)
         title = self._values.free_title(outcome_title(told.outcome))
-        test = n.Test(title, self._sample.name, None, (), _steps(then), expects, NOWHERE)
+        test = nodes.Test(title, self._sample.name, None, (), _steps(then), expects, NOWHERE)
         if not expects or Expectations(test, told, zone).failure():
             routes = (one.route for one in told.outcome.decisions)
             return Untold(next(routes, self._judged.subject.kind))
-        named = {name for fact in given if isinstance(fact, n.IsRecords) for name in fact.samples}
+        named = {
+            name for fact in given if isinstance(fact, nodes.IsRecords) for name in fact.samples
+        }
         linked = tuple(one for one in self._linked if one.name in named)
         return Case((*linked, replace(self._sample, facts=tuple(given))), test)
 
-    def _told(self, given: Sequence[n.Fact], then: Sequence[n.Fact]) -> Told:
+    def _told(self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact]) -> Told:
         sample = replace(self._sample, facts=tuple(given))
-        test = n.Test("", sample.name, None, (), _steps(then), (), NOWHERE)
+        test = nodes.Test("", sample.name, None, (), _steps(then), (), NOWHERE)
         return tell(sample, test, self._index, self._program)
 
 
-def _steps(then: Sequence[n.Fact]) -> tuple[n.Then, ...]:
-    return (n.Then(None, tuple(then), NOWHERE),) if then else ()
+def _steps(then: Sequence[nodes.Fact]) -> tuple[nodes.Then, ...]:
+    return (nodes.Then(None, tuple(then), NOWHERE),) if then else ()
 
 
 def sample_facts(
     values: Values, judged: Judged, story: Story, name: str
-) -> tuple[list[n.Fact], tuple[n.Sample, ...]]:
+) -> tuple[list[nodes.Fact], tuple[nodes.Sample, ...]]:
     """The facts of the sample of this name, and the samples of records that are linked to it."""
     links, samples = _links(values, judged, name)
     facts = [*_own(judged, story, name), *links, *_entries(values, judged)]
     return [*facts, *_set_ups(values, judged), *_documents(values, judged, story)], samples
 
 
-def _links(values: Values, judged: Judged, name: str) -> tuple[list[n.Fact], tuple[n.Sample, ...]]:
-    facts, samples = list[n.Fact](), list[n.Sample]()
+def _links(
+    values: Values, judged: Judged, name: str
+) -> tuple[list[nodes.Fact], tuple[nodes.Sample, ...]]:
+    facts, samples = list[nodes.Fact](), list[nodes.Sample]()
     known = values.index.links.get(judged.subject.kind, {})
     for link, bodies in judged.facts.links.items():
         names = list[str]()
@@ -209,25 +213,25 @@ def _links(values: Values, judged: Judged, name: str) -> tuple[list[n.Fact], tup
             own = values.free_name(f"{name}_{link}", [one.name for one in samples])
             sets, lines = values.pairs(body, kind), values.lines_of(body, kind)
             at = values.local(judged.now)
-            samples.append(n.Sample(own, kind, at, sets, lines, (), NOWHERE))
+            samples.append(nodes.Sample(own, kind, at, sets, lines, (), NOWHERE))
             names.append(own)
         if names:
-            facts.append(n.IsRecords(link, tuple(names), NOWHERE))
+            facts.append(nodes.IsRecords(link, tuple(names), NOWHERE))
     return facts, tuple(samples)
 
 
-def _own(judged: Judged, story: Story, name: str) -> Iterator[n.Fact]:
+def _own(judged: Judged, story: Story, name: str) -> Iterator[nodes.Fact]:
     """The period, who wrote last, how old its e-Invoice is, and what came before it."""
     facts, played = judged.facts, story.changed is not None
     if any(target.known for target in judged.world.targets.values()):
         word = "open" if played else _period(judged)
-        yield n.IsValue("period", n.Word(word, NOWHERE), NOWHERE)
+        yield nodes.IsValue("period", nodes.Word(word, NOWHERE), NOWHERE)
     if facts.last_editor:
-        yield n.IsValue("last_editor", text(facts.last_editor), NOWHERE)
+        yield nodes.IsValue("last_editor", text(facts.last_editor), NOWHERE)
     if not played:
         yield from _e_invoice(judged)
     if facts.history:
-        yield n.IsRecords("seen", (name,), NOWHERE)
+        yield nodes.IsRecords("seen", (name,), NOWHERE)
 
 
 def _period(judged: Judged) -> str:
@@ -236,26 +240,28 @@ def _period(judged: Judged) -> str:
     return "locked" if day and any(last and day <= last for last in through) else "open"
 
 
-def _e_invoice(judged: Judged) -> Iterator[n.Fact]:
+def _e_invoice(judged: Judged) -> Iterator[nodes.Fact]:
     since = [one.e_invoice_at for one in judged.facts.postings if one.e_invoice_at]
     if since:
         age = (judged.now - since[-1]) // MINUTE * MINUTE
-        yield n.IsValue("e_invoice_age", n.Literal("duration", age, NOWHERE), NOWHERE)
+        yield nodes.IsValue("e_invoice_age", nodes.Literal("duration", age, NOWHERE), NOWHERE)
 
 
-def _entries(values: Values, judged: Judged) -> Iterator[n.Fact]:
+def _entries(values: Values, judged: Judged) -> Iterator[nodes.Fact]:
     """The entries of maps that were read, which a test sees only where they are told."""
     for use in dict.fromkeys((one.table, one.key, one.value) for one in judged.used):
         table, key, value = use
         own, to = values.secrets.open(key), values.secrets.open(value)
         if table in values.index.maps and can_be_quoted(own) and can_be_quoted(to):
-            yield n.Entry(table, own, n.Literal("text", to, NOWHERE), NOWHERE)
+            yield nodes.Entry(table, own, nodes.Literal("text", to, NOWHERE), NOWHERE)
 
 
-def _set_ups(values: Values, judged: Judged) -> Iterator[n.Fact]:
+def _set_ups(values: Values, judged: Judged) -> Iterator[nodes.Fact]:
     """How the targets count the items that the record speaks of."""
     lines = values.lines_of(judged.subject.body, judged.subject.kind)
-    words = {str(p.value.value) for line in lines for p in line if isinstance(p.value, n.Literal)}
+    words = {
+        str(p.value.value) for line in lines for p in line if isinstance(p.value, nodes.Literal)
+    }
     words |= {use.value for use in judged.used}
     for target, state in judged.world.targets.items():
         for item in sorted(words & state.items.keys()) if target in values.index.targets else ():
@@ -263,16 +269,18 @@ def _set_ups(values: Values, judged: Judged) -> Iterator[n.Fact]:
             for unit, (num, den) in {units.base: (1, 1), **units.rates}.items():
                 if can_be_quoted(item) and CODE.fullmatch(unit) and CODE.fullmatch(units.base):
                     counts = Decimal(den), unit, item, Decimal(num), units.base
-                    yield n.SetUp(*counts, target, NOWHERE)
+                    yield nodes.SetUp(*counts, target, NOWHERE)
 
 
-def _documents(values: Values, judged: Judged, story: Story) -> Iterator[n.Fact]:
+def _documents(values: Values, judged: Judged, story: Story) -> Iterator[nodes.Fact]:
     """What stands in the targets: of other records, of its family, of itself."""
     routes = values.index.routes()
     for document in judged.facts.documents:
         for name, value in document.fields.items() if document.route in routes else ():
             if CODE.fullmatch(name):
-                yield n.TargetShows(route_name(document.route), name, values.text(value), NOWHERE)
+                yield nodes.TargetShows(
+                    route_name(document.route), name, values.text(value), NOWHERE
+                )
     numbers = dict(judged.facts.documents_of_family)
     if story.changed is not None:
         own = {str(post.route) for post in values.index.posts.get(judged.subject.kind, [])}
@@ -281,10 +289,10 @@ def _documents(values: Values, judged: Judged, story: Story) -> Iterator[n.Fact]
         numbers |= {one.route: one.number for one in judged.facts.postings}
     for route, number in numbers.items():
         if can_be_quoted(number):
-            yield n.IsPosted(route_name(route), number or None, NOWHERE)
+            yield nodes.IsPosted(route_name(route), number or None, NOWHERE)
 
 
-def later_facts(values: Values, judged: Judged, story: Story) -> list[n.Fact]:
+def later_facts(values: Values, judged: Judged, story: Story) -> list[nodes.Fact]:
     """What happened after it was posted."""
     if story.changed is None:
         return []
@@ -292,8 +300,11 @@ def later_facts(values: Values, judged: Judged, story: Story) -> list[n.Fact]:
     for edit in judged.facts.target_edited:
         if edit.line is None and CODE.fullmatch(edit.field):
             shows = values.text(edit.shows)
-            facts.append(n.TargetShows(route_name(edit.route), edit.field, shows, NOWHERE))
-    facts += [*_e_invoice(judged), n.IsValue("period", n.Word(_period(judged), NOWHERE), NOWHERE)]
+            facts.append(nodes.TargetShows(route_name(edit.route), edit.field, shows, NOWHERE))
+    facts += [
+        *_e_invoice(judged),
+        nodes.IsValue("period", nodes.Word(_period(judged), NOWHERE), NOWHERE),
+    ]
     return facts
 
 
@@ -340,9 +351,9 @@ def _same_row(one: Mapping[str, str], other: Mapping[str, str], hidden: Secrets)
 
 def expectations(
     outcome: Outcome, index: Index, zone: ZoneInfo, schemas: Schemas
-) -> tuple[n.Expect, ...]:
+) -> tuple[nodes.Expect, ...]:
     """What is expected of each route."""
-    known, found = known_reasons(index), list[n.Expect]()
+    known, found = known_reasons(index), list[nodes.Expect]()
     for one in outcome.decisions:
         route = route_name(one.route)
         schema = schemas.document(route.target, route.document)
@@ -352,22 +363,22 @@ def expectations(
 
 def _expected(
     one: Decision, known: Collection[str], zone: ZoneInfo, schema: DocumentSchema | None
-) -> Iterator[n.Expect]:
+) -> Iterator[nodes.Expect]:
     route = route_name(one.route)
 
-    def says(kind: str, **more: Any) -> n.Expected:
+    def says(kind: str, **more: Any) -> nodes.Expected:
         of = {"role": None, "until": None, "route": None, "reason": None, **more}
         of["reason"] = of["reason"] if of["reason"] in known else None
-        return n.Expected(kind, again=None, span=NOWHERE, **of)
+        return nodes.Expected(kind, again=None, span=NOWHERE, **of)
 
     done = _done(one)
     if done is not None:
-        yield n.Expect(route, says(done.kind, reason=done.rule), (), (), NOWHERE)
+        yield nodes.Expect(route, says(done.kind, reason=done.rule), (), (), NOWHERE)
     elif one.state == PostingState.WAITING:
-        yield n.Expect(route, _waits(one, says, zone), (), (), NOWHERE)
+        yield nodes.Expect(route, _waits(one, says, zone), (), (), NOWHERE)
     elif one.state in _STATES:
         head, lines = _contents(one, schema)
-        yield n.Expect(route, says(_STATES[one.state]), head, lines, NOWHERE)
+        yield nodes.Expect(route, says(_STATES[one.state]), head, lines, NOWHERE)
     findings = dict.fromkeys((f.severity, f.owner, f.rule, f.code) for f in one.findings)
     for severity, owner, rule, code in findings:
         if severity == "approve":
@@ -376,7 +387,7 @@ def _expected(
             said = says("hold", role=owner, reason=rule)
         else:
             said = says("block" if severity == "hold" else severity, reason=rule)
-        yield n.Expect(route, said, (), (), NOWHERE)
+        yield nodes.Expect(route, said, (), (), NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +410,7 @@ def _done(one: Decision) -> _Done | None:
     return None
 
 
-def _waits(one: Decision, says: Callable[..., n.Expected], zone: ZoneInfo) -> n.Expected:
+def _waits(one: Decision, says: Callable[..., nodes.Expected], zone: ZoneInfo) -> nodes.Expected:
     wait = one.wait
     if wait is not None and wait.until is not None and not wait.until.second:
         return says("wait_until", until=wait.until.astimezone(zone).replace(tzinfo=None))
@@ -410,7 +421,7 @@ def _waits(one: Decision, says: Callable[..., n.Expected], zone: ZoneInfo) -> n.
 
 def _contents(
     one: Decision, schema: DocumentSchema | None
-) -> tuple[tuple[n.FieldIs, ...], tuple[Line, ...]]:
+) -> tuple[tuple[nodes.FieldIs, ...], tuple[Line, ...]]:
     """The document field by field, and line by line where these are few."""
     if one.state != PostingState.READY or one.document is None:
         return (), ()
@@ -420,20 +431,20 @@ def _contents(
     return tuple(_fields(one.document.fields, header)), tuple(enumerate(named, 1))
 
 
-def _fields(row: Mapping[str, str], schema: Sequence[FieldSchema]) -> Iterator[n.FieldIs]:
+def _fields(row: Mapping[str, str], schema: Sequence[FieldSchema]) -> Iterator[nodes.FieldIs]:
     types = {field.name: field.type for field in schema}
     for name, value in row.items():
         if value and CODE.fullmatch(name) and can_be_quoted(value):
-            yield n.FieldIs(name, _value(value, types.get(name, "text")), NOWHERE)
+            yield nodes.FieldIs(name, _value(value, types.get(name, "text")), NOWHERE)
 
 
-def _value(said: str, type_: str) -> n.Literal:
+def _value(said: str, type_: str) -> nodes.Literal:
     """A number and a date bare, where the target has such a field."""
     if type_ == "date" and DAY.fullmatch(said):
-        return n.Literal("date", date.fromisoformat(said), NOWHERE)
+        return nodes.Literal("date", date.fromisoformat(said), NOWHERE)
     if type_ != "text" and NUMBER.fullmatch(said) and len(said) <= DIGITS:
-        return n.Literal("number", Decimal(said), NOWHERE)
-    return n.Literal("text", said, NOWHERE)
+        return nodes.Literal("number", Decimal(said), NOWHERE)
+    return nodes.Literal("text", said, NOWHERE)
 
 
 def outcome_title(outcome: Outcome) -> str:

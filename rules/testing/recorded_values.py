@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.build_expressions import DIGITS
 from grammar.text.problem import Span
 from rules.facts import Facts, Subject, World
@@ -135,39 +135,39 @@ class Values:
     hidden: Mapping[str, str]
     secrets: Secrets
 
-    def pairs(self, body: Body, kind: str) -> tuple[n.Pair, ...]:
+    def pairs(self, body: Body, kind: str) -> tuple[nodes.Pair, ...]:
         """The fields that the rules declare of a record or of a line, as far as it has them."""
         found = ((field.name, self.value(field, body.get(field.name))) for field in self._of(kind))
-        return tuple(n.Pair(name, value, NOWHERE) for name, value in found if value is not None)
+        return tuple(nodes.Pair(name, value, NOWHERE) for name, value in found if value is not None)
 
-    def lines_of(self, body: Body, kind: str) -> tuple[tuple[n.Pair, ...], ...]:
+    def lines_of(self, body: Body, kind: str) -> tuple[tuple[nodes.Pair, ...], ...]:
         """The lines of a record."""
         lines, of_line = self._lines(body, kind), self.index.line_records.get(kind)
         return tuple(self.pairs(line, of_line.name) for line in lines) if of_line else ()
 
-    def value(self, field: n.Field, held: object) -> n.Value | None:
+    def value(self, field: nodes.Field, held: object) -> nodes.Value | None:
         """A value of a field; None where it has none that could be written."""
         if held is None or isinstance(held, list | dict):
             return None
         if isinstance(held, bool):
-            return n.Literal("yes_no", held, NOWHERE)
+            return nodes.Literal("yes_no", held, NOWHERE)
         said = str(held)
         if field.name in self.hidden and said.strip():
             return text(self.hidden[field.name])
         if field.type in _NUMBERS and NUMBER.fullmatch(said) and len(said) <= DIGITS:
-            return n.Literal("number", Decimal(said), NOWHERE)
+            return nodes.Literal("number", Decimal(said), NOWHERE)
         if field.type == "one_of" and said in {state.name for state in field.states}:
-            return n.Word(said, NOWHERE)
+            return nodes.Word(said, NOWHERE)
         try:
             if field.type == "date" and DAY.fullmatch(said):
-                return n.Literal("date", date.fromisoformat(said), NOWHERE)
+                return nodes.Literal("date", date.fromisoformat(said), NOWHERE)
             if field.type == "moment":
-                return n.Literal("moment", self.local(datetime.fromisoformat(said)), NOWHERE)
+                return nodes.Literal("moment", self.local(datetime.fromisoformat(said)), NOWHERE)
         except ValueError:
             pass
         return self.text(said)
 
-    def text(self, said: str) -> n.Literal:
+    def text(self, said: str) -> nodes.Literal:
         """A text between quotes, or what is written instead."""
         return text(self.secrets.open(said))
 
@@ -176,21 +176,21 @@ class Values:
         there = moment.astimezone(self.zone) if moment.tzinfo else moment
         return there.replace(second=0, microsecond=0, tzinfo=None)
 
-    def changes(self, kind: str, before: Body, after: Body) -> Iterator[n.Fact]:
+    def changes(self, kind: str, before: Body, after: Body) -> Iterator[nodes.Fact]:
         """What of a record is otherwise after it was posted, as far as one can say it."""
         for field in self._of(kind):
             was, now = (self.value(field, of.get(field.name)) for of in (before, after))
             if now is None and was is not None:
-                yield n.IsMissing(field.name, NOWHERE)
+                yield nodes.IsMissing(field.name, NOWHERE)
             elif now is not None and now != was:
-                yield n.IsValue(field.name, now, NOWHERE)
+                yield nodes.IsValue(field.name, now, NOWHERE)
         of_line = self.index.line_records.get(kind)
         pairs = zip(self._lines(before, kind), self._lines(after, kind), strict=False)
         for number, (line, other) in enumerate(pairs, 1):
             for field in self._of(of_line.name) if of_line else ():
                 was, now = (self.value(field, of.get(field.name)) for of in (line, other))
                 if now is not None and now != was:
-                    yield n.LineValue(number, field.name, now, NOWHERE)
+                    yield nodes.LineValue(number, field.name, now, NOWHERE)
 
     def free_name(self, wanted: str, taken: Sequence[str] = ()) -> str:
         """A name for a sample that no other has."""
@@ -202,9 +202,9 @@ class Values:
         title = _UNWRITTEN.sub(" ", wanted)[:_LONGEST_TITLE].strip()
         return _free(title, {test.title for test in self.index.ruleset.tests}, "{} ({})")
 
-    def _of(self, kind: str) -> Iterator[n.Field]:
+    def _of(self, kind: str) -> Iterator[nodes.Field]:
         for field in self.index.fields.get(kind, {}).values():
-            if isinstance(field, n.Field) and field.type != "many":
+            if isinstance(field, nodes.Field) and field.type != "many":
                 yield field
 
     def _lines(self, body: Body, kind: str) -> list[Body]:
@@ -213,29 +213,29 @@ class Values:
         return [one for one in lines if isinstance(one, dict)] if isinstance(lines, list) else []
 
 
-def _maps_in(expr: n.Expr, index: Index, kind: str) -> set[str]:
+def _maps_in(expr: nodes.Expr, index: Index, kind: str) -> set[str]:
     """The maps that a value is read from, also by the way of fields that are worked out."""
     found, waiting, seen = set[str](), [expr], set[str]()
     while waiting:
-        for node in n.walk(waiting.pop()):
-            if isinstance(node, n.Call) and node.name in index.maps:
+        for node in nodes.walk(waiting.pop()):
+            if isinstance(node, nodes.Call) and node.name in index.maps:
                 found.add(node.name)
-            elif isinstance(node, n.Name) and len(node.path) == 1 and node.path[0] not in seen:
+            elif isinstance(node, nodes.Name) and len(node.path) == 1 and node.path[0] not in seen:
                 seen.add(node.path[0])
                 field = index.fields.get(kind, {}).get(node.path[0])
-                waiting += [field.expr] if isinstance(field, n.Computed) else []
+                waiting += [field.expr] if isinstance(field, nodes.Computed) else []
     return found
 
 
-def text(value: str) -> n.Literal:
+def text(value: str) -> nodes.Literal:
     """A text between quotes; a quote or a control character in it becomes an apostrophe."""
-    return n.Literal("text", _UNWRITTEN.sub("'", value), NOWHERE)
+    return nodes.Literal("text", _UNWRITTEN.sub("'", value), NOWHERE)
 
 
-def route_name(route: str) -> n.RouteName:
+def route_name(route: str) -> nodes.RouteName:
     """The name of a route as a node."""
     target, _, document = route.partition(".")
-    return n.RouteName(target, document, NOWHERE)
+    return nodes.RouteName(target, document, NOWHERE)
 
 
 def _free(wanted: str, taken: set[str], pattern: str) -> str:

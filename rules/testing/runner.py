@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.nodes import Ruleset
 from grammar.text.problem import Problem, Span
 from rules.comparison.difference import show
@@ -22,7 +23,7 @@ from rules.types.symbol_table import Index, Schemas, Scope
 from rules.values.kinds import NUMERIC
 from rules.values.wording import say
 
-Declared = n.Edit | n.Cancel | n.Retry
+Declared = nodes.Edit | nodes.Cancel | nodes.Retry
 
 _CLEARS = {"itself": "when it passes", "by": "by {}", "never": "never"}
 
@@ -98,13 +99,13 @@ class TestReport:
         return tuple(r for r in self.results if not r.passed)
 
 
-def run_tests(ruleset: n.Ruleset, program: Program) -> TestReport:
+def run_tests(ruleset: nodes.Ruleset, program: Program) -> TestReport:
     """Run every test of a ruleset in its own world."""
     index = Index(ruleset)
     return TestReport(tuple(run_test(test, index, program) for test in ruleset.tests))
 
 
-def run_test(test: n.Test, index: Index, program: Program) -> TestResult:
+def run_test(test: nodes.Test, index: Index, program: Program) -> TestResult:
     """Run one test in its own world."""
     sample = index.samples.get(test.given)
     if sample is None:
@@ -139,7 +140,7 @@ class Covered:
 
 
 def coverage(
-    ruleset: n.Ruleset, chosen: Iterable[Part], schemas: Schemas | None = None
+    ruleset: nodes.Ruleset, chosen: Iterable[Part], schemas: Schemas | None = None
 ) -> Iterator[Covered]:
     """What the tests that pass say of each of these parts."""
     bench = _Bench(ruleset, schemas)
@@ -151,9 +152,9 @@ def coverage(
 class _Bench:
     """The tests of a ruleset, those first that noticed something of late."""
 
-    ruleset: n.Ruleset
+    ruleset: nodes.Ruleset
     schemas: Schemas | None
-    tests: list[n.Test] = field(init=False)
+    tests: list[nodes.Test] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         index, program = self._compiled(self.ruleset)
@@ -169,7 +170,7 @@ class _Bench:
                     return test.title
         return ""
 
-    def _compiled(self, ruleset: n.Ruleset) -> tuple[Index, Program]:
+    def _compiled(self, ruleset: nodes.Ruleset) -> tuple[Index, Program]:
         return Index(ruleset), compile_ruleset(ruleset, hash="", schemas=self.schemas)
 
 
@@ -183,11 +184,11 @@ def of_routes(index: Index) -> Iterator[Part]:
         yield from _document(reversal, f"post {reversal.record} to {reversal.route}", index)
 
 
-def _going(post: n.Post, name: str) -> Iterator[Part]:
+def _going(post: nodes.Post, name: str) -> Iterator[Part]:
     """When it goes, and who may change it."""
     if post.when is not None:
         yield part("timing of routes", f"{name}: when", post, post.when, (GONE,))
-    if isinstance(post.timing, n.Daily):
+    if isinstance(post.timing, nodes.Daily):
         later = replace(post.timing, at=post.timing.at.replace(hour=(post.timing.at.hour + 1) % 24))
         yield part("timing of routes", f"{name}: daily", post, post.timing, (later,))
     if post.after is not None:
@@ -199,11 +200,11 @@ def _going(post: n.Post, name: str) -> Iterator[Part]:
     if post.allows is not None:
         yield from _allowed(post, post.allows, name)
     kind = "ignore" if post.we_own.kind != "ignore" else "block"
-    instead = n.Action(kind, None, post.we_own.span)
+    instead = nodes.Action(kind, None, post.we_own.span)
     yield part("owners of fields", f"{name}: we own", post, post.we_own, (instead,))
 
 
-def _allowed(post: n.Post, said: n.Allows, name: str) -> Iterator[Part]:
+def _allowed(post: nodes.Post, said: nodes.Allows, name: str) -> Iterator[Part]:
     """Each of what goes although it is unusual."""
     for word in said.what:
         less = replace(said, what=tuple(one for one in said.what if one != word))
@@ -211,11 +212,11 @@ def _allowed(post: n.Post, said: n.Allows, name: str) -> Iterator[Part]:
         yield Part("amounts of routes", named, said.span, post, (replace(post, allows=less),))
 
 
-def _document(route: n.Post | n.Reversal, name: str, index: Index) -> Iterator[Part]:
+def _document(route: nodes.Post | nodes.Reversal, name: str, index: Index) -> Iterator[Part]:
     """The number, the fields, the fields of each line."""
     if route.record not in index.records:
         return
-    bills = isinstance(route, n.Post) and route.bill is not None
+    bills = isinstance(route, nodes.Post) and route.bill is not None
     head = Scope(index, route.record, document=True, bills=bills)
     numbered = replace(route, number=f"{route.number}-broken")
     yield Part("document numbers", f"{name} as", route.span, route, (numbered,))
@@ -233,7 +234,7 @@ def of_fields(index: Index) -> Iterator[Part]:
     for record in index.ruleset.records:
         scope = Scope(index, record.parent or record.name, line=record.parent is not None)
         for one in record.fields:
-            if isinstance(one, n.Computed) and (way := other(one.expr, scope)) is not None:
+            if isinstance(one, nodes.Computed) and (way := other(one.expr, scope)) is not None:
                 name = f"{record.name}.{one.name}"
                 yield part("computed fields", name, record, one, (replace(one, expr=way),))
     for link in index.ruleset.links:
@@ -242,7 +243,7 @@ def of_fields(index: Index) -> Iterator[Part]:
             yield part("links", name, link, link.where, (GONE,))
 
 
-def of_tables(ruleset: n.Ruleset) -> Iterator[Part]:
+def of_tables(ruleset: nodes.Ruleset) -> Iterator[Part]:
     """All rows and groups."""
     role = ruleset.roles[0].name if ruleset.roles else ""
     for edit in ruleset.edits:
@@ -259,10 +260,10 @@ def of_tables(ruleset: n.Ruleset) -> Iterator[Part]:
         yield from _rows("rows of retries", f"retry {retry.target}", retry, role)
 
 
-def _of_lines(name: str, edit: n.Edit, group: n.Group) -> Iterator[Part]:
+def _of_lines(name: str, edit: nodes.Edit, group: nodes.Group) -> Iterator[Part]:
     """Each field of the lines that a group has for itself, given back to the lines."""
     for word in group.fields:
-        if word.name.startswith(n.OF_LINE):
+        if word.name.startswith(nodes.OF_LINE):
             left = tuple(other for other in group.fields if other is not word)
             said = f"{name}: {group.name} with {word.name}"
             yield part(
@@ -272,20 +273,20 @@ def _of_lines(name: str, edit: n.Edit, group: n.Group) -> Iterator[Part]:
 
 def _rows(kind: str, name: str, declared: Declared, role: str) -> Iterator[Part]:
     for row in declared.table.rows:
-        answer = _other(row.action, role, retry=isinstance(declared, n.Retry))
+        answer = _other(row.action, role, retry=isinstance(declared, nodes.Retry))
         said = f"{name}: {show(row)}"
         yield part(kind, said, declared, row, (replace(row, action=answer),))
 
 
-def _other(action: n.Action | n.TryAgain, role: str, *, retry: bool) -> n.Action:
+def _other(action: nodes.Action | nodes.TryAgain, role: str, *, retry: bool) -> nodes.Action:
     """Another answer of such a table."""
     person, other = ("hold", "look_up") if retry else ("review", "block")
-    if isinstance(action, n.Action) and action.kind == other:
-        return n.Action(person, role, action.span)
-    return n.Action(other, None, action.span)
+    if isinstance(action, nodes.Action) and action.kind == other:
+        return nodes.Action(person, role, action.span)
+    return nodes.Action(other, None, action.span)
 
 
-def parts(ruleset: n.Ruleset) -> tuple[Part, ...]:
+def parts(ruleset: nodes.Ruleset) -> tuple[Part, ...]:
     """All parts, in the order of the text."""
     index = Index(ruleset)
     found = [*_gates(ruleset), *_checks(ruleset), *_duplicates(ruleset), *_approvals(ruleset)]
@@ -294,15 +295,15 @@ def parts(ruleset: n.Ruleset) -> tuple[Part, ...]:
     return tuple(sorted(found, key=lambda p: (p.span, p.kind, p.name)))
 
 
-def _gates(ruleset: n.Ruleset) -> Iterator[Part]:
+def _gates(ruleset: nodes.Ruleset) -> Iterator[Part]:
     """Each status moved to another word."""
     for gate in ruleset.gates:
         route = f" for {gate.route}" if gate.route else ""
         for row in gate.rows:
-            word: n.GateWord = "wait" if row.word == "ready" else "ready"
+            word: nodes.GateWord = "wait" if row.word == "ready" else "ready"
             for state in row.states:
                 left = tuple(other for other in row.states if other is not state)
-                moved = n.GateRow(word, (state,), None, None, row.span)
+                moved = nodes.GateRow(word, (state,), None, None, row.span)
                 rows = [replace(row, states=left) if other is row else other for other in gate.rows]
                 way = replace(gate, rows=(*(r for r in rows if r.states), moved))
                 said = "early" if row.early else row.word
@@ -310,7 +311,7 @@ def _gates(ruleset: n.Ruleset) -> Iterator[Part]:
                 yield Part("statuses of gates", name, state.span, gate, (way,))
 
 
-def _checks(ruleset: n.Ruleset) -> Iterator[Part]:
+def _checks(ruleset: nodes.Ruleset) -> Iterator[Part]:
     """Each check failing always, each of its facts always true, and the check without its when.
 
     What clears a hold is named and not broken: no test can say it.
@@ -329,11 +330,11 @@ def _checks(ruleset: n.Ruleset) -> Iterator[Part]:
         yield Part("what clears a hold", said, check.clears.span, check, ())
 
 
-def _literal(node: Any, *, value: bool) -> n.Literal:
-    return n.Literal("yes_no", value, node.span)
+def _literal(node: Any, *, value: bool) -> nodes.Literal:
+    return nodes.Literal("yes_no", value, node.span)
 
 
-def _duplicates(ruleset: n.Ruleset) -> Iterator[Part]:
+def _duplicates(ruleset: nodes.Ruleset) -> Iterator[Part]:
     for declared in ruleset.duplicates:
         name = f"duplicates of {', '.join(word.name for word in declared.records)}"
         for unique in declared.uniques:
@@ -344,11 +345,11 @@ def _duplicates(ruleset: n.Ruleset) -> Iterator[Part]:
             yield Part("duplicates", said, unique.span, declared, (way,))
 
 
-def _left_out(declared: n.Duplicates, unique: n.Unique) -> n.Duplicates:
+def _left_out(declared: nodes.Duplicates, unique: nodes.Unique) -> nodes.Duplicates:
     return replace(declared, uniques=tuple(u for u in declared.uniques if u is not unique))
 
 
-def _approvals(ruleset: n.Ruleset) -> Iterator[Part]:
+def _approvals(ruleset: nodes.Ruleset) -> Iterator[Part]:
     for approve in ruleset.approvals:
         name = f"approve {approve.record}{f' for {approve.route}' if approve.route else ''}"
         yield Part("approvals that are asked for", name, approve.span, approve, (GONE,))
@@ -362,14 +363,14 @@ def _approvals(ruleset: n.Ruleset) -> Iterator[Part]:
             yield Part("people who may not approve", said, approve.span, approve, (way,))
 
 
-def _consts(ruleset: n.Ruleset) -> Iterator[Part]:
+def _consts(ruleset: nodes.Ruleset) -> Iterator[Part]:
     for const in ruleset.consts:
         for row in const.rows:
             ways = tuple(replace(row, value=value) for value in others(row.value))
             yield part("consts", f"const {const.name} from {row.since}", const, row, ways)
 
 
-def _maps(ruleset: n.Ruleset) -> Iterator[Part]:
+def _maps(ruleset: nodes.Ruleset) -> Iterator[Part]:
     for table in ruleset.maps:
         for word in table.match:
             left = tuple(other for other in table.match if other != word)
@@ -381,7 +382,7 @@ def _maps(ruleset: n.Ruleset) -> Iterator[Part]:
             yield part("rows of maps", f'map {table.name}: "{row.key}"', table, row, ways)
 
 
-def _units(ruleset: n.Ruleset) -> Iterator[Part]:
+def _units(ruleset: nodes.Ruleset) -> Iterator[Part]:
     for units in ruleset.units:
         for row in units.rows:
             of = f' of "{row.item}"' if row.item else ""
@@ -389,9 +390,9 @@ def _units(ruleset: n.Ruleset) -> Iterator[Part]:
             yield part("rows of units", f"units: {row.unit}{of}", units, row, (way,))
 
 
-def _owners(ruleset: n.Ruleset) -> Iterator[Part]:
+def _owners(ruleset: nodes.Ruleset) -> Iterator[Part]:
     """What is missing with another owner."""
-    named: tuple[n.Source | n.Target | n.Map | n.Units, ...]
+    named: tuple[nodes.Source | nodes.Target | nodes.Map | nodes.Units, ...]
     named = (*ruleset.sources, *ruleset.targets, *ruleset.maps, *ruleset.units)
     for declared in named:
         action = declared.missing.action
@@ -403,37 +404,37 @@ def _owners(ruleset: n.Ruleset) -> Iterator[Part]:
             yield part("owners of what is missing", f"{name}: missing", declared, action, way)
 
 
-def others(literal: n.Literal) -> tuple[n.Literal, ...]:
+def others(literal: nodes.Literal) -> tuple[nodes.Literal, ...]:
     """Other values of a literal: far above and far below, or simply another one."""
     value, span = literal.value, literal.span
     if isinstance(value, bool):
-        return (n.Literal(literal.kind, not value, span),)
+        return (nodes.Literal(literal.kind, not value, span),)
     if isinstance(value, Decimal):
         return (
-            n.Literal(literal.kind, value * _FAR + 1, span),
-            n.Literal(literal.kind, Decimal(0) if value else Decimal(1), span),
+            nodes.Literal(literal.kind, value * _FAR + 1, span),
+            nodes.Literal(literal.kind, Decimal(0) if value else Decimal(1), span),
         )
     if isinstance(value, timedelta):
         return (
-            n.Literal(literal.kind, value * _FAR + _DAY, span),
-            n.Literal(literal.kind, timedelta(0), span),
+            nodes.Literal(literal.kind, value * _FAR + _DAY, span),
+            nodes.Literal(literal.kind, timedelta(0), span),
         )
     if isinstance(value, str):
-        return (n.Literal(literal.kind, f"{value} (broken)", span),)
+        return (nodes.Literal(literal.kind, f"{value} (broken)", span),)
     far = _DAY * _FAR
-    return tuple(n.Literal(literal.kind, moved, span) for moved in (value + far, value - far))
+    return tuple(nodes.Literal(literal.kind, moved, span) for moved in (value + far, value - far))
 
 
-def other(expr: n.Expr, scope: Scope) -> n.Expr | None:
+def other(expr: nodes.Expr, scope: Scope) -> nodes.Expr | None:
     """An expression with another value of the same type; None where there is none."""
     kind = infer(expr, scope, silent).kind
     if kind in NUMERIC:
-        return n.Arith("+", expr, n.Literal("number", Decimal(1), expr.span), expr.span)
+        return nodes.Arith("+", expr, nodes.Literal("number", Decimal(1), expr.span), expr.span)
     if kind in {"date", "moment", "duration"}:
-        return n.Arith("+", expr, n.Literal("duration", _DAY, expr.span), expr.span)
+        return nodes.Arith("+", expr, nodes.Literal("duration", _DAY, expr.span), expr.span)
     if kind == "yesno":
-        return n.Not(expr, expr.span)
-    return n.Literal("text", "(broken)", expr.span) if kind in _TEXTS else None
+        return nodes.Not(expr, expr.span)
+    return nodes.Literal("text", "(broken)", expr.span) if kind in _TEXTS else None
 
 
 def part(kind: str, name: str, declared: Any, node: Any, ways: Iterable[Any]) -> Part:
@@ -442,7 +443,7 @@ def part(kind: str, name: str, declared: Any, node: Any, ways: Iterable[Any]) ->
     return Part(kind, name, node.span, declared, broken)
 
 
-def without(ruleset: n.Ruleset, declared: Any, instead: Any) -> n.Ruleset:
+def without(ruleset: nodes.Ruleset, declared: Any, instead: Any) -> nodes.Ruleset:
     """The ruleset with another declaration in the place of this one."""
     return exchanged(ruleset, declared, instead)  # type: ignore[no-any-return]
 
@@ -459,7 +460,7 @@ def exchanged(node: Any, old: Any, new: Any) -> Any:
     if not is_dataclass(node) or isinstance(node, Span):
         return node
     changes = {}
-    for field in fields(node):
+    for field in dataclasses.fields(node):
         value = getattr(node, field.name)
         other = exchanged(value, old, new)
         if other is not value:

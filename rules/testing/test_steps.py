@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.decisions.decision_tables import RetryAnswer
 from rules.expressions.compiler import live, next_seq
 from rules.facts import (
@@ -43,7 +43,7 @@ class Told:
     retry: Callable[[str], RetryAnswer | None] | None = None
 
 
-def tell(sample: n.Sample, test: n.Test | None, index: Index, program: Program) -> Told:
+def tell(sample: nodes.Sample, test: nodes.Test | None, index: Index, program: Program) -> Told:
     """The end of a sample's story, as a test tells it."""
     world = ClosedWorld(sample, index, program)
     at = sample.at
@@ -65,7 +65,7 @@ def tell(sample: n.Sample, test: n.Test | None, index: Index, program: Program) 
 class ClosedWorld:
     """One record and the world around it, as a test tells them."""
 
-    def __init__(self, sample: n.Sample, index: Index, program: Program) -> None:
+    def __init__(self, sample: nodes.Sample, index: Index, program: Program) -> None:
         self.index, self.program = index, program
         self.kind = sample.record
         self.zone = program.zone(sample.record)
@@ -78,7 +78,7 @@ class ClosedWorld:
         self.routes = {str(p.route): p for p in index.posts.get(sample.record, [])}
         self.apply(sample.facts)
 
-    def apply(self, facts: Iterable[n.Fact]) -> None:
+    def apply(self, facts: Iterable[nodes.Fact]) -> None:
         """Tell the world some facts."""
         for fact in facts:
             getattr(self, f"_{type(fact).__name__.lower()}")(fact)
@@ -92,29 +92,29 @@ class ClosedWorld:
 
     # ---- facts --------------------------------------------------------------------------------
 
-    def _isvalue(self, fact: n.IsValue) -> None:
+    def _isvalue(self, fact: nodes.IsValue) -> None:
         value = plain(fact.value, self.zone)
         if fact.name in self.index.fields.get(self.kind, {}):
             self.body[fact.name] = value
         elif fact.name in _TOLD and (read := _TOLD[fact.name](value)) is not None:
             setattr(self.known, fact.name, read)
 
-    def _ismissing(self, fact: n.IsMissing) -> None:
+    def _ismissing(self, fact: nodes.IsMissing) -> None:
         self.body.pop(fact.name, None)
         self.known.links.pop(fact.name, None)
         if fact.name in _TOLD:
             setattr(self.known, fact.name, getattr(_Known(), fact.name))
 
-    def _linevalue(self, fact: n.LineValue) -> None:
+    def _linevalue(self, fact: nodes.LineValue) -> None:
         many = self.index.lines_field(self.kind)
         lines: list[dict[str, Any]] = self.body.get(many.name, []) if many else []
         if 0 < fact.line <= len(lines):
             lines[fact.line - 1][fact.name] = plain(fact.value, self.zone)
 
-    def _entry(self, fact: n.Entry) -> None:
+    def _entry(self, fact: nodes.Entry) -> None:
         self.seeds.maps.setdefault(fact.table, {})[fact.key] = literal_text(fact.value)
 
-    def _setup(self, fact: n.SetUp) -> None:
+    def _setup(self, fact: nodes.SetUp) -> None:
         """How a target counts an item; told in another base unit, it is told again."""
         items = self.known.items.setdefault(fact.target, {})
         before = items.get(fact.item)
@@ -125,7 +125,7 @@ class ClosedWorld:
             rates[fact.unit] = factor.numerator, factor.denominator
         items[fact.item] = ItemUnits(fact.base_unit, rates)
 
-    def _isrecords(self, fact: n.IsRecords) -> None:
+    def _isrecords(self, fact: nodes.IsRecords) -> None:
         """`seen`: records that came before, of this or another channel; else those of a link."""
         if fact.name in self.index.links.get(self.kind, {}):
             self.known.links[fact.name] = self._linked(fact.samples)
@@ -146,11 +146,11 @@ class ClosedWorld:
         found = (self.index.samples[name] for name in names if name in self.index.samples)
         return tuple(body_of(s, self.index, self.program.zone(s.record)) for s in found)
 
-    def _number_of(self, sample: n.Sample, body: dict[str, Any]) -> str:
+    def _number_of(self, sample: nodes.Sample, body: dict[str, Any]) -> str:
         key = self.index.marked(sample.record, "key")
         return str(body.get(key.name, sample.name)) if key else sample.name
 
-    def _targetshows(self, fact: n.TargetShows) -> None:
+    def _targetshows(self, fact: nodes.TargetShows) -> None:
         """A field of ours that somebody changed; before we posted: a document of somebody else."""
         route, text = str(fact.route), str(plain(fact.value, self.zone))
         ours = [p for p in self.postings if p.route == route and p.state == PostingState.POSTED]
@@ -159,7 +159,7 @@ class ClosedWorld:
         else:
             self.known.shows.setdefault(route, {})[fact.field] = text
 
-    def _isposted(self, fact: n.IsPosted) -> None:
+    def _isposted(self, fact: nodes.IsPosted) -> None:
         route, number = str(fact.route), fact.number or "posted"
         self.known.numbers[route] = number
         if route in self.routes:
@@ -167,7 +167,7 @@ class ClosedWorld:
                 PostingFact(route, self._seq(route), PostingState.POSTED, number, self.version)
             )
 
-    def _notposted(self, fact: n.NotPosted) -> None:
+    def _notposted(self, fact: nodes.NotPosted) -> None:
         route = str(fact.route)
         self.known.numbers.pop(route, None)
         self.postings = [p for p in self.postings if p.route != route]
@@ -254,7 +254,7 @@ class ClosedWorld:
         """What the target shows in the field that holds the document number."""
         post = self.index.routes().get(route)
         for assign in post.fields if post else ():
-            if isinstance(assign.expr, n.Name) and assign.expr.path == ("document_number",):
+            if isinstance(assign.expr, nodes.Name) and assign.expr.path == ("document_number",):
                 return fields.get(assign.name, "")
         return ""
 
@@ -323,14 +323,14 @@ def _before(now: datetime, age: timedelta | None) -> datetime | None:
         return None
 
 
-def inline(ruleset: n.Ruleset) -> n.Ruleset:
+def inline(ruleset: nodes.Ruleset) -> nodes.Ruleset:
     """The ruleset's tables with the rows written in the rules only."""
-    maps = tuple(n.Map(m.name, m.match, None, m.rows, m.missing, m.span) for m in ruleset.maps)
-    units = tuple(n.Units(u.bases, u.rows, None, u.missing, u.span) for u in ruleset.units)
-    return n.Ruleset(maps=maps, units=units)
+    maps = tuple(nodes.Map(m.name, m.match, None, m.rows, m.missing, m.span) for m in ruleset.maps)
+    units = tuple(nodes.Units(u.bases, u.rows, None, u.missing, u.span) for u in ruleset.units)
+    return nodes.Ruleset(maps=maps, units=units)
 
 
-def body_of(sample: n.Sample, index: Index, zone: Any) -> dict[str, Any]:
+def body_of(sample: nodes.Sample, index: Index, zone: Any) -> dict[str, Any]:
     """The body that a sample writes."""
     body = {pair.name: plain(pair.value, zone) for pair in sample.sets}
     many = index.lines_field(sample.record)
@@ -339,9 +339,9 @@ def body_of(sample: n.Sample, index: Index, zone: Any) -> dict[str, Any]:
     return body
 
 
-def plain(value: n.Value, zone: Any) -> Any:
+def plain(value: nodes.Value, zone: Any) -> Any:
     """A written value as it stands in a canonical body."""
-    if isinstance(value, n.Word):
+    if isinstance(value, nodes.Word):
         return value.name
     held = value.value
     if isinstance(held, datetime):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Meant, Problem, Span
 from rules.types.symbol_table import Scope, misplaced
 from rules.values.cause_keys import is_tin, match_key
@@ -125,15 +125,15 @@ class CallTypes(ABC):
         return ANY
 
     @abstractmethod
-    def of(self, expr: n.Expr) -> Type:
+    def of(self, expr: nodes.Expr) -> Type:
         """The type of an expression."""
 
-    def _map(self, expr: n.Call) -> Type:
+    def _map(self, expr: nodes.Call) -> Type:
         self._arguments(expr, ("text",))
         rows = self.scope.index.maps[expr.name].rows
         return Type(LITERAL.get(rows[0].value.kind, rows[0].value.kind)) if rows else Type("text")
 
-    def _pure(self, expr: n.Call) -> Type:
+    def _pure(self, expr: nodes.Call) -> Type:
         function = PURE[expr.name]
         kinds = tuple("numeric" if t == NUMBER else "text" for t in function.takes)
         if function.many and len(expr.args) > len(kinds):
@@ -154,38 +154,38 @@ class CallTypes(ABC):
         level = worst(function.level, *(t.level for t in found))
         return Type(found[0].kind, level=level, currency=currency)
 
-    def _call_round(self, expr: n.Call) -> Type:
+    def _call_round(self, expr: nodes.Call) -> Type:
         found = self._arguments(expr, ("numeric", "numeric"))
         step = expr.args[1] if len(expr.args) > 1 else None
-        if step is not None and not (isinstance(step, n.Literal) and step.value > 0):  # type: ignore[operator]
+        if step is not None and not (isinstance(step, nodes.Literal) and step.value > 0):  # type: ignore[operator]
             hint = "Write round(x, 0.01)."
             self.say("TYP06", "round needs the step written out, above zero", hint, expr.span)
-        elif isinstance(step, n.Literal) and (places := _LIKE_PLACES.get(str(step.value))):
+        elif isinstance(step, nodes.Literal) and (places := _LIKE_PLACES.get(str(step.value))):
             message = f"round to {step.value} gives multiples of {step.value}, not decimals"
             hint = f"Write 'round({write(expr.args[0])}, {places})'."
             self.say("TYP06", message, hint, expr.span)
         return Type(found[0].kind, currency=found[0].currency)
 
-    def _call_text(self, expr: n.Call) -> Type:
+    def _call_text(self, expr: nodes.Call) -> Type:
         (found,) = self._arguments(expr, ("written",))
         if found.level == "fraction":
             message = "a division is written as a text without being rounded"
             return self.say("TYP20", message, "Write round(…, 0.01) around it.", expr.span)
         return Type("text")
 
-    def _call_in_base(self, expr: n.Call) -> Type:
+    def _call_in_base(self, expr: nodes.Call) -> Type:
         self._arguments(expr, ("count", "text", "text"))
         return self._needs_units(expr, Type("quantity"))
 
-    def _call_price_in_base(self, expr: n.Call) -> Type:
+    def _call_price_in_base(self, expr: nodes.Call) -> Type:
         price = self._arguments(expr, ("price", "text", "text"))[0]
         return self._needs_units(expr, Type("money", level="fraction", currency=price.currency))
 
-    def _call_base_unit(self, expr: n.Call) -> Type:
+    def _call_base_unit(self, expr: nodes.Call) -> Type:
         self._arguments(expr, ("text",))
         return self._needs_units(expr, Type("text"))
 
-    def _needs_units(self, expr: n.Call, found: Type) -> Type:
+    def _needs_units(self, expr: nodes.Call, found: Type) -> Type:
         for wrong in misplaced(expr, self.scope):
             self.report(wrong)
         if self.scope.index.ruleset.units:
@@ -194,15 +194,15 @@ class CallTypes(ABC):
             "UOM02", f"'{expr.name}' needs a units table", "Declare 'units' with a base.", expr.span
         )
 
-    def _call_date_of(self, expr: n.Call) -> Type:
+    def _call_date_of(self, expr: nodes.Call) -> Type:
         self._arguments(expr, ("moment",))
         return Type("date")
 
-    def _call_e_invoice_class(self, expr: n.Call) -> Type:
+    def _call_e_invoice_class(self, expr: nodes.Call) -> Type:
         self._arguments(expr, ("text",))
         return Type("text")
 
-    def _call_due_of(self, expr: n.Call) -> Type:
+    def _call_due_of(self, expr: nodes.Call) -> Type:
         (found,) = self._arguments(expr, ("numeric",))
         if not self.scope.bills:
             message = "'due_of' is the part of one bill, but nothing is billed here"
@@ -210,25 +210,25 @@ class CallTypes(ABC):
             return self.say("NAM05", message, hint, expr.span)
         return Type(found.kind, currency=found.currency)
 
-    def _call_number_of(self, expr: n.Call) -> Type:
+    def _call_number_of(self, expr: nodes.Call) -> Type:
         arg = expr.args[0] if len(expr.args) == 1 else None
-        name = ".".join(arg.path) if isinstance(arg, n.Name) else ""
+        name = ".".join(arg.path) if isinstance(arg, nodes.Name) else ""
         if name not in self.scope.index.routes():
             hint = did_you_mean(name, self.scope.index.routes())
             self.say("NAM06", f"nothing is posted to '{name}'", hint, expr.span)
         return Type("text")
 
-    def _call_was(self, expr: n.Call) -> Type:
+    def _call_was(self, expr: nodes.Call) -> Type:
         arg = expr.args[0] if len(expr.args) == 1 else None
-        path = arg.path if isinstance(arg, n.Name) else ()
+        path = arg.path if isinstance(arg, nodes.Name) else ()
         field = self.scope.index.fields.get(self.scope.record, {}).get(path[0] if path else "")
-        if len(path) != 1 or not isinstance(field, n.Field) or field.type == "many":
+        if len(path) != 1 or not isinstance(field, nodes.Field) or field.type == "many":
             message = "'was' asks for a field of the record itself"
             hint = "Name one that is stored, not worked out and not of a line: was(total)."
             return self.say("TYP08", message, hint, expr.span)
         return self.of(expr.args[0])
 
-    def _arguments(self, expr: n.Call, kinds: tuple[str, ...]) -> list[Type]:
+    def _arguments(self, expr: nodes.Call, kinds: tuple[str, ...]) -> list[Type]:
         found = [self.of(arg) for arg in expr.args]
         if len(found) != len(kinds):
             many = "value" if len(kinds) == 1 else "values"
@@ -246,7 +246,9 @@ class CallTypes(ABC):
         return found
 
 
-def inside(expr: n.Expr, scope: Scope, seen: frozenset[str] = frozenset()) -> Iterator[n.Expr]:
+def inside(
+    expr: nodes.Expr, scope: Scope, seen: frozenset[str] = frozenset()
+) -> Iterator[nodes.Expr]:
     """An expression with all its parts, and those of the computed fields it names."""
     yield expr
     behind = behind_name(expr, scope, seen)
@@ -257,13 +259,13 @@ def inside(expr: n.Expr, scope: Scope, seen: frozenset[str] = frozenset()) -> It
         yield from inside(part, scope, seen)
 
 
-def _parts(expr: n.Expr) -> tuple[n.Expr, ...]:
-    if isinstance(expr, n.Call) and expr.name not in AGGREGATES:
+def _parts(expr: nodes.Expr) -> tuple[nodes.Expr, ...]:
+    if isinstance(expr, nodes.Call) and expr.name not in AGGREGATES:
         return expr.args
-    return n.operands(expr)
+    return nodes.operands(expr)
 
 
-def formula(expr: n.Expr, scope: Scope) -> n.Expr:
+def formula(expr: nodes.Expr, scope: Scope) -> nodes.Expr:
     """What stands behind an expression that only names a computed field."""
     seen: frozenset[str] = frozenset()
     while (behind := behind_name(expr, scope, seen)) is not None:
@@ -272,80 +274,80 @@ def formula(expr: n.Expr, scope: Scope) -> n.Expr:
 
 
 def stands_in(
-    expr: n.Expr, scope: Scope, seen: frozenset[str] = frozenset()
-) -> Iterator[n.Otherwise]:
+    expr: nodes.Expr, scope: Scope, seen: frozenset[str] = frozenset()
+) -> Iterator[nodes.Otherwise]:
     """Each `otherwise` whose result is the value itself, not only a part of a calculation."""
     behind = behind_name(expr, scope, seen)
     if behind is not None:
         name, formula = behind
         yield from stands_in(formula, scope, seen | {name})
-    elif isinstance(expr, n.Otherwise):
+    elif isinstance(expr, nodes.Otherwise):
         yield expr
         for part in (expr.expr, expr.default):
             yield from stands_in(part, scope, seen)
-    elif isinstance(expr, n.Call) and expr.name not in AGGREGATES:
+    elif isinstance(expr, nodes.Call) and expr.name not in AGGREGATES:
         for part in expr.args:
             yield from stands_in(part, scope, seen)
 
 
 def unrounded(
-    expr: n.Expr, scope: Scope, places: Decimal, seen: frozenset[str] = frozenset()
-) -> n.Expr:
+    expr: nodes.Expr, scope: Scope, places: Decimal, seen: frozenset[str] = frozenset()
+) -> nodes.Expr:
     """The same amount before it is rounded to these places; finer and coarser roundings stay."""
     again = (scope, places, seen)
-    if isinstance(expr, n.Call) and expr.name == "round" and _step(expr) == places:
+    if isinstance(expr, nodes.Call) and expr.name == "round" and _step(expr) == places:
         return unrounded(expr.args[0], *again)
     behind = behind_name(expr, scope, seen)
     if behind is not None:
         name, formula = behind
         exact = unrounded(formula, scope, places, seen | {name})
         return expr if exact == formula else exact
-    if isinstance(expr, n.Arith):
+    if isinstance(expr, nodes.Arith):
         left, right = unrounded(expr.left, *again), unrounded(expr.right, *again)
         return replace(expr, left=left, right=right)
-    if isinstance(expr, n.Negative):
+    if isinstance(expr, nodes.Negative):
         return replace(expr, expr=unrounded(expr.expr, *again))
-    if isinstance(expr, n.Otherwise):
+    if isinstance(expr, nodes.Otherwise):
         inner, default = unrounded(expr.expr, *again), unrounded(expr.default, *again)
         return replace(expr, expr=inner, default=default)
     return expr
 
 
-def _step(call: n.Call) -> object:
+def _step(call: nodes.Call) -> object:
     step = call.args[1] if len(call.args) == 2 else None
-    return step.value if isinstance(step, n.Literal) else None
+    return step.value if isinstance(step, nodes.Literal) else None
 
 
-def whole(expr: n.Expr, of: n.Expr) -> n.Expr:
+def whole(expr: nodes.Expr, of: nodes.Expr) -> nodes.Expr:
     """What an expression of a bill in parts is when all is billed at once: `line.due` is all of it,
     `due_of(x)` is x.
     """
-    if isinstance(expr, n.Call) and expr.name == "due_of" and len(expr.args) == 1:
+    if isinstance(expr, nodes.Call) and expr.name == "due_of" and len(expr.args) == 1:
         return whole(expr.args[0], of)
-    if isinstance(expr, n.Name):
+    if isinstance(expr, nodes.Name):
         return of if expr.path == ("line", "due") else expr
-    if isinstance(expr, n.Arith):
+    if isinstance(expr, nodes.Arith):
         return replace(expr, left=whole(expr.left, of), right=whole(expr.right, of))
-    if isinstance(expr, n.Negative):
+    if isinstance(expr, nodes.Negative):
         return replace(expr, expr=whole(expr.expr, of))
-    if isinstance(expr, n.Otherwise):
+    if isinstance(expr, nodes.Otherwise):
         return replace(expr, expr=whole(expr.expr, of), default=whole(expr.default, of))
-    if isinstance(expr, n.Call) and expr.name not in AGGREGATES:
+    if isinstance(expr, nodes.Call) and expr.name not in AGGREGATES:
         return replace(expr, args=tuple(whole(arg, of) for arg in expr.args))
     return expr
 
 
 def behind_name(
-    expr: n.Expr, scope: Scope, seen: frozenset[str] = frozenset()
-) -> tuple[str, n.Expr] | None:
+    expr: nodes.Expr, scope: Scope, seen: frozenset[str] = frozenset()
+) -> tuple[str, nodes.Expr] | None:
     """The formula of a computed field that an expression is; None in a ring of fields."""
-    if not isinstance(expr, n.Name):
+    if not isinstance(expr, nodes.Name):
         return None
     ref = scope.resolve(expr.path)
     name = ".".join(expr.path)
     if ref is None or ref.kind not in {"head", "line"} or name in seen:
         return None
-    return (name, ref.field.expr) if isinstance(ref.field, n.Computed) else None
+    return (name, ref.field.expr) if isinstance(ref.field, nodes.Computed) else None
 
 
 _ALL = (

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.advice.hints import WORDS as FOREIGN
 from grammar.text.problem import Problem, Span
 from rules.types.functions import AGGREGATES, LITERAL, NAMES, PURE, CallTypes, Report, did_you_mean
@@ -88,7 +88,7 @@ _JUDGED = (date(2020, 1, 1), date(2100, 12, 31))
 
 _DAY_DIFFERENCE_TYPES = frozenset({"date", "moment", "duration"})
 
-IsWord = Callable[[n.Compare, n.Name], bool]
+IsWord = Callable[[nodes.Compare, nodes.Name], bool]
 
 _DAY_TYPES = frozenset({"date", "moment"})
 
@@ -101,7 +101,7 @@ class Listed:
     or an empty text.
     """
 
-    link: n.Link | None
+    link: nodes.Link | None
     lines: bool
     record: str
     field: str
@@ -119,7 +119,7 @@ def listed(path: tuple[str, ...], scope: Scope) -> Listed | None:
         return _of_lines(None, many, path[1:], scope.line_record)
     rest = path[1:]
     many = index.fields.get(link.other, {}).get(rest[0]) if rest else None
-    if isinstance(many, n.Field) and many.type == "many":
+    if isinstance(many, nodes.Field) and many.type == "many":
         lines = index.line_records.get(link.other)
         return _of_lines(link, many, rest[1:], lines.name if lines else "")
     return (
@@ -130,14 +130,14 @@ def listed(path: tuple[str, ...], scope: Scope) -> Listed | None:
 
 
 def _of_lines(
-    link: n.Link | None, many: object, rest: tuple[str, ...], lines: str
+    link: nodes.Link | None, many: object, rest: tuple[str, ...], lines: str
 ) -> Listed | None:
-    if not isinstance(many, n.Field) or many.type != "many" or len(rest) > 1:
+    if not isinstance(many, nodes.Field) or many.type != "many" or len(rest) > 1:
         return None
     return Listed(link, lines=True, record=many.of or lines, field=rest[0] if rest else "")
 
 
-def infer(expr: n.Expr, scope: Scope, report: Report) -> Type:
+def infer(expr: nodes.Expr, scope: Scope, report: Report) -> Type:
     """The type of an expression in a scope; problems go to `report`, once each."""
     return _InferenceWalk(scope, report).of(expr)
 
@@ -145,16 +145,16 @@ def infer(expr: n.Expr, scope: Scope, report: Report) -> Type:
 class _InferenceWalk(CallTypes):
     """One walk over an expression."""
 
-    def of(self, expr: n.Expr) -> Type:
+    def of(self, expr: nodes.Expr) -> Type:
         found: Type = getattr(self, f"_{type(expr).__name__.lower()}")(expr)
         return found
 
     # ---- leaves -------------------------------------------------------------------------------
 
-    def _literal(self, expr: n.Literal) -> Type:
+    def _literal(self, expr: nodes.Literal) -> Type:
         return written(LITERAL.get(expr.kind, expr.kind), [expr.value])
 
-    def _name(self, expr: n.Name) -> Type:
+    def _name(self, expr: nodes.Name) -> Type:
         ref = self.scope.resolve(expr.path)
         if ref is None:
             return self._unknown_name(expr)
@@ -172,7 +172,7 @@ class _InferenceWalk(CallTypes):
             return Type("quantity")
         return Type(*FACTS[ref.name])
 
-    def _unknown_name(self, expr: n.Name) -> Type:
+    def _unknown_name(self, expr: nodes.Name) -> Type:
         name = ".".join(expr.path)
         if expr.path[0] == "line" and not self.scope.line:
             message = f"'{name}': there is no line here"
@@ -188,7 +188,7 @@ class _InferenceWalk(CallTypes):
 
     # ---- conditions ---------------------------------------------------------------------------
 
-    def _compare(self, expr: n.Compare) -> Type:
+    def _compare(self, expr: nodes.Compare) -> Type:
         left = self.of(expr.left)
         word = word_of(left, expr.right)
         if word is not None:
@@ -214,9 +214,9 @@ class _InferenceWalk(CallTypes):
             message = f"'{word}' is a word of the left side and a name of its own"
             self.say("NAM04", message, f'Write "{word}" in quotes.', span)
 
-    def _quoted(self, text: n.Expr, other: Type) -> None:
+    def _quoted(self, text: nodes.Expr, other: Type) -> None:
         """A quoted text beside a word must be that word: no other is ever equal to it."""
-        said = text.value if isinstance(text, n.Literal) else None
+        said = text.value if isinstance(text, nodes.Literal) else None
         if not isinstance(said, str) or not other.states or said in other.states:
             return
         meant = self.scope.index.spelled(other.states, said)
@@ -229,10 +229,10 @@ class _InferenceWalk(CallTypes):
             hint = f'Write "{meant}".' if taken else f"Write {meant}, without quotes."
         self.say("NAM03", message, hint, text.span)
 
-    def _member(self, expr: n.Member) -> Type:
+    def _member(self, expr: nodes.Member) -> Type:
         left = self.of(expr.left)
         for value in expr.values:
-            if isinstance(value, n.Word):
+            if isinstance(value, nodes.Word):
                 if left.states:
                     self._word(value.name, left, value.span)
                 elif left.kind != "any":
@@ -245,15 +245,15 @@ class _InferenceWalk(CallTypes):
                 self._quoted(value, left)
         return YESNO
 
-    def _known(self, expr: n.Known) -> Type:
+    def _known(self, expr: nodes.Known) -> Type:
         self.of(expr.expr)
         return YESNO
 
-    def _absent(self, expr: n.Absent) -> Type:
+    def _absent(self, expr: nodes.Absent) -> Type:
         self.of(expr.expr)
         return YESNO
 
-    def _allof(self, expr: n.AllOf | n.AnyOf) -> Type:
+    def _allof(self, expr: nodes.AllOf | nodes.AnyOf) -> Type:
         """Conditions side by side; a word alone may belong to the comparison before it."""
         conditions, left = split_words(expr.parts, self._is_word)
         for part in conditions:
@@ -264,15 +264,15 @@ class _InferenceWalk(CallTypes):
 
     _anyof = _allof
 
-    def _is_word(self, compare: n.Compare, name: n.Name) -> bool:
+    def _is_word(self, compare: nodes.Compare, name: nodes.Name) -> bool:
         """Whether a name is but a word that a comparison could have named."""
         states = infer(compare.left, self.scope, silent).states
         return say(name) in states and self.scope.resolve(name.path) is None
 
-    def _not(self, expr: n.Not) -> Type:
+    def _not(self, expr: nodes.Not) -> Type:
         return self.condition(expr.expr)
 
-    def condition(self, expr: n.Expr) -> Type:
+    def condition(self, expr: nodes.Expr) -> Type:
         """An expression that must be yes or no."""
         found = self.of(expr)
         if found.kind not in {"yesno", "any"}:
@@ -282,7 +282,7 @@ class _InferenceWalk(CallTypes):
 
     # ---- arithmetic ---------------------------------------------------------------------------
 
-    def _arith(self, expr: n.Arith) -> Type:
+    def _arith(self, expr: nodes.Arith) -> Type:
         left, right = self.of(expr.left), self.of(expr.right)
         if "any" in {left.kind, right.kind}:
             return ANY
@@ -294,14 +294,14 @@ class _InferenceWalk(CallTypes):
             self.say("TYP04", *wrong, expr.span)
         return found
 
-    def _negative(self, expr: n.Negative) -> Type:
+    def _negative(self, expr: nodes.Negative) -> Type:
         found = self.of(expr.expr)
         if found.kind not in NUMERIC | {"duration", "any"}:
             message = f"{say_type(found)} has no negative"
             return self.say("TYP04", message, "Only numbers have one.", expr.span)
         return negative(found)
 
-    def _otherwise(self, expr: n.Otherwise) -> Type:
+    def _otherwise(self, expr: nodes.Otherwise) -> Type:
         left, right = self.of(expr.expr), self.of(expr.default)
         if not comparable(left, right):
             message = f"{say_type(left)} otherwise {say_type(right)}: two types"
@@ -311,7 +311,7 @@ class _InferenceWalk(CallTypes):
 
     # ---- calls --------------------------------------------------------------------------------
 
-    def _call(self, expr: n.Call) -> Type:
+    def _call(self, expr: nodes.Call) -> Type:
         if expr.name in self.scope.index.maps:
             return self._map(expr)
         if expr.name in AGGREGATES:
@@ -325,13 +325,13 @@ class _InferenceWalk(CallTypes):
         hint = FOREIGN.get(expr.name) or did_you_mean(expr.name, [*NAMES, *self.scope.index.maps])
         return self.say("NAM05", f"'{expr.name}' is not a function or a map", hint, expr.span)
 
-    def _aggregate(self, expr: n.Call) -> Type:
+    def _aggregate(self, expr: nodes.Call) -> Type:
         arg = expr.args[0] if len(expr.args) == 1 else None
-        path = arg.path if isinstance(arg, n.Name) else ()
+        path = arg.path if isinstance(arg, nodes.Name) else ()
         over = listed(path, self.scope)
         if over is None:
             hint = "Write a list, such as lines, lines.amount, or a link."
-            if isinstance(arg, n.Arith | n.Call):
+            if isinstance(arg, nodes.Arith | nodes.Call):
                 hint = "Give lines a field, amount = line.qty * line.price, then sum(lines.amount)."
             return self.say("TYP10", f"'{expr.name}' works over a list", hint, expr.span)
         if expr.where is not None:
@@ -356,20 +356,20 @@ def silent(_: Problem) -> None:
     """A listener for whoever only wants the type."""
 
 
-def word_of(left: Type, right: n.Expr) -> str | None:
+def word_of(left: Type, right: nodes.Expr) -> str | None:
     """The bare word on the right of a comparison with a word type, if that is what it is."""
-    bare = isinstance(right, n.Name) and len(right.path) == 1
-    return right.path[0] if bare and left.states and isinstance(right, n.Name) else None
+    bare = isinstance(right, nodes.Name) and len(right.path) == 1
+    return right.path[0] if bare and left.states and isinstance(right, nodes.Name) else None
 
 
-def field_type(field: n.Field | n.Computed, record: str, scope: Scope) -> Type:
+def field_type(field: nodes.Field | nodes.Computed, record: str, scope: Scope) -> Type:
     """The type of a stored or computed field."""
-    if isinstance(field, n.Field):
+    if isinstance(field, nodes.Field):
         return stored_type(field, record, scope.index)
     return computed_type(field, record, scope)
 
 
-def computed_type(field: n.Computed, record: str, scope: Scope) -> Type:
+def computed_type(field: nodes.Computed, record: str, scope: Scope) -> Type:
     """The type of a computed field, worked out once, in the scope of its own record."""
     known = scope.index.computed_types
     at = (record, field.name)
@@ -391,7 +391,7 @@ class Mixed:
     hint: str = _HINT
 
 
-def mixed(post: n.Post, known: DocumentSchema, scope: Scope) -> Iterator[Mixed]:
+def mixed(post: nodes.Post, known: DocumentSchema, scope: Scope) -> Iterator[Mixed]:
     """Nothing, where a route keeps to one kind of unit; `scope` is that of its lines."""
     walk = _MeasureWalk(scope, post.bill)
     if post.bill is not None:
@@ -410,61 +410,63 @@ class _MeasureWalk:
     """One walk over the formula of a quantity, a price or a unit."""
 
     def __init__(
-        self, scope: Scope, bill: n.Bill | None = None, seen: frozenset[Where] = frozenset()
+        self, scope: Scope, bill: nodes.Bill | None = None, seen: frozenset[Where] = frozenset()
     ) -> None:
         self.scope, self.bill, self.seen = scope, bill, seen
         self.known = Conversions.of(scope.index)
 
-    def unit(self, expr: n.Expr) -> Measures:
+    def unit(self, expr: nodes.Expr) -> Measures:
         """Whether a text is the unit of the record, or what a map makes of it, or the base unit."""
-        parts = tuple(n.walk(expr))
-        if any(isinstance(part, n.Call) and part.name == "base_unit" for part in parts):
+        parts = tuple(nodes.walk(expr))
+        if any(isinstance(part, nodes.Call) and part.name == "base_unit" for part in parts):
             return _BASE
-        behind = self._behind(expr) if isinstance(expr, n.Name) else None
+        behind = self._behind(expr) if isinstance(expr, nodes.Name) else None
         if behind is not None:
             return behind[0].unit(behind[1])
-        names = (part for part in parts if isinstance(part, n.Name))
+        names = (part for part in parts if isinstance(part, nodes.Name))
         return _RAW if any(self.known.is_unit(name, self.scope) for name in names) else _NONE
 
-    def quantity(self, expr: n.Expr) -> Measures:
+    def quantity(self, expr: nodes.Expr) -> Measures:
         """The units that a quantity is made of; none for what is no quantity, or nobody converts.
 
         A product or a quotient of two quantities is none itself.
         """
-        if isinstance(expr, n.Name):
+        if isinstance(expr, nodes.Name):
             return self._named(expr)
-        if isinstance(expr, n.Call):
+        if isinstance(expr, nodes.Call):
             return self._called(expr)
-        if isinstance(expr, n.Arith):
+        if isinstance(expr, nodes.Arith):
             left, right = self.quantity(expr.left), self.quantity(expr.right)
             return _NONE if left and right and expr.op in "*/" else left | right
-        if isinstance(expr, n.Otherwise):
+        if isinstance(expr, nodes.Otherwise):
             return self.quantity(expr.expr) | self.quantity(expr.default)
-        return self.quantity(expr.expr) if isinstance(expr, n.Negative) else _NONE
+        return self.quantity(expr.expr) if isinstance(expr, nodes.Negative) else _NONE
 
-    def price(self, expr: n.Expr) -> Measures:
+    def price(self, expr: nodes.Expr) -> Measures:
         """The units that a price is for; none where it comes from elsewhere, from a map say."""
-        if isinstance(expr, n.Call) and expr.name == "price_in_base":
+        if isinstance(expr, nodes.Call) and expr.name == "price_in_base":
             return _BASE
-        if isinstance(expr, n.Call):
+        if isinstance(expr, nodes.Call):
             return self.price(expr.args[0]) if expr.name in _KEEPS and expr.args else _NONE
-        if isinstance(expr, n.Name):
+        if isinstance(expr, nodes.Name):
             behind, ref = self._behind(expr), self.scope.resolve(expr.path)
             if behind is not None:
                 return behind[0].price(behind[1])
             priced = ref is not None and (ref.record, ref.name) in self.known.prices
             return _RAW if priced else _NONE
-        if isinstance(expr, n.Arith) and expr.op == "/":
+        if isinstance(expr, nodes.Arith) and expr.op == "/":
             return self.quantity(expr.right) or self.price(expr.left)
-        if isinstance(expr, n.Arith):
+        if isinstance(expr, nodes.Arith):
             return (
                 _NONE
                 if self.quantity(expr.left) | self.quantity(expr.right)
                 else (self.price(expr.left) | self.price(expr.right))
             )
-        return self.price(expr.expr) if isinstance(expr, n.Negative | n.Otherwise) else _NONE
+        return (
+            self.price(expr.expr) if isinstance(expr, nodes.Negative | nodes.Otherwise) else _NONE
+        )
 
-    def _named(self, expr: n.Name) -> Measures:
+    def _named(self, expr: nodes.Name) -> Measures:
         ref = self.scope.resolve(expr.path)
         if ref is not None and ref.kind == "due":
             walk = _MeasureWalk(replace(self.scope, bills=False), None, self.seen)
@@ -476,7 +478,7 @@ class _MeasureWalk:
 
     def _is_raw(self, ref: Ref) -> bool:
         """Whether a stored field counts in the unit that stands beside it."""
-        if not isinstance(ref.field, n.Field):
+        if not isinstance(ref.field, nodes.Field):
             return False
         counted = self.known.counted(ref.record)
         return (
@@ -485,25 +487,25 @@ class _MeasureWalk:
             else (ref.field.type == "quantity" and self.known.converts(ref.record))
         )
 
-    def _called(self, expr: n.Call) -> Measures:
+    def _called(self, expr: nodes.Call) -> Measures:
         if expr.name == "in_base":
             return _BASE
         if expr.name in _KEEPS and expr.args:
             last = 1 if expr.name == "round" else None
             return frozenset().union(*(self.quantity(arg) for arg in expr.args[:last]))
         arg = expr.args[0] if expr.name in AGGREGATES and len(expr.args) == 1 else None
-        over = listed(arg.path, self.scope) if isinstance(arg, n.Name) else None
+        over = listed(arg.path, self.scope) if isinstance(arg, nodes.Name) else None
         if over is None or not over.field or over.record not in self.scope.index.records:
             return _NONE
         owner = self.scope.index.records[over.record].parent
         inner = Scope(self.scope.index, owner or over.record, line=owner is not None)
         path = ("line", over.field) if owner else (over.field,)
-        return _MeasureWalk(inner, None, self.seen).quantity(n.Name(path, expr.span))
+        return _MeasureWalk(inner, None, self.seen).quantity(nodes.Name(path, expr.span))
 
-    def _behind(self, expr: n.Name) -> tuple[_MeasureWalk, n.Expr] | None:
+    def _behind(self, expr: nodes.Name) -> tuple[_MeasureWalk, nodes.Expr] | None:
         """The formula of a computed field, with the walk over it; None in a ring of fields."""
         ref = self.scope.resolve(expr.path)
-        if ref is None or not isinstance(ref.field, n.Computed):
+        if ref is None or not isinstance(ref.field, nodes.Computed):
             return None
         at = (ref.record, ref.name)
         if at in self.seen:
@@ -513,7 +515,7 @@ class _MeasureWalk:
         return _MeasureWalk(inner, None, self.seen | {at}), ref.field.expr
 
 
-def _bill(bill: n.Bill, walk: _MeasureWalk) -> Iterator[Mixed]:
+def _bill(bill: nodes.Bill, walk: _MeasureWalk) -> Iterator[Mixed]:
     taken, of = walk.quantity(bill.expr), walk.quantity(bill.of)
     if taken and of and taken != of:
         message = f"bill takes {say(bill.expr)} {_IN[taken]} of {say(bill.of)} {_IN[of]}"
@@ -521,7 +523,10 @@ def _bill(bill: n.Bill, walk: _MeasureWalk) -> Iterator[Mixed]:
 
 
 def _line(
-    quantity: n.Assign, unit: n.Assign | None, price: n.Assign | None, walk: _MeasureWalk
+    quantity: nodes.Assign,
+    unit: nodes.Assign | None,
+    price: nodes.Assign | None,
+    walk: _MeasureWalk,
 ) -> Iterator[Mixed]:
     counted, told = walk.quantity(quantity.expr), walk.unit(unit.expr) if unit else _NONE
     if counted == _RAW | _BASE:
@@ -539,7 +544,7 @@ def _line(
         yield Mixed(price.span, message)
 
 
-def by_distance(node: n.Compare, scope: Scope) -> n.Compare:
+def by_distance(node: nodes.Compare, scope: Scope) -> nodes.Compare:
     """A comparison of two days with what lies between them on the left: `ordered_on - today`.
 
     Any other comparison as it is.
@@ -555,12 +560,12 @@ def by_distance(node: n.Compare, scope: Scope) -> n.Compare:
         return node
     op, length = (node.op, by) if times == 1 else (_TURNED[node.op], -by)
     span = node.left.span
-    left = n.Arith("-", _name(first, span), _name(second, span), span)
-    return n.Compare(left, op, n.Literal("duration", length, node.right.span), node.span)
+    left = nodes.Arith("-", _name(first, span), _name(second, span), span)
+    return nodes.Compare(left, op, nodes.Literal("duration", length, node.right.span), node.span)
 
 
 def _apart(
-    node: n.Compare, consts: Mapping[str, n.Const]
+    node: nodes.Compare, consts: Mapping[str, nodes.Const]
 ) -> tuple[dict[str, int], timedelta] | None:
     """The names of both sides, those on the right taken away, and the duration they are compared
     with; None where a side is no sum of names and durations.
@@ -573,17 +578,19 @@ def _apart(
     return {name: times for name, times in names.items() if times}, right[1] - left[1]
 
 
-def _sum(expr: n.Expr, consts: Mapping[str, n.Const]) -> tuple[Counter[str], timedelta] | None:
+def _sum(
+    expr: nodes.Expr, consts: Mapping[str, nodes.Const]
+) -> tuple[Counter[str], timedelta] | None:
     """How often each name is added in an expression, and all its durations together."""
-    if isinstance(expr, n.Literal):
+    if isinstance(expr, nodes.Literal):
         return (Counter(), expr.value) if isinstance(expr.value, timedelta) else None
-    if isinstance(expr, n.Name):
+    if isinstance(expr, nodes.Name):
         const = consts.get(say(expr))
         value = const.rows[0].value.value if const and len(const.rows) == 1 else None
         if isinstance(value, timedelta):
             return Counter(), value
         return Counter([say(expr)]), timedelta(0)
-    if not isinstance(expr, n.Arith) or expr.op not in "+-":
+    if not isinstance(expr, nodes.Arith) or expr.op not in "+-":
         return None
     left, right = _sum(expr.left, consts), _sum(expr.right, consts)
     if left is None or right is None:
@@ -601,11 +608,11 @@ def _rank(name: str) -> tuple[bool, str]:
     return name in CLOCK, name
 
 
-def _name(said: str, span: Span) -> n.Name:
-    return n.Name(tuple(said.split(".")), span)
+def _name(said: str, span: Span) -> nodes.Name:
+    return nodes.Name(tuple(said.split(".")), span)
 
 
-def settled(node: n.Compare) -> bool | None:
+def settled(node: nodes.Compare) -> bool | None:
     """Whether a comparison of days is always so, or never, whatever the record holds; or None."""
     sums = _apart(node, {})
     if sums is not None and not sums[0]:
@@ -613,44 +620,46 @@ def settled(node: n.Compare) -> bool | None:
     return _bounded(node)
 
 
-def _bounded(node: n.Compare) -> bool | None:
+def _bounded(node: nodes.Compare) -> bool | None:
     """The same of today or now beside a written day that is long gone or far away."""
     op, clock, written = node.op, node.left, node.right
-    if isinstance(clock, n.Literal):
+    if isinstance(clock, nodes.Literal):
         op, clock, written = _TURNED[op], written, clock
-    value = written.value if isinstance(written, n.Literal) else None
-    if not isinstance(clock, n.Name) or say(clock) not in CLOCK or not isinstance(value, date):
+    value = written.value if isinstance(written, nodes.Literal) else None
+    if not isinstance(clock, nodes.Name) or say(clock) not in CLOCK or not isinstance(value, date):
         return None
     day = value.date() if isinstance(value, datetime) else value
     first, last = _JUDGED
     return None if first <= day <= last else COMPARED[op](first, day)
 
 
-def split_words(parts: Sequence[n.Expr], is_word: IsWord) -> tuple[list[n.Expr], list[Problem]]:
+def split_words(
+    parts: Sequence[nodes.Expr], is_word: IsWord
+) -> tuple[list[nodes.Expr], list[Problem]]:
     """The conditions among some that stand side by side, and one finding for all words that belong
     to the comparison before them.
     """
-    conditions: list[n.Expr] = []
-    words: dict[int, list[n.Name]] = {}
+    conditions: list[nodes.Expr] = []
+    words: dict[int, list[nodes.Name]] = {}
     for part in parts:
         compare = _compared(conditions[-1]) if conditions else None
-        if compare is not None and isinstance(part, n.Name) and is_word(compare, part):
+        if compare is not None and isinstance(part, nodes.Name) and is_word(compare, part):
             words.setdefault(len(conditions) - 1, []).append(part)
         else:
             conditions.append(part)
     return conditions, [_left(conditions[at], left) for at, left in words.items()]
 
 
-def _compared(condition: n.Expr) -> n.Compare | None:
-    inner = condition.expr if isinstance(condition, n.Not) else condition
-    return inner if isinstance(inner, n.Compare) else None
+def _compared(condition: nodes.Expr) -> nodes.Compare | None:
+    inner = condition.expr if isinstance(condition, nodes.Not) else condition
+    return inner if isinstance(inner, nodes.Compare) else None
 
 
-def _left(condition: n.Expr, words: Sequence[n.Name]) -> Problem:
+def _left(condition: nodes.Expr, words: Sequence[nodes.Name]) -> Problem:
     compare = _compared(condition)
     if compare is None:
         raise TypeError("only a comparison leaves words behind")
-    negated = "not " if isinstance(condition, n.Not) or compare.op == "<>" else ""
+    negated = "not " if isinstance(condition, nodes.Not) or compare.op == "<>" else ""
     among = ", ".join([say(compare.right), *map(say, words)])
     hint = f"Write {negated}{say(compare.left)} in ({among})."
     return Problem("NAM01", f"'{say(words[0])}' alone is not a condition", hint, words[0].span)
@@ -667,14 +676,14 @@ def of_name(name: str, scope: Scope) -> str:
     return FOREIGN.get(name) or did_you_mean(name, scope.names())
 
 
-def of_list(name: n.Name) -> str:
+def of_list(name: nodes.Name) -> str:
     """What is asked of a field of all lines at once."""
     path = ".".join(name.path)
     one = f"line.{name.path[-1]}"
     return f"Ask for all together, such as 'sum({path})', or for '{one}' behind each line."
 
 
-def of_member(expr: n.Member, word: n.Word, scope: Scope) -> str:
+def of_member(expr: nodes.Member, word: nodes.Word, scope: Scope) -> str:
     """What a bare word in a list of values was meant for."""
     if scope.resolve((word.name,)) is None:
         return f'Write "{word.name}" in quotes.'
@@ -683,9 +692,9 @@ def of_member(expr: n.Member, word: n.Word, scope: Scope) -> str:
     return f"A list holds values, not fields: '{each}'."
 
 
-def of_comparison(expr: n.Compare, left: Type, right: Type) -> str:
+def of_comparison(expr: nodes.Compare, left: Type, right: Type) -> str:
     """How two sides that cannot be compared could be."""
-    written = expr.right if isinstance(expr.right, n.Literal) else None
+    written = expr.right if isinstance(expr.right, nodes.Literal) else None
     value = written.value if written is not None else None
     if written is not None and left.kind == "text" and right.kind in NUMERIC:
         return f'A text is compared with a text: write "{bare(written)}", in quotes.'

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.characters import in_words, invisible, mistaken, skeleton
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
@@ -453,7 +453,7 @@ def later_gap(route: str) -> Gap:
     return replace(fact_gap(f"number_of({route})", ""), kind="later", cause_key=key)
 
 
-def const_gap(const: n.Const, owner: str) -> Gap:
+def const_gap(const: nodes.Const, owner: str) -> Gap:
     """The gap of a const before its first day."""
     message = f"{const.name} has no value before {min(row.since for row in const.rows)}."
     return replace(fact_gap(const.name, owner, message, const.span), kind="const")

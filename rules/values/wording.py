@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.nodes import OF_LINE
 from grammar.text.characters import duration, separated
 from grammar.text.problem import Span
@@ -94,7 +94,7 @@ class NotExactError(ValueError):
     """A value that no document can hold: a fraction that no decimal says exactly."""
 
 
-def say(expr: n.Expr | n.Value) -> str:
+def say(expr: nodes.Expr | nodes.Value) -> str:
     """An expression as it is written in the language."""
     words: str = _SAY[type(expr)](expr)
     return words
@@ -124,14 +124,14 @@ def _in_words(hole: re.Match[str]) -> str:
     return f"{before}{gap}{' '.join(words)}" if words else before
 
 
-def const_values(const: n.Const) -> str:
+def const_values(const: nodes.Const) -> str:
     """The value of a const; one that changes: `8000.00 (before 2026-07-01: 5000.00)`."""
     rows = sorted(const.rows, key=lambda row: row.since, reverse=True)
     older = [f"before {later.since}: {bare(row.value)}" for later, row in pairwise(rows)]
     return f"{bare(rows[0].value)} ({', '.join(older)})" if older else bare(rows[0].value)
 
 
-def bare(literal: n.Literal) -> str:
+def bare(literal: nodes.Literal) -> str:
     """A value as it is written, a text without its quotes."""
     kinds = {"percent": Type("percent"), "yes_no": Type("yesno")}
     return shown(literal.value, kinds.get(literal.kind, Type("number")), ZoneInfo("UTC"))
@@ -193,13 +193,13 @@ class Broken(NamedTuple):
     span: Span
 
 
-def parse_message(text: str, span: Span) -> tuple[tuple[str | n.Expr, ...], tuple[Broken, ...]]:
+def parse_message(text: str, span: Span) -> tuple[tuple[str | nodes.Expr, ...], tuple[Broken, ...]]:
     """The parts of a `say` text, and what in it is no name or call, or a lone brace.
 
     Where the place is that of the text, each placeholder has its own in it.
     """
-    inside = text.place if isinstance(text, n.Said) and span == text.span else None
-    parts: list[str | n.Expr] = []
+    inside = text.place if isinstance(text, nodes.Said) and span == text.span else None
+    parts: list[str | nodes.Expr] = []
     broken: list[Broken] = []
     end = 0
     for hit in _PLACEHOLDER.finditer(text):
@@ -219,7 +219,7 @@ def parse_message(text: str, span: Span) -> tuple[tuple[str | n.Expr, ...], tupl
     return tuple(p for p in parts if p), tuple(broken)
 
 
-def _parse(text: str, span: Span) -> n.Expr | None:
+def _parse(text: str, span: Span) -> nodes.Expr | None:
     tokens, at = [], 0
     stripped = text.rstrip()
     while at < len(stripped):
@@ -234,25 +234,25 @@ def _parse(text: str, span: Span) -> n.Expr | None:
         return None
 
 
-def _term(tokens: list[str], span: Span) -> n.Expr | None:
+def _term(tokens: list[str], span: Span) -> nodes.Expr | None:
     """A name, or a call of names and calls; takes all tokens or nothing."""
     expr, rest = _one(tokens, span)
     return expr if not rest else None
 
 
-def _one(tokens: list[str], span: Span) -> tuple[n.Expr | None, list[str]]:
+def _one(tokens: list[str], span: Span) -> tuple[nodes.Expr | None, list[str]]:
     word, rest = tokens[0], tokens[1:]
     if word in "(),":
         return None, []
     if not rest or rest[0] != "(":
-        return n.Name(tuple(word.split(".")), span), rest
-    args: list[n.Expr] = []
+        return nodes.Name(tuple(word.split(".")), span), rest
+    args: list[nodes.Expr] = []
     while rest[0] in "(,":
         arg, rest = _one(rest[1:], span)
         if arg is None:
             return None, []
         args.append(arg)
-    return (n.Call(word, tuple(args), None, span), rest[1:]) if rest[0] == ")" else (None, [])
+    return (nodes.Call(word, tuple(args), None, span), rest[1:]) if rest[0] == ")" else (None, [])
 
 
 def _gone(placeholder: re.Match[str]) -> str:
@@ -410,17 +410,17 @@ def term(name: str) -> str:
     return f"{_SYSTEMS.get(head, plain(head))} {plain(tail)}"
 
 
-def _call(expr: n.Call) -> str:
+def _call(expr: nodes.Call) -> str:
     where = f" where {say(expr.where)}" if expr.where is not None else ""
     return f"{expr.name}({', '.join(say(a) for a in expr.args)}{where})"
 
 
-def _inner(expr: n.Expr) -> str:
+def _inner(expr: nodes.Expr) -> str:
     text = say(expr)
-    return f"({text})" if isinstance(expr, n.Arith | n.AllOf | n.AnyOf) else text
+    return f"({text})" if isinstance(expr, nodes.Arith | nodes.AllOf | nodes.AnyOf) else text
 
 
-def _arith(expr: n.Arith) -> str:
+def _arith(expr: nodes.Arith) -> str:
     if expr.op in "+-":
         left = say(expr.left)
         right = _inner(expr.right) if expr.op == "-" else say(expr.right)
@@ -428,23 +428,23 @@ def _arith(expr: n.Arith) -> str:
     return f"{_inner(expr.left)} {expr.op} {_inner(expr.right)}"
 
 
-def _literal(expr: n.Literal) -> str:
+def _literal(expr: nodes.Literal) -> str:
     return f'"{expr.value}"' if expr.kind == "text" else bare(expr)
 
 
 _SAY: dict[type, Callable[[Any], str]] = {
-    n.Word: lambda e: e.name,
-    n.Name: lambda e: ".".join(e.path),
-    n.Literal: _literal,
-    n.Call: _call,
-    n.Compare: lambda e: f"{say(e.left)} {e.op} {say(e.right)}",
-    n.Member: lambda e: f"{say(e.left)} in ({', '.join(say(v) for v in e.values)})",
-    n.Known: lambda e: f"{say(e.expr)} is known",
-    n.Absent: lambda e: f"{say(e.expr)} is missing",
-    n.AllOf: lambda e: " and ".join(_inner(p) for p in e.parts),
-    n.AnyOf: lambda e: " or ".join(_inner(p) for p in e.parts),
-    n.Not: lambda e: f"not {_inner(e.expr)}",
-    n.Arith: _arith,
-    n.Negative: lambda e: f"-{_inner(e.expr)}",
-    n.Otherwise: lambda e: f"{_inner(e.expr)} otherwise {_inner(e.default)}",
+    nodes.Word: lambda e: e.name,
+    nodes.Name: lambda e: ".".join(e.path),
+    nodes.Literal: _literal,
+    nodes.Call: _call,
+    nodes.Compare: lambda e: f"{say(e.left)} {e.op} {say(e.right)}",
+    nodes.Member: lambda e: f"{say(e.left)} in ({', '.join(say(v) for v in e.values)})",
+    nodes.Known: lambda e: f"{say(e.expr)} is known",
+    nodes.Absent: lambda e: f"{say(e.expr)} is missing",
+    nodes.AllOf: lambda e: " and ".join(_inner(p) for p in e.parts),
+    nodes.AnyOf: lambda e: " or ".join(_inner(p) for p in e.parts),
+    nodes.Not: lambda e: f"not {_inner(e.expr)}",
+    nodes.Arith: _arith,
+    nodes.Negative: lambda e: f"-{_inner(e.expr)}",
+    nodes.Otherwise: lambda e: f"{_inner(e.expr)} otherwise {_inner(e.default)}",
 }

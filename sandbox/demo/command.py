@@ -110,10 +110,10 @@ def _once(seed: int, keep: Path | None, targets: int, *, as_json: bool) -> None:
 
 def _told(place: Office) -> dict[str, object]:
     """What went wrong in both companies, by its name and by its class."""
-    from sandbox.demo import setup as progress
+    from sandbox.demo import setup
 
     with place.database.read() as session:
-        return {"exceptions": progress.exceptions(session), "classes": progress.classes(session)}
+        return {"exceptions": setup.exceptions(session), "classes": setup.classes(session)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +199,10 @@ class Shop:
     def result(self) -> dict[str, object]:
         """Records by state; lost and doubled as the simulator's own ledger tells them."""
         from holding.reconciliation import ledger_check
-        from sandbox.demo import setup as progress
+        from sandbox.demo import setup
 
         with self.place.database.read() as session:
-            counted = progress.counts(session, self.company_id)
+            counted = setup.counts(session, self.company_id)
             compared = ledger_check.compare(session, self.company_id, self.ledger, self.month.ids())
         return {**counted, "lost": compared.lost, "doubled": compared.doubled}
 
@@ -210,7 +210,7 @@ class Shop:
         wait(self.place, self.company_id, patience)
 
     def _ingest(self, sheet: bytes) -> None:
-        from holding.platform import processes as doorbell
+        from holding.platform import processes
         from portal.terminal.command_frame import read_file, store
         from sandbox.demo.setup import SOURCE
         from sandbox.demo.shop import ZONE
@@ -222,7 +222,7 @@ class Shop:
             raise Stop(f"The stall's file is wrong: {accepted.errors[0]}")
         with self.place.database.write() as session:
             granted(store(session, self.company_id, SOURCE, path, accepted, self.place.now))
-        doorbell.ring(self.company_id, "evaluate")
+        processes.ring(self.company_id, "evaluate")
 
 
 def _everywhere(
@@ -381,19 +381,18 @@ class Depot:
 
     def _look(self, patience: float) -> None:
         """The operator lets the target be read."""
-        from holding.platform import processes as doorbell
+        from holding.platform import processes
         from holding.reconciliation.reading_plan import read_target
         from sandbox.demo import setup
-        from sandbox.demo import setup as progress
 
         company_id, asked = self.settled.company_id, self.place.now
         with self.place.database.write() as session:
             operator = setup.colleague(session, company_id, "operator")
             row = setup.connection(session, company_id, self.settled.sample.target)
             setup.done(read_target(session, operator, row.id, asked))
-        doorbell.ring(company_id, "push")
+        processes.ring(company_id, "push")
         with _in_time():
-            progress.wait_until_read(self.place.database, company_id, asked, patience)
+            setup.wait_until_read(self.place.database, company_id, asked, patience)
 
     def _wait(self, patience: float) -> None:
         wait(self.place, self.settled.company_id, patience)
@@ -425,16 +424,16 @@ def open_depot(place: Office, address: str, children: Children, home: Path) -> D
 
 def wait(place: Office, company_id: int, patience: float) -> None:
     """Until nothing is due for a company; the command ends if that takes too long."""
-    from sandbox.demo import setup as progress
+    from sandbox.demo import setup
 
     with _in_time():
-        progress.wait_until_quiet(place.database, place.clock, company_id, patience)
+        setup.wait_until_quiet(place.database, place.clock, company_id, patience)
 
 
 def settle(place: Office, wanted: "Sample") -> Settled:
     """The company as it is wanted, or the one that stands, pointed to where its target is now."""
     from connectors.transport.http import Http
-    from holding.connections import channel as probe
+    from holding.connections import channel
     from sandbox.demo import setup
 
     with place.database.write() as session:
@@ -447,7 +446,7 @@ def settle(place: Office, wanted: "Sample") -> Settled:
         target_id = setup.connection(session, ready.company_id, wanted.target).id
     http = Http(place.clock)
     report = setup.done(
-        probe.test_connection(place.database, place.clock, target_id, admin, http=http)
+        channel.test_connection(place.database, place.clock, target_id, admin, http=http)
     )
     if not report.ok:
         why = " ".join(step.words for step in report.steps if step.ok is False)

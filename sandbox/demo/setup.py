@@ -15,10 +15,9 @@ from connectors.contract.errors import FailureWord, classes_of
 from connectors.transport.http import Clock
 from grammar.text.finding_codes import TARGET_CODES
 from holding.access import actors, people
-from holding.access import actors as access_actors
 from holding.access import people as teams
 from holding.access.actors import Actor
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.database import Database, DatabaseSession
 from holding.db.models import (
     Attempt,
@@ -196,7 +195,7 @@ def _add(session: DatabaseSession, company_id: int, each: Colleague, now: dateti
         company_id=company_id,
         person_id=added.person_id,
         role=each.role,
-        actor=access_actors.SYSTEM,
+        actor=actors.SYSTEM,
         now=now,
     )
     done(refused)
@@ -229,7 +228,7 @@ def _connect(
         )
     )
     if secret:  # AutoCount desktop is not called
-        done(setup.set_key(session, admin, made, secret, now=now))
+        done(connections.set_key(session, admin, made, secret, now=now))
 
 
 def publish_rules(session: DatabaseSession, company_id: int, wanted: Sample, now: datetime) -> None:

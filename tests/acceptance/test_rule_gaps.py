@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import gap_rules as g
+from tests.acceptance import gap_rules
 from tests.acceptance.depot import day
 from tests.acceptance.gaps_at_work import NO_TINS, TINS, Scene, played
 from tests.acceptance.product import Product, free_environment
@@ -26,10 +26,10 @@ Results = dict[str, str]  # title -> "" or why it failed
 def shop(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Product:
     """The product in a folder with the rules, without and with their tests."""
     folder = tmp_path_factory.mktemp("gaps")
-    first, second = g.rules(), g.rules(way=g.AT_THE_END, tolerance="0.01")
+    first, second = gap_rules.rules(), gap_rules.rules(way=gap_rules.AT_THE_END, tolerance="0.01")
     for name, text in (
-        ("first", first + g.first_run()),
-        ("second", second + g.second_run()),
+        ("first", first + gap_rules.first_run()),
+        ("second", second + gap_rules.second_run()),
         ("bare", first),
     ):
         (folder / name).mkdir()
@@ -59,7 +59,7 @@ def scene(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     rules = product.folder / "rules"
     rules.mkdir()
     right, mistaken = '"SV8"   -> "MY-SERV8"', '"SV8"   -> "MY-SALES10"'
-    text = g.rules()
+    text = gap_rules.rules()
     assert text.count(right) == 1
     (rules / "shop.rules").write_text(text.replace(right, mistaken), "utf-8")
     teams = ("accounts", "sales", "tax_desk")
@@ -202,8 +202,8 @@ def test_F04_the_targets_own_sum_is_first_and_rounding_has_its_name(
 def test_F06_twenty_valid_and_twenty_invalid_tax_numbers(
     per_line: Results, shop: Product, scene: Scene
 ) -> None:
-    assert (len(set(g.TINS)), len(set(g.NO_TINS))) == (20, 20)
-    assert "EI00000000010" in g.TINS
+    assert (len(set(gap_rules.TINS)), len(set(gap_rules.NO_TINS))) == (20, 20)
+    assert "EI00000000010" in gap_rules.TINS
     all_pass("F06", per_line, 40)
     told = tried(shop, {}, tin="C25845632021")
     assert "clears when the TIN has the form of a TIN (it ends in 0; perhaps C258456320210)" in told
@@ -212,11 +212,11 @@ def test_F06_twenty_valid_and_twenty_invalid_tax_numbers(
     assert re.search(r"FAQ of the MyInvois SDK, read on \d{4}-\d\d-\d\d", row)
 
     for number, tin in TINS.items():
-        assert tin in g.TINS
+        assert tin in gap_rules.TINS
         assert scene.aiaccount(number)["CustomerTIN"] == tin
         assert number in scene.first["aiaccount"]
     for number, tin in NO_TINS.items():
-        assert tin in g.NO_TINS
+        assert tin in gap_rules.NO_TINS
         held = scene.hold(number, "aiaccount.sales_invoice")
         assert held == ("CHK01", "tax_desk", f"{tin} is no tax number.", "itself")
         assert scene.was_never_sent("aiaccount.sales_invoice", number)

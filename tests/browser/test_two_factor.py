@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.access import enrolment as one_time_codes
+from holding.access import enrolment
 from tests.browser.conftest import Open, Person, Served
 from tests.browser.test_accessible import violations
 from tests.portal.access.phones import key_in, require_it
@@ -139,7 +139,7 @@ def test_a_company_requires_it_and_an_administrator_ends_one_that_was_lost(
     lim.page.locator("#password").wait_for()
     given_password(lim, "lim")
     lim.page.wait_for_url("**/signin/setup**")
-    served.clock.advance(one_time_codes.STEP_SECONDS)
+    served.clock.advance(enrolment.STEP_SECONDS)
     adam.go("/c/kedai/people/")
     adam.page.click("#requirefactor")
     adam.page.locator("#companyfactor >> text=Optional").wait_for()

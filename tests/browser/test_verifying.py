@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.platform import events as chain
+from holding.platform import events
 from portal.operations import audit_log
 from tests.browser.conftest import Open, Served
 
@@ -14,7 +14,7 @@ def test_a_long_log_is_verified_to_its_end(
     somebody: Open, served: Served, monkeypatch: pytest.MonkeyPatch, *, script: bool
 ) -> None:
     monkeypatch.setattr(audit_log, "STRETCH", 12)
-    chain.link_due(served.database, now=served.clock.now(), whole=True)
+    events.link_due(served.database, now=served.clock.now(), whole=True)
     nurul = somebody("nurul", script=script)
     nurul.go("/c/kedai/audit")
     nurul.page.click("#verifyevents")

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from holding.access import deputies
 from holding.access.actors import Actor, actor_of
 from holding.access.people import add_to_team
-from holding.approvals import approve as approvals_approve
+from holding.approvals import approve
 from holding.db.database import Database
 from holding.db.models import (
     Company,
@@ -38,11 +38,9 @@ from holding.db.models import (
 )
 from holding.db.refusal import Refusal
 from holding.holds import assignments, releases, retries, undo
-from holding.holds import retries as overrides
 from holding.mappings import fixes
 from holding.reconciliation import manual_entries
-from holding.rulesets import publication
-from holding.rulesets import start_time as going_back
+from holding.rulesets import publication, start_time
 from holding.runs import date_ranges
 from sandbox.simulators.autocount.api import Api
 from sandbox.simulators.autocount.books import Books, default_books, default_keys
@@ -143,7 +141,7 @@ def _other_rules(session: Session, company_id: int) -> None:
     assert not isinstance(change, Refusal), change
     done = publication.publish(session, change, publisher, now)
     assert not isinstance(done, Refusal), done
-    back = going_back.go_back(session, 1, publisher, now, from_no=2, reason="as it was")
+    back = start_time.go_back(session, 1, publisher, now, from_no=2, reason="as it was")
     assert not isinstance(back, Refusal), back
 
 
@@ -216,9 +214,7 @@ class Crowd(Town):
             if not waiting:
                 return None
             some = waiting if which % 3 == 0 else [waiting[which % len(waiting)]]
-            return approvals_approve.approve(
-                session, actor, some, "Looks right.", self.clock.now(), form
-            )
+            return approve.approve(session, actor, some, "Looks right.", self.clock.now(), form)
 
         self.act(who, do)
 
@@ -305,7 +301,7 @@ class Crowd(Town):
             no = session.scalars(other.order_by(RulesetVersion.no)).first() or 0
             found = _named(session, f"publisher@{CODE}.example.test")
             actor = replace(found, company_id=company.id, roles=frozenset({"publisher"}))
-            going_back.go_back(
+            start_time.go_back(
                 session, no, actor, self.clock.now(), from_no=at.no, reason="the other"
             )
 
@@ -366,7 +362,7 @@ _DECISIONS: Final[dict[str, Callable[[Session, Actor, Hold, str, Crowd], object]
     "reject": _reject,
     "link": _link,
     "retry": lambda s, a, h, f, p: retries.retry(s, a, h.id, p.clock.now(), f),
-    "override": lambda s, a, h, f, p: overrides.override(s, a, h.id, "why not", p.clock.now(), f),
+    "override": lambda s, a, h, f, p: retries.override(s, a, h.id, "why not", p.clock.now(), f),
     "look": lambda s, a, h, f, p: manual_entries.look_again(
         s, a, h.id, "put right", p.clock.now(), f
     ),

@@ -22,7 +22,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Record, Run
 from holding.db.models.columns import DUE
 from holding.db.refusal import Refusal
-from holding.intake import receive as versions
+from holding.intake import receive
 from holding.runs import date_ranges
 from holding.runs.status import UNDER_WAY
 from tests.faults.abroad import ELSEWHERE
@@ -134,7 +134,7 @@ class Fleet:
                     Connection.side == "source", Connection.company_id == company_id
                 )
             ).one()
-            got = versions.receive(
+            got = receive.receive(
                 session,
                 company_id=company_id,
                 source_id=source.id,

@@ -20,19 +20,12 @@ from sqlalchemy import text
 
 from connectors.contract import Sent
 from holding.approvals import consent
-from holding.approvals import consent as voiding
 from holding.db import database
-from holding.evaluation import evaluate_due as due_records
-from holding.evaluation import plan as plan_unsent
+from holding.evaluation import evaluate_due, plan
 from holding.evaluation import store_results as finish
-from holding.platform import processes as doorbell
-from holding.platform import settings as clock
-from holding.posting import prepare as intent
-from holding.posting import push
-from holding.posting import send as calls
+from holding.platform import processes, settings
+from holding.posting import prepare, push, send, uncertain
 from holding.posting import store_results as taken_documents
-from holding.posting import uncertain as doubt_resolution
-from holding.posting import uncertain as uncertain_pushes
 from workers import jobs
 
 VARIABLE = "CLEARPOST_MUTANT"
@@ -77,7 +70,7 @@ def poison_from(environment: Mapping[str, str]) -> None:
     if not number or environment.get("CLEARPOST_ENV") != "test":
         return
     breaks = BREAKS[environment.get(f"{POISON}_KIND", "segfault")]
-    steps = vars(due_records)
+    steps = vars(evaluate_due)
     enter, reach = steps["_entered"], steps["point"]
 
     def enter_or_die(case: Any) -> Any:
@@ -159,7 +152,7 @@ def _copy(function: Any) -> FunctionType:
     return FunctionType(function.__code__, function.__globals__, function.__name__)
 
 
-_REAL_COMMIT = _copy(intent._commit)
+_REAL_COMMIT = _copy(prepare._commit)
 _OWN = "Posting.fence == claim.fence"
 _RANDOM = "f'cp-{__import__(\"uuid\").uuid4().hex}'"
 
@@ -167,7 +160,7 @@ MUTANTS = (
     Mutant(
         1,
         "intent after send",
-        ((intent._commit, _send_first, ""), (calls.call, _what_was_sent, "")),
+        ((prepare._commit, _send_first, ""), (send.call, _what_was_sent, "")),
     ),
     Mutant(
         2,
@@ -175,7 +168,7 @@ MUTANTS = (
         (
             (push.locked, "_OURS, given", "select(Posting).where(Posting.id == claim.posting_id)"),
             (push.locked_each, " if row.posting.fence == fences[row.posting.id]", ""),
-            (uncertain_pushes.in_doubt, f", {_OWN}", ""),
+            (uncertain.in_doubt, f", {_OWN}", ""),
             (finish._lock, "if row.fence == fences[row.id] and row.lease_owner == owner", ""),
         ),
     ),
@@ -184,19 +177,19 @@ MUTANTS = (
         "sent again without a look-up",
         (
             (
-                doubt_resolution._look,
+                uncertain._look,
                 "elif _proved_absent(doubt, found, asked):",
                 "elif True:",
             ),
-            (doubt_resolution._sends_again, "if case.now < due", "if False"),
+            (uncertain._sends_again, "if case.now < due", "if False"),
         ),
     ),
     Mutant(
         4,
         "random key",
         (
-            (intent._push_row, "one.key", _RANDOM),
-            (intent._member, "one.key", _RANDOM),
+            (prepare._push_row, "one.key", _RANDOM),
+            (prepare._member, "one.key", _RANDOM),
         ),
     ),
     Mutant(
@@ -204,7 +197,7 @@ MUTANTS = (
         "RQ retries",
         (
             (
-                doorbell.ring,
+                processes.ring,
                 "failure_ttl=60",
                 "failure_ttl=60, retry=__import__('rq').Retry(max=3)",
             ),
@@ -216,7 +209,7 @@ MUTANTS = (
         "approved without its hash",
         (
             (consent.counting, "and one.hash == hash_", ""),
-            (voiding.of_another_content, "one.hash != hash_", "False"),
+            (consent.of_another_content, "one.hash != hash_", "False"),
             (consent._given, ".where(Approval.hash == Posting.hash)", ""),
         ),
     ),
@@ -228,14 +221,14 @@ MUTANTS = (
     Mutant(
         9,
         "whatever came back, it is posted",
-        ((calls.is_taken, 'return answer.kind == "accepted"', "return True or answer.kind"),),
+        ((send.is_taken, 'return answer.kind == "accepted"', "return True or answer.kind"),),
     ),
     Mutant(
         10,
         "leases by the worker's clock",
         (
             (
-                clock.DatabaseClock.now,
+                settings.DatabaseClock.now,
                 "self._machine.now() + self._difference",
                 "self._machine.now()",
             ),
@@ -252,7 +245,7 @@ MUTANTS = (
     Mutant(
         12,
         "retried whatever the cause",
-        ((plan_unsent.may_retry, "if not same_content", "if True or not same_content"),),
+        ((plan.may_retry, "if not same_content", "if True or not same_content"),),
     ),
 )
 INDEX = 6

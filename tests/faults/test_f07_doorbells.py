@@ -17,9 +17,8 @@ from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from connectors.transport import strict_json as fault_points
-from holding.platform import processes as doorbell
-from holding.platform import processes as embedded_redis
+from connectors.transport import strict_json
+from holding.platform import processes
 from holding.platform.settings import Settings
 from tests.faults.amounts import Done, amount
 from tests.faults.web import portal_of, signed_in, webhook
@@ -34,9 +33,9 @@ PAUSED, ABSENT = amount(1, 10, 10), amount(1, 60, 60)  # seconds
 
 
 @contextmanager
-def _redis(folder: Path) -> Iterator[embedded_redis.EmbeddedRedis]:
+def _redis(folder: Path) -> Iterator[processes.EmbeddedRedis]:
     (folder / "redis").mkdir()
-    server = embedded_redis.start_redis(folder / "redis")
+    server = processes.start_redis(folder / "redis")
     if server is None:
         pytest.skip("no redis-server on this machine")
     try:
@@ -54,7 +53,7 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
 def heard_after_a_failure(url: str) -> int:
     """How often a worker takes up a bell whose work fails each time."""
     before, os.environ["REDIS_URL"] = os.environ.get("REDIS_URL"), url
-    doorbell.connect(url).flushall()
+    processes.connect(url).flushall()
     hits: list[str] = []
     logs = [logging.getLogger(name) for name in ("rq.worker", "rq.job")]
     levels = [log.level for log in logs]
@@ -64,8 +63,8 @@ def heard_after_a_failure(url: str) -> int:
         return True
 
     try:
-        doorbell.ring(1, "evaluate")
-        queue = doorbell.queue(Redis.from_url(url))
+        processes.ring(1, "evaluate")
+        queue = processes.queue(Redis.from_url(url))
         worker = SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer)
         worker.push_exc_handler(note)
         with pytest.MonkeyPatch.context() as patch:
@@ -82,7 +81,7 @@ def heard_after_a_failure(url: str) -> int:
 
 
 def _fails(company_id: int) -> int:
-    raise fault_points.FaultError("the work fails")
+    raise strict_json.FaultError("the work fails")
 
 
 def test_f05_emptied_while_busy(
@@ -97,7 +96,7 @@ def test_f05_emptied_while_busy(
             for which in (f"{no}-{one}" for one in range(5)):
                 assert webhook(app, which).status_code == 202
                 sent.append(f"w-{which}")
-            doorbell.connect(server.url).flushall()
+            processes.connect(server.url).flushall()
             began = time.monotonic()
             done.faults += 1
             house.wait_for({"posted": len(sent)})
@@ -152,7 +151,7 @@ def test_f07_forged_bells(house: House, done: Done, tmp_path: Path) -> None:
     chance = Random(7)
     with _redis(tmp_path) as server, house.working(REDIS_URL=server.url, CLEARPOST_WORKERS="1"):
         redis = Redis.from_url(server.url)
-        queue = doorbell.queue(redis)
+        queue = processes.queue(redis)
         for no in range(FORGED):
             if no % 2:
                 job = f"forged-{no}"
@@ -169,9 +168,9 @@ def test_f07_forged_bells(house: House, done: Done, tmp_path: Path) -> None:
 
 
 @contextmanager
-def _broken(server: embedded_redis.EmbeddedRedis, way: str) -> Iterator[None]:
+def _broken(server: processes.EmbeddedRedis, way: str) -> Iterator[None]:
     """Redis is like that for as long as the block, and longer where nothing mends it."""
-    redis = doorbell.connect(server.url)
+    redis = processes.connect(server.url)
     if way == "started empty":
         os.kill(server.pid, signal.SIGKILL)  # its guard starts another one
         yield

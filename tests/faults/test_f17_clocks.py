@@ -6,11 +6,11 @@ from random import Random
 import pytest
 from sqlalchemy import select, text
 
-from connectors.transport import http as machine
+from connectors.transport import http
 from holding.db.database import Database
 from holding.db.models import Record
 from holding.evaluation.batch import claim
-from holding.platform import settings as clock
+from holding.platform import settings
 from holding.platform.settings import DatabaseClock
 from tests.faults.amounts import Done, amount
 from tests.faults.course import end, for_a_while, run
@@ -36,9 +36,9 @@ def leases_of_a_wrong_clock(url: str, ahead: int) -> timedelta:
         company_id = company.id
     with pytest.MonkeyPatch.context() as patch:
         wrong = type("_Wrong", (_Ahead,), {"by": timedelta(seconds=ahead)})
-        patch.setattr(machine, "datetime", wrong)
-        patch.setattr(clock, "datetime", wrong)
-        now = DatabaseClock(database, machine.MachineClock()).now()
+        patch.setattr(http, "datetime", wrong)
+        patch.setattr(settings, "datetime", wrong)
+        now = DatabaseClock(database, http.MachineClock()).now()
     taken = claim(database, company_id=company_id, owner="fast", now=now, limit=1, lease_seconds=60)
     assert taken
     with database.read() as session:

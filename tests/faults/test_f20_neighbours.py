@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from holding.db.leases import DEATHS_ALONE
 from holding.db.models import Attempt, Connection, Evaluation, Hold, Posting, Push, Record, Team
 from holding.db.refusal import Refusal
-from holding.intake import receive as versions
+from holding.intake import receive
 from holding.operations.invariants import MOST_NAMED
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import ask_for_batch, hire, nothing_wrong
@@ -128,7 +128,7 @@ def deliver_mixed(house: House, numbers: range) -> dict[str, tuple[str, str]]:
     records = [replace(one, number=str(one.body["number"])) for one in records]
     with house.database.write() as session:
         source = session.scalars(select(Connection).where(Connection.side == "source")).one()
-        got = versions.receive(
+        got = receive.receive(
             session,
             company_id=house.company_id,
             source_id=source.id,

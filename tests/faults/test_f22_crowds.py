@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from holding.access import operations
 from holding.db.models import Hold
-from holding.evaluation import batch as plan_parts
+from holding.evaluation import batch
 from holding.holds import undo
 from tests.faults import mutants
 from tests.faults.amounts import SUITE, Done, amount
@@ -222,7 +222,7 @@ _BEGUN: Change = (undo._lines, "begun=bool(row.begun)", "begun=False")
 _LATE: Change = (undo._over, "now > until", "False")
 SCENES: dict[Scene, tuple[tuple[Change, ...], str]] = {
     woken: (
-        ((plan_parts.Plan.due, "max(moment, self.case.undo_until or moment)", "moment"),),
+        ((batch.Plan.due, "max(moment, self.case.undo_until or moment)", "moment"),),
         "too early to undo",
     ),
     too_late: ((_BEGUN, _LATE), "was undone, but"),

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, make_url, select
 
 from holding.access.actors import SYSTEM, load_keys
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.models import Approval, Base, Connection, Event, Posting
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings
@@ -89,7 +89,7 @@ def _set_key(house: House, key: str) -> None:
     assert not isinstance(keys, Refusal)
     with house.database.write() as session:
         target = session.scalars(select(Connection).where(Connection.side == "target")).one()
-        setup.set_key(session, SYSTEM, target.id, key, now=datetime.now(UTC), keys=keys)
+        connections.set_key(session, SYSTEM, target.id, key, now=datetime.now(UTC), keys=keys)
 
 
 def _stored(house: House) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from holding.db.models import Connection, Request
 from holding.db.refusal import Refusal
-from holding.intake import receive as versions
+from holding.intake import receive
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import ask_for_batch, nothing_wrong
 from tests.support.house import DAILY, House, order
@@ -56,7 +56,7 @@ def deliver(house: House, numbers: Sequence[str]) -> None:
     """Orders in one delivery; the very first of all is the large one."""
     with house.database.write() as session:
         source = session.scalars(select(Connection).where(Connection.side == "source")).one()
-        got = versions.receive(
+        got = receive.receive(
             session,
             company_id=house.company_id,
             source_id=source.id,

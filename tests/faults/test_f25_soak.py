@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from sqlalchemy import make_url
 
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from tests.faults.abroad import ELSEWHERE
 from tests.faults.amounts import Done, amount
 from tests.faults.fleet import LEASE, Fleet, Member, fleet
@@ -91,7 +91,7 @@ class Soak:
             self._answers_badly(self.chance.choice(files), [self._next_of_a_file()])
         ways: tuple[Callable[[], object], ...] = (
             lambda: self.there.kill(self.chance.randrange(2)),
-            lambda: doorbell.connect(self.redis).flushall(),
+            lambda: processes.connect(self.redis).flushall(),
             self._locked,
             lambda: self.there.repeat(self.chance),
             self._asleep,

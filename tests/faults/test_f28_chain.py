@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from holding.db.database import Database
-from holding.platform import events as chain
+from holding.platform import events
 from holding.platform.events import Fact, record_events
 from tests.faults.amounts import Done, amount
 from tests.support.factories import make_company
@@ -38,9 +38,9 @@ def _tampering(database: Database) -> Iterator[Connection]:
         connection.rollback()
 
 
-def _breaks(connection: Connection, company_id: int, **given: Any) -> list[chain.Break]:
+def _breaks(connection: Connection, company_id: int, **given: Any) -> list[events.Break]:
     with Session(connection, join_transaction_mode="rollback_only") as session:
-        return chain.verify(session, company_id, **given)
+        return events.verify(session, company_id, **given)
 
 
 def test_f28_every_change_of_the_trail_is_found(database: Database, done: Done) -> None:
@@ -54,11 +54,11 @@ def test_f28_every_change_of_the_trail_is_found(database: Database, done: Done) 
             for no in range(EVENTS)
         )
         record_events(session, list(told))
-    while chain.link_due(database, now=NOW, whole=True):
+    while events.link_due(database, now=NOW, whole=True):
         pass
     with database.read() as session:
-        head = chain.head(session, company_id)
-        assert chain.verify(session, company_id, known=[head]) == []
+        head = events.head(session, company_id)
+        assert events.verify(session, company_id, known=[head]) == []
     for column in COLUMNS:
         with _tampering(database) as connection:
             connection.execute(text(f"UPDATE event SET {column} = {_flipped(column)}"))
@@ -71,7 +71,7 @@ def test_f28_every_change_of_the_trail_is_found(database: Database, done: Done) 
 
 
 def _one_by_one(
-    database: Database, company_id: int, head: chain.Head, seq: int, done: Done
+    database: Database, company_id: int, head: events.Head, seq: int, done: Done
 ) -> None:
     """Deleted, put in, swapped, cut off at the end: the first bad place is named first."""
     at = "(SELECT event_id FROM event_link WHERE seq = :seq)"

@@ -16,14 +16,8 @@ from sqlalchemy import select, update
 
 from connectors.contract.errors import RETRY
 from holding.approvals import consent
-from holding.approvals import consent as voiding
 from holding.db.models import Approval, Attempt, Event, Hold, Posting, Push
-from holding.posting import claims as posting_claims
-from holding.posting import prepare as last_check
-from holding.posting import store_results as results
-from holding.posting import store_results as retry_policy
-from holding.posting import uncertain as doubt_resolution
-from holding.posting import uncertain as uncertain_pushes
+from holding.posting import claims, prepare, store_results, uncertain
 from tests.faults.course import Ending, end, for_a_while, heal, until_idle
 from tests.faults.history import Chances, History
 from tests.faults.mutants import changed
@@ -260,10 +254,10 @@ def _approved_then_changed() -> Iterator[History]:
 @contextmanager
 def oldest_record_first() -> Iterator[None]:
     """The statement is kept once it was made."""
-    with changed(posting_claims._due, "else (Posting.due_at, Posting.id)", "else (Posting.id,)"):
-        posting_claims._due.cache_clear()
+    with changed(claims._due, "else (Posting.due_at, Posting.id)", "else (Posting.id,)"):
+        claims._due.cache_clear()
         yield
-    posting_claims._due.cache_clear()
+    claims._due.cache_clear()
 
 
 Guard = AbstractContextManager[None]
@@ -271,30 +265,32 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
     "T35a-absent-once": (
         comes_late_and_shows_later,
         lambda: changed(
-            doubt_resolution._proved_absent,
+            uncertain._proved_absent,
             "return seen and now >= _over_at(doubt, now)",
             "return True",
         ),
     ),
     "T35a-not-settled": (
         comes_at_once_and_shows_later,
-        lambda: changed(uncertain_pushes._doubt, "_length(last) + channel.settle", "_length(last)"),
+        lambda: changed(uncertain._doubt, "_length(last) + channel.settle", "_length(last)"),
     ),
     "T35c-no-pause-after-doubt": (
         lost_again_and_again,
-        lambda: changed(doubt_resolution._sends_again, "case.now < due", "False"),
+        lambda: changed(uncertain._sends_again, "case.now < due", "False"),
     ),
     "T35c-no-pause": (
         refused_at_first,
-        lambda: changed(results._pause, "(least + (most - least) * case.luck)", "timedelta()"),
+        lambda: changed(
+            store_results._pause, "(least + (most - least) * case.luck)", "timedelta()"
+        ),
     ),
     "T35c-no-growth": (
         refused_at_first,
-        lambda: changed(retry_policy.follow_up, "FIRST * 2.0 ** (tries - 1)", "FIRST"),
+        lambda: changed(store_results.follow_up, "FIRST * 2.0 ** (tries - 1)", "FIRST"),
     ),
     "T35e-voids-none": (
         approved_and_then_changed,
-        lambda: changed(voiding.of_another_content, "one.hash != hash_", "False"),
+        lambda: changed(consent.of_another_content, "one.hash != hash_", "False"),
     ),
     "T35e-judged-by-any": (
         approved_and_then_changed,
@@ -306,9 +302,7 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
     ),
     "T35g-no-fence": (
         asleep_between_claim_and_check,
-        lambda: changed(
-            last_check._look_around, "if row.Posting.fence == fences[row.Posting.id]", ""
-        ),
+        lambda: changed(prepare._look_around, "if row.Posting.fence == fences[row.Posting.id]", ""),
     ),
     "T35h-by-record": (
         more_is_due_than_may_go,

@@ -22,18 +22,18 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from holding.access.actors import SYSTEM, Actor, load_keys
 from holding.access.people import add_to_team
 from holding.approvals import approve as approvals_approve
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.connections.channel import Desk
 from holding.connections.connections import CALLS_PER_MINUTE
 from holding.db.models import Company, Connection, Hold, Posting
 from holding.db.models.columns import moment_of
 from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
-from holding.intake import receive as versions
+from holding.intake import receive
 from holding.platform.backup import upgrade
 from holding.platform.changes import next_revision, wake_all_unsent
 from holding.platform.settings import Settings
@@ -204,7 +204,7 @@ class Town:
         to = company_id or self.company_id
         with self.database.write() as session:
             source = _connection(session, "source", to)
-            got = versions.receive(
+            got = receive.receive(
                 session,
                 company_id=to,
                 source_id=source.id,
@@ -234,15 +234,15 @@ class Town:
             target = _connection(session, "target", self.company_id)
             now = self.clock.now()
             if on:
-                setup.pause(session, self.made.admin, target.id, "a history", now=now)
+                connections.pause(session, self.made.admin, target.id, "a history", now=now)
             else:
-                setup.resume(session, self.made.admin, target.id, now=now)
+                connections.resume(session, self.made.admin, target.id, now=now)
 
     def rekey(self) -> None:
         """The same secret is stored once more: every judging under way is stale."""
         with self.database.write() as session:
             target = _connection(session, "target", self.company_id)
-            setup.set_key(
+            connections.set_key(
                 session,
                 SYSTEM,
                 target.id,
@@ -308,11 +308,11 @@ def copied(made: Template, opening: Callable[..., T]) -> Iterator[T]:
     shutil.copyfile(made.file, file)
     database.holder = None
     opened = opening(database, folder, made=made)
-    before, fault_points._PLAN = fault_points._PLAN, opened.points  # type: ignore[assignment]
+    before, strict_json._PLAN = strict_json._PLAN, opened.points  # type: ignore[assignment]
     gc.disable()  # what a history leaves behind is looked for after it
     try:
         yield opened
     finally:
         gc.enable()
-        fault_points._PLAN = before
+        strict_json._PLAN = before
         database.close()

@@ -20,8 +20,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from connectors.transport.http import MachineClock
-from holding.access import operations as tokens
-from holding.access import sessions
+from holding.access import operations, sessions
 from holding.access.actors import SYSTEM
 from holding.db.models import Company, Person
 from holding.db.refusal import Refusal
@@ -82,7 +81,7 @@ def token_of(house: House, email: str) -> str:
     """A new token with which this person may approve."""
     with house.database.write() as session:
         person = session.scalars(select(Person).where(Person.email == email)).one()
-        made = tokens.make(
+        made = operations.make(
             session,
             SYSTEM,
             company_id=house.company_id,

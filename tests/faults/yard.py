@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from holding.access.actors import Actor
 from holding.access.people import add_to_team
 from holding.approvals import approve
@@ -149,7 +149,7 @@ def _child(work: Callable[[Place], None], place: Place) -> BaseProcess:
 
 def _run(work: Callable[[Place], None], place: Place) -> None:
     os.environ.update(place.environment)
-    fault_points._PLAN = fault_points.read_plan(place.environment)
+    strict_json._PLAN = strict_json.read_plan(place.environment)
     mutants.plant_from(place.environment)
     work(place)
 

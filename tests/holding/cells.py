@@ -17,17 +17,17 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.contract import Accepted, ConnectionReport
 from connectors.kit.delivery import sign
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.parser import parse
 from holding.access.actors import SYSTEM
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.connections.channel import Desk
 from holding.connections.channel import test_connection as try_connection
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Posting, Record, Team
 from holding.holds.holds import Each
 from holding.holds.releases import release_each
-from holding.intake import receive as versions
+from holding.intake import receive
 from holding.runs import schedules
 from holding.runs.dispatch import Pushed, push_due
 from sandbox.simulators.aiaccount.api import Api
@@ -107,7 +107,7 @@ class Tables:
         groups = {""} if cancel else self._groups(record, route, change)
         hit = [(name, group, lock) for group in sorted(groups)]
         rows = [row for row in table.rows if set(_cells_of(name, table, row)) & set(hit)]
-        actions = [row.action for row in rows if isinstance(row.action, n.Action)]
+        actions = [row.action for row in rows if isinstance(row.action, nodes.Action)]
         told = min(actions, key=lambda action: STRICT.index(action.kind))
         return hit, f"{told.kind} by {told.role}" if told.role else told.kind
 
@@ -116,14 +116,14 @@ class Tables:
         found = {g.name for g in groups if {w.name for w in g.fields} & set(change.fields)}
         return found | ({"not_ready"} if route in change.not_ready else set())
 
-    def _edit(self, record: str, route: str) -> n.Edit:
+    def _edit(self, record: str, route: str) -> nodes.Edit:
         return self._edits.get((record, route)) or self._edits[record, None]
 
-    def _cancel(self, record: str, route: str) -> n.Cancel:
+    def _cancel(self, record: str, route: str) -> nodes.Cancel:
         return self._cancels.get((record, route)) or self._cancels[record, None]
 
 
-def _cells_of(name: str, table: n.Table, row: n.TableRow) -> Iterator[Cell]:
+def _cells_of(name: str, table: nodes.Table, row: nodes.TableRow) -> Iterator[Cell]:
     """The cells of a row; a column that nobody here drives is an error."""
     assert set(table.head) <= {"changed", "period"}, table.head
     named = dict(zip(table.head, row.cells, strict=True))
@@ -133,9 +133,9 @@ def _cells_of(name: str, table: n.Table, row: n.TableRow) -> Iterator[Cell]:
 
 
 def _values(cell: Any, every: Sequence[str]) -> tuple[str, ...]:
-    if not isinstance(cell, n.Among):
+    if not isinstance(cell, nodes.Among):
         return tuple(every)
-    words = [value for value in cell.values if isinstance(value, n.Word)]
+    words = [value for value in cell.values if isinstance(value, nodes.Word)]
     assert len(words) == len(cell.values), cell
     return tuple(word.name for word in words)
 
@@ -165,7 +165,7 @@ class Template:
         assert isinstance(read, Accepted), read
         assert not read.errors, read.errors
         with self.shop.database.write() as session:
-            told = versions.receive(
+            told = receive.receive(
                 session,
                 company_id=self.shop.company.id,
                 source_id=connection_named(session, self.shop.company, source).id,
@@ -176,7 +176,7 @@ class Template:
                 records=read.records,
                 now=self.shop.now,
             )
-        assert isinstance(told, versions.Receipt), told
+        assert isinstance(told, receive.Receipt), told
 
     def work(self) -> None:
         """Judge, start what is due, push, until nothing is left to do."""
@@ -307,7 +307,7 @@ def open_aiaccount(
     shop = open_shop(database, company, clock)
     with database.write() as session:
         target = connection_named(session, company, "aiaccount")
-        setup.set_key(session, SYSTEM, target.id, DEMO_KEY, now=clock.now(), keys=KEYS)
+        connections.set_key(session, SYSTEM, target.id, DEMO_KEY, now=clock.now(), keys=KEYS)
     given = default_companies(name=company.name, locked_through=None, quota=None, rounding=rounding)
     books = Books(
         companies=given, keys=default_keys(), dedupe="number+customer", withhold=0, seed=0

@@ -4,11 +4,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from holding.access import people as teams
+from holding.access import people
 from holding.db.database import Database
 from holding.db.models import Company, Event, Hold
 from holding.db.refusal import Refusal
-from holding.holds import holds as corrections
+from holding.holds import holds
 from holding.holds.holds import Correction, Done
 from holding.holds.retries import retry
 from tests.holding.shop import Shop, line, open_shop, order, start
@@ -32,7 +32,7 @@ def set_right(
     wanted = hold_of(shop, number).id
     wish = Correction(path=path, value=value, reason="as on paper", seen=seen)
     with shop.database.write() as session:
-        return corrections.correct(session, shop.actor(who), wanted, wish, shop.now)
+        return holds.correct(session, shop.actor(who), wanted, wish, shop.now)
 
 
 def refused(answer: Any, code: str) -> Refusal:
@@ -62,6 +62,6 @@ def held_shop(database: Database, company: Company, clock: SetClock) -> Shop:
     with database.write() as session:
         for name in ("sales_admin", "accounts"):
             person_id = shop.actor("farah").person_id or 0
-            teams.add_to_team(session, company_id=company.id, name=name, person_id=person_id)
+            people.add_to_team(session, company_id=company.id, name=name, person_id=person_id)
     clock.advance(3600)
     return shop

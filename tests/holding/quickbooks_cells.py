@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.parser import parse
 
 Body = dict[str, Any]
@@ -114,7 +114,7 @@ def cells(rules: dict[str, str]) -> Iterator[Cell]:
             yield from _of(record.name, cancel.table, set())
 
 
-def _of(kind: str, table: n.Table, groups: set[str]) -> Iterator[Cell]:
+def _of(kind: str, table: nodes.Table, groups: set[str]) -> Iterator[Cell]:
     every = {
         "changed": sorted({*groups, "not_ready"}),
         "period": ["locked", "open"],
@@ -124,7 +124,7 @@ def _of(kind: str, table: n.Table, groups: set[str]) -> Iterator[Cell]:
     }
     assert set(table.head) <= set(every), f"a new column of {kind}: {table.head}"
     for row in table.rows:
-        assert isinstance(row.action, n.Action)
+        assert isinstance(row.action, nodes.Action)
         values = [
             _values(cell, every[name]) for name, cell in zip(table.head, row.cells, strict=True)
         ]
@@ -137,16 +137,16 @@ def _of(kind: str, table: n.Table, groups: set[str]) -> Iterator[Cell]:
             yield Cell(kind, change, told["period"], age, answer)
 
 
-def _values(cell: n.Cell, every: list[str]) -> list[str]:
-    if isinstance(cell, n.Any_):
+def _values(cell: nodes.Cell, every: list[str]) -> list[str]:
+    if isinstance(cell, nodes.Any_):
         return every
-    if isinstance(cell, n.Compared):
+    if isinstance(cell, nodes.Compared):
         return [AGES[cell.op]]
     return [_word(value) for value in cell.values]
 
 
-def _word(value: n.Value) -> str:
-    if isinstance(value, n.Literal):
+def _word(value: nodes.Value) -> str:
+    if isinstance(value, nodes.Literal):
         return "yes" if value.value is True else "no"
     return value.name
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import IncomingRecord
 from holding.access import actors as holding_actors
-from holding.access import people as teams
+from holding.access import people
 from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Posting, Record, Team
@@ -320,6 +320,6 @@ def open_shop(database: Database, company: Company, clock: SetClock) -> Shop:
             actors[name] = actor
         for name in ("lim", "tan"):
             person_id = actors[name].person_id or 0
-            teams.add_to_team(session, company_id=company.id, name="accounts", person_id=person_id)
+            people.add_to_team(session, company_id=company.id, name="accounts", person_id=person_id)
         assert session.scalars(select(Team.name)).all() == ["accounts"]
     return Shop(database, company, clock, actors)

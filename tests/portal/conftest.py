@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from holding.db.database import Database
-from holding.platform import backup as migrate
+from holding.platform import backup
 from holding.platform.settings import Settings
 from portal import app as portal_app
 from portal import cli
@@ -65,7 +65,7 @@ def terminal(
     for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE", "CLEARPOST_ENV"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLEARPOST_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(migrate, "upgrade", upgrade_by_copy(sqlite_file))
+    monkeypatch.setattr(backup, "upgrade", upgrade_by_copy(sqlite_file))
 
     def call(*words: str) -> int:
         monkeypatch.setattr("sys.argv", ["clearpost", *words])

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from holding.db.database import Database
 from holding.holds import folding
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from tests.support.clock import SetClock
 
 R = "/c/kedai/records/netshop/order"
@@ -45,5 +45,5 @@ def works(database: Database, clock: SetClock) -> None:
     now = clock.now()
     with database.write() as session:
         later = now + timedelta(minutes=1)
-        heartbeats.beat(session, "host:8", started_at=now, now=now, next_by=later)
+        processes.beat(session, "host:8", started_at=now, now=now, next_by=later)
     folding.fold_all(database)

@@ -10,10 +10,9 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access import people as teams
-from holding.access import sessions
+from holding.access import people, sessions
 from holding.access.actors import Keys, load_keys
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.database import Database
 from holding.db.models import Person
 from holding.db.refusal import Refusal
@@ -99,7 +98,7 @@ def _people(session: Session, shop: Shop) -> None:
     for person in session.scalars(select(Person)):
         person.password_hash = hashed
     farah = shop.actor("farah").person_id or 0
-    teams.add_to_team(session, company_id=shop.company.id, name="sales_admin", person_id=farah)
+    people.add_to_team(session, company_id=shop.company.id, name="sales_admin", person_id=farah)
 
 
 def _connect(session: Session, shop: Shop, keys: Keys, url: str) -> None:
@@ -109,7 +108,7 @@ def _connect(session: Session, shop: Shop, keys: Keys, url: str) -> None:
     source = connection_named(session, shop.company, "netshop")
     for row, secret in ((target, DEMO_KEY), (source, HOOK_SECRET)):
         assert not isinstance(
-            setup.set_key(session, adam, row.id, secret, now=shop.now, keys=keys), Refusal
+            connections.set_key(session, adam, row.id, secret, now=shop.now, keys=keys), Refusal
         )
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
 from rules.facts import Facts, PostingFact, TargetState, World
@@ -26,7 +26,7 @@ TEXTS = ("C-77", "TEA-1", "SST", "CTN", "IG115002000", "", HOSTILE)
 
 
 @cache
-def base() -> n.Ruleset:
+def base() -> nodes.Ruleset:
     """The orders of the tea seller."""
     found, problems = parse({"kedai.rules": TEXT})
     assert problems == ()
@@ -55,26 +55,26 @@ class Lot:
     def one(self, *ways: Any) -> Any:
         return self.dice.choice(ways)
 
-    def either(self, *ways: n.Expr) -> n.Expr:
+    def either(self, *ways: nodes.Expr) -> nodes.Expr:
         return self.dice.choice(ways)
 
-    def name(self, text: str) -> n.Name:
-        return n.Name(tuple(text.split(".")), AT)
+    def name(self, text: str) -> nodes.Name:
+        return nodes.Name(tuple(text.split(".")), AT)
 
-    def call(self, name: str, *args: n.Expr, where: n.Expr | None = None) -> n.Call:
-        return n.Call(name, args, where, AT)
+    def call(self, name: str, *args: nodes.Expr, where: nodes.Expr | None = None) -> nodes.Call:
+        return nodes.Call(name, args, where, AT)
 
-    def literal(self, kind: str, value: Any) -> n.Literal:
-        return n.Literal(kind, value, AT)
+    def literal(self, kind: str, value: Any) -> nodes.Literal:
+        return nodes.Literal(kind, value, AT)
 
-    def field(self, head: tuple[str, ...], rows: tuple[str, ...], place: str) -> n.Name:
+    def field(self, head: tuple[str, ...], rows: tuple[str, ...], place: str) -> nodes.Name:
         if place == "item":
             return self.name(self.dice.choice(rows))
         if place == "line" and self.dice.random() < 0.7:
             return self.name(f"line.{self.dice.choice(rows)}")
         return self.name(self.dice.choice(head))
 
-    def number(self, depth: int, place: str) -> n.Expr:
+    def number(self, depth: int, place: str) -> nodes.Expr:
         if depth <= 0 or self.dice.random() < 0.25:
             if self.dice.random() < 0.3:
                 return self.literal("number", Decimal(self.dice.choice(AMOUNTS)))
@@ -82,17 +82,17 @@ class Lot:
         way = self.dice.randrange(13)
         if way < 5:
             left, right = self.number(depth - 1, place), self.number(depth - 1, place)
-            return n.Arith(self.dice.choice("+-*/+-*"), left, right, AT)
+            return nodes.Arith(self.dice.choice("+-*/+-*"), left, right, AT)
         inner = self.number(depth - 1, place)
         if way == 5:
             step = self.literal("number", Decimal(self.dice.choice(("0.01", "0.05", "1", "0.10"))))
             return self.call("round", inner, step)
         if way == 6:
-            return n.Otherwise(inner, self.number(depth - 1, place), AT)
+            return nodes.Otherwise(inner, self.number(depth - 1, place), AT)
         if way == 7:
             return self.call(self.one("min", "max"), inner, self.number(depth - 1, place))
         if way == 8:
-            return self.either(self.call("abs", inner), n.Negative(inner, AT))
+            return self.either(self.call("abs", inner), nodes.Negative(inner, AT))
         if way == 9:
             return self.call("tax_rate", self.text(depth - 1, place))
         if way == 10 and place != "item":
@@ -100,16 +100,16 @@ class Lot:
         unit, item = self.text(0, place), self.text(0, place)
         return self.call(self.one("in_base", "price_in_base"), inner, unit, item)
 
-    def listed(self, depth: int, place: str) -> n.Expr:
+    def listed(self, depth: int, place: str) -> nodes.Expr:
         where = self.yesno(depth - 2, "item") if self.dice.random() < 0.6 else None
         if where is not None and place == "line" and self.dice.random() < 0.5:
-            where = n.Compare(self.name("pos"), self.one("=", "<="), self.name("line.pos"), AT)
+            where = nodes.Compare(self.name("pos"), self.one("=", "<="), self.name("line.pos"), AT)
         if self.dice.random() < 0.4:
             return self.call("count", self.name("lines"), where=where)
         field = self.dice.choice(LINE_NUMBERS)
         return self.call(self.one("sum", "sum", "latest"), self.name(f"lines.{field}"), where=where)
 
-    def text(self, depth: int, place: str) -> n.Expr:
+    def text(self, depth: int, place: str) -> nodes.Expr:
         if depth <= 0 or self.dice.random() < 0.5:
             if self.dice.random() < 0.2:
                 return self.literal("text", self.dice.choice(TEXTS))
@@ -121,68 +121,68 @@ class Lot:
             )
         maps = ("debtor", "debtor_of_tin", "item", "tax_code", "words")
         if self.dice.random() < 0.3:
-            return n.Otherwise(inner, self.text(depth - 1, place), AT)
+            return nodes.Otherwise(inner, self.text(depth - 1, place), AT)
         return self.call(self.dice.choice(maps), inner)
 
-    def day(self, depth: int) -> n.Expr:
+    def day(self, depth: int) -> nodes.Expr:
         way = self.dice.randrange(5)
         if way == 0:
             return self.literal("date", date(2026, 11, self.dice.randrange(15, 22)))
         if way == 1 and depth > 0:
             days = self.literal("duration", timedelta(days=self.dice.randrange(40)))
-            return n.Arith(self.one("+", "-"), self.day(depth - 1), days, AT)
+            return nodes.Arith(self.one("+", "-"), self.day(depth - 1), days, AT)
         if way == 2:
             return self.call("date_of", self.name(self.one("paid_at", "first_seen")))
         return self.name(self.one("ordered_on", "today"))
 
-    def yesno(self, depth: int, place: str) -> n.Expr:
+    def yesno(self, depth: int, place: str) -> nodes.Expr:
         if depth <= 0:
             return self.compared(1, place)
         way = self.dice.randrange(10)
         if way < 4:
             parts = tuple(self.yesno(depth - 1, place) for _ in range(self.dice.randrange(2, 4)))
-            return self.either(n.AllOf(parts, AT), n.AnyOf(parts, AT))
+            return self.either(nodes.AllOf(parts, AT), nodes.AnyOf(parts, AT))
         if way == 4:
-            return n.Not(self.yesno(depth - 1, place), AT)
+            return nodes.Not(self.yesno(depth - 1, place), AT)
         if way == 5:
             inner = self.one(self.number, self.text)(depth - 1, place)
-            return self.either(n.Known(inner, AT), n.Absent(inner, AT))
+            return self.either(nodes.Known(inner, AT), nodes.Absent(inner, AT))
         if way == 6 and place != "item":
             where = self.yesno(depth - 2, "item")
             return self.call(self.one("any", "all"), self.name("lines"), where=where)
         return self.compared(depth, place)
 
-    def compared(self, depth: int, place: str) -> n.Expr:
+    def compared(self, depth: int, place: str) -> nodes.Expr:
         op = self.dice.choice(("=", "<>", "<", "<=", ">", ">="))
         way = self.dice.randrange(12)
         if way < 6:
-            return n.Compare(self.number(depth, place), op, self.number(depth - 1, place), AT)
+            return nodes.Compare(self.number(depth, place), op, self.number(depth - 1, place), AT)
         if way == 6:
             words = tuple(self.literal("text", t) for t in self.dice.sample(TEXTS, 2))
-            return n.Member(self.text(depth, place), words, AT)
+            return nodes.Member(self.text(depth, place), words, AT)
         if way == 7:
-            return n.Compare(self.day(depth), op, self.day(depth), AT)
+            return nodes.Compare(self.day(depth), op, self.day(depth), AT)
         if way == 8 and place != "item":
             word = self.name(self.one("paid", "delivered", "pending"))
-            return n.Compare(self.name("status"), self.one("=", "<>"), word, AT)
+            return nodes.Compare(self.name("status"), self.one("=", "<>"), word, AT)
         if way == 9 and place != "item":
-            return n.Compare(self.name("period"), "=", self.name("open"), AT)
+            return nodes.Compare(self.name("period"), "=", self.name("open"), AT)
         if way == 10:
             return self.call("is_whole", self.number(depth, place))
         left, right = self.text(depth, place), self.text(depth - 1, place)
-        compared = n.Compare(left, self.one("=", "<>"), right, AT)
+        compared = nodes.Compare(left, self.one("=", "<>"), right, AT)
         return self.either(compared, self.call("is_tin", left))
 
-    def check(self, number: int) -> n.Check:
+    def check(self, number: int) -> nodes.Check:
         each = self.dice.random() < 0.5
         place = "line" if each else "head"
         route = base().posts[0].route if self.dice.random() < 0.2 else None
         when = self.yesno(self.dice.randrange(3), place) if self.dice.random() < 0.4 else None
         kind = self.one("hold", "hold", "warn", "reject") if not self.calm else "warn"
         clears = self.one("itself", "by", "never")
-        return n.Check(
+        return nodes.Check(
             name=f"c{number}",
-            records=(n.Word("order", AT),),
+            records=(nodes.Word("order", AT),),
             each_line=each,
             route=route,
             when=when,
@@ -190,22 +190,22 @@ class Lot:
                 self.required(self.yesno(self.dice.randrange(4), place))
                 for _ in range(self.dice.randrange(1, 3))
             ),
-            action=n.Action(kind, "accounts" if kind == "hold" else None, AT),
-            say=n.Said(
+            action=nodes.Action(kind, "accounts" if kind == "hold" else None, AT),
+            say=nodes.Said(
                 "{number} of {total}: {line.sku} is wrong." if each else "{number}: {total}.", AT
             ),
-            clears=n.Clears(clears, "accounts" if clears == "by" else None, AT),
+            clears=nodes.Clears(clears, "accounts" if clears == "by" else None, AT),
             span=AT,
         )
 
-    def required(self, asked: n.Expr) -> n.Expr:
+    def required(self, asked: nodes.Expr) -> nodes.Expr:
         """The same condition; of what is calm mostly one that passes whatever comes of it."""
         if not self.calm or self.dice.random() < 0.2:
             return asked
-        above = n.Compare(self.name("total"), ">", self.literal("number", Decimal(0)), AT)
-        return n.AnyOf((asked, above), AT)
+        above = nodes.Compare(self.name("total"), ">", self.literal("number", Decimal(0)), AT)
+        return nodes.AnyOf((asked, above), AT)
 
-    def ruleset(self) -> n.Ruleset:
+    def ruleset(self) -> nodes.Ruleset:
         """A program: some checks, an approval, what is posted, and when."""
         found, first = base(), base().posts[0]
         changes: dict[str, Any] = {}
@@ -214,7 +214,7 @@ class Lot:
         rows = self.assigned(first.line_fields)
         if self.dice.random() < 0.5:
             rounded = self.call("round", self.number(2, "line"), self.literal("number", Decimal(1)))
-            extra = n.Assign("Extra", self.one(rounded, self.number(1, "line")), AT)
+            extra = nodes.Assign("Extra", self.one(rounded, self.number(1, "line")), AT)
             rows = (*rows[:3], extra)
         changes |= {"fields": self.assigned(first.fields), "line_fields": rows}
         approval = replace(found.approvals[0], when=self.yesno(1, "head"))
@@ -228,14 +228,17 @@ class Lot:
             posts=(replace(first, **changes), *found.posts[1 : self.one(1, 1, 2)]),
         )
 
-    def assigned(self, fields: tuple[n.Assign, ...]) -> tuple[n.Assign, ...]:
+    def assigned(self, fields: tuple[nodes.Assign, ...]) -> tuple[nodes.Assign, ...]:
         """The same fields; now and then another value stands in for what a map does not have."""
 
-        def stood_in_for(assign: n.Assign) -> n.Assign:
-            looks_up = isinstance(assign.expr, n.Call) and assign.expr.name in {"item", "debtor"}
+        def stood_in_for(assign: nodes.Assign) -> nodes.Assign:
+            looks_up = isinstance(assign.expr, nodes.Call) and assign.expr.name in {
+                "item",
+                "debtor",
+            }
             if not looks_up or self.dice.random() < 0.5:
                 return assign
-            return replace(assign, expr=n.Otherwise(assign.expr, self.text(1, "head"), AT))
+            return replace(assign, expr=nodes.Otherwise(assign.expr, self.text(1, "head"), AT))
 
         return tuple(map(stood_in_for, fields))
 
@@ -243,16 +246,16 @@ class Lot:
         """The same of computed fields: a tax that no rate is known for."""
 
         def stood_in_for(field: Any) -> Any:
-            if not isinstance(field, n.Computed) or field.name != "tax_due":
+            if not isinstance(field, nodes.Computed) or field.name != "tax_due":
                 return field
             if self.dice.random() < 0.5:
                 return field
             other = self.call("round", self.number(1, "line"), self.literal("number", Decimal(1)))
-            return replace(field, expr=n.Otherwise(field.expr, other, AT))
+            return replace(field, expr=nodes.Otherwise(field.expr, other, AT))
 
         return tuple(map(stood_in_for, fields))
 
-    def opened(self, rows: tuple[n.GateRow, ...]) -> tuple[n.GateRow, ...]:
+    def opened(self, rows: tuple[nodes.GateRow, ...]) -> tuple[nodes.GateRow, ...]:
         """The same rows of a gate; some let a record go early."""
         early = self.dice.random() < 0.3
         return tuple(replace(row, early=early and row.word == "ready") for row in rows)

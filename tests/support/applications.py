@@ -17,7 +17,7 @@ from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
 from holding.rulesets.check_processes import RuleChecks
-from portal.web import store as rule_checks
+from portal.web import store
 
 
 class _Kept(BytecodeCache):
@@ -35,7 +35,7 @@ class _Kept(BytecodeCache):
 
 def keep_compiled() -> None:
     """From now on."""
-    vars(rule_checks)["RuleChecks"] = _with_kept_processes
+    vars(store)["RuleChecks"] = _with_kept_processes
     Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": _Kept()}
     if "written" not in vars(Rule._compile_builder):
         Rule._compile_builder = _written_once(Rule._compile_builder)  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from holding.db import bulk
 from holding.db.models import Company, MappingEntry, MappingTable
 from holding.db.models.rules import ALWAYS
-from holding.platform import events as chain
+from holding.platform import events
 from holding.platform.events import Fact, record_events
 
 TABLE: Final = "item"
@@ -35,4 +35,4 @@ def grow_lists(session: Session, company_id: int, rows: int, now: datetime) -> N
         for _ in range(rows)
     ]
     record_events(session, facts)
-    chain.link(session, company_id, whole=True)
+    events.link(session, company_id, whole=True)

@@ -18,14 +18,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import ConnectionSide, IncomingRecord
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from holding.access import people
 from holding.access.actors import SYSTEM, Actor, Keys, load_keys
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.database import Database
 from holding.db.models import Connection, Person, Posting, Record
 from holding.db.refusal import Refusal
-from holding.intake import receive as versions
+from holding.intake import receive
 from holding.platform.settings import Settings
 from holding.reconciliation.ledger_check import Comparison, compare
 from holding.rulesets import publication
@@ -135,7 +135,7 @@ class House:
         self.sent += count
         with self.database.write() as session:
             source = session.scalars(select(Connection).where(Connection.side == "source")).one()
-            got = versions.receive(
+            got = receive.receive(
                 session,
                 company_id=self.company_id,
                 source_id=source.id,
@@ -231,7 +231,7 @@ def _work(options: Sequence[str], environment: dict[str, str]) -> None:
         file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for stream in (1, 2):
             os.dup2(file, stream)
-    fault_points._PLAN = fault_points.read_plan(
+    strict_json._PLAN = strict_json.read_plan(
         environment
     )  # read at import, which was before the fork
     mutants.plant_from(environment)
@@ -319,7 +319,7 @@ def furnish(
         )
         assert not isinstance(made, Refusal), made
         keys = _keys(environment)
-        done = setup.set_key(session, SYSTEM, made, key, now=now, keys=keys)
+        done = connections.set_key(session, SYSTEM, made, key, now=now, keys=keys)
         assert not isinstance(done, Refusal), done
         if side == "target":
             passed(session, session.get_one(Connection, made))

@@ -12,8 +12,7 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ConnectionError as NoAnswer
 from redis.retry import Retry
 
-from holding.platform import processes as doorbell
-from holding.platform import processes as embedded_redis
+from holding.platform import processes
 from tests.support.house import House
 
 POINTS = (
@@ -89,7 +88,7 @@ def test_the_planted_bug_sleeps_outside_tests(house: House) -> None:
 
 def test_redis_killed_and_emptied_in_between(house: House) -> None:
     """The queue carries no work: what is due stands in the tables."""
-    server = embedded_redis.start_redis(house.home)
+    server = processes.start_redis(house.home)
     if server is None:
         pytest.skip("no redis-server on this machine")
     try:
@@ -101,7 +100,7 @@ def test_redis_killed_and_emptied_in_between(house: House) -> None:
             sent += house.orders(3)
             house.wait_for({"posted": 9})
             sent += house.orders(3)
-            again = doorbell.connect(server.url)
+            again = processes.connect(server.url)
             again.set_retry(Retry(ConstantBackoff(0.1), 100, supported_errors=(NoAnswer,)))
             again.flushall()  # as soon as its keeper has started it again
             house.wait_for({"posted": 12})

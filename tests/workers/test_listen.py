@@ -8,17 +8,16 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from holding.platform import processes as doorbell
-from holding.platform import processes as embedded_redis
+from holding.platform import processes
 from workers.jobs import Listener, listen
 
 
 @pytest.fixture(scope="module")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
-    server = embedded_redis.start_redis(tmp_path_factory.mktemp("redis"))
+    server = processes.start_redis(tmp_path_factory.mktemp("redis"))
     if server is None:
         pytest.skip("no redis-server on this machine")
-    yield doorbell.queue(Redis.from_url(server.url))
+    yield processes.queue(Redis.from_url(server.url))
     server.stop()
 
 
@@ -51,15 +50,15 @@ def test_it_is_silent_when_no_bell_waits_and_none_is_being_answered(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_URL", _url(queue))
-    assert doorbell.is_silent()
+    assert processes.is_silent()
     queue.enqueue_call("workers.jobs.push", args=[7], result_ttl=0)
-    assert not doorbell.is_silent()
+    assert not processes.is_silent()
     told: list[bool] = []
-    monkeypatch.setattr("workers.jobs.push", lambda _: told.append(doorbell.is_silent()))
+    monkeypatch.setattr("workers.jobs.push", lambda _: told.append(processes.is_silent()))
     worker = Listener([queue], connection=queue.connection, serializer=JSONSerializer)
     worker.work(burst=True, logging_level="CRITICAL")
     assert told == [False]
-    assert doorbell.is_silent()
+    assert processes.is_silent()
 
 
 def test_a_broken_bell_ends_one_listener_and_no_other(

@@ -16,7 +16,7 @@ from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Company, Heartbeat
 from holding.operations.stuck_work import drain
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from holding.platform.processes import Workers
 from holding.platform.settings import Settings
 from tests.support.clock import SetClock
@@ -36,7 +36,7 @@ def bench_of(database: Database, clock: SetClock, owner: str = "worker-1") -> An
 
 def seen(database: Database, clock: SetClock) -> Workers:
     with database.read() as session:
-        return heartbeats.workers(session, clock.now())
+        return processes.workers(session, clock.now())
 
 
 def test_T28_silence_is_told_only_when_it_lasts(database: Database, clock: SetClock) -> None:
@@ -59,7 +59,7 @@ def test_T28_one_of_two_that_died_is_named(database: Database, clock: SetClock) 
     lives.beat()
     with database.read() as session:
         assert [
-            (one.owner, one.seen_at) for one in heartbeats.silent_workers(session, clock.now())
+            (one.owner, one.seen_at) for one in processes.silent_workers(session, clock.now())
         ] == [("a:1", begun)]
     assert seen(database, clock).running == 1
 
@@ -73,7 +73,7 @@ def test_T28_who_ends_in_order_is_neither_running_nor_silent(
     pulse.end()
     assert seen(database, clock) == Workers(0, clock.now())
     with database.read() as session:
-        assert heartbeats.silent_workers(session, clock.now() + timedelta(minutes=10)) == ()
+        assert processes.silent_workers(session, clock.now() + timedelta(minutes=10)) == ()
 
 
 def test_T28_who_comes_again_under_its_name_runs(database: Database, clock: SetClock) -> None:
@@ -91,7 +91,7 @@ def test_T28_a_clock_that_was_set_back_makes_nobody_alive(
     clock.advance(timedelta(hours=-1))
     assert seen(database, clock) == Workers(0, clock.now())
     with database.read() as session:
-        assert len(heartbeats.silent_workers(session, clock.now())) == 1
+        assert len(processes.silent_workers(session, clock.now())) == 1
 
 
 def test_T28_a_sign_is_written_no_more_often_than_needed(
@@ -218,7 +218,7 @@ def test_T28_a_worker_that_is_killed_is_missed(house_of: Callable[..., House]) -
 
 def _running(house: House) -> int:
     with house.database.read() as session:
-        return heartbeats.workers(session, datetime.now(UTC)).running
+        return processes.workers(session, datetime.now(UTC)).running
 
 
 def _wait(until: Callable[[], bool], seconds: float) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from holding.access import sessions
 from holding.access.actors import SYSTEM
 from holding.connections.connections import pause
-from holding.db import models as tables
+from holding.db import models
 from holding.db.database import Database
 from holding.db.models import Attempt, Company, Connection, Event, Hold, Record, Request, Schedule
 from holding.holds import assignments
@@ -89,11 +89,11 @@ def test_sign_ins_that_ended_long_ago_are_forgotten_once_a_day(
         with database.write() as session:
             at = clock.now() - ended
             fields = {"person_id": lim.person_id, "seen_at": at, "expires_at": at}
-            session.add(tables.Session(token_hash=name, created_at=at, **fields))
+            session.add(models.Session(token_hash=name, created_at=at, **fields))
 
     def kept() -> set[str]:
         with database.read() as session:
-            return set(session.scalars(select(tables.Session.token_hash)))
+            return set(session.scalars(select(models.Session.token_hash)))
 
     signed_in("now", -timedelta(hours=1))
     signed_in("of this year", sessions.KEPT - timedelta(hours=2))
@@ -256,4 +256,4 @@ def test_the_tests_of_rules_whose_time_has_come_run_while_others_may_write(
     assert sweeper.sweep()
     assert seen == [False]
     with database.read() as session:
-        assert session.scalars(select(tables.Change.state)).one() == "published"
+        assert session.scalars(select(models.Change.state)).one() == "published"

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Posting, Record
-from holding.platform import processes as doorbell
+from holding.platform import processes
 from holding.platform.settings import Settings
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
@@ -102,7 +102,7 @@ def test_a_job_that_calls_for_help_rings_for_its_own_kind(
     monkeypatch.setattr(jobs, "bench", lambda: MagicMock())
     monkeypatch.setattr(jobs, "judge_due", work)
     monkeypatch.setattr(jobs, "push_due", work)
-    monkeypatch.setattr(doorbell, "ring", lambda company_id, told: rung.append((company_id, told)))
+    monkeypatch.setattr(processes, "ring", lambda company_id, told: rung.append((company_id, told)))
     getattr(jobs, kind)(7)
     assert rung == [(7, kind)]
 
@@ -115,6 +115,6 @@ def test_a_push_rings_for_the_judging_when_it_may_have_woken_somebody(
     done = SimpleNamespace(count=1, more=False, woke=woke)
     monkeypatch.setattr(jobs, "bench", lambda: MagicMock())
     monkeypatch.setattr(jobs, "push_due", lambda *_given, **_more: done)
-    monkeypatch.setattr(doorbell, "ring", lambda company_id, told: rung.append((company_id, told)))
+    monkeypatch.setattr(processes, "ring", lambda company_id, told: rung.append((company_id, told)))
     assert jobs.push(7) == 1
     assert rung == [(7, "evaluate")] * woke

@@ -25,8 +25,8 @@ from connectors.contract import (
     Source,
     SourceRefusal,
     Step,
+    schema,
 )
-from connectors.contract import schema as declared
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.targets import Renewed
 from connectors.kit import calls as lasting_keys
@@ -40,7 +40,7 @@ from connectors.kit.delivery import (
     too_long_lists,
     too_many,
 )
-from connectors.kit.shops import payouts as connection_test
+from connectors.kit.shops import payouts
 from connectors.kit.shops.payouts import payouts_left
 from connectors.sources.lazada import calls
 from connectors.sources.lazada.calls import ROWS, Shop, payouts_of, period, shop_of
@@ -65,7 +65,7 @@ FORM = ConnectionForm(
     "asked at once",
     needs="An app of your own at open.lazada.com that the seller has authorized",
     settings=(
-        declared.address(
+        schema.address(
             "https://api.lazada.com.my/rest",
             "The address of Lazada's interface in the country of the shop.",
         ),
@@ -334,11 +334,11 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     """
     grant = grant_of(secret)
     if grant is None:
-        return connection_test.unwritten("The key does not say how to ask Lazada.", calls.FORM)
+        return payouts.unwritten("The key does not say how to ask Lazada.", calls.FORM)
     shop = calls.Shop(settings, grant, http)
     since = (http.now() - _HOUR).isoformat(timespec="seconds")
     answer = shop.answer(LIST, {"update_after": since, "limit": "1", "offset": "0"})
-    told = connection_test.report(_TITLE, settings, answer, lambda one: _fault(settings, one))
+    told = payouts.report(_TITLE, settings, answer, lambda one: _fault(settings, one))
     return _of_seller(settings, shop, told) if told.ok else told
 
 
@@ -348,16 +348,16 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     said = says(_TITLE, answer.status, why)
     if not code:
         hint = "Enter the address of Lazada's interface in your country, such as api.lazada.com.my."
-        return connection_test.no_shop(_TITLE, settings, hint)
+        return payouts.no_shop(_TITLE, settings, hint)
     if code in _NO_RIGHT:
         words = f"The app may not read orders. {said}"
         hint = "At open.lazada.com open the app and apply for the API group of orders."
-        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+        return Step.failed(payouts.RIGHTS, words, hint, "key.permission")
     if code in _KEY_CODES or answer.status in KEY_REFUSED:
         words = f"Lazada does not accept the key. {said}"
-        return Step.failed(connection_test.KEY, words, calls.KEY_HINT, "key.refused")
+        return Step.failed(payouts.KEY, words, calls.KEY_HINT, "key.refused")
     if code != "0" or answer.status != HTTPStatus.OK:
-        return connection_test.strange(_TITLE, answer, why)
+        return payouts.strange(_TITLE, answer, why)
     return None
 
 
@@ -370,12 +370,12 @@ def _of_seller(settings: Settings, shop: calls.Shop, told: ConnectionReport) -> 
     name, wanted = str(seller.get("name") or ""), str(settings.get(SELLER_SETTING) or "").strip()
     before, after = told.steps[:3], told.steps[4:]
     if wanted in ("", key):
-        named = Step(connection_test.SHOP, ok=True, words=f"{name}, ID {key}.")
+        named = Step(payouts.SHOP, ok=True, words=f"{name}, ID {key}.")
         return replace(told, steps=(*before, named, *after))
     words = f"The key belongs to another seller: {name}, ID {key}, not {wanted}."
     hint = "Correct the seller ID, or authorize the app at open.lazada.com as the right seller."
-    fault = Step.failed(connection_test.SHOP, words, hint, "company.other")
-    return ConnectionReport.stopped(connection_test.STEPS, *before, fault)
+    fault = Step.failed(payouts.SHOP, words, hint, "company.other")
+    return ConnectionReport.stopped(payouts.STEPS, *before, fault)
 
 
 def begin(since: datetime) -> str:

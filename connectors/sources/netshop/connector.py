@@ -20,8 +20,8 @@ from connectors.contract import (
     Source,
     SourceRefusal,
     Step,
+    schema,
 )
-from connectors.contract import schema as declared
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.calls import says
@@ -36,7 +36,6 @@ from connectors.kit.delivery import (
     too_long_lists,
 )
 from connectors.kit.shops import payouts
-from connectors.kit.shops import payouts as connection_test
 from connectors.kit.shops.payload_parts import Part, plain
 from connectors.kit.shops.payouts import POS, UPDATED, field, kinds_of
 from connectors.transport.http import (
@@ -55,14 +54,14 @@ FORM = ConnectionForm(
     " webhook, from a JSON file, or by asking for what changed",
     needs="Access to the settings of NetShop",
     settings=(
-        declared.address(
+        schema.address(
             "https://netshop.example",
             "The address at which NetShop lists what changed, so that Clearpost can ask for what"
             " webhooks missed. Blank: it only waits for webhooks.",
             required=False,
         ),
     ),
-    key=declared.made_key(
+    key=schema.made_key(
         "In NetShop go to Settings > Notifications > Add: order paid, changed, refunded.",
         "Paste the address and the secret, and switch on signing.",
     ),
@@ -353,7 +352,7 @@ def tested(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     """The steps of the test, which changes nothing there."""
     asked = {"since": http.now().isoformat(timespec="seconds")}
     answer = ask(asked, settings, secret, http)
-    return connection_test.report(TITLE, settings, answer, lambda told: _fault(settings, told))
+    return payouts.report(TITLE, settings, answer, lambda told: _fault(settings, told))
 
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
@@ -361,17 +360,17 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         words = f"NetShop does not accept the secret. {says(TITLE, answer.status, told)}"
         hint = "Make a new secret here, enter it in NetShop, and compare NetShop's clock."
-        return Step.failed(connection_test.KEY, words, hint, "key.refused")
+        return Step.failed(payouts.KEY, words, hint, "key.refused")
     if answer.status == HTTPStatus.FORBIDDEN:
         words = f"The list of changes is not allowed. {says(TITLE, answer.status, told)}"
         hint = "In NetShop go to Settings > Notifications and allow the list of changes."
-        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+        return Step.failed(payouts.RIGHTS, words, hint, "key.permission")
     if answer.status == HTTPStatus.OK and listed(answer) is not None:
         return None
     if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
         hint = f"Ask who looks after NetShop to put up {PATH} at this address."
-        return connection_test.no_shop(TITLE, settings, hint)
-    return connection_test.strange(TITLE, answer, told)
+        return payouts.no_shop(TITLE, settings, hint)
+    return payouts.strange(TITLE, answer, told)
 
 
 def find_contents(value: object) -> list[Placed] | SourceRefusal:

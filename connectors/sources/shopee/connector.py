@@ -23,17 +23,16 @@ from connectors.contract import (
     Source,
     SourceRefusal,
     Step,
+    schema,
 )
-from connectors.contract import schema as declared
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.targets import Renewed
 from connectors.kit import calls as lasting_keys
 from connectors.kit.calls import grant_of, says
 from connectors.kit.delivery import Read, parsed, taken, too_large, too_long_lists, too_many
-from connectors.kit.shops import payouts as connection_test
+from connectors.kit.shops import payouts
 from connectors.kit.shops.payouts import payouts_left
 from connectors.sources.shopee import calls
-from connectors.sources.shopee import calls as payout_pages
 from connectors.sources.shopee.calls import Shop, shop_of
 from connectors.sources.shopee.orders import (
     KINDS,
@@ -60,7 +59,7 @@ FORM = ConnectionForm(
     gives="Orders, returns and payouts, by asking the shop; a signed webhook has it asked at once",
     needs="An app of your own at open.shopee.com that the shop has authorized",
     settings=(
-        declared.address(
+        schema.address(
             "https://partner.shopeemobile.com",
             "The address of Shopee's interface. Its test shops have another one.",
         ),
@@ -79,16 +78,16 @@ FORM = ConnectionForm(
             required=True,
         ),
         Setting(
-            name=payout_pages.SETTING,
+            name=calls.SETTING,
             label="Payouts",
             hint="Whether what Shopee released is asked for as well, and of how many days one "
             "payout is: those of one transfer to your bank. Blank: no.",
             kind="choice",
-            choices={**payout_pages.WAYS, "no": "No"},
+            choices={**calls.WAYS, "no": "No"},
             unset="Not set: no",
         ),
         Setting(
-            name=payout_pages.FROM,
+            name=calls.FROM,
             label="Payouts from this day on",
             hint="Change from days to weeks, or back, only together with the day after your last "
             "payout here: else the same money comes twice. Blank: from the first whole day.",
@@ -96,7 +95,7 @@ FORM = ConnectionForm(
             kind="day",
         ),
         Setting(
-            name=payout_pages.CURRENCY,
+            name=calls.CURRENCY,
             label="Currency of payouts",
             hint="Shopee tells none with them. Blank: your rules hold each payout.",
             example="MYR",
@@ -340,7 +339,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     """
     grant = grant_of(secret)
     if grant is None:
-        return connection_test.unwritten("The key does not say how to ask Shopee.", calls.FORM)
+        return payouts.unwritten("The key does not say how to ask Shopee.", calls.FORM)
     now = int(http.now().timestamp())
     asked = {
         "time_range_field": "update_time",
@@ -349,7 +348,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         "page_size": "1",
     }
     answer = calls.Shop(settings, grant, http).answer("GET", LIST, asked)
-    return connection_test.report(_TITLE, settings, answer, lambda told: _fault(settings, told))
+    return payouts.report(_TITLE, settings, answer, lambda told: _fault(settings, told))
 
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
@@ -358,20 +357,20 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     said = says(_TITLE, answer.status, why)
     if "error" not in told:
         hint = "Enter https://partner.shopeemobile.com, or the address of Shopee's test shops."
-        return connection_test.no_shop(_TITLE, settings, hint)
+        return payouts.no_shop(_TITLE, settings, hint)
     if calls.is_of_shop(told):
         shop = str(settings.get("shop_id") or "").strip()
         words = f"The app reaches no shop {shop}. {said}"
-        return Step.failed(connection_test.SHOP, words, calls.SHOP_HINT, "company.unknown")
+        return Step.failed(payouts.SHOP, words, calls.SHOP_HINT, "company.unknown")
     if _RIGHT in wrong:
         words = f"The app may not read orders. {said}"
         hint = "At open.shopee.com open the app and have the module Order allowed, then test again."
-        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+        return Step.failed(payouts.RIGHTS, words, hint, "key.permission")
     if answer.status in KEY_REFUSED or any(word in wrong for word in _KEY_WORDS):
         words = f"Shopee does not accept the key. {said}"
-        return Step.failed(connection_test.KEY, words, calls.KEY_HINT, "key.refused")
+        return Step.failed(payouts.KEY, words, calls.KEY_HINT, "key.refused")
     if wrong or answer.status != HTTPStatus.OK:
-        return connection_test.strange(_TITLE, answer, why)
+        return payouts.strange(_TITLE, answer, why)
     return None
 
 
@@ -419,7 +418,7 @@ def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) 
     at, now = _Cursor(*json.loads(cursor)), int(http.now().timestamp())
     if at.at == _PAYOUTS:
         return _payouts(shop, at, zone)
-    if not payout_pages.asked_for(settings) or not at.paid:
+    if not calls.asked_for(settings) or not at.paid:
         at = replace(at, paid=now, unpaid="")  # from when they are wanted
     until = max(at.since, min(at.until or now, at.since + LONGEST, now))
     at = replace(at, until=until)
@@ -433,16 +432,16 @@ def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) 
     if listed.more:
         after = replace(at, token=listed.token)
         return Page(found=listed.found, after=after.text(), more=True, wrong=at.wrong)
-    after, more = _after(at, now, payout_pages.asked_for(settings))
+    after, more = _after(at, now, calls.asked_for(settings))
     return Page(found=listed.found, after=after.text(), more=more, wrong=at.wrong)
 
 
 def _payouts(shop: Shop, at: _Cursor, zone: ZoneInfo) -> Page | NoPage:
     """The next payout; once there is none, or none that can be read, this reading is over."""
-    days = payout_pages.due(at.paid, shop.settings, zone, shop.http.now())
+    days = calls.due(at.paid, shop.settings, zone, shop.http.now())
     if days is None:
         return Page(found=(), after=at.over().text(), more=False)
-    told = payout_pages.released(shop, days)
+    told = calls.released(shop, days)
     if isinstance(told, NoPage):
         wrong = payouts_left(told)
         after = replace(at.over(), unpaid=wrong.words)

@@ -28,8 +28,8 @@ from connectors.contract import (
     Source,
     SourceRefusal,
     Step,
+    schema,
 )
-from connectors.contract import schema as declared
 from connectors.contract.pulls import NoPage, Page, Pulled, Withdrawn
 from connectors.kit.delivery import (
     Read,
@@ -119,12 +119,12 @@ FORM: Final = ConnectionForm(
     "payouts, by asking",
     needs="Access to the settings of the shop, or to the app that sends its webhooks",
     settings=(
-        declared.address(
+        schema.address(
             "https://your-shop.myshopify.com",
             "The address of the shop at Shopify. Blank: its orders are not asked for.",
             required=False,
         ),
-        declared.Setting(
+        schema.Setting(
             name=SETTING,
             label="Payouts",
             hint="Whether the payouts of Shopify Payments are asked for as well. Blank: no.",

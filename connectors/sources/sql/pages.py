@@ -317,10 +317,10 @@ def says_the_hour(query: KindQuery) -> str:
 def test(settings: Settings, password: str, zone: ZoneInfo, now: datetime) -> ConnectionReport:
     """The steps; those behind one that failed are not run."""
     queries, address = queries_of(settings), address_of(str(settings.get("base_url") or ""))
-    for told in (address, queries):
-        if isinstance(told, str):
+    for setting in (address, queries):
+        if isinstance(setting, str):
             hint = "Correct it under Settings."
-            step = Step.failed(FIRST[0], told, hint, "database.settings")
+            step = Step.failed(FIRST[0], setting, hint, "database.settings")
             return ConnectionReport.stopped(FIRST, step, there=False)
     assert not isinstance(address, str)  # noqa: S101 - narrowed above
     assert not isinstance(queries, str)  # noqa: S101 - narrowed above

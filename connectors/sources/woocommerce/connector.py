@@ -23,8 +23,8 @@ from connectors.contract import (
     Source,
     SourceRefusal,
     Step,
+    schema,
 )
-from connectors.contract import schema as declared
 from connectors.contract.pulls import NoPage, Page, Pulled, Withdrawn
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.calls import says
@@ -38,7 +38,7 @@ from connectors.kit.delivery import (
     too_long_lists,
     too_many,
 )
-from connectors.kit.shops import payouts as connection_test
+from connectors.kit.shops import payouts
 from connectors.sources.woocommerce.kinds import KINDS, NAME, ORDER, REFUND
 from connectors.transport.http import (
     KEY_REFUSED,
@@ -69,7 +69,7 @@ CONNECTION_FORM = ConnectionForm(
     gives="Orders and refunds, by signed webhook, from a JSON file, or by asking the shop",
     needs="An administrator of the shop, for its webhooks and for a REST API key",
     settings=(
-        declared.address(
+        schema.address(
             "https://shop.example",
             "The address of the shop, so that Clearpost can ask for what webhooks missed. Blank: "
             "it only waits for webhooks.",
@@ -278,10 +278,10 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     if headers is None:
         words = "The key does not say how to ask the shop."
         hint = f"Give it as {KEY_FORMAT}; WooCommerce makes the last two at {_KEYS}."
-        return connection_test.unwritten(words, hint)
+        return payouts.unwritten(words, hint)
     url = f"{root_of(settings)}{PATH}?per_page=1"
     answer = http.request("GET", url, headers=headers)
-    return connection_test.report(_TITLE, settings, answer, lambda told: _fault(settings, told))
+    return payouts.report(_TITLE, settings, answer, lambda told: _fault(settings, told))
 
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
@@ -295,8 +295,8 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
         return None
     if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         hint = "In WordPress open Settings > General, and enter the Site Address that stands there."
-        return connection_test.no_shop(_TITLE, settings, hint)
-    return connection_test.strange(_TITLE, answer, said)
+        return payouts.no_shop(_TITLE, settings, hint)
+    return payouts.strange(_TITLE, answer, said)
 
 
 def _no_right(answer: HttpAnswer, said: str) -> Step:
@@ -306,14 +306,14 @@ def _no_right(answer: HttpAnswer, said: str) -> Step:
         f"In WooCommerce open {_KEYS}, edit the key and set Permissions to Read; its user has to be"
         " a shop manager or an administrator."
     )
-    return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+    return Step.failed(payouts.RIGHTS, words, hint, "key.permission")
 
 
 def _no_key(answer: HttpAnswer, said: str) -> Step:
     told = says(_TITLE, answer.status, said)
     words = f"WooCommerce does not accept the REST API key. {told}"
     hint = f"In WooCommerce open {_KEYS}, add a key, and paste both of its halves here."
-    return Step.failed(connection_test.KEY, words, hint, "key.refused")
+    return Step.failed(payouts.KEY, words, hint, "key.refused")
 
 
 def hook_secret(key: str) -> str:

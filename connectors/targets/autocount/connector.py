@@ -30,9 +30,9 @@ from connectors.contract import (
     Step,
     Submitter,
     Target,
+    schema,
+    targets,
 )
-from connectors.contract import schema as declared
-from connectors.contract import targets as master_lists
 from connectors.contract.schema import listed
 from connectors.contract.targets import Listed, ListEntry, ListPage
 from connectors.kit.calls import (
@@ -111,7 +111,7 @@ FORM = ConnectionForm(
     gives="Sales and purchase documents, bills and payments",
     needs="API key and its key ID, and the number of the account book",
     settings=(
-        declared.address(
+        schema.address(
             "https://accounting-api.autocountcloud.com",
             "The address of the interface, without the number of the account book.",
         ),
@@ -145,7 +145,7 @@ FORM = ConnectionForm(
         ),
         *settings_of_book(payload.USUAL_DECIMALS),
         CREATES,
-        *master_lists.SETTINGS,
+        *targets.SETTINGS,
         E_INVOICES,
     ),
     key=KeyField(

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import Found, ItemSetup, OutgoingDocument, Stands
 from connectors.contract.schema import DocumentSchema
 from connectors.kit.calls import KEPT_BYTES, Call, Get, crowded
-from connectors.targets.autocount import answers as lookup
+from connectors.targets.autocount import answers
 from connectors.targets.autocount.answers import Seen, not_told, number_of, read, told, validated_at
 from connectors.targets.autocount.payload import BODIES, SCHEMAS, path_of
 from connectors.transport.http import KEY_REFUSED, TOO_MANY, HttpAnswer, HttpFailure
@@ -124,7 +124,7 @@ def _beside(
     seen = listed or read(path_of(document, "update"), document.number, get)
     if isinstance(seen, Found):
         return seen
-    return lookup.beside(document, seen, validated_at(seen.document, zone))
+    return answers.beside(document, seen, validated_at(seen.document, zone))
 
 
 def _around(

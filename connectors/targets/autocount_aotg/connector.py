@@ -29,9 +29,9 @@ from connectors.contract import (
     Step,
     Submitter,
     Target,
+    schema,
+    targets,
 )
-from connectors.contract import schema as declared
-from connectors.contract import targets as master_lists
 from connectors.contract.targets import Listed, ListEntry, ListPage, Renewed
 from connectors.kit.calls import (
     E_INVOICES,
@@ -109,7 +109,7 @@ FORM = ConnectionForm(
     gives="A/R invoices over amounts: no stock, no changes, no credit notes, no payments",
     needs="API key of the account book, user name and password; the desktop has to be switched on",
     settings=(
-        declared.address(
+        schema.address(
             "https://aotgapi.autocountcloud.com", "The address of the interface of AOTG."
         ),
         Setting(
@@ -158,12 +158,12 @@ FORM = ConnectionForm(
         ),
         E_INVOICES,
         replace(
-            declared.LOOK_FIRST,
+            schema.LOOK_FIRST,
             label="Look through the books before each invoice",
             hint="For its number, and for one that somebody typed: the same debtor and total, up to"
             " three days apart. An invoice then waits until the desktop has listed them.",
         ),
-        *master_lists.SETTINGS,
+        *targets.SETTINGS,
     ),
     key=KeyField(
         label="Password and API key",

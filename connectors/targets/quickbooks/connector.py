@@ -31,16 +31,14 @@ from connectors.contract import (
     Stands,
     Submitter,
     Target,
+    targets,
 )
 from connectors.contract import schema as declared
-from connectors.contract import targets as master_lists
 from connectors.contract.schema import DocumentSchema
 from connectors.contract.targets import Granted, Listed, ListPage, Renewed, Returned, Revoked
-from connectors.kit import calls as lasting_keys
+from connectors.kit import calls
 from connectors.kit.calls import Get, base_currency_of, crowded, not_made, reader, sent, unclear
 from connectors.targets.quickbooks import payload, probe, writes
-from connectors.targets.quickbooks import probe as authorization
-from connectors.targets.quickbooks import probe as tokens
 from connectors.targets.quickbooks.documents import POSTED, UNPOSTED
 from connectors.targets.quickbooks.payload import (
     ENTITIES,
@@ -162,7 +160,7 @@ FORM = ConnectionForm(
             hint="Optional: the field where your service notes since when an e-Invoice is valid. "
             "Every invoice then waits for it.",
         ),
-        *master_lists.SETTINGS,
+        *targets.SETTINGS,
     ),
     key=KeyField(
         label="Client secret",
@@ -302,41 +300,41 @@ class QuickBooks:
 
     def app_secret(self, secret: str) -> str:
         """The client secret."""
-        return authorization.app_secret(secret)
+        return probe.app_secret(secret)
 
     def lacks_permission(self, secret: str) -> bool:
         """Whether a key is the client secret alone."""
-        return authorization.lacks_permission(secret)
+        return probe.lacks_permission(secret)
 
     def authorization_address(self, settings: Settings, *, state: str, back: str) -> str:
         """Intuit's page for this app."""
-        return authorization.address(settings, state=state, back=back)
+        return probe.address(settings, state=state, back=back)
 
     def returned(self, query: Mapping[str, str]) -> Returned:
         """What Intuit's page sent the browser back with."""
-        return authorization.returned(query)
+        return probe.returned(query)
 
     def exchange(
         self, settings: Settings, secret: str, *, code: str, back: str, http: Http
     ) -> Granted:
         """Exchange the code for the refresh token of the company."""
-        return authorization.exchange(settings, secret, code=code, back=back, http=http)
+        return probe.exchange(settings, secret, code=code, back=back, http=http)
 
     def revoke(self, settings: Settings, secret: str, http: Http) -> Revoked:
         """End the refresh token at Intuit."""
-        return authorization.revoke(settings, secret, http)
+        return probe.revoke(settings, secret, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether there is no access token that is good for the next minutes."""
-        return tokens.is_due(secret, now)
+        return probe.is_due(secret, now)
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
         """Whether the access token is some minutes old."""
-        return tokens.may_be_over(secret, now)
+        return probe.may_be_over(secret, now)
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
         """Exchange the refresh token for the next pair."""
-        return tokens.renew(settings, secret, http)
+        return probe.renew(settings, secret, http)
 
 
 def _url(settings: Settings, path: str, **more: str) -> str:
@@ -348,7 +346,7 @@ def _url(settings: Settings, path: str, **more: str) -> str:
 
 
 def _identity(secret: str) -> dict[str, str]:
-    grant = lasting_keys.grant_of(secret)
+    grant = calls.grant_of(secret)
     access = grant.access if grant else ""
     return {"Authorization": f"Bearer {access}", "Accept": "application/json"}
 
@@ -358,7 +356,7 @@ def _reader(settings: Settings, secret: str, http: Http) -> Get:
 
 
 def _masked(content: bytes, secret: str) -> bytes:
-    grant = lasting_keys.grant_of(secret)
+    grant = calls.grant_of(secret)
     for part in (grant.access, grant.refresh, grant.secret) if grant else ():
         content = mask(content, part)
     return content

@@ -22,7 +22,7 @@ from connectors.contract.targets import (
     Returned,
     Revoked,
 )
-from connectors.kit import calls as lasting_keys
+from connectors.kit import calls
 from connectors.kit.calls import NAME as REACH
 from connectors.kit.calls import Get, Timed, grant_of, reach, says
 from connectors.targets.quickbooks.responses import (
@@ -419,12 +419,12 @@ def revoke(settings: Settings, secret: str, http: Http) -> Revoked:
 
 def is_due(secret: str, now: datetime) -> bool:
     """Whether the access token is missing, or ends within a few minutes."""
-    return lasting_keys.is_due(secret, now, EARLY)
+    return calls.is_due(secret, now, EARLY)
 
 
 def may_be_over(secret: str, now: datetime) -> bool:
     """Whether the access token is so old that a refusal may mean that it ended early."""
-    return lasting_keys.may_be_over(secret, now, LASTS)
+    return calls.may_be_over(secret, now, LASTS)
 
 
 def basic(settings: Settings, client: str) -> dict[str, str]:
@@ -436,7 +436,7 @@ def basic(settings: Settings, client: str) -> dict[str, str]:
 
 def renew(settings: Settings, secret: str, http: Http) -> Renewed:
     """Exchange the refresh token."""
-    grant = lasting_keys.grant_of(secret)
+    grant = calls.grant_of(secret)
     if grant is None:
         words = "The key is not written as CLIENT_SECRET:REFRESH_TOKEN."
         return Renewed(kind="refused", words=words)
@@ -455,7 +455,7 @@ def renew(settings: Settings, secret: str, http: Http) -> Renewed:
     told = loads(answer.body)
     content = told if isinstance(told, dict) else {}
     if answer.status == 200:
-        return lasting_keys.exchanged(grant, content, content.get("expires_in"), http.now())
+        return calls.exchanged(grant, content, content.get("expires_in"), http.now())
     why = str(content.get("error") or "no reason given")
     words = f"Intuit answered {answer.status} to the refresh token: {why}."
     hint = (

@@ -10,13 +10,10 @@ from collections.abc import Sequence
 from connectors import registry
 from connectors.contract.pulls import ImportedByHand, SourceRefusal
 from holding.db.models import ImportFile
-from holding.reconciliation import listings
-from holding.reconciliation import open_files as handing_over
-from holding.reconciliation import open_files as outcomes
+from holding.reconciliation import listings, open_files
 from holding.reconciliation.open_files import Outcome
 from portal.terminal.command_frame import Office, Stop
 from sandbox.demo import setup
-from sandbox.demo import setup as progress
 from sandbox.demo.command import Settled
 
 WAITING = ("exported", "handed_over", "imported")
@@ -39,7 +36,7 @@ def _waiting(place: Office, company_id: int) -> Sequence[tuple[int, str]]:
 
 
 def _is_done(place: Office, company_id: int) -> bool:
-    return progress.due(place.database, place.clock, company_id) == 0
+    return setup.due(place.database, place.clock, company_id) == 0
 
 
 def _carry(place: Office, company_id: int, file_id: int, kind: str, url: str) -> None:
@@ -47,14 +44,14 @@ def _carry(place: Office, company_id: int, file_id: int, kind: str, url: str) ->
     now = place.now
     with place.database.write() as session:
         actor = setup.colleague(session, company_id, "finance")
-        _, body = setup.done(handing_over.hand_over(session, actor, company_id, file_id, now))
+        _, body = setup.done(open_files.hand_over(session, actor, company_id, file_id, now))
     rows = json.loads(_asked(f"{url}/desktop/import?type={kind}&user=nurul", body))["rows"]
     wrong = [row for row in rows if row["state"] != "New"]
     if wrong:
         raise Stop(f"AutoCount does not take a row of the sample month: {wrong[0]}")
     seen = Outcome(new=len(rows), update=0, error=0, updated=frozenset(), errors={})
     with place.database.write() as session:
-        setup.done(outcomes.enter(session, actor, company_id, file_id, seen, now))
+        setup.done(open_files.enter(session, actor, company_id, file_id, seen, now))
     target = registry.targets()["autocount_excel"]
     assert isinstance(target, ImportedByHand)  # noqa: S101 - tells the type checker
     listing = target.listed(_asked(f"{url}/desktop/listing?type={kind}"))

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Literal
 
-from sandbox.simulators.base import server as scripted
+from sandbox.simulators.base import server
 from sandbox.simulators.base.server import Reply, usual, with_content
 
 ALL_PERMISSIONS = (
@@ -566,7 +566,7 @@ def fault(line: int, column: str, code: str, value: object, message: str) -> dic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault(scripted.Fault):
+class Fault(server.Fault):
     """One of AiAccount: it may also write elsewhere, lose the last line, or end later."""
 
     elsewhere: bool = False

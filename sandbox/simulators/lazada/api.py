@@ -21,7 +21,6 @@ from sandbox.simulators.base.market import App, Market
 from sandbox.simulators.base.server import Ledger, Reply, Request
 from sandbox.simulators.base.shop import LATER, Life, Order, Webhook
 from sandbox.simulators.lazada import finance
-from sandbox.simulators.lazada import finance as orders
 
 LIST: Final = "/orders/get"
 ITEMS: Final = "/orders/items/get"
@@ -70,16 +69,16 @@ class Lazada(Market):
     ) -> Order:
         """The order after an act."""
         if act == "create":
-            return orders.bought(order_id, given, self.now())
+            return finance.bought(order_id, given, self.now())
         if order is None:
             raise ControlError("No such order")
-        before = orders.moment_of(order["updated_at"])
-        return orders.changed(act, order, given, max(self.now(), before + LATER))
+        before = finance.moment_of(order["updated_at"])
+        return finance.changed(act, order, given, max(self.now(), before + LATER))
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
         """One webhook; it says which order changed and a status of one piece, and no more."""
         piece = order["order_items"][0]
-        moment = int(orders.moment_of(order["updated_at"]).timestamp())
+        moment = int(finance.moment_of(order["updated_at"]).timestamp())
         data = {
             "order_status": piece["status"],
             "trade_order_id": str(order["order_id"]),
@@ -91,7 +90,7 @@ class Lazada(Market):
 
     def sold(self, order: Order) -> Mapping[str, int]:
         """What was sold, without what was put back."""
-        return orders.sold(order)
+        return finance.sold(order)
 
     def trial(self) -> Webhook:
         """A webhook about the authorization, which is no order."""
@@ -154,7 +153,7 @@ class Lazada(Market):
         found.sort(key=lambda one: (_changed(one), one["order_id"]))
         rising = query.get("sort_by") == "updated_at" and query.get("sort_direction") == "ASC"
         found = found if rising else found[::-1]
-        page = [orders.listed(one) for one in found[skip : skip + most]]
+        page = [finance.listed(one) for one in found[skip : skip + most]]
         return _good({"count": len(page), "countTotal": len(found), "orders": page})
 
     def _pieces(self, query: Mapping[str, str]) -> Reply:
@@ -191,7 +190,7 @@ class Lazada(Market):
 
 
 def _changed(order: Order) -> datetime:
-    return orders.moment_of(order["updated_at"])
+    return finance.moment_of(order["updated_at"])
 
 
 def _good(data: object) -> Reply:

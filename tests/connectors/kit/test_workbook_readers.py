@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.kit import workbook_child as child
+from connectors.kit import workbook_child
 from connectors.kit.workbook import Limits, write_sheets
 
 LIMITS = Limits()
@@ -64,7 +64,7 @@ def made(cells: list[str], **parts: str) -> bytes:
 
 
 def is_plain(raw: bytes) -> bool:
-    return child.check_archive(raw, LIMITS)
+    return workbook_child.check_archive(raw, LIMITS)
 
 
 NUMBERS = st.one_of(
@@ -104,7 +104,7 @@ def cell(draw: st.DrawFn) -> str:
 def read_both(raw: bytes) -> tuple[object, object]:
     """What each reader tells, or that it cannot."""
     told = []
-    for reader in (child._quickly, child._sheets):
+    for reader in (workbook_child._quickly, workbook_child._sheets):
         try:
             lines = reader(raw, LIMITS)
             told.append(None if lines is None else list(lines))
@@ -158,13 +158,13 @@ def test_cells_are_told_wherever_their_sheet_lies(cell, told, place):
     beside = '<c r="B1" t="str"><v>x</v></c>'
     raw = made([f"{cell}{beside}"])
     moved = elsewhere(raw, {SHEET: place}) if place != SHEET else raw
-    lines = list(child.read(moved, LIMITS))
+    lines = list(workbook_child.read(moved, LIMITS))
     assert lines[1:] == [{"row": 1, "cells": {"1": told, "2": ["t", "x"]}}]
 
 
 def test_where_the_quick_reader_breaks_the_other_reads():
     far = made(['<c r="A1" s="2"><v>-133333333333</v></c>', '<c r="A2"><v>1</v></c>'])
-    lines = list(child.read(far, LIMITS))
+    lines = list(workbook_child.read(far, LIMITS))
     assert lines[-1] == {"row": 2, "cells": {"1": ["n", "1"]}}
 
 
@@ -212,8 +212,8 @@ def test_a_number_after_all_days_is_left_to_the_other(cell, styles):
 
 def test_a_cell_that_is_far_out_is_refused_and_takes_no_memory():
     far = made(['<c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c>'])
-    with pytest.raises(child.RefusedError) as refused:
-        list(child.read(far, LIMITS))
+    with pytest.raises(workbook_child.RefusedError) as refused:
+        list(workbook_child.read(far, LIMITS))
     assert refused.value.refusal.code == "too_many_rows"
 
 
@@ -234,6 +234,6 @@ def test_a_cell_that_is_far_out_is_refused_and_takes_no_memory():
 )
 def test_a_number_whose_last_digits_are_lost_is_no_value(written, told):
     """Excel keeps 15 digits and writes noughts for the others: as an id it would be another."""
-    (row,) = [one for one in child.read(made([f'<c r="A1"><v>{written}</v></c>']), LIMITS)
+    (row,) = [one for one in workbook_child.read(made([f'<c r="A1"><v>{written}</v></c>']), LIMITS)
               if "row" in one]  # fmt: skip
     assert row["cells"]["1"] == (told or ["e", "a number too long to be exact"])

@@ -11,9 +11,7 @@ from connectors.contract.pulls import NoPage, Page
 from sandbox.simulators.base.server import Ledger, Request
 from sandbox.simulators.base.shop import Life, Shop, life_of, shop_options
 from sandbox.simulators.netshop.api import NetShop, NetShopBooks
-from tests.connectors.simulators import test_marketplaces as of_market
-from tests.connectors.simulators import test_shopify as of_shopify
-from tests.connectors.simulators import test_woocommerce as of_woocommerce
+from tests.connectors.simulators import test_marketplaces, test_shopify, test_woocommerce
 from tests.support.clock import SetClock
 
 OTHERS = {"woocommerce": "2", "shopify": "1002", "shopee": "2611000002CP", "netshop": "NS-2"}
@@ -38,15 +36,15 @@ def open_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     def opened(name: str) -> Shop:
         life = Life(stock=50)
         if name == "woocommerce":
-            made: Shop = of_woocommerce.shop_of(tmp_path, "http://x.invalid/hooks", life)
+            made: Shop = test_woocommerce.shop_of(tmp_path, "http://x.invalid/hooks", life)
         elif name == "shopify":
-            made = of_shopify.shop_of(tmp_path, life, monkeypatch).shop
+            made = test_shopify.shop_of(tmp_path, life, monkeypatch).shop
         elif name == "netshop":
             books, ledger = NetShopBooks(withhold=0, seed=0), Ledger(tmp_path / "ns.jsonl")
             to = "http://x.invalid/hooks"
             made = NetShop(books, ledger, SetClock(), to=to, life=life, secret="s")
         else:
-            made = of_market.shop_of(tmp_path, name, life, monkeypatch).shop
+            made = test_marketplaces.shop_of(tmp_path, name, life, monkeypatch).shop
         monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Taken())
         return made
 
@@ -122,17 +120,19 @@ def test_an_order_that_was_cancelled_and_thrown_away_is_in_stock(open_shop: Open
 
 def test_an_answer_goes_wrong_that_tells_the_order_that_was_named(open_shop: Open) -> None:
     shop = open_shop("woocommerce")
-    assert isinstance(shop, of_woocommerce.WooCommerce)
+    assert isinstance(shop, test_woocommerce.WooCommerce)
     for _ in range(2):
         control(shop, "act", act="create")
     control(shop, "faults", number="2", plan=["rest_error", "drop", "rest_cut"])
-    one, two = (f"{of_woocommerce.ORDERS}/{number}" for number in (1, 2))
-    assert of_woocommerce.ask(shop, one).status == 200
-    assert of_woocommerce.ask(shop, of_woocommerce.ORDERS, per_page="1", order="asc").status == 200
-    assert of_woocommerce.ask(shop, two).status == 500
-    cut = of_woocommerce.ask(shop, of_woocommerce.ORDERS)
+    one, two = (f"{test_woocommerce.ORDERS}/{number}" for number in (1, 2))
+    assert test_woocommerce.ask(shop, one).status == 200
+    assert (
+        test_woocommerce.ask(shop, test_woocommerce.ORDERS, per_page="1", order="asc").status == 200
+    )
+    assert test_woocommerce.ask(shop, two).status == 500
+    cut = test_woocommerce.ask(shop, test_woocommerce.ORDERS)
     assert (cut.status, cut.cut) == (200, "middle")
-    assert of_woocommerce.ask(shop, two).cut == ""
+    assert test_woocommerce.ask(shop, two).cut == ""
     assert [one["status"] for one in shop.ledger.lines() if one["effect"] == "spoiled"] == [
         500,
         200,
@@ -143,15 +143,15 @@ def test_an_answer_goes_wrong_that_tells_the_order_that_was_named(open_shop: Ope
 def test_shopify_answers_wrongly_where_it_tells_the_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = of_shopify.shop_of(tmp_path, Life(orders=2), monkeypatch)
+    sent = test_shopify.shop_of(tmp_path, Life(orders=2), monkeypatch)
     sent.shop.play()
     control(sent.shop, "faults", number="1002", plan=["rest_forbidden"])
-    cursor = of_shopify.source().begin(sent.clock.now())
-    page = of_shopify.source().page(
+    cursor = test_shopify.source().begin(sent.clock.now())
+    page = test_shopify.source().page(
         cursor,
-        of_shopify.SETTINGS,
-        of_shopify.SECRET,
-        of_shopify.SHOP_ZONE,
+        test_shopify.SETTINGS,
+        test_shopify.SECRET,
+        test_shopify.SHOP_ZONE,
         sent,  # type: ignore[arg-type]
     )
     assert isinstance(page, NoPage)
@@ -159,7 +159,7 @@ def test_shopify_answers_wrongly_where_it_tells_the_order(
     assert isinstance(page, Page)
 
 
-def numbers(sent: of_market.Sent) -> set[str]:
+def numbers(sent: test_marketplaces.Sent) -> set[str]:
     """The orders that are read of a marketplace."""
     told = [record for page in sent.read() for one in page.found for record in one.records]
     return {str(one.number) for one in told if one.kind == "order"}
@@ -169,7 +169,7 @@ def numbers(sent: of_market.Sent) -> set[str]:
 def test_the_order_that_was_named_is_the_one_that_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    sent = of_market.shop_of(tmp_path, name, Life(orders=3), monkeypatch)
+    sent = test_marketplaces.shop_of(tmp_path, name, Life(orders=3), monkeypatch)
     sent.shop.play()
     sent.renew()
     control(sent.shop, "faults", number=OTHERS[name], plan=["rest_missing"])

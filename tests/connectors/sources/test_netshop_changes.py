@@ -9,7 +9,7 @@ import pytest
 
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
-from connectors.sources.netshop import connector as changes
+from connectors.sources.netshop import connector
 from connectors.transport.http import HttpAnswer, HttpFailure
 from sandbox.simulators.base.server import Ledger, Request
 from sandbox.simulators.base.shop import Life
@@ -91,7 +91,7 @@ def read_all(line: Any, cursor: str) -> tuple[list[Any], str, int]:
 
 
 def test_the_recorded_questions_are_asked_and_their_answers_read(monkeypatch) -> None:
-    monkeypatch.setattr(changes.secrets, "token_hex", lambda _: "0011223344556677")
+    monkeypatch.setattr(connector.secrets, "token_hex", lambda _: "0011223344556677")
     first, later = recorded("netshop-changes", "changes").values()
     tape, settings = Tape([*first, *later]), {"base_url": BASE}
     began = SOURCE.begin(tape.now() - timedelta(days=1))

@@ -15,8 +15,7 @@ import pytest
 from connectors.contract import Accepted, SourceRefusal
 from connectors.registry import read_file, sources, targets
 from connectors.transport.http import HttpAnswer
-from tests.connectors import marketplaces, woocommerce
-from tests.connectors import shopify as shopify_calls
+from tests.connectors import marketplaces, shopify, woocommerce
 from tests.connectors.simulator_processes import SAMPLES
 from tests.support.zones import SHOP_ZONE
 
@@ -65,7 +64,7 @@ def delivered(shop: str, raw: bytes) -> Accepted | SourceRefusal:
         case "woocommerce":
             return woocommerce.accept(raw)
         case "shopify":
-            told: Accepted | SourceRefusal = shopify_calls.accept(raw)
+            told: Accepted | SourceRefusal = shopify.accept(raw)
             return told
         case _:
             return marketplaces.accept(shop, raw)

@@ -15,8 +15,7 @@ from connectors.contract.pulls import Page
 from connectors.kit.delivery import sign
 from connectors.registry import read_file, sources
 from sandbox.conformance.source_suite import Scheme, SourceSuite, StatesSuite
-from tests.connectors import marketplaces, woocommerce
-from tests.connectors import shopify as shopify_calls
+from tests.connectors import marketplaces, shopify, woocommerce
 from tests.connectors.recorded import recorded
 from tests.connectors.shop_database import shop_database
 from tests.connectors.sources.test_sql import order as db_order
@@ -86,7 +85,7 @@ def _shopify_state(status: str, moment: str, total: str) -> dict[str, Any]:
     gone = {"cancelled_at": moment} if status == "cancelled" else {"financial_status": status}
     tip = Decimal(total) - Decimal("133.10")
     totals = {"total_price": total, "current_total_price": total, "total_tip_received": str(tip)}
-    return shopify_calls.body(updated_at=moment, **gone, **totals)
+    return shopify.body(updated_at=moment, **gone, **totals)
 
 
 _INTAKE = {
@@ -119,8 +118,8 @@ SCHEMES = {
     ),
     "shopify": Scheme(
         source=lambda: sources()["shopify"],
-        sign=lambda raw, secret: shopify_calls.sent(raw, secret=secret)[0],
-        body=shopify_calls.body(),
+        sign=lambda raw, secret: shopify.sent(raw, secret=secret)[0],
+        body=shopify.body(),
         signature="X-Shopify-Hmac-Sha256",
         state=_shopify_state,
         totals=("138.10", "148.10"),

@@ -123,13 +123,13 @@ def test_a_server_that_is_no_database_is_told_as_what_it_is(speaking, system, sa
 @pytest.mark.parametrize("plain", [b"\xff\xf7", b"\xff\xff"])
 def test_a_server_that_must_encrypt_and_does_not_hears_no_password(speaking, monkeypatch, plain):
     pytest.importorskip("pymysql")
-    from connectors.sources.sql import database as destination
+    from connectors.sources.sql import database
     from connectors.transport.strict_json import Destination
 
     said = HANDSHAKE % plain
     port, heard = speaking(len(said).to_bytes(3, "little") + b"\x00" + said)
     to = Destination("tls", "127.0.0.1", port, "127.0.0.1")
-    monkeypatch.setattr(destination, "resolve_host", lambda *_: to)
+    monkeypatch.setattr(database, "resolve_host", lambda *_: to)
     told = asked(f"mariadb://reader@127.0.0.1:{port}/shop")
     assert isinstance(told, NoPage)
     assert not told.key_refused

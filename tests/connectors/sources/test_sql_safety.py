@@ -11,8 +11,7 @@ import pytest
 
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
-from connectors.sources.sql import database as drivers
-from connectors.sources.sql import database as time_limit
+from connectors.sources.sql import database
 from tests.connectors.shop_database import PASSWORD, SYSTEMS, shop_database
 from tests.connectors.sources.test_sql import NOW, begin, order
 
@@ -80,13 +79,13 @@ def test_a_query_that_writes_by_a_function_is_refused_by_the_database_itself(sho
 
 def test_a_file_is_opened_for_reading_and_lets_nothing_else_through(file_shop):
     path = Path(file_shop.engine.url.database)
-    opened = drivers._sqlite(path)
+    opened = database._sqlite(path)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         opened.execute("DELETE FROM orders")
     opened.execute("PRAGMA query_only = OFF")
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         opened.execute("DELETE FROM orders")
-    drivers.only_reading(opened)
+    database.only_reading(opened)
     for statement in (
         "PRAGMA query_only = OFF",
         "ATTACH ':memory:' AS other",
@@ -108,7 +107,7 @@ def test_a_query_that_is_no_select_is_not_even_sent(shop):
 
 
 def test_a_query_that_takes_too_long_is_broken_off(shop, monkeypatch):
-    monkeypatch.setattr(drivers, "STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(database, "STATEMENT_SECONDS", 1)
     words = refused(
         shop.page(begin(), NOW, order_query=SLOW[shop.system], order_cursor="id", line_query="")
         if shop.system == "sqlite"
@@ -118,14 +117,14 @@ def test_a_query_that_takes_too_long_is_broken_off(shop, monkeypatch):
 
 
 def test_a_page_is_broken_off_in_all_though_each_statement_may_go_on(shop, monkeypatch):
-    monkeypatch.setattr(drivers, "STATEMENT_SECONDS", 8)
-    monkeypatch.setattr(time_limit, "PAGE_SECONDS", 0.5)
+    monkeypatch.setattr(database, "STATEMENT_SECONDS", 8)
+    monkeypatch.setattr(database, "PAGE_SECONDS", 0.5)
     more = {"order_cursor": "id", "line_query": ""} if shop.system == "sqlite" else {}
     begun = monotonic()
     words = refused(shop.page(begin(), NOW, order_query=SLOW[shop.system], **more))
     assert words == "The query took longer than it may."
     assert monotonic() - begun < 4
-    monkeypatch.setattr(time_limit, "PAGE_SECONDS", 40)
+    monkeypatch.setattr(database, "PAGE_SECONDS", 40)
     assert isinstance(shop.page(begin(), NOW), Page)
 
 

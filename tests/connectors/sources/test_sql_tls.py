@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from connectors.contract.pulls import NoPage
-from connectors.sources.sql import database as destination
+from connectors.sources.sql import database
 from connectors.transport.strict_json import Destination
 from tests.connectors.shop_database import PASSWORD
 from tests.connectors.sources.test_sql_garbled import HANDSHAKE, asked
@@ -87,7 +87,7 @@ def server(monkeypatch):
         running.start()
         port = listening.getsockname()[1]
         to = Destination("tls", HOST, port, "127.0.0.1")
-        monkeypatch.setattr(destination, "resolve_host", lambda *_: to)
+        monkeypatch.setattr(database, "resolve_host", lambda *_: to)
         return port, heard, inside, running
 
     yield begin

@@ -10,8 +10,7 @@ from openpyxl.styles import Font, PatternFill
 
 from connectors.kit.workbook import Limits
 from connectors.registry import sources
-from connectors.sources.workbook import file_sheets as errors_child
-from connectors.sources.workbook import file_sheets as formatted_errors
+from connectors.sources.workbook import file_sheets
 
 ERRORS = {"Orders!C2": "This is not a number.", "Orders!B2": "Too late.", "Orders!A3": "No id."}
 TOLD = "C2: This is not a number.\nB2: Too late."
@@ -81,7 +80,7 @@ def test_nothing_is_a_formula() -> None:
 
 
 def test_words_that_begin_as_a_formula_does_are_words() -> None:
-    raw = formatted_errors.kept(book(), {"Orders": {2: "=1+1"}})
+    raw = file_sheets.kept(book(), {"Orders": {2: "=1+1"}})
     assert raw is not None
     cell = openpyxl.load_workbook(io.BytesIO(raw))["Orders"]["D2"]
     assert (cell.value, cell.data_type) == ("=1+1", "s")
@@ -112,8 +111,8 @@ def test_a_large_one_comes_back_with_its_values_alone(
     monkeypatch: pytest.MonkeyPatch, most: int | None, font: str
 ) -> None:
     if most is not None:
-        monkeypatch.setattr(formatted_errors, "MOST_UNPACKED", most)
-    told = errors_child.written(book(), "", ERRORS, Limits())
+        monkeypatch.setattr(file_sheets, "MOST_UNPACKED", most)
+    told = file_sheets.written(book(), "", ERRORS, Limits())
     assert told is not None
     sheet = openpyxl.load_workbook(io.BytesIO(told))["Orders"]
     assert (sheet["A1"].font.name, sheet["D2"].value) == (font, TOLD)

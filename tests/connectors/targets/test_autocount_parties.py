@@ -14,7 +14,7 @@ from connectors.contract import Found
 from connectors.contract.schema import faults
 from connectors.contract.targets import ListEntry, ListPage, TellsLists
 from connectors.registry import targets
-from connectors.targets.autocount import connector as parties
+from connectors.targets.autocount import connector
 from connectors.transport.http import HttpAnswer
 from tests.connectors.recorded import Tape, expected, handled, recorded
 from tests.connectors.recorded_autocount import AUTOCOUNT
@@ -267,5 +267,5 @@ def test_the_budget_of_calls_has_room_for_it(autocount):
 
 
 def test_the_setting_takes_no_other_word():
-    assert faults((parties.CREATES,), {"create_parties": "customer, vendor"}) == {}
-    assert faults((parties.CREATES,), {"create_parties": "item"}) != {}
+    assert faults((connector.CREATES,), {"create_parties": "customer, vendor"}) == {}
+    assert faults((connector.CREATES,), {"create_parties": "item"}) != {}

@@ -11,11 +11,10 @@ import pytest
 
 from connectors.contract import Kept
 from connectors.contract.targets import ListEntry
-from connectors.targets.aiaccount import connector as lookup
-from connectors.targets.aiaccount import outcomes
+from connectors.targets.aiaccount import connector, outcomes
 from connectors.targets.aiaccount import probe as aiaccount_probe
 from connectors.targets.autocount import answers as compare
-from connectors.targets.autocount import payload as rounding_line
+from connectors.targets.autocount import payload
 from connectors.targets.quickbooks import probe as quickbooks_probe
 from connectors.transport.http import HttpAnswer
 from connectors.transport.strict_json import dumps
@@ -146,7 +145,7 @@ def looked(answers: Mapping[str, object]):
         found = answers[path]
         return found if isinstance(found, HttpAnswer) else said(found)
 
-    return lookup.look_up(invoice("NS-1"), "cp-1", get, NOW)
+    return connector.look_up(invoice("NS-1"), "cp-1", get, NOW)
 
 
 @pytest.mark.parametrize("status", ["cached", "queued", "processing"])
@@ -193,7 +192,7 @@ def test_aiaccount_lists_a_document_by_its_number(changed: Content, kind: str, w
 @pytest.mark.parametrize("status", ["void", "cancelled"])
 def test_aiaccount_shows_what_was_made_void(status: str):
     shown = {"data": [{**LISTED, "status": status}]}
-    found = lookup.read(invoice("NS-1"), lambda _: said(shown), NOW)
+    found = connector.read(invoice("NS-1"), lambda _: said(shown), NOW)
     assert (found.kind, found.void, found.target_ref) == ("different", True, "inv_55130")
 
 
@@ -397,7 +396,7 @@ def test_autocount_takes_a_sen_of_rounding_in_the_tax_of_a_line():
     document = autocount_invoice(
         lines=(plain, taxed), RoundingAdjustment="-0.01", CurrencyRate="4.5"
     )
-    assert rounding_line.moved(document, [{"seq": 0}, {"seq": 1}]) == [
+    assert payload.moved(document, [{"seq": 0}, {"seq": 1}]) == [
         {"seq": 0},
         {
             "seq": 1,
@@ -406,11 +405,11 @@ def test_autocount_takes_a_sen_of_rounding_in_the_tax_of_a_line():
         },
     ]
     free = autocount_invoice(lines=(bill_line(TaxAmount="0"),), RoundingAdjustment="0.01")
-    assert rounding_line.moved(free, [{}]) == [{}]
-    error_class, words = rounding_line.rounding_line_fault(free)
+    assert payload.moved(free, [{}]) == [{}]
+    error_class, words = payload.rounding_line_fault(free)
     assert error_class == "business_rule"
     assert words.startswith("RoundingAdjustment is 0.01: AutoCount moves the tax of a line by a")
-    assert rounding_line.rounding_line_fault(document) is None
+    assert payload.rounding_line_fault(document) is None
 
 
 CODES = {

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.contract import Kept
 from connectors.registry import targets
-from connectors.targets.quickbooks import connector as read_back
+from connectors.targets.quickbooks import connector
 from connectors.targets.quickbooks.connector import _reader
 from tests.connectors.quickbooks import money, stands
 from tests.connectors.simulator_processes import Bench
@@ -84,7 +84,7 @@ class TestReading:
             return answer
 
         read = _reader(bench.sim.settings, bench.sample.secret, bench.http)
-        assert [one.number for one in read_back.alike(bench.make(), ask)] == ["T-0"]
+        assert [one.number for one in connector.alike(bench.make(), ask)] == ["T-0"]
         assert shown == [3], "its own total and a cent around, not all of the customer"
 
     def test_where_the_total_cannot_be_asked_for_all_of_the_customer_are_looked_through(

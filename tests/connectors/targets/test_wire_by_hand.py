@@ -13,8 +13,8 @@ from unittest.mock import patch
 import pytest
 
 from connectors.registry import targets
-from connectors.targets.autocount_excel import connector as import_workbook
-from sandbox.simulators.autocount_excel import imports as sheet_columns
+from connectors.targets.autocount_excel import connector
+from sandbox.simulators.autocount_excel import imports
 from sandbox.simulators.base.server import Handle, Request
 from tests.connectors.recorded_autocount_excel import (
     BEFORE,
@@ -112,7 +112,7 @@ def test_T33b_every_document_that_goes_by_hand_is_recorded():
     for name, documents in DOCUMENTS.items():
         (schema,) = [one for one in TARGET.documents if one.name == name]
         filled = {field for one in documents for part in (one.fields, *one.lines) for field in part}
-        assert {f.name for f in import_workbook.columns(schema)} == filled, "each column has a cell"
+        assert {f.name for f in connector.columns(schema)} == filled, "each column has a cell"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -157,9 +157,9 @@ def test_T33b_rows_that_are_refused_or_overwritten_are_as_recorded(tmp_path):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_T33c_a_corrupted_title_of_the_client_is_found(name):
-    schema, survived = import_workbook.SCHEMAS[name], []
+    schema, survived = connector.SCHEMAS[name], []
     assert as_recorded(name)
-    columns = import_workbook.columns(schema)
+    columns = connector.columns(schema)
     for field in columns:
         wrong = replace(field, title=f"x{field.title}")
         header, lines = (
@@ -167,7 +167,7 @@ def test_T33c_a_corrupted_title_of_the_client_is_found(name):
             for part in (schema.header, schema.lines)
         )
         bad = replace(schema, header=header, lines=lines)
-        with patch.dict(import_workbook.SCHEMAS, {name: bad}):
+        with patch.dict(connector.SCHEMAS, {name: bad}):
             survived += [field.title] if as_recorded(name) else []
     assert survived == []
     assert len(columns) >= 8
@@ -175,13 +175,13 @@ def test_T33c_a_corrupted_title_of_the_client_is_found(name):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_T33c_a_corrupted_title_of_the_stand_in_is_found(name, tmp_path):
-    sheet, survived = sheet_columns.SHEETS[name], []
+    sheet, survived = imports.SHEETS[name], []
     assert _imports_all_the_same(begun(name, tmp_path / "right"), name)
     for at, column in enumerate(sheet.columns):
         handle = begun(name, tmp_path / str(at))
         wrong = replace(column, name=f"x{column.name}")
         bad = replace(sheet, columns=tuple(wrong if c is column else c for c in sheet.columns))
-        with patch.dict(sheet_columns.SHEETS, {name: bad}):
+        with patch.dict(imports.SHEETS, {name: bad}):
             survived += [column.name] if _imports_all_the_same(handle, name) else []
     assert survived == []
     assert len(sheet.columns) >= 8

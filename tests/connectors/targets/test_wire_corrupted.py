@@ -16,14 +16,14 @@ import pytest
 from connectors.registry import targets
 from connectors.targets.aiaccount import ways
 from connectors.targets.autocount import payload as autocount
-from connectors.targets.autocount_aotg import relay as aotg
+from connectors.targets.autocount_aotg import relay
 from connectors.targets.quickbooks import payload as quickbooks
 from sandbox.simulators.aiaccount import kinds as sheet_columns
 from sandbox.simulators.aiaccount.kinds import KINDS
-from sandbox.simulators.autocount import checks as json_fields
-from sandbox.simulators.autocount_aotg import api as aotg_words
+from sandbox.simulators.autocount import checks
+from sandbox.simulators.autocount_aotg import api
 from sandbox.simulators.base import control
-from sandbox.simulators.quickbooks import faults as json_words
+from sandbox.simulators.quickbooks import faults
 from tests.connectors.recorded import NotAsRecordedError, expected, handled, names, recorded
 from tests.connectors.recorded_documents import DOCUMENTS, before
 from tests.connectors.simulator_processes import Bench
@@ -72,7 +72,7 @@ def speaking(target, schema) -> ExitStack:
         stack.enter_context(patch.dict(ways.WAYS, {schema.name: way}))
         stack.enter_context(patch.dict(ways.BY_PATH, {way.imports: way, way.page: way}))
     else:
-        clients = {"autocount": autocount, "autocount_aotg": aotg, "quickbooks": quickbooks}
+        clients = {"autocount": autocount, "autocount_aotg": relay, "quickbooks": quickbooks}
         stack.enter_context(patch.dict(clients[target].SCHEMAS, {schema.name: schema}))
     return stack
 
@@ -150,19 +150,19 @@ def stated(target, name) -> Iterator[tuple[Path, Mapping[str, object], object]]:
         yield from _stated_columns(document, alone=name.endswith(".alone"))
     elif target == "autocount":
         kind = "purchase_invoice" if document == "ap_invoice" else document
-        parts = json_fields.PARTS[kind]
+        parts = checks.PARTS[kind]
         for part in ("master", "details", "payments"):
             place = "paymentDetails" if part == "payments" else part
             for path, wrong in _without(getattr(parts, part)):
-                yield (place, *path), json_fields.PARTS, (kind, replace(parts, **{part: wrong}))
+                yield (place, *path), checks.PARTS, (kind, replace(parts, **{part: wrong}))
     elif target == "autocount_aotg":
         for table, at in (("ARInvoice", ()), ("DetailsLine", ("DetailsLine",))):
-            for path, wrong in _without(aotg_words.TABLES[table]):
-                yield (*at, *path), aotg_words.TABLES, (table, wrong)
+            for path, wrong in _without(api.TABLES[table]):
+                yield (*at, *path), api.TABLES, (table, wrong)
     else:
         entity = quickbooks.ENTITIES[document].name
-        for path, wrong in _without(json_words.SHAPES[entity]):
-            yield path, json_words.SHAPES, (entity, wrong)
+        for path, wrong in _without(faults.SHAPES[entity]):
+            yield path, faults.SHAPES, (entity, wrong)
 
 
 def _stated_columns(document, *, alone):

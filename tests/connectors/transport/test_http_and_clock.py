@@ -16,8 +16,7 @@ import pytest
 
 from connectors.contract.schema import MASTER_DATA
 from connectors.registry import schemas, sources, targets
-from connectors.transport import strict_json as addresses
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from connectors.transport.http import (
     ANSWER_CAP,
     LONGEST_PAUSE,
@@ -66,18 +65,18 @@ class TestClock:
 
 
 def plan(text, **more):
-    return fault_points.read_plan({"CLEARPOST_FAULTS": text, "CLEARPOST_ENV": "test", **more})
+    return strict_json.read_plan({"CLEARPOST_FAULTS": text, "CLEARPOST_ENV": "test", **more})
 
 
 class TestFaults:
     def test_nothing_is_planned_by_default(self):
-        assert fault_points.read_plan({}) is None
-        fault_points.point("push.after_send")
+        assert strict_json.read_plan({}) is None
+        strict_json.point("push.after_send")
 
     @pytest.mark.parametrize("environment", ["production", "demo", ""])
     def test_a_plan_outside_a_test_refuses_to_start(self, environment):
-        with pytest.raises(fault_points.FaultError, match="refusing to start"):
-            fault_points.read_plan(
+        with pytest.raises(strict_json.FaultError, match="refusing to start"):
+            strict_json.read_plan(
                 {"CLEARPOST_FAULTS": "sweep.mid=kill", "CLEARPOST_ENV": environment}
             )
 
@@ -86,7 +85,7 @@ class TestFaults:
         ["x", "no.such=kill", "sweep.mid=explode", "sweep.mid=error:odd", "sweep.mid=kill@0"],
     )
     def test_a_plan_that_means_nothing(self, text):
-        with pytest.raises(fault_points.FaultError):
+        with pytest.raises(strict_json.FaultError):
             plan(text)
 
     def test_only_at_the_nth_hit(self):
@@ -95,7 +94,7 @@ class TestFaults:
         third.reach("sweep.mid")
         third.reach("eval.each")
         third.reach("claim.before")
-        with pytest.raises(fault_points.FaultError):
+        with pytest.raises(strict_json.FaultError):
             third.reach("sweep.mid")
         third.reach("sweep.mid")
 
@@ -105,7 +104,7 @@ class TestFaults:
             for at in range(100):
                 try:
                     planned.reach("sweep.mid")
-                except fault_points.FaultError:
+                except strict_json.FaultError:
                     found.append(at)
             return found
 
@@ -142,7 +141,7 @@ class TestFaults:
         for floor in ("connectors", "holding", "workers", "portal"):
             for file in (ROOT / floor).rglob("*.py"):
                 used |= set(re.findall(r"\bpoint\(\"([a-z._]+)\"\)", file.read_text()))
-        assert used <= set(fault_points.NAMES)
+        assert used <= set(strict_json.NAMES)
         assert {"push.after_connect", "push.after_send", "push.after_answer"} <= used
 
 
@@ -225,11 +224,11 @@ class TestTheWayOut:
         assert isinstance(resolve("http://127.0.0.1:1/"), Blocked)
 
     def test_one_bad_address_of_a_name_is_enough(self, monkeypatch):
-        monkeypatch.setattr(addresses.socket, "getaddrinfo", answers("93.184.216.34", "10.0.0.1"))
+        monkeypatch.setattr(strict_json.socket, "getaddrinfo", answers("93.184.216.34", "10.0.0.1"))
         assert isinstance(resolve("https://two.example/"), Blocked)
 
     def test_a_public_address_is_allowed(self, monkeypatch):
-        monkeypatch.setattr(addresses.socket, "getaddrinfo", answers("93.184.216.34"))
+        monkeypatch.setattr(strict_json.socket, "getaddrinfo", answers("93.184.216.34"))
         found = resolve("https://one.example:8443/x")
         assert (found.address, found.host, found.port) == ("93.184.216.34", "one.example", 8443)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.layout.written import can_be_quoted, format_text, written
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
@@ -31,10 +31,10 @@ def test_every_test_of_a_starter_is_read_back_as_it_is(starter: str) -> None:
 
 @given(st.text(max_size=30))
 def test_a_text_that_can_be_quoted_is_read_back_as_it_is(text: str) -> None:
-    pair = n.Pair("name", n.Literal("text", text, SOMEWHERE), SOMEWHERE)
+    pair = nodes.Pair("name", nodes.Literal("text", text, SOMEWHERE), SOMEWHERE)
     ruleset, _ = parse({"a.rules": _SHORT})
     (sample,), (test,) = ruleset.samples, ruleset.tests
-    sample = n.Sample(sample.name, sample.record, sample.at, (pair,), (), (), SOMEWHERE)
+    sample = nodes.Sample(sample.name, sample.record, sample.at, (pair,), (), (), SOMEWHERE)
     again, problems = parse({"a.rules": written([sample], test)})
     if can_be_quoted(text):
         assert (again.samples, problems) == ((sample,), ())

@@ -9,10 +9,10 @@ import pytest
 from lark import Lark
 from lark.grammar import Rule
 
-from grammar.parsing import parser as parser_tables
+from grammar.parsing import parser
 from grammar.parsing.parser import _WholeWords
 
-GRAMMAR = Path(parser_tables.__file__).with_name("clearpost.lark")
+GRAMMAR = Path(parser.__file__).with_name("clearpost.lark")
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def grammar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the grammar and its tables, to be changed."""
     for path in (GRAMMAR, GRAMMAR.with_suffix(".tables")):
         shutil.copy2(path, tmp_path)
-    monkeypatch.setattr(parser_tables, "files", lambda _: tmp_path)
+    monkeypatch.setattr(parser, "files", lambda _: tmp_path)
     return tmp_path / GRAMMAR.name
 
 
@@ -51,8 +51,8 @@ def options(lark: Lark) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_the_file_holds_what_the_grammar_says() -> None:
-    kept = parser_tables.parser(_WholeWords())
-    anew = parser_tables.worked_out(GRAMMAR.read_text("utf-8"), _WholeWords())
+    kept = parser.parser(_WholeWords())
+    anew = parser.worked_out(GRAMMAR.read_text("utf-8"), _WholeWords())
     assert list(table(kept)) == list(table(anew))
     for one, other in ((kept, anew), (anew, kept)):
         assert {repr(t) for t in one.terminals} <= {repr(t) for t in other.terminals}
@@ -62,7 +62,7 @@ def test_the_file_holds_what_the_grammar_says() -> None:
 
 def test_a_start_works_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Lark, "__init__", lambda *_, **__: pytest.fail("python tools/tables.py"))
-    kept = parser_tables.parser(_WholeWords())
+    kept = parser.parser(_WholeWords())
     assert kept.parse("language 1\n").data == "language"
 
 
@@ -71,8 +71,8 @@ def test_tables_of_another_grammar_are_left_alone(grammar: Path) -> None:
     text = grammar.read_text("utf-8")
     assert text.count('"language"') == 1
     grammar.write_text(text.replace('"language"', '"tongue"'), "utf-8")
-    assert parser_tables.parser(_WholeWords()).parse("tongue 1\n").data == "language"
-    parser_tables.write(grammar.parent)
+    assert parser.parser(_WholeWords()).parse("tongue 1\n").data == "language"
+    parser.write(grammar.parent)
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(Lark, "__init__")
-        assert parser_tables.parser(_WholeWords()).parse("tongue 1\n").data == "language"
+        assert parser.parser(_WholeWords()).parse("tongue 1\n").data == "language"

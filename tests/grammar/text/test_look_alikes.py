@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grammar.text import characters as look_alikes
+from grammar.text import characters
 from grammar.text.characters import MOST_FORMS, forms, mistaken, skeleton
 
 CODES = st.text("0123456789OoIlL|ABCabc-\u0410\u0421\u0430\u0441\u039f\u2013", max_size=12)
@@ -102,4 +102,4 @@ def test_forms_are_what_may_have_been_meant() -> None:
 
 
 def test_the_examples_are_true() -> None:
-    assert doctest.testmod(look_alikes).failed == 0
+    assert doctest.testmod(characters).failed == 0

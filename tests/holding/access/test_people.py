@@ -10,13 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from holding.access import actors, people, sessions
-from holding.access import actors as holding_roles
-from holding.access import people as teams
 from holding.access.actors import SYSTEM
 from holding.access.people import NewPerson
 from holding.access.sessions import set_password
-from holding.db import leases as failure_counts
-from holding.db import models as tables
+from holding.db import leases, models
 from holding.db.database import Database
 from holding.db.models import Company, Event, Singleton
 from holding.db.refusal import Refusal
@@ -27,14 +24,14 @@ PASSWORD = "nasi lemak 2026"
 EMAIL = "aisyah@kedai.my"
 
 
-def add(session: OrmSession, email: str = EMAIL, name: str = "Aisyah") -> tables.Person:
+def add(session: OrmSession, email: str = EMAIL, name: str = "Aisyah") -> models.Person:
     added = people.add_person(session, email=email, name=name, password=PASSWORD)
     assert isinstance(added, NewPerson)
-    return session.get_one(tables.Person, added.person_id)
+    return session.get_one(models.Person, added.person_id)
 
 
 def join(
-    session: OrmSession, company: Company, person: tables.Person, now: datetime, *roles: str
+    session: OrmSession, company: Company, person: models.Person, now: datetime, *roles: str
 ) -> None:
     who = {"company_id": company.id, "person_id": person.id}
     for role in roles:
@@ -62,10 +59,10 @@ def test_the_token_itself_is_kept_nowhere(database: Database, clock: SetClock) -
     with database.write() as session:
         add(session)
         token = enter(session, clock)
-        stored = session.scalars(select(tables.Session.token_hash)).one()
+        stored = session.scalars(select(models.Session.token_hash)).one()
         assert len(token) >= 43
         assert token not in stored
-        kept = session.scalars(select(tables.Person.password_hash)).one()
+        kept = session.scalars(select(models.Person.password_hash)).one()
         assert kept is not None
         assert kept.startswith("$argon2id$")
 
@@ -129,9 +126,9 @@ def test_a_password_that_was_lost_is_replaced_and_told(
     with database.write() as session:
         person, now = add(session), clock.now()
         give: dict[str, Any] = {"company_id": company.id, "person_id": person.id, "role": "viewer"}
-        assert people.add_membership(session, **give, actor=holding_roles.SYSTEM, now=now) is None
+        assert people.add_membership(session, **give, actor=actors.SYSTEM, now=now) is None
         token = enter(session, clock)
-        word = people.renew_password(session, holding_roles.SYSTEM, person.id, now)
+        word = people.renew_password(session, actors.SYSTEM, person.id, now)
         assert sessions.person_of(session, token, now) is None
         assert enter(session, clock, word)
         said = session.scalars(select(Event.body).where(Event.act == "person.password")).one()
@@ -170,9 +167,7 @@ def test_guessing_is_stopped_for_known_and_unknown_accounts_alike(
         with database.write() as session:
             if email == EMAIL:
                 add(session)
-            answers = [
-                sign_in(session, email, "wrong", clock.now()) for _ in range(failure_counts.MOST)
-            ]
+            answers = [sign_in(session, email, "wrong", clock.now()) for _ in range(leases.MOST)]
             assert {a.code for a in answers if isinstance(a, Refusal)} == {"signin.refused"}
             stopped = sign_in(session, email, PASSWORD, clock.now())
             assert isinstance(stopped, Refusal)
@@ -182,10 +177,10 @@ def test_guessing_is_stopped_for_known_and_unknown_accounts_alike(
 def test_the_stop_ends_and_old_counts_go_away(database: Database, clock: SetClock) -> None:
     with database.write() as session:
         add(session)
-        for number in range(failure_counts.MOST):
+        for number in range(leases.MOST):
             sign_in(session, EMAIL, "wrong", clock.now())
             sign_in(session, f"n{number}@kedai.my", "wrong", clock.now())
-        clock.advance(failure_counts.WINDOW)
+        clock.advance(leases.WINDOW)
         assert isinstance(sign_in(session, EMAIL, "wrong", clock.now()), Refusal)
         assert session.scalar(select(func.count()).select_from(Singleton)) == 1
         assert enter(session, clock)
@@ -197,7 +192,7 @@ def test_a_clock_that_is_set_back_keeps_no_account_closed_for_longer(
 ) -> None:
     with database.write() as session:
         add(session)
-        for _ in range(failure_counts.MOST):
+        for _ in range(leases.MOST):
             sign_in(session, EMAIL, "wrong", clock.now())
         assert isinstance(sign_in(session, EMAIL, PASSWORD, clock.now()), Refusal)
         clock.set(clock.now() - timedelta(hours=1))
@@ -308,21 +303,21 @@ def test_teams_answer_by_members_then_fallback_then_anybody(
         tan = add(session, "tan@kedai.my", "Tan")
         for person in (lim, tan):
             join(session, company, person, clock.now(), "approver")
-        tax = teams.ensure_team(session, company.id, "tax_desk")
-        assert teams.in_team(session, tax.id, lim.id)
-        teams.add_to_team(session, company_id=company.id, name="accounts", person_id=tan.id)
+        tax = people.ensure_team(session, company.id, "tax_desk")
+        assert people.in_team(session, tax.id, lim.id)
+        people.add_to_team(session, company_id=company.id, name="accounts", person_id=tan.id)
         stored = session.get_one(Company, company.id)
         stored.settings = {"fallback_team": "accounts"}
         session.flush()
-        assert not teams.in_team(session, tax.id, lim.id)
-        assert teams.in_team(session, tax.id, tan.id)
-        teams.add_to_team(session, company_id=company.id, name="tax_desk", person_id=lim.id)
-        assert teams.in_team(session, tax.id, lim.id)
-        assert not teams.in_team(session, tax.id, tan.id)
+        assert not people.in_team(session, tax.id, lim.id)
+        assert people.in_team(session, tax.id, tan.id)
+        people.add_to_team(session, company_id=company.id, name="tax_desk", person_id=lim.id)
+        assert people.in_team(session, tax.id, lim.id)
+        assert not people.in_team(session, tax.id, tan.id)
         assert people.who_may(session, company.id, "posting.approve") == ("Lim", "Tan")
         assert people.who_may(session, company.id, "posting.approve", team_id=tax.id) == ("Lim",)
         assert people.who_may(session, company.id, "posting.approve", but=[lim.id]) == ("Tan",)
-        assert teams.teams(session, company.id) == {"accounts": ("Tan",), "tax_desk": ("Lim",)}
+        assert people.teams(session, company.id) == {"accounts": ("Tan",), "tax_desk": ("Lim",)}
 
 
 def test_what_was_compared_before_counts_only_while_the_password_is_the_same(
@@ -357,7 +352,7 @@ def test_an_account_that_may_not_be_tried_is_not_compared(
     with database.write() as session:
         add(session)
         fits = sessions.compare(session, EMAIL, PASSWORD, now)
-        for _ in range(failure_counts.MOST):
+        for _ in range(leases.MOST):
             sign_in(session, EMAIL, "wrong", now)
         stopped = sign_in(session, EMAIL, PASSWORD, now, compared=fits)
         assert isinstance(stopped, Refusal)
@@ -369,7 +364,7 @@ def test_an_account_that_may_not_be_tried_is_not_compared(
 def test_first_guesses_at_one_moment_are_all_counted(
     database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both, reached = Barrier(2), failure_counts.reached
+    both, reached = Barrier(2), leases.reached
 
     def looked(*seen: Any, **how: Any) -> bool:
         found = reached(*seen, **how)
@@ -377,7 +372,7 @@ def test_first_guesses_at_one_moment_are_all_counted(
         return found
 
     if database.dialect == "postgresql":  # on SQLite one waits before it looks
-        monkeypatch.setattr(failure_counts, "reached", looked)
+        monkeypatch.setattr(leases, "reached", looked)
 
     def guess(_: int) -> str | Refusal:
         with database.write() as session:

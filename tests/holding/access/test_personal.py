@@ -3,7 +3,7 @@
 import pytest
 
 from connectors.targets.aiaccount.ways import SALES_INVOICE
-from holding.access import actors as personal_data
+from holding.access import actors
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.mappings import fixes
@@ -24,23 +24,23 @@ from tests.support.clock import SetClock
     ],
 )
 def test_whole_values_are_hidden_however_they_are_written(text: str, shown: str) -> None:
-    assert personal_data.hider({"Tan", "Tan Ah Kow", "IG1234"})(text) == shown
+    assert actors.hider({"Tan", "Tan Ah Kow", "IG1234"})(text) == shown
 
 
 def test_without_values_nothing_is_hidden() -> None:
-    assert personal_data.hider(())("anything") == "anything"
+    assert actors.hider(())("anything") == "anything"
 
 
 def test_the_registration_number_of_a_customer_is_personal() -> None:
     body = {"registration": "900101-14-5678", "number": "NS-1"}
-    hidden = {"registration": personal_data.MASK, "number": "NS-1"}
-    assert personal_data.without_personal(body, show=False) == hidden
-    assert personal_data.without_personal(body, show=True) == body
+    hidden = {"registration": actors.MASK, "number": "NS-1"}
+    assert actors.without_personal(body, show=False) == hidden
+    assert actors.without_personal(body, show=True) == body
 
 
 def test_whatever_a_document_says_of_a_customer_is_personal() -> None:
     told = {field.name for field in SALES_INVOICE.header if field.wire.startswith("customer.")}
-    assert told - set(personal_data.PERSONAL_FIELDS) == {"CustomerIDType"}
+    assert told - set(actors.PERSONAL_FIELDS) == {"CustomerIDType"}
 
 
 @pytest.mark.sqlite
@@ -61,10 +61,10 @@ def test_the_story_of_a_record_names_nobody(
         record_id = shop.record(session, "NS-1").id
         told = " ".join(step.say for step in trace.timeline(session, record_id))
         assert "Chong & Co" in told
-        everybody = personal_data.hiding(session, record_id, show=False)
+        everybody = actors.hiding(session, record_id, show=False)
         assert "Chong" not in everybody(told)
         assert everybody("Chong Wei → Wong Mei, tin IG77 → IG78") == "••• → •••, tin ••• → •••"
-        assert personal_data.hiding(session, record_id, show=True)(told) == told
+        assert actors.hiding(session, record_id, show=True)(told) == told
 
 
 @pytest.mark.sqlite
@@ -78,7 +78,7 @@ def test_the_name_it_is_listed_by_is_hidden_and_a_code_is_not(
     with database.write() as session:
         first, second = shop.record(session, "NS-1"), shop.record(session, "NS-2")
         first.party, second.party = "Chong Wei", "C-98"
-        hide = personal_data.hiding_each(session, [first.id, second.id], show=False)
+        hide = actors.hiding_each(session, [first.id, second.id], show=False)
         assert hide(first.id, "Chong Wei is C-99") == "••• is C-99"
         assert hide(second.id, "C-98 is not mapped") == "C-98 is not mapped"
 
@@ -102,6 +102,6 @@ def test_whom_else_a_mapping_names_under_a_personal_value_is_hidden(begun: Begun
                   shop.now, 9)  # fmt: skip
     life.work()
     with shop.database.read() as session:
-        hide = personal_data.hiding(session, shop.record(session, "A-1").id, show=False)
+        hide = actors.hiding(session, shop.record(session, "A-1").id, show=False)
         assert hide(said) == "TIN ••• is •••, order A-1 is of •••."
         assert hide("Chong & Co, Siti Aminah, C-77, AB-100") == "•••, •••, C-77, AB-100"

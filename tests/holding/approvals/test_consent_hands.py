@@ -6,10 +6,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from holding.access import actors, people
-from holding.access import actors as access_actors
-from holding.access import people as teams
 from holding.access.actors import Actor
-from holding.approvals import separation as makers
+from holding.approvals import separation
 from holding.approvals.approve import Approved
 from holding.company import own_account
 from holding.company.own_account import Taste
@@ -48,11 +46,11 @@ def with_role(shop: Shop, who: str, role: str, *, team: bool = True) -> Actor:
             company_id=shop.company.id,
             person_id=person_id,
             role=role,
-            actor=access_actors.SYSTEM,
+            actor=actors.SYSTEM,
             now=shop.now,
         )
         if team:
-            teams.add_to_team(
+            people.add_to_team(
                 session, company_id=shop.company.id, name="accounts", person_id=person_id
             )
         actor = actors.actor_of(session, person_id, shop.company.id)
@@ -111,7 +109,7 @@ def test_who_made_it_is_asked_of_a_replay_once_for_each_judging(
         again.extend(judgings)
         return by_replay(session, judgings)
 
-    monkeypatch.setattr(makers, "replay_each", counted)
+    monkeypatch.setattr(separation, "replay_each", counted)
     shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by="Lim"))
     shop.judge()
     own = ["you created it (according to the source); Tan can approve"]

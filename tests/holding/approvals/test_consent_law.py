@@ -12,15 +12,12 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from holding.access import actors, people
-from holding.access import actors as access_actors
-from holding.access import people as teams
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Evaluation, Hold, Posting, Push, Record, Version
-from holding.holds import holds as corrections
-from holding.holds import releases
+from holding.holds import holds, releases
 from holding.holds.holds import Correction, Done
 from holding.mappings import fixes
 from holding.rulesets import publication
@@ -115,7 +112,7 @@ class World:
             wish = Correction(path="channel", value="web", reason="by web", seen=no)
             for hold in self._of_channel(session):
                 shop.clock.advance(60)
-                answer = corrections.correct(session, shop.actor(name), hold.id, wish, shop.now)
+                answer = holds.correct(session, shop.actor(name), hold.id, wish, shop.now)
                 if isinstance(answer, Done):
                     self.writers.add(name)
                     self.came, self.released = shop.now, set()
@@ -163,16 +160,16 @@ class World:
             assert isinstance(answer, Approved), answer
 
     def pause(self, _: str) -> None:
-        self._switch(setup.pause)
+        self._switch(connections.pause)
 
     def resume(self, _: str) -> None:
-        self._switch(setup.resume)
+        self._switch(connections.resume)
 
     def _switch(self, act: Any) -> None:
         shop = self.life.shop
         with shop.database.write() as session:
             target = connection_named(session, shop.company, "aiaccount")
-            reason = ("stock taking",) if act is setup.pause else ()
+            reason = ("stock taking",) if act is connections.pause else ()
             act(session, shop.actor("adam"), target.id, *reason, now=shop.now)
 
     def judge(self, _: str = "") -> None:
@@ -238,10 +235,8 @@ def world(
         for name in PEOPLE:
             who = {"company_id": company.id, "person_id": shop.actor(name).person_id or 0}
             for role in ("approver", "finance", *(("publisher",) if name == "lim" else ())):
-                people.add_membership(
-                    session, **who, role=role, actor=access_actors.SYSTEM, now=shop.now
-                )
-            teams.add_to_team(session, **who, name="accounts")
+                people.add_membership(session, **who, role=role, actor=actors.SYSTEM, now=shop.now)
+            people.add_to_team(session, **who, name="accounts")
             actor = actors.actor_of(session, who["person_id"], company.id)
             assert actor
             shop.actors[name] = actor

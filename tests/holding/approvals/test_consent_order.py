@@ -4,16 +4,13 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.access import actors, people
-from holding.access import actors as access_actors
-from holding.access import people as teams
 from holding.access.actors import Actor
-from holding.approvals import separation as releasers
+from holding.approvals import separation
 from holding.approvals.approve import Approved
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Dating, Hold, Posting
 from holding.db.refusal import Refusal
-from holding.holds import holds as corrections
-from holding.holds import releases
+from holding.holds import holds, releases
 from holding.holds.holds import Correction, Done
 from holding.platform.changes import wake_records
 from holding.records import trace
@@ -45,7 +42,7 @@ def also(shop: Shop, who: str, role: str) -> Actor:
     """The person with one role more."""
     with shop.database.write() as session:
         whom = {"company_id": shop.company.id, "person_id": shop.actor(who).person_id or 0}
-        people.add_membership(session, **whom, role=role, actor=access_actors.SYSTEM, now=shop.now)
+        people.add_membership(session, **whom, role=role, actor=actors.SYSTEM, now=shop.now)
         actor = actors.actor_of(session, whom["person_id"], shop.company.id)
         assert actor is not None
         return actor
@@ -72,7 +69,7 @@ def correct(shop: Shop, who: Actor) -> None:
     wish = Correction(path="channel", value="web", reason="it came by web", seen=1)
     with shop.database.write() as session:
         hold_id = hold_of(shop, "channel_known").id
-        done = corrections.correct(session, who, hold_id, wish, shop.now)
+        done = holds.correct(session, who, hold_id, wish, shop.now)
         assert isinstance(done, Done), done
 
 
@@ -114,7 +111,7 @@ def counts_no_more(shop: Shop, what: str) -> None:
 def in_accounts(database: Database, company: Company, life: Life) -> None:
     with database.write() as session:
         person_id = life.shop.actor("farah").person_id or 0
-        teams.add_to_team(session, company_id=company.id, name="accounts", person_id=person_id)
+        people.add_to_team(session, company_id=company.id, name="accounts", person_id=person_id)
 
 
 def test_who_approved_releases_and_rejects_no_other_hold_of_it(shop: Shop) -> None:
@@ -145,7 +142,7 @@ def test_who_approved_what_is_sent_by_now_decides_about_what_comes_after(life: L
         with shop.database.read() as session:
             posting = session.scalars(select(Posting)).one()
             assert (posting.posted_push_id is not None) is sent
-            assert (lim in releasers.hands_of(session, [posting])[posting.id]) is not sent
+            assert (lim in separation.hands_of(session, [posting])[posting.id]) is not sent
 
 
 def test_what_was_approved_and_changed_since_is_anybodys_again(shop: Shop) -> None:

@@ -5,8 +5,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access import actors, people
-from holding.access import actors as access_actors
-from holding.access import people as teams
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
 from holding.db.models import Approval, Hold, MappingEntry, Posting, Push
@@ -36,10 +34,8 @@ def life(begun: Begun) -> Life:
     shop = life.shop
     with shop.database.write() as session:
         who = {"company_id": shop.company.id, "person_id": shop.actor("farah").person_id or 0}
-        people.add_membership(
-            session, **who, role="approver", actor=access_actors.SYSTEM, now=shop.now
-        )
-        teams.add_to_team(session, **who, name="accounts")
+        people.add_membership(session, **who, role="approver", actor=actors.SYSTEM, now=shop.now)
+        people.add_to_team(session, **who, name="accounts")
         actor = actors.actor_of(session, who["person_id"], shop.company.id)
         assert actor
         shop.actors["farah"] = actor

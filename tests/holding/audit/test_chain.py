@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from holding.db.database import Database
 from holding.db.models import Company, EventLink
-from holding.platform import events as chain
+from holding.platform import events
 from holding.platform.events import Fact, record_events
 from tests.support.factories import make_company
 from tests.support.postings import NOW
@@ -23,12 +23,12 @@ def say(database: Database, company_id: int, *sentences: str) -> None:
 
 
 def link(database: Database, *, whole: bool = False) -> int:
-    return chain.link_due(database, now=NOW, whole=whole)
+    return events.link_due(database, now=NOW, whole=whole)
 
 
 def breaks(database: Database, company_id: int, **given: Any) -> list[str]:
     with database.read() as session:
-        return [found.message for found in chain.verify(session, company_id, **given)]
+        return [found.message for found in events.verify(session, company_id, **given)]
 
 
 def tamper(database: Database, *statements: str) -> None:
@@ -63,8 +63,8 @@ def test_every_company_has_its_own_chain_and_an_event_one_place(
         link(database)
     assert link(database) == link(database, whole=True) == 0
     with database.read() as session:
-        assert chain.head(session, company.id).seq == 2
-        assert chain.head(session, other.id).seq == 4
+        assert events.head(session, company.id).seq == 2
+        assert events.head(session, other.id).seq == 4
         assert session.query(EventLink).count() == 6
     assert breaks(database, company.id) == breaks(database, other.id) == []
 
@@ -72,7 +72,7 @@ def test_every_company_has_its_own_chain_and_an_event_one_place(
 def test_what_is_recent_is_told_by_the_chain_of_the_company_itself(
     database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chain, "RECENT", 1)
+    monkeypatch.setattr(events, "RECENT", 1)
     with database.write() as session:
         other = make_company(session, "other")
     say(database, company.id, "ours")
@@ -80,7 +80,7 @@ def test_what_is_recent_is_told_by_the_chain_of_the_company_itself(
     say(database, company.id, "left behind")
     say(database, other.id, *(f"theirs {no}" for no in range(5)))
     with database.write() as session:
-        assert chain.link(session, other.id, whole=False) == 5
+        assert events.link(session, other.id, whole=False) == 5
     assert link(database) == 1
 
 
@@ -88,7 +88,7 @@ def test_what_is_recent_is_told_by_the_chain_of_the_company_itself(
 def test_batches_make_the_same_chain(
     database: Database, company: Company, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
-    monkeypatch.setattr(chain, "BATCH", batch)
+    monkeypatch.setattr(events, "BATCH", batch)
     say(database, company.id, "one", "two", "three")
     assert link(database) == 3
     assert breaks(database, company.id) == []
@@ -117,7 +117,7 @@ def test_an_end_cut_off_and_linked_anew_is_told_by_a_head_kept_elsewhere(
     database: Database, three: Company
 ) -> None:
     with database.read() as session:
-        known = chain.head(session, three.id)
+        known = events.head(session, three.id)
     assert breaks(database, three.id, known=[known]) == []
     tamper(
         database,
@@ -143,7 +143,7 @@ def test_an_event_that_waits_too_long_for_its_place_is_told(
 def test_what_committed_long_after_its_turn_is_found_by_a_look_at_all(
     database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chain, "RECENT", 1)
+    monkeypatch.setattr(events, "RECENT", 1)
     say(database, company.id, *"abcdef")
     link(database)
     with database.read() as session:
@@ -160,14 +160,14 @@ def test_a_chain_is_walked_in_stretches_whatever_is_gone_between(
     say(database, company.id, *"abcdefgh")
     link(database)
     with database.read() as session:
-        heads = [chain.head_at(session, company.id, seq) for seq in range(9)]
-    assert heads[0] == chain.Head(0, chain.START)
+        heads = [events.head_at(session, company.id, seq) for seq in range(9)]
+    assert heads[0] == events.Head(0, events.START)
     tamper(database, "DELETE FROM event_link WHERE seq BETWEEN 3 AND 6")
-    noted = [heads[2], chain.Head(4, "4" * 64), heads[8], chain.Head(9, "9" * 64)]
+    noted = [heads[2], events.Head(4, "4" * 64), heads[8], events.Head(9, "9" * 64)]
 
-    def walked(start: chain.Head, most: int | None) -> tuple[int, list[int | None], bool]:
+    def walked(start: events.Head, most: int | None) -> tuple[int, list[int | None], bool]:
         with database.read() as session:
-            found = chain.walk(session, company.id, start, most=most, known=noted)
+            found = events.walk(session, company.id, start, most=most, known=noted)
         return found.head.seq, [one.seq for one in found.breaks], found.more
 
     assert walked(heads[0], 2) == (2, [], True)

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from holding.connections import breaker
-from holding.connections import connections as setup
+from holding.connections import breaker, connections
 from holding.records import trace
 from tests.holding.life import NUMBERED, TABLES, Life
 from tests.holding.shop import FILES
@@ -26,14 +25,14 @@ def pause(life: Life, name: str = "aiaccount") -> None:
     with life.shop.database.write() as session:
         one = connection_named(session, life.shop.company, name)
         actor = life.shop.actor("adam")
-        assert not setup.pause(session, actor, one.id, "stock-take", now=life.shop.now)
+        assert not connections.pause(session, actor, one.id, "stock-take", now=life.shop.now)
 
 
 def resume(life: Life, name: str = "aiaccount") -> None:
     life.shop.clock.advance(timedelta(minutes=1))
     with life.shop.database.write() as session:
         one = connection_named(session, life.shop.company, name)
-        assert not setup.resume(session, life.shop.actor("adam"), one.id, now=life.shop.now)
+        assert not connections.resume(session, life.shop.actor("adam"), one.id, now=life.shop.now)
 
 
 def test_a_pause_of_its_target_says_why_it_waited(life: Life) -> None:

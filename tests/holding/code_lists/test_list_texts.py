@@ -11,7 +11,6 @@ from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.models.columns import ListKind
 from holding.mappings import file_codes, list_storage
-from holding.mappings import file_codes as list_texts
 from holding.mappings.file_codes import FileList
 from holding.mappings.list_rows import ListRow, name_key
 from rules.values.canonical import dumps, sha256_hex
@@ -108,14 +107,14 @@ def test_letters_do_not_run_from_one_entry_into_the_next(shop: Shop) -> None:
 
 
 def test_a_list_is_read_once_and_few_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, asked = list_texts._read_list_texts, []
+    read, asked = file_codes._read_list_texts, []
 
     def counted(session, connection_id, kind):  # type: ignore[no-untyped-def]
         asked.append(kind)
         return read(session, connection_id, kind)
 
-    monkeypatch.setattr(list_texts, "_read", counted)
-    monkeypatch.setattr(list_texts, "KEPT", 1)
+    monkeypatch.setattr(file_codes, "_read", counted)
+    monkeypatch.setattr(file_codes, "KEPT", 1)
     one, other = keep(shop, row("A1", "x")), keep(shop, row("B1", "x"), kind=ListKind.VENDOR)
     for _ in range(3):
         assert find(shop, one, "1") == ["A1"]

@@ -16,8 +16,7 @@ from holding.db.models import Company, Event
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.mappings import list_files
-from holding.mappings import list_storage as listed_units
+from holding.mappings import list_files, list_storage
 from holding.mappings.list_files import ListStanding
 from holding.mappings.list_rows import read_list
 from holding.platform import unit_changes
@@ -99,7 +98,7 @@ def life(
 def by_hand(life: Life, monkeypatch: pytest.MonkeyPatch) -> Life:
     """A list is given in; what is sent goes as always."""
     lists = SimpleNamespace(targets=lambda: {ByHand.name: ByHand()})
-    monkeypatch.setattr(listed_units, "registry", lists)
+    monkeypatch.setattr(list_storage, "registry", lists)
     with life.shop.database.write() as session:
         target = connection_named(session, life.shop.company, "aiaccount")
         master_data.keep_snapshot(session, target, snapshot(), person=None, now=life.shop.now)

@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from connectors import registry
-from connectors.contract import Found
-from connectors.contract import targets as master_lists
+from connectors.contract import Found, targets
 from connectors.contract.targets import ListEntry, ListPage, Pace
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
@@ -20,12 +19,11 @@ from holding.connections.connections import pause
 from holding.db.models import Connection, Event, ListedCode, ListPart, ListReading, Throttle
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
-from holding.mappings import list_files, list_sources, list_storage, list_turns
-from holding.mappings import reported_lists as told_lists
+from holding.mappings import list_files, list_sources, list_storage, list_turns, reported_lists
 from holding.mappings.list_rows import ListRow
 from holding.mappings.list_turns import ReadingRow
 from holding.platform.backup import downgrade, upgrade
-from holding.rulesets import new_connections as settings_change
+from holding.rulesets import new_connections
 from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop
@@ -41,7 +39,7 @@ class Telling:
     lists = ("customer",)
     form = replace(
         registry.targets()["aiaccount"].form,
-        settings=(*registry.targets()["aiaccount"].form.settings, *master_lists.SETTINGS),
+        settings=(*registry.targets()["aiaccount"].form.settings, *targets.SETTINGS),
     )
 
     def __init__(self) -> None:
@@ -77,7 +75,7 @@ def arrange(shop: Shop) -> None:
 
 
 def read(shop: Shop, owner: str = "one") -> int:
-    return told_lists.read_due(
+    return reported_lists.read_due(
         shop.database,
         shop.clock,
         company_id=shop.company.id,
@@ -461,7 +459,7 @@ def test_no_reading_before_the_test_passed_nor_while_paused_or_away(
         throttle.breaker = "open"  # type: ignore[assignment]
         session.add(throttle)
     assert (read(shop), target.asked) == (1, [])
-    assert row(shop).due_at == shop.clock.now() + told_lists.AWAY
+    assert row(shop).due_at == shop.clock.now() + reported_lists.AWAY
     with shop.database.write() as session:
         session.get_one(Throttle, mine).breaker = "closed"  # type: ignore[assignment]
         pause(session, SYSTEM, mine, "stocktaking", now=shop.clock.now())
@@ -471,7 +469,7 @@ def test_no_reading_before_the_test_passed_nor_while_paused_or_away(
 
 def set_plan(shop: Shop, **settings: str) -> None:
     with shop.database.write() as session:
-        told = settings_change.change_settings(
+        told = new_connections.change_settings(
             session, shop.actor("adam"), aiaccount_of(shop), settings, now=shop.clock.now()
         )
         assert not isinstance(told, Refusal), told

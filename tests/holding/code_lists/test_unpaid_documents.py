@@ -17,9 +17,7 @@ from holding.db.models import Event, ListedCode, ListFile, ListReading
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.mappings import file_codes, list_files, list_turns
-from holding.mappings import file_codes as unpaid_documents
-from holding.mappings import reported_lists as told_lists
+from holding.mappings import file_codes, list_files, list_turns, reported_lists
 from holding.mappings.file_codes import Unpaid, UnpaidList
 from holding.mappings.list_files import ListStanding
 from holding.mappings.list_rows import read_list
@@ -70,7 +68,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Telling:
 def read(shop: Shop) -> None:
     with shop.database.write() as session:
         list_turns.arrange(session, shop.clock.now())
-    told_lists.read_due(
+    reported_lists.read_due(
         shop.database,
         shop.clock,
         company_id=shop.company.id,
@@ -88,7 +86,7 @@ def the_next_night(shop: Shop) -> None:
 
 def standing(shop: Shop, kind: ListKind = ListKind.INVOICE) -> UnpaidList:
     with shop.database.read() as session:
-        found = unpaid_documents.standing(session, aiaccount_of(shop), kind)
+        found = file_codes.standing(session, aiaccount_of(shop), kind)
     assert found is not None
     return found
 
@@ -96,7 +94,7 @@ def standing(shop: Shop, kind: ListKind = ListKind.INVOICE) -> UnpaidList:
 def left(shop: Shop, kind: ListKind = ListKind.INVOICE) -> dict[str, str]:
     one = standing(shop, kind)
     with shop.database.read() as session:
-        found = unpaid_documents.by_number(session, one)
+        found = file_codes.by_number(session, one)
     return {
         number: " ".join(f"{row.left} {row.currency}" for row in rows)
         for number, rows in found.items()
@@ -127,12 +125,12 @@ def test_what_is_left_is_kept_in_the_currency_of_the_books_with_whose_it_is(
     read_at = shop.clock.now().astimezone(UTC)
     assert one.dated == f"{read_at:%Y-%m-%d %H:%M} UTC"
     with shop.database.read() as session:
-        found = unpaid_documents.of_party(session, one, "58", "", 9)
+        found = file_codes.of_party(session, one, "58", "", 9)
         assert found[0] == Unpaid("NS-1", "58", "Kedai Maju", Decimal("108.90"), "MYR")
         assert [row.number for row in found] == ["NS-1", "NS-2"]
-        assert len(unpaid_documents.of_party(session, one, "58", "", 1)) == 1
-        assert unpaid_documents.of_party(session, one, "", "", 9) == ()
-        assert unpaid_documents.standing(session, aiaccount_of(shop), ListKind.BILL) is None
+        assert len(file_codes.of_party(session, one, "58", "", 1)) == 1
+        assert file_codes.of_party(session, one, "", "", 9) == ()
+        assert file_codes.standing(session, aiaccount_of(shop), ListKind.BILL) is None
 
 
 def test_what_is_paid_is_gone_after_one_reading_and_what_is_paid_in_part_is_changed(
@@ -290,7 +288,7 @@ def test_where_a_target_tells_none_a_file_says_what_is_unpaid(shop: Shop) -> Non
     here = datetime(2026, 11, 17, 16, tzinfo=UTC)  # the beginning of its day there
     assert (one.dated, one.read_at, one.since) == ("2026-11-18", None, here)
     with shop.database.read() as session:
-        (row,) = unpaid_documents.of_party(session, one, "300-M001", "", 9)
+        (row,) = file_codes.of_party(session, one, "300-M001", "", 9)
     assert row == Unpaid("NS-1", "300-M001", "Kedai Maju", Decimal("1108.90"), "MYR")
     assert "list of unpaid invoices of aiaccount of 2026-11-18" in say(shop, "list.given")
 
@@ -336,7 +334,7 @@ def test_bills_have_suppliers(shop: Shop) -> None:
     assert isinstance(kept, ListStanding), kept
     one = standing(shop, ListKind.BILL)
     with shop.database.read() as session:
-        (row,) = unpaid_documents.of_party(session, one, "400-B012", "", 9)
+        (row,) = file_codes.of_party(session, one, "400-B012", "", 9)
     assert (row.number, row.name, row.left) == ("ST-1", "Blogger 12", Decimal(250))
 
 
@@ -345,20 +343,20 @@ def test_a_system_that_names_customers_by_their_name_has_lists_without_codes(sho
     assert isinstance(give(shop, "NS-1,Aisyah,5", "NS-2,Ali,6", heads=heads), ListStanding)
     one = standing(shop)
     with shop.database.read() as session:
-        found = unpaid_documents.of_party(session, one, "Aisyah", "", 9)
+        found = file_codes.of_party(session, one, "Aisyah", "", 9)
         assert [row.number for row in found] == ["NS-1"]
-        assert unpaid_documents.of_party(session, one, "300-M001", "NS-9", 9) == ()
-        found = unpaid_documents.of_party(session, one, "300-M001", "NS-1", 9)
+        assert file_codes.of_party(session, one, "300-M001", "NS-9", 9) == ()
+        found = file_codes.of_party(session, one, "300-M001", "NS-1", 9)
         assert [row.number for row in found] == ["NS-1"], "it may be theirs"
-        assert not unpaid_documents.tells_parties(session, one)
+        assert not file_codes.tells_parties(session, one)
     assert isinstance(give(shop, "NS-1,300-M001,Kedai Maju,5,"), ListStanding)
     one = standing(shop)
     with shop.database.read() as session:
         for party in ("Kedai Maju", "300-M001"):
-            found = unpaid_documents.of_party(session, one, party, "", 9)
+            found = file_codes.of_party(session, one, party, "", 9)
             assert [row.number for row in found] == ["NS-1"]
-        assert unpaid_documents.of_party(session, one, "60", "NS-1", 9) == ()
-        assert unpaid_documents.tells_parties(session, one)
+        assert file_codes.of_party(session, one, "60", "NS-1", 9) == ()
+        assert file_codes.tells_parties(session, one)
 
 
 def test_bills_of_two_suppliers_may_have_one_number_in_a_file_too(shop: Shop) -> None:
@@ -397,7 +395,7 @@ def test_what_is_found_by_letters_is_a_number_and_never_an_id(shop: Shop, target
 
 def test_a_payment_says_which_list_has_what_it_pays() -> None:
     schemas = {one.name: one for one in targets()["quickbooks"].documents}
-    paid = {name: unpaid_documents.paid_by(one) for name, one in schemas.items()}
+    paid = {name: file_codes.paid_by(one) for name, one in schemas.items()}
     assert paid.pop("payment") == ("InvoiceNumber", ListKind.INVOICE)
     assert paid.pop("bill_payment") == ("BillNumber", ListKind.BILL)
     assert set(paid.values()) == {None}

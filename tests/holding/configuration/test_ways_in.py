@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import pytest
 
 from holding.access.actors import SYSTEM
-from holding.connections import connections as pull_settings
+from holding.connections import connections
 from holding.db.database import Database
 from holding.db.models import Company, Connection
 from holding.db.refusal import Refusal
-from holding.rulesets import target_ways as ways_in
+from holding.rulesets import target_ways
 from holding.rulesets.new_connections import add_connection, change_settings
 from tests.support.factories import connection_named, make_company, make_connection
 from tests.support.postings import NOW
@@ -35,7 +35,7 @@ def test_two_shops_by_api_are_no_two_ways(database: Database, company: Company) 
     assert isinstance(add(database, company, "shopify", "shopify"), int)
     assert isinstance(add(database, company, "second", "netshop"), int)
     with database.read() as session:
-        assert ways_in.clashes(session, company.id) == ()
+        assert target_ways.clashes(session, company.id) == ()
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_another_company_is_another_matter(database: Database, company: Company)
         other = make_company(session, "toko")
         connection_named(session, other, "netshop").settings = {"deliveries": "off"}
         make_connection(session, other, "stall", side="source", connector="workbook")
-        assert ways_in.clashes(session, company.id) == ()
-        assert ways_in.clashes(session, other.id) == ()
+        assert target_ways.clashes(session, company.id) == ()
+        assert target_ways.clashes(session, other.id) == ()
 
 
 def test_an_old_clash_hinders_no_other_change_and_ends_by_the_switch(
@@ -83,7 +83,7 @@ def test_an_old_clash_hinders_no_other_change_and_ends_by_the_switch(
     with database.write() as session:
         stall = make_connection(session, company, "stall", side="source", connector="workbook")
         stall.settings = {"record_kinds": "order"}
-        assert [one.kinds for one in ways_in.clashes(session, company.id)] == [("order",)]
+        assert [one.kinds for one in target_ways.clashes(session, company.id)] == [("order",)]
         key = stall.id
 
     def change(**settings: str) -> object:
@@ -94,11 +94,11 @@ def test_an_old_clash_hinders_no_other_change_and_ends_by_the_switch(
     assert isinstance(change(record_kinds="order,settlement"), Refusal)
     assert change(deliveries="off") == ("deliveries",)
     with database.read() as session:
-        assert ways_in.clashes(session, company.id) == ()
+        assert target_ways.clashes(session, company.id) == ()
         assert session.get_one(Connection, key).settings["deliveries"] == "off"
 
 
 def test_a_source_that_is_off_is_not_asked() -> None:
     told = {"base_url": "https://shop.example"}
-    assert pull_settings.is_set(told)
-    assert not pull_settings.is_set({**told, "deliveries": "off"})
+    assert connections.is_set(told)
+    assert not connections.is_set({**told, "deliveries": "off"})

@@ -14,8 +14,7 @@ from sqlalchemy import func, select
 from connectors.contract.targets import Revoked
 from connectors.transport.http import Http
 from holding.access.actors import Actor, actor_of
-from holding.connections import authorization, key_rotation
-from holding.connections import connections as setup
+from holding.connections import authorization, connections, key_rotation
 from holding.connections.channel import AT_MOST, Desk, duty_of, renew
 from holding.connections.connections import KeySet
 from holding.db import leases
@@ -141,7 +140,7 @@ class House:
             query = select(ConnectionKey).where(ConnectionKey.connection_id == row.id)
             key = session.scalars(query.order_by(ConnectionKey.no.desc())).first()
             assert key is not None
-            found = KEYS.decrypt(key.secret, row=setup.bound(row, key.no))
+            found = KEYS.decrypt(key.secret, row=connections.bound(row, key.no))
         assert isinstance(found, str)
         return found
 
@@ -253,7 +252,9 @@ def test_another_host_is_not_shown_the_key(house: House, name: str) -> None:
 def test_the_app_is_known_by_its_newest_key(house: House, clock: SetClock) -> None:
     with house.desk.database.write() as session:
         key, now = f"{CLIENT}:qbo-refresh-5Mx8-0", clock.now()
-        kept = setup.set_key(session, house.admin, house.connection_id, key, now=now, keys=KEYS)
+        kept = connections.set_key(
+            session, house.admin, house.connection_id, key, now=now, keys=KEYS
+        )
         assert isinstance(kept, KeySet)
         row = session.get_one(Connection, house.connection_id)
         assert key_rotation.app_secret(session, row, KEYS) == CLIENT

@@ -7,9 +7,7 @@ from sqlalchemy import select, update
 
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM, Actor
-from holding.connections import channel as probe
-from holding.connections import connections as setup
-from holding.connections import master_data
+from holding.connections import channel, connections, master_data
 from holding.connections.connections import secret_of, secrets_of, set_key
 from holding.db.database import Database
 from holding.db.models import (
@@ -61,7 +59,7 @@ def test_a_pasted_key_is_trimmed_and_only_its_tail_is_shown(
     with database.write() as session:
         row = session.get_one(Connection, connection_id)
         done = set_key(session, SYSTEM, row.id, "  aia_live_new_9Xyz \n", now=NOW, keys=KEYS)
-        assert done == setup.KeySet(2, "9Xyz", trimmed=True)
+        assert done == connections.KeySet(2, "9Xyz", trimmed=True)
         assert secret_of(session, row, KEYS) == "aia_live_new_9Xyz"
         stored = session.scalars(select(ConnectionKey).order_by(ConnectionKey.no)).all()
         assert [key.state for key in stored] == ["old", "active"]
@@ -162,12 +160,12 @@ def test_pausing_needs_the_right_and_a_reason(
             (stranger, "x", "connection.unknown"),
             (operator, " ", "reason.missing"),
         ):
-            refused = setup.pause(session, who, row.id, reason, now=NOW)
+            refused = connections.pause(session, who, row.id, reason, now=NOW)
             assert isinstance(refused, Refusal)
             assert refused.code == code
-        assert setup.pause(session, operator, row.id, "month end", now=NOW) is None
+        assert connections.pause(session, operator, row.id, "month end", now=NOW) is None
         assert (row.paused_at, row.pause_reason) == (NOW, "month end")
-        assert setup.resume(session, operator, row.id, now=NOW) is None
+        assert connections.resume(session, operator, row.id, now=NOW) is None
         assert row.paused_at is None
 
 
@@ -183,8 +181,8 @@ def test_keys_and_tests_are_the_admins(
         done = set_key(
             session, actor(company, "admin"), row.id, "aia_live_new_9Xyz", now=NOW, keys=KEYS
         )
-        assert done == setup.KeySet(2, "9Xyz", trimmed=False)
-    tested = probe.test_connection(
+        assert done == connections.KeySet(2, "9Xyz", trimmed=False)
+    tested = channel.test_connection(
         database, clock, connection_id, operator, http=Http(clock), keys=KEYS
     )
     assert isinstance(tested, Refusal)
@@ -198,7 +196,7 @@ def test_a_test_keeps_what_it_saw_and_wakes_what_it_may_change(
         record_id = make_ready(session, company, "IV-1").record_id
 
     def look() -> None:
-        report = probe.test_connection(
+        report = channel.test_connection(
             database, clock, connection_id, SYSTEM, http=Http(clock), keys=KEYS
         )
         assert not isinstance(report, Refusal)
@@ -236,9 +234,9 @@ def test_master_data_is_looked_at_again_after_a_quarter_of_an_hour(
     database: Database, clock: SetClock, connection_id: int
 ) -> None:
     with database.read() as session:
-        assert probe.to_refresh(session, clock.now()) == (connection_id,)
-    probe.test_connection(database, clock, connection_id, SYSTEM, http=Http(clock), keys=KEYS)
+        assert channel.to_refresh(session, clock.now()) == (connection_id,)
+    channel.test_connection(database, clock, connection_id, SYSTEM, http=Http(clock), keys=KEYS)
     with database.read() as session:
-        assert probe.to_refresh(session, clock.now()) == ()
+        assert channel.to_refresh(session, clock.now()) == ()
         later = clock.now() + master_data.FRESH
-        assert probe.to_refresh(session, later) == (connection_id,)
+        assert channel.to_refresh(session, later) == (connection_id,)

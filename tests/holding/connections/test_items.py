@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import ConnectionReport, ItemSetup
 from holding.access.actors import SYSTEM
-from holding.connections import channel as probe
-from holding.connections import master_data
+from holding.connections import channel, master_data
 from holding.connections.connections import pause, resume
 from holding.db.models import Connection, Posting, SnapshotItem
 from holding.programs import world
@@ -45,7 +44,7 @@ def there(session: Session, life: Life) -> Connection:
 def ask(life: Life) -> None:
     """The round of a quarter of an hour."""
     life.shop.clock.advance(900)
-    report = probe.test_connection(
+    report = channel.test_connection(
         life.shop.database, life.shop.clock, target(life), SYSTEM, http=life.desk.http, keys=KEYS
     )
     assert isinstance(report, ConnectionReport)

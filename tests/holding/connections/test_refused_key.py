@@ -19,7 +19,7 @@ from holding.runs.dispatch import companies_due
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS
 from tests.holding.life import Life
-from tests.holding.posting import test_quickbooks_cells as quickbooks
+from tests.holding.posting import test_quickbooks_cells
 from tests.holding.posting.test_autocount_life import effects, life
 from tests.holding.posting.test_autocount_life import running as _running
 from tests.holding.posting.test_quickbooks_cells import House, house
@@ -43,7 +43,7 @@ def running(request: pytest.FixtureRequest) -> Simulator:
     return request.getfixturevalue("intuit")  # type: ignore[no-any-return]
 
 
-intuit = pytest.fixture(quickbooks.running.__wrapped__)  # type: ignore[attr-defined]
+intuit = pytest.fixture(test_quickbooks_cells.running.__wrapped__)  # type: ignore[attr-defined]
 
 
 def told(shop: Shop) -> dict[str, int]:

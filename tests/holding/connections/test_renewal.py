@@ -14,8 +14,7 @@ from connectors.contract import ConnectionReport
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import grant_of
 from holding.access.actors import SYSTEM
-from holding.connections import breaker
-from holding.connections import connections as setup
+from holding.connections import breaker, connections
 from holding.connections.channel import (
     Channel,
     Desk,
@@ -55,7 +54,7 @@ class House:
     def use(self, key: str) -> None:
         with self.desk.database.write() as session:
             row = session.get_one(Connection, self.connection_id)
-            setup.set_key(session, SYSTEM, row.id, key, now=self.desk.clock.now(), keys=KEYS)
+            connections.set_key(session, SYSTEM, row.id, key, now=self.desk.clock.now(), keys=KEYS)
 
     @property
     def secret(self) -> str:

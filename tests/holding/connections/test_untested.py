@@ -9,8 +9,7 @@ from sqlalchemy import select
 from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import breaker
-from holding.connections import channel as probe
+from holding.connections import breaker, channel
 from holding.connections.connections import set_key, wait_for_test
 from holding.db.models import Connection, Event, Hold, Throttle
 from tests.connectors.simulator_processes import SAMPLES, Simulator
@@ -37,7 +36,7 @@ def status(life: Life) -> str:
 
 def run_test(life: Life, connection_id: int) -> ConnectionReport:
     database, clock = life.shop.database, life.shop.clock
-    told = probe.test_connection(
+    told = channel.test_connection(
         database, clock, connection_id, SYSTEM, http=Http(clock), keys=KEYS
     )
     assert isinstance(told, ConnectionReport)

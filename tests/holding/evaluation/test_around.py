@@ -6,7 +6,7 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company, Dating, Operation, Record, Release
-from holding.evaluation import evaluate_due as due_records
+from holding.evaluation import evaluate_due
 from holding.evaluation.batch import Case, claim
 from holding.evaluation.load_facts import gather
 from holding.programs import world
@@ -78,12 +78,12 @@ def test_an_act_on_a_record_without_documents_can_be_taken_back(shop: Shop, kind
 def test_each_record_of_a_batch_is_planned_once_however_few_go_together(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(due_records, "IN_ONE_GO", 2)
+    monkeypatch.setattr(evaluate_due, "IN_ONE_GO", 2)
     shop.receive(*(order(f"NS-{n}") for n in range(5)))
     now, mine = shop.now, shop.company.id
     claims = claim(shop.database, owner="test", company_id=mine, now=now, limit=9, lease_seconds=60)
     with shop.database.read(many=True) as session:
         batch = gather(session, mine, claims, now, world.program)
-    plans = due_records.planned(batch, now)
+    plans = evaluate_due.planned(batch, now)
     assert [one.case.record_id for one in plans] == [one.record_id for one in batch.cases]
     assert len(plans) == 5

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from holding.db import database
 from holding.db.database import no_search_for_cycles
 from holding.db.models import Cause, Evaluation, Event, Hold, Posting, Record
-from holding.evaluation import evaluate_due as due_records
+from holding.evaluation import evaluate_due
 from holding.evaluation.batch import Batch, Case, Plan
 from holding.evaluation.store_results import finish
 from tests.support.shop import Shop, incoming, order
@@ -93,7 +93,7 @@ def test_a_batch_is_not_searched_for_cycles_and_what_follows_is(
         searched.append(gc.isenabled())
         return 1
 
-    monkeypatch.setattr(due_records, "finish", finish)
+    monkeypatch.setattr(evaluate_due, "finish", finish)
     shop.judge()
     assert searched == [False]
     assert gc.isenabled()
@@ -119,7 +119,7 @@ def test_what_a_batch_made_is_gone_when_cycles_are_looked_for_again(
             yield
         left.append(made() - before)
 
-    monkeypatch.setattr(due_records, "no_search_for_cycles", watched)
+    monkeypatch.setattr(evaluate_due, "no_search_for_cycles", watched)
     assert shop.judge() == 5
     assert left == [0]
 
@@ -192,7 +192,7 @@ def test_a_batch_is_stored_in_turns_between_which_others_write(
             yield session
 
     begun = shop.database.write
-    monkeypatch.setattr(due_records, "finish", finished)
+    monkeypatch.setattr(evaluate_due, "finish", finished)
     monkeypatch.setattr(shop.database, "write", write)
     assert shop.judge() == 5
     assert list(shop.states().values()) == ["ready"] * 5

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from holding.db.leases import DEATHS_ALONE
 from holding.db.models import Hold, Posting, Record
-from holding.evaluation import evaluate_due as due_records
+from holding.evaluation import evaluate_due
 from holding.evaluation.batch import Batch, Claimed, Plan, claim, due_companies, sweep_expired
 from holding.evaluation.evaluate_due import judge_due, planned
 from holding.evaluation.load_facts import gather
@@ -175,7 +175,7 @@ def test_what_a_dead_worker_left_is_done_one_by_one_in_one_turn(
 ) -> None:
     """A turn for each would be hundreds of them, with other work between."""
     batches: list[int] = []
-    monkeypatch.setattr(due_records, "planned", lambda batch, now: noted(batches, batch, now))
+    monkeypatch.setattr(evaluate_due, "planned", lambda batch, now: noted(batches, batch, now))
     shop.map("A")
     shop.arrive(*(order(str(no), "A") for no in range(ALONE)))
     with shop.database.write() as session:
@@ -193,7 +193,7 @@ def test_what_is_done_one_by_one_ends_its_turn_after_a_few_seconds(
         shop.later(seconds=0.5)
         return planned(batch, now)
 
-    monkeypatch.setattr(due_records, "planned", slowly)
+    monkeypatch.setattr(evaluate_due, "planned", slowly)
     shop.map("A")
     shop.arrive(*(order(str(no), "A") for no in range(ALONE)))
     with shop.database.write() as session:

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from sqlalchemy import select, update
 
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.connections.master_data import keep_snapshot
 from holding.db.models import Record, RouteStop
 from holding.mappings import fixes
@@ -33,13 +33,16 @@ def pause(life: Life) -> None:
     with life.shop.database.write() as session:
         target = connection_named(session, life.shop.company, "aiaccount")
         actor = life.shop.actor("adam")
-        assert setup.pause(session, actor, target.id, "month end", now=life.shop.now) is None
+        assert connections.pause(session, actor, target.id, "month end", now=life.shop.now) is None
 
 
 def resume(life: Life) -> None:
     with life.shop.database.write() as session:
         target = connection_named(session, life.shop.company, "aiaccount")
-        assert setup.resume(session, life.shop.actor("adam"), target.id, now=life.shop.now) is None
+        assert (
+            connections.resume(session, life.shop.actor("adam"), target.id, now=life.shop.now)
+            is None
+        )
     life.work()
 
 

@@ -6,7 +6,7 @@ from holding.access.actors import SYSTEM
 from holding.db.database import Database
 from holding.db.models import Attempt, Company, Event, Posting, Push, Request
 from holding.db.models.columns import AttemptState, PushState
-from holding.records import packet_contents as raw_bodies
+from holding.records import packet_contents
 from tests.support.postings import NOW
 from tests.support.sent_runs import make_run, send_in_run
 
@@ -25,8 +25,8 @@ def test_each_record_that_a_call_carried_tells_who_took_it(
         session.add(Attempt(request_id=first, push_id=pushes[1], no=2, fence=2, at=NOW,
                             state=AttemptState.REFUSED))  # fmt: skip
         session.flush()
-        raw_bodies.call_taken(session, SYSTEM, company.id, first, NOW)
-        raw_bodies.call_taken(session, SYSTEM, company.id, second, NOW)
+        packet_contents.call_taken(session, SYSTEM, company.id, first, NOW)
+        packet_contents.call_taken(session, SYSTEM, company.id, second, NOW)
         session.flush()
         taken = select(Event.record_id).where(Event.act == "audit.call").order_by(Event.id)
         told = session.scalars(taken).all()

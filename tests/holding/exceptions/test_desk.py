@@ -9,12 +9,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from holding.access import actors, people
-from holding.access import actors as access_actors
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Note, Person, Retry, Version
 from holding.db.refusal import Refusal
-from holding.holds import assignments, notes, releases
-from holding.holds import retries as deadlines
+from holding.holds import assignments, notes, releases, retries
 from holding.holds.holds import Done, Moved
 from holding.mappings import fixes
 from tests.holding.held import again, held_shop, hold_of, refused, says, set_right
@@ -152,7 +150,7 @@ def test_a_corrector_neither_releases_nor_approves(shop: Shop) -> None:
     farah = shop.actor("farah")
     set_right(shop, "NS-1", "total", "191.00")
     shop.judge()
-    both = access_actors.Actor(
+    both = actors.Actor(
         farah.person_id, "Farah", farah.email, shop.company.id, frozenset({"finance", "approver"})
     )
     with shop.database.write() as session:
@@ -219,9 +217,9 @@ def test_no_open_hold_is_without_an_owner(shop: Shop) -> None:
 def test_a_company_says_how_soon_a_class_is_due(shop: Shop) -> None:
     company_id, adam = shop.company.id, shop.actor("adam")
     with shop.database.write() as session:
-        assert deadlines.set_hours(session, adam, company_id, "business_rule", 4, shop.now) is None
+        assert retries.set_hours(session, adam, company_id, "business_rule", 4, shop.now) is None
         for wrong in (("business", 4), ("business_rule", 0), ("business_rule", 10_000)):
-            assert deadlines.set_hours(session, adam, company_id, *wrong, shop.now) is not None
+            assert retries.set_hours(session, adam, company_id, *wrong, shop.now) is not None
     shop.receive(order("NS-7", total="7.00"), order("NS-8", customer="C-1"))
     shop.judge()
     due = {number: hold_of(shop, number) for number in ("NS-1", "NS-7", "NS-8")}

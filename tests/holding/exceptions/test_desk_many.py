@@ -12,7 +12,6 @@ from holding.db.database import Database
 from holding.db.models import Approval, Company, Hold, Posting, Record, Release
 from holding.db.refusal import Refusal
 from holding.holds import assignments, releases, undo
-from holding.holds import assignments as bulk_acts
 from holding.holds.holds import Done, Each, Left
 from tests.holding.held import held_shop, hold_of, refused
 from tests.holding.shop import Shop, line, order
@@ -36,8 +35,8 @@ def test_one_bad_record_stops_none_of_the_others(shop: Shop) -> None:
         seen = seen_now(shop, list(shop.states()))
         stale = hold_of(shop, "NS-14").id
         seen[stale] = (seen[stale][0], 1)
-        wish = bulk_acts.Wish(act="release", seen=seen, reason="agreed")
-        answer = bulk_acts.do(session, shop.actor("lim"), wish, shop.now, "form-1")
+        wish = assignments.Wish(act="release", seen=seen, reason="agreed")
+        answer = assignments.do(session, shop.actor("lim"), wish, shop.now, "form-1")
         assert isinstance(answer, Each)
         assert {one.number for one in answer.done} == {"NS-1", *(f"NS-{n}" for n in range(10, 14))}
         reasons = {one.number: one.refusal.code for one in answer.left}
@@ -46,10 +45,10 @@ def test_one_bad_record_stops_none_of_the_others(shop: Shop) -> None:
             "NS-3": "hold.clears_itself",
             "NS-14": "hold.moved",
         }
-        again_ = bulk_acts.do(session, shop.actor("lim"), wish, shop.now, "form-1")
+        again_ = assignments.do(session, shop.actor("lim"), wish, shop.now, "form-1")
         assert again_ == answer
-        assert bulk_acts.answered(session, shop.actor("lim"), "form-1") == answer
-        assert bulk_acts.answered(session, shop.actor("tan"), "form-1") is None
+        assert assignments.answered(session, shop.actor("lim"), "form-1") == answer
+        assert assignments.answered(session, shop.actor("tan"), "form-1") is None
     shop.clock.advance(31)
     shop.judge()
     states = shop.states()
@@ -57,7 +56,7 @@ def test_one_bad_record_stops_none_of_the_others(shop: Shop) -> None:
 
 
 def test_an_act_over_many_asks_no_question_for_each(shop: Shop, statements: list[str]) -> None:
-    acts: tuple[bulk_acts.Act, ...] = ("assign", "snooze", "retry", "release")
+    acts: tuple[assignments.Act, ...] = ("assign", "snooze", "retry", "release")
     counts: dict[str, list[int]] = {act: [] for act in acts}
     for first, last in ((20, 29), (30, 50)):  # more than go in one statement
         numbers = [f"NS-{n}" for n in range(first, last)]
@@ -65,7 +64,7 @@ def test_an_act_over_many_asks_no_question_for_each(shop: Shop, statements: list
         shop.judge()
         shop.publish()  # so that a new try makes sense
         for act in acts:
-            wish = bulk_acts.Wish(
+            wish = assignments.Wish(
                 act=act,
                 seen=seen_now(shop, numbers),
                 reason="agreed",
@@ -73,7 +72,9 @@ def test_an_act_over_many_asks_no_question_for_each(shop: Shop, statements: list
             )
             statements.clear()
             with shop.database.write() as session:
-                answer = bulk_acts.do(session, shop.actor("lim"), wish, shop.now, f"{act}-{first}")
+                answer = assignments.do(
+                    session, shop.actor("lim"), wish, shop.now, f"{act}-{first}"
+                )
             counts[act].append(len(statements))
             assert isinstance(answer, Each)
             assert len(answer.done) == len(numbers)
@@ -103,9 +104,9 @@ def test_approving_many_and_taking_it_back_asks_no_question_for_each(
         assert len(done.ready) == len(numbers)
         take_back(shop, f"a-{first}", statements, counts["undo"], len(numbers))
         seen = seen_now(shop, [f"{n}-R" for n in numbers])
-        wish = bulk_acts.Wish(act="release", seen=seen, reason="agreed")
+        wish = assignments.Wish(act="release", seen=seen, reason="agreed")
         with shop.database.write() as session:
-            assert isinstance(bulk_acts.do(session, lim, wish, shop.now, f"r-{first}"), Each)
+            assert isinstance(assignments.do(session, lim, wish, shop.now, f"r-{first}"), Each)
         take_back(shop, f"r-{first}", statements, counts["undo a release"], len(numbers))
     assert {act: set(found) for act, found in counts.items() if len(set(found)) > 1} == {}
 
@@ -127,11 +128,11 @@ WAITING = """SELECT count(*) FROM pg_locks
 
 def test_who_waits_for_somebody_faster_sees_what_they_did(shop: Shop) -> None:
     seen, answers = seen_now(shop, ["NS-1"]), []
-    wish = bulk_acts.Wish(act="snooze", seen=seen, until=shop.now + timedelta(days=1))
+    wish = assignments.Wish(act="snooze", seen=seen, until=shop.now + timedelta(days=1))
 
     def second() -> None:
         with shop.database.write() as session:
-            answers.append(bulk_acts.do(session, shop.actor("lim"), wish, shop.now, "form-2"))
+            answers.append(assignments.do(session, shop.actor("lim"), wish, shop.now, "form-2"))
 
     thread, farah = threading.Thread(target=second), shop.actor("farah")
     on_postgresql = shop.database.engine.dialect.name == "postgresql"
@@ -222,7 +223,7 @@ def test_an_approval_is_taken_back_before_it_is_sent(shop: Shop) -> None:
 def test_an_act_over_many_is_forbidden_where_each_of_them_is() -> None:
     mine = Left(1, "NS-1", Refusal("hold.own_hand", "You corrected it.", "Lim can.", 403))
     moved = Left(2, "NS-2", Refusal("hold.moved", "It changed.", "Look again."))
-    whole = bulk_acts.forbidden(Each((), (mine, mine)))
+    whole = assignments.forbidden(Each((), (mine, mine)))
     assert whole == Refusal(
         "hold.own_hand",
         "Nothing was done: 2 holds are not yours to decide.",
@@ -231,4 +232,4 @@ def test_an_act_over_many_is_forbidden_where_each_of_them_is() -> None:
     )
     done = Done(3, 3, "Released.", "NS-3")
     for some in (Each(), Each((), (mine, moved)), Each((), (moved,)), Each((done,), (mine,))):
-        assert bulk_acts.forbidden(some) is None
+        assert assignments.forbidden(some) is None

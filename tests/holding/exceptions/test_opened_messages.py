@@ -8,8 +8,7 @@ from holding.db.models import Company, Hold, Record
 from holding.db.models.columns import HoldState
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.holds import assignments as bulk_acts
-from holding.holds import notes, retries
+from holding.holds import assignments, notes, retries
 from holding.holds.assignments import Wish
 from holding.holds.holds import Done, Each
 from tests.holding.held import held_shop, hold_of, refused, says
@@ -103,6 +102,6 @@ def many(shop: Shop, *numbers: str) -> Each:
         seen = {h.id: (h.lock, session.get_one(Record, h.record_id).version_id or 0) for h in holds}
         wish = Wish(act="retry", seen=seen, opened=True)
         form = "-".join(numbers)
-        answer = bulk_acts.do(session, shop.actor("farah"), wish, shop.now, form)
+        answer = assignments.do(session, shop.actor("farah"), wish, shop.now, form)
     assert isinstance(answer, Each)
     return answer

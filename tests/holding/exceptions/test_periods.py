@@ -7,17 +7,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from holding.access import actors
-from holding.access import people as teams
+from holding.access import actors, people
 from holding.access.actors import Actor
 from holding.approvals import approve
 from holding.connections.master_data import keep_snapshot
 from holding.db.database import Database
 from holding.db.models import Approval, Company, Dating, Event, Membership, Note, Version
 from holding.db.refusal import Refusal
-from holding.holds import assignments as bulk_acts
-from holding.holds import assignments as reopening
-from holding.holds import locked_periods, undo
+from holding.holds import assignments, locked_periods, undo
 from holding.holds.assignments import Question
 from holding.holds.holds import Done
 from holding.programs.replay import replay
@@ -53,7 +50,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     assert shop.states() == {"NS-1": "held", "NS-2": "held", "NS-3": "ready"}
     with database.write() as session:
         person_id = shop.actor("farah").person_id or 0
-        teams.add_to_team(session, company_id=company.id, name="accounts", person_id=person_id)
+        people.add_to_team(session, company_id=company.id, name="accounts", person_id=person_id)
     return shop
 
 
@@ -189,7 +186,7 @@ def test_one_request_covers_the_month_and_the_lock_frees_it(shop: Shop) -> None:
     lim = shop.actor("lim").person_id
     with shop.database.write() as session:
         (wanted,) = [h for h in shop.holds(session, "NS-1") if h.code == "PER01"]
-        made = reopening.ask_to_reopen(
+        made = assignments.ask_to_reopen(
             session, shop.actor("farah"), wanted.id, Question(lim, "two late orders"), shop.now
         )
     assert isinstance(made, Done), made
@@ -212,12 +209,12 @@ def test_one_document_is_sent_to_somebody_who_decides(shop: Shop) -> None:
         with shop.database.write() as session:
             wanted = shop.holds(session, "NS-1")[0].id
             asked = Question(person, "it belongs to last year")
-            answer = reopening.redirect(session, shop.actor("farah"), wanted, asked, shop.now)
+            answer = assignments.redirect(session, shop.actor("farah"), wanted, asked, shop.now)
             assert isinstance(answer, Refusal)
             assert answer.code == code
     with shop.database.write() as session:
         asked = Question(lim, "it belongs to last year")
-        made = reopening.redirect(session, shop.actor("farah"), wanted, asked, shop.now)
+        made = assignments.redirect(session, shop.actor("farah"), wanted, asked, shop.now)
         assert isinstance(made, Done), made
         assert made.say.startswith("Farah asked Lim to decide where it goes: it belongs")
         assert [h.person_id for h in shop.holds(session, "NS-1")] == [lim]
@@ -228,8 +225,8 @@ def test_many_are_dated_at_once(shop: Shop) -> None:
     with shop.database.write() as session:
         holds = [h for n in ("NS-1", "NS-2") for h in shop.holds(session, n)]
         seen = {h.id: (h.lock, shop.record(session, h.number).version_id or 0) for h in holds}
-        wish = bulk_acts.Wish(act="date", seen=seen, reason="agreed with the auditor")
-        answer = bulk_acts.do(session, shop.actor("farah"), wish, shop.now, "form-1")
+        wish = assignments.Wish(act="date", seen=seen, reason="agreed with the auditor")
+        answer = assignments.do(session, shop.actor("farah"), wish, shop.now, "form-1")
     assert not isinstance(answer, Refusal)
     assert {one.number for one in answer.done} == {"NS-1", "NS-2"}
     assert [one.refusal.code for one in answer.left] == ["period.none"]  # the approval of NS-2
@@ -305,7 +302,7 @@ def dating(shop: Shop, name: str) -> Actor:
         role = {"company_id": shop.company.id, "person_id": person_id, "role": "finance"}
         if session.get(Membership, tuple(role.values())) is None:
             session.add(Membership(**role, granted_at=AT))
-            teams.add_to_team(
+            people.add_to_team(
                 session, company_id=shop.company.id, name="accounts", person_id=person_id
             )
         actor = actors.actor_of(session, person_id, shop.company.id)

@@ -8,7 +8,6 @@ from holding.db.database import Database
 from holding.db.models import Company, Hold, Person, Record
 from holding.db.together import answer
 from holding.holds import assignments, releases, undo
-from holding.holds import assignments as bulk_acts
 from holding.holds.holds import Done, Each
 from holding.holds.restored_assignments import PutBack
 from tests.holding.held import held_shop, hold_of, refused, says
@@ -121,19 +120,19 @@ def test_what_somebody_else_changed_meanwhile_stays_theirs(shop: Shop) -> None:
 
 
 def all_of(
-    shop: Shop, who: str, numbers: tuple[str, ...], op: str, act: bulk_acts.Act = "assign"
+    shop: Shop, who: str, numbers: tuple[str, ...], op: str, act: assignments.Act = "assign"
 ) -> Each:
     """One act over the holds of these orders, as they are now: to Lim, or aside for three days."""
     with shop.database.write() as session:
         found = [hold for number in numbers for hold in shop.holds(session, number)]
         versions = {hold.id: session.get_one(Record, hold.record_id).version_id for hold in found}
-        wish = bulk_acts.Wish(
+        wish = assignments.Wish(
             act=act,
             seen={hold.id: (hold.lock, versions[hold.id] or 0) for hold in found},
             person_id=shop.actor("lim").person_id,
             until=shop.now + timedelta(days=3),
         )
-        done = bulk_acts.do(session, shop.actor(who), wish, shop.now, op)
+        done = assignments.do(session, shop.actor(who), wish, shop.now, op)
         assert isinstance(done, Each)
         assert len(done.done) == len(numbers)
         return done

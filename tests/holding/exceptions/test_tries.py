@@ -11,8 +11,8 @@ from holding.db.models import Hold, Posting
 from holding.db.refusal import Refusal
 from holding.holds import retries
 from holding.holds.holds import Done
-from holding.posting import push_history as queries
-from portal.web import store as labels
+from holding.posting import push_history
+from portal.web import store
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
 from tests.holding.shop import FILES
 from tests.support.books import Books
@@ -119,10 +119,10 @@ def test_T10a_what_was_posted_has_used_up_nothing(life: Life, calls: list[str]) 
     assert len(calls) == 2 + 3
 
 
-def verdicts(life: Life) -> list[labels.Retry]:
+def verdicts(life: Life) -> list[store.Retry]:
     with life.shop.database.read() as session:
         record = life.shop.record(session, "A-1")
-        return [labels.retry_verdict(row) for row in queries.pushes(session, record.id)]
+        return [store.retry_verdict(row) for row in push_history.pushes(session, record.id)]
 
 
 def test_T10b_it_says_automatically_only_where_a_try_is_due(life: Life) -> None:
@@ -175,4 +175,4 @@ def test_T10b_after_a_try_by_hand_no_try_is_left(life: Life) -> None:
     ("state", "word"), [("ready", "retrying"), ("waiting", "pending"), ("failed", "failed")]
 )
 def test_T10b_the_short_word_says_retrying_only_of_what_goes_again(state: str, word: str) -> None:
-    assert labels.plain(state, 2) == word
+    assert store.plain(state, 2) == word

@@ -13,7 +13,7 @@ from holding.db.refusal import Refusal
 from holding.db.together import answer
 from holding.holds import releases, undo
 from holding.holds.holds import Done
-from holding.operations import content_invariants as acts_kept
+from holding.operations import content_invariants
 from tests.holding.consent import LARGE
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -160,7 +160,7 @@ def test_a_rejection_can_be_taken_back_as_it_was(shop: Shop) -> None:
     with shop.database.read() as session:
         after = [(one.rule, one.opened_at, one.team_id) for one in shop.holds(session, "NS-1")]
         assert session.scalar(select(Release.voided_by_id)) == shop.actor("lim").person_id
-        assert list(acts_kept.act_breaks(session, shop.company.id)) == []
+        assert list(content_invariants.act_breaks(session, shop.company.id)) == []
     assert after == before
 
 

@@ -16,14 +16,12 @@ from connectors.contract import ConnectionReport
 from connectors.contract.pulls import ImportedByHand
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM, Actor
-from holding.connections import channel as probe
+from holding.connections import channel
 from holding.db.database import Database
 from holding.db.models import Company, ImportFile, Posting, Record
 from holding.db.models.columns import ImportFileState
 from holding.db.refusal import Refusal
-from holding.reconciliation import listings
-from holding.reconciliation import open_files as handing_over
-from holding.reconciliation import open_files as outcomes
+from holding.reconciliation import listings, open_files
 from holding.reconciliation.open_files import Outcome
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.desks import KEYS, make_desk
@@ -88,7 +86,7 @@ class Desktop(Life):
 
     def download(self, file: ImportFile) -> bytes:
         with self.shop.database.write() as session:
-            told = handing_over.hand_over(
+            told = open_files.hand_over(
                 session, self.siti, self.shop.company.id, file.id, self.shop.now
             )
         assert not isinstance(told, Refusal), told
@@ -119,7 +117,7 @@ class Desktop(Life):
 
     def tell(self, file: ImportFile, outcome: Outcome) -> ImportFileState | Refusal:
         with self.shop.database.write() as session:
-            told = outcomes.enter(
+            told = open_files.enter(
                 session, self.siti, self.shop.company.id, file.id, outcome, self.shop.now
             )
         self.work()
@@ -146,7 +144,7 @@ class Desktop(Life):
 
     def withdraw(self, file: ImportFile, reason: str = "never imported") -> str | Refusal:
         with self.shop.database.write() as session:
-            told = handing_over.withdraw(
+            told = open_files.withdraw(
                 session, self.siti, self.shop.company.id, file.id, reason, self.shop.now
             )
         self.work()
@@ -185,7 +183,7 @@ def connected(shop: Shop) -> Shop:
     """It exports for AutoCount, and these rules are in force."""
     with shop.database.write() as session:
         made = add_target(session, shop.company, "autocount_excel", SETTINGS, shop.now).id
-    report = probe.test_connection(
+    report = channel.test_connection(
         shop.database, shop.clock, made, SYSTEM, http=Http(shop.clock), keys=KEYS
     )
     assert isinstance(report, ConnectionReport)

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from holding.db.models import Attempt, Connection, Push
 from holding.db.models.columns import ImportFileState
 from holding.posting.claims import free_the_dead
@@ -25,7 +25,7 @@ def _die(desk: Desktop, monkeypatch: pytest.MonkeyPatch, *numbers: str) -> None:
             raise DeadWorkerError
 
     with monkeypatch.context() as patched:
-        patched.setattr(fault_points, "point", die)
+        patched.setattr(strict_json, "point", die)
         with pytest.raises(DeadWorkerError):
             desk.at_once(*numbers)
     desk.shop.clock.advance(900)

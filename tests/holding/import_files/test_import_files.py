@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 from sqlalchemy import select, update
 
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from holding.connections.channel import Channel, open_channel
 from holding.db.models import Connection, Posting
 from holding.db.models.columns import ImportFileState
@@ -220,7 +220,7 @@ def test_a_worker_that_died_over_the_file_left_it_written(
             raise DeadWorkerError
 
     with monkeypatch.context() as patched:
-        patched.setattr(fault_points, "point", die)
+        patched.setattr(strict_json, "point", die)
         with pytest.raises(DeadWorkerError):
             desk.at_once("A-1")
     (file,) = desk.files

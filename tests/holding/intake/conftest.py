@@ -5,7 +5,7 @@ import pytest
 from connectors import registry
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal
@@ -25,7 +25,7 @@ def shelf(
     monkeypatch.setattr(registry, "_SOURCES", (made,))
     with database.write() as session:
         row = make_connection(session, company, "shelf", side="source", settings=SETTINGS)
-        told = setup.set_key(
+        told = connections.set_key(
             session, SYSTEM, row.id, "key-of-the-shelf", now=clock.now(), keys=KEYS
         )
         assert not isinstance(told, Refusal)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from connectors.contract import ConnectionForm, IncomingRecord, KeyField, RowError, Settings
-from connectors.contract import schema as declared
+from connectors.contract import ConnectionForm, IncomingRecord, KeyField, RowError, Settings, schema
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import KindSchema
 from connectors.transport.http import Http
@@ -35,7 +34,7 @@ class Shelf:
         title="Shelf",
         gives="",
         needs="",
-        settings=(declared.address("https://a.example", ""),),
+        settings=(schema.address("https://a.example", ""),),
         key=KeyField(label="Key of the shelf"),
     )
     kinds: tuple[KindSchema, ...] = ()

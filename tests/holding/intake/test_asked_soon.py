@@ -11,12 +11,11 @@ from connectors.contract.pulls import NoPage
 from connectors.contract.targets import Renewed
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import breaker
-from holding.connections import connections as setup
+from holding.connections import breaker, connections
 from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event, Pull
-from holding.intake import pulls as pull_turns
+from holding.intake import pulls
 from holding.intake.pulls import arrange, pull_due
 from tests.holding.desks import KEYS
 from tests.holding.intake.shelf import Shelf
@@ -57,12 +56,12 @@ class House:
 
     def use(self, key: str) -> None:
         with self.database.write() as session:
-            setup.set_key(session, SYSTEM, self.id, key, now=self.clock.now(), keys=KEYS)
+            connections.set_key(session, SYSTEM, self.id, key, now=self.clock.now(), keys=KEYS)
             arrange(session, self.clock.now())
 
     def ask_soon(self) -> None:
         with self.database.write() as session:
-            pull_turns.ask_soon(session, self.id, self.clock.now())
+            pulls.ask_soon(session, self.id, self.clock.now())
 
     def read(self) -> int:
         """How many pages were asked for until nothing is due."""
@@ -88,7 +87,7 @@ class House:
     @property
     def secret(self) -> object:
         with self.database.read() as session:
-            return setup.secret_of(session, session.get_one(Connection, self.id), KEYS)
+            return connections.secret_of(session, session.get_one(Connection, self.id), KEYS)
 
     def said(self) -> list[str]:
         with self.database.read() as session:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from holding.db.database import Database
 from holding.db.models import Company, Connection, HookCall
 from holding.db.refusal import Refusal
-from holding.intake import receive as hook_calls
+from holding.intake import receive
 from tests.holding.intake.pulling import MINUTES, Read, told, versions
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock
@@ -18,7 +18,7 @@ def reject(database: Database, company: Company, code: str, clock: SetClock) -> 
     with database.write() as session:
         source = connection_named(session, company, "netshop")
         refusal = Refusal(code, f"Because of {code}.", "Mend it.", 401)
-        hook_calls.note_rejected(session, company.id, source.id, refusal, clock.now())
+        receive.note_rejected(session, company.id, source.id, refusal, clock.now())
         return source.id
 
 
@@ -29,18 +29,18 @@ def test_equal_ones_in_a_row_are_counted_and_few_are_kept(
         source = reject(database, company, code, clock)
         clock.advance(timedelta(seconds=1))
     with database.read() as session:
-        calls = hook_calls.latest(session, source).calls
+        calls = receive.latest(session, source).calls
     assert [(one.words, one.times) for one in calls] == [
         ("Because of late.", 1),
         ("Because of forged.", 1),
         ("Because of late.", 2),
     ]
     assert {(one.outcome, one.status, one.hint) for one in calls} == {("rejected", 401, "Mend it.")}
-    for number in range(hook_calls.KEPT + 5):
+    for number in range(receive.KEPT + 5):
         reject(database, company, f"strange {number}", clock)
     with database.read() as session:
         kept = session.scalars(select(HookCall.code).order_by(HookCall.id)).all()
-    assert len(kept) == hook_calls.KEPT
+    assert len(kept) == receive.KEPT
     assert kept[0] == "strange 5"
 
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from holding.access.actors import SYSTEM
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Pull
 from holding.db.refusal import Refusal
-from holding.intake import pulls as pull_turns
+from holding.intake import pulls
 from holding.intake.pulls import PullCount
 from holding.rulesets.new_connections import change_settings
 from tests.holding.desks import KEYS
@@ -33,7 +33,7 @@ def test_another_address_is_not_shown_the_key(
     [words] = told(database, "pull.failed")
     assert words.startswith("shelf could not be read. shelf has no key yet.")
     with database.write() as session:
-        setup.set_key(session, SYSTEM, key, "another-key", now=clock.now(), keys=KEYS)
+        connections.set_key(session, SYSTEM, key, "another-key", now=clock.now(), keys=KEYS)
     read()
     assert len(shelf.asked) == calls + 1
     assert told(database, "pull.answers") == ["shelf can be read again."]
@@ -104,13 +104,13 @@ def test_an_address_that_is_taken_away_ends_the_asking(
     with database.write() as session:
         row_ = connection_named(session, company, "shelf")
         row_.settings = {}
-        assert pull_turns.ask(session, SYSTEM, row_.id, "pull", clock.now()) is None
+        assert pulls.ask(session, SYSTEM, row_.id, "pull", clock.now()) is None
     read()
     with database.read() as session:
         assert session.query(Pull).count() == 0
     assert len(shelf.asked) == 1
     with database.write() as session:
-        refused = pull_turns.ask(session, SYSTEM, row_.id, "pull", clock.now())
+        refused = pulls.ask(session, SYSTEM, row_.id, "pull", clock.now())
     assert isinstance(refused, Refusal)
     assert refused.message == "shelf is not read: it has no address and key for that yet."
 

@@ -12,11 +12,11 @@ from sqlalchemy import update
 from connectors.contract.pulls import NoPage
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.database import Database
 from holding.db.models import Company, Delivery, Pull, Record, Version
 from holding.db.refusal import Refusal
-from holding.intake import pulls as pull_turns
+from holding.intake import pulls
 from holding.intake.pulls import PullCount
 from holding.intake.receive import receive
 from holding.rulesets.new_connections import change_settings
@@ -102,14 +102,14 @@ def test_it_is_not_asked_before_its_time_nor_while_it_is_paused(
     assert read().pages == 0
     with database.write() as session:
         key = connection_named(session, company, "shelf").id
-        setup.pause(session, SYSTEM, key, "stocktaking", now=clock.now())
-        refused = pull_turns.ask(session, SYSTEM, key, "pull", clock.now())
+        connections.pause(session, SYSTEM, key, "stocktaking", now=clock.now())
+        refused = pulls.ask(session, SYSTEM, key, "pull", clock.now())
         assert isinstance(refused, Refusal)
-        assert pull_turns.due_companies(session, clock.now() + 2 * MINUTES) == []
+        assert pulls.due_companies(session, clock.now() + 2 * MINUTES) == []
     clock.advance(2 * MINUTES)
     assert read().pages == 0
     with database.write() as session:
-        setup.resume(session, SYSTEM, key, now=clock.now())
+        connections.resume(session, SYSTEM, key, now=clock.now())
     assert read().pages == 1
     assert len(shelf.asked) == 2
 
@@ -213,7 +213,7 @@ def test_a_source_that_wants_to_be_left_alone_is(
     read()
     with database.write() as session:
         key = connection_named(session, company, "shelf").id
-        pull_turns.ask(session, SYSTEM, key, "sweep", clock.now())
+        pulls.ask(session, SYSTEM, key, "sweep", clock.now())
     assert len(shelf.asked) == 1
     read()
     assert len(shelf.asked) == 1  # the other reading waits, too
@@ -385,7 +385,7 @@ def test_what_is_read_beside_and_wants_to_be_left_alone_is(
     read()
     with database.write() as session:
         key = connection_named(session, company, "shelf").id
-        pull_turns.ask(session, SYSTEM, key, "sweep", clock.now())
+        pulls.ask(session, SYSTEM, key, "sweep", clock.now())
     read()
     assert len(shelf.asked) == 1
     clock.advance(301 * SECOND)

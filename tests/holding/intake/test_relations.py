@@ -8,7 +8,6 @@ from sqlalchemy import select, update
 from holding.db.database import Database
 from holding.db.models import Company, LinkKey, Posting, Record
 from holding.intake import families
-from holding.intake import families as same_numbers
 from holding.intake.families import Current
 from tests.support.postings import NOW, make_ready
 
@@ -69,8 +68,8 @@ def test_a_later_record_of_the_number_that_nothing_comes_of_is_no_twin(
         session.execute(update(Record).where(Record.id == kind).values(type="refund"))
         session.execute(update(Record).where(Record.id == gone).values(state="ignored"))
         session.execute(update(Record).where(Record.id == waits).values(state="held"))
-        found, later = same_numbers.twins(session, company.id, [first])
+        found, later = families.twins(session, company.id, [first])
         assert (set(found[first]), later[first]) == ({waits}, {waits})
         session.execute(update(Posting).where(Posting.record_id == gone).values(sent_at=NOW))
-        found, later = same_numbers.twins(session, company.id, [first])
+        found, later = families.twins(session, company.id, [first])
     assert (set(found[first]), later[first]) == ({gone, waits}, {waits})

@@ -9,10 +9,9 @@ from sqlalchemy import select
 from connectors.contract import ConnectionReport, Step
 from connectors.contract.calls import NOT_RUN
 from holding.access.actors import SYSTEM, Actor
-from holding.connections import breaker
-from holding.connections import channel as probe
+from holding.connections import breaker, channel
 from holding.db.models import Connection
-from holding.intake import deliveries as source_tests
+from holding.intake import deliveries
 from tests.holding.desks import KEYS
 from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import life, rules, running
@@ -51,7 +50,7 @@ def calls(life: Life, act: Callable[[], object]) -> list[str]:
 def by_person(life: Life) -> ConnectionReport:
     connection, company = row(life)
     admin = Actor(None, "Tan", "tan@example.test", company, frozenset({"admin"}))
-    report = source_tests.tested(
+    report = deliveries.tested(
         life.shop.database, life.shop.clock, connection, admin, http=life.desk.http, keys=KEYS
     )
     assert isinstance(report, ConnectionReport)
@@ -90,7 +89,7 @@ def test_what_comes_every_quarter_of_an_hour_tries_no_more(paying: Life) -> None
     def periodic() -> None:
         database, clock = paying.shop.database, paying.shop.clock
         http = paying.desk.http
-        probe.test_connection(database, clock, row(paying)[0], SYSTEM, http=http, keys=KEYS)
+        channel.test_connection(database, clock, row(paying)[0], SYSTEM, http=http, keys=KEYS)
 
     assert calls(paying, periodic) == READ
     assert tokens(paying) == 7
@@ -109,7 +108,7 @@ def test_what_only_a_whole_test_finds_stands_until_a_person_tests_again(paying: 
         report = ConnectionReport(steps=(step,), snapshot=None)
         with paying.shop.database.write() as session:
             connection = session.get_one(Connection, row(paying)[0])
-            probe.keep_report(session, connection, report, paying.shop.now, asked=asked)
+            channel.keep_report(session, connection, report, paying.shop.now, asked=asked)
             shown.append(connection.test_steps[0]["code"])
     types = ["key.types"]
     assert shown == [*types * 4, "key.permission", "", *types, "", ""]
@@ -142,7 +141,7 @@ def test_who_may_not_test_spends_nothing(paying: Life) -> None:
     connection, company = row(paying)
     tokens(paying, 7)
     viewer = Actor(None, "Lim", "lim@example.test", company, frozenset({"viewer"}))
-    refused = source_tests.tested(
+    refused = deliveries.tested(
         paying.shop.database, paying.shop.clock, connection, viewer, http=paying.desk.http
     )
     assert not isinstance(refused, ConnectionReport)
@@ -157,6 +156,6 @@ def test_what_goes_to_another_target_is_not_tried(
     routes = [("autocount", "invoice"), ("autocount", "knock_off"), ("quickbooks", "ar_payment")]
     posts = [SimpleNamespace(route=SimpleNamespace(target=t, document=d)) for t, d in routes]
     told = SimpleNamespace(ruleset=SimpleNamespace(posts=posts))
-    monkeypatch.setattr(source_tests, "program", lambda *_: told)
+    monkeypatch.setattr(deliveries, "program", lambda *_: told)
     tokens(paying, 7)
     assert calls(paying, lambda: by_person(paying)) == [*READ, "knockOffEntry"]

@@ -9,12 +9,10 @@ from holding.db.models import Event
 from holding.db.models.columns import ListKind
 from holding.holds import notes, releases, undo
 from holding.holds.holds import Done
-from holding.mappings import fixes, list_files
-from holding.mappings import party_merge as kept_apart
+from holding.mappings import fixes, list_files, party_merge
 from holding.mappings.entry_changes import Fixed
 from holding.mappings.list_rows import read_list
-from holding.operations import content_invariants as contents
-from holding.operations import escalation_packets as kept_packets
+from holding.operations import content_invariants, escalation_packets
 from tests.holding.integrity.test_contents import edit, edited, said, said_in
 from tests.holding.life import Life
 from tests.holding.shop import DEBTORS, FILES
@@ -45,8 +43,8 @@ def acted(life: Life) -> Life:
         assert isinstance(releases.reject(session, lim, other.id, "not ours", now), Done)
         done = fixes.fix(session, farah, "debtor", "C-99", "300-C99", "new", now, 99)
         assert isinstance(done, Fixed)
-        made = kept_apart.keep_apart(session, farah, ("300-A", "300-B"), "A-1", "two shops", now)
-        assert isinstance(made, kept_apart.Apart)
+        made = party_merge.keep_apart(session, farah, ("300-A", "300-B"), "A-1", "two shops", now)
+        assert isinstance(made, party_merge.Apart)
         read = read_list("c.csv", CODES, ListKind.CUSTOMER)
         day = now.date()
         of = (session, farah, "aiaccount", ListKind.CUSTOMER, "c.csv", CODES, read)
@@ -54,10 +52,12 @@ def acted(life: Life) -> Life:
         assert isinstance(given, list_files.ListStanding)
         sent: Any = Packet()
         record_id = shop.record(session, "A-1").id
-        packet = kept_packets.make(session, farah, record_id, sent, personal=False, now=now, op="x")
-        assert isinstance(packet, kept_packets.Made)
-        kept = kept_packets.sent(session, farah, packet.id, "AiAccount", "T-1", now)
-        assert isinstance(kept, kept_packets.Kept)
+        packet = escalation_packets.make(
+            session, farah, record_id, sent, personal=False, now=now, op="x"
+        )
+        assert isinstance(packet, escalation_packets.Made)
+        kept = escalation_packets.sent(session, farah, packet.id, "AiAccount", "T-1", now)
+        assert isinstance(kept, escalation_packets.Kept)
     life.work()
     assert said(life) == []
     return life
@@ -221,7 +221,7 @@ def test_T30g_events_from_before_seal_no_rows_and_nothing_is_missed(life: Life) 
     with shop.database.read() as session:
         events = session.scalars(select(Event).where(Event.act == "hold.released")).all()
         assert [row[0] for one in events for row in one.body["rows"]] == ["release"]
-        assert contents.compare(session, shop.company.id).breaks == []
+        assert content_invariants.compare(session, shop.company.id).breaks == []
     edit(shop.database, "UPDATE event SET body = replace(body, '\"rows\"', '\"other\"')")
     edit(shop.database, "UPDATE release SET reason = 'another'")
     assert said(life) == []

@@ -18,12 +18,10 @@ from connectors import registry
 from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import channel as probe
-from holding.connections import connections as setup
+from holding.connections import channel, connections
 from holding.db.database import Database
 from holding.db.models import Company, Posting
-from holding.operations import invariants as effects
-from holding.operations import journal_and_ledgers
+from holding.operations import invariants, journal_and_ledgers
 from holding.operations.journal_and_ledgers import Look
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
@@ -213,10 +211,12 @@ def begun(
                 made.settings = sim.settings
             else:
                 made = add_target(session, company, target, sim.settings, shop.now)
-            setup.set_key(session, SYSTEM, made.id, SECRETS[target], now=shop.now, keys=KEYS)
+            connections.set_key(session, SYSTEM, made.id, SECRETS[target], now=shop.now, keys=KEYS)
             connection_id = made.id
         http = Http(clock)
-        report = probe.test_connection(database, clock, connection_id, SYSTEM, http=http, keys=KEYS)
+        report = channel.test_connection(
+            database, clock, connection_id, SYSTEM, http=http, keys=KEYS
+        )
         assert isinstance(report, ConnectionReport)
         assert report.ok, report
         shop.publish(files)
@@ -266,7 +266,7 @@ def broken(life: Life, *, less: str = "0.00") -> list[str]:
             sweep=span,
             lines=(*lines[:-1], other),
         )
-        return [breach.say for breach in effects.sums_agree(look)]
+        return [breach.say for breach in invariants.sums_agree(look)]
 
 
 @pytest.mark.parametrize(

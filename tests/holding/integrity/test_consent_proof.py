@@ -13,8 +13,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from holding.approvals import consent, separation
-from holding.approvals import consent as voiding
-from holding.approvals import separation as makers
 from holding.db import bulk
 from holding.db.database import Database
 from holding.db.models import Approval, Person
@@ -111,8 +109,8 @@ def broken(*changes: tuple[Callable[..., object], str, str]) -> ExitStack:
     what it was told before.
     """
     stack = ExitStack()
-    makers._known.clear()
-    stack.callback(makers._known.clear)
+    separation._known.clear()
+    stack.callback(separation._known.clear)
     for function, old, new in changes:
         stack.enter_context(changed(function, old, new))
     return stack
@@ -120,8 +118,8 @@ def broken(*changes: tuple[Callable[..., object], str, str]) -> ExitStack:
 
 OWN_HAND: dict[str, Broken] = {
     "no hand counts": lambda: broken((separation.hand_of, "if who is not None", "if False")),
-    "nobody is named": lambda: broken((makers.excluded, "if name.strip()", "if False")),
-    "no name is found": lambda: broken((makers.named_makers, "if not any(", "if any(")),
+    "nobody is named": lambda: broken((separation.excluded, "if name.strip()", "if False")),
+    "no name is found": lambda: broken((separation.named_makers, "if not any(", "if any(")),
 }
 
 
@@ -166,7 +164,7 @@ def test_an_approval_for_any_content_is_a_breach(life: Life) -> None:
     assert why_not(approve(life.shop, "NS-1", who="tan", op="yes")) == []
     with broken(
         (consent.counting, "and one.hash == hash_", ""),
-        (voiding.of_another_content, "one.hash != hash_", "False"),
+        (consent.of_another_content, "one.hash != hash_", "False"),
         (consent._given, ".where(Approval.hash == Posting.hash)", ""),
     ):
         life.arrive("NS-1", created_by="Lim", total="1920.00", lines=LARGE, customer="C-78")

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from holding.approvals import approve
 from holding.db.database import Database
 from holding.db.models import Approval, Event, EventLink, Push, Request
-from holding.operations import content_invariants as contents
+from holding.operations import content_invariants
 from holding.operations.invariants import check
 from holding.platform import events as chain
 from holding.platform.events import record_event, seal
 from holding.platform.settings import Settings
-from holding.posting import send as calls
+from holding.posting import send
 from rules.values.canonical import dumps
 from tests.holding.life import SMALL, Life
 from tests.holding.shop import line
@@ -35,7 +35,7 @@ def said(life: Life) -> list[str]:
 
 
 def said_in(session: Session, life: Life) -> list[str]:
-    return [one.message for one in contents.compare(session, life.shop.company.id).breaks]
+    return [one.message for one in content_invariants.compare(session, life.shop.company.id).breaks]
 
 
 def edit(database: Database, *statements: str) -> None:
@@ -221,7 +221,7 @@ def test_T30a_what_a_look_up_saw_is_sealed(life: Life) -> None:
 def test_T30a_a_call_that_was_never_answered_is_sealed_before_it_is_made(
     life: Life, monkeypatch: pytest.MonkeyPatch, column: str
 ) -> None:
-    monkeypatch.setattr(calls, "call", _dies)
+    monkeypatch.setattr(send, "call", _dies)
     with pytest.raises(SystemExit):
         life.arrive("A-1")
     assert said(life) == []
@@ -287,9 +287,9 @@ def test_T30c_the_place_of_the_first_seal_is_that_in_the_chain_of_its_company(li
     assert first.seq == place != first.event_id
 
 
-def since(life: Life) -> contents.Since | None:
+def since(life: Life) -> content_invariants.Since | None:
     with life.shop.database.read() as session:
-        return contents.compare(session, life.shop.company.id).since
+        return content_invariants.compare(session, life.shop.company.id).since
 
 
 def test_nothing_is_missed_or_told_twice_where_a_page_ends(
@@ -299,5 +299,5 @@ def test_nothing_is_missed_or_told_twice_where_a_page_ends(
     whole = said(told)
     assert len(whole) > 3
     for page in (1, 2):
-        monkeypatch.setattr(contents, "PAGE", page)
+        monkeypatch.setattr(content_invariants, "PAGE", page)
         assert sorted(said(told)) == sorted(whole)

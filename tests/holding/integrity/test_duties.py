@@ -11,7 +11,7 @@ from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Singleton
 from holding.db.refusal import Refusal
-from holding.operations import invariants as all_invariants
+from holding.operations import invariants
 from holding.platform.settings import Settings
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop, open_shop
@@ -25,7 +25,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def breaches(shop: Shop) -> list[str]:
     with shop.database.read() as session:
-        found = all_invariants.check(
+        found = invariants.check(
             session, shop.company.id, now=shop.now, settings=Settings.from_env(), only={"I7"}
         )
         return [one.say for one in found.breaches]

@@ -29,7 +29,7 @@ from holding.db.models import (
     Version,
 )
 from holding.operations.invariants import CHECKS, Checked, check
-from holding.platform import events as chain
+from holding.platform import events
 from holding.platform.settings import Settings
 from tests.support.databases import any_move, unlock
 from tests.support.house import House, make_house
@@ -187,7 +187,7 @@ def nobody_told_of_the_judging(session: Session) -> None:
 
 
 def a_broken_chain(session: Session) -> None:
-    chain.link(session, one(session, Event).company_id, whole=True)
+    events.link(session, one(session, Event).company_id, whole=True)
     session.execute(update(EventLink).where(EventLink.seq == 2).values(hash="0" * 64))
 
 

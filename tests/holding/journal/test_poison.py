@@ -15,7 +15,7 @@ from holding.db.models import Hold, Posting
 from holding.posting.claims import POISON_CRASHES, Claim, free_the_dead, parted
 from holding.posting.holds import WORKERS_DIED
 from holding.posting.prepare import examine as really
-from holding.runs import dispatch as batch_sending
+from holding.runs import dispatch
 from tests.holding.pushing import Lane
 
 MANY = 36
@@ -80,7 +80,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, dies: Callable[[Sequence[Claim]], boo
             raise KeyboardInterrupt
         return really(desk, channel, claims, in_file=in_file)
 
-    monkeypatch.setattr(batch_sending, "examine", examine)
+    monkeypatch.setattr(dispatch, "examine", examine)
 
 
 def a_worker_dies(lane: Lane) -> bool:

@@ -8,7 +8,7 @@ from connectors.contract.errors import ERROR_CLASSES
 from grammar.text.finding_codes import ErrorClass
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.posting import store_results as retry_policy
+from holding.posting import store_results
 from holding.posting.store_results import Follows
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -32,7 +32,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def follows(shop: Shop, error_class: ErrorClass, tries: int) -> Follows:
     with shop.database.read() as session:
-        return retry_policy.follow_up(session, shop.posting(session, "NS-1"), error_class, tries)
+        return store_results.follow_up(session, shop.posting(session, "NS-1"), error_class, tries)
 
 
 def test_the_rules_say_how_often_how_late_and_who_is_asked(shop: Shop) -> None:

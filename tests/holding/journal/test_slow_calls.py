@@ -10,7 +10,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from connectors.transport.http import Http
 from holding.connections.channel import Channel, open_channel
 from holding.db.models import Attempt, Posting, Request
-from holding.posting import send as calls
+from holding.posting import send
 from holding.posting.claims import claim, free_the_dead
 from holding.posting.prepare import keeping
 from tests.holding.pushing import Lane, answer_whole_files
@@ -144,7 +144,7 @@ def test_T05c_what_a_worker_that_died_between_halves_left_is_looked_up_and_sent(
         def dies(*_: Any) -> None:
             raise KeyboardInterrupt
 
-        dying.setattr(calls, "take_half", dies)
+        dying.setattr(send, "take_half", dies)
         lane.start_sync()
         with pytest.raises(KeyboardInterrupt):
             lane.work()

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from connectors.transport import strict_json as fault_points
+from connectors.transport import strict_json
 from holding.connections.channel import Channel, open_channel
 from holding.db.models import Hold, LinkKey, Posting, Record
-from holding.evaluation import evaluate_due as due_records
+from holding.evaluation import evaluate_due
 from holding.holds import releases
 from holding.platform.states import READY
 from holding.posting.claims import claim
@@ -161,7 +161,7 @@ def test_T06b_what_comes_before_the_intent_stops_it_what_comes_later_waits_alone
             waiting.remove(name)
             come(life, "2002-A", later=0, number="2002")
 
-    monkeypatch.setattr(fault_points, "point", reached)
+    monkeypatch.setattr(strict_json, "point", reached)
     work(life)
     assert waiting == []
     assert life.books.effects == effects
@@ -198,7 +198,7 @@ def test_T06b_what_is_being_judged_while_its_twin_comes_is_stopped_too(
             come(life, "2002-A", later=0, number="2002")
             assert life.shop.judge() == 1
 
-    monkeypatch.setattr(due_records, "point", reached)
+    monkeypatch.setattr(evaluate_due, "point", reached)
     life.shop.judge()
     work(life)
     assert life.books.effects == []

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from holding.db.database import Database
 from holding.db.models import Company, Event, MappingEntry, Record, Revision
 from holding.db.refusal import Refusal
-from holding.mappings import workbook_changes as saving
+from holding.mappings import workbook_changes
 from holding.mappings.edited_workbook import (
     EditedWorkbook,
     mapping_workbook,
@@ -68,8 +68,10 @@ def save(
     actor = shop.actor(who)
     with shop.database.write() as session:
         if ready is None:
-            ready = saving.effect_of(session, shop.company.id, found.changes, shop.now).ready
-        return saving.save(
+            ready = workbook_changes.effect_of(
+                session, shop.company.id, found.changes, shop.now
+            ).ready
+        return workbook_changes.save(
             session,
             actor,
             found.changes,
@@ -137,7 +139,7 @@ def test_saving_does_what_the_preview_says_as_one_change_that_people_can_read(sh
 
     found = compared(shop, changed(download(shop), change))
     with shop.database.read() as session:
-        does = saving.effect_of(session, shop.company.id, found.changes, shop.now)
+        does = workbook_changes.effect_of(session, shop.company.id, found.changes, shop.now)
         count = select(func.count()).select_from(Record).where(Record.state == "ready")
         before = session.scalar(count) or 0
     assert (does.records, does.ready, [stay.records for stay in does.stays]) == (4, 3, [1])

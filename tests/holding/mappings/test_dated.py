@@ -18,9 +18,7 @@ from holding.db.models import (
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.mappings import entries as entry_history
-from holding.mappings import fixes, mapping_lists
-from holding.mappings import preview as mappings_preview
+from holding.mappings import entries, fixes, mapping_lists, preview
 from holding.mappings.entries import Change, Parsed, Used, with_value
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import Preview
@@ -66,7 +64,7 @@ def remove(
 
 def history(shop: Shop, key: str = "C-77", table: str = "debtor") -> tuple[Change, ...]:
     with shop.database.read() as session:
-        return answer(session, entry_history.history(shop.company.id, table, key))
+        return answer(session, entries.history(shop.company.id, table, key))
 
 
 def customers(shop: Shop) -> dict[str, str]:
@@ -121,9 +119,7 @@ def test_a_preview_and_the_list_of_contradictions_look_at_the_day(shop: Shop) ->
     with shop.database.write() as session, any_move(session):
         session.execute(update(Posting).values(state="posted"))
     with shop.database.read() as session:
-        found = mappings_preview.preview(
-            session, shop.company.id, "debtor", "C-77", "Chong", shop.now, TURN
-        )
+        found = preview.preview(session, shop.company.id, "debtor", "C-77", "Chong", shop.now, TURN)
         assert isinstance(found, Preview)
     assert [one.number for one in found.contradicted.documents] == ["NS-2"]
     done = fix(shop, "debtor", "C-77", "Chong", since=TURN)
@@ -206,21 +202,21 @@ def test_the_history_has_each_change_with_who_when_why_and_who_used_it(shop: Sho
     assert history(shop)[0].at == shop.now
     assert history(shop, "C-99") == ()
     with shop.database.read() as session:
-        others = entry_history.history(shop.company.id + 1, "debtor", "C-77")
+        others = entries.history(shop.company.id + 1, "debtor", "C-77")
         assert answer(session, others) == ()
-        assert entry_history.users(session, shop.company.id + 1, "debtor", "C-77") == {}
+        assert entries.users(session, shop.company.id + 1, "debtor", "C-77") == {}
 
 
 def test_of_many_documents_only_the_first_are_looked_at(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entry_history, "MOST", 2)
+    monkeypatch.setattr(entries, "MOST", 2)
     assert history(shop)[0].used == Used(2)
     shop.receive(order("NS-3"))
     shop.judge()
     assert history(shop)[0].used == Used(2, more=True)
     with shop.database.read() as session:
-        users = entry_history.users(session, shop.company.id, "debtor", "C-77")
+        users = entries.users(session, shop.company.id, "debtor", "C-77")
     assert users == {ALWAYS: Used(2, more=True)}
     said = refused(remove(shop, "C-77"))
     assert said.endswith("because more than 2 records used it."), said
@@ -246,7 +242,7 @@ def test_a_record_counts_once_however_many_of_its_documents_used_an_entry(
         other = session.scalar(select(func.max(Posting.id)))
         session.execute(insert(PostingUse).values(entry_id=entry, posting_id=other))
     assert history(shop)[0].used == Used(2)
-    monkeypatch.setattr(entry_history, "MOST", 2)
+    monkeypatch.setattr(entries, "MOST", 2)
     assert history(shop)[0].used == Used(1, more=True), "there are two: more than one"
 
 

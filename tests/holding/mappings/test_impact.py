@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from holding.db.database import Database
 from holding.db.models import Company, Posting
-from holding.mappings import reclassification as correcting_journal
+from holding.mappings import reclassification
 from holding.mappings.entries import Parsed, table_of
 from holding.mappings.fixes import Fixed
 from holding.mappings.reclassification import (
@@ -157,7 +157,7 @@ def invoice(lines: tuple[dict[str, str], ...], *moved: Moved, **changes: str) ->
 
 
 def told(one: Contradicted) -> list[tuple[str, str, str]]:
-    return [(e.side, e.account, f"{e.amount:.2f}") for e in correcting_journal.entries(one)]
+    return [(e.side, e.account, f"{e.amount:.2f}") for e in reclassification.entries(one)]
 
 
 LINE = {"AccountCode": "40000", "LineTotal": "11.00", "TaxAmount": "1.00"}
@@ -198,7 +198,7 @@ def test_a_bill_all_in_its_header_moves_like_one_with_a_line() -> None:
 def test_what_no_account_knows_is_listed_and_not_moved() -> None:
     one = invoice((LINE,), Moved(1, "SKU", "A", "B"), Moved(1, "AccountCode", "", "40010"))
     assert told(one) == []
-    assert [row[-1] for row in correcting_journal.document_rows([one])[1:]] == ["no", "no"]
+    assert [row[-1] for row in reclassification.document_rows([one])[1:]] == ["no", "no"]
 
 
 MONEY = st.decimals(min_value=-9999, max_value=9999, places=2)
@@ -211,7 +211,7 @@ def test_every_journal_balances(given_lines: list[tuple[Decimal, Decimal, str]])
         for total, tax, account in given_lines
     )
     moved = [Moved(at, "AccountCode", one["AccountCode"], "X") for at, one in enumerate(lines, 1)]
-    found = correcting_journal.entries(invoice(lines, *moved))
+    found = reclassification.entries(invoice(lines, *moved))
     sums = {side: sum(e.amount for e in found if e.side == side) for side in ("debit", "credit")}
     assert sums["debit"] == sums["credit"]
     assert all(entry.amount > 0 for entry in found)

@@ -16,9 +16,8 @@ from holding.db.together import answer
 from holding.mappings import key_reach, reclassification
 from holding.mappings.fixes import Fixed, together
 from holding.mappings.reclassification import saved_change
-from holding.operations import invariants as all_invariants
-from holding.platform import changes as later_wakes
-from holding.platform import states as entry_uses
+from holding.operations import invariants
+from holding.platform import changes, states
 from holding.platform.settings import Settings
 from holding.platform.states import newest_uses
 from rules.values.canonical import PostingState
@@ -36,9 +35,9 @@ CLEAR, BLOCKED = [f"NS-1{n}" for n in range(7)], [f"NS-2{n}" for n in range(5)]
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two documents are many."""
-    monkeypatch.setattr(later_wakes, "MOST", FEW)
+    monkeypatch.setattr(changes, "MOST", FEW)
     monkeypatch.setattr(key_reach, "MOST", FEW)
-    monkeypatch.setattr(later_wakes, "LOOKS", 1)
+    monkeypatch.setattr(changes, "LOOKS", 1)
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def test_the_newest_are_woken_with_the_change_and_the_rest_by_turns(shop: Shop) 
     turns = []
     while marks(shop):
         with shop.database.write() as session:
-            turns.append(later_wakes._turn(session, shop.now))
+            turns.append(changes._turn(session, shop.now))
     assert sum(turns) == len(CLEAR) - FEW
     assert due(shop) == woken(shop) == CLEAR
 
@@ -87,7 +86,7 @@ def test_the_newest_are_woken_with_the_change_and_the_rest_by_turns(shop: Shop) 
 def test_what_waits_for_a_key_is_woken_by_turns_too(shop: Shop) -> None:
     done = saved(shop, "item", "AB-100", "TEA-1")
     assert (done.woken, done.later, len(due(shop))) == (FEW, True, FEW)
-    assert later_wakes.wake_later(shop.database, shop.now) == len(BLOCKED) - FEW
+    assert changes.wake_later(shop.database, shop.now) == len(BLOCKED) - FEW
     assert due(shop) == woken(shop) == BLOCKED
     shop.judge()
     assert {shop.states()[number] for number in BLOCKED} == {"ready"}
@@ -101,7 +100,7 @@ def test_a_change_that_reaches_few_leaves_no_mark(shop: Shop) -> None:
 @pytest.mark.usefixtures("few")
 def test_events_of_later_say_who_changed_what(shop: Shop) -> None:
     saved(shop, "item", "TEA-1", "TEA-2")
-    later_wakes.wake_later(shop.database, shop.now)
+    changes.wake_later(shop.database, shop.now)
     with shop.database.read() as session:
         told = session.scalars(select(Event).where(Event.act == "record.woken")).all()
         assert len({(one.body["say"], one.actor, one.person_id) for one in told}) == 1
@@ -117,7 +116,7 @@ def test_what_comes_in_meanwhile_and_what_was_sent_is_left_alone(shop: Shop) -> 
     shop.judge()
     shop.receive(order("NS-3"))
     shop.judge()
-    later_wakes.wake_later(shop.database, shop.now)
+    changes.wake_later(shop.database, shop.now)
     assert due(shop) == CLEAR[1:-FEW]
 
 
@@ -130,11 +129,11 @@ def test_a_turn_that_breaks_is_made_again(shop: Shop, monkeypatch: pytest.Monkey
         raise RuntimeError
 
     with monkeypatch.context() as broken:
-        broken.setattr(later_wakes, "record_events", breaks)
+        broken.setattr(changes, "record_events", breaks)
         with pytest.raises(RuntimeError):
-            later_wakes.wake_later(shop.database, shop.now)
+            changes.wake_later(shop.database, shop.now)
     assert due(shop) == CLEAR[-FEW:]
-    later_wakes.wake_later(shop.database, shop.now)
+    changes.wake_later(shop.database, shop.now)
     assert due(shop) == woken(shop) == CLEAR
 
 
@@ -147,7 +146,7 @@ def test_the_proof_finds_a_document_that_nobody_will_look_at(shop: Shop) -> None
     assert len(breaches(shop)) == len(CLEAR) - FEW
     with shop.database.write() as session:
         session.execute(update(WakeMark).values(below=1 << 40))
-    later_wakes.wake_later(shop.database, shop.now)
+    changes.wake_later(shop.database, shop.now)
     assert breaches(shop) == []  # they are due
     shop.judge()
     assert breaches(shop) == []  # they have the new value
@@ -155,7 +154,7 @@ def test_the_proof_finds_a_document_that_nobody_will_look_at(shop: Shop) -> None
 
 def breaches(shop: Shop) -> list[str]:
     with shop.database.read() as session:
-        found = all_invariants.check(
+        found = invariants.check(
             session, shop.company.id, now=shop.now, settings=Settings.from_env(), only={"I7"}
         )
         return [one.say for one in found.breaches]
@@ -219,7 +218,7 @@ def test_sheets_of_parts_have_every_document_once(shop: Shop) -> None:
         for use in mine[::2]:
             use.entry_id = max(change.entries)
     with shop.database.read() as session:
-        parts, below = [], entry_uses.END
+        parts, below = [], states.END
         while below:
             sent = answer(session, reclassification.used_by(change, FEW, below))
             parts.append(sent.documents)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from holding.connections.master_data import keep_kinds
 from holding.db.database import Database
 from holding.db.models import Company, Hold
-from holding.mappings import mapping_lists as unit_comparison
+from holding.mappings import mapping_lists
 from holding.mappings.mapping_lists import UnitComparison
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
@@ -44,11 +44,11 @@ def held(shop: Shop, code: str) -> UnitComparison:
     with shop.database.read() as session:
         cause = session.scalars(select(Hold.cause_id).where(Hold.code == code)).first()
         assert cause is not None
-        waiting = unit_comparison.units_on_hold(session, shop.company.id)
+        waiting = mapping_lists.units_on_hold(session, shop.company.id)
         assert cause in {one.cause_id for one in waiting}
-        assert unit_comparison.unit_comparison(session, shop.company.id + 1, cause) is None
-        assert unit_comparison.units_on_hold(session, shop.company.id + 1) == ()
-        found = unit_comparison.unit_comparison(session, shop.company.id, cause)
+        assert mapping_lists.unit_comparison(session, shop.company.id + 1, cause) is None
+        assert mapping_lists.units_on_hold(session, shop.company.id + 1) == ()
+        found = mapping_lists.unit_comparison(session, shop.company.id, cause)
         assert found is not None
         return found
 
@@ -141,4 +141,4 @@ def test_a_unit_that_is_cleared_has_no_comparison(shop: Shop) -> None:
     fix(shop, "units", "DRUM", "9 PCS")
     shop.judge()
     with shop.database.read() as session:
-        assert unit_comparison.unit_comparison(session, shop.company.id, cause) is None
+        assert mapping_lists.unit_comparison(session, shop.company.id, cause) is None

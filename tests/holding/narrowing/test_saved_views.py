@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from holding.db.database import Database
 from holding.db.models import Company, SavedView
 from holding.db.refusal import Refusal
-from holding.worklist import facets as saved_views
+from holding.worklist import facets
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock
 
@@ -22,7 +22,7 @@ def test_two_windows_that_keep_a_view_at_once_keep_one(
     def keep(words: str) -> int | Refusal:
         both.wait(timeout=30)
         with database.write() as session:
-            return saved_views.keep(session, lim, "Mine", {"age": [words]}, clock.now())
+            return facets.keep(session, lim, "Mine", {"age": [words]}, clock.now())
 
     for words in (("1", "1"), ("1", "1")):
         with ThreadPoolExecutor(2) as windows:

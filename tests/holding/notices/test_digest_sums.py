@@ -11,7 +11,6 @@ from holding.db.database import Database
 from holding.db.models import Company, Notice, Recipient, Team
 from holding.db.models.columns import RecipientKind
 from holding.operations import digests, planning
-from holding.operations import planning as digest_times
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 
@@ -41,8 +40,8 @@ def digest(shop: Shop, team: str = "") -> dict[str, Any]:
             made_at=shop.now,
         )
         session.add(row)
-        days = range(len(digest_times.DAYS))
-        assert digest_times.set_times(session, shop.actor("adam"), "08:00", days, shop.now) is None
+        days = range(len(planning.DAYS))
+        assert planning.set_times(session, shop.actor("adam"), "08:00", days, shop.now) is None
         session.flush()
         planning.plan_due_notices(
             session, shop.now + timedelta(days=1), root="https://books.example"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from holding.access import people as teams
+from holding.access import people
 from holding.access.actors import OPERATOR
-from holding.company import directory as source_limits
+from holding.company import directory
 from holding.db.database import Database
 from holding.db.models import Company, Connection
 from holding.operations import digests
@@ -28,7 +28,7 @@ def test_a_digest_ends_where_the_sources_of_its_person_do(shop: Shop) -> None:
     lim = shop.actor("lim").person_id or 0
     with shop.database.write() as session:
         for team in ("accounts", "sales_admin"):
-            teams.add_to_team(session, company_id=shop.company.id, name=team, person_id=lim)
+            people.add_to_team(session, company_id=shop.company.id, name=team, person_id=lim)
         netshop = connection_named(session, shop.company, "netshop")
         blog = Connection(
             company_id=shop.company.id,
@@ -42,7 +42,7 @@ def test_a_digest_ends_where_the_sources_of_its_person_do(shop: Shop) -> None:
         told = digests.of_person(session, shop.company.id, lim)
         assert (len(told.groups), told.records) == (1, 1)
         for source, groups in ((blog, 0), (netshop, 1)):
-            source_limits.limit(
+            directory.limit(
                 session,
                 OPERATOR,
                 company_id=shop.company.id,

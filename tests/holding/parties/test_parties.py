@@ -13,8 +13,6 @@ from holding.db.database import Database
 from holding.db.models import Cause, Company, Event, Hold, KeptApart, MappingEntry, Posting
 from holding.db.refusal import Refusal
 from holding.mappings import party_merge
-from holding.mappings import party_merge as kept_apart
-from holding.mappings import party_merge as known_otherwise
 from holding.mappings.fixes import Fixed
 from holding.mappings.party_merge import Apart, owed
 from rules.rulebook.coverage import Agreement, agreements
@@ -166,7 +164,7 @@ def test_a_key_without_an_entry_is_told_how_its_party_is_known(shop: Shop) -> No
             if key.table == "debtor"
         }
         found = {
-            key: known_otherwise.known_as(session, shop.company.id, "debtor", cause_id)
+            key: party_merge.known_as(session, shop.company.id, "debtor", cause_id)
             for key, cause_id in causes.items()
         }
     [one] = found["mapping:debtor:NEW"]
@@ -256,7 +254,7 @@ def test_a_merge_that_was_refused_is_proposed_no_more_and_made_no_more(shop: Sho
     with shop.database.read() as session:
         assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()
         assert (
-            kept_apart.said_of(session, shop.company.id + 1, "Aisyah Rahman", "Boon & Co") is None
+            party_merge.said_of(session, shop.company.id + 1, "Aisyah Rahman", "Boon & Co") is None
         )
 
 

@@ -12,9 +12,7 @@ from connectors import registry
 from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import channel as probe
-from holding.connections import connections as setup
-from holding.connections import master_data
+from holding.connections import channel, connections, master_data
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting
 from holding.db.models.columns import PostingWait
@@ -101,12 +99,12 @@ def connected(shop: Shop, settings: dict[str, Any]) -> Shop:
     """AutoCount has these settings and answers, and these rules are in force."""
     with shop.database.write() as session:
         made = add_target(session, shop.company, "autocount", settings, shop.now)
-        setup.set_key(
+        connections.set_key(
             session, SYSTEM, made.id, SAMPLES["autocount"].secret, now=shop.now, keys=KEYS
         )
         connection_id = made.id
     http = Http(shop.clock)
-    report = probe.test_connection(
+    report = channel.test_connection(
         shop.database, shop.clock, connection_id, SYSTEM, http=http, keys=KEYS
     )
     assert isinstance(report, ConnectionReport)
@@ -194,7 +192,7 @@ def test_a_key_refused_at_the_first_look_is_one_exception(life: Life) -> None:
     def use(key: str) -> None:
         with life.desk.database.write() as session:
             row = session.scalars(select(Connection).filter_by(name="autocount")).one()
-            setup.set_key(session, SYSTEM, row.id, key, now=life.shop.now, keys=KEYS)
+            connections.set_key(session, SYSTEM, row.id, key, now=life.shop.now, keys=KEYS)
 
     use("a-key-of-yesterday")
     before = len(life.books.ledger())  # type: ignore[attr-defined]
@@ -220,7 +218,7 @@ def tested(life: Life) -> None:
     with life.shop.database.read() as session:
         target = session.scalars(select(Connection).where(Connection.connector == "autocount"))
         wanted = target.one().id
-    told = probe.test_connection(
+    told = channel.test_connection(
         life.shop.database, life.shop.clock, wanted, SYSTEM, http=life.desk.http, keys=KEYS
     )
     assert isinstance(told, ConnectionReport)

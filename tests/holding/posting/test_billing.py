@@ -10,7 +10,7 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.sources.netshop.connector import NetShop
-from holding.access import people as teams
+from holding.access import people
 from holding.db.models import Posting, PostingLine
 from holding.holds import releases
 from holding.holds.holds import Done
@@ -232,7 +232,7 @@ def shelf(life: Life, monkeypatch: pytest.MonkeyPatch) -> Life:
     with life.shop.database.write() as session:
         lim = life.shop.actor("lim").person_id or 0
         for team in ("accounts", "sales_admin"):
-            teams.add_to_team(session, company_id=life.shop.company.id, name=team, person_id=lim)
+            people.add_to_team(session, company_id=life.shop.company.id, name=team, person_id=lim)
     return life
 
 

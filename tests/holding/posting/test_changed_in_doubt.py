@@ -10,13 +10,12 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.db.models import Push, Record, RouteStop
-from holding.evaluation import batch as record_claims
+from holding.evaluation import batch
 from holding.mappings.fixes import Fixed
 from holding.operations.invariants import CHECKS, check
 from holding.platform.changes import next_revision, wake_records
 from holding.platform.settings import Settings
-from holding.posting import send as follow_up_calls
-from holding.posting import uncertain as doubt_resolution
+from holding.posting import send, uncertain
 from holding.posting.claims import free_the_dead
 from holding.runs.dispatch import push_due
 from tests.holding.fixing import fix
@@ -168,14 +167,14 @@ def test_what_comes_between_the_look_and_the_call_counts(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _in_doubt(life, **SMALL)
-    parted = follow_up_calls.parted
+    parted = send.parted
 
     def late(*given: Any) -> Any:
         stamp = life.shop.now.isoformat()
         life.shop.receive(order("NS-1", updated_at=stamp, **SMALL, status="cancelled"))
         return parted(*given)
 
-    monkeypatch.setattr(doubt_resolution, "parted", late)
+    monkeypatch.setattr(uncertain, "parted", late)
     _wait(life)
     assert life.books.effects == []
     assert _states(life) == ["dropped"]
@@ -185,7 +184,7 @@ def test_what_is_being_judged_at_that_moment_counts(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _in_doubt(life, **SMALL)
-    parted, shop = follow_up_calls.parted, life.shop
+    parted, shop = send.parted, life.shop
     claims: list[Any] = []
 
     def judged(*given: Any) -> Any:
@@ -193,10 +192,10 @@ def test_what_is_being_judged_at_that_moment_counts(
         with shop.database.write() as session:
             wake_records(session, [shop.record(session, "NS-1").id], shop.now)
         taking: Any = {"company_id": shop.company.id, "owner": "other", "now": shop.now}
-        claims.extend(record_claims.claim(shop.database, **taking, limit=1, lease_seconds=60))
+        claims.extend(batch.claim(shop.database, **taking, limit=1, lease_seconds=60))
         return parted(*given)
 
-    monkeypatch.setattr(doubt_resolution, "parted", judged)
+    monkeypatch.setattr(uncertain, "parted", judged)
     for _ in range(30):
         shop.clock.advance(10)
         push_due(shop.database, shop.clock, company_id=shop.company.id, owner="t", desk=life.desk)
@@ -205,7 +204,7 @@ def test_what_is_being_judged_at_that_moment_counts(
     assert _states(life) == ["ready"]
     assert life.books.effects == []
     with shop.database.write() as session:
-        record_claims.put_back(session, claims, "other", shop.now)
+        batch.put_back(session, claims, "other", shop.now)
     _wait(life)
     assert life.books.effects == [("create", "NS-1-1")]
 

@@ -18,8 +18,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.approvals.consent import posting_hash
 from holding.db.models import Attempt, Company, Connection, Posting, Push, Record, Request
 from holding.platform.states import READY
-from holding.posting import holds as target_holds
-from holding.posting import prepare as intent
+from holding.posting import holds, prepare
 from holding.posting.claims import POISON_CRASHES, Claim, claim, free_the_dead, take
 from holding.posting.holds import NUMBER_TAKEN, WORKERS_DIED, Trouble
 from holding.posting.prepare import Checked, NotNow, Verdict, check, examine, first_call, intend
@@ -96,8 +95,8 @@ def paused(session: Session) -> None:
 
 def held(session: Session) -> None:
     row = session.scalars(select(Posting).where(Posting.number == "IV-1")).one()
-    found = Trouble(code=target_holds.NO_ANSWER, error_class="uncertain", words="?")
-    target_holds.open_hold(session, row, found, NOW)
+    found = Trouble(code=holds.NO_ANSWER, error_class="uncertain", words="?")
+    holds.open_hold(session, row, found, NOW)
 
 
 def relative_on_its_way(session: Session) -> None:
@@ -237,7 +236,7 @@ def test_a_faster_push_of_the_family_leaves_the_claim_to_later(
     def faster(*_: object) -> None:
         raise IntegrityError("uq_push_open", {}, Exception("faster"))
 
-    monkeypatch.setattr(intent, "_commit", faster)
+    monkeypatch.setattr(prepare, "_commit", faster)
     flight, left = intend(lane.desk, channel, examined.only([first]), run_id=1)
     assert (flight, left.good) == (None, ())
     row, other = lane.one(first), lane.one(second)
@@ -252,7 +251,7 @@ def test_what_changed_in_a_file_takes_nothing_else_out_of_it(
     first, second = lane.ready("IV-1", "IV-2")
     channel = channel_of(lane)
     monkeypatch.setattr(
-        intent,
+        prepare,
         "first_call",
         lambda target, documents, *given, **more: (
             1,

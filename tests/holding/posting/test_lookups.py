@@ -14,7 +14,7 @@ from holding.connections.channel import Channel
 from holding.db.models import Connection, Posting, Throttle
 from holding.posting.lookups import Lookups
 from tests.connectors.simulator_processes import Simulator
-from tests.holding.posting import test_quickbooks_cells as cells
+from tests.holding.posting import test_quickbooks_cells
 from tests.holding.posting.test_quickbooks_cells import EVENING, House, database_url
 from tests.holding.posting.test_quickbooks_cells import house as swift
 from tests.holding.quickbooks_cells import plain
@@ -25,16 +25,16 @@ __all__ = ["database_url", "swift"]  # fixtures
 
 @pytest.fixture
 def running(tmp_path: Any) -> Iterator[Simulator]:
-    yield from cells.running.__wrapped__(tmp_path)  # type: ignore[attr-defined]
+    yield from test_quickbooks_cells.running.__wrapped__(tmp_path)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
 def by_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """Orders wait for the evening, and then go in batches."""
-    rules = cells.FILES["posting.rules"]
+    rules = test_quickbooks_cells.FILES["posting.rules"]
     evening = rules.replace("    immediately", "    daily    at 18:00 by ordered_on", 1)
     assert evening != rules
-    monkeypatch.setitem(cells.FILES, "posting.rules", evening)
+    monkeypatch.setitem(test_quickbooks_cells.FILES, "posting.rules", evening)
 
 
 def paced(swift: House) -> House:

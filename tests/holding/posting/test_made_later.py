@@ -12,9 +12,7 @@ from connectors.contract import ConnectionReport, Found
 from connectors.targets.autocount_aotg.connector import AutoCountOnTheGo
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.connections import breaker
-from holding.connections import channel as probe
-from holding.connections import connections as setup
+from holding.connections import breaker, channel, connections
 from holding.db.database import Database
 from holding.db.models import (
     Attempt,
@@ -127,10 +125,10 @@ def opened(
     shop = open_shop(database, company, clock)
     with database.write() as session:
         made = add_target(session, company, NAME, running.settings, shop.now)
-        setup.set_key(session, SYSTEM, made.id, KEY, now=shop.now, keys=KEYS)
+        connections.set_key(session, SYSTEM, made.id, KEY, now=shop.now, keys=KEYS)
         connection_id = made.id
     http = Http(clock)
-    report = probe.test_connection(database, clock, connection_id, SYSTEM, http=http, keys=KEYS)
+    report = channel.test_connection(database, clock, connection_id, SYSTEM, http=http, keys=KEYS)
     assert isinstance(report, ConnectionReport)
     assert report.ok
     return Relayed(shop, running, make_desk(database, clock, tmp_path, http))  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connectors import registry
-from holding.access import people as teams
+from holding.access import people
 from holding.holds import releases
 from holding.holds.holds import Done
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
@@ -26,7 +26,7 @@ def paid(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> Life:
     life = begun(FILES | {"shop.rules": NUMBERED + TABLES + PAID})
     with life.shop.database.write() as session:
         lim = life.shop.actor("lim").person_id or 0
-        teams.add_to_team(session, company_id=life.shop.company.id, name="accounts", person_id=lim)
+        people.add_to_team(session, company_id=life.shop.company.id, name="accounts", person_id=lim)
     return life
 
 

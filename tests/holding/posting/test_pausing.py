@@ -10,10 +10,8 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import limits
 from holding.db.models import Request, Throttle
 from holding.db.models.columns import BreakerState
-from holding.posting import prepare as intent
-from holding.posting import uncertain as doubt_resolution
+from holding.posting import prepare, uncertain
 from holding.runs import dispatch
-from holding.runs import dispatch as batch_sending
 from tests.holding.pushing import Lane
 from tests.support.postings import NOW
 
@@ -83,11 +81,11 @@ def test_a_run_that_is_paused_sends_no_file_and_goes_on_later(
     keys = lane.ready("IV-1", "IV-2", due=None)
     lane.start_sync()
     with monkeypatch.context() as racing:
-        just_before(racing, batch_sending, step, lambda: pause(True))
+        just_before(racing, dispatch, step, lambda: pause(True))
         lane.work()
     assert lane.target.writes() == []
     pause(False)
-    lane.clock.advance(intent.rest_of(lane.desk))
+    lane.clock.advance(prepare.rest_of(lane.desk))
     lane.work()
     assert set(lane.states(keys)) == {"posted"}
     [request] = lane.rows(Request)
@@ -101,7 +99,7 @@ def test_what_is_proved_absent_is_sent_again_after_the_pause_and_is_paid_for(
     [key] = lane.ready("IV-1")
     lane.work()
     with monkeypatch.context() as racing:
-        just_before(racing, doubt_resolution, "again", lambda: pause(True))
+        just_before(racing, uncertain, "again", lambda: pause(True))
         lane.settle()
     assert lane.target.lines("created") == []
     assert lane.state(key) == "uncertain"

@@ -31,7 +31,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import HoldState, RecordState
 from holding.posting import send as calls
-from holding.posting import store_results as retry_policy
+from holding.posting import store_results
 from holding.posting.claims import free_the_dead
 from holding.posting.push import Flight
 from rules.values.canonical import PostingState
@@ -458,4 +458,4 @@ def test_no_target_makes_a_document_wait_for_longer_than_our_longest_pause(
         lane.work()
     due = lane.one(key).due_at
     assert due is not None
-    assert due - lane.clock.now() == retry_policy.LONGEST
+    assert due - lane.clock.now() == store_results.LONGEST

@@ -16,12 +16,12 @@ from sqlalchemy import func, select, update
 from connectors.contract import ConnectionReport, IncomingRecord
 from connectors.sources.intake.connector import Intake
 from holding.access.actors import SYSTEM
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.connections.channel import Desk
 from holding.connections.channel import test_connection as try_connection
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Hold, Posting, Record, Team
-from holding.intake import receive as versions
+from holding.intake import receive
 from holding.runs import schedules
 from holding.runs.dispatch import push_due
 from tests.connectors.simulator_processes import Simulator
@@ -74,7 +74,7 @@ class House:
             make_connection(session, shop.company, "intake", side="source")
             settings = {**sim.settings, "e_invoice_field": FIELD}
             made = add_target(session, shop.company, "quickbooks", settings, shop.now)
-            setup.set_key(session, SYSTEM, made.id, PASTED, now=shop.now, keys=KEYS)
+            connections.set_key(session, SYSTEM, made.id, PASTED, now=shop.now, keys=KEYS)
             self.target = made.id
         self.look_at_the_target()
         shop.publish(FILES)
@@ -96,7 +96,7 @@ class House:
         ]
         assert all(isinstance(one, IncomingRecord) for one in records), records
         with self.shop.database.write() as session:
-            told = versions.receive(
+            told = receive.receive(
                 session,
                 company_id=self.shop.company.id,
                 source_id=connection_named(session, self.shop.company, "intake").id,
@@ -107,7 +107,7 @@ class House:
                 records=[one for one in records if isinstance(one, IncomingRecord)],
                 now=self.shop.now,
             )
-        assert isinstance(told, versions.Receipt), told
+        assert isinstance(told, receive.Receipt), told
         self.work()
 
     def work(self) -> None:
@@ -232,10 +232,10 @@ def _a_token_that_ended_early_is_nobodys_business(house: House) -> None:
     """It is exchanged, and what was about to go goes under its own number."""
     with house.shop.database.write() as session:
         row = session.get_one(Connection, house.target)
-        client, refresh, *_ = str(setup.secret_of(session, row, KEYS)).split(":")
+        client, refresh, *_ = str(connections.secret_of(session, row, KEYS)).split(":")
         half = int((house.shop.now + timedelta(minutes=30)).timestamp())
         key = f"{client}:{refresh}:qbo-access-7Wd2-9999:{half}"
-        setup.set_key(session, SYSTEM, row.id, key, now=house.shop.now, keys=KEYS)
+        connections.set_key(session, SYSTEM, row.id, key, now=house.shop.now, keys=KEYS)
     before = len(house.sim.ledger("token"))
     house.deliver(plain("Q904", price="304.00"))
     assert len(house.sim.ledger("token")) == before + 1
@@ -258,7 +258,7 @@ def _a_revoked_key_is_one_exception(house: House) -> None:
     with house.shop.database.write() as session:
         row = session.get_one(Connection, house.target)
         key = PASTED.replace("-0", "-77")
-        setup.set_key(session, SYSTEM, row.id, key, now=house.shop.now, keys=KEYS)
+        connections.set_key(session, SYSTEM, row.id, key, now=house.shop.now, keys=KEYS)
     house.work()
     assert sorted(house.effects()[before:]) == [("created", "Q902-1"), ("created", "Q903-1")]
 

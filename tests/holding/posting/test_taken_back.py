@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connectors import registry
-from holding.access import people as teams
+from holding.access import people
 from holding.holds import locked_periods
 from holding.holds.holds import Done
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
@@ -80,7 +80,7 @@ def test_a_credit_note_of_a_closed_month_goes_on_the_day_that_a_person_gives_it(
     life = begun(FILES | {"shop.rules": (NUMBERED + TABLES).replace("= today", "= ordered_on")})
     with life.shop.database.write() as session:
         farah = life.shop.actor("farah").person_id or 0
-        teams.add_to_team(
+        people.add_to_team(
             session, company_id=life.shop.company.id, name="accounts", person_id=farah
         )
     life.arrive("A-1", **LARGE)

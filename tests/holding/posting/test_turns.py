@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from holding.access import people as teams
+from holding.access import people
 from holding.holds import releases
 from holding.holds.holds import Done
 from tests.holding import life as life_of
@@ -65,7 +65,7 @@ def with_receipts(begun: Begun, monkeypatch: pytest.MonkeyPatch, more: str) -> L
     with life.shop.database.write() as session:
         lim = life.shop.actor("lim").person_id or 0
         for team in ("accounts", "sales_admin"):
-            teams.add_to_team(session, company_id=life.shop.company.id, name=team, person_id=lim)
+            people.add_to_team(session, company_id=life.shop.company.id, name=team, person_id=lim)
     return life
 
 

@@ -12,7 +12,7 @@ from holding.connections import confirmed_rates
 from holding.connections.master_data import RATE, keep_snapshot
 from holding.db.database import Database
 from holding.db.models import Company, Pull, Snapshot
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from holding.trials.findings import Code, findings
 from holding.trials.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from rules.values.canonical import PostingState
@@ -119,7 +119,7 @@ def test_a_delay_of_our_own_is_told_by_whether_a_worker_runs(
         due = NOW - timedelta(minutes=minutes)
         posting = make_ready(session, company, "IV-1", due=due)
         if works:
-            heartbeats.beat(
+            processes.beat(
                 session, "w1", started_at=NOW, now=NOW, next_by=NOW + timedelta(minutes=1)
             )
         found = diagnosis.diagnose(session, posting.connection_id, NOW)

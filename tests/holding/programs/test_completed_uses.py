@@ -11,10 +11,10 @@ from holding.db.models import Company, Evaluation, MappingEntry, Posting, Postin
 from holding.db.models.columns import table_of
 from holding.holds import releases
 from holding.holds.holds import Done
-from holding.mappings import entries as entry_history
+from holding.mappings import entries
 from holding.mappings.fixes import Fixed
 from holding.platform.backup import downgrade, upgrade
-from holding.programs import replay as completed_uses
+from holding.programs import replay
 from rules.values.canonical import PostingState
 from tests.holding.consent import ASKING
 from tests.holding.fixing import due, fix
@@ -86,7 +86,7 @@ def marks(shop: Shop) -> int:
 
 
 def complete(shop: Shop) -> int:
-    return completed_uses.complete(shop.database, shop.now)
+    return replay.complete(shop.database, shop.now)
 
 
 def post(shop: Shop, session: Session) -> None:
@@ -149,11 +149,11 @@ def test_of_what_is_posted_a_correction_finds_all_and_nothing_is_judged_again(sh
         post(shop, session)
     of_before(shop)
     with shop.database.read() as session:
-        users = entry_history.users(session, shop.company.id, "kept", "TEA-1").values()
+        users = entries.users(session, shop.company.id, "kept", "TEA-1").values()
         assert sum(one.records for one in users) == 1
     complete(shop)
     with shop.database.read() as session:
-        users = entry_history.users(session, shop.company.id, "kept", "TEA-1").values()
+        users = entries.users(session, shop.company.id, "kept", "TEA-1").values()
         assert sum(one.records for one in users) == 3
     assert due(shop) == []
 
@@ -161,7 +161,7 @@ def test_of_what_is_posted_a_correction_finds_all_and_nothing_is_judged_again(sh
 @pytest.mark.slow
 def test_some_at_a_time_the_newest_first(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     before = of_before(shop)
-    monkeypatch.setattr(completed_uses, "_MARKED", completed_uses._MARKED.limit(None).limit(2))
+    monkeypatch.setattr(replay, "_MARKED", replay._MARKED.limit(None).limit(2))
     assert (complete(shop), marks(shop)) == (2, 1)
     assert due(shop) == ["NS-2", "NS-3"]
     assert (complete(shop), complete(shop)) == (1, 0)
@@ -174,11 +174,11 @@ def test_what_was_judged_anew_meanwhile_keeps_the_entries_of_now(
 ) -> None:
     """The second look is under the lock of the record."""
     of_before(shop)
-    real = completed_uses._entries
+    real = replay._entries
 
     def judged_meanwhile(session: Session, evaluation_id: int) -> Any:
         told = real(session, evaluation_id)
-        monkeypatch.setattr(completed_uses, "_entries", real)
+        monkeypatch.setattr(replay, "_entries", real)
         fix(shop, "debtor", "C-77", "Chong")
         fix(shop, "kept", "TEA-1", "90%")
         shop.judge()
@@ -186,7 +186,7 @@ def test_what_was_judged_anew_meanwhile_keeps_the_entries_of_now(
         return told
 
     after: list[tuple[int, int]] = []
-    monkeypatch.setattr(completed_uses, "_entries", judged_meanwhile)
+    monkeypatch.setattr(replay, "_entries", judged_meanwhile)
     if shop.database.dialect == "sqlite":
         pytest.skip("ON POSTGRESQL: a SQLite file that is read here is not written beside")
     complete(shop)

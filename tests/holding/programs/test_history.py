@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from holding.db.models import Posting, Record
-from holding.programs import posted_differences as history
+from holding.programs import posted_differences
 from portal.backtest.record_files import write
 from rules.values.canonical import PostingState
 from tests.support.databases import any_move
@@ -14,9 +14,9 @@ from tests.support.factories import make_company
 from tests.support.shop import Shop, order
 
 
-def judgings(shop: Shop, **days: date) -> list[history.Judging]:
+def judgings(shop: Shop, **days: date) -> list[posted_differences.Judging]:
     with shop.database.read() as session:
-        return list(history.past_judgings(session, shop.company.id, **days))
+        return list(posted_differences.past_judgings(session, shop.company.id, **days))
 
 
 def test_each_record_stands_there_once_as_it_was_judged_last(shop: Shop) -> None:
@@ -51,7 +51,7 @@ def test_only_the_days_that_are_asked_for_and_only_this_company(shop: Shop) -> N
     assert [(one.body or {})["number"] for one in judgings(shop, first=date(2026, 11, 1))] == ["2"]
     assert [(one.body or {})["number"] for one in judgings(shop, last=date(2026, 10, 31))] == ["1"]
     with shop.database.read() as session:
-        assert list(history.past_judgings(session, other.id)) == []
+        assert list(posted_differences.past_judgings(session, other.id)) == []
 
 
 def test_more_records_take_pages_not_statements_for_each(shop: Shop, statements: list[str]) -> None:
@@ -73,9 +73,9 @@ def test_a_world_line_says_what_its_revision_changed(shop: Shop, tmp_path: Path)
         company_id = shop.company.id
         written = write(
             tmp_path,
-            history.past_judgings(session, company_id),
-            stand=lambda revision: history.stand(session, company_id, revision),
-            targets=history.target_words(session, company_id),
+            posted_differences.past_judgings(session, company_id),
+            stand=lambda revision: posted_differences.stand(session, company_id, revision),
+            targets=posted_differences.target_words(session, company_id),
         )
     assert (written.records, written.gone) == (2, 0)
     first, second = _rows(tmp_path / "worlds.jsonl")
@@ -91,7 +91,9 @@ def test_what_is_no_longer_kept_is_counted(shop: Shop, tmp_path: Path) -> None:
     shop.map("A")
     shop.arrive(order("1", "A"))
     shop.judge()
-    found = history.Judging("order", "s", 1, shop.clock.now(), 1, frozenset(), {}, None, {})
+    found = posted_differences.Judging(
+        "order", "s", 1, shop.clock.now(), 1, frozenset(), {}, None, {}
+    )
     written = write(tmp_path, [found], stand=lambda _: _never(), targets={})
     assert (written.records, written.gone) == (0, 1)
 

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from connectors.contract import Found, Kept
 from holding.access.actors import SYSTEM
-from holding.connections import breaker as connections_readings
+from holding.connections import breaker
 from holding.connections.connections import pause, resume
 from holding.db.models import Connection, Posting, Reading
 from holding.holds.holds import Done
@@ -16,7 +16,7 @@ from holding.holds.releases import release
 from holding.reconciliation.reading_plan import companies_to_read, next_reading
 from tests.holding.held import hold_of
 from tests.holding.life import LARGE, SMALL, Life
-from tests.holding.posting import test_autocount_life as autocount
+from tests.holding.posting import test_autocount_life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
 
 __all__ = ["life", "running"]  # fixtures
@@ -31,7 +31,7 @@ CANCEL = """on cancel of order for autocount.invoice
 
 def rules() -> dict[str, str]:
     """Their remark is theirs; a cancel asks for the age of the e-invoice."""
-    files = autocount.rules()
+    files = test_autocount_life.rules()
     text = files["shop.rules"]
     before, after = text.split("on cancel of order for autocount.invoice")
     text = before + CANCEL + after[after.index("\npost order to autocount.credit_note") :]
@@ -162,11 +162,11 @@ def test_nothing_is_read_of_a_paused_target_nor_for_ever(watched: Life) -> None:
     ],
 )
 def test_a_reading_as_facts(found: Found, edits: list[tuple[int | None, str, str]]) -> None:
-    body = connections_readings.body_of(found)
-    told = connections_readings.edits("books.invoice", 2, body)
+    body = breaker.body_of(found)
+    told = breaker.edits("books.invoice", 2, body)
     assert [(one.line, one.field, one.shows) for one in told] == edits
     assert {(one.route, one.seq) for one in told} <= {("books.invoice", 2)}
-    assert connections_readings.covers(body, found)
+    assert breaker.covers(body, found)
 
 
 def test_the_plan_is_daily_for_thirty_days_and_sooner_for_what_is_missing() -> None:

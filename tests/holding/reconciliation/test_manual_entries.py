@@ -17,8 +17,7 @@ from holding.holds import releases
 from holding.holds.holds import Done
 from holding.operations.invariants import CHECKS, check
 from holding.reconciliation import manual_entries
-from holding.worklist import hold_detail as queries
-from holding.worklist import side_by_side
+from holding.worklist import hold_detail, side_by_side
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.life import SMALL, Life
 from tests.holding.posting.test_autocount_life import control, effects, life
@@ -169,7 +168,7 @@ def test_among_too_many_a_person_looks(life: Life, monkeypatch: pytest.MonkeyPat
     hold = hold_of(life, "A-1")
     with life.shop.database.read() as session:
         assert "not all were looked through" in life.shop.holds(session, "A-1")[0].message
-        shown = queries.one(session, life.shop.company.id, hold)
+        shown = hold_detail.one(session, life.shop.company.id, hold)
         assert shown is not None
         assert side_by_side.beside_of(session, shown, show_personal=True) is None
     assert isinstance(act(life, releases.release, hold), Done)

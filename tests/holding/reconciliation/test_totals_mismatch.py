@@ -20,7 +20,7 @@ from holding.reconciliation.counted_documents import Documents, of_days
 from holding.reconciliation.manual_entries import look_again
 from holding.reconciliation.read_back import SHOWN_AGAIN, Seen, follow
 from tests.holding.life import Life
-from tests.holding.posting import test_autocount_life as autocount
+from tests.holding.posting import test_autocount_life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
 from tests.support.factories import connection_named
 
@@ -196,7 +196,7 @@ def test_what_is_changed_there_after_it_agreed_is_no_matter_of_the_retry(life: L
 @pytest.mark.slow
 @ON_SQLITE
 def test_it_is_held_although_the_rules_ignore_what_is_changed_there(life: Life) -> None:
-    files = autocount.rules()
+    files = test_autocount_life.rules()
     life.shop.publish(files | {"shop.rules": files["shop.rules"].replace(*IGNORED, 1)})
     post(life, faults=["timeout_before"], details=[{"unitPrice": 2.5}])
     assert life.held("A-1") == ["TGT07"]

@@ -7,10 +7,9 @@ import pytest
 from sqlalchemy import func, select
 
 from connectors.contract import Found, Kept
-from holding.connections import breaker as readings
+from holding.connections import breaker
 from holding.db.models import Posting, Push, Reading
-from holding.records import seven_answers as change_answer
-from holding.records import story, trace
+from holding.records import seven_answers, story, trace
 from holding.records.seven_answers import Answer
 from holding.records.story import Taken
 from tests.holding.life import LARGE, SMALL, Life
@@ -36,14 +35,14 @@ def found(kind: Literal["equal", "different"], words: str, *differs: Kept) -> Fo
 def seen(life: Life, look: Found) -> None:
     """What the drift watch keeps of a look at A-1-1, a day later."""
     life.shop.clock.advance(24 * 3600)
-    body = readings.body_of(look)
+    body = breaker.body_of(look)
     with life.shop.database.write() as session:
         posting = life.shop.posting(session, "A-1")
         reading = Reading(
             posting_id=posting.id,
             kind="standing",
             at=life.shop.now,
-            sha256=readings.digest(body),
+            sha256=breaker.digest(body),
             body=body,
             same=look.kind == "equal",
         )
@@ -81,7 +80,7 @@ def test_T25a_each_later_version_is_told_beside_the_one_before(life: Life) -> No
 def test_T25a_of_very_many_changes_the_newest_are_told_and_the_others_counted(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(change_answer, "SHOWN_ITEMS", 1)
+    monkeypatch.setattr(seven_answers, "SHOWN_ITEMS", 1)
     life.arrive("A-1")
     life.arrive("A-1", **SMALL)
     assert fifth(life).text == (
@@ -185,7 +184,7 @@ def test_a_second_invoice_of_an_order_in_parts_changes_nothing_that_was_posted(l
     assert case is not None
     first = case.since.taken[0]
     part = replace(first, id=first.id + 1, number="A-1-2")
-    text, tone, _ = change_answer.changed(_with(case, first, part))
+    text, tone, _ = seven_answers.changed(_with(case, first, part))
     assert tone == "good"
     assert text == (
         "No. Version 1 is the latest version;"
@@ -193,7 +192,7 @@ def test_a_second_invoice_of_an_order_in_parts_changes_nothing_that_was_posted(l
     )
     void = replace(first, id=first.id + 2, action="void")
     again = replace(first, id=first.id + 3, number="A-1-2")
-    text, _, _ = change_answer.changed(_with(case, first, void, again))
+    text, _, _ = seven_answers.changed(_with(case, first, void, again))
     assert text.startswith("Yes, since version 1 was sent: A-1-1 voided in aiaccount")
 
 

@@ -13,7 +13,7 @@ from holding.db.together import answer
 from holding.holds import releases
 from holding.holds.holds import Done
 from holding.holds.undo import undo
-from holding.platform import backup as migrate
+from holding.platform import backup
 from holding.programs import posted_differences
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted, Differences
@@ -251,8 +251,8 @@ def test_T01c_no_other_company_sees_it(life: Life) -> None:
 def test_T01c_what_was_released_before_is_listed_without_an_amount(life: Life) -> None:
     life.arrive("A-1", **LARGE)
     accept(life)
-    migrate.downgrade(life.shop.database.url, "0015")
-    migrate.upgrade(life.shop.database.url)
+    backup.downgrade(life.shop.database.url, "0015")
+    backup.upgrade(life.shop.database.url)
     (row,) = listed(life)
     assert (row.posted, row.wanted, row.change, row.by) == (19200, None, None, "Lim")
     life.arrive("A-1")

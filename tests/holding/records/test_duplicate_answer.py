@@ -7,8 +7,7 @@ import pytest
 from connectors.contract import Found
 from holding.holds import releases
 from holding.programs.world import program
-from holding.records import lineage, story, trace
-from holding.records import seven_answers as duplicate_answer
+from holding.records import lineage, seven_answers, story, trace
 from holding.records.seven_answers import Answer
 from rules.outcomes import Use
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
@@ -154,7 +153,7 @@ def test_only_the_party_of_the_header_and_the_rules_of_the_route_are_told(life: 
         header = next(row for row in case.outcome.lineage if row.field == "Customer")
         line = replace(header, line=1, used=(Use("item", "TEA-1", 1, "TEA-1"),))
         more = replace(case.outcome, lineage=(*case.outcome.lineage, line))
-        text, _, _ = duplicate_answer.duplicates(replace(case, outcome=more), ruleset)
+        text, _, _ = seven_answers.duplicates(replace(case, outcome=more), ruleset)
         assert f"Party matching: {DEBTOR};" in text
         assert "item(“TEA-1”)" not in text
 
@@ -166,4 +165,4 @@ def test_only_the_party_of_the_header_and_the_rules_of_the_route_are_told(life: 
         )
         assert rules
         other = replace(ruleset, duplicates=rules)
-        assert "unique by" not in duplicate_answer.duplicates(case, other)[0]
+        assert "unique by" not in seven_answers.duplicates(case, other)[0]

@@ -7,7 +7,6 @@ from holding.db.database import Database
 from holding.db.models import Company, Evaluation, Event
 from holding.holds import releases
 from holding.records import lineage, record_rows, trace
-from holding.records import trace as records_trace
 from tests.holding.shop import Shop, line, open_shop, order
 from tests.holding.traced import posted_shop, send
 from tests.support.clock import SetClock
@@ -25,7 +24,7 @@ def posted(shop: Shop) -> Shop:
 
 def test_the_timeline_tells_everything_in_order(posted: Shop) -> None:
     with posted.database.read() as session:
-        steps = records_trace.timeline(session, posted.record(session, "NS-1").id)
+        steps = trace.timeline(session, posted.record(session, "NS-1").id)
     assert [step.at for step in steps] == sorted(step.at for step in steps)
     kinds = [step.kind for step in steps]
     assert {kind: kinds.count(kind) for kind in ("version", "evaluation", "push", "attempt")} == {
@@ -50,7 +49,7 @@ def test_the_timeline_tells_each_arrival_once_with_both_proofs(shop: Shop) -> No
     shop.judge()
     with shop.database.read() as session:
         record_id = shop.record(session, "NS-1").id
-        steps = records_trace.timeline(session, record_id)
+        steps = trace.timeline(session, record_id)
         told = select(Event.act).where(Event.record_id == record_id).order_by(Event.id)
         acts = list(session.scalars(told))
     arrived = [step for step in steps if "arrived" in step.say]

@@ -9,7 +9,7 @@ from grammar.text.vocabulary import NEWEST, Edition
 from holding.db.database import Database
 from holding.db.models import Company, Event, Record, RulesetVersion
 from holding.db.refusal import Refusal
-from holding.operations import content_invariants as acts_kept
+from holding.operations import content_invariants
 from holding.rulesets import publication
 from holding.rulesets.publication import files_of
 from holding.rulesets.recorded_backtests import Published
@@ -113,6 +113,6 @@ def test_what_a_wrong_rule_rejected_is_checked_again(shop: Shop) -> None:
 def test_T30e_what_a_way_back_put_in_force_is_sealed(shop: Shop) -> None:
     assert isinstance(back(shop), Published)
     with shop.database.read() as session:
-        assert list(acts_kept.act_breaks(session, shop.company.id)) == []
+        assert list(content_invariants.act_breaks(session, shop.company.id)) == []
         event = session.scalars(select(Event).where(Event.act == "rules.rolled_back")).one()
         assert [row[0] for row in event.body["rows"]] == ["ruleset_version", "rule_file"]

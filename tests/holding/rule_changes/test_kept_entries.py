@@ -5,7 +5,7 @@ import pytest
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.together import answer
-from holding.rulesets import change_list as kept_entries
+from holding.rulesets import change_list
 from holding.rulesets.change_list import Kept
 from holding.rulesets.recorded_backtests import Published
 from holding.rulesets.start_time import go_back
@@ -26,7 +26,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def kept(shop: Shop, before: dict[str, str], after: dict[str, str]) -> tuple[Kept, ...]:
     with shop.database.read() as session:
-        return answer(session, kept_entries.asked(shop.company.id, before, after))
+        return answer(session, change_list.asked(shop.company.id, before, after))
 
 
 def test_a_conversion_that_is_stored_is_not_changed_by_other_rules(shop: Shop) -> None:

@@ -6,7 +6,6 @@ from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal
 from holding.rulesets import drafts, publication
-from holding.rulesets import drafts as comments
 from holding.rulesets.drafts import own_change
 from tests.holding.shop import FILES, Shop, open_shop
 from tests.support.clock import SetClock
@@ -22,13 +21,13 @@ def returned(shop: Shop, files: dict[str, str]) -> int:
         chan, pua = shop.actor("chan"), shop.actor("pua")
         no = publication.push(session, shop.company.id, chan, files, "Rules", shop.now)
         assert isinstance(no, int)
-        assert comments.send_back(session, no, pua, "Not yet.", shop.now) is None
+        assert drafts.send_back(session, no, pua, "Not yet.", shop.now) is None
     return no
 
 
 def taken_up(shop: Shop, no: int, by: str = "chan") -> str | Refusal:
     with shop.database.write() as session:
-        return comments.take_up(session, no, shop.actor(by), shop.now)
+        return drafts.take_up(session, no, shop.actor(by), shop.now)
 
 
 def test_the_first_rules_are_chosen_again_for_the_editor_has_none(shop: Shop) -> None:

@@ -16,7 +16,6 @@ from bench import rule_bench
 from connectors.kit.workbook import Child, Ended
 from holding.db.refusal import Refusal
 from holding.rulesets import admission, check_processes
-from holding.rulesets import admission as check_report
 from holding.rulesets.admission import Report
 from holding.rulesets.check_processes import DRAFTS, Looks, Question, RuleChecks
 from tests.support.house import RULES
@@ -98,7 +97,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[admission.Seen | None]:
         files: Mapping[str, str], *, tests: bool = True, seen: admission.Seen | None = None
     ) -> Report:
         given.append(seen)
-        return check_report.report(files, tests=tests, seen=seen)
+        return admission.report(files, tests=tests, seen=seen)
 
     monkeypatch.setattr(check_processes, "report", noted)
     return given

@@ -3,7 +3,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm.attributes import set_committed_value
 
 from holding.access import actors, people
-from holding.access import actors as access_actors
 from holding.db.database import Database
 from holding.db.models import (
     Change,
@@ -155,7 +154,7 @@ def test_the_author_does_not_publish(shop: Shop, company: Company, clock: SetClo
             company_id=company.id,
             person_id=chan,
             role="publisher",
-            actor=access_actors.SYSTEM,
+            actor=actors.SYSTEM,
             now=clock.now(),
         )
         both = actors.actor_of(session, chan, company.id)

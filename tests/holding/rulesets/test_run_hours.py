@@ -8,7 +8,6 @@ from holding.db.database import Database
 from holding.db.models import Company, Membership
 from holding.db.refusal import Refusal
 from holding.rulesets import publication
-from holding.rulesets import publication as run_hours
 from tests.holding.shop import FILES, Shop, open_shop, start
 from tests.support.clock import SetClock
 
@@ -29,13 +28,13 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def draft(
     shop: Shop, hours: dict[str, time], target: str = "aiaccount"
-) -> run_hours.Draft | Refusal:
+) -> publication.Draft | Refusal:
     with shop.database.read() as session:
-        return run_hours.draft(session, shop.company.id, target, "aiaccount", hours)
+        return publication.draft(session, shop.company.id, target, "aiaccount", hours)
 
 
-def push(shop: Shop, made: run_hours.Draft | Refusal) -> int:
-    assert isinstance(made, run_hours.Draft)
+def push(shop: Shop, made: publication.Draft | Refusal) -> int:
+    assert isinstance(made, publication.Draft)
     with shop.database.write() as session:
         change = publication.push(
             session, shop.company.id, shop.actor("chan"), made.files, made.title, shop.now
@@ -46,7 +45,7 @@ def push(shop: Shop, made: run_hours.Draft | Refusal) -> int:
 
 def waiting(shop: Shop, target: str = "aiaccount") -> list[tuple[int, str, tuple[str, ...]]]:
     with shop.database.read() as session:
-        found = run_hours.waiting(session, shop.company.id, target)
+        found = publication.waiting(session, shop.company.id, target)
         return [(one.no, one.author, one.publishers) for one in found]
 
 
@@ -57,7 +56,7 @@ def test_a_draft_names_the_hour_and_waits_for_a_second_person(shop: Shop) -> Non
         both.granted_at = shop.now
         session.add(both)
     made = draft(shop, FOUR)
-    assert isinstance(made, run_hours.Draft)
+    assert isinstance(made, publication.Draft)
     assert made.title == "Daily runs of aiaccount: sales invoice at 04:00"
     assert "    daily    at 04:00 by ordered_on\n" in made.files["shop.rules"]
     no = push(shop, made)
@@ -72,9 +71,9 @@ def test_the_same_hours_are_no_draft_and_no_second_one(shop: Shop) -> None:
     same = draft(shop, {"sales_invoice": time(2), "expense_bill": time(5)})
     assert isinstance(same, Refusal)
     assert same.code == "hours.same"
-    elsewhere = run_hours.SAME
+    elsewhere = publication.SAME
     with shop.database.read() as session:
-        assert run_hours.draft(session, shop.company.id, "x", "quickbooks", FOUR) == elsewhere
+        assert publication.draft(session, shop.company.id, "x", "quickbooks", FOUR) == elsewhere
     no = push(shop, draft(shop, FOUR))
     again = draft(shop, FOUR)
     assert isinstance(again, Refusal)
@@ -85,4 +84,4 @@ def test_a_draft_that_others_overtook_waits_no_longer(shop: Shop) -> None:
     push(shop, draft(shop, FOUR))
     shop.publish({**DAILY, "shop.rules": f"{DAILY['shop.rules']}\n# seen\n"})
     assert waiting(shop) == []
-    assert isinstance(draft(shop, FOUR), run_hours.Draft), "it can be submitted anew"
+    assert isinstance(draft(shop, FOUR), publication.Draft), "it can be submitted anew"

@@ -10,7 +10,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.connections import trust_again
 from holding.db.models import Hold, Posting, Record, Run
 from holding.posting.claims import free_the_dead
-from holding.runs import dispatch as batch_sending
+from holding.runs import dispatch
 from tests.holding.pushing import Lane, answer_whole_files
 from tests.holding.shop import FILES, RULES, open_shop
 from tests.support.postings import invoice
@@ -129,7 +129,7 @@ def test_a_run_waits_an_hour_and_what_takes_longer_goes_by_itself(lane: Lane) ->
     late, quick = lane.ready("IV-1", "IV-2", due=None)
     lane.start_sync()
     with lane.database.write() as session:
-        longer = batch_sending.WAITS + timedelta(seconds=1)
+        longer = dispatch.WAITS + timedelta(seconds=1)
         session.get_one(Posting, late).due_at = lane.clock.now() + longer
     lane.work()
     assert lane.states((late, quick)) == ["ready", "posted"]
@@ -147,7 +147,7 @@ def test_a_crash_at_any_step_loses_nothing_from_the_run(
     lane.start_sync()
     for step in ("examine", "intend", "fly", "_finish"):
         with monkeypatch.context() as dying:
-            dying.setattr(batch_sending, step, _die)
+            dying.setattr(dispatch, step, _die)
             with pytest.raises(KeyboardInterrupt):
                 lane.work()
         lane.clock.advance(lane.desk.lease + lane.desk.answer + timedelta(seconds=1))

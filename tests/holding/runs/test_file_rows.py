@@ -9,7 +9,7 @@ import pytest
 from connectors.contract import FileLimits
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.runs import dispatch as batch_sending
+from holding.runs import dispatch
 from tests.holding.connections.test_limits import channel
 from tests.support.factories import connection_named
 from tests.support.postings import invoice, make_ready
@@ -21,7 +21,7 @@ def test_the_rows_that_are_counted_are_those_of_the_documents_that_go(
     database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The most urgent go first in a short month, whatever came in first."""
-    monkeypatch.setattr(batch_sending, "_AT_A_TIME", 2)
+    monkeypatch.setattr(dispatch, "_AT_A_TIME", 2)
     limits = FileLimits(documents=500, rows=10)
     sheet = SimpleNamespace(file_limits=limits, rows_of=lambda one: len(one.lines))
     with database.write() as session:
@@ -33,7 +33,7 @@ def test_the_rows_that_are_counted_are_those_of_the_documents_that_go(
         ]
 
         def goes(wanted: list[int]) -> list[int]:
-            found = batch_sending.of_one_file(session, target, wanted)
+            found = dispatch.of_one_file(session, target, wanted)
             return [SIZES[ids.index(one)] for one in found]
 
         assert goes(ids) == [9]

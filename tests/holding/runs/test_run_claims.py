@@ -10,7 +10,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import limits
 from holding.db.models import Approval, Company, Operation, Posting
 from holding.posting.claims import free_the_dead
-from holding.runs import dispatch as batch_sending
+from holding.runs import dispatch
 from holding.runs.dispatch import push_due
 from tests.holding.journal.test_slow_calls import channel_of
 from tests.holding.pushing import Lane
@@ -21,17 +21,17 @@ def test_a_worker_that_slept_over_its_run_does_not_end_it_for_the_next(lane: Lan
     keys = lane.ready("IV-1", "IV-2", due=None)
     lane.start_sync()
     channel, other = channel_of(lane), replace(lane.desk, owner="worker-2")
-    first = batch_sending._claim_batch(lane.desk, channel)
+    first = dispatch._claim_batch(lane.desk, channel)
     assert first is not None
     lane.clock.advance(lane.desk.lease + lane.desk.answer + timedelta(seconds=1))
     with lane.database.write() as session:
         assert free_the_dead(session, lane.clock.now()) == 3, "two documents and their run"
-    second = batch_sending._claim_batch(other, channel)
+    second = dispatch._claim_batch(other, channel)
     assert second is not None
     assert (first.fence, second.fence) == (1, 2)
     assert {one.posting_id for one in second.claims} == set(keys)
     before = lane.run()
-    batch_sending._finish(lane.desk, first)
+    dispatch._finish(lane.desk, first)
     after = lane.run()
     assert (after.state, after.ended_at, after.due_at) == ("running", None, None)
     assert (after.lease_owner, after.lease_until) == (other.owner, before.lease_until)
@@ -45,11 +45,11 @@ def test_a_run_takes_no_document_that_somebody_has_in_hand(lane: Lane) -> None:
         row = session.get_one(Posting, keys[0])
         row.lease_owner, row.lease_until = "worker-2", lane.clock.now() + lane.desk.lease
         row.fence += 1
-    batch = batch_sending._claim_batch(lane.desk, channel)
+    batch = dispatch._claim_batch(lane.desk, channel)
     assert batch is not None
     assert [one.posting_id for one in batch.claims] == keys[1:]
     assert lane.one(keys[0]).lease_owner == "worker-2"
-    batch_sending._finish(lane.desk, batch)
+    dispatch._finish(lane.desk, batch)
     until = lane.one(keys[0]).lease_until
     assert lane.run().due_at == until, "who has it sends it; should it die, the run does"
 
@@ -62,15 +62,15 @@ def test_a_run_waits_for_the_sweeper_where_somebody_died_over_a_document(lane: L
         row = session.get_one(Posting, keys[0])
         row.lease_owner, row.lease_until = "worker-2", lane.clock.now() - timedelta(seconds=1)
     channel = channel_of(lane)
-    assert batch_sending.work(lane.desk, channel) == 1, "it looked"
+    assert dispatch.work(lane.desk, channel) == 1, "it looked"
     due = lane.run().due_at
     assert due is not None
     assert lane.clock.now() < due <= lane.clock.now() + timedelta(seconds=5)
-    assert batch_sending.work(lane.desk, channel) == 0
+    assert dispatch.work(lane.desk, channel) == 0
     with lane.database.write() as session:
         assert free_the_dead(session, lane.clock.now()) == 1
     lane.clock.advance(5)
-    while batch_sending.work(lane.desk, channel):
+    while dispatch.work(lane.desk, channel):
         pass
     assert (lane.states(keys), lane.run().state) == (["posted"], "done")
 
@@ -88,13 +88,13 @@ def test_what_is_let_go_while_its_run_is_under_way_has_its_time_to_undo(lane: La
         session.flush()
         agreed = {"posting_id": one.id, "hash": one.hash, "content": {}, "level": "x"}
         session.add(Approval(reason="checked", operation_id="form-1", at=now, **agreed, **given))
-    assert batch_sending.work(lane.desk, channel_of(lane)) == 1
+    assert dispatch.work(lane.desk, channel_of(lane)) == 1
     assert lane.states(keys) == ["ready", "posted"]
     assert lane.run().due_at == until
     lane.clock.advance(19)
-    assert batch_sending.work(lane.desk, channel_of(lane)) == 0
+    assert dispatch.work(lane.desk, channel_of(lane)) == 0
     lane.clock.advance(1)
-    assert batch_sending.work(lane.desk, channel_of(lane)) == 1
+    assert dispatch.work(lane.desk, channel_of(lane)) == 1
     assert lane.states(keys) == ["posted", "posted"]
     assert lane.run().state == "done"
 
@@ -117,7 +117,7 @@ def others_while_the_first_is_called(
         sent.append((len(sent) + 1, len(payload.numbers)))
         if len(sent) == 1:
             for no in range(2, 2 + workers):
-                batch_sending.work(replace(lane.desk, owner=f"worker-{no}"), channel_of(lane))
+                dispatch.work(replace(lane.desk, owner=f"worker-{no}"), channel_of(lane))
         return real(self, payload, *rest)
 
     monkeypatch.setattr(AiAccount, "send", send)
@@ -131,7 +131,7 @@ def test_files_of_one_run_are_on_their_way_at_the_same_time(
     keys = lane.ready("IV-1", "IV-2", "IV-3", "IV-4", "IV-5", due=None)
     lane.start_sync()
     sent = others_while_the_first_is_called(lane, monkeypatch, workers=2)
-    assert batch_sending.work(lane.desk, channel_of(lane)) == 2
+    assert dispatch.work(lane.desk, channel_of(lane)) == 2
     assert sent == [(1, 2), (2, 2), (3, 1)], "all of it while the first was on its way"
     assert lane.states(keys) == ["posted"] * 5
     run = lane.run()
@@ -145,18 +145,18 @@ def test_who_ends_before_the_others_leaves_the_end_to_them(lane: Lane) -> None:
     keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
     lane.start_sync()
     channel, other = channel_of(lane), replace(lane.desk, owner="worker-2")
-    first = batch_sending._claim_batch(lane.desk, channel)
-    second = batch_sending._claim_batch(other, channel)
+    first = dispatch._claim_batch(lane.desk, channel)
+    second = dispatch._claim_batch(other, channel)
     assert first is not None
     assert second is not None
     assert [one.posting_id for one in (*first.claims, *second.claims)] == keys
     assert (first.more, second.more) == (True, False)
-    assert batch_sending._claim_batch(replace(lane.desk, owner="worker-3"), channel) is None
-    batch_sending._send(lane.desk, channel, first)
-    batch_sending._finish(lane.desk, first)
+    assert dispatch._claim_batch(replace(lane.desk, owner="worker-3"), channel) is None
+    dispatch._send(lane.desk, channel, first)
+    dispatch._finish(lane.desk, first)
     assert lane.run().ended_at is None
-    batch_sending._send(other, channel, second)
-    batch_sending._finish(other, second)
+    dispatch._send(other, channel, second)
+    dispatch._finish(other, second)
     assert lane.run().counts == {"posted": 3}
     assert lane.run().ended_at is not None
 
@@ -166,9 +166,9 @@ def test_what_a_dead_worker_had_of_a_run_still_goes_with_it(lane: Lane) -> None:
     keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
     lane.start_sync()
     channel, other = channel_of(lane), replace(lane.desk, owner="worker-2")
-    dead = batch_sending._claim_batch(lane.desk, channel)
+    dead = dispatch._claim_batch(lane.desk, channel)
     assert dead is not None
-    assert batch_sending.work(other, channel) == 1
+    assert dispatch.work(other, channel) == 1
     run = lane.run()
     assert (run.ended_at, run.due_at) == (None, lane.one(keys[0]).lease_until)
     lane.clock.advance(lane.desk.lease + timedelta(seconds=1))
@@ -213,10 +213,10 @@ def test_files_that_people_carry_come_one_after_the_other(
     lane.start_sync()
     channel = channel_of(lane)
     monkeypatch.setattr(type(channel), "by_hand", property(lambda _: True))
-    first = batch_sending._claim_batch(lane.desk, channel)
+    first = dispatch._claim_batch(lane.desk, channel)
     assert first is not None
     assert (len(first.claims), first.more) == (2, False)
-    assert batch_sending._claim_batch(replace(lane.desk, owner="worker-2"), channel) is None
+    assert dispatch._claim_batch(replace(lane.desk, owner="worker-2"), channel) is None
 
 
 @pytest.mark.usefixtures("pairs")
@@ -226,6 +226,6 @@ def test_a_file_that_the_month_cuts_leaves_none_for_another_worker(
     lane.ready("IV-1", "IV-2", "IV-3", due=None)
     lane.start_sync()
     monkeypatch.setattr(limits, "in_a_file", lambda *_: 1)
-    first = batch_sending._claim_batch(lane.desk, channel_of(lane))
+    first = dispatch._claim_batch(lane.desk, channel_of(lane))
     assert first is not None
     assert (len(first.claims), first.more) == (1, False)

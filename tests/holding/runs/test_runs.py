@@ -14,7 +14,6 @@ from holding.db.models import Approval, Company, Event, Operation, Posting, Reco
 from holding.db.refusal import Refusal, check_figure
 from holding.db.together import answer
 from holding.runs import date_ranges, run_history, run_search
-from holding.runs import date_ranges as range_counts
 from holding.runs import status as pills
 from holding.runs.run_search import RunFilter
 from tests.support.factories import connection_named, make_connection, make_person
@@ -167,7 +166,7 @@ def test_a_record_that_no_rules_date_counts_by_the_day_it_arrived(
         for row in session.scalars(select(Record).where(Record.type != "settlement")):
             row.doc_date, row.seen_at = DAY, moments["ST-1"]
     with database.read() as session:
-        found = range_counts.counts(session, company.id, zone, month, (DAY, DAY))
+        found = date_ranges.counts(session, company.id, zone, month, (DAY, DAY))
     assert [(one.kind, one.count) for one in found.undated] == [("settlement", 2)]
     assert sum(found.undated[0].money.values()) == 1400
     assert "settlement" not in {one.kind for one in found.records}

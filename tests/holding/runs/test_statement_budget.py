@@ -23,7 +23,7 @@ from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Attempt, Company, Posting, Push, Request, RulesetVersion, Run
 from holding.db.refusal import Refusal
-from holding.posting import prepare as last_check
+from holding.posting import prepare
 from holding.posting.evidence import Storyteller
 from holding.programs import world
 from holding.runs import date_ranges
@@ -151,7 +151,7 @@ def test_what_a_look_notes_of_the_rules_is_what_their_row_says(
         world.note_meaning(session, version_id, rules_hash, edition)
         seen.append((version_id, *world._meaning(session, version_id)))
 
-    monkeypatch.setattr(last_check, "note_meaning", noted)
+    monkeypatch.setattr(prepare, "note_meaning", noted)
     shop.receive(order("NS-1"))
     shop.judge()
     assert lane_of.work() == 1

@@ -14,7 +14,6 @@ from sqlalchemy import create_engine, make_url, text
 
 from holding.db.refusal import Refusal
 from holding.platform import backup
-from holding.platform import backup as migrate
 from holding.platform.backup import VERSION, Restored, restore
 from tests.support.databases import _on_server
 
@@ -26,9 +25,9 @@ BEFORE = "0020"
 def test_T39e_a_file_is_copied_before_its_schema_changes_and_only_then(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'books.sqlite3'}"
     assert backup.before_migration(url, tmp_path, NOW) is None
-    migrate.upgrade(url)
+    backup.upgrade(url)
     assert backup.before_migration(url, tmp_path, NOW) is None
-    migrate.downgrade(url, BEFORE)
+    backup.downgrade(url, BEFORE)
     with closing(sqlite3.connect(tmp_path / "books.sqlite3")) as open_one:
         open_one.execute("INSERT INTO clock_mark (id, back_seconds) VALUES (1, 77)")
         open_one.commit()
@@ -36,7 +35,7 @@ def test_T39e_a_file_is_copied_before_its_schema_changes_and_only_then(tmp_path:
     assert copy == tmp_path / "backups" / f"clearpost-{BEFORE}-20261122T040506.sqlite3"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
-    migrate.upgrade(url)
+    backup.upgrade(url)
     with closing(sqlite3.connect(copy)) as kept:
         assert kept.execute("SELECT back_seconds FROM clock_mark").fetchall() == [(77,)]
         assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == (BEFORE,)
@@ -47,7 +46,7 @@ def test_T39e_what_cannot_be_copied_is_not_migrated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path / 'books.sqlite3'}"
-    migrate.upgrade(url, BEFORE)
+    backup.upgrade(url, BEFORE)
 
     def full(*_: object) -> str:
         return "database or disk is full"
@@ -73,7 +72,7 @@ def test_T39e_a_server_is_dumped_without_its_password_in_the_words_of_a_command(
     url = make_url(postgresql_url).set(database=name, password="s3cret")
     shown = url.render_as_string(hide_password=False)
     try:
-        migrate.upgrade(shown, BEFORE)
+        backup.upgrade(shown, BEFORE)
         told: list[list[str]] = []
         run = subprocess.run
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from holding.platform import processes as doorbell
-from holding.platform import processes as embedded_redis
+from holding.platform import processes
 
-pytestmark = pytest.mark.skipif(embedded_redis.find_server() is None, reason="no redis-server here")
+pytestmark = pytest.mark.skipif(processes.find_server() is None, reason="no redis-server here")
 
 PARENT = """
 import sys, time
@@ -45,26 +44,26 @@ def _stat(pid: int) -> str:
 
 
 def test_it_answers_is_private_and_ends(tmp_path: Path) -> None:
-    server = embedded_redis.start_redis(tmp_path)
+    server = processes.start_redis(tmp_path)
     assert server is not None
-    assert doorbell.heard(server.url)
+    assert processes.heard(server.url)
     assert server.folder.stat().st_mode & 0o777 == 0o700
     assert len(server.url) < 100
     pid = server.pid
     server.stop()
     assert gone(pid)
     assert not server.folder.exists()
-    assert not doorbell.heard(server.url)
+    assert not processes.heard(server.url)
 
 
 def test_it_comes_back_empty_when_it_was_killed(tmp_path: Path) -> None:
-    server = embedded_redis.start_redis(tmp_path)
+    server = processes.start_redis(tmp_path)
     assert server is not None
     try:
         pid = server.pid
         os.kill(pid, signal.SIGKILL)
         limit = time.monotonic() + 10
-        while not (server.pid != pid and doorbell.heard(server.url)):
+        while not (server.pid != pid and processes.heard(server.url)):
             assert time.monotonic() < limit
             time.sleep(0.02)
     finally:
@@ -87,17 +86,17 @@ def test_it_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
 def test_a_program_on_the_path_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    real = embedded_redis.find_server()
+    real = processes.find_server()
     assert real is not None
     (tmp_path / name).symlink_to(real)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    server = embedded_redis.start_redis(tmp_path)
+    server = processes.start_redis(tmp_path)
     assert server is not None
-    assert doorbell.heard(server.url)
+    assert processes.heard(server.url)
     server.stop()
 
 
 def test_without_a_program_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_redis, "find_server", lambda: None)
-    assert embedded_redis.start_redis(tmp_path) is None
+    monkeypatch.setattr(processes, "find_server", lambda: None)
+    assert processes.start_redis(tmp_path) is None

@@ -6,7 +6,7 @@ from sqlalchemy import select, text
 
 from holding.db.database import Database
 from holding.db.models import Company, Event
-from holding.platform import backup as installed_version
+from holding.platform import backup
 from holding.platform.backup import downgrade, upgrade
 from tests.support.clock import SetClock
 
@@ -21,17 +21,17 @@ def test_the_first_start_and_the_same_version_again_tell_nothing(
     database: Database, company: Company, clock: SetClock
 ) -> None:
     for _ in range(2):
-        assert not installed_version.note_version(database, clock.now())
+        assert not backup.note_version(database, clock.now())
     assert told(database) == []
 
 
 def test_of_many_that_start_at_once_one_tells_the_change(
     database: Database, company: Company, clock: SetClock
 ) -> None:
-    installed_version.note_version(database, clock.now(), version="1.0", schema="0073")
+    backup.note_version(database, clock.now(), version="1.0", schema="0073")
 
     def start(_: int) -> bool:
-        return installed_version.note_version(database, clock.now(), version="1.1", schema="0074")
+        return backup.note_version(database, clock.now(), version="1.1", schema="0074")
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(start, range(8))) == [False] * 7 + [True]
@@ -44,7 +44,7 @@ def test_another_schema_is_a_change_and_going_back_is_one(
     database: Database, company: Company, clock: SetClock
 ) -> None:
     for schema in ("0073", "0074", "0073"):
-        installed_version.note_version(database, clock.now(), version="1.0", schema=schema)
+        backup.note_version(database, clock.now(), version="1.0", schema=schema)
     assert len(told(database)) == 2
     assert told(database)[1].endswith("(schema 0074) to version 1.0 (schema 0073).")
 
@@ -54,7 +54,7 @@ def test_0073_a_program_that_noted_no_version_is_an_earlier_one(
 ) -> None:
     downgrade(database.url, "0072")
     upgrade(database.url)
-    assert installed_version.note_version(database, clock.now(), version="1.0", schema="0073")
+    assert backup.note_version(database, clock.now(), version="1.0", schema="0073")
     assert told(database) == [
         "Clearpost was changed from an earlier version (schema 0072) to version 1.0 (schema 0073)."
     ]

@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from holding.access.actors import Keys
-from holding.platform import settings as logs
+from holding.platform import settings
 
 SECRET = "nsk_4fJ2w8Qx"
 
@@ -27,8 +27,8 @@ def lines(stream: io.StringIO) -> list[dict[str, str]]:
 
 
 def test_an_event_for_machines_is_one_object(stream: io.StringIO) -> None:
-    logs.begin(for_machines=True, stream=stream)
-    logs.logger("clearpost.workers").error("A company cannot push.", company=3, why="no key")
+    settings.begin(for_machines=True, stream=stream)
+    settings.logger("clearpost.workers").error("A company cannot push.", company=3, why="no key")
     (line,) = lines(stream)
     assert line.pop("timestamp").endswith("Z")
     assert line == {
@@ -41,14 +41,14 @@ def test_an_event_for_machines_is_one_object(stream: io.StringIO) -> None:
 
 
 def test_an_event_for_people_is_one_line(stream: io.StringIO) -> None:
-    logs.begin(for_machines=False, stream=stream)
-    logs.logger("clearpost.workers").warning("Redis is gone.", why="refused")
+    settings.begin(for_machines=False, stream=stream)
+    settings.logger("clearpost.workers").warning("Redis is gone.", why="refused")
     (line,) = stream.getvalue().splitlines()
     assert line.endswith("[warning] Redis is gone. [clearpost.workers] why=refused")
 
 
 def test_libraries_write_in_the_same_way_and_only_warnings(stream: io.StringIO) -> None:
-    logs.begin(for_machines=True, stream=stream)
+    settings.begin(for_machines=True, stream=stream)
     logging.getLogger("a.library").info("nothing of note")
     logging.getLogger("a.library").warning("lost %s", "a job")
     (line,) = lines(stream)
@@ -59,8 +59,8 @@ def test_libraries_write_in_the_same_way_and_only_warnings(stream: io.StringIO) 
 def test_no_secret_gets_into_a_line(stream: io.StringIO, *, for_machines: bool) -> None:
     keys = Keys((Fernet.generate_key(),))
     assert keys.decrypt(keys.encrypt(SECRET, row="a"), row="a") == SECRET
-    logs.begin(for_machines=for_machines, stream=stream)
-    log = logs.logger("clearpost.portal")
+    settings.begin(for_machines=for_machines, stream=stream)
+    log = settings.logger("clearpost.portal")
     log.error(
         f"Refused {SECRET}.", sent={"url": f"x/?k={SECRET}", "key": [SECRET]}, password="pin9"
     )
@@ -73,5 +73,5 @@ def test_no_secret_gets_into_a_line(stream: io.StringIO, *, for_machines: bool) 
     assert "A request failed." in told
     assert "ValueError" in told
     assert SECRET not in told
-    assert told.count(logs.HIDDEN) >= 5
+    assert told.count(settings.HIDDEN) >= 5
     assert "pin9" not in told

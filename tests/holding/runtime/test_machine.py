@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holding.platform import processes as machine
+from holding.platform import processes
 from holding.platform.processes import Room, free_disk, memory_of
 
 HOLDS = "held = bytearray(b'x' * 200_000_000); print(len(held), flush=True); input()"
@@ -30,7 +30,7 @@ def test_the_memory_of_a_process_is_its_own_and_that_of_its_children() -> None:
 def test_where_nothing_is_told_it_is_not_known(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(machine, "PROCESSES", tmp_path)
+    monkeypatch.setattr(processes, "PROCESSES", tmp_path)
     assert memory_of(os.getpid()) is None
     assert Room.here(tmp_path).disk == pytest.approx(free_disk(tmp_path), rel=0.2)
 

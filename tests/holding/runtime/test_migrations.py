@@ -6,9 +6,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import delete, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from holding.access import enrolment as sign_in_steps
-from holding.access import people as person_names
-from holding.access import sessions
+from holding.access import enrolment, people, sessions
 from holding.company import own_account
 from holding.company.own_account import Taste
 from holding.db.database import Database
@@ -18,7 +16,7 @@ from holding.db.models.columns import NoticeKind, PostingWait, RecipientKind, mo
 from holding.db.together import answer
 from holding.platform.backup import check, downgrade, upgrade
 from holding.programs import world
-from holding.rulesets import target_ways as ways_in
+from holding.rulesets import target_ways
 from tests.holding.second_factor.factors import enrolled
 from tests.holding.shop import open_shop, order
 from tests.support.clock import SetClock
@@ -99,7 +97,7 @@ def test_0069_a_source_of_files_that_took_orders_goes_on_with_them_alone(
         assert stall.settings == {"zone": "Asia/Singapore", "record_kinds": "order"}
         assert connection_named(session, company, "fair").settings == {"record_kinds": "refund"}
         assert "record_kinds" not in connection_named(session, company, "netshop").settings
-        assert ways_in.clashes(session, company.id)[0].kinds == ("order",)
+        assert target_ways.clashes(session, company.id)[0].kinds == ("order",)
 
 
 def test_0079_a_message_about_a_returned_change_is_of_a_kind_that_is_known(
@@ -150,12 +148,12 @@ def test_0085_names_of_before_are_taken_from_the_trail(
         for name in ("Lim Ah Kow", "Lim", "Lim Ah Kow", "L"):
             saved = own_account.save(session, lim.id, name=name, taste=Taste(), now=clock.now())
             assert saved is None
-        kept = answer(session, person_names.asked_called([company.id]))
+        kept = answer(session, people.asked_called([company.id]))
         assert kept[lim.id].former == {"Lim", "Lim Ah Kow"}
     downgrade(database.url, "0079")
     upgrade(database.url)
     with database.read() as session:
-        assert answer(session, person_names.asked_called([company.id])) == kept
+        assert answer(session, people.asked_called([company.id])) == kept
 
 
 def test_0086_is_not_taken_back_while_something_is_to_be_woken(
@@ -201,7 +199,7 @@ def test_second_factors_come_and_go_with_people_and_companies_kept(
         session.get_one(Company, company.id).needs_second_factor = True
         enrolled(session, lim, clock.now())
         sessions.open_session(session, lim, clock.now(), factor_at=clock.now())
-        sign_in_steps.enter(session, lim, clock.now())
+        enrolment.enter(session, lim, clock.now())
     downgrade(database.url, "0090")
     tables = set(inspect(database.engine).get_table_names())
     assert not tables & {"second_factor", "recovery_code", "sign_in_step"}
@@ -213,4 +211,4 @@ def test_second_factors_come_and_go_with_people_and_companies_kept(
     with database.write() as session:
         assert session.get_one(Company, company.id).needs_second_factor is False
         assert session.scalars(select(SignIn.factor_at)).one() is None
-        assert sign_in_steps.enter(session, lim, clock.now()).signed_in
+        assert enrolment.enter(session, lim, clock.now()).signed_in

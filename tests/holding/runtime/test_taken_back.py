@@ -32,8 +32,8 @@ from holding.db.models import (
     Version,
 )
 from holding.db.models.columns import Packed, table_of
-from holding.operations import content_invariants as contents
-from holding.platform import events as chain
+from holding.operations import content_invariants
+from holding.platform import events
 from holding.platform.backup import downgrade, upgrade
 from holding.posting.evidence import Storyteller, whole_story
 from holding.programs.replay import replay, replay_all
@@ -114,10 +114,10 @@ def explained(shop: Shop) -> dict[str, tuple[Answer, ...]]:
 
 def proved(shop: Shop) -> None:
     """What is stored is what was sealed and decided."""
-    chain.link_due(shop.database, now=shop.now, whole=True)
+    events.link_due(shop.database, now=shop.now, whole=True)
     with shop.database.read() as session:
-        assert chain.verify(session, shop.company.id) == []
-        assert contents.compare(session, shop.company.id).breaks == []
+        assert events.verify(session, shop.company.id) == []
+        assert content_invariants.compare(session, shop.company.id).breaks == []
         replays = replay_all(session, shop.company.id, 100)
         assert replays.replayed == len(session.scalars(select(Evaluation.id)).all())
         assert (replays.differences, replays.reworded) == ((), ())
@@ -131,7 +131,7 @@ def test_0055_what_was_pushed_between_down_and_up_is_kept_like_all_else(
     """0047 and 0061 likewise: each is taken back with those after it, and made again."""
     send(shop, worker(lane), "NS-1", "NS-2")
     send(shop, worker(lane), "NS-3")
-    chain.link_due(shop.database, now=shop.now, whole=True)
+    events.link_due(shop.database, now=shop.now, whole=True)
     first, answered = rows(shop.database), explained(shop)
 
     downgrade(shop.database.url, before)

@@ -7,7 +7,6 @@ from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
 from holding.access import enrolment
-from holding.access import enrolment as codes
 from holding.access.actors import Keys
 from holding.db.refusal import Refusal
 
@@ -24,7 +23,7 @@ class Phone:
 
     def code(self, now: datetime, off: int = 0) -> str:
         """What it shows, `off` half minutes from now."""
-        return codes.code_at(self.secret, codes.step_of(now) + off)
+        return enrolment.code_at(self.secret, enrolment.step_of(now) + off)
 
     def wrong(self, now: datetime) -> str:
         """Six digits that it does not show about now."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from holding.access import enrolment, sessions
 from holding.access.actors import Keys
-from holding.db import leases as failure_counts
+from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Event, RecoveryCode, SecondFactor
 from holding.db.refusal import Refusal
@@ -167,7 +167,7 @@ def test_ten_wrong_codes_stop_an_account_for_a_while_and_are_told(
     with database.write() as session:
         lim, now = person(session, company, clock), clock.now()
         phone = enrolled(session, lim, now)
-        for _ in range(failure_counts.MOST):
+        for _ in range(leases.MOST):
             assert refused(enrolment.prove(session, lim, phone.wrong(now), KEYS, now)) == WRONG
         stopped = enrolment.prove(session, lim, phone.code(now), KEYS, now)
         assert refused(stopped)[2] == 429
@@ -176,7 +176,7 @@ def test_ten_wrong_codes_stop_an_account_for_a_while_and_are_told(
             "10 incorrect codes were entered for Lim after the right password."
         ]
         assert isinstance(sessions.prove(session, "lim@kedai.my", "kopi o kosong 2026", now), int)
-        later = clock.advance(failure_counts.WINDOW)
+        later = clock.advance(leases.WINDOW)
         assert enrolment.prove(session, lim, phone.code(later), KEYS, later) is None
 
 
@@ -186,7 +186,7 @@ def test_a_right_code_forgets_the_wrong_ones(
     with database.write() as session:
         lim, now = person(session, company, clock), clock.now()
         phone = enrolled(session, lim, now)
-        for _ in range(failure_counts.MOST - 1):
+        for _ in range(leases.MOST - 1):
             enrolment.prove(session, lim, phone.wrong(now), KEYS, now)
         assert enrolment.prove(session, lim, phone.code(now), KEYS, now) is None
         assert refused(enrolment.prove(session, lim, phone.wrong(now), KEYS, now)) == WRONG

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from holding.access import deputies, enrolment, sessions
-from holding.access import enrolment as sign_in_steps
 from holding.access.actors import OPERATOR, actor_of
 from holding.access.enrolment import STEP_LASTS, SetUpDone, Waiting
 from holding.access.people import add_company, add_membership
@@ -34,7 +33,7 @@ def person(session: OrmSession, company: Company, clock: SetClock, name: str, *r
 
 def finished(session: OrmSession, token: str, code: str, clock: SetClock) -> str:
     """The code of the refusal, or `in`: signed in, by a session that counts."""
-    done = sign_in_steps.finish(session, token, code, KEYS, clock.now())
+    done = enrolment.finish(session, token, code, KEYS, clock.now())
     if isinstance(done, Refusal):
         return done.code
     found = sessions.person_of(session, done, clock.now())
@@ -49,7 +48,7 @@ def test_where_nothing_is_asked_for_the_password_is_enough(
 ) -> None:
     with database.write() as session:
         lim = person(session, company, clock, "lim", *roles)
-        entered = sign_in_steps.enter(session, lim, clock.now())
+        entered = enrolment.enter(session, lim, clock.now())
         assert entered.signed_in
         assert sessions.person_of(session, entered.token, clock.now()) is not None
         assert session.scalars(select(SignInStep)).all() == []
@@ -61,17 +60,17 @@ def test_the_step_is_no_session_and_a_code_finishes_it_once(
     with database.write() as session:
         lim = person(session, company, clock, "lim", "viewer")
         phone = enrolled(session, lim, clock.now())
-        entered = sign_in_steps.enter(session, lim, clock.now())
+        entered = enrolment.enter(session, lim, clock.now())
         assert not entered.signed_in
         assert sessions.person_of(session, entered.token, clock.now()) is None
         kept = session.scalars(select(SignInStep)).one()
         assert entered.token not in kept.token_hash
         waits = Waiting(lim, "lim@kedai.my", sets_up=False)
-        assert sign_in_steps.waiting(session, entered.token, clock.now()) == waits
+        assert enrolment.waiting(session, entered.token, clock.now()) == waits
         assert finished(session, entered.token, phone.wrong(clock.now()), clock) == "factor.wrong"
         assert finished(session, entered.token, phone.code(clock.now()), clock) == "in"
         assert finished(session, entered.token, phone.code(clock.now(), 1), clock) == "signin.over"
-        assert sign_in_steps.waiting(session, entered.token, clock.now()) is None
+        assert enrolment.waiting(session, entered.token, clock.now()) is None
 
 
 def test_a_code_that_one_step_took_is_refused_at_another(
@@ -80,7 +79,7 @@ def test_a_code_that_one_step_took_is_refused_at_another(
     with database.write() as session:
         lim = person(session, company, clock, "lim", "viewer")
         phone = enrolled(session, lim, clock.now())
-        one, two = (sign_in_steps.enter(session, lim, clock.now()).token for _ in range(2))
+        one, two = (enrolment.enter(session, lim, clock.now()).token for _ in range(2))
         assert finished(session, one, phone.code(clock.now()), clock) == "in"
         assert finished(session, two, phone.code(clock.now()), clock) == "factor.wrong"
         assert finished(session, two, phone.recovery[3], clock) == "in"
@@ -92,7 +91,7 @@ def test_two_who_give_the_same_code_at_one_moment_do_not_both_sign_in(
     with database.write() as session:
         lim = person(session, company, clock, "lim", "viewer")
         phone = enrolled(session, lim, clock.now())
-        tokens = [sign_in_steps.enter(session, lim, clock.now()).token for _ in range(2)]
+        tokens = [enrolment.enter(session, lim, clock.now()).token for _ in range(2)]
     both = Barrier(2)
 
     def enter(token: str) -> str:
@@ -124,11 +123,11 @@ def test_the_step_ends_by_itself(
     with database.write() as session:
         lim = person(session, company, clock, "lim", "viewer")
         phone = enrolled(session, lim, clock.now())
-        token = sign_in_steps.enter(session, lim, clock.now()).token
+        token = enrolment.enter(session, lim, clock.now()).token
         session.expire_all()
         ENDS[end](session, lim, clock)
         session.flush()
-        assert sign_in_steps.waiting(session, token, clock.now()) is None
+        assert enrolment.waiting(session, token, clock.now()) is None
         assert finished(session, token, phone.code(clock.now()), clock) == "signin.over"
 
 
@@ -138,7 +137,7 @@ def test_a_token_that_nobody_made_is_no_step(
     with database.write() as session:
         lim = person(session, company, clock, "lim", "viewer")
         phone = enrolled(session, lim, clock.now())
-        sign_in_steps.enter(session, lim, clock.now())
+        enrolment.enter(session, lim, clock.now())
         session_token = sessions.open_session(session, lim, clock.now(), factor_at=clock.now())
         for token in ("", "x" * 43, session_token):
             assert finished(session, token, phone.code(clock.now()), clock) == "signin.over"
@@ -150,26 +149,26 @@ def test_who_has_to_sets_it_up_at_sign_in_and_is_signed_in_then(
     with database.write() as session:
         lim, now = person(session, company, clock, "lim", "approver"), clock.now()
         required(session, company.id)
-        token = sign_in_steps.enter(session, lim, now).token
+        token = enrolment.enter(session, lim, now).token
         waits = Waiting(lim, "lim@kedai.my", sets_up=True)
-        assert sign_in_steps.waiting(session, token, now) == waits
+        assert enrolment.waiting(session, token, now) == waits
         assert sessions.person_of(session, token, now) is None
-        none_yet = sign_in_steps.finish_set_up(session, token, "000000", KEYS, now)
+        none_yet = enrolment.finish_set_up(session, token, "000000", KEYS, now)
         assert isinstance(none_yet, Refusal)
-        assert sign_in_steps.begin_set_up(session, token, KEYS, now) is None
+        assert enrolment.begin_set_up(session, token, KEYS, now) is None
         app = enrolment.being_set_up(session, lim, token, KEYS, now)
         assert isinstance(app, enrolment.SetUp)
         phone = Phone(app.secret.replace(" ", ""))
         assert finished(session, token, phone.code(now), clock) == "signin.over", "not confirmed"
-        wrong = sign_in_steps.finish_set_up(session, token, phone.wrong(now), KEYS, now)
+        wrong = enrolment.finish_set_up(session, token, phone.wrong(now), KEYS, now)
         assert isinstance(wrong, Refusal)
         assert wrong.code == "factor.wrong"
-        done = sign_in_steps.finish_set_up(session, token, phone.code(now), KEYS, now)
+        done = enrolment.finish_set_up(session, token, phone.code(now), KEYS, now)
         assert isinstance(done, SetUpDone)
         assert len(done.codes) == 10
         assert sessions.person_of(session, done.token, now) is not None
         assert isinstance(
-            sign_in_steps.finish_set_up(session, token, phone.code(now, 1), KEYS, now), Refusal
+            enrolment.finish_set_up(session, token, phone.code(now, 1), KEYS, now), Refusal
         )
 
 
@@ -181,10 +180,10 @@ def test_who_has_one_cannot_replace_it_at_the_step(
         lim, now = person(session, company, clock, "lim", "approver"), clock.now()
         required(session, company.id)
         enrolled(session, lim, now)
-        token = sign_in_steps.enter(session, lim, now).token
-        begun = sign_in_steps.begin_set_up(session, token, KEYS, now)
+        token = enrolment.enter(session, lim, now).token
+        begun = enrolment.begin_set_up(session, token, KEYS, now)
         assert isinstance(begun, Refusal)
-        done = sign_in_steps.finish_set_up(session, token, "000000", KEYS, now)
+        done = enrolment.finish_set_up(session, token, "000000", KEYS, now)
         assert isinstance(done, Refusal)
         assert done.code == "signin.over"
 
@@ -209,8 +208,8 @@ def test_a_company_asks_whoever_may_approve_publish_or_administer(
         lim = person(session, company, clock, "lim", role)
         before = sessions.open_session(session, lim, clock.now())
         required(session, company.id)
-        assert sign_in_steps.needs(session, lim, clock.now()) == (False, asked)
-        assert sign_in_steps.enter(session, lim, clock.now()).signed_in is not asked
+        assert enrolment.needs(session, lim, clock.now()) == (False, asked)
+        assert enrolment.enter(session, lim, clock.now()).signed_in is not asked
         assert (sessions.person_of(session, before, clock.now()) is None) is asked
         assert sessions.lacks_factor(session, before, clock.now()) is asked
 
@@ -223,12 +222,12 @@ def test_of_several_companies_one_that_requires_it_is_enough(
         other = add_company(session, code="lain", name="Lain Sdn Bhd", now=now)
         assert isinstance(other, int)
         required(session, other)
-        assert sign_in_steps.needs(session, lim, now) == (False, False)
+        assert enrolment.needs(session, lim, now) == (False, False)
         who: dict[str, Any] = {"company_id": other, "person_id": lim, "actor": OPERATOR, "now": now}
         add_membership(session, **who, role="viewer")
-        assert sign_in_steps.needs(session, lim, now) == (False, False)
+        assert enrolment.needs(session, lim, now) == (False, False)
         add_membership(session, **who, role="publisher")
-        assert sign_in_steps.needs(session, lim, now) == (False, True)
+        assert enrolment.needs(session, lim, now) == (False, True)
         assert enrolment.requiring(session, lim, now) == ("Lain Sdn Bhd",)
 
 
@@ -256,7 +255,7 @@ def test_a_deputy_of_an_approver_is_asked_as_long_as_they_stand_in(
         assert not isinstance(answer, Refusal)
         asked = []
         for _ in range(3):
-            asked.append(sign_in_steps.needs(session, siti, clock.now())[1])
+            asked.append(enrolment.needs(session, siti, clock.now())[1])
             assert sessions.lacks_factor(session, before, clock.now()) is asked[-1]
             assert bool(enrolment.requiring(session, siti, clock.now())) is asked[-1]
             clock.advance(timedelta(minutes=10))

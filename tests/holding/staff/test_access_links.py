@@ -6,12 +6,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
-from holding.access import people as teams
-from holding.access import sessions
+from holding.access import people, sessions
 from holding.access.actors import OPERATOR, Actor, actor_of, roles_of
 from holding.access.people import NewPerson, add_company, add_membership, add_person
 from holding.company import access_links
-from holding.company import access_links as link_use
 from holding.company.access_links import NewLink, Used
 from holding.db.database import Database
 from holding.db.models import AccessLink, Company, Event, Person
@@ -39,7 +37,7 @@ def member(session: OrmSession, company_id: int, name: str, now: datetime, *role
 def invite(
     session: OrmSession, actor: Actor, company: Company, now: datetime, email: str = NURUL
 ) -> NewLink | Refusal:
-    team = teams.ensure_team(session, company.id, "accounts")
+    team = people.ensure_team(session, company.id, "accounts")
     return access_links.invite(
         session,
         actor,
@@ -59,7 +57,7 @@ def made(link: NewLink | Refusal) -> NewLink:
 
 def use(session: OrmSession, link: NewLink, now: datetime, password: str = NEW) -> str:
     """`joined`, or the code of the refusal."""
-    done = link_use.use(session, link.token, name="Nurul Huda", password=password, now=now)
+    done = access_links.use(session, link.token, name="Nurul Huda", password=password, now=now)
     return "joined" if isinstance(done, Used) else done.code
 
 
@@ -86,7 +84,7 @@ def test_who_is_invited_joins_once_with_just_these_roles_and_teams(
         person = session.scalars(select(Person).where(Person.email == NURUL)).one()
         assert person.name == "Nurul Huda"
         assert roles_of(session, company.id, person.id) == {"finance", "viewer"}
-        assert teams.teams(session, company.id) == {"accounts": ("Nurul Huda",)}
+        assert people.teams(session, company.id) == {"accounts": ("Nurul Huda",)}
         assert isinstance(sign_in(session, NURUL, NEW, now), str)
         assert use(session, link, now, "another one 2026") == "link.gone"
         assert isinstance(sign_in(session, NURUL, NEW, now), str)

@@ -7,7 +7,6 @@ from sqlalchemy import select
 from holding.access.actors import OPERATOR, roles_of
 from holding.access.people import add_company, ensure_team
 from holding.company import duties
-from holding.company import duties as directory
 from holding.db.database import Database
 from holding.db.models import Company, Event
 from holding.db.refusal import Refusal
@@ -40,7 +39,7 @@ def test_roles_and_teams_become_just_what_is_ticked(
         }
         done = duties.change(session, tan, **given, **wanted, seen=seen)
         assert isinstance(done, duties.Changed)
-        found = next(one for one in directory.members(session, company.id) if one.name == "Lim")
+        found = next(one for one in duties.members(session, company.id) if one.name == "Lim")
         assert found.roles == ("approver", "publisher")
         assert found.team_ids == (team.id,)
         stale = duties.change(session, tan, **given, roles=["viewer"], team_ids=[], seen=seen)

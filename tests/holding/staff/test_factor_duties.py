@@ -6,12 +6,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
-from holding.access import enrolment, sessions
-from holding.access import enrolment as sign_in_steps
-from holding.access import operations as tokens
+from holding.access import enrolment, operations, sessions
 from holding.access.actors import OPERATOR, Actor
 from holding.access.people import add_company, add_membership
-from holding.company import access_links as factor_duties
+from holding.company import access_links
 from holding.db.database import Database
 from holding.db.models import Company, Event, SignInStep
 from holding.db.refusal import Refusal
@@ -44,7 +42,7 @@ def test_an_administrator_requires_it_who_uses_it_themselves(
         now = clock.now()
 
         def ask(*, on: bool) -> str | Refusal:
-            return factor_duties.require(session, tan, company.id, on=on, now=now)
+            return access_links.require(session, tan, company.id, on=on, now=now)
 
         assert why(ask(on=True)) == "factor.own_first"
         enrolled(session, tan.person_id or 0, now)
@@ -68,12 +66,12 @@ def test_nobody_else_requires_it(database: Database, company: Company, clock: Se
         now = clock.now()
         lim = member(session, company.id, "lim", now, "approver", "operator")
         enrolled(session, lim.person_id or 0, now)
-        assert why(factor_duties.require(session, lim, company.id, on=True, now=now)) == "forbidden"
+        assert why(access_links.require(session, lim, company.id, on=True, now=now)) == "forbidden"
         other = add_company(session, code="lain", name="Lain Sdn Bhd", now=now)
         assert isinstance(other, int)
         adam = member(session, other, "adam", now, "admin")
         enrolled(session, adam.person_id or 0, now)
-        answer = factor_duties.require(session, adam, company.id, on=True, now=now)
+        answer = access_links.require(session, adam, company.id, on=True, now=now)
         assert why(answer) == "forbidden"
         assert not session.get_one(Company, company.id).needs_second_factor
 
@@ -83,7 +81,7 @@ def test_tokens_of_programs_go_on(
 ) -> None:
     with database.write() as session:
         now = clock.now()
-        made = tokens.make(
+        made = operations.make(
             session,
             OPERATOR,
             company_id=company.id,
@@ -96,7 +94,7 @@ def test_tokens_of_programs_go_on(
         assert not isinstance(made, Refusal)
         session.get_one(Company, company.id).needs_second_factor = True
         session.flush()
-        assert tokens.bearer(session, made.key, now) is not None
+        assert operations.bearer(session, made.key, now) is not None
 
 
 def test_an_administrator_ends_that_of_another_with_a_reason(
@@ -107,10 +105,10 @@ def test_an_administrator_ends_that_of_another_with_a_reason(
         lim = member(session, company.id, "lim", now, "approver").person_id or 0
         enrolled(session, lim, now)
         stolen = sessions.open_session(session, lim, now, factor_at=now)
-        half = sign_in_steps.enter(session, lim, now).token
+        half = enrolment.enter(session, lim, now).token
 
         def end(reason: str = LOST) -> str | Refusal:
-            return factor_duties.end(session, tan, company.id, lim, reason, now)
+            return access_links.end(session, tan, company.id, lim, reason, now)
 
         assert why(end(" ")) == "factor.reason"
         assert why(end("x" * 501)) == "factor.reason"
@@ -118,14 +116,14 @@ def test_an_administrator_ends_that_of_another_with_a_reason(
         assert end() == "Lim"
         assert enrolment.factor_of(session, lim).since is None
         assert sessions.person_of(session, stolen, now) is None
-        assert sign_in_steps.waiting(session, half, now) is None
+        assert enrolment.waiting(session, half, now) is None
         assert session.scalars(select(SignInStep)).all() == []
         (event,) = events(session, "person.factor_ended")
         assert (event.actor, event.body["reason"], event.body["person"]) == ("Tan", LOST, lim)
         assert event.body["say"] == (
             "The two-factor authentication of Lim was ended, and so were their sessions."
         )
-        assert sign_in_steps.enter(session, lim, now).signed_in
+        assert enrolment.enter(session, lim, now).signed_in
         assert why(end()) == "factor.none"
 
 
@@ -143,7 +141,7 @@ def test_nobody_ends_their_own_so_nor_that_of_a_stranger_nor_without_the_role(
             enrolled(session, one, now)
 
         def end(actor: Actor, company_id: int, person_id: int) -> str:
-            return why(factor_duties.end(session, actor, company_id, person_id, LOST, now))
+            return why(access_links.end(session, actor, company_id, person_id, LOST, now))
 
         assert end(tan, company.id, ids[0]) == "factor.self"
         assert end(tan, company.id, ids[2]) == "person.unknown"
@@ -161,7 +159,7 @@ def test_nobody_ends_their_own_so_nor_that_of_a_stranger_nor_without_the_role(
         assert end(adam, other, ids[1]) == "factor.elsewhere"
         assert all(enrolment.factor_of(session, one).since == now for one in ids)
         assert events(session, "person.factor_ended") == []
-        assert factor_duties.end_of(session, OPERATOR, ids[1], LOST, now) == "Lim"
+        assert access_links.end_of(session, OPERATOR, ids[1], LOST, now) == "Lim"
         told = events(session, "person.factor_ended")
         assert {one.company_id for one in told} == {company.id, other}
         assert {one.body["via"] for one in told} == {"command line"}

@@ -4,12 +4,11 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from holding.access import operations as tokens
-from holding.access import sessions
+from holding.access import operations, sessions
 from holding.access.sessions import Device
 from holding.company import access_links, own_account
 from holding.company.own_account import Taste
-from holding.db import leases as failure_counts
+from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Event, Person
 from holding.db.refusal import Refusal
@@ -50,7 +49,7 @@ def test_a_new_password_ends_the_other_sessions(
         assert sessions.person_of(session, phone, now) is None
         assert sessions.person_of(session, fresh, now) is not None
         assert [one.device for one in own_account.open_sessions(session, key, now)] == [DESK.name]
-        for _ in range(failure_counts.MOST):
+        for _ in range(leases.MOST):
             change("wrong", OWN)
         throttled = change(NEW, OWN)
         assert isinstance(throttled, Refusal)
@@ -70,7 +69,7 @@ def test_T32a_ones_own_new_password_ends_ones_tokens_and_links(
         admin = member(session, company.id, "vera", now, "admin")
         lim = member(session, company.id, "lim", now, "approver")
         key = lim.person_id or 0
-        made = tokens.make(
+        made = operations.make(
             session,
             admin,
             company_id=company.id,
@@ -81,14 +80,14 @@ def test_T32a_ones_own_new_password_ends_ones_tokens_and_links(
             now=now,
         )
         link = access_links.reset(session, admin, company_id=company.id, person_id=key, now=now)
-        assert isinstance(made, tokens.NewToken)
+        assert isinstance(made, operations.NewToken)
         assert isinstance(link, access_links.NewLink)
-        assert tokens.bearer(session, made.key, now) is not None
+        assert operations.bearer(session, made.key, now) is not None
         fresh = own_account.change_password(
             session, key, present=OWN, wanted=NEW, now=now, device=DESK
         )
         assert isinstance(fresh, str)
-        assert tokens.bearer(session, made.key, now) is None
+        assert operations.bearer(session, made.key, now) is None
         gone = access_links.opened(session, link.token, now)
         assert isinstance(gone, Refusal)
         assert gone.message.startswith("This link was cancelled or replaced")

@@ -9,19 +9,16 @@ from sqlalchemy import select
 from holding.access import actors, deputies
 from holding.access.reach import EVERYTHING, of_person
 from holding.approvals import approve
-from holding.company import access_links, duties
-from holding.company import access_links as link_use
-from holding.company import directory as source_limits
+from holding.company import access_links, directory, duties
 from holding.company.directory import Limited
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event, Hold, Posting, Record, SourceLimit
 from holding.db.refusal import Refusal
 from holding.holds import assignments, releases
-from holding.holds import assignments as reopening
 from holding.holds.assignments import Wish
 from holding.holds.assignments import do as do_many
 from holding.holds.holds import Each
-from holding.uploads import submit as giving_in
+from holding.uploads import submit
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_company, make_person
@@ -53,8 +50,8 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def limit(shop: Shop, who: str, *names: str, by: str = "adam") -> Limited | Refusal:
     with shop.database.write() as session:
-        known = {one.name: one.id for one in source_limits.sources(session, shop.company.id)}
-        return source_limits.limit(
+        known = {one.name: one.id for one in directory.sources(session, shop.company.id)}
+        return directory.limit(
             session,
             shop.actor(by),
             company_id=shop.company.id,
@@ -117,7 +114,7 @@ def test_administrators_and_sources_of_others_are_refused(shop: Shop) -> None:
         theirs = connection_named(session, other, "netshop").id
         ada = session.scalars(select(Event)).first()
         person_id = shop.actor("lim").person_id or 0
-        stranger = source_limits.limit(
+        stranger = directory.limit(
             session,
             shop.actor("adam"),
             company_id=shop.company.id,
@@ -125,12 +122,12 @@ def test_administrators_and_sources_of_others_are_refused(shop: Shop) -> None:
             source_ids=[theirs],
             now=shop.now,
         )
-        adam = source_limits.limit(
+        adam = directory.limit(
             session,
             actors.OPERATOR,
             company_id=shop.company.id,
             person_id=shop.actor("adam").person_id or 0,
-            source_ids=[one.id for one in source_limits.sources(session, shop.company.id)],
+            source_ids=[one.id for one in directory.sources(session, shop.company.id)],
             now=shop.now,
         )
     assert ada is not None
@@ -170,16 +167,16 @@ def test_nobody_limited_is_made_an_administrator(shop: Shop) -> None:
 def test_a_file_given_in_before_the_limit_is_not_theirs_any_more(shop: Shop) -> None:
     file = ("netshop", "orders.csv", b"number\n1\n", shop.now)
     with shop.database.write() as session:
-        given = giving_in.begin(session, acting(shop, "farah"), shop.company.id, *file)
-    assert isinstance(given, giving_in.Begun)
+        given = submit.begin(session, acting(shop, "farah"), shop.company.id, *file)
+    assert isinstance(given, submit.Begun)
     limit(shop, "farah", "blog")
     limited = acting(shop, "farah")
     with shop.database.write() as session:
         here = (session, limited, shop.company.id, given.upload_id)
         answers = (
-            giving_in.confirm(*here, with_unknown=True, now=shop.now),
-            giving_in.choose(*here, {"number": "A"}, shop.now),
-            giving_in.cancel(*here),
+            submit.confirm(*here, with_unknown=True, now=shop.now),
+            submit.choose(*here, {"number": "A"}, shop.now),
+            submit.cancel(*here),
         )
     for answer in answers:
         assert isinstance(answer, Refusal)
@@ -224,9 +221,9 @@ def test_no_act_reaches_a_hold_or_a_document_of_another_source(shop: Shop) -> No
         assert isinstance(answer, approve.Approved)
         assert answer.done == ()
         assert "NS-1" not in str(answer)
-        question = reopening.Question(lim.person_id or 0, "Open it")
+        question = assignments.Question(lim.person_id or 0, "Open it")
         assert isinstance(
-            reopening.ask_to_reopen(session, lim, asked.id, question, shop.now), Refusal
+            assignments.ask_to_reopen(session, lim, asked.id, question, shop.now), Refusal
         )
         assert seen
     limit(shop, "lim", "netshop")
@@ -295,10 +292,10 @@ def test_an_invitation_limits_from_the_first_page_on(shop: Shop) -> None:
             now=shop.now,
         )
         assert isinstance(link, access_links.NewLink)
-        used = link_use.use(
+        used = access_links.use(
             session, link.token, name="Mei", password="correct horse battery", now=shop.now
         )
-        assert isinstance(used, link_use.Used)
+        assert isinstance(used, access_links.Used)
         [row] = session.scalars(select(SourceLimit)).all()
         actor = actors.actor_of(session, row.person_id, shop.company.id)
         refused = access_links.invite(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from holding.db import database as write_turns
+from holding.db import database
 from holding.db.database import Database, WriteTurns, open_database
 
 RESTORED = "PRAGMA busy_timeout = 30000"
@@ -78,7 +78,7 @@ def test_who_waits_has_the_next_turn(shared: Database) -> None:
 def test_who_waited_too_long_is_told_that_it_is_locked(
     shared: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_turns, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.0)
     with shared.write() as mine:
         mine.execute(text("INSERT INTO said VALUES ('mine')"))
         with pytest.raises(OperationalError, match="database is locked"), shared.write() as other:
@@ -122,8 +122,8 @@ def test_who_writes_much_leaves_the_turn_to_who_waits(
     shared: Database, monkeypatch: pytest.MonkeyPatch, round_: int
 ) -> None:
     """Turn after turn without a pause: the one who waits has the next, not one of the later."""
-    monkeypatch.setattr(write_turns, "PATIENCE", 30.0)
-    monkeypatch.setattr(write_turns, "ASKED_AGAIN", 0.001 * (1 + round_ % 7))
+    monkeypatch.setattr(database, "PATIENCE", 30.0)
+    monkeypatch.setattr(database, "ASKED_AGAIN", 0.001 * (1 + round_ % 7))
     with shared.write(many=True) as session:
         session.execute(text("DELETE FROM said"))
         hook = write(shared, "hook", many=False)
@@ -138,12 +138,12 @@ def test_who_writes_much_leaves_the_turn_to_who_waits(
 def test_who_left_the_turn_for_long_is_waited_for_too(
     shared: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_turns, "PATIENCE", 0.05)
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
     with shared.write(many=True) as session:
         session.execute(text("DELETE FROM said"))
         one = write(shared, "one", many=True)
         wait_until(lambda: waits(shared))
-    monkeypatch.setattr(write_turns, "PATIENCE", 30.0)
+    monkeypatch.setattr(database, "PATIENCE", 30.0)
     with shared.write(many=True) as session:
         session.execute(text("INSERT INTO said VALUES ('two')"))
     one.join(30)
@@ -153,7 +153,7 @@ def test_who_left_the_turn_for_long_is_waited_for_too(
 def test_a_lock_that_nobody_gives_back_keeps_nobody_from_writing(
     shared: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_turns, "PATIENCE", 0.05)
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
     with Path(f"{shared.engine.url.database}-waiting").open("w") as kept:
         fcntl.flock(kept, fcntl.LOCK_SH)
         write(shared, "much", many=True).join(30)

@@ -11,7 +11,6 @@ from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.together import answer
 from holding.mappings import choices
-from holding.mappings import choices as waiting_record
 from holding.mappings.choices import Choice, Known, Waiting
 from holding.mappings.fixes import Fixed, Missing, missing, table_of_missing
 from tests.holding.fixing import fix
@@ -209,7 +208,7 @@ def test_a_cause_of_another_company_tells_neither_its_table_nor_its_record(shop:
         other = shop.company.id + 1
         assert table_of_missing(session, shop.company.id, row.cause_id) == "account"
         assert table_of_missing(session, other, row.cause_id) is None
-        question = waiting_record.waiting_record(other, row.cause_id, row.key, personal=True)
+        question = choices.waiting_record(other, row.cause_id, row.key, personal=True)
         told = answer(session, question)
         assert told is None
 
@@ -232,9 +231,7 @@ def test_a_party_is_told_with_its_name_to_those_who_may_see_it(shop: Shop) -> No
 
 
 def _waiting(session: Session, shop: Shop, row: Missing, *, personal: bool) -> Waiting | None:
-    question = waiting_record.waiting_record(
-        shop.company.id, row.cause_id, row.key, personal=personal
-    )
+    question = choices.waiting_record(shop.company.id, row.cause_id, row.key, personal=personal)
     return answer(session, question)
 
 

@@ -15,8 +15,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Event, ListFile, MappingEntry
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
-from holding.mappings import list_files
-from holding.mappings import list_sources as bulk_acceptance
+from holding.mappings import list_files, list_sources
 from holding.mappings.exact_matches import Match, Matches, exact_matches
 from holding.mappings.fixes import Fixed
 from holding.mappings.list_rows import read_list
@@ -66,7 +65,7 @@ def found(shop: Shop) -> Matches:
 
 def preview(shop: Shop, matches: tuple[Match, ...]) -> Effect:
     with shop.database.read() as session:
-        return bulk_acceptance.bulk_preview(session, shop.company.id, matches, shop.now)
+        return list_sources.bulk_preview(session, shop.company.id, matches, shop.now)
 
 
 def seen(matches: tuple[Match, ...]) -> list[Seen]:
@@ -76,7 +75,7 @@ def seen(matches: tuple[Match, ...]) -> list[Seen]:
 def accept(shop: Shop, shown: list[Seen], ready: int, **how: Any) -> Accepted | Refusal:
     who, reason, at = how.pop("who", "farah"), how.pop("reason", "checked"), rev(shop)
     with shop.database.write() as session:
-        return bulk_acceptance.accept(
+        return list_sources.accept(
             session, shop.actor(who), shown, ready, reason, shop.now, **{"rev": at, **how}
         )
 

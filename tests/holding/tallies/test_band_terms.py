@@ -8,17 +8,16 @@ import pytest
 from sqlalchemy import ColumnElement, create_engine, literal, null, select
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from holding.holds import folding as band_terms
-from holding.holds import folding as bands
+from holding.holds import folding
 
-AMOUNTS = range(bands.UNKNOWN + 1)
-EDGES = (0, 1, *(edge + step for edge in bands.AMOUNTS for step in (-1, 0, 1)))
+AMOUNTS = range(folding.UNKNOWN + 1)
+EDGES = (0, 1, *(edge + step for edge in folding.AMOUNTS for step in (-1, 0, 1)))
 BOOKS = (None, *EDGES, *(-one for one in EDGES))
 MIDNIGHT = datetime(2026, 11, 20, 16, tzinfo=UTC)
-AGES = range(len(bands.DAYS) + 1)
+AGES = range(len(folding.DAYS) + 1)
 MOMENTS = tuple(
     MIDNIGHT - timedelta(days=days) + timedelta(seconds=step)
-    for days in bands.DAYS
+    for days in folding.DAYS
     for step in (-1, 0, 1)
 )
 
@@ -41,20 +40,20 @@ def chosen(of: range) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("some", chosen(AMOUNTS))
 def test_amounts_are_of_the_chosen_bands(some: tuple[int, ...]) -> None:
-    terms = band_terms.of_amounts(some)
-    wrong = [one for one in BOOKS if is_so(terms, one) != (bands.of_amount(one) in some)]
+    terms = folding.of_amounts(some)
+    wrong = [one for one in BOOKS if is_so(terms, one) != (folding.of_amount(one) in some)]
     assert wrong == []
 
 
 @pytest.mark.parametrize("some", chosen(AGES))
 def test_ages_are_of_the_chosen_bands(some: tuple[int, ...]) -> None:
-    terms = band_terms.of_ages(some, MIDNIGHT)
-    wrong = [one for one in MOMENTS if is_so(terms, one) != (bands.of_age(one, MIDNIGHT) in some)]
+    terms = folding.of_ages(some, MIDNIGHT)
+    wrong = [one for one in MOMENTS if is_so(terms, one) != (folding.of_age(one, MIDNIGHT) in some)]
     assert wrong == []
 
 
 def test_bands_that_meet_are_one_range() -> None:
     """Of several bands PostgreSQL would expect next to nothing."""
-    assert " OR " not in str(band_terms.of_amounts((0, 1, 2)))
-    assert " OR " not in str(band_terms.of_ages((0, 1), MIDNIGHT))
-    assert " OR " in str(band_terms.of_ages((0, 2), MIDNIGHT))
+    assert " OR " not in str(folding.of_amounts((0, 1, 2)))
+    assert " OR " not in str(folding.of_ages((0, 1), MIDNIGHT))
+    assert " OR " in str(folding.of_ages((0, 2), MIDNIGHT))

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import select
 
-from holding.access import people as teams
+from holding.access import people
 from holding.access.reach import narrow, of_ids
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Record, Team, TeamMember
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import answer
-from holding.holds import tally_figures as kept_tally
+from holding.holds import tally_figures
 from holding.holds.tally_figures import MOST_ANSWERS, Tally
 from holding.worklist import filters
 from holding.worklist.filters import Filter
@@ -26,7 +26,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def read(shop: Shop, *, fine: bool = False) -> Tally:
     with shop.database.read() as session:
-        return kept_tally.read(session, shop.company.id, fine=fine)
+        return tally_figures.read(session, shop.company.id, fine=fine)
 
 
 def test_the_same_rows_are_the_same_tally(shop: Shop) -> None:
@@ -62,15 +62,15 @@ def test_what_is_counted_one_by_one_is_not_kept(shop: Shop) -> None:
     shop.receive(order("E-1", lines=[line(sku="AB-100 ")], customer="C-99"))
     shop.judge()
     assert read(shop) is not read(shop)
-    assert kept in [tally for _, tally in kept_tally._kept.values()]
+    assert kept in [tally for _, tally in tally_figures._kept.values()]
     with shop.database.read() as session:
         narrow(session, of_ids([10**9, *session.scalars(select(Record.source_id))]))
-        own = kept_tally.read(session, shop.company.id)
+        own = tally_figures.read(session, shop.company.id)
         assert own.rows
-        assert kept_tally.read(session, shop.company.id) is not own
+        assert tally_figures.read(session, shop.company.id) is not own
     fold(shop)
     assert read(shop) is read(shop)
-    assert not any(stored.holds for stored, _ in kept_tally._kept.values())
+    assert not any(stored.holds for stored, _ in tally_figures._kept.values())
 
 
 def test_who_joins_a_team_has_its_holds_though_none_of_them_changed(shop: Shop) -> None:
@@ -85,7 +85,7 @@ def test_who_joins_a_team_has_its_holds_though_none_of_them_changed(shop: Shop) 
         names = session.scalars(others).all()
         assert names, "some team has holds that are not farah's"
         for name in names:
-            teams.add_to_team(session, company_id=shop.company.id, name=name, person_id=farah)
+            people.add_to_team(session, company_id=shop.company.id, name=name, person_id=farah)
     assert read(shop) is before
     agrees(shop, "after")
     with shop.database.read() as session:
@@ -101,7 +101,7 @@ def test_who_sees_some_sources_is_given_nothing_of_the_others(shop: Shop) -> Non
     every = read(shop)
     with shop.database.read() as session:
         narrow(session, of_ids([0]))
-        none = kept_tally.read(session, shop.company.id)
+        none = tally_figures.read(session, shop.company.id)
     assert (none.rows, tuple(none.causes)) == ((), ())
     again = read(shop)
     assert again is not none

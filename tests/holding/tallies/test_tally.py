@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
-from holding.access import people as teams
+from holding.access import people
 from holding.db.database import Database
 from holding.db.models import (
     Company,
@@ -29,11 +29,8 @@ from holding.db.models import (
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import answer
 from holding.holds import folding, tally_figures
-from holding.holds import folding as bands
-from holding.holds import folding as passing_days
 from holding.operations.invariants import wrong_tally
 from holding.worklist import ageing, facets, filters
-from holding.worklist import facets as held_customers
 from holding.worklist.filters import Filter, Held
 from holding.worklist.groups import groups
 from tests.amount import slow_except
@@ -58,7 +55,7 @@ def tallied(database: Database, company: Company, clock: SetClock) -> Shop:
     made.judge()
     with database.write() as session:
         farah = made.actor("farah").person_id or 0
-        teams.add_to_team(session, company_id=company.id, name="sales_admin", person_id=farah)
+        people.add_to_team(session, company_id=company.id, name="sales_admin", person_id=farah)
     return made
 
 
@@ -147,8 +144,8 @@ def narrowed(session: Any, views: list[Filter], seed: object) -> list[Filter]:
         "targets": [0, *session.scalars(select(Posting.connection_id).distinct())],
         "classes": session.scalars(select(Hold.error_class).distinct()).all(),
         "teams": session.scalars(select(Team.id)).all(),
-        "amounts": range(bands.UNKNOWN + 1),
-        "ages": range(len(bands.DAYS) + 1),
+        "amounts": range(folding.UNKNOWN + 1),
+        "ages": range(len(folding.DAYS) + 1),
     }
 
     def some() -> dict[str, Any]:
@@ -171,8 +168,8 @@ def agrees_with_facets(session: Any, shop: Shop, wanted: Filter, found: Held, se
             chosen = filters.terms(shop.company.id, replace(wanted, **only))
             records, money, *_ = by_hand(session, chosen)
             assert (facet.records, facet.money) == (records, money), (seed, wanted, part, facet)
-    keys = answer(session, held_customers.largest(shop.company.id, wanted))
-    for one in held_customers.customers_of(session, shop.company.id, wanted, keys):
+    keys = answer(session, facets.largest(shop.company.id, wanted))
+    for one in facets.customers_of(session, shop.company.id, wanted, keys):
         chosen = filters.terms(shop.company.id, replace(wanted, customers=(one.key,)))
         records, money, *_ = by_hand(session, chosen)
         assert (one.records, one.money, one.more) == (records, money, False), (seed, wanted, one)
@@ -284,7 +281,7 @@ def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: str) -> None:
             session.execute(text(act), given)
         if chance.random() < 0.2:
             another = shop.now + timedelta(hours=chance.randrange(-48, 400))
-            passing_days.pass_days(shop.database, another)
+            folding.pass_days(shop.database, another)
         if chance.random() < 0.4:
             fold(shop)
         if step % 5 == 4:
@@ -340,8 +337,8 @@ def test_ages_are_those_of_the_midnight_that_was_noted_last(shop: Shop) -> None:
     ages = {}
     for days in (0, 2, 7, 8, 40, 1):
         now = shop.now + timedelta(days=days)
-        assert passing_days.pass_days(shop.database, now) == 1
-        assert passing_days.pass_days(shop.database, now) == 0, "once a day"
+        assert folding.pass_days(shop.database, now) == 1
+        assert folding.pass_days(shop.database, now) == 0, "once a day"
         agrees(shop, days)
         fold(shop)
         agrees(shop, days)
@@ -362,10 +359,8 @@ def test_ages_are_those_of_the_midnight_that_was_noted_last(shop: Shop) -> None:
 
 def test_midnight_is_that_of_the_company(shop: Shop) -> None:
     noon = datetime(2026, 11, 19, 17, 0, tzinfo=UTC)
-    assert passing_days.midnight(noon, "Asia/Kuala_Lumpur") == datetime(
-        2026, 11, 19, 16, tzinfo=UTC
-    )
-    assert passing_days.midnight(noon, "UTC") == datetime(2026, 11, 19, tzinfo=UTC)
+    assert folding.midnight(noon, "Asia/Kuala_Lumpur") == datetime(2026, 11, 19, 16, tzinfo=UTC)
+    assert folding.midnight(noon, "UTC") == datetime(2026, 11, 19, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -380,7 +375,7 @@ def test_midnight_is_that_of_the_company(shop: Shop) -> None:
     ],
 )
 def test_bands_of_amounts(minor: int | None, band: int, title: str) -> None:
-    assert bands.of_amount(minor) == band
+    assert folding.of_amount(minor) == band
     assert facets.amount_title(band, "MYR") == title
 
 

@@ -24,11 +24,9 @@ from holding.db.models import (
 from holding.db.models.columns import BacktestEnd
 from holding.db.refusal import Refusal
 from holding.db.together import answer
-from holding.programs import posted_differences as history
+from holding.programs import posted_differences
 from holding.rulesets import publication, recorded_backtests
-from holding.trials import backtest_turns, backtests
-from holding.trials import backtest_turns as rule_lines
-from holding.trials import shadow_pages as shown_backtests
+from holding.trials import backtest_turns, backtests, shadow_pages
 from holding.trials.backtest_turns import due_companies, take_turn
 from rules.values.canonical import PostingState
 from tests.holding.shop import FILES, ROUTE, Shop, open_shop, order
@@ -69,19 +67,19 @@ def worked(shop: Shop) -> int:
     return turns
 
 
-def found_of(shop: Shop, no: int) -> tuple[shown_backtests.ShownRun, shown_backtests.Counts]:
+def found_of(shop: Shop, no: int) -> tuple[shadow_pages.ShownRun, shadow_pages.Counts]:
     with shop.database.read() as session:
         change = change_of(session, no)
-        run = shown_backtests.backtest_of_change(session, shop.company.id, change.id)
+        run = shadow_pages.backtest_of_change(session, shop.company.id, change.id)
     assert run is not None
-    return run, shown_backtests.counts(run)
+    return run, shadow_pages.counts(run)
 
 
 def change_of(session: Session, no: int) -> Change:
     return session.scalars(select(Change).where(Change.no == no)).one()
 
 
-def moved(counts: shown_backtests.Counts) -> dict[tuple[str, str], tuple[int, dict[str, int]]]:
+def moved(counts: shadow_pages.Counts) -> dict[tuple[str, str], tuple[int, dict[str, int]]]:
     (matrix,) = counts.matrices
     cells = [cell for _, row, _ in matrix.rows for cell in row if cell.records]
     return {(cell.was, cell.would): (cell.records, cell.sums) for cell in cells}
@@ -121,7 +119,7 @@ def test_it_counts_what_was_and_would_be_and_touches_nothing_else(shop: Shop) ->
     assert (counts.records, counts.differ, counts.bad) == (4, 2, 0)
     assert (counts.stopped.records, counts.stopped.sums) == (1, {"MYR": 19_200})
     assert counts.freed.records == 0
-    (line,) = {rule_lines.Line(*one[:-1]): one[-1] for one in run.counted["lines"]}.items()
+    (line,) = {backtest_turns.Line(*one[:-1]): one[-1] for one in run.counted["lines"]}.items()
     assert line[0][2:6] == ("ready", "held", True, "small")
     assert line[1] == 2
     file, _, number = line[0].place.partition(":")
@@ -145,10 +143,10 @@ def test_each_cell_lists_its_records_and_the_stopped_ones_are_listed(shop: Shop)
     run, _ = found_of(shop, no)
     cell = {"kind": "order", "route": ROUTE, "was": "ready", "would": "held"}
     with shop.database.read() as session:
-        both = shown_backtests.listed(session, run.id, cell)
-        rest = shown_backtests.listed(session, run.id, cell, before=both[0].record_id)
-        stopped = answer(session, shown_backtests.asked_stopped(change_of(session, no).id, most=5))
-        other = shown_backtests.listed(session, run.id, {**cell, "would": "ready"})
+        both = shadow_pages.listed(session, run.id, cell)
+        rest = shadow_pages.listed(session, run.id, cell, before=both[0].record_id)
+        stopped = answer(session, shadow_pages.asked_stopped(change_of(session, no).id, most=5))
+        other = shadow_pages.listed(session, run.id, {**cell, "would": "ready"})
     assert [(one.number, one.state) for one in both] == [("SO-3", "ready"), ("SO-2", "posted")]
     assert [one.number for one in rest] == ["SO-2"]
     assert [(one.number, one.amount, one.currency) for one in stopped] == [("SO-2", 19_200, "MYR")]
@@ -173,7 +171,7 @@ def test_a_change_that_lets_go_is_told_so(shop: Shop) -> None:
 def test_it_goes_on_where_it_was_and_two_workers_count_once(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "PAGE", 2)
+    monkeypatch.setattr(posted_differences, "PAGE", 2)
     no = changed(shop)
     begun(shop, no)
     assert take_turn(shop.database, shop.clock, shop.company.id) == 1
@@ -280,7 +278,7 @@ def test_at_its_end_it_is_what_publishing_is_decided_by(shop: Shop) -> None:
 def test_it_ends_by_hand_and_with_its_change(
     shop: Shop, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "PAGE", 2)
+    monkeypatch.setattr(posted_differences, "PAGE", 2)
     no = changed(shop)
     begun(shop, no)
     take_turn(shop.database, shop.clock, shop.company.id)

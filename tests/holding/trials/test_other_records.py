@@ -19,10 +19,7 @@ from holding.db.models import (
     TrialKey,
 )
 from holding.rulesets import publication
-from holding.trials import draft_trials as replays
-from holding.trials import shadow_turns, shadows
-from holding.trials import shadows as other_records
-from holding.trials import shadows as tried_rules
+from holding.trials import draft_trials, shadow_turns, shadows
 from rules.values.canonical import PostingState
 from tests.holding.shop import DEBTORS, FILES, RULES, Shop, open_shop, order
 from tests.holding.trials.test_backtests import begun, found_of, moved, worked
@@ -127,12 +124,12 @@ def test_what_came_later_or_was_otherwise_then_does_not_count(shop: Shop) -> Non
     shop.judge()
     no = pushed(shop, FIRST_ORDERS)
     with shop.database.read() as session:
-        given = tried_rules.of_change(session, shop.company.id, no)
+        given = shadows.of_change(session, shop.company.id, no)
         assert given is not None
         found: dict[str, list[str]] = {}
         for one in session.scalars(select(Evaluation).order_by(Evaluation.id)):
-            replayed = replays.replayed(session, shop.company.id, one.id, given)
-            assert isinstance(replayed, replays.Replay)
+            replayed = draft_trials.replayed(session, shop.company.id, one.id, given)
+            assert isinstance(replayed, draft_trials.Replay)
             number = session.get_one(Record, one.record_id).number
             found.setdefault(number, [s.state for s in replayed.again.values()])
     assert [number for number, states in found.items() if states == ["held"]] == [
@@ -158,16 +155,16 @@ def test_a_duplicate_counts_where_it_came_before_and_stands(shop: Shop) -> None:
     told: dict[str, list[tuple[str, ...]]] = {}
     company_id = shop.company.id
     with shop.database.write() as session:
-        given = tried_rules.of_change(session, company_id, no)
+        given = shadows.of_change(session, company_id, no)
         assert given is not None
-        other_records.go_on(session, company_id, given.program)
+        shadows.go_on(session, company_id, given.program)
         for one in session.scalars(select(Evaluation).order_by(Evaluation.id)):
-            stored = replays.kept(session, company_id, one.id)
+            stored = draft_trials.kept(session, company_id, one.id)
             assert stored is not None
-            asked = tried_rules.asking(session, given.program, stored)
+            asked = shadows.asking(session, given.program, stored)
             assert asked is not None
-            looked_up = other_records.facts_of(session, company_id, given.program, [asked])
-            facts = tried_rules.looked_for(session, given, stored).facts
+            looked_up = shadows.facts_of(session, company_id, given.program, [asked])
+            facts = shadows.looked_for(session, given, stored).facts
             assert looked_up == {one.id: facts}
             if stored.record.number in numbers:
                 (same,) = facts.history.values() or [()]
@@ -219,7 +216,7 @@ def test_a_shadow_finds_what_came_before_it_and_since(shop: Shop) -> None:
 def test_what_would_find_too_much_is_not_judged(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(other_records, "MOST", 2)
+    monkeypatch.setattr(shadows, "MOST", 2)
     no = pushed(shop, FIRST_ORDERS)
     begun(shop, no)
     worked(shop)
@@ -232,24 +229,24 @@ def test_one_record_is_looked_up_among_few_and_told_among_many(
 ) -> None:
     no = pushed(shop, FIRST_ORDERS)
     with shop.database.read() as session:
-        given = tried_rules.of_change(session, shop.company.id, no)
+        given = shadows.of_change(session, shop.company.id, no)
         record = shop.record(session, "C-78-4")
-        (verdict,) = replays.stored_verdicts(session, record.id)
+        (verdict,) = draft_trials.stored_verdicts(session, record.id)
 
         def again(*, now: bool) -> tuple[list[str], bool]:
             at = shop.now if now else None
-            told = replays.replayed(session, shop.company.id, verdict.evaluation_id, given, at)
-            assert isinstance(told, replays.Replay)
+            told = draft_trials.replayed(session, shop.company.id, verdict.evaluation_id, given, at)
+            assert isinstance(told, draft_trials.Replay)
             return [one.state for one in told.again.values()], told.whole
 
         assert again(now=False) == again(now=True) == (["ready"], True)
-        monkeypatch.setattr(other_records, "MOST", 6)
+        monkeypatch.setattr(shadows, "MOST", 6)
         assert again(now=False) == again(now=True) == (["held"], False)
 
 
 def test_keys_are_made_chunk_by_chunk(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_records, "CHUNK", 3)
-    monkeypatch.setattr(other_records, "LOOKS_BACK", 1)
+    monkeypatch.setattr(shadows, "CHUNK", 3)
+    monkeypatch.setattr(shadows, "LOOKS_BACK", 1)
     no = pushed(shop, FIRST_ORDERS)
     begun(shop, no)
     assert worked(shop) > 3

@@ -7,8 +7,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Evaluation
 from holding.db.refusal import Refusal
 from holding.rulesets import publication
-from holding.trials import draft_trials as replays
-from holding.trials import shadows as tried_rules
+from holding.trials import draft_trials, shadows
 from holding.trials.draft_trials import Replay
 from holding.trials.shadows import Candidate
 from tests.holding.shop import DEBTORS, FILES, Shop, open_shop, order
@@ -32,11 +31,11 @@ def again(
     with shop.database.read(many=True) as session:
         given: Candidate | None = None
         if change is not None:
-            given = tried_rules.of_change(session, shop.company.id, change)
+            given = shadows.of_change(session, shop.company.id, change)
             assert given is not None
-        verdict = replays.stored_verdicts(session, shop.record(session, number).id)[0]
+        verdict = draft_trials.stored_verdicts(session, shop.record(session, number).id)[0]
         when = shop.now if now else None
-        return replays.replayed(session, shop.company.id, verdict.evaluation_id, given, when)
+        return draft_trials.replayed(session, shop.company.id, verdict.evaluation_id, given, when)
 
 
 def test_the_rules_of_then_give_no_difference_and_the_stored_hash(shop: Shop) -> None:
@@ -64,7 +63,7 @@ def test_other_rules_give_their_verdict_and_leave_nothing(shop: Shop) -> None:
 
 
 def test_a_changed_hash_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replays, "digest", lambda *_: "0" * 64)
+    monkeypatch.setattr(draft_trials, "digest", lambda *_: "0" * 64)
     found = again(shop, "SO-1")
     assert isinstance(found, Replay)
     assert not found.same_hash
@@ -75,12 +74,12 @@ def test_what_is_no_longer_kept_and_what_belongs_to_others_is_not_replayed(shop:
         other = make_company(session, "other")
         mine = session.scalars(select(Evaluation.id)).first()
         assert mine is not None
-        assert replays.replayed(session, other.id, mine, None) is replays.GONE
-        assert tried_rules.of_version(session, other.id, 1) is None
-        assert tried_rules.of_change(session, other.id, 1) is None
+        assert draft_trials.replayed(session, other.id, mine, None) is draft_trials.GONE
+        assert shadows.of_version(session, other.id, 1) is None
+        assert shadows.of_change(session, other.id, 1) is None
         session.execute(update(Evaluation).values(facts=None))
-        assert replays.replayed(session, shop.company.id, mine, None) is replays.GONE
-        assert replays.stored_verdicts(session, shop.record(session, "SO-1").id) == ()
+        assert draft_trials.replayed(session, shop.company.id, mine, None) is draft_trials.GONE
+        assert draft_trials.stored_verdicts(session, shop.record(session, "SO-1").id) == ()
 
 
 def test_as_if_it_came_now_sees_what_is_posted_now(shop: Shop) -> None:

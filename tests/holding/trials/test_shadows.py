@@ -12,9 +12,7 @@ from holding.db.models import Company, Evaluation, Event, Hold, Posting, Shadow,
 from holding.db.models.columns import ShadowEnd
 from holding.db.refusal import Refusal
 from holding.rulesets import publication
-from holding.trials import shadow_pages as shown_shadows
-from holding.trials import shadow_turns, shadows
-from holding.trials import shadows as tried_rules
+from holding.trials import shadow_pages, shadow_turns, shadows
 from holding.trials.shadow_turns import due_companies, take_turn
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -94,9 +92,9 @@ def test_it_judges_each_evaluation_once_and_touches_nothing_else(shop: Shop) -> 
     with shop.database.read() as session:
         assert list(due_companies(session, shop.now)) == []
         shadow = of(shop)
-        (one,) = shown_shadows.differences(session, shop.company.id, shadow.id)
+        (one,) = shadow_pages.differences(session, shop.company.id, shadow.id)
         rows = session.scalars(select(ShadowVerdict)).all()
-        other = shown_shadows.differences(
+        other = shadow_pages.differences(
             session, shop.company.id, shadow.id, before=one.evaluation_id
         )
     assert (shadow.judged, shadow.differ, shadow.unread) == (2, 1, 0)
@@ -174,7 +172,7 @@ def test_rules_that_fail_on_a_record_are_counted_and_harm_nobody(
     begun(shop, changed(shop))
     shop.receive(small("SO-1"))
     shop.judge()
-    monkeypatch.setattr(tried_rules, "judged_with", broken)
+    monkeypatch.setattr(shadows, "judged_with", broken)
     assert turn(shop) == 1
     assert (of(shop).judged, of(shop).unread, of(shop).differ) == (0, 1, 0)
     assert turn(shop) == 0

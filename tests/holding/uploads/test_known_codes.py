@@ -3,7 +3,7 @@
 import pytest
 
 from grammar.nodes import Ruleset
-from holding.uploads import file_check as known_codes
+from holding.uploads import file_check
 from holding.uploads.file_check import UNIT_FIELD, KnownCodes, of_rules
 
 
@@ -33,14 +33,14 @@ def test_a_code_of_more_than_100_signs_is_not_compared(length: int, found: bool)
 def test_a_file_of_many_unknown_codes_is_compared_up_to_a_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(known_codes, "_SIGNS", 24)  # two codes of 6 signs with two known ones
+    monkeypatch.setattr(file_check, "_SIGNS", 24)  # two codes of 6 signs with two known ones
     compared: list[str] = []
 
     def alike(wanted: str, known: str) -> tuple[str, int]:
         compared.append(f"{wanted} {known}")
         return "similar", 90
 
-    monkeypatch.setattr(known_codes, "alike", alike)
+    monkeypatch.setattr(file_check, "alike", alike)
     known = units("CARTON", "BARREL", "TIN 12")
     assert nearest(known, "CARTOM") is not None
     assert nearest(known, "CARTOM") is not None  # asked again, not compared again

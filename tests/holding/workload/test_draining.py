@@ -12,7 +12,7 @@ from holding.db.models import Company, Event
 from holding.db.refusal import Refusal
 from holding.operations.stuck_work import drain
 from holding.operations.target_figures import workers_seen
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from tests.support.postings import NOW
 
 OLGA = Actor(None, "Olga", "olga@kedai.my", 1, frozenset({"operator"}))
@@ -24,7 +24,7 @@ def sign(database: Database, *owners: str) -> None:
     with database.write() as session:
         for owner in owners:
             until = NOW + timedelta(minutes=2)
-            heartbeats.beat(session, owner, started_at=NOW, now=NOW, next_by=until)
+            processes.beat(session, owner, started_at=NOW, now=NOW, next_by=until)
 
 
 def ask(
@@ -44,8 +44,8 @@ def test_a_worker_hears_it_and_the_other_does_not(database: Database, company: C
     sign(database, "a:1", "b:2")
     assert ask(database, company, "a:1") is None
     with database.read() as session:
-        assert heartbeats.asked_to_stop(session, "a:1")
-        assert not heartbeats.asked_to_stop(session, "b:2")
+        assert processes.asked_to_stop(session, "a:1")
+        assert not processes.asked_to_stop(session, "b:2")
         event = session.scalars(select(Event).where(Event.act == "work.drained")).one()
     assert event.body["say"] == f"Olga asked worker a:1 to finish what it has and to stop: {WHY}"
     assert states(database, company) == {"a:1": "draining", "b:2": "running"}
@@ -71,8 +71,8 @@ def test_a_process_that_comes_again_under_its_name_was_not_asked(
     later = SOON + timedelta(minutes=1)
     with database.write() as session:
         until = later + timedelta(minutes=2)
-        heartbeats.beat(session, "a:1", started_at=later, now=later, next_by=until)
-        assert not heartbeats.asked_to_stop(session, "a:1")
+        processes.beat(session, "a:1", started_at=later, now=later, next_by=until)
+        assert not processes.asked_to_stop(session, "a:1")
 
 
 @pytest.mark.parametrize(

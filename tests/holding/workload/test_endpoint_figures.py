@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from holding.db.database import Database
 from holding.db.models import Company, Posting
 from holding.db.together import answer
-from holding.operations import queues as endpoint_figures
+from holding.operations import queues
 from holding.operations.queues import Endpoint, endpoints
 from rules.values.canonical import PostingState
 from tests.holding.shop import Shop, open_shop, order, start
@@ -51,7 +51,7 @@ def test_ready_held_and_posted_are_counted_each(shop: Shop) -> None:
 def test_of_very_many_it_is_said_that_there_are_more(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint_figures, "MOST", 1)
+    monkeypatch.setattr(queues, "MOST", 1)
     (line,) = lines(shop, PostingState.READY, PostingState.READY)
     assert (line.ready, line.more_ready, line.more_held) == (2, True, False)
     (line,) = lines(shop, PostingState.HELD, PostingState.UNCERTAIN)

@@ -6,7 +6,7 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.operations import latency as figures
+from holding.operations import latency
 from holding.operations.latency import rank
 from holding.operations.queues import Part
 from tests.support.factories import make_company
@@ -18,14 +18,14 @@ LATER = NOW + timedelta(minutes=2)
 def test_companies_beyond_the_first_are_one_line(
     database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "MOST", 1)
+    monkeypatch.setattr(latency, "MOST", 1)
     with database.write() as session:
         for code, numbers in (("warung", ("IV-1", "IV-2")), ("lain", ("IV-3",))):
             other = make_company(session, code)
             for number in numbers:
                 make_ready(session, other, number)
     with database.read() as session:
-        first, rest = figures.of_all(session, LATER)
+        first, rest = latency.of_all(session, LATER)
     assert (first.company, rest.company) == (company.code, "_other")
     documents = {one.part: one for one in rest.queues}[Part.DOCUMENTS]
     assert (documents.connection, documents.due, documents.oldest(LATER)) == ("", 3, 120)

@@ -11,7 +11,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Record, RouteStop, Schedule
 from holding.operations import idle_work
 from holding.operations.idle_work import IdleWork
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
@@ -56,7 +56,7 @@ def test_T28_nothing_is_told_while_a_worker_runs(
     database: Database, company: Company, other: Company
 ) -> None:
     with database.write() as session:
-        heartbeats.beat(
+        processes.beat(
             session, "a:1", started_at=NOW, now=NOW, next_by=LATER + timedelta(seconds=1)
         )
     assert found(database, company) is None
@@ -174,7 +174,7 @@ def test_T28_the_minutes_count_from_the_last_sign_of_life(
     database: Database, company: Company, clock: SetClock
 ) -> None:
     with database.write() as session:
-        heartbeats.beat(session, "a:1", started_at=NOW, now=NOW, next_by=NOW + timedelta(minutes=1))
+        processes.beat(session, "a:1", started_at=NOW, now=NOW, next_by=NOW + timedelta(minutes=1))
     told = found(database, company)
     assert told is not None
     assert (told.headline, told.since) == ("No worker for 11 min", NOW)

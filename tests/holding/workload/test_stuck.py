@@ -11,9 +11,9 @@ from holding.access.actors import Actor
 from holding.db.database import Database
 from holding.db.models import Company, Event, Posting, Record
 from holding.db.refusal import Refusal
-from holding.operations import stuck_work as stuck
+from holding.operations import stuck_work
 from holding.operations.stuck_work import Kind, Requeued
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
 
@@ -44,13 +44,13 @@ def held(database: Database, company: Company) -> int:
 
 
 def sign(session: Session, now: datetime) -> None:
-    heartbeats.beat(session, "a:1", started_at=NOW, now=now, next_by=now + timedelta(seconds=30))
+    processes.beat(session, "a:1", started_at=NOW, now=now, next_by=now + timedelta(seconds=30))
 
 
 def found(database: Database, company: Company, seconds: float) -> list[str]:
     with database.read() as session:
         at = NOW + timedelta(seconds=seconds)
-        return [one.label for one in stuck.stuck(session, company.id, at)]
+        return [one.label for one in stuck_work.stuck(session, company.id, at)]
 
 
 def ask(
@@ -58,7 +58,7 @@ def ask(
 ) -> Requeued | Refusal:
     with database.write() as session:
         at = NOW + timedelta(seconds=seconds)
-        return stuck.requeue(session, actor, Kind.DOCUMENT, item, fence, at)
+        return stuck_work.requeue(session, actor, Kind.DOCUMENT, item, fence, at)
 
 
 def test_only_what_a_worker_that_is_gone_has_in_hand_is_stuck(
@@ -71,7 +71,7 @@ def test_only_what_a_worker_that_is_gone_has_in_hand_is_stuck(
     assert found(database, company, 31) == []
     assert found(database, company, 61) == ["IV-1"]  # the lease is over, whoever lives
     with database.write() as session:
-        heartbeats.leave(session, "a:1", NOW + timedelta(seconds=31))
+        processes.leave(session, "a:1", NOW + timedelta(seconds=31))
     assert found(database, company, 32) == ["IV-1"]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from holding.db.database import Database
 from holding.platform.settings import Settings
-from portal import app as portal_app
+from portal import app
 from tests.portal.conftest import Browser
 from tests.portal.reading import plain
 from tests.portal.seed import PASSWORD
@@ -27,7 +27,7 @@ def admin(database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("CLEARPOST_SMTP_PORT", str(box.port))
         monkeypatch.setenv("CLEARPOST_SMTP_FROM", "clearpost@kedai.my")
         monkeypatch.setenv("CLEARPOST_SMTP_TLS", "none")
-        made = portal_app.create_app(database, clock, Settings.from_env())
+        made = app.create_app(database, clock, Settings.from_env())
         made.testing = True
         browser = Browser(made.test_client())
         browser.post("/signin", {"email": "adam@kedai.my", "password": PASSWORD}, status=303)

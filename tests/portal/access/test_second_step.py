@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from holding.access.enrolment import STEP_LASTS
-from holding.db import leases as failure_counts
+from holding.db import leases
 from holding.db.database import Database
 from tests.portal.access.phones import (
     CODE,
@@ -217,7 +217,7 @@ def test_the_sixth_code_waits_whatever_browser_it_comes_from(
 def test_an_account_of_ten_wrong_codes_waits_longer(
     visit: Visit, database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failure_counts, "MOST", 2)
+    monkeypatch.setattr(leases, "MOST", 2)
     phone, guesser = phone_of(database, clock, "lim"), visit()
     password_given(guesser)
     for _ in range(2):
@@ -383,10 +383,10 @@ def test_the_time_of_an_answer_does_not_tell_what_was_wrong(
     visit: Visit, database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many codes are computed and compared for each answer, whatever was given."""
-    from holding.access import enrolment as one_time_codes
+    from holding.access import enrolment
 
-    made, code_at = [], one_time_codes.code_at
-    monkeypatch.setattr(one_time_codes, "code_at", lambda *of: (made.append(of), code_at(*of))[1])
+    made, code_at = [], enrolment.code_at
+    monkeypatch.setattr(enrolment, "code_at", lambda *of: (made.append(of), code_at(*of))[1])
     phone, lim = phone_of(database, clock, "lim"), visit()
     password_given(lim)
     used = phone.code(clock.now(), -1)

@@ -9,9 +9,7 @@ from flask import Flask
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from holding.access import operations as tokens
-from holding.access import people
-from holding.access import people as teams
+from holding.access import operations, people
 from holding.access.actors import SYSTEM
 from holding.db.database import Database
 from holding.db.models import ApiToken, Company, Event, Hold, Person, Record
@@ -19,7 +17,7 @@ from tests.portal.seed import SCRIPT
 from tests.support.clock import SetClock
 
 pytestmark = pytest.mark.sqlite
-ALL = tokens.SCOPES
+ALL = operations.SCOPES
 Call = Callable[..., TestResponse]
 
 
@@ -31,7 +29,7 @@ def key(database: Database, clock: SetClock) -> Callable[..., str]:
         with database.write() as session:
             person = session.scalars(select(Person).where(Person.email == f"{name}@kedai.my")).one()
             company = session.scalars(select(Company).where(Company.code == "kedai")).one()
-            found = tokens.make(
+            found = operations.make(
                 session,
                 SYSTEM,
                 company_id=company.id,
@@ -41,7 +39,7 @@ def key(database: Database, clock: SetClock) -> Callable[..., str]:
                 lasts=timedelta(days=days),
                 now=clock.now(),
             )
-            assert isinstance(found, tokens.NewToken)
+            assert isinstance(found, operations.NewToken)
             return found.key
 
     return made
@@ -153,7 +151,7 @@ def test_who_had_a_hand_in_it_gets_403(call: Call, key: Any, database: Database)
         company = session.scalars(select(Company).where(Company.code == "kedai")).one()
         given = {"company_id": company.id, "person_id": chan.id, "now": SetClock().now()}
         people.add_membership(session, role="approver", actor=SYSTEM, **given)
-        teams.add_to_team(session, company_id=company.id, name="accounts", person_id=chan.id)
+        people.add_to_team(session, company_id=company.id, name="accounts", person_id=chan.id)
     token = key("chan")
     answer = call(token, "/holds/approve", seen(*waiting(call, token)))
     assert (answer.status_code, answer.get_json()["code"]) == (403, "approval.own_hand")
@@ -218,7 +216,7 @@ def test_without_a_valid_token_nothing_is_told(
         assert call(token, "/holds").status_code == 200
     with database.write() as session:
         first, second, _ = session.scalars(select(ApiToken).order_by(ApiToken.id))
-        assert tokens.revoke(session, SYSTEM, first.company_id, first.id, clock.now()) is None
+        assert operations.revoke(session, SYSTEM, first.company_id, first.id, clock.now()) is None
         session.get_one(Person, second.person_id).active = False
     clock.advance(timedelta(days=1))
     for token in ("", "cp_unknown", revoked, disabled, over):

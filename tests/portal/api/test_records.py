@@ -11,8 +11,6 @@ from sqlalchemy import select, update
 from holding.db.database import Database
 from holding.db.models import Hold, Posting, Record
 from portal.api import calls
-from portal.api import calls as bodies
-from portal.api import calls as openapi
 from tests.portal.api.test_api import Call, call, key
 from tests.portal.seed import SCRIPT
 from tests.support.databases import any_move
@@ -102,17 +100,17 @@ def test_the_document_has_every_call_with_its_scope(app: Flask, call: Call, key:
     assert {one["name"] for one in made["parameters"]} == {"co", "hold_id", "Idempotency-Key"}
     assert made["responses"]["409"]["content"].keys() == {"application/problem+json"}
     posts = {rule.endpoint.removeprefix("api.") for rule in rules if "POST" in rule.methods}
-    assert set(openapi.BODIES) == posts
+    assert set(calls.BODIES) == posts
 
 
-@pytest.mark.parametrize("name", [name for name, schema in openapi.BODIES.items() if schema])
+@pytest.mark.parametrize("name", [name for name, schema in calls.BODIES.items() if schema])
 def test_a_body_as_it_is_described_is_read_and_one_without_a_field_is_not(
     app: Flask, name: str
 ) -> None:
     """By the very function that reads the body of this call."""
     reads = re.search(r"bodies\.(\w+)\(\)", _source(name))
     assert reads, name
-    schema = openapi.BODIES[name]
+    schema = calls.BODIES[name]
     whole = _sample(schema)
     assert _read(app, reads[1], whole) is None
     for field in schema["required"]:
@@ -147,4 +145,4 @@ def _sample(schema: Any) -> Any:
 def _read(app: Flask, reader: str, body: Any) -> str | None:
     """The code of the refusal of a body, or nothing where it is read."""
     with app.test_request_context(method="POST", json=body):
-        return getattr(getattr(bodies, reader)(), "code", None)
+        return getattr(getattr(calls, reader)(), "code", None)

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from holding.access import operations as tokens
+from holding.access import operations
 from holding.access.actors import SYSTEM
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Person
@@ -102,17 +102,17 @@ def test_a_hold_of_another_company_is_not_there_for_a_token_that_may_everything(
         person = session.scalars(select(Person).where(Person.email == "stranger@lain.my")).first()
         other = session.scalars(select(Company).where(Company.code == "lain")).one()
         assert person is not None
-        made = tokens.make(
+        made = operations.make(
             session,
             SYSTEM,
             company_id=other.id,
             person_id=person.id,
             name="thief",
-            scopes=tokens.SCOPES,
+            scopes=operations.SCOPES,
             lasts=timedelta(days=1),
             now=clock.now(),
         )
-        assert isinstance(made, tokens.NewToken)
+        assert isinstance(made, operations.NewToken)
         theirs = session.scalars(select(Hold).where(Hold.company_id != other.id)).all()
         before = {one.id: (one.state, one.lock, one.person_id, one.snoozed_until) for one in theirs}
     client, headers = app.test_client(), {"Authorization": f"Bearer {made.key}"}

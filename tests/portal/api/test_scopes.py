@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from holding.access import operations as tokens
+from holding.access import operations
 from tests.portal.api.test_api import call, key, named  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.sqlite
@@ -57,7 +57,7 @@ def test_without_its_scope_a_call_is_refused_whatever_the_person_may_do(
     key,  # noqa: F811
     database,
 ):
-    others = tuple(scope for scope in tokens.SCOPES if scope != SCOPE_OF[path])
+    others = tuple(scope for scope in operations.SCOPES if scope != SCOPE_OF[path])
     narrow = key(name, scopes=others)
     before = events(database)
     body = None if path in READS else BODY

@@ -17,8 +17,7 @@ import pytest
 
 from holding.db.models.postings import POSTING_STATES
 from holding.programs.world import schemas
-from portal.backtest import parallel_run as running
-from portal.backtest import record_files as storing
+from portal.backtest import parallel_run, record_files
 from portal.backtest.command import _rules
 from portal.backtest.parallel_run import Desk, Line, Lines, Plan, Progress, State, WorldLine
 from rules.comparison.two_sides import Bad, Past
@@ -152,8 +151,8 @@ def test_several_processes_count_the_same(
     rows = [json.dumps(line(n, "150.00", "posted")) for n in range(11, 21)]
     month.write_text(month.read_text("utf-8") + "\n".join(rows), "utf-8")
     alone = run("backtest", STARTER, draft, month, "--json", "--processes", "1").stdout
-    monkeypatch.setattr(running, "ALONE", 0)
-    monkeypatch.setattr(storing, "BLOCK", 700)
+    monkeypatch.setattr(parallel_run, "ALONE", 0)
+    monkeypatch.setattr(record_files, "BLOCK", 700)
     together = run("backtest", STARTER, draft, month, "--json", "--processes", "2").stdout
     assert json.loads(together) == json.loads(alone)
     stopped = json.loads(together)["stopped"]
@@ -164,7 +163,7 @@ def test_several_processes_count_the_same(
 def test_an_interrupt_ends_it_with_what_was_counted(
     draft: Path, month: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storing, "BLOCK", 700)
+    monkeypatch.setattr(record_files, "BLOCK", 700)
     plan = Plan(_rules(STARTER), _rules(draft), schemas(), None, MOMENT)
     seen: list[Progress] = []
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal
@@ -175,7 +174,9 @@ def test_an_interrupt_ends_it_with_what_was_counted(
             os.kill(os.getpid(), signal.SIGINT)
 
     try:
-        ran = running.run(Desk(plan), storing.Stored.at(month), processes=1, progress=progress)
+        ran = parallel_run.run(
+            Desk(plan), record_files.Stored.at(month), processes=1, progress=progress
+        )
     finally:
         signal.signal(signal.SIGINT, before)
     assert not ran.complete
@@ -201,7 +202,7 @@ def test_a_process_that_is_ended_from_outside_is_told(
     def killed(*_: object, **__: object) -> None:
         raise BrokenProcessPool
 
-    monkeypatch.setattr(running, "run", killed)
+    monkeypatch.setattr(parallel_run, "run", killed)
     result = run("backtest", STARTER, draft, month)
     assert "ended from outside" in str(result.exception)
     assert getattr(result.exception, "code", None) == 3

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from bench import order_bench
-from bench import order_bench as order_by_hand
 
 
 @pytest.mark.slow
@@ -23,9 +22,9 @@ def test_orders_are_raced_against_a_rival_that_says_the_same() -> None:
 
 @pytest.mark.slow
 def test_another_state_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = order_by_hand.made
+    made = order_bench.made
 
-    def careless(stored: str, by: order_by_hand.Tables) -> order_by_hand.Made:
+    def careless(stored: str, by: order_bench.Tables) -> order_bench.Made:
         found = made(stored, by)
         return replace(found, state="ready") if found.state == "waiting" else found
 

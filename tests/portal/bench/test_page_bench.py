@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 from bench.page_bench import at_rest
 from holding.db.database import Database
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 
 
 def test_pages_are_read_as_of_a_company_whose_worker_rests(database: Database) -> None:
     now = datetime(2026, 11, 20, 3, tzinfo=UTC)
     with database.write() as session:
-        assert heartbeats.workers(session, now).running == 0
+        assert processes.workers(session, now).running == 0
         at_rest(session, now)
     with database.read() as session:
-        assert heartbeats.workers(session, now + timedelta(hours=1)).running == 1
-        assert heartbeats.workers(session, now + timedelta(days=1)).running == 0
+        assert processes.workers(session, now + timedelta(hours=1)).running == 1
+        assert processes.workers(session, now + timedelta(days=1)).running == 0

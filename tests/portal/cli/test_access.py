@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from sqlalchemy import select, text, update
 
-from holding.access import operations as tokens
+from holding.access import operations
 from holding.db.database import Database
 from holding.db.models import Company, Event, SecondFactor, Version
-from holding.platform import events as chain
+from holding.platform import events
 from portal.cli import commands
 from tests.portal.access.phones import phone_of
 from tests.support.clock import SetClock
@@ -44,7 +44,7 @@ def test_a_token_is_made_listed_and_revoked(
     key = re.search(r"cp_\S+", made.output)
     assert key
     with database.read() as session:
-        found = tokens.bearer(session, key[0], clock.now())
+        found = operations.bearer(session, key[0], clock.now())
         assert found
         assert (found.actor.email, found.actor.scopes) == ("lim@kedai.my", {"record.read"})
     listed = run("token", "list", *COMPANY).output
@@ -81,7 +81,7 @@ def key_of(run: Callable[..., Result], name: str, company: str = "kedai") -> str
 
 def acts(database: Database, key: str, clock: SetClock) -> bool:
     with database.read() as session:
-        return tokens.bearer(session, key, clock.now()) is not None
+        return operations.bearer(session, key, clock.now()) is not None
 
 
 def said(database: Database, act: str) -> list[tuple[str, str, str | None]]:
@@ -187,10 +187,10 @@ def test_a_deputy_for_all_of_the_calendar_is_refused_in_words(
 def test_verify_tells_what_was_changed(
     run: Callable[..., Result], database: Database, clock: SetClock
 ) -> None:
-    chain.link_due(database, now=clock.now(), whole=True)
+    events.link_due(database, now=clock.now(), whole=True)
     with database.read() as session:
         company = session.scalars(select(Company).where(Company.code == "kedai")).one()
-        head = chain.head(session, company.id)
+        head = events.head(session, company.id)
     assert head.seq > 10
     noted = f"{head.seq}:{head.hash}"
     told = run("verify", *COMPANY, "--head", noted).output
@@ -208,7 +208,7 @@ def test_verify_tells_what_was_changed(
 def test_T30a_verify_names_table_and_row_of_an_edit(
     run: Callable[..., Result], database: Database, clock: SetClock
 ) -> None:
-    chain.link_due(database, now=clock.now(), whole=True)
+    events.link_due(database, now=clock.now(), whole=True)
     told = run("verify", *COMPANY).output
     sealed = re.search(r"answers from event (\d+) on, place (\d+) of the chain\.", told)
     assert sealed, told

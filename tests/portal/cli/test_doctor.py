@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from holding.db.database import Database
 from holding.db.models import Posting, Record
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from holding.platform.settings import Settings
 from portal.cli.records import Looked, examine
 
@@ -22,7 +22,7 @@ def seen(database: Database, owner: str, minutes: int, *, patience: int = 2) -> 
     at = datetime.now(UTC) - timedelta(minutes=minutes, seconds=30)
     with database.write() as session:
         until = at + timedelta(minutes=patience)
-        heartbeats.beat(session, owner, started_at=at, now=at, next_by=until)
+        processes.beat(session, owner, started_at=at, now=at, next_by=until)
 
 
 @pytest.mark.slow

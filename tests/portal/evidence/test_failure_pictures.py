@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from holding.db.database import Database
 from holding.db.models import Attempt, Company, Posting, Push, Run
 from holding.db.models.columns import AttemptState, PushState
-from holding.runs import run_history as failed_calls
+from holding.runs import run_history
 from holding.runs.run_history import MOST
 from portal.operations.failure_pages import CELLS, MOST_LINES, Entry, drawn, wrapped
 from tests.support.sent_runs import make_run, send_in_run
@@ -140,8 +140,8 @@ def test_a_log_is_of_its_company_whoever_asks_the_room(database):
     run = fail(database)
     with database.read() as session:
         ids = {one.code: one.id for one in session.scalars(select(Company))}
-        assert failed_calls.of_run(session, ids["kedai"], run).count == 1
-        assert failed_calls.of_run(session, ids["lain"], run).count == 0
+        assert run_history.of_run(session, ids["kedai"], run).count == 1
+        assert run_history.of_run(session, ids["lain"], run).count == 0
 
 
 def test_the_pages_offer_it_where_there_is_something_to_save(visit, database):

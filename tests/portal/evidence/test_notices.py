@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from connectors.transport import http as mail
 from connectors.transport.http import HttpAnswer, HttpFailure, MailServer, give
 from holding.access.actors import Keys, load_keys
-from holding.connections import open_signals as raising
+from holding.connections import open_signals
 from holding.db.models import Attempt, Request, Signal
 from holding.db.models.columns import NoticeState, RecipientKind, SignalKind
 from holding.operations import planning, recipients, sending
@@ -327,7 +327,7 @@ def test_totals_that_differ_after_a_retry_are_a_signal_and_those_of_one_call_are
 
     def raised() -> list[str]:
         with database.write() as session:
-            raising.refresh(session, clock.now())
+            open_signals.refresh(session, clock.now())
         found = "SELECT kind FROM signal WHERE kind = 'totals_differ' AND cleared_at IS NULL"
         return [str(row[0]) for row in _rows(database, found)]
 

@@ -6,9 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from holding.access.actors import OPERATOR, SYSTEM
-from holding.company import directory as source_limits
-from holding.connections import breaker
-from holding.connections import open_signals as raising
+from holding.company import directory
+from holding.connections import breaker, open_signals
 from holding.db.models import Connection
 from holding.platform.events import record_event
 from tests.portal.reading import one, plain
@@ -39,7 +38,7 @@ def look(database, clock):
 
     def act() -> int:
         with database.write() as session:
-            raising.refresh(session, clock.now())
+            open_signals.refresh(session, clock.now())
         return one(database, "SELECT count(*) FROM signal WHERE cleared_at IS NULL")
 
     return act
@@ -90,8 +89,8 @@ def test_a_person_of_some_sources_is_not_shown_the_figures_of_all(
     assert look() == 1
     company = one(database, "SELECT id FROM company WHERE code = 'kedai'")
     with database.write() as session:
-        own = [found.id for found in source_limits.sources(session, company)]
-        source_limits.limit(
+        own = [found.id for found in directory.sources(session, company)]
+        directory.limit(
             session, OPERATOR, company_id=company, source_ids=own, now=clock.now(),
             person_id=one(database, "SELECT id FROM person WHERE email = 'farah@kedai.my'"),
         )  # fmt: skip
@@ -221,19 +220,19 @@ def test_a_close_on_the_first_days_is_told_in_the_month_that_closes(
 def test_two_workers_raise_one(database, clock, fail, visit, monkeypatch):
     fail()
     limit(visit, "4")
-    seen = raising.found_now
+    seen = open_signals.found_now
     calls = []
 
     def twice(session, company, standing, now):
         found = seen(session, company, standing, now)
         if not calls:
             calls.append(1)
-            raising.refresh(session, now)  # what another process does meanwhile
+            open_signals.refresh(session, now)  # what another process does meanwhile
         return found
 
-    monkeypatch.setattr(raising, "found_now", twice)
+    monkeypatch.setattr(open_signals, "found_now", twice)
     with database.write() as session:
-        raising.refresh(session, clock.now())
+        open_signals.refresh(session, clock.now())
     assert one(database, "SELECT count(*) FROM signal") == 1
     assert one(database, "SELECT count(*) FROM event WHERE act = 'signal.raised'") == 1
     with database.write() as session:
@@ -241,5 +240,5 @@ def test_two_workers_raise_one(database, clock, fail, visit, monkeypatch):
                              " WHERE code = 'TGT01'"))  # fmt: skip
     calls.clear()
     with database.write() as session:
-        raising.refresh(session, clock.now())
+        open_signals.refresh(session, clock.now())
     assert one(database, "SELECT count(*) FROM event WHERE act = 'signal.cleared'") == 1

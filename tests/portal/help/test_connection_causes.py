@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from connectors.contract.calls import NOT_RUN
-from connectors.kit import calls as reach
-from connectors.sources.sql import failures
-from connectors.sources.sql import pages as probe
+from connectors.kit import calls
+from connectors.sources.sql import failures, pages
 from portal.help import topics as of_help
 from portal.help.topics import CAUSES
 
@@ -45,10 +44,10 @@ def said(tree: ast.AST) -> Iterator[str]:
 
 
 def codes() -> set[str]:
-    found = {*reach.CODES.values(), reach.REDIRECT, reach.UNAVAILABLE}
+    found = {*calls.CODES.values(), calls.REDIRECT, calls.UNAVAILABLE}
     for cause in failures.Cause.__args__:  # type: ignore[attr-defined]
-        at_the_way = probe._STOPS_AT.get(cause) == probe._STOPS_AT["away"]
-        word = probe._CODES.get(cause, cause)
+        at_the_way = pages._STOPS_AT.get(cause) == pages._STOPS_AT["away"]
+        word = pages._CODES.get(cause, cause)
         found.add(f"reach.{word}" if at_the_way else f"database.{cause}")
     for path in sorted((ROOT / "connectors").rglob("*.py")):
         if "simulators" not in path.parts and path.name != "calls.py":

@@ -9,7 +9,7 @@ import pytest
 from grammar.text.finding_codes import CODES
 from holding.access.actors import ROLE_LABELS
 from holding.runs.status import PILL_WORDS
-from portal.help import topics as of_help
+from portal.help import topics
 from portal.languages import choice
 from portal.web.store import STATES
 from tests.portal.reading import plain
@@ -30,15 +30,15 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_what_has_no_help_stops_the_product(
     monkeypatch: pytest.MonkeyPatch, name: str, grown: Any
 ) -> None:
-    monkeypatch.setattr(of_help, name, grown)
+    monkeypatch.setattr(topics, name, grown)
     if name == "ERROR_CLASSES":
-        monkeypatch.setattr(of_help, "CLASS_LABELS", dict.fromkeys(grown, "Temporary problem"))
+        monkeypatch.setattr(topics, "CLASS_LABELS", dict.fromkeys(grown, "Temporary problem"))
     with pytest.raises(RuntimeError, match="help pages and"):
-        of_help.topics.__wrapped__()
+        topics.topics.__wrapped__()
 
 
 def test_every_topic_has_all_its_parts_in_plain_words() -> None:
-    found = of_help.topics()
+    found = topics.topics()
     assert {topic.key for topic in found.values() if topic.group == "finding"} == set(CODES)
     assert {topic.key for topic in found.values() if topic.group == "role"} == set(ROLE_LABELS)
     for topic in found.values():
@@ -53,7 +53,7 @@ def test_every_topic_has_all_its_parts_in_plain_words() -> None:
 @pytest.mark.parametrize("code", ["ms", "zh"])
 def test_the_title_of_every_finding_is_told_in_the_language(code: str) -> None:
     told = choice.catalogue(code).told
-    titles = [topic.title for topic in of_help.topics().values() if topic.group == "finding"]
+    titles = [topic.title for topic in topics.topics().values() if topic.group == "finding"]
     assert len(titles) == len(CODES)
     assert [title for title in titles if told(title) == title] == []
 
@@ -79,7 +79,7 @@ def test_every_status_that_is_made_has_a_topic() -> None:
     made.remove("{told}, {failed:,} on hold")  # and what a last sync is told by begins this
     made.remove("{stop.text} · {ran.text}")  # begins with the words of another line
     assert len(made) >= len(PILL_WORDS)
-    assert [text for text in made if not of_help.pill_slug(text)] == []
+    assert [text for text in made if not topics.pill_slug(text)] == []
 
 
 def test_a_page_says_more_inside_a_company(visit: Any) -> None:

@@ -6,7 +6,6 @@ import pytest
 from babel.messages.catalog import Catalog
 
 from portal.languages import catalogues, choice
-from portal.languages import choice as po_files
 from portal.languages.wording import misfit, placeholder
 from rules.documents.unusual import NOUNS
 
@@ -38,7 +37,7 @@ def malay():
     made.add("%(a)s of pages", "muka surat", locations=spoken)  # its value is missing
     made.add("Held by %(who)s", "Ditahan %(who)s", locations=[("portal/templates/x.html", 0)])
     made.add("Ready", "Sedia", flags=["fuzzy"])
-    return po_files.made_of(made)
+    return choice.made_of(made)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ def test_sentences_of_full_width_stand_close():
     made = Catalog(locale="zh_Hans")
     made.add("Posted.", "已过账。", locations=[("holding/x.py", 0)])
     made.add("on hold", "暂挂", locations=[("holding/x.py", 0)])
-    found = po_files.made_of(made)
+    found = choice.made_of(made)
     assert found.told("Posted. Posted. Kedai.") == "已过账。已过账。Kedai."
     assert found.told("on hold.") == "暂挂。"
 
@@ -113,8 +112,8 @@ def test_a_long_text_costs_nothing(malay):
 
 
 def test_a_language_without_a_catalogue_is_english(tmp_path, monkeypatch):
-    monkeypatch.setattr(po_files, "HERE", tmp_path)
-    assert po_files.read("ms").say("Posted") == "Posted"
+    monkeypatch.setattr(choice, "HERE", tmp_path)
+    assert choice.read("ms").say("Posted") == "Posted"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +145,7 @@ LONG = [
 def test_a_text_from_outside_that_nearly_fits_takes_no_time(message):
     made = Catalog(locale="ms")
     made.add(message, f"Kini {message}", locations=[("holding/x.py", 0)])
-    found = po_files.made_of(made)
+    found = choice.made_of(made)
     words = [piece for piece, is_value in placeholder(message) if not is_value and piece]
     nearly = words[0] + "".join(
         piece * (catalogues.LONGEST // len(words) // (len(piece) + 2)) for piece in words
@@ -161,7 +160,7 @@ def test_values_stand_where_the_words_around_them_first_do():
     made = Catalog(locale="ms")
     for message in LONG:
         made.add(message, message.replace(" ", "_"), locations=[("holding/x.py", 0)])
-    found = po_files.made_of(made)
+    found = choice.made_of(made)
     for text, told in (
         ("map: “a: b” is x, before y. 2 records checked again.",
          "map:_“a: b”_is x, before y._2 records_checked_again."),
@@ -181,7 +180,7 @@ def test_values_stand_where_the_words_around_them_first_do():
 def test_texts_inside_each_other_are_told_to_a_depth():
     made = Catalog(locale="ms")
     made.add("And %(t_more)s.", "Dan %(t_more)s.", locations=[("holding/x.py", 0)])
-    found = po_files.made_of(made)
+    found = choice.made_of(made)
     assert found.told("And And x..") == "Dan Dan x.."
     deep = "And " * 390 + "x" + "." * 390
     assert (

@@ -9,8 +9,6 @@ from babel.messages.pofile import read_po
 from sqlalchemy import text
 
 from portal.languages import choice
-from portal.languages import choice as po_files
-from portal.languages import choice as speaking
 from portal.languages.catalogues import Catalogue
 from rules.comparison.preflight import LISTS
 from tests.portal.pages.test_page_words import Shown
@@ -31,7 +29,7 @@ def speaks(monkeypatch):
 
     def put(found: Catalogue) -> None:
         monkeypatch.setattr(choice, "catalogue", lambda _code: found)
-        monkeypatch.setattr(speaking, "catalogue", lambda _code: found)
+        monkeypatch.setattr(choice, "catalogue", lambda _code: found)
 
     return put
 
@@ -112,7 +110,7 @@ def test_files_and_programs_get_english(visit, database, clock):
 
 def pseudo() -> Catalogue:
     """Every message, between marks that nothing else has."""
-    with (po_files.HERE / "messages.pot").open("rb") as file:
+    with (choice.HERE / "messages.pot").open("rb") as file:
         found = read_po(file)
     made = Catalog(locale="ms")
     for one in found:
@@ -120,7 +118,7 @@ def pseudo() -> Catalogue:
             many = isinstance(one.id, tuple)
             told = (f"⟦{one.id[1]}⟧",) if many else f"⟦{one.id}⟧"
             made.add(one.id, told, locations=one.locations, context=one.context)
-    return po_files.made_of(made)
+    return choice.made_of(made)
 
 
 def untold(page: str) -> list[str]:

@@ -8,7 +8,6 @@ from babel.messages.pofile import read_po
 from flask import Flask
 
 from portal.languages import choice
-from portal.languages import choice as po_files
 from portal.languages.catalogues import Catalogue
 from portal.languages.choice import marked, settled
 from portal.languages.environment import LanguageEnvironment
@@ -27,7 +26,7 @@ def chinese() -> Catalogue:
 
 
 def texts() -> Iterator[str]:
-    with (po_files.HERE / "zh_Hans" / "LC_MESSAGES" / "messages.po").open("rb") as file:
+    with (choice.HERE / "zh_Hans" / "LC_MESSAGES" / "messages.po").open("rb") as file:
         for one in read_po(file):
             if one.id:
                 yield from [one.string] if isinstance(one.string, str) else one.string

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 from message_texts.rule_texts import has_words, names_of_rules, of_composing
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.parser import parse
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
@@ -58,7 +58,7 @@ def authored(folder):
         said += [one.unit for one in units.bases] + ([str(units.csv)] if units.csv else [])
         said += [part for one in units.rows for part in (one.unit, one.base_unit)]
     for table in rules.maps:
-        said += [str(row.value.value) for row in table.rows if isinstance(row.value, n.Literal)]
+        said += [str(row.value.value) for row in table.rows if isinstance(row.value, nodes.Literal)]
         said += [table.csv.path] if table.csv else []
     for one in rules.duplicates:
         said += [name for unique in one.uniques for name in unique.fields if name[:1].isupper()]

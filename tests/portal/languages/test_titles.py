@@ -10,7 +10,7 @@ from connectors.registry import titled, titles
 from portal.app import STATIC
 from portal.languages import choice
 from portal.languages.choice import titled_page
-from portal.web import store as fragments
+from portal.web import store
 from rules.values.wording import is_locked, is_mapped, period_opens, term
 from tests.portal.reading import works
 
@@ -84,8 +84,8 @@ def test_parts_and_what_is_said_aloud_have_titles_and_files_have_names(visit, da
     assert ">AiAccount</a>" in part.get_data(as_text=True)
     assert "aiaccount" in adam.client.get("/c/kedai/runs.csv").get_data(as_text=True)
     with adam.client.application.test_request_context():
-        answer = fragments.make_response("")
-        fragments._trigger(answer, "aiaccount was paused: night")
+        answer = store.make_response("")
+        store._trigger(answer, "aiaccount was paused: night")
     assert "AiAccount was paused" in answer.headers["HX-Trigger"]
 
 

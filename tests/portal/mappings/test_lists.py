@@ -11,8 +11,8 @@ from holding.connections.master_data import keep_kinds
 from holding.db.models import Connection
 from holding.mappings import list_rows, list_sources
 from holding.platform.settings import Settings
-from portal.cli import records as checkup
-from portal.mappings import exact_pages as list_pages
+from portal.cli import records
+from portal.mappings import exact_pages
 from portal.web import store
 from portal.web.config import body_limit
 from tests.portal.reading import cause, one, plain
@@ -59,7 +59,7 @@ def test_of_many_documents_the_newest_say_which_codes_are_known(visit, told, mon
     page = plain(visit("farah").text(LISTS))
     known = "At least 1 code is known because documents with them were posted"
     assert f"AiAccount Customer No list. {known}" in page
-    found = [one.words for one in checkup.examine(Settings.from_env()) if one.name == "list kedai"]
+    found = [one.words for one in records.examine(Settings.from_env()) if one.name == "list kedai"]
     said = "aiaccount no list of customers; at least 1 code is known from what was posted"
     assert said in "\n".join(found)
 
@@ -115,7 +115,7 @@ def test_a_file_is_read_before_anything_is_locked_and_not_endlessly(visit, monke
 
     monkeypatch.setattr(list_rows, "read_csv", reading)
     farah = visit("farah")
-    monkeypatch.setattr(list_pages.store, "writing", writing)
+    monkeypatch.setattr(exact_pages.store, "writing", writing)
     give(farah)
     assert order == ["read", "write"]
     for _ in range(11):
@@ -156,7 +156,7 @@ def test_the_choice_of_a_value_uses_the_list_and_warns_by_it(visit, database):
 
 def test_doctor_says_where_each_list_comes_from_and_how_old_it_is(visit, told):
     give(visit("farah"))
-    found = [one.words for one in checkup.examine(Settings.from_env()) if one.name == "list kedai"]
+    found = [one.words for one in records.examine(Settings.from_env()) if one.name == "list kedai"]
     lists = "\n".join(found)
     assert "aiaccount 3 customers from the file customers.csv of 2026-11-19, " in lists
     assert "by Farah" in lists

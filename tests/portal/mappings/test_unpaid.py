@@ -12,8 +12,7 @@ from sqlalchemy import select, update
 from holding.access.actors import SYSTEM
 from holding.db.models import Company, Connection, Hold, ListReading, Person, Posting
 from holding.db.models.columns import ListKind
-from holding.mappings import list_sources as unpaid_choices
-from holding.mappings import list_storage
+from holding.mappings import list_sources, list_storage
 from holding.mappings.list_rows import ListRow
 from rules.outcomes import Document
 from rules.values.canonical import plain as canonical
@@ -282,5 +281,5 @@ def test_a_hold_that_is_no_refusal_proposes_nothing(visit, refused, database, cl
 def test_a_document_that_pays_nothing_has_no_choices(database):
     with database.read() as session:
         posting = session.scalars(select(Posting.id).where(Posting.content.is_not(None))).first()
-        assert unpaid_choices.of_posting(session, posting or 0) is None
-        assert unpaid_choices.of_posting(session, 0) is None
+        assert list_sources.of_posting(session, posting or 0) is None
+        assert list_sources.of_posting(session, 0) is None

@@ -8,7 +8,7 @@ import re
 import openpyxl
 import pytest
 
-from portal.mappings import mapping_changes as workbook_pages
+from portal.mappings import mapping_changes
 from portal.web.config import body_limit
 from tests.portal.reading import one, plain
 
@@ -112,7 +112,7 @@ def test_no_file_and_no_workbook_are_told_beside_the_field(farah):
 
 def test_a_form_carries_no_more_than_fits(farah, edited, monkeypatch):
     edited["item"].append(["NEW-2", "CUP-4"])
-    monkeypatch.setattr(workbook_pages, "_FORM_SIGNS", 60)
+    monkeypatch.setattr(mapping_changes, "_FORM_SIGNS", 60)
     told = plain(upload(farah, edited))
     assert "1 new" in told
     assert "1 more change stands behind these" in told

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.parser import parse
 from holding.company import dry_run, first_company
 from holding.company.first_company import FirstCompany, FirstPerson, SetUp
@@ -27,7 +27,7 @@ from holding.db.models import (
 from holding.evaluation.evaluate_due import judge_due
 from holding.platform.settings import Settings
 from holding.rulesets.admission import inspect, rule_sources
-from portal import app as portal_app
+from portal import app
 from portal.starters import catalogue
 from tests.portal.conftest import Browser
 from tests.portal.onboarding.house import WORD, company_id, connect, join, order, receive
@@ -46,7 +46,7 @@ class House:
 
     def __init__(self, database: Database, clock: SetClock) -> None:
         self.database, self.clock = database, clock
-        self.app = portal_app.create_app(database, clock, Settings.from_env())
+        self.app = app.create_app(database, clock, Settings.from_env())
         self.app.config["PROPAGATE_EXCEPTIONS"] = True
         self.company_id = company_id(database)
         connect(database, clock)
@@ -324,7 +324,7 @@ def test_T09d_a_template_has_the_currency_and_the_zone_of_the_company() -> None:
             field.expr.value
             for post in ruleset.posts
             for field in post.fields
-            if field.name.startswith("Currency") and isinstance(field.expr, n.Literal)
+            if field.name.startswith("Currency") and isinstance(field.expr, nodes.Literal)
         ]
         assert set(named) <= {"GBP"}, f"{one.word} would book pounds as {named}"
         documents += len(named)

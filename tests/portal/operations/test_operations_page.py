@@ -13,8 +13,7 @@ from sqlalchemy import select, text
 from holding.db.database import Database
 from holding.db.models import Attempt, Connection, Posting, Push, Request, Throttle
 from holding.db.models.columns import AttemptState, RequestState
-from holding.platform import backup
-from holding.platform import processes as heartbeats
+from holding.platform import backup, processes
 from rules.values.canonical import PostingState
 from tests.portal.reading import plain
 from tests.support.clock import SetClock
@@ -189,7 +188,7 @@ def two_workers(database: Database, clock: SetClock) -> None:
     with database.write() as session:
         for owner in ("host:7", "host:8"):
             until = clock.now() + timedelta(minutes=2)
-            heartbeats.beat(session, owner, started_at=clock.now(), now=clock.now(), next_by=until)
+            processes.beat(session, owner, started_at=clock.now(), now=clock.now(), next_by=until)
 
 
 def worker_row(page: str, owner: str) -> str:
@@ -202,7 +201,7 @@ def test_how_long_a_worker_gave_no_sign_is_told_to_the_second_until_it_ended(
 ) -> None:
     two_workers(database, clock)
     with database.write() as session:
-        heartbeats.leave(session, "host:8", clock.now())
+        processes.leave(session, "host:8", clock.now())
     clock.advance(37)
     page = visit("olga").text(PAGE)
     seen = re.compile(r'data-label="Last sign of life">(.*?)</td>', re.S)

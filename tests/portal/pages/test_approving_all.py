@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import text
 from werkzeug.datastructures import MultiDict
 
-from holding.worklist import approval_inbox
-from holding.worklist import filters as group_members
+from holding.worklist import approval_inbox, filters
 from tests.portal.reading import one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -19,7 +18,7 @@ URL = "/c/kedai/holding/approve"
 @pytest.fixture
 def cause(database, monkeypatch):
     """Two documents wait for the same approval, and one is approved at once."""
-    monkeypatch.setattr(group_members, "APPROVED_AT_ONCE", 1)
+    monkeypatch.setattr(filters, "APPROVED_AT_ONCE", 1)
     return one(database, "SELECT id FROM cause WHERE key LIKE 'approve:%'")
 
 

@@ -19,7 +19,7 @@ from holding.db.models import (
     Team,
     TeamMember,
 )
-from holding.holds import assignments as bulk_acts
+from holding.holds import assignments
 from tests.portal.reading import ONE, hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -254,8 +254,8 @@ def test_who_retries_many_has_each_difference_left_with_its_reason(visit, hold, 
         lim = session.scalars(select(Person.id).where(Person.name.like("Lim%"))).one()
         actor = actors.actor_of(session, lim, held.company_id)
         seen = {hold: (held.lock, session.get_one(Record, held.record_id).version_id)}
-        wish = bulk_acts.Wish(act="retry", seen=seen, opened=True)
-        answer = bulk_acts.do(session, actor, wish, held.opened_at, "form-1")
+        wish = assignments.Wish(act="retry", seen=seen, opened=True)
+        answer = assignments.do(session, actor, wish, held.opened_at, "form-1")
     assert answer.done == ()
     assert [(one.number, one.refusal.code) for one in answer.left] == [
         ("SO-10240", "difference.alone")

@@ -236,7 +236,7 @@ def test_C03_a_view_stays_in_its_company(visit, database):
 
 
 def test_C03_limits_of_views(visit, monkeypatch):
-    from holding.worklist import facets as saved_views
+    from holding.worklist import facets
 
     lim = visit("lim")
     keep(lim, "", status=422)
@@ -246,9 +246,9 @@ def test_C03_limits_of_views(visit, monkeypatch):
     keep(lim, "of a customer", status=422, customer="Ace", shared="on")
     keep(lim, "one")
     keep(lim, "one", status=409, age="1")
-    monkeypatch.setattr(saved_views, "MOST", 1)
+    monkeypatch.setattr(facets, "MOST", 1)
     keep(lim, "two", status=409)
-    monkeypatch.setattr(saved_views, "MOST", 9)
-    monkeypatch.setattr(saved_views, "MOST_SHARED", 0)
+    monkeypatch.setattr(facets, "MOST", 9)
+    monkeypatch.setattr(facets, "MOST_SHARED", 0)
     keep(lim, "two", status=409, shared="on")
     keep(lim, "two")

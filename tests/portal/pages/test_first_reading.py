@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from holding.db import together
 from holding.db.database import Database
 from holding.db.models import Company, Person
-from portal.holds import hold_pane as first_reading
+from portal.holds import hold_pane
 from portal.holds.hold_pane import PAGES, read_first
 
 pytestmark = pytest.mark.sqlite
@@ -68,7 +68,7 @@ def test_without_a_live_company_nothing_is_read(app: Flask, database: Database) 
 def test_what_fails_then_keeps_nobody_from_starting(
     app: Flask, visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, database: Database
 ) -> None:
-    monkeypatch.setattr(first_reading, "PAGES", ("holding/999999999",))
+    monkeypatch.setattr(hold_pane, "PAGES", ("holding/999999999",))
     assert read_first(app) == 0
     assert "Kedai Contoh" in visit("farah").text("/c/kedai/")
     with database.read() as session:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.models import Connection, Delivery, HookCall, Pull, Record
 from tests.connectors.marketplaces import SECRET, SETTINGS, webhook
 
@@ -20,7 +20,7 @@ KEY = f"{SECRET}:refresh"
 def market(app, database, clock, monkeypatch, request):
     """The seeded source, as a connection of this marketplace, which was read a minute ago."""
     name = request.param
-    monkeypatch.setattr(setup, "secrets_of", lambda *_: (KEY,))
+    monkeypatch.setattr(connections, "secrets_of", lambda *_: (KEY,))
     with database.write() as session:
         for row in session.query(Connection).filter_by(name="netshop"):
             row.name = row.connector = name

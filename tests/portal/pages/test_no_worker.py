@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 
 from holding.db.database import Database
 from holding.db.models import Company, Heartbeat, Record
-from holding.platform import processes as heartbeats
+from holding.platform import processes
 from tests.portal.reading import works
 from tests.support.clock import SetClock
 
@@ -27,7 +27,7 @@ def quiet(database: Database, clock: SetClock) -> int:
 
 def left_alone(database: Database, clock: SetClock) -> int:
     with database.write() as session:
-        heartbeats.beat(
+        processes.beat(
             session,
             "host:7",
             started_at=clock.now(),
@@ -139,7 +139,7 @@ def test_T28_a_worker_that_is_being_started_again_is_no_alarm(
     works(database, clock)
     with database.write() as session:
         for owner in session.scalars(select(Heartbeat.owner)).all():
-            heartbeats.leave(session, owner, clock.now())
+            processes.leave(session, owner, clock.now())
         session.execute(update(Record).values(due_at=clock.now(), lease_until=None))
     clock.advance(timedelta(seconds=59))
     assert "No worker" not in visit("farah").text("/c/kedai/")

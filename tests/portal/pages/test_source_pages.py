@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from connectors import registry
 from connectors.kit.preflight import meaning_of
-from holding.connections import connections as setup
+from holding.connections import connections
 from holding.db.models import Connection
 
 pytestmark = pytest.mark.sqlite
@@ -52,7 +52,7 @@ def test_every_field_says_what_it_means_and_every_kind_has_a_record(name):
 def connected(app, database, clock, monkeypatch):
     """The seeded source, as a connection of this connector whose secret is that of the pages."""
     clock.set(MADE["SIGNED_AT"])
-    monkeypatch.setattr(setup, "secrets_of", lambda *_: [MADE["SECRET"]])
+    monkeypatch.setattr(connections, "secrets_of", lambda *_: [MADE["SECRET"]])
 
     def connect(name):
         with database.write() as session:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from holding.access import actors
 from holding.db.database import Database
 from holding.db.models import BacktestRun, Company, Person
-from holding.programs import posted_differences as history
+from holding.programs import posted_differences
 from holding.rulesets import publication
 from holding.trials.backtest_turns import take_turn
 from portal.languages import choice
@@ -83,7 +83,7 @@ def test_the_last_month_is_proposed(visit, stricter):
 def test_progress_is_shown_and_renewed_and_works_without_scripts(
     visit, database, clock, stricter, monkeypatch
 ):
-    monkeypatch.setattr(history, "PAGE", 3)
+    monkeypatch.setattr(posted_differences, "PAGE", 3)
     chan = visit("chan")
     chan.post(f"{stricter}/backtest", ALL, status=303)
     page = chan.text(f"{stricter}/backtest")
@@ -193,7 +193,7 @@ def test_the_pages_are_the_same_in_each_language(
     chan = visit("chan")
     chan.text(chan.post(f"{stricter}/backtest", ALL, status=303).location)  # with its message
     cell = "kind=order&route=aiaccount.sales_invoice&was=ready&would=to+approve"
-    monkeypatch.setattr(history, "PAGE", 3)
+    monkeypatch.setattr(posted_differences, "PAGE", 3)
     for turns in (1, 99):  # while it runs, and after
         work(database, clock, turns)
         for url in (stricter, f"{stricter}/backtest", f"{stricter}/backtest/records?{cell}"):

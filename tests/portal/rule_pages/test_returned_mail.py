@@ -11,7 +11,7 @@ from sqlalchemy import text
 from holding.db.database import Database
 from holding.operations import sending
 from holding.platform.settings import Settings
-from portal import app as portal_app
+from portal import app
 from tests.portal.conftest import Browser
 from tests.portal.reading import one, plain
 from tests.portal.rule_pages.test_changes import CHANGES, waiting
@@ -42,7 +42,7 @@ def signed_in(database: Database, clock: SetClock) -> Any:
     """Somebody at a portal with the settings of now."""
 
     def act(name: str) -> Browser:
-        made = portal_app.create_app(database, clock, Settings.from_env())
+        made = app.create_app(database, clock, Settings.from_env())
         made.testing = True
         browser = Browser(made.test_client())
         browser.post("/signin", {"email": f"{name}@kedai.my", "password": PASSWORD}, status=303)

@@ -15,7 +15,7 @@ from connectors import registry
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.contract.targets import Readable, Searchable, TellsItems
 from connectors.kit.preflight import Meanings
-from portal.rule_tools import target_reference as reference
+from portal.rule_tools import target_reference
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "docs" / "targets"
@@ -26,7 +26,7 @@ Run = Callable[..., int]
 
 
 def told(name: str) -> dict[str, str]:
-    return {fact.name: fact.says for fact in reference.facts(TARGETS[name])}
+    return {fact.name: fact.says for fact in target_reference.facts(TARGETS[name])}
 
 
 def test_every_target_has_its_page_and_each_is_current() -> None:

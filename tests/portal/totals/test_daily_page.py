@@ -13,7 +13,6 @@ from sqlalchemy import text
 from werkzeug.datastructures import MultiDict
 
 from portal.reconciliation import daily_page
-from portal.reconciliation import daily_page as filter_words
 from portal.reconciliation.daily_page import Asked
 from tests.portal.listing import read_xlsx
 from tests.portal.reading import cause, plain
@@ -249,7 +248,7 @@ def test_what_is_not_posted_is_told_beside_sums_by_the_date_posted(visit):
 )
 def test_an_address_says_all_of_both_filters(query):
     given = MultiDict(pair.split("=") for pair in f"{DAYS}&{query}".split("&"))
-    sides = filter_words.read_filter(given, date(2026, 11, 20)).sides
+    sides = daily_page.read_filter(given, date(2026, 11, 20)).sides
     kept = {k: v for k, v in Asked(sides, {}, "", "", None, None, 0).query().items() if v}
-    assert filter_words.read_filter(MultiDict(kept), date(2026, 1, 1)).sides == sides
+    assert daily_page.read_filter(MultiDict(kept), date(2026, 1, 1)).sides == sides
     assert sides.same is ("target_" not in query)

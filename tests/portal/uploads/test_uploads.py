@@ -15,7 +15,7 @@ from holding.db.models import Company, Connection, Delivery, Upload, Version
 from holding.uploads import file_check, upload_turns
 from holding.uploads.submit import claim, still_ours
 from holding.uploads.upload_turns import reader, work_due
-from portal.uploads import upload_pages as error_workbook
+from portal.uploads import upload_pages
 from tests.portal.reading import one, plain
 from tests.support.workbooks import HEAD, ITEMS, orders, workbook
 
@@ -414,13 +414,13 @@ def test_one_workbook_with_errors_is_written_at_a_time_and_without_a_snapshot(
             answers.append(visit("farah").get(url, status=503))
             return known.upload(*told)
 
-    monkeypatch.setattr(error_workbook, "reader", Nested)
+    monkeypatch.setattr(upload_pages, "reader", Nested)
     assert farah.get(url, status=200).data.startswith(b"PK")
     [busy] = answers
     assert "Another workbook with errors is being written" in plain(busy.get_data(as_text=True))
     assert busy.headers["Retry-After"] == "20"
 
-    monkeypatch.setattr(error_workbook, "reader", lambda: 1 / 0)
+    monkeypatch.setattr(upload_pages, "reader", lambda: 1 / 0)
     farah.get(url, status=500)
     monkeypatch.undo()
     farah.get(url, status=200)  # whatever became of it, the next one has its turn

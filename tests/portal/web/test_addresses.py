@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask, url_for
 
-from portal.web import filters as frame
+from portal.web import filters
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def app() -> Flask:
     def show(co: str, row: int) -> str:
         return f"{co} {row}"
 
-    frame.addresses(made)
+    filters.addresses(made)
     return made
 
 

@@ -8,7 +8,7 @@ from flask import g
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holding.db import refusal as words
+from holding.db import refusal
 from holding.db.refusal import clauses, headed
 from portal.web import filters
 
@@ -26,7 +26,7 @@ NB = "\u00a0"
     ],
 )
 def test_money_always_has_its_sen(minor, currency, shown):
-    assert words.money(minor, currency) == shown
+    assert refusal.money(minor, currency) == shown
 
 
 @pytest.mark.parametrize(

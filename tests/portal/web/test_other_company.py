@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from holding.access import operations as tokens
+from holding.access import operations
 from holding.access.actors import ROLES, SYSTEM
 from holding.db.database import Database
 from holding.db.models import (
@@ -42,7 +42,7 @@ from holding.db.models import (
     Team,
     Upload,
 )
-from portal.web import request_guard as security
+from portal.web import request_guard
 from portal.web.request_guard import PUBLIC, SIGNED_IN, act_of
 from tests.portal.web.test_reach import words
 from tests.support.clock import SetClock
@@ -389,7 +389,7 @@ def test_nothing_in_another_company_is_changed(
     clock: SetClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(security.limiter, "enabled", False)
+    monkeypatch.setattr(request_guard.limiter, "enabled", False)
     with database.write() as session:
         kedai = session.scalars(select(Company).where(Company.code == "kedai")).one()
         farah = session.scalars(select(Person).where(Person.email == "farah@kedai.my")).one()
@@ -424,19 +424,19 @@ def test_a_program_reaches_nothing_of_another_company(
     with database.write() as session:
         other = session.scalars(select(Company).where(Company.code == "lain")).one()
         stranger = session.scalars(select(Person).where(Person.email == "stranger@lain.my")).one()
-        made = tokens.make(
+        made = operations.make(
             session,
             SYSTEM,
             company_id=other.id,
             person_id=stranger.id,
             name="till",
-            scopes=tokens.SCOPES,
+            scopes=operations.SCOPES,
             lasts=timedelta(days=1),
             now=clock.now(),
         )
         hashes = dict(session.execute(select(Posting.id, Posting.hash)).all())
-    assert isinstance(made, tokens.NewToken)
-    monkeypatch.setattr(security.limiter, "enabled", False)
+    assert isinstance(made, operations.NewToken)
+    monkeypatch.setattr(request_guard.limiter, "enabled", False)
     client, head = app.test_client(), {"Authorization": f"Bearer {made.key}"}
     before = rows(database)
     listed = [{"id": one, "lock": 0, "version": 1} for one in theirs["hold_id"]]

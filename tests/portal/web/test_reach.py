@@ -12,9 +12,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
 
-from holding.access import actors, reach, sessions
-from holding.access import operations as tokens
-from holding.company import directory as source_limits
+from holding.access import actors, operations, reach, sessions
+from holding.company import directory
 from holding.db.database import Database
 from holding.db.models import (
     Attempt,
@@ -62,7 +61,7 @@ def key(database: Database, clock: SetClock) -> str:
         ella = make_person(session, company, "ella@kedai.my", *ROLES)
         ella.password_hash = sessions.hash_password(PASSWORD)
         session.flush()
-        done = source_limits.limit(
+        done = directory.limit(
             session,
             actors.OPERATOR,
             company_id=company.id,
@@ -70,18 +69,18 @@ def key(database: Database, clock: SetClock) -> str:
             source_ids=[blog.id],
             now=clock.now(),
         )
-        assert isinstance(done, source_limits.Limited)
-        made = tokens.make(
+        assert isinstance(done, directory.Limited)
+        made = operations.make(
             session,
             actors.OPERATOR,
             company_id=company.id,
             person_id=ella.id,
             name="x",
-            scopes=tokens.SCOPES,
+            scopes=operations.SCOPES,
             lasts=timedelta(days=1),
             now=clock.now(),
         )
-    assert isinstance(made, tokens.NewToken)
+    assert isinstance(made, operations.NewToken)
     return made.key
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from holding.access.actors import ACTS
 from holding.db.refusal import Refusal
-from portal.web import store as fragments
+from portal.web import store
 from portal.web.request_guard import (
     FILE,
     PERMISSIONS,
@@ -350,5 +350,5 @@ def test_who_gets_a_hold_is_chosen_from_the_list(visit, person):
 
 def test_a_sentence_in_a_header_is_short_however_much_it_quotes(app):
     with app.test_request_context("/c/kedai/", headers={"HX-Request": "true"}):
-        answer = fragments.refuse(Refusal("x.unknown", f"“{'长' * 20_000}” is not known.", "", 404))
+        answer = store.refuse(Refusal("x.unknown", f"“{'长' * 20_000}” is not known.", "", 404))
     assert len(answer.headers["HX-Trigger"]) < 4_000

@@ -2,9 +2,9 @@
 
 import pytest
 
-from holding.db.models import columns as row_states
+from holding.db.models import columns
 from holding.db.models.records import RECORD_STATES
-from holding.platform import states as state_labels
+from holding.platform import states
 from holding.runs.status import RUN_KINDS
 from portal.web.store import PUSH_TONES, STATES, plain
 
@@ -33,14 +33,14 @@ def test_what_the_target_has_taken_in_is_not_sent_again() -> None:
 @pytest.mark.parametrize(
     ("labels", "codes"),
     [
-        (state_labels.STATE_LABELS, RECORD_STATES),
-        (state_labels.PUSH_LABELS, row_states.PushState),
-        (state_labels.ATTEMPT_LABELS, row_states.AttemptState),
-        (state_labels.CALL_LABELS, row_states.RequestState),
-        (state_labels.HOLD_LABELS, row_states.HoldState),
-        (state_labels.RUN_LABELS, row_states.RunState),
-        (state_labels.RUN_KIND_LABELS, RUN_KINDS),
-        (state_labels.CALL_KIND_LABELS, ("push", "lookup", "poll", "read")),
+        (states.STATE_LABELS, RECORD_STATES),
+        (states.PUSH_LABELS, columns.PushState),
+        (states.ATTEMPT_LABELS, columns.AttemptState),
+        (states.CALL_LABELS, columns.RequestState),
+        (states.HOLD_LABELS, columns.HoldState),
+        (states.RUN_LABELS, columns.RunState),
+        (states.RUN_KIND_LABELS, RUN_KINDS),
+        (states.CALL_KIND_LABELS, ("push", "lookup", "poll", "read")),
     ],
 )
 def test_every_code_has_its_own_label(labels, codes) -> None:
@@ -52,11 +52,11 @@ def test_every_code_has_its_own_label(labels, codes) -> None:
 
 
 def test_every_push_state_has_a_tone() -> None:
-    assert set(PUSH_TONES) == set(state_labels.PUSH_LABELS)
+    assert set(PUSH_TONES) == set(states.PUSH_LABELS)
 
 
 def test_the_reason_tells_who_decided_that_it_is_not_posted() -> None:
-    assert state_labels.state_label("ignored", "rejected by Lim: twice") == "Not posted (rejected)"
-    assert state_labels.state_label("ignored", "") == "Not posted (by rule)"
-    assert state_labels.state_label("ignored") == "Not posted"
-    assert state_labels.state_label("held", "rejected") == "On hold"
+    assert states.state_label("ignored", "rejected by Lim: twice") == "Not posted (rejected)"
+    assert states.state_label("ignored", "") == "Not posted (by rule)"
+    assert states.state_label("ignored") == "Not posted"
+    assert states.state_label("held", "rejected") == "On hold"

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.program import compile_ruleset
 from tests.rules.roaster import (
     TEXT,
@@ -35,7 +35,7 @@ def test_the_retry_table_answers(
 def test_where_no_table_speaks_there_is_no_answer() -> None:
     assert program_of().retry("autocount", "no_such_class", 1) is None
     assert program_of().retry("elsewhere", "temporary", 1) is None
-    assert compile_ruleset(n.Ruleset(), hash="").retry("autocount", "temporary", 1) is None
+    assert compile_ruleset(nodes.Ruleset(), hash="").retry("autocount", "temporary", 1) is None
 
 
 def test_a_pause_grows_and_has_an_end() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Span
 from rules.decisions.posted_documents import STRICTNESS, Act, strictest
 from tests.rules.roaster import (
@@ -68,7 +68,7 @@ def test_the_answer_depends_on_no_order(
 
 
 acts = st.builds(
-    lambda kind, role, rule: Act(n.Action(kind, role, BILL_SPAN), BILL, rule, BILL_SPAN, rule),
+    lambda kind, role, rule: Act(nodes.Action(kind, role, BILL_SPAN), BILL, rule, BILL_SPAN, rule),
     st.sampled_from(STRICTNESS),
     st.sampled_from([None, "books", "sales"]),
     st.sampled_from(["a", "b", "c"]),

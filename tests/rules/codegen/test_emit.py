@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from grammar import nodes as n
+from grammar import nodes
 from rules import program as compiling
 from rules.codegen.source_text import FUNCTION, SHARED, Page, Source
 from rules.expressions.run import Content, Run, StepsError
@@ -128,7 +128,7 @@ def test_a_hostile_text_is_only_a_text(text: str) -> None:
     plain = base()
     lot = Lot(Random(1))
     where = lot.name("customer")
-    equal = n.Compare(where, "=", lot.literal("text", text), plain.checks[0].span)
+    equal = nodes.Compare(where, "=", lot.literal("text", text), plain.checks[0].span)
     check = replace(lot.check(0), each_line=False, route=None, when=None, requires=(equal,))
     program = compile_ruleset(replace(plain, checks=(check,)), hash="h")
     for customer, hit in ((text, False), ("C-77", True)):
@@ -170,11 +170,13 @@ def test_only_one_module_makes_code_of_text() -> None:
 def test_a_flat_story_stays_flat() -> None:
     """Brackets and blocks deeper than Python reads become variables and functions."""
     lot = Lot(Random(2))
-    deep: n.Expr = lot.name("total")
+    deep: nodes.Expr = lot.name("total")
     for _ in range(25):
-        deep = n.Otherwise(lot.name("tin"), n.Not(deep, deep.span), deep.span)
+        deep = nodes.Otherwise(lot.name("tin"), nodes.Not(deep, deep.span), deep.span)
     for _ in range(60):
-        deep = n.AllOf((n.Not(deep, deep.span), n.Not(lot.name("paid"), deep.span)), deep.span)
+        deep = nodes.AllOf(
+            (nodes.Not(deep, deep.span), nodes.Not(lot.name("paid"), deep.span)), deep.span
+        )
     check = replace(lot.check(0), each_line=False, route=None, when=None, requires=(deep,))
     program = compile_ruleset(replace(base(), checks=(check,)), hash="h")
     assert decision(judge(order(), program=program), INVOICE).state == "held"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.parser import parse
 from rules.facts import Facts, Subject, World
 from rules.outcomes import Outcome
@@ -35,7 +35,7 @@ SETS = {
 class Both:
     """A program that asks both engines, and wants the same of them."""
 
-    def __init__(self, ruleset: n.Ruleset) -> None:
+    def __init__(self, ruleset: nodes.Ruleset) -> None:
         self.fast = compile_ruleset(ruleset, hash="h")
         self.slow = interpreted(ruleset, hash="h")
         self.asked = 0

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.decisions.judge_record import KindProgram
 from rules.decisions.verdict import Reason, decide
 from rules.facts import Facts, Subject
@@ -16,7 +16,7 @@ from rules.values.kinds import CONTEXT
 from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, line, order, program_of, world
 from tests.rules.one_meaning import in_every_way
 
-GATES = (*get_args(n.GateWord), "unknown")
+GATES = (*get_args(nodes.GateWord), "unknown")
 WORST = ("reject", "hold", "approve", None)
 
 

@@ -12,7 +12,7 @@ from bench import rule_bench
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
-from rules.checker import all_checks as logic
+from rules.checker import all_checks
 from rules.checker.pairs import Crossings, Pairs, Reasoned, contradicted, repeats
 from rules.checker.places import Look
 from rules.types.symbol_table import Index
@@ -83,8 +83,8 @@ def plainly(reasoned: Sequence[Reasoned]) -> Iterator[Problem]:
     for at, one in enumerate(reasoned):
         wrong = [i for i in every if i < at and contradicted(reasoned[i], one)]
         more = [i for i in every if i != at and repeats(i, at, reasoned)]
-        yield from (logic.both_fail(reasoned[i], one) for i in wrong[:1])
-        yield from (logic.covered(one.check, reasoned[i].check) for i in more[:1])
+        yield from (all_checks.both_fail(reasoned[i], one) for i in wrong[:1])
+        yield from (all_checks.covered(one.check, reasoned[i].check) for i in more[:1])
 
 
 @pytest.mark.slow
@@ -96,10 +96,10 @@ def test_T24a_all_that_can_be_said_of_two_checks_is_said_in_the_same_order() -> 
     @example(BOTH_FAIL)
     def compared(checks: list[str]) -> None:
         look = Look(Index(ruleset_of(checks)))
-        found = list(logic.check_logic(look))
+        found = list(all_checks.check_logic(look))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(logic, "compared", plainly)
-            assert list(logic.check_logic(look)) == found
+            patch.setattr(all_checks, "compared", plainly)
+            assert list(all_checks.check_logic(look)) == found
         codes.update(problem.code for problem in found)
 
     compared()
@@ -184,7 +184,7 @@ def _asked(shapes: Sequence[str], rules: int, monkeypatch: pytest.MonkeyPatch) -
     with monkeypatch.context() as patch:
         patch.setattr(Pairs, "covering", lambda self, at: told(self, at, "covering"))
         patch.setattr(Pairs, "contradicting", lambda self, at: told(self, at, "contradicting"))
-        list(logic.check_logic(Look(Index(ruleset))))
+        list(all_checks.check_logic(Look(Index(ruleset))))
     return asked
 
 
@@ -195,6 +195,6 @@ def test_a_thousand_alike_give_a_finding_each() -> None:
         for n in range(1000)
     )
     ruleset, _ = parse({"kedai.rules": f"{TEXT}\n{alike}"})
-    found = [p.message for p in logic.check_logic(Look(Index(ruleset))) if p.code == "LOG06"]
+    found = [p.message for p in all_checks.check_logic(Look(Index(ruleset))) if p.code == "LOG06"]
     assert len(found) == 999
     assert found[0] == "'over_0' adds nothing: wherever it fails, 'over_1' fails too"

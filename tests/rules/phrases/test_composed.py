@@ -9,8 +9,7 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text.characters import separated
-from rules import phrases as composing
-from rules import phrases as terms
+from rules import phrases
 from rules.phrases import (
     Composed,
     capital,
@@ -48,7 +47,7 @@ def test_there_are_templates_of_rules() -> None:
     assert len(FOLDERS) > 14
 
 
-@pytest.mark.parametrize("module", [composing, terms])
+@pytest.mark.parametrize("module", [phrases, phrases])
 def test_the_examples_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 

@@ -11,14 +11,14 @@ import pytest
 from grammar import nodes
 from grammar.parsing.parser import parse
 from grammar.text.characters import grouped
-from rules import phrases as terms
+from rules import phrases
 from rules.phrases import words_of
 from rules.program import compile_ruleset, hash_of
 from rules.rulebook.book import TOPICS, Book, Entry, Proofs, book
 from rules.rulebook.hold_entries import html, markdown
 from rules.types.functions import NAMES
 from rules.types.symbol_table import Index
-from rules.values import wording as names
+from rules.values import wording
 from tests.rules.expressions.test_links import TEXT as DEPOT
 from tests.rules.kedai import TEXT as KEDAI
 
@@ -81,9 +81,9 @@ def test_ready_names_what_goes_early() -> None:
 def test_no_const_is_called_by_its_name_alone() -> None:
     for text in (DEPOT, KEDAI):
         for const in ruleset(text).consts:
-            name, value = names.plain(const.name), const.rows[0].value
+            name, value = wording.plain(const.name), const.rows[0].value
             plain = value.value
-            shown = terms.spoken(plain) if isinstance(plain, timedelta) else grouped(str(plain))
+            shown = phrases.spoken(plain) if isinstance(plain, timedelta) else grouped(str(plain))
             naming = [s for t in TOPICS for s in said(t, text) if re.search(rf"\b{name}\b", s)]
             assert naming
             assert [s for s in naming if shown not in s] == []
@@ -223,7 +223,7 @@ SPAN = ruleset().roles[0].span
 
 
 def test_names_are_said_as_people_say_them() -> None:
-    assert doctest.testmod(terms).failed == 0
+    assert doctest.testmod(phrases).failed == 0
 
 
 def test_the_page_has_no_script_and_escapes_what_it_says() -> None:

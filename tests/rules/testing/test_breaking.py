@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
 from rules.program import compile_ruleset
@@ -31,13 +31,13 @@ SEED = int(os.environ.get("CLEARPOST_FUZZ_SEED", "16"))
 Sources = Mapping[str, str]
 
 
-def ruleset_of(sources: Sources) -> n.Ruleset:
+def ruleset_of(sources: Sources) -> nodes.Ruleset:
     ruleset, problems = parse(sources)
     assert problems == (), problems
     return ruleset
 
 
-def turns_red(ruleset: n.Ruleset, title: str) -> bool:
+def turns_red(ruleset: nodes.Ruleset, title: str) -> bool:
     """Whether the test of this title fails; without a title: whether any does."""
     chosen = tuple(test for test in ruleset.tests if title in {"", test.title})
     report = run_tests(replace(ruleset, tests=chosen), compile_ruleset(ruleset, hash=""))
@@ -236,7 +236,7 @@ BREAKS: dict[str, Callable[[Line], Iterator[str]]] = {
 }
 
 
-def broken_lines(part: Part, sources: Sources, ruleset: n.Ruleset) -> Iterator[n.Ruleset]:
+def broken_lines(part: Part, sources: Sources, ruleset: nodes.Ruleset) -> Iterator[nodes.Ruleset]:
     """The ruleset with the line of a part broken in each of its ways."""
     action = getattr(getattr(part.declared, "missing", None), "action", None)
     mine = action.role if action is not None else None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.layout.written import written
 from grammar.parsing.parser import parse
 from holding.programs.world import schemas
@@ -132,8 +132,8 @@ def documents_of(case: Case) -> dict[str, Fields]:
     }
 
 
-def said(value: n.Value) -> str:
-    assert isinstance(value, n.Literal)
+def said(value: nodes.Value) -> str:
+    assert isinstance(value, nodes.Literal)
     return str(value.value)
 
 

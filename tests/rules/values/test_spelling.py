@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.facts import Entry, Table
-from rules.values import cause_keys as spelling
+from rules.values import cause_keys
 from rules.values.cause_keys import alike, match_key
 
 BARE = frozenset({"any_case", "any_punctuation"})
@@ -57,4 +57,4 @@ def test_what_only_looks_the_same_is_near_and_never_the_first_choice() -> None:
 
 
 def test_the_examples_are_true() -> None:
-    assert doctest.testmod(spelling).failed == 0
+    assert doctest.testmod(cause_keys).failed == 0
