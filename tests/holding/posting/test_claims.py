@@ -1,7 +1,7 @@
 """The right to write a posting: who gets it, in which order, and what it is worth a moment later.
 
 Here: claims and the last look, each against what can happen between both. Not here: what a push
-does (test_pushes.py), leases that are renewed (tests/holding/journal/test_slow_calls.py).
+does (test_pushes.py), leases that are renewed (tests/holding/posting/test_slow_calls.py).
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from holding.posting.holds import NUMBER_TAKEN, WORKERS_DIED, Trouble
 from holding.posting.prepare import Checked, NotNow, Verdict, check, examine, first_call, intend
 from holding.posting.push import push_lease
 from rules.values.canonical import plain
-from tests.holding.journal.test_slow_calls import channel_of
+from tests.holding.posting.test_slow_calls import channel_of
 from tests.holding.pushing import Lane
 from tests.support.postings import NOW, invoice, make_push
 

@@ -20,9 +20,9 @@ from holding.records.accepted_differences import Accepted, Differences
 from holding.records.trace import seven
 from holding.worklist import dashboard
 from tests.holding.held import hold_of, refused, says
-from tests.holding.integrity.test_contents import edited, said_in
-from tests.holding.integrity.test_contents import said as said_in_all
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
+from tests.holding.operations.test_contents import edited, said_in
+from tests.holding.operations.test_contents import said as said_in_all
 from tests.holding.shop import FILES, ROUTE, line, order
 
 ASKING = TABLES.replace("| credit note and new |", "| review by accounts  |")

@@ -12,7 +12,7 @@ from holding.db.models import Approval, Company, Operation, Posting
 from holding.posting.claims import free_the_dead
 from holding.runs import dispatch
 from holding.runs.dispatch import push_due
-from tests.holding.journal.test_slow_calls import channel_of
+from tests.holding.posting.test_slow_calls import channel_of
 from tests.holding.pushing import Lane
 from tests.support.factories import make_person
 

@@ -8,7 +8,7 @@ from holding.access.actors import Keys, load_keys
 from holding.db.database import Database
 from holding.db.models import Company, Person
 from holding.platform.settings import Settings
-from tests.holding.second_factor.factors import Phone, enrolled
+from tests.holding.access.factors import Phone, enrolled
 from tests.portal.conftest import Browser
 from tests.portal.seed import PASSWORD
 from tests.support.clock import SetClock

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from holding.records.packet_file import check
-from tests.holding.evidence.packets import START, real, written
+from tests.holding.records.packets import START, real, written
 
 Run = Callable[..., int]
 

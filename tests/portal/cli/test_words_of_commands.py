@@ -97,7 +97,7 @@ NOT_ASKED = {
     "worker": "goes on until it is stopped",
     "lsp": "speaks the protocol of editors",
     "simulate": "goes on until it is stopped",
-    "demo": "goes on until it is stopped; tests/demo",
+    "demo": "goes on until it is stopped; tests/sandbox/demo",
     "bench": "measures for minutes",
     "connector new": "writes a folder of code",
     "connection settings": "lists the names that --set takes",

@@ -20,8 +20,8 @@ from tests.grammar.advice.test_problems import IN_TABLES, MISTAKES
 from tests.grammar.advice.test_slips import SLIPS
 from tests.grammar.advice.test_spoken_conditions import REQUIRED, SAID
 from tests.grammar.kit import SHOP, WAREHOUSE
-from tests.portal.rule_pages.test_editor import MINE, SUGGEST
 from tests.portal.rule_tools.test_planted import PLANTED, TEMPLATE, base, planted_in
+from tests.portal.rulesets.test_editor import MINE, SUGGEST
 from tests.rules import kedai
 from tests.rules.checker import test_analyse, test_analyse_depot, test_hints, test_messages
 from tests.rules.expressions import test_links

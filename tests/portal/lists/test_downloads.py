@@ -12,8 +12,8 @@ from portal.lists.downloads import LISTS
 from portal.web import list_file
 from portal.web.list_file import FileKind, ListFile, Table
 from portal.web.request_guard import FILE, PERMISSIONS, page_of
-from tests.portal.evidence.test_audit_log import shown
 from tests.portal.listing import read_csv, read_json, read_xlsx, sheets_of
+from tests.portal.operations.test_audit_log import shown
 from tests.portal.reading import one, plain
 from tests.portal.web.test_security import VALUES
 

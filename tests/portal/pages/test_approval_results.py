@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 
 from holding.db.models import Person, Team, TeamMember
-from tests.portal.pages.test_approval_question import URL, also_held, both
+from tests.portal.holds.test_approval_question import URL, also_held, both
 from tests.portal.reading import one, plain
 from tests.support.databases import any_move
 

@@ -34,7 +34,7 @@ from tests.portal.reading import ONE, works
 from tests.portal.seed import PASSWORD, environment, fill
 from tests.support.clock import SetClock
 from tests.support.databases import opened
-from workers import sweep
+from workers import loop
 
 BIG = {
     *("record", "version", "delivery", "event", "event_link", "link_key", "evaluation", "hold"),
@@ -199,11 +199,11 @@ def test_a_worker_that_has_nothing_to_do_reads_few_rows_of_big_tables(
     """It looks each second, or every few: also in a company of a million records."""
     monkeypatch.setattr(signal_causes, "NEWEST", FEW // 2)
     signal_causes._answered_otherwise.cache_clear()
-    monkeypatch.setattr(sweep, "to_refresh", lambda *_: [])  # its targets are not there
+    monkeypatch.setattr(loop, "to_refresh", lambda *_: [])  # its targets are not there
     bench = SimpleNamespace(
         database=grown.database, clock=clock, owner="idle", settings=Settings.from_env()
     )
-    sweeper = sweep.Sweeper(cast(Any, bench))
+    sweeper = loop.Sweeper(cast(Any, bench))
     sweeper.sweep()  # at first more is looked for, once a day
     clock.advance(61)
     grown.asked.clear()
