@@ -1,1 +1,1 @@
-"""Clearpost holding.company: who joins a company, what they may do there, and who leaves."""
+"""A company's set-up, members and their duties, from first run to going live."""

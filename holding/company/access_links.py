@@ -1,4 +1,4 @@
-"""Links that work once: an invitation to a company, and a new password for who has lost theirs."""
+"""Create and use single-use links: invitations, password resets and second-factor resets."""
 
 import hashlib
 import secrets

@@ -1,4 +1,4 @@
-"""What is the matter with a connection, by the ten topics that people ask about."""
+"""Diagnose a connection by the ten topics that users ask support about."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
-"""The sources that a person of a company is limited to, changed by an administrator.
+"""Limit a member to some sources of a company.
 
-Here: the change, and what a form offers. Not here: what a limited person finds
-(`access/reach.py`), the limit of an invitation until somebody joins by it (`access_links.py`).
+`holding/access/reach.py` applies the limit.
 """
 
 from collections.abc import Collection

@@ -1,8 +1,4 @@
-"""A dry run: the records of some days judged by the rules in force, and nothing kept but the sums.
-
-Here: judging without storing, what came out in numbers, three documents as they would be. Not
-here: judging itself (holding/evaluation), which is the very same that a worker does.
-"""
+"""Evaluate the records of some days by the current rules and store only the totals."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A person's roles and teams in a company, changed as a whole by an administrator."""
+"""Change a member's roles and teams, and list members, invitations and former members."""
 
 from collections import defaultdict
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""The first company of an installation and its first person, set up at an address that works once."""
+"""Set up the first company and its first user by a single-use link."""
 
 import hashlib
 import re

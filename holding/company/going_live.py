@@ -1,4 +1,4 @@
-"""The cutover, and the moment from which documents of a company are sent."""
+"""Set the cutover date, check readiness, and start sending a company's documents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""What people do with their own account: name, password, sessions, and how pages look to them.
-
-Here: changing them, each with its event in every company of the person. Not here: roles
-(`duties.py`), passwords and sessions themselves (`access/sessions.py`).
-"""
+"""Let users change their own name, password, sessions and display settings."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

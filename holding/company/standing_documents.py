@@ -1,8 +1,6 @@
-"""What of the first run stands in its accounting system already, asked before anything is sent.
+"""Check which documents of the first run already exist in the accounting system.
 
-Here: a look at the documents that are ready, as many at once as its calls allow, and what becomes
-of each when the company goes live. Not here: the look right before a call, which decides
-(holding/posting/lookups.py), and the link (holding/reconciliation/manual_entries.py).
+The lookup right before a call (`holding/posting/lookups.py`) still decides.
 """
 
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Clearpost holding.holds: what is kept of open holds, so that no page has to count them."""
+"""Holds on records and postings: who owns them, what users decide about them, and their counts."""

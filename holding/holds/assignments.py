@@ -1,4 +1,4 @@
-"""Whose a hold is, and until when it is snoozed."""
+"""Assign, snooze and hand over holds, and apply one action to many holds at once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace

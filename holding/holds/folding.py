@@ -1,4 +1,4 @@
-"""Folding what has changed into the tally, some records at a time."""
+"""Update the stored hold tally from the records that changed, in batches."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

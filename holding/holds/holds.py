@@ -1,4 +1,4 @@
-"""Holds that somebody acts on: locked, with all that each act has to look at."""
+"""Lock holds for an action, check that each is unchanged, and store corrections and acceptances."""
 
 import copy
 import re

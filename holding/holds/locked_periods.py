@@ -1,8 +1,7 @@
-"""The ways out of a locked period, and the first of them: another day for the document.
+"""Resolve holds of a locked period by giving the document another date.
 
-Here: which ways a held document has, and giving it a day. Not here: asking people (`reopening.py`),
-what is locked (rules/decisions/document_rules.py). A judging ends the hold, once the day or the lock is
-another.
+Other ways out, such as asking a person to reopen the period, are in `assignments.py`. The next
+evaluation closes the hold.
 """
 
 from collections.abc import Iterable, Mapping

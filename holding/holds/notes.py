@@ -1,9 +1,4 @@
-"""What people write beside a record while they work on it, and which messages they opened.
-
-Here: adding a note, which stays as it was written, and listing the notes of a record; opening the
-whole message of a hold, which the trail keeps. Not here: trying again, which asks for that
-(retries.py), the page of a hold (worklist/hold_detail.py).
-"""
+"""Store and list notes on a record, and log which hold messages a user opened."""
 
 import hashlib
 from collections.abc import Collection

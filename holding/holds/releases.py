@@ -1,9 +1,4 @@
-"""What people decide about holds: a finding may pass, or a posting is not wanted.
-
-Here: releasing one or many, rejecting one, each with its event and its wake in one transaction. Not
-here: opening and clearing by a judging (`evaluation/due_records.py`), approvals
-(`approvals/approve.py`).
-"""
+"""Release holds, or reject the posting behind a hold."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace

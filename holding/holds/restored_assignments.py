@@ -1,8 +1,6 @@
-"""Putting holds back as they stood before somebody gave them away, snoozed or released them.
+"""Restore holds to the state that they had before an assignment, snooze, release or approval.
 
-Here: what such a form notes of its holds, and writing it back; opening again what was released,
-rejected or approved, as old as it was. Not here: whose form it is, until when it can be
-taken back (`undo.py`), the acts themselves (`assignments.py`, `releases.py`).
+`undo.py` decides whether an action may still be undone.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping

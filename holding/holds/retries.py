@@ -1,4 +1,4 @@
-"""One more try, when something changed that could change the answer."""
+"""Retry held records after something outside the record changed, and set answer deadlines."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

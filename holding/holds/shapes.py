@@ -1,4 +1,4 @@
-"""How the open holds of one record look: what the tally counts records by."""
+"""Derive the shape of a record's open holds, by which the tally groups records."""
 
 import json
 from collections import defaultdict

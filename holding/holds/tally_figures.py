@@ -1,4 +1,4 @@
-"""What pages say of open holds, from the tally: exact at every moment, whatever is folded by now."""
+"""Read hold counts and amounts for pages: the stored tally plus changes that are not folded yet."""
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Container, Hashable, Iterable, Sequence

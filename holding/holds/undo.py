@@ -1,9 +1,6 @@
-"""Taking an act back before anything of it was sent.
+"""Undo a user's action on holds before any of its results was sent.
 
-Here: until when a form can be taken back, and taking it back: its approvals, releases and dates
-become void, a document has its earlier date again, and what they made ready is held again. Not
-here: what the acts do (`approvals/approve.py`, `releases.py`, `locked_periods.py`,
-`assignments.py`), putting back holds that were given away (`restored_assignments.py`).
+Assignments and snoozes are restored in `restored_assignments.py`.
 """
 
 from collections.abc import Collection, Iterable

@@ -1,1 +1,1 @@
-"""Clearpost holding.mappings: entries, and what follows when one changes."""
+"""Mapping tables and their entries, target code lists, and what follows when an entry changes."""

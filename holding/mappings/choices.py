@@ -1,4 +1,4 @@
-"""What a value could be mapped to: what its table leads to already, and what the target lists."""
+"""Suggest values for a mapping key, from earlier entries and from the target's code lists."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A workbook of mappings as it came back: its rows, and the cells that cannot be read."""
+"""Write mapping entries to an Excel workbook, and read an edited workbook back."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

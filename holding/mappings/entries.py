@@ -1,4 +1,4 @@
-"""Mapping and unit entries: what is in force, what a person typed, what the world is with another."""
+"""Read mapping and unit entries: current values, history, usage, and typed values."""
 
 import re
 from collections.abc import Sequence

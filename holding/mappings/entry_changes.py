@@ -1,4 +1,4 @@
-"""One change of an entry: append-only, with its revision, waking exactly what it can change."""
+"""Store one change of a mapping entry with its revision, and wake the records it can affect."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence

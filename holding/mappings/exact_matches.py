@@ -1,4 +1,4 @@
-"""Which missing values have exactly one value that fits, why, and why the others are left out."""
+"""Find missing mapping keys for which exactly one listed code matches, with the evidence."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence

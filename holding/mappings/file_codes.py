@@ -1,4 +1,4 @@
-"""Looking into the lists of a target that people gave in."""
+"""Search the target code lists that users uploaded."""
 
 import threading
 from array import array

@@ -1,4 +1,4 @@
-"""Mapping and unit entries after the first publish: what is missing, the fix, and the removal."""
+"""List missing mapping keys, and add, fix or remove entries after the first publication."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

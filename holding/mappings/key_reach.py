@@ -1,8 +1,6 @@
-"""Whom a key of a mapping reaches: the causes that it answers, and the records behind it.
+"""Find the causes and records that a mapping key affects.
 
-Here: the records that a key blocks, and those that are not sent yet and used what it has: so many
-of each cause and of each entry as a request can bear. Not here: the entries (entries.py), waking
-all of them (holding/platform/changes.py).
+Waking the records is in `holding/platform/changes.py`.
 """
 
 from collections import defaultdict

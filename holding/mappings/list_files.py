@@ -1,9 +1,4 @@
-"""Lists of a target's codes that people give in: keeping one, what changed, how old each is.
-
-Here: giving a list in, where each list of a target comes from, and what one file changed. Not here:
-reading the file (list_rows.py), storing its entries (list_storage.py), looking for a code
-(file_codes.py), what a target tells itself (told_lists.py).
-"""
+"""Store uploaded target code lists, and list their origin, age and changes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

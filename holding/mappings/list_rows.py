@@ -1,9 +1,4 @@
-"""A file with a target's customers, vendors, items or unpaid documents, as rows; or why it is not
-taken.
-
-Here: headings as people write them, the rows, and by what two of them are compared. Not here:
-keeping a list (list_files.py), looking into one (file_codes.py).
-"""
+"""Read an uploaded file of customers, vendors, items or unpaid documents as rows, or refuse it."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping

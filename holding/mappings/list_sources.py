@@ -1,4 +1,4 @@
-"""Where each list of a target's codes comes from, and how old it is."""
+"""Show the origin and age of each target code list, and accept exact matches in bulk."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

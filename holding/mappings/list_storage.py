@@ -1,4 +1,4 @@
-"""A list of a target's codes as it is stored: entries, each from one list to another."""
+"""Store a target code list as entries, each valid from one list version to another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

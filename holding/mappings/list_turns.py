@@ -1,8 +1,7 @@
-"""Whose turn it is to read a list of a target, and how far it was read: the rows of `list_reading`.
+"""Schedule the reading of target code lists: claim, advance, complete and retry a reading.
 
-Here: beginning, claiming, going on, failing, asking at once, and the rows as a page shows them. Not
-here: what is asked and what becomes of it (told_lists.py). A turn is one page; its rows are kept
-with the place behind them, so that whoever takes the next turn goes on there.
+One turn reads one page. Its rows are stored with the next page's position, so another worker can
+continue.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Mapping tables and their entries as rows."""
+"""List mapping tables, entries, revisions and unit differences for pages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One party under two keys: the merge that would let them agree, and what it does to what they owe."""
+"""Propose, make and refuse merges of two keys that belong to the same party."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a mapping entry would do; nothing is written."""
+"""Preview what changes of mapping entries would do to waiting records, without writing."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence

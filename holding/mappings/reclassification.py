@@ -1,4 +1,4 @@
-"""Posted documents that a mapping change contradicts: what it would have made of each."""
+"""Find posted documents that a mapping change contradicts, and write the correcting journal."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,14 +1,9 @@
-"""Lists that a target tells itself: read page by page, and kept as the list of that day.
+"""Read code lists from a target page by page, and store each complete list.
 
-Here: one page with the place behind it in one transaction, the whole list once the last page is
-there, and what follows when there is no answer. Not here: the call (connectors/targets), whose turn
-it is (list_turns.py), storing entries (list_storage.py).
-
-A list is replaced whole or not at all. One of customers, suppliers or items that lacks what stood
-counts when a second reading lacks the same: a target that removes nothing, or an entry that moved
-between two pages, would be believed else. What is unpaid comes and goes, so that list counts at
-once: nothing is sent because of it. One that is as before is not stored again: when it was read
-last stands with its reading.
+A list is replaced as a whole. If a list of customers, vendors or items lacks earlier entries, it is
+stored only after a second reading confirms this. Otherwise an entry that moved between two pages
+would look removed. A list of unpaid documents is stored at once, because nothing is sent because of
+it. An unchanged list is not stored again.
 """
 
 from collections.abc import Mapping, Sequence

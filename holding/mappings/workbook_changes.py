@@ -1,4 +1,4 @@
-"""What a workbook of mappings would change: new, changed, removed, wrong, changed meanwhile."""
+"""Compare an edited mapping workbook with the stored entries, and save its changes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Clearpost holding.operations: how the work flows, what is stuck, what the work runs on."""
+"""Queues, stuck work, integrity checks, notices and escalation to a support desk."""

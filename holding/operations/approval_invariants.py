@@ -1,10 +1,6 @@
-"""I9: what was sent was consented to.
+"""Check invariant I9: each sent document was approved as the rules require.
 
-Here: pushes against approvals, by people who had no hand in them when they were sent. Not here:
-whether they arrived (effects.py), whether one was sent again (sent_again.py).
-
-Of `approvals`, which it proves, it uses only what the rules asked for (`consent.asks`) and which
-deeds count (`separation.deeds`).
+From `approvals`, which it verifies, it uses only `consent.asks` and `separation.deeds`.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""I1, I10 to I13: arrivals became versions, judged by rules in force; the trail is whole."""
+"""Check invariants I1 and I10 to I13: deliveries, versions, rules, secrets and the audit trail."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping

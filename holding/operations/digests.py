@@ -1,7 +1,4 @@
-"""What a digest says: the open holds of one recipient by cause, with money, oldest and whose move.
-
-Here: reading it and putting it into words. Reads only. Not here: when it is made (planning.py).
-"""
+"""Build the text of a digest: a recipient's open holds by cause, with amounts and age."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Packets as they are kept: what was handed to a support desk, by whom, and that it was sent."""
+"""Create, redact and store escalation packets for a support desk."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

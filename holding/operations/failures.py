@@ -1,8 +1,4 @@
-"""What is known of the failure of a record: where, in which run, with which words, how often tried.
-
-Here: reading it from what is stored, for the document that needs somebody most. Reads only. Not
-here: what changed before (recent_changes.py), what is sent to a support desk (packets.py).
-"""
+"""Read the failure of a record: location, run, messages and number of attempts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

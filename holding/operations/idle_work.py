@@ -1,4 +1,4 @@
-"""What waits while no worker runs, and how that is said."""
+"""Report work that waits too long, or waits because no worker runs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""All invariants of one company, in one snapshot."""
+"""Check all invariants of a company in one snapshot."""
 
 import re
 from collections import Counter, defaultdict

@@ -1,8 +1,4 @@
-"""What a check of integrity looks at: our own account of what was sent, and the targets' ledgers.
-
-Here: reading postings, pushes and calls once, reading a ledger, finding the push behind a line of
-it, and the form of what a check finds. Not here: what must be true of it (effects.py).
-"""
+"""Read postings, pushes, calls and target ledgers for the integrity checks."""
 
 import json
 from collections import defaultdict

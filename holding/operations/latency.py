@@ -1,4 +1,4 @@
-"""How long a record takes from its arrival until its document stands in the target."""
+"""Measure how long records take from arrival to a posted document."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

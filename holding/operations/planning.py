@@ -1,4 +1,4 @@
-"""Which notices there are to send: digests of a period, signals at once, packets, tests."""
+"""Plan notices: digests, signals, packets and tests."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

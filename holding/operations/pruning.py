@@ -1,4 +1,4 @@
-"""What of old rows no proof needs: raw bytes of deliveries, calls and uploads, after years."""
+"""Delete old raw bodies of deliveries, calls and uploads that no proof needs."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What is due now and what is in hand, by queue: checks, documents and look-ups of each target."""
+"""Show due and running work by queue: checks, documents and lookups of each target."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

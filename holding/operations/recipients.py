@@ -1,4 +1,4 @@
-"""Who is told: people, addresses of mail, outgoing webhooks; and what each gets."""
+"""Manage recipients of notices (users, mail addresses, webhooks) and list deliveries."""
 
 import re
 import secrets

@@ -1,8 +1,6 @@
-"""Sending what is due, one message at a time: claimed, about to leave, and what came of it.
+"""Send due notices one at a time, with claims and retries.
 
-Here: who sends which, the calls, and when one is tried again. Not here: which messages there are
-(planning.py). A message that may have left is not sent again: what is told twice is believed less
-than what is missing from a list that shows it (docs/decisions/0084-a-notice-leaves-once.md).
+A message that may have left is never sent again; a list shows it instead.
 """
 
 import json

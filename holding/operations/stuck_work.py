@@ -1,4 +1,4 @@
-"""Work in the hands of a worker that is gone, and giving it back to the queue by hand."""
+"""Find work leased by lost workers, requeue it, and ask a worker to stop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Figures of the connections of a company: quota, share of calls that failed, age of master data."""
+"""Read the health figures of connections and workers: quota, failed calls, master data age."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence

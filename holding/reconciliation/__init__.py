@@ -1,1 +1,1 @@
-"""Clearpost holding.reconciliation: what targets really hold, beside ours."""
+"""Compare posted documents with the targets: read back, daily totals, ledgers and import files."""

@@ -1,4 +1,4 @@
-"""Documents on three sides: what the source said, what was posted, what the target shows."""
+"""Compare a document's source, posted and target amounts, classify differences and sum them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping

@@ -1,11 +1,6 @@
-"""The documents of some days, those that are alike counted by the database.
+"""Load the documents of some days, with matching and unread documents counted in SQL.
 
-Here: one count of what agrees and of what nobody read back, and each of the others, with what
-people let stand of it. Not here: what is read of a document (document_sides.py), adding up days
-(daily_totals.py).
-
-A week of a large company has thousands of documents that agree and a thousand that nobody read
-back; to make an object of each takes longer than to count them.
+A large company has thousands of matching documents a week, and an object for each would be slow.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

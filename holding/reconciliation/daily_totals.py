@@ -1,10 +1,6 @@
-"""Daily totals of a kind of document on three sides, with every difference explained or named.
+"""Compare daily totals of source, postings and target, with each difference classified.
 
-Here: the filter of both sides, and adding up: by day and currency, never over two currencies. Not
-here: the documents and why each differs (compared_documents.py).
-
-Source less target is the sum of all standings but those that agree; where the two sides are asked
-for with different filters nothing is subtracted.
+Totals are per day and currency. Without a common filter for both sides nothing is subtracted.
 """
 
 from collections.abc import Callable, Iterable, Mapping

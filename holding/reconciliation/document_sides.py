@@ -1,8 +1,4 @@
-"""The documents of some days with all of their sides: what is read of each, and which agree.
-
-Here: the columns, those that agree one by one, records without a document. Not here: counting them
-and what people let stand (counted_documents.py), why one differs (compared_documents.py).
-"""
+"""Query the documents of some days with their source, posted and target columns."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Files that people carry to a target, as a page shows them; reads only."""
+"""List import files and their documents for pages."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The database against a target's own ledger: what was lost, what was doubled."""
+"""Compare postings with a target's ledger: lost documents, duplicates, and orders of a payout."""
 
 import json
 from collections import defaultdict

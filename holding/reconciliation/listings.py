@@ -1,4 +1,4 @@
-"""What AutoCount itself shows, compared with what was exported; or a person's word for it."""
+"""Compare an AutoCount listing with the exported documents, or record a user's confirmation."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence

@@ -1,8 +1,6 @@
-"""A document in the target takes the place of ours: it was typed by hand, or has our number.
+"""Link a posting to a document that was entered by hand in the target, or look it up again.
 
-Here: linking it to its posting, and having it looked at again after a person has put something
-right in the target. Not here: finding it (holding/posting); skipping ours and making it all the
-same are a rejection and a release like any other (holding/holds/releases.py).
+Skipping the posting or sending it anyway is a rejection or a release (`holding/holds/releases.py`).
 """
 
 from collections.abc import Mapping

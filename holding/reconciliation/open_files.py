@@ -1,6 +1,4 @@
-"""A file under a person's hands: who may, what state it must be in, and what follows for its
-documents.
-"""
+"""Lock an open import file for a user, and record the import result of its documents."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence

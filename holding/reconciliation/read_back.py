@@ -1,4 +1,4 @@
-"""One turn of the drift watch: what is due is read in one call, and what is new is kept."""
+"""Read due documents back from a target, and store what changed there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

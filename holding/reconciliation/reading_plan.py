@@ -1,4 +1,4 @@
-"""Which posted documents are read in their target, when again, and what was seen last."""
+"""Plan which posted documents are read back from their target, and when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

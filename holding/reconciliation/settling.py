@@ -1,11 +1,8 @@
-"""What became of documents in files that people carry, brought to their postings.
+"""Store the results of documents in import files on their postings, under the claim's fence.
 
-Here: the worker's look at each of them, under the fence of its claim. Not here: what people told of
-a file (outcomes.py, listings.py, handing_over.py), calls and look-ups (holding/posting).
-
-Nothing but a person's word or a listing ends the wait; a worker that died over a file left it
-written, so its documents wait, too. What no file could carry was answered by that worker, and waits
-for nobody: where the worker died first, it is answered here.
+Only a user's report or a listing ends the wait for a document. A file whose worker died stays
+written, so its documents wait as well. A document that no file can carry gets its answer here if
+the worker died before storing it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Clearpost holding.records: one record as people read it."""
+"""One record as users read it: rows, trace, story, lineage and evidence packet."""

@@ -1,9 +1,7 @@
-"""Accepted differences: posted documents that are not what their records say, by somebody's word.
+"""List posted documents whose difference from their record a user accepted.
 
-Here: those that still count, as marks of records, as a list and summed by day. One counts while its
-release stands, the record has the content that was accepted, and the target has the document that
-it was accepted beside: another version, a credit note, a void or an update ends it. Not here:
-accepting (holding/holds/holds.py).
+An acceptance counts while its release is valid, the record's content is unchanged, and the target
+still has the accepted document. A new version, a credit note, a void or an update ends it.
 """
 
 from collections import Counter, defaultdict

@@ -1,10 +1,4 @@
-"""What is read first and last of a record: the checklist of a clerk, and the finding of its trace.
-
-Here: four ticks (complete, approved, ready in the source, posted), each worked out of rows and the
-last judging, with the place where a missing one is put right; and whether what went wrong was
-technical (a connection, a key, a machine) or workflow (people, records, mappings, rules). Not here:
-the five checks before entry (preentry.py), the timeline (trace.py), the seven answers.
-"""
+"""Build the clerk's checklist of a record, and classify its failure as technical or workflow."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

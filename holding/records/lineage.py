@@ -1,8 +1,4 @@
-"""What each rule said, and where each value of a document comes from.
-
-Here: verdicts of one evaluation beside the lines of the rule files, and the lineage of a posting.
-Not here: judging itself (rules) and its replay (`programs/replay.py`).
-"""
+"""Show the verdict of each rule of an evaluation, and the origin of each document value."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,8 +1,4 @@
-"""The way of a record as a picture: delivery, version, verdict, approval, attempt, document.
-
-Here: what is drawn, what leads to what, and where each box stands. Not here: the values of a
-document (lineage.py), the drawing itself (portal/templates/records).
-"""
+"""Lay out a record's path as a picture: delivery, version, verdict, approval, attempt, document."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

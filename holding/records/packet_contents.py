@@ -1,4 +1,4 @@
-"""What an evidence packet says of a record: answers, story, versions, documents, calls, notes."""
+"""Collect the contents of a record's evidence packet, and store audit notes."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence

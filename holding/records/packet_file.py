@@ -1,4 +1,4 @@
-"""An evidence packet as one file: its parts, and a manifest with the hash of each."""
+"""Write an evidence packet as a ZIP file with a hash manifest, and verify such a file."""
 
 import io
 import json

@@ -1,8 +1,4 @@
-"""The first tab of a record: the checks before entry and the seven answers, from one loading.
-
-Here: the five checks as a strip (status, party, item and unit, date, duplicates), read out of one
-evaluation, each with its rule line. Not here: judging (rules), the answers (seven_answers.py).
-"""
+"""Show the checks before entry (status, party, item and unit, date, duplicates) of a record."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

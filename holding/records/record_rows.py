@@ -1,8 +1,4 @@
-"""One record as rows: head, postings, versions, pushes with their attempts, deliveries.
-
-Here: reads only, one statement a kind of row. Not here: the seven answers and the trace
-(holding/records/trace.py).
-"""
+"""Read one record as rows: header, postings, holds, versions and deliveries."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

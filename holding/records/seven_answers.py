@@ -1,4 +1,4 @@
-"""The seven questions about one record, answered from stored rows."""
+"""Answer the seven questions about one record from stored rows."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

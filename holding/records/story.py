@@ -1,4 +1,4 @@
-"""Everything stored about one record that its story is told from."""
+"""Load everything stored about one record that its answers and evidence packet need."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

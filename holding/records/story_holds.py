@@ -1,7 +1,4 @@
-"""The holds of a record with the names around them: owner, who closed it, which change cleared it.
-
-Here: loading them. Not here: how they are told (`seven_answers.py`).
-"""
+"""Load a record's holds with their owner, the person who closed them, and the clearing change."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields

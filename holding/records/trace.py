@@ -1,8 +1,4 @@
-"""The trace of a record: its timeline, its seven answers, and the judging that decided.
-
-Here: one order over events, versions, judgings, pushes and attempts. Not here: the seven answers
-themselves (`seven_answers.py`), the lineage and the verdicts (`lineage.py`).
-"""
+"""Build a record's timeline from events, versions, evaluations, pushes and attempts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

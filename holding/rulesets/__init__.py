@@ -1,1 +1,1 @@
-"""Clearpost holding.rulesets: rules that come into force; compiling is in programs."""
+"""Rule sets of a company: drafts, checks, changes, publication, and connection settings."""

@@ -1,4 +1,4 @@
-"""Whether rule files may come into force: parsed, checked, with their CSV files, their tests green."""
+"""Check whether rule files may be published: parsing, checks, CSV files, tests and coverage."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence

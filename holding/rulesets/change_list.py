@@ -1,4 +1,4 @@
-"""The changes and versions of a company's rules as lists, and what a version says otherwise."""
+"""List a company's rule changes and versions, and the entries that differ from a version's files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

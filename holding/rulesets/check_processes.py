@@ -1,4 +1,4 @@
-"""Rule files looked at for pages: in processes with limits, two at a time."""
+"""Check rule files for pages in child processes with time and memory limits."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""The text of a file of the rules as a person left it in the editor; each has their own."""
+"""Store each user's drafts of rule files, their submission as a change, and its comments."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping

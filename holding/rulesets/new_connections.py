@@ -1,4 +1,4 @@
-"""Connections that are new: what is asked before there is one."""
+"""Add connections and change settings of connections and companies."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

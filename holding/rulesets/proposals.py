@@ -1,8 +1,6 @@
-"""What people do by hand again and again, and the rule that would do it for them.
+"""Propose rules for corrections, releases and mapping fixes that users repeat by hand.
 
-Here: corrections, releases and mapping fixes of the last three months, counted by what they have in
-common, with a draft of the rules where one can be told. Not here: how rule files are changed
-(rules/editing/daily_hours.py), and whether a draft comes into force: somebody pushes it, somebody else
+Counts the last three months and drafts a rule where one can be derived. A user still submits and
 publishes it.
 """
 

@@ -1,4 +1,4 @@
-"""Rule files on their way into force: pushed as a change by one person, published by another."""
+"""Submit rule files as a change, and publish the change by a second person."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Backtests that somebody had recorded: the last of the rules in force, for the rule book."""
+"""Publish rule sets, and record backtests of the current rules for the rule book."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The rules in force as people read them: the book, which version, since when each rule is in it."""
+"""Show the published rules to users: the rule book, its version, and each rule's history."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A change that comes into force at a time which a second person set."""
+"""Publish a change at a scheduled time, or roll back to an earlier version."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,6 +1,4 @@
-"""One way into each accounting system for each type of document: by its interface or by Excel
-import, never by both.
-"""
+"""Check that each document type reaches a target by its API or by Excel import, never by both."""
 
 import json
 from collections.abc import Iterable, Mapping

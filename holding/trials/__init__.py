@@ -1,1 +1,1 @@
-"""Clearpost holding.trials: rules tried on what is stored, without effect: replays and shadows."""
+"""Try rules on stored records without effect: backtests, shadows, draft trials and preflight."""

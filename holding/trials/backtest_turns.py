@@ -1,4 +1,4 @@
-"""What a worker does for backtests: judge some of what is stored by two rule sets, and add it up."""
+"""Run backtests in a worker: evaluate stored records by two rule sets and sum the results."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

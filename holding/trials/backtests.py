@@ -1,4 +1,4 @@
-"""A backtest in the browser: a change judges what is stored, and it is counted what would differ."""
+"""Start, stop and summarize backtests of rule changes."""
 
 from collections.abc import Mapping
 from datetime import date, datetime

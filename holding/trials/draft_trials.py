@@ -1,4 +1,4 @@
-"""A record judged with the draft of a rule file, beside its stored verdict; nothing is stored."""
+"""Evaluate a record with a rule draft and compare it with the stored verdict, without writing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,8 +1,6 @@
-"""What could fail before the first call: connections, what waits for them, and what is held.
+"""List what could fail before the first call: connections, waiting documents and holds.
 
-Here: the findings, from what is stored alone; nobody is called. Not here: the connection test,
-which asks the target (holding/connections/channel.py); rule files and records that are not stored
-(portal/backtest/preflight.py).
+Reads stored rows only. The connection test in `holding/connections/channel.py` calls the target.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Codes that rules and mappings name and that their accounting system does not list."""
+"""Find codes in rules and mappings that their accounting system does not list."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

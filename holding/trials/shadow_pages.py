@@ -1,4 +1,4 @@
-"""What is shown of a shadow: how far it is, and its differences as a list."""
+"""List the progress and differences of shadows and backtests for pages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

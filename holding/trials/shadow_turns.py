@@ -1,8 +1,7 @@
-"""What a worker does for shadows: judge again what was judged, by the rules of a change.
+"""Run shadows in a worker: evaluate records again by the rules of a change.
 
-Here: one turn, of so many evaluations and seconds; it reads what is stored, and writes verdicts of
-shadows and nothing else. Not here: beginning and ending (shadows.py). An evaluation that is
-committed late has a smaller id than some that were seen: a turn looks back, and takes none twice.
+Writes shadow verdicts only. An evaluation that commits late can have a smaller id than ones already
+read, so each turn looks back and skips those already evaluated.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A shadow: a change that judges what the rules in force judge, without effect."""
+"""Start and end shadows, and load the rule worlds and facts that trials evaluate with."""
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence

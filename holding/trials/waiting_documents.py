@@ -1,4 +1,4 @@
-"""Documents that are ready for a target, each looked at as the target would, without a call."""
+"""Check documents that are ready for a target as the target would, without a call."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Clearpost holding.uploads: files that people give in, checked first and taken when confirmed."""
+"""Files that users upload: checked first, imported after the user confirms."""

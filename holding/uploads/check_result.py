@@ -1,4 +1,4 @@
-"""What the check of an uploaded file found, as values and as the JSON that is kept of them."""
+"""Hold the result of an upload's check, as values and as stored JSON."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass

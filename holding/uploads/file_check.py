@@ -1,4 +1,4 @@
-"""What an uploaded file holds, compared with what is stored; nothing is written here."""
+"""Compare an uploaded file's records with the stored ones, without writing."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What people do with a file: give it in, choose columns, confirm, cancel, look at it again."""
+"""Handle user actions on an upload (submit, choose columns, confirm, cancel) and its claims."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,11 +1,7 @@
-"""The worker's part of an upload: its check, then its import in parts, each under a lease.
+"""Check an upload in a worker, then import it in batches, each under a lease.
 
-Here: the check, and the import of so many orders in one transaction with the count of them. Not
-here: whose turn it is (upload_claims.py), what the check compares (file_check.py), how a record
-becomes a version (holding/intake/receive.py).
-
-The rows go in as deliveries of `UPLOAD_ORDERS` orders each, with a key of their own, so that an
-import that was cut off goes on behind the last part that is in.
+Records are imported as deliveries of `UPLOAD_ORDERS` orders. Each delivery has its own key, so an
+interrupted import continues after the last stored delivery.
 """
 
 import json

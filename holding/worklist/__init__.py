@@ -1,1 +1,1 @@
-"""Clearpost holding.worklist: lists and pages about what waits; reads only."""
+"""Read-only lists and pages of waiting work: holds, approvals, ageing, search and dashboard."""

@@ -1,4 +1,4 @@
-"""How long records wait, and documents that are late: finished in the source, not yet posted."""
+"""Show how long records wait, and list documents that are finished in the source but not posted."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence

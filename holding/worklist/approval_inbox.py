@@ -1,9 +1,4 @@
-"""The approval inbox: each document that waits for a consent, with what it changes since the last.
-
-Here: a page of them in the order in which they came, who may decide each, and the difference to
-the content that was approved last. Not here: approving (holding/approvals), refusing
-(holding/holds/releases.py).
-"""
+"""List documents that wait for approval, with the changes since the last approved content."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

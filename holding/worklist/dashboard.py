@@ -1,8 +1,4 @@
-"""What the dashboard and the frame of every page say: who must act, what came in, what waits.
-
-Here: reads, sums over whole states. Not here: groups by cause (filters.py) and pills
-(holding/runs/date_ranges.py).
-"""
+"""Read the figures of the dashboard and of the page frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The facets of the holding area: what each word of a filter would show, with its money."""
+"""Count the facets of the hold filters with their amounts, and store saved views."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

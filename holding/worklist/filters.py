@@ -1,4 +1,4 @@
-"""The holding area in numbers: totals and tabs under the filter that a person chose."""
+"""Filter open holds, and count totals, tabs and group members under the filter."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

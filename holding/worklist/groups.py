@@ -1,8 +1,4 @@
-"""Held records grouped by cause.
-
-Here: lists, paged by key. Not here: totals and facets (filters.py), one hold with all beside it
-(hold_detail.py), holds that ended (closed_holds.py).
-"""
+"""Group held records by cause, in pages by key."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

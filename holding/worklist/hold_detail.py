@@ -1,8 +1,4 @@
-"""One hold with its record, its planned document and its owner.
-
-Here: one row, one statement, which loads what it is made of. Not here: lists of holds (filters.py),
-what may be done to one (holding/holds/releases.py).
-"""
+"""Load one hold with its record, planned document and owner in one query."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime

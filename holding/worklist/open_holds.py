@@ -1,4 +1,4 @@
-"""Open holds one by one, and records and postings of one state."""
+"""List open and closed holds, and the records and postings of one state."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Finding records and documents by number or customer."""
+"""Search records and documents by number or customer."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace

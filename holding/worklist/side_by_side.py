@@ -1,9 +1,4 @@
-"""Two contents beside one another, value by value: ours and the target's, or source and document.
-
-Here: what a hold shows of a document that was typed by hand in the target, has our number or was
-changed there; and source values beside what will be sent, as the split view shows them. Not here:
-the acts (holding/reconciliation/manual_entries.py).
-"""
+"""Compare two contents value by value: ours and the target's, or source and document."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
