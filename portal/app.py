@@ -52,7 +52,7 @@ from portal.languages import choice
 from portal.languages.environment import LanguageEnvironment
 from portal.lists import downloads
 from portal.lists.downloads import LISTS
-from portal.web import filters, request_guard, store
+from portal.web import filters, permissions, request_guard, store
 from portal.web.config import PortalConfig, config_of
 from portal.web.request_guard import problem
 from portal.web.store import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain
@@ -196,6 +196,7 @@ def create_app(
     ):
         app.register_blueprint(blueprint)
     downloads.init(app, LISTS)
+    permissions.public(app.view_functions["static"])
     request_guard.init(app, made)
     _templates(app)
     app.register_error_handler(HTTPException, _http_problem)

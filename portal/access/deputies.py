@@ -12,6 +12,7 @@ from holding.access.actors import ACT_LABELS, ACTS, may, role_list
 from holding.access.operations import Answer, Requested
 from holding.db.refusal import Refusal
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs, public, signed_in
 
 deputy_pages = Blueprint("deputies", __name__, url_prefix="/c/<co>/deputies")
 
@@ -43,6 +44,7 @@ class Wish:
 
 
 @deputy_pages.get("/")
+@needs("record.read")
 def listing() -> Response:
     """Who stands in now or will, the form, and what is over."""
     return _deputies_page({})
@@ -73,6 +75,7 @@ def _last_day(row: deputies.Standing) -> date:
 
 
 @deputy_pages.post("/")
+@needs("deputy.name")
 def appoint() -> Response:
     """Appoint a delegate."""
     wish = _wish()
@@ -116,6 +119,7 @@ def _deputies_url() -> str:
 
 
 @deputy_pages.post("/<int:deputy_id>/end")
+@needs("record.read")  # the deputy may end it, whatever their role
 def end(deputy_id: int) -> Response:
     """End it before its time."""
     with store.writing() as session:
@@ -162,6 +166,7 @@ class Stay:
 
 
 @session_pages.get("/stay", endpoint="ask")
+@public  # shows only when the visitor's own session ends
 def show_session_bar() -> Response:
     """The bar, if it is time for it; to ask is no use of the session."""
     return make_response(render_template("_macros/staying.html", stay=_stay()))
@@ -177,6 +182,7 @@ def _stay() -> Stay:
 
 
 @session_pages.post("/stay")
+@signed_in
 def stay() -> Response:
     """Somebody is there: the session goes on."""
     request_guard.used()
@@ -190,6 +196,7 @@ def init_session_bar(app: Flask) -> None:
 
 
 @request_pages.get("")
+@needs("record.read")
 def form() -> Response:
     """What one cannot do here, to ask for it; what one has asked for."""
     return _request_page({})
@@ -217,6 +224,7 @@ def _request_page(problems: dict[str, str], *, status: int = 200) -> Response:
 
 
 @request_pages.post("", endpoint="ask")
+@needs("record.read")
 def send_request() -> Response:
     """Ask an administrator."""
     act, reason = request.form.get("act", ""), request.form.get("reason", "")
@@ -236,6 +244,7 @@ def _request_url() -> str:
 
 
 @request_pages.post("/<int:request_id>/decline")
+@needs("people.admin")
 def decline(request_id: int) -> Response:
     """Say no, with a reason that whoever asked reads."""
     back = url_for("people.listing", co=g.company.code)

@@ -19,6 +19,7 @@ from holding.db.refusal import Refusal, plural
 from holding.holds import assignments
 from holding.platform.settings import logger
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 
 people_pages = Blueprint("people", __name__, url_prefix="/c/<co>/people")
 log = logger("clearpost.people")
@@ -35,6 +36,7 @@ class Wish:
 
 
 @people_pages.get("/")
+@needs("record.read")
 def listing() -> Response:
     """Everybody of the company, who is invited, who left, and what each role may do."""
     session = store.reading()
@@ -57,12 +59,14 @@ def listing() -> Response:
 
 
 @people_pages.get("/invite")
+@needs("people.admin")
 def invitation() -> Response:
     """The form of an invitation."""
     return _form({}, wish=Wish((), (), understood=False))
 
 
 @people_pages.post("/invite")
+@needs("people.admin")
 def invite() -> AnyResponse:
     """Make the link, and mail it where there is a mail server."""
     wish, email = _wish(), request.form.get("email", "").strip()
@@ -92,6 +96,7 @@ def invite() -> AnyResponse:
 
 
 @people_pages.post("/links/<int:link_id>/cancel")
+@needs("people.admin")
 def cancel(link_id: int) -> AnyResponse:
     """End an invitation that nobody used yet."""
     with store.writing() as session:
@@ -102,12 +107,14 @@ def cancel(link_id: int) -> AnyResponse:
 
 
 @people_pages.get("/<int:person_id>")
+@needs("people.admin")
 def show(person_id: int) -> AnyResponse:
     """One person: roles, teams, a new password, leaving."""
     return _person({}, person_id)
 
 
 @people_pages.post("/<int:person_id>")
+@needs("people.admin")
 def change(person_id: int) -> AnyResponse:
     """Let the person have the roles and teams that are ticked."""
     wish = _wish()
@@ -135,6 +142,7 @@ def change(person_id: int) -> AnyResponse:
 
 
 @people_pages.post("/<int:person_id>/sources")
+@needs("people.admin")
 def sources(person_id: int) -> AnyResponse:
     """Let the person see records of the ticked sources only, or of all where none is ticked."""
     with store.writing() as session:
@@ -156,6 +164,7 @@ def sources(person_id: int) -> AnyResponse:
 
 
 @people_pages.post("/<int:person_id>/reset")
+@needs("people.admin")
 def reset(person_id: int) -> AnyResponse:
     """Make a link with which the person sets a new password."""
     with store.writing() as session:
@@ -168,6 +177,7 @@ def reset(person_id: int) -> AnyResponse:
 
 
 @people_pages.post("/<int:person_id>/leave")
+@needs("people.admin")
 def leave(person_id: int) -> AnyResponse:
     """Take the person out of the company; their holds go back to their teams."""
     named = people.names_of(store.reading(), [person_id]).get(person_id, "")

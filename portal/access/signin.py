@@ -28,6 +28,7 @@ from holding.worklist import filters as own_companies
 from holding.worklist import search
 from portal.web import filters as target_status
 from portal.web import request_guard, store
+from portal.web.permissions import public, signed_in
 
 signin_pages = Blueprint("signin", __name__)
 
@@ -62,6 +63,7 @@ def _first_word(said: str) -> str:
 
 
 @signin_pages.get("/signin", endpoint="form")
+@public
 def show_signin() -> Response:
     """The form; where nobody exists yet, the command that makes the first person."""
     return _signin_form(ended=request.args.get("ended", ""))
@@ -89,6 +91,7 @@ def _signin_limit_key() -> str:
 
 
 @signin_pages.post("/signin", endpoint="enter")
+@public
 @request_guard.limiter.limit(
     "5 per minute", key_func=_signin_limit_key, deduct_when=lambda answer: answer.status_code == 422
 )
@@ -145,6 +148,7 @@ def forget_step(answer: AnyResponse) -> AnyResponse:
 
 
 @signin_pages.post("/signout")
+@signed_in
 def leave() -> AnyResponse:
     """End the session here and in the database."""
     with store.writing() as session:
@@ -153,6 +157,7 @@ def leave() -> AnyResponse:
 
 
 @signin_pages.get("/")
+@signed_in
 def home() -> AnyResponse:
     """With one company, straight to its dashboard."""
     mine = people.companies_of(store.reading(), g.person.person_id)
@@ -163,6 +168,7 @@ def home() -> AnyResponse:
 
 @signin_pages.get("/c")
 @signin_pages.get("/c/")
+@signed_in
 def companies() -> Response:
     """The companies one has a role in, with what waits in each; and where a number or a customer
     is, or which company is called so.
@@ -206,6 +212,7 @@ def _found(text: str, companies: list[int]) -> tuple[search.Found, ...]:
 
 
 @step_pages.get("/code", endpoint="form")
+@public  # authenticated by the cookie of the password step
 def show_code_form() -> AnyResponse:
     """The form for a code of the app, or with `recovery=1` for a recovery code."""
     who = _who()
@@ -251,6 +258,7 @@ def _code_limit_key() -> str:
 
 
 @step_pages.post("/code", endpoint="enter")
+@public  # authenticated by the cookie of the password step
 @request_guard.limiter.limit(
     "5 per minute", key_func=_code_limit_key, deduct_when=lambda answer: answer.status_code == 422
 )
@@ -269,6 +277,7 @@ def verify_code() -> AnyResponse:
 
 
 @step_pages.get("/setup")
+@public  # authenticated by the cookie of the password step
 def setup() -> AnyResponse:
     """Why it has to be set up, and once that has begun the picture for the app."""
     who = _who()
@@ -300,6 +309,7 @@ def _code_url() -> str:
 
 
 @step_pages.post("/setup/begin")
+@public  # authenticated by the cookie of the password step
 @request_guard.limiter.limit("10 per minute")
 def begin() -> AnyResponse:
     """Make a secret, which counts once a code of it was given."""
@@ -314,6 +324,7 @@ def begin() -> AnyResponse:
 
 
 @step_pages.post("/setup")
+@public  # authenticated by the cookie of the password step
 @request_guard.limiter.limit(
     "5 per minute", key_func=_code_limit_key, deduct_when=lambda answer: answer.status_code == 422
 )
@@ -341,6 +352,7 @@ def own_keys() -> Keys | Refusal:
 
 
 @join_pages.get("/<token>", endpoint="form")
+@public  # authenticated by the token of the link
 def show_link(token: str) -> AnyResponse:
     """What the link is about, and the form."""
     return _page(token)
@@ -363,6 +375,7 @@ def _page(token: str, refusal: Refusal | None = None) -> AnyResponse:
 
 
 @join_pages.post("/<token>", endpoint="enter")
+@public  # authenticated by the token of the link
 @request_guard.limiter.limit("20 per minute")
 def accept_link(token: str) -> AnyResponse:
     """Use it; whoever was signed in here before is not any more. A code may still be asked for."""

@@ -15,6 +15,7 @@ from portal.access import signin
 from portal.access.signin import device
 from portal.languages.choice import LANGUAGES
 from portal.web import request_guard, store
+from portal.web.permissions import needs, signed_in
 
 BORDER = 4
 """Light squares around a picture, as cameras want them."""
@@ -27,6 +28,7 @@ own_pages = Blueprint("me", __name__, url_prefix="/me")
 
 
 @factor_pages.get("", endpoint="show")
+@signed_in
 def show_factor() -> Response:
     """The picture for the app, while it is being set up; else one's own page."""
     return _set_up({})
@@ -61,6 +63,7 @@ def _own() -> str:
 
 
 @factor_pages.post("/begin")
+@signed_in
 @request_guard.limiter.limit("10 per minute")
 def begin() -> Response:
     """Make a secret, which counts once a code of it was given."""
@@ -79,6 +82,7 @@ def _factor_url(page: str) -> str:
 
 
 @factor_pages.post("")
+@signed_in
 @request_guard.limiter.limit("10 per minute")
 def confirm() -> Response:
     """Let the app count: who gives the password and a code. Their other sessions end."""
@@ -122,6 +126,7 @@ def _codes(made: tuple[str, ...]) -> Response:
 
 
 @factor_pages.post("/codes")
+@signed_in
 @request_guard.limiter.limit("10 per minute")
 def codes() -> Response:
     """Ten new recovery codes, shown this once."""
@@ -151,6 +156,7 @@ def _refused(refusal: Refusal) -> Response:
 
 
 @factor_pages.post("/off")
+@signed_in
 @request_guard.limiter.limit("10 per minute")
 def off() -> Response:
     """The password is enough again."""
@@ -164,6 +170,7 @@ def off() -> Response:
 
 
 @duty_pages.post("/two-factor")
+@needs("people.admin")
 def require() -> Response:
     """Require it of whoever may approve, publish or administer, or no more."""
     back = url_for("people.listing", co=g.company.code)
@@ -176,6 +183,7 @@ def require() -> Response:
 
 
 @duty_pages.post("/<int:person_id>/two-factor/end")
+@needs("people.admin")
 def end(person_id: int) -> Response:
     """End that of somebody who lost it, with a reason."""
     reason = request.form.get("reason", "")
@@ -204,12 +212,14 @@ def picture(address: str) -> tuple[int, list[tuple[int, int]]]:
 
 
 @own_pages.get("", endpoint="show")
+@signed_in
 def show_own_page() -> Response:
     """The page, inside a company where one is named or there is only one."""
     return shown({})
 
 
 @own_pages.post("")
+@signed_in
 def save() -> Response:
     """Name, language, theme, rows, moments, keys, mails, time to undo."""
     taste = own_account.taste(
@@ -241,6 +251,7 @@ def _own_page_url() -> str:
 
 
 @own_pages.post("/utc")
+@signed_in
 def utc() -> Response:
     """Have each moment say its UTC, too, or no more; from the foot of any page."""
     with store.writing() as session:
@@ -249,6 +260,7 @@ def utc() -> Response:
 
 
 @own_pages.post("/password")
+@signed_in
 @request_guard.limiter.limit("10 per minute")
 def password() -> Response:
     """A new password; the other sessions and all tokens end."""
@@ -274,6 +286,7 @@ def password() -> Response:
 
 
 @own_pages.post("/sessions/<key>/end")
+@signed_in
 def end_session(key: str) -> Response:
     """Sign out in one place."""
     with store.writing() as session:
@@ -284,6 +297,7 @@ def end_session(key: str) -> Response:
 
 
 @own_pages.post("/signout")
+@signed_in
 def everywhere() -> Response:
     """Sign out in all places, this one too."""
     with store.writing() as session:

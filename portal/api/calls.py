@@ -26,6 +26,7 @@ from holding.worklist import open_holds, search
 from portal.api import answers
 from portal.web import forms, request_guard, store
 from portal.web.forms import day
+from portal.web.permissions import needs
 from portal.web.request_guard import PERMISSIONS, problem, whose
 
 Body = TypeVar("Body")
@@ -72,6 +73,7 @@ _KEY_MAX = 100
 
 
 @api.get("/holds")
+@needs("record.read")
 def listing() -> Response:
     """Open holds in order of their ids, up to 100; `next` is what `after` asks for next."""
     given = request.args.get("after", "").strip()
@@ -86,6 +88,7 @@ def listing() -> Response:
 
 
 @api.get("/records")
+@needs("record.read")
 def records() -> Response:
     """Where the records of one number stand: their documents, and what holds them."""
     number = request.args.get("number", "").strip()[:100]
@@ -111,12 +114,14 @@ def _page(row: search.Whereabouts) -> str:
 
 
 @api.get("/openapi.json")
+@needs("record.read")
 def described() -> Response:
     """These calls as an OpenAPI document."""
     return jsonify(document(current_app))
 
 
 @api.post("/holds/approve", endpoint="approve")
+@needs("posting.approve")
 def approve_postings() -> Response:
     """Approve postings exactly as they were looked at, each with its own answer."""
     wish, op = read_approval(), operation()
@@ -146,6 +151,7 @@ def _not_approved(rows: tuple[Left, ...]) -> tuple[answers.NotApproved, ...]:
 
 
 @api.post("/holds/<int:hold_id>/release")
+@needs("posting.approve")
 def release(hold_id: int) -> Response:
     """Let one finding pass."""
     return _reasoned(hold_id, releases.release)
@@ -180,12 +186,14 @@ def _done(answer: Done | Refusal) -> Response:
 
 
 @api.post("/holds/<int:hold_id>/reject")
+@needs("posting.approve")
 def reject(hold_id: int) -> Response:
     """Never post this record as it is."""
     return _reasoned(hold_id, releases.reject)
 
 
 @api.post("/holds/<int:hold_id>/link")
+@needs("posting.approve")
 def link(hold_id: int) -> Response:
     """A document that stands in the target is the posting's."""
 
@@ -197,24 +205,28 @@ def link(hold_id: int) -> Response:
 
 
 @api.post("/holds/<int:hold_id>/look")
+@needs("posting.approve")
 def look(hold_id: int) -> Response:
     """Something was put right in the target: look at it again."""
     return _reasoned(hold_id, manual_entries.look_again)
 
 
 @api.post("/holds/<int:hold_id>/retry")
+@needs("hold.retry")
 def retry(hold_id: int) -> Response:
     """Try once more what changed since."""
     return _one(None, lambda session, _, op: retries.retry(session, g.actor, hold_id, g.now, op))
 
 
 @api.post("/holds/<int:hold_id>/override")
+@needs("retry.override")
 def override(hold_id: int) -> Response:
     """Try once more although nothing changed."""
     return _reasoned(hold_id, retries.override)
 
 
 @api.post("/holds/<int:hold_id>/assign")
+@needs("hold.assign")
 def assign(hold_id: int) -> Response:
     """Give it to a person, or back to its team."""
 
@@ -231,6 +243,7 @@ def _person(session: DatabaseSession, email: str) -> int:
 
 
 @api.post("/holds/<int:hold_id>/snooze")
+@needs("hold.assign")
 def snooze(hold_id: int) -> Response:
     """Let it rest until a moment."""
 
@@ -242,6 +255,7 @@ def snooze(hold_id: int) -> Response:
 
 
 @api.post("/holds/<int:hold_id>/correct")
+@needs("record.edit")
 def correct(hold_id: int) -> Response:
     """Set one value right, as a new version."""
 
@@ -252,6 +266,7 @@ def correct(hold_id: int) -> Response:
 
 
 @api.post("/holds/<int:hold_id>/date", endpoint="date")
+@needs("record.edit")
 def date_document(hold_id: int) -> Response:
     """Let a document of a locked period carry another day."""
 
@@ -262,6 +277,7 @@ def date_document(hold_id: int) -> Response:
 
 
 @api.post("/holds/<int:hold_id>/reopen")
+@needs("hold.assign")
 def reopen(hold_id: int) -> Response:
     """Ask somebody to open a locked month."""
     return _asked(hold_id, assignments.ask_to_reopen)
@@ -278,12 +294,14 @@ def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
 
 
 @api.post("/holds/<int:hold_id>/redirect")
+@needs("hold.assign")
 def redirect(hold_id: int) -> Response:
     """Have somebody decide where a document of a locked period goes."""
     return _asked(hold_id, assignments.redirect)
 
 
 @api.post("/holds/many")
+@needs("record.read")
 def do_many() -> Response:
     """Release or try again many holds as they were looked at, each with its own answer."""
     wish, op = many(), operation()

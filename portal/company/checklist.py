@@ -17,6 +17,7 @@ from holding.db.refusal import Refusal, plural, sums
 from holding.platform import processes
 from holding.programs.world import schemas
 from portal.web import forms, store
+from portal.web.permissions import needs
 from portal.web.request_guard import FILE
 
 pages = Blueprint("onboarding", __name__, url_prefix="/c/<co>/setup")
@@ -135,6 +136,7 @@ def _rules(found: Checklist) -> str:
 
 
 @pages.get("/dry-run")
+@needs("company.setup")
 def consider_dry_run() -> Response:
     """Which days to check, and what the last one came to."""
     return _dry_run_page({})
@@ -182,6 +184,7 @@ def _titles(target: str, document: str) -> dict[str, str]:
 
 
 @pages.post("/dry-run")
+@needs("company.setup")
 def start_dry_run() -> Response:
     """Check the records of these days; nothing is sent or stored of it but the sums."""
     first, last = forms.day(request.form.get("first")), forms.day(request.form.get("last"))
@@ -197,6 +200,7 @@ def start_dry_run() -> Response:
 
 
 @pages.get("/go-live")
+@needs("company.setup")
 def consider() -> Response:
     """What would be sent first."""
     if g.company.live:
@@ -211,6 +215,7 @@ def consider() -> Response:
 
 
 @pages.post("/go-live")
+@needs("company.setup")
 def go_live() -> Response:
     """Send from now on, as it was shown."""
     count, figure = (forms.whole(request.form.get(name)) or 0 for name in ("count", "figure"))
@@ -234,6 +239,7 @@ def home() -> str:
 
 
 @pages.get("/cutover")
+@needs("company.setup")
 def cutover() -> Response:
     """The first document date that is posted."""
     return _cutover_page({})
@@ -259,6 +265,7 @@ def _cutover_page(
 
 
 @pages.post("/cutover")
+@needs("company.setup")
 def set_cutover() -> Response:
     """Set it; every record is checked again."""
     day = forms.day(request.form.get("starts"))
@@ -276,6 +283,7 @@ def set_cutover() -> Response:
 
 
 @pages.post("/cutover/look")
+@needs("company.setup")
 def look_there() -> Response:
     """Ask the accounting systems for the documents that are ready; nothing is written there."""
     after = forms.whole(request.form.get("after")) or 0

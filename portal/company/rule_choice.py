@@ -32,6 +32,7 @@ from portal.company.checklist import pages
 from portal.starters import catalogue
 from portal.starters.catalogue import EInvoiceLimit, Tax, Template
 from portal.web import forms, request_guard, store
+from portal.web.permissions import needs, public
 
 LARGEST = Decimal("999999999.99")
 
@@ -71,6 +72,7 @@ class Answers:
 
 
 @pages.get("/rules")
+@needs("rules.draft")
 def choose_rules() -> AnyResponse:
     """The templates for what is connected, and the questions of one."""
     return _choice({})
@@ -128,6 +130,7 @@ def _codes(tax: Tax) -> dict[str, str]:
 
 
 @pages.post("/rules")
+@needs("rules.draft")
 def draft_rules() -> AnyResponse:
     """Make the template with its answers a change, which somebody else publishes."""
     template = _template(request.form.get("template"))
@@ -226,6 +229,7 @@ class Wish:
 
 
 @setup_pages.get("/<token>")
+@public  # authenticated by the one-time link
 def first(token: str) -> Response:
     """The form, while the address works."""
     until = first_company.usable(store.reading(), token, g.now)
@@ -265,6 +269,7 @@ def _zones() -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 @setup_pages.post("/<token>")
+@public  # authenticated by the one-time link
 @request_guard.limiter.limit("30 per minute")
 def create(token: str) -> AnyResponse:
     """Make the company and the person, who is signed in then."""

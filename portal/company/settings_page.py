@@ -19,6 +19,7 @@ from holding.operations import planning
 from holding.rulesets import new_connections
 from holding.rulesets.new_connections import CompanySettings
 from portal.web import forms, request_guard, store
+from portal.web.permissions import needs
 
 pages = Blueprint("settings", __name__, url_prefix="/c/<co>/settings")
 ADDED: Final = "Fixed when the company was added."
@@ -128,12 +129,14 @@ def _of_installation() -> list[Setting]:
 
 
 @pages.get("")
+@needs("record.read")
 def show() -> Response:
     """Every setting, and the forms of this page."""
     return _page({})
 
 
 @pages.post("/name")
+@needs("company.setup")
 def rename() -> Response:
     """Call the company otherwise."""
     name = request.form.get("name", "")
@@ -144,6 +147,7 @@ def rename() -> Response:
 
 
 @pages.post("/fallback")
+@needs("company.setup")
 def fallback() -> Response:
     """Let another team answer for teams without members."""
     team = request.form.get("team", "")
@@ -154,6 +158,7 @@ def fallback() -> Response:
 
 
 @pages.post("/due")
+@needs("company.setup")
 def due() -> Response:
     """Let holds of a class be due after so many hours."""
     error_class, hours = request.form.get("error_class", ""), forms.whole(request.form.get("hours"))

@@ -28,12 +28,14 @@ from holding.runs import date_ranges, run_history, schedules
 from portal.intake import webhooks
 from portal.web import filters, forms, request_guard, store
 from portal.web.filters import kind_of, moment, today, zone
+from portal.web.permissions import needs
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
 TEST_SECONDS = 5.0
 
 
 @pages.get("")
+@needs("record.read")
 def listing() -> Response:
     """All sources and targets, with the pills of the targets."""
     session = store.reading()
@@ -48,12 +50,14 @@ def listing() -> Response:
 
 
 @pages.get("/<name>")
+@needs("record.read")
 def show(name: str) -> Response:
     """One connection."""
     return store.respond("connections/show.html", shown(row_of(name)))
 
 
 @pages.post("/<name>/test")
+@needs("connection.admin")
 def test(name: str) -> Response:
     """Try a connection without writing there, a step a line."""
     row = row_of(name)
@@ -70,6 +74,7 @@ def test(name: str) -> Response:
 
 
 @pages.post("/<name>/pause")
+@needs("run.operate")
 def pause(name: str) -> Response:
     """Send nothing there until somebody resumes, or until a time."""
     row = row_of(name)
@@ -89,6 +94,7 @@ def pause(name: str) -> Response:
 
 
 @pages.post("/<name>/rates")
+@needs("mapping.fix")
 def rates(name: str) -> Response:
     """Confirm a rate of a unit as it is shown, or from now on ask for that, or no more."""
     row, asked = row_of(name), request.form.get("asked")
@@ -111,6 +117,7 @@ def rates(name: str) -> Response:
 
 
 @pages.post("/<name>/read")
+@needs("run.operate")
 def read(name: str) -> Response:
     """Read in the target everything that is posted there and still watched."""
     row = row_of(name)
@@ -124,6 +131,7 @@ def read(name: str) -> Response:
 
 
 @pages.post("/<name>/pull")
+@needs("run.operate")
 def pull(name: str) -> Response:
     """Ask a source at once for what changed, or for all that changed in the last days."""
     row, whole = row_of(name), request.form.get("kind") == "sweep"
@@ -137,6 +145,7 @@ def pull(name: str) -> Response:
 
 
 @pages.post("/<name>/resume")
+@needs("run.operate")
 def resume(name: str) -> Response:
     """Send again, what waited first."""
     row = row_of(name)
@@ -149,6 +158,7 @@ def resume(name: str) -> Response:
 
 
 @pages.post("/<name>/daily")
+@needs("run.operate")
 def daily(name: str) -> Response:
     """Run a document type automatically every day, or manually only."""
     row, doc_type = row_of(name), request.form.get("doc_type", "")
@@ -162,6 +172,7 @@ def daily(name: str) -> Response:
 
 
 @pages.post("/<name>/hours")
+@needs("rules.draft")
 def hours(name: str) -> Response:
     """Make other hours of the daily runs a change of the rules, which somebody else publishes."""
     row, base, wish = row_of(name), g.company.ruleset_version_id, forms.run_hours(request.form)
@@ -185,6 +196,7 @@ def hours(name: str) -> Response:
 
 
 @pages.get("/<name>/sync")
+@needs("run.operate")
 def consider(name: str) -> Response:
     """What a range of days would send, before anything is sent."""
     row = row_of(name)
@@ -195,6 +207,7 @@ def consider(name: str) -> Response:
 
 
 @pages.post("/<name>/sync")
+@needs("run.operate")
 def sync(name: str) -> Response:
     """Send a range of days, if it is still what the button named."""
     row = row_of(name)

@@ -23,6 +23,7 @@ from portal.connections import connections
 from portal.intake import webhooks
 from portal.web import request_guard, store
 from portal.web.forms import Form
+from portal.web.permissions import needs
 
 new_connection_pages = Blueprint("newconn", __name__, url_prefix="/c/<co>/connections")
 
@@ -55,6 +56,7 @@ KEY = "key"
 
 
 @new_connection_pages.get("/new")
+@needs("connection.admin")
 def choose() -> Response:
     """The systems that can be connected, and the form of the one that is chosen."""
     return _new_connection_page(request.args.get("system", ""), {}, {})
@@ -90,6 +92,7 @@ def _system_form(system: str) -> tuple[ConnectionSide, ConnectionForm]:
 
 
 @new_connection_pages.post("/new")
+@needs("connection.admin")
 def create() -> Response:
     """Store a connection with its key, and test it; nothing is sent before a test has passed."""
     system, name = request.form.get("system", ""), request.form.get("name", "").strip()
@@ -180,6 +183,7 @@ def other_ways(connector: str) -> tuple[registry.OtherWay, ...]:
 
 
 @authorization_pages.post("/<name>/authorize")
+@needs("connection.admin")
 def begin(name: str) -> Response:
     """Send the browser to the page where it is allowed; without a script by a link, for a form
     leads to no other host.
@@ -210,6 +214,7 @@ def _system(row: ConnectionRow) -> str:
 
 
 @authorization_pages.get("/<name>/authorized")
+@needs("connection.admin")
 def back(name: str) -> Response:
     """Where a person comes back to: the code is exchanged, and the new key tested."""
     row, clock, seconds = connections.row_of(name), store.clock(), connections.TEST_SECONDS
@@ -232,6 +237,7 @@ def back(name: str) -> Response:
 
 
 @authorization_pages.post("/<name>/disconnect")
+@needs("connection.admin")
 def disconnect(name: str) -> Response:
     """Stop sending there, and take back there what was allowed."""
     row, clock, seconds = connections.row_of(name), store.clock(), connections.TEST_SECONDS
@@ -253,6 +259,7 @@ def back_of(row: ConnectionRow) -> str:
 
 
 @webhook_pages.post("/<name>/secret")
+@needs("connection.admin")
 def replace(name: str) -> Response:
     """Make another secret and show it once, or store the one that the system made.
 
@@ -278,6 +285,7 @@ def replace(name: str) -> Response:
 
 
 @webhook_pages.post("/<name>/sendtest")
+@needs("connection.admin")
 def send(name: str) -> Response:
     """Sign the example of the source now, let the intake read it, and note what it says."""
     row = connections.row_of(name)
@@ -306,6 +314,7 @@ def _words(read: webhooks.Read) -> tuple[str, int]:
 
 
 @key_pages.post("/<name>/keys")
+@needs("connection.admin")
 def add(name: str) -> Response:
     """Store the pasted key beside the one in use and test it; without one in use it is the key."""
     row, secret = _target(name), request.form.get("key", "")
@@ -333,12 +342,14 @@ def _target(name: str) -> ConnectionRow:
 
 
 @key_pages.post("/<name>/keys/test")
+@needs("connection.admin")
 def test(name: str) -> Response:
     """Test the key that waits, once more."""
     return tried(_target(name), "")
 
 
 @key_pages.post("/<name>/keys/<int:no>/delete")
+@needs("connection.admin")
 def delete(name: str, no: int) -> Response:
     """Delete a key that is not in use."""
     row = connections.row_of(name)
@@ -381,6 +392,7 @@ def _failed(row: ConnectionRow, report: ConnectionReport, said: str, *, page: bo
 
 
 @settings_pages.get("/<name>/settings")
+@needs("connection.admin")
 def show(name: str) -> Response:
     """The form, filled with what is stored."""
     row = connections.row_of(name)
@@ -415,6 +427,7 @@ def _settings_form(row: ConnectionRow) -> ConnectionForm:
 
 
 @settings_pages.post("/<name>/settings")
+@needs("connection.admin")
 def save(name: str) -> Response:
     """Store what was changed; a target is tested then."""
     row = connections.row_of(name)
@@ -442,6 +455,7 @@ def save(name: str) -> Response:
 
 
 @settings_pages.post("/<name>/lists")
+@needs("run.operate")
 def read_lists(name: str) -> Response:
     """Read all lists of a target at once, whatever its plan says."""
     row = connections.row_of(name)

@@ -19,6 +19,7 @@ from holding.runs.status import PILL_WORDS
 from holding.worklist import facets, filters
 from holding.worklist.facets import Facet
 from portal.web import request_guard, store
+from portal.web.permissions import public
 from portal.web.store import STATES
 from rules.rulebook.hold_catalogue import Reason
 
@@ -285,6 +286,7 @@ def init(app: Flask) -> None:
 
 
 @help_pages.get("/")
+@public
 def index() -> Response:
     """All topics, by what they are about."""
     _inside()
@@ -309,6 +311,7 @@ def _grouped() -> dict[str, list[Topic]]:
 
 
 @help_pages.get("/support")
+@public
 def support() -> Response:
     """What to have at hand when one asks for help."""
     _inside()
@@ -319,6 +322,7 @@ def support() -> Response:
 
 
 @help_pages.get("/<topic>")
+@public
 def show(topic: str) -> Response:
     """One topic; inside a company also what is on hold for it now, and who can act there."""
     found = topics().get(topic)

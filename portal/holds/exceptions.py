@@ -23,6 +23,7 @@ from holding.worklist import facets, hold_detail, open_holds
 from portal.holds import hold_filter, hold_pane
 from portal.web import filters, forms, store
 from portal.web.forms import MIN_REASON, Form, Problems, day, whole
+from portal.web.permissions import needs
 
 pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")
 
@@ -57,6 +58,7 @@ ACTS: tuple[Act, ...] = get_args(Act)
 
 
 @pages.post("/<int:hold_id>/retry")
+@needs("hold.retry")
 def retry(hold_id: int) -> Response:
     """Try once more what changed since."""
 
@@ -67,6 +69,7 @@ def retry(hold_id: int) -> Response:
 
 
 @pages.post("/<int:hold_id>/message")
+@needs("hold.retry")
 def message(hold_id: int) -> Response:
     """Open the whole message of a hold, which its trace keeps."""
 
@@ -77,6 +80,7 @@ def message(hold_id: int) -> Response:
 
 
 @pages.post("/<int:hold_id>/override")
+@needs("retry.override")
 def override(hold_id: int) -> Response:
     """Try once more although nothing changed, with a reason."""
 
@@ -87,6 +91,7 @@ def override(hold_id: int) -> Response:
 
 
 @pages.post("/<int:hold_id>/correct")
+@needs("record.edit")
 def correct(hold_id: int) -> Response:
     """Set one value right, as a new version."""
 
@@ -99,6 +104,7 @@ def correct(hold_id: int) -> Response:
 
 
 @pages.post("/<int:hold_id>/assign")
+@needs("hold.assign")
 def assign(hold_id: int) -> Response:
     """Give the hold to a person."""
 
@@ -112,6 +118,7 @@ def assign(hold_id: int) -> Response:
 
 
 @pages.post("/<int:hold_id>/snooze")
+@needs("hold.assign")
 def snooze(hold_id: int) -> Response:
     """Let the hold rest until the morning of a day."""
 
@@ -124,6 +131,7 @@ def snooze(hold_id: int) -> Response:
 
 
 @pages.post("/<int:hold_id>/comment")
+@needs("hold.assign")
 def comment(hold_id: int) -> Response:
     """Write a note beside the record."""
 
@@ -134,6 +142,7 @@ def comment(hold_id: int) -> Response:
 
 
 @pages.get("/many")
+@needs("record.read")  # the service checks the act that the user chooses
 def consider() -> Response:
     """One act over all that a filter finds now: how many, how much, and the question."""
     act = request.args.get("act", "")
@@ -192,6 +201,7 @@ def _back() -> dict[str, object]:
 
 
 @pages.post("/many")
+@needs("record.read")  # the service checks the act that the user chooses
 def do_many() -> Response:
     """Do it with each of the holds that were looked at, and say what became of each."""
     wish = many(request.form, filters.zone())
@@ -231,6 +241,7 @@ def _changed(act: str, found: assignments.SetChanged) -> dict[str, object]:
 
 
 @pages.get("/many/<op>")
+@needs("record.read")  # shows the result of the user's own form
 def done(op: str) -> Response:
     """What became of each record of an act over many."""
     found = assignments.answered(store.reading(), g.actor, op)
@@ -241,6 +252,7 @@ def done(op: str) -> Response:
 
 
 @pages.post("/undo")
+@needs("record.read")
 def take_back() -> Response:
     """Take back what a form did a moment ago."""
     back = url_for("holding.listing", co=g.company.code)
@@ -253,6 +265,7 @@ def take_back() -> Response:
 
 
 @pages.get("/ageing")
+@needs("record.read")
 def ageing() -> Response:
     """Held records by owner and age."""
     rows = ageing_query.by_owner(store.reading(), g.company.id, g.now)
@@ -260,6 +273,7 @@ def ageing() -> Response:
 
 
 @pages.get("/<int:hold_id>/<any(next, previous):way>")
+@needs("record.read")
 def step(hold_id: int, way: str) -> Response:
     """On to the next hold of the same cause, or back to the one before: as a page of the holding
     area, or with `as=record` as its record. After the last one: what that page was.
@@ -280,6 +294,7 @@ def step(hold_id: int, way: str) -> Response:
 
 
 @period_pages.post("/<int:hold_id>/date", endpoint="date")
+@needs("record.edit")
 def date_document(hold_id: int) -> Response:
     """Let the document carry another day."""
 
@@ -292,6 +307,7 @@ def date_document(hold_id: int) -> Response:
 
 
 @period_pages.post("/<int:hold_id>/reopen")
+@needs("hold.assign")
 def reopen(hold_id: int) -> Response:
     """Ask somebody for the locked month."""
 
@@ -304,6 +320,7 @@ def reopen(hold_id: int) -> Response:
 
 
 @period_pages.post("/<int:hold_id>/redirect")
+@needs("hold.assign")
 def redirect(hold_id: int) -> Response:
     """Have somebody decide where this document goes."""
 

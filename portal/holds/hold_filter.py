@@ -20,6 +20,7 @@ from holding.worklist import filters as queries
 from holding.worklist.facets import AGES, Facet, Names
 from holding.worklist.filters import Filter, Held
 from portal.web import filters, forms, store
+from portal.web.permissions import needs
 from rules.values.wording import titled
 
 VIEWS: Final = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "accepted", "ignored",
@@ -184,6 +185,7 @@ def chips(wanted: Filter, title: Callable[[str, Any], str]) -> list[Chip]:
 
 
 @view_pages.get("", endpoint="listing")
+@needs("record.read")
 def list_views() -> Response:
     """One's own views, to be renamed, shared and deleted, and those of colleagues."""
     rows = answer(store.reading(), facets.listing(g.actor))
@@ -197,6 +199,7 @@ def list_views() -> Response:
 
 
 @view_pages.post("")
+@needs("record.read")
 def keep() -> Response:
     """Keep the filter of the page under a name."""
     query = words_of(wanted(request.form))
@@ -210,6 +213,7 @@ def keep() -> Response:
 
 
 @view_pages.post("/<int:view_id>")
+@needs("record.read")  # changes the user's own views
 def change(view_id: int) -> Response:
     """Give one's view another name; share it, or no longer."""
     name, shared = request.form.get("name", ""), "shared" in request.form
@@ -224,6 +228,7 @@ def _back(refusal: Refusal | None, said: str) -> Response:
 
 
 @view_pages.post("/<int:view_id>/delete")
+@needs("record.read")
 def delete(view_id: int) -> Response:
     """Take one's view away."""
     with store.writing() as session:
@@ -291,6 +296,7 @@ def _title(held: Held, names: Names, of_key: dict[str, str], part: str, word: An
 
 
 @pages.get("")
+@needs("record.read")  # lists the user's own approvals
 def listing() -> Response:
     """One's own latest approvals."""
     return store.respond(
@@ -299,6 +305,7 @@ def listing() -> Response:
 
 
 @pages.get("/<op>")
+@needs("record.read")
 def show(op: str) -> Response:
     """Each document of one approval, what a person has to look at first."""
     found = decided_documents.result(store.reading(), g.actor, op)

@@ -25,6 +25,7 @@ from holding.worklist import filters as queries
 from holding.worklist.filters import Filter
 from portal.holds import hold_filter, hold_pane
 from portal.web import filters, forms, store
+from portal.web.permissions import needs
 
 INBOX = "inbox"
 
@@ -34,6 +35,7 @@ pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 
 
 @pages.get("")
+@needs("record.read")
 def listing() -> Response:
     """The tabs; groups by cause in the first three, plain lists in the others."""
     if store.wants("group"):
@@ -158,6 +160,7 @@ def _snoozed(wanted: Filter, held: queries.Held) -> int:
 
 
 @pages.get("/inbox")
+@needs("record.read")
 def inbox() -> Response:
     """Each document that waits for a consent, the oldest first, to be decided one by one."""
     session = store.reading()
@@ -184,12 +187,14 @@ def inbox() -> Response:
 
 
 @pages.get("/<int:hold_id>")
+@needs("record.read")
 def show(hold_id: int) -> Response:
     """One hold: the source beside what will be sent, and the ways out."""
     return hold_pane.show_hold(hold_id)
 
 
 @pages.post("/<int:hold_id>/release")
+@needs("posting.approve")
 def release(hold_id: int) -> Response:
     """Let one finding pass, with a reason; of a change after posting the one that was looked at."""
     seen = forms.whole(request.form.get("rev"))
@@ -213,6 +218,7 @@ def _settle(
 
 
 @pages.post("/<int:hold_id>/reject")
+@needs("posting.approve")
 def reject(hold_id: int) -> Response:
     """Never post this record as it is, with a reason."""
     said = "Rejected. It will not be posted unless the source changes it."
@@ -226,6 +232,7 @@ def _inbox() -> str:
 
 
 @pages.post("/<int:hold_id>/link")
+@needs("posting.approve")
 def link(hold_id: int) -> Response:
     """The document that somebody typed into the target by hand is this record's, with a reason."""
     number = request.form.get("number", "").strip()
@@ -234,12 +241,14 @@ def link(hold_id: int) -> Response:
 
 
 @pages.post("/<int:hold_id>/look")
+@needs("posting.approve")
 def look(hold_id: int) -> Response:
     """Something was put right in the target: it is looked at again, with a reason."""
     return _settle(hold_id, manual_entries.look_again, "Checking it there again.")
 
 
 @pages.get("/approve")
+@needs("posting.approve")
 def consider() -> Response:
     """What an approval would cover, named in its button."""
     chosen = chosen_by_query()
@@ -247,6 +256,7 @@ def consider() -> Response:
 
 
 @pages.post("/approve")
+@needs("posting.approve")
 def approve() -> Response:
     """Approve exactly the set that was seen, or show what changed and approve nothing."""
     wish = forms.approve_set(request.form)

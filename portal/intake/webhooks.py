@@ -22,6 +22,7 @@ from holding.intake.deliveries import zone_of_source
 from holding.operations.idle_work import idle_work
 from holding.platform import backup, processes
 from portal.web import request_guard, store
+from portal.web.permissions import public
 from portal.web.request_guard import problem
 
 hooks = Blueprint("hooks", __name__)
@@ -42,6 +43,7 @@ UNPROVED: Final = parse("60 per minute")
 
 
 @hooks.post("/hooks/<co>/<source>")
+@public  # authenticated by the signature of the request
 def receive(co: str, source: str) -> Response:
     """A delivery: 202 new, 200 seen before or a ping, else a problem with its reason."""
     company = store.company_of(co)
@@ -142,6 +144,7 @@ def _rejected(company_id: int, source_id: int, refusal: Refusal) -> Response:
 
 
 @health.get("/healthz")
+@public
 def healthz() -> Response:
     """200 when the database answers and its tables are ours; nothing secret.
 
@@ -152,6 +155,7 @@ def healthz() -> Response:
 
 
 @health.get("/healthz/worker")
+@public
 def worker() -> Response:
     """The same, but 503 while no worker runs: for a monitor that reads the status alone."""
     return _health(503)

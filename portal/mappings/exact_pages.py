@@ -22,6 +22,7 @@ from holding.mappings.list_sources import Seen
 from holding.platform import processes
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 
 __all__ = ["pages"]
 
@@ -37,6 +38,7 @@ MOST: Final = 100_000
 
 
 @pages.get("/exact")
+@needs("record.read")
 def exact() -> Response:
     """All missing values with exactly one value that fits, and those that are left out."""
     beside = Together(store.reading(), KEPT)
@@ -102,6 +104,7 @@ def _name(there: str, who: Identity) -> str:
 
 
 @pages.post("/exact/preview")
+@needs("mapping.fix")
 def preview_exact() -> Response:
     """What accepting the ticked ones would do; changes nothing."""
     found = exact_matches.exact_matches(store.reading(), g.company.id)
@@ -113,6 +116,7 @@ def _picked(form: MultiDict[str, str]) -> set[int]:
 
 
 @pages.post("/exact")
+@needs("mapping.fix")
 def accept_exact() -> Response:
     """Save the ticked ones together, as they were shown."""
     form = request.form
@@ -177,6 +181,7 @@ def rows(found: Matches) -> list[list[Written]]:
 
 
 @pages.get("/lists")
+@needs("record.read")
 def lists() -> Response:
     """Where each list comes from and how old it is, and the form to give one in."""
     return _lists({})
@@ -205,6 +210,7 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
 
 
 @pages.post("/lists")
+@needs("mapping.fix")
 @request_guard.limiter.limit("12 per minute")
 def give_list() -> Response:
     """Keep a file as the list of a day."""
@@ -247,6 +253,7 @@ def give_list() -> Response:
 
 
 @pages.post("/look")
+@needs("mapping.fix")
 @request_guard.limiter.limit("12 per minute")
 def look() -> Response:
     """Ask targets again for their codes, from a hold or a missing value: one was added there."""
@@ -265,6 +272,7 @@ def look() -> Response:
 
 
 @pages.get("/lists/<int:no>")
+@needs("record.read")
 def list_changes(no: int) -> Response:
     """What one list has otherwise than the one before it."""
     found = list_files.changes(store.reading(), g.company.id, no, SHOWN)

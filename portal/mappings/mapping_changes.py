@@ -21,6 +21,7 @@ from holding.platform import processes
 from holding.platform.states import END
 from portal.mappings.mapping_pages import hidden, pages, refused, tabs
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 
 __all__ = ["pages"]
 
@@ -45,6 +46,7 @@ _FORM_SIGNS: Final = 200_000
 
 
 @pages.get("/parties")
+@needs("record.read")
 def parties_found() -> Response:
     """Two keys that seem to be one party, each pair once."""
     found = party_merge.proposals(store.reading(), g.company.id, filters.today())
@@ -52,6 +54,7 @@ def parties_found() -> Response:
 
 
 @pages.get("/parties/<int:hold_id>")
+@needs("record.read")
 def merge(hold_id: int) -> Response:
     """One proposal: the keys that it changes, and what both parties owe together."""
     return _merge_page(hold_id, request.args.get("turned") == "1", {})
@@ -79,6 +82,7 @@ def _merge_page(
 
 
 @pages.post("/parties/<int:hold_id>")
+@needs("mapping.fix")
 def accept_merge(hold_id: int) -> Response:
     """Give the keys of one party to the other, in the mappings only."""
     turned = request.form.get("turned") == "1"
@@ -120,6 +124,7 @@ def accept_merge(hold_id: int) -> Response:
 
 
 @pages.post("/parties/<int:hold_id>/refuse")
+@needs("mapping.fix")
 def refuse_merge(hold_id: int) -> Response:
     """Say for good that the two are not one party."""
     wish = forms.reasoned(request.form)
@@ -139,6 +144,7 @@ def refuse_merge(hold_id: int) -> Response:
 
 
 @pages.get("/changes/<int:no>")
+@needs("record.read")
 def moved(no: int) -> Response:
     """The posted documents that a saved change contradicts."""
     change = reclassification.saved_change(store.reading(), g.company.id, no)
@@ -184,6 +190,7 @@ def _beside(
 
 
 @pages.get("/changes/<int:no>/reclassification.xlsx")
+@needs("record.pii")
 def sheet(no: int) -> Response:
     """Them as a journal to enter, and as a list of every value that differs: of so many documents,
     the newest or those below one.
@@ -208,6 +215,7 @@ def sheet(no: int) -> Response:
 
 
 @pages.get("/workbook")
+@needs("record.read")
 def workbook() -> Response:
     """How it works, the download, and the form to upload a changed one."""
     return _workbook_page({})
@@ -270,6 +278,7 @@ def _told(changes: Sequence[Change]) -> str:
 
 
 @pages.get("/workbook.xlsx")
+@needs("mapping.read")
 @request_guard.limiter.limit("12 per minute")
 def workbook_file() -> Response:
     """All mapping tables as a workbook."""
@@ -281,6 +290,7 @@ def workbook_file() -> Response:
 
 
 @pages.post("/workbook")
+@needs("mapping.fix")
 @request_guard.limiter.limit("12 per minute")
 def upload_workbook() -> Response:
     """What a changed workbook would do; nothing of it is stored."""
@@ -300,6 +310,7 @@ def upload_workbook() -> Response:
 
 
 @pages.post("/workbook/save")
+@needs("mapping.fix")
 def save_workbook() -> Response:
     """Save the changes as they were shown."""
     form = request.form

@@ -27,6 +27,7 @@ from holding.platform import processes
 from holding.programs import world
 from holding.programs.world import fresh_now, schemas
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 from rules.comparison.preflight import references
 from rules.phrases import capital
 from rules.program import Program
@@ -64,6 +65,7 @@ def _in_force() -> dict[str, object]:
 
 
 @pages.get("/missing")
+@needs("record.read")
 def missing() -> Response:
     """What has no mapping, largest amount first; one of them open."""
     opened = open_value(forms.whole(request.args.get("cause")))
@@ -132,6 +134,7 @@ def _missing(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, ob
 
 
 @pages.get("/missing/values")
+@needs("record.read")
 def values() -> Response:
     """What fits the letters that are typed: of the table, and of what the target lists."""
     cause_id, text = forms.whole(request.args.get("cause")), request.args.get("q", "")
@@ -145,6 +148,7 @@ def values() -> Response:
 
 
 @pages.get("/<table>")
+@needs("record.read")
 def table(table: str) -> Response:
     """The entries of one table."""
     session = store.reading()
@@ -168,6 +172,7 @@ def table(table: str) -> Response:
 
 
 @pages.route("/preview", methods=["GET", "POST"])
+@needs("mapping.fix")
 def preview() -> Response:
     """What a fix would free, and what would stay held and why; changes nothing.
 
@@ -214,6 +219,7 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
 
 
 @pages.post("/fix")
+@needs("mapping.fix")
 def fix() -> Response:
     """Save the entry; what it blocked is judged again."""
     wish = forms.map_value(request.form)
@@ -265,6 +271,7 @@ def tabs() -> dict[str, object]:
 
 
 @pages.get("/<table>/entry")
+@needs("record.read")
 def entry(table: str) -> Response:
     """One entry with its history, and what another value of it would do."""
     return _form(table, request.args, {}, status=200)
@@ -323,12 +330,14 @@ def _form(
 
 
 @pages.post("/<table>/entry/preview")
+@needs("record.read")
 def preview_entry(table: str) -> Response:
     """What the typed value would do; changes nothing."""
     return _form(table, request.form, {}, status=200)
 
 
 @pages.post("/<table>/entry")
+@needs("mapping.fix")
 def save_entry(table: str) -> Response:
     """Save the other value; what it moves is judged again, what is posted stays."""
     wish = forms.map_value(request.form)
@@ -349,6 +358,7 @@ def _entry_url(table: str, key: str) -> str:
 
 
 @pages.post("/<table>/entry/remove")
+@needs("mapping.fix")
 def remove_entry(table: str) -> Response:
     """Take an entry away that no record used."""
     wish, key = forms.reasoned(request.form), request.form.get("key", "")
@@ -377,6 +387,7 @@ def remove_entry(table: str) -> Response:
 
 
 @pages.get("/lists/unpaid")
+@needs("record.read")
 def unpaid() -> Response:
     """The first of a list, or those with the letters that were typed."""
     session = store.reading()
@@ -429,6 +440,7 @@ def title(one: FileList) -> str:
 
 
 @pages.get("/units/proof")
+@needs("record.read")
 def unit_proof() -> Response:
     """Every unit that holds records, the most money first; one of them with its four values."""
     session = store.reading()

@@ -13,6 +13,7 @@ from holding.platform.event_log import TITLES, ActGroup, LogFilter, LogRow
 from holding.platform.events import SYSTEM_WORD, Walked
 from portal.records.packet_pages import noted_heads
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 
 audit_pages = Blueprint("audit", __name__, url_prefix="/c/<co>")
 
@@ -37,6 +38,7 @@ signal_pages = Blueprint("signals", __name__, url_prefix="/c/<co>/signals")
 
 
 @audit_pages.get("/audit", endpoint="listing")
+@needs("record.read")  # lists the user's own events; all others require audit.read
 def list_events() -> Response:
     """A page of events, newest first, under its filter."""
     return _audit_page()
@@ -93,6 +95,7 @@ def _sees_all() -> bool:
 
 
 @audit_pages.post("/audit/verify")
+@needs("audit.read")
 def verify() -> Response:
     """Walk some of the chain from where the form says: to its end, to a break, or so far that it
     goes on with the next form.
@@ -159,6 +162,7 @@ def problems() -> dict[str, str]:
 
 
 @signal_pages.get("", endpoint="listing")
+@needs("record.read")
 def list_signals() -> Response:
     """Open signals first, then both settings, then those that ended."""
     return _signal_page({}, {})
@@ -182,6 +186,7 @@ def _signal_page(problems: Mapping[str, str], typed: Mapping[str, object]) -> Re
 
 
 @signal_pages.post("/failures")
+@needs("company.setup")
 def failures() -> Response:
     """From how many failing records on a connector is a signal."""
     name, typed = request.form.get("connection", ""), request.form.get("many", "")
@@ -203,6 +208,7 @@ def _url() -> str:
 
 
 @signal_pages.post("/close-day")
+@needs("company.setup")
 def close_day() -> Response:
     """On which day the books of the month before close."""
     typed = request.form.get("day", "").strip()

@@ -22,6 +22,7 @@ from holding.records import record_rows
 from portal.languages import choice
 from portal.languages.choice import in_english
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 from portal.web.redaction import secretless
 
 escalation_pages = Blueprint("escalations", __name__, url_prefix="/c/<co>")
@@ -44,6 +45,7 @@ KINDS = {
 
 
 @escalation_pages.get(RECORD)
+@needs("record.read")
 def show(source: str, kind: str, external_id: str) -> Response:
     """The form, filled from the record; only what was expected is left to a person."""
     case = _case(source, kind, external_id)
@@ -160,6 +162,7 @@ def _day(moment: datetime) -> str:
 
 
 @escalation_pages.post(RECORD)
+@needs("record.read")
 def make(source: str, kind: str, external_id: str) -> Response:
     """Keep the packet, or name what is missing."""
     case = _case(source, kind, external_id)
@@ -225,6 +228,7 @@ def _escalation_url(escalation_id: int) -> str:
 
 
 @escalation_pages.get("/escalations/<int:escalation_id>")
+@needs("record.read")  # a packet with personal data requires record.pii
 def packet(escalation_id: int) -> Response:
     """A packet as it was made, with its files."""
     return _packet(_kept(escalation_id), {})
@@ -261,6 +265,7 @@ def _kept(escalation_id: int) -> Kept:
 
 
 @escalation_pages.get("/escalations/<int:escalation_id>.<any(html, json, txt):ending>")
+@needs("record.read")
 def download(escalation_id: int, ending: str) -> Response:
     """The packet as a file."""
     kept = _kept(escalation_id)
@@ -283,6 +288,7 @@ def _in_order(kept: Kept) -> dict[str, object]:
 
 
 @escalation_pages.post("/escalations/<int:escalation_id>/sent")
+@needs("record.read")
 def sent(escalation_id: int) -> Response:
     """Note to whom it went."""
     kept = _kept(escalation_id)
@@ -299,6 +305,7 @@ def sent(escalation_id: int) -> Response:
 
 
 @escalation_pages.post("/escalations/<int:escalation_id>/deliver")
+@needs("record.read")
 @request_guard.limiter.limit("12 per minute")
 def deliver(escalation_id: int) -> Response:
     """Send a packet by mail or webhook to a recipient that gets packets."""
@@ -317,6 +324,7 @@ def deliver(escalation_id: int) -> Response:
 
 
 @notice_pages.get("")
+@needs("record.read")
 def listing() -> Response:
     """When the digest goes, who is told, and the last messages."""
     return _page({})
@@ -341,6 +349,7 @@ def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
 
 
 @notice_pages.post("/times")
+@needs("company.setup")
 def times() -> Response:
     """At which time of which days the digest goes."""
     at = request.form.get("at", "").strip()
@@ -363,6 +372,7 @@ def _refused(answer: Refusal, field: str) -> Response:
 
 
 @notice_pages.post("/recipients")
+@needs("company.setup")
 def add() -> Response:
     """Add a recipient; the secret of a webhook is shown this once."""
     keys = load_keys(request_guard.config().settings)
@@ -393,6 +403,7 @@ def add() -> Response:
 
 
 @notice_pages.post("/recipients/<int:recipient_id>/remove")
+@needs("company.setup")
 def remove(recipient_id: int) -> Response:
     """Tell a recipient nothing more."""
     with store.writing() as session:
@@ -403,6 +414,7 @@ def remove(recipient_id: int) -> Response:
 
 
 @notice_pages.post("/recipients/<int:recipient_id>/test")
+@needs("company.setup")
 @request_guard.limiter.limit("12 per minute")
 def test(recipient_id: int) -> Response:
     """Send a recipient a test; what became of it stands in the list."""

@@ -19,6 +19,7 @@ from holding.db.refusal import plural
 from holding.runs import run_history
 from holding.runs.run_history import FailedCall, FailureLog
 from portal.web import filters, store
+from portal.web.permissions import needs
 from portal.web.redaction import secretless
 
 pages = Blueprint("failures", __name__, url_prefix="/c/<co>")
@@ -64,6 +65,7 @@ _HEIGHTS: Final = {Style.TITLE: 32, Style.STRONG: 22, Style.NOTE: 20, Style.QUOT
 
 
 @pages.get("/connections/<name>/failures.svg")
+@needs("record.read")  # contains no personal data
 def of_connection(name: str) -> Response:
     """The latest failed calls to a target."""
     row = connections.one(store.reading(), g.company.id, name)
@@ -132,6 +134,7 @@ def _said(one: FailedCall) -> str:
 
 
 @pages.get("/runs/<int:run_id>/failures.svg")
+@needs("record.read")
 def of_run(run_id: int) -> Response:
     """Why a run failed, and its latest failed calls."""
     run = run_history.one(store.reading(), g.company.id, run_id)

@@ -33,6 +33,7 @@ from holding.operations.target_figures import (
 from holding.platform import backup, processes
 from holding.rulesets.target_ways import late_calls
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs, public
 from portal.web.request_guard import key, problem
 
 metrics_pages = Blueprint("metrics", __name__)
@@ -80,6 +81,7 @@ CHIPS: Final = {
 
 
 @metrics_pages.get("/metrics", endpoint="show")
+@public  # authenticated by a token or a local address
 @request_guard.limiter.limit("60 per minute")
 def show_metrics() -> Response:
     """All figures; with the token of CLEARPOST_METRICS_TOKEN, or without one from this machine."""
@@ -198,6 +200,7 @@ def _number(value: float) -> str:
 
 
 @queue_pages.get("", endpoint="show")
+@needs("record.read")
 def show_queues() -> Response:
     """How the work flows now."""
     return store.respond("operations/show.html", _shown())
@@ -253,6 +256,7 @@ def _shown() -> dict[str, object]:
 
 
 @queue_pages.post("/requeue")
+@needs("run.operate")
 def requeue() -> AnyResponse:
     """Give what a worker left in hand back to the queue."""
     back = url_for("operations.show", co=g.company.code)
@@ -273,6 +277,7 @@ def requeue() -> AnyResponse:
 
 
 @queue_pages.post("/drain")
+@needs("run.operate")
 def drain() -> AnyResponse:
     """Ask a worker to finish what it has, and to stop."""
     owner, back = request.form.get("worker", ""), url_for("operations.show", co=g.company.code)

@@ -17,6 +17,7 @@ from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Day, Kind, Line, Sides
 from holding.worklist import search
 from portal.web import filters, forms, store
+from portal.web.permissions import needs
 
 A_PAGE, A_FORTNIGHT = 25, 14  # documents, and lines of days: a page keeps to 60 kB
 
@@ -106,6 +107,7 @@ _BEFORE: Final = {"source": "", "target": "target_"}
 
 
 @pages.get("/reconcile")
+@needs("record.read")
 def show() -> Response:
     """The sums of each day, the difference explained; documents of a day where one is open."""
     asked = read_filter(request.args, filters.today())

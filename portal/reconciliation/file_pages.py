@@ -19,6 +19,7 @@ from holding.platform import processes
 from holding.reconciliation import file_list, listings, open_files
 from holding.reconciliation.open_files import ACT, Outcome
 from portal.web import forms, request_guard, store
+from portal.web.permissions import needs
 
 pages = Blueprint("importfiles", __name__, url_prefix="/c/<co>/files")
 SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -33,12 +34,14 @@ SAID: Final[Mapping[ImportFileState, str]] = {
 
 
 @pages.get("/<int:file_id>")
+@needs("record.read")
 def show(file_id: int) -> Response:
     """Where the file stands, and what to do next."""
     return _page(_row(file_id), {})
 
 
 @pages.post("/<int:file_id>/download")
+@needs("import.tell")
 def download(file_id: int) -> Response:
     """Hand the file over: the same bytes each time."""
     with store.writing() as session:
@@ -53,6 +56,7 @@ def download(file_id: int) -> Response:
 
 
 @pages.post("/<int:file_id>/outcome")
+@needs("import.tell")
 def outcome(file_id: int) -> Response:
     """Keep how many rows were New, Update and Error, and which."""
     row, wish = _row(file_id), _outcome()
@@ -64,6 +68,7 @@ def outcome(file_id: int) -> Response:
 
 
 @pages.post("/<int:file_id>/listing")
+@needs("import.tell")
 @request_guard.limiter.limit("12 per minute")
 def listing(file_id: int) -> Response:
     """Compare the file with AutoCount's own listing."""
@@ -88,6 +93,7 @@ def listing(file_id: int) -> Response:
 
 
 @pages.post("/<int:file_id>/confirm")
+@needs("import.tell")
 def confirm(file_id: int) -> Response:
     """A person says that what was New is posted, with the total that AutoCount shows."""
     row, wish = _row(file_id), forms.reasoned(request.form)
@@ -106,6 +112,7 @@ def confirm(file_id: int) -> Response:
 
 
 @pages.post("/<int:file_id>/withdraw")
+@needs("import.tell")
 def withdraw(file_id: int) -> Response:
     """Take the file back: nothing more of it will be imported."""
     row, wish = _row(file_id), forms.reasoned(request.form)

@@ -21,6 +21,7 @@ from holding.records.packet_contents import Wanted
 from holding.records.packet_file import Packed
 from portal.languages.choice import in_english, titled_page
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 from rules.values.canonical import dumps
 
 pages = Blueprint("evidence", __name__, url_prefix="/c/<co>")
@@ -56,6 +57,7 @@ class ShownFiles:
 
 
 @pages.get(RECORD)
+@needs("record.read")
 def show(source: str, kind: str, external_id: str) -> Response:
     """What a packet of this record holds, and the notes about it."""
     return _page(_record(source, kind, external_id), {})
@@ -105,6 +107,7 @@ def _record(source: str, kind: str, external_id: str) -> record_rows.RecordRow:
 
 
 @pages.post(RECORD)
+@needs("audit.export")
 def make(source: str, kind: str, external_id: str) -> Response:
     """The files of the packet with their hashes; or the packet, which is an event itself. Who was
     shown the files gets exactly those, or is shown what is different now.
@@ -257,6 +260,7 @@ def shown_of(form: Mapping[str, str], now: datetime) -> ShownFiles | None:
 
 
 @pages.post(f"{RECORD}/note")
+@needs("audit.note")
 def note(source: str, kind: str, external_id: str) -> Response:
     """Write a note about the record."""
     row = _record(source, kind, external_id)
@@ -271,6 +275,7 @@ def note(source: str, kind: str, external_id: str) -> Response:
 
 
 @pages.get("/audit/<int:event_id>/note")
+@needs("audit.note")
 def event(event_id: int) -> Response:
     """One event of the trail, to write a note about."""
     return _event_page(event_id, {})
@@ -292,6 +297,7 @@ def _event_page(event_id: int, problems: Mapping[str, str], *, status: int = 200
 
 
 @pages.post("/audit/<int:event_id>/note")
+@needs("audit.note")
 def note_event(event_id: int) -> Response:
     """Write a note about an event."""
     text, op = request.form.get("text", ""), request.form.get("op")

@@ -32,6 +32,7 @@ from holding.records import (
 from holding.rulesets import rulebook
 from holding.runs.status import Pill, standing
 from portal.web import filters, forms, store
+from portal.web.permissions import needs
 from portal.worklist.dashboard import no_record
 from rules.values.canonical import PostingState
 
@@ -40,6 +41,7 @@ A_PAGE, RAW_LINES, NEAR = 100, 1_500, 10
 
 
 @pages.get("/records/<source>/<kind>/<record_id:external_id>")
+@needs("record.read")
 def show(source: str, kind: str, external_id: str) -> Response:
     """The record with one of its tabs."""
     record = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
@@ -56,6 +58,7 @@ def show(source: str, kind: str, external_id: str) -> Response:
 
 
 @pages.post("/records/<source>/<kind>/<record_id:external_id>/read")
+@needs("run.operate")
 def read(source: str, kind: str, external_id: str) -> Response:
     """Read the documents of this record in the target."""
     record = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
@@ -72,6 +75,7 @@ def read(source: str, kind: str, external_id: str) -> Response:
 
 
 @pages.get("/requests/<int:request_id>/body")
+@needs("record.pii")
 def request_body(request_id: int) -> Response:
     """The bytes that one call sent, as they were, checked against their hash by whoever wants."""
     found = push_history.request_body(store.reading(), g.company.id, request_id)

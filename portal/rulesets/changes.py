@@ -26,6 +26,7 @@ from holding.trials import shadow_pages
 from portal.languages.choice import told_in
 from portal.trials import backtests
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 from rules.rulebook.book import Meaning
 
 pages = Blueprint("changes", __name__, url_prefix="/c/<co>/rules")
@@ -38,6 +39,7 @@ LINES: Final = 2000  # shown of one file; more is said, and stands in the file i
 
 
 @pages.get("/changes")
+@needs("record.read")
 def listing() -> Response:
     """The changes, the newest first, and the versions that were in force."""
     session, asked = store.reading(), request.args.get("before")
@@ -56,6 +58,7 @@ def listing() -> Response:
 
 
 @pages.get("/changes/<int:no>")
+@needs("record.read")
 def show(no: int) -> Response:
     """What a change says otherwise than the rules in force, and who can publish it."""
     return _review(_change(no))
@@ -133,6 +136,7 @@ def _change(no: int) -> publication.ReadChange:
 
 
 @pages.post("/changes/<int:no>")
+@needs("rules.publish")
 def publish(no: int) -> Response:
     """Put it into force now."""
     back = url_for("changes.show", co=g.company.code, no=no)
@@ -153,6 +157,7 @@ def _reason() -> str:
 
 
 @pages.post("/changes/<int:no>/start")
+@needs("rules.publish")
 def start(no: int) -> Response:
     """Let it come into force at a time."""
     found = _change(no)
@@ -175,6 +180,7 @@ def _moment() -> datetime | None:
 
 
 @pages.post("/changes/<int:no>/start/drop")
+@needs("rules.publish")
 def drop_start(no: int) -> Response:
     """Take the time back."""
     back = url_for("changes.show", co=g.company.code, no=no)
@@ -189,6 +195,7 @@ def _answered(refusal: Refusal | None, back: str, say: str) -> Response:
 
 
 @pages.post("/changes/<int:no>/comments")
+@needs("rules.discuss")
 def comment(no: int) -> Response:
     """Write beside the change."""
     back = url_for("changes.show", co=g.company.code, no=no)
@@ -202,6 +209,7 @@ def _said() -> str:
 
 
 @pages.post("/changes/<int:no>/tests")
+@needs("rules.discuss")
 def test(no: int) -> Response:
     """Run the tests of the change, and say how much of its rules they prove; nothing is kept."""
     found = _change(no)
@@ -213,6 +221,7 @@ def test(no: int) -> Response:
 
 
 @pages.post("/changes/<int:no>/return")
+@needs("rules.publish")
 def send_back(no: int) -> Response:
     """Return the change to who wrote it, with the reason; mail tells them, where it is set up."""
     back, why, reader = url_for("changes.show", co=g.company.code, no=no), _said(), None
@@ -232,6 +241,7 @@ def send_back(no: int) -> Response:
 
 
 @pages.post("/changes/<int:no>/take-up")
+@needs("rules.draft")
 def take_up(no: int) -> Response:
     """Go on with the files of a change that came back or was overtaken, as drafts of one's own."""
     with store.writing() as session:
@@ -243,6 +253,7 @@ def take_up(no: int) -> Response:
 
 
 @pages.get("/versions/<int:no>")
+@needs("record.read")
 def version(no: int) -> Response:
     """A version that was in force, and what going back to it would change."""
     session = store.reading()
@@ -265,6 +276,7 @@ def version(no: int) -> Response:
 
 
 @pages.post("/versions/<int:no>")
+@needs("rules.publish")
 def go_back(no: int) -> Response:
     """Put it into force again."""
     back = url_for("changes.version", co=g.company.code, no=no)

@@ -22,6 +22,7 @@ from holding.trials.draft_trials import Tried
 from portal.languages import choice
 from portal.rulesets import changes
 from portal.web import filters, forms, store
+from portal.web.permissions import needs
 from rules.rulebook.suggested_names import Suggested
 
 pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
@@ -39,6 +40,7 @@ DIFFERENCE: Final = ("ownchange",)  # and what the change says otherwise: not at
 
 
 @pages.post("/new")
+@needs("rules.draft")
 def begin() -> Response:
     """Begin a file that the rules in force do not have, or go on with one's own draft of it."""
     version = version_in_force()
@@ -55,6 +57,7 @@ def begin() -> Response:
 
 
 @pages.post("/remove/<path:path>")
+@needs("rules.draft")
 def remove(path: str) -> Response:
     """Let one's change take this file away: its draft is blank."""
     if path not in change_of(path).in_force:
@@ -67,6 +70,7 @@ def remove(path: str) -> Response:
 
 
 @pages.get("/draft/<path:path>")
+@needs("record.read")
 def show(path: str) -> Response:
     """One's own draft of a file, or the file in force."""
     store.checks().warm()
@@ -81,6 +85,7 @@ def show(path: str) -> Response:
 
 
 @pages.post("/draft/<path:path>")
+@needs("rules.draft")
 def check(path: str) -> Response:
     """Keep the draft, and say what a publisher would be told of the change that it is a part of;
     `quick`: without the tests, `coverage`: and how much of the rules they prove.
@@ -105,6 +110,7 @@ def check(path: str) -> Response:
 
 
 @pages.post("/suggest/<path:path>")
+@needs("rules.draft")
 def suggest(path: str) -> Response:
     """What may be written behind the text of the form, as JSON."""
     before, text = request.form.get("before", ""), given_text()
@@ -125,6 +131,7 @@ def _suggestion(one: Suggested) -> dict[str, str]:
 
 
 @pages.post("/try/<path:path>")
+@needs("rules.draft")
 def try_record(path: str) -> Response:
     """Judge one record with the draft of the form, beside its stored verdict."""
     number = request.form.get("number", "").strip()
@@ -169,6 +176,7 @@ def _looked_at(path: str) -> tuple[Shown, dict[str, str], Report] | Response:
 
 
 @pages.post("/save-test/<path:path>")
+@needs("rules.draft")
 def save_test(path: str) -> Response:
     """Keep the draft of the form with a test of the record that was tried at its end."""
     if not path.endswith(admission.RULES):
@@ -190,6 +198,7 @@ def save_test(path: str) -> Response:
 
 
 @pages.post("/submit/<path:path>")
+@needs("rules.draft")
 def submit(path: str) -> Response:
     """Make all that one wrote, with the text of the form, a change, which somebody else
     publishes.
@@ -225,6 +234,7 @@ def _title(path: str, change: drafts.OwnChange) -> str:
 
 
 @pages.post("/again/<path:path>")
+@needs("rules.draft")
 def begin_again(path: str) -> Response:
     """Keep the draft of the form, and let one's change go on from the rules in force."""
     text = given_text()
@@ -254,6 +264,7 @@ def _begun_again(done: BegunAgain) -> str:
 
 
 @pages.post("/discard/<path:path>")
+@needs("rules.draft")
 def discard(path: str) -> Response:
     """Begin again with the file in force; a new file is gone."""
     is_new = path not in change_of(path).in_force

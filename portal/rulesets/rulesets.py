@@ -21,6 +21,7 @@ from holding.rulesets.proposals import Proposal
 from holding.rulesets.rulebook import later_findings
 from portal.languages.choice import told
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 from rules.rulebook import hold_entries
 from rules.rulebook.book import Book, Entry, Section, with_backtest
 from rules.rulebook.hold_entries import MOST_TESTS, markdown
@@ -34,6 +35,7 @@ pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")
 
 
 @pages.get("/book")
+@needs("record.read")
 def show() -> Response:
     """Every rule with its line, owner, day and tests."""
     session, version = store.reading(), _version()
@@ -89,6 +91,7 @@ def _waiting() -> change_list.ListedChange | None:
 
 
 @pages.get("/book.md")
+@needs("record.read")
 def download() -> Response:
     """The same as one file."""
     version = _version()
@@ -105,6 +108,7 @@ def download() -> Response:
 
 
 @pages.get("/holds")
+@needs("record.read")
 def catalogue() -> Response:
     """The hold catalogue: who places and releases each hold, what clears it, what it blocks."""
     version = _version()
@@ -119,6 +123,7 @@ def catalogue() -> Response:
 
 
 @pages.get("/files/<path:path>")
+@needs("record.read")
 def file(path: str) -> Response:
     """One rule file, in force or of the ruleset that is asked for; with an anchor for each line."""
     now, asked = _version(), request.args.get("ruleset")
@@ -198,6 +203,7 @@ __all__ = ["pages"]
 
 
 @pages.get("/proposals")
+@needs("record.read")
 def proposed() -> Response:
     """The commonest handwork first, each with its draft."""
     found = all_proposals()
@@ -213,6 +219,7 @@ def proposed() -> Response:
 
 
 @pages.get("/proposals/draft")
+@needs("rules.draft")
 def proposed_draft() -> Response:
     """A draft as a patch of the rule files."""
     found = _one()
@@ -224,6 +231,7 @@ def proposed_draft() -> Response:
 
 
 @pages.post("/proposals")
+@needs("rules.draft")
 def push_draft() -> Response:
     """Make the draft a change, which somebody else publishes."""
     base, found = g.company.ruleset_version_id, _one()

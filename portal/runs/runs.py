@@ -25,6 +25,7 @@ from holding.runs import run_documents, run_history, run_search
 from holding.runs import status as stop_queries
 from holding.runs.run_search import RunFilter
 from portal.web import filters, forms, store
+from portal.web.permissions import needs
 
 pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
 
@@ -49,6 +50,7 @@ _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d))?", re.ASCII)
 
 
 @pages.get("/runs")
+@needs("record.read")
 def listing() -> Response:
     """Runs of all connections or of one, newest first, under the pills of the targets; those that
     the form looks for.
@@ -84,6 +86,7 @@ def listing() -> Response:
 
 
 @pages.get("/runs/<int:run_id>")
+@needs("record.read")
 def show(run_id: int) -> Response:
     """One run: what did not go and why, against the run before, its documents, its calls."""
     session, company = store.reading(), g.company.id
@@ -143,6 +146,7 @@ def _imports(run: run_history.RunRow, calls: Sequence[run_history.RequestRow]) -
 
 
 @pages.get("/runs/<int:run_id>/<any(next, previous):way>/<int:record_id>")
+@needs("record.read")
 def step(run_id: int, way: str, record_id: int) -> Response:
     """On to the record of the next document of a run, or back; behind the last one, to the run."""
     session, co = store.reading(), g.company.code
@@ -157,6 +161,7 @@ def step(run_id: int, way: str, record_id: int) -> Response:
 
 
 @pages.get("/pushes")
+@needs("record.read")
 def pushes() -> Response:
     """Every push, newest first."""
     text, state = pushes_asked()
@@ -191,6 +196,7 @@ def pushes_asked() -> tuple[str, str]:
 
 
 @stop_pages.get("/", endpoint="listing")
+@needs("record.read")
 def stops_listing() -> Response:
     """What stands still and asks, then the limit, then what is over."""
     return _page({})
@@ -206,6 +212,7 @@ def _page(problems: dict[str, str], *, status: int = 200) -> Response:
 
 
 @stop_pages.post("/<int:stop_id>/resume")
+@needs("stop.decide")
 def resume(stop_id: int) -> Response:
     """Let the route go on."""
     return _decide(stop_id, safety_stop.resume, "goes on. What waited is sent now.")
@@ -228,12 +235,14 @@ def _url() -> str:
 
 
 @stop_pages.post("/<int:stop_id>/keep")
+@needs("stop.decide")
 def keep(stop_id: int) -> Response:
     """Leave it stopped, with a word for the others."""
     return _decide(stop_id, safety_stop.keep, "stays stopped.")
 
 
 @stop_pages.post("/limit")
+@needs("connection.admin")
 def limit() -> Response:
     """The company's own limit."""
     wish = forms.stop_limit(request.form, g.company.currency)

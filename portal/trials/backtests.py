@@ -15,6 +15,7 @@ from holding.trials import backtest_turns, backtests, draft_trials, shadow_pages
 from holding.trials.shadow_pages import Counts, MatrixCell
 from holding.trials.shadows import Candidate
 from portal.web import filters, forms, store
+from portal.web.permissions import needs
 
 backtest_pages = Blueprint("backtests", __name__, url_prefix="/c/<co>/rules/changes/<int:no>")
 
@@ -32,6 +33,7 @@ VERSIONS: Final = 10
 
 
 @backtest_pages.get("/backtest")
+@needs("record.read")
 def show(no: int) -> Response:
     """How far it is, or its matrix."""
     change = change_of(no)
@@ -42,6 +44,7 @@ def show(no: int) -> Response:
 
 
 @backtest_pages.post("/backtest", endpoint="begin")
+@needs("rules.draft")
 def begin_backtest(no: int) -> Response:
     """Let the change judge what is stored."""
     back = url_for("changes.show", co=g.company.code, no=no)
@@ -61,6 +64,7 @@ def begin_backtest(no: int) -> Response:
 
 
 @backtest_pages.post("/backtest/stop")
+@needs("rules.draft")
 def stop(no: int) -> Response:
     """End it by hand; what it has counted stays."""
     change = change_of(no)
@@ -73,6 +77,7 @@ def stop(no: int) -> Response:
 
 
 @backtest_pages.get("/backtest/records")
+@needs("record.read")
 def records(no: int) -> Response:
     """The records of a cell, the newest first."""
     change, asked = change_of(no), request.args.get("before")
@@ -170,6 +175,7 @@ class Choice:
 
 
 @trial_pages.get("/rules/changes/<int:no>/shadow")
+@needs("record.read")
 def differences(no: int) -> Response:
     """What the shadow of a change judged otherwise, the newest first."""
     change = change_of(no)
@@ -191,6 +197,7 @@ def differences(no: int) -> Response:
 
 
 @trial_pages.post("/rules/changes/<int:no>/shadow", endpoint="begin")
+@needs("rules.draft")
 def begin_shadow(no: int) -> Response:
     """Let the change judge what comes, without effect."""
     back = url_for("changes.show", co=g.company.code, no=no)
@@ -205,6 +212,7 @@ def begin_shadow(no: int) -> Response:
 
 
 @trial_pages.post("/rules/changes/<int:no>/shadow/end")
+@needs("rules.draft")
 def end(no: int) -> Response:
     """End the shadow; what it found stays."""
     change = change_of(no)
@@ -217,6 +225,7 @@ def end(no: int) -> Response:
 
 
 @trial_pages.get("/replay/<source>/<kind>/<record_id:external_id>")
+@needs("record.read")
 def replay(source: str, kind: str, external_id: str) -> Response:
     """A stored verdict of a record judged again, beside the original."""
     session = store.reading()

@@ -23,6 +23,7 @@ from holding.uploads.file_check import CURRENCIES, every_wrong_cell, known_codes
 from holding.uploads.submit import beside
 from holding.uploads.upload_turns import kind_of, reader
 from portal.web import filters, forms, request_guard, store
+from portal.web.permissions import needs
 from portal.web.request_guard import may
 
 pages = Blueprint("uploads", __name__, url_prefix="/c/<co>/uploads")
@@ -48,6 +49,7 @@ _turn = threading.BoundedSemaphore(1)
 
 
 @pages.get("")
+@needs("record.read")
 def listing() -> Response:
     """The form, and the uploads so far, the newest first."""
     return _list({})
@@ -81,6 +83,7 @@ def _choices(source: str, kind: str) -> dict[str, object]:
 
 
 @pages.post("")
+@needs("upload")
 def begin() -> Response:
     """Take a file to be checked; nothing of it is stored as a record."""
     file, source = request.files.get("file"), request.form.get("source", "")
@@ -122,6 +125,7 @@ def _row(upload_id: int) -> UploadRow:
 
 
 @pages.get("/<int:upload_id>")
+@needs("record.read")  # only its user sees an unconfirmed upload
 def show(upload_id: int) -> Response:
     """Where a file stands: being checked, the preview, being imported, or what became of it."""
     return _page(_row(upload_id))
@@ -170,6 +174,7 @@ def _stored_value(field: ChangedField) -> str:
 
 
 @pages.post("/<int:upload_id>/columns")
+@needs("upload")
 def columns(upload_id: int) -> Response:
     """Match columns with fields as the person chose, and check the file again."""
     row = _row(upload_id)
@@ -199,6 +204,7 @@ def _chosen(row: UploadRow) -> dict[str, str]:
 
 
 @pages.post("/<int:upload_id>/days")
+@needs("upload")
 def days(upload_id: int) -> Response:
     """Read the days of a file as the person says, and check it again."""
     row, told = _row(upload_id), request.form.get("days", "")
@@ -216,6 +222,7 @@ def days(upload_id: int) -> Response:
 
 
 @pages.post("/<int:upload_id>/confirm")
+@needs("upload")
 def confirm(upload_id: int) -> Response:
     """Let the orders in, in the background."""
     unknown = request.form.get("unknown") == "1"
@@ -230,6 +237,7 @@ def confirm(upload_id: int) -> Response:
 
 
 @pages.post("/<int:upload_id>/cancel")
+@needs("upload")
 def cancel(upload_id: int) -> Response:
     """Forget the file."""
     with store.writing() as session:
@@ -241,6 +249,7 @@ def cancel(upload_id: int) -> Response:
 
 
 @pages.post("/<int:upload_id>/again")
+@needs("upload")
 def again(upload_id: int) -> Response:
     """Check the file of an import once more; only what is not stored yet counts."""
     with store.writing() as session:
@@ -252,6 +261,7 @@ def again(upload_id: int) -> Response:
 
 
 @pages.get("/<int:upload_id>/file")
+@needs("record.read")  # for its user and for users who may view personal data
 def file(upload_id: int) -> Response:
     """The file byte for byte."""
     row = _row(upload_id)
@@ -276,6 +286,7 @@ def _bytes(row: UploadRow) -> bytes:
 
 
 @pages.get("/<int:upload_id>/errors.xlsx")
+@needs("record.read")  # for its user and for users who may view personal data
 @request_guard.limiter.limit("6 per minute")
 def errors(upload_id: int) -> Response:
     """The workbook with a column Errors, of a file in which something is wrong."""

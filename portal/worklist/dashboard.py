@@ -27,6 +27,7 @@ from portal.company import checklist
 from portal.web import filters as frame
 from portal.web import filters as target_status
 from portal.web import forms, store
+from portal.web.permissions import needs
 
 pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
 find_pages = Blueprint("find", __name__, url_prefix="/c/<co>/find")
@@ -36,6 +37,7 @@ KEPT_DAYS = 30
 
 
 @pages.get("/")
+@needs("record.read")
 def show() -> Response:
     """One sentence, then what proves it; before go live, what is left to do."""
     if not g.company.live:
@@ -109,6 +111,7 @@ DIGITS: Final = str.maketrans("OoIl", "0011")
 
 
 @find_pages.get("")
+@needs("record.read")
 def find() -> AnyResponse:
     """What has this number or name."""
     text = searched()
@@ -124,6 +127,7 @@ def find() -> AnyResponse:
 
 
 @find_pages.get("/<any(next, previous):way>/<int:record_id>")
+@needs("record.read")
 def step(way: str, record_id: int) -> AnyResponse:
     """On to the next record of what was found, or back; behind the last one, to the list."""
     text, session, company = searched(), store.reading(), g.company.id
@@ -190,6 +194,7 @@ def _url(row: search.Found, endpoint: str, found: str | None = None) -> str:
 
 
 @late_pages.get("/late")
+@needs("record.read")
 def listing() -> Response:
     """Each document with its age and the gate that it waits for."""
     late = answer(store.reading(), ageing.listing(g.company.id, _after()), KEPT)
