@@ -1,1 +1,1 @@
-"""Clearpost portal: who sees and does what; asks holding, decides nothing."""
+"""The web pages, the command line and the HTTP interface of Clearpost; decisions are in holding."""

@@ -1,4 +1,4 @@
-"""Clearpost workers: when things happen."""
+"""The worker process: jobs, and the loop that decides when they run."""
 
 import gc
 

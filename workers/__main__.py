@@ -1,7 +1,4 @@
-"""`python -m workers`: the worker process.
-
-Here: its options, signals and the watch on its parent. Not here: what it does (workers/loop.py).
-"""
+"""`python -m workers`: read the options, handle signals, and run the loop or a listener."""
 
 import argparse
 import atexit

@@ -1,4 +1,4 @@
-"""What the queue can ask for: judge, push, pull, lists, uploads, rules on trial. Ten lines each."""
+"""The jobs of the queue (evaluate, push, pull, …) and the listener that runs them."""
 
 import os
 import signal

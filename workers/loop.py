@@ -1,4 +1,4 @@
-"""A worker: with a queue it rings and keeps listening children, without one it works itself."""
+"""The supervisor loop of a worker: sweeps, heartbeat, listening children, and work without Redis."""
 
 import os
 import select

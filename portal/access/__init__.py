@@ -1,7 +1,4 @@
-"""Who comes in: sign-in, people and their roles, invitations, one's own account, deputies.
-
-Here: the list of the blueprints. Not here: the pages about records (portal/pages).
-"""
+"""Sign-in, people and their roles, invitations, the own account, delegates and access requests."""
 
 from portal.access import deputies, people, signin, two_factor
 

@@ -1,4 +1,4 @@
-"""Delegates."""
+"""Pages for delegates and access requests, and the bar that warns before a session ends."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

@@ -1,8 +1,4 @@
-"""The people of a company: who they are, what they may do, who is invited, who leaves.
-
-Here: views and forms. Not here: what is allowed (holding/staff, holding/access), using a link
-(joining.py).
-"""
+"""Pages for the people of a company: roles, teams, source limits, invitations and leaving."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Signing in and out, and choosing a company."""
+"""Sign-in, the second step, links from invitations, and the list of the user's companies."""
 
 import re
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Two-factor authentication on one's own page, and on the pages of people."""
+"""The user's own account page with two-factor authentication, and the duty to use it."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,5 @@
-"""The interface for programs: JSON over HTTP, with a bearer token, under /api/v1."""
+"""The JSON interface for programs under /api/v1, authenticated with a bearer token."""
+
+from portal.api import calls
+
+BLUEPRINTS = (calls.api,)

@@ -1,8 +1,4 @@
-"""What each call answers: its form, the same as JSON, and as a schema of the OpenAPI document.
-
-Here: the forms, one for each call, and both ways of telling them. Not here: the calls (calls.py),
-how a call is refused (portal/web/request_guard.py).
-"""
+"""The response types of the API, converted to JSON and to OpenAPI schemas."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass

@@ -1,4 +1,4 @@
-"""The calls: what waits, approve, and what the pages do with one hold or with many."""
+"""The API calls on holds and records, the parsing of their bodies, and the OpenAPI document."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,1 +1,1 @@
-"""Backtests: stored records in files, read fast, judged by two rule sets in several processes."""
+"""The commands `backtest` and `preflight`: two rule sets judge records stored in files."""

@@ -1,4 +1,6 @@
-"""`clearpost backtest`: what a draft of the rules would have made of stored records."""
+"""`clearpost backtest` and `records`: judge stored records by a draft of the rules, and export
+them.
+"""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A backtest over files: blocks of lines go to processes, their tallies are added up."""
+"""Judge record files in several processes and add up their tallies."""
 
 import dataclasses
 import gc

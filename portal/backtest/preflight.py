@@ -1,9 +1,6 @@
-"""`clearpost preflight`: is all master data named that these records need, for each target?
+"""`clearpost preflight`: list the codes that records need and a target does not have.
 
-Here: reading the arguments, the table in words and as JSON. With rule files and records it needs no
-database; with a company it looks at what that has stored. Not here: the counting
-(`rules.comparison.preflight`), record files (`portal.backtest`), the records that wait
-(`holding.trials.fixed_codes`).
+Rule files with records need no database; a company is checked on its stored records.
 """
 
 from collections.abc import Iterator

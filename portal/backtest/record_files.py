@@ -1,4 +1,4 @@
-"""RECORDS on disk as blocks of whole lines: .jsonl, .jsonl.gz, a .json list, or a folder of them."""
+"""Read records from .jsonl, .jsonl.gz, .json or a folder in blocks of whole lines, and write them."""
 
 import gzip
 import zlib

@@ -1,8 +1,4 @@
-"""What a backtest found, in words and as JSON.
-
-Here: Report, told_in_words, told_in_json. Not here: the counting (rules/comparison/two_sides.py),
-the command.
-"""
+"""Format the result of a backtest as text and as JSON."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

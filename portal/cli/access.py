@@ -1,8 +1,4 @@
-"""Commands about who may act: what each role opens, tokens of programs, deputies of people.
-
-Here: reading arguments, calling one service, saying what it did. Not here: what is allowed
-(holding).
-"""
+"""Commands for access: tokens for programs, and delegates."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta

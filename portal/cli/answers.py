@@ -1,4 +1,4 @@
-"""Setting the first company up from a file of answers, as its page does in the browser."""
+"""`clearpost setup` with a file of answers: create the first company without a browser."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Commands about connections: settings, add, set, key, test, pause, resume."""
+"""Commands for connections: settings, add, set, key, test, pause, resume, and their preflight."""
 
 import sys
 from dataclasses import asdict

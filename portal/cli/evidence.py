@@ -1,4 +1,4 @@
-"""Commands on evidence packets: `clearpost evidence verify`."""
+"""Commands for backups, pruning, and evidence packets."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Commands of a company in its set-up: what is left, the dry run, and going live."""
+"""Commands for a company before it goes live, and the connector kit."""
 
 import os
 import subprocess

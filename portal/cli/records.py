@@ -1,4 +1,4 @@
-"""Commands that read: the story of one record, rule files, replays, ledgers, fault points."""
+"""Commands that read: the trace of a record, a replay of its verdict, and a target's ledger."""
 
 import importlib.util
 import sys

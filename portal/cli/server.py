@@ -1,4 +1,4 @@
-"""Commands that keep something running, and migrate, doctor, version."""
+"""Commands that run the portal and the worker, migrate, and check the installation."""
 
 import os
 import sys

@@ -1,7 +1,6 @@
-"""Commands that set an installation up: companies, people, rules, connections, files to read.
+"""Commands that set up an installation: companies, people, rules, connections and files.
 
-Here: reading arguments, calling one service, saying what it did. `--as` is trusted as far as access
-to the database is. Not here: what is allowed (holding).
+`--as` is trusted: whoever can run the command can write to the database anyway.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The checklist that is the dashboard of a company until it goes live, and going live."""
+"""The set-up checklist of a company: dry run, cutover date and going live."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Choosing the first rules from a template."""
+"""The choice of the first rules from a template, and the set-up page of the first company."""
 
 import re
 from collections.abc import Mapping

@@ -1,8 +1,4 @@
-"""The settings of a company in one place: what stands, where it is from, where it is changed.
-
-Here: the table of them, and the forms for what has no page of its own. Not here: what a value does,
-and changing it (holding/rulesets/new_connections.py and the pages that the table links).
-"""
+"""The settings of a company: their values, where each comes from, and the forms to change them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

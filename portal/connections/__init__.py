@@ -1,13 +1,9 @@
-"""Clearpost portal.connections: connecting a system in the browser, its settings, keys and tests.
+"""The pages of sources and targets: adding one, its settings and keys, tests, pauses and syncs."""
 
-Here: the list of the blueprints. Not here: what a connection does (portal/connections/connections.py).
-"""
-
-from portal.connections import new_connection
-
-__all__ = ["BLUEPRINTS"]
+from portal.connections import connections, new_connection
 
 BLUEPRINTS = (
+    connections.pages,
     new_connection.new_connection_pages,
     new_connection.settings_pages,
     new_connection.key_pages,

@@ -1,8 +1,4 @@
-"""Sources and targets: what each does, its test, its pause, and sending a range of days.
-
-Here: views. Not here: connecting one, its settings and keys (portal/connections), the services
-(holding/connections/connections.py, holding/runs/date_ranges.py), the calls (connectors).
-"""
+"""The pages of sources and targets: test, pause, resume, pull, daily runs and syncing days."""
 
 from collections.abc import Sequence
 from datetime import timedelta

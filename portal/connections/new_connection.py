@@ -1,4 +1,4 @@
-"""Connecting a system: choose it, fill in what it asks, paste its key, and see its test."""
+"""Pages to add a system, change its settings, keys and webhook secret, and authorize it."""
 
 import secrets
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""Clearpost portal.editor."""
+"""The language server that editors use for rule files."""

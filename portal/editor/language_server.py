@@ -1,4 +1,4 @@
-"""The language server itself: messages in and out, and which rule set each document belongs to."""
+"""The language server: JSON-RPC messages, open documents, and the answers to editor requests."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The topics of the help pages, made from the product's own lists."""
+"""The help topics, built from the product's own lists, and their pages."""
 
 import re
 import tomllib

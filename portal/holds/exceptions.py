@@ -1,4 +1,4 @@
-"""What people do with holds: retry, correct, assign, snooze, comment, undo."""
+"""Actions on holds: retry, correct, assign, snooze, comment, date, on one hold or on many."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The filter of the holding area in an address: read from it, written into links, told in words."""
+"""The filter of the holding area in a URL, its saved views and facets, and approval results."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

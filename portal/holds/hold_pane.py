@@ -1,4 +1,4 @@
-"""One hold as a page or as a pane of the list, and a set of them that a person looks at."""
+"""One hold as a page or pane, the response after an action, and the comparison of a selection."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The holding area: records grouped by cause, one hold with its remedies, approving a selection."""
+"""The holding area: the list by cause, the approval inbox, and the approval of a selection."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,8 +1,4 @@
-"""Webhooks of sources, and the health of this process.
-
-Here: one delivery in, one answer out, in JSON. Not here: reading a delivery (connectors/sources),
-keeping it (holding/intake/receive.py).
-"""
+"""The webhooks of sources, and the health checks."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

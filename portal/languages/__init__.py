@@ -1,5 +1,1 @@
-"""Pages in the language of their reader.
-
-Here: which language that is, its catalogue, and how templates and the product's own English texts
-become messages of it. Not here: any text, and what a page shows.
-"""
+"""The translation of pages and of the product's English texts into the user's language."""

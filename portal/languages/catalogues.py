@@ -1,4 +1,4 @@
-"""The catalogue of a language: what each English message is in it."""
+"""Load a language's catalogue and look up its messages, also for composed English texts."""
 
 import re
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""The language of a request: the person's own, else that of their browser."""
+"""Choose the language of a request, translate its texts, and read .po files."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping

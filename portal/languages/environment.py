@@ -1,4 +1,4 @@
-"""Templates in the language of the request."""
+"""A Jinja environment that finds the messages of a template and compiles it per language."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

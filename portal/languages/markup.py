@@ -1,4 +1,4 @@
-"""The markup of a template, told from its words."""
+"""Split a template into markup and text."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""How a message is written: `%(name)s` for a value, `<b>…</b>` for markup, `%%` for a percent sign."""
+"""Write a template's text as a message: `%(name)s` for values, `<b>…</b>` for markup."""
 
 import re
 from collections import Counter

@@ -1,1 +1,1 @@
-"""Clearpost portal.lists: every list of a page as a file, with the same filter."""
+"""The lists of pages as downloads: CSV, workbook or JSON with the same filter."""

@@ -1,4 +1,4 @@
-"""People, deputies, the audit log, messages, signals, uploads and dry runs of a company as files."""
+"""Downloads of company lists (people, audit log, uploads, …) and of mapping lists."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""The lists of pages handed out as files: beside a page lies its list as .csv, .xlsx and .json."""
+"""Serve each list of a page as .csv, .xlsx or .json, and the lists of runs, records and rules."""
 
 import re
 import tempfile

@@ -1,4 +1,4 @@
-"""The holding area, the approval inbox, holds by owner, late documents and found records as files."""
+"""Downloads of the holding area, the approval inbox, late documents and search results."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime

@@ -1,14 +1,7 @@
-"""The pages of mappings: what is missing, the choice of a value, the tables, merged parties.
-
-Here: the list of the blueprints; the other modules add views to mapping_pages. Not here: what they
-show.
-"""
+"""The pages of mappings: missing values, exact matches, tables, lists of codes, merged parties."""
 
 from portal.mappings import exact_pages, mapping_changes, mapping_pages
 
-__all__ = ["BLUEPRINTS", "exact_pages", "list_pages", "mapping_changes", "unit_pages"]
-__all__ += ["unpaid_page", "workbook_pages"]
-
-mapping_pages.pages.before_request(mapping_pages.closed)
+__all__ = ["BLUEPRINTS", "exact_pages", "mapping_changes"]  # both add views to mapping_pages.pages
 
 BLUEPRINTS = (mapping_pages.pages,)

@@ -1,4 +1,4 @@
-"""Missing values that match exactly: the list with the reason of each, the preview, accepting them."""
+"""Missing values with one exact match, accepted together; the lists of codes and their files."""
 
 from collections.abc import Collection, Sequence
 from datetime import date

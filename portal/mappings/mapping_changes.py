@@ -1,4 +1,4 @@
-"""What changes of mappings do to the books: merges of parties, and the documents they contradict."""
+"""Merging parties, the posted documents that a change contradicts, and the mapping workbook."""
 
 import json
 import re

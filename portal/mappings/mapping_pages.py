@@ -1,4 +1,4 @@
-"""Mappings: values that are missing, the fix with its preview, the tables, and other values."""
+"""Missing mapping values with a preview of each fix, mapping tables, unpaid lists and units."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -597,6 +597,7 @@ def naming(judge: Program) -> frozenset[str]:
     return frozenset(found.union(*(tables for tables in beside if tables & found)))
 
 
+@pages.before_request
 def closed() -> Response | None:
     """What is answered instead of a page, a form or a file of such a table."""
     table = (request.view_args or {}).get("table")

@@ -1,10 +1,13 @@
-"""Clearpost portal.operations: how the work flows, for operators and for monitors.
+"""The pages for operators: queues, metrics, the audit log, notices, escalations and failures."""
 
-Here: the list of the blueprints. Not here: what is counted (holding/workload).
-"""
+from portal.operations import audit_log, escalation_pages, failure_pages, metrics
 
-from portal.operations import metrics
-
-__all__ = ["BLUEPRINTS"]
-
-BLUEPRINTS = (metrics.queue_pages, metrics.metrics_pages)
+BLUEPRINTS = (
+    audit_log.audit_pages,
+    escalation_pages.escalation_pages,
+    failure_pages.pages,
+    escalation_pages.notice_pages,
+    audit_log.signal_pages,
+    metrics.queue_pages,
+    metrics.metrics_pages,
+)

@@ -1,4 +1,4 @@
-"""The audit log: who did what to which record, and when."""
+"""The audit log with its chain check, and the signals page."""
 
 from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo

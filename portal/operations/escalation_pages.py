@@ -1,4 +1,4 @@
-"""Escalating a record: the form that is filled already, the packet, its files, to whom it went."""
+"""Escalation packets of a record, and the recipients and times of notices."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The failures of a target or of a run as a picture, to be handed to a support desk."""
+"""The failed calls of a target or run as an SVG picture for a support desk."""
 
 import re
 from collections.abc import Iterator, Sequence

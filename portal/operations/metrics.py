@@ -1,4 +1,4 @@
-"""`/metrics`: the figures of all companies in the text format of Prometheus."""
+"""`/metrics` in the Prometheus text format, and the operations page with queues and workers."""
 
 import hmac
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,8 @@
-"""Clearpost portal.reconciliation: compare daily totals with the accounting system, and files for import."""
+"""Daily totals compared with the accounting system, and the files for manual import."""
 
 from portal.reconciliation import daily_page, file_pages
 
-__all__ = ["BLUEPRINTS"]
-
-BLUEPRINTS = (daily_page.pages, file_pages.pages)
+BLUEPRINTS = (
+    daily_page.pages,
+    file_pages.pages,
+)

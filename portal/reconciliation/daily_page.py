@@ -1,4 +1,4 @@
-"""Daily totals of source, Clearpost and target side by side, a day opened into its documents."""
+"""Daily totals of source, Clearpost and target side by side, down to the documents of a day."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

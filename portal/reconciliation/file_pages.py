@@ -1,7 +1,4 @@
-"""The page of a file that a person carries to a target: download, outcome, listing, withdrawal.
-
-Here: views. Not here: what each act means (holding/import_files), the workbook (connectors).
-"""
+"""The page of a file that a person imports by hand: download, outcome, listing, withdrawal."""
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation

@@ -1,4 +1,4 @@
-"""A record as evidence: the packet that is checked elsewhere, and what auditors write beside it."""
+"""The evidence packet of a record, and auditors' notes on records and events."""
 
 import io
 import json

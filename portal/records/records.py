@@ -1,7 +1,4 @@
-"""One record: the seven questions first, then trace, lineage, rules, versions, pushes, raw.
-
-Here: views, a tab each. Not here: the answers (holding/records/trace.py), the rows (record_rows.py)
-"""
+"""The page of one record; each tab has its own function."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""Commands on rule files and the language server: they need no database."""
+"""The commands on rule files, which need no database."""

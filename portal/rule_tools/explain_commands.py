@@ -1,6 +1,4 @@
-"""Commands that tell what rules mean and what they may name: explain, diff, init, kinds. They need
-no database.
-"""
+"""Commands on rules without a database: explain, diff, init, kinds and test."""
 
 import shutil
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Rule files on disk and what is wrong with them, for the commands that need no database."""
+"""Read rule files, and the commands that check, format and judge with them."""
 
 import json
 import os

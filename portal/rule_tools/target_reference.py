@@ -1,4 +1,4 @@
-"""One target as people look it up: what it takes, with every field, and what can be asked of it."""
+"""The reference of a target's documents and fields, and the facts of record kinds."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,11 +1,9 @@
-"""Rules in the browser: the list of its blueprints.
+"""The rule book, its files in the browser editor, and the review and publication of changes."""
 
-Here: the list of them. Not here: what they show, and the rule book (portal/rulesets/rulesets.py).
-"""
+from portal.rulesets import changes, editor, rulesets
 
-from portal.rulesets import changes, editor
-from portal.trials import backtests
-
-__all__ = ["BLUEPRINTS"]
-
-BLUEPRINTS = (changes.pages, backtests.backtest_pages, editor.pages, backtests.trial_pages)
+BLUEPRINTS = (
+    rulesets.pages,
+    changes.pages,
+    editor.pages,
+)

@@ -1,4 +1,4 @@
-"""Changes of the rules: the list, one under review, publishing it now or from a time, going back."""
+"""Rule changes: the list, the review with differences, publication, start time and going back."""
 
 import difflib
 import re

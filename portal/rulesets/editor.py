@@ -1,6 +1,4 @@
-"""A file of the rules in the browser: begun, written, checked while one writes, kept, taken away;
-and submitting all that one wrote as one change, or beginning it again.
-"""
+"""The browser editor for a rule file: draft, check, try, test, submit and discard."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""The rule book with the hold catalogue, its files, and what is fixed by hand too often.
-
-Here: views. Not here: writing a file (portal/rulesets/editor.py), the sentences (rules/rulebook),
-since when they hold (holding/worklist), counting and drafting (holding/rulesets/proposals.py).
-"""
+"""The rule book, the hold catalogue, the rule files, and rules proposed from manual work."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence

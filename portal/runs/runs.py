@@ -1,4 +1,4 @@
-"""Runs, the push history, and routes that stopped because one change moves too much."""
+"""The pages of sync runs, the posting log, and routes stopped by the safety limit."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

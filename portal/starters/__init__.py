@@ -1,1 +1,1 @@
-"""Clearpost portal/starters."""
+"""The rule templates that a new company can start from."""

@@ -1,4 +1,4 @@
-"""The templates of rules that a company can begin with, and a draft from one with its answers."""
+"""The rule templates for a new company, and the draft made from one with its answers."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,1 +1,1 @@
-"""What all commands share, the processes that some start, and a file as a delivery."""
+"""What all commands share: exit codes, messages, the database session and child processes."""

@@ -1,4 +1,4 @@
-"""What all commands share: exit codes, words for people, the database, who is acting."""
+"""The base of all commands: exit codes, messages, the database session and the acting person."""
 
 import json
 from collections.abc import Iterator

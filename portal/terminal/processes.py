@@ -1,8 +1,4 @@
-"""The child processes of `up` and `demo`: none of them outlives its parent.
-
-Here: starting a child with a pipe that tells it when we are gone, starting it again when it died,
-stopping all of them, and asking whether a port is free. Not here: what the children do.
-"""
+"""Start, restart and stop the child processes of `up` and `demo`; none outlives its parent."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A change over what is stored, in the browser: begin, progress, the matrix, the records of a cell."""
+"""Backtests and shadows of a rule change, and replays of a record's verdicts."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,10 +1,5 @@
-"""Clearpost portal.uploads: files that people give in, from the drop to what became of them.
-
-Here: the blueprint. Not here: the check and the import (holding/uploads).
-"""
+"""The pages of uploaded files: the check, the preview, the import and the error workbook."""
 
 from portal.uploads import upload_pages
 
-__all__ = ["BLUEPRINT"]
-
-BLUEPRINT = upload_pages.pages
+BLUEPRINTS = (upload_pages.pages,)

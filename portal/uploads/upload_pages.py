@@ -1,4 +1,4 @@
-"""Uploading a workbook or CSV: give it in, look at the preview, match columns, confirm or cancel."""
+"""The pages of an uploaded workbook or CSV: preview, columns, import and error workbook."""
 
 import re
 import threading

@@ -1,1 +1,1 @@
-"""What every page stands on: the request, its database, who may, forms, and how things look."""
+"""What all pages share: the request, its database session, permissions, forms and filters."""

@@ -1,4 +1,4 @@
-"""The portal's own settings, made from those of the process."""
+"""The portal's configuration, and the web server with its limits on requests."""
 
 import gc
 import re

@@ -1,4 +1,4 @@
-"""How money, quantities, moments and names of rules look to a person."""
+"""Template filters for money, times and names; the status of targets; the frame of every page."""
 
 import json
 import re

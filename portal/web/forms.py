@@ -1,7 +1,4 @@
-"""A posted form becomes a wish: a small frozen value, or the findings that stand beside its fields.
-
-Here: reading and trimming what a browser sent. Not here: whether the wish is granted (services).
-"""
+"""Parse posted forms into small frozen values, or into problems by field."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,6 @@
-"""A list as a file: CSV, workbook or JSON, row by row, with the same columns and rows in each.
+"""Write a list as CSV, workbook or JSON with the same columns and rows.
 
-Here: what a list is, and its three shapes. The filter stands in the first row, or under `meta`; no
-cell of any shape is a formula. Not here: which rows a list has (the other modules of this room),
-handing it out (downloads.py).
+The first row, or `meta` in JSON, holds the filter. No cell is ever a formula.
 """
 
 import io

@@ -1,7 +1,6 @@
-"""Texts without secrets, for whatever leaves the portal as a file.
+"""Remove the company's secrets from texts that leave the portal.
 
-Here: the secrets of the company of this request, read once. Not here: what counts as one
-(holding/operations/escalation_packets.py).
+A module of its own because holding.operations cannot read the request's keys.
 """
 
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""The database of one request: a read session opened when first asked for, and write transactions."""
+"""The request's database sessions, labels for states, and responses for htmx and plain HTML."""
 
 import json
 import re

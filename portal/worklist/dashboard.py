@@ -1,9 +1,4 @@
-"""The dashboard: is anything stuck, who must act, how much money; what is late, and finding.
-
-Here: one view of one screen each; an exact number goes straight to its record, the number of a run
-to the run. Not here: the numbers and the search (holding/worklist), since when something counts as
-finished (holding/evaluation/plan.py).
-"""
+"""The dashboard, the search box, and the list of documents not yet posted."""
 
 import re
 from datetime import UTC, datetime, time, timedelta
