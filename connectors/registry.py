@@ -137,7 +137,7 @@ def form_of(side: ConnectionSide, connector: str) -> ConnectionForm | None:
         return None
     common = _OF_TARGETS
     if side == "source":
-        kinds = schema.record_kinds(kind.kind for kind in sources()[connector].kinds)
+        kinds = schema.record_kinds_setting(kind.kind for kind in sources()[connector].kinds)
         pulled = _OF_PULLS if isinstance(found, Pulls) else ()
         named = {field.name for kind in sources()[connector].kinds for field in kind.fields}
         bound = (schema.OWN_COMPANY,) if schema.COMPANY_CODE in named else ()

@@ -9,7 +9,7 @@ from typing import Final, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from connectors.contract.calls import ConnectionReport
-from connectors.contract.schema import ConnectionForm, KindSchema, Setting, listed
+from connectors.contract.schema import ConnectionForm, KindSchema, Setting, split_list
 from connectors.contract.targets import Settings
 from connectors.transport.http import Http
 from grammar.text.finding_codes import ErrorClass
@@ -321,7 +321,7 @@ def document_types(titles: Mapping[str, str]) -> Setting:
 
 def types_taken(settings: Mapping[str, object], known: Iterable[str]) -> frozenset[str]:
     """The types of document that a target with these settings takes, of those that it knows."""
-    return frozenset(listed(str(settings.get(DOCUMENT_TYPES, "")))) or frozenset(known)
+    return frozenset(split_list(str(settings.get(DOCUMENT_TYPES, "")))) or frozenset(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

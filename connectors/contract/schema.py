@@ -417,7 +417,7 @@ def looks_first(settings: Mapping[str, object]) -> bool:
     return settings.get(_LOOK_FIRST) == _YES
 
 
-def address(example: str, hint: str, *, required: bool = True) -> Setting:
+def address_setting(example: str, hint: str, *, required: bool = True) -> Setting:
     """The field for the address of a system's interface."""
     return Setting(
         name="base_url",
@@ -429,7 +429,7 @@ def address(example: str, hint: str, *, required: bool = True) -> Setting:
     )
 
 
-def record_kinds(kinds: Iterable[str]) -> Setting:
+def record_kinds_setting(kinds: Iterable[str]) -> Setting:
     """Which kinds of record a source may deliver; all that it knows where none is named."""
     return Setting(
         name=RECORD_KINDS,
@@ -440,12 +440,12 @@ def record_kinds(kinds: Iterable[str]) -> Setting:
     )
 
 
-def takes(settings: Mapping[str, object]) -> bool:
+def takes_deliveries(settings: Mapping[str, object]) -> bool:
     """Whether a source with these settings takes deliveries."""
     return str(settings.get(DELIVERIES, "")).strip() != OFF
 
 
-def made_key(*steps: str) -> KeyField:
+def generated_key(*steps: str) -> KeyField:
     """The secret of a webhook: made here, and shown once."""
     return KeyField(
         label="Secret",
@@ -455,13 +455,13 @@ def made_key(*steps: str) -> KeyField:
     )
 
 
-def fault(setting: Setting, text: str) -> str:
+def setting_fault(setting: Setting, text: str) -> str:
     """What is wrong with a value, and what to enter instead; blank when nothing is."""
     value = text.strip()
     if not value:
         return f"Enter the {lowered(setting.label)}." if setting.required else ""
     if setting.choices is not None:
-        return _strange(setting, listed(value) if setting.kind == "some_of" else (value,))
+        return _strange(setting, split_list(value) if setting.kind == "some_of" else (value,))
     return _of_database(setting, value) or _misread(setting, value)
 
 
@@ -534,12 +534,12 @@ def lowered(label: str) -> str:
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
-def faults(settings: Iterable[Setting], given: Mapping[str, str]) -> dict[str, str]:
+def setting_faults(settings: Iterable[Setting], given: Mapping[str, str]) -> dict[str, str]:
     """The faults of a whole form, by the name of the setting."""
-    found = {one.name: fault(one, given.get(one.name, "")) for one in settings}
+    found = {one.name: setting_fault(one, given.get(one.name, "")) for one in settings}
     return {name: words for name, words in found.items() if words}
 
 
-def listed(value: str) -> tuple[str, ...]:
+def split_list(value: str) -> tuple[str, ...]:
     """The single words of a value of the kind `some_of`."""
     return tuple(one.strip() for one in value.split(",") if one.strip())

@@ -38,9 +38,9 @@ Call = HttpAnswer | HttpFailure
 
 Get = Callable[[str], Call]
 
-NAME = "Reach"
+REACH = "Reach"
 
-CODES: dict[Cause, str] = {
+REACH_CODES: dict[Cause, str] = {
     "name": "reach.name",
     "refused": "reach.refused",
     "tls": "reach.tls",
@@ -227,16 +227,16 @@ def _judged(settings: Settings, answer: HttpAnswer | HttpFailure) -> Step:
     host = parts.hostname or "the address"
     if isinstance(answer, HttpFailure):
         words, hint = _failure(answer, host, _port(parts.geturl()))
-        return Step.failed(NAME, words, hint, CODES[answer.cause])
+        return Step.failed(REACH, words, hint, REACH_CODES[answer.cause])
     if answer.status in _MOVED:
         to = urlsplit(answer.headers.get("location", "")).hostname or "another page"
         hint = "Enter the address of the interface, not of the web page."
-        return Step.failed(NAME, f"The address sends us on to {to}.", hint, REDIRECT)
+        return Step.failed(REACH, f"The address sends us on to {to}.", hint, REDIRECT)
     if not reached(answer):
         words = f"{host} answered {answer.status}: it is not available now."
         hint = "Test again in a few minutes. If it stays so, ask who runs that system."
-        return Step.failed(NAME, words, hint, UNAVAILABLE)
-    return Step(NAME, ok=True, words=f"{host} answers.")
+        return Step.failed(REACH, words, hint, UNAVAILABLE)
+    return Step(REACH, ok=True, words=f"{host} answers.")
 
 
 def _failure(answer: HttpFailure, host: str, port: int) -> tuple[str, str]:

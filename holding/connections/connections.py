@@ -363,7 +363,7 @@ class PullPlan:
 
 def is_set(settings: Mapping[str, Any]) -> bool:
     """Whether the connection says where to ask, and is not switched off."""
-    return schema.takes(settings) and bool(str(settings.get(ADDRESS) or "").strip())
+    return schema.takes_deliveries(settings) and bool(str(settings.get(ADDRESS) or "").strip())
 
 
 def plan_of(settings: Mapping[str, Any]) -> PullPlan:

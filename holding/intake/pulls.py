@@ -557,7 +557,7 @@ def leave(session: Session, turn: Turn) -> None:
     changes meanwhile is to come when they are on again; what has no address is forgotten.
     """
     connection = session.get_one(Connection, turn.connection_id)
-    if schema.takes(connection.settings):
+    if schema.takes_deliveries(connection.settings):
         session.execute(delete(Pull).where(Pull.connection_id == turn.connection_id))
     else:
         later(session, turn, None)

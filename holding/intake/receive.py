@@ -336,7 +336,7 @@ def refused_kind(
 
     The latter is told in the audit trail: somebody sends what nobody expects from there.
     """
-    if not schema.takes(source.settings):
+    if not schema.takes_deliveries(source.settings):
         words = f"{source.name} is switched off, so nothing of this delivery was taken."
         hint = "An admin switches its deliveries on again, on the page of the connection."
         return Refusal("delivery.off", words, hint, 403)
@@ -363,7 +363,7 @@ def refused_kind(
 
 
 def _allowed(source: Connection) -> tuple[str, ...]:
-    return schema.listed(str(source.settings.get(schema.RECORD_KINDS, "")))
+    return schema.split_list(str(source.settings.get(schema.RECORD_KINDS, "")))
 
 
 def _many(kind: str) -> str:

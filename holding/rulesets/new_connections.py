@@ -272,7 +272,7 @@ def unusable(side: ConnectionSide, connector: str, given: Mapping[str, Any]) -> 
             words = f"{connector} has no setting {name}."
             hint = f"It has: {', '.join(f'`{one}`' for one in known) or 'none'}."
             return Refusal("connection.setting", words, hint, 422)
-        words = schema.fault(known[name], str(value)) if str(value).strip() else ""
+        words = schema.setting_fault(known[name], str(value)) if str(value).strip() else ""
         if words:
             return Refusal("connection.setting", words, f"The setting is {name}.", 422)
     return None

@@ -215,10 +215,10 @@ def _kinds(told: _Told) -> frozenset[str]:
     """The kinds of record that a source takes."""
     _, connector, settings = told
     source = registry.sources().get(connector)
-    if source is None or not schema.takes(settings):
+    if source is None or not schema.takes_deliveries(settings):
         return frozenset()
     every = frozenset(kind.kind for kind in source.kinds)
-    allowed = schema.listed(str(settings.get(schema.RECORD_KINDS, "")))
+    allowed = schema.split_list(str(settings.get(schema.RECORD_KINDS, "")))
     return every & frozenset(allowed) if allowed else every
 
 

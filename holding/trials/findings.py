@@ -101,7 +101,7 @@ def _of_connection(session: Session, row: Connection, now: datetime) -> Iterator
     form = registry.form_of(row.side, row.connector)
     settings = form.settings if form else ()
     told = {key: str(value) for key, value in row.settings.items()}
-    for wrong in schema.faults(settings, told).values():
+    for wrong in schema.setting_faults(settings, told).values():
         yield Finding(Code.SETTING, row.name, wrong, "Correct it under Settings.")
     if form is not None and form.key is not None and row.key_id is None:
         todo = "Store the key on the page of the connection."

@@ -326,7 +326,7 @@ def _connect(
     system = str(entry.get("system", name))
     side, form = _form(name, str(entry.get("side", "")), system)
     settings = _settings(name, entry)
-    if wrong := schema.faults(form.settings, settings):
+    if wrong := schema.setting_faults(form.settings, settings):
         field, words = next(iter(wrong.items()))
         raise Stop(f"connection {name}, {field}: {words}", code=USAGE)
     secret = _secret(name, form, entry, folder)

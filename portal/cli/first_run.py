@@ -238,17 +238,18 @@ def new(name: str, *, like: str, into: Path) -> int:
     if like not in {*targets, *sources}:
         known = ", ".join(sorted({*targets, *sources}))
         raise Stop(f"Unknown connector '{like}'.", f"--like: {known}", USAGE)
+    stand_ins = PACKAGE / "sandbox" if _is_own_package(into) else None
     try:
         if like in targets:
-            made = new_target(name, targets[like], into)
+            made = new_target(name, targets[like], into, stand_ins=stand_ins)
         else:
-            made = new_source(name, sources[like], into)
+            made = new_source(name, sources[like], into, stand_ins=stand_ins)
     except (TakenError, OSError) as problem:
         raise Stop(
             f"Nothing was made: {problem}", "Name another folder with --in.", USAGE
         ) from problem
     for path in made:
-        click.echo(str(path))
+        click.echo(os.path.relpath(path) if stand_ins else str(path))
     onward(f"connector test {name} --in {into}; it names the places to fill in.")
     return 0
 
@@ -263,8 +264,8 @@ def test(name: str, *, into: Path) -> int:
         raise Stop(f"{into} has no connector {name}.", f"clearpost connector new {name} …", USAGE)
     if find_spec("pytest") is None:
         raise Stop("The suite needs pytest.", "pip install 'clearpost[dev]'", ENVIRONMENT)
-    suite = PACKAGE / "connectors" / "conformance" / f"own_{side.removesuffix('s')}_suite.py"
-    plugin = "sandbox.conformance.new_connector"
+    suite = PACKAGE / "sandbox" / "conformance" / f"own_{side.removesuffix('s')}_suite.py"
+    plugin = "sandbox.conformance.own_connector"
     command = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider"]
     fixed = ["-c", os.devnull, "--rootdir", str(PACKAGE), "--import-mode", "importlib"]
     told = ["--tb", "short", "--connector", name, str(suite)]
@@ -285,7 +286,7 @@ def _environment(into: Path) -> dict[str, str]:
     paths = [str(PACKAGE), *filter(None, [kept.get("PYTHONPATH")])]
     own = into.resolve()
     known = [one for one in kept.get(SETTING, "").split(os.pathsep) if one]
-    if own != PACKAGE / "connectors" and str(own) not in known:
+    if not _is_own_package(into) and str(own) not in known:
         known = [*known, str(own)]
     return {
         **kept,
@@ -294,6 +295,11 @@ def _environment(into: Path) -> dict[str, str]:
         "CLEARPOST_ENV": "test",
         "CLEARPOST_ALLOW_LOOPBACK": "1",
     }
+
+
+def _is_own_package(into: Path) -> bool:
+    """Check whether the folder is the product's own `connectors`, as in a checkout."""
+    return into.resolve() == PACKAGE / "connectors"
 
 
 COMPANY_COMMANDS = (company_dry_run, company_go_live)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
 from connectors.contract import ConnectionForm, ConnectionReport, ConnectionSide, ShowsExample
-from connectors.contract.schema import faults, lowered
+from connectors.contract.schema import lowered, setting_faults
 from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.access.actors import key_fault
@@ -478,7 +478,7 @@ def values_of(form: ConnectionForm, sent: Form) -> dict[str, str]:
 
 def problems_of(form: ConnectionForm, values: Mapping[str, str]) -> dict[str, str]:
     """Field -> what is wrong with it."""
-    return faults(form.settings, values)
+    return setting_faults(form.settings, values)
 
 
 def key_problem(form: ConnectionForm, secret: str) -> dict[str, str]:

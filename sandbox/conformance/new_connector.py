@@ -1,25 +1,15 @@
-"""A folder for a connector of one's own, begun from one that is there."""
+"""Create the folder of a new target or source, begun from a connector that exists."""
 
 import ast
 import json
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from decimal import Decimal
-from importlib import import_module
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from connectors.contract import Source, Target
 from connectors.contract.schema import DocumentSchema, FieldSchema, KindSchema
 from connectors.kit.preflight import meaning_of
-from connectors.registry import sources, targets
-from connectors.transport.http import Http
-from sandbox.conformance.source_suite import EARLY, Scheme, SourceSuite
-from sandbox.conformance.target_bench import Bench, Posted, Process, Refusals, Sample, refusals_of
 
 SKELETONS = Path(__file__).parent / "skeletons"
 
@@ -53,26 +43,29 @@ from connectors.contract.schema import FieldSchema, KindSchema
 KINDS = {kinds}
 '''
 
-NOTHING = "nothing"
-
 
 class TakenError(Exception):
     """A folder that is there already."""
 
 
-def new_target(name: str, like: Target, into: Path) -> list[Path]:
-    """Make `targets/NAME` and `simulators/NAME` in a folder; the files that were written."""
-    words = _words(name, like.name, like.form.gives)
+def new_target(name: str, like: Target, into: Path, *, stand_ins: Path | None = None) -> list[Path]:
+    """Create `targets/NAME` in a folder and `simulators/NAME` beside it; return the new files.
+
+    `stand_ins` is the folder that holds `simulators` when it is another one, as in a checkout.
+    """
+    words = _words(name, like.name, like.form.gives, stand_ins)
     documents = tuple(_renamed(one, name) for one in like.documents)
     own = {
         "documents.py": _DOCUMENTS.format(title=words["TITLE"], documents=_code(documents)),
         "sample.toml": _target_sample(name, documents[0]),
     }
     words["PARTY"] = _party(documents[0])
-    return _written(into, name, words, {"targets": "target", "simulators": "simulator"}, own)
+    places = {into / "targets": "target", (stand_ins or into) / "simulators": "simulator"}
+    return _write_folders(name, words, places, own)
 
 
-def _words(name: str, like: str, gives: str) -> dict[str, str]:
+def _words(name: str, like: str, gives: str, stand_ins: Path | None) -> dict[str, str]:
+    """Return the replacement of each placeholder in the skeletons."""
     title = name.replace("_", " ").title()
     return {
         "NAME": name,
@@ -80,6 +73,7 @@ def _words(name: str, like: str, gives: str) -> dict[str, str]:
         "CLASS": title.replace(" ", ""),
         "LIKE": like,
         "GIVES": gives,
+        "STAND_IN": f"{stand_ins.name}/simulators/{name}" if stand_ins else f"simulators/{name}",
     }
 
 
@@ -179,33 +173,40 @@ def _toml(values: Mapping[str, str]) -> list[str]:
     return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
 
 
-def _written(
-    into: Path, name: str, words: Mapping[str, str], sides: Mapping[str, str], own: dict[str, str]
+def _write_folders(
+    name: str, words: Mapping[str, str], places: Mapping[Path, str], own_files: Mapping[str, str]
 ) -> list[Path]:
-    for side in sides:
-        if (into / side / name).exists():
-            raise TakenError(f"{into / side / name} is there already.")
-    made = []
-    for side, skeleton in sides.items():
+    """Write the skeleton of each place into its folder NAME, the connector's with its own files.
+
+    Raise TakenError, and write nothing, if one of the folders exists.
+    """
+    for place in places:
+        if (place / name).exists():
+            raise TakenError(f"{place / name} is there already.")
+    created = []
+    for place, skeleton in places.items():
         files = {
             path.name.removesuffix(".txt"): path.read_text("utf-8")
             for path in sorted((SKELETONS / skeleton).glob("*.txt"))
         }
-        if side != "simulators":
-            files |= own
-        folder = into / side / name
+        if place.name != "simulators":
+            files |= own_files
+        folder = place / name
         folder.mkdir(parents=True)
         for file, text in files.items():
-            for word, said in words.items():
-                text = text.replace(f"@{word}@", said)
+            for word, replacement in words.items():
+                text = text.replace(f"@{word}@", replacement)
             (folder / file).write_text(text, "utf-8")
-            made.append(folder / file)
-    return made
+            created.append(folder / file)
+    return created
 
 
-def new_source(name: str, like: Source, into: Path) -> list[Path]:
-    """Make `sources/NAME` and `simulators/NAME` in a folder; the files that were written."""
-    words = _words(name, like.name, like.form.gives)
+def new_source(name: str, like: Source, into: Path, *, stand_ins: Path | None = None) -> list[Path]:
+    """Create `sources/NAME` in a folder and `simulators/NAME` beside it; return the new files.
+
+    `stand_ins` is the folder that holds `simulators` when it is another one, as in a checkout.
+    """
+    words = _words(name, like.name, like.form.gives, stand_ins)
     kind = like.kinds[0]
     kept = KindSchema(
         source=name,
@@ -214,7 +215,8 @@ def new_source(name: str, like: Source, into: Path) -> list[Path]:
         lines=tuple(_told(one, of_line=True) for one in kind.lines),
     )
     own = {"kinds.py": _KINDS.format(title=words["TITLE"], kinds=_code((kept,)))}
-    return _written(into, name, words, {"sources": "source", "simulators": "shop"}, own)
+    places = {into / "sources": "source", (stand_ins or into) / "simulators": "shop"}
+    return _write_folders(name, words, places, own)
 
 
 def _told(one: FieldSchema, *, of_line: bool) -> FieldSchema:
@@ -234,170 +236,3 @@ def open_places(folder: Path) -> list[str]:
                     if isinstance(func, ast.Name) and func.id == NotImplementedError.__name__:
                         found.append(str(said))
     return found
-
-
-def test_a_place_is_filled_in(place: str) -> None:
-    """Red until its function is written."""
-    assert place == NOTHING, place
-
-
-class TestSource(SourceSuite):
-    """What it does."""
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The name of the connector."""
-    parser.addoption("--connector", required=True)
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A target that takes many documents in a call is tried so, too; each place that is still to
-    be filled in is a test of its own, and each refusal that the connector tells of.
-    """
-    if "place" in metafunc.fixturenames:
-        metafunc.parametrize("place", _open(metafunc.config) or [NOTHING])
-    if "batch" in metafunc.fixturenames:
-        most = targets()[_name(metafunc.config)].file_limits.documents
-        metafunc.parametrize(
-            "batch", [False, True] if most > 1 else [False], ids=("", "many")[:most]
-        )
-    told = _refusals(metafunc.config) if {"way", "literal"} & {*metafunc.fixturenames} else None
-    if told is not None and "way" in metafunc.fixturenames:
-        metafunc.parametrize("way", told.ways, ids=lambda way: way.error_class)
-    if told is not None and "literal" in metafunc.fixturenames:
-        metafunc.parametrize("literal", told.literal, ids=lambda one: one.error_class)
-
-
-def _open(config: pytest.Config) -> list[str]:
-    name = _name(config)
-    sides = {"targets": targets(), "sources": sources()}
-    (side,) = (one for one, known in sides.items() if name in known)
-    return open_places(folder_of(side, name)) + open_places(folder_of("simulators", name))
-
-
-def _name(config: pytest.Config) -> str:
-    return str(config.getoption("--connector"))
-
-
-def _refusals(config: pytest.Config) -> Refusals:
-    return refusals_of(folder_of("targets", _name(config)))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-    call: pytest.CallInfo[None],
-) -> Iterator[None]:
-    """A test that came to a place which nobody filled in has not been run; that place is red."""
-    report = yield
-    error = call.excinfo.value if call.excinfo is not None else None
-    if isinstance(error, NotImplementedError) and str(error) in _open(item.config):
-        report.outcome = "skipped"  # type: ignore[attr-defined]
-        report.longrepr = (str(item.path), None, f"waits for {error}")  # type: ignore[attr-defined]
-    return report
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Name the places."""
-    for place in _open(config):
-        terminalreporter.write_line(f"TO FILL IN  {place}")
-
-
-def folder_of(side: str, name: str) -> Path:
-    """Where the files of a connector lie."""
-    return Path(str(import_module(f"connectors.{side}.{name}").__file__)).parent
-
-
-def sample_of(name: str) -> Sample:
-    """What `sample.toml` of a target says."""
-    told = tomllib.loads((folder_of("targets", name) / "sample.toml").read_text("utf-8"))
-    (schema,) = (one for one in targets()[name].documents if one.name == told["document"])
-
-    def make(
-        number: str = "NS-1",
-        *,
-        lines: tuple[Mapping[str, str], ...] = tuple(told.get("lines", ())),
-        amount: str = told["amount"],
-        **changed: str,
-    ) -> Posted:
-        every = {schema.number_field: number, **told["fields"], **changed}
-        fields = {name: value for name, value in every.items() if value != ""}
-        return Posted(
-            number=number,
-            party=fields.get(schema.party_field, ""),
-            currency=told["currency"],
-            amount=Decimal(amount),
-            document=schema.name,
-            fields=fields,
-            lines=lines,
-        )
-
-    more: dict[str, Any] = {"amount": told["other_amount"]}
-    if "other_lines" in told:
-        more["lines"] = tuple(told["other_lines"])
-    names = ("party", "day", "rate", "secret", "settings")
-    return Sample(
-        make=make,
-        more=more,
-        stored=tuple(told["stored"]),
-        not_stored=tuple(told["not_stored"]),
-        **{name: told[name] for name in names},
-    )
-
-
-class OwnProcess(Process):
-    """The stand-in of a target of one's own, with the settings of its sample."""
-
-    own: Mapping[str, Any] = {}
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Those of the sample, and where it listens."""
-        return {**super().settings, **self.own}
-
-
-@pytest.fixture(scope="session")
-def standing_by(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OwnProcess]:
-    """The stand-in, started once."""
-    name = _name(request.config)
-    found = OwnProcess(name, tmp_path_factory.mktemp("ledger") / "ledger.jsonl")
-    found.own = sample_of(name).settings
-    yield found
-    found.kill()
-
-
-@pytest.fixture
-def target(request: pytest.FixtureRequest) -> Any:
-    """The target."""
-    return targets()[_name(request.config)]
-
-
-@pytest.fixture
-def refusals(request: pytest.FixtureRequest) -> Refusals:
-    """What it says of them."""
-    return _refusals(request.config)
-
-
-@pytest.fixture
-def bench(target: Any, standing_by: OwnProcess) -> Bench:
-    """The target beside its stand-in, with empty books."""
-    found = Bench(target, standing_by, Http(read_seconds=20), sample_of(target.name))
-    found.afresh()
-    return found
-
-
-@pytest.fixture
-def scheme(request: pytest.FixtureRequest) -> Scheme:
-    """The source, and what its stand-in sends."""
-    name = _name(request.config)
-    sent = import_module(f"sandbox.simulators.{name}.deliveries")
-    return Scheme(
-        source=lambda: sources()[name],
-        sign=sent.signed,
-        body=sent.delivery(sent.STATES[0], EARLY, "99.00"),
-        signature=sent.SIGNATURE,
-        state=sent.delivery,
-        states=sent.STATES,
-    )

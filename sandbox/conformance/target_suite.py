@@ -17,8 +17,7 @@ from connectors.contract.errors import ERROR_CLASSES
 from connectors.contract.targets import Deferring, LooksTogether
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from connectors.transport.http import RequestOptions as Given
-from sandbox.conformance.new_connector import NOTHING
-from sandbox.conformance.target_bench import Bench, Fixed, RefusalSuite, answering, closed, silent
+from sandbox.conformance.target_bench import Bench, Fixed, answering, closed, silent
 
 JSON, HTML = "application/json", "text/html"
 
@@ -334,11 +333,6 @@ class TargetSuite:
         assert next(step for step in away.steps if step.ok is False).hint
 
 
-def test_a_place_is_filled_in(place: str) -> None:
-    """Red until its function is written."""
-    assert place == NOTHING, place
-
-
 class DeclarationSuite:
     """What a target says of itself is whole; no call is made. `target` is given."""
 
@@ -390,14 +384,6 @@ class DeclarationSuite:
         assert known
         assert set(known.values()) <= set(ERROR_CLASSES)
         assert target.class_of("no such word, ever") == "business_rule"
-
-
-class TestDeclaration(DeclarationSuite):
-    """What it says of itself."""
-
-
-class TestTarget(TargetSuite):
-    """What it does."""
 
 
 class Late(Enum):
@@ -592,11 +578,3 @@ class _Session(Http):
         if is_late:
             given["headers"] = {**given["headers"], _MARK: "1"}
         return Http(read_seconds=_SHORT if is_late else _LONG).request(method, url, **given)
-
-
-class TestLateness(LateSuite):
-    """What it does when an answer or a call is late."""
-
-
-class TestRefusals(RefusalSuite):
-    """What it makes of a no."""

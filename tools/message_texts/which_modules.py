@@ -38,7 +38,6 @@ NO_PAGES = {
 ON_PAGES = {
     "portal/starters/catalogue.py",
     "holding/records/packet_contents.py",
-    "holding/records/packet_contents.py",
     "holding/operations/pruning.py",
     "holding/platform/settings.py",
     "holding/platform/backup.py",

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import ConnectionReport, IncomingRecord, RowError, Settings, Step
 from connectors.contract.pulls import NoPage
 from connectors.contract.schema import FieldSchema, FieldType, KindSchema
-from connectors.kit.calls import NAME as REACH
-from connectors.kit.calls import reach, says
+from connectors.kit.calls import REACH, reach, says
 from connectors.kit.canonical_record import (
     COMPANY_CODE,
     LINE_FIELDS,

@@ -9,8 +9,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from connectors.contract import ConnectionForm, IncomingRecord, RowError, Source, SourceRefusal
-from connectors.contract import schema as declared
-from connectors.contract.schema import FieldSchema, KindSchema
+from connectors.contract.schema import FieldSchema, KindSchema, generated_key
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
 from connectors.kit.delivery import Placed, SignedJson
 from connectors.kit.shops.payouts import kinds_of
@@ -31,7 +30,7 @@ FORM = ConnectionForm(
     title="Your own system",
     gives="Records of any kind, by signed webhook or from a JSON file",
     needs="A program of yours that signs and sends JSON",
-    key=declared.made_key(
+    key=generated_key(
         "Give the address and the secret to who writes the program that sends.",
         "Sign each delivery as the example on the page of the connection shows.",
     ),

@@ -65,7 +65,7 @@ FORM = ConnectionForm(
     "asked at once",
     needs="An app of your own at open.lazada.com that the seller has authorized",
     settings=(
-        schema.address(
+        schema.address_setting(
             "https://api.lazada.com.my/rest",
             "The address of Lazada's interface in the country of the shop.",
         ),

@@ -54,14 +54,14 @@ FORM = ConnectionForm(
     " webhook, from a JSON file, or by asking for what changed",
     needs="Access to the settings of NetShop",
     settings=(
-        schema.address(
+        schema.address_setting(
             "https://netshop.example",
             "The address at which NetShop lists what changed, so that Clearpost can ask for what"
             " webhooks missed. Blank: it only waits for webhooks.",
             required=False,
         ),
     ),
-    key=schema.made_key(
+    key=schema.generated_key(
         "In NetShop go to Settings > Notifications > Add: order paid, changed, refunded.",
         "Paste the address and the secret, and switch on signing.",
     ),

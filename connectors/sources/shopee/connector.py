@@ -59,7 +59,7 @@ FORM = ConnectionForm(
     gives="Orders, returns and payouts, by asking the shop; a signed webhook has it asked at once",
     needs="An app of your own at open.shopee.com that the shop has authorized",
     settings=(
-        schema.address(
+        schema.address_setting(
             "https://partner.shopeemobile.com",
             "The address of Shopee's interface. Its test shops have another one.",
         ),

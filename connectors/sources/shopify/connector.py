@@ -119,7 +119,7 @@ FORM: Final = ConnectionForm(
     "payouts, by asking",
     needs="Access to the settings of the shop, or to the app that sends its webhooks",
     settings=(
-        schema.address(
+        schema.address_setting(
             "https://your-shop.myshopify.com",
             "The address of the shop at Shopify. Blank: its orders are not asked for.",
             required=False,

@@ -69,7 +69,7 @@ CONNECTION_FORM = ConnectionForm(
     gives="Orders and refunds, by signed webhook, from a JSON file, or by asking the shop",
     needs="An administrator of the shop, for its webhooks and for a REST API key",
     settings=(
-        schema.address(
+        schema.address_setting(
             "https://shop.example",
             "The address of the shop, so that Clearpost can ask for what webhooks missed. Blank: "
             "it only waits for webhooks.",

@@ -34,8 +34,7 @@ from connectors.contract import (
     Submitter,
     Target,
 )
-from connectors.contract import schema as declared
-from connectors.contract.schema import DocumentSchema, FieldSchema
+from connectors.contract.schema import LOOK_FIRST, DocumentSchema, FieldSchema, address_setting
 from connectors.kit.calls import (
     E_INVOICES,
     KEPT_BYTES,
@@ -90,7 +89,7 @@ FORM = ConnectionForm(
         ),
     ),
     settings=(
-        declared.address(
+        address_setting(
             "https://api.aiaccount.example", "The address of the interface, not of the web page."
         ),
         Setting(
@@ -125,7 +124,7 @@ FORM = ConnectionForm(
             },
         ),
         E_INVOICES,
-        declared.LOOK_FIRST,
+        LOOK_FIRST,
     ),
     key=KeyField(
         label="API key",

@@ -11,8 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from connectors.contract import ConnectionReport, Rounding, Settings, Snapshot, Step
-from connectors.kit.calls import NAME as REACH
-from connectors.kit.calls import reach, says
+from connectors.kit.calls import REACH, reach, says
 from connectors.targets.aiaccount.outcomes import object_of
 from connectors.targets.aiaccount.ways import SALES_REFUND
 from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached

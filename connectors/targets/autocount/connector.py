@@ -33,10 +33,11 @@ from connectors.contract import (
     schema,
     targets,
 )
-from connectors.contract.schema import listed
+from connectors.contract.schema import split_list
 from connectors.contract.targets import Listed, ListEntry, ListPage
 from connectors.kit.calls import (
     E_INVOICES,
+    REACH,
     Call,
     Get,
     base_currency_of,
@@ -50,7 +51,6 @@ from connectors.kit.calls import (
     unanswered,
     zone_of,
 )
-from connectors.kit.calls import NAME as REACH
 from connectors.kit.preflight import settings_of_book
 from connectors.targets.autocount import answers as lookup
 from connectors.targets.autocount import payload, read_back
@@ -111,7 +111,7 @@ FORM = ConnectionForm(
     gives="Sales and purchase documents, bills and payments",
     needs="API key and its key ID, and the number of the account book",
     settings=(
-        schema.address(
+        schema.address_setting(
             "https://accounting-api.autocountcloud.com",
             "The address of the interface, without the number of the account book.",
         ),
@@ -566,7 +566,7 @@ def missing(payload: Payload, refused: Answer, settings: Settings) -> Missing | 
     """The party that the document of this refusal names and the book lacks, where one of its kind
     may be created and the document says enough of it.
     """
-    wanted, body = listed(str(settings.get(CREATE) or "")), loads(payload.body)
+    wanted, body = split_list(str(settings.get(CREATE) or "")), loads(payload.body)
     master = body.get("master") if isinstance(body, dict) else None
     if refused.error_class != "mapping_missing" or not isinstance(master, dict):
         return None

@@ -36,6 +36,7 @@ from connectors.contract.targets import Listed, ListEntry, ListPage, Renewed
 from connectors.kit.calls import (
     E_INVOICES,
     KEPT_BYTES,
+    REACH,
     Call,
     closed_through,
     not_made,
@@ -45,7 +46,6 @@ from connectors.kit.calls import (
     told_by_settings,
     zone_of,
 )
-from connectors.kit.calls import NAME as REACH
 from connectors.targets.autocount_aotg import relay as payload
 from connectors.targets.autocount_aotg import relay as tokens
 from connectors.targets.autocount_aotg.compare import (
@@ -109,7 +109,7 @@ FORM = ConnectionForm(
     gives="A/R invoices over amounts: no stock, no changes, no credit notes, no payments",
     needs="API key of the account book, user name and password; the desktop has to be switched on",
     settings=(
-        schema.address(
+        schema.address_setting(
             "https://aotgapi.autocountcloud.com", "The address of the interface of AOTG."
         ),
         Setting(

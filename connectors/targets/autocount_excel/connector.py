@@ -31,10 +31,9 @@ from connectors.contract import (
     Submitter,
     Target,
 )
-from connectors.contract import schema as declared
 from connectors.contract.errors import columns_fault
 from connectors.contract.pulls import Listed, document_types, types_taken
-from connectors.contract.schema import DocumentSchema, FieldSchema
+from connectors.contract.schema import DocumentSchema, FieldSchema, split_list
 from connectors.kit.calls import (
     E_INVOICES,
     base_currency_of,
@@ -318,7 +317,7 @@ def _book(settings: Settings) -> Step:
 
 
 def _prefix(settings: Settings) -> Step:
-    prefixes = declared.listed(str(settings.get(PREFIX, "")))
+    prefixes = split_list(str(settings.get(PREFIX, "")))
     if not prefixes:
         hint = "Choose one that no other number in the account book begins with, such as CP."
         return Step.failed(STEPS[1], "No prefix is set.", hint, "number_prefix")
@@ -397,7 +396,7 @@ def _preflight(
     found = (
         _type_fault(schema, settings)
         or _heads_fault(schema, settings)
-        or _number_fault(document.number, declared.listed(str(settings.get(PREFIX, ""))))
+        or _number_fault(document.number, split_list(str(settings.get(PREFIX, ""))))
         or _header_fault(schema, document)
         or _lines_fault(schema, document)
         or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)

@@ -33,8 +33,7 @@ from connectors.contract import (
     Target,
     targets,
 )
-from connectors.contract import schema as declared
-from connectors.contract.schema import DocumentSchema
+from connectors.contract.schema import DocumentSchema, address_setting
 from connectors.contract.targets import Granted, Listed, ListPage, Renewed, Returned, Revoked
 from connectors.kit import calls
 from connectors.kit.calls import Get, base_currency_of, crowded, not_made, reader, sent, unclear
@@ -106,7 +105,7 @@ FORM = ConnectionForm(
         types={"invoice": "01", "credit_memo": "02"},
     ),
     settings=(
-        declared.address(
+        address_setting(
             "https://quickbooks.api.intuit.com", "The address of the interface of QuickBooks."
         ),
         Setting(

@@ -23,8 +23,7 @@ from connectors.contract.targets import (
     Revoked,
 )
 from connectors.kit import calls
-from connectors.kit.calls import NAME as REACH
-from connectors.kit.calls import Get, Timed, grant_of, reach, says
+from connectors.kit.calls import REACH, Get, Timed, grant_of, reach, says
 from connectors.targets.quickbooks.responses import (
     ENDED,
     MOST,

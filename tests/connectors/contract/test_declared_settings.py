@@ -6,7 +6,7 @@ import pytest
 
 from connectors import registry
 from connectors.contract import Setting
-from connectors.contract.schema import fault, faults
+from connectors.contract.schema import setting_fault, setting_faults
 
 FORMS = [
     *(("target", name) for name in registry.targets()),
@@ -26,7 +26,7 @@ def test_each_connector_asks_in_words_of_people(side, name):
         assert "_" not in one.label + one.hint
         assert one.hint, one.name
         assert (one.kind in ("choice", "some_of")) == (one.choices is not None)
-        assert not one.example or fault(one, one.example) == ""
+        assert not one.example or setting_fault(one, one.example) == ""
     assert form.key is None or form.key.steps
 
 
@@ -72,12 +72,12 @@ def test_a_value_is_judged_by_its_kind(kind, value, told):
     one = Setting(
         name="x", label="Company ID", example="7", required=True, kind=kind, choices=choices
     )
-    found = fault(one, value)
+    found = setting_fault(one, value)
     assert told in found
     assert bool(told) == bool(found)
 
 
 def test_a_form_tells_each_fault_and_what_is_missing():
     free = Setting(name="y", label="Note")
-    assert faults((ASKED, free), {}) == {"x": "Enter the company ID."}
-    assert faults((ASKED, free), {"x": "7"}) == {}
+    assert setting_faults((ASKED, free), {}) == {"x": "Enter the company ID."}
+    assert setting_faults((ASKED, free), {"x": "7"}) == {}

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from connectors.contract import Found
-from connectors.contract.schema import faults
+from connectors.contract.schema import setting_faults
 from connectors.contract.targets import ListEntry, ListPage, TellsLists
 from connectors.registry import targets
 from connectors.targets.autocount import connector
@@ -267,5 +267,5 @@ def test_the_budget_of_calls_has_room_for_it(autocount):
 
 
 def test_the_setting_takes_no_other_word():
-    assert faults((connector.CREATES,), {"create_parties": "customer, vendor"}) == {}
-    assert faults((connector.CREATES,), {"create_parties": "item"}) != {}
+    assert setting_faults((connector.CREATES,), {"create_parties": "customer, vendor"}) == {}
+    assert setting_faults((connector.CREATES,), {"create_parties": "item"}) != {}

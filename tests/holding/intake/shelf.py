@@ -34,7 +34,7 @@ class Shelf:
         title="Shelf",
         gives="",
         needs="",
-        settings=(schema.address("https://a.example", ""),),
+        settings=(schema.address_setting("https://a.example", ""),),
         key=KeyField(label="Key of the shelf"),
     )
     kinds: tuple[KindSchema, ...] = ()

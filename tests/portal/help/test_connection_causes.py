@@ -44,7 +44,7 @@ def said(tree: ast.AST) -> Iterator[str]:
 
 
 def codes() -> set[str]:
-    found = {*calls.CODES.values(), calls.REDIRECT, calls.UNAVAILABLE}
+    found = {*calls.REACH_CODES.values(), calls.REDIRECT, calls.UNAVAILABLE}
     for cause in failures.Cause.__args__:  # type: ignore[attr-defined]
         at_the_way = pages._STOPS_AT.get(cause) == pages._STOPS_AT["away"]
         word = pages._CODES.get(cause, cause)

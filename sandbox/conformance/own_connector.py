@@ -1,0 +1,186 @@
+"""A pytest plugin for `clearpost connector test`: fixtures for the connector under test.
+
+The suites that use it are own_target_suite.py and own_source_suite.py.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.registry import sources, targets
+from connectors.transport.http import Http
+from sandbox.conformance.new_connector import open_places
+from sandbox.conformance.source_suite import EARLY, Scheme
+from sandbox.conformance.target_bench import Bench, Posted, Process, Refusals, Sample, refusals_of
+
+NOTHING = "nothing"
+"""The parameter of a test about open places where a connector has none."""
+
+_PACKAGES = {
+    "targets": "connectors.targets",
+    "sources": "connectors.sources",
+    "simulators": "sandbox.simulators",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The name of the connector."""
+    parser.addoption("--connector", required=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A target that takes many documents in a call is tried so, too; each place that is still to
+    be filled in is a test of its own, and each refusal that the connector tells of.
+    """
+    if "place" in metafunc.fixturenames:
+        metafunc.parametrize("place", _open(metafunc.config) or [NOTHING])
+    if "batch" in metafunc.fixturenames:
+        most = targets()[_name(metafunc.config)].file_limits.documents
+        metafunc.parametrize(
+            "batch", [False, True] if most > 1 else [False], ids=("", "many")[:most]
+        )
+    told = _refusals(metafunc.config) if {"way", "literal"} & {*metafunc.fixturenames} else None
+    if told is not None and "way" in metafunc.fixturenames:
+        metafunc.parametrize("way", told.ways, ids=lambda way: way.error_class)
+    if told is not None and "literal" in metafunc.fixturenames:
+        metafunc.parametrize("literal", told.literal, ids=lambda one: one.error_class)
+
+
+def _open(config: pytest.Config) -> list[str]:
+    name = _name(config)
+    sides = {"targets": targets(), "sources": sources()}
+    (side,) = (one for one, known in sides.items() if name in known)
+    return open_places(folder_of(side, name)) + open_places(folder_of("simulators", name))
+
+
+def _name(config: pytest.Config) -> str:
+    return str(config.getoption("--connector"))
+
+
+def _refusals(config: pytest.Config) -> Refusals:
+    return refusals_of(folder_of("targets", _name(config)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+) -> Iterator[None]:
+    """A test that came to a place which nobody filled in has not been run; that place is red."""
+    report = yield
+    error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, NotImplementedError) and str(error) in _open(item.config):
+        report.outcome = "skipped"  # type: ignore[attr-defined]
+        report.longrepr = (str(item.path), None, f"waits for {error}")  # type: ignore[attr-defined]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name the places."""
+    for place in _open(config):
+        terminalreporter.write_line(f"TO FILL IN  {place}")
+
+
+def folder_of(side: str, name: str) -> Path:
+    """Return the folder of a connector's package on one side, or of its stand-in."""
+    return Path(str(import_module(f"{_PACKAGES[side]}.{name}").__file__)).parent
+
+
+def sample_of(name: str) -> Sample:
+    """What `sample.toml` of a target says."""
+    told = tomllib.loads((folder_of("targets", name) / "sample.toml").read_text("utf-8"))
+    (schema,) = (one for one in targets()[name].documents if one.name == told["document"])
+
+    def make(
+        number: str = "NS-1",
+        *,
+        lines: tuple[Mapping[str, str], ...] = tuple(told.get("lines", ())),
+        amount: str = told["amount"],
+        **changed: str,
+    ) -> Posted:
+        every = {schema.number_field: number, **told["fields"], **changed}
+        fields = {name: value for name, value in every.items() if value != ""}
+        return Posted(
+            number=number,
+            party=fields.get(schema.party_field, ""),
+            currency=told["currency"],
+            amount=Decimal(amount),
+            document=schema.name,
+            fields=fields,
+            lines=lines,
+        )
+
+    more: dict[str, Any] = {"amount": told["other_amount"]}
+    if "other_lines" in told:
+        more["lines"] = tuple(told["other_lines"])
+    names = ("party", "day", "rate", "secret", "settings")
+    return Sample(
+        make=make,
+        more=more,
+        stored=tuple(told["stored"]),
+        not_stored=tuple(told["not_stored"]),
+        **{name: told[name] for name in names},
+    )
+
+
+class OwnProcess(Process):
+    """The stand-in of a target of one's own, with the settings of its sample."""
+
+    own: Mapping[str, Any] = {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Those of the sample, and where it listens."""
+        return {**super().settings, **self.own}
+
+
+@pytest.fixture(scope="session")
+def standing_by(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OwnProcess]:
+    """The stand-in, started once."""
+    name = _name(request.config)
+    found = OwnProcess(name, tmp_path_factory.mktemp("ledger") / "ledger.jsonl")
+    found.own = sample_of(name).settings
+    yield found
+    found.kill()
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Any:
+    """The target."""
+    return targets()[_name(request.config)]
+
+
+@pytest.fixture
+def refusals(request: pytest.FixtureRequest) -> Refusals:
+    """What it says of them."""
+    return _refusals(request.config)
+
+
+@pytest.fixture
+def bench(target: Any, standing_by: OwnProcess) -> Bench:
+    """The target beside its stand-in, with empty books."""
+    found = Bench(target, standing_by, Http(read_seconds=20), sample_of(target.name))
+    found.afresh()
+    return found
+
+
+@pytest.fixture
+def scheme(request: pytest.FixtureRequest) -> Scheme:
+    """The source, and what its stand-in sends."""
+    name = _name(request.config)
+    sent = import_module(f"sandbox.simulators.{name}.deliveries")
+    return Scheme(
+        source=lambda: sources()[name],
+        sign=sent.signed,
+        body=sent.delivery(sent.STATES[0], EARLY, "99.00"),
+        signature=sent.SIGNATURE,
+        state=sent.delivery,
+        states=sent.STATES,
+    )
