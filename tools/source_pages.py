@@ -22,7 +22,7 @@ from connectors import registry  # noqa: E402
 from connectors.contract import Accepted, IncomingRecord, SignsMore, Source  # noqa: E402
 from connectors.contract.pulls import Page, Pulls  # noqa: E402
 from connectors.contract.schema import FieldSchema, KindSchema  # noqa: E402
-from connectors.kit.preflight import meaning_of
+from connectors.kit.preflight import meaning_of  # noqa: E402
 from connectors.transport.http import Http  # noqa: E402
 
 FOLDER = ROOT / "docs" / "sources"

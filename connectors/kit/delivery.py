@@ -8,12 +8,20 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar, Final
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from connectors.contract import Accepted, ExampleCall, IncomingRecord, RowError, SourceRefusal
 from connectors.contract.schema import KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.delivery_limits import (
+    DELIVERY_BYTES,
+    DELIVERY_LINES,
+    ERRORS,
+    LINES,
+    MEGABYTE,
+    RECORDS,
+)
 from connectors.kit.shops.payload_parts import Line, Part, numbered
 from connectors.transport.strict_json import JsonRefusal, loads
 
@@ -34,18 +42,6 @@ Placed = tuple[str, object]  # its place in the delivery, and its content
 
 Read = IncomingRecord | tuple[RowError, ...]
 """A record, or everything that is wrong with it."""
-
-MEGABYTE: Final = 1024 * 1024
-
-DELIVERY_BYTES: Final = 20 * MEGABYTE
-
-RECORDS: Final = 5_000  # of one delivery
-
-LINES: Final = 5_000  # of one record
-
-DELIVERY_LINES: Final = 100_000  # of all records of a delivery, as the rows of a workbook
-
-ERRORS: Final = 10_000  # that are collected before a delivery is given up
 
 
 def sign(secret: str, timestamp: str, event_id: str, raw: bytes) -> str:

@@ -25,7 +25,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
-from connectors.kit.delivery import DELIVERY_BYTES, DELIVERY_LINES, MEGABYTE
+from connectors.kit.delivery_limits import DELIVERY_BYTES, DELIVERY_LINES, MEGABYTE
 
 Written = str | Decimal | int | date | None
 

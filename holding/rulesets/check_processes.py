@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from connectors.kit.delivery import MEGABYTE
+from connectors.kit.delivery_limits import MEGABYTE
 from connectors.kit.workbook import Child, Ended, serve
 from grammar.parsing.incremental import collect_rarely
 from holding.db.refusal import Refusal

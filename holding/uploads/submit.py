@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.schema import KindSchema
-from connectors.kit.delivery import MEGABYTE
+from connectors.kit.delivery_limits import MEGABYTE
 from connectors.registry import sources
 from holding.access.actors import Actor, may
 from holding.db.leases import DEATHS_ALONE

@@ -14,7 +14,7 @@ from waitress.server import BaseWSGIServer, create_server  # type: ignore[import
 from waitress.task import WSGITask  # type: ignore[import-untyped]
 from waitress.utilities import Error, RequestEntityTooLarge  # type: ignore[import-untyped]
 
-from connectors.kit.delivery import DELIVERY_BYTES, MEGABYTE
+from connectors.kit.delivery_limits import DELIVERY_BYTES, MEGABYTE
 from holding.access.actors import load_keys
 from holding.db.refusal import Refusal
 from holding.platform.settings import Settings

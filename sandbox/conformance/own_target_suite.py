@@ -4,8 +4,7 @@
 """
 
 from sandbox.conformance.own_connector import NOTHING
-from sandbox.conformance.target_bench import RefusalSuite
-from sandbox.conformance.target_suite import DeclarationSuite, LateSuite, TargetSuite
+from sandbox.conformance.target_suite import DeclarationSuite, LateSuite, RefusalSuite, TargetSuite
 
 
 def test_a_place_is_filled_in(place: str) -> None:

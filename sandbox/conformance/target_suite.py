@@ -13,11 +13,21 @@ from urllib.parse import urlsplit
 import pytest
 
 from connectors.contract import Question
-from connectors.contract.errors import ERROR_CLASSES
+from connectors.contract.errors import ERROR_CLASSES, RETRY, RetryWay
 from connectors.contract.targets import Deferring, LooksTogether
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from connectors.transport.http import RequestOptions as Given
-from sandbox.conformance.target_bench import Bench, Fixed, answering, closed, silent
+from sandbox.conformance.target_bench import (
+    Bench,
+    Fixed,
+    Literal,
+    Refusals,
+    Refused,
+    answering,
+    closed,
+    send_against,
+    silent,
+)
 
 JSON, HTML = "application/json", "text/html"
 
@@ -39,6 +49,12 @@ UNREADABLE = {
     "moved with its body": Fixed(307, b"", HTML, {"Location": "{url}/elsewhere"}),
 }
 """Answers that say neither yes nor no."""
+
+NO_WORD = "no_such_word_ever"
+
+_KINDS = {RetryWay.AUTOMATIC: "temporary", RetryWay.LOOK_UP_FIRST: "uncertain"}
+
+_REASON = 20  # characters that a reason has at least
 
 _LONG, _SHORT = 30.0, 0.2  # seconds that the session waits for what comes, and for what is late
 
@@ -384,6 +400,60 @@ class DeclarationSuite:
         assert known
         assert set(known.values()) <= set(ERROR_CLASSES)
         assert target.class_of("no such word, ever") == "business_rule"
+
+
+class RefusalSuite:
+    """The contract of a target about a no. `refusals`: what it says of them; `way` and `literal`:
+    each of them.
+    """
+
+    def test_each_class_is_met_or_never_told(self, refusals: Refusals) -> None:
+        """What is missing in refusals.toml: a way to the class, or the reason why there is none."""
+        met = [one.error_class for one in refusals.ways]
+        assert sorted([*met, *refusals.never]) == sorted(ERROR_CLASSES)
+        assert [name for name, why in refusals.never.items() if len(why) < _REASON] == []
+
+    def test_each_code_of_its_table_is_met(self, target: Any, refusals: Refusals) -> None:
+        """A class that nobody ever saw is a guess: a way to the code, or an answer that has it."""
+        answers = " ".join(one.body for one in refusals.literal)
+        met = {one.code for one in refusals.ways}
+        assert [code for code in target.refusals if code not in met and code not in answers] == []
+
+    def test_a_refusal_has_its_class(self, bench: Bench, way: Refused) -> None:
+        sent = way.meet(bench)
+        (answer,) = sent.answers
+        assert (answer.error_class, answer.code) == (way.error_class, way.code), answer
+        assert way.told in answer.words, answer
+        (known,) = (rule for name, rule in RETRY.items() if name == way.error_class)
+        assert answer.kind == _KINDS.get(known.retry, "refused")
+        if answer.kind != "uncertain":
+            assert len(bench.standing()) == bool(way.there), "a no leaves the books as they were"
+
+    def test_an_answer_of_the_sheet_has_its_class(self, bench: Bench, literal: Literal) -> None:
+        answer, wrote = literal.heard(bench)
+        if wrote:  # else it looked first, and nothing was sent
+            assert answer.error_class == literal.error_class, answer
+            assert answer.words
+
+    def test_a_word_that_nobody_knows_is_for_a_person(
+        self, bench: Bench, refusals: Refusals
+    ) -> None:
+        """Each no once more with another code: it is never tried again for nothing."""
+        met = False
+        for way in refusals.ways:
+            bench.afresh()
+            sent = way.meet(bench)
+            (answer,) = sent.answers
+            code = answer.code.encode()
+            if answer.kind != "refused" or not sent.status or code not in sent.body:
+                continue
+            told, wrote = send_against(
+                bench, sent.status, sent.body.replace(code, NO_WORD.encode())
+            )
+            assert not wrote or (told.kind, told.error_class) == ("refused", "business_rule"), told
+            met = met or wrote
+        known = any(one.error_class == "business_rule" for one in refusals.literal)
+        assert met or known, "an answer with a word that is in no sheet belongs into refusals.toml"
 
 
 class Late(Enum):

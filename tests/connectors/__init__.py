@@ -4,6 +4,5 @@ import pytest
 
 pytest.register_assert_rewrite(
     "sandbox.conformance.target_suite",
-    "sandbox.conformance.target_bench",
     "sandbox.conformance.source_suite",
 )

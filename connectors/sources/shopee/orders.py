@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from connectors.contract import IncomingRecord, RowError
 from connectors.contract.schema import KindSchema
 from connectors.kit.canonical_record import Cell
-from connectors.kit.delivery import LINES, Read, record_of, too_long
+from connectors.kit.delivery import Read, record_of, too_long
+from connectors.kit.delivery_limits import LINES
 from connectors.kit.shops import payload_parts, payouts
 from connectors.kit.shops.payload_parts import ZERO, Line, one_of, plain, summed, with_the_rest
 from connectors.kit.shops.payouts import POS, UPDATED, EntryPart, field

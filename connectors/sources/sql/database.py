@@ -40,7 +40,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.types import NullType
 
 from connectors.contract.errors import DatabaseAddress
-from connectors.kit.delivery import MEGABYTE
+from connectors.kit.delivery_limits import MEGABYTE
 from connectors.sources.sql.connector import KindQuery, LineQuery
 from connectors.sources.sql.failures import WAYS, UnansweredError, unanswered, unreached, way_of
 from connectors.transport.strict_json import Blocked, Destination, resolve_host

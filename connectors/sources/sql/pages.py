@@ -15,7 +15,8 @@ from connectors.contract.errors import FILE, SYSTEMS, DatabaseAddress, address_o
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import FieldSchema
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
-from connectors.kit.delivery import LINES, MEGABYTE, too_long
+from connectors.kit.delivery import too_long
+from connectors.kit.delivery_limits import LINES, MEGABYTE
 from connectors.sources.sql.connector import (
     ORDER,
     STAMP,

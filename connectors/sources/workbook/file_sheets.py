@@ -25,7 +25,7 @@ from openpyxl.utils import get_column_letter
 
 from connectors.contract.pulls import LEFT_OUT, Chosen, DayOrder, FieldLabel, FileColumn, MatchedBy
 from connectors.contract.schema import FieldSchema, KindSchema
-from connectors.kit.delivery import MEGABYTE
+from connectors.kit.delivery_limits import MEGABYTE
 from connectors.kit.workbook import (
     CellValue,
     Limits,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.contract import Accepted, SourceRefusal
-from connectors.kit import delivery
+from connectors.kit import delivery_limits
 from connectors.kit.delivery import sign
 from connectors.registry import read_file, sources
 from connectors.transport.strict_json import dumps
@@ -39,11 +39,11 @@ def van(lines: int) -> dict[str, Any]:
 
 def test_T29b_a_record_of_5000_lines_is_read_and_one_of_5001_is_not():
     for name, word, make in (("netshop", "orders", order), ("intake", "records", van)):
-        good = deliver(name, **{word: [make(delivery.LINES)]})
+        good = deliver(name, **{word: [make(delivery_limits.LINES)]})
         assert isinstance(good, Accepted)
         assert good.errors == ()
         assert len(good.records[0].body["lines"]) == 5_000
-        long = deliver(name, **{word: [make(delivery.LINES + 1)]})
+        long = deliver(name, **{word: [make(delivery_limits.LINES + 1)]})
         assert isinstance(long, Accepted)
         assert long.records == ()
         [error] = long.errors
@@ -52,7 +52,7 @@ def test_T29b_a_record_of_5000_lines_is_read_and_one_of_5001_is_not():
 
 
 def test_T29b_a_delivery_has_at_most_100_000_lines_whatever_they_are_called():
-    settled = [PAID | {"id": f"S-{n}", "rows": [0] * delivery.LINES} for n in range(20)]
+    settled = [PAID | {"id": f"S-{n}", "rows": [0] * delivery_limits.LINES} for n in range(20)]
     assert isinstance(deliver("netshop", settlements=settled), Accepted)
     refused = deliver("netshop", settlements=[*settled, PAID | {"rows": [0]}])
     assert isinstance(refused, SourceRefusal)
@@ -62,11 +62,11 @@ def test_T29b_a_delivery_has_at_most_100_000_lines_whatever_they_are_called():
 
 def test_T29b_a_delivery_has_at_most_5000_records():
     for name, word in (("netshop", "settlements"), ("intake", "records")):
-        refused = deliver(name, **{word: [PAID] * (delivery.RECORDS + 1)})
+        refused = deliver(name, **{word: [PAID] * (delivery_limits.RECORDS + 1)})
         assert isinstance(refused, SourceRefusal)
         assert (refused.status, refused.code) == (413, "too_many")
         assert refused.message == "A delivery has at most 5,000 records. This one has 5,001."
-        assert isinstance(deliver(name, **{word: [PAID] * delivery.RECORDS}), Accepted)
+        assert isinstance(deliver(name, **{word: [PAID] * delivery_limits.RECORDS}), Accepted)
 
 
 def test_T29b_lines_are_counted_before_they_are_read():
@@ -99,8 +99,8 @@ def test_T29b_an_order_of_a_file_has_no_more_lines_either():
         return "\n".join(["number,status,pos", *rows, "SO-1,paid,1"]).encode()
 
     for lines, numbers in (
-        (delivery.LINES, ["SO-5000", "SO-1"]),
-        (delivery.LINES + 1, ["SO-1"]),
+        (delivery_limits.LINES, ["SO-5000", "SO-1"]),
+        (delivery_limits.LINES + 1, ["SO-1"]),
     ):
         told = read_file("orders.csv", csv(lines), SHOP_ZONE)
         assert isinstance(told, Accepted)

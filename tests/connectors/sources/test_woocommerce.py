@@ -8,7 +8,7 @@ import pytest
 
 from connectors.contract import Accepted, SourceRefusal
 from connectors.contract.pulls import Withdrawn
-from connectors.kit import delivery
+from connectors.kit import delivery_limits
 from connectors.registry import read_file, sources
 from tests.connectors.woocommerce import NOW, SECRET, accept, body, order, sample, signed
 from tests.support.zones import SHOP_ZONE
@@ -246,8 +246,8 @@ def test_other_things_of_a_shop_are_refused_by_name(name):
 @pytest.mark.slow
 def test_huge_but_valid():
     line = sample()["line_items"][1]
-    many = [{**line, "id": at} for at in range(delivery.LINES)]
-    assert len(body(order(line_items=many))["lines"]) == delivery.LINES + 2
+    many = [{**line, "id": at} for at in range(delivery_limits.LINES)]
+    assert len(body(order(line_items=many))["lines"]) == delivery_limits.LINES + 2
     assert accept(order(line_items=[*many, line])).errors[0].where == "order.line_items"
 
 
