@@ -1,1 +1,1 @@
-"""Clearpost holding: the truth: rows, life cycle, services; the only floor with SQL."""
+"""The service layer: database tables, life cycles and services. Only this package runs SQL."""

@@ -1,1 +1,1 @@
-"""Clearpost holding.access: who acts, and what they may; four eyes are in approvals."""
+"""Sign-in, people, roles and what each person or token may do."""

@@ -1,4 +1,4 @@
-"""Who is acting, and which act each role may do."""
+"""Actors, roles and permissions, the keys that encrypt secrets, and hidden personal fields."""
 
 import hashlib
 import hmac

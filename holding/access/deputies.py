@@ -1,8 +1,7 @@
-"""Deputies: who stands in for whom, and until when.
+"""Appoint and end deputies, who act for another person for a limited time.
 
-Here: naming one, ending it early, the list. Not here: who stands in at a moment (`actors.py`),
-what a deputy may do (`actors.py`), nor the acts: there neither the deputy nor the person they stand
-in for may have had a hand in what is released (`approvals/approve.py`, `exceptions/releases.py`).
+A deputy may not release what either of the two people worked on. See holding/approvals/approve.py
+and holding/holds/releases.py for that check.
 """
 
 from collections.abc import Sequence

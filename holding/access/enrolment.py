@@ -1,4 +1,4 @@
-"""The authenticator app of a person: set up, proved, replaced by recovery codes, ended."""
+"""Second factors: set up an authenticator app, check its codes, and issue recovery codes."""
 
 import hashlib
 import hmac

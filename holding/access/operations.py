@@ -1,4 +1,4 @@
-"""Acts of people as operations: a second click gets the first answer, and an act can be undone."""
+"""Idempotent actions with undo, API tokens, and requests for access."""
 
 import hashlib
 import secrets

@@ -1,4 +1,4 @@
-"""Companies, people and their roles: who is who, and who could do an act."""
+"""Companies, people, their roles and teams, and who can perform an act."""
 
 import secrets
 from collections.abc import Collection, Iterable, Mapping

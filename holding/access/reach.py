@@ -1,4 +1,4 @@
-"""Which sources of a company a person sees, and the narrowing of everything that they read."""
+"""Limit what a person reads to the sources that their membership covers."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

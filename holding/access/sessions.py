@@ -1,8 +1,7 @@
-"""Passwords and sessions: how a person proves who they are, and for how long.
+"""Passwords and sign-in sessions.
 
-Here: argon2id hashing, a password that is proved with a count of failures for each account, and
-our own session table, which keeps only the hash of the token; which sessions do not count, because
-a second factor is missing. Not here: proving one (holding/second_factor), cookies (portal).
+Passwords are hashed with argon2id, and failed attempts are throttled for each account. A session
+row keeps only the hash of its token.
 """
 
 import functools

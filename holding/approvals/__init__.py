@@ -1,1 +1,1 @@
-"""Clearpost holding.approvals: all of four eyes, and no other act on a hold."""
+"""Approvals by a second person and the separation of duties behind them."""

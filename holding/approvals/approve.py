@@ -1,8 +1,6 @@
-"""Consent to exactly one content of a posting.
+"""Approve exactly one content of a posting.
 
-Here: giving it, bound to the posting's hash and never by someone with a hand in it. Not here:
-which postings need it (rules), who may (`candidates.py`, `separation.py`), what makes it void
-(`voiding.py`), releases of other holds (`exceptions/releases.py`).
+The approval is bound to the posting's hash and never comes from a person who worked on the record.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

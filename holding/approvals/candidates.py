@@ -1,4 +1,4 @@
-"""Postings that ask for consent, and who may give which of it."""
+"""List the postings that need approval, who may approve them, and what an approval would do."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Whether a document has the approvals that its rules ask for, from people with no hand in it."""
+"""Check the approvals that a document's rules require, and void those that no longer apply."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence

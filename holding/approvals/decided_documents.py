@@ -1,8 +1,4 @@
-"""What became of an approval of several documents: each of them, with its money, as it is now.
-
-Here: one approval by the id of its form, and the latest that a person gave. Reads only. Not here:
-giving it (`approve.py`), what it would do (`foreseen.py`).
-"""
+"""Show the documents of one approval with their amounts and current states."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

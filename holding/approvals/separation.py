@@ -1,4 +1,4 @@
-"""Duties kept apart: who has had a hand in a record and so may not be the one who releases it."""
+"""Separation of duties: find who worked on a record and so must not release it."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

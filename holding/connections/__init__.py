@@ -1,1 +1,1 @@
-"""Clearpost holding.connections: targets and sources as they are; nothing is sent."""
+"""Connections to sources and targets: settings, keys, limits, breakers and master data."""

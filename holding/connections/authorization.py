@@ -1,8 +1,6 @@
-"""Targets that a person allows on their own pages: there, back with a key, and its end.
+"""Connect a target through its own permission page: start, return with a key, disconnect.
 
-Here: the word that works once and whom it is bound to, what is checked when somebody comes back,
-the new key, and taking it back. Not here: the pages of the target (connectors/contract/
-authorization.py), the test after which the key is used (key_rotation.py).
+The new key is tested in holding/connections/key_rotation.py before it is used.
 """
 
 import secrets

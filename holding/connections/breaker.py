@@ -1,5 +1,6 @@
-"""The circuit breaker of a connection: after too many failures nothing goes there until it has
-answered a question, and then a call.
+"""The circuit breaker of a connection.
+
+After too many failures it stops calls until the target answers a lookup and then a call.
 """
 
 from collections.abc import Callable, Mapping, Sequence

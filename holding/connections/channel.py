@@ -1,4 +1,4 @@
-"""What a worker needs to push: the desk, and one open channel to a target."""
+"""The worker's `Desk` and an open `Channel` to a target, with key renewal and connection tests."""
 
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence

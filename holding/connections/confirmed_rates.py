@@ -1,12 +1,8 @@
-"""Rates of units that a target cannot tell, and people confirm for it, each once.
+"""Unit rates that a target cannot report and a person confirms.
 
-Here: whether confirmations are asked for, the rates that wait and those that somebody confirmed,
-and confirming them. Not here: which record needs one (rules/documents/unit_proofs.py), the
-units table itself (holding/mappings), reading a target's items (master_data.py).
-
-They are kept as the kind `rate` of a target's master data, so that a judging of yesterday sees the
-rates of yesterday: one item `UNIT|ITEM` a rate, its body `{"base", "num", "den", "by", "at"}`; and
-the item `asked`, without which no rate is asked for.
+Rates are stored as master data of kind `rate`, so an evaluation of an earlier moment sees the rates
+of that moment. Each item is `UNIT|ITEM` with the body `{"base", "num", "den", "by", "at"}`. Rates
+are required only where the item `asked` exists.
 """
 
 from collections.abc import Collection, Mapping, Sequence

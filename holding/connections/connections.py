@@ -1,4 +1,4 @@
-"""Connections to sources and targets: settings, secrets, pauses."""
+"""Connections to sources and targets: settings, secrets, pauses, and the rows of their pages."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

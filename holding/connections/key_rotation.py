@@ -1,9 +1,6 @@
-"""A new key beside the one in use: stored, tested, then put in its place.
+"""Replace the key of a connection: store the new key, test it, and switch over.
 
-Here: the new key, its test, the change-over in one transaction, when an old key may be deleted, and
-a key that waits for its permission. Not here: the first key of a connection and the secret of a
-source (setup.py), keys that renew themselves (key_renewal.py), how permission is given
-(authorization.py).
+Keys that renew themselves are in holding/connections/channel.py.
 """
 
 from collections.abc import Mapping

@@ -1,11 +1,8 @@
-"""How much a target takes: calls a minute and documents a month, shared by all workers.
+"""Rate limits of a target: calls a minute and documents a month, shared by all workers.
 
-Here: the token bucket in the throttle's row of the oldest connection whose calls are counted
-together (channel.py), workers that call at once, the month's quota, and holding off when the target
-says so. Not here: a target that does not answer (breaker.py).
-
-The bucket is filled with 80 % of the calls that the target allows in a minute and holds 15 % of
-them, so that no minute has more calls than are allowed, and some are left for look-ups by people.
+The token bucket is in the throttle row of the oldest connection whose calls are counted together.
+It fills with 80 % of the allowed calls a minute and holds 15 % of them. So no minute exceeds the
+limit, and some calls are left for lookups by people.
 """
 
 from collections.abc import Sequence

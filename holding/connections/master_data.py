@@ -1,14 +1,10 @@
-"""What we know of a target's master data, and since when.
+"""Snapshots of a target's master data, each kept with a revision when it changed.
 
-Here: keeping a snapshot, with a revision when it changed; which items of a target are asked for;
-the month in which a target counts documents, in the time zone of the company. Not here: asking the
-target (holding/connections/connections.py), reading it for a judging (holding/programs/world.py).
-
-Kinds: `tax_code`, `account`, `currency` (one item a code, its body `{"name": …}` or empty),
+Kinds: `tax_code`, `account` and `currency` (one item a code, its body `{"name": …}` or empty),
 `period` (one item `locked_through`, its body `{"date": the last closed day, or null}`), `rounding`
-(where the target says how it rounds: one item `mode`, its body `{"mode": the target's word}`),
-`item` (one an item that our documents name, its body `{"unit": …, "rates": {unit: [num, den]}}`)
-and `rate` (what people say where the target tells no rates: confirmed_rates.py).
+(one item `mode`, its body `{"mode": the target's word}`), `item` (one for each item that our
+documents use, its body `{"unit": …, "rates": {unit: [num, den]}}`) and `rate` (see
+holding/connections/confirmed_rates.py).
 """
 
 from collections.abc import Iterable, Mapping

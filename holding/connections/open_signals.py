@@ -1,4 +1,4 @@
-"""Signals as people read them."""
+"""Open and recently ended signals for the pages, and the job that refreshes them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,4 +1,6 @@
-"""What raises a signal now: failures of many, a lost authorization, a close, other totals."""
+"""Compute which signals are raised now: many failures, lost authorization, an upcoming close,
+differing totals.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

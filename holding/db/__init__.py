@@ -1,1 +1,1 @@
-"""Clearpost holding.db: the database, statements over many rows, leases."""
+"""Database access: tables, sessions, statements over many rows, and leases."""

@@ -1,5 +1,8 @@
 # ruff: noqa: S608 - the texts are made of names of our own tables and columns
-"""Many rows in one statement whose text never changes: the rows travel as one JSON parameter."""
+"""Insert, update and read many rows with one statement whose text never changes.
+
+The rows travel as one JSON parameter, so the database can reuse the statement's plan.
+"""
 
 from base64 import b64encode
 from collections import namedtuple

@@ -1,4 +1,7 @@
-"""Engines and sessions; the one place that knows which two databases exist."""
+"""Open the database and its sessions.
+
+Only this module depends on whether the database is SQLite or PostgreSQL.
+"""
 
 import fcntl
 import gc

@@ -1,4 +1,4 @@
-"""When a lease is over: on a row that somebody works on, and on a duty of one process at a time."""
+"""Leases on rows that a worker processes, and on duties that run in one process at a time."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum

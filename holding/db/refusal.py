@@ -1,4 +1,4 @@
-"""An expected "no", as a value."""
+"""The expected refusal as a value, and helpers that word amounts, lists and durations."""
 
 import re
 from collections import defaultdict

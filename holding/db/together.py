@@ -1,4 +1,4 @@
-"""Questions of one page that do not need each other's answers, asked by one statement."""
+"""Answer the independent queries of one page with one statement."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Generator, Hashable, Mapping, Sequence

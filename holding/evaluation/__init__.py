@@ -1,1 +1,1 @@
-"""Clearpost holding.evaluation: from due records to what should stand in the tables."""
+"""Evaluation of due records: from stored facts to planned postings and holds."""

@@ -1,4 +1,4 @@
-"""What one judging knows: the batch, its cases, and the rows it was gathered from."""
+"""The evaluation batch: claim due records, hold their cases, and compare wanted with open holds."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

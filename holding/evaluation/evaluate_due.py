@@ -1,8 +1,6 @@
-"""Judging what is due: claim, gather, evaluate, finish.
+"""Evaluate due records: claim a batch, load its facts, run the rules, and store the results.
 
-Here: the order of these steps for one batch, and what happens when one of them fails. Not here:
-the steps (holding/evaluation), when it is done (workers), and replaying what was judged
-(holding/programs/replay.py).
+This module orders the steps and handles a step that fails.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The facts of a batch, read in one snapshot: one query for each kind of fact, none for a record."""
+"""Load the facts of a batch from one snapshot, with one query for each kind of fact."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""From an outcome to what should stand in the tables: postings, holds, approvals, the record."""
+"""Turn a rule outcome into the postings, holds and approvals that should be stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The safety stop: when one change moves far more than usual, its route stops and asks."""
+"""The safety stop: stop a route when one change moves far more documents than usual."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence

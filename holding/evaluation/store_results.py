@@ -1,4 +1,4 @@
-"""Storing what a batch came to, in one write transaction."""
+"""Store the results of a batch in one write transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Clearpost holding.intake: from deliveries to versions of records; nothing is judged."""
+"""From a delivery or a pull to stored records and versions."""

@@ -1,4 +1,4 @@
-"""A delivery as it arrives: kept once however often it comes, and read into the first columns."""
+"""Store each delivery once, however often it arrives, and read the record's first columns from it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,6 @@
-"""Link keys and families: the values by which records find each other, and who goes in order."""
+"""Link records that share key values, group them into families, and find duplicates and
+withdrawals.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

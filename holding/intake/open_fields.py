@@ -1,4 +1,4 @@
-"""Which fields of a held record people may set, and who: what the page offers and the server asks."""
+"""The fields of a held record that people may set, for the page and for the server's check."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Asking sources for what changed there: what webhooks did not bring comes automatically."""
+"""Pull changes from sources on a schedule, so that a missed webhook loses nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

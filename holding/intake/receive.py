@@ -1,4 +1,4 @@
-"""From a delivery to records and versions, due to be judged."""
+"""Receive a delivery: store its records and versions and mark them due for evaluation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""Clearpost holding.platform: settings, clock, doorbell, schema; none of the work."""
+"""What every domain builds on: settings, clock, worker processes, state changes, events, backups."""

@@ -1,4 +1,7 @@
-"""A copy of the database: when somebody asks, and before its schema changes."""
+"""Back up and restore the database, and upgrade its schema.
+
+A backup is taken on request and before each schema change.
+"""
 
 import os
 import platform

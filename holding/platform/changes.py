@@ -1,4 +1,4 @@
-"""Making records due again after something changed: always in the transaction of the change."""
+"""Mark records due again after a change, in the transaction of that change."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The audit log: events of a company, newest first, as an auditor reads them."""
+"""Read the events of a company for the audit log page, newest first."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

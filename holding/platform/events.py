@@ -1,4 +1,7 @@
-"""The audit trail: one row for each fact, in the transaction that made it true."""
+"""Write the audit trail, and link its events into a hash chain that `verify` can check.
+
+Each event is written in the transaction whose change it describes.
+"""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which workers run: each says so in the database, so that nobody has to ask its machine."""
+"""Worker heartbeats, the Redis queue that wakes workers, and the embedded Redis server."""
 
 import importlib.util
 import os

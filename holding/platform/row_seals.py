@@ -1,7 +1,7 @@
-"""Rows that acts of people write, sealed in the event of the act: the hash of what they say.
+"""Hash the rows that a person's act writes, so that the act's event seals their content.
 
-Here: which tables those are, which of their columns are sealed, and the hashes for an event. Not
-here: versions, pushes, approvals and calls (seals.py), comparing (holding/operations/content_invariants.py).
+Versions, pushes, approvals and calls are sealed in holding/platform/events.py. Stored rows are
+compared with their seals in holding/operations/content_invariants.py.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Every setting that comes from the environment, and its default."""
+"""Settings from the environment with their defaults, logging, and the database clock."""
 
 import logging
 import math

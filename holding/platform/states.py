@@ -1,4 +1,7 @@
-"""Which state may follow which, and the ways to change that of a posting, a push or a record."""
+"""Change the states of records, postings, pushes, holds and their causes.
+
+The tables of allowed moves, the counters of causes and the labels of states are here too.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

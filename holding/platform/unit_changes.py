@@ -1,9 +1,4 @@
-"""Items that a target counts otherwise than it said before: the drift of units and rates.
-
-Here: what changed, which documents, posted or on their way, were counted by what was told before,
-and saying so: once for the connection, once for each of these records. Not here: reading a target's
-items (holding/connections), what waits for them: it is judged again (rules/documents/unit_proofs.py).
-"""
+"""Log the items whose units or rates changed in a target, and the documents this concerns."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

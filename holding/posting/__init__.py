@@ -1,1 +1,1 @@
-"""Clearpost holding.posting: one posting on its way to a target; when is said in runs."""
+"""Push of postings to targets: claim, check, send, and store the result."""

@@ -1,4 +1,4 @@
-"""Giving claimed postings back: to their places in the queue, or to be due later."""
+"""Claim due postings for a worker, return claims, and recover claims whose lease expired."""
 
 import json
 from collections.abc import Iterable, Sequence

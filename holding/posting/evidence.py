@@ -1,7 +1,7 @@
-"""What is written down before a call: keys, lines, the rendered trace.
+"""Derive idempotency keys, posting lines and the rendered trace of a push.
 
-Here: values derived from a posting, always the same for the same posting; fields that a route
-leaves to people in the target are left out. Not here: their rows (holding/posting/push.py).
+The same posting always gives the same values. Fields that a route leaves to people in the target
+are left out.
 """
 
 import zlib

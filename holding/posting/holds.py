@@ -1,4 +1,4 @@
-"""One sale that two targets of the company would have."""
+"""Open and close the holds that pushing raises, and find a sale already posted elsewhere."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

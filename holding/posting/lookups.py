@@ -1,4 +1,4 @@
-"""The look-ups of one pass, put to a target together where it can be asked so."""
+"""Look up postings in a target, many in one call where the target supports it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""From claimed postings to a call that is written down."""
+"""Prepare claimed postings: check them again and store the push before its call."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence

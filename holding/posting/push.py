@@ -1,4 +1,4 @@
-"""One push under its fence, inside one transaction, and the states in which its end is not known."""
+"""Lock, open, move and close one push in a transaction, including pushes of uncertain outcome."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

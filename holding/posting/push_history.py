@@ -1,6 +1,6 @@
-"""The pushes of one record with their attempts, and the bytes of one call.
+"""Read the pushes of one record with their attempts, for the push tab.
 
-Here: reads for the push tab. Not here: the push history of a company (runs/run_history.py).
+The push history of a company is in holding/runs/run_history.py.
 """
 
 from dataclasses import dataclass, replace

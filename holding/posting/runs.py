@@ -1,4 +1,4 @@
-"""The run rows that pushing fills: one for a drain of immediate pushes, one for each batch."""
+"""Keep the run rows: one run for immediate pushes, one for each batch."""
 
 import json
 from collections import Counter

@@ -1,6 +1,4 @@
-"""The look at a target's items before a document goes: it waits for what was never, or not lately,
-told.
-"""
+"""Send prepared postings to a target and read its answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What an answer or a look-up does to a posting and its push."""
+"""Store what a target's answer or lookup means for a posting and its push."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

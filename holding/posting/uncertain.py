@@ -1,4 +1,4 @@
-"""Finding out about pushes whose end nobody saw."""
+"""Resolve pushes of unknown outcome by lookups in the target."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Clearpost holding.programs: the rules and the world of a moment; nothing is published."""
+"""Compiled rule programs with the data they read, and replays of stored evaluations."""

@@ -1,4 +1,4 @@
-"""What the target has of a record against what the record says now, document by document."""
+"""Compare what a target holds of a record with what the rules decide now, document by document."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

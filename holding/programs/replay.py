@@ -1,4 +1,4 @@
-"""Judging again from what was stored, to show that the same comes out."""
+"""Evaluate stored inputs again to prove that the stored outcome is reproduced."""
 
 import argparse
 import sys

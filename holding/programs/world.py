@@ -1,4 +1,4 @@
-"""Programs and worlds for judging: made from stored rows, kept for the life of the process."""
+"""Build and cache rule programs and the world of tables and master data that they read."""
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Clearpost holding.runs: when what is sent: passes, date ranges, schedules."""
+"""When postings are sent: worker passes, date ranges, daily schedules, and the run history."""

@@ -1,4 +1,4 @@
-"""Runs: batches of postings that are sent together."""
+"""Preview and start runs that send the postings of a date range, and count their documents."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

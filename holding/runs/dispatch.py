@@ -1,4 +1,4 @@
-"""Sending what is ready, looking up what is in doubt: one pass for one company."""
+"""One worker pass for one company: send ready postings and look up uncertain ones."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence

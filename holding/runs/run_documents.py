@@ -1,8 +1,4 @@
-"""What became of the documents of a run: what did not go and why first, then what did.
-
-Here: reads of one run, each document once, by its last push in it. Not here: the run itself and its
-calls (run_history.py), counting while it goes on (holding/posting/runs.py).
-"""
+"""List the documents of one run: first those that did not post, with the reason, then the others."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Runs and pushes as rows."""
+"""Rows of the run, push and failed call lists."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,9 +1,6 @@
-"""Finding runs by when they started, by their target and by what they carried; and pushes.
+"""Search runs and pushes by time, target, document type and the documents they carried.
 
-Here: the filter, a page of runs or pushes, all that fit for a file, how many there are without a
-filter. Each word that is filled in is met by a document that the run carried; two words may be met
-by two documents. Not here: the row of a run (run_history.py), the words of an address
-(portal/runs/runs.py).
+Two search words may match two different documents of the same run.
 """
 
 from collections.abc import Collection

@@ -1,10 +1,7 @@
-"""Daily routes: when each runs automatically, which days are done, and starting what is due.
+"""Daily schedules of routes: start the run of each finished day once, also for missed nights.
 
-Here: the rows of `schedule`, kept as the rules in force say; the runs of a night, and of nights
-that were missed: each day once. Not here: sending (holding/runs/dispatch.py), a range of dates
-that a person asks for (holding/runs/date_ranges.py).
-
-The run of a day starts at the hour of the next day, when that whole day is over.
+The rows of `schedule` follow the rule set in force. The run of a day starts at the given hour of
+the next day.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The status of a connection for each document type, and the routes that are stopped."""
+"""Show the status of each connection by document type, the stopped routes and the latest runs."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping

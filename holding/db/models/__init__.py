@@ -1,6 +1,6 @@
-"""All tables of holding, by their names.
+"""Re-export every table class.
 
-Here: the list. Not here: rules about them.
+Alembic and the other domains import the tables from here.
 """
 
 from holding.db.models.columns import (

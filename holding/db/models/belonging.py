@@ -1,7 +1,7 @@
-"""Which tables hang on a source, a record, a posting or a push.
+"""The tables that belong to a source, a record, a posting or a push, by their foreign key column.
 
-Here: the lists, by the column that says so. Not here: what follows from it
-(holding/access/reach.py).
+The module stands alone because it needs every other table module. See holding/access/reach.py for
+the filters built on these lists.
 """
 
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What all tables share: naming, column types with the exact values behind them, the work columns."""
+"""Base class, column types and state enums shared by all tables."""
 
 import zlib
 from collections.abc import Callable, Iterable

@@ -1,8 +1,4 @@
-"""Companies, who may act in them, and how people prove who they are.
-
-Here: company to operation, with tokens of programs, deputies, second factors, and the address of
-the first set-up. Not here: what a role may do (holding/access/actors.py).
-"""
+"""Tables of companies, people, memberships, teams, sessions, second factors and API tokens."""
 
 from datetime import date, datetime
 from typing import Any

@@ -1,8 +1,4 @@
-"""What was decided and what keeps a posting back.
-
-Here: evaluations, causes, holds, releases, accepted differences, datings, retries, approvals,
-notes. Not here: verdicts, which a replay shows.
-"""
+"""Tables of evaluations, holds, releases, retries, approvals and notes."""
 
 from datetime import date, datetime
 from typing import Any

@@ -1,5 +1,5 @@
-"""What is kept of open holds, so that no page has to count them; marks, by which a worker finds
-what it has to bring up to date; and filters that people keep under a name.
+"""Tables that run the product: hold tallies, work marks, saved views, signals, notices and
+heartbeats.
 """
 
 from datetime import date, datetime

@@ -1,6 +1,6 @@
-"""Documents meant for targets, every try to get them there, and what was read back.
+"""Tables of postings, pushes, attempts, readings, runs and schedules.
 
-Here: the tables. Not here: which moves are allowed (holding/platform/states.py).
+The allowed state changes are in holding/platform/states.py.
 """
 
 from datetime import date, datetime

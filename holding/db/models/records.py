@@ -1,4 +1,4 @@
-"""What arrives and what happened: deliveries, records, their versions and links, and events."""
+"""Tables of deliveries, records, versions, link keys and events."""
 
 from datetime import date, datetime
 from typing import Any

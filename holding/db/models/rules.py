@@ -1,8 +1,4 @@
-"""Rules and mappings: everything whose change takes a revision of the company.
-
-Here: revision, ruleset versions, changes under review, mapping tables, and routes that a change
-stopped because it moves too much at once. Not here: their meaning (rules).
-"""
+"""Tables of revisions, rule sets, changes under review and mapping tables."""
 
 from datetime import date, datetime
 from typing import Any, Final

@@ -1,9 +1,4 @@
-"""Configured sources and targets, and what is known of a target.
-
-Here: connection, its keys, its hot counters, its snapshots, lists of its codes from files, how far
-a source was asked, files that people carry to a target. Not here: how to talk to them (connectors),
-who may do what with a file (holding/import_files).
-"""
+"""Tables of connections, their keys, snapshots of master data, pulls and import files."""
 
 from datetime import datetime
 from typing import Any, get_args
