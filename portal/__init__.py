@@ -1,1 +1,1 @@
-"""The web pages, the command line and the HTTP interface of Clearpost; decisions are in holding."""
+"""Clearpost portal: the web pages, the command line and the HTTP interface; it decides nothing."""

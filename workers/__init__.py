@@ -1,4 +1,4 @@
-"""The worker process: jobs, and the loop that decides when they run."""
+"""Clearpost workers: the jobs, and the loop that decides when they run."""
 
 import gc
 
