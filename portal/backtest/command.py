@@ -34,8 +34,6 @@ from portal.terminal.command_frame import (
 if TYPE_CHECKING:
     from portal.backtest.parallel_run import Progress, Rules
     from portal.backtest.report import Report
-if TYPE_CHECKING:
-    from portal.backtest.report import Report
 
 PATH = click.Path(exists=True, path_type=Path)
 
@@ -92,7 +90,6 @@ def backtest(
 
     from holding.programs.world import schemas
     from portal.backtest import parallel_run
-    from portal.backtest.command import keeping
     from portal.backtest.record_files import Stored, UnreadableError
     from portal.backtest.report import report, told_in_json, told_in_words
 

@@ -1,4 +1,4 @@
-"""Read records from .jsonl, .jsonl.gz, .json or a folder in blocks of whole lines, and write them."""
+"""Read record files (.jsonl, .jsonl.gz, .json, or a folder) in blocks of lines, and write them."""
 
 import gzip
 import zlib

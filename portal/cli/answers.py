@@ -17,16 +17,11 @@ from portal.terminal.command_frame import INTERNAL, USAGE, Stop, granted, office
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from connectors.contract import ConnectionForm, ConnectionSide
     from holding.access.actors import Actor
     from holding.company.first_company import SetUp
     from holding.db.database import DatabaseSession
     from portal.starters.catalogue import EInvoiceLimit, Template
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from connectors.contract import ConnectionForm, ConnectionSide
-    from holding.access.actors import Actor
-    from holding.db.database import DatabaseSession
 
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "company": ("name", "code", "registration", "currency", "zone", "closed_through"),

@@ -24,10 +24,9 @@ from portal.terminal.command_frame import (
 )
 
 if TYPE_CHECKING:
-    from holding.programs.replay import Replays
-if TYPE_CHECKING:
     from holding.db.database import DatabaseSession
     from holding.platform.settings import Settings
+    from holding.programs.replay import Replays
     from holding.rulesets.rulebook import Later
 
 SHOWN = 20  # lines of one sort, where nobody asks for all

@@ -13,10 +13,9 @@ from portal.terminal.command_frame import FINDINGS, USAGE, Stop, onward, plural,
 
 if TYPE_CHECKING:
     from connectors.contract.schema import FieldSchema, KindSchema
+    from grammar.text.problem import Problem
     from rules.comparison.difference import Change
     from rules.rulebook.book import Book
-if TYPE_CHECKING:
-    from grammar.text.problem import Problem
     from rules.testing.runner import Covered, TestResult
 
 TEMPLATES = Path(__file__).parents[1] / "starters"

@@ -23,16 +23,7 @@ if TYPE_CHECKING:
     from grammar.nodes import Ruleset
     from grammar.text.problem import Problem
     from rules.checker.places import Memory
-if TYPE_CHECKING:
-    from grammar.nodes import Ruleset
-    from grammar.text.problem import Problem
-if TYPE_CHECKING:
     from rules.outcomes import Decision, Outcome, VerdictResult
-if TYPE_CHECKING:
-    from grammar.text.problem import Problem
-if TYPE_CHECKING:
-    from grammar.nodes import Ruleset
-    from grammar.text.problem import Problem
     from rules.rulebook.coverage import Answer
 
 RULES = ".rules"
@@ -263,7 +254,6 @@ def _tell(
 def annotated(problems: Sequence["Problem"], form: str) -> bool:
     """Write findings for a code host, if that is the form."""
     from grammar.version import __version__
-    from portal.rule_tools.rule_files import github, sarif
 
     if form == "sarif":
         tell(sarif(problems, __version__))
@@ -321,7 +311,6 @@ def try_(
 ) -> int:
     """Check one record (JSON) against rule files, and nothing else."""
     from holding.programs.world import schemas
-    from portal.rule_tools import rule_files
     from rules.testing.runner import kinds_of, try_record
 
     files = read_files([rules])
@@ -330,17 +319,17 @@ def try_(
         ruleset,
         files.rules,
         files=files.csv,
-        body=rule_files.read_record(record),
-        kind=rule_files.chosen(kind, kinds_of(ruleset)),
+        body=read_record(record),
+        kind=chosen(kind, kinds_of(ruleset)),
         now=at.replace(tzinfo=UTC) if at else datetime.now(UTC),
         schemas=schemas(),
     )
     if as_json:
         tell(result.outcome.to_json())
     else:
-        for line in rule_files.report(result.outcome):
+        for line in report(result.outcome):
             click.echo(line)
-        for line in rule_files.traced(result.outcome, files.rules) if trace else ():
+        for line in traced(result.outcome, files.rules) if trace else ():
             click.echo(line)
         onward(f"test {rules}" if trace else f"try {rules} {record} --trace")
     held = any(decision.state == PostingState.HELD for decision in result.outcome.decisions)

@@ -12,21 +12,15 @@ from zoneinfo import ZoneInfo
 import click
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
     from typing import IO
 
+    from connectors.contract import Accepted
     from holding.access.actors import Actor
     from holding.access.reach import CompanyRow
     from holding.db.database import Database, DatabaseSession
     from holding.db.refusal import Refusal
-    from holding.platform.settings import DatabaseClock, Settings
-if TYPE_CHECKING:
-    from connectors.contract import Accepted
-    from holding.access.actors import Actor
-    from holding.db.database import DatabaseSession
-    from holding.db.refusal import Refusal
     from holding.intake.receive import Receipt
+    from holding.platform.settings import DatabaseClock, Settings
 
 company_option = click.option("--company", required=True, help="The code of the company.")
 
@@ -73,7 +67,10 @@ class Listing(click.Group):
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 file`, `2,000 files`: for commands that need no database, which `holding.db.refusal` loads."""
+    """Return a count with its noun, such as `2,000 files`.
+
+    `holding.db.refusal.plural` is the same but loads the database layer, which slows these commands.
+    """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 

@@ -19,9 +19,18 @@ if TYPE_CHECKING:
     from holding.platform.processes import EmbeddedRedis
 
 
+STOP_SECONDS = 12
+LOOK_SECONDS = 1.0  # between two checks whether a child has died
+HOME = str(Path(__file__).resolve().parents[2])
+
+
 def end_on_signals() -> None:
     """SIGTERM ends this process the way Ctrl-C does: every block is left properly."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+
+
+def _as_interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def start_queue(place: Office) -> "EmbeddedRedis | None":
@@ -39,15 +48,6 @@ def start_queue(place: Office) -> "EmbeddedRedis | None":
         return None
     os.environ["REDIS_URL"] = found.url
     return found
-
-
-def _as_interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-STOP_SECONDS = 12
-LOOK_SECONDS = 1.0  # so long nobody works after a worker died
-HOME = str(Path(__file__).resolve().parents[2])
 
 
 @dataclass(frozen=True, slots=True)

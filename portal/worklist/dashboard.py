@@ -29,6 +29,18 @@ find_pages = Blueprint("find", __name__, url_prefix="/c/<co>/find")
 late_pages = Blueprint("late", __name__, url_prefix="/c/<co>")
 TOP = 5
 KEPT_DAYS = 30
+FOUND: Final = "records.show"
+FOR: Final = {"escalate": "escalations.show", "evidence": "evidence.show"}
+"""What a record is looked for, other than to see it -> the page where that is done."""
+RUN: Final = re.compile(r"(run\s*)?#?(\d{1,9})", re.IGNORECASE)
+"""How the number of a run is typed; `run` before it says that nothing else is meant."""
+NO_MORE: Final = {
+    "next": "That was the last record found.",
+    "previous": "That was the first record found.",
+}
+BESIDE_DIGITS: Final = re.compile(r"(?<=\d)[OoIl]+|[OoIl]+(?=\d)")
+DIGITS: Final = str.maketrans("OoIl", "0011")
+"""Letters that are taken for digits, where they stand beside one."""
 
 
 @pages.get("/")
@@ -89,20 +101,6 @@ def _shown() -> dict[str, object]:
         "days": days,
         "date": today,
     }
-
-
-FOUND: Final = "records.show"
-FOR: Final = {"escalate": "escalations.show", "evidence": "evidence.show"}
-"""What a record is looked for, other than to see it -> the page where that is done."""
-RUN: Final = re.compile(r"(run\s*)?#?(\d{1,9})", re.IGNORECASE)
-"""How the number of a run is typed; `run` before it says that nothing else is meant."""
-NO_MORE: Final = {
-    "next": "That was the last record found.",
-    "previous": "That was the first record found.",
-}
-BESIDE_DIGITS: Final = re.compile(r"(?<=\d)[OoIl]+|[OoIl]+(?=\d)")
-DIGITS: Final = str.maketrans("OoIl", "0011")
-"""Letters that are taken for digits, where they stand beside one."""
 
 
 @find_pages.get("")
