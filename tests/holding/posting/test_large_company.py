@@ -1,5 +1,5 @@
 """What a worker asks of SQLite from an arrival to the books is found by indexes, however large the
-company is. Not here: pages (tests/portal/pages/test_plans.py).
+company is. Not here: pages (tests/portal/web/test_plans.py).
 """
 
 import re

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from portal import cli
-from tests.portal.pages.test_page_words import PROGRAM
+from tests.portal.web.test_page_words import PROGRAM
 
 STARTERS = Path(__file__).resolve().parents[3] / "portal" / "starters"
 RULES, DAILY = str(STARTERS / "netshop-aiaccount"), str(STARTERS / "netshop-aiaccount-daily")

@@ -11,9 +11,9 @@ from sqlalchemy import text
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
 from rules.comparison.preflight import LISTS
-from tests.portal.pages.test_page_words import Shown
-from tests.portal.pages.test_pages import BUDGET
 from tests.portal.reading import works
+from tests.portal.web.test_page_words import Shown
+from tests.portal.web.test_pages import BUDGET
 
 MALAY = {"Accept-Language": "ms-MY,ms;q=0.9,en;q=0.5"}
 PAGES = [url for url in BUDGET if not url.endswith(".md")]

@@ -8,7 +8,7 @@ import pytest
 
 import portal.lists
 from portal.web.list_file import Table
-from tests.portal.pages.test_page_words import program_words
+from tests.portal.web.test_page_words import program_words
 
 ODD = re.compile(r"\b(targets?|pushe?s?|judged|judging|anew|finding|route|hit)\b", re.IGNORECASE)
 

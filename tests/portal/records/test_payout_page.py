@@ -6,7 +6,7 @@ import pytest
 
 from holding.reconciliation.ledger_check import beside
 from sandbox.simulators.netshop.deliveries import delivery, sample_payout
-from tests.portal.pages.test_hooks import wire
+from tests.portal.intake.test_hooks import wire
 from tests.portal.reading import plain
 from tests.portal.seed import HOOK_SECRET
 

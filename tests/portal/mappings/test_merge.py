@@ -7,7 +7,7 @@ from holding.access import actors
 from holding.db.models import Company, Person
 from holding.db.refusal import Refusal
 from holding.mappings import fixes
-from tests.portal.pages.test_pages import plain
+from tests.portal.web.test_pages import plain
 
 pytestmark = pytest.mark.sqlite
 

@@ -29,9 +29,9 @@ from holding.worklist import search
 from portal import app as portal_app
 from tests.portal.conftest import Browser
 from tests.portal.languages.test_walk import ROUTES
-from tests.portal.pages.test_pages import BUDGET
 from tests.portal.reading import ONE, works
 from tests.portal.seed import PASSWORD, environment, fill
+from tests.portal.web.test_pages import BUDGET
 from tests.support.clock import SetClock
 from tests.support.databases import opened
 from workers import loop

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.portal.pages.test_pages import BUDGET
 from tests.portal.reading import hold_of, plain, works
+from tests.portal.web.test_pages import BUDGET
 
 QUOTED = {"code", "pre", "script", "style", "textarea", "option", "kbd", "var"}
 READ = {"title", "aria-label", "placeholder", "alt"}
