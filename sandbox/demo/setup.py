@@ -40,7 +40,7 @@ from rules.values.canonical import PostingState
 from sandbox.demo import shop
 from sandbox.demo.shop import APPROVER, MANAGER
 
-STARTERS = Path(__file__).resolve().parents[1] / "starters"
+STARTERS = Path(__file__).resolve().parents[2] / "portal" / "starters"
 
 STARTER = STARTERS / "netshop-aiaccount"
 
