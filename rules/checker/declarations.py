@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Problem, Span
 from rules.checker.places import Look, problem, tables, uses, with_checks
 from rules.documents.unusual import NO_LINES, QUANTITIES, possible
@@ -42,7 +42,7 @@ def check_owners(index: Index) -> Iterator[Problem]:
             yield problem("OWN02", message, f"Use {', '.join([words, *more])}.", action.span)
 
 
-def _actions(index: Index) -> Iterator[tuple[n.Action, tuple[str, ...], str]]:
+def _actions(index: Index) -> Iterator[tuple[nodes.Action, tuple[str, ...], str]]:
     rules = index.ruleset
     missing = [s.missing for s in rules.sources] + [t.missing for t in rules.targets]
     missing += [m.missing for m in rules.maps] + [u.missing for u in rules.units]
@@ -73,11 +73,11 @@ def roles(index: Index) -> Iterator[tuple[str, Span]]:
     named += [(c.clears.role, c.clears.span) for c in rules.checks]
     named += [(a.role, a.span) for a in rules.approvals]
     alone = [table.kept for table in rules.maps] + [units.kept for units in rules.units]
-    alone += [f.completed for r in rules.records for f in r.fields if isinstance(f, n.Field)]
+    alone += [f.completed for r in rules.records for f in r.fields if isinstance(f, nodes.Field)]
     named += [(by.role, by.span) for by in alone if by is not None]
     for table in tables(index):
         answers = [row.action for row in table.rows]
-        actions = [a.then if isinstance(a, n.TryAgain) else a for a in answers]
+        actions = [a.then if isinstance(a, nodes.TryAgain) else a for a in answers]
         named += [(a.role, a.span) for a in actions]
     named += [(p.bill.action.role, p.bill.action.span) for p in rules.posts if p.bill]
     outcomes = [e.outcome for test in rules.tests for e in test.expects]
@@ -98,14 +98,14 @@ def check_unused(look: Look) -> Iterator[Problem]:
     owners = {role for role, _ in roles(index)}
     given = {t.given for t in rules.tests} | _seen(index)
     linked = named | {name for _, name in Families(index).links}
-    for code, what, nodes, used in (
+    for code, what, declarations, used in (
         ("USE01", "map", rules.maps, named),
         ("USE02", "role", rules.roles, owners),
         ("USE03", "const", rules.consts, named),
         ("USE04", "sample", rules.samples, given),
         ("USE05", "link", rules.links, linked),
     ):
-        for node in nodes:
+        for node in declarations:
             if node.name not in used:
                 message = f"the {what} '{node.name}' is {_LACKS.get(what, 'never used')}"
                 hint = f'Use it, leave it out, or: silence {code} of {node.name} because "…"'
@@ -115,7 +115,7 @@ def check_unused(look: Look) -> Iterator[Problem]:
             yield from _allowed(post.allows, post.record, index)
 
 
-def _allowed(said: n.Allows, record: str, index: Index) -> Iterator[Problem]:
+def _allowed(said: nodes.Allows, record: str, index: Index) -> Iterator[Problem]:
     """What a route allows although its records cannot have it, or what it allows twice."""
     for at, word in enumerate(said.what):
         words = word.replace("_", " ")
@@ -129,11 +129,11 @@ def _allowed(said: n.Allows, record: str, index: Index) -> Iterator[Problem]:
 _NONE = {NO_LINES: "no list of lines", QUANTITIES: "no quantity on its lines"}
 
 
-def _in_table(table: n.Table) -> Iterator[str]:
+def _in_table(table: nodes.Table) -> Iterator[str]:
     """The columns of a table, and the consts that its cells compare with."""
     yield from table.head
     for cell in (c for row in table.rows for c in row.cells):
-        if isinstance(cell, n.Compared) and isinstance(cell.value, n.Word):
+        if isinstance(cell, nodes.Compared) and isinstance(cell.value, nodes.Word):
             yield cell.value.name
 
 
@@ -141,7 +141,7 @@ def _seen(index: Index) -> set[str]:
     facts = [f for sample in index.ruleset.samples for f in sample.facts]
     facts += [f for test in index.ruleset.tests for f in test.facts]
     facts += [f for test in index.ruleset.tests for step in test.steps for f in step.facts]
-    return {name for f in facts if isinstance(f, n.IsRecords) for name in f.samples}
+    return {name for f in facts if isinstance(f, nodes.IsRecords) for name in f.samples}
 
 
 def check_names(index: Index) -> Iterator[Problem]:
@@ -244,13 +244,13 @@ def _references(index: Index) -> Iterator[Problem]:
             yield problem("NAM21", message, "Give the map another name.", table.span)
 
 
-def _spoken_of(index: Index) -> Iterator[tuple[list[_Named], n.RouteName | None]]:
+def _spoken_of(index: Index) -> Iterator[tuple[list[_Named], nodes.RouteName | None]]:
     """The records of each declaration, and the route that it is narrowed to."""
     rules = index.ruleset
-    several: tuple[n.Check | n.Duplicates | n.Cancel, ...] = rules.checks
+    several: tuple[nodes.Check | nodes.Duplicates | nodes.Cancel, ...] = rules.checks
     for of_many in (*several, *rules.duplicates, *rules.cancels):
         yield [(word.name, word.span) for word in of_many.records], of_many.route
-    single: tuple[n.Gate | n.Approve | n.Edit, ...] = rules.gates
+    single: tuple[nodes.Gate | nodes.Approve | nodes.Edit, ...] = rules.gates
     for of_one in (*single, *rules.approvals, *rules.edits):
         yield [(of_one.record, of_one.span)], of_one.route
     for post in rules.posts:
@@ -269,7 +269,7 @@ def _record_of_its_own(name: str, span: Span, index: Index) -> Iterator[Problem]
         yield problem("NAM07", message, hint, span)
 
 
-def _route_of(route: n.RouteName, records: list[str], index: Index) -> Iterator[Problem]:
+def _route_of(route: nodes.RouteName, records: list[str], index: Index) -> Iterator[Problem]:
     """A route that a declaration is narrowed to must post one of its records."""
     name, routes = str(route), index.routes()
     back = [r for r in index.ruleset.reversals if str(r.route) == name]

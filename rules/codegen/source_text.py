@@ -11,12 +11,12 @@ from decimal import Decimal
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from grammar import nodes as n
+from grammar import nodes
 from rules.expressions.compiler import Compiler
 from rules.expressions.lists import counted
 from rules.types.inference import Listed, listed
 from rules.types.symbol_table import Ref, Scope
-from rules.values import kinds as numbers
+from rules.values import kinds
 from rules.values.cause_keys import Unknown, all_of, any_of, join
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ SHARED: dict[str, Any] = {
     "join": join,
     "all_of": all_of,
     "any_of": any_of,
-    "add": numbers.add,
-    "subtract": numbers.subtract,
-    "multiply": numbers.multiply,
-    "divide": numbers.divide,
-    "scale": numbers.scale,
-    "rescaled": numbers.rescaled,
-    "round_half_up": numbers.round_half_up,
-    "quantize": numbers.quantize,
+    "add": kinds.add,
+    "subtract": kinds.subtract,
+    "multiply": kinds.multiply,
+    "divide": kinds.divide,
+    "scale": kinds.scale,
+    "rescaled": kinds.rescaled,
+    "round_half_up": kinds.round_half_up,
+    "quantize": kinds.quantize,
     "counted": counted,
     "len": len,
     "Decimal": Decimal,
@@ -210,7 +210,7 @@ class Pen(ABC):
         self.clean, self.bare, self.own = clean, bare, own
         self.inside: set[tuple[str, str]] = set()  # computed fields that are being written
 
-    def value(self, node: n.Expr) -> Atom:
+    def value(self, node: nodes.Expr) -> Atom:
         """What gives the value of an expression from here on."""
         found: Atom = getattr(self, f"_{type(node).__name__.lower()}")(node)
         return self.atom(found) if found.depth > DEEPEST else found
@@ -225,7 +225,7 @@ class Pen(ABC):
             return value
         return Atom(self.page.put(value.code), value.kind, value.known)
 
-    def held(self, node: n.Expr) -> Atom:
+    def held(self, node: nodes.Expr) -> Atom:
         """The value of an expression in a variable, for whoever writes its name twice."""
         return self.atom(self.value(node))
 
@@ -248,7 +248,7 @@ class Pen(ABC):
         return f"({gone} if {tests} else {code})", False
 
 
-def stored_sum(writer: Calls, node: n.Call) -> Atom | None:
+def stored_sum(writer: Calls, node: nodes.Call) -> Atom | None:
     """The sum of a field that every line has; None where it is not that simple."""
     field = _summed_field(writer, node)
     if field is None:
@@ -263,19 +263,19 @@ def stored_sum(writer: Calls, node: n.Call) -> Atom | None:
     return Atom(page.put(f"{value}[0]"), "decimal", known=True)
 
 
-def _summed_field(writer: Calls, node: n.Call) -> n.Field | None:
+def _summed_field(writer: Calls, node: nodes.Call) -> nodes.Field | None:
     """The field of the record's own lines that is added up, where all lines have it."""
     arg = node.args[0]
-    over = listed(arg.path, writer.scope) if isinstance(arg, n.Name) else None
+    over = listed(arg.path, writer.scope) if isinstance(arg, nodes.Name) else None
     if node.name != "sum" or node.where is not None or over is None or over.link is not None:
         return None
     field = writer.compiler.index.fields.get(over.record, {}).get(over.field)
-    if not writer.clean or not isinstance(field, n.Field) or field.mark == "optional":
+    if not writer.clean or not isinstance(field, nodes.Field) or field.mark == "optional":
         return None
     return field if field.type in _NUMBERS else None
 
 
-def _kept(writer: Calls, node: n.Call) -> str:
+def _kept(writer: Calls, node: nodes.Call) -> str:
     """The name of the key under which a run keeps the value of an aggregate."""
     writer.compiler.lists.aggregate(node, writer.scope)
     return writer.page.number(writer.compiler.lists.keys[node], ("kept", id(node)))
@@ -283,10 +283,10 @@ def _kept(writer: Calls, node: n.Call) -> str:
 
 @contextmanager
 def add_on_the_way(
-    head: Calls, line: Calls, nodes: Sequence[n.Call], checks: int
+    head: Calls, line: Calls, calls: Sequence[nodes.Call], checks: int
 ) -> Iterator[None]:
     """The loop over the lines for so many checks, which also adds up these sums of the header."""
-    page, found = head.page, dict.fromkeys(nodes)
+    page, found = head.page, dict.fromkeys(calls)
     fields = {node: f for node in found if (f := _summed_field(head, node)) is not None}
     totals = {node: page.put(page.number(_NOTHING)) for node in fields}
     keys = {node: _kept(head, node) for node in fields}
@@ -297,16 +297,16 @@ def add_on_the_way(
     with page.lines_of_record(times):
         yield
         for node, field in fields.items():
-            value = line.value(n.Name(("line", field.name), node.span))
+            value = line.value(nodes.Name(("line", field.name), node.span))
             page.write(f"{totals[node]} += {value.code}")
     for node, total in totals.items():
         page.write(f"{memo}[{keys[node]}] = ({total}, ())")
         page.have[node] = Atom(total, "decimal", known=True)
 
 
-def sums_of(node: Any) -> Iterator[n.Call]:
+def sums_of(node: Any) -> Iterator[nodes.Call]:
     """The sums that an expression asks for whatever its values are."""
-    if isinstance(node, n.Call) and node.name == "sum":
+    if isinstance(node, nodes.Call) and node.name == "sum":
         yield node
         return
     for slot in getattr(node, "__slots__", ()):
@@ -316,10 +316,10 @@ def sums_of(node: Any) -> Iterator[n.Call]:
                 yield from sums_of(inner)
 
 
-def over_own_lines(writer: Calls, node: n.Call) -> Atom | None:
+def over_own_lines(writer: Calls, node: nodes.Call) -> Atom | None:
     """The value of an aggregate; None where a helper must work it out."""
     page, scope, arg = writer.page, writer.scope, node.args[0]
-    over = listed(arg.path, scope) if isinstance(arg, n.Name) else None
+    over = listed(arg.path, scope) if isinstance(arg, nodes.Name) else None
     if over is None or over.link is not None or node.name == "latest":
         return None
     if "line" in page.have or scope.line or scope.item is not None:
@@ -332,16 +332,16 @@ def over_own_lines(writer: Calls, node: n.Call) -> Atom | None:
     return _answer(page, node.name, answers)
 
 
-def _sums(writer: Calls, nodes: Mapping[n.Call, Listed]) -> dict[n.Call, Atom]:
+def _sums(writer: Calls, calls: Mapping[nodes.Call, Listed]) -> dict[nodes.Call, Atom]:
     """These sums over the lines of the record, which all are of one kind."""
     page = writer.page
-    into = {node: (page.put(page.number(_NOTHING)), page.put("[]")) for node in nodes}
-    kinds: dict[n.Call, str] = {}
-    record = next(iter(nodes.values())).record
-    with _each_own_line(writer, record, len(nodes)) as inner:
-        for node, over in nodes.items():
-            kinds[node] = _add(inner, over, _wanted(inner, node), *into[node])
-    return {node: _sum(page, *into[node], kind) for node, kind in kinds.items()}
+    into = {node: (page.put(page.number(_NOTHING)), page.put("[]")) for node in calls}
+    sum_kinds: dict[nodes.Call, str] = {}
+    record = next(iter(calls.values())).record
+    with _each_own_line(writer, record, len(calls)) as inner:
+        for node, over in calls.items():
+            sum_kinds[node] = _add(inner, over, _wanted(inner, node), *into[node])
+    return {node: _sum(page, *into[node], kind) for node, kind in sum_kinds.items()}
 
 
 @contextmanager
@@ -385,7 +385,7 @@ def _add(inner: Calls, over: Listed, wanted: Atom, total: str, unsure: str) -> s
     return kind
 
 
-def _wanted(inner: Calls, node: n.Call) -> Atom:
+def _wanted(inner: Calls, node: nodes.Call) -> Atom:
     """Whether a line counts for an aggregate."""
     return inner.held(node.where) if node.where is not None else Atom("True", "yes", known=True)
 
@@ -400,12 +400,12 @@ def _answer(page: Page, name: str, answers: str) -> Atom:
     return Atom(page.put(f"counted({answers})"), "decimal")
 
 
-def add_up(writer: Calls, nodes: Sequence[n.Call]) -> None:
+def add_up(writer: Calls, calls: Sequence[nodes.Call]) -> None:
     """Add up in one loop what is asked in any case, of all that is no helper's."""
-    found: dict[n.Call, Listed] = {}
-    for node in nodes:
+    found: dict[nodes.Call, Listed] = {}
+    for node in calls:
         arg = node.args[0]
-        over = listed(arg.path, writer.scope) if isinstance(arg, n.Name) else None
+        over = listed(arg.path, writer.scope) if isinstance(arg, nodes.Name) else None
         if over is not None and over.link is None and _summed_field(writer, node) is None:
             found[node] = over
     if len(found) > 1 and len({over.record for over in found.values()}) == 1:

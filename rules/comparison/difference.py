@@ -18,14 +18,35 @@ from rules.types.symbol_table import Index, Scope
 from rules.values.wording import say
 
 _EXPRS = (
-    nodes.Name, nodes.Call, nodes.Compare, nodes.Member, nodes.Known, nodes.Absent, nodes.AllOf, nodes.AnyOf, nodes.Not, nodes.Arith,
-    nodes.Negative, nodes.Otherwise, nodes.Literal, nodes.Word,
-)  # fmt: skip
+    nodes.Name,
+    nodes.Call,
+    nodes.Compare,
+    nodes.Member,
+    nodes.Known,
+    nodes.Absent,
+    nodes.AllOf,
+    nodes.AnyOf,
+    nodes.Not,
+    nodes.Arith,
+    nodes.Negative,
+    nodes.Otherwise,
+    nodes.Literal,
+    nodes.Word,
+)
 
 _WHOLE = (
-    *_EXPRS, nodes.Action, nodes.TryAgain, nodes.TableRow, nodes.GateRow, nodes.Immediately, nodes.Daily, nodes.Group, nodes.ByTeam,
-    nodes.UnitRow, nodes.Expected,
-)  # fmt: skip
+    *_EXPRS,
+    nodes.Action,
+    nodes.TryAgain,
+    nodes.TableRow,
+    nodes.GateRow,
+    nodes.Immediately,
+    nodes.Daily,
+    nodes.Group,
+    nodes.ByTeam,
+    nodes.UnitRow,
+    nodes.Expected,
+)
 
 _WORDS = {
     "edits": "on edit of",

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.characters import separated
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
@@ -57,7 +57,7 @@ _ZERO = Decimal(0)
 class Hit:
     """What a table says of one case: its row, or why no row is certain."""
 
-    row: n.TableRow | None
+    row: nodes.TableRow | None
     gaps: Unknown | None
     operands: tuple[tuple[str, str], ...]
 
@@ -70,7 +70,7 @@ class TableProgram:
 
     def __init__(
         self,
-        table: n.Table,
+        table: nodes.Table,
         compiler: Compiler | None,
         latest: Mapping[str, Any] | None = None,
     ) -> None:
@@ -120,24 +120,24 @@ class TableProgram:
             of = field_type(ref.field, ref.record, self._scope)
         else:
             of = Type(*FACTS[name]) if name in FACTS else Type("any")
-        return of, self._compiler.guarded(n.Name((name,), self.span), self._scope, name, "")
+        return of, self._compiler.guarded(nodes.Name((name,), self.span), self._scope, name, "")
 
-    def _cell(self, cell: n.Cell, of: Type) -> Cell:
-        if isinstance(cell, n.Any_):
+    def _cell(self, cell: nodes.Cell, of: Type) -> Cell:
+        if isinstance(cell, nodes.Any_):
             return _any
-        if isinstance(cell, n.Compared):
+        if isinstance(cell, nodes.Compared):
             return _compared(COMPARE[cell.op], self._value(cell.value, of))
         return _among([self._value(v, of) for v in cell.values])
 
-    def _value(self, value: n.Value, of: Type) -> Closure:
+    def _value(self, value: nodes.Value, of: Type) -> Closure:
         """A value of a cell: a word of the column, a const, or what is written out."""
-        if isinstance(value, n.Literal):
+        if isinstance(value, nodes.Literal):
             return always(value.value)
         if of.kind == "one_of":
             return always(value.name)
         if self._compiler is not None and value.name in self._compiler.index.consts:
             scope = Scope(self._compiler.index, self._compiler.record)
-            return self._compiler.expr(n.Name((value.name,), value.span), scope)
+            return self._compiler.expr(nodes.Name((value.name,), value.span), scope)
         return always(self._latest.get(value.name, value.name))
 
 
@@ -168,7 +168,7 @@ def _among(values: list[Closure]) -> Cell:
     return among
 
 
-def latest(consts: Mapping[str, n.Const]) -> dict[str, Any]:
+def latest(consts: Mapping[str, nodes.Const]) -> dict[str, Any]:
     """The newest value of every const."""
     return {
         name: max(const.rows, key=lambda r: r.since).value.value for name, const in consts.items()
@@ -185,14 +185,14 @@ class RetryAnswer:
     kind: str  # try_again look_up hold review warn ignore drop wait block reject
     role: str | None
     pause: timedelta | None
-    again: n.TryAgain | None
+    again: nodes.TryAgain | None
     span: Span
 
 
 class RetryProgram:
     """One `retry` declaration."""
 
-    def __init__(self, index: Index, declared: n.Retry) -> None:
+    def __init__(self, index: Index, declared: nodes.Retry) -> None:
         self.table = TableProgram(declared.table, None, latest(index.consts))
 
     def answer(self, error_class: str, tries: int) -> RetryAnswer | None:
@@ -201,7 +201,7 @@ class RetryProgram:
         if hit.row is None:
             return None
         action, span = hit.row.action, hit.row.span
-        if not isinstance(action, n.TryAgain):
+        if not isinstance(action, nodes.TryAgain):
             return RetryAnswer(action.kind, action.role, None, None, span)
         if tries >= action.times:
             return RetryAnswer(action.then.kind, action.then.role, None, action, span)
@@ -216,7 +216,7 @@ class ReversalProgram:
     def __init__(
         self,
         compiler: Compiler,
-        reversal: n.Reversal,
+        reversal: nodes.Reversal,
         original: DocumentProgram,
         schemas: Schemas | None,
         owner: str,
@@ -375,7 +375,7 @@ class EditedFields:
             keys = {key for key, _ in was} & {key for key, _ in now}
             stay = [[line for line in lines if line[0] in keys] for lines in (was, now)]
             found += [
-                f"{n.OF_LINE}{f}" for f in self.apart if _of(stay[0], [f]) != _of(stay[1], [f])
+                f"{nodes.OF_LINE}{f}" for f in self.apart if _of(stay[0], [f]) != _of(stay[1], [f])
             ]
         return tuple(dict.fromkeys(found))
 
@@ -387,7 +387,7 @@ class EditedFields:
 
 def _stored(index: Index, record: str) -> tuple[str, ...]:
     fields = index.fields[record].values()
-    return tuple(f.name for f in fields if isinstance(f, n.Field) and f.type != "many")
+    return tuple(f.name for f in fields if isinstance(f, nodes.Field) and f.type != "many")
 
 
 def _same(before: Any, now: Any) -> bool:
@@ -406,9 +406,11 @@ def _of(lines: list[_Line], fields: Iterable[str]) -> list[Any]:
 class GroupProgram:
     """The groups of one `on edit` table; `apart` are the fields of lines that they name."""
 
-    def __init__(self, groups: tuple[n.Group, ...]) -> None:
+    def __init__(self, groups: tuple[nodes.Group, ...]) -> None:
         self.of = {word.name: g.name for g in groups for word in g.fields}
-        self.apart = tuple(f.removeprefix(n.OF_LINE) for f in self.of if f.startswith(n.OF_LINE))
+        self.apart = tuple(
+            f.removeprefix(nodes.OF_LINE) for f in self.of if f.startswith(nodes.OF_LINE)
+        )
 
     def changed(self, fields: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         """The groups in which something changed, each with its changed fields."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.problem import Span, Token
 from rules.checker.places import records_of
 from rules.editing.mentions import Mention, Symbol, Texts, behind
@@ -57,7 +57,10 @@ class _Walk:
         """Roles, consts, sources, targets, maps, units."""
         rules = self.rules
         shelves: tuple[
-            tuple[str, Sequence[n.Role | n.Const | n.Source | n.Target | n.Map]], ...
+            tuple[
+                str, Sequence[nodes.Role | nodes.Const | nodes.Source | nodes.Target | nodes.Map]
+            ],
+            ...,
         ] = (
             ("role", rules.roles),
             ("const", rules.consts),
@@ -65,10 +68,10 @@ class _Walk:
             ("target", rules.targets),
             ("map", rules.maps),
         )
-        for kind, nodes in shelves:
-            for node in nodes:
+        for kind, declarations in shelves:
+            for node in declarations:
                 yield self._declared(Symbol(kind, node.name), node.span)
-        owners: tuple[n.Source | n.Target | n.Map | n.Units, ...] = (
+        owners: tuple[nodes.Source | nodes.Target | nodes.Map | nodes.Units, ...] = (
             *rules.sources, *rules.targets, *rules.maps, *rules.units
         )  # fmt: skip
         for owner in owners:
@@ -81,7 +84,7 @@ class _Walk:
         for silence in rules.silences:
             yield from self._silence(silence)
 
-    def _silence(self, silence: n.Silence) -> Iterator[Mention]:
+    def _silence(self, silence: nodes.Silence) -> Iterator[Mention]:
         said = self.texts.tokens(silence.span)
         yield Mention(Symbol("finding", silence.code), said[1].span)
         index, name = self.index, silence.name
@@ -109,10 +112,12 @@ class _Walk:
         for link in self.rules.links:
             yield from self._link(link)
 
-    def _field(self, field: n.Field | n.Computed, record: n.Record) -> Iterator[Mention]:
+    def _field(
+        self, field: nodes.Field | nodes.Computed, record: nodes.Record
+    ) -> Iterator[Mention]:
         said = self.texts.tokens(field.span)
         yield Mention(Symbol("field", field.name, record.name), said[0].span, declares=True)
-        if isinstance(field, n.Computed):
+        if isinstance(field, nodes.Computed):
             line = record.parent is not None
             yield from self.said.expr(
                 field.expr, Scope(self.index, record.parent or record.name, line=line)
@@ -128,7 +133,7 @@ class _Walk:
         if field.of is not None:
             yield Mention(Symbol("record", field.of), said[2].span)
 
-    def _link(self, link: n.Link) -> Iterator[Mention]:
+    def _link(self, link: nodes.Link) -> Iterator[Mention]:
         said = self.texts.tokens(link.span)
         yield Mention(Symbol("link", link.name, link.record), said[1].span, declares=True)
         yield Mention(Symbol("record", link.record), said[3].span)
@@ -153,7 +158,7 @@ class _Walk:
         for approve in self.rules.approvals:
             yield from self._approve(approve)
 
-    def _gate_row(self, row: n.GateRow, record: str) -> Iterator[Mention]:
+    def _gate_row(self, row: nodes.GateRow, record: str) -> Iterator[Mention]:
         field = self.index.status_field(record)
         for word in row.states:
             yield self.said.word(word, record, field.name if field else "status")
@@ -161,7 +166,7 @@ class _Walk:
             yield from self._roles(behind(self.texts.tokens(row.span), "for"))
             yield from self.said.message(row.span, "say", Scope(self.index, record))
 
-    def _check(self, check: n.Check) -> Iterator[Mention]:
+    def _check(self, check: nodes.Check) -> Iterator[Mention]:
         yield self._declared(Symbol("check", check.name), check.span)
         yield from self._records(check.records)
         yield from self._route(check.route)
@@ -174,7 +179,7 @@ class _Walk:
         if check.clears.role is not None:
             yield from self._roles(behind(self.texts.tokens(check.clears.span), "by"))
 
-    def _duplicates(self, one: n.Duplicates) -> Iterator[Mention]:
+    def _duplicates(self, one: nodes.Duplicates) -> Iterator[Mention]:
         yield from self._records(one.records)
         yield from self._route(one.route)
         yield from self._action(one.action)
@@ -188,13 +193,13 @@ class _Walk:
             for token in behind(self.texts.tokens(unique.span), "as"):
                 yield Mention(Symbol("map", token.text), token.span)
 
-    def _keys(self, unique: n.Unique) -> Iterator[Token]:
+    def _keys(self, unique: nodes.Unique) -> Iterator[Token]:
         """The fields that are compared, without the maps that say how."""
         said = self.texts.tokens(unique.span)
         yield from behind(said, "by")
         yield from behind(said, ",")
 
-    def _approve(self, approve: n.Approve) -> Iterator[Mention]:
+    def _approve(self, approve: nodes.Approve) -> Iterator[Mention]:
         said = self.texts.tokens(approve.span)
         scope = Scope(self.index, approve.record)
         yield Mention(Symbol("record", approve.record), said[1].span)
@@ -224,15 +229,15 @@ class _Walk:
             yield Mention(Symbol("target", retry.target), self.texts.tokens(retry.span)[1].span)
             yield from self._table(retry.table, "")
 
-    def _stored(self, word: n.Word, record: str) -> Mention:
+    def _stored(self, word: nodes.Word, record: str) -> Mention:
         """A field of a record, or of its lines as `line.price`."""
         lines = self.index.line_records.get(record)
-        if lines is None or not word.name.startswith(n.OF_LINE):
+        if lines is None or not word.name.startswith(nodes.OF_LINE):
             return Mention(Symbol("field", word.name, record), word.span)
         name = self.texts.tokens(word.span)[-1]
         return Mention(Symbol("field", name.text, lines.name), name.span)
 
-    def _table(self, table: n.Table, record: str) -> Iterator[Mention]:
+    def _table(self, table: nodes.Table, record: str) -> Iterator[Mention]:
         fields = self.index.fields.get(record, {})
         heads = {token.text: token.span for token in reversed(self.texts.tokens(table.span))}
         for name in table.head:
@@ -245,10 +250,10 @@ class _Walk:
             for name, cell in zip(table.head, row.cells, strict=False):
                 yield from self._cell(cell, name, record)
 
-    def _cell(self, cell: n.Cell, column: str, record: str) -> Iterator[Mention]:
-        values = cell.values if isinstance(cell, n.Among) else getattr(cell, "value", None)
+    def _cell(self, cell: nodes.Cell, column: str, record: str) -> Iterator[Mention]:
+        values = cell.values if isinstance(cell, nodes.Among) else getattr(cell, "value", None)
         for value in values if isinstance(values, tuple) else (values,):
-            if not isinstance(value, n.Word):
+            if not isinstance(value, nodes.Word):
                 continue
             if column == "changed":
                 kind = "fact" if value.name in BUILT_IN_GROUPS else "group"
@@ -268,7 +273,7 @@ class _Walk:
             yield from self._posted(post, head)
             yield from self.said.expr(post.when, Scope(self.index, post.record))
             yield from self._route(post.after)
-            if isinstance(post.timing, n.Daily):
+            if isinstance(post.timing, nodes.Daily):
                 yield from self._fields(behind(self.texts.tokens(post.timing.span), "by"), head)
             if post.bill is not None:
                 line = Scope(self.index, post.record, line=True)
@@ -279,7 +284,7 @@ class _Walk:
             yield from self._posted(reversal, Scope(self.index, reversal.record, document=True))
             yield from self._route(reversal.reversing)
 
-    def _posted(self, post: n.Post | n.Reversal, head: Scope) -> Iterator[Mention]:
+    def _posted(self, post: nodes.Post | nodes.Reversal, head: Scope) -> Iterator[Mention]:
         said = self.texts.tokens(post.span)
         route = str(post.route)
         yield Mention(Symbol("record", post.record), said[1].span)
@@ -301,16 +306,16 @@ class _Walk:
     def _declared(self, symbol: Symbol, span: Span) -> Mention:
         return Mention(symbol, self.texts.tokens(span)[1].span, declares=True)
 
-    def _records(self, words: Sequence[n.Word]) -> Iterator[Mention]:
+    def _records(self, words: Sequence[nodes.Word]) -> Iterator[Mention]:
         for word in words:
             yield Mention(Symbol("record", word.name), word.span)
 
-    def _route(self, route: n.RouteName | None) -> Iterator[Mention]:
+    def _route(self, route: nodes.RouteName | None) -> Iterator[Mention]:
         if route is not None:
             yield Mention(Symbol("route", str(route)), route.span)
 
-    def _action(self, action: n.Action | n.TryAgain) -> Iterator[Mention]:
-        action = action.then if isinstance(action, n.TryAgain) else action
+    def _action(self, action: nodes.Action | nodes.TryAgain) -> Iterator[Mention]:
+        action = action.then if isinstance(action, nodes.TryAgain) else action
         if action.role is not None:
             yield Mention(Symbol("role", action.role), self.texts.tokens(action.span)[-1].span)
 
@@ -320,7 +325,7 @@ class _Walk:
 
     def _fields(self, said: Iterator[Token], scope: Scope) -> Iterator[Mention]:
         for token in said:
-            yield from self.said.name(n.Name((token.text,), token.span), scope)
+            yield from self.said.name(nodes.Name((token.text,), token.span), scope)
 
 
 class Said:
@@ -329,13 +334,13 @@ class Said:
     def __init__(self, index: Index, texts: Texts) -> None:
         self.index, self.texts = index, texts
 
-    def expr(self, node: n.Expr | None, scope: Scope) -> Iterator[Mention]:
+    def expr(self, node: nodes.Expr | None, scope: Scope) -> Iterator[Mention]:
         """All names of an expression."""
-        if isinstance(node, n.Name):
+        if isinstance(node, nodes.Name):
             yield from self.name(node, scope)
-        elif isinstance(node, n.Call):
+        elif isinstance(node, nodes.Call):
             yield from self._call(node, scope)
-        elif isinstance(node, n.Compare | n.Member):
+        elif isinstance(node, nodes.Compare | nodes.Member):
             yield from self._compared(node, scope)
         else:
             for slot in getattr(node, "__slots__", ()):
@@ -344,7 +349,7 @@ class Said:
                     if hasattr(inner, "span"):
                         yield from self.expr(inner, scope)
 
-    def name(self, node: n.Name, scope: Scope) -> Iterator[Mention]:
+    def name(self, node: nodes.Name, scope: Scope) -> Iterator[Mention]:
         """A name with a path: each part that means something of its own."""
         parts = [token.span for token in self.texts.tokens(node.span) if token.text != "."]
         ref = scope.resolve(node.path)
@@ -364,7 +369,7 @@ class Said:
         if over.field:
             yield Mention(Symbol("field", over.field, over.record), parts[-1])
 
-    def word(self, word: n.Word, record: str, field: str) -> Mention:
+    def word(self, word: nodes.Word, record: str, field: str) -> Mention:
         """A word that a field may hold."""
         return Mention(Symbol("state", word.name, f"{record}.{field}"), word.span)
 
@@ -385,13 +390,13 @@ class Said:
         elif name in _COUNTED and scope.resolve((name,)) is None:
             yield Mention(Symbol("word", name), where)
         else:
-            yield from self.name(n.Name(tuple(name.split(".")), where), scope)
+            yield from self.name(nodes.Name(tuple(name.split(".")), where), scope)
 
-    def _call(self, node: n.Call, scope: Scope) -> Iterator[Mention]:
+    def _call(self, node: nodes.Call, scope: Scope) -> Iterator[Mention]:
         at = self.texts.tokens(node.span)[0].span
         yield from self._called(node.name, at)
         first = node.args[0] if node.args else None
-        path = first.path if isinstance(first, n.Name) else ()
+        path = first.path if isinstance(first, nodes.Name) else ()
         if node.name == "number_of" and ".".join(path) in self.index.routes():
             yield Mention(Symbol("route", ".".join(path)), node.args[0].span)
             return
@@ -406,16 +411,16 @@ class Said:
         elif name in NAMES:
             yield Mention(Symbol("function", name), at)
 
-    def _compared(self, node: n.Compare | n.Member, scope: Scope) -> Iterator[Mention]:
+    def _compared(self, node: nodes.Compare | nodes.Member, scope: Scope) -> Iterator[Mention]:
         yield from self.expr(node.left, scope)
         left = infer(node.left, scope, silent)
-        ref = scope.resolve(node.left.path) if isinstance(node.left, n.Name) else None
+        ref = scope.resolve(node.left.path) if isinstance(node.left, nodes.Name) else None
         owner = f"{ref.record}.{ref.name}" if ref and ref.field else ref.name if ref else ""
-        if isinstance(node, n.Member):
-            words = [v for v in node.values if isinstance(v, n.Word) and left.states]
+        if isinstance(node, nodes.Member):
+            words = [v for v in node.values if isinstance(v, nodes.Word) and left.states]
         else:
             word = word_of(left, node.right)
-            words = [n.Word(word, node.right.span)] if word is not None else []
+            words = [nodes.Word(word, node.right.span)] if word is not None else []
             if word is None:
                 yield from self.expr(node.right, scope)
         for said in words:
@@ -451,7 +456,7 @@ class Stories:
         for test in self.index.ruleset.tests:
             yield from self._test(test)
 
-    def _test(self, test: n.Test) -> Iterator[Mention]:
+    def _test(self, test: nodes.Test) -> Iterator[Mention]:
         sample = self.index.samples.get(test.given)
         record = sample.record if sample else ""
         for token in behind(self.texts.tokens(test.span), "given", clause=True):
@@ -464,7 +469,7 @@ class Stories:
         for expect in test.expects:
             yield from self._expect(expect, record, only)
 
-    def _expect(self, expect: n.Expect, record: str, only: str) -> Iterator[Mention]:
+    def _expect(self, expect: nodes.Expect, record: str, only: str) -> Iterator[Mention]:
         route = str(expect.route) if expect.route is not None else only
         if expect.route is not None:
             yield Mention(Symbol("route", route), expect.route.span)
@@ -475,7 +480,7 @@ class Stories:
             at = self.texts.tokens(field.span)[0].span
             yield Mention(Symbol("document field", field.name, route), at)
 
-    def _outcome(self, outcome: n.Expected, record: str) -> Iterator[Mention]:
+    def _outcome(self, outcome: nodes.Expected, record: str) -> Iterator[Mention]:
         said = self.texts.tokens(outcome.span)
         if outcome.route is not None:
             yield Mention(Symbol("route", str(outcome.route)), outcome.route.span)
@@ -504,11 +509,13 @@ class Stories:
         facts = {*FACTS, *LATER_FACTS, *BUILT_IN_GROUPS}
         return Symbol("fact", name) if name in facts else None
 
-    def _pair(self, pair: n.Pair | n.IsValue | n.LineValue, record: str) -> Iterator[Mention]:
+    def _pair(
+        self, pair: nodes.Pair | nodes.IsValue | nodes.LineValue, record: str
+    ) -> Iterator[Mention]:
         tokens = self.texts.tokens(pair.span)
-        at = tokens[3 if isinstance(pair, n.LineValue) else 0].span
+        at = tokens[3 if isinstance(pair, nodes.LineValue) else 0].span
         yield from self._field(pair.name, at, record)
-        if isinstance(pair.value, n.Word):
+        if isinstance(pair.value, nodes.Word):
             known = pair.name in self.index.fields.get(record, {})
             owner = f"{record}.{pair.name}" if known else pair.name
             yield Mention(Symbol("state", pair.value.name, owner), pair.value.span)
@@ -521,24 +528,24 @@ class Stories:
         else:
             yield Mention(Symbol("fact", name), at)
 
-    def _facts(self, facts: Sequence[n.Fact], record: str) -> Iterator[Mention]:
+    def _facts(self, facts: Sequence[nodes.Fact], record: str) -> Iterator[Mention]:
         lines = self.index.line_records.get(record)
         for fact in facts:
             tokens = self.texts.tokens(fact.span)
-            if isinstance(fact, n.IsValue):
+            if isinstance(fact, nodes.IsValue):
                 yield from self._pair(fact, record)
-            elif isinstance(fact, n.LineValue):
+            elif isinstance(fact, nodes.LineValue):
                 yield from self._pair(fact, lines.name if lines else "")
-            elif isinstance(fact, n.IsMissing | n.IsRecords):
+            elif isinstance(fact, nodes.IsMissing | nodes.IsRecords):
                 yield from self._field(fact.name, tokens[0].span, record)
-            elif isinstance(fact, n.Entry):
+            elif isinstance(fact, nodes.Entry):
                 yield Mention(Symbol("map", fact.table), tokens[0].span)
-            elif isinstance(fact, n.SetUp):
+            elif isinstance(fact, nodes.SetUp):
                 yield Mention(Symbol("target", fact.target), tokens[-1].span)
             else:
                 yield Mention(Symbol("route", str(fact.route)), fact.route.span)
-            if isinstance(fact, n.TargetShows):
+            if isinstance(fact, nodes.TargetShows):
                 symbol = Symbol("document field", fact.field, str(fact.route))
                 yield Mention(symbol, tokens[4].span)
-            for token in tokens[3:-1:2] if isinstance(fact, n.IsRecords) else ():
+            for token in tokens[3:-1:2] if isinstance(fact, nodes.IsRecords) else ():
                 yield Mention(Symbol("sample", token.text), token.span)

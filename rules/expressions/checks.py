@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.text.characters import continued
 from rules.expressions.compiler import Compiler
 from rules.expressions.lists import mentions_line, words_of
@@ -105,7 +105,7 @@ class Operand:
     by_line: bool
     lasting: bool
 
-    def __init__(self, compiler: Compiler, node: n.Expr, scope: Scope) -> None:
+    def __init__(self, compiler: Compiler, node: nodes.Expr, scope: Scope) -> None:
         self._compiler, self._scope, self.node = compiler, scope, node
         self.label = say(node)
         self.zone = compiler.zone
@@ -174,7 +174,7 @@ class Condition:
     operands: tuple[Operand, ...]
 
     def __init__(
-        self, compiler: Compiler, node: n.Expr, scope: Scope, *, rule: str, owner: str
+        self, compiler: Compiler, node: nodes.Expr, scope: Scope, *, rule: str, owner: str
     ) -> None:
         self.node = node
         self.span = node.span
@@ -211,7 +211,7 @@ class CheckProgram:
     `bit` is what a glance says it with.
     """
 
-    def __init__(self, compiler: Compiler, check: n.Check, first: int, bit: int) -> None:
+    def __init__(self, compiler: Compiler, check: nodes.Check, first: int, bit: int) -> None:
         scope = Scope(compiler.index, compiler.record, line=check.each_line)
         self.check, self.first, self.bit = check, first, bit
         self.owner = check.action.role or compiler.owner
@@ -397,7 +397,7 @@ def _missing(label: str, words: str) -> str:
     return f"{label} is missing: {words}"
 
 
-def numbered(compiler: Compiler, checks: list[n.Check], numbers: Numbers) -> list[CheckProgram]:
+def numbered(compiler: Compiler, checks: list[nodes.Check], numbers: Numbers) -> list[CheckProgram]:
     """The checks of one record kind, their conditions numbered one after the other."""
     found: list[CheckProgram] = []
     first = 0
@@ -434,7 +434,7 @@ class Once:
 class Alike:
     """The record kinds that two rule sets read alike in the same world."""
 
-    def __init__(self, old: n.Ruleset, new: n.Ruleset) -> None:
+    def __init__(self, old: nodes.Ruleset, new: nodes.Ruleset) -> None:
         self._kinds: dict[str, tuple[frozenset[str], frozenset[str], bool]] = {}
         if (old.maps, old.units, old.links) != (new.maps, new.units, new.links) or old.links:
             return
@@ -455,36 +455,38 @@ class Alike:
         return None if found is None else Once(*found)
 
 
-def _differing(old: Iterable[n.Const], new: Iterable[n.Const]) -> set[str]:
+def _differing(old: Iterable[nodes.Const], new: Iterable[nodes.Const]) -> set[str]:
     """The names of the consts that are not the same in both."""
     found = {c.name: c for c in old}, {c.name: c for c in new}
     return {name for name in {**found[0], **found[1]} if found[0].get(name) != found[1].get(name)}
 
 
-def _but_checks(ruleset: n.Ruleset) -> n.Ruleset:
+def _but_checks(ruleset: nodes.Ruleset) -> nodes.Ruleset:
     """All that decides about a record but the checks, and the consts, which count where they are
     named.
     """
     return replace(ruleset, checks=(), consts=(), samples=(), tests=(), silences=())
 
 
-def _touched(nodes: tuple[Any, ...], names: set[str]) -> bool:
+def _touched(parts: tuple[Any, ...], names: set[str]) -> bool:
     """Whether any of these names is said there, or in the number of a document."""
-    said = words_of(nodes)
-    for part in n.walk(nodes):
-        if isinstance(part, n.Post | n.Reversal):
+    said = words_of(parts)
+    for part in nodes.walk(parts):
+        if isinstance(part, nodes.Post | nodes.Reversal):
             said |= words_of(parse_message(part.number, part.span)[0])
     return not said.isdisjoint(names)
 
 
-def _of_kind(ruleset: n.Ruleset, kind: str) -> tuple[Any, ...]:
+def _of_kind(ruleset: nodes.Ruleset, kind: str) -> tuple[Any, ...]:
     """All that says how a record of a kind is read, and its lines."""
     records = [r for r in ruleset.records if r.name == kind or r.parent == kind]
     sources = {r.source for r in records}
     return (*records, *(s for s in ruleset.sources if s.name in sources))
 
 
-def _documents(old: n.Ruleset, new: n.Ruleset, kind: str, changed: set[str]) -> Iterable[str]:
+def _documents(
+    old: nodes.Ruleset, new: nodes.Ruleset, kind: str, changed: set[str]
+) -> Iterable[str]:
     """The routes whose documents, targets and keys of duplicates are the same in both."""
     for post in old.posts:
         if post.record != kind:
@@ -494,7 +496,7 @@ def _documents(old: n.Ruleset, new: n.Ruleset, kind: str, changed: set[str]) -> 
             yield str(post.route)
 
 
-def _of_route(ruleset: n.Ruleset, post: n.Post) -> tuple[Any, ...]:
+def _of_route(ruleset: nodes.Ruleset, post: nodes.Post) -> tuple[Any, ...]:
     return (
         *(p for p in ruleset.posts if (p.record, p.route) == (post.record, post.route)),
         *(t for t in ruleset.targets if t.name == post.route.target),
@@ -502,7 +504,7 @@ def _of_route(ruleset: n.Ruleset, post: n.Post) -> tuple[Any, ...]:
     )
 
 
-def _checks(old: n.Ruleset, new: n.Ruleset, changed: set[str]) -> Iterable[str]:
+def _checks(old: nodes.Ruleset, new: nodes.Ruleset, changed: set[str]) -> Iterable[str]:
     """The checks that are the same in both."""
     others = {c.name: c for c in new.checks}
     for check in old.checks:
@@ -515,13 +517,13 @@ def lasting(node: Any) -> bool:
     return words_of(node).isdisjoint(ROUTE_WORDS)
 
 
-def is_everywhere(check: n.Check) -> bool:
+def is_everywhere(check: nodes.Check) -> bool:
     """Whether a check is the same for every route, and says so in the same words."""
     parts, _ = parse_message(check.say, check.span)
     return check.route is None and lasting((check.when, *check.requires, *parts))
 
 
-def operands_of(compiler: Compiler, node: n.Expr, scope: Scope) -> tuple[Operand, ...]:
+def operands_of(compiler: Compiler, node: nodes.Expr, scope: Scope) -> tuple[Operand, ...]:
     """The operands of an expression, outermost calls first, each once."""
     return tuple(Operand(compiler, leaf, scope) for leaf in leaves(node, scope))
 
@@ -536,30 +538,30 @@ def told(operands: tuple[Operand, ...], run: Run, values: tuple[Any, ...]) -> Op
     return tuple([(o.label, o.told(run, v)) for o, v in zip(operands, values, strict=True)])
 
 
-def leaves(node: n.Expr, scope: Scope) -> tuple[n.Expr, ...]:
+def leaves(node: nodes.Expr, scope: Scope) -> tuple[nodes.Expr, ...]:
     """The expressions whose values are the operands, outermost calls first, each once."""
     return tuple(dict.fromkeys(_leaves(node, scope)))
 
 
-def _leaves(node: Any, scope: Scope) -> Iterator[n.Expr]:
-    if isinstance(node, n.Name):
+def _leaves(node: Any, scope: Scope) -> Iterator[nodes.Expr]:
+    if isinstance(node, nodes.Name):
         ref = scope.resolve(node.path)
         if ref is not None and ref.kind != "list":
             yield node
         return
-    if isinstance(node, n.Call):
+    if isinstance(node, nodes.Call):
         if node.name != "round":
             yield node
         if node.where is None:
             for arg in node.args:
                 yield from _leaves(arg, scope)
         return
-    for part in n.operands(node):
+    for part in nodes.operands(node):
         yield from _leaves(part, scope)
 
 
 def message_of(
-    compiler: Compiler, parts: tuple[str | n.Expr, ...], scope: Scope
+    compiler: Compiler, parts: tuple[str | nodes.Expr, ...], scope: Scope
 ) -> tuple[Message, str]:
     """A message from its parts, and the label that all records of one cause share.
 
@@ -588,16 +590,16 @@ def message_of(
     return render, _label(compiler.index, parts, scope)
 
 
-def _label(index: Index, parts: tuple[str | n.Expr, ...], scope: Scope) -> str:
+def _label(index: Index, parts: tuple[str | nodes.Expr, ...], scope: Scope) -> str:
     shown = [p if isinstance(p, str) else _in_label(index, p, scope) for p in parts]
     same = "".join(takewhile(lambda text: not text.startswith("‹"), shown))
     title = _TITLE.match(same)
     return title[1] if title and len(same) < len("".join(shown)) else "".join(shown)
 
 
-def _in_label(index: Index, part: n.Expr, scope: Scope) -> str:
+def _in_label(index: Index, part: nodes.Expr, scope: Scope) -> str:
     """A placeholder as all records share it: the values of a const, the name of anything else."""
-    ref = scope.resolve(part.path) if isinstance(part, n.Name) else None
+    ref = scope.resolve(part.path) if isinstance(part, nodes.Name) else None
     if ref is not None and ref.kind == "const":
         return const_values(index.consts[ref.name])
     return f"‹{say(part)}›"

@@ -36,7 +36,7 @@ from rules.facts import Facts, PostingFact
 from rules.types.functions import AGGREGATES, PURE
 from rules.types.inference import infer, silent, word_of
 from rules.types.symbol_table import CURRENCY, Index, Ref, Scope, stored_currency
-from rules.values import kinds as numbers
+from rules.values import kinds
 from rules.values.canonical import number_text
 from rules.values.cause_keys import (
     CLASSES,
@@ -77,10 +77,10 @@ Assigned = Sequence[tuple[str, nodes.Expr, Type]]
 """Fields of a document, or of its lines: the name, the expression and its type."""
 
 _NUMBERS = {
-    "+": numbers.add,
-    "-": numbers.subtract,
-    "*": numbers.multiply,
-    "/": numbers.divide,
+    "+": kinds.add,
+    "-": kinds.subtract,
+    "*": kinds.multiply,
+    "/": kinds.divide,
 }
 
 _OTHERS = {"+": operator.add, "-": operator.sub}
@@ -386,7 +386,7 @@ class Calls:
 
     def _call_round(self, node: nodes.Call, scope: Scope) -> Closure:
         left, right = (self.compiler.expr(a, scope) for a in node.args)
-        return binary(left, right, numbers.round_half_up)
+        return binary(left, right, kinds.round_half_up)
 
     def _call_text(self, node: nodes.Call, scope: Scope) -> Closure:
         of = self.compiler.type(node.args[0], scope)
@@ -443,13 +443,13 @@ class Calls:
         return Unknown(limit_gap("units", self.compiler.owner, say(node), NO_BASE, node.span))
 
     def _call_in_base(self, node: nodes.Call, scope: Scope) -> Closure:
-        return self._converted(node, scope, lambda v, by: numbers.scale(v, by.num, by.den))
+        return self._converted(node, scope, lambda v, by: kinds.scale(v, by.num, by.den))
 
     def _call_price_in_base(self, node: nodes.Call, scope: Scope) -> Closure:
-        return self._converted(node, scope, lambda v, by: numbers.scale(v, by.den, by.num))
+        return self._converted(node, scope, lambda v, by: kinds.scale(v, by.den, by.num))
 
     def _converted(
-        self, node: nodes.Call, scope: Scope, by: Callable[[Any, Any], numbers.Number]
+        self, node: nodes.Call, scope: Scope, by: Callable[[Any, Any], kinds.Number]
     ) -> Closure:
         units = self._table()
         value, unit, item = (self.compiler.expr(a, scope) for a in node.args)
@@ -517,8 +517,8 @@ class Currencies:
         """
         if not self.asked or not self.told or (isinstance(node, nodes.Literal) and not node.value):
             return None
-        kinds = (self.compiler.type(node, scope).kind, self.compiler.type(beside, scope).kind)
-        if kinds != ("number", "money"):
+        type_kinds = (self.compiler.type(node, scope).kind, self.compiler.type(beside, scope).kind)
+        if type_kinds != ("number", "money"):
             return None
         value, text, base = self.compiler.expr(node, scope), say(node), self.base
         as_told = base if base == base.strip().upper() else None  # as most records say it
@@ -706,9 +706,9 @@ class Interpreter(Compiler):
     # ---- arithmetic ---------------------------------------------------------------------------
 
     def _arith(self, node: nodes.Arith, scope: Scope) -> Closure:
-        kinds = {self.type(node.left, scope).kind, self.type(node.right, scope).kind}
+        type_kinds = {self.type(node.left, scope).kind, self.type(node.right, scope).kind}
         table: dict[str, Callable[[Any, Any], Any]] = (
-            _OTHERS if kinds & {"date", "moment", "duration"} else _NUMBERS  # type: ignore[assignment]
+            _OTHERS if type_kinds & {"date", "moment", "duration"} else _NUMBERS  # type: ignore[assignment]
         )
         sides = ((node.left, node.right), (node.right, node.left))
         sums = node.op in "+-"
@@ -721,7 +721,7 @@ class Interpreter(Compiler):
     def _negative(self, node: nodes.Negative, scope: Scope) -> Closure:
         numeric = self.type(node.expr, scope).kind in NUMERIC
         zero = Decimal(0)
-        flip = (lambda v: numbers.subtract(zero, v)) if numeric else operator.neg
+        flip = (lambda v: kinds.subtract(zero, v)) if numeric else operator.neg
         return applied([self.expr(node.expr, scope)], flip)
 
     def _otherwise(self, node: nodes.Otherwise, scope: Scope) -> Closure:

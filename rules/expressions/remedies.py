@@ -20,7 +20,7 @@ from rules.expressions.run import Closure, Run
 from rules.phrases import DATED, Phrases, be, listed
 from rules.types.functions import AGGREGATES, PURE, inside
 from rules.types.symbol_table import Scope
-from rules.values import kinds as numbers
+from rules.values import kinds
 from rules.values.cause_keys import Unknown, tin_advice
 from rules.values.kinds import NUMERIC, Type
 from rules.values.wording import beside, is_filled, is_formed, is_so, plain, say, shown, term
@@ -105,8 +105,8 @@ class Wishes:
                 return self._so(nodes.Compare(left, op, right, left.span), want=True)
             bound = str(right.value) if isinstance(right, nodes.Literal) else say(right)
             return self._bounded(left, op, plain(bound), run)
-        kinds = [self._type(side) for side in (left, right)]
-        of = next((one for one in kinds if one.kind == "money"), kinds[1])
+        types = [self._type(side) for side in (left, right)]
+        of = next((one for one in types if one.kind == "money"), types[1])
         return self._bounded(left, op, self._text(value, of, run), run)
 
     def _bounded(self, name: nodes.Expr, op: str, bound: str, run: Run) -> str:
@@ -220,12 +220,12 @@ class Wishes:
         sign, name = subject
         of = self._type(name)
         others_ = [(side != sign, self._value(other, run)) for side, other in others]
-        bound = numbers.balance(others_) if of.kind in NUMERIC else _moved(others_)
+        bound = kinds.balance(others_) if of.kind in NUMERIC else _moved(others_)
         if bound is None:
             return ""
         op = op if sign > 0 else _FLIPPED[op]
-        if of.kind == "whole" and isinstance(bound, numbers.Number):
-            op, bound = numbers.last_whole(op, bound)
+        if of.kind == "whole" and isinstance(bound, kinds.Number):
+            op, bound = kinds.last_whole(op, bound)
         if op == "=" and isinstance(bound, Fraction):
             return ""
         return self._bounded(name, op, self._text(bound, of, run), run)
@@ -315,7 +315,7 @@ def _moved(values: list[tuple[bool, Any]]) -> date | None:
 
 def _wholes(value: Any) -> str:
     """The whole numbers next to a value: `3 or 4`."""
-    exact = numbers.as_fraction(value)
+    exact = kinds.as_fraction(value)
     below = exact.numerator // exact.denominator
     return f"{below} or {below + 1}"
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
-from grammar import nodes as n
+from grammar import nodes
 from grammar.nodes import (
     Cancel,
     Computed,
@@ -189,9 +189,9 @@ class Index:
         return _narrowest([g for g in self.ruleset.gates if g.record == record], route)
 
 
-def _by_name(nodes: Iterable[N]) -> dict[str, N]:
+def _by_name(declarations: Iterable[N]) -> dict[str, N]:
     found: dict[str, N] = {}
-    for node in nodes:
+    for node in declarations:
         found.setdefault(node.name, node)
     return found
 
@@ -308,8 +308,8 @@ class Scope:
 
 
 def looked_up_in(
-    index: Index, record: str, field: str, checks: Iterable[n.Check] | None = None
-) -> tuple[n.Map, ...]:
+    index: Index, record: str, field: str, checks: Iterable[nodes.Check] | None = None
+) -> tuple[nodes.Map, ...]:
     """The maps in which rules about a record look this field of its header up, by name.
 
     `checks` are those that may ask a map, for a caller that knows the others; else all.
@@ -319,7 +319,7 @@ def looked_up_in(
     return tuple(index.maps[name] for name in sorted(asked & index.maps.keys()))
 
 
-def _about(index: Index, record: str, checks: Iterable[n.Check]) -> Iterator[object]:
+def _about(index: Index, record: str, checks: Iterable[nodes.Check]) -> Iterator[object]:
     """Everything that is said of a record and its lines, each as nodes; of checks these."""
     rules, lines = index.ruleset, index.line_records.get(record)
     yield from (f for r in (index.records.get(record), lines) if r is not None for f in r.fields)
@@ -328,13 +328,13 @@ def _about(index: Index, record: str, checks: Iterable[n.Check]) -> Iterator[obj
         yield from (one for one in shelf if one.record == record)
 
 
-def _calls(node: object, field: str) -> Iterator[n.Call]:
+def _calls(node: object, field: str) -> Iterator[nodes.Call]:
     """The calls that are given the field. Behind `where` the name is one of the list."""
-    if isinstance(node, n.Call):
-        if any(isinstance(arg, n.Name) and arg.path == (field,) for arg in node.args):
+    if isinstance(node, nodes.Call):
+        if any(isinstance(arg, nodes.Name) and arg.path == (field,) for arg in node.args):
             yield node
         node = node.args
-    for part in n.inner(node):
+    for part in nodes.inner(node):
         yield from _calls(part, field)
 
 
@@ -347,7 +347,9 @@ def match_of(index: Index, record: str, field: str, table: str) -> frozenset[str
     return frozenset(word for one in maps for word in one.match) - {"exact"}
 
 
-def of_elsewhere(field: n.Computed, record: str, index: Index) -> n.Call | n.Name | None:
+def of_elsewhere(
+    field: nodes.Computed, record: str, index: Index
+) -> nodes.Call | nodes.Name | None:
     """The first part of a computed field that is not in the record itself: what a map or the units
     say, a linked record, a fact. None where all of it comes with the record.
     """
@@ -355,20 +357,20 @@ def of_elsewhere(field: n.Computed, record: str, index: Index) -> n.Call | n.Nam
 
 
 def _elsewhere(
-    field: n.Computed, record: str, index: Index, seen: set[str]
-) -> n.Call | n.Name | None:
+    field: nodes.Computed, record: str, index: Index, seen: set[str]
+) -> nodes.Call | nodes.Name | None:
     seen.add(field.name)
     fields, links = index.fields[record], index.links.get(record, {})
-    for node in n.walk(field.expr):
-        if isinstance(node, n.Call) and (node.name in index.maps or node.name in _OF_WORLD):
+    for node in nodes.walk(field.expr):
+        if isinstance(node, nodes.Call) and (node.name in index.maps or node.name in _OF_WORLD):
             return node
-        if not isinstance(node, n.Name):
+        if not isinstance(node, nodes.Name):
             continue
         name = node.path[0]
         if name in links or (name in FACTS and name not in fields):
             return node
         inner = fields.get(name)
-        if isinstance(inner, n.Computed) and name not in seen:
+        if isinstance(inner, nodes.Computed) and name not in seen:
             found = _elsewhere(inner, record, index, seen)
             if found is not None:
                 return found
@@ -404,12 +406,12 @@ class Families:
         heads = [self._of.get(name, (name, ""))[0] for name in (kind, other)]
         return heads[0] == heads[1]
 
-    def _named_after(self, index: Index, kind: str, field: n.Field) -> str:
+    def _named_after(self, index: Index, kind: str, field: nodes.Field) -> str:
         for link in index.links.get(kind, {}).values():
             key = index.marked(link.other, "key")
             if link.of_lines:
                 continue
-            if isinstance(key, n.Field) and (link.ours, link.theirs) == (field.name, key.name):
+            if isinstance(key, nodes.Field) and (link.ours, link.theirs) == (field.name, key.name):
                 self.links.add((kind, link.name))
                 return link.other
         return kind
@@ -443,12 +445,12 @@ class Conversions:
         """The stored fields of a record that in_base converts."""
         return {name for owner, name in self.quantities if owner == record}
 
-    def is_unit(self, expr: n.Expr, scope: Scope) -> bool:
+    def is_unit(self, expr: nodes.Expr, scope: Scope) -> bool:
         """Whether an expression is the unit that a record names."""
         where = _field(expr, scope)
         return where is not None and self.votes[where, UNIT] > 0
 
-    def elsewhere(self, expr: n.Expr, scope: Scope, call: n.Call) -> str:
+    def elsewhere(self, expr: nodes.Expr, scope: Scope, call: nodes.Call) -> str:
         """What an argument is by all other calls; blank where they do not say."""
         where = _field(expr, scope)
         votes = self.votes - Counter(_votes(call, scope))
@@ -461,12 +463,12 @@ def _found(index: Index) -> Conversions:
     firsts: dict[str, set[Where]] = {name: set() for name in _PLACES}
     products: list[tuple[Where | None, Where | None]] = []
     for expr, scope in _formulas(index):
-        for part in n.walk(expr):
-            if isinstance(part, n.Call) and part.name in _PLACES:
+        for part in nodes.walk(expr):
+            if isinstance(part, nodes.Call) and part.name in _PLACES:
                 votes.update(_votes(part, scope))
                 where = _stored(part.args[0], scope) if part.args else None
                 firsts[part.name] |= {where} if where else set()
-            elif isinstance(part, n.Arith) and part.op == "*":
+            elif isinstance(part, nodes.Arith) and part.op == "*":
                 products.append((_stored(part.left, scope), _stored(part.right, scope)))
     quantities, prices = frozenset(firsts["in_base"]), firsts["price_in_base"]
     told = {record for record, _ in prices}
@@ -477,36 +479,36 @@ def _found(index: Index) -> Conversions:
     return Conversions(votes, quantities, frozenset(prices))
 
 
-def _formulas(index: Index) -> Iterator[tuple[n.Expr, Scope]]:
+def _formulas(index: Index) -> Iterator[tuple[nodes.Expr, Scope]]:
     """What is worked out for records and documents, with the names that are visible there."""
     for record in index.ruleset.records:
         scope = Scope(index, record.parent or record.name, line=record.parent is not None)
-        yield from ((f.expr, scope) for f in record.fields if isinstance(f, n.Computed))
+        yield from ((f.expr, scope) for f in record.fields if isinstance(f, nodes.Computed))
     for post in index.ruleset.posts:
         head = Scope(index, post.record)
         yield from ((assign.expr, head) for assign in post.fields)
         yield from ((assign.expr, replace(head, line=True)) for assign in post.line_fields)
 
 
-def _votes(call: n.Call, scope: Scope) -> Iterator[tuple[Where, str]]:
+def _votes(call: nodes.Call, scope: Scope) -> Iterator[tuple[Where, str]]:
     for arg, of in zip(call.args, _PLACES[call.name], strict=False):
         where = _field(arg, scope) if of else None
         if where is not None and of is not None:
             yield where, of
 
 
-def _field(expr: n.Expr, scope: Scope) -> Where | None:
-    ref = scope.resolve(expr.path) if isinstance(expr, n.Name) else None
+def _field(expr: nodes.Expr, scope: Scope) -> Where | None:
+    ref = scope.resolve(expr.path) if isinstance(expr, nodes.Name) else None
     return (ref.record, ref.name) if ref is not None and ref.field is not None else None
 
 
-def _stored(expr: n.Expr, scope: Scope) -> Where | None:
-    ref = scope.resolve(expr.path) if isinstance(expr, n.Name) else None
-    stored = ref is not None and isinstance(ref.field, n.Field)
+def _stored(expr: nodes.Expr, scope: Scope) -> Where | None:
+    ref = scope.resolve(expr.path) if isinstance(expr, nodes.Name) else None
+    stored = ref is not None and isinstance(ref.field, nodes.Field)
     return (ref.record, ref.name) if ref is not None and stored else None
 
 
-def misplaced(call: n.Call, scope: Scope) -> Iterator[Problem]:
+def misplaced(call: nodes.Call, scope: Scope) -> Iterator[Problem]:
     """Units that stand as items in a conversion, and items that stand as units."""
     places = [(arg, of) for arg, of in zip(call.args, _PLACES[call.name], strict=False) if of]
     known = Conversions.of(scope.index)
@@ -518,15 +520,15 @@ def misplaced(call: n.Call, scope: Scope) -> Iterator[Problem]:
             return
 
 
-def _by_itself(expr: n.Expr, scope: Scope, _: n.Call) -> str:
+def _by_itself(expr: nodes.Expr, scope: Scope, _: nodes.Call) -> str:
     """What an argument is by what it is called, or by the table of units; blank: who knows."""
-    if isinstance(expr, n.Literal):
+    if isinstance(expr, nodes.Literal):
         return _of_literal(expr, scope.index.ruleset.units)
     where = _field(expr, scope)
     return _only_name(where[1]) if where else ""
 
 
-def _of_literal(expr: n.Literal, units: tuple[n.Units, ...]) -> str:
+def _of_literal(expr: nodes.Literal, units: tuple[nodes.Units, ...]) -> str:
     """Units and items that the table of units names itself."""
     told = [(row.item, row.unit) for table in units for row in table.bases]
     told += [(row.item, row.unit) for table in units for row in table.rows]
@@ -541,11 +543,11 @@ def _only_name(name: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def _is_clear(expr: n.Expr) -> bool:
-    return isinstance(expr, n.Literal) or bool(_CLEAR & {*re.split(r"\W|_", say(expr))})
+def _is_clear(expr: nodes.Expr) -> bool:
+    return isinstance(expr, nodes.Literal) or bool(_CLEAR & {*re.split(r"\W|_", say(expr))})
 
 
-def _told(call: n.Call, wrong: list[tuple[n.Expr, str]]) -> Iterator[Problem]:
+def _told(call: nodes.Call, wrong: list[tuple[nodes.Expr, str]]) -> Iterator[Problem]:
     if len(wrong) > 1:
         turned = replace(call, args=(call.args[0], call.args[2], call.args[1]))
         message = f"'{call.name}' has unit and item the wrong way round"
@@ -652,20 +654,20 @@ class Schemas:
         return next((k for k in self.kinds if k.source == source and k.kind == kind), None)
 
 
-def never_completed(field: n.Field, excluded: Collection[str]) -> str:
+def never_completed(field: nodes.Field, excluded: Collection[str]) -> str:
     """Why people never set a field, or ""; `excluded` are those behind `never` of approvals."""
     why = _MARKS.get(field.mark or "") or _TYPES.get(field.type, "")
     return why or ("keeps its people from approving" if field.name in excluded else "")
 
 
-def wrongly_completed(ruleset: n.Ruleset) -> Iterator[tuple[str, str, Span]]:
+def wrongly_completed(ruleset: nodes.Ruleset) -> Iterator[tuple[str, str, Span]]:
     """The fields that a team is to complete and that people never set: name, why, and where."""
     for record in ruleset.records:
         approvals = (one for one in ruleset.approvals if one.record == record.name)
         excluded = {name for one in approvals for name in one.never}
         for field in record.fields:
-            clause = field.completed if isinstance(field, n.Field) else None
-            if isinstance(field, n.Field) and clause is not None:
+            clause = field.completed if isinstance(field, nodes.Field) else None
+            if isinstance(field, nodes.Field) and clause is not None:
                 why = never_completed(field, excluded)
                 if why:
                     yield field.name, why, clause.span

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from rules.codegen import emit_expressions
 from rules.decisions.fast_path import Completeness
-from rules.expressions import run as runs
 from rules.expressions.compiler import Interpreter
+from rules.expressions.run import STEPS, Drafted, Run
 from rules.facts import Facts, Subject, World
 from rules.outcomes import Outcome
 from rules.program import Program, compile_ruleset, interpreted
@@ -30,7 +30,7 @@ from tests.rules.random_rules import Lot
 
 PROGRAMS = int(os.environ.get("CLEARPOST_FUZZ_PROGRAMS", "300"))
 MANY = 400_000
-STEPS = (MANY, MANY, MANY, 30, 90)
+STEP_LIMITS = (MANY, MANY, MANY, 30, 90)
 
 by_lot = settings(
     max_examples=PROGRAMS,
@@ -59,8 +59,8 @@ def law(seed: int) -> list[Outcome]:
     for _ in range(RECORDS):
         about = Subject("order", "netshop", lot.body(), 1), lot.facts()
         asked = (*about, world, now := lot.now())
-        steps = lot.dice.choice(STEPS)
-        with mock.patch.object(runs, "STEPS", steps):
+        steps = lot.dice.choice(STEP_LIMITS)
+        with mock.patch("rules.expressions.run.STEPS", steps):
             outcome = slow.evaluate(*asked)
             assert fast.evaluate(*asked) == outcome
             same_glance(fast, outcome, fast.glance(*about, remembers, now))
@@ -106,7 +106,7 @@ def test_interpreter_bits_and_trace_agree(seed: int) -> None:
 def test_the_lot_draws_every_sort_of_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     found, drafted, drafts = Counter[str](), Counter[bool](), Completeness._drafted
 
-    def noted(self: Completeness, run: runs.Run, kept: dict[str, runs.Drafted]) -> bool:
+    def noted(self: Completeness, run: Run, kept: dict[str, Drafted]) -> bool:
         drafted[made := drafts(self, run, kept)] += 1
         return made
 
@@ -135,15 +135,15 @@ def test_a_flipped_comparison_is_found(right: str, wrong: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [40, 400])
 def test_no_program_visits_more_than_its_bound(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    granted = Counter[runs.Run]()
-    spend = runs.Run.spend
+    granted = Counter[Run]()
+    spend = Run.spend
 
-    def counted(run: runs.Run, wanted: int) -> None:
+    def counted(run: Run, wanted: int) -> None:
         spend(run, wanted)
         granted[run.root] += wanted
 
-    monkeypatch.setattr(runs.Run, "spend", counted)
-    monkeypatch.setattr(runs, "STEPS", steps)
+    monkeypatch.setattr(Run, "spend", counted)
+    monkeypatch.setattr("rules.expressions.run.STEPS", steps)
     for seed in range(25):
         lot = Lot(Random(seed))
         ruleset, body = lot.ruleset(), order(lines=[lot.line(i) for i in range(1, 12)])
@@ -155,7 +155,7 @@ def test_no_program_visits_more_than_its_bound(steps: int, monkeypatch: pytest.M
 
 def test_the_bound_is_printed() -> None:
     page = Path(__file__).parents[3] / "docs" / "rules" / "language.md"
-    assert f"{runs.STEPS:,} lines" in page.read_text("utf-8")
+    assert f"{STEPS:,} lines" in page.read_text("utf-8")
 
 
 def test_a_clean_record_needs_no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:

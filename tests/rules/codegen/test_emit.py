@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from grammar import nodes
-from rules import program as compiling
 from rules.codegen.source_text import FUNCTION, SHARED, Page, Source
 from rules.expressions.run import Content, Run, StepsError
 from rules.facts import Facts, Subject, World
@@ -68,8 +67,8 @@ def texts_of(work: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> list[s
         found.append(text)
         return compile(text, "<rules>", "exec")
 
-    monkeypatch.setattr(compiling, "_kept", watched)
-    monkeypatch.setattr(compiling, "_code", watched)
+    monkeypatch.setattr("rules.program._kept", watched)
+    monkeypatch.setattr("rules.program._code", watched)
     work()
     return found
 

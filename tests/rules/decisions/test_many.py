@@ -8,7 +8,6 @@ import pytest
 
 from rules.decisions.judge_record import Asked
 from rules.decisions.route_rules import RouteProgram
-from rules.expressions import run as runs
 from rules.facts import Conflict, Facts, Subject
 from rules.outcomes import Outcome
 from tests.rules.kedai import NOW, line, order, program_of, world
@@ -45,7 +44,7 @@ def test_nobody_is_asked_about_none() -> None:
 
 def test_one_that_runs_out_of_steps_says_so_as_it_does_alone() -> None:
     program, long = program_of(), asked(lines=[line(pos=at) for at in range(1, 9)])
-    with mock.patch.object(runs, "STEPS", 6):
+    with mock.patch("rules.expressions.run.STEPS", 6):
         alone = [program.decision(*one) for one in (MIXED[0], long, MIXED[1])]
         assert program.decisions([MIXED[0], long, MIXED[1]]) == alone
     codes = {f.code for d in alone[1].decisions for f in d.findings}
