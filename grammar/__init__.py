@@ -1,1 +1,1 @@
-"""Clearpost grammar: the rules language, text to frozen nodes and problems; no record, no disk."""
+"""Read the rules language: rule files become a syntax tree and a list of problems, without I/O."""

@@ -1,3 +1,3 @@
-"""The version of Clearpost, read by the build."""
+"""Hold the version of Clearpost alone, because the build reads this file."""
 
 __version__ = "0.1.0"

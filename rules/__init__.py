@@ -1,1 +1,1 @@
-"""Clearpost rules: judging, pure: (program, record, facts, world, now) -> outcome."""
+"""Judge records by rules: (program, record, facts, world, now) gives an outcome, without I/O."""

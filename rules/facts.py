@@ -1,4 +1,4 @@
-"""Clearpost rules.facts: the world and the facts that an evaluation may look at."""
+"""Define the input of an evaluation: the record, its facts, and the world of mappings and units."""
 
 from __future__ import annotations
 
@@ -32,289 +32,11 @@ from rules.values.kinds import BITS, Number, show, tidy
 
 LONGEST_CHAIN = 12
 
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """1 of a unit = num/den of the base unit, and the entries that say so."""
-
-    unit: str
-    base: str
-    num: int
-    den: int
-    path: tuple[tuple[str, UnitEntry], ...]
-
-    @property
-    def factor(self) -> str:
-        """The factor as people write it."""
-        return str(self.num) if self.den == 1 else f"{self.num}/{self.den}"
-
-    def __str__(self) -> str:
-        return f"1 {self.unit} = {self.factor} {self.base}"
-
-
-def itself(unit: str) -> Conversion:
-    """A unit in itself."""
-    return Conversion(unit, unit, 1, 1, ())
-
-
-class Bases:
-    """The base unit of each item, and the one of all others."""
-
-    def __init__(self, rows: Iterable[UnitBase]) -> None:
-        self._of = {row.item: row.unit for row in rows}
-
-    def of(self, item: str) -> str | None:
-        """The base unit of an item."""
-        return self._of.get(item, self._of.get(None))
-
-
-def convert(
-    unit: str, item: str, bases: Bases, entries: Mapping[str, UnitEntry]
-) -> Conversion | None:
-    """The exact factor from a unit to the item's base unit; the item's own rows win.
-
-    None where a step is missing: a missing factor is never 1.
-    """
-    base = bases.of(item)
-    num, den = 1, 1
-    path: list[tuple[str, UnitEntry]] = []
-    at = unit
-    while at != base:
-        key, entry = _step(at, item, entries)
-        if (
-            entry is None
-            or base is None
-            or len(path) == LONGEST_CHAIN
-            or min(entry.num, entry.den) < 1
-        ):
-            return None
-        path.append((key, entry))
-        num, den, at = num * entry.num, den * entry.den, entry.to
-        if num.bit_length() > BITS or den.bit_length() > BITS:
-            return None
-    factor = Fraction(num, den)
-    return Conversion(unit, base, factor.numerator, factor.denominator, tuple(path))
-
-
-def _step(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> tuple[str, UnitEntry | None]:
-    own = f"{unit}|{item}"
-    entry = entries.get(own)
-    return (own, entry) if entry is not None else (unit, entries.get(unit))
-
-
-@dataclass(frozen=True, slots=True)
-class Clash:
-    """How a target counts an item otherwise: of which unit, and whether it has that unit at all.
-
-    `text` is what the target says, for people: `1 CTN = 24 PCS`, or `no PCS, only BOX, CTN`.
-    """
-
-    unit: str
-    has_unit: bool
-    text: str
-
-
-def clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> Clash | None:
-    """Where a target's item set-up differs from the factors of the rules; None where it does not.
-
-    The posted unit must be one of the item's. A unit that is not posted and that the target does
-    not have is no difference.
-    """
-    there = set_up.rate(posted.unit)
-    if there is None:
-        units = ", ".join(dict.fromkeys((set_up.base, *sorted(set_up.rates))))
-        return Clash(posted.unit, has_unit=False, text=f"no {posted.unit}, only {units}")
-    ours = Fraction(posted.num, posted.den)
-    base = set_up.rate(posted.base)
-    if base is not None and there / base != ours:
-        return _other_rate(posted.unit, there / base, posted.base)
-    theirs = set_up.rate(source.unit)
-    if theirs is not None and theirs / there != Fraction(source.num, source.den) / ours:
-        return _other_rate(source.unit, theirs / there, posted.unit)
-    return None
-
-
-def _other_rate(unit: str, rate: Fraction, base: str) -> Clash:
-    return Clash(unit, has_unit=True, text=f"1 {unit} = {show(tidy(rate))} {base}")
-
-
-def quantity_proof(quantity: Number, pieces: Number, by: Conversion) -> str:
-    """`5 CTN × 12 = 60 PCS`."""
-    return f"{show(quantity)} {by.unit} × {by.factor} = {show(pieces)} {by.base}"
-
-
-def price_proof(price: Number, base_price: Number, by: Conversion) -> str:
-    """`42.00 ÷ 12 = 3.50`."""
-    return f"{show(price, 2)} ÷ {by.factor} = {show(base_price, 2)}"
-
-
-def total_proof(before: Number, after: Number) -> str:
-    """`210.00 = 210.00`: the line is worth the same in either unit."""
-    return f"{show(before, 2)} = {show(after, 2)}"
-
-
-def literal_value(text: str, kind: str) -> Any:
-    """The value of a stored text by the kind of literal its map holds; None if it is none."""
-    if kind == "text":
-        return text
-    word = text.strip()
-    if kind in {"number", "percent"}:
-        cut = word.removesuffix("%") if kind == "percent" else word
-        value = Decimal(cut) if _NUMBER.fullmatch(cut) else None
-        return value / 100 if value is not None and cut != word else value
-    if kind == "yes_no":
-        return {"yes": True, "no": False}.get(word)
-    try:
-        return date.fromisoformat(word) if kind == "date" else text
-    except ValueError:
-        return None
-
-
 _NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,15})?")
 
+LINES, WHOLE = "lines", "document"  # what a target edit names where it is no single field
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    key: str
-    value: str
-    span: Span
-    where: str = ""  # the line of a CSV file, before the message: a span is of rule files
-
-
-@dataclass(slots=True)
-class Seeds:
-    """Entries by table, unit factors by key, and what is wrong in the files."""
-
-    maps: dict[str, dict[str, str]] = field(default_factory=dict)
-    units: dict[str, tuple[int, int, str]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def world(self, revision: int, targets: Mapping[str, TargetState]) -> World:
-        """A world of just these entries, numbered in their order."""
-        number = iter(range(1, 1 << 62))
-        maps = {
-            name: {key: Entry(next(number), value) for key, value in rows.items()}
-            for name, rows in self.maps.items()
-        }
-        units = {
-            key: UnitEntry(next(number), num, den, to) for key, (num, den, to) in self.units.items()
-        }
-        return World.build(revision, maps, units, targets)
-
-
-def seeds(ruleset: nodes.Ruleset, files: Mapping[str, str]) -> Seeds:
-    """The entries of all maps and units; `files` holds CSV texts by the path in the rules."""
-    found = Seeds()
-    for table in ruleset.maps:
-        rows = found.maps.setdefault(table.name, {})
-        kind = table.rows[0].value.kind if table.rows else "text"
-        seen: dict[str, str] = {}
-        for row in _map_rows(table, files, found):
-            problem = _clash(row, table, seen, kind)
-            if problem is not None:
-                found.problems.append(problem)
-            else:
-                seen[_folded(row.key, table)] = row.value
-                rows.setdefault(row.key, row.value)
-    for units in ruleset.units:
-        for unit_row in units.rows:
-            _unit(found, unit_row)
-        if units.csv:
-            _unit_file(found, units, files)
-    return found
-
-
-def literal_text(value: nodes.Literal) -> str:
-    """A literal as the text that a mapping entry keeps."""
-    held = value.value
-    if isinstance(held, Decimal):
-        return f"{number_text(held * 100)}%" if value.kind == "percent" else format(held, "f")
-    if isinstance(held, bool):
-        return "yes" if held else "no"
-    return held if isinstance(held, str) else str(held)
-
-
-def _map_rows(table: nodes.Map, files: Mapping[str, str], found: Seeds) -> Iterator[_Row]:
-    for row in table.rows:
-        yield _Row(row.key, literal_text(row.value), row.span)
-    if table.csv is None:
-        return
-    text = _file(files, table.csv.path)
-    if text is None:
-        message = f"the file {table.csv.path} of map '{table.name}' was not given"
-        hint = "Put it beside the rule files, at this path."
-        found.problems.append(Problem("MAP10", message, hint, table.csv.span, "warning"))
-        return
-    yield from _csv_rows(table.csv, text, found)
-
-
-def _csv_rows(declared: nodes.Csv, text: str, found: Seeds) -> Iterator[_Row]:
-    rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    columns = rows.fieldnames or ()
-    for column in (declared.from_column, declared.to_column):
-        if column not in columns:
-            message = f"{declared.path} has no column '{column}'"
-            hint = f"Its columns are: {', '.join(columns)}."
-            found.problems.append(Problem("MAP11", message, hint, declared.span))
-            return
-    for cells in rows:
-        key = cells.get(declared.from_column) or ""
-        value = cells.get(declared.to_column) or ""
-        if key.strip() and value.strip():
-            yield _Row(key, value, declared.span, f"{declared.path}:{rows.line_num}: ")
-
-
-def _folded(key: str, table: nodes.Map) -> str:
-    return fold(key, table.match)
-
-
-def _clash(row: _Row, table: nodes.Map, seen: Mapping[str, str], kind: str) -> Problem | None:
-    """Why a row cannot be an entry of its map."""
-    before = seen.get(_folded(row.key, table))
-    if before is not None and before != row.value:
-        message = f"{row.where}\"{row.key}\" of map '{table.name}' has two values"
-        return Problem("MAP12", message, f'It is "{before}" above: keep one of them.', row.span)
-    if literal_value(row.value, kind) is None:
-        message = f"{row.where}\"{row.value}\" of map '{table.name}' is not a {kind}"
-        return Problem("MAP13", message, "All values of a map are of one kind.", row.span)
-    return None
-
-
-def _unit(found: Seeds, row: nodes.UnitRow) -> None:
-    key = f"{row.unit}|{row.item}" if row.item else row.unit
-    if row.count <= 0 or row.base_count <= 0:
-        message = f"the factor of {row.unit} is not above zero"
-        found.problems.append(Problem("UOM04", message, "Write how many there are.", row.span))
-        return
-    factor = Fraction(row.base_count) / Fraction(row.count)
-    found.units.setdefault(key, (factor.numerator, factor.denominator, row.base_unit))
-
-
-def _unit_file(found: Seeds, units: nodes.Units, files: Mapping[str, str]) -> None:
-    text = _file(files, units.csv or "")
-    if text is None:
-        message, hint = f"the file {units.csv} was not given", "Put it beside the rule files."
-        found.problems.append(Problem("MAP10", message, hint, units.span, "warning"))
-        return
-    for cells in csv.DictReader(io.StringIO(text.lstrip("\ufeff"))):
-        count = literal_value(cells.get("count") or "1", "number")
-        base_count = literal_value(cells.get("base_count") or "", "number")
-        unit, base = (cells.get("unit") or "").strip(), (cells.get("base_unit") or "").strip()
-        if count is None or base_count is None or not unit or not base:
-            hint = "A row has item (or blank), count, unit, base_count, base_unit."
-            problem = Problem("MAP11", f"{units.csv}: a row is incomplete", hint, units.span)
-            found.problems.append(problem)
-            continue
-        item = (cells.get("item") or "").strip() or None
-        _unit(found, nodes.UnitRow(count, unit, item, base_count, base, units.span))
-
-
-def _file(files: Mapping[str, str], path: str) -> str | None:
-    """The text of a declared path; a caller's longer path that ends in it is meant too."""
-    if path in files:
-        return files[path]
-    ends = [name for name in sorted(files) if name.replace("\\", "/").endswith(f"/{path}")]
-    return files[ends[0]] if ends else None
+NOTHING, VOID = "nothing", "void"  # what the target then has
 
 
 @read_only(frozen=True, slots=True)
@@ -403,11 +125,6 @@ class PostingFact:
     body: Mapping[str, object] | None = None  # the record as it was posted, where it is another now
     billed: Mapping[str, Decimal] = field(default_factory=dict)  # line key -> what this one bills
     e_invoice_at: datetime | None = None
-
-
-LINES, WHOLE = "lines", "document"  # what a target edit names where it is no single field
-
-NOTHING, VOID = "nothing", "void"  # what the target then has
 
 
 @dataclass(frozen=True, slots=True)
@@ -589,3 +306,284 @@ class World:
         for name, entries in changed.items():
             maps[name] = Table({**(maps[name].entries if name in maps else {}), **entries})
         return replace(self, maps=maps, units=units, later=())
+
+
+@dataclass(slots=True)
+class Seeds:
+    """Entries by table, unit factors by key, and what is wrong in the files."""
+
+    maps: dict[str, dict[str, str]] = field(default_factory=dict)
+    units: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def world(self, revision: int, targets: Mapping[str, TargetState]) -> World:
+        """A world of just these entries, numbered in their order."""
+        number = iter(range(1, 1 << 62))
+        maps = {
+            name: {key: Entry(next(number), value) for key, value in rows.items()}
+            for name, rows in self.maps.items()
+        }
+        units = {
+            key: UnitEntry(next(number), num, den, to) for key, (num, den, to) in self.units.items()
+        }
+        return World.build(revision, maps, units, targets)
+
+
+def seeds(ruleset: nodes.Ruleset, files: Mapping[str, str]) -> Seeds:
+    """The entries of all maps and units; `files` holds CSV texts by the path in the rules."""
+    found = Seeds()
+    for table in ruleset.maps:
+        rows = found.maps.setdefault(table.name, {})
+        kind = table.rows[0].value.kind if table.rows else "text"
+        seen: dict[str, str] = {}
+        for row in _map_rows(table, files, found):
+            problem = _clash(row, table, seen, kind)
+            if problem is not None:
+                found.problems.append(problem)
+            else:
+                seen[_folded(row.key, table)] = row.value
+                rows.setdefault(row.key, row.value)
+    for units in ruleset.units:
+        for unit_row in units.rows:
+            _unit(found, unit_row)
+        if units.csv:
+            _unit_file(found, units, files)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    key: str
+    value: str
+    span: Span
+    where: str = ""  # the line of a CSV file, before the message: a span is of rule files
+
+
+def _map_rows(table: nodes.Map, files: Mapping[str, str], found: Seeds) -> Iterator[_Row]:
+    for row in table.rows:
+        yield _Row(row.key, literal_text(row.value), row.span)
+    if table.csv is None:
+        return
+    text = _file(files, table.csv.path)
+    if text is None:
+        message = f"the file {table.csv.path} of map '{table.name}' was not given"
+        hint = "Put it beside the rule files, at this path."
+        found.problems.append(Problem("MAP10", message, hint, table.csv.span, "warning"))
+        return
+    yield from _csv_rows(table.csv, text, found)
+
+
+def _csv_rows(declared: nodes.Csv, text: str, found: Seeds) -> Iterator[_Row]:
+    rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    columns = rows.fieldnames or ()
+    for column in (declared.from_column, declared.to_column):
+        if column not in columns:
+            message = f"{declared.path} has no column '{column}'"
+            hint = f"Its columns are: {', '.join(columns)}."
+            found.problems.append(Problem("MAP11", message, hint, declared.span))
+            return
+    for cells in rows:
+        key = cells.get(declared.from_column) or ""
+        value = cells.get(declared.to_column) or ""
+        if key.strip() and value.strip():
+            yield _Row(key, value, declared.span, f"{declared.path}:{rows.line_num}: ")
+
+
+def _folded(key: str, table: nodes.Map) -> str:
+    return fold(key, table.match)
+
+
+def _clash(row: _Row, table: nodes.Map, seen: Mapping[str, str], kind: str) -> Problem | None:
+    """Why a row cannot be an entry of its map."""
+    before = seen.get(_folded(row.key, table))
+    if before is not None and before != row.value:
+        message = f"{row.where}\"{row.key}\" of map '{table.name}' has two values"
+        return Problem("MAP12", message, f'It is "{before}" above: keep one of them.', row.span)
+    if literal_value(row.value, kind) is None:
+        message = f"{row.where}\"{row.value}\" of map '{table.name}' is not a {kind}"
+        return Problem("MAP13", message, "All values of a map are of one kind.", row.span)
+    return None
+
+
+def _unit(found: Seeds, row: nodes.UnitRow) -> None:
+    key = f"{row.unit}|{row.item}" if row.item else row.unit
+    if row.count <= 0 or row.base_count <= 0:
+        message = f"the factor of {row.unit} is not above zero"
+        found.problems.append(Problem("UOM04", message, "Write how many there are.", row.span))
+        return
+    factor = Fraction(row.base_count) / Fraction(row.count)
+    found.units.setdefault(key, (factor.numerator, factor.denominator, row.base_unit))
+
+
+def _unit_file(found: Seeds, units: nodes.Units, files: Mapping[str, str]) -> None:
+    text = _file(files, units.csv or "")
+    if text is None:
+        message, hint = f"the file {units.csv} was not given", "Put it beside the rule files."
+        found.problems.append(Problem("MAP10", message, hint, units.span, "warning"))
+        return
+    for cells in csv.DictReader(io.StringIO(text.lstrip("\ufeff"))):
+        count = literal_value(cells.get("count") or "1", "number")
+        base_count = literal_value(cells.get("base_count") or "", "number")
+        unit, base = (cells.get("unit") or "").strip(), (cells.get("base_unit") or "").strip()
+        if count is None or base_count is None or not unit or not base:
+            hint = "A row has item (or blank), count, unit, base_count, base_unit."
+            problem = Problem("MAP11", f"{units.csv}: a row is incomplete", hint, units.span)
+            found.problems.append(problem)
+            continue
+        item = (cells.get("item") or "").strip() or None
+        _unit(found, nodes.UnitRow(count, unit, item, base_count, base, units.span))
+
+
+def _file(files: Mapping[str, str], path: str) -> str | None:
+    """The text of a declared path; a caller's longer path that ends in it is meant too."""
+    if path in files:
+        return files[path]
+    ends = [name for name in sorted(files) if name.replace("\\", "/").endswith(f"/{path}")]
+    return files[ends[0]] if ends else None
+
+
+def literal_value(text: str, kind: str) -> Any:
+    """The value of a stored text by the kind of literal its map holds; None if it is none."""
+    if kind == "text":
+        return text
+    word = text.strip()
+    if kind in {"number", "percent"}:
+        cut = word.removesuffix("%") if kind == "percent" else word
+        value = Decimal(cut) if _NUMBER.fullmatch(cut) else None
+        return value / 100 if value is not None and cut != word else value
+    if kind == "yes_no":
+        return {"yes": True, "no": False}.get(word)
+    try:
+        return date.fromisoformat(word) if kind == "date" else text
+    except ValueError:
+        return None
+
+
+def literal_text(value: nodes.Literal) -> str:
+    """A literal as the text that a mapping entry keeps."""
+    held = value.value
+    if isinstance(held, Decimal):
+        return f"{number_text(held * 100)}%" if value.kind == "percent" else format(held, "f")
+    if isinstance(held, bool):
+        return "yes" if held else "no"
+    return held if isinstance(held, str) else str(held)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """1 of a unit = num/den of the base unit, and the entries that say so."""
+
+    unit: str
+    base: str
+    num: int
+    den: int
+    path: tuple[tuple[str, UnitEntry], ...]
+
+    @property
+    def factor(self) -> str:
+        """The factor as people write it."""
+        return str(self.num) if self.den == 1 else f"{self.num}/{self.den}"
+
+    def __str__(self) -> str:
+        return f"1 {self.unit} = {self.factor} {self.base}"
+
+
+def itself(unit: str) -> Conversion:
+    """A unit in itself."""
+    return Conversion(unit, unit, 1, 1, ())
+
+
+class Bases:
+    """The base unit of each item, and the one of all others."""
+
+    def __init__(self, rows: Iterable[UnitBase]) -> None:
+        self._of = {row.item: row.unit for row in rows}
+
+    def of(self, item: str) -> str | None:
+        """The base unit of an item."""
+        return self._of.get(item, self._of.get(None))
+
+
+def convert(
+    unit: str, item: str, bases: Bases, entries: Mapping[str, UnitEntry]
+) -> Conversion | None:
+    """The exact factor from a unit to the item's base unit; the item's own rows win.
+
+    None where a step is missing: a missing factor is never 1.
+    """
+    base = bases.of(item)
+    num, den = 1, 1
+    path: list[tuple[str, UnitEntry]] = []
+    at = unit
+    while at != base:
+        key, entry = _step(at, item, entries)
+        if (
+            entry is None
+            or base is None
+            or len(path) == LONGEST_CHAIN
+            or min(entry.num, entry.den) < 1
+        ):
+            return None
+        path.append((key, entry))
+        num, den, at = num * entry.num, den * entry.den, entry.to
+        if num.bit_length() > BITS or den.bit_length() > BITS:
+            return None
+    factor = Fraction(num, den)
+    return Conversion(unit, base, factor.numerator, factor.denominator, tuple(path))
+
+
+def _step(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> tuple[str, UnitEntry | None]:
+    own = f"{unit}|{item}"
+    entry = entries.get(own)
+    return (own, entry) if entry is not None else (unit, entries.get(unit))
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """How a target counts an item otherwise: of which unit, and whether it has that unit at all.
+
+    `text` is what the target says, for people: `1 CTN = 24 PCS`, or `no PCS, only BOX, CTN`.
+    """
+
+    unit: str
+    has_unit: bool
+    text: str
+
+
+def clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> Clash | None:
+    """Where a target's item set-up differs from the factors of the rules; None where it does not.
+
+    The posted unit must be one of the item's. A unit that is not posted and that the target does
+    not have is no difference.
+    """
+    there = set_up.rate(posted.unit)
+    if there is None:
+        units = ", ".join(dict.fromkeys((set_up.base, *sorted(set_up.rates))))
+        return Clash(posted.unit, has_unit=False, text=f"no {posted.unit}, only {units}")
+    ours = Fraction(posted.num, posted.den)
+    base = set_up.rate(posted.base)
+    if base is not None and there / base != ours:
+        return _other_rate(posted.unit, there / base, posted.base)
+    theirs = set_up.rate(source.unit)
+    if theirs is not None and theirs / there != Fraction(source.num, source.den) / ours:
+        return _other_rate(source.unit, theirs / there, posted.unit)
+    return None
+
+
+def _other_rate(unit: str, rate: Fraction, base: str) -> Clash:
+    return Clash(unit, has_unit=True, text=f"1 {unit} = {show(tidy(rate))} {base}")
+
+
+def quantity_proof(quantity: Number, pieces: Number, by: Conversion) -> str:
+    """`5 CTN × 12 = 60 PCS`."""
+    return f"{show(quantity)} {by.unit} × {by.factor} = {show(pieces)} {by.base}"
+
+
+def price_proof(price: Number, base_price: Number, by: Conversion) -> str:
+    """`42.00 ÷ 12 = 3.50`."""
+    return f"{show(price, 2)} ÷ {by.factor} = {show(base_price, 2)}"
+
+
+def total_proof(before: Number, after: Number) -> str:
+    """`210.00 = 210.00`: the line is worth the same in either unit."""
+    return f"{show(before, 2)} = {show(after, 2)}"

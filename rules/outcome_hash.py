@@ -1,14 +1,9 @@
-"""The hash of an outcome: what `clearpost replay` compares.
+"""Hash outcomes; `clearpost replay` compares the hashes.
 
-Here: the three digests, and which fields the newer ones leave out because people read them. Not
-here: the outcome (outcome.py), the compact codes that are stored beside the digest.
-
-An evaluation says by which digest its hash was made, and is verified by that one for ever:
-WORDED (to version 0.1) counts every text, so no text can be improved without a difference.
-DECIDED counts what was decided and what it was decided by: states, findings, verdicts, the values
-that the rules looked at, documents, mapping entries and facts, but no wording.
-BARE counts what came of it alone: no verdicts, lineage and entries, which whoever judges without
-telling them does not work out. They follow from what it does count, from version and rules.
+A stored evaluation names the digest of its hash and is always verified by that digest. WORDED
+(until version 0.1) covers every text. DECIDED covers states, findings, verdicts, operands,
+documents, mapping entries and facts, and no wording. BARE leaves out verdicts, lineage and entries
+too, because they follow from the facts, the rules and the version.
 """
 
 from __future__ import annotations
@@ -59,6 +54,20 @@ WHERE = frozenset({"span", "engine"})
 
 REPEATED = frozenset({"units", "reads", "withdrawn"})
 """Values that also stand in the document, in the record, in the entries used or in a verdict."""
+
+TOLD = frozenset({"verdicts", "lineage", "used", "valid_until"})
+"""The fields of an outcome that only a whole evaluation fills, and BARE does not count. When it is
+judged again is among them: a value that is only told, such as `today` in an `otherwise` that was
+not needed, makes it sooner.
+"""
+
+_DECISION = tuple(each.name for each in fields(Decision))
+
+_AS_IS: set[type] = {type(None), bool, int, str}
+
+_LISTS = frozenset({tuple, list})
+
+_MAPPINGS = frozenset({dict, MappingProxyType})
 
 
 class Digest(IntEnum):
@@ -225,18 +234,12 @@ def _counted(value: Any) -> Any:
     raise TypeError(f"{kind.__name__} is no part of an outcome")
 
 
-TOLD = frozenset({"verdicts", "lineage", "used", "valid_until"})
-"""The fields of an outcome that only a whole evaluation fills, and BARE does not count. When it is
-judged again is among them: a value that is only told, such as `today` in an `otherwise` that was
-not needed, makes it sooner.
-"""
 _FIRST, *_HEAD = (name for name in counted_fields(Outcome) if name not in TOLD)
 assert _FIRST == "decisions"  # noqa: S101 - bare writes them before the head
 _OF_HEAD = attrgetter(*_HEAD)
 _BEFORE = counted_fields(Document)[:-2]  # all but fields and lines
 _OF_DOCUMENT = attrgetter(*_BEFORE)
 assert (_BEFORE[-1], _HEAD[-2]) == ("amount", "amount")  # noqa: S101 - the one that is no JSON
-_DECISION = tuple(each.name for each in fields(Decision))
 _OF_DECISION = counted_fields(Decision)
 _COUNTED: dict[type, Callable[[Any], Any]] = {
     Verdict: _of_verdict,
@@ -251,6 +254,3 @@ _COUNTED: dict[type, Callable[[Any], Any]] = {
     CauseKey: str,
     Clearing: str,
 }
-_AS_IS: set[type] = {type(None), bool, int, str}
-_LISTS = frozenset({tuple, list})
-_MAPPINGS = frozenset({dict, MappingProxyType})

@@ -1,4 +1,4 @@
-"""Clearpost rules.outcomes: what an evaluation answers, not how it is reached."""
+"""Define the result of an evaluation: decisions, verdicts, findings, lineage and glances."""
 
 from __future__ import annotations
 

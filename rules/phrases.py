@@ -1,4 +1,4 @@
-"""Clearpost rules.phrases: rules as people say them, in texts that each language can say."""
+"""Put rules into plain words, as texts that know their message and can be translated."""
 
 from __future__ import annotations
 

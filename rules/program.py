@@ -1,8 +1,6 @@
-"""From a checked syntax tree to a Program: the one entry for running rules.
+"""Compile a checked syntax tree into a `Program`, the only entry for running rules.
 
-Here: compile_ruleset, Program, Route, hash_of, and the only place of the product where text becomes
-code. Not here: the meaning (expressions/interpreter.py, decisions/record.py), the generated text
-(rules/codegen).
+This is the only module of the product that executes generated code (`made`).
 """
 
 from __future__ import annotations
@@ -33,6 +31,24 @@ from rules.outcomes import Glance, Numbers, Outcome, Rule
 from rules.types.symbol_table import Families, Index, Schemas
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.wording import say
+
+_LONG = 2000
+
+_NOTHING = Outcome(
+    decisions=(),
+    verdicts=(),
+    used=(),
+    lineage=(),
+    status="",
+    status_word="",
+    number="",
+    party="",
+    doc_date=None,
+    amount=None,
+    currency="",
+    valid_until=None,
+    engine=ENGINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +266,6 @@ def _code(text: str) -> CodeType:
     return compile(text, "<rules>", "exec", dont_inherit=True)
 
 
-_LONG = 2000
 _kept = lru_cache(maxsize=4096)(_code)
 """Code by its text: since values stand in tables, many short texts are equal."""
 
@@ -296,20 +311,3 @@ def _reversal(reversal: Reversal, kind: KindProgram) -> Route:
         reverses=str(reversal.reversing),
         theirs=reversal.they_own,
     )
-
-
-_NOTHING = Outcome(
-    decisions=(),
-    verdicts=(),
-    used=(),
-    lineage=(),
-    status="",
-    status_word="",
-    number="",
-    party="",
-    doc_date=None,
-    amount=None,
-    currency="",
-    valid_until=None,
-    engine=ENGINE,
-)

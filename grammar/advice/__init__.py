@@ -1,1 +1,1 @@
-"""Clearpost grammar.advice: what to write instead, where the parser stumbled."""
+"""Explain syntax errors and suggest what to write instead."""

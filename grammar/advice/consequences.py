@@ -1,8 +1,7 @@
-"""One typo, one finding: what is wrong only because of it stands below it.
+"""Group findings by cause, so that one misspelled name yields one finding.
 
-Here: below_causes. Told by words alone: the name that a finding says is not there, the one that it
-says was meant, and how often that one stands in the rules: once is where it is declared, misspelt.
-Not here: any finding itself.
+A finding follows from another one when its message names a word that the other declares misspelled.
+This module reads the texts of findings only; it creates none.
 """
 
 from __future__ import annotations

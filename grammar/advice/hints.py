@@ -1,4 +1,4 @@
-"""Ways out, as tables: what to write where the parser stumbled."""
+"""Tables of hints for syntax errors, and the patterns of habits from other languages."""
 
 import difflib
 import re

@@ -1,1 +1,1 @@
-"""Clearpost grammar.layout: the one layout of a rule file."""
+"""Format rule files in their single layout."""

@@ -1,4 +1,4 @@
-"""Samples and tests as text, in the one layout: what `parse` reads back as the same nodes."""
+"""Format rule files, and write samples and tests as text that `parse` reads back unchanged."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +32,21 @@ _LEAST = {"clause": 7, "unit": 7, "group": 7}
 """How wide the first column is at least, so that most declarations of a file line up."""
 
 Column: TypeAlias = tuple[str, int, str]
+
+_BRACKET_WORDS = {"and", "or", "not", "in", "require", "when", "where", "otherwise"}
+
+_MARKS = {"key", "family", "dated", "optional"}
+
+_MARKERS = {
+    "missing": {"say"},
+    "tolerance": {"else"},
+    "hold": {"for", "say"},
+    "we": {"else"},
+    "at": {"else"},
+    "bill": {"else"},
+}
+
+_DOUBLE = {("they", "own"), ("we", "own"), ("each", "line"), ("unique", "by"), ("at", "most")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +83,6 @@ class Gap:
 
 
 Item = Clause | Note | Gap
-
-_BRACKET_WORDS = {"and", "or", "not", "in", "require", "when", "where", "otherwise"}
-
-_MARKS = {"key", "family", "dated", "optional"}
-
-_MARKERS = {
-    "missing": {"say"},
-    "tolerance": {"else"},
-    "hold": {"for", "say"},
-    "we": {"else"},
-    "at": {"else"},
-    "bill": {"else"},
-}
-
-_DOUBLE = {("they", "own"), ("we", "own"), ("each", "line"), ("unique", "by"), ("at", "most")}
 
 
 def can_be_quoted(text: str) -> bool:

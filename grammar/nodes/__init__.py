@@ -1,8 +1,7 @@
-"""The syntax tree of the rules language: frozen values, each with the place it was read from.
+"""Define the syntax tree of the rules language as frozen values with their source positions.
 
-Two nodes are equal when they say the same, wherever they stand: `span` takes no part in
-comparing. One file for each part of the language; all names are met here. Not here: how text
-becomes nodes (`grammar/parsing/parser.py`) and what they mean (the `rules` package).
+Equality ignores `span`, so two nodes are equal when their content is equal. This package exports
+the nodes of all its modules.
 """
 
 from grammar.nodes.expressions import (

@@ -1,8 +1,4 @@
-"""Nodes of expressions, actions and owners, and the one way into a node (inner).
-
-Here: words, literals, expressions, routes as they are named, actions, the owner of a missing value.
-Not here: declarations (setup.py, routes.py).
-"""
+"""Define the nodes of expressions, actions and route names, and the functions that walk a tree."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +8,8 @@ from decimal import Decimal
 from typing import Any, Self, TypeAlias
 
 from grammar.text.problem import Span
+
+_NO_NODES = frozenset({"span", "value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +205,6 @@ Expr: TypeAlias = (
     | Negative
     | Otherwise
 )
-
-
-_NO_NODES = frozenset({"span", "value"})
 
 
 def inner(node: object) -> Iterator[Any]:

@@ -1,8 +1,4 @@
-"""Nodes of what may be posted: gates, checks, duplicates, approvals, routes and their tables.
-
-Here: gate, check, duplicates, approve; post and reversal; on edit, on cancel, retry. Not here: the
-expressions in them (expressions.py).
-"""
+"""Define the nodes of gates, checks, duplicates, approvals, routes and decision tables."""
 
 from dataclasses import dataclass
 from dataclasses import field as _field
@@ -14,6 +10,9 @@ from grammar.text.problem import Span
 
 GateWord: TypeAlias = Literal["ready", "wait", "hold", "ignore", "cancel"]
 """What a gate says of a status."""
+
+OF_LINE: Final = "line."
+"""What a field of the lines is named with, where fields of both stand: `line.price`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +162,6 @@ class Table:
     head: tuple[str, ...]
     rows: tuple[TableRow, ...]
     span: Span = _field(compare=False)
-
-
-OF_LINE: Final = "line."
-"""What a field of the lines is named with, where fields of both stand: `line.price`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,4 @@
-"""Nodes of samples and tests, and the ruleset that holds all declarations.
-
-Here: Ruleset, samples, tests and the facts that they give. Not here: running them (the rules
-package).
-"""
+"""Define the nodes of samples and tests, and `Ruleset`, which holds all declarations."""
 
 from dataclasses import dataclass
 from dataclasses import field as _field

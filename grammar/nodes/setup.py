@@ -1,8 +1,4 @@
-"""Nodes of what is declared once: roles, values, connections, look-ups and records.
-
-Here: role, const, source, target, map, units, records with their fields, and links. Not here: what
-may be posted (routes.py).
-"""
+"""Define the nodes of roles, consts, sources, targets, maps, units, records and links."""
 
 from dataclasses import dataclass
 from dataclasses import field as _field

@@ -1,1 +1,1 @@
-"""Clearpost grammar.parsing: from text to nodes; what they mean is the rules floor's."""
+"""Parse rule files into syntax trees."""

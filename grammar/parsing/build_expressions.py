@@ -1,9 +1,8 @@
 # ruff: noqa: D102 - each method is a rule of the grammar, and has its name
-"""From the parser's tree to nodes: values and expressions.
+"""Build the nodes of values and expressions from the parse tree.
 
-Lives here: the methods for the rules of the last section of `clearpost.lark`, and the reading of
-single tokens. A token that has the right shape and is none the less no value (the 30th of
-February) raises `NoValueError`, which `parser.py` turns into a problem.
+A token with the right shape and no valid value, such as 30 February, raises `NoValueError`, which
+`parser.py` turns into a problem.
 """
 
 from datetime import date, datetime, time, timedelta

@@ -1,5 +1,5 @@
 # ruff: noqa: D102 - each method is a rule of the grammar, and has its name
-"""From the parser's tree to nodes: samples and tests, and one declaration as a whole."""
+"""Build the nodes of all declarations, samples and tests from the parse tree."""
 
 from collections.abc import Sequence
 from datetime import datetime

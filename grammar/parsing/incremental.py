@@ -1,8 +1,7 @@
-"""Reading the same files again and again, as an editor does at every key.
+"""Parse the same files again and again at the cost of the changed declarations only.
 
-Lives here: `Reader`, for which a change costs what it changes: a declaration that reads as before
-keeps its nodes, and one that only stands elsewhere has them moved. And `collect_rarely`, for
-processes that do nothing else. Not here: reading a declaration (`parser.py`).
+`Reader` reuses the nodes of an unchanged declaration and shifts those of a moved one. Editors use
+it after each key stroke.
 """
 
 import gc
@@ -17,6 +16,10 @@ from grammar.text.problem import Problem, Span
 from grammar.text.vocabulary import Block
 
 _RARELY = (50_000, 10, 5)
+
+_Move: TypeAlias = Callable[[Any, int], Any]
+
+_kind: Callable[[Any], Any] = type
 
 
 def collect_rarely() -> None:
@@ -55,10 +58,6 @@ class Reader:
             items = [_moved(item, moves) for item in items]
         self._next[key] = (block.first, items)
         return items
-
-
-_Move: TypeAlias = Callable[[Any, int], Any]
-_kind: Callable[[Any], Any] = type
 
 
 def _moved(value: Any, by: int) -> Any:

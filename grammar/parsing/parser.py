@@ -1,4 +1,4 @@
-"""Text of the rules language in, nodes and problems out."""
+"""Parse the text of rule files into a ruleset and a list of problems."""
 
 import json
 import re

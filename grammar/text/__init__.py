@@ -1,1 +1,1 @@
-"""Clearpost grammar.text: words, tokens, places and problems; nothing of it parses."""
+"""Provide the vocabulary, characters, source positions and problems of rule text."""

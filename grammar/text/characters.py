@@ -1,4 +1,4 @@
-"""Characters that look like others, and texts that look alike though they are not the same."""
+"""Detect look-alike and invisible characters, and write amounts and durations for people."""
 
 import re
 import unicodedata

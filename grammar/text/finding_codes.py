@@ -1,7 +1,7 @@
-"""The register of finding codes: family and two digits -> dotted name.
+"""Register all finding codes: family and two digits, with a dotted name.
 
-Each code has a page in `docs/findings/`; a test holds register and pages together. A code keeps
-its meaning for ever: a finding that goes away leaves its number unused.
+Each code has a page in `docs/findings/`; a test compares both. A code keeps its meaning for ever:
+the number of a removed finding stays unused.
 """
 
 from __future__ import annotations

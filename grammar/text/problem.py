@@ -1,4 +1,4 @@
-"""A fault in rule text: its place, its words, and what can still be believed beside it."""
+"""Define a problem in rule text: its position, its message, and the correction that it proposes."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

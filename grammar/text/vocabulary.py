@@ -1,4 +1,5 @@
-"""The reserved words of the language, and where one declaration ends and the next begins."""
+"""Define the reserved words and the editions of the language, and split a text into declarations.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

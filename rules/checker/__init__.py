@@ -1,1 +1,1 @@
-"""Clearpost rules.checker: what is wrong with a ruleset, said without any data."""
+"""Check a ruleset for errors without any data."""

@@ -1,4 +1,4 @@
-"""All that is wrong with rule files, without any data: each question asked, in one order."""
+"""Run all checks of rule files in a fixed order and collect the findings."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The cases of a decision table: each column cut where its rows name a value.
+"""Cut the columns of a decision table into cases, and compute gaps and overlaps of its rows.
 
-Here: Column and its cells as sets of cases, gaps as boxes of cases, boxes as rows to paste. A set
-of cases is a whole number, bit i for case i: hundreds of rules about one field stay quick to
-compare. Not here: which tables there are and what is said about them (checker/tables.py).
+A set of cases is an integer with bit i for case i, so that hundreds of rules about one field are
+quick to compare.
 """
 
 from __future__ import annotations
@@ -26,6 +25,16 @@ MOST_MERGED = 500
 _APART = ("below ", "above ", "between ")
 _LITERALS = {"yesno": "yes_no", "quantity": "number", "money": "number", "decimal": "number"}
 _FROM_ZERO = frozenset({"e_invoice_age", "tries"})
+
+_HOLDS: dict[str, Callable[[int], Cases]] = {
+    "=": lambda at: 1 << at,
+    "<>": lambda at: ~(1 << at),
+    "<": lambda at: (1 << at) - 1,
+    "<=": lambda at: (1 << at + 1) - 1,
+    ">": lambda at: -1 << at + 1,
+    ">=": lambda at: -1 << at,
+}
+"""Comparison -> the cases for which it holds against case `at`, without an end upwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +92,6 @@ class Column:
                 if holding(at) & self.all == cases & self.all:
                     return self.labels[at] if op == "=" else f"{op} {self.labels[at]}"
         return None
-
-
-_HOLDS: dict[str, Callable[[int], Cases]] = {
-    "=": lambda at: 1 << at,
-    "<>": lambda at: ~(1 << at),
-    "<": lambda at: (1 << at) - 1,
-    "<=": lambda at: (1 << at + 1) - 1,
-    ">": lambda at: -1 << at + 1,
-    ">=": lambda at: -1 << at,
-}
-"""Comparison -> the cases for which it holds against case `at`, without an end upwards."""
 
 
 def members(cases: Cases) -> Iterator[int]:

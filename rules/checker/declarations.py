@@ -1,9 +1,4 @@
-"""Whether every name is declared once and used, and whatever may go wrong has an owner.
-
-Here: declarations given twice or never used, names of facts, records and time zones that do not
-exist, steps of rounding, owners. Not here: fields and their marks (record_fields.py), names in
-expressions (type_errors.py), routes (schema_fit.py).
-"""
+"""Check that every name is declared once and used, and that every failure has an owner."""
 
 from __future__ import annotations
 
@@ -23,6 +18,17 @@ _HOLDS = ("hold", "review")
 _ANSWERS = (*_HOLDS, "warn", "reject")
 _EDITS = (*_HOLDS, "block", "ignore")
 _RESTS = (*_HOLDS, "warn", "wait", "drop")
+
+_LACKS = {"role": "the owner of nothing", "sample": "in no test"}
+
+_NONE = {NO_LINES: "no list of lines", QUANTITIES: "no quantity on its lines"}
+
+_COINS = ((1,), (5,), (2,), (2, 5))
+
+_ROUNDED = 100
+"""A hundred lines, each rounded by a step: more is a difference, and no rounding."""
+
+_Named = tuple[str, Span]
 
 
 def check_owners(index: Index) -> Iterator[Problem]:
@@ -85,9 +91,6 @@ def roles(index: Index) -> Iterator[tuple[str, Span]]:
     yield from ((role, span) for role, span in named if role is not None)
 
 
-_LACKS = {"role": "the owner of nothing", "sample": "in no test"}
-
-
 def check_unused(look: Look) -> Iterator[Problem]:
     """Declarations without a use."""
     index, rules = look.index, look.index.ruleset
@@ -124,9 +127,6 @@ def _allowed(said: nodes.Allows, record: str, index: Index) -> Iterator[Problem]
         elif word not in possible(index, record):
             message = f"nothing to allow: {article(record)} has {_NONE[word]}"
             yield problem("POS25", message, f"Take '{words}' out.", said.span, "warning")
-
-
-_NONE = {NO_LINES: "no list of lines", QUANTITIES: "no quantity on its lines"}
 
 
 def _in_table(table: nodes.Table) -> Iterator[str]:
@@ -215,14 +215,6 @@ def check_targets(index: Index) -> Iterator[Problem]:
             message = f"'{name}' tolerates {tolerance}: no rounding to {step} comes to that"
             hint = f"Write what rounding may differ by, at most {step * _ROUNDED}."
             yield problem("TYP06", message, hint, target.span, "warning")
-
-
-_COINS = ((1,), (5,), (2,), (2, 5))
-_ROUNDED = 100
-"""A hundred lines, each rounded by a step: more is a difference, and no rounding."""
-
-
-_Named = tuple[str, Span]
 
 
 def _references(index: Index) -> Iterator[Problem]:

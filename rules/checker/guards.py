@@ -1,9 +1,4 @@
-"""What rules need and may not get: an optional field, a status, an entry that repairs.
-
-Here: notes, of checks that hold a record without a field, which may be meant; check_guards, of what
-is posted, where it hardly is; statuses that a gate never lets through; holds that nothing clears.
-Not here: what holds a record at run time.
-"""
+"""Check that rules guard optional fields, name reachable statuses, and clear their holds."""
 
 from __future__ import annotations
 
@@ -20,6 +15,13 @@ from rules.types.symbol_table import Index, Scope
 from rules.values.wording import parse_message, say
 
 _STOPS = frozenset({"hold", "review", "reject"})
+
+_ENDS = frozenset({"ignore", "cancel"})
+"""Words of a gate behind which no check counts; all others are asked, also while it waits."""
+
+_ENDED = {"ignore": "ignores it", "cancel": "takes it back", "wait": "lets it wait"}
+
+_TABLES = {"in_base": "the units table", "price_in_base": "the units table"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +183,6 @@ def _own_scope(index: Index, record: str) -> Scope:
 
 # ---- statuses that never come here ---------------------------------------------------------------
 
-_ENDS = frozenset({"ignore", "cancel"})
-"""Words of a gate behind which no check counts; all others are asked, also while it waits."""
-_ENDED = {"ignore": "ignores it", "cancel": "takes it back", "wait": "lets it wait"}
-
 
 def check_statuses(look: Look) -> Iterator[Problem]:
     """Conditions that ask for a status in which nobody asks them."""
@@ -284,8 +282,6 @@ def _hint(words: list[dict[str, nodes.GateWord]], ends: Collection[str]) -> str:
 
 
 # ---- holds that nothing clears -------------------------------------------------------------------
-
-_TABLES = {"in_base": "the units table", "price_in_base": "the units table"}
 
 
 def check_clears(index: Index) -> Iterator[Problem]:

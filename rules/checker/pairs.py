@@ -1,4 +1,4 @@
-"""Which checks contradict or cover each other: for each the first other one that shows it."""
+"""Find checks that contradict or cover each other; for each check the first such partner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every expression of a ruleset with its scope, and whether every message can be said."""
+"""List every expression of a ruleset with its scope, and check messages, texts and days in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a condition says of single fields: for each field the cases that it allows."""
+"""Derive the allowed cases of each field from a condition."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Whether every status has one answer, every route can go, and later changes are answered.
-
-Here: gates and their statuses, conditions of routes that ask nothing, records without a table, what
-duplicates compare, and what an early gate row asks for: a group, a row and a test for the approval
-that is still to come.
-Not here: rows and groups of tables (tables.py).
+"""Check that every status has one gate answer, every route can go, and later changes are handled.
 """
 
 from __future__ import annotations
@@ -22,6 +17,10 @@ from rules.values.wording import say
 
 CHANGING = frozenset({"draft", "pending", "unpaid", "unapproved", "unconfirmed"})
 """First words of statuses that a record passes through before it is settled."""
+
+_APPROVAL = "approv"
+
+_IN_TARGET = f"Write {DOCUMENT_NUMBER}, or fields of the target."
 
 
 def check_gates(index: Index) -> Iterator[Problem]:
@@ -129,9 +128,6 @@ def _approval(approve: nodes.Approve, when: nodes.Expr, index: Index) -> Iterato
 def _says_nothing(when: nodes.Expr) -> Problem:
     message = f"'{say(when)}' never fails: every value fits it"
     return problem("LOG04", message, "Leave the when out, or correct it.", when.span, "warning")
-
-
-_APPROVAL = "approv"
 
 
 def check_answers(index: Index) -> Iterator[Problem]:
@@ -257,9 +253,6 @@ def check_duplicates(look: Look) -> Iterator[Problem]:
             for record in records_of(declared.records, look.index):
                 for field, table in zip(unique.fields, unique.like, strict=True):
                     yield from _key(Key(record, field, table), unique, look)
-
-
-_IN_TARGET = f"Write {DOCUMENT_NUMBER}, or fields of the target."
 
 
 class Key(NamedTuple):

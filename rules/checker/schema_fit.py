@@ -1,9 +1,4 @@
-"""Whether the rules fit the schemas of sources and targets, and their amounts can be compared.
-
-Here: target fields against the schemas that the caller hands over; whether a
-document's amount can be compared with its own lines and with its record's; whether every route can
-be followed to its end. Not here: anything that can be said without schemas.
-"""
+"""Check rules against the schemas of sources and targets, and whether amounts can be compared."""
 
 from __future__ import annotations
 
@@ -29,6 +24,11 @@ from rules.values.kinds import Type, post_hint, postable, say_type
 from rules.values.wording import article, parse_message, say
 
 _MEANT = 'If it is meant so, say why: amount not compared because "…".'
+
+_SHARED = frozenset({"money", "quantity", "percent", "one_of", "yesno"})
+"""What many records have alike: a number of nothing else is soon given twice."""
+
+_ROOM = 3  # letters of a document number that later postings need: -2, -10
 
 
 def check_amounts(index: Index, schemas: Schemas) -> Iterator[Problem]:
@@ -134,10 +134,6 @@ def _timing(post: nodes.Post, index: Index) -> Iterator[Problem]:
         yield problem("POS06", message, "Name a date or a moment.", post.timing.span)
 
 
-_SHARED = frozenset({"money", "quantity", "percent", "one_of", "yesno"})
-"""What many records have alike: a number of nothing else is soon given twice."""
-
-
 def _number(post: nodes.Post, index: Index) -> Iterator[Problem]:
     parts, broken = parse_message(post.number.replace("{posting}", ""), post.span)
     if broken:
@@ -217,9 +213,6 @@ def _assigned(post: nodes.Post) -> Iterator[Problem]:
                 message = f"'{assign.name}' is theirs, and follows the record too"
                 hint = "Take it out of 'they own', or post only a first value for it."
                 yield problem("POS09", message, hint, assign.span)
-
-
-_ROOM = 3  # letters of a document number that later postings need: -2, -10
 
 
 def check_schemas(index: Index, schemas: Schemas) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Whether every case of a decision table has exactly one answer, and every field one group."""
+"""Check that every case of a decision table has exactly one answer, and every field one group."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Do samples and tests speak of things that exist?
-
-Here: their records, fields, facts, maps, routes. Not here: whether they pass
-(rules/testing/runner.py).
-"""
+"""Check that samples and tests name existing records, fields, facts, maps and routes."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Whether expressions, maps, consts, links and units have the right types.
-
-Here: types of all expressions, conditions that are no conditions, unrounded postings, placeholders,
-fields that need themselves; rows of maps and consts of one kind with each key once; links that can
-be followed and end; units that lead to their base exactly and by one way. Not here: the type rules
-(rules/types/inference.py).
-"""
+"""Check the types of expressions, maps, consts, links and units."""
 
 from __future__ import annotations
 
@@ -22,6 +16,15 @@ from rules.types.functions import did_you_mean
 from rules.types.inference import field_type, infer, listed
 from rules.types.symbol_table import RESERVED, Index, Scope
 from rules.values.kinds import NUMERIC, Type, comparable, say_type
+
+_YEARS = range(1900, 2101)
+"""Of a day that somebody may mean."""
+
+MOST = 1_000
+"""How many records a link may promise at most: each evaluation reads them all."""
+
+_Needs = dict[tuple[str, str], set[tuple[str, str]]]
+"""Computed field -> what its expression names; each a record kind and a name in it."""
 
 
 def check_entries(index: Index) -> Iterator[Problem]:
@@ -44,10 +47,6 @@ def check_entries(index: Index) -> Iterator[Problem]:
         yield from _days(const)
 
 
-_YEARS = range(1900, 2101)
-"""Of a day that somebody may mean."""
-
-
 def _days(const: nodes.Const) -> Iterator[Problem]:
     """Days that hardly anybody means: centuries away, or below a later one."""
     for row in const.rows:
@@ -68,10 +67,6 @@ def _kinds(values: tuple[nodes.Literal, ...], what: str) -> Iterator[Problem]:
             message = f"{what} holds a {values[0].kind} and a {value.kind}"
             yield problem("MAP13", message, "All its values are of one kind.", value.span)
             return
-
-
-MOST = 1_000
-"""How many records a link may promise at most: each evaluation reads them all."""
 
 
 def check_links(index: Index) -> Iterator[Problem]:
@@ -260,10 +255,6 @@ def _posted(place: Place, kind: Type) -> Iterator[Problem]:
     elif kind.kind == "money" and kind.level == "product":
         message = "an amount that was multiplied reaches the document without being rounded"
         yield problem("TYP21", message, "Write round(…, 0.01) around it.", span, "warning")
-
-
-_Needs = dict[tuple[str, str], set[tuple[str, str]]]
-"""Computed field -> what its expression names; each a record kind and a name in it."""
 
 
 def _needs(index: Index) -> _Needs:

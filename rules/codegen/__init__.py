@@ -1,1 +1,1 @@
-"""Clearpost rules.codegen: the same meaning as generated Python."""
+"""Generate Python for rules, with the same results as the interpreter."""

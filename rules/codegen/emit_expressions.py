@@ -1,4 +1,4 @@
-"""Expressions as lines of Python: the same values, Unknowns and errors as the interpreter gives."""
+"""Write expressions as lines of Python with the values, unknowns and errors of the interpreter."""
 
 from __future__ import annotations
 

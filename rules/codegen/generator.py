@@ -1,4 +1,4 @@
-"""The compiler whose expressions are generated Python."""
+"""Compile checks and documents of one record kind to generated Python functions."""
 
 from __future__ import annotations
 
@@ -35,8 +35,16 @@ from rules.values.kinds import LONGEST_TEXT, Type
 from rules.values.wording import say, wire
 
 if TYPE_CHECKING:
-    from rules.expressions.checks import CheckProgram, Row
     from rules.expressions.run import Quick
+
+_VALUES, _READ = "values", "content, line"
+
+_FINEST = Decimal("1E-12")
+
+_DECIMALS = frozenset({"money", "decimal", "quantity", "whole"})
+
+_SMALL = 10**18
+"""Numbers below it, multiplied and divided, are far from the bounds of numbers."""
 
 
 class Generated(Compiler):
@@ -159,9 +167,6 @@ def _guarded(compiler: Compiler, node: nodes.Expr, scope: Scope, limit: Any) -> 
     return page.source({**SHARED, "limit": limit})
 
 
-_VALUES, _READ = "values", "content, line"
-
-
 def _row_of(slots: Sequence[Quick]) -> Source:
     """Gives the row of `values`; gaps go to `content`, of the line that is given, if it is one.
 
@@ -193,15 +198,6 @@ def _row_of(slots: Sequence[Quick]) -> Source:
         cells.append(f"{key}: {value}")
     lines.append(f"    return {{{', '.join(cells)}}}")
     return Source("\n".join([*lines, ""]), {**SHARED, **page.names})
-
-
-_FINEST = Decimal("1E-12")
-
-_DECIMALS = frozenset({"money", "decimal", "quantity", "whole"})
-
-_SMALL = 10**18
-
-"""Numbers below it, multiplied and divided, are far from the bounds of numbers."""
 
 
 def known_of(compiler: Compiler, wanted: Wanted) -> Source:

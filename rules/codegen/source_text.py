@@ -1,4 +1,4 @@
-"""A Python function while it is being written: its lines, variables, constants and guards."""
+"""Collect the text of one generated function: its lines, variables, constants and guards."""
 
 from __future__ import annotations
 
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 ARGUMENT = "run"
 
 FUNCTION = "made"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The text of a function called `made`, and the values behind the names it uses."""
-
-    text: str
-    names: Mapping[str, Any]
-
-
-Build = Callable[[Source], Callable[..., Any]]
-"""What makes a function of its source (rules/program.py)."""
 
 SHARED: dict[str, Any] = {
     "Unknown": Unknown,
@@ -75,6 +63,18 @@ DEEPEST = 12
 _NOTHING = Decimal(0)
 
 _NUMBERS = frozenset({"money", "decimal", "quantity", "whole"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of a function called `made`, and the values behind the names it uses."""
+
+    text: str
+    names: Mapping[str, Any]
+
+
+Build = Callable[[Source], Callable[..., Any]]
+"""What makes a function of its source (rules/program.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Clearpost rules.comparison: two rulesets beside each other, and records under both."""
+"""Compare two rulesets, and the outcomes of records under both."""

@@ -1,4 +1,4 @@
-"""What is otherwise between two rulesets, by meaning: layout, order and comments do not count."""
+"""Compare two rulesets by meaning; layout, order and comments do not count."""
 
 from __future__ import annotations
 

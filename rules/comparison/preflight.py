@@ -1,9 +1,4 @@
-"""Which master data of a target the rules name, and which records name none, or one unknown there.
-
-Here: references (what each field of a route names and what fills it), what the rules alone fill it
-with (fixed_on), and Tally (many outcomes counted). Pure. Not here: the kinds of master data (the
-caller's schemas say them), reading records.
-"""
+"""Find the master data of a target that rules name, and the records without a usable entry."""
 
 from __future__ import annotations
 

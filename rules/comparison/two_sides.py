@@ -1,4 +1,4 @@
-"""Two rule sets that look at the same stored records, each in its world."""
+"""Judge stored records by two rulesets, each in its own world, and count the differences."""
 
 from __future__ import annotations
 
@@ -66,6 +66,16 @@ K = TypeVar("K")
 
 V = TypeVar("V")
 
+OF_LINKS: Final = "link:"
+
+OF_DUPLICATES: Final = "dup:"
+
+OF_DOCUMENTS: Final = "doc:"
+
+Names = Mapping[str, frozenset[str]]
+
+_WORD: Final = re.compile(r"\w+")
+
 
 class Sum(NamedTuple):
     """A number of records with what they come to."""
@@ -80,16 +90,6 @@ class Sum(NamedTuple):
 
 Money = dict[str, Sum]
 """Sums by currency; records without an amount stand under the empty one."""
-
-OF_LINKS: Final = "link:"
-
-OF_DUPLICATES: Final = "dup:"
-
-OF_DOCUMENTS: Final = "doc:"
-
-Names = Mapping[str, frozenset[str]]
-
-_WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(slots=True)

@@ -1,1 +1,1 @@
-"""Clearpost rules.decisions: one record under all its routes, to a verdict for each."""
+"""Judge one record under all its routes and decide what happens to each posting."""

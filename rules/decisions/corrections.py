@@ -1,16 +1,9 @@
-"""Which fields of a record a person may correct or complete, for one finding, and who.
+"""Find the fields that a person may correct or complete for one finding, and who may do it.
 
-Here: the fields that the finding speaks of, who may set each, and reading what the person wrote.
-Not here: who is in a team, and what becomes of the correction (holding).
-
-What is blank or unreadable is completed by the team that the record names for the field
-(`completed by`), else by nobody. What it came as decides: what they filled in wrongly they fill in
-again. What a check or a table looks at may be corrected where a team may release the finding as
-well: who may let it pass may also set it right; so may the owner of a word that a table does not
-know. What tells records apart, says their status or names people (a user, or
-whoever an approval excludes) is never set here.
-
-In the first two editions the owner of a blank field completed it, unasked.
+A blank or unreadable field is completed by the team that the record names (`completed by`). A field
+that a check or a table reads may be corrected by the team that may release the finding. Keys,
+statuses and users are never set here. In the first two editions, the owner of a blank field
+completed it.
 """
 
 from __future__ import annotations

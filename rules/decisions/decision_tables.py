@@ -1,4 +1,4 @@
-"""Decision tables: which row answers; also `retry`, for the errors of a target."""
+"""Run decision tables: edits, cancellations, reversals, retries, and what was billed before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Asking the rules that speak of what would be sent: checks, conversions, duplicates."""
+"""Judge the rules about the document to send: checks, duplicates, approvals, periods, own company.
+"""
 
 from __future__ import annotations
 

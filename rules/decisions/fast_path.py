@@ -1,4 +1,4 @@
-"""Glances at records of which nothing is missing and nothing is posted: most of them, quickly."""
+"""Judge complete new records quickly; anything unusual falls back to the full evaluation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from grammar import nodes
 from rules.decisions.document_rules import DUPLICATE_RULE as DUPLICATES
@@ -34,9 +34,6 @@ from rules.outcomes import (
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import Unknown
 from rules.values.wording import say
-
-if TYPE_CHECKING:
-    from rules.decisions.route_rules import RouteProgram
 
 MOST_KEPT = 4096
 """So many different glances of a route are made once."""

@@ -1,4 +1,4 @@
-"""Judging: one record under all its routes, or many of them step by step."""
+"""Judge one record, or many records, under all routes of its kind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from rules.decisions.document_rules import (
@@ -43,10 +43,6 @@ from rules.types.symbol_table import Index, Schemas
 from rules.values.cause_keys import Gap, Unknown, limit_gap
 from rules.values.kinds import CONTEXT, clean
 from rules.values.wording import NotExactError
-
-if TYPE_CHECKING:
-    from rules.decisions.route_rules import RouteProgram
-    from rules.expressions.run import Run
 
 ENGINE = "interpreter-1"
 """The meaning that answered, whichever way it was run: it changes only if an answer could."""

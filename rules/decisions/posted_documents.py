@@ -1,4 +1,4 @@
-"""What the rules answer about a document that is posted: on edit, on cancel, edited in the target."""
+"""Decide about posted documents: edited, cancelled, or changed in the target."""
 
 from __future__ import annotations
 
@@ -58,6 +58,14 @@ _REASONS = {
 
 TARGET_EDIT_RULE = "target_edited"
 
+_AS_POSTED = "the accounting system shows again what was posted"
+
+NUMBER_REUSE_RULE, NUMBER_REUSE_CODE = "taken_back", "STL04"
+"""What is released of it: that somebody has assigned the document to another one."""
+
+BILL_HEADER_RULE = "bill_header"
+"""What is released of it: that somebody has billed the amount otherwise, or waives it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Cause:
@@ -70,15 +78,8 @@ class _Cause:
 
 _CHANGED = _Cause("stale_version", CauseKind.STALE, "Changed in the accounting system")
 
-_AS_POSTED = "the accounting system shows again what was posted"
 
 _GONE = _Cause("uncertain", CauseKind.GONE, "Not in the accounting system")
-
-NUMBER_REUSE_RULE, NUMBER_REUSE_CODE = "taken_back", "STL04"
-"""What is released of it: that somebody has assigned the document to another one."""
-
-BILL_HEADER_RULE = "bill_header"
-"""What is released of it: that somebody has billed the amount otherwise, or waives it."""
 
 
 @dataclass(frozen=True, slots=True)

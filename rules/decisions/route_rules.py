@@ -1,4 +1,4 @@
-"""One route of a record kind: every rule that speaks of it, asked in a fixed order."""
+"""Judge one route of a record kind: its gate, its rules and its approvals, in a fixed order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story of a decision: from all that the rules said of a route, in the words people read."""
+"""Turn the verdicts of a route into its decision: the plan of steps, the state and the reason."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Clearpost rules.documents: the document for a target and its amounts; not whether it goes."""
+"""Build the document for a target and prove its amounts, codes and units."""

@@ -1,4 +1,4 @@
-"""The target document: its fields from the record, each with its lineage."""
+"""Build the target document from the record, field by field, with the lineage of each value."""
 
 from __future__ import annotations
 

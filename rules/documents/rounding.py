@@ -1,4 +1,4 @@
-"""What a target makes of the lines of a document, against the total that is sent."""
+"""Compare a document's total with the sum that the target makes of its lines."""
 
 from __future__ import annotations
 

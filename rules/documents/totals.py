@@ -1,4 +1,4 @@
-"""Which fields of a document make its amount, and which of a record state its total."""
+"""Find the fields that make a document's amount, and prove its total and its line amounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proof of every unit conversion of a line, as a verdict."""
+"""Prove the unit conversions of each line against the units table and the target's item set-up."""
 
 from __future__ import annotations
 

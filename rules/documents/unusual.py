@@ -1,4 +1,5 @@
-"""What no document is posted with unasked: no lines, negative quantities, a negative total."""
+"""Hold unusual documents: no lines, negative amounts, unlisted codes, amounts that do not add up.
+"""
 
 from __future__ import annotations
 

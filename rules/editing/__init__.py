@@ -1,1 +1,1 @@
-"""Clearpost rules.editing: names, mentions, completion, drafts; no protocol of an editor."""
+"""Support editors of rule files: symbols, mentions, completion and text changes."""

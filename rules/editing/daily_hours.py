@@ -1,4 +1,4 @@
-"""Rule files with another hour for daily routes."""
+"""Change rule files: hours of daily routes, new map entries, milder checks, and merged edits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a name is used in a rule file, and renaming it everywhere."""
+"""Find where a rule file uses a name, rename it everywhere, and suggest completions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every name of a ruleset with its place, declaration by declaration."""
+"""List every name of a ruleset with its position, declaration by declaration."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Clearpost rules.expressions: what an expression means, as closures over a run."""
+"""Compile expressions and checks to closures over the state of one evaluation."""

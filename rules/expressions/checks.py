@@ -1,4 +1,4 @@
-"""Checks: what must be true of a record, or of each of its lines."""
+"""Compile checks and judge a record, or each of its lines, by them."""
 
 from __future__ import annotations
 
@@ -47,8 +47,7 @@ from rules.values.wording import (
 
 if TYPE_CHECKING:
     from rules.expressions.run import Content
-    from rules.outcomes import Glance, Numbers
-    from rules.values.cause_keys import Gap
+    from rules.outcomes import Glance
 
 SEVERITY: Mapping[str, Severity] = {"warn": "warn", "reject": "reject"}
 

@@ -1,4 +1,4 @@
-"""What compiles the rules of one record kind: how names get their values, whatever runs them."""
+"""Compile the expressions of one record kind; `Interpreter` is the reference implementation."""
 
 from __future__ import annotations
 
@@ -62,10 +62,6 @@ from rules.values.wording import say, written
 
 if TYPE_CHECKING:
     from rules.expressions.checks import CheckProgram, Row
-if TYPE_CHECKING:
-    from rules.expressions.checks import CheckProgram
-if TYPE_CHECKING:
-    from rules.expressions.run import Closure
 
 Rows = dict[int, list["Row"]]
 """The rows of checks, by the number of their first condition."""

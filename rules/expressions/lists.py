@@ -1,4 +1,4 @@
-"""The aggregates over the lines of a record or over a link: sum, count, any, all, latest."""
+"""Compile aggregates over lines and links, bills in parts, and the links between records."""
 
 from __future__ import annotations
 
@@ -33,12 +33,6 @@ from rules.values.cause_keys import (
 )
 from rules.values.kinds import CONTEXT, Number, add, divide, multiply, round_half_up, subtract
 
-if TYPE_CHECKING:
-    from rules.expressions.compiler import Compiler
-    from rules.expressions.run import Closure
-if TYPE_CHECKING:
-    from rules.expressions.compiler import Compiler
-    from rules.expressions.run import Run
 if TYPE_CHECKING:
     from rules.expressions.compiler import Compiler
 

@@ -1,9 +1,8 @@
-"""What would make a condition pass: the smallest change of one operand, as far as it can be said.
+"""Describe the smallest change that would make a condition pass.
 
-Here: Wishes, a clause for people: `the total is RM 248.70 (now RM 248.71)`; FirstWishes, the same
-as rules are written, of which the older digests are made. A comparison of sums is solved for one
-stored field, so that the value can be typed into the source. Not here: whether the condition passes
-(conditions.py).
+`Wishes` writes it for people: `the total is RM 248.70 (now RM 248.71)`. `FirstWishes` writes it in
+the syntax of the rules, which the older digests cover. A comparison of sums is solved for one
+stored field, so that the user can type the value into the source.
 """
 
 from __future__ import annotations

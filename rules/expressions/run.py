@@ -1,4 +1,5 @@
-"""The state of one evaluation while it goes on."""
+"""Hold the state of one evaluation: the typed record, the lookups, and what has been read so far.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +29,54 @@ if TYPE_CHECKING:
 
 
 STEPS = 400_000
-
 """How many list elements one evaluation may visit."""
+
+_PLACE, _ENTRY = attrgetter("table", "key", "entry_id"), attrgetter("entry_id")
+
+MOST_CACHED_LOOKUPS = 20_000
+"""How many answers of a world are kept."""
+
+T = TypeVar("T")
+
+_EMPTY = Table({})
+
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+MOST_LINES = 10_000
+
+MOST_CACHED_RECORDS = 16_384
+
+_KEPT = frozenset({"one_of", "whole", "decimal", "money", "quantity", "date"})
+"""Types whose values come again and again, so that what a text was read as is kept."""
+
+_TELLING = frozenset({"key", "family"})
+"""Marks of the fields by which records and families are told apart."""
+
+FIRST_SEEN = "!"
+"""The first character that is seen: a text that is not before it begins with one like it."""
+
+_FREE = frozenset({"text", "user"})
+
+_WRITTEN = frozenset({str, int})
+
+_WORDS = {
+    "text": "a text",
+    "whole": "a whole number",
+    "decimal": "a number",
+    "money": "an amount",
+    "quantity": "a quantity",
+    "date": "a date such as 2026-11-20",
+    "moment": "a moment with its zone",
+    "yesno": "yes or no",
+    "user": "a user",
+}
 
 
 class StepsError(ArithmeticError):
@@ -83,7 +130,6 @@ class RouteRun:
 
 
 Drafted: TypeAlias = tuple[Any, RouteRun]
-
 """A document that is made (documents/fields.py: Draft), and what was known of its route."""
 
 
@@ -183,16 +229,6 @@ class Run:
         if len(set(map(_ENTRY, found))) < len(found):  # may be one entry twice
             return tuple({_PLACE(one): one for one in found}.values())
         return tuple(found)
-
-
-_PLACE, _ENTRY = attrgetter("table", "key", "entry_id"), attrgetter("entry_id")
-
-
-MOST_CACHED_LOOKUPS = 20_000
-
-"""How many answers of a world are kept."""
-
-T = TypeVar("T")
 
 
 class Memory(Generic[T]):
@@ -367,18 +403,7 @@ def _list(words: tuple[str, ...]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-_EMPTY = Table({})
-
 Closure = Callable[[Run], Any]
-
-COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "<>": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def always(value: Any) -> Closure:
@@ -429,39 +454,6 @@ def looked_up(key: Closure, table: Lookup) -> Closure:
         return value if type(value) is Unknown else table.get(run, value)
 
     return look_up
-
-
-MOST_LINES = 10_000
-
-MOST_CACHED_RECORDS = 16_384
-
-_KEPT = frozenset({"one_of", "whole", "decimal", "money", "quantity", "date"})
-
-"""Types whose values come again and again, so that what a text was read as is kept."""
-
-_TELLING = frozenset({"key", "family"})
-
-"""Marks of the fields by which records and families are told apart."""
-
-FIRST_SEEN = "!"
-
-"""The first character that is seen: a text that is not before it begins with one like it."""
-
-_FREE = frozenset({"text", "user"})
-
-_WRITTEN = frozenset({str, int})
-
-_WORDS = {
-    "text": "a text",
-    "whole": "a whole number",
-    "decimal": "a number",
-    "money": "an amount",
-    "quantity": "a quantity",
-    "date": "a date such as 2026-11-20",
-    "moment": "a moment with its zone",
-    "yesno": "yes or no",
-    "user": "a user",
-}
 
 
 @dataclass(slots=True)
@@ -641,11 +633,9 @@ class Slot:
 
 
 Quick = tuple[str, bool, Callable[[Any], Any], Unknown | None, Slot]
-
 """What reads most values of a field: its name, whether it is a text, what was read before, what it
 is where it is not there (None: the slot says), and the slot, which reads all others.
 """
 
 Rows = Callable[[Sequence[Quick]], Callable[..., dict[str, Any]]]
-
 """What makes a function of slots that reads a header or a line, as `plainly` does."""

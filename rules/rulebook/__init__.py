@@ -1,1 +1,1 @@
-"""Clearpost rules.rulebook: a ruleset in plain words."""
+"""Describe a ruleset in plain words: the rule book and the hold catalogue."""

@@ -1,4 +1,4 @@
-"""Actions as the end of a sentence, and the rules that each team owns."""
+"""Write actions, and the fields and timing of a document, as parts of sentences."""
 
 from __future__ import annotations
 

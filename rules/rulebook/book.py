@@ -1,4 +1,4 @@
-"""The rule book: every declaration of a ruleset as sentences, by topic."""
+"""Write the rule book: every declaration of a ruleset as sentences, by topic."""
 
 from __future__ import annotations
 

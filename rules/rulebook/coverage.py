@@ -1,7 +1,6 @@
-"""Which rule answers each of the eight usual exceptions, for each record that is posted.
+"""Show which rule answers each of the eight usual exceptions, for each record kind that is posted.
 
-Here: coverage: an exception without a rule is a risk, told with what happens then; one that cannot
-happen to a record is told too. Not here: whether the rules are right (rules/checker).
+An exception without a rule is reported as a risk with its consequence.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from rules.types.functions import inside
 from rules.types.symbol_table import Index, Scope
 
 _CONVERSIONS = frozenset({"in_base", "price_in_base"})
+
+Found = tuple[str, Span] | None
 
 
 class Answered(StrEnum):
@@ -42,9 +43,6 @@ class Answer:
     text: str
     span: Span | None
     risk: str = ""
-
-
-Found = tuple[str, Span] | None
 
 
 def coverage(ruleset: nodes.Ruleset) -> tuple[Answer, ...]:

@@ -1,9 +1,4 @@
-"""The hold catalogue: every reason for which rules can hold a record, whatever is held now.
-
-Here: which declaration can place which reason, for whom, and what it keeps from being sent; then
-what Clearpost and the target place by themselves. Not here: what each reason means in general
-(hold_entries.py), the sentences of the rules (book.py).
-"""
+"""List every reason for which rules can hold a record, with its team and its consequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be said of each reason for a hold, whatever rules are in force."""
+"""Describe each reason for a hold independently of a ruleset, and render the rule book."""
 
 from __future__ import annotations
 
@@ -12,19 +12,6 @@ from grammar.text.finding_codes import HOLD_CODES
 from grammar.text.problem import Span
 from rules.phrases import composed, listed
 from rules.rulebook.book import TOPICS, Book, Entry, Section
-
-
-class Releaser(StrEnum):
-    """Who can let it go although its cause stands."""
-
-    OWNER = "owner"  # a person of the team that has it
-    CLAUSE = "clause"  # as its rule says in `clears` or in its answer
-    CONSENT = "consent"  # who gives the approval that it asks for
-    DECIDES = "decides"  # a person of the team says which of two documents it is
-    NOBODY = "nobody"
-
-
-_OWNER, _NOBODY = Releaser.OWNER, Releaser.NOBODY
 
 _RECORD = "A new version of the record"
 
@@ -46,6 +33,19 @@ pre span { display: block; }
 @media print { :root { color-scheme: light; } body { margin: 0; max-width: none; }
                h2 { break-after: avoid; } li { break-inside: avoid; } }
 """
+
+
+class Releaser(StrEnum):
+    """Who can let it go although its cause stands."""
+
+    OWNER = "owner"  # a person of the team that has it
+    CLAUSE = "clause"  # as its rule says in `clears` or in its answer
+    CONSENT = "consent"  # who gives the approval that it asks for
+    DECIDES = "decides"  # a person of the team says which of two documents it is
+    NOBODY = "nobody"
+
+
+_OWNER, _NOBODY = Releaser.OWNER, Releaser.NOBODY
 
 
 class Placer(StrEnum):

@@ -1,8 +1,4 @@
-"""What may be posted, in sentences.
-
-Here: gate, check, duplicates, approve, “ready”. Not here: their order (book.py), the document
-(document_sentences.py), tables (setup_sentences.py, table_sentences.py).
-"""
+"""Write gates, checks, duplicates, approvals and readiness as sentences."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Sources, targets, maps, units, links and values, in sentences.
-
-Here: one function for each kind of declaration. Not here: what may be posted (route_sentences.py),
-decision tables (table_sentences.py).
-"""
+"""Write sources, targets, maps, units, links and values as sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be written where somebody types, with what each name means: for lists that people read."""
+"""Suggest names while a user types in the rule editor, with the meaning of each name."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Clearpost rules.testing: samples and tests of rule files, and what they prove."""
+"""Run the samples and tests of rule files, and measure what they prove."""

@@ -1,8 +1,4 @@
-"""What a test expects against what came out.
-
-Here: Expectations: the first thing that is not as expected, in words. Not here: building the
-world of the test (test_world.py) and telling its steps (test_steps.py).
-"""
+"""Compare the outcome of a test with its expectations."""
 
 from __future__ import annotations
 

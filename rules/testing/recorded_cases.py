@@ -1,4 +1,4 @@
-"""A record as it was judged, told as a sample and a test."""
+"""Write a judged record as a sample and a test."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""A record as it was judged, and its values as a rule file writes them.
+"""Write the values of a judged record as a rule file does, and replace personal values.
 
-Here: fields, lines, names, what is written instead of a personal value. What nobody could write, a
-text with a quote in it say, is written as nearly as it can be. Not here: the facts of its world
-(recorded_facts.py).
+A text that rule files cannot quote is written as closely as possible.
 """
 
 from __future__ import annotations

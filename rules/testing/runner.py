@@ -1,4 +1,4 @@
-"""`sample` and `test` blocks, and one record alone, run without anything outside."""
+"""Run samples, tests and single records without I/O, and measure the coverage by mutation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of a test: what was given is judged and posted, then more happens, and so on."""
+"""Play the steps of a test: judge and post the sample, then apply each later event."""
 
 from __future__ import annotations
 

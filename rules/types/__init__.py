@@ -1,1 +1,1 @@
-"""Clearpost rules.types: what a name and an expression are; nothing is evaluated."""
+"""Resolve names and infer types of expressions, without evaluating them."""

@@ -1,4 +1,4 @@
-"""The library functions of the language, and the types that they take and give."""
+"""Define the library functions of the language and the types of their arguments and results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The type of every expression, and what is wrong with it."""
+"""Infer the type of every expression and report type errors."""
 
 from __future__ import annotations
 
@@ -47,22 +47,6 @@ from rules.values.wording import bare, say
 UNITS = ("UOM", "Unit", "UnitOfMeasure")
 """What targets call the field that says the unit of a line."""
 
-
-class Measure(StrEnum):
-    """The unit that a quantity counts in, or that a price is for."""
-
-    RAW = "raw"
-    BASE = "base"
-
-
-Measures = frozenset[Measure]
-
-_NONE: Measures = frozenset()
-
-_RAW, _BASE = frozenset({Measure.RAW}), frozenset({Measure.BASE})
-
-_IN = {_RAW: "in the unit of the record", _BASE: "in base units", _RAW | _BASE: "in mixed units"}
-
 _BESIDE = ", beside base quantities"
 
 _KEEPS = frozenset({"round", "abs", "min", "max", "due_of", "was"})
@@ -91,6 +75,22 @@ _DAY_DIFFERENCE_TYPES = frozenset({"date", "moment", "duration"})
 IsWord = Callable[[nodes.Compare, nodes.Name], bool]
 
 _DAY_TYPES = frozenset({"date", "moment"})
+
+
+class Measure(StrEnum):
+    """The unit that a quantity counts in, or that a price is for."""
+
+    RAW = "raw"
+    BASE = "base"
+
+
+Measures = frozenset[Measure]
+
+_NONE: Measures = frozenset()
+
+_RAW, _BASE = frozenset({Measure.RAW}), frozenset({Measure.BASE})
+
+_IN = {_RAW: "in the unit of the record", _BASE: "in base units", _RAW | _BASE: "in mixed units"}
 
 
 @dataclass(frozen=True, slots=True)

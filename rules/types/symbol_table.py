@@ -1,4 +1,4 @@
-"""A ruleset by name, and what a path means in a place of it."""
+"""Index the declarations of a ruleset by name and resolve paths in a scope."""
 
 from __future__ import annotations
 
@@ -58,14 +58,6 @@ RESERVED = {*FACTS, *LATER_FACTS, DOCUMENT_NUMBER, "line", "seen"}
 CURRENCY = "currency"
 """The field in which a record says its own currency, where it need not be that of its source."""
 
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-N = TypeVar("N", bound=_Named)
-
 R = TypeVar("R", Gate, Edit, Cancel)
 
 _OF_WORLD = frozenset({"in_base", "price_in_base", "base_unit", "number_of", "was"})
@@ -98,6 +90,14 @@ _TYPES: Final = {
 }
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
+
+
 class Index:
     """The declarations of a ruleset by name; of a name given twice, the first."""
 
@@ -114,7 +114,7 @@ class Index:
         self.fields = {r.name: _by_name(r.fields) for r in ruleset.records}
         self.computed_types: dict[tuple[str, str], object] = {}  # filled by inference.py
         self.places: tuple[Any, ...] | None = None  # filled by checker/places.py
-        self.conversions: object = None  # filled by conversions.py
+        self.conversions: object = None  # filled by Conversions.of
         self.posts: dict[str, list[Post]] = {}
         for post in ruleset.posts:
             self.posts.setdefault(post.record, []).append(post)

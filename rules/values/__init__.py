@@ -1,1 +1,1 @@
-"""Clearpost rules.values: numbers, texts, kinds and the unknown; no name of a ruleset."""
+"""Provide numbers, texts, types and unknown values; nothing here knows a ruleset."""

@@ -1,4 +1,4 @@
-"""One text for one value: canonical JSON, its hash, and the text of numbers and moments."""
+"""Convert values to canonical JSON and back, and hash them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What holds are grouped by: the key of their cause; and what ends a hold."""
+"""Define unknown values with their gaps, cause keys of holds, and rules for tax numbers and
+spellings.
+"""
 
 from __future__ import annotations
 
@@ -21,91 +23,10 @@ from rules.values.canonical import OneText, sha256_hex
 UNITS: Final = "units"
 """The mapping table that the units of an item are looked up in."""
 
-
-class CauseKind(StrEnum):
-    """What the rest of a key names."""
-
-    APPROVE = "approve"  # a rule that asks for consent
-    AWAY = "away"  # a connection that was out of reach for too long
-    COMPANY = "company"  # a company that records name and their source is not bound to
-    CREDENTIAL = "credential"  # a connection that refuses our key
-    DUPLICATE = "duplicate"  # a value that two documents have
-    FIELD = "field"  # a field of the record
-    GONE = "gone"  # a route whose document is no longer in the target
-    IDENTITY = "identity"  # a number that came under two ids
-    INACTIVE = "inactive"  # CONNECTION:KIND, a party that was switched off in a target
-    LATER = "later"  # a route whose document comes first; of a silent gap, never stored
-    LISTED = "listed"  # TARGET:KIND:CODE, a code that a target does not list
-    MANUAL = "manual"  # a number that somebody may have typed into the target
-    MAPPING = "mapping"  # TABLE:KEY, an entry that is missing or of no use
-    OTHER = ""  # none of these: a text that only an older version writes
-    PERIOD = "period"  # TARGET:YYYY-MM, a month that is closed there
-    RATE = "rate"  # TARGET:NUM/DEN:BASE:UNIT|ITEM, a rate of ours that nobody confirmed for it
-    ROUNDING = "rounding"  # a target that rounds otherwise than the rules say
-    RULE = "rule"  # a rule
-    STALE = "stale"  # a route whose document holds another content
-    STATUS = "status"  # a status that the rules do not know
-    TOTALS = "totals"  # CONNECTION:KIND:DAY, documents whose total in the target is another one
-    TARGET = "target"  # CONNECTION:WORD, what a target said when it refused
-    UNCERTAIN = "uncertain"  # a connection that gave no clear answer
-    UNIT = "unit"  # UNIT|ITEM, a conversion that is missing
-
-
-_KINDS: Final = {kind.value: kind for kind in CauseKind}
-
-MISSING_ENTRY: Final = (CauseKind.MAPPING, CauseKind.UNIT)
-"""The kinds of causes that an entry of a mapping table answers."""
-
 KEPT_KEYS: Final = 20_000
 
 LONGEST_KEY: Final = 500
 """Characters of a key that is stored: PostgreSQL indexes 2,700 bytes."""
-
-
-class HowCleared(StrEnum):
-    """The three ways in which a hold ends."""
-
-    ITSELF = "itself"
-    NEVER = "never"
-    BY = "by"
-
-
-@dataclass(frozen=True, slots=True)
-class Clearing(OneText):
-    """What ends a hold: a change (`itself`), a new version of the record alone (`never`), or the
-    word of a team (`by:TEAM`) as well.
-    """
-
-    how: HowCleared
-    team: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.how.value}:{self.team}" if self.how is HowCleared.BY else self.how.value
-
-    @classmethod
-    def parse(cls, text: str) -> Clearing:
-        """That whose stored text this is; ValueError where it is none."""
-        how, colon, team = text.partition(":")
-        found = cls(HowCleared(how), team)
-        if bool(colon) is not (found.how is HowCleared.BY):
-            message = f"{text!r} does not say what ends a hold: itself, never or by:TEAM"
-            raise ValueError(message)
-        return found
-
-    @classmethod
-    def by(cls, team: str) -> Clearing:
-        """A person of this team may let it go."""
-        return cls(HowCleared.BY, team)
-
-    @property
-    def by_people(self) -> bool:
-        """Whether a person may let it go."""
-        return self.how is HowCleared.BY
-
-
-ITSELF: Final = Clearing(HowCleared.ITSELF)
-
-NEVER: Final = Clearing(HowCleared.NEVER)
 
 NOWHERE = Span("", 1, 1, 1, 1)
 
@@ -209,6 +130,87 @@ _PARTS = re.compile(r"([A-Z]+)([0-9]+)")
 _ALIKE: Final = 0.6
 
 _LOOKS_SAME: Final = 95  # below 100: what only looks the same is never chosen for anybody
+
+
+class CauseKind(StrEnum):
+    """What the rest of a key names."""
+
+    APPROVE = "approve"  # a rule that asks for consent
+    AWAY = "away"  # a connection that was out of reach for too long
+    COMPANY = "company"  # a company that records name and their source is not bound to
+    CREDENTIAL = "credential"  # a connection that refuses our key
+    DUPLICATE = "duplicate"  # a value that two documents have
+    FIELD = "field"  # a field of the record
+    GONE = "gone"  # a route whose document is no longer in the target
+    IDENTITY = "identity"  # a number that came under two ids
+    INACTIVE = "inactive"  # CONNECTION:KIND, a party that was switched off in a target
+    LATER = "later"  # a route whose document comes first; of a silent gap, never stored
+    LISTED = "listed"  # TARGET:KIND:CODE, a code that a target does not list
+    MANUAL = "manual"  # a number that somebody may have typed into the target
+    MAPPING = "mapping"  # TABLE:KEY, an entry that is missing or of no use
+    OTHER = ""  # none of these: a text that only an older version writes
+    PERIOD = "period"  # TARGET:YYYY-MM, a month that is closed there
+    RATE = "rate"  # TARGET:NUM/DEN:BASE:UNIT|ITEM, a rate of ours that nobody confirmed for it
+    ROUNDING = "rounding"  # a target that rounds otherwise than the rules say
+    RULE = "rule"  # a rule
+    STALE = "stale"  # a route whose document holds another content
+    STATUS = "status"  # a status that the rules do not know
+    TOTALS = "totals"  # CONNECTION:KIND:DAY, documents whose total in the target is another one
+    TARGET = "target"  # CONNECTION:WORD, what a target said when it refused
+    UNCERTAIN = "uncertain"  # a connection that gave no clear answer
+    UNIT = "unit"  # UNIT|ITEM, a conversion that is missing
+
+
+_KINDS: Final = {kind.value: kind for kind in CauseKind}
+
+MISSING_ENTRY: Final = (CauseKind.MAPPING, CauseKind.UNIT)
+"""The kinds of causes that an entry of a mapping table answers."""
+
+
+class HowCleared(StrEnum):
+    """The three ways in which a hold ends."""
+
+    ITSELF = "itself"
+    NEVER = "never"
+    BY = "by"
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing(OneText):
+    """What ends a hold: a change (`itself`), a new version of the record alone (`never`), or the
+    word of a team (`by:TEAM`) as well.
+    """
+
+    how: HowCleared
+    team: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.how.value}:{self.team}" if self.how is HowCleared.BY else self.how.value
+
+    @classmethod
+    def parse(cls, text: str) -> Clearing:
+        """That whose stored text this is; ValueError where it is none."""
+        how, colon, team = text.partition(":")
+        found = cls(HowCleared(how), team)
+        if bool(colon) is not (found.how is HowCleared.BY):
+            message = f"{text!r} does not say what ends a hold: itself, never or by:TEAM"
+            raise ValueError(message)
+        return found
+
+    @classmethod
+    def by(cls, team: str) -> Clearing:
+        """A person of this team may let it go."""
+        return cls(HowCleared.BY, team)
+
+    @property
+    def by_people(self) -> bool:
+        """Whether a person may let it go."""
+        return self.how is HowCleared.BY
+
+
+ITSELF: Final = Clearing(HowCleared.ITSELF)
+
+NEVER: Final = Clearing(HowCleared.NEVER)
 
 
 @dataclass(frozen=True, slots=True)

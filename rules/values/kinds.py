@@ -1,4 +1,4 @@
-"""The types of the language, and one raw value as a value of its type."""
+"""Define the types of the language, exact arithmetic, and the readers of raw values."""
 
 from __future__ import annotations
 
@@ -17,27 +17,6 @@ from typing import Any, NamedTuple
 
 from grammar.nodes import Field
 from rules.values.canonical import number_text
-
-
-@dataclass(frozen=True, slots=True)
-class Type:
-    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction: a duration
-    is exact where it is surely whole days.
-
-    `currency` of an amount is blank where no one is known beforehand. `written` are the numbers and
-    durations that the rules themselves give it, whatever a record holds.
-    """
-
-    kind: str
-    states: tuple[str, ...] = ()
-    level: str = "exact"
-    currency: str = ""
-    written: tuple[Any, ...] = ()
-
-
-ANY = Type("any")
-
-YESNO = Type("yesno")
 
 COUNTS = frozenset({"whole", "decimal", "quantity", "number", "percent"})
 
@@ -132,6 +111,27 @@ _SMALL = 10**18
 _WIDE = decimal.Context(prec=400, Emin=-EXPONENT, Emax=EXPONENT)
 
 _BELOW, _FINEST = Decimal(10**18), 12
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction: a duration
+    is exact where it is surely whole days.
+
+    `currency` of an amount is blank where no one is known beforehand. `written` are the numbers and
+    durations that the rules themselves give it, whatever a record holds.
+    """
+
+    kind: str
+    states: tuple[str, ...] = ()
+    level: str = "exact"
+    currency: str = ""
+    written: tuple[Any, ...] = ()
+
+
+ANY = Type("any")
+
+YESNO = Type("yesno")
 
 
 def postable(have: Type, want: str) -> bool:

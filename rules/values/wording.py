@@ -1,4 +1,4 @@
-"""Rules and values in people's words: expressions as text, values as text, messages."""
+"""Write expressions, values, messages and clauses as text for people and for documents."""
 
 from __future__ import annotations
 
