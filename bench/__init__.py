@@ -1,1 +1,1 @@
-"""Clearpost bench: what `clearpost bench` measures. It is not part of the wheel."""
+"""Measure this machine with `clearpost bench`; this package is not part of the wheel."""

@@ -1,4 +1,7 @@
-"""`clearpost bench`: what this machine does, measured in one run, told as one line of JSON."""
+"""Run `clearpost bench`: choose its parts, run them, and print one line of JSON.
+
+The backtest and the audit trail are measured here; every other part has its own module.
+"""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The part of `clearpost bench` that brings orders in: calls of many, calls of one, a workbook."""
+"""Measure how fast orders come in: large and small calls, a workbook, and the rule editor."""
 
 import json
 import os

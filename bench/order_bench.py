@@ -1,4 +1,4 @@
-"""The part of `clearpost bench` that holds judging against a function written by hand."""
+"""Measure judging one order against the same decision written by hand in Python."""
 
 import gc
 import hashlib

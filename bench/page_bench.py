@@ -1,4 +1,4 @@
-"""The part of `clearpost bench` that reads pages of a large company, as its finance person does."""
+"""Measure how fast pages of a large company load for its finance staff."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""The part of `clearpost bench` that measures the rules: thirty against rivals, and a thousand."""
+"""Measure the rules: thirty rules against other engines, and a thousand rules alone."""
 
 from __future__ import annotations
 

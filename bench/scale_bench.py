@@ -1,9 +1,8 @@
-"""The part of `clearpost bench` that tells what a second worker brings, on PostgreSQL.
+"""Measure how much a second worker adds on PostgreSQL.
 
-Here: orders judged by one worker and by two, by turns, each worker a process that does nothing
-else; the processor time that they took, and how long their transactions waited for locks. Below
-four processors a second worker has no processor of its own: then the ratio of the rates is null and
-its reason is told. Not here: the shop (shop_bench.py), what is judged (shop_baseline.py).
+Orders are judged by one worker and by two in alternating rounds; each worker is its own process.
+The processor time and the lock waits are measured too. With fewer than four processors a second
+worker has no processor of its own: the ratio of the rates is then null, with the reason.
 """
 
 import multiprocessing

@@ -1,4 +1,4 @@
-"""The part of `clearpost bench` that runs a shop: from a webhook to a posting, from due to stored."""
+"""Measure a whole shop: from a webhook to a stored posting, and the checks of due records."""
 
 import json
 import os

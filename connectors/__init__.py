@@ -1,1 +1,1 @@
-"""Clearpost connectors: how the outside talks; never decides whether."""
+"""Clearpost connectors: talk to outside systems; never decide what is posted."""

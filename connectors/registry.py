@@ -1,7 +1,6 @@
-"""Every connector by its name: each folder of sources and of targets is one.
+"""Find every connector by name: each folder in `sources` and `targets` is one.
 
-Here: finding them, what each asks of who connects it, what people call it, and the schemas of all
-as data, also of what is described and not carried yet. Not here: anything a single connector knows.
+It also lists the schemas of systems that are described and have no connector yet.
 """
 
 import pkgutil

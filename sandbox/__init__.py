@@ -1,1 +1,1 @@
-"""Clearpost sandbox: stand-ins of shops and accounting systems, the connector contract suite, and the demo."""
+"""Clearpost sandbox: stand-ins of outside systems, the connector test suite, and the demo."""

@@ -1,8 +1,4 @@
-"""What every source and every target offers, and the plain data that passes between them and the
-holding floor.
-
-Here: the names, one room a side. Not here: anything that talks.
-"""
+"""Define what every source and target offers, and the data passed to and from `holding`."""
 
 from connectors.contract.calls import (
     Action,

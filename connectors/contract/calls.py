@@ -1,7 +1,4 @@
-"""What passes between a target and the holding floor: documents out, answers and reports back.
-
-Here: plain data of one call, look-up or connection test. Not here: who makes it (targets.py).
-"""
+"""Define the data of one call, lookup or connection test between `holding` and a target."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,5 +1,6 @@
-"""The ten classes of errors: who deals with each, what it means, what to do, and when a new try
-makes sense.
+"""Define the ten error classes, and the settings of a database connection.
+
+An error class says who handles an error, what it means, and when a retry makes sense.
 """
 
 import re

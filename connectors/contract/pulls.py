@@ -1,4 +1,4 @@
-"""A source that is asked for what changed there, page by page, instead of being waited for."""
+"""Define what a source offers: webhooks, pages of changes, uploads, and records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

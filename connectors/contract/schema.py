@@ -1,4 +1,4 @@
-"""The shape of what arrives and of what is posted, as data."""
+"""Define, as data, the fields of records and documents and the form of a connection."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What every target offers, and what only some can do."""
+"""Define what every target offers, and the protocols that only some targets implement."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Clearpost connectors.kit: what every connector is built from; knows no connector."""
+"""Clearpost connectors.kit: parts that every connector is built from; imports no connector."""

@@ -1,4 +1,4 @@
-"""The calls of a connector and their results: not sent, unconfirmed, posted, to be checked."""
+"""Build the results of calls and lookups, and the reachability step and keys of a connection."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
-"""The canonical record: the fields of an order, and how a value from JSON or from a sheet becomes
-its one text.
+"""Convert values from JSON or a sheet into the canonical text of an order's fields.
 
-Here: one form for every way in, so that a webhook and a workbook give the same bytes. Not here:
-where the values lie in a source's own format.
+Every way in uses this form, so that a webhook and a workbook give the same bytes.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Signed JSON webhooks: who sent a delivery is proved over its raw bytes and its own id."""
+"""Verify, read and count signed JSON webhooks."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What no target could take as it is meant: told of a value before it is sent, instead of after."""
+"""Check document fields and decimals before sending, and describe shared fields."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""Workbooks and CSV files in and out."""
+"""Read and write workbooks and CSV files; untrusted files are read in a confined process."""
 
 import csv
 import io

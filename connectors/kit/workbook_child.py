@@ -1,8 +1,8 @@
-"""Reads one untrusted workbook, in a process of its own with bounded memory and time.
+"""Read one untrusted workbook in a process with bounded memory and time.
 
-Here: the checks on the archive and the walk over its cells, by calamine where it tells all that is
-in them, else by openpyxl. Not here: who starts it (workbook.py). Bytes come on standard input, JSON
-lines leave on standard output; nothing else is touched.
+workbook.py starts it. The file's bytes come on standard input, JSON lines leave on standard output,
+and nothing else is touched. Cells are read with calamine where it shows all of them, else with
+openpyxl.
 """
 
 import io

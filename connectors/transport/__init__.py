@@ -1,1 +1,1 @@
-"""Clearpost connectors.transport: outside calls, the clock, fault points; nothing of meaning."""
+"""Clearpost connectors.transport: HTTP, mail, the clock and fault points, free of meaning."""

@@ -1,4 +1,7 @@
-"""The one HTTP session: it connects to a judged address, follows nothing and repeats nothing."""
+"""Call outside systems over HTTP, send mail, show the time, and find connector folders.
+
+The HTTP session connects only to a checked address, follows no redirect and repeats no call.
+"""
 
 import os
 import re

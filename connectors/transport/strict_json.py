@@ -1,4 +1,7 @@
-"""JSON that means one thing only: what two readers could understand differently is refused."""
+"""Read JSON strictly, check addresses before they are called, and trigger planned faults.
+
+JSON that two readers could understand differently is refused.
+"""
 
 import errno
 import ipaddress

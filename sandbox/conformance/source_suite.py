@@ -1,8 +1,7 @@
-"""What every source does, whatever its scheme: one suite over all of them, and the part of it for
-those that send no webhooks.
+"""Test the contract of a source, with one suite for all, and a part for those without webhooks.
 
-Here: the tests. A class of them is collected where `scheme` is given: for ours in tests/connectors,
-for one of your own by `clearpost connector test`. Not here: what one shop alone sends (its tests).
+pytest collects a class of them where the fixture `scheme` exists: in tests/connectors for our
+sources, in own_source_suite.py for your own.
 """
 
 import json

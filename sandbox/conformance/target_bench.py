@@ -1,4 +1,7 @@
-"""A target beside the process of its stand-in, as the suite of targets uses them."""
+"""Run a target against its stand-in, or against a server with fixed answers.
+
+It also reads `refusals.toml`, which lists the refusals of a target.
+"""
 
 import json
 import os

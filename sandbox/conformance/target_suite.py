@@ -1,4 +1,8 @@
-"""What every target does, whatever it is called there: one suite over all of them."""
+"""Test the contract of a target: its declaration, its calls, late answers and refusals.
+
+pytest collects these classes where the fixtures `bench` and `target` exist: in tests/connectors for
+our targets, in own_target_suite.py for your own.
+"""
 
 import hashlib
 import threading

@@ -1,1 +1,1 @@
-"""The sample companies of `clearpost demo`; no part of what runs."""
+"""Set up the sample companies of `clearpost demo`; the running product imports none of it."""

@@ -1,4 +1,4 @@
-"""`clearpost demo`: the sample shop, in the browser or as one line of JSON."""
+"""Run `clearpost demo`: the sample shop in the browser, or once with one line of JSON."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""One month of the sample shop, drawn from a seed: the deliveries that its NetShop would have sent."""
+"""Generate one month of the sample shop's deliveries from a seed, and load them."""
 
 import csv
 import hashlib

@@ -1,4 +1,4 @@
-"""Makes a sample company: people, connections, keys, rules in force."""
+"""Create a sample company: people, connections, keys, rules in force, and its warehouse."""
 
 import secrets
 import time

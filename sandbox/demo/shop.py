@@ -1,4 +1,4 @@
-"""The sample shop as data: what it sells, to whom, and who works there."""
+"""Define the sample shop as data: goods, customers and staff, and how its orders look."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

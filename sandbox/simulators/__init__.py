@@ -1,4 +1,4 @@
-"""Clearpost sandbox.simulators: stand-ins of the outside, as processes of their own."""
+"""Clearpost sandbox.simulators: stand-ins of outside systems, each its own process."""
 
 from connectors.transport.http import folders
 

@@ -1,1 +1,1 @@
-"""What the keys of connections have alike."""
+"""Share code for the keys of connections."""

@@ -1,1 +1,1 @@
-"""How numbers are rounded elsewhere, and how far that moves a total."""
+"""Share code for rounding."""

@@ -1,1 +1,1 @@
-"""What the sources of shops have alike."""
+"""Share code between the sources of shops."""

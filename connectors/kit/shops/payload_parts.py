@@ -1,4 +1,4 @@
-"""One object of a shop's payload: its values, each with its place, and what is wrong with them."""
+"""Read typed values from a shop's payload, each with its place, and sum order lines."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A payout of a shop: what it sold, kept back and gave back, and what it sent to the bank."""
+"""Build payout records of a shop, its record kinds, and its connection test."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

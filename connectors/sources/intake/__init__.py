@@ -1,1 +1,1 @@
-"""Intake, the door for systems without a connector of their own: its record kinds, as data."""
+"""Intake: take records from systems that have no connector of their own."""

@@ -1,8 +1,4 @@
-"""Intake: records of any kind it knows, by signed webhook or from a JSON file.
-
-Here: where a record's values lie. Not here: the kinds of record (kit/shops/record_kinds.py), who
-may deliver (kit/signed_webhooks.py), the canonical form (kit/canonical_record.py).
-"""
+"""Take records of any known kind by signed webhook or from a JSON file."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""Lazada, as a source of orders and returned pieces: webhooks say what changed, asking says how."""
+"""Lazada as a source: webhooks show what changed, API calls read the orders and returns."""

@@ -1,6 +1,4 @@
-"""A call to Lazada's Open Platform: its signature, what its answer means, and the exchange of the
-key.
-"""
+"""Sign and send calls to Lazada's Open Platform, read its answers, and read payouts."""
 
 import hashlib
 import hmac

@@ -1,6 +1,4 @@
-"""Lazada: orders, returned pieces and payouts, by asking; a signed webhook has them asked for at
-once.
-"""
+"""Read Lazada orders, returned pieces and payouts; a signed webhook triggers a read."""
 
 import hashlib
 import hmac

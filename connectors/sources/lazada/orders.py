@@ -1,4 +1,4 @@
-"""An order of Lazada and its pieces as records."""
+"""Convert a Lazada order and its pieces into records."""
 
 import re
 from collections.abc import Mapping, Sequence

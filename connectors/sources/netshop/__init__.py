@@ -1,1 +1,1 @@
-"""NetShop, as a source of orders by signed webhook or JSON file."""
+"""NetShop as a source of records by signed webhook, JSON file or API."""

@@ -1,5 +1,6 @@
-"""NetShop: orders with their refunds, deliveries, purchases, settlements and payouts, by signed
-webhook, from a JSON file, or by asking for what changed.
+"""Read NetShop records by signed webhook, from a JSON file, or by asking for changes.
+
+The records are orders with their refunds, deliveries, purchases, settlements and payouts.
 """
 
 import secrets

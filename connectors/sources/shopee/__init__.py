@@ -1,1 +1,1 @@
-"""Shopee, as a source of orders and returns: a webhook says what changed, asking says how."""
+"""Shopee as a source: webhooks show what changed, API calls read the orders and returns."""

@@ -1,6 +1,4 @@
-"""A call to Shopee's Open Platform: its signature, what its answer means, and the exchange of the
-key.
-"""
+"""Sign and send calls to Shopee's Open Platform, read its answers, and page through payouts."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Shopee: orders, returns and payouts, by asking; a signed webhook has them asked for at once."""
+"""Read Shopee orders, returns and payouts; a signed webhook triggers a read."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""An order and a return of Shopee as records."""
+"""Convert Shopee orders, returns and payouts into records."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

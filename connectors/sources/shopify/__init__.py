@@ -1,1 +1,1 @@
-"""Shopify, as a source of orders, fulfilments and refunds by signed webhook or JSON file."""
+"""Shopify as a source of orders, fulfilments, refunds and payouts."""

@@ -1,4 +1,4 @@
-"""One call to Shopify's Admin API, and what its answer says."""
+"""Call Shopify's Admin API, and convert an order of its answers into records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

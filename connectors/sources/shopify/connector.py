@@ -1,5 +1,6 @@
-"""Shopify: orders with their fulfilments and refunds, by signed webhook or from a JSON file, and
-payouts, by asking or from a file.
+"""Read Shopify orders, fulfilments, refunds and payouts.
+
+Orders come by signed webhook, from a JSON file or from the API; payouts from a file or the API.
 """
 
 import base64

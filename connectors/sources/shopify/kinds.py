@@ -1,4 +1,4 @@
-"""The kinds of record that Shopify delivers, as data."""
+"""Define the record kinds of Shopify, and convert order lines and payouts."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

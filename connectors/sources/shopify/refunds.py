@@ -1,4 +1,4 @@
-"""A refund of Shopify as a record: what was given back, what became of the goods, and the money."""
+"""Convert a Shopify refund into a record: the money, the goods, and the order's status."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

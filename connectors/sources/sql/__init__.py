@@ -1,1 +1,1 @@
-"""A database, as a source of orders and settlements: it is asked by queries that only read."""
+"""A shop's database as a source, read by queries."""

@@ -1,4 +1,4 @@
-"""A shop's database: orders with their lines and settlements of bloggers, by queries."""
+"""Read orders with lines, and settlements of bloggers, from a shop's database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Asking a shop's database: a read-only transaction, and what is read in it."""
+"""Connect to a shop's database with a read-only transaction, and run its queries."""
 
 import os
 import re

@@ -1,8 +1,7 @@
-"""Why a database gave no answer, in words for people.
+"""Explain why a database gave no answer: driver codes, a sentence and the next step for each.
 
-Here: what its drivers' codes mean, and the sentence and next step for each. Not here: raising it
-(database.py). A sentence names neither the password nor the query; of what the database says only
-a missing name is passed on.
+A sentence contains neither the password nor the query. From the database's own message only a
+missing name is passed on.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What changed in a shop's database, page by page: orders, then settlements."""
+"""Read changes from a shop's database page by page: orders first, then settlements."""
 
 import json
 import re

@@ -1,1 +1,1 @@
-"""WooCommerce, as a source of orders by signed webhook, JSON file, or asking."""
+"""WooCommerce as a source of orders by signed webhook, JSON file or API."""

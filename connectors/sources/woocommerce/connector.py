@@ -1,4 +1,4 @@
-"""WooCommerce: orders and refunds by signed webhook, from a JSON file, or by asking the shop."""
+"""Read WooCommerce orders and refunds by signed webhook, from a JSON file, or from the API."""
 
 import base64
 import hashlib

@@ -1,7 +1,4 @@
-"""The kinds of record that WooCommerce delivers, as data.
-
-Here: every field with what it means. Not here: where WooCommerce keeps the values (orders.py).
-"""
+"""Define, as data, the record kinds of WooCommerce with the meaning of each field."""
 
 from connectors.contract.schema import KindSchema
 from connectors.kit.shops.payouts import POS, UPDATED, field

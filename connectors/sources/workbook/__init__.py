@@ -1,1 +1,1 @@
-"""Workbooks and CSV files, as a source of orders."""
+"""Workbooks and CSV files as a source."""

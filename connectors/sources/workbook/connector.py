@@ -1,4 +1,4 @@
-"""Workbooks and CSV files: orders, and records of other kinds, typed or exported by hand."""
+"""Read orders and records of other kinds from workbooks and CSV files."""
 
 import hashlib
 import json

@@ -1,6 +1,4 @@
-"""The sheets of a file: which holds the records of a kind and which their lines, and what each
-column fills.
-"""
+"""Find the sheets and columns of a file that hold records, their lines, and their dates."""
 
 import copy
 import io

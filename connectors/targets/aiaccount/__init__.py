@@ -1,1 +1,1 @@
-"""AiAccount, as a target of invoices and receipts, bills and payments."""
+"""AiAccount as a target of invoices and receipts, bills and payments."""

@@ -1,4 +1,4 @@
-"""AiAccount as a target: build, send, look up, read, test."""
+"""Connect to AiAccount: build, send, look up, read, and test."""
 
 import hashlib
 import json

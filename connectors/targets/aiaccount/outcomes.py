@@ -1,4 +1,4 @@
-"""An answer of AiAccount opened, and the result for one document in our terms."""
+"""Read AiAccount's answers, and convert them to the result of each document."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,4 @@
-"""The connection test: what must be true before anything is sent, in the order people look for it.
-
-Here: the steps and the snapshot of what AiAccount knows. Not here: writing.
-"""
+"""Test the connection to AiAccount, step by step, and read a snapshot of its settings."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping

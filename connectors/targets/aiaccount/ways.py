@@ -1,4 +1,4 @@
-"""Where each document of AiAccount goes, and how it is found again."""
+"""Define AiAccount's documents: their fields, where each is sent and how it is found again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,1 +1,1 @@
-"""AutoCount, as a target that rules may speak of: its documents, without a connector."""
+"""AutoCount's cloud interface as a target."""

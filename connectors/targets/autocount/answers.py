@@ -1,4 +1,4 @@
-"""What AutoCount's answers mean: to a write, and to the reading of one document."""
+"""Interpret AutoCount's answers to writes, reads and lookups, and compare documents."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""AutoCount's cloud interface as a target: build, send, look up, read, test."""
+"""Connect to AutoCount's cloud interface: build, send, look up, read, test, and parties."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

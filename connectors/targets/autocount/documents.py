@@ -1,4 +1,4 @@
-"""The document types of AutoCount, as data."""
+"""Define, as data, the document types of AutoCount and the meaning of their fields."""
 
 from collections.abc import Mapping
 from dataclasses import replace

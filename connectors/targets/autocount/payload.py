@@ -1,4 +1,4 @@
-"""A document as the JSON that AutoCount's interface takes, one document a call."""
+"""Build the JSON of one document for AutoCount's interface."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

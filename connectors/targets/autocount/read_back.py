@@ -1,8 +1,6 @@
-"""What AutoCount has: many documents a call beside ours, those that are like one of ours, and how
-it counts a product: it has one unit, and no conversion.
+"""Read what AutoCount holds: many documents a call, documents similar to ours, and units.
 
-Here: these reads and what they say. Not here: the read by one number (answers.py), the
-comparison (compare.py), look-ups after a write (lookup.py).
+AutoCount has one unit for each item, and no conversion.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

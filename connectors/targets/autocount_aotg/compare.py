@@ -1,8 +1,4 @@
-"""What is to be in the books of one document, beside what a list of them shows.
-
-Here: the document as it is wanted, how its write ended by AutoCount's word, and what both say
-together with a list of invoices. Not here: asking for the list (outcomes.py, read_back.py).
-"""
+"""Compare a document with the relay's word on its write and with a list of invoices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

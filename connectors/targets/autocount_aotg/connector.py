@@ -1,4 +1,4 @@
-"""AutoCount On The Go as a target: build, send, ask again, look up, test, log in."""
+"""Connect to AutoCount On The Go: build, send, ask again, look up, test, and log in."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Calls to the relay, and what each of its answers says of the request that it stands for."""
+"""Call the relay, log in to it, build its payloads, and interpret its answers."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""AutoCount by Excel import: a workbook that a person imports there, where there is no API."""
+"""AutoCount by Excel import: a workbook that a person imports, where there is no API."""

@@ -1,4 +1,4 @@
-"""AutoCount's Excel import as a target: a workbook for a person, and nothing that is called."""
+"""Build import workbooks for AutoCount desktop, and read the files a person brings back."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""The document types of AutoCount's import, as data."""
+"""Define, as data, the document types of AutoCount's Excel import and their fields."""
 
 from dataclasses import replace
 from typing import Final

@@ -1,4 +1,4 @@
-"""QuickBooks Online as a target: build, send, look up, read, test, authorize, renew."""
+"""Connect to QuickBooks Online: build, send, look up, read, test, authorize, and renew."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The documents of QuickBooks Online, as data."""
+"""Define, as data, the documents of QuickBooks Online and the meaning of their fields."""
 
 from typing import Final
 

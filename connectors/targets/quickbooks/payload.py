@@ -1,4 +1,4 @@
-"""A document as the JSON that QuickBooks takes, alone or in a batch, and back."""
+"""Build QuickBooks' JSON of a document, alone or in a batch, and compare it with the books."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,4 @@
-"""What QuickBooks tells of its books: the connection test, in the order people look for it, and the
-lists of customers, vendors, items and unpaid documents, a page of a query at a time.
-"""
+"""Test and authorize the QuickBooks connection, renew its tokens, and read its lists."""
 
 import base64
 import json

@@ -1,8 +1,4 @@
-"""Documents as QuickBooks shows them, and what each of its error codes means to us.
-
-Here: the read-only queries, and why a document could not be read. Not here: comparing (compare.py),
-and what follows.
-"""
+"""Read documents and errors from QuickBooks' answers."""
 
 import re
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""One call from beginning to end: what must be read first, the call, and what it came to."""
+"""Run one QuickBooks write: the reads it needs first, the call, and its result."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,1 +1,1 @@
-"""The sample month in every target at once; no part of what runs."""
+"""Post the sample month to every target at once."""

@@ -1,6 +1,6 @@
-"""The person who carries files to AutoCount desktop: downloads, imports, tells, compares.
+"""Play the person who imports files into AutoCount desktop, one round over the waiting files.
 
-Here: one round over the files that wait. Not here: the stand-in, which imports.
+It stands alone because only the demo's month needs a person: the stand-in does the import.
 """
 
 import json

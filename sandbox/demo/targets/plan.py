@@ -1,4 +1,4 @@
-"""What is sent to the four companies of every target, and the list of documents that must follow."""
+"""Plan the deliveries to the four companies of every target, and the expected documents."""
 
 import base64
 import csv

@@ -1,1 +1,1 @@
-"""The stand-in of AiAccount; it knows nothing of its client."""
+"""The stand-in of AiAccount; imports nothing of the connector."""

@@ -1,7 +1,7 @@
-"""`python -m sandbox.simulators.aiaccount`: start it, say where it listens, serve
-until killed.
+"""Start the AiAccount stand-in: `python -m sandbox.simulators.aiaccount`.
 
-Here: the command line. Not here: behaviour (api.py, books.py, checks.py).
+It prints its address and keys, and serves until it is killed. The module is short because `-m`
+needs it by this name.
 """
 
 from argparse import ArgumentParser

@@ -1,4 +1,4 @@
-"""What stands in AiAccount: documents, imports, answers by key, parked pushes and settings."""
+"""Hold AiAccount's books: documents, imports, answers by key and settings; read requests."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The documents of AiAccount as the simulator serves them: paths, ids, permissions."""
+"""Define AiAccount's document kinds: paths, amounts, sheet columns, and reply formats."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,4 @@
-"""Deciding what a write does: the ledger lines and the answer that follow from a request and the
-books.
-"""
+"""Check a write and decide its effect: the ledger lines and the answer."""
 
 import hashlib
 import re

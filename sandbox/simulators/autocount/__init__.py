@@ -1,1 +1,1 @@
-"""The stand-in of AutoCount; it knows nothing of its client."""
+"""The stand-in of AutoCount; imports nothing of the connector."""

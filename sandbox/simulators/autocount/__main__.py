@@ -1,7 +1,7 @@
-"""`python -m sandbox.simulators.autocount`: start it, say where it listens, serve until
-killed.
+"""Start the AutoCount stand-in: `python -m sandbox.simulators.autocount`.
 
-Here: the command line. Not here: behaviour (api.py, books.py, writes.py).
+It prints its address and keys, and serves until it is killed. The module is short because `-m`
+needs it by this name.
 """
 
 from argparse import ArgumentParser

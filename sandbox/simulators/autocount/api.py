@@ -1,4 +1,4 @@
-"""The endpoints: who may call, what each answers, and the ledger line before every answer."""
+"""Serve AutoCount's endpoints, its control calls, and a ledger line before each answer."""
 
 import hashlib
 from collections import defaultdict

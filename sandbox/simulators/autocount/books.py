@@ -1,4 +1,4 @@
-"""The books of AutoCount: documents, master data, keys, planned faults."""
+"""Hold AutoCount's books: documents, master data, keys, planned faults and knock-offs."""
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy

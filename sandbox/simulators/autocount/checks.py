@@ -1,4 +1,4 @@
-"""What AutoCount would say about one document, and what it works out."""
+"""Check one document as AutoCount does, calculate its amounts, and write it."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,1 +1,1 @@
-"""A simulator of AutoCount On The Go: its own process, its own ledger, knows nothing of us."""
+"""The stand-in of AutoCount On The Go; imports nothing of the connector."""

@@ -1,6 +1,4 @@
-"""The endpoints of the relay: who may call, what each answers, and the ledger line before every
-answer.
-"""
+"""Serve the relay's endpoints, its queue, and a ledger line before each answer."""
 
 import hashlib
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""The state of AutoCount On The Go: account books, tokens, the queue, results."""
+"""Hold the state of AutoCount On The Go: account books, tokens, queue, results, faults."""
 
 from collections.abc import Mapping
 from copy import deepcopy

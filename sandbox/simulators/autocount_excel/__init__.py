@@ -1,1 +1,1 @@
-"""The stand-in of AutoCount desktop's Excel import; it knows nothing of its client."""
+"""The stand-in of AutoCount desktop's Excel import; imports nothing of the connector."""

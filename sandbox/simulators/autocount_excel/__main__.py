@@ -1,7 +1,7 @@
-"""`python -m sandbox.simulators.autocount_excel`: start it, say where it listens, serve until
-killed.
+"""Start the AutoCount Excel import stand-in: `python -m sandbox.simulators.autocount_excel`.
 
-Here: the command line. Not here: behaviour (api.py, books.py, imports.py).
+It prints its address and keys, and serves until it is killed. The module is short because `-m`
+needs it by this name.
 """
 
 from functools import partial

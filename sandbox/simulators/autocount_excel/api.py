@@ -1,7 +1,6 @@
-"""A person at AutoCount desktop: imports a file, saves a listing, corrects a document.
+"""Play a person at AutoCount desktop: import a file, save a listing, correct a document.
 
-Here: what a program may ask this person to do, the ledger line before every answer, the control
-calls. Not here: what becomes of the rows (imports.py). AutoCount itself has no interface here.
+AutoCount itself has no interface here. A ledger line is written before every answer.
 """
 
 import hashlib

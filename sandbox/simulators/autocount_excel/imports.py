@@ -1,4 +1,4 @@
-"""What becomes of the rows of an import: New, Update or Error, each for itself."""
+"""Import the rows of a workbook: New, Update or Error for each; hold the books."""
 
 import re
 from collections import defaultdict

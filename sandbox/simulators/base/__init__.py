@@ -1,1 +1,1 @@
-"""What all simulators of targets are built from."""
+"""Share code between all stand-ins."""

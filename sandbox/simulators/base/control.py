@@ -1,8 +1,6 @@
-"""A simulator of a target from the outside: its process, its ledger, its control API.
+"""Control a stand-in from outside: its command line, its ledger, and its control API.
 
-Here: what every simulator keeps, a ledger line before every answer, how it takes requests and is
-started; and what a person would do in the target itself, and planned faults. Not here: the server
-(server.py), how any target behaves.
+The control API does what a person would do in the target itself, and plans faults.
 """
 
 import threading

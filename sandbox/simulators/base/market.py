@@ -1,9 +1,7 @@
-"""The stand-in of a seller on a marketplace: webhooks that say only what changed, and tokens that
-run out.
+"""Play a seller on a marketplace: webhooks that show only what changed, and tokens that expire.
 
-Here: the exchange of tokens, which questions fail on purpose, when webhooks are switched off, the
-webhook that tries an address. Not here: how one marketplace signs, and what it answers (its own
-folder), what every shop does (shop.py).
+It exchanges tokens, fails planned calls, switches webhooks off, and tries an address by a webhook.
+How a marketplace signs and answers is in its own folder.
 """
 
 from abc import abstractmethod

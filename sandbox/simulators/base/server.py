@@ -1,6 +1,4 @@
-"""The base of every simulator: its own process, a ledger on disk before each answer, and
-cut connections.
-"""
+"""Run a stand-in as a process, with a ledger on disk before each answer and planned faults."""
 
 import io
 import json

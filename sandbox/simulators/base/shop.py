@@ -1,4 +1,4 @@
-"""The stand-in of a shop: orders that change, a side that is asked, webhooks that it sends."""
+"""Play a shop: orders that change by scenario, an API to read them, and webhooks."""
 
 import json
 import random

@@ -1,1 +1,1 @@
-"""Lazada as a seller: it sells, tells what changed, and answers who asks for its orders."""
+"""The stand-in of Lazada as a seller; imports nothing of the connector."""

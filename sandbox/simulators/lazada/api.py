@@ -1,10 +1,4 @@
-"""Lazada from the outside: its interface for orders, pieces and statements, and the webhooks that
-it sends.
-
-Here: who may ask, lists by moment with an offset, tokens, what a webhook says, signatures. Not
-here: what an order looks like (orders.py), what is paid out (finance.py), what every marketplace
-does (simulators/base/market.py).
-"""
+"""Serve Lazada's interface for orders, pieces and statements, and send its webhooks."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""The money of orders that Lazada pays out: statements, and the transactions behind them."""
+"""Build Lazada's orders, and the statements and transactions of their payouts."""
 
 import copy
 from collections import Counter

@@ -1,1 +1,1 @@
-"""The stand-in of NetShop: it only sends."""
+"""The stand-in of NetShop; imports nothing of the connector."""

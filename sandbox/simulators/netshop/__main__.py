@@ -1,7 +1,7 @@
-"""`python -m sandbox.simulators.netshop`: start it, say where it listens and with which secret
-it signs, serve until killed.
+"""Start the NetShop stand-in: `python -m sandbox.simulators.netshop`.
 
-Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/shop.py).
+It prints its address and keys, and serves until it is killed. The module is short because `-m`
+needs it by this name.
 """
 
 from connectors.transport.http import MachineClock

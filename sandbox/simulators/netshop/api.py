@@ -1,4 +1,4 @@
-"""NetShop from the outside: it sends signed webhooks, and lists what changed to who may ask."""
+"""Send NetShop's signed webhooks, and list what changed."""
 
 import hashlib
 import hmac

@@ -1,8 +1,6 @@
-"""Signed sample deliveries, as NetShop would send them.
+"""Build signed sample deliveries as NetShop sends them.
 
-Here: what NetShop tells, each in its own form, and the headers that prove it. Not
-here: reading one (connector.py); nothing of it is imported, so what it reads is not what it wrote
-itself.
+It imports nothing of the product, so that the connector never reads what its own code wrote.
 """
 
 import hashlib

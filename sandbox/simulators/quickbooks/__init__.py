@@ -1,1 +1,1 @@
-"""The stand-in of QuickBooks; it knows nothing of its client."""
+"""The stand-in of QuickBooks; imports nothing of the connector."""

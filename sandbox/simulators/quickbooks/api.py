@@ -1,4 +1,4 @@
-"""The endpoints: who may call, what each answers, and the ledger line before every answer."""
+"""Serve QuickBooks' endpoints, batches, queries and control calls, each with a ledger line."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""The books of QuickBooks: documents, lists, answers by request id, tokens, planned faults."""
+"""Hold QuickBooks' books: documents, lists, answers by request id, tokens, planned faults."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Answers that go wrong: their two shapes, and those that go wrong on purpose."""
+"""Check and write QuickBooks documents, and answer with errors, real or planned."""
 
 from calendar import monthrange
 from collections import defaultdict

@@ -1,1 +1,1 @@
-"""Shopee as a shop: it sells, tells what changed, and answers who asks for orders and returns."""
+"""The stand-in of Shopee as a shop; imports nothing of the connector."""

@@ -1,6 +1,4 @@
-"""Shopee from the outside: its interface for orders, returns and escrows, and the webhooks that it
-sends.
-"""
+"""Serve Shopee's interface for orders, returns and escrows, and send its webhooks."""
 
 import copy
 import hashlib

@@ -1,1 +1,1 @@
-"""Shopify as a shop: it sells, sends signed webhooks, and answers who asks for its orders."""
+"""The stand-in of Shopify as a shop; imports nothing of the connector."""

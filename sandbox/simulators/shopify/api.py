@@ -1,4 +1,4 @@
-"""Shopify from the outside: its Admin API for orders and payouts, and the webhooks that it sends."""
+"""Serve Shopify's Admin API for orders and payouts, and send its webhooks."""
 
 import base64
 import hashlib

@@ -1,7 +1,4 @@
-"""Orders as Shopify writes them, and what becomes of one: edited, sent, cancelled, refunded.
-
-Here: an order after each act, with amounts that add up. Not here: who is told of it (api.py).
-"""
+"""Build Shopify orders, and change them: edit, fulfil, cancel and refund."""
 
 import copy
 from collections import Counter

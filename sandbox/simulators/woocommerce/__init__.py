@@ -1,1 +1,1 @@
-"""The stand-in of WooCommerce: an own process with its own books."""
+"""The stand-in of WooCommerce, with its own books; imports nothing of the connector."""

@@ -1,7 +1,7 @@
-"""`python -m sandbox.simulators.woocommerce`: start it, say where it listens and with which
-keys, serve until killed.
+"""Start the WooCommerce stand-in: `python -m sandbox.simulators.woocommerce`.
 
-Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/shop.py).
+It prints its address and keys, and serves until it is killed. The module is short because `-m`
+needs it by this name.
 """
 
 from argparse import ArgumentParser

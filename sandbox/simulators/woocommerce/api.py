@@ -1,4 +1,4 @@
-"""WooCommerce from the outside: its webhooks, and `GET /wp-json/wc/v3/orders`."""
+"""Serve WooCommerce's orders at `GET /wp-json/wc/v3/orders`, and send its webhooks."""
 
 import base64
 import hashlib
