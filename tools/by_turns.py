@@ -2,7 +2,7 @@
 
 Here: a work tree of the other commit, `clearpost bench` of each in a process of its own, and what
 each figure was, with its spread; on Linux the workers' processor seconds, too, seen from outside,
-for each step that the bench says it begins. Not here: what is measured (portal/bench).
+for each step that the bench says it begins. Not here: what is measured (bench).
 
     python tools/by_turns.py COMMIT [--part orders] [--turns 3] [--python PYTHON] [-- ARGUMENT …]
 

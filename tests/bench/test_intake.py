@@ -32,7 +32,7 @@ def test_every_row_of_the_workbook_is_an_order() -> None:
 def test_calls_after_the_workers_are_done_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     busy = [True, True, False]
     shop: Any = type("Shop", (), {"company_id": 0})()
-    monkeypatch.setattr(intake_bench, "_seconds", lambda _, calls: [0.25 for _ in calls])
+    monkeypatch.setattr(intake_bench, "_call_seconds", lambda _, calls: [0.25 for _ in calls])
     monkeypatch.setattr(shop_bench, "busy", lambda _: busy.pop(0))
     monkeypatch.setattr("holding.platform.processes.ring", lambda *_: None)
     calls: Any = iter([("a",), ("b",), ("c",), ("d",)])
