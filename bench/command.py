@@ -310,14 +310,14 @@ def _verified(shop: "Shop") -> dict[str, object]:
     from holding.platform import events as chain
 
     place = shop.place
-    chain.link_due(place.database, now=place.clock.now(), whole=True)
+    chain.link_due_events(place.database, now=place.clock.now(), whole=True)
     began, used = time.perf_counter(), time.process_time()
     with place.database.read() as session:
         breaks = (
-            chain.verify(session, shop.company_id)
+            chain.verify_chain(session, shop.company_id)
             + content_invariants.compare(session, shop.company_id).breaks
         )
-        events = chain.head(session, shop.company_id).seq
+        events = chain.chain_head(session, shop.company_id).seq
     spent, used = time.perf_counter() - began, time.process_time() - used
     if breaks or not events:
         message = f"{events} events are not whole: {breaks[:3]}"

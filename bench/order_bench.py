@@ -106,8 +106,8 @@ def raced(orders: int) -> tuple[Times, Times]:
 def _race(shop: "Shop", orders: Sequence[Order]) -> Times:
     """Both by turns; that they come to the same is proved first."""
     from holding.evaluation.batch import claim
-    from holding.evaluation.evaluate_due import planned
-    from holding.evaluation.load_facts import gather
+    from holding.evaluation.evaluate_due import plan_all
+    from holding.evaluation.load_facts import load_batch
     from holding.programs import world
     from rules.values.canonical import dumps
 
@@ -126,8 +126,8 @@ def _race(shop: "Shop", orders: Sequence[Order]) -> Times:
 
     def ours() -> "tuple[Batch, list[Plan]]":
         with database.read(many=True) as session:
-            batch = gather(session, shop.company_id, claims, now, world.program)
-        return batch, planned(batch, now)
+            batch = load_batch(session, shop.company_id, claims, now, world.program)
+        return batch, plan_all(batch, now)
 
     batch, plans = ours()
     stored = [dumps(plan.case.subject.body) for plan in plans]

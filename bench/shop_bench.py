@@ -139,7 +139,7 @@ def _rest() -> None:
     """Wait for the last bells of what was done: who answers them would take what comes in next."""
     from holding.platform import processes
 
-    until(processes.is_silent, "bells", GLANCE_SECONDS)
+    until(processes.is_queue_empty, "bells", GLANCE_SECONDS)
 
 
 def _due(shop: Shop) -> int:
@@ -368,9 +368,9 @@ def bare(shop: "Shop", records: int) -> float:
 def written(shop: "Shop", records: int) -> float:
     """Records claimed and stored a second, where what they came to is known already."""
     from holding.evaluation.batch import claim
-    from holding.evaluation.evaluate_due import planned
-    from holding.evaluation.load_facts import gather
-    from holding.evaluation.store_results import finish
+    from holding.evaluation.evaluate_due import plan_all
+    from holding.evaluation.load_facts import load_batch
+    from holding.evaluation.store_results import store_plans
     from holding.programs import world as programs_world
 
     receive(shop, orders(shop, records, 4_000_001))
@@ -384,9 +384,9 @@ def written(shop: "Shop", records: int) -> float:
         if not claims:
             return stored / spent
         with database.read(many=True) as session:
-            batch = gather(session, shop.company_id, claims, now, programs_world.program)
-        plans = planned(batch, now)
+            batch = load_batch(session, shop.company_id, claims, now, programs_world.program)
+        plans = plan_all(batch, now)
         started = time.perf_counter()
         with database.write(many=True) as session:
-            stored += finish(session, batch, plans, owner="bench", now=now)
+            stored += store_plans(session, batch, plans, owner="bench", now=now)
         spent += time.perf_counter() - started

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from holding.platform import backup
-from holding.platform.backup import check
-from holding.platform.settings import Settings, begin, logger
+from holding.platform.backup import check_version
+from holding.platform.settings import Settings, logger, start_logging
 from workers.jobs import Bench, bench, listen
 from workers.loop import STOP_SECONDS, Stop, Worker
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return ENVIRONMENT
     faulthandler.register(signal.SIGVTALRM, chain=True)  # says where it was stuck, then ends
     mine = bench()
-    begin(for_machines=mine.settings.log_for_machines)
+    start_logging(for_machines=mine.settings.log_for_machines)
     backup.note_version(mine.database, mine.clock.now())
     url = None if options.no_redis else mine.settings.redis_url
     if url is None and not options.no_redis:
@@ -73,7 +73,7 @@ def _work(mine: Bench, stop: Stop, url: str | None, *, once: bool) -> int:
 def _unready() -> str:
     """Why this process cannot work with its settings and its database; empty when it can."""
     try:
-        refusal = check(Settings.from_env().database_url)
+        refusal = check_version(Settings.from_env().database_url)
     except ValueError as problem:
         return str(problem)
     return f"{refusal.message}\n  hint: {refusal.hint}" if refusal else ""

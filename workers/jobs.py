@@ -73,7 +73,7 @@ def forget(mine: Bench) -> None:
 
 def evaluate(company_id: int) -> int:
     """Judge a batch of due records; ring again while there are more, and for what became ready."""
-    processes.answer(company_id, "evaluate")
+    processes.clear_bell(company_id, "evaluate")
     mine = bench()
     judged = judge_due(
         mine.database,
@@ -106,7 +106,7 @@ def _ends_when_stuck() -> Iterator[None]:
 
 def push(company_id: int) -> int:
     """Send and look up for a few seconds; ring again while there is more, and for whom it woke."""
-    processes.answer(company_id, "push")
+    processes.clear_bell(company_id, "push")
     mine = bench()
     pushed = push_due(
         mine.database,
@@ -130,7 +130,7 @@ def pull(company_id: int) -> int:
     """Ask the company's sources for what changed there; ring for what came, and while there is more
     to ask for.
     """
-    processes.answer(company_id, "pull")
+    processes.clear_bell(company_id, "pull")
     mine = bench()
     pulled = pull_due(
         mine.database,
@@ -150,7 +150,7 @@ def pull(company_id: int) -> int:
 
 def lists(company_id: int) -> int:
     """Read the lists that the company's targets tell; ring again while there is more."""
-    processes.answer(company_id, "lists")
+    processes.clear_bell(company_id, "lists")
     mine = bench()
     told = read_due(
         mine.database,
@@ -170,7 +170,7 @@ def shadow(company_id: int) -> int:
     """Judge some of what was judged by the rules of a change, without effect; ring again while
     there is more.
     """
-    processes.answer(company_id, "shadow")
+    processes.clear_bell(company_id, "shadow")
     mine = bench()
     judged = shadow_turns.take_turn(mine.database, mine.clock, company_id)
     if judged:
@@ -182,7 +182,7 @@ def backtest(company_id: int) -> int:
     """Judge some of what is stored by the rules of a change, for a backtest; ring again while there
     is more.
     """
-    processes.answer(company_id, "backtest")
+    processes.clear_bell(company_id, "backtest")
     mine = bench()
     more = backtest_turns.take_turn(mine.database, mine.clock, company_id)
     if more:
@@ -192,7 +192,7 @@ def backtest(company_id: int) -> int:
 
 def upload(company_id: int) -> int:
     """Check or import a part of a file that somebody uploaded; ring for what came of it."""
-    processes.answer(company_id, "upload")
+    processes.clear_bell(company_id, "upload")
     mine = bench()
     worked = work_due(
         mine.database,
@@ -209,7 +209,7 @@ def upload(company_id: int) -> int:
 
 def notify(company_id: int) -> int:
     """Send a message that is due; ring again while there may be more."""
-    processes.answer(company_id, "notify")
+    processes.clear_bell(company_id, "notify")
     mine = bench()
     tools = Tools(mine.desk.http, mine.desk.keys, mine.settings.mail)
     sent = send_due(mine.database, mine.clock, company_id, owner=mine.owner, tools=tools)
@@ -242,7 +242,7 @@ def listen(url: str) -> None:
     try:
         worker.work(logging_level="WARNING", max_jobs=RECYCLED_AFTER)
         if not worker.told_to_stop:  # a bell that cannot be read would end every listener
-            processes.throw_away(queue)
+            processes.clear_all_bells(queue)
     except RedisError as error:
         log.warning("Redis is gone.", why=str(error))  # our parent works alone until it is back
 

@@ -21,15 +21,15 @@ from holding.evaluation.batch import due_companies, sweep_expired
 from holding.holds import folding
 from holding.holds.assignments import wake_rested
 from holding.intake import pulls
-from holding.intake.pulls import arrange
+from holding.intake.pulls import start_new_pulls
 from holding.mappings import list_turns
 from holding.operations import planning, sending
 from holding.operations.pruning import remove_bodies
 from holding.platform import changes, events, processes, settings
-from holding.platform.backup import unfit
+from holding.platform.backup import version_refusal
 from holding.platform.processes import Room
 from holding.platform.settings import logger
-from holding.posting.claims import free_the_dead
+from holding.posting.claims import release_expired_claims
 from holding.posting.runs import close_left_open
 from holding.programs import replay
 from holding.rulesets.admission import inspect
@@ -100,7 +100,7 @@ class Gate:
 
     def is_open(self) -> bool:
         """Ask now."""
-        refusal = unfit(self._database)
+        refusal = version_refusal(self._database)
         reason = refusal.code if refusal else None
         if reason != self._shut_for:
             if refusal:
@@ -169,7 +169,7 @@ class Worker:
         if not self._children or any(child.poll() is None for child in self._children):
             self._beat()  # listeners that end as fast as they start do no work
         jobs.safely(self._sweeper.sweep)
-        if self._url is not None and processes.heard(self._url):
+        if self._url is not None and processes.is_reachable(self._url):
             self._keep_children()
             rung = [processes.ring(company_id, kind) for kind, company_id in self._due()]
             if all(rung):
@@ -260,19 +260,19 @@ class Sweeper:
             until = now + timedelta(seconds=max(1.0, 3 * mine.settings.sweep_seconds))
             if not leases.take(session, DUTY, owner=mine.owner, until=until, now=now):
                 return False
-            back = settings.notice(session, mine.clock)
+            back = settings.notice_clock_step(session, mine.clock)
         if back:
-            log.warning("The clock was set back.", by=settings.length(back))
+            log.warning("The clock was set back.", by=settings.length_text(back))
         with ExitStack() as steps:  # undone from its end: the last one here is made first
             steps.callback(self._refresh, now)
             steps.callback(self._signal, now)
             steps.callback(self._link, now)
             steps.callback(folding.fold_all, self._bench.database)
             steps.callback(folding.pass_days, self._bench.database, now)
-            steps.callback(changes.wake_later, self._bench.database, now)
+            steps.callback(changes.wake_marked, self._bench.database, now)
             steps.callback(replay.complete, self._bench.database, now)
             steps.callback(self._forget, now)
-            steps.callback(self._writing, arrange, now)
+            steps.callback(self._writing, start_new_pulls, now)
             steps.callback(self._writing, list_turns.arrange, now)
             steps.callback(self._writing, forget_expired, now)
             steps.callback(self._writing, start_due, now)
@@ -281,14 +281,16 @@ class Sweeper:
             steps.callback(self._writing, wake_rested, now)
             steps.callback(self._writing, close_left_open, now)
             steps.callback(sweep_expired, mine.database, now, longest=self._longest)
-            steps.callback(self._writing, free_the_dead, now, longest=self._longest)
+            steps.callback(self._writing, release_expired_claims, now, longest=self._longest)
         return True
 
     def leave(self) -> None:
         """Raise what has come of the work, link what was told last, let another process sweep."""
         now = self._bench.clock.now()
         self._writing(open_signals.refresh, now)
-        events.link_due(self._bench.database, now=now, whole=False, after=lambda: self._note(now))
+        events.link_due_events(
+            self._bench.database, now=now, whole=False, after=lambda: self._note(now)
+        )
         with self._bench.database.write() as session:
             leases.leave(session, DUTY, owner=self._bench.owner)
 
@@ -345,7 +347,7 @@ class Sweeper:
         seconds = self._bench.clock.monotonic()
         whole = seconds >= self._look_at_all
         told = self._bench.database
-        events.link_due(told, now=now, whole=whole, after=lambda: self._note(now))
+        events.link_due_events(told, now=now, whole=whole, after=lambda: self._note(now))
         if whole:
             self._look_at_all = seconds + A_DAY
         if seconds >= self._note_heads:
@@ -358,7 +360,7 @@ class Sweeper:
         if seconds >= self._forget_next:
             self._forget_next = seconds + A_DAY
             self._writing(forget_ended, now)
-            self._writing(processes.forget_old, now)
+            self._writing(processes.delete_old_heartbeats, now)
             mine = self._bench
             kept = timedelta(days=mine.settings.body_days)
             remove_bodies(mine.database, now, kept=kept)
@@ -420,14 +422,14 @@ class Pulse:
                 next_by=now + self._patience(),
                 room=room,
             )
-            self.stops = processes.asked_to_stop(session, mine.owner)
+            self.stops = processes.should_stop(session, mine.owner)
         self._last = seconds
 
     def end(self) -> None:
         """Say that this worker ends in order."""
         mine = self._bench
         with mine.database.write() as session:
-            processes.leave(session, mine.owner, mine.clock.now())
+            processes.end_heartbeat(session, mine.owner, mine.clock.now())
 
     def _patience(self) -> timedelta:
         """No step between two signs outlasts a lease and an answer; a turn may wait for a sweep."""

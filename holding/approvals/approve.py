@@ -34,8 +34,8 @@ from holding.db.models import Approval, Evaluation, Posting, Record
 from holding.db.models.columns import HoldState
 from holding.db.refusal import Refusal, plural
 from holding.platform.changes import wake_records
-from holding.platform.events import APPROVAL, SEALED, Fact, record_events, seal
-from holding.platform.states import close, move_postings, settle
+from holding.platform.events import APPROVAL, SEALED, Fact, record_events, seal_row
+from holding.platform.states import close_holds, move_postings, settle_closed
 from holding.programs.world import program
 
 __all__ = ["Approved", "Left", "SetChanged", "answered", "approve", "set_hash", "touched_by"]
@@ -162,7 +162,7 @@ def _approve_each(
     alone = [one for one in ready if desk.alone(one)]
     wake_records(session, {one.record_id for one in ready if one not in alone}, later)
     gone = _let_go(session, alone, later)
-    settle(session, [one.hold for one in consents])
+    settle_closed(session, [one.hold for one in consents])
     return Approved(
         done=tuple(one.posting.id for one in consents),
         ready=gone,
@@ -197,8 +197,8 @@ def _write(
     bulk.insert_rows(session, Approval, rows)
     for voice in dict.fromkeys(one.voice for one in consents):
         holds = [one.hold for one in consents if one.voice == voice]
-        close(session, holds, voice, state=HoldState.APPROVED, why=reason, now=now)
-    sealed = [seal(APPROVAL, row) for row in rows]
+        close_holds(session, holds, voice, state=HoldState.APPROVED, why=reason, now=now)
+    sealed = [seal_row(APPROVAL, row) for row in rows]
     told = zip(consents, sealed, strict=True)
     record_events(session, [_said(one, reason, now, op, digest) for one, digest in told])
 

@@ -340,7 +340,7 @@ def rounded(session: Session, connection: Connection, now: datetime) -> Iterator
         _POSTED_CONTENT, {"connection": connection.id, "since": now - LATELY}
     ):
         document: Document = revive(Document, row.content)
-        if holds.said(document, row.kept):
+        if holds.rounding_text(document, row.kept):
             found.append((row.number, document, row.kept))
     if found:
         number, document, kept = found[0]
@@ -445,7 +445,7 @@ def _delayed(session: Session, connection: Connection, now: datetime) -> Iterato
     waits = due is not None and now - due > SLOW and connection.paused_at is None
     if due is not None and waits:
         age = duration(int((now - due).total_seconds()) // 60)
-        idle = processes.workers(session, now).running == 0
+        idle = processes.count_workers(session, now).running == 0
         why = "no worker runs" if idle else "the queue here is long"
         todo = "Start a worker: clearpost up, or clearpost worker."
         words = f"A document has been due for {age}: {why}."

@@ -16,11 +16,11 @@ from holding.db.database import Database
 from holding.db.models import Company, Connection, Record
 from holding.db.models.columns import RecordState
 from holding.db.refusal import Refusal, Sums, added, plural
-from holding.evaluation.batch import Claimed, Plan, Wanted
-from holding.evaluation.evaluate_due import planned
-from holding.evaluation.load_facts import gather
+from holding.evaluation.batch import Claimed, Plan, WantedHold
+from holding.evaluation.evaluate_due import plan_all
+from holding.evaluation.load_facts import load_batch
 from holding.intake.families import link_all
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.programs import world
 from rules.outcomes import Document
@@ -174,8 +174,8 @@ def rehearsed(
         teams: dict[int, str] = {}
         for at in range(0, len(taken), A_BATCH):
             claims = [Claimed(one, 0, 0) for one in taken[at : at + A_BATCH]]
-            batch = gather(session, company_id, claims, now, world.program)
-            plans += planned(replace(batch, starts_on=None), now)
+            batch = load_batch(session, company_id, claims, now, world.program)
+            plans += plan_all(replace(batch, starts_on=None), now)
             teams |= {id_: name for name, id_ in batch.teams.items()}
         mine = [plan for plan in plans if _is_within(plan, first, last)]
         seen = _seen(session, mine)
@@ -271,7 +271,7 @@ def _is_within(plan: Plan, first: date, last: date) -> bool:
     return day is None or first <= day <= last
 
 
-def _cause(wanted: Wanted, teams: Mapping[int, str]) -> tuple[str, str, str]:
+def _cause(wanted: WantedHold, teams: Mapping[int, str]) -> tuple[str, str, str]:
     return wanted.cause_label, wanted.error_class, teams.get(wanted.team_id or 0, "")
 
 
@@ -283,7 +283,7 @@ def _count(plans: Iterable[Plan]) -> Count:
 
 
 def _remember(session: Session, actor: Actor, found: DryRun, revision: int, now: datetime) -> None:
-    company = locked_company(session, actor.company_id or 0)
+    company = lock_company(session, actor.company_id or 0)
     numbers = {kind: found.groups.get(kind, Count(0, {})).records for kind in ("ready", "held")}
     kept: dict[str, Any] = {
         "at": now.isoformat(),

@@ -24,7 +24,7 @@ from holding.access.people import (
 )
 from holding.db.models import Company, SetupAddress
 from holding.db.refusal import Refusal
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.rulesets import publication
 from holding.rulesets.admission import Report
@@ -262,7 +262,7 @@ def choose(
     refusal = may(actor, "rules.draft") or (may(actor, "people.admin") if teams else None)
     if refusal or actor.company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
-    if locked_company(session, actor.company_id).ruleset_version_id is not None:
+    if lock_company(session, actor.company_id).ruleset_version_id is not None:
         words = "You cannot start from a template, because rules are in force already."
         return Refusal("rules.in_force", words, "Change the files under Rules instead.")
     names = names_of(session, teams.values())

@@ -33,7 +33,7 @@ from holding.db.models import (
 from holding.db.models.columns import BreakerState, RecordState
 from holding.db.refusal import Refusal, Sums, by_key, check_figure, of_posting, plural, sums
 from holding.mappings.key_reach import unmapped
-from holding.platform.changes import locked_company, next_revision, wake_records
+from holding.platform.changes import lock_company, next_revision, wake_records
 from holding.platform.events import record_event
 from holding.rulesets.publication import OPEN_STATES
 from rules.values.canonical import PostingState
@@ -122,7 +122,7 @@ def set_cutover(session: Session, actor: Actor, starts_on: date, now: datetime) 
     refusal = may(actor, "company.setup")
     if refusal or actor.company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
-    company = locked_company(session, actor.company_id)
+    company = lock_company(session, actor.company_id)
     if company.live:
         return _live_already(company)
     closed = company.closed_through
@@ -209,7 +209,7 @@ def go_live(
     refusal = may(actor, "company.setup")
     if refusal or actor.company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
-    company = locked_company(session, actor.company_id)
+    company = lock_company(session, actor.company_id)
     refusal = _live_already(company) if company.live else not_ready(checklist(session, company.id))
     if refusal:
         return refusal

@@ -153,7 +153,7 @@ def confirm(
         tell(session, connection, actor, now, "connection.rate", words)
     revision = _keep(session, connection, found, actor, now)
     if revision is not None:
-        states.moved(session, connection.company_id, list(keys.values()), revision)
+        states.note_cause_change(session, connection.company_id, list(keys.values()), revision)
     return chosen
 
 
@@ -248,7 +248,7 @@ def _waiting(
     """
     said = confirmed(stored) or {}
     words = {connection.name, connection.connector}
-    mine = [states.begins(CauseKey(CauseKind.RATE, f"{word}:")) for word in sorted(words)]
+    mine = [states.key_begins(CauseKey(CauseKind.RATE, f"{word}:")) for word in sorted(words)]
     query = select(Cause.id, Cause.key, Cause.records).where(
         Cause.company_id == connection.company_id, Cause.records > 0, or_(*mine)
     )

@@ -34,7 +34,7 @@ from holding.db.models.postings import TO_SEND_STATES
 from holding.db.together import Question, answer
 from holding.platform import states
 from holding.platform.changes import next_revision, wake_all_unsent
-from holding.platform.unit_changes import say_changes
+from holding.platform.unit_changes import log_unit_changes
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.cause_keys import CauseKey
 
@@ -135,7 +135,7 @@ def _with_told(
     rows = [{"connection_id": connection.id, "code": code, "asked_at": now} for code in told]
     bulk.insert_rows(session, ItemReading, rows, ignore=True)
     before = known(session, connection.id)
-    say_changes(session, connection, before, told, now)
+    log_unit_changes(session, connection, before, told, now)
     found = {**before, **told}
     return {code: body_of(one) for code, one in found.items() if one is not None}
 
@@ -175,7 +175,7 @@ def keep_kinds(
     if PERIOD in changed:
         words = {connection.name, connection.connector}  # by which rules call it
         keys = [CauseKey.period(word, "") for word in sorted(words)]
-        states.moved(session, connection.company_id, keys, revision)
+        states.note_cause_change(session, connection.company_id, keys, revision)
     return revision
 
 

@@ -32,7 +32,7 @@ from holding.db.models import (
 from holding.db.models.columns import PushState, SignalKind
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Refusal, Sums, by_key, of_held, plural
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.platform.states import TOTALS
 from rules.values.canonical import PostingState
@@ -332,7 +332,7 @@ def set_failures(
     """From how many failing records on a connector is a signal."""
     if refusal := may(actor, ACT):
         return refusal
-    company = locked_company(session, actor.company_id or 0)
+    company = lock_company(session, actor.company_id or 0)
     query = select(Connection.id).where(
         Connection.company_id == company.id,
         Connection.name == connection,
@@ -371,7 +371,7 @@ def set_close_day(session: Session, actor: Actor, day: int | None, now: datetime
     if day is not None and not 1 <= day <= LAST_CLOSE_DAY:
         words = f"Enter a day from 1 to {LAST_CLOSE_DAY}, or leave it blank."
         return Refusal("signal.close_day", words, "", 422)
-    company = locked_company(session, actor.company_id or 0)
+    company = lock_company(session, actor.company_id or 0)
     company.settings = {**company.settings, CLOSE_DAY: day}
     told = f"close on day {day} of the month after" if day else "close on no set day"
     _tell(session, actor, f"{actor.name} noted that the books {told}.", now)

@@ -69,20 +69,20 @@ Told = Sequence[Mapping[str, Any]]
 
 
 class Encoded(str):
-    """A value of a JSON column that is canonical text already."""
+    """A value of a JSON column that is already canonical text."""
 
     __slots__ = ()
 
 
 class _Among(FunctionElement[bool]):
-    """`column IN (list)`, the list being one parameter."""
+    """The condition `column IN (list)` with the list as one parameter."""
 
     type = Boolean()
     inherit_cache = True
     name = "among"
 
     def self_group(self, against: OperatorType | None = None) -> Self:  # noqa: ARG002
-        """Itself: SQLAlchemy would ask SQLite for `… = 1`, and no index answers that."""
+        """Return itself; SQLAlchemy would add `= 1` for SQLite, which no index supports."""
         return self
 
 
@@ -96,12 +96,12 @@ def _among(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 
 
 def among(column: InstrumentedAttribute[Any], values: Collection[int] | Collection[str]) -> _Among:
-    """The condition that a column's value is one of a list."""
+    """Return the condition that a column's value is in a list."""
     return _Among(column, bindparam(None, list(values), type_=_list_of(column), unique=True))
 
 
 class _Words(TypeDecorator[Any]):
-    """A list of whole numbers or texts as one parameter."""
+    """A list of integers or texts as one parameter."""
 
     impl = Text
     cache_ok = True
@@ -124,13 +124,14 @@ def _list_of(column: InstrumentedAttribute[Any] | Column[Any]) -> _Words:
 
 
 def among_given(column: InstrumentedAttribute[Any] | Column[Any], name: str) -> _Among:
-    """The same in a statement that stands ready: the list is given by this name when it runs."""
+    """Return the condition that a column's value is in the list passed as this parameter."""
     return _Among(column, bindparam(name, type_=_list_of(column)))
 
 
 class json_rows(FunctionElement[str]):  # noqa: N801 - it stands in a select as a function does
-    """Many rows in one value of another's row: a JSON list of lists as text, empty or NULL where
-    there are none, in no order.
+    """Many rows in one value: a JSON list of lists as text, in no order.
+
+    It is empty or NULL without rows.
     """
 
     type = Text()
@@ -154,15 +155,18 @@ def insert_rows(
     returning: tuple[str, ...] = (),
     ignore: bool = False,
 ) -> list[tuple[Any, ...]]:
-    """Insert rows; all have the same keys. `ignore` leaves out those that are there already."""
+    """Insert rows with the same keys and return the requested columns.
+
+    `ignore` skips existing rows.
+    """
     if not rows:
         return []
     table = table_of(model)
     columns, dialect = tuple(rows[0]), _dialect(session)
-    known = not returning or "id" in table.columns
-    if dialect == "sqlite" and len(rows) >= FEWEST and known:
-        told = _told(table, rows)
-        return insert_each(session, table, told, returning=returning, ignore=ignore)
+    has_id = not returning or "id" in table.columns
+    if dialect == "sqlite" and len(rows) >= FEWEST and has_id:
+        driver_rows = _told(table, rows)
+        return insert_each(session, table, driver_rows, returning=returning, ignore=ignore)
     statement = _insert_text(dialect, table, columns, returning, ignore)
     result = session.execute(statement, {"rows": rows_text(table, rows)})
     return [tuple(row) for row in result] if returning else []
@@ -173,18 +177,18 @@ def _dialect(session: Session) -> str:
 
 
 def _told(table: Table, rows: Rows) -> Rows:
-    """Rows, all with the same columns, with texts and numbers for their values."""
+    """Return the rows with texts and numbers as values."""
     texts = [(name, make) for name, make in _texts(table).items() if name in rows[0]]
     cells = []
     for row in rows:
-        told = {name: make(row[name]) for name, make in texts if row[name] is not None}
-        cells.append({**row, **told} if told else row)
+        texts_of_row = {name: make(row[name]) for name, make in texts if row[name] is not None}
+        cells.append({**row, **texts_of_row} if texts_of_row else row)
     return cells
 
 
 @cache
 def _texts(table: Table) -> dict[str, Callable[[Any], str]]:
-    """How the values of some columns become text; those of the others travel as they are."""
+    """Return how the values of some columns become text; other columns need no conversion."""
     kinds: tuple[tuple[Any, Callable[[Any], str]], ...] = (
         (Json, lambda value: value if isinstance(value, Encoded) else dumps(value)),
         (Moment, moment_text),
@@ -226,9 +230,9 @@ def _given(dialect: str, name: str, columns: Iterable[tuple[str, str]]) -> str:
 
 
 def insert_once(session: Session, model: type[Base], values: Mapping[str, Any]) -> int | None:
-    """Insert one row; its key, or None when a unique key says that it is there already."""
-    made: int | None = session.scalar(_inserting(_dialect(session), table_of(model)), values)
-    return made
+    """Insert one row and return its key, or None if a unique key exists already."""
+    key: int | None = session.scalar(_inserting(_dialect(session), table_of(model)), values)
+    return key
 
 
 @cache
@@ -244,7 +248,7 @@ def update(
     *,
     bump: str | None = None,
 ) -> None:
-    """Set the given columns of the rows known by `id`; `bump` names a column that goes up by 1."""
+    """Update rows by `id` with the given columns. `bump` names a column to increment."""
     if not rows:
         return
     table = table_of(model)
@@ -278,9 +282,7 @@ def _update_text(
 
 
 def update_seen(session: Session, model: type[Base], rows: Rows, *, seen: str) -> set[int]:
-    """The same for those rows alone whose column `seen` is still what is given for it, and goes up
-    by 1; their ids.
-    """
+    """Update rows whose column `seen` is unchanged, and increment it. Return the updated ids."""
     if not rows:
         return set()
     table = table_of(model)
@@ -289,30 +291,30 @@ def update_seen(session: Session, model: type[Base], rows: Rows, *, seen: str) -
 
 
 def forget(session: Session, model: type[Base], ids: Iterable[int]) -> None:
-    """Let loaded objects of these rows be read again: a bulk statement went past them."""
-    gone = set(ids)
+    """Expire loaded objects of these rows, because a bulk statement changed them."""
+    changed_ids = set(ids)
     for row in list(session.identity_map.values()):
-        if isinstance(row, model) and (inspect(row).identity or (None,))[0] in gone:
+        if isinstance(row, model) and (inspect(row).identity or (None,))[0] in changed_ids:
             session.expire(row)
 
 
 def given(session: Session, name: str, columns: Mapping[str, str]) -> str:
-    """The start of a statement over rows given as `:rows`: `WITH name(columns) AS (…)`."""
+    """Return the start of a statement over the `:rows` parameter: `WITH name(columns) AS (…)`."""
     return f"WITH {_given(_dialect(session), name, tuple(columns.items()))}"
 
 
 def rows_text(table: Table, rows: Rows) -> str:
-    """Rows of a table as the one parameter that carries them."""
+    """Return rows of a table as one JSON parameter."""
     return text_of(_told(table, rows))
 
 
 def base64_text(value: bytes) -> str:
-    """Bytes as they travel; who reads such rows has to decode them (joint_writes.py)."""
+    """Return bytes as base64 text; `JointWrites` decodes them in SQL."""
     return b64encode(value).decode()
 
 
 def kind_of(table: Table, column: str) -> str:
-    """How PostgreSQL calls the type of a column in such rows."""
+    """Return the PostgreSQL type of a column in such rows."""
     kind = table.c[column].type
     if isinstance(kind, Moment):
         return "timestamptz"
@@ -324,9 +326,9 @@ def kind_of(table: Table, column: str) -> str:
 
 
 class JointWrites:
-    """Writes of one transaction that are made by one statement, in the order they were added.
+    """Writes of one transaction, executed as one statement in the order they were added.
 
-    No row is written by two of them. `write` comes before anything that has to see their rows.
+    No row may be written twice. Call `write` before anything that reads these rows.
     """
 
     def __init__(self, session: Session) -> None:
@@ -335,7 +337,7 @@ class JointWrites:
         self._rows: list[str] = []
 
     def insert(self, model: type[Base], rows: Rows) -> None:
-        """Add rows, all with the same keys."""
+        """Add rows to insert, all with the same keys."""
         self._add(table_of(model), rows)
 
     def update(
@@ -348,9 +350,10 @@ class JointWrites:
         bump: str | None = None,
         every: bool = False,
     ) -> None:
-        """Set the other columns of the rows that have these keys and, in each column named in
-        `still`, one of its words; `bump` names a column that goes up by 1. With `every`, one that
-        is not found is a fault of ours, and `write` raises.
+        """Add rows to update by their keys.
+
+        `still`: columns that must have one of these values. `bump`: a column to increment. With
+        `every`, a missing row makes `write` raise.
         """
         self._add(table_of(model), rows, keys=keys, still=still, bump=bump, every=every)
 
@@ -360,24 +363,27 @@ class JointWrites:
             self._rows.append(rows_text(table, rows))
 
     def write(self) -> None:
-        """Write what was added since the last time; RuntimeError where a row moved."""
-        parts, given = tuple(self._parts), {f"rows{at}": one for at, one in enumerate(self._rows)}
+        """Write what was added; RuntimeError if a required row changed meanwhile."""
+        parts, parameters = (
+            tuple(self._parts),
+            {f"rows{at}": one for at, one in enumerate(self._rows)},
+        )
         self._parts, self._rows = [], []
         if not parts:
             return
         if self._session.get_bind().dialect.name == "sqlite":
-            _write_through_a_view(self._session, parts, given)
+            _write_through_a_view(self._session, parts, parameters)
             return
         statement, counted = _one_with(parts)
-        found = self._session.execute(statement, given).one()
-        for at, count in zip(counted, found, strict=False):
+        missing_counts = self._session.execute(statement, parameters).one()
+        for at, count in zip(counted, missing_counts, strict=False):
             if count:
                 raise RuntimeError(f"a {parts[at].table.name} {MOVED}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What is written to one table; an insert where no keys are named. See JointWrites.update."""
+    """The writes to one table; an insert if no keys are named. See JointWrites.update."""
 
     table: Table
     columns: tuple[str, ...]
@@ -387,13 +393,16 @@ class _Part:
     every: bool = False
 
     def said(self, source: str, reads: Sequence[str]) -> str:
-        """The statement: `source` has a row for each, `reads` says each column."""
+        """Return the statement.
+
+        `source` has one row for each, `reads` is the expression of each column.
+        """
         mine = f'"{self.table.name}"'
         names = ", ".join(f'"{name}"' for name in self.columns)
-        told = ", ".join(
+        cells = ", ".join(
             f'{read} AS "{name}"' for name, read in zip(self.columns, reads, strict=True)
         )
-        rows = f"SELECT {told} FROM {source}"
+        rows = f"SELECT {cells} FROM {source}"
         if not self.keys:
             return f"INSERT INTO {mine} ({names}) {rows}"
         sets = [f'"{name}" = v."{name}"' for name in self.columns if name not in self.keys]
@@ -405,7 +414,7 @@ class _Part:
 
     @property
     def in_bytes(self) -> frozenset[str]:
-        """The columns whose values travel encoded."""
+        """Return the columns whose values are base64 encoded."""
         return frozenset(
             name for name in self.columns if isinstance(self.table.c[name].type, LargeBinary)
         )
@@ -432,58 +441,60 @@ def _write_through_a_view(
 
 @cache
 def _view(parts: tuple[_Part, ...]) -> tuple[TextClause, TextClause, TextClause]:
-    """The insert, and the temporary view and its trigger that it goes through."""
+    """Return the insert, and the temporary view and trigger that receive it."""
     steps = []
     for at, part in enumerate(parts):
         cells = {name: f"json_extract(value, '$.{name}')" for name in part.columns}
         cells |= {name: f"from_base64({cells[name]})" for name in part.in_bytes}
         steps.append(part.said(f"json_each(NEW.rows{at})", [cells[name] for name in part.columns]))
         if part.every:
-            said = f"'a {part.table.name} {MOVED}'"
-            lost = f"changes() <> json_array_length(NEW.rows{at})"
-            steps.append(f"SELECT RAISE(ABORT, {said}) WHERE {lost}")
+            error_text = f"'a {part.table.name} {MOVED}'"
+            missing_rows = f"changes() <> json_array_length(NEW.rows{at})"
+            steps.append(f"SELECT RAISE(ABORT, {error_text}) WHERE {missing_rows}")
     names = [f"rows{at}" for at in range(len(parts))]
     body = "; ".join(steps)
-    called = f'"joint_{sha256_hex(body)[:16]}"'
+    view_name = f'"joint_{sha256_hex(body)[:16]}"'
     columns = ", ".join(f"NULL AS {name}" for name in names)
     values = ", ".join(f":{name}" for name in names)
     return (
-        text(f"INSERT INTO {called} ({', '.join(names)}) VALUES ({values})"),
-        text(f"CREATE TEMP VIEW {called} AS SELECT {columns}"),
-        text(f"CREATE TEMP TRIGGER {called} INSTEAD OF INSERT ON {called} BEGIN {body}; END"),
+        text(f"INSERT INTO {view_name} ({', '.join(names)}) VALUES ({values})"),
+        text(f"CREATE TEMP VIEW {view_name} AS SELECT {columns}"),
+        text(f"CREATE TEMP TRIGGER {view_name} INSTEAD OF INSERT ON {view_name} BEGIN {body}; END"),
     )
 
 
 @cache
 def _one_with(parts: tuple[_Part, ...]) -> tuple[TextClause, tuple[int, ...]]:
-    """The one statement, and of which parts it says how many rows were not found."""
-    told = []
+    """Return the single statement, and the parts whose missing rows it counts."""
+    clauses = []
     for at, part in enumerate(parts):
         kinds = ", ".join(f'"{name}" {kind_of(part.table, name)}' for name in part.columns)
         reads = [
             f"decode(\"{name}\", 'base64')" if name in part.in_bytes else f'"{name}"'
             for name in part.columns
         ]
-        given = f"jsonb_to_recordset(CAST(:rows{at} AS jsonb)) AS r({kinds})"
-        told.append(f"w{at} AS ({part.said(given, reads)} RETURNING 1)")
+        source = f"jsonb_to_recordset(CAST(:rows{at} AS jsonb)) AS r({kinds})"
+        clauses.append(f"w{at} AS ({part.said(source, reads)} RETURNING 1)")
     counted = tuple(at for at, part in enumerate(parts) if part.every)
     counts = [
         f"jsonb_array_length(CAST(:rows{at} AS jsonb)) - (SELECT count(*) FROM w{at})"
         for at in counted
     ]
-    return text(f"WITH {', '.join(told)} SELECT {', '.join(counts) or '0'}"), counted
+    return text(f"WITH {', '.join(clauses)} SELECT {', '.join(counts) or '0'}"), counted
 
 
 def next_id(model: type[Base], *, once: bool = False) -> FunctionElement[int]:
-    """In a select: the id of a row that is about to be written, another for each row found, or with
-    `once` the same for all. Who asks in SQLite has locked the whole file.
+    """Return an SQL expression for the id of a row about to be written.
+
+    Each selected row gets its own id, or all get the same with `once`. In SQLite the caller must
+    hold the write lock.
     """
     named: ColumnClause[str] = literal_column(f"'{table_of(model).name}'")
     return _OneNextId(named) if once else _NextId(named)
 
 
 class _NextId(FunctionElement[int]):
-    """The id of a row of a table, another for each row of the select."""
+    """The next id of a table, another one for each row of the select."""
 
     type = BigInteger()
     inherit_cache = True
@@ -491,7 +502,7 @@ class _NextId(FunctionElement[int]):
 
 
 class _OneNextId(_NextId):
-    """The same id for all rows of the select."""
+    """The next id of a table, the same for all rows of the select."""
 
     inherit_cache = True
     name = "one_next_id"
@@ -509,8 +520,8 @@ def _next_id(element: _NextId, compiler: SQLCompiler, **options: Any) -> str:
 
 
 def named(found: Result[Any]) -> list[Any]:
-    """The rows as named tuples. Whoever looks through many of them reads each attribute in a tenth
-    of the time that SQLAlchemy's own row takes, which looks for it elsewhere first.
+    """Return the rows as named tuples, whose attributes are much faster to read than SQLAlchemy's
+    rows.
     """
     return list(map(_tuple_of(tuple(found.keys()))._make, found.all()))
 
@@ -521,23 +532,23 @@ def _tuple_of(names: tuple[str, ...]) -> Any:
 
 
 def of(column: SQLColumnExpression[T]) -> T:
-    """A column where a value of its type is expected: a field of another type refuses it."""
+    """Return the column, typed as its value, so that a dataclass field checks the type."""
     return cast(T, column)
 
 
 def known(column: SQLColumnExpression[T | None]) -> T:
-    """The same of a column that may be empty, but not in the rows that the select finds."""
+    """Return a nullable column, typed as never empty, where the select excludes NULL."""
     return cast(T, column)
 
 
 class Columns(Generic[Made]):
-    """What the fields of a dataclass are read from.
+    """The columns from which a dataclass is read.
 
-    `pattern` is one such object with a column in each field (`of`); what stands in a field without
-    one stands in every object. A column is read into the field of its own name (`state`), or of its
-    table and name (`record_state`); any other is named in `renamed`: field -> "table.column". An
-    expression has the field's name as its label. Raises ValueError where a column stands in a field
-    of another name: so two columns of one type are not exchanged unseen.
+    `pattern` is an object with a column in each field (`of`). Fields with a plain value keep it in
+    every object. A column must have the field's name (`state`), or its table and name
+    (`record_state`). Other names are given in `renamed`: field -> "table.column". An expression is
+    labelled with the field's name. ValueError for any other name, so that two columns of one type
+    are not swapped unnoticed.
     """
 
     def __init__(self, pattern: Made, renamed: Mapping[str, str] | None = None) -> None:
@@ -552,21 +563,23 @@ class Columns(Generic[Made]):
         self._rest = {name: held[name] for name in held if name not in columns}
 
     def select(self, *beside: Any) -> Select[Any]:
-        """A select of the columns; what stands beside them is not read into the object."""
+        """Return a select of the columns, with additional columns that are not read into the
+        object.
+        """
         return select(*self.labelled, *beside)
 
     def each(self, found: Result[Any]) -> tuple[Made, ...]:
-        """One object a row."""
+        """Return one object for each row."""
         read = self.reader(found)
         return tuple([read(row) for row in found.all()])  # at once: one by one takes twice as long
 
     def first(self, found: Result[Any]) -> Made | None:
-        """The object of the first row, or None where there is none."""
+        """Return the object of the first row, or None."""
         read, row = self.reader(found), found.first()
         return read(row) if row is not None else None
 
     def reader(self, found: Result[Any]) -> Callable[[Row[Any]], Made]:
-        """What makes the object of one row of this result; ValueError where a column is missing."""
+        """Return a function that makes the object of a row; ValueError if a column is missing."""
         keys = list(found.keys())
         places = [(name, keys.index(name)) for name in self._names]
         make, rest = self._make, self._rest
@@ -576,17 +589,17 @@ class Columns(Generic[Made]):
 def _refuse_strange(whose: str, columns: Mapping[str, Any], renamed: dict[str, str]) -> None:
     for field, column in columns.items():
         table, name = _origin(column)
-        told = renamed.pop(field, None)
-        fits = f"{table}.{name}" == told if told else field in (name, f"{table}_{name}")
+        renamed_to = renamed.pop(field, None)
+        fits = f"{table}.{name}" == renamed_to if renamed_to else field in (name, f"{table}_{name}")
         if not fits:
-            wanted = told or "a column or label of that name; any other is named in `renamed`"
+            wanted = renamed_to or "a column or label of that name; any other is named in `renamed`"
             raise ValueError(f"{whose}.{field} reads {table}.{name}, which is not {wanted}")
     if renamed:
         raise ValueError(f"{whose} has no column in {', '.join(sorted(renamed))}")
 
 
 def _origin(column: Any) -> tuple[str, str]:
-    """The table, or its alias, and the name of a column; of a label the name, of others nothing."""
+    """Return a column's table (or alias) and name. A label has only a name."""
     if isinstance(column, Label) and isinstance(column.element, ColumnClause):
         column = column.element  # a label gives a column no other name than `renamed` does
     parent = getattr(column, "parent", None)  # of an attribute: its model, or an alias of it
@@ -603,8 +616,9 @@ def insert_each(
     returning: tuple[str, ...] = (),
     ignore: bool = False,
 ) -> list[tuple[Any, ...]]:
-    """Insert rows, two or more columns each; of those that were written these columns, `id` among
-    the table's. Who writes has locked the whole file, so that rows behind its last are ours.
+    """Insert rows with the driver's executemany and return columns of the inserted rows.
+
+    SQLite only: the writer holds the lock, so all rows behind the last id are ours.
     """
     connection = session.connection()
     columns = tuple(rows[0])
@@ -620,7 +634,7 @@ def insert_each(
 def _insert_texts(
     table: Table, columns: tuple[str, ...], returning: tuple[str, ...], ignore: bool
 ) -> tuple[str, str, str]:
-    """The insert, what the last id is, and the question for what is behind it."""
+    """Return the insert, the query for the last id, and the query for the rows behind it."""
     mine = f'"{table.name}"'
     names, marks = _listed(columns), ", ".join("?" * len(columns))
     into = f"INSERT INTO {mine} ({names}) VALUES ({marks})"

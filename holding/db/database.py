@@ -187,21 +187,20 @@ PRIVATE = 0o600
 
 
 def remember(session: Session) -> None:
-    """Keep what was loaded as long as the session lives, so that asking again by id asks nobody."""
+    """Keep loaded objects for the session's life, so that lookups by id need no query."""
     kept = session.info.setdefault("kept", [])
     event.listen(session, "loaded_as_persistent", lambda _session, row: kept.append(row))
 
 
 def default_url(home: Path) -> str:
-    """The embedded database inside a home folder."""
+    """Return the URL of the embedded database inside a home folder."""
     return f"sqlite:///{home / 'clearpost.sqlite3'}"
 
 
 class Database:
-    """One database: its engine, and sessions that commit when their block ends well.
+    """One database with its engines; sessions commit when their block ends without an error.
 
-    `durable=False` is for throw-away databases of tests only: SQLite then leaves flushing to the
-    machine.
+    `durable=False` is for throw-away test databases only: SQLite then does not flush to disk.
     """
 
     def __init__(self, url: str, *, durable: bool = True) -> None:
@@ -219,8 +218,10 @@ class Database:
 
     @contextmanager
     def read(self, *, many: bool = False, page: bool = False) -> Iterator[Session]:
-        """A session that sees one snapshot and leaves nothing behind; `many`: see `write`. `page`:
-        the same is asked again and again, so plans are kept (kept_plans.py).
+        """Open a session on one snapshot; nothing is written.
+
+        `many`: see `write`. `page`: the statements repeat, so their plans are kept
+        (holding/db/together.py).
         """
         engine = self._of_pages if page else self._reading
         with Session(engine, expire_on_commit=False) as session:
@@ -229,13 +230,11 @@ class Database:
 
     @contextmanager
     def write(self, *, many: bool = False) -> Iterator[Session]:
-        """One write transaction: committed at the end of the block, rolled back when it raises.
+        """Open a write transaction: commit at the end of the block, roll back on an error.
 
-        `many`: its statements are about many rows at once, whose ids or keys are given. PostgreSQL
-        is told to plan each for the tables as they are, not as they were when they were empty, and
-        to go by indexes: reading a whole table for 500 of its rows, or comparing each with all
-        others, looks cheap to it until the table is large, or while it has not counted them. On
-        SQLite it writes behind those who wait already: nobody waits for one of many rows.
+        `many`: the statements handle many rows by given ids or keys. PostgreSQL is then set to use
+        indexes, because its estimates are wrong while a table is small or not analyzed. SQLite then
+        lets other waiting writers go first.
         """
         engine = self._writing_much if many else self._writing
         with Session(engine, expire_on_commit=False) as session, session.begin():
@@ -245,8 +244,9 @@ class Database:
     session = write
 
     def turns(self, rows: Sequence[R]) -> Iterator[Sequence[R]]:
-        """Rows that may be written in several transactions, in as many as should be. Whoever writes
-        a whole batch to SQLite at once keeps all others waiting.
+        """Yield the rows in batches for separate transactions.
+
+        A large SQLite transaction would block all other writers.
         """
         most = ROWS_OF_A_TURN if self.dialect == "sqlite" else len(rows)
         for first in range(0, len(rows), max(most, 1)):
@@ -257,58 +257,56 @@ class Database:
             session.execute(text(_BY_INDEXES))
 
     def watch(self, asked: Callable[..., None], answered: Callable[..., None]) -> None:
-        """Call these before and after each statement, once however often it is said."""
-        told = {"before_cursor_execute": asked, "after_cursor_execute": answered}
+        """Register callbacks before and after each statement; repeated calls register once."""
+        listeners = {"before_cursor_execute": asked, "after_cursor_execute": answered}
         for engine in self.engines:
-            for moment, call in told.items():
+            for moment, call in listeners.items():
                 if not event.contains(engine, moment, call):
                     event.listen(engine, moment, call)
 
     @contextmanager
     def overheard(self) -> Iterator[list[str]]:
-        """What this process tells the driver from now on: the text of each statement, and COMMIT;
-        in the end nobody listens any more.
-        """
-        said: list[str] = []
+        """Collect the text of each statement, and COMMIT, until the block ends."""
+        statements: list[str] = []
 
         def asked(_connection: Any, _cursor: Any, words: str, *_rest: Any) -> None:
-            said.append(words)
+            statements.append(words)
 
         def committed(_connection: Any) -> None:
-            said.append("COMMIT")
+            statements.append("COMMIT")
 
-        heard: dict[str, Callable[..., None]] = {
+        listeners: dict[str, Callable[..., None]] = {
             "before_cursor_execute": asked,
             "commit": committed,
         }
-        places = [(engine, name) for engine in self.engines for name in heard]
-        for engine, name in places:
-            event.listen(engine, name, heard[name])
+        registrations = [(engine, name) for engine in self.engines for name in listeners]
+        for engine, name in registrations:
+            event.listen(engine, name, listeners[name])
         try:
-            yield said
+            yield statements
         finally:
-            for engine, name in places:
-                event.remove(engine, name, heard[name])
+            for engine, name in registrations:
+                event.remove(engine, name, listeners[name])
 
     @property
     def engines(self) -> set[Engine]:
-        """The engines of its transactions: SQLite has two more, for those that write, PostgreSQL
-        one, for pages.
-        """
+        """Return all engines that run transactions."""
         return {self.engine, self._writing, self._writing_much, self._of_pages}
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._of_pages.dispose()
         self.engine.dispose()
         self._writing.pool = self._writing_much.pool = self.engine.pool
 
 
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:
-    given = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     on_disk = make_url(url).database not in (None, "", ":memory:")
-    last = {"pool_use_lifo": True} if on_disk else {}  # it has read, and has the views, of before
-    engine = create_engine(url, connect_args=given, hide_parameters=True, **last)
+    pool_options = (
+        {"pool_use_lifo": True} if on_disk else {}
+    )  # it has read, and has the views, of before
+    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, **pool_options)
     event.listen(engine, "do_connect", lambda *_: _keep_private(engine.url.database))
 
     @event.listens_for(engine, "connect")
@@ -326,10 +324,9 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
 
 
 def _keep_private(file: str | None) -> None:
-    """Nobody else on this machine reads the database: SQLite itself would let everybody.
+    """Make the database file private to the current user, because SQLite itself would not.
 
-    Its log and its index get the mode of the file when SQLite makes them. Where this cannot be
-    done, opening the database says why.
+    SQLite gives its log and index the file's mode. If this fails, opening the database reports why.
     """
     if not file or file == ":memory:":
         return
@@ -342,13 +339,14 @@ def _keep_private(file: str | None) -> None:
 
 
 def _from_base64(text: str | None) -> bytes | None:
-    """Bytes that travelled as text (holding/db/bulk.py)."""
+    """Decode base64 text (holding/db/bulk.py)."""
     return None if text is None else b64decode(text)
 
 
 def _beginning(engine: Engine, begin: Callable[[Any], None]) -> Engine:
-    """The engine's transactions begin so. A listener for it would cost each statement its time:
-    SQLAlchemy then asks before and after every one whether somebody listens.
+    """Set how the engine's transactions begin.
+
+    An event listener would slow down every statement.
     """
     engine.dialect.do_begin = begin  # type: ignore[assignment, method-assign]
     return engine
@@ -359,7 +357,7 @@ def _begin_to_read(connection: Any) -> None:
 
 
 def _same_pool(engine: Engine, begin: Callable[[Any], None]) -> Engine:
-    """An engine with the same connections, whose transactions begin otherwise."""
+    """Return an engine with the same connections whose transactions begin differently."""
     return _beginning(create_engine(engine.url, pool=engine.pool, hide_parameters=True), begin)
 
 
@@ -379,33 +377,31 @@ def _postgresql_engine(url: str, **beside: Any) -> Engine:
 
 
 def open_database(url: str) -> Database:
-    """The database behind a URL such as `sqlite:///FILE` or `postgresql+psycopg://…`."""
+    """Open the database behind a URL such as `sqlite:///FILE` or `postgresql+psycopg://…`."""
     return Database(url)
 
 
 def tell(file: str) -> None:
-    """Put the figures into a SQLite file; connections that are opened from then on plan by them."""
-    told = [(table, *one) for table, each in FIGURES.items() for one in each.items()]
+    """Store the index statistics in a SQLite file; new connections plan their queries by them."""
+    rows = [(table, *one) for table, each in FIGURES.items() for one in each.items()]
     with closing(sqlite3.connect(file, timeout=30)) as connection, connection:
         connection.execute("ANALYZE sqlite_schema")  # makes the table of figures
         connection.execute("DELETE FROM sqlite_stat1")
-        connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", told)
+        connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", rows)
 
 
 class WriteTurns:
-    """The turns of one database file; to one in memory nobody else comes."""
+    """The write lock queue of one database file; an in-memory database needs none."""
 
     def __init__(self, file: str | None) -> None:
         self._waiting = f"{file}-waiting" if file and file != ":memory:" else None
 
     def begin(self, connection: Any) -> None:
-        """The turn to write as soon as may be, or the error of a database that is locked for too
-        long.
-        """
+        """Begin to write as soon as possible, or raise the error of a locked database."""
         self._begin(connection, patience=0.0)
 
     def begin_behind(self, connection: Any) -> None:
-        """The same, behind those who wait already."""
+        """Begin to write after the transactions that wait already."""
         self._begin(connection, patience=PATIENCE)
 
     def _begin(self, connection: Any, patience: float) -> None:
@@ -429,7 +425,7 @@ class WriteTurns:
             return not self._locked(fcntl.LOCK_EX, until_seen)
 
     def _locked(self, kind: int, until: ExitStack) -> bool:
-        """The lock of those who wait, for so long, if it can be had at once; whether it could."""
+        """Take the waiting lock if it is free, until `until` closes; return whether that worked."""
         if self._waiting is None:
             return True
         place = os.open(self._waiting, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
@@ -454,9 +450,10 @@ def _is_begun(connection: Any, *, last: bool) -> bool:
 
 @contextmanager
 def no_search_for_cycles() -> Iterator[None]:
-    """What a batch makes stays until it is stored: looking through it for cycles finds none, and
-    was a third of the work. Whoever asks for this makes the batch in a call of its own, so that it
-    is gone when looking goes on: else all of it is looked through then.
+    """Disable the garbage collector while a batch is built and stored.
+
+    Its objects live until the end, so searching them for cycles finds nothing. Build the batch in a
+    function of its own, so that it is freed before the collector runs again.
     """
     searched = gc.isenabled()
     gc.disable()

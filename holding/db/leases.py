@@ -32,10 +32,11 @@ WINDOW: Final = timedelta(minutes=15)
 
 
 def free(session: Session, table: Leased, now: datetime, longest: timedelta | None) -> int:
-    """Take the leases of this table that ran out: what was worked on is due again, and the crash is
-    counted. How many they were.
+    """Release expired leases of this table: the rows are due again, and the crash is counted.
+    Return how many.
 
-    `longest` is how far ahead a lease may end, for a clock may be set back; None trusts the clock.
+    `longest` limits how far ahead a lease may end, because a clock may be set back. None trusts the
+    clock.
     """
     return len(session.scalars(_free(table), moments(now, longest)).all())
 
@@ -62,30 +63,34 @@ def _free(model: Leased) -> Executable:
 
 
 def is_over(until: Any) -> ColumnElement[bool]:
-    """Its time has passed; or it ends later than any lease can, because a clock was set back. A
-    statement with it is given `moments`.
+    """Return the condition that a lease expired, or ends later than any lease can after a clock
+    change.
+
+    The statement needs the parameters of `moments`.
     """
     return or_(until < NOW, until > moment("latest"))
 
 
 def moments(now: datetime, longest: timedelta | None) -> dict[str, datetime]:
-    """What a statement with `is_over` in it is given."""
+    """Return the parameters of a statement with `is_over`."""
     return {"now": now, "latest": NEVER if longest is None else now + longest}
 
 
 def take(session: Session, name: str, *, owner: str, until: datetime, now: datetime) -> bool:
-    """Whether the duty is the owner's now; a lease that is over goes to whoever asks first."""
-    given = {"duty": name, "mine": owner, "ends": until, **moments(now, 2 * (until - now))}
-    if session.execute(_TAKE, given).first() is not None:
+    """Take the lease of a duty if it is free, expired or ours; return whether we have it."""
+    parameters = {"duty": name, "mine": owner, "ends": until, **moments(now, 2 * (until - now))}
+    if session.execute(_TAKE, parameters).first() is not None:
         return True
-    first = {"name": name, "owner": owner, "until": until, "fence": 1}
-    if bulk.insert_rows(session, Singleton, [first], returning=("name",), ignore=True):
+    row = {"name": name, "owner": owner, "until": until, "fence": 1}
+    if bulk.insert_rows(session, Singleton, [row], returning=("name",), ignore=True):
         return True
-    return session.execute(_TAKE, given).first() is not None  # whoever made it may have left it
+    return (
+        session.execute(_TAKE, parameters).first() is not None
+    )  # whoever made it may have left it
 
 
 def leave(session: Session, name: str, *, owner: str) -> None:
-    """Give the duty up, so that nobody has to wait for the end of its lease."""
+    """Release a duty before its lease ends."""
     session.execute(
         update(Singleton)
         .where(Singleton.name == name, Singleton.owner == owner)
@@ -94,37 +99,38 @@ def leave(session: Session, name: str, *, owner: str) -> None:
 
 
 class Proof(StrEnum):
-    """What somebody fails to prove; the name of a count begins with it, and a colon."""
+    """What a person failed to prove. The name of a counter starts with it and a colon."""
 
     SIGN_IN = "signin"
     CODE = "code"
 
 
 def named(proof: Proof, whose: str) -> str:
-    """The name under which the failures of somebody are counted."""
+    """Return the name of a failure counter."""
     return f"{proof}:{whose}"
 
 
 def is_count() -> ColumnElement[bool]:
-    """Whether a row of the table of leases is a count of failures, which is nobody's duty."""
+    """Return the condition that a row of the lease table is a failure counter."""
     return or_(*(Singleton.name.startswith(named(proof, "")) for proof in Proof))
 
 
 def reached(session: Session, name: str, now: datetime, *, lock: bool = False) -> bool:
-    """Whether no more tries are taken under this name; `lock`: nobody else counts meanwhile."""
+    """Check whether too many failures were counted under this name.
+
+    `lock` blocks other counts meanwhile.
+    """
     count = session.get(Singleton, name, with_for_update=lock or None)
     return count is not None and _counts(count, now) and count.fence >= MOST
 
 
 def _counts(count: Singleton, now: datetime) -> bool:
-    """Whether these failures still count: not those of a clock that was set back since."""
+    """Check whether these failures still count; a clock that was set back ends them."""
     return count.until is not None and now < count.until <= now + WINDOW
 
 
 def add(session: Session, name: str, now: datetime) -> int:
-    """One more failure; how many they are now. Old counts of the same kind, which is what stands
-    before the colon of the name, go away.
-    """
+    """Count one more failure and return the number. Old counters of the same kind are deleted."""
     session.execute(
         delete(Singleton)
         .where(
@@ -146,7 +152,7 @@ def add(session: Session, name: str, now: datetime) -> int:
 
 
 def forget(session: Session, name: str) -> None:
-    """Whoever failed has proved it."""
+    """Delete the failure counter after a success."""
     if count := session.get(Singleton, name):
         session.delete(count)
 

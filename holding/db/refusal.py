@@ -32,8 +32,9 @@ CLOSING: Final = frozenset(")）")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why something was not done, and what to do next; `status` is what a page or hook answers,
-    `act` what the person lacks a role for, and can ask an administrator for.
+    """Why something was not done, and what to do next.
+
+    `status` is the HTTP status. `act` is the permission that the person lacks and can request.
     """
 
     code: str
@@ -44,23 +45,28 @@ class Refusal:
 
     @property
     def words(self) -> str:
-        """Why and what to do, in one line."""
+        """Return message and hint in one line."""
         return f"{self.message} {self.hint}".strip()
 
 
 def most_first(sums: Sums) -> tuple[int, int]:
-    """The order of lists: the most money of the books first, then the most of others."""
+    """Return the sort key of lists: highest amount in the books' currency first, then other
+    amounts.
+    """
     home = sums.get("", 0)
     return -home, home - sum(sums.values())
 
 
 def check_figure(sums: Sums) -> int:
-    """One figure that tells two sums apart, whatever is of which currency; it is never shown."""
+    """Return one number that distinguishes two sums, including their currencies.
+
+    It is never shown.
+    """
     return int(sha256_hex(dumps(sums))[:12], 16)
 
 
 def of_held(single: FromClause) -> tuple[ColumnElement[str], ColumnElement[int]]:
-    """Currency and amount of a held record, from rows that have the `book` of its holds."""
+    """Return currency and amount of a held record, from rows with the `book` column of its holds."""
     home = single.c.book.is_not(None)
     return (
         case((home, ""), else_=func.coalesce(Record.currency, "")).label("currency"),
@@ -69,7 +75,7 @@ def of_held(single: FromClause) -> tuple[ColumnElement[str], ColumnElement[int]]
 
 
 def of_posting() -> tuple[ColumnElement[str], ColumnElement[int]]:
-    """Currency and amount of a posting."""
+    """Return the columns for currency and amount of a posting."""
     home = Posting.book.is_not(None)
     return (
         case((home, ""), else_=func.coalesce(Posting.currency, "")).label("currency"),
@@ -78,63 +84,68 @@ def of_posting() -> tuple[ColumnElement[str], ColumnElement[int]]:
 
 
 def by_key(rows: Iterable[tuple[Key, str, int | None]]) -> dict[Key, Sums]:
-    """What each key amounts to, of its amounts; those that are not known are left out."""
-    found: dict[Key, dict[str, int]] = defaultdict(dict)
+    """Return the sums by key; unknown amounts are left out."""
+    sums_by_key: dict[Key, dict[str, int]] = defaultdict(dict)
     for key, currency, minor in rows:
         if minor is not None:
-            found[key][currency] = found[key].get(currency, 0) + int(minor)
-    return dict(found)
+            sums_by_key[key][currency] = sums_by_key[key].get(currency, 0) + int(minor)
+    return dict(sums_by_key)
 
 
 def added(parts: Iterable[Sums]) -> Sums:
-    """Several sums as one."""
+    """Return several sums as one."""
     rows = ((None, currency, minor) for part in parts for currency, minor in part.items())
     return by_key(rows).get(None, {})
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """`1 record`, `37 records`; `many` where an s is not enough: `2 entries`, `2 records are`."""
+    """Return a count with its noun: `1 record`, `37 records`.
+
+    `many` is an irregular plural: `2 entries`.
+    """
     return f"{count:,} {one if count == 1 else many or several(one)}"
 
 
 def several(noun: str) -> str:
-    """`customers`, `tax codes`, `currencies`."""
+    """Return the plural of a noun: `customers`, `tax codes`, `currencies`."""
     return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
 
 
 def digits(minor: int, currency: str) -> str:
-    """1,204.00, without sign and currency."""
+    """Return an amount as `1,204.00`, without sign and currency."""
     return f"{abs(from_minor(minor, currency)):,.{places_of(currency)}f}"
 
 
 def money(minor: int | None, currency: str) -> str:
-    """RM 1,204.00 or £1,204.00; the minus is U+2212; nothing known is said so."""
+    """Return an amount as `RM 1,204.00`, with U+2212 for minus, or a text if it is unknown."""
     if minor is None:
         return "without an amount"
     return f"{MINUS if minor < 0 else ''}{prefix(currency)}{digits(minor, currency)}"
 
 
 def currencies(found: Sums, books: str) -> tuple[tuple[str, int], ...]:
-    """(currency, minor units) of each sum that is not nothing, that of the books first; nothing at
-    all is said in the currency of the books.
+    """Return (currency, minor units) of each sum that is not zero, the books' currency first.
+
+    Without any, zero in the books' currency.
     """
-    told = added([{code or books: minor} for code, minor in found.items()])
-    listed = sorted(told.items(), key=lambda pair: (pair[0] != books, pair[0]))
+    by_currency = added([{code or books: minor} for code, minor in found.items()])
+    listed = sorted(by_currency.items(), key=lambda pair: (pair[0] != books, pair[0]))
     return tuple((code, minor) for code, minor in listed if minor) or ((books, 0),)
 
 
 def sums(found: Sums, books: str, *, signed: bool = False) -> str:
-    """RM 12,345.00 + SGD 120.00: one sum a currency, never added; `signed`: a plus stands before a
-    gain.
+    """Return the sums as text, such as `RM 12,345.00 + SGD 120.00`.
+
+    `signed` adds a plus to a gain.
     """
     (code, minor), *others = currencies(found, books)
     first = f"{'+' if signed and minor > 0 else ''}{money(minor, code)}"
-    rest = (f"{MINUS if n < 0 else '+'} {money(abs(n), other)}" for other, n in others)
-    return " ".join([first, *rest])
+    other_texts = (f"{MINUS if n < 0 else '+'} {money(abs(n), other)}" for other, n in others)
+    return " ".join([first, *other_texts])
 
 
 def duration(minutes: int) -> str:
-    """2 d 5 h, 5 h or 12 min."""
+    """Return a duration as `2 d 5 h`, `5 h` or `12 min`."""
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:
         return f"{days} d {hours} h" if hours else f"{days} d"
@@ -142,13 +153,13 @@ def duration(minutes: int) -> str:
 
 
 def in_a_row(words: Iterable[str]) -> str:
-    """Words as a sentence names them: all but the last joined by commas, the last by “and”."""
+    """Join words with commas and a final “and”."""
     *most, last = [*words] or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def listed(words: Iterable[str]) -> str:
-    """Words in one line."""
+    """Join words with commas."""
     return ", ".join(words)
 
 
@@ -164,15 +175,16 @@ def headed(text: str) -> tuple[str, str]:
 
 
 def clauses(text: str) -> list[str]:
-    """Its sentences and parts between semicolons; those inside parentheses stay together. Gone
-    through once, from the end, for an answer about a thousand lines has as many.
+    """Split a text into its sentences and parts between semicolons; parentheses stay together.
+
+    It scans once from the end, because the text may have thousands of parts.
     """
-    found: list[str] = []
+    parts: list[str] = []
     end, inside = len(text), False
     for one in reversed([*CLAUSE.finditer(text)]):
         if one["parenthesis"]:
             inside = one["parenthesis"] in CLOSING
         elif not inside:
-            found.append(text[one.end() : end])
+            parts.append(text[one.end() : end])
             end = one.start()
-    return [text[:end], *reversed(found)]
+    return [text[:end], *reversed(parts)]

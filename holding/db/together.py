@@ -54,8 +54,9 @@ Found = TypeVar("Found", covariant=True)
 
 
 class Given(NamedTuple):
-    """A select that stands ready, and the values of those of its names that have none: to put them
-    into a copy of it, as `params` does, takes as long as the rest of asking it.
+    """A prepared select and the values of its parameters.
+
+    Copying the select with `params` would take as long as the rest of the query.
     """
 
     select: SelectBase
@@ -68,9 +69,11 @@ Question = Generator[SelectBase | Given, Any, T]
 
 @dataclass(frozen=True, slots=True)
 class _Union:
-    """The statement that asks several selects; of each the names of its columns, and where in a row
-    they stand. `binds` are the names of its values, in the order in which those selects have them;
-    they are names in no other union, so that its text for a database is kept with it.
+    """The statement that combines several selects.
+
+    `names` are the columns of each select, `places` their positions in a row. `binds` are the
+    parameter names in the order of the selects. They are unique, so the compiled text can be cached
+    with the union.
     """
 
     statement: Select[Any]
@@ -121,7 +124,10 @@ POOL: Final[dict[str, Any]] = {
 
 
 class Answer(Generic[Found]):
-    """What a question comes to; when it is wanted, all that wait are asked, and no further."""
+    """The pending answer to one query.
+
+    Reading `value` runs all waiting queries, but no further steps than needed.
+    """
 
     def __init__(self, all_of_them: "Together", question: Question[Found]) -> None:
         self._together, self._question = all_of_them, question
@@ -130,13 +136,13 @@ class Answer(Generic[Found]):
 
     @property
     def value(self) -> Found:
-        """The answer."""
+        """Return the answer."""
         while self.asks is not None:
             self._together.step()
         return cast(Found, self._found)
 
     def hear(self, result: Result[Any]) -> None:
-        """Go on with what was asked for, to the next select or to the answer."""
+        """Continue with a result, to the next select or to the answer."""
         self.asks = self._next(result)
 
     def _next(self, result: Result[Any] | None) -> SelectBase | Given | None:
@@ -148,8 +154,10 @@ class Answer(Generic[Found]):
 
 
 class Together:
-    """The questions of one page. `plan`: the execution options of its statements; those of which a
-    server keeps the plan (kept_plans.KEPT) ask by keys, and for few rows.
+    """The queries of one page, run together.
+
+    `plan` are the execution options of the statements. Those with `KEPT` must select few rows by
+    keys, because the server reuses their plan.
     """
 
     def __init__(self, session: Session, plan: Mapping[str, Any] = NO_OPTIONS) -> None:
@@ -157,13 +165,13 @@ class Together:
         self._waiting: list[Answer[Any]] = []
 
     def ask(self, question: Question[T]) -> Answer[T]:
-        """Ask it with the others."""
+        """Add a query to the others."""
         answer = Answer(self, question)
         self._waiting.append(answer)
         return answer
 
     def step(self) -> None:
-        """One round: what all of them ask for next."""
+        """Run one round: the next select of each waiting query."""
         asking = [one for one in self._waiting if one.asks is not None]
         selects = [
             one.asks if isinstance(one.asks, Given) else Given(cast(SelectBase, one.asks), {})
@@ -182,29 +190,31 @@ def _results(
         one, own = asked[0]
         return [session.execute(cast(Executable, one), own, execution_options=plan)]
     union, values = _union_of(asked)
-    found: list[list[tuple[Any, ...]]] = [[] for _ in asked]
+    rows_by_select: list[list[tuple[Any, ...]]] = [[] for _ in asked]
     kept = {"compiled_cache": union.compiled, **plan} if values else {}
     rows = session.execute(union.statement, values, execution_options=kept).all()
-    for told in map(tuple, rows):  # at once: one by one takes twice as long
-        found[told[0]].append(tuple([told[place] for place in union.places[told[0]]]))
+    for row in map(tuple, rows):  # at once: one by one takes twice as long
+        rows_by_select[row[0]].append(tuple([row[place] for place in union.places[row[0]]]))
     return [
         IteratorResult(SimpleResultMetaData(names), iter(rows))
-        for names, rows in zip(union.names, found, strict=True)
+        for names, rows in zip(union.names, rows_by_select, strict=True)
     ]
 
 
 def _union_of(asked: Sequence[Given]) -> tuple[_Union, Mapping[str, Any]]:
-    """The union of these selects, and the values in it. One of the same selects with other values
-    is the one that was made before: to make it costs several times what running it does.
+    """Return the union of these selects and its values.
+
+    A union of the same selects is reused with other values, because building it costs much more
+    than running it.
     """
     keys = [cast(HasCacheKey, one.select)._generate_cache_key() for one in asked]
-    sure = [(key, one.values) for key, one in zip(keys, asked, strict=True) if key is not None]
-    if len(sure) < len(keys):
+    cacheable = [(key, one.values) for key, one in zip(keys, asked, strict=True) if key is not None]
+    if len(cacheable) < len(keys):
         return _union_of_copies(asked), {}
-    shape = tuple([key.key for key, _ in sure])
-    given = [
+    shape = tuple([key.key for key, _ in cacheable])
+    bound_values = [
         (bind, {**key.params, **values} if key.params else values)
-        for key, values in sure
+        for key, values in cacheable
         for bind in key.bindparams
     ]
     with _making:
@@ -212,8 +222,8 @@ def _union_of(asked: Sequence[Given]) -> tuple[_Union, Mapping[str, Any]]:
         if union is not None:
             _made.move_to_end(shape)
     if union is None:
-        made = _union_anew([one.select for one in asked])
-        union = replace(made, binds=tuple([bind.key for bind, _ in given]))
+        new_union = _union_anew([one.select for one in asked])
+        union = replace(new_union, binds=tuple([bind.key for bind, _ in bound_values]))
         if not _takes_every_value(union):
             return _union_of_copies(asked), {}
         with _making:
@@ -221,9 +231,9 @@ def _union_of(asked: Sequence[Given]) -> tuple[_Union, Mapping[str, Any]]:
             while len(_made) > MOST_KEPT:
                 _made.popitem(last=False)
     values: dict[str, Any] = {}
-    for name, (bind, told) in zip(union.binds, given, strict=True):
-        value = told.get(bind.key, bind.effective_value)
-        if bind.required and bind.key not in told:
+    for name, (bind, bind_values) in zip(union.binds, bound_values, strict=True):
+        value = bind_values.get(bind.key, bind.effective_value)
+        if bind.required and bind.key not in bind_values:
             return _union_of_copies(asked), {}  # which says so
         if name in values and values[name] is not value and values[name] != value:
             return _union_of_copies(
@@ -234,7 +244,7 @@ def _union_of(asked: Sequence[Given]) -> tuple[_Union, Mapping[str, Any]]:
 
 
 def _union_of_copies(asked: Sequence[Given]) -> _Union:
-    """One of selects that have their values in them."""
+    """Return a union of selects that contain their values."""
     return _union_anew([_filled(*one) if one.values else one.select for one in asked])
 
 
@@ -246,34 +256,34 @@ def _union_anew(asked: Sequence[SelectBase]) -> _Union:
 
 
 class _Part:
-    """One select of a union: its columns, with the id of a row where it asks for a whole row."""
+    """One select of a union. A selected row is replaced by its id."""
 
     def __init__(self, asked: SelectBase) -> None:
         described = asked.column_descriptions if isinstance(asked, Select) else ()
-        whole = [one for one in described if one["expr"] is one["entity"] and one["entity"]]
+        entities = [one for one in described if one["expr"] is one["entity"] and one["entity"]]
         self.classes: Mapping[int, Any] = {}
-        if whole:
+        if entities:
             asked, self.classes = _by_ids(cast("Select[Any]", asked), described)
         rows = asked.subquery()
         self.columns = tuple(rows.c)
-        own = [one.key for one in self.columns]
-        self.names = [str(one["name"]) for one in described] if whole else own
+        column_keys = [one.key for one in self.columns]
+        self.names = [str(one["name"]) for one in described] if entities else column_keys
         self.select = select(func.row_number().over().label("nth"), *self.columns)
 
 
 def _by_ids(asked: Select[Any], described: Any) -> tuple[Select[Any], Mapping[int, Any]]:
-    """The same select with ids instead of whole rows, and of what they are by place."""
+    """Return the select with ids instead of whole rows, and the row classes by position."""
     columns, classes = [], {}
     for place, one in enumerate(described):
-        whole = one["expr"] is one["entity"] and one["entity"]
-        columns.append(getattr(one["expr"], _key(one["entity"])) if whole else one["expr"])
-        if whole:
+        is_entity = one["expr"] is one["entity"] and one["entity"]
+        columns.append(getattr(one["expr"], _key(one["entity"])) if is_entity else one["expr"])
+        if is_entity:
             classes[place] = inspect(one["entity"]).mapper.class_
     return asked.with_only_columns(*columns, maintain_column_froms=True), classes
 
 
 def _key(model: Any) -> str:
-    """The name of the one column by which rows of a mapped class are known."""
+    """Return the name of a mapped class's single primary key column."""
     mapper = inspect(model).mapper
     (column,) = mapper.primary_key
     return str(mapper.get_property_by_column(column).key)
@@ -281,13 +291,13 @@ def _key(model: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The columns of a union: their types, and for each select which of its own stands where."""
+    """The columns of a union: their types, and for each select the position of its columns."""
 
     types: Sequence[TypeEngine[Any]]
     places: Sequence[Sequence[int]]
 
     def filled(self, select: int, columns: Sequence[Any]) -> list[Any]:
-        """A row of the union with the columns of one select, empty where it has none."""
+        """Return a row of the union with the columns of one select, NULL elsewhere."""
         row: list[Any] = [null()] * len(self.types)
         for place, column in zip(self.places[select], columns, strict=True):
             row[place] = column if _is_exact(column) else sql_cast(column, self.types[place])
@@ -307,8 +317,10 @@ def _union(parts: Sequence[_Part], columns: Shared) -> Select[Any]:
 
 
 def _whole(rows: Subquery, columns: Shared, parts: Sequence[_Part]) -> Select[Any]:
-    """The union with the rows of the ids that stand in it. Its columns are said by their names:
-    to derive them from those of the parts costs more than the statement takes.
+    """Return the union joined with the rows of its ids.
+
+    Its columns are named as text, because deriving them from the parts costs more than the
+    statement.
     """
     own = [literal_column(f"together.c{place}", one) for place, one in enumerate(columns.types)]
     part, nth = (
@@ -326,25 +338,25 @@ def _whole(rows: Subquery, columns: Shared, parts: Sequence[_Part]) -> Select[An
 
 @cache
 def _row(model: Any, nth: int) -> Any:
-    """A mapped class under a name of its own, made once: an alias has a column for each of it."""
+    """Return a cached alias of a mapped class, because building an alias is slow."""
     return aliased(model, name=f"{model.__tablename__}_{nth + 1}")
 
 
 def _placed(parts: Sequence[_Part], columns: Shared) -> list[list[int]]:
-    """Where in a row the values of each part stand; whole rows stand behind all columns."""
-    behind, found = 1 + len(columns.types), []
+    """Return where in a row the values of each part are; whole rows follow all columns."""
+    behind, positions = 1 + len(columns.types), []
     for part, places in zip(parts, columns.places, strict=True):
-        mine = [1 + place for place in places]
+        own_positions = [1 + place for place in places]
         for place in part.classes:
-            mine[place] = behind
+            own_positions[place] = behind
             behind += 1
-        found.append(mine)
-    return found
+        positions.append(own_positions)
+    return positions
 
 
 def _filled(asked: SelectBase, values: Mapping[str, Any]) -> SelectBase:
-    """A copy with these values, whose names are no other's: that of a copy beside it may have
-    another value.
+    """Return a copy with these values under unique parameter names, so that copies do not share
+    values.
     """
 
     def fill(bind: BindParameter[Any]) -> None:
@@ -356,9 +368,10 @@ def _filled(asked: SelectBase, values: Mapping[str, Any]) -> SelectBase:
 
 
 def _takes_every_value(union: _Union) -> bool:
-    """Whether it has each value of its selects under the name by which it is given, and no value
-    besides but its own: where SQLAlchemy gave a copy of one another name, the copy would keep the
-    value of who asked first, who may be of another company.
+    """Check whether every value reaches the union under its own parameter name.
+
+    If SQLAlchemy renamed a parameter in a copy, the copy would keep the first caller's value, which
+    may belong to another company.
     """
     key = cast(HasCacheKey, union.statement)._generate_cache_key()
     names = {bind.key for bind in key.bindparams} if key else set()
@@ -367,14 +380,12 @@ def _takes_every_value(union: _Union) -> bool:
 
 
 def answer(session: Session, question: Question[T], plan: Mapping[str, Any] = NO_OPTIONS) -> T:
-    """The answer to one question alone."""
+    """Return the answer to one query alone."""
     return Together(session, plan).ask(question).value
 
 
 def _is_exact(column: Any) -> bool:
-    """Whether it has the type of its column of the union already: a sum of whole numbers may be of
-    any type of numbers, and a table may hold shorter ones.
-    """
+    """Check whether a column already has the exact type of its union column."""
     if type(column.type) not in (*_WHOLE_NUMBERS, *_TEXTS):
         return True
     if type(column.type) not in (BigInteger, Text):
@@ -383,35 +394,39 @@ def _is_exact(column: Any) -> bool:
 
 
 def shared(selects: Sequence[tuple[Sequence[Any], Collection[int]]]) -> Shared:
-    """Columns for the union of these selects, each told by its columns and by the places of those
-    that stand alone: the rows of other tables are found by them.
+    """Return the columns for a union of these selects.
+
+    Each select is given by its columns and the positions that must not share a column, because rows
+    are joined by them.
     """
     types: list[TypeEngine[Any]] = []
     known: dict[Hashable, list[int]] = {}
     places = []
     for columns, alone in selects:
-        taken, mine = Counter[Hashable](), list[int]()
+        taken, own_places = Counter[Hashable](), list[int]()
         for nth, column in enumerate(columns):
             kind = None if nth in alone else _kind(column.type)
-            room = known.setdefault(kind, []) if kind is not None else []
-            if taken[kind] == len(room) or kind is None:
-                room.append(len(types))
+            positions = known.setdefault(kind, []) if kind is not None else []
+            if taken[kind] == len(positions) or kind is None:
+                positions.append(len(types))
                 types.append(_type(column.type))
-            mine.append(room[taken[kind]] if kind is not None else room[-1])
+            own_places.append(positions[taken[kind]] if kind is not None else positions[-1])
             taken[kind] += 1
-        places.append(mine)
+        places.append(own_places)
     return Shared(types, places)
 
 
 def _kind(of: TypeEngine[Any]) -> Hashable:
-    """What two types have alike that may share a column; None of one that shares with none."""
+    """Return a key that types sharing a column have in common, or None if the type shares with
+    none.
+    """
     either = {type(of), *map(type, of._variant_mapping.values())}
     if either.issubset(_WHOLE_NUMBERS):
         return BigInteger
     if either.issubset(_TEXTS):
         return Text
-    own = of._static_cache_key  # as SQLAlchemy itself tells types apart
-    return None if own is NO_CACHE or of._variant_mapping else own
+    cache_key = of._static_cache_key  # as SQLAlchemy itself tells types apart
+    return None if cache_key is NO_CACHE or of._variant_mapping else cache_key
 
 
 def _type(of: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -422,14 +437,15 @@ def _type(of: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def at_most(count: int) -> ColumnElement[int]:
-    """A limit that stands in the statement as a number: of one that is given as a value PostgreSQL
-    thinks, where it plans for any values, that it is a tenth of the rows.
+    """Return a literal limit for a statement.
+
+    For a limit given as a parameter, PostgreSQL's generic plan assumes a tenth of the rows.
     """
     return literal_column(str(int(count)), Integer())
 
 
 def keep(engine: Engine) -> Engine:
-    """Let an engine of reads alone, made with `POOL`, keep the plans of statements that say so."""
+    """Let a read-only engine made with `POOL` keep the plans of statements with the `KEPT` option."""
 
     @event.listens_for(engine, "connect")
     def bound(connection: Any, _record: Any) -> None:

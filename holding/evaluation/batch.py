@@ -55,7 +55,7 @@ _FIRST_CRASHED = (
 
 @read_only(frozen=True, slots=True)
 class Claimed:
-    """The right to store one judging of a record, as long as its fence is ours."""
+    """The right to store one evaluation of a record while its fence is unchanged."""
 
     record_id: int
     fence: int
@@ -63,12 +63,12 @@ class Claimed:
 
     @property
     def poison(self) -> bool:
-        """Whether workers died with this record alone in hand too often to try again."""
+        """Return whether workers died too often while they had only this record."""
         return self.died_alone >= DEATHS_ALONE
 
     @property
     def died_alone(self) -> int:
-        """How many workers died with this record alone in hand."""
+        """Return how many workers died while they had only this record."""
         return max(0, self.crashes - TOGETHER)
 
 
@@ -77,12 +77,14 @@ _CLAIMED = Columns(
 )
 
 
-def same_hold(route: str, seq: int, code: str, rule: str, cause: CauseKey) -> Key:
-    """The key of a hold. A team is asked once to approve a document, for whatever reasons: that
-    hold stays the same one where another of them comes first.
+def hold_key(route: str, seq: int, code: str, rule: str, cause: CauseKey) -> Key:
+    """Return the key of a hold.
+
+    A team approves a document once, for all reasons together, so the key of an approval does not
+    depend on the cause.
     """
-    one = CauseKey(CauseKind.APPROVE, rule) if code == NEEDS_APPROVAL else cause
-    return (route, seq, code, one)
+    key_cause = CauseKey(CauseKind.APPROVE, rule) if code == NEEDS_APPROVAL else cause
+    return (route, seq, code, key_cause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,18 +107,20 @@ class HoldRow:
 
     @property
     def key(self) -> Key:
-        """What it is over judgings."""
-        return same_hold(self.route, self.seq, self.code, self.rule, self.cause_key)
+        """Return the key that identifies this hold in later evaluations."""
+        return hold_key(self.route, self.seq, self.code, self.rule, self.cause_key)
 
     @property
     def of_push(self) -> bool:
-        """Whether pushing opened it: what a target refused, or what may not be sent."""
+        """Return whether pushing opened this hold: a refusal by the target, or a document that must
+        not be sent.
+        """
         return self.code in PUSH_CODES
 
 
 @read_only(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One claimed record with everything its judging looks at."""
+    """One claimed record with everything that its evaluation reads."""
 
     claimed: Claimed
     family: int
@@ -140,13 +144,13 @@ class Case:
 
     @property
     def record_id(self) -> int:
-        """The record."""
+        """Return the record's id."""
         return self.claimed.record_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRow:
-    """A target connection as the judging needs it."""
+    """A target connection with the fields that an evaluation needs."""
 
     id: int
     company_there: str
@@ -154,7 +158,7 @@ class TargetRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What all cases share, and the cases."""
+    """The cases of a batch and the data that they share."""
 
     company_id: int
     settings: Mapping[str, Any]
@@ -174,13 +178,13 @@ class Batch:
     left: Mapping[int, Sequence[LeftBehind]] = field(default_factory=dict)  # record -> by no rules
 
     def team(self, owner: str) -> int | None:
-        """The team that a finding names as its owner, else the one that answers for all."""
+        """Return the team that a finding names as its owner, or the fallback team."""
         return self.teams.get(owner, self.fallback_team_id)
 
 
 @read_only(frozen=True, slots=True, kw_only=True)
 class Judgment:
-    """A case with its outcome, or with why there is none."""
+    """A case with its outcome, or with the error that prevented one."""
 
     case: Case
     at: datetime
@@ -203,8 +207,8 @@ class Listed:
 
 
 @read_only(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A posting as it should stand; `id` is None for a new one."""
+class PlannedPosting:
+    """A posting as it should be stored. `id` is None for a new one."""
 
     id: int | None
     route: str
@@ -230,9 +234,10 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Acting:
-    """What is planned for a posting that stays posted: an update, a void, or nothing any more
-    (`given_up`).
+class PostedChange:
+    """A planned update or void of a posted document.
+
+    `given_up`: the planned change is removed again.
     """
 
     id: int
@@ -247,7 +252,7 @@ class Acting:
 
 
 @read_only(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedHold:
     """A hold that should be open."""
 
     route: str
@@ -270,13 +275,13 @@ class Wanted:
 
     @property
     def key(self) -> Key:
-        """What it is over judgings."""
-        return same_hold(self.route, self.seq, self.code, self.rule, self.cause_key)
+        """Return the key that identifies this hold in later evaluations."""
+        return hold_key(self.route, self.seq, self.code, self.rule, self.cause_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
-    """An open hold that should be closed, and how."""
+class HoldToClose:
+    """An open hold to close, with its new state and the reason."""
 
     hold: HoldRow
     state: HoldState
@@ -285,8 +290,8 @@ class Closed:
 
 
 @read_only(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A judging as it is kept: what it looked at and what came out."""
+class StoredEvaluation:
+    """The stored form of an evaluation: the facts that it read and its outcome."""
 
     facts: bulk.Encoded
     codes: bulk.Encoded
@@ -295,39 +300,40 @@ class Stored:
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """Everything to write for one case. `withdrawn`: posting id -> whether its source would not
-    have it posted any more, of those of which that is news.
+    """Everything to write for one case.
+
+    `withdrawn`: posting id -> whether its source has withdrawn it, only where that changed.
     """
 
     judged: Judgment
-    stored: Stored
+    stored: StoredEvaluation
     listed: Listed | None = None
-    postings: list[Planned] = field(default_factory=list)
-    acting: list[Acting] = field(default_factory=list)
+    postings: list[PlannedPosting] = field(default_factory=list)
+    acting: list[PostedChange] = field(default_factory=list)
     silenced: list[PostingRow] = field(default_factory=list)
-    wanted: dict[Key, Wanted] = field(default_factory=dict)
+    wanted: dict[Key, WantedHold] = field(default_factory=dict)
     kept: list[HoldRow] = field(default_factory=list)
-    closed: list[Closed] = field(default_factory=list)
+    closed: list[HoldToClose] = field(default_factory=list)
     voided: list[Voided] = field(default_factory=list)
     withdrawn: dict[int, bool] = field(default_factory=dict)
     state: RecordState = RecordState.HELD
 
     @property
     def case(self) -> Case:
-        """The record it is for."""
+        """Return the case of this plan."""
         return self.judged.case
 
     def due(self, moment: datetime) -> datetime:
-        """A moment to send something at, but not while the act that released it can be undone."""
+        """Return the moment, or the end of the undo period if that is later."""
         return max(moment, self.case.undo_until or moment)
 
     @property
     def book(self) -> int | None:
-        """The money of its holds in the company's currency."""
+        """Return the amount of its holds in the company's currency."""
         return self.listed.book if self.listed else None
 
 
-def want(
+def want_holds(
     batch: Batch,
     made: Plan,
     findings: Iterable[Finding],
@@ -336,14 +342,14 @@ def want(
     *,
     route: str = "",
 ) -> None:
-    """Ask for a hold for each finding; two findings that are the same hold make one.
+    """Add a wanted hold for each finding; findings with the same key share one hold.
 
-    `route` is where it is asked, if not the finding's own.
+    `route`: the hold's route, if it is not the finding's own.
     """
     outcome = made.judged.outcome
     for finding in findings:
         way = batch.routes[route or finding.route]
-        wanted = Wanted(
+        wanted = WantedHold(
             route=way.name,
             seq=seq,
             code=finding.code,
@@ -366,29 +372,34 @@ def want(
 
 
 def _message(finding: Finding, outcome: Outcome | None) -> str:
-    """What it says; of an approval all reasons for which the team is asked."""
+    """Return the hold's message.
+
+    An approval's message joins all reasons for which the team must approve.
+    """
     if finding.code != NEEDS_APPROVAL or outcome is None:
         return finding.message
-    asked = (one for one in outcome.decisions if finding in one.findings)
-    needs = (need for one in asked for need in one.approvals if need.rule == finding.rule)
+    decisions = (one for one in outcome.decisions if finding in one.findings)
+    needs = (need for one in decisions for need in one.approvals if need.rule == finding.rule)
     return " ".join(dict.fromkeys((finding.message, *(need.message for need in needs))))
 
 
 def _cause(batch: Batch, finding: Finding) -> CauseKey:
-    """What holds of this finding have in common; approvals by one team are of several rules."""
+    """Return the cause key of a finding. Approvals by one team may come from several rules."""
     if finding.code != NEEDS_APPROVAL:
         return finding.cause_key
-    asked = batch.judge.approval_at(finding.span)
-    return CauseKey(CauseKind.APPROVE, f"{finding.rule}: {asked}")
+    approval_rule = batch.judge.approval_at(finding.span)
+    return CauseKey(CauseKind.APPROVE, f"{finding.rule}: {approval_rule}")
 
 
-def give_up(made: Plan, sent: Sequence[PostingRow], named: Collection[tuple[str, int]]) -> None:
-    """A change that is planned on a document and no longer asked for is taken off it."""
+def drop_planned_changes(
+    made: Plan, sent: Sequence[PostingRow], named: Collection[tuple[str, int]]
+) -> None:
+    """Drop planned changes of posted documents that the rules no longer require."""
     for row in sent:
         planned = row.state == PostingState.POSTED and row.hash != row.standing_hash
         if planned and row.standing and (row.route, row.seq) not in named:
             made.acting.append(
-                Acting(
+                PostedChange(
                     id=row.id,
                     action=row.standing_action,
                     content=row.standing,
@@ -401,30 +412,35 @@ def give_up(made: Plan, sent: Sequence[PostingRow], named: Collection[tuple[str,
             )
 
 
-def compare(batch: Batch, made: Plan) -> None:
-    """Which open holds stay and which are closed; those still wanted keep their row."""
-    staying = {hold.id for hold in made.kept}
+def compare_holds(batch: Batch, made: Plan) -> None:
+    """Decide which open holds stay and which are closed.
+
+    A hold that is still wanted keeps its row.
+    """
+    kept_ids = {hold.id for hold in made.kept}
     posted = {row.id for row in made.case.postings if row.state == PostingState.POSTED}
     for hold in made.case.holds:
-        if hold.id in staying:
+        if hold.id in kept_ids:
             continue
-        of_reading = hold.code == TOTALS and hold.posting_id in posted
-        if hold.key in made.wanted or of_reading:  # what a reading opened a reading ends
+        opened_by_reading = hold.code == TOTALS and hold.posting_id in posted
+        if hold.key in made.wanted or opened_by_reading:  # what a reading opened a reading ends
             made.kept.append(hold)
         else:
             made.closed.append(_close(batch, made, hold))
 
 
-def _close(batch: Batch, made: Plan, hold: HoldRow) -> Closed:
-    """Approved, when a person consented to this content; else cleared, with what changed."""
+def _close(batch: Batch, made: Plan, hold: HoldRow) -> HoldToClose:
+    """Close a hold as approved if a person approved exactly this content, otherwise as cleared."""
     if hold.code == NEEDS_APPROVAL:
         hashes = {p.id: p.hash for p in made.postings} | {a.id: a.hash for a in made.acting}
-        here = hold.posting_id or 0
-        for one in counting(made.case.approvals, here, hashes.get(here, "")):
+        posting_id = hold.posting_id or 0
+        for one in counting(made.case.approvals, posting_id, hashes.get(posting_id, "")):
             if hold.rule == one.level:
                 why = f"{one.person} approved exactly this content"
-                return Closed(hold=hold, state=HoldState.APPROVED, why=why, person_id=one.person_id)
-    return Closed(
+                return HoldToClose(
+                    hold=hold, state=HoldState.APPROVED, why=why, person_id=one.person_id
+                )
+    return HoldToClose(
         hold=hold, state=HoldState.CLEARED, why=_why(batch, made.case, hold), person_id=None
     )
 
@@ -444,7 +460,7 @@ def _why(batch: Batch, case: Case, hold: HoldRow) -> str:
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:
-    """Companies that have rules and a due record: one probe of an index for each."""
+    """Return the companies that have rules and a due record, with one index probe for each."""
     return list(session.scalars(_WITH_WORK, {"now": now}))
 
 
@@ -457,8 +473,11 @@ def claim(
     limit: int,
     lease_seconds: float,
 ) -> list[Claimed]:
-    """Take due records. One under which a worker died is taken alone, so that no record loses more
-    than one lease to a neighbour: when no other is due, or when it has waited for half a lease.
+    """Claim due records.
+
+    A record whose worker died is claimed alone, so that another crash delays no other record by
+    more than one lease. It is claimed when no other record is due, or when it has waited for half a
+    lease.
     """
     point("claim.before")
     with database.write(many=True) as session:
@@ -474,7 +493,7 @@ def claim(
 
 
 def _crashed_waits(session: Session, company_id: int, waited: datetime) -> bool:
-    """Whether a record that a worker died under has been due since then, whatever else is due."""
+    """Check whether a record whose worker died has been due since `waited`."""
     return session.scalar(_FIRST_CRASHED, {"company": company_id, "now": waited}) is not None
 
 
@@ -488,14 +507,14 @@ def _take(
     *,
     crashed: bool,
 ) -> list[Claimed]:
-    given = {
+    parameters = {
         "company": company_id,
         "now": now,
         "most": limit,
         "owner": owner,
         "until": now + timedelta(seconds=lease_seconds),
     }
-    return list(_CLAIMED.each(session.execute(_taking(crashed), given)))
+    return list(_CLAIMED.each(session.execute(_taking(crashed), parameters)))
 
 
 @cache
@@ -522,13 +541,18 @@ def _taking(crashed: bool) -> Executable:
     )
 
 
-def put_back(session: Session, claims: Collection[Claimed], owner: str, due_at: datetime) -> None:
-    """Give records back undone; they are due at that moment, or earlier if somebody woke them."""
-    put_back_each(session, dict.fromkeys(claims, due_at), owner)
+def return_claims(
+    session: Session, claims: Collection[Claimed], owner: str, due_at: datetime
+) -> None:
+    """Release claimed records unprocessed.
+
+    They are due at `due_at`, or earlier if something woke them.
+    """
+    return_claims_at(session, dict.fromkeys(claims, due_at), owner)
 
 
-def put_back_each(session: Session, due: Mapping[Claimed, datetime], owner: str) -> None:
-    """The same, each at its own moment; a claim that is another's by now gives nothing back."""
+def return_claims_at(session: Session, due: Mapping[Claimed, datetime], owner: str) -> None:
+    """Release each claimed record with its own due time. A claim whose fence changed is ignored."""
     if not due:
         return
     rows = [
@@ -540,7 +564,7 @@ def put_back_each(session: Session, due: Mapping[Claimed, datetime], owner: str)
 
 
 def sweep_expired(database: Database, now: datetime, *, longest: timedelta | None = None) -> int:
-    """Take leases that ran out: the records are due again, and the crash is counted."""
+    """Release expired leases: the records are due again, and the crash is counted."""
     with database.write() as session:
         swept = leases.free(session, Record, now, longest)
         point("sweep.mid")

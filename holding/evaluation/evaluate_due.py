@@ -26,12 +26,12 @@ from holding.evaluation.batch import (
     Plan,
     claim,
     due_companies,
-    put_back,
+    return_claims,
     sweep_expired,
 )
-from holding.evaluation.load_facts import gather
-from holding.evaluation.plan import plan
-from holding.evaluation.store_results import finish
+from holding.evaluation.load_facts import load_batch
+from holding.evaluation.plan import plan_case
+from holding.evaluation.store_results import store_plans
 from holding.intake.families import link_all
 from holding.platform.states import READY
 from holding.programs import world
@@ -42,7 +42,7 @@ from rules.decisions.judge_record import Asked
 from rules.outcomes import Outcome
 from rules.values.canonical import PostingState
 
-__all__ = ["Judged", "due_companies", "judge_due", "planned", "replay", "replay_all"]
+__all__ = ["EvaluationCounts", "due_companies", "judge_due", "plan_all", "replay", "replay_all"]
 __all__ += ["sweep_expired"]
 
 RULE_ERROR = "EVA02"
@@ -55,15 +55,15 @@ IN_ONE_GO = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """How many records were taken, how many decisions were stored, and whether pushing has work."""
+class EvaluationCounts:
+    """The number of claimed records and stored evaluations, and whether a push is due."""
 
     count: int
     stored: int = 0
     woke_push: bool = False
 
-    def __add__(self, other: "Judged") -> "Judged":
-        return Judged(
+    def __add__(self, other: "EvaluationCounts") -> "EvaluationCounts":
+        return EvaluationCounts(
             self.count + other.count,
             self.stored + other.stored,
             self.woke_push or other.woke_push,
@@ -81,16 +81,16 @@ def judge_due(
     programs: world.Programs = world.program,
     call_help: Callable[[], object] = lambda: None,
     within_bounds: Callable[[], AbstractContextManager[object]] = nullcontext,
-) -> Judged:
-    """Judge one batch of a company's due records, or for a few seconds, one by one, those that a
-    worker died under; call again until `count` is 0.
+) -> EvaluationCounts:
+    """Evaluate one batch of a company's due records; call again until `count` is 0.
 
-    Help is called before a full batch is judged, for there may be more than one worker can do.
-    `within_bounds` is around what the rules work out, where a record could keep them for ever.
+    Records whose worker died are evaluated one by one, for a few seconds. `call_help` runs before a
+    full batch, because another worker could share the work. `within_bounds` wraps the rule
+    evaluation, which a record could otherwise keep running for ever.
     """
     until = clock.monotonic() + SLICE_SECONDS
-    done = Judged(0)
-    while done.count < limit and _has_rules(database, company_id, programs):
+    counts = EvaluationCounts(0)
+    while counts.count < limit and _has_rules(database, company_id, programs):
         claims = claim(
             database,
             company_id=company_id,
@@ -103,14 +103,16 @@ def judge_due(
             break
         if len(claims) == limit:
             call_help()
-        done += _judge_claimed(database, clock, company_id, claims, owner, programs, within_bounds)
+        counts += _judge_claimed(
+            database, clock, company_id, claims, owner, programs, within_bounds
+        )
         if not claims[0].crashes or clock.monotonic() >= until:
             break
-    return done
+    return counts
 
 
 def _has_rules(database: Database, company_id: int, programs: world.Programs) -> bool:
-    """Whether the company has published any; its records are linked as they say."""
+    """Check whether the company has published rules, and link its records if those rules are new."""
     with database.read() as session:
         company = session.execute(_RULES, {"company": company_id}).one()
     rules = company.ruleset_version_id
@@ -132,7 +134,7 @@ def _judge_claimed(
     owner: str,
     programs: world.Programs,
     within_bounds: Callable[[], AbstractContextManager[object]],
-) -> Judged:
+) -> EvaluationCounts:
     with no_search_for_cycles():
         return _judge_all(database, clock, company_id, claims, owner, programs, within_bounds)
 
@@ -145,25 +147,26 @@ def _judge_all(
     owner: str,
     programs: world.Programs,
     within_bounds: Callable[[], AbstractContextManager[object]],
-) -> Judged:
+) -> EvaluationCounts:
     now = clock.now()
     with database.read(many=True) as session:
-        batch = gather(session, company_id, claims, now, programs)
+        batch = load_batch(session, company_id, claims, now, programs)
         asked = _of_no_route(batch, now)
         if asked:
             batch = replace(batch, left=left_behind(session, asked, programs))
     with within_bounds():
-        plans = planned(batch, now)
+        plans = plan_all(batch, now)
     turns = database.turns(plans)
     stored = sum(_store(database, batch, some, owner=owner, now=now) for some in turns)
     _leave_unversioned(database, batch, claims, owner, now)
     point("eval.after_commit")
-    return Judged(len(claims), stored, _push_has_work(database, batch, clock.now()))
+    return EvaluationCounts(len(claims), stored, _push_has_work(database, batch, clock.now()))
 
 
 def _of_no_route(batch: Batch, now: datetime) -> dict[int, Asked]:
-    """What is posted, is of an older version of its record, and no route in force is about; and
-    nobody has said yet that it may stay so.
+    """Return posted documents of an older record version whose route is no longer in the rules.
+
+    Documents that a person accepted as they are, are left out.
     """
     return {
         row.id: (case.subject, case.facts, batch.world, now)
@@ -176,33 +179,33 @@ def _of_no_route(batch: Batch, now: datetime) -> dict[int, Asked]:
     }
 
 
-def planned(batch: Batch, now: datetime) -> list[Plan]:
-    """The plans of the records of a batch; nothing is read or written.
+def plan_all(batch: Batch, now: datetime) -> list[Plan]:
+    """Return the plans of a batch's records; nothing is read or written.
 
-    Several are judged before the first of them is planned, and judging goes over them step by step:
-    code that goes over some records in one go stays in the processor's caches, and they do, too.
+    Records are evaluated in small groups before planning, so that code and data stay in the CPU
+    caches.
     """
-    found: list[Plan] = []
+    plans: list[Plan] = []
     for begin in range(0, len(batch.cases), IN_ONE_GO):
         judged = _judged(batch, batch.cases[begin : begin + IN_ONE_GO], now)
-        found += [_planned(batch, one) for one in judged]
-    return found
+        plans += [_planned(batch, one) for one in judged]
+    return plans
 
 
 def _judged(batch: Batch, cases: Sequence[Case], now: datetime) -> list[Judgment]:
-    """What the rules say of each record; whatever goes wrong with it stays with it."""
+    """Run the rules on each case. An error stays with its own record."""
     failed = {case.record_id: error for case in cases if (error := _entered(case))}
-    those = [case for case in cases if case.record_id not in failed]
-    told = batch.judge.decisions([(c.subject, c.facts, batch.world, now) for c in those])
-    found = dict(zip([case.record_id for case in those], told, strict=True))
+    ready_cases = [case for case in cases if case.record_id not in failed]
+    decisions = batch.judge.decisions([(c.subject, c.facts, batch.world, now) for c in ready_cases])
+    outcomes = dict(zip([case.record_id for case in ready_cases], decisions, strict=True))
     return [
-        _judgment(batch, case, now, failed.get(case.record_id) or found[case.record_id])
+        _judgment(batch, case, now, failed.get(case.record_id) or outcomes[case.record_id])
         for case in cases
     ]
 
 
 def _entered(case: Case) -> Exception | None:
-    """Why a record is not judged at all; None where nothing speaks against it."""
+    """Return the error that prevents the evaluation of a case, or None."""
     if case.claimed.poison:
         return _PoisonError()
     try:
@@ -218,24 +221,24 @@ class _PoisonError(Exception):
     """Workers died while they judged this record alone."""
 
 
-def _judgment(batch: Batch, case: Case, now: datetime, told: Outcome | Exception) -> Judgment:
-    """The judging of one record by what its rules said; one that broke them is held."""
-    if isinstance(told, _PoisonError):
+def _judgment(batch: Batch, case: Case, now: datetime, result: Outcome | Exception) -> Judgment:
+    """Return the judgment of one case; a case whose rules failed is held."""
+    if isinstance(result, _PoisonError):
         words = f"Workers ended {case.claimed.died_alone} times while checking this record alone."
         return _failed(case, now, POISON, words)
-    if isinstance(told, Exception):
-        return _failed(case, now, RULE_ERROR, _words(told))
-    if missing := _without_connection(batch, told):
+    if isinstance(result, Exception):
+        return _failed(case, now, RULE_ERROR, _words(result))
+    if missing := _without_connection(batch, result):
         return _failed(case, now, NO_CONNECTION, f"There is no connection to {missing} yet.")
-    return Judgment(case=case, at=now, outcome=told)
+    return Judgment(case=case, at=now, outcome=result)
 
 
 def _planned(batch: Batch, judged: Judgment) -> Plan:
-    """What the tables must hold after it; one that cannot be planned is held like the others."""
+    """Plan one judgment; if planning fails, the record is held."""
     try:
-        return plan(batch, judged)
+        return plan_case(batch, judged)
     except Exception as error:  # noqa: BLE001 - as above
-        return plan(batch, _failed(judged.case, judged.at, RULE_ERROR, _words(error)))
+        return plan_case(batch, _failed(judged.case, judged.at, RULE_ERROR, _words(error)))
 
 
 def _words(error: Exception) -> str:
@@ -245,12 +248,12 @@ def _words(error: Exception) -> str:
 
 
 def _failed(case: Case, now: datetime, code: str, words: str) -> Judgment:
-    """The judging of a record that has no outcome."""
+    """Return a judgment without an outcome."""
     return Judgment(case=case, at=now, outcome=None, error=words, code=code)
 
 
 def _without_connection(batch: Batch, outcome: Outcome) -> str:
-    """A target that decisions are for, and that no connection leads to."""
+    """Return the first target of the decisions that has no connection, or an empty string."""
     missing = [
         target
         for decision in outcome.decisions
@@ -262,10 +265,13 @@ def _without_connection(batch: Batch, outcome: Outcome) -> str:
 def _store(
     database: Database, batch: Batch, plans: Sequence[Plan], *, owner: str, now: datetime
 ) -> int:
-    """Write a batch; if the database refuses it, write its halves, and hold the one it refuses."""
+    """Store the plans.
+
+    If the database refuses them, store their halves, and hold the record that it refuses.
+    """
     try:
         with database.write(many=True) as session:
-            return finish(session, batch, plans, owner=owner, now=now)
+            return store_plans(session, batch, plans, owner=owner, now=now)
     except DBAPIError as error:
         if len(plans) > 1:
             half = len(plans) // 2
@@ -285,25 +291,25 @@ def _store_alone(
     owner: str,
     now: datetime,
 ) -> int:
-    """A record that cannot be stored is held; if only the moment was bad, it is due again soon."""
+    """Hold a record that cannot be stored. After a transient error it is due again soon instead."""
     if isinstance(error, OperationalError) or refused.judged.code == NOT_STORED:
         with database.write() as session:
-            put_back(session, [refused.case.claimed], owner, now + BAD_MOMENT)
+            return_claims(session, [refused.case.claimed], owner, now + BAD_MOMENT)
         return 0
     words = f"The decision could not be stored: {error.orig}"
-    failed = plan(batch, _failed(refused.case, now, NOT_STORED, words))
+    failed = plan_case(batch, _failed(refused.case, now, NOT_STORED, words))
     return _store(database, batch, [failed], owner=owner, now=now)
 
 
 def _leave_unversioned(
     database: Database, batch: Batch, claims: Sequence[Claimed], owner: str, now: datetime
 ) -> None:
-    """A claimed record that has no version yet is given back; its version wakes it."""
+    """Release claimed records that have no version yet; the arrival of a version wakes them."""
     judged = {case.record_id for case in batch.cases}
     empty = [one for one in claims if one.record_id not in judged]
     if empty:
         with database.write() as session:
-            put_back(session, empty, owner, now)
+            return_claims(session, empty, owner, now)
 
 
 def _push_has_work(database: Database, batch: Batch, now: datetime) -> bool:

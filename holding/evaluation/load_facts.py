@@ -35,9 +35,9 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import UNSENT_STATES
 from holding.evaluation.batch import Batch, Case, Claimed, HoldRow, TargetRow
 from holding.intake import families as alike_of
-from holding.intake.families import GONE_STATES, Known
+from holding.intake.families import GONE_STATES, SimilarRecords
 from holding.platform import changes
-from holding.platform.changes import PostingRow, by_others
+from holding.platform.changes import PostingRow, decisions_of_others
 from holding.programs import world
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import Judge
@@ -156,7 +156,7 @@ _other = aliased(LinkKey)
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
+class SimilarRecord:
     """Another record that shares a compared value."""
 
     record_id: int
@@ -166,7 +166,7 @@ class Other:
 
 
 _OTHER = Columns(
-    Other(
+    SimilarRecord(
         record_id=of(Record.id),
         type=of(Record.type),
         number=of(Record.number),
@@ -200,14 +200,14 @@ _BODIES = (
 )
 
 
-def gather(
+def load_batch(
     session: Session,
     company_id: int,
     claims: Sequence[Claimed],
     now: datetime,
     programs: world.Programs,
 ) -> Batch:
-    """Everything that the judging of these records looks at."""
+    """Load everything that the evaluation of these records reads."""
     company = session.execute(_COMPANY, {"company": company_id}).one_or_none()
     if company is None:
         message = f"company {company_id} has no rules"
@@ -246,14 +246,14 @@ def _cases(
     ids = sorted(by_id)
     rows = named(session.execute(_RECORDS, {"ids": ids}))  # those without a version are left out
     changed = [row.id for row in rows if row.no > 1]
-    near = around(session, company_id, ids, {row.id: row.family for row in rows}, changed)
+    near = load_around(session, company_id, ids, {row.id: row.family for row in rows}, changed)
     sources = {row.id: row for row in named(session.execute(_SOURCES, {"company": company_id}))}
     return tuple([_case(row, sources[row.source_id], by_id[row.id], near, judge) for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What stands around the records of a batch, by record id."""
+    """The stored data that surrounds the batch's records, by record id."""
 
     postings: Mapping[int, Sequence[PostingRow]]
     holds: Mapping[int, Sequence[HoldRow]]
@@ -261,7 +261,7 @@ class Around:
     releases: Mapping[int, Sequence[Release]]
     dated: Mapping[int, Mapping[str, Dated]]
     undo_until: Mapping[int, datetime]
-    linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
+    linked: Mapping[int, Mapping[tuple[str, str], Sequence[SimilarRecord]]]
     others: Mapping[int, Sequence[PostingRow]]
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
     arrived: Mapping[int, datetime]  # when that content of them came
@@ -274,27 +274,27 @@ class Around:
     alike: Mapping[int, Collection[int]]  # records with a value that rules compare, or the number
     twins: Mapping[int, Mapping[int, str]]  # records with the same number, and their ids there
     later: Mapping[int, frozenset[int]]  # records that came later, share a value and sent nothing
-    known: Mapping[int, Known]  # what the last judging made of those, where there was one
+    known: Mapping[int, SimilarRecords]  # what the last judging made of those, where there was one
     first: Mapping[int, Mapping[str, Any]]  # the record as it first came, where it is another now
     met: frozenset[int] = field(init=False)  # records and families of which any of it is told
     met_families: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note whom any of it is told of."""
-        told = [getattr(self, name) for name in _OF_RECORDS]
-        object.__setattr__(self, "met", frozenset().union(*told))
-        of = (self.family, self.decided, self.days, self.ended, self.back, self.back_at)
-        families = frozenset().union(*of)
+        """Collect the records and families that any of the data mentions."""
+        record_maps = [getattr(self, name) for name in _OF_RECORDS]
+        object.__setattr__(self, "met", frozenset().union(*record_maps))
+        family_maps = (self.family, self.decided, self.days, self.ended, self.back, self.back_at)
+        families = frozenset().union(*family_maps)
         object.__setattr__(self, "met_families", families)
 
     def is_alone(self, record_id: int, family: int) -> bool:
-        """Whether none of it is told of a record and its family."""
+        """Check whether none of the data mentions a record or its family."""
         return record_id not in self.met and family not in self.met_families
 
     def linked_at(self, record_id: int) -> datetime | None:
-        """When the newest content came of what links join to a record."""
-        found = self.linked.get(record_id, {}).values()
-        others = (other.record_id for several in found for other in several)
+        """Return when the newest content of the linked records arrived, or None."""
+        linked_groups = self.linked.get(record_id, {}).values()
+        others = (other.record_id for several in linked_groups for other in several)
         return max((self.arrived[one] for one in others if one in self.arrived), default=None)
 
 
@@ -302,7 +302,7 @@ def _case(row: Any, source: Any, claimed: Claimed, near: Around, judge: world.Ju
     subject = Subject(kind=row.type, source=source.connector, body=row.body or {}, version=row.no)
     if near.is_alone(row.id, row.family):
         return _alone(row, source, claimed, subject, near, judge)
-    releases = decided(row.id, row.type, row.sha256, near, judge)
+    releases = decided_releases(row.id, row.type, row.sha256, near, judge)
     back_at = near.back_at.get(row.family)
     postings = tuple(near.postings[row.id])
     known = _later_ones(row.id, postings, near)
@@ -319,11 +319,11 @@ def _case(row: Any, source: Any, claimed: Claimed, near: Around, judge: world.Ju
             [(one.route, one.rule) for one in releases if _still_counts(one, postings, back_at)]
         ),
         documents_of_family=dict(near.family.get(row.family, {})),
-        held_of_family=by_others(near.decided.get(row.family, {}), row.id),
+        held_of_family=decisions_of_others(near.decided.get(row.family, {}), row.id),
         days_of_family=dict(near.days.get(row.family, {})),
         taken_back=dict(near.back.get(row.family, {})),
         dated=near.dated.get(row.id, {}),
-        links=joined(row.id, subject, near, judge),
+        links=joined_records(row.id, subject, near, judge),
         target_edited=tuple(
             edit
             for posting in postings
@@ -357,9 +357,9 @@ def _case(row: Any, source: Any, claimed: Claimed, near: Around, judge: world.Ju
 def _alone(
     row: Any, source: Any, claimed: Claimed, subject: Subject, near: Around, judge: world.Judge
 ) -> Case:
-    """The case of a record that nothing stands around, as of most that are new."""
+    """Build the case of a record without surrounding data, as most new records are."""
     conflicts = _conflicts(row, source, near, {}, frozenset())
-    links = joined(row.id, subject, near, judge)
+    links = joined_records(row.id, subject, near, judge)
     if conflicts or links or row.editor is not None:
         facts = Facts(row.seen_at, last_editor=row.editor, conflicts=conflicts, links=links)
     else:
@@ -386,43 +386,45 @@ def _alone(
 def _conflicts(
     row: Any, source: Any, near: Around, history: History, passed: frozenset[int]
 ) -> tuple[Conflict, ...]:
-    """Whether it has become another, another has its number and no duplicate rule says so, or it is
-    of another company.
+    """Return the conflicts of a record: its number changed, another record has its number, or it
+    belongs to another company. A duplicate rule that already reports the number takes precedence.
     """
     body = row.body or {}
-    found = list(target_ways.conflicts(body, source.settings, source.company))
+    conflicts = list(target_ways.conflicts(body, source.settings, source.company))
     number = body.get("number")
     if number is not None and str(number) != row.number:
-        found.append(Conflict("number", str(number), (row.number,)))
-    alike = near.twins.get(row.id, {})
-    twins = [there for other, there in alike.items() if other not in passed]
+        conflicts.append(Conflict("number", str(number), (row.number,)))
+    twin_ids = near.twins.get(row.id, {})
+    twins = [there for other, there in twin_ids.items() if other not in passed]
     if twins and not any(TWIN in other for others in history.values() for other in others):
-        found.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins)))
-    return tuple(found)
+        conflicts.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins)))
+    return tuple(conflicts)
 
 
-def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) -> Known:
-    """Of the records like this one that came later: those that it does not wait for, and those that
-    stop it because they came after it was made ready. Once it was sent, it is the others' turn to
+def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) -> SimilarRecords:
+    """Split later similar records into those the record does not wait for and those that stop it.
+
+    A later record stops it only if it came after it was made ready. Once it was sent, the others
     wait.
     """
     later = near.later.get(record_id, frozenset())
     if not later or any(posting.state not in UNSENT_STATES for posting in postings):
-        return Known(passed=later)
+        return SimilarRecords(passed=later)
     let_go = any(posting.state in LET_GO for posting in postings)
-    before = near.known.get(record_id, Known(passed=later))
+    before = near.known.get(record_id, SimilarRecords(passed=later))
     stopped = later - before.passed if let_go else later & before.stopped
-    return Known(passed=later - stopped, stopped=stopped)
+    return SimilarRecords(passed=later - stopped, stopped=stopped)
 
 
 def _shared(
     row: Any, subject: Subject, near: Around, judge: world.Judge, late: frozenset[int]
 ) -> tuple[History, tuple[TargetDocument, ...]]:
-    """Records with an equal reference, and documents with an equal number.
+    """Return records with an equal reference and documents with an equal number.
 
-    One of the same source with this very number is told once, with both ids. Another record counts
-    when it came first, or when it has a document on its way or posted: so of two equal ones the
-    first goes and the second is held. One that came after this was made ready (`late`) counts, too.
+    A record of the same source with this very number appears once, with both ids. Another record
+    counts if it came first, or has a document in flight or posted. So of two equal records the
+    first is posted and the second held. A record that came after this one was made ready (`late`)
+    counts too.
     """
     linked, twins = near.linked.get(row.id), near.twins.get(row.id, {})
     if not linked:
@@ -433,12 +435,12 @@ def _shared(
         others = [one for one in linked.get((name, value), ()) if _counts(one, row.id, near, late)]
         if name.startswith(DOCUMENT):
             route = name.removeprefix(DOCUMENT)
-            told = (one for one in others if one.record_id not in twins)
-            documents += [_document(one, route, value, near) for one in told]
+            other_records = (one for one in others if one.record_id not in twins)
+            documents += [_document(one, route, value, near) for one in other_records]
         elif others:
-            own = row.external_id
+            own_id = row.external_id
             history[name] = tuple(
-                f"{one.number}{TWIN}{one.external_id}, this one {own})"
+                f"{one.number}{TWIN}{one.external_id}, this one {own_id})"
                 if one.record_id in twins
                 else one.number
                 for one in others
@@ -446,13 +448,13 @@ def _shared(
     return history, tuple(documents)
 
 
-def _counts(other: Other, record_id: int, near: Around, late: frozenset[int]) -> bool:
+def _counts(other: SimilarRecord, record_id: int, near: Around, late: frozenset[int]) -> bool:
     if other.record_id < record_id or other.record_id in late:
         return True
     return any(posting.state in LIVE_STATES for posting in near.others[other.record_id])
 
 
-def _document(other: Other, route: str, number: str, near: Around) -> TargetDocument:
+def _document(other: SimilarRecord, route: str, number: str, near: Around) -> TargetDocument:
     fields: Mapping[str, str] = {}
     for posting in near.others[other.record_id]:
         content = posting.standing or posting.content
@@ -462,43 +464,47 @@ def _document(other: Other, route: str, number: str, near: Around) -> TargetDocu
 
 
 def _still_counts(release: Release, postings: Sequence[PostingRow], back: datetime | None) -> bool:
-    """Whether a person let this pass: a change in the target only as it was seen then, a change
-    after posting only beside what was posted then, what was taken back only until more is.
+    """Check whether a person's release still applies.
+
+    A release of a change in the target covers only the reading at that time. A release of a change
+    after posting covers only what was posted then. A release of a taken-back document ends when
+    another one is taken back.
     """
-    own = [row for row in postings if row.route == release.route]
+    route_postings = [row for row in postings if row.route == release.route]
     if release.rule == TARGET_EDITED:
-        moments = [row.reading_at for row in own]
+        moments = [row.reading_at for row in route_postings]
     elif release.code == TAKEN_BACK:
         moments = [back]
     else:
-        moments = [row.standing_at for row in own if release.code == ACCEPTED]
+        moments = [row.standing_at for row in route_postings if release.code == ACCEPTED]
     later = any(moment > release.at for moment in moments if moment)
     return release.kind == "release" and not later
 
 
-def around(
+def load_around(
     session: Session,
     company_id: int,
     ids: Sequence[int],
     families: Mapping[int, int],
     changed: Sequence[int],
 ) -> Around:
-    """Everything stored about these records and their families (record -> family), read in one go a
-    kind; `changed`: those of them that came as another than they are now.
+    """Load the data that surrounds these records and their families, one query a kind.
+
+    `families`: record id -> family. `changed`: records with more than one version.
     """
     linked = _linked(session, company_id, ids)
     joined = _bodies(session, linked)
     other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
-    family_rows = changes.of_families(session, company_id, set(families.values()))
-    wanted = set(ids)
-    postings = _by_record(row for row in family_rows if row.record_id in wanted)
-    family, days = changes.posted(family_rows)
-    twins, later = alike_of.twins(session, company_id, ids)
+    family_rows = changes.postings_of_families(session, company_id, set(families.values()))
+    record_ids = set(ids)
+    postings = _by_record(row for row in family_rows if row.record_id in record_ids)
+    family, days = changes.posted_numbers(family_rows)
+    twins, later = alike_of.find_twins(session, company_id, ids)
     alike = {record_id: set(found) for record_id, found in twins.items()}
     for record_id, found in linked.items():
-        same = {o.record_id for key, os in found.items() if _compared(key) for o in os}
-        alike.setdefault(record_id, set()).update(same)
-        later[record_id].update(other for other in same if other > record_id)
+        comparable_ids = {o.record_id for key, os in found.items() if _compared(key) for o in os}
+        alike.setdefault(record_id, set()).update(comparable_ids)
+        later[record_id].update(other for other in comparable_ids if other > record_id)
     releases = _by_record(session.scalars(_RELEASES, {"ids": list(ids)}))
     dated = _dated(session, ids)
     acted_on = {*postings, *releases, *dated}
@@ -512,40 +518,45 @@ def around(
         linked=linked,
         bodies={key: body for key, (body, _) in joined.items()},
         arrived={key: at for key, (_, at) in joined.items()},
-        others=_by_record(changes.of_records(session, other_ids) if other_ids else ()),
+        others=_by_record(changes.postings_of_records(session, other_ids) if other_ids else ()),
         family=family,
         decided=changes.decided_of_families(session, family_rows, families),
         days=days,
-        ended=changes.ended(family_rows),
-        back=changes.taken_back(family_rows),
+        ended=changes.ended_postings(family_rows),
+        back=changes.taken_back_numbers(family_rows),
         back_at=changes.taken_back_at(session, releases, families),
         alike=alike,
         twins=twins,
         later={record_id: frozenset(found) for record_id, found in later.items()},
-        known=alike_of.known(session, [record_id for record_id, found in later.items() if found]),
+        known=alike_of.load_similar_records(
+            session, [record_id for record_id, found in later.items() if found]
+        ),
         first=_first(session, changed) if changed else {},
     )
 
 
 def _linked(
     session: Session, company_id: int, ids: Sequence[int]
-) -> dict[int, dict[tuple[str, str], list[Other]]]:
-    """For each record: (name, value) -> other records that have it.
+) -> dict[int, dict[tuple[str, str], list[SimilarRecord]]]:
+    """Return for each record: (name, value) -> other records with that key.
 
-    Those that came to nothing are left out, but for links: a parcel that posts nothing is a fact.
+    Records that came to nothing are left out, except for links: a parcel that posts nothing is a
+    fact.
     """
     rows = session.execute(_LINKED, {"company": company_id, "ids": list(ids)})
-    found: dict[int, dict[tuple[str, str], list[Other]]] = defaultdict(lambda: defaultdict(list))
+    linked: dict[int, dict[tuple[str, str], list[SimilarRecord]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     other_of = _OTHER.reader(rows)
     for row in rows:
-        found[row.of_id][row.name, row.value].append(other_of(row))
-    return found
+        linked[row.of_id][row.name, row.value].append(other_of(row))
+    return linked
 
 
 def _bodies(
-    session: Session, linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
+    session: Session, linked: Mapping[int, Mapping[tuple[str, str], Sequence[SimilarRecord]]]
 ) -> dict[int, tuple[Mapping[str, Any], datetime]]:
-    """The newest content of the records that links join to those of the batch, and when it came."""
+    """Return the newest content of linked records, and when it arrived."""
     ids = {
         other.record_id
         for found in linked.values()
@@ -558,24 +569,24 @@ def _bodies(
 
 
 def _compared(key: tuple[str, str]) -> bool:
-    """Whether duplicate rules compare this key, and no link finds records by it."""
+    """Check whether duplicate rules compare this key, rather than a link."""
     return not key[0].startswith(LinkKey.OF_LINKS)
 
 
 def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = defaultdict(list)
+    rows_by_record: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
-        found[row.record_id].append(row)
-    return found
+        rows_by_record[row.record_id].append(row)
+    return rows_by_record
 
 
 def _dated(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Dated]]:
-    """The days that people gave to documents, by record and route."""
+    """Return the document dates that people set, by record and route."""
     rows = session.execute(_DATED, {"ids": list(ids)})
-    found: dict[int, dict[str, Dated]] = defaultdict(dict)
+    dates: dict[int, dict[str, Dated]] = defaultdict(dict)
     for row in rows:
-        found[row.record_id][row.route] = Dated(row.instead_of, row.day, row.by)
-    return found
+        dates[row.record_id][row.route] = Dated(row.instead_of, row.day, row.by)
+    return dates
 
 
 def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:
@@ -586,47 +597,50 @@ def _approvals(
     session: Session, postings: Sequence[PostingRow]
 ) -> dict[int, list[StandingApproval]]:
     record_of = {row.id: row.record_id for row in postings}
-    found: dict[int, list[StandingApproval]] = defaultdict(list)
+    approvals: dict[int, list[StandingApproval]] = defaultdict(list)
     for one in consent.standing(session, list(record_of)) if record_of else ():
-        found[record_of[one.posting_id]].append(one)
-    return found
+        approvals[record_of[one.posting_id]].append(one)
+    return approvals
 
 
 def _first(session: Session, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     return {row.record_id: row.body for row in session.execute(_FIRST, {"ids": list(ids)})}
 
 
-def decided(record_id: int, kind: str, content: str, near: Around, judge: Judge) -> list[Release]:
-    """What people let pass or rejected of this content. What hangs on other records was decided as
-    those were then: more that is delivered since is asked about again, and a rejected part of an
-    order is not all that is ever delivered of it.
+def decided_releases(
+    record_id: int, kind: str, content: str, near: Around, judge: Judge
+) -> list[Release]:
+    """Return the releases and rejections that people gave for this content.
+
+    A decision that depends on linked records ends when one of them changes. So does the rejection
+    of a part, because more of the order may be delivered later.
     """
-    mine = [one for one in near.releases[record_id] if one.content_sha256 == content]
-    moved = near.linked_at(record_id) if mine else None
-    if moved is None:
-        return mine
-    asked = judge.asked_of_links(kind)
+    releases = [one for one in near.releases[record_id] if one.content_sha256 == content]
+    linked_at = near.linked_at(record_id) if releases else None
+    if linked_at is None:
+        return releases
+    link_rules = judge.asked_of_links(kind)
     parts = {route.name for route in judge.routes if route.in_parts}
 
     def stands(one: Release) -> bool:
-        return one.route not in parts if one.kind == "reject" else one.rule not in asked
+        return one.route not in parts if one.kind == "reject" else one.rule not in link_rules
 
-    return [one for one in mine if one.at >= moved or stands(one)]
+    return [one for one in releases if one.at >= linked_at or stands(one)]
 
 
-def joined(
+def joined_records(
     record_id: int, subject: Subject, near: Around, judge: Judge
 ) -> dict[str, tuple[Mapping[str, object], ...]]:
-    """Link name -> the records that it joins to this one, in the order in which they came."""
+    """Return link name -> the records that it joins to this one, in arrival order."""
     keys = judge.family_keys(dict(subject.body), subject.kind)
     if not keys:
         return {}
     linked = near.linked.get(record_id, {})
-    found: dict[str, dict[int, Mapping[str, object]]] = defaultdict(dict)
+    records_by_link: dict[str, dict[int, Mapping[str, object]]] = defaultdict(dict)
     for name, value, wanted in keys:
         if wanted:
             others = (one for one in linked.get((name, value), ()) if one.type == wanted)
-            found[name.rpartition(".")[2]] |= {
+            records_by_link[name.rpartition(".")[2]] |= {
                 one.record_id: near.bodies.get(one.record_id, {}) for one in others
             }
-    return {name: tuple(joined.values()) for name, joined in found.items()}
+    return {name: tuple(joined.values()) for name, joined in records_by_link.items()}

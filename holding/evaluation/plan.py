@@ -14,19 +14,19 @@ from holding.db.models.decisions import WHOLE_RECORD
 from holding.db.models.postings import ENDED, IN_FLIGHT_STATES, NONE_TO_COME, UNSENT_STATES
 from holding.evaluation import batch as plan_parts
 from holding.evaluation.batch import (
-    Acting,
     Batch,
     Case,
     HoldRow,
     Judgment,
     Listed,
     Plan,
-    Planned,
-    Stored,
-    Wanted,
+    PlannedPosting,
+    PostedChange,
+    StoredEvaluation,
+    WantedHold,
 )
 from holding.platform.changes import PostingRow
-from holding.platform.states import TOTALS, UNSEEN, WITHDRAWN, counted, require_move, state_of
+from holding.platform.states import TOTALS, UNSEEN, WITHDRAWN, counted_state, require_move, state_of
 from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import LeftBehind
@@ -70,44 +70,44 @@ _NAMES = {
 RULES = frozenset({"business_rule", "duplicate"})
 
 
-def plan(batch: Batch, judged: Judgment) -> Plan:
-    """What one judging changes."""
+def plan_case(batch: Batch, judged: Judgment) -> Plan:
+    """Return the plan of what one judgment changes."""
     if judged.outcome is None:
         return _broken(batch, judged)
-    made = Plan(
+    plan = Plan(
         judged=judged,
         stored=_stored(batch, judged),
         listed=_listed(batch, judged.case, judged.outcome),
     )
-    left = {(row.route, row.seq): row for row in judged.case.postings}
+    remaining_rows = {(row.route, row.seq): row for row in judged.case.postings}
     for decision in judged.outcome.decisions:
-        decide(batch, made, decision, left)
+        plan_route(batch, plan, decision, remaining_rows)
     if judged.case.postings:
-        take_turns(batch, made)
-    _all_that_wait_for_nothing(batch, made, judged.outcome)
-    if left:
-        for row in left.values():
-            _without_route(batch, made, row)
-        plan_parts.give_up(
-            made, [row for row in left.values() if row.state not in UNSENT_STATES], set()
+        order_corrections(batch, plan)
+    _all_that_wait_for_nothing(batch, plan, judged.outcome)
+    if remaining_rows:
+        for row in remaining_rows.values():
+            _without_route(batch, plan, row)
+        plan_parts.drop_planned_changes(
+            plan, [row for row in remaining_rows.values() if row.state not in UNSENT_STATES], set()
         )
     for document in batch.left.get(judged.case.record_id, ()):
-        _left_behind(batch, made, document)
-    for one in made.postings:
+        _left_behind(batch, plan, document)
+    for one in plan.postings:
         if one.before:
             require_move(one.before, one.state)
     if judged.case.holds:
-        plan_parts.compare(batch, made)
-    made.state = _state(batch, made)
-    return made
+        plan_parts.compare_holds(batch, plan)
+    plan.state = _state(batch, plan)
+    return plan
 
 
 def _broken(batch: Batch, judged: Judgment) -> Plan:
-    """No outcome: everything stays as it is, what was ready is held, what was due to be changed is
-    not, and a hold says why.
+    """Plan a case without an outcome: ready postings and due changes are stopped, and a hold shows
+    the error. Everything else stays as it is.
     """
-    made = Plan(judged=judged, stored=_stored(batch, judged), kept=list(judged.case.holds))
-    wanted = Wanted(
+    plan = Plan(judged=judged, stored=_stored(batch, judged), kept=list(judged.case.holds))
+    wanted = WantedHold(
         route=WHOLE_RECORD,
         seq=0,
         code=judged.code,
@@ -126,51 +126,49 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
         doc_date=None,
         connection_id=None,
     )
-    made.wanted[wanted.key] = wanted
-    made.silenced = [
+    plan.wanted[wanted.key] = wanted
+    plan.silenced = [
         row
         for row in judged.case.postings
         if row.state == PostingState.READY
         or (row.state == PostingState.POSTED and row.due_at is not None)
     ]
-    made.state = state_of(
+    plan.state = state_of(
         [
-            counted(r.state, r.reverses_id)
+            counted_state(r.state, r.reverses_id)
             for r in judged.case.postings
             if r.state != PostingState.READY
         ],
         held=True,
     )
-    return made
+    return plan
 
 
-def _stored(batch: Batch, judged: Judgment) -> Stored:
-    """What is kept of a judging: enough to do it again."""
+def _stored(batch: Batch, judged: Judgment) -> StoredEvaluation:
+    """Return what is stored of an evaluation, enough to replay it."""
     facts, outcome = _looked_at(batch, judged.case), judged.outcome
     if outcome is not None:
         codes, hashed = outcome.bare_codes(), bare(outcome, facts)
     else:
         codes = dumps({"error": judged.code, "say": judged.error})
         hashed = sha256_hex(codes)
-    return Stored(facts=facts, codes=bulk.Encoded(codes), hash=hashed)
+    return StoredEvaluation(facts=facts, codes=bulk.Encoded(codes), hash=hashed)
 
 
 def _looked_at(batch: Batch, case: Case) -> bulk.Encoded:
-    """What was known of the record and its targets, and who was there already, as the next judging
-    asks.
-    """
+    """Return the encoded facts, the known targets and the similar records for the next evaluation."""
     if not (case.passed or case.stopped) and case.facts.usual:
         return _seen(case.facts.first_seen, batch.known_targets)
-    found = {"facts": case.facts.to_json(), "known": sorted(batch.known_targets)}
-    found |= {name: sorted(others) for name in _OTHERS if (others := getattr(case, name))}
-    return bulk.Encoded(text_of(found))
+    content = {"facts": case.facts.to_json(), "known": sorted(batch.known_targets)}
+    content |= {name: sorted(others) for name in _OTHERS if (others := getattr(case, name))}
+    return bulk.Encoded(text_of(content))
 
 
 @lru_cache(maxsize=256)  # a delivery brings many records at one moment
 def _seen(first_seen: datetime, known: frozenset[str]) -> bulk.Encoded:
-    """The same of a record of which nothing is told but when it came."""
-    found = {"facts": Facts(first_seen).to_json(), "known": sorted(known)}
-    return bulk.Encoded(text_of(found))
+    """Return the encoded facts of a record of which only the arrival time is known."""
+    content = {"facts": Facts(first_seen).to_json(), "known": sorted(known)}
+    return bulk.Encoded(text_of(content))
 
 
 def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:
@@ -196,8 +194,9 @@ def _all_that_wait_for_nothing(batch: Batch, made: Plan, outcome: Outcome) -> No
 
 
 def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
-    """Held, not left waiting, where the document that it comes after will not be posted: a person
-    rejected it, it is left out, or it was taken back.
+    """Hold a document whose predecessor will never post, instead of letting it wait.
+
+    The predecessor was rejected, left out or taken back.
     """
     awaited = decision.wait.route if decision.wait is not None else None
     before = _ended(made, awaited) if awaited else None
@@ -206,7 +205,7 @@ def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
         return
     number, reason = before[0], before[1].rstrip(".")
     planned, way = made.postings[at], batch.routes[decision.route]
-    wanted = Wanted(
+    wanted = WantedHold(
         route=way.name,
         seq=planned.seq,
         code=NOTHING_TO_WAIT_FOR,
@@ -230,36 +229,34 @@ def _waits_for_nothing(batch: Batch, made: Plan, decision: Decision) -> None:
 
 
 def _ended(made: Plan, route: str) -> tuple[str, str] | None:
-    """Number and reason of the document of a route in the family that will not come."""
-    own = [one for one in made.postings if one.route == route]
-    if own:
-        last = own[-1]
-        gone = all(one.state in NONE_TO_COME for one in own)
+    """Return number and reason of a route's last document in the family if none will come, else
+    None.
+    """
+    planned_postings = [one for one in made.postings if one.route == route]
+    if planned_postings:
+        last = planned_postings[-1]
+        gone = all(one.state in NONE_TO_COME for one in planned_postings)
         return (last.number, last.reason) if gone else None
     row = made.case.ended.get(route)
     return (row.number, row.reason) if row is not None else None
 
 
-def _is_waiting(planned: Planned, route: str) -> bool:
+def _is_waiting(planned: PlannedPosting, route: str) -> bool:
     return planned.route == route and planned.state == PostingState.WAITING
 
 
 def _without_route(batch: Batch, made: Plan, row: PostingRow) -> None:
-    """An unsent posting that no decision names any more is dropped, if nobody has to decide first
-    what stands under its number.
-    """
+    """Drop an unsent posting that no decision names, unless its number must be checked by a person."""
     unsent = row.state in UNSENT_STATES and row.state != PostingState.DROPPED
-    if unsent and not staying(batch, made, row, same=False):
+    if unsent and not keeps_push_hold(batch, made, row, same=False):
         made.silenced.append(row)
 
 
 def _left_behind(batch: Batch, made: Plan, left: LeftBehind) -> None:
-    """A person looks at what is posted by rules that are in force no more: they would not have left
-    it as it is.
-    """
+    """Hold a posted document whose route ended and which its former rules would have changed."""
     team = batch.team(left.owner)
     owner = next((name for name, one in batch.teams.items() if one == team), left.owner)
-    wanted = Wanted(
+    wanted = WantedHold(
         route=left.route,
         seq=left.seq,
         code=ACCEPTED,
@@ -283,13 +280,13 @@ def _left_behind(batch: Batch, made: Plan, left: LeftBehind) -> None:
 
 
 def _state(batch: Batch, made: Plan) -> RecordState:
-    states = {counted(planned.state, planned.reverses_id) for planned in made.postings}
+    states = {counted_state(planned.state, planned.reverses_id) for planned in made.postings}
     if made.silenced:
         states.add(PostingState.DROPPED)
     if made.case.postings:
         planned = {one.id for one in made.postings} | {row.id for row in made.silenced}
         left = [row for row in made.case.postings if row.id not in planned]
-        states |= {counted(row.state, row.reverses_id) for row in left}
+        states |= {counted_state(row.state, row.reverses_id) for row in left}
     held = bool(made.wanted or made.kept)
     if states or held:
         return state_of(states, held=held)
@@ -298,20 +295,23 @@ def _state(batch: Batch, made: Plan) -> RecordState:
     return RecordState.WAITING if posted else RecordState.REFERENCE
 
 
-def in_flight(case: Case) -> bool:
-    """Whether something of the record is on its way: it is not planned again until the answer."""
+def is_in_flight(case: Case) -> bool:
+    """Check whether a posting of the record is in flight.
+
+    Such a record is not planned until the answer.
+    """
     return any(row.state in IN_FLIGHT_STATES for row in case.postings)
 
 
-def decide(batch: Batch, made: Plan, decision: Decision, rows: Rows) -> None:
-    """The postings and holds of one route; what it speaks of is taken out of `rows`."""
+def plan_route(batch: Batch, made: Plan, decision: Decision, rows: Rows) -> None:
+    """Plan the postings and holds of one route, and remove its postings from `rows`."""
     sent: list[PostingRow] = []
     if rows:
-        own = [one for one in sorted(rows) if one[0] == decision.route]
-        sent = [rows[one] for one in own if rows[one].state not in UNSENT_STATES]
+        route_keys = [one for one in sorted(rows) if one[0] == decision.route]
+        sent = [rows[one] for one in route_keys if rows[one].state not in UNSENT_STATES]
     steps = [step for step in decision.plan if step.action in DOES]
-    found = decision.findings
-    findings = [f for f in found if f.severity in HOLDING] if found else []
+    all_findings = decision.findings
+    findings = [f for f in all_findings if f.severity in HOLDING] if all_findings else []
     if sent:
         _Answered(batch, made, decision, rows, steps, sent).decide(findings)
     else:
@@ -320,7 +320,7 @@ def decide(batch: Batch, made: Plan, decision: Decision, rows: Rows) -> None:
 
 @dataclass(slots=True)
 class _Answered:
-    """A route with documents in the target: what the rules answer about them, step by step."""
+    """A route with documents in the target, planned step by step."""
 
     batch: Batch
     made: Plan
@@ -330,7 +330,7 @@ class _Answered:
     sent: Sequence[PostingRow]
 
     def decide(self, findings: Sequence[Finding]) -> None:
-        """The holds on it, then each step; a step that is left out is given up."""
+        """Plan the holds, then each step; drop planned changes that have no step any more."""
         for row in self.sent:
             self.rows.pop((row.route, row.seq))
             if row.withdrawn != self.decision.withdrawn:
@@ -346,39 +346,48 @@ class _Answered:
             goes = PostingState.WAITING if before else PostingState.READY
             self._step(step, PostingState.HELD if stopped else goes, before)
             before = before or _NAMES[step.action]
-        plan_parts.give_up(self.made, self.sent, {(s.route, s.seq) for s in self.steps})
+        plan_parts.drop_planned_changes(
+            self.made, self.sent, {(s.route, s.seq) for s in self.steps}
+        )
         if self.decision.state == PostingState.WAITING and not self.steps:
             self._later()
         else:
             last = max((s.seq for s in self.steps if s.action == "create"), default=0)
             seq = max(last, *(row.seq for row in self.sent)) + 1
-            rest(self.batch, self.made, self.decision, self.rows, seq)
+            plan_remainder(self.batch, self.made, self.decision, self.rows, seq)
 
     def _asked(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        """The findings that are about the route as a whole: they are held on its last document."""
-        ways = {step.route for step in self.steps}
-        found = [f for f in findings if f.code != NEEDS_APPROVAL or f.route not in ways]
+        """Hold the findings about the whole route on its last document, and return them."""
+        step_routes = {step.route for step in self.steps}
+        route_findings = [
+            f for f in findings if f.code != NEEDS_APPROVAL or f.route not in step_routes
+        ]
         aims = (s for s in reversed(self.steps) if s.document is not None or s.action == "void")
         aimed = next(aims, None)
         seq = aimed.seq if aimed else self.sent[-1].seq
         document = (aimed.document if aimed else None) or self.decision.document
-        there = self._row(aimed.route, seq) if aimed else None
+        row = self._row(aimed.route, seq) if aimed else None
         route = aimed.route if aimed else self.decision.route
-        asked = not_approved(self.made, found, there, self._hash(aimed) if aimed else "")
-        plan_parts.want(self.batch, self.made, asked, seq, document, route=route)
-        return asked
+        open_findings = unapproved_findings(
+            self.made, route_findings, row, self._hash(aimed) if aimed else ""
+        )
+        plan_parts.want_holds(self.batch, self.made, open_findings, seq, document, route=route)
+        return open_findings
 
     def _unapproved(self, findings: Sequence[Finding], step: Step) -> Sequence[Finding]:
-        """The approvals that a step still needs, of exactly what it does."""
+        """Hold the approvals that a step still needs for exactly its content, and return them."""
         needed = [f for f in findings if (f.code, f.route) == (NEEDS_APPROVAL, step.route)]
-        there, document = self._row(step.route, step.seq), step.document or self.decision.document
-        asked = not_approved(self.made, needed, there, self._hash(step) if needed else "")
-        plan_parts.want(self.batch, self.made, asked, step.seq, document)
-        return asked
+        row, document = self._row(step.route, step.seq), step.document or self.decision.document
+        open_findings = unapproved_findings(
+            self.made, needed, row, self._hash(step) if needed else ""
+        )
+        plan_parts.want_holds(self.batch, self.made, open_findings, step.seq, document)
+        return open_findings
 
     def _rejected(self) -> str | None:
-        """Why a person rejected the answer; who rejects one step of it rejects all: what takes a
-        document back and what comes in its place go together or not at all.
+        """Return why a person rejected the steps, or None.
+
+        A rejection of one step rejects all, because a reversal and its replacement go together.
         """
         routes = (self.decision.route, *(step.route for step in self.steps))
         return next(filter(None, map(self.made.case.rejected.get, routes)), None)
@@ -390,7 +399,9 @@ class _Answered:
                 self._act(step, row, go=state == PostingState.READY)
             return
         self.rows.pop((step.route, step.seq), None)
-        one = Unsent(self.batch, self.made, self.decision, step.route, step.seq, row, step.document)
+        one = UnsentPosting(
+            self.batch, self.made, self.decision, step.route, step.seq, row, step.document
+        )
         if row is not None:
             state = one.after_trouble(row, state)
         rejected = self._rejected()
@@ -399,24 +410,26 @@ class _Answered:
         else:
             reason = f"waits for the {before}" if state == PostingState.WAITING else step.reason
         back = self._taken_back(step)
-        self.made.postings.append(one.planned(state, reason, bills=bills_of(step), reverses=back))
+        self.made.postings.append(
+            one.planned(state, reason, bills=billed_lines(step), reverses=back)
+        )
 
     def _act(self, step: Step, row: PostingRow, *, go: bool) -> None:
         """An update or a void waits on the posting itself, which stays posted meanwhile."""
         content = step.document.to_json() if step.document is not None else row.standing
         hash_ = self._hash(step)
         same = row.hash == hash_
-        trouble = staying(self.batch, self.made, row, same=same)
+        trouble = keeps_push_hold(self.batch, self.made, row, same=same)
         due = self.made.due(row.due_at if same and row.due_at else self.made.judged.at)
         if step.document is not None:
-            void(self.made, row, hash_, content or {})
+            void_approvals(self.made, row, hash_, content or {})
         self.made.acting.append(
-            Acting(
+            PostedChange(
                 id=row.id,
                 action=step.action,
                 content=content,
                 hash=hash_,
-                bills=bills_of(step) or row.bills,
+                bills=billed_lines(step) or row.bills,
                 due_at=due if go and not trouble else None,
                 reason=step.reason,
                 tries=row.tried(hash_),
@@ -429,7 +442,7 @@ class _Answered:
         unsent = [seq for (name, seq) in self.rows if name == route]
         seq = max(unsent) if unsent else self.sent[-1].seq + 1
         row = self.rows.pop((route, seq), None)
-        one = Unsent(self.batch, self.made, self.decision, route, seq, row, None)
+        one = UnsentPosting(self.batch, self.made, self.decision, route, seq, row, None)
         self.made.postings.append(one.planned(PostingState.WAITING, self.decision.reason))
 
     def _row(self, route: str, seq: int) -> PostingRow | None:
@@ -457,7 +470,7 @@ def _first(
     steps: Sequence[Step],
     findings: Sequence[Finding],
 ) -> None:
-    """Nothing of the route was ever sent, or all of it was taken back: one posting, as planned."""
+    """Plan a route of which nothing was sent, or all was taken back: one posting as decided."""
     if steps:
         seq = steps[-1].seq
     else:
@@ -465,33 +478,34 @@ def _first(
         seq = min(planned, default=1)
     row = rows.pop((decision.route, seq), None)
     document = decision.document
-    one = Unsent(batch, made, decision, decision.route, seq, row, document)
+    unsent = UnsentPosting(batch, made, decision, decision.route, seq, row, document)
     rejected = made.case.rejected.get(decision.route)
     if rejected is not None:
-        made.postings.append(one.planned(PostingState.IGNORED, f"rejected: {rejected}"))
+        made.postings.append(unsent.planned(PostingState.IGNORED, f"rejected: {rejected}"))
         return
     if early := _before_cutover(batch, made, decision):
-        made.postings.append(one.planned(PostingState.IGNORED, early))
+        made.postings.append(unsent.planned(PostingState.IGNORED, early))
         return
     state = decision.state
     reason = decision.reason or (decision.wait.text if decision.wait else "")
     if state == HELD:
-        open_findings = not_approved(made, findings, row, one.hash)
+        open_findings = unapproved_findings(made, findings, row, unsent.hash)
         if not open_findings and document is not None:
             state, reason = READY, NOT_HELD  # what held it was approved, or released
         else:
-            plan_parts.want(batch, made, open_findings, seq, document)
+            plan_parts.want_holds(batch, made, open_findings, seq, document)
     if row is not None:
-        state = one.after_trouble(row, state)
-    bills = bills_of(steps[-1]) if steps else None
-    made.postings.append(one.planned(state, reason, bills=bills))
+        state = unsent.after_trouble(row, state)
+    bills = billed_lines(steps[-1]) if steps else None
+    made.postings.append(unsent.planned(state, reason, bills=bills))
     if state == READY:
-        rest(batch, made, decision, rows, seq + 1)
+        plan_remainder(batch, made, decision, rows, seq + 1)
 
 
 def _before_cutover(batch: Batch, made: Plan, decision: Decision) -> str:
-    """Why nothing is posted of a document that is dated before the first day of this product; what
-    the rules leave out keeps their reason.
+    """Return why a document dated before the company's first day is not posted, or an empty string.
+
+    A document that the rules leave out keeps their reason.
     """
     if batch.starts_on is None:
         return ""
@@ -504,26 +518,26 @@ def _before_cutover(batch: Batch, made: Plan, decision: Decision) -> str:
     return f"dated {day}, before the cutover date {batch.starts_on}"
 
 
-def take_turns(batch: Batch, made: Plan) -> None:
-    """Of documents of one record that come after each other, the last is taken back first; and
-    nothing is sent behind what is about to be taken back.
+def order_corrections(batch: Batch, made: Plan) -> None:
+    """Delay corrections of consecutive documents: the last is taken back first, and nothing is sent
+    after a document that will be taken back.
     """
     rows = {row.id: row for row in made.case.postings}
-    back = _taken_back(made, rows)
-    if not back:
+    reversed_routes = _taken_back(made, rows)
+    if not reversed_routes:
         return
-    own = [row for row in rows.values() if row.reverses_id is None]
-    stands = {row.route: row.number for row in own if row.state == PostingState.POSTED}
-    decided = dict.fromkeys(back, _BACK) | _decided(batch, made, rows)
+    documents = [row for row in rows.values() if row.reverses_id is None]
+    stands = {row.route: row.number for row in documents if row.state == PostingState.POSTED}
+    decided = dict.fromkeys(reversed_routes, _BACK) | _decided(batch, made, rows)
 
     def behind(route: str) -> str:
-        """What is still to be done about a standing document that comes after it."""
+        """Return what is still open for a posted document that comes after the route."""
         after = (one for one in stands if route in _before(batch, one) and one in decided)
         return next((_waits(one, stands[one], decided[one]) for one in after), "")
 
     def ahead(route: str) -> str:
-        """What a document would follow that is about to be taken back."""
-        gone = (one for one in _before(batch, route) if one in back)
+        """Return which predecessor of the route is about to be taken back."""
+        gone = (one for one in _before(batch, route) if one in reversed_routes)
         return next((_waits(one, stands.get(one, ""), _BACK) for one in gone), "")
 
     for at, one in enumerate(made.postings):
@@ -538,52 +552,56 @@ def take_turns(batch: Batch, made: Plan) -> None:
 
 
 def _taken_back(made: Plan, rows: Mapping[int, PostingRow]) -> set[str]:
-    """The routes of which a document is to be taken back, unless a person rejected that."""
-    come = (rows.get(p.reverses_id or 0) for p in made.postings if p.state not in NONE_TO_COME)
-    found = {row.route for row in come if row is not None}
+    """Return the routes whose document will be taken back, unless a person rejected that."""
+    reversed_rows = (
+        rows.get(p.reverses_id or 0) for p in made.postings if p.state not in NONE_TO_COME
+    )
+    routes = {row.route for row in reversed_rows if row is not None}
     voids = [one for one in made.acting if one.action == "void" and not one.given_up]
-    return found | {rows[one.id].route for one in voids} - made.case.rejected.keys()
+    return routes | {rows[one.id].route for one in voids} - made.case.rejected.keys()
 
 
 def _decided(batch: Batch, made: Plan, rows: Mapping[int, PostingRow]) -> dict[str, str]:
-    """The routes of which a standing document is on hold, and for whom."""
+    """Return the routes whose posted document is on hold, with the team it is held for."""
     teams = {team: name for name, team in batch.teams.items()}
-    stand = {(row.route, row.seq) for row in rows.values() if row.state == PostingState.POSTED}
-    found = {hold.route: "on hold" for hold in made.kept if (hold.route, hold.seq) in stand}
+    posted_keys = {
+        (row.route, row.seq) for row in rows.values() if row.state == PostingState.POSTED
+    }
+    holds_by_route = {
+        hold.route: "on hold" for hold in made.kept if (hold.route, hold.seq) in posted_keys
+    }
     for one in made.wanted.values():
-        if (one.route, one.seq) in stand and one.severity != "warn":
+        if (one.route, one.seq) in posted_keys and one.severity != "warn":
             owner, rule = teams.get(one.team_id or 0, ""), one.rule
-            found[one.route] = f"held for {owner} ({rule})"
-    return found
+            holds_by_route[one.route] = f"held for {owner} ({rule})"
+    return holds_by_route
 
 
 def _before(batch: Batch, route: str) -> tuple[str, ...]:
-    """The routes that one comes after, the nearest first."""
-    found: list[str] = []
-    while (way := batch.routes.get(route)) is not None and way.after and way.after not in found:
-        found.append(route := way.after)
-    return tuple(found)
+    """Return the routes that a route comes after, the nearest first."""
+    routes: list[str] = []
+    while (way := batch.routes.get(route)) is not None and way.after and way.after not in routes:
+        routes.append(route := way.after)
+    return tuple(routes)
 
 
 def _waits(after: str, number: str, held: str) -> str:
     return f"waits while {after} {number} is {held}"
 
 
-def rest(batch: Batch, made: Plan, decision: Decision, rows: Rows, seq: int) -> None:
-    """What remains to be billed waits as a posting of its own: the record is not complete."""
+def plan_remainder(batch: Batch, made: Plan, decision: Decision, rows: Rows, seq: int) -> None:
+    """Plan a waiting posting for the quantities that remain to be billed."""
     if decision.open:
         row = rows.pop((decision.route, seq), None)
-        one = Unsent(batch, made, decision, decision.route, seq, row, None)
-        made.postings.append(one.open())
+        unsent = UnsentPosting(batch, made, decision, decision.route, seq, row, None)
+        made.postings.append(unsent.open())
 
 
 def may_retry(batch: Batch, hold: HoldRow, *, same_content: bool, posted: bool) -> bool:
-    """Only when something changed since that could change the answer.
+    """Check whether anything changed that could change the target's answer.
 
-    Where another content stands under the number of what is not posted, a person has to say what it
-    is: it may be ours. A change of what is posted is looked at before it goes, whatever it is. What
-    stood in a withdrawn file, or may have been made where nobody but a person can see it, goes
-    again only when a person has it retried.
+    A document whose number the target uses with other content needs a person. So does one from a
+    withdrawn file, or one that may exist where only a person can see it.
     """
     if hold.code in {WITHDRAWN, UNSEEN} or (hold.code == CONFLICT and not posted):
         return False
@@ -595,7 +613,7 @@ def may_retry(batch: Batch, hold: HoldRow, *, same_content: bool, posted: bool) 
 
 
 @dataclass(slots=True)
-class Unsent:
+class UnsentPosting:
     """One posting that is not sent yet."""
 
     batch: Batch
@@ -609,7 +627,7 @@ class Unsent:
 
     @property
     def hash(self) -> str:
-        """What an approval of it is bound to; empty while there is no document."""
+        """Return the hash that an approval is bound to; empty while there is no document."""
         if self._hash is None:
             self._hash = self._worked_out()
         return self._hash
@@ -621,9 +639,9 @@ class Unsent:
         return document_hash(target.id, target.company_there, self.document, "create")
 
     def after_trouble(self, row: PostingRow, state: PostingState) -> PostingState:
-        """This state, unless pushing was stopped and nothing changed since that could help."""
-        same = state == PostingState.READY and row.hash == self.hash
-        if not staying(self.batch, self.made, row, same=same):
+        """Return the state, unless a push was stopped and nothing changed that could help."""
+        is_same_content = state == PostingState.READY and row.hash == self.hash
+        if not keeps_push_hold(self.batch, self.made, row, same=is_same_content):
             return state
         return (
             row.state
@@ -638,13 +656,13 @@ class Unsent:
         *,
         bills: list[list[str]] | None = None,
         reverses: int | None = None,
-    ) -> Planned:
-        """The posting as it should stand."""
+    ) -> PlannedPosting:
+        """Return the posting as it should be stored."""
         route, content_hash_ = self.batch.routes[self.route], self.hash
         content = self.document.to_json() if self.document is not None else None
         if content is not None and self.row is not None:
-            void(self.made, self.row, content_hash_, content)
-        return Planned(
+            void_approvals(self.made, self.row, content_hash_, content)
+        return PlannedPosting(
             id=self.row.id if self.row else None,
             route=self.route,
             seq=self.seq,
@@ -663,15 +681,18 @@ class Unsent:
             **self._shown(),
         )
 
-    def open(self) -> Planned:
-        """What remains to be billed, as a posting that waits for it; it has no money yet."""
+    def open(self) -> PlannedPosting:
+        """Return the waiting posting for the remaining quantities; it has no amount yet."""
         left = [[key, number_text(quantity)] for key, quantity in self.decision.open.items()]
         told = ", ".join(f"{quantity} of line {key}" for key, quantity in left)
         row = self.planned(PostingState.WAITING, f"still open: {told}", bills=left)
         return replace(row, amount=None, book=None, finished_at=None)
 
     def _due(self, timing: str, hash_: str) -> datetime | None:
-        """Now, or only in its run for a daily route; one that waits to be tried keeps its time."""
+        """Return when to send it: now, or None for a daily route.
+
+        A posting that waits for a retry keeps its time.
+        """
         row = self.row
         unchanged = row is not None and row.state == PostingState.READY and row.hash == hash_
         planned = row.due_at if row is not None and unchanged else None
@@ -680,7 +701,7 @@ class Unsent:
         return self.made.due(planned or self.made.judged.at)
 
     def _shown(self) -> dict[str, Any]:
-        """The columns by which a posting is found: the document's, else the record's."""
+        """Return the columns by which lists find a posting, from the document or else the record."""
         document, listed = self.document, self.made.listed
         if document is not None:
             amount = to_minor(document.amount, document.currency)
@@ -706,11 +727,11 @@ class Unsent:
 def _finished(
     made: Plan, decision: Decision, row: PostingRow | None, *, in_parts: bool
 ) -> datetime | None:
-    """Since when the source has done its part: the status may go, and the route wants the record.
+    """Return when the source finished its part, or None while gates, conditions or billing hold it
+    back.
 
-    Since its version arrived that said so; what is billed in parts, since the delivery arrived,
-    also while it is held and no document of it can be made.
-    What goes early, or a gate, a `when` or a bill with nothing to bill keeps back, is not finished.
+    That is the arrival of the version that allows posting. For a route billed in parts it is the
+    arrival of the delivery, also while no document can be made.
     """
     verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
     if verdicts and any(_keeps_back(v) for v in verdicts if v.route == decision.route):
@@ -719,29 +740,31 @@ def _finished(
         return None
     if row is not None and row.state not in ENDED and row.finished_at is not None:
         return row.finished_at
-    came, linked = made.case.version_at, made.case.linked_at if in_parts else None
-    return came if linked is None else max(came, linked)
+    version_at, delivered_at = made.case.version_at, made.case.linked_at if in_parts else None
+    return version_at if delivered_at is None else max(version_at, delivered_at)
 
 
 def _keeps_back(verdict: Verdict) -> bool:
-    """Whether a gate that is not passed or goes early, or a `when`, says that it is not done."""
+    """Check whether a verdict shows that the record is not finished: an open or early gate, or a
+    `when`.
+    """
     if verdict.kind == "gate":
         return verdict.result != "pass" or verdict.text == EARLY
     return verdict.kind == "when" and verdict.result == "hit"
 
 
-def not_approved(
+def unapproved_findings(
     made: Plan, findings: Sequence[Finding], row: PostingRow | None, hash_: str
 ) -> list[Finding]:
-    """The findings that no standing approval of exactly this content answers."""
+    """Return the findings that no valid approval of exactly this content covers."""
     if row is None:
         return list(findings)
     levels = {one.level for one in counting(made.case.approvals, row.id, hash_)}
     return [f for f in findings if f.code != NEEDS_APPROVAL or f.rule not in levels]
 
 
-def staying(batch: Batch, made: Plan, row: PostingRow, *, same: bool) -> bool:
-    """Whether what stopped its push still stands; such a hold is kept."""
+def keeps_push_hold(batch: Batch, made: Plan, row: PostingRow, *, same: bool) -> bool:
+    """Keep the holds of a stopped push that still apply, and return whether there are any."""
     here = (row.route, row.seq)
     troubles = [
         h for h in made.case.holds if h.of_push and h.code != TOTALS and (h.route, h.seq) == here
@@ -752,12 +775,12 @@ def staying(batch: Batch, made: Plan, row: PostingRow, *, same: bool) -> bool:
     return bool(kept)
 
 
-def void(made: Plan, row: PostingRow, hash_: str, content: Mapping[str, Any]) -> None:
-    """Approvals of another content of this posting no longer stand."""
+def void_approvals(made: Plan, row: PostingRow, hash_: str, content: Mapping[str, Any]) -> None:
+    """Void the approvals that were given for other content of this posting."""
     made.voided += of_another_content(made.case.approvals, row.id, row.number, hash_, content)
 
 
-def bills_of(step: Step) -> list[list[str]] | None:
-    """What a step bills: [line key, quantity], in the order of its document's lines."""
+def billed_lines(step: Step) -> list[list[str]] | None:
+    """Return the billed [line key, quantity] pairs in the order of the document's lines, or None."""
     billed = step.billed
     return [[key, number_text(quantity)] for key, quantity in billed.items()] if billed else None

@@ -25,11 +25,13 @@ from holding.db.models.columns import HoldState, StopState
 from holding.db.refusal import Refusal, money, plural
 from holding.evaluation.batch import Batch, Plan
 from holding.mappings.entry_changes import taken_back
-from holding.platform.changes import PostingRow, locked_company
+from holding.platform.changes import PostingRow, lock_company
 from holding.platform.events import record_event
 from rules.values.canonical import PostingState
 
-SETTING: Final = "safety_stop"  # key of company.settings: {"records": whole, "book": minor units}
+SETTING_NAME: Final = (
+    "safety_stop"  # key of company.settings: {"records": whole, "book": minor units}
+)
 
 LEAST_RECORDS: Final = 100
 
@@ -50,10 +52,12 @@ class Limit:
     book: int
 
 
-def count(session: Session, batch: Batch, plans: Sequence[Plan], now: datetime) -> None:
-    """Add what this judging moved through changes; stop a route whose change went over its limit.
+def count_moves(session: Session, batch: Batch, plans: Sequence[Plan], now: datetime) -> None:
+    """Count what this evaluation moves through changes, and stop a route whose change exceeds its
+    limit.
 
-    Called last in the finish of a judging: nothing that it made ready can be sent before the stop.
+    It runs last when a batch is stored, so nothing that the batch made ready can be sent before the
+    stop.
     """
     moves = moved_by_changes(session, batch, plans)
     if moves and not session.get_one(Company, batch.company_id).live:
@@ -69,7 +73,7 @@ def count(session: Session, batch: Batch, plans: Sequence[Plan], now: datetime) 
 
 
 def _counting(session: Session, company_id: int, route: str, revision: int) -> RouteStop:
-    """The row of this change on this route, locked."""
+    """Return the locked counter row of this change on this route."""
     query = select(RouteStop).where(
         RouteStop.company_id == company_id,
         RouteStop.route == route,
@@ -93,13 +97,13 @@ def _consider(session: Session, stop: RouteStop, now: datetime) -> None:
     stop.state, stop.stopped_at = StopState.STOPPED, now
     say = (
         f"Posting of {stop.route} stopped for a decision: a single change affects"
-        f" {amount_of(session, stop)}. Change: {cause_of(session, stop)}."
+        f" {amount_text(session, stop)}. Change: {cause_text(session, stop)}."
     )
     _tell(session, stop, SYSTEM, now, "route.stopped", say)
 
 
 def _surely_allowed(session: Session, stop: RouteStop) -> bool:
-    """Whether it is within any limit, so that nobody needs to ask what is usual."""
+    """Check whether the change is below every possible limit, which avoids a query."""
     records, book = own_limit(session, stop.company_id)
     return stop.records <= (records or LEAST_RECORDS) and stop.book <= (book or LEAST_BOOK)
 
@@ -126,7 +130,7 @@ def _tell(
 
 
 def limit_of(session: Session, company_id: int, route: str, now: datetime) -> Limit:
-    """The company's own figures; what it left open follows from what is usual on the route."""
+    """Return the company's own limit; missing figures follow the usual amount of the route."""
     records, book = own_limit(session, company_id)
     if records is not None and book is not None:
         return Limit(records, book)
@@ -142,17 +146,20 @@ def _usual(session: Session, company_id: int, route: str, now: datetime) -> Limi
         Posting.route == route,
         Posting.posted_at > now - timedelta(days=USUAL_DAYS),
     )
-    found = session.execute(query).one()
+    totals = session.execute(query).one()
     return Limit(
-        max(LEAST_RECORDS, TIMES * int(found.records) // USUAL_DAYS),
-        max(LEAST_BOOK, TIMES * int(found.book) // USUAL_DAYS),
+        max(LEAST_RECORDS, TIMES * int(totals.records) // USUAL_DAYS),
+        max(LEAST_BOOK, TIMES * int(totals.book) // USUAL_DAYS),
     )
 
 
 def own_limit(session: Session, company_id: int) -> tuple[int | None, int | None]:
-    """The company's own figures: records, minor units of the books; None = what is usual."""
-    own = session.get_one(Company, company_id).settings.get(SETTING) or {}
-    return own.get("records"), own.get("book")
+    """Return the company's own limits in records and in minor units of the books.
+
+    None means the usual amount.
+    """
+    limits = session.get_one(Company, company_id).settings.get(SETTING_NAME) or {}
+    return limits.get("records"), limits.get("book")
 
 
 def set_limit(
@@ -164,16 +171,18 @@ def set_limit(
     book: int | None,
     now: datetime,
 ) -> Refusal | None:
-    """Give the company its own limit; None = what is usual on each route."""
+    """Set the company's own limit. None means the usual amount of each route."""
     if refusal := may(actor, "connection.admin"):
         return refusal
-    company = locked_company(session, company_id)
-    company.settings = {**company.settings, SETTING: {"records": records, "book": book}}
-    told = [
+    company = lock_company(session, company_id)
+    company.settings = {**company.settings, SETTING_NAME: {"records": records, "book": book}}
+    limit_texts = [
         plural(records, "record") if records is not None else "",
         money(book, company.currency) if book is not None else "",
     ]
-    words = " or ".join(word for word in told if word) or "what is usual for each posting rule"
+    words = (
+        " or ".join(word for word in limit_texts if word) or "what is usual for each posting rule"
+    )
     record_event(
         session,
         company_id=company_id,
@@ -189,10 +198,10 @@ def set_limit(
     return None
 
 
-def resume(
+def resume_route(
     session: Session, actor: Actor, stop_id: int, reason: str, now: datetime
 ) -> str | Refusal:
-    """Let the route go on, never by who made the change; the name of the route."""
+    """Resume a stopped route and return its name. The author of the change may not do this."""
     stop = _decided(session, actor, stop_id, reason)
     if isinstance(stop, Refusal):
         return stop
@@ -225,11 +234,11 @@ def _decided(session: Session, actor: Actor, stop_id: int, reason: str) -> Route
 
 
 def _own_change(session: Session, actor: Actor, stop: RouteStop) -> Refusal | None:
-    found = session.get_one(Revision, (stop.company_id, stop.revision))
+    revision = session.get_one(Revision, (stop.company_id, stop.revision))
     writers = select(RulesetVersion.author_id).where(
         RulesetVersion.company_id == stop.company_id, RulesetVersion.revision == stop.revision
     )
-    if actor.person_id not in {found.person_id, *session.scalars(writers)}:
+    if actor.person_id not in {revision.person_id, *session.scalars(writers)}:
         return None
     return Refusal(
         "stop.own",
@@ -239,8 +248,10 @@ def _own_change(session: Session, actor: Actor, stop: RouteStop) -> Refusal | No
     )
 
 
-def keep(session: Session, actor: Actor, stop_id: int, reason: str, now: datetime) -> str | Refusal:
-    """Leave the route stopped, and say why, for the others; the name of the route."""
+def keep_stopped(
+    session: Session, actor: Actor, stop_id: int, reason: str, now: datetime
+) -> str | Refusal:
+    """Keep the route stopped with a reason for others, and return its name."""
     stop = _decided(session, actor, stop_id, reason)
     if isinstance(stop, Refusal):
         return stop
@@ -250,28 +261,26 @@ def keep(session: Session, actor: Actor, stop_id: int, reason: str, now: datetim
     return stop.route
 
 
-def amount_of(session: Session, stop: RouteStop) -> str:
-    """How much it is, in words."""
+def amount_text(session: Session, stop: RouteStop) -> str:
+    """Return the number of records and the amount as text."""
     currency = session.get_one(Company, stop.company_id).currency
     return f"{plural(stop.records, 'record')}, {money(stop.book, currency)}"
 
 
-def cause_of(session: Session, stop: RouteStop) -> str:
-    """The change behind it, in words."""
-    found = session.get_one(Revision, (stop.company_id, stop.revision))
-    by = names_of(session, [found.person_id]).get(found.person_id or 0, "Clearpost")
-    return f"{found.what} (revision {found.no}, {by})"
+def cause_text(session: Session, stop: RouteStop) -> str:
+    """Return the change that caused the stop as text."""
+    revision = session.get_one(Revision, (stop.company_id, stop.revision))
+    by = names_of(session, [revision.person_id]).get(revision.person_id or 0, "Clearpost")
+    return f"{revision.what} (revision {revision.no}, {by})"
 
 
 def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> Moves:
-    """What this judging makes ready, or ready with other content, through changes alone, by route
-    and revision.
-    """
-    moved = [move for plan in plans if plan.case.postings for move in _of_plan(batch, plan)]
-    entries = _fresh_entries(session, moved) if moved else {}
+    """Return what this evaluation makes ready only because of changes, by route and revision."""
+    moves = [move for plan in plans if plan.case.postings for move in _of_plan(batch, plan)]
+    entries = _fresh_entries(session, moves) if moves else {}
     undone = taken_back(session, batch.company_id, list(entries))
     sums: defaultdict[tuple[str, int], list[_Move]] = defaultdict(list)
-    for move in moved:
+    for move in moves:
         revision = _through(batch, move, entries, undone)
         if revision:
             sums[move.route, revision].append(move)
@@ -283,7 +292,7 @@ def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> M
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A posting that goes now, or goes as another content, and was judged before the change."""
+    """A posting that is sent now, or with other content, and was evaluated before the change."""
 
     plan: Plan
     route: str
@@ -314,7 +323,7 @@ def _goes_otherwise(row: PostingRow | None, hash_: str) -> bool:
 
 
 def _consented(plan: Plan, route: str) -> bool:
-    """Somebody approved or released it: a person moved it, not a change."""
+    """Check whether a person approved or released it, so that no change moved it."""
     released = any(of == route for of, _ in plan.case.facts.releases)
     return released or any(
         one.state == HoldState.APPROVED and one.hold.route == route for one in plan.closed
@@ -322,7 +331,7 @@ def _consented(plan: Plan, route: str) -> bool:
 
 
 def _fresh_entries(session: Session, moved: Sequence[_Move]) -> dict[int, int]:
-    """Entry id -> its revision, of those that these records use and were not judged with before."""
+    """Return entry id -> revision of used entries that are newer than the earlier evaluations."""
     oldest = min(move.since for move in moved)
     used = {
         use.entry_id
@@ -337,13 +346,16 @@ def _fresh_entries(session: Session, moved: Sequence[_Move]) -> dict[int, int]:
 
 
 def _through(batch: Batch, move: _Move, entries: Mapping[int, int], undone: Collection[int]) -> int:
-    """The newest change that moved it: of an entry that it uses, else of the rules; 0 = neither.
+    """Return the revision of the newest change that moved the posting, or 0.
 
-    What only goes back to a value that was agreed before (`undone`) moves by nothing.
+    An entry's revision comes before the rules' one. A return to a value that was agreed before
+    (`undone`) does not count.
     """
     uses = move.plan.judged.outcome.used if move.plan.judged.outcome else ()
-    found = {entries[use.entry_id]: use.entry_id for use in uses if use.entry_id in entries}
-    revision = max(found, default=0)
+    entry_by_revision = {
+        entries[use.entry_id]: use.entry_id for use in uses if use.entry_id in entries
+    }
+    revision = max(entry_by_revision, default=0)
     if revision > move.since:
-        return 0 if found[revision] in undone else revision
+        return 0 if entry_by_revision[revision] in undone else revision
     return batch.rules_revision if batch.rules_revision > move.since else 0

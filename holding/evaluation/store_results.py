@@ -19,16 +19,24 @@ from holding.db.models.columns import HoldState, RecordState, table_of
 from holding.db.models.decisions import is_open
 from holding.db.models.postings import IN_FLIGHT_STATES, UNSENT_STATES
 from holding.evaluation import safety_stop
-from holding.evaluation.batch import Acting, Batch, Plan, Planned, Wanted, put_back, put_back_each
-from holding.evaluation.plan import NO_ROUTE, in_flight
+from holding.evaluation.batch import (
+    Batch,
+    Plan,
+    PlannedPosting,
+    PostedChange,
+    WantedHold,
+    return_claims,
+    return_claims_at,
+)
+from holding.evaluation.plan import NO_ROUTE, is_in_flight
 from holding.holds.retries import answer_by
 from holding.platform import states
 from holding.platform.changes import (
     PostingRow,
-    read_now,
+    read_back_now,
     wake_families,
-    wake_letting_go,
     wake_linked,
+    wake_releasable,
 )
 from holding.platform.events import Fact, record_events
 from holding.platform.states import CauseSpec
@@ -70,7 +78,7 @@ _HOLDS = select(_HOLD.c.record_id, _HOLD.c.id).where(
     bulk.among_given(_HOLD.c.record_id, "ids"), is_open(_HOLD.c.state)
 )
 
-SAID = {
+STATE_PHRASES = {
     "ready": "is ready to post",
     "waiting": "is waiting",
     "held": "is on hold",
@@ -80,7 +88,7 @@ SAID = {
 }
 
 
-def finish(
+def store_plans(
     session: Session,
     batch: Batch,
     plans: Sequence[Plan],
@@ -88,16 +96,16 @@ def finish(
     owner: str,
     now: datetime,
 ) -> int:
-    """Write all plans whose records did not move meanwhile; the others are due again."""
+    """Write the plans whose records did not change meanwhile; the other records are due again."""
     locked = _lock(session, batch, plans, owner)
     held = [plan for plan in plans if plan.case.record_id in locked]
     good = _unmoved(session, batch, held, locked)
     moved = [p.case.claimed for p in held if p.case.record_id not in good]
-    flying = [p for p in held if p.case.record_id in good and in_flight(p.case)]
-    put_back(session, moved, owner, now)
-    put_back_each(session, {p.case.claimed: _after_the_look(p, now) for p in flying}, owner)
-    runs.look_again(session, _made_of_another_version(flying), now)
-    writing = [p for p in held if p.case.record_id in good and not in_flight(p.case)]
+    flying = [p for p in held if p.case.record_id in good and is_in_flight(p.case)]
+    return_claims(session, moved, owner, now)
+    return_claims_at(session, {p.case.claimed: _after_the_look(p, now) for p in flying}, owner)
+    runs.check_files_again(session, _made_of_another_version(flying), now)
+    writing = [p for p in held if p.case.record_id in good and not is_in_flight(p.case)]
     if writing:
         _write(session, batch, writing, locked, now)
     point("eval.before_commit")
@@ -113,7 +121,7 @@ class _Locked:
 
 
 def _lock(session: Session, batch: Batch, plans: Sequence[Plan], owner: str) -> dict[int, _Locked]:
-    """The company's row shared, then the records whose lease is still ours, in id order."""
+    """Lock the company's row for sharing, then the records whose lease is still ours, in id order."""
     session.execute(_LOCK_COMPANY, {"company": batch.company_id}).one()
     fences = {plan.case.record_id: plan.case.claimed.fence for plan in plans}
     rows = session.execute(_LOCK_RECORDS, {"ids": list(fences)})
@@ -127,7 +135,7 @@ def _lock(session: Session, batch: Batch, plans: Sequence[Plan], owner: str) -> 
 def _unmoved(
     session: Session, batch: Batch, plans: Sequence[Plan], locked: Mapping[int, _Locked]
 ) -> set[int]:
-    """Records for which the world, the version, the postings and the holds are what was judged."""
+    """Return the records whose revision, version, postings and holds are still the evaluated ones."""
     if session.execute(_REVISION, {"company": batch.company_id}).scalar_one() != batch.revision:
         return set()
     ids = [plan.case.record_id for plan in plans]
@@ -147,13 +155,13 @@ def _unmoved(
 
 
 def _after_the_look(plan: Plan, now: datetime) -> datetime:
-    """When what is on its way may have its end: soon, or after it was looked up the next time."""
-    looks = [row.due_at for row in plan.case.postings if row.state in IN_FLIGHT_STATES]
-    return max([now, *(at for at in looks if at is not None)]) + FLIGHT_PAUSE
+    """Return when an in-flight document may be finished: soon, or after its next lookup."""
+    lookup_times = [row.due_at for row in plan.case.postings if row.state in IN_FLIGHT_STATES]
+    return max([now, *(at for at in lookup_times if at is not None)]) + FLIGHT_PAUSE
 
 
 def _made_of_another_version(plans: Sequence[Plan]) -> list[int]:
-    """Documents on their way that were made of another version than the record has by now."""
+    """Return in-flight documents that were made from another version of the record."""
     return [
         row.id
         for plan in plans
@@ -173,29 +181,29 @@ def _write(
     posting_ids = write_postings(session, batch, plans, evaluations)
     write_uses(session, plans, posting_ids)
     consent.void_changed(session, [one for plan in plans for one in plan.voided], now)
-    specs = specs_of(plans)
-    cause_ids = states.ensure(session, batch.company_id, specs, now)
+    specs = cause_specs(plans)
+    cause_ids = states.ensure_causes(session, batch.company_id, specs, now)
     close_holds(session, plans, evaluations, now)
     keep_holds(session, batch, plans, cause_ids)
     open_holds(session, batch, plans, evaluations, posting_ids, cause_ids, now)
     _records(session, plans, locked)
-    consent.void_own_hands(session, batch.company_id, let_stand(plans), now)
+    consent.void_own_hands(session, batch.company_id, valid_approvals(plans), now)
     record_events(
-        session, [fact for plan in plans for fact in facts_of(batch, plan, posting_ids, now)]
+        session, [fact for plan in plans for fact in events_for_plan(batch, plan, posting_ids, now)]
     )
-    read_now(session, _stands_for_another_version(plans), now)
+    read_back_now(session, _stands_for_another_version(plans), now)
     gone = [p.case.record_id for p in plans if (p.state in GONE) != (p.case.state in GONE)]
     if gone:
         wake_linked(session, gone, now)
-    wake_letting_go(session, _unaware(batch, plans), now)
+    wake_releasable(session, _unaware(batch, plans), now)
     wake_families(session, _decided_anew(plans), now)
     labels = {cause_ids[spec.key]: spec.label for spec in specs}
-    states.add(session, _deltas(plans, cause_ids), labels)
-    safety_stop.count(session, batch, plans, now)
+    states.add_to_causes(session, _deltas(plans, cause_ids), labels)
+    safety_stop.count_moves(session, batch, plans, now)
 
 
 def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[int, int]:
-    """Record id -> evaluation id."""
+    """Insert the evaluations and return record id -> evaluation id."""
     rows = []
     for plan in plans:
         kept, outcome = plan.stored, plan.judged.outcome
@@ -219,7 +227,10 @@ def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[
 
 
 def _records(session: Session, plans: Sequence[Plan], locked: Mapping[int, _Locked]) -> None:
-    """The record's state and list columns; the lease goes, an earlier wake stays."""
+    """Update the records' states and list columns and release their leases.
+
+    An earlier wake time stays.
+    """
     listed, broken = [], []
     for plan in plans:
         record_id, outcome = plan.case.record_id, plan.judged.outcome
@@ -235,18 +246,18 @@ def _records(session: Session, plans: Sequence[Plan], locked: Mapping[int, _Lock
         if plan.listed is None:
             broken.append(row)
             continue
-        one = plan.listed
+        columns = plan.listed
         listed.append(
             row
             | {
                 "crashes": 0,
-                "status": one.status,
-                "party": one.party,
-                "party_key": one.party_key,
-                "doc_date": one.doc_date,
-                "amount": one.amount,
-                "currency": one.currency,
-                "book": one.book,
+                "status": columns.status,
+                "party": columns.party,
+                "party_key": columns.party_key,
+                "doc_date": columns.doc_date,
+                "amount": columns.amount,
+                "currency": columns.currency,
+                "book": columns.book,
             }
         )
     bulk.update(session, Record, listed, bump="lock")
@@ -254,7 +265,7 @@ def _records(session: Session, plans: Sequence[Plan], locked: Mapping[int, _Lock
 
 
 def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:
-    """Posted documents of a version that is another now: the target is read first."""
+    """Return posted documents of an older version; the target is read before they change."""
     return [
         row.id
         for plan in plans
@@ -264,8 +275,9 @@ def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:
 
 
 def _unaware(batch: Batch, plans: Sequence[Plan]) -> set[int]:
-    """Records that may have been made ready without knowing of one of these, which is like them and
-    there with this content since this judging. Those of the same batch were gathered with them.
+    """Return similar records that may have been made ready without knowing this new content.
+
+    Records of the same batch were loaded together and are left out.
     """
     alike = {
         other
@@ -281,8 +293,9 @@ def _unaware(batch: Batch, plans: Sequence[Plan]) -> set[int]:
 
 
 def _decided_anew(plans: Sequence[Plan]) -> list[int]:
-    """Records of which a posted document is held now and was not, or is about to be taken back, or
-    was and is not: what follows it waits, or goes.
+    """Return records whose posted document was newly held, released or scheduled for reversal.
+
+    Documents that come after it must wait or can go.
     """
     return [
         plan.case.record_id
@@ -293,7 +306,7 @@ def _decided_anew(plans: Sequence[Plan]) -> list[int]:
 
 
 def _takes_back_anew(plan: Plan) -> bool:
-    """Whether it is about to take back another document than before, or one less."""
+    """Check whether the set of documents to take back changed."""
     before = {
         row.id
         for row in plan.case.postings
@@ -309,7 +322,10 @@ def _holds_anew(plan: Plan) -> bool:
 
 
 def _deltas(plans: Sequence[Plan], cause_ids: Mapping[CauseKey, int]) -> dict[int, tuple[int, int]]:
-    """How each cause's records and money change: a record counts once under a cause."""
+    """Return how the record count and amount of each cause change.
+
+    A record counts once for each cause.
+    """
     deltas: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for plan in plans:
         before = {hold.cause_id: hold.book or 0 for hold in plan.case.holds}
@@ -326,10 +342,8 @@ def _deltas(plans: Sequence[Plan], cause_ids: Mapping[CauseKey, int]) -> dict[in
     return deltas
 
 
-def let_stand(plans: Iterable[Plan]) -> list[LetStand]:
-    """The approvals of exactly what is planned and not sent yet, with who is named as the maker of
-    each document, as it was judged just now.
-    """
+def valid_approvals(plans: Iterable[Plan]) -> list[LetStand]:
+    """Return the approvals of exactly the planned content, with the makers that the rules exclude."""
     return [
         LetStand(
             approval=one,
@@ -343,12 +357,12 @@ def let_stand(plans: Iterable[Plan]) -> list[LetStand]:
 
 
 def _named(outcome: Outcome | None, route: str) -> frozenset[str]:
-    """The makers whom the rules exclude; nobody where there is no outcome."""
+    """Return the makers whom the rules exclude; empty without an outcome."""
     return frozenset(excluded(outcome, route)) if outcome is not None else frozenset()
 
 
 def _standing(plan: Plan) -> Iterator[tuple[StandingApproval, PostingRow]]:
-    """The approvals with their postings, in the order in which they were given."""
+    """Yield the approvals that match the planned content, with their postings, in the order given."""
     rows = {row.id: row for row in plan.case.postings}
     planned = {one.id: one.hash for one in plan.postings if one.state in UNSENT_STATES}
     planned |= {o.id: o.hash for o in plan.acting if o.hash != rows[o.id].standing_hash}
@@ -357,10 +371,10 @@ def _standing(plan: Plan) -> Iterator[tuple[StandingApproval, PostingRow]]:
             yield one, rows[one.posting_id]
 
 
-def facts_of(
+def events_for_plan(
     batch: Batch, plan: Plan, posting_ids: Mapping[tuple[int, str, int], int], now: datetime
 ) -> list[Fact]:
-    """What happened to one record, if anything did."""
+    """Return the events for one record; empty if nothing visible changed."""
     record_id = plan.case.record_id
     facts = [changed_fact(batch.company_id, record_id, one, now) for one in plan.voided]
     if not _changed(plan):
@@ -390,7 +404,7 @@ def facts_of(
 
 
 def _changed(plan: Plan) -> bool:
-    """Whether a person would see a difference."""
+    """Check whether a person would see a difference."""
     opened = set(plan.wanted) - {hold.key for hold in plan.kept}
     moved = any(one.before != one.state for one in plan.postings)
     return bool(opened or plan.closed or plan.silenced or moved or plan.state != plan.case.state)
@@ -403,8 +417,11 @@ def _say(plan: Plan) -> str:
     if not plan.postings and not plan.wanted:
         return f"Version {no} checked: {_nothing(plan)}"
     parts = [_posting(one) for one in plan.postings]
-    said = {"", *(one.reason for one in plan.postings)}  # behind its document, once is enough
-    reasons = [one.message for one in plan.wanted.values() if one.message not in said]
+    reasons_shown = {
+        "",
+        *(one.reason for one in plan.postings),
+    }  # behind its document, once is enough
+    reasons = [one.message for one in plan.wanted.values() if one.message not in reasons_shown]
     if reasons:
         parts.append(" ".join(reasons))
     return f"Version {no} checked: {'; '.join(parts)}"
@@ -418,17 +435,17 @@ def _nothing(plan: Plan) -> str:
     return "no posting rule applies, so it waits."
 
 
-def _posting(one: Planned) -> str:
+def _posting(one: PlannedPosting) -> str:
     number, why = one.number or one.route, one.reason
     if one.state == PostingState.WAITING and why:
         return f"{number} {why}"
     if why in ("", READY):
-        return f"{number} {SAID[one.state]}"
-    return f"{number} {SAID[one.state]} ({why})"
+        return f"{number} {STATE_PHRASES[one.state]}"
+    return f"{number} {STATE_PHRASES[one.state]} ({why})"
 
 
-def specs_of(plans: Sequence[Plan]) -> list[CauseSpec]:
-    """The causes that wanted holds name."""
+def cause_specs(plans: Sequence[Plan]) -> list[CauseSpec]:
+    """Return the causes of all wanted holds."""
     return [
         CauseSpec(
             key=wanted.cause_key,
@@ -445,7 +462,7 @@ def specs_of(plans: Sequence[Plan]) -> list[CauseSpec]:
 def close_holds(
     session: Session, plans: Sequence[Plan], evaluations: Mapping[int, int], now: datetime
 ) -> None:
-    """Close what no longer stands, each with its reason."""
+    """Close the holds that no longer apply, each with its reason."""
     rows = [
         {
             "id": closed.hold.id,
@@ -464,7 +481,7 @@ def close_holds(
 def keep_holds(
     session: Session, batch: Batch, plans: Sequence[Plan], cause_ids: Mapping[CauseKey, int]
 ) -> None:
-    """Holds that stand again: their words and their copies of the record are renewed."""
+    """Refresh the messages and copied record fields of holds that stay open."""
     rows = []
     for plan in plans:
         for hold in plan.kept:
@@ -503,7 +520,7 @@ def open_holds(
     cause_ids: Mapping[CauseKey, int],
     now: datetime,
 ) -> None:
-    """Open what is wanted and not open yet."""
+    """Open the wanted holds that are not open yet."""
     rows = []
     for plan in plans:
         record_id = plan.case.record_id
@@ -525,8 +542,8 @@ def open_holds(
     bulk.insert_rows(session, Hold, rows)
 
 
-def _hold_columns(plan: Plan, wanted: Wanted) -> dict[str, Any]:
-    """What a new hold says, and the copies by which lists find it."""
+def _hold_columns(plan: Plan, wanted: WantedHold) -> dict[str, Any]:
+    """Return the columns of a new hold, including the copies by which lists find it."""
     return {
         "record_id": plan.case.record_id,
         "route": wanted.route,
@@ -554,7 +571,7 @@ def _hold_columns(plan: Plan, wanted: Wanted) -> dict[str, Any]:
 def write_postings(
     session: Session, batch: Batch, plans: Sequence[Plan], evaluations: Mapping[int, int]
 ) -> dict[tuple[int, str, int], int]:
-    """Write all planned postings; (record, route, seq) -> posting id."""
+    """Write all planned postings and return (record, route, seq) -> posting id."""
     new, known, acting, silenced = [], [], [], []
     for plan in plans:
         judged: dict[str, Any] = {
@@ -573,15 +590,19 @@ def write_postings(
     bulk.update(session, Posting, known, bump="lock")
     bulk.update(session, Posting, acting, bump="lock")
     bulk.update(session, Posting, silenced, bump="lock")
-    told = [plan.withdrawn for plan in plans if plan.withdrawn]
-    withdrawn = [{"id": key, "withdrawn": now} for one in told for key, now in one.items()]
+    withdrawn_maps = [plan.withdrawn for plan in plans if plan.withdrawn]
+    withdrawn = [
+        {"id": key, "withdrawn": now} for one in withdrawn_maps for key, now in one.items()
+    ]
     bulk.update(session, Posting, withdrawn)
-    made = bulk.insert_rows(session, Posting, new, returning=("id", "record_id", "route", "seq"))
+    inserted_rows = bulk.insert_rows(
+        session, Posting, new, returning=("id", "record_id", "route", "seq")
+    )
     ids = {(r.record_id, r.route, r.seq): r.id for p in plans for r in p.case.postings}
-    return ids | {(record_id, route, seq): i for i, record_id, route, seq in made}
+    return ids | {(record_id, route, seq): i for i, record_id, route, seq in inserted_rows}
 
 
-def _posting_columns(planned: Planned) -> dict[str, Any]:
+def _posting_columns(planned: PlannedPosting) -> dict[str, Any]:
     return {
         "state": planned.state,
         "reason": planned.reason,
@@ -603,7 +624,7 @@ def _posting_columns(planned: Planned) -> dict[str, Any]:
     }
 
 
-def _identity(batch: Batch, plan: Plan, planned: Planned) -> dict[str, Any]:
+def _identity(batch: Batch, plan: Plan, planned: PlannedPosting) -> dict[str, Any]:
     return {
         "company_id": batch.company_id,
         "record_id": plan.case.record_id,
@@ -616,7 +637,7 @@ def _identity(batch: Batch, plan: Plan, planned: Planned) -> dict[str, Any]:
     }
 
 
-def _acting(one: Acting) -> dict[str, Any]:
+def _acting(one: PostedChange) -> dict[str, Any]:
     return {
         "id": one.id,
         "action": one.action,
@@ -631,9 +652,7 @@ def _acting(one: Acting) -> dict[str, Any]:
 
 
 def _silenced(plan: Plan) -> list[dict[str, Any]]:
-    """Postings that may not go on as they stand, without being written again; what is posted stays
-    so.
-    """
+    """Return the updates that stop postings without rewriting them; posted ones stay posted."""
     state = "held" if plan.judged.outcome is None else "dropped"
     reason = plan.judged.error or NO_ROUTE
     return [
@@ -651,9 +670,9 @@ def _silenced(plan: Plan) -> list[dict[str, Any]]:
 def write_uses(
     session: Session, plans: Sequence[Plan], posting_ids: Mapping[tuple[int, str, int], int]
 ) -> None:
-    """Which entries the documents were made with, for each posting that was rewritten.
+    """Store which mapping entries each rewritten document used.
 
-    A posted one that is to be updated keeps those of what stands in the target.
+    A posted document with a planned update keeps the entries of the version in the target.
     """
     rewritten = [one.id for plan in plans for one in plan.postings if one.id is not None]
     if rewritten:

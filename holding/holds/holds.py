@@ -31,8 +31,8 @@ from holding.db.models import (
 from holding.db.models.columns import HoldState
 from holding.db.refusal import Refusal
 from holding.intake.deliveries import text_of
-from holding.intake.families import Current, relate
-from holding.intake.open_fields import ACT, allowed, difference, flat
+from holding.intake.families import CurrentContent, update_families
+from holding.intake.open_fields import ACT, field_changes, find_allowed_field, flatten
 from holding.platform import row_seals
 from holding.platform.changes import wake_records
 from holding.platform.events import Acting, Fact, record_events
@@ -358,14 +358,14 @@ def _faster(session: Session, now: Version, wish: Correction) -> Refusal | None:
     if now.no == wish.seen:
         return None
     if now.corrects_id is None:
-        value = _shown(dict(flat(now.body or {})).get(wish.path))
+        value = _shown(dict(flatten(now.body or {})).get(wish.path))
         did = f"Version {now.no} arrived from the source; {wish.path} is {value} in it."
     else:
         who = session.scalar(select(Person.name).where(Person.id == now.person_id))
         old = session.get_one(Version, now.corrects_id)
         steps = ", ".join(
             f"{one.path} from {_shown(one.before)} to {_shown(one.after)}"
-            for one in difference(old.body, now.body)
+            for one in field_changes(old.body, now.body)
         )
         did = f"{who} corrected {steps}: {now.reason}."
     return moved(did, f"set {wish.path} to {wish.value.strip()}")
@@ -380,7 +380,7 @@ def _correct(
 ) -> Done | Refusal:
     if not wish.reason.strip():
         return Refusal(code="reason.missing", message="Enter a reason.", status=422)
-    given = allowed(desk.session, hold.id, wish.path, desk.actor)
+    given = find_allowed_field(desk.session, hold.id, wish.path, desk.actor)
     if isinstance(given, Refusal):
         return given
     field = given.field
@@ -446,8 +446,8 @@ def _write(
     if company.ruleset_version_id is not None:
         judge = world.program(session, company.ruleset_version_id)
         family = {record.id: record.family}
-        now_counts = [Current(record.id, record.type, body)]
-        relate(session, desk.company_id, judge, now_counts, family, family, now)
+        now_counts = [CurrentContent(record.id, record.type, body)]
+        update_families(session, desk.company_id, judge, now_counts, family, family, now)
     return version
 
 

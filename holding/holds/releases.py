@@ -28,7 +28,13 @@ from holding.holds.holds import (
     sealed_decisions,
 )
 from holding.platform.changes import wake_families, wake_linked, wake_records
-from holding.platform.states import beside, close, move_posting, settle, state_label
+from holding.platform.states import (
+    close_holds,
+    holds_beside,
+    move_posting,
+    settle_closed,
+    state_label,
+)
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState, in_sentence
 from rules.values.wording import clears_when, plain
@@ -88,7 +94,7 @@ def release_each(
     for voice, holds in names.by_voice(good):
         decided = remember(desk, holds, voice, "release", why, now, op)
         accepting.keep(holds, decided)
-        close(session, holds, voice, state=HoldState.RELEASED, why=why, now=now)
+        close_holds(session, holds, voice, state=HoldState.RELEASED, why=why, now=now)
         says = [
             accepting.say(h, voice.name)
             or f"{voice.name} released {h.number} ({plain(h.rule or h.code)})"
@@ -103,7 +109,7 @@ def release_each(
     records = sorted({hold.record_id for hold in good})
     wake_records(session, records, later)
     wake_families(session, records, later)
-    settle(session, good)
+    settle_closed(session, good)
     return Each(tuple(made), tuple(left))
 
 
@@ -179,15 +185,17 @@ def _rejected(
             hint="Load the page again.",
         )
     sealed = sealed_decisions(desk, remember(desk, [hold], voice, "reject", why, now, op))
-    siblings = beside(desk.session, hold)
-    close(desk.session, siblings, voice, state=HoldState.CLEARED, why=f"rejected: {why}", now=now)
+    siblings = holds_beside(desk.session, hold)
+    close_holds(
+        desk.session, siblings, voice, state=HoldState.CLEARED, why=f"rejected: {why}", now=now
+    )
     made = done(hold, f"{voice.name} rejected {posting.number}: {why}")
     desk.tell([made], "posting.rejected", now, op, actor=voice, reason=why, sealed=sealed)
     wake_linked(desk.session, [hold.record_id], now)  # its duplicates stand alone now
     wake_families(desk.session, [hold.record_id], now)
     if desk.session.scalar(_WAITS, {"record": hold.record_id}):  # perhaps for this one
         wake_records(desk.session, [hold.record_id], now)
-    settle(desk.session, siblings)
+    settle_closed(desk.session, siblings)
     undoable(desk.session, op, f"{posting.number} rejected", now, stood=dict(NOTHING_SENT))
     return made
 

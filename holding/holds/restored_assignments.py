@@ -19,7 +19,7 @@ from holding.db.models.columns import HoldState, moment_of, moment_text
 from holding.db.models.decisions import is_open
 from holding.db.refusal import Refusal, plural
 from holding.holds.holds import Desk, done, latest
-from holding.platform.states import TOTALS, recount
+from holding.platform.states import TOTALS, recount_causes
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState
 
@@ -204,7 +204,7 @@ def open_again(
         for hold in session.scalars(query.order_by(Hold.id))
     ]
     bulk.insert_rows(session, Hold, [_again(hold) for hold in found])
-    recount(session, sorted({hold.cause_id for hold in found}))
+    recount_causes(session, sorted({hold.cause_id for hold in found}))
 
 
 def _again(hold: Hold) -> dict[str, Any]:

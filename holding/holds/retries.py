@@ -31,9 +31,9 @@ from holding.db.refusal import Refusal, plural
 from holding.holds import holds as acceptance
 from holding.holds import notes
 from holding.holds.holds import Desk, Done, Each, Left, alone, done
-from holding.platform.changes import locked_company, wake_records
+from holding.platform.changes import lock_company, wake_records
 from holding.platform.events import Fact, record_event, record_events
-from holding.platform.states import INACTIVE, WITHDRAWN, close, settle
+from holding.platform.states import INACTIVE, WITHDRAWN, close_holds, settle_closed
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.wording import clears_when
 
@@ -280,7 +280,7 @@ def try_again(
     ]
     bulk.insert_rows(session, Retry, rows)
     of_push = [hold for hold in good if hold.of_push]
-    close(
+    close_holds(
         session,
         of_push,
         actor,
@@ -290,7 +290,7 @@ def try_again(
     )
     desk.tell(made, act, now, op)
     wake_records(session, {hold.record_id for hold in good}, now)
-    settle(session, of_push)
+    settle_closed(session, of_push)
 
 
 def _by_id(session: Session, model: type[Cause], ids: set[int]) -> dict[int, Cause]:
@@ -408,7 +408,7 @@ def set_hours(
     if not 1 <= hours <= LONGEST_HOURS:
         hint = f"From 1 to {LONGEST_HOURS} hours, which is a month."
         return Refusal("due.hours", f"{hours} hours is not a time to answer in.", hint, 422)
-    company = locked_company(session, company_id)
+    company = lock_company(session, company_id)
     given = {**company.settings.get(ANSWER_HOURS, {}), error_class: hours}
     company.settings = {**company.settings, ANSWER_HOURS: given}
     record_event(

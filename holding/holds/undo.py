@@ -23,7 +23,7 @@ from holding.holds.restored_assignments import PutBack, open_again, put_back
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
 from holding.platform.settings import Settings
-from holding.platform.states import move_postings, refresh
+from holding.platform.states import move_postings, refresh_record_states
 from rules.values.canonical import PostingState
 
 _ABOUT: Final = ("record_id", "route", "instead_of", "day")
@@ -162,7 +162,7 @@ def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone 
     open_again(session, released, approved)
     _tell(session, actor, back, now, op)
     wake_records(session, {line.record_id for line in back}, now)
-    refresh(session, sorted({line.record_id for line in back}))
+    refresh_record_states(session, sorted({line.record_id for line in back}))
     return Undone(len({(line.record_id, line.posting_id) for line in back}), sent)
 
 

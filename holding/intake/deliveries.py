@@ -110,13 +110,13 @@ _VERSIONS = (
 _A_MOMENT: Final = timedelta(microseconds=1)
 
 
-def later(stamp: str, other: str | None) -> bool:
-    """Whether a change stamp comes after another; after none, each does."""
+def is_later(stamp: str, other: str | None) -> bool:
+    """Check whether a change stamp comes after another one; every stamp comes after None."""
     return other is None or _order(stamp) > _order(other)
 
 
 def _order(stamp: str) -> str:
-    """Stamps that are moments compare as moments, others as text."""
+    """Return a sort key: stamps that are timestamps sort by time, others as text."""
     moment = _moment(stamp)
     return stamp if moment is None else moment.isoformat(timespec="microseconds")
 
@@ -129,7 +129,7 @@ def _moment(stamp: str) -> datetime | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def story(
+def version_event(
     noun: str,
     number: str,
     source: str,
@@ -138,8 +138,9 @@ def story(
     is_new: bool,
     replaces: bool,
 ) -> tuple[str, str]:
-    """The act and the sentence for a version of a record, such as an order, that was stored;
-    `replaces`: a correction ends.
+    """Return the act and the sentence for a stored version of a record.
+
+    `replaces`: the version ends a correction that a person made.
     """
     no = version["no"]
     if is_new and no == 1:
@@ -161,22 +162,23 @@ def story(
 
 
 def is_ahead(stamp: str, arrived: datetime) -> bool:
-    """Whether a change stamp is of a moment that had not come when it arrived, by more than a clock
-    in another zone explains. It orders nothing: whatever changed until then would be taken for
-    older, a cancellation too.
+    """Check whether a change stamp is further in the future than a wrong time zone explains.
+
+    Such a stamp must not order versions: all later changes, even a cancellation, would count as
+    older.
     """
     moment = _moment(stamp)
     return moment is not None and moment > arrived + _WRONG_ZONE
 
 
-def held(session: Session, company_id: int, source_id: int) -> tuple[Company, Connection]:
-    """The company, held steady (a publish waits until this delivery is in), and its source."""
+def lock_company(session: Session, company_id: int, source_id: int) -> tuple[Company, Connection]:
+    """Return the company, locked so that a publish waits for this delivery, and the source."""
     company, source = session.execute(_HELD, {"company": company_id, "source": source_id}).one()
     return company, source
 
 
-def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
-    """Keep the delivery, or count it when it was here before."""
+def store_delivery(session: Session, delivery: Delivery) -> Delivery | Refusal:
+    """Store a delivery, or count it if it was received before."""
     known = _again(session, delivery)
     if known is not None:
         return known
@@ -185,32 +187,33 @@ def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
         for c in Delivery.__table__.columns
         if getattr(delivery, c.key) is not None
     }
-    made = bulk.insert_once(session, Delivery, values | {"times": 1})
-    if made is None:  # the same key came in at the same moment
+    delivery_id = bulk.insert_once(session, Delivery, values | {"times": 1})
+    if delivery_id is None:  # the same key came in at the same moment
         return _again(session, delivery) or _other_body(session, delivery)
-    delivery.id, delivery.times = made, 1
+    delivery.id, delivery.times = delivery_id, 1
     return delivery
 
 
 def _again(session: Session, delivery: Delivery) -> Delivery | Refusal | None:
-    """The delivery with this key or this signature, or the source's last one if it has this body;
-    counted up. Where an id is not signed anybody may have written it, so the signature comes first.
+    """Return an earlier delivery with the same key, signature or body, and increment its counter.
+
+    The signature is compared first, because an unsigned id may be forged.
     """
-    given = {
+    parameters = {
         "source": delivery.source_id,
         "key": delivery.key,
         "signature": delivery.signature,
     }
-    found = {one.key: one for one in session.scalars(_KNOWN, given)}
-    proved: dict[str | None, Delivery] = {
-        one.signature: one for one in found.values() if one.signature
+    by_key = {one.key: one for one in session.scalars(_KNOWN, parameters)}
+    by_signature: dict[str | None, Delivery] = {
+        one.signature: one for one in by_key.values() if one.signature
     }
-    same = proved.get(delivery.signature) or found.get(delivery.key)
-    known = same or next(iter(found.values()), None)
+    match = by_signature.get(delivery.signature) or by_key.get(delivery.key)
+    known = match or next(iter(by_key.values()), None)
     if known is None:
         return None
     if known.sha256 != delivery.sha256:
-        return _other_body(session, delivery) if same is not None else None
+        return _other_body(session, delivery) if match is not None else None
     session.execute(_COUNT, {"delivery": known.id})
     session.refresh(known)
     return known
@@ -234,10 +237,10 @@ def _other_body(session: Session, delivery: Delivery) -> Refusal:
     )
 
 
-def new_record(
+def record_values(
     company: Company, source: Connection, record: IncomingRecord, family: int, now: datetime
 ) -> dict[str, Any]:
-    """The row of a new record."""
+    """Return the column values of a new record."""
     body = record.body
     names = tuple(f"{party}_name" for party in _PARTIES)
     currency = text_of(body, "currency") or company.currency
@@ -273,7 +276,7 @@ def _minor(value: object, currency: str) -> int | None:
 
 
 def _first(body: Mapping[str, object], names: Iterable[str]) -> str:
-    """The first of these texts that the body has."""
+    """Return the first of these texts that the body has, or an empty string."""
     return next((text for name in names if (text := text_of(body, name))), "")
 
 
@@ -285,7 +288,7 @@ def _day(value: object) -> date | None:
 
 
 def text_of(body: Mapping[str, object], name: str) -> str:
-    """A text of the body; "" when it has none by that name."""
+    """Return a text field of the body, or an empty string."""
     value = body.get(name)
     return value if isinstance(value, str) else ""
 
@@ -298,34 +301,34 @@ def family_of(
     body: Mapping[str, object],
     judge: Judge | None,
 ) -> int:
-    """The number of a record's family: the first 63 bits of a hash, so no table is needed.
+    """Return the number of a record's family: the first 63 bits of a hash, so no table is needed.
 
-    The rules say who belongs together; without them, and for who has nobody, it is the record.
+    The rules decide which records belong together. Without rules, the record is its own family.
     """
-    named = judge.family(dict(body), kind) if judge is not None else None
-    own = f"{source_id}|{kind}|{external_id}"
-    digest = sha256_hex(f"{company_id}|{'|'.join(named) if named else own}")
+    shared_values = judge.family(dict(body), kind) if judge is not None else None
+    own_key = f"{source_id}|{kind}|{external_id}"
+    digest = sha256_hex(f"{company_id}|{'|'.join(shared_values) if shared_values else own_key}")
     return int(digest[:16], 16) >> (64 - FAMILY_BITS)
 
 
 def has_test(side: ConnectionSide, connector: str) -> bool:
-    """Whether connections of a connector may have a test."""
+    """Check whether connections of a connector can be tested."""
     return side == "target" or isinstance(registry.sources().get(connector), Testable)
 
 
 def is_testable(side: ConnectionSide, connector: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a connection has a test: each target, and a source that says where it is asked."""
-    asked = side == "target" or bool(str(settings.get(connections.ADDRESS) or "").strip())
-    return asked and has_test(side, connector)
+    """Check whether a connection can be tested: each target, and each source with an address."""
+    is_called_by_us = side == "target" or bool(str(settings.get(connections.ADDRESS) or "").strip())
+    return is_called_by_us and has_test(side, connector)
 
 
-def is_called(side: ConnectionSide, connector: str) -> bool:
-    """Whether others bring it something: webhooks or files; else it is only asked."""
+def accepts_deliveries(side: ConnectionSide, connector: str) -> bool:
+    """Check whether a source receives webhooks or files, rather than only being pulled."""
     source = registry.sources().get(connector)
     return side == "source" and source is not None and bool(source.headers or source.suffixes)
 
 
-def tested(
+def test_either_side(
     database: Database,
     clock: Clock,
     connection_id: int,
@@ -334,18 +337,20 @@ def tested(
     http: Http,
     keys: Keys | None = None,  # noqa: PT028 - a connection is tested here
 ) -> ConnectionReport | Refusal:
-    """Try a connection of either side without changing anything there."""
+    """Test a source or a target without changing anything there."""
     with database.read() as session:
         connection = session.get_one(Connection, connection_id)
         source = registry.sources().get(connection.connector)
         refusal = permitted(actor, "connection.admin", connection.company_id)
-        of_target = connection.side == "target"
+        is_target = connection.side == "target"
         refusal = refusal or _unasked(connection)
-        zone = None if of_target else zone_of_source(session, connection_id)
+        zone = None if is_target else zone_of_source(session, connection_id)
     if zone is None or not isinstance(source, Testable):
-        asks = channel.asked if refusal else asks_for(database, clock, connection_id)
+        settings_used = (
+            channel.asked if refusal else lookup_settings(database, clock, connection_id)
+        )
         return channel.test_connection(
-            database, clock, connection_id, actor, http=http, keys=keys, asks=asks
+            database, clock, connection_id, actor, http=http, keys=keys, asks=settings_used
         )
     if refusal:
         return refusal
@@ -354,15 +359,15 @@ def tested(
         secret = secret_of(session, session.get_one(Connection, connection_id), keys)
     if isinstance(secret, Refusal):
         return secret
-    told = source.test(connection.settings, secret, zone, http)
-    report = channel.with_outgoing(with_renewal(told, renewed))
+    source_report = source.test(connection.settings, secret, zone, http)
+    report = channel.with_outgoing(with_renewal(source_report, renewed))
     with database.write() as session:
         _keep(session, connection_id, actor, report, clock)
     return report
 
 
 def _unasked(connection: Connection) -> Refusal | None:
-    """Why a source is not tested that only waits for webhooks."""
+    """Return the refusal for a source that only receives webhooks, or None."""
     if is_testable(connection.side, connection.connector, connection.settings):
         return None
     words = f"{connection.name} is not asked: it waits for what is sent to it."
@@ -379,9 +384,10 @@ def _keep(
     tell(session, connection, actor, now, "connection.tested", channel.outcome(connection, report))
 
 
-def asks_for(database: Database, clock: Clock, connection_id: int) -> channel.Asks:
-    """How a person has a target asked: also for each document type that the rules post there. The
-    calls that this takes more are spent now, and where documents need them, they are not made.
+def lookup_settings(database: Database, clock: Clock, connection_id: int) -> channel.Asks:
+    """Return how a person's test calls a target, including each document type that the rules post.
+
+    The extra calls are charged now. They are left out if documents need them.
     """
     with database.write() as session:
         connection = session.get_one(Connection, connection_id)
@@ -398,20 +404,20 @@ def asks_for(database: Database, clock: Clock, connection_id: int) -> channel.As
 
 
 def _posted(session: Session, connection: Connection) -> frozenset[str]:
-    """The document types that the rules in force post to a target."""
+    """Return the document types that the rules in force post to a target."""
     company = session.get_one(Company, connection.company_id)
     if company.ruleset_version_id is None:
         return frozenset()
-    known = target_connections(session, company.id)
-    mine = {word for word, row in known.items() if row.id == connection.id}
+    connections_by_word = target_connections(session, company.id)
+    target_words = {word for word, row in connections_by_word.items() if row.id == connection.id}
     posts = program(session, company.ruleset_version_id).ruleset.posts
-    return frozenset(post.route.document for post in posts if post.route.target in mine)
+    return frozenset(post.route.document for post in posts if post.route.target in target_words)
 
 
 def _spent(
     session: Session, connection: Connection, target: Target, calls: int, now: datetime
 ) -> bool:
-    """Whether so many calls are left of what the target takes; they are spent then."""
+    """Spend calls of the target's limit; return False if too few are left."""
     per_minute = calls_a_minute(target, connection.settings, 1.0)
     if per_minute is None or not calls:
         return True
@@ -428,11 +434,11 @@ def _spent(
 def _asked_later(
     target: Target, settings: Mapping[str, object], secret: str, http: Http
 ) -> ConnectionReport:
-    """The usual test, and that the rest was not tried."""
+    """Run the usual test, with a step that reports what was not tried."""
     report = channel.asked(target, settings, secret, http)
     words = "Not tried: the calls of this minute are needed for documents."
-    later = Step("Each document type", None, words, "Test again in a minute.", NOT_RUN)
-    return replace(report, steps=(*report.steps, later))
+    skipped_step = Step("Each document type", None, words, "Test again in a minute.", NOT_RUN)
+    return replace(report, steps=(*report.steps, skipped_step))
 
 
 def _asked_whole(
@@ -448,9 +454,11 @@ def _asked_whole(
 
 
 @dataclass(slots=True)
-class Stored:
-    """What is stored of one record; `sha256`: what its source said last, `newest_stamp`: the newest
-    moment by which what arrives is put in order.
+class StoredRecord:
+    """The stored state of one record.
+
+    `sha256`: the source's last content. `newest_stamp`: the newest change stamp, used to order
+    arrivals.
     """
 
     record_id: int
@@ -462,69 +470,76 @@ class Stored:
     seen: set[tuple[str | None, str]] = field(default_factory=set)
 
     def has(self, stamp: str | None, digest: str) -> bool:
-        """Whether this content makes no version: it is the newest, or came before as it is."""
+        """Check whether this content adds no version: it is the current one, or arrived before
+        unchanged.
+        """
         return digest == self.sha256 or (stamp is not None and (stamp, digest) in self.seen)
 
 
 def ids_of(session: Session, source_id: int, keys: Collection[Key]) -> dict[Key, int]:
-    """The ids of those of these records that are there."""
+    """Return the ids of the records that exist."""
     kinds, external_ids = sorted({kind for kind, _ in keys}), [one for _, one in keys]
-    given = {"source": source_id, "kinds": kinds, "external_ids": external_ids}
-    return {(row.type, row.external_id): row.id for row in session.execute(_IDS, given)}
+    parameters = {"source": source_id, "kinds": kinds, "external_ids": external_ids}
+    return {(row.type, row.external_id): row.id for row in session.execute(_IDS, parameters)}
 
 
-def stored(
+def load_stored_records(
     session: Session, ids: Mapping[Key, int], fresh: set[int], *, locked: bool = True
-) -> dict[int, Stored]:
-    """What is stored of the records. They stay locked, so that version numbers have no gaps, unless
-    nothing is to be written.
+) -> dict[int, StoredRecord]:
+    """Return the stored state of each record.
+
+    The records are locked, so that version numbers have no gaps, unless nothing will be written.
     """
     old = sorted(set(ids.values()) - fresh)
-    found = {record_id: Stored(record_id) for record_id in ids.values()}
+    states = {record_id: StoredRecord(record_id) for record_id in ids.values()}
     if not old:
-        return found
+        return states
     current: dict[int, int | None] = {}
     for record in session.execute(_LOCK if locked else _PLAIN, {"ids": old}):
-        current[record.id], found[record.id].family = record.version_id, record.family
+        current[record.id], states[record.id].family = record.version_id, record.family
     for row in session.execute(_VERSIONS, {"ids": old}):
-        known = found[row.record_id]
-        known.no = max(known.no, row.no)
-        known.seen.add((row.stamp, row.sha256))
+        state = states[row.record_id]
+        state.no = max(state.no, row.no)
+        state.seen.add((row.stamp, row.sha256))
         if row.id == current[row.record_id]:
-            known.corrected = row.corrects_id is not None
+            state.corrected = row.corrects_id is not None
         if row.corrects_id is None and not row.stale:
-            known.sha256 = row.sha256
-        counts = row.stamp is not None and not is_ahead(row.stamp, row.at)
-        if counts and later(row.stamp, known.newest_stamp):
-            known.newest_stamp = row.stamp
-    return found
+            state.sha256 = row.sha256
+        is_ordered = row.stamp is not None and not is_ahead(row.stamp, row.at)
+        if is_ordered and is_later(row.stamp, state.newest_stamp):
+            state.newest_stamp = row.stamp
+    return states
 
 
-def unseen(
+def new_versions(
     session: Session, source_id: int, records: Iterable[IncomingRecord]
 ) -> Sequence[IncomingRecord]:
-    """Those of these that would make a version; the others are here already, content and all.
+    """Return the records that would add a version.
 
-    They were asked for, so they are what the source says now: of two contents of one moment, which
-    webhooks may bring in either order, the one that is shown counts again, as told a little later.
+    Pulled records are what the source shows now. If two contents have the same change stamp, the
+    shown one counts again, with a stamp one microsecond later.
     """
-    all_ = list(records)
-    ids = ids_of(session, source_id, {(one.kind, one.external_id) for one in all_}) if all_ else {}
-    known = stored(session, ids, set(), locked=False)
-    found = []
-    for one in all_:
+    all_records = list(records)
+    ids = (
+        ids_of(session, source_id, {(one.kind, one.external_id) for one in all_records})
+        if all_records
+        else {}
+    )
+    states = load_stored_records(session, ids, set(), locked=False)
+    changed = []
+    for one in all_records:
         record_id = ids.get((one.kind, one.external_id))
-        before = known[record_id] if record_id is not None else None
+        state = states[record_id] if record_id is not None else None
         digest = sha256_hex(dumps(one.body))
-        if before is None or not before.has(one.stamp, digest):
-            found.append(one)
-        elif digest != before.sha256 and one.stamp == before.newest_stamp:
-            found += _told_again(one)
-    return found
+        if state is None or not state.has(one.stamp, digest):
+            changed.append(one)
+        elif digest != state.sha256 and one.stamp == state.newest_stamp:
+            changed += _told_again(one)
+    return changed
 
 
 def _told_again(one: IncomingRecord) -> list[IncomingRecord]:
-    """The same a moment later, so that it is the newest; nothing where its stamp is no moment."""
+    """Return the record with a slightly later stamp, or nothing if its stamp is not a timestamp."""
     try:
         moment = datetime.fromisoformat(one.stamp or "")
     except ValueError:
@@ -533,24 +548,24 @@ def _told_again(one: IncomingRecord) -> list[IncomingRecord]:
 
 
 def zone_of_source(session: Session, connection_id: int) -> ZoneInfo:
-    """What the connection says (`zone`), else the rules in force, else its company."""
+    """Return the time zone of a source: from its settings (`zone`), the rules, or its company."""
     connection = session.get_one(Connection, connection_id)
     company = session.get_one(Company, connection.company_id)
-    said = str(connection.settings.get(ZONE) or "")
-    if not said and company.ruleset_version_id is not None:
-        said = _in_rules(world.program(session, company.ruleset_version_id), connection)
-    return ZoneInfo(said or company.zone)
+    zone_name = str(connection.settings.get(ZONE) or "")
+    if not zone_name and company.ruleset_version_id is not None:
+        zone_name = _in_rules(world.program(session, company.ruleset_version_id), connection)
+    return ZoneInfo(zone_name or company.zone)
 
 
 class _Rules(Protocol):
-    """The part of a program that names sources."""
+    """The part of a program that lists sources."""
 
     @property
     def ruleset(self) -> Ruleset:
-        """The rules as they were parsed."""
+        """Return the parsed rules."""
         ...
 
 
 def _in_rules(rules: _Rules, connection: Connection) -> str:
-    told = {source.name: source.zone for source in rules.ruleset.sources}
-    return told.get(connection.name) or told.get(connection.connector, "")
+    zones = {source.name: source.zone for source in rules.ruleset.sources}
+    return zones.get(connection.name) or zones.get(connection.connector, "")

@@ -17,8 +17,8 @@ from connectors.contract.pulls import Withdrawn
 from holding.db import bulk
 from holding.db.database import Database
 from holding.db.models import Company, Evaluation, LinkKey, Posting, Record, Version
-from holding.intake.deliveries import family_of, later
-from holding.platform.changes import locked_company, wake_relatives
+from holding.intake.deliveries import family_of, is_later
+from holding.platform.changes import lock_company, wake_relatives
 from holding.programs.world import Judge, Programs
 
 CHUNK = 2000
@@ -73,23 +73,25 @@ _LAST = select(Evaluation.record_id, Evaluation.facts).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Current:
-    """The content of a record that counts now."""
+class CurrentContent:
+    """The current content of a record."""
 
     record_id: int
     kind: str
     body: dict[str, Any]
 
 
-def link(
+def add_link_keys(
     session: Session,
     company_id: int,
     judge: Judge,
-    records: Iterable[Current],
-    former: Iterable[Current] = (),
+    records: Iterable[CurrentContent],
+    former: Iterable[CurrentContent] = (),
 ) -> None:
-    """Keep the link keys of records; known ones stay. Of former contents those that duplicate rules
-    compare: a document may have gone out under them.
+    """Add the link keys of records; existing keys stay.
+
+    Of `former` contents only the keys that duplicate rules compare are added, because a document
+    may have been posted under them.
     """
     rows = {
         (name, value, one.record_id)
@@ -116,30 +118,30 @@ def link(
     )
 
 
-def relate(
+def update_families(
     session: Session,
     company_id: int,
     judge: Judge,
-    records: Sequence[Current],
+    records: Sequence[CurrentContent],
     before: Mapping[int, int],
     after: Mapping[int, int],
     now: datetime,
 ) -> None:
-    """Who belongs to whom, now that these contents count; woken are those that were and are joined.
+    """Update families and link keys for new contents, and wake the records joined before and after.
 
-    `before` and `after` are the families of those records that are not new.
+    `before` and `after` are the families of the records that are not new.
     """
     move_families(session, {i: after[i] for i in before if after[i] != before[i]})
     wake_relatives(session, sorted(before), now)
-    unlink(session, sorted(before))
-    link(session, company_id, judge, records)
+    remove_link_keys(session, sorted(before))
+    add_link_keys(session, company_id, judge, records)
     wake_relatives(session, sorted(one.record_id for one in records), now)
 
 
-def unlink(session: Session, record_ids: Collection[int]) -> None:
-    """Forget by which values links found these records: they may have others now.
+def remove_link_keys(session: Session, record_ids: Collection[int]) -> None:
+    """Remove the keys by which links join these records.
 
-    What duplicate rules compare stays: a document may have gone out under the former value.
+    Keys that duplicate rules compare stay, because a document may have been posted under them.
     """
     if record_ids:
         session.execute(
@@ -151,15 +153,17 @@ def unlink(session: Session, record_ids: Collection[int]) -> None:
 
 
 def move_families(session: Session, families: Mapping[int, int]) -> None:
-    """Put records (by id) and their postings into another family."""
+    """Move records (by id) and their postings to another family."""
     rows = [{"id": record_id, "family": family} for record_id, family in families.items()]
     bulk.update(session, Record, rows, bump="lock")
     if rows:
-        theirs = select(Record.family).where(Record.id == Posting.record_id).scalar_subquery()
+        record_family = (
+            select(Record.family).where(Record.id == Posting.record_id).scalar_subquery()
+        )
         session.execute(
             update(Posting)
             .where(bulk.among(Posting.record_id, sorted(families)))
-            .values(family=theirs, lock=Posting.lock + 1)
+            .values(family=record_family, lock=Posting.lock + 1)
             .execution_options(synchronize_session=False)
         )
 
@@ -167,12 +171,12 @@ def move_families(session: Session, families: Mapping[int, int]) -> None:
 def link_all(
     database: Database, company_id: int, ruleset_version_id: int, programs: Programs
 ) -> None:
-    """Link all records once for each ruleset version, before it judges anything.
+    """Link all records once for each rule version, before it evaluates anything.
 
-    The company's row is locked meanwhile, so that no intake falls between two rulesets.
+    The company's row stays locked, so that no delivery falls between two rule versions.
     """
     with database.write() as session:
-        company = locked_company(session, company_id)
+        company = lock_company(session, company_id)
         if company.linked_version_id == ruleset_version_id:
             return
         judge = programs(session, ruleset_version_id)
@@ -187,7 +191,7 @@ def link_all(
 
 
 def _link_chunk(session: Session, company_id: int, judge: Judge, after: int) -> int | None:
-    """Link some records above an id; the last of them, or None at the end."""
+    """Link some records above an id; return the last id, or None at the end."""
     query = (
         select(
             Record.id,
@@ -206,39 +210,42 @@ def _link_chunk(session: Session, company_id: int, judge: Judge, after: int) -> 
     moved: dict[int, int] = {}
     for row in rows:
         body = row.body or {}
-        wanted = family_of(company_id, row.source_id, row.type, row.external_id, body, judge)
-        if wanted != row.family:
-            moved[row.id] = wanted
+        family = family_of(company_id, row.source_id, row.type, row.external_id, body, judge)
+        if family != row.family:
+            moved[row.id] = family
     move_families(session, moved)
-    contents = [Current(row.id, row.type, row.body) for row in rows if row.body]
-    link(session, company_id, judge, contents, _former(session, [row.id for row in rows]))
+    contents = [CurrentContent(row.id, row.type, row.body) for row in rows if row.body]
+    add_link_keys(session, company_id, judge, contents, _former(session, [row.id for row in rows]))
     return rows[-1].id if rows else None
 
 
-def _former(session: Session, record_ids: Collection[int]) -> list[Current]:
-    """The contents that these records had before the one that counts now."""
+def _former(session: Session, record_ids: Collection[int]) -> list[CurrentContent]:
+    """Return the former contents of these records."""
     query = (
         select(Record.id, Record.type, Version.body)
         .join(Version, Version.record_id == Record.id)
         .where(bulk.among(Record.id, record_ids), Version.id != Record.version_id)
         .order_by(Version.id)
     )
-    return [Current(row.id, row.type, row.body) for row in session.execute(query) if row.body]
+    return [
+        CurrentContent(row.id, row.type, row.body) for row in session.execute(query) if row.body
+    ]
 
 
-def as_records(
+def withdrawn_records(
     session: Session, source_id: int, withdrawn: Sequence[Withdrawn], now: datetime
 ) -> list[IncomingRecord]:
-    """The records to receive. What is not known is nothing to withdraw, and what has the word
-    already is left as it is.
+    """Return the withdrawals as records to receive.
+
+    Unknown records and those already withdrawn are left out.
     """
     stamp = _said(now)
-    found = []
+    records = []
     for one in withdrawn:
         last = _last(session, source_id, one.kind, one.external_id)
         if last is not None and last.body.get("status") != one.status:
-            found.append(_withdrawn(last, one.status, stamp))
-    return found
+            records.append(_withdrawn(last, one.status, stamp))
+    return records
 
 
 def _said(moment: datetime) -> str:
@@ -246,16 +253,21 @@ def _said(moment: datetime) -> str:
 
 
 def _last(session: Session, source_id: int, kind: str, external_id: str) -> IncomingRecord | None:
-    """What the source said last of a record; None where nothing is known of it."""
+    """Return the source's last content of a record, or None."""
     return next(_told(session, source_id, kind, external_id), None)
 
 
 def _told(
     session: Session, source_id: int, kind: str, external_id: str
 ) -> Iterator[IncomingRecord]:
-    """What the source said of a record, the last first, up to what is not kept any more."""
-    given = {"source": source_id, "kind": kind, "external_id": external_id, "below": MOST_VERSIONS}
-    while row := session.execute(_TOLD, given).first():
+    """Yield the source's contents of a record, newest first, until one was deleted."""
+    parameters = {
+        "source": source_id,
+        "kind": kind,
+        "external_id": external_id,
+        "below": MOST_VERSIONS,
+    }
+    while row := session.execute(_TOLD, parameters).first():
         if row.body is None:
             return
         yield IncomingRecord(
@@ -265,46 +277,45 @@ def _told(
             stamp=row.stamp,
             body=row.body,
         )
-        given["below"] = row.no
+        parameters["below"] = row.no
 
 
 def _withdrawn(last: IncomingRecord, status: str, stamp: str) -> IncomingRecord:
-    """The same content under this word, as of that moment."""
+    """Return the content with this status and change stamp."""
     return replace(last, stamp=stamp, body={**last.body, "status": status, "updated_at": stamp})
 
 
-def left_out(
+def omitted_sales(
     session: Session, source_id: int, records: Sequence[IncomingRecord], now: datetime
 ) -> list[IncomingRecord]:
-    """What payouts paid of orders that a newer state of them has no sale of any more: a shop says
-    nothing of such a payment, and it would stand as paid. One that another payout pays by now is
-    that one's.
+    """Return withdrawals of order payments whose sale is missing in a newer state of the payout.
 
-    It is withdrawn as of the moment of that state, where the shop tells one: whichever payout has
-    the sale later pays it, however late either of both arrives. A state that does not name its
-    sales, such as one of a file without that column, says nothing of any payment: the next that
-    does is compared with the last that did.
+    Shops do not report such removals. A sale that another payout contains now is not withdrawn. The
+    withdrawal has the change stamp of the payout's state, so a later payout can pay the sale again
+    in any arrival order. A state that does not name its sales, such as a file without that column,
+    withdraws nothing.
     """
-    given = {one.external_id: one for one in records if one.kind == ORDER_PAYMENT}
+    payments = {one.external_id: one for one in records if one.kind == ORDER_PAYMENT}
     states: dict[str, list[IncomingRecord]] = {}
     for one in records:
         if one.kind == PAYOUT:
             states.setdefault(one.external_id, []).append(one)
-    found = []
+    withdrawals = []
     for key, arrived in states.items():
-        newest, lost = _lost([*_before(session, source_id, key), *arrived])
-        for sale in lost:
+        newest, lost_sales = _lost([*_before(session, source_id, key), *arrived])
+        for sale in lost_sales:
             last = _last(session, source_id, ORDER_PAYMENT, sale)
-            paid = _newer(last, given.get(sale))
-            mine = paid is not None and paid.body.get("payout") == newest.number
-            if paid is not None and mine and paid.body.get("status") != WITHDRAWN:
-                found.append(_withdrawn(paid, WITHDRAWN, newest.stamp or _said(now)))
-    return found
+            payment = _newer(last, payments.get(sale))
+            is_of_payout = payment is not None and payment.body.get("payout") == newest.number
+            if payment is not None and is_of_payout and payment.body.get("status") != WITHDRAWN:
+                withdrawals.append(_withdrawn(payment, WITHDRAWN, newest.stamp or _said(now)))
+    return withdrawals
 
 
 def _lost(states: Sequence[IncomingRecord]) -> tuple[IncomingRecord, list[str]]:
-    """The newest of the states of one payout, and the sales that only others of them have; none
-    where the newest does not name its own.
+    """Return the newest state of a payout and the sales that only older states have.
+
+    No sales are returned if the newest state does not name its own.
     """
     newest, sales = states[0], set[str]()
     for one in states:
@@ -314,16 +325,16 @@ def _lost(states: Sequence[IncomingRecord]) -> tuple[IncomingRecord, list[str]]:
 
 
 def _newer(known: IncomingRecord | None, told: IncomingRecord | None) -> IncomingRecord | None:
-    """Which of both counts: what is told, unless it is of an earlier moment than what is known."""
+    """Return the newer of two states; the second one unless its stamp is earlier."""
     if known is None or told is None:
         return told or known
-    late = bool(known.stamp and told.stamp and later(known.stamp, told.stamp))
-    return known if late else told
+    is_late = bool(known.stamp and told.stamp and is_later(known.stamp, told.stamp))
+    return known if is_late else told
 
 
 def _sales(body: Mapping[str, Any]) -> set[str]:
-    told = [one.get("line_id") for one in _lines(body) if one.get("part") == "sale"]
-    return {str(name) for name in told if name}
+    line_ids = [one.get("line_id") for one in _lines(body) if one.get("part") == "sale"]
+    return {str(name) for name in line_ids if name}
 
 
 def _lines(body: Mapping[str, Any]) -> list[Any]:
@@ -332,13 +343,13 @@ def _lines(body: Mapping[str, Any]) -> list[Any]:
 
 
 def _names_sales(body: Mapping[str, Any]) -> bool:
-    """Whether each line says what it is, and each sale its id."""
+    """Check whether each line has its part and each sale its id."""
     parts = [(one.get("part"), one.get("line_id")) for one in _lines(body)]
     return all(part and (name or part != "sale") for part, name in parts)
 
 
 def _before(session: Session, source_id: int, key: str) -> list[IncomingRecord]:
-    """What was told of a payout before, the last that names its sales and all after it."""
+    """Return the earlier states of a payout, from the last one that names its sales."""
     states = []
     for one in _told(session, source_id, PAYOUT, key):
         states.append(one)
@@ -348,36 +359,38 @@ def _before(session: Session, source_id: int, key: str) -> list[IncomingRecord]:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Later records like one that was judged: those it does not wait for, and those it does."""
+class SimilarRecords:
+    """Later similar records: those that the record does not wait for, and those that stop it."""
 
     passed: frozenset[int] = frozenset()
     stopped: frozenset[int] = frozenset()
 
 
-def twins(
+def find_twins(
     session: Session, company_id: int, ids: Sequence[int]
 ) -> tuple[dict[int, dict[int, str]], dict[int, set[int]]]:
-    """Of the same source, kind and number: their ids there, and who of them came later and has
-    nothing posted; such a one counts only while something may come of it.
+    """Return the ids of twins (same source, kind and number) by record, and which came later
+    unposted.
+
+    A later twin counts only while something may come of it.
     """
     rows = session.execute(_TWINS, {"company": company_id, "ids": list(ids)})
-    found: dict[int, dict[int, str]] = defaultdict(dict)
-    later: dict[int, set[int]] = defaultdict(set)
+    twins: dict[int, dict[int, str]] = defaultdict(dict)
+    later_twins: dict[int, set[int]] = defaultdict(set)
     for row in sorted(rows, key=attrgetter("twin_id")):
-        first = row.twin_id < row.record_id or row.sent
-        if row.alike and (first or row.state not in GONE_STATES):
-            found[row.record_id][row.twin_id] = row.external_id
-            if not first:
-                later[row.record_id].add(row.twin_id)
-    return found, later
+        is_first = row.twin_id < row.record_id or row.sent
+        if row.alike and (is_first or row.state not in GONE_STATES):
+            twins[row.record_id][row.twin_id] = row.external_id
+            if not is_first:
+                later_twins[row.record_id].add(row.twin_id)
+    return twins, later_twins
 
 
-def known(session: Session, ids: Sequence[int]) -> dict[int, Known]:
-    """Of records that were judged: what their last judging made of the later ones."""
+def load_similar_records(session: Session, ids: Sequence[int]) -> dict[int, SimilarRecords]:
+    """Return how each record's last evaluation treated the later similar records."""
     rows = session.execute(_LAST, {"ids": list(ids)}) if ids else ()
     return {
-        row.record_id: Known(
+        row.record_id: SimilarRecords(
             frozenset((row.facts or {}).get("passed", ())),
             frozenset((row.facts or {}).get("stopped", ())),
         )

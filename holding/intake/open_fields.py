@@ -37,8 +37,9 @@ HOUSEKEEPING: Final = frozenset({"updated_at", "version"})  # the source itself 
 
 @dataclass(frozen=True, slots=True)
 class Setters:
-    """A team that may set fields: its id, its title, and, of one that a field names, those in it
-    who can.
+    """A team that may set fields, with its id and title.
+
+    `names` lists the people of a team that the field names.
     """
 
     team_id: int | None
@@ -48,8 +49,9 @@ class Setters:
 
 @dataclass(frozen=True, slots=True)
 class OpenField:
-    """A field that a hold is about; `by` may set it. Where nobody may, `by` has the hold, and the
-    field is set right in `source`, where the record comes from.
+    """A field that a hold is about.
+
+    `by` may set it. If no person may, `by` has the hold and the field is corrected in `source`.
     """
 
     field: Correctable
@@ -58,12 +60,12 @@ class OpenField:
 
     @property
     def nobody(self) -> bool:
-        """Whether people never set it."""
+        """Return whether no person may set the field."""
         return self.field.setter is Setter.NOBODY
 
     @property
     def who(self) -> str:
-        """Who sets it, and where, as one sentence."""
+        """Return one sentence that names who sets it and where."""
         if self.nobody:
             return (
                 f"It cannot be filled in here: {self.by.title} has it corrected in {self.source},"
@@ -77,20 +79,20 @@ def _can(title: str, names: tuple[str, ...]) -> str:
 
 
 def fields_of(session: Session, hold_id: int) -> tuple[OpenField, ...]:
-    """The fields that a hold is about, as they stand now."""
+    """Return the fields that a hold is about."""
     hold = session.get_one(Hold, hold_id)
     record = session.get_one(Record, hold.record_id)
-    found = _asked(session, hold, record)
-    if not found:
+    correctable = _asked(session, hold, record)
+    if not correctable:
         return ()
-    nobody = any(one.setter is Setter.NOBODY for one in found)
-    source = session.get_one(Connection, record.source_id).name if nobody else ""
-    by = {role: _setters(session, hold, role) for role in {one.role for one in found}}
-    return tuple(OpenField(one, by[one.role], source) for one in found)
+    has_source_field = any(one.setter is Setter.NOBODY for one in correctable)
+    source = session.get_one(Connection, record.source_id).name if has_source_field else ""
+    by = {role: _setters(session, hold, role) for role in {one.role for one in correctable}}
+    return tuple(OpenField(one, by[one.role], source) for one in correctable)
 
 
 def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, ...]:
-    """What the finding of a hold is about, by the rules in force."""
+    """Return the fields that the hold's finding is about, by the rules in force."""
     company = session.get_one(Company, hold.company_id)
     version = session.get(Version, record.version_id or 0)
     evaluation = _judged_by(session, hold)
@@ -101,21 +103,23 @@ def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, .
         decisions = judged_once(session, evaluation).decisions
     except LookupError:  # what it looked at is no longer kept, so nothing says what it asked for
         return ()
-    found = [
+    findings = [
         finding
         for decision in decisions
         for finding in decision.findings
         if (finding.code, finding.cause_key) == (hold.code, key)
     ]
-    if not found or company.ruleset_version_id is None:
+    if not findings or company.ruleset_version_id is None:
         return ()
     judge = world.program(session, company.ruleset_version_id)
-    came = _as_it_came(session, version)
-    return asked_for(judge.ruleset, record.type, version.body, found[0], judge.edition, came)
+    original_body = _as_it_came(session, version)
+    return asked_for(
+        judge.ruleset, record.type, version.body, findings[0], judge.edition, original_body
+    )
 
 
 def _judged_by(session: Session, hold: Hold) -> int | None:
-    """The judging that says what the hold is about: the last one."""
+    """Return the evaluation that explains the hold: the posting's or the record's last one."""
     posting = session.get(Posting, hold.posting_id or 0)
     if posting is not None:
         return posting.evaluation_id
@@ -124,62 +128,73 @@ def _judged_by(session: Session, hold: Hold) -> int | None:
 
 
 def _as_it_came(session: Session, version: Version) -> Mapping[str, Any] | None:
-    """What the source said before people corrected it; None where that is no longer kept."""
+    """Return the source's content before corrections, or None if it was deleted."""
     while version.corrects_id is not None:
         version = session.get_one(Version, version.corrects_id)
     return version.body
 
 
 def _setters(session: Session, hold: Hold, role: str) -> Setters:
-    """The team of that name, or the one that has the hold."""
+    """Return the team of that name, or the team that has the hold."""
     team = session.get(Team, hold.team_id or 0)
     if role:
-        same = select(Team).where(Team.company_id == hold.company_id, Team.name == role)
-        team = session.scalars(same).one()
+        query = select(Team).where(Team.company_id == hold.company_id, Team.name == role)
+        team = session.scalars(query).one()
     team_id, title = (team.id, team.shown) if team is not None else (None, "")
     names = who_may(session, hold.company_id, ACT, team_id=team_id) if role else ()
     return Setters(team_id, title, names)
 
 
-def mine(
+def fields_for_actor(
     session: Session,
     actor: Actor,
     fields: tuple[OpenField, ...],
     known: Mapping[int | None, bool] = MappingProxyType({}),
 ) -> tuple[Correctable, ...]:
-    """Those that the actor may set; `known`: of which teams it is known whether they are in it."""
+    """Return the fields that the actor may set.
+
+    `known`: team memberships that are known already.
+    """
     if may(actor, ACT) is not None:
         return ()
     teams = {one.by.team_id for one in fields if not one.nobody}
-    told = {team: in_team(session, team, actor.person_id) for team in teams if team not in known}
-    own = {team for team, is_in in {**known, **told}.items() if is_in}
-    return tuple(one.field for one in fields if not one.nobody and one.by.team_id in own)
+    memberships = {
+        team: in_team(session, team, actor.person_id) for team in teams if team not in known
+    }
+    own_teams = {team for team, is_in in {**known, **memberships}.items() if is_in}
+    return tuple(one.field for one in fields if not one.nobody and one.by.team_id in own_teams)
 
 
-def allowed(session: Session, hold_id: int, path: str, actor: Actor) -> OpenField | Refusal:
-    """The field at a path of the body, if the actor may set it; else why not, and who."""
+def find_allowed_field(
+    session: Session, hold_id: int, path: str, actor: Actor
+) -> OpenField | Refusal:
+    """Return the field at a path if the actor may set it, else a refusal with the people who can."""
     fields = fields_of(session, hold_id)
-    found = next((one for one in fields if one.field.path == path), None)
-    if found is None or found.nobody:
-        names = ", ".join(one.label for one in mine(session, actor, fields)) or "none"
-        own = f"Fields that they leave to you for this hold: {names}."
-        there = "Everything else is corrected in the system that the record comes from."
+    open_field = next((one for one in fields if one.field.path == path), None)
+    if open_field is None or open_field.nobody:
+        names = ", ".join(one.label for one in fields_for_actor(session, actor, fields)) or "none"
+        own_fields = f"Fields that they leave to you for this hold: {names}."
+        elsewhere = "Everything else is corrected in the system that the record comes from."
         return Refusal(
             code="correction.forbidden",
             message=f"You cannot correct {path or 'this'} here, because the rules do not allow it.",
-            hint=f"{own} {found.who if found else there}",
+            hint=f"{own_fields} {open_field.who if open_field else elsewhere}",
             status=403,
         )
-    if not in_team(session, found.by.team_id, actor.person_id):
-        message = f"You cannot set {found.field.label} because it is with {found.by.title}."
-        can = who_may(session, actor.company_id or 0, ACT, team_id=found.by.team_id)
-        hint = _can(found.by.title, can)
+    if not in_team(session, open_field.by.team_id, actor.person_id):
+        message = (
+            f"You cannot set {open_field.field.label} because it is with {open_field.by.title}."
+        )
+        able_people = who_may(session, actor.company_id or 0, ACT, team_id=open_field.by.team_id)
+        hint = _can(open_field.by.title, able_people)
         return Refusal(code="correction.team", message=message, hint=hint, status=403)
-    return found
+    return open_field
 
 
-def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[str]:
-    """Each difference as `name: old → new`, lines by their place; housekeeping is left out."""
+def describe_differences(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> list[str]:
+    """Return each difference as `name: old → new`, without housekeeping fields."""
     old = {name: value for name, value in (before or {}).items() if name not in HOUSEKEEPING}
     new = {name: value for name, value in (after or {}).items() if name not in HOUSEKEEPING}
     return _differences(old, new, "")
@@ -188,9 +203,9 @@ def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | Non
 def _differences(before: Any, after: Any, path: str) -> list[str]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         names = [*before, *(name for name in after if name not in before)]
-        where = f"{path} " if path else ""
+        prefix = f"{path} " if path else ""
         pairs = [
-            (before.get(n), after.get(n), f"{where}{n if n == LINES else plain(n)}") for n in names
+            (before.get(n), after.get(n), f"{prefix}{n if n == LINES else plain(n)}") for n in names
         ]
     elif isinstance(before, list) and isinstance(after, list):
         word = "line" if path == LINES else path
@@ -217,7 +232,7 @@ def _short(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that differs; the mark is + (new), − (gone) or ~ (other value)."""
+    """One changed field. The mark is + (new), − (removed) or ~ (other value)."""
 
     mark: str
     path: str
@@ -225,32 +240,32 @@ class FieldChange:
     after: str | None
 
 
-def difference(
+def field_changes(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 ) -> tuple[FieldChange, ...]:
-    """Only the fields that changed, by path."""
-    old, new = dict(flat(before or {})), dict(flat(after or {}))
-    found = []
+    """Return the changed fields, sorted by path."""
+    old, new = dict(flatten(before or {})), dict(flatten(after or {}))
+    changed = []
     for path in sorted(old.keys() | new.keys(), key=_order):
-        was, now = old.get(path), new.get(path)
-        if was != now:
-            mark = "+" if was is None else "\u2212" if now is None else "~"
-            found.append(FieldChange(mark, path, was, now))
-    return tuple(found)
+        old_value, new_value = old.get(path), new.get(path)
+        if old_value != new_value:
+            mark = "+" if old_value is None else "\u2212" if new_value is None else "~"
+            changed.append(FieldChange(mark, path, old_value, new_value))
+    return tuple(changed)
 
 
 def _order(path: str) -> tuple[bool, str]:
     return "[" in path, path
 
 
-def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every value with its path: `lines[0].qty`. A missing value is none at all."""
+def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every value with its path, such as `lines[0].qty`. None is left out."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from flat(inner, f"{path}.{key}" if path else str(key))
+            yield from flatten(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for index, inner in enumerate(value):
-            yield from flat(inner, f"{path}[{index}]")
+            yield from flatten(inner, f"{path}[{index}]")
     elif value is not None:
         yield path, _text(value)
 
@@ -262,7 +277,7 @@ def _text(value: Any) -> str:
 
 
 def money_change(changes: Sequence[FieldChange]) -> Decimal | None:
-    """By how much the total changed, where both are numbers."""
+    """Return by how much the total changed, or None."""
     for change in changes:
         if change.path == "total" and change.before and change.after:
             try:

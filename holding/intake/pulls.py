@@ -27,7 +27,7 @@ from holding.db.models import Connection, Pull
 from holding.db.models.columns import NOW, moment
 from holding.db.refusal import Refusal, plural
 from holding.intake import receive
-from holding.intake.deliveries import unseen, zone_of_source
+from holding.intake.deliveries import new_versions, zone_of_source
 from holding.intake.receive import may_deliver
 from holding.platform.events import record_event
 from rules.values.canonical import sha256_hex
@@ -66,8 +66,10 @@ _NEXT = (
 
 @dataclass(frozen=True, slots=True)
 class PullRow:
-    """One of the two readings of a source. `done_at`: when a whole one ended last, with
-    `done_found` records that were new; `wrong`: why there is no answer now.
+    """One of the two pulls of a source.
+
+    `done_at`: the end of the last complete pull, with `done_found` new records. `wrong`: why it
+    fails now.
     """
 
     kind: str
@@ -80,7 +82,7 @@ class PullRow:
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Return the title that pages show."""
         return "Nightly sweep" if self.kind == "sweep" else "Changes"
 
 
@@ -103,32 +105,30 @@ _HINT = "Give the connection a new key: its page says where it comes from."
 
 @dataclass(frozen=True, slots=True)
 class PullCount:
-    """What a turn came to: pages that were read or asked for in vain, versions made, and whether
-    there is more to read at once.
-    """
+    """The result of a turn: pages tried, versions created, and whether more is due at once."""
 
     pages: int = 0
     new: int = 0
     more: bool = False
 
 
-def arrange(session: Session, now: datetime) -> None:
-    """Begin to ask the sources that can be asked since somebody gave them address and key."""
-    able = {name: one for name, one in registry.sources().items() if isinstance(one, Pulls)}
-    keyless = [name for name, one in able.items() if one.form.key and one.form.key.optional]
-    for connection in without(session, list(able), keyless):
+def start_new_pulls(session: Session, now: datetime) -> None:
+    """Start the pulls of sources that have an address and a key now."""
+    connectors = {name: one for name, one in registry.sources().items() if isinstance(one, Pulls)}
+    keyless = [name for name, one in connectors.items() if one.form.key and one.form.key.optional]
+    for connection in sources_without_pulls(session, list(connectors), keyless):
         if connections.is_set(connection.settings):
             zone = zone_of_source(session, connection.id)
             plan = connections.plan_of(connection.settings)
-            begin(session, connection.id, plan, zone, now)
+            add_pulls(session, connection.id, plan, zone, now)
 
 
-def plan_anew(session: Session, connection_id: int, now: datetime) -> None:
-    """Follow the settings of a source that was changed: ask at once, sweep at the hour it says."""
+def replan(session: Session, connection_id: int, now: datetime) -> None:
+    """Apply the changed settings of a source: pull at once, sweep at the configured hour."""
     connection = session.get_one(Connection, connection_id)
     zone = zone_of_source(session, connection_id)
     plan = connections.plan_of(connection.settings)
-    change(session, connection_id, plan, zone, now)
+    update_pulls(session, connection_id, plan, zone, now)
 
 
 def pull_due(
@@ -141,13 +141,13 @@ def pull_due(
     keys: Keys,
     lease_seconds: float,
 ) -> PullCount:
-    """Read what is due for a short while, page by page."""
+    """Pull what is due for a few seconds, page by page."""
     until = clock.monotonic() + SLICE_SECONDS
     pages = new = 0
     lease = timedelta(seconds=lease_seconds)
     while clock.monotonic() < until:
         with database.write() as session:
-            turn = claim(session, company_id, owner, clock.now(), lease)
+            turn = claim_turn(session, company_id, owner, clock.now(), lease)
         if turn is None:
             return PullCount(pages, new)
         pages += 1
@@ -157,7 +157,7 @@ def pull_due(
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The right to ask for one page, and what was known when it was taken."""
+    """The right to pull one page, with the state when it was claimed."""
 
     connection_id: int
     kind: Kind
@@ -170,26 +170,26 @@ class Turn:
 
 
 def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) -> int:
-    """One page of one source; how many versions came of it."""
+    """Pull one page of one source; return the number of new versions."""
     with database.write() as session:
         asked = _asked(session, turn, keys)
         if asked is None:
-            leave(session, turn)
+            stop_pulling(session, turn)
             return 0
-        told = None if isinstance(asked, Refusal) else _wait(session, asked, clock.now())
-        if told is not None:
-            later(session, turn, told)
+        wait_until = None if isinstance(asked, Refusal) else _wait(session, asked, clock.now())
+        if wait_until is not None:
+            postpone_turn(session, turn, wait_until)
             return 0
     if isinstance(asked, Refusal):
         _failed(database, clock, turn, NoPage(words=asked.message, hint=asked.hint))
         return 0
     source, zone, settings = asked.source, asked.zone, asked.connection.settings
     cursor = turn.cursor or source.begin(_since(turn, asked, clock.now()))
-    use = KeyUse(database, clock, source, turn.connection_id, http, keys)
-    page = use.asked(asked.secret, lambda key: source.page(cursor, settings, key, zone, http))
-    if isinstance(page, Later):
+    key_use = KeyUse(database, clock, source, turn.connection_id, http, keys)
+    page = key_use.asked(asked.secret, lambda key: source.page(cursor, settings, key, zone, http))
+    if isinstance(page, PullLater):
         with database.write() as session:
-            later(session, turn, clock.now() + page.after)
+            postpone_turn(session, turn, clock.now() + page.after)
         return 0
     if isinstance(page, NoPage):
         _failed(database, clock, turn, page)
@@ -199,7 +199,7 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """A connection that can be asked, with all that takes."""
+    """A connection that can be pulled, with everything needed."""
 
     source: Pulls
     connection: Connection
@@ -209,7 +209,7 @@ class _Asked:
 
 
 def _asked(session: Session, turn: Turn, keys: Keys) -> _Asked | Refusal | None:
-    """The source with its key; None where it is no source to be asked any more."""
+    """Return the source with its key, or None if it can no longer be pulled."""
     connection = session.get_one(Connection, turn.connection_id)
     source = registry.sources().get(connection.connector)
     if not isinstance(source, Pulls) or not connections.is_set(connection.settings):
@@ -227,25 +227,27 @@ def _asked(session: Session, turn: Turn, keys: Keys) -> _Asked | Refusal | None:
 
 
 def _wait(session: Session, asked: _Asked, now: datetime) -> datetime | None:
-    """Until when the limit of calls makes it wait; None where the call is spent and may be made."""
-    told = str(asked.connection.settings.get(CALLS_PER_MINUTE, ""))
+    """Spend one call and return None, or return until when the call limit makes it wait."""
+    own_limit = str(asked.connection.settings.get(CALLS_PER_MINUTE, ""))
     most = asked.source.calls_a_minute
-    return a_call(session, asked.connection.id, min(int(told), most) if told else most, now)
+    return a_call(
+        session, asked.connection.id, min(int(own_limit), most) if own_limit else most, now
+    )
 
 
 def _failed(database: Database, clock: Clock, turn: Turn, told: NoPage) -> None:
-    """No page: ask later, ever less often, and say so the first time."""
+    """Store a failed page: retry later with growing pauses, and log the first failure."""
     with database.write() as session:
         now = clock.now()
         pause = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
         if told.pause is not None:
             pause = min(LONGEST_PAUSE, max(pause, timedelta(seconds=told.pause)))
-        if failed(session, turn, told.sentence, now + pause, now):
+        if fail_turn(session, turn, told.sentence, now + pause, now):
             _trouble(session, turn, told, now)
 
 
 def _trouble(session: Session, turn: Turn, told: NoPage, now: datetime) -> None:
-    """Leave the source alone where it wants that, and say the first time what is wrong."""
+    """Pause the connection if the source requests it, and log the first failure."""
     if told.pause is not None:
         leave_alone(session, turn.connection_id, now, told.pause)
     if turn.wrong_since is None:
@@ -267,14 +269,14 @@ def _tell(session: Session, connection: Connection, now: datetime, act: str, say
 
 
 def _since(turn: Turn, asked: _Asked, now: datetime) -> datetime:
-    """A whole second: of a change sources say in which second it was, and that may be this one."""
-    back = now - asked.plan.sweep_back
-    since = max(back, turn.start_at) if turn.kind == "sweep" else turn.start_at
+    """Return the start of the pull in whole seconds, because sources stamp changes by the second."""
+    sweep_start = now - asked.plan.sweep_back
+    since = max(sweep_start, turn.start_at) if turn.kind == "sweep" else turn.start_at
     return since.replace(microsecond=0)
 
 
 def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Page) -> int:
-    """Store what is new of a page and the cursor behind it, both or neither."""
+    """Store the new records of a page together with the cursor after it."""
     records = [
         record
         for one in page.found
@@ -282,30 +284,30 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
         if may_deliver(asked.connection, record.kind)
     ]
     with database.read() as session:
-        new = unseen(session, turn.connection_id, records)
+        new = new_versions(session, turn.connection_id, records)
     with database.write(many=True) as session:
         now = clock.now()
-        if not still_ours(session, turn):
+        if not hold_turn(session, turn):
             return 0
         source = session.get_one(Connection, turn.connection_id)
         if source.settings != asked.connection.settings:  # it may bring something else now
-            later(session, turn, now)
+            postpone_turn(session, turn, now)
             return 0
-        made = _received(session, turn, asked, page, new, now)
+        version_count = _received(session, turn, asked, page, new, now)
         for one in page.found:
             if one.errors:
                 _unreadable(session, turn, asked, one, now)
-        again = asked_meanwhile(session, turn)
+        is_requested = was_requested_meanwhile(session, turn)
         wrong = page.wrong.sentence if page.wrong else None
-        advance(session, turn, page.after, made, now, wrong)
+        advance(session, turn, page.after, version_count, now, wrong)
         if not page.more:
-            done(session, turn, now if again else _due(turn, asked, now), now)
+            finish_turn(session, turn, now if is_requested else _due(turn, asked, now), now)
         if page.wrong is not None:
             _trouble(session, turn, page.wrong, now)
         elif turn.wrong_since is not None:
             words = f"{asked.connection.name} can be read again."
             _tell(session, asked.connection, now, "pull.answers", words)
-    return made
+    return version_count
 
 
 def _received(
@@ -316,14 +318,16 @@ def _received(
     new: Sequence[IncomingRecord],
     now: datetime,
 ) -> int:
-    """The versions that came of what is new."""
-    wanted = {(one.kind, one.external_id) for one in new}
-    news = [
-        one.raw for one in page.found if any((r.kind, r.external_id) in wanted for r in one.records)
+    """Receive the new records and return the number of versions."""
+    new_keys = {(one.kind, one.external_id) for one in new}
+    new_items = [
+        one.raw
+        for one in page.found
+        if any((r.kind, r.external_id) in new_keys for r in one.records)
     ]
-    if not news:
+    if not new_items:
         return 0
-    raw = b"[" + b",".join(news) + b"]"
+    raw = b"[" + b",".join(new_items) + b"]"
     # what is new is known: what became again as it was, without a moment, comes under its own key
     key = f"{turn.kind}-{now.astimezone(UTC):%Y%m%dT%H%M%S.%f}-{sha256_hex(raw)}"
     receipt = receive.receive(
@@ -339,8 +343,8 @@ def _received(
     )
     if isinstance(receipt, Refusal):  # it was kept before: nothing of it is new after all
         return 0
-    made = receipt.new_records + receipt.new_versions + receipt.stale
-    if made:
+    change_count = receipt.new_records + receipt.new_versions + receipt.stale
+    if change_count:
         _tell(session, asked.connection, now, *_said(turn.kind, asked.connection.name, new))
     return receipt.new_versions
 
@@ -348,18 +352,20 @@ def _received(
 def _said(
     kind: Literal["pull", "sweep"], name: str, new: Sequence[IncomingRecord]
 ) -> tuple[str, str]:
-    """Act and sentence for records that only the asking brought."""
+    """Return act and sentence for records that only the pull delivered."""
     numbers = ", ".join(f"{one.kind.replace('_', ' ')} {one.number}" for one in new[:NAMED])
-    rest = f" and {len(new) - NAMED:,} more" if len(new) > NAMED else ""
+    remainder = f" and {len(new) - NAMED:,} more" if len(new) > NAMED else ""
     what = plural(len(new), "record")
     if kind == "sweep":
-        words = f"The nightly sweep of {name} found {what} that had not arrived: {numbers}{rest}."
+        words = (
+            f"The nightly sweep of {name} found {what} that had not arrived: {numbers}{remainder}."
+        )
         return "webhook.missed", words
-    return "pull.records", f"Reading {name} brought {what}: {numbers}{rest}."
+    return "pull.records", f"Reading {name} brought {what}: {numbers}{remainder}."
 
 
 def _unreadable(session: Session, turn: Turn, asked: _Asked, one: Pulled, now: datetime) -> None:
-    """Keep what cannot be read as it came, and say so once."""
+    """Store unreadable content as it arrived, and log it once."""
     receipt = receive.receive(
         session,
         company_id=asked.connection.company_id,
@@ -381,21 +387,21 @@ def _unreadable(session: Session, turn: Turn, asked: _Asked, one: Pulled, now: d
 
 
 def _due(turn: Turn, asked: _Asked, now: datetime) -> datetime | None:
-    """When this reading begins again."""
+    """Return when this pull starts again."""
     if turn.kind == "sweep":
         return asked.plan.next_sweep(now, asked.zone)
     return now + asked.plan.every if asked.plan.every else None
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:
-    """Companies with a source that should be asked now."""
+    """Return companies with a source whose pull is due."""
     return list(session.scalars(_WITH_WORK, {"now": now, "latest": now + _FAR}))
 
 
-def without(
+def sources_without_pulls(
     session: Session, connectors: Sequence[str], keyless: Sequence[str] = ()
 ) -> Sequence[Connection]:
-    """Sources of these connectors that have a key, or need none, and are not asked yet."""
+    """Return sources of these connectors that have a key, or need none, and no pulls yet."""
     key = or_(Connection.key_id.is_not(None), bulk.among_given(Connection.connector, "keyless"))
     query = (
         select(Connection)
@@ -407,10 +413,10 @@ def without(
     return session.scalars(query, {"names": list(connectors), "keyless": list(keyless)}).all()
 
 
-def begin(
+def add_pulls(
     session: Session, connection_id: int, plan: PullPlan, zone: ZoneInfo, now: datetime
 ) -> None:
-    """Ask this source from now on."""
+    """Add the pulls of a source, due from now on."""
     start = plan.start_at(zone) or now
     rows = [
         {"connection_id": connection_id, "kind": kind, "start_at": start, "due_at": due}
@@ -423,10 +429,10 @@ def _dues(plan: PullPlan, zone: ZoneInfo, now: datetime) -> dict[Kind, datetime 
     return {"pull": now if plan.every else None, "sweep": plan.next_sweep(now, zone)}
 
 
-def change(
+def update_pulls(
     session: Session, connection_id: int, plan: PullPlan, zone: ZoneInfo, now: datetime
 ) -> None:
-    """Ask this source as the plan says now; from an earlier day on, where it names another."""
+    """Update the pulls of a source to its plan. An earlier start date restarts them."""
     for kind, due in _dues(plan, zone, now).items():
         for row in session.scalars(_of(connection_id, kind).with_for_update()):
             start = plan.start_at(zone) or row.start_at
@@ -438,10 +444,10 @@ def _of(connection_id: int, kind: Kind) -> Select[Pull]:
     return select(Pull).where(Pull.connection_id == connection_id, Pull.kind == kind)
 
 
-def ask(
+def request_pull(
     session: Session, actor: Actor, connection_id: int, kind: Kind, now: datetime
 ) -> Refusal | None:
-    """Ask at once, whatever the plan says."""
+    """Make a pull due now on a person's request."""
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
@@ -460,29 +466,30 @@ def ask(
     return None
 
 
-def ask_soon(session: Session, connection_id: int, now: datetime) -> None:
-    """The source said that something changed there: follow its changes at once, unless it has been
-    failing, which has a pace of its own.
+def pull_soon(session: Session, connection_id: int, now: datetime) -> None:
+    """Make the pull due now, because the source reported a change.
+
+    A failing source keeps its own pace.
     """
     row = session.scalars(_of(connection_id, "pull").with_for_update()).one_or_none()
     if row is not None and row.wrong_since is None:
         row.due_at = now
 
 
-def asked_meanwhile(session: Session, turn: Turn) -> bool:
-    """Whether somebody wanted another reading while this one was under way."""
+def was_requested_meanwhile(session: Session, turn: Turn) -> bool:
+    """Check whether another pull was requested while this one was running."""
     due = session.scalar(
         select(Pull.due_at).where(Pull.connection_id == turn.connection_id, Pull.kind == turn.kind)
     )
     return due is not None and due > turn.due_at
 
 
-def claim(
+def claim_turn(
     session: Session, company_id: int, owner: str, now: datetime, lease: timedelta
 ) -> Turn | None:
-    """The turn that has waited longest; nobody else asks for its page while the lease lasts."""
-    given = {"company": company_id, "now": now, "latest": now + _FAR}
-    row = session.scalars(_NEXT, given).first()
+    """Claim the pull that has waited longest, or return None."""
+    parameters = {"company": company_id, "now": now, "latest": now + _FAR}
+    row = session.scalars(_NEXT, parameters).first()
     if row is None:
         return None
     row.lease_owner, row.lease_until = owner, now + lease
@@ -499,10 +506,8 @@ def claim(
     )
 
 
-def still_ours(session: Session, turn: Turn) -> bool:
-    """Whether nobody took the turn meanwhile; from now on nobody does until the end of this
-    transaction.
-    """
+def hold_turn(session: Session, turn: Turn) -> bool:
+    """Check whether the turn is still ours, and lock it until the end of the transaction."""
     row = session.scalars(_of(turn.connection_id, turn.kind).with_for_update()).one_or_none()
     return row is not None and (row.lease_owner, row.cursor) == (turn.owner, turn.cursor)
 
@@ -510,7 +515,7 @@ def still_ours(session: Session, turn: Turn) -> bool:
 def advance(
     session: Session, turn: Turn, after: str, found: int, now: datetime, wrong: str | None = None
 ) -> None:
-    """Go on behind this page, at once; `wrong` says what could not be read beside it."""
+    """Store the cursor after this page and continue at once. `wrong`: what could not be read."""
     row = session.scalars(_of(turn.connection_id, turn.kind)).one()
     row.cursor, row.due_at, row.read_at, row.found = after, now, now, row.found + found
     row.lease_owner = row.lease_until = None
@@ -518,23 +523,21 @@ def advance(
     row.tries = 0
 
 
-def done(session: Session, turn: Turn, due: datetime | None, now: datetime) -> None:
-    """The reading is over, and begins again at `due`: a sweep from its start, the other where it
-    ended.
-    """
+def finish_turn(session: Session, turn: Turn, due: datetime | None, now: datetime) -> None:
+    """End the pull; it starts again at `due`. A sweep restarts from its beginning."""
     row = session.scalars(_of(turn.connection_id, turn.kind)).one()
     row.done_at, row.done_found, row.found, row.due_at = now, row.found, 0, due
     if turn.kind == "sweep":
         row.cursor = None
 
 
-def later(session: Session, turn: Turn, until: datetime | None) -> None:
-    """Give the turn back until then; until its settings are changed where that is None."""
+def postpone_turn(session: Session, turn: Turn, until: datetime | None) -> None:
+    """Release the turn until that time; None waits for a change of its settings."""
     _set(session, turn, due_at=until, lease_owner=None, lease_until=None)
 
 
 def _set(session: Session, turn: Turn, **values: object) -> bool:
-    done = session.scalar(
+    connection_id = session.scalar(
         update(Pull)
         .where(Pull.connection_id == turn.connection_id, Pull.kind == turn.kind)
         .where(Pull.lease_owner == turn.owner)
@@ -542,45 +545,47 @@ def _set(session: Session, turn: Turn, **values: object) -> bool:
         .returning(Pull.connection_id)
         .execution_options(synchronize_session=False)
     )
-    return done is not None
+    return connection_id is not None
 
 
-def failed(session: Session, turn: Turn, words: str, until: datetime, now: datetime) -> bool:
-    """There was no page; whether the turn was still ours to say so."""
+def fail_turn(session: Session, turn: Turn, words: str, until: datetime, now: datetime) -> bool:
+    """Store a failed page; return whether the turn was still ours."""
     since = turn.wrong_since or now
-    told = {"wrong": words, "wrong_since": since, "tries": turn.tries + 1, "read_at": now}
-    return _set(session, turn, due_at=until, lease_owner=None, lease_until=None, **told)
+    failure = {"wrong": words, "wrong_since": since, "tries": turn.tries + 1, "read_at": now}
+    return _set(session, turn, due_at=until, lease_owner=None, lease_until=None, **failure)
 
 
-def leave(session: Session, turn: Turn) -> None:
-    """It is no source to be asked any more. Where deliveries are off the place stays, for what
-    changes meanwhile is to come when they are on again; what has no address is forgotten.
+def stop_pulling(session: Session, turn: Turn) -> None:
+    """Stop pulling a source.
+
+    If its deliveries are off, the cursor stays, so that later changes arrive when they are on
+    again. Without an address the pull is deleted.
     """
     connection = session.get_one(Connection, turn.connection_id)
     if schema.takes_deliveries(connection.settings):
         session.execute(delete(Pull).where(Pull.connection_id == turn.connection_id))
     else:
-        later(session, turn, None)
+        postpone_turn(session, turn, None)
 
 
-def of_source(session: Session, connection_id: int) -> tuple[PullRow, ...]:
-    """The reading of every few minutes, then the nightly sweep; none of a source that only waits
-    for webhooks.
+def pulls_of_source(session: Session, connection_id: int) -> tuple[PullRow, ...]:
+    """Return the frequent pull and the nightly sweep of a source; empty if it only receives
+    webhooks.
     """
     query = PULL.select().where(Pull.connection_id == connection_id).order_by(Pull.kind)
     return PULL.each(session.execute(query))
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """No page now and nothing wrong: it is asked again after this while."""
+class PullLater:
+    """There is no page now and nothing is wrong; pull again after this time."""
 
     after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """The key of one source, and what exchanges it."""
+    """The key of one source, with what is needed to renew it."""
 
     database: Database
     clock: Clock
@@ -589,23 +594,23 @@ class KeyUse:
     http: Http
     keys: Keys
 
-    def asked(self, secret: str, ask: Callable[[str], Page | NoPage]) -> Page | NoPage | Later:
-        """What `ask` finds with a key that lasts."""
+    def asked(self, secret: str, ask: Callable[[str], Page | NoPage]) -> Page | NoPage | PullLater:
+        """Return what `ask` returns with a valid key."""
         source = self.source
         if not isinstance(source, Renewing):
             return ask(secret)
         if source.is_due(secret, self.clock.now()):
-            found = self._exchanged(at_once=False)
-            return ask(found) if isinstance(found, str) else found
+            secret_or_page = self._exchanged(at_once=False)
+            return ask(secret_or_page) if isinstance(secret_or_page, str) else secret_or_page
         page = ask(secret)
         refused = isinstance(page, NoPage) and page.key_refused
         if not refused or not source.may_be_over(secret, self.clock.now()):
             return page
-        found = self._exchanged(at_once=True)
-        return Later(timedelta(0)) if isinstance(found, str) else found
+        secret_or_page = self._exchanged(at_once=True)
+        return PullLater(timedelta(0)) if isinstance(secret_or_page, str) else secret_or_page
 
-    def _exchanged(self, *, at_once: bool) -> str | NoPage | Later:
-        told = renew(
+    def _exchanged(self, *, at_once: bool) -> str | NoPage | PullLater:
+        renewal = renew(
             self.database,
             self.clock,
             self.connection_id,
@@ -613,8 +618,8 @@ class KeyUse:
             keys=self.keys,
             at_once=at_once,
         )
-        if told is None:
-            return Later(_BY_ANOTHER)
-        if told.kind == "renewed":
-            return told.secret
-        return NoPage(words=told.words, hint=_HINT if told.kind == "refused" else "")
+        if renewal is None:
+            return PullLater(_BY_ANOTHER)
+        if renewal.kind == "renewed":
+            return renewal.secret
+        return NoPage(words=renewal.words, hint=_HINT if renewal.kind == "refused" else "")

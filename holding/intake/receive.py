@@ -16,19 +16,19 @@ from holding.db import bulk
 from holding.db.models import Company, Connection, Delivery, HookCall, Record, Version
 from holding.db.refusal import Refusal
 from holding.intake.deliveries import (
-    Stored,
+    StoredRecord,
     family_of,
-    held,
     ids_of,
     is_ahead,
-    keep,
-    later,
-    new_record,
-    stored,
-    story,
+    is_later,
+    load_stored_records,
+    lock_company,
+    record_values,
+    store_delivery,
     text_of,
+    version_event,
 )
-from holding.intake.families import Current, left_out, relate
+from holding.intake.families import CurrentContent, omitted_sales, update_families
 from holding.platform.events import Fact, record_event, record_events
 from holding.programs import world
 from rules.values.canonical import dumps, sha256_hex
@@ -42,7 +42,7 @@ Outcome = Literal["accepted", "repeated", "rejected", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a delivery came to; a repeated one counts up `times` and changes nothing else."""
+    """The result of a delivery. A repeated delivery only increments `times`."""
 
     delivery_id: int
     times: int
@@ -68,21 +68,22 @@ def receive(
     by: Actor | None = None,
     upload_id: int | None = None,
 ) -> Receipt | Refusal:
-    """Keep a delivery and what is new in it; the same delivery again is counted, not read.
+    """Store a delivery and the versions that are new in it. A repeated delivery is counted, not
+    read.
 
-    `signature`: what proved it where `delivery_key` is not proved (holding/intake/deliveries.py).
-    `by`: who enters it by hand; they may not approve what comes of it. `upload_id`: the file that
-    they are rows of.
+    `signature`: the proof of a delivery whose `delivery_key` is not signed
+    (holding/intake/deliveries.py). `by`: the person who entered it by hand, who may not approve its
+    documents. `upload_id`: the uploaded file that contains these rows.
     """
     if by and (refused := may(by, "upload")):
         return refused
-    company, source = held(session, company_id, source_id)
+    company, source = lock_company(session, company_id, source_id)
     if source.side != "source":
         hint = "Name the connection that the records come from."
         return Refusal("delivery.no_source", f"{source.name} is not a source.", hint, 422)
     if refused := refused_kind(session, source, records, now):
         return refused
-    delivery = keep(
+    delivery = store_delivery(
         session,
         Delivery(
             company_id=company_id,
@@ -101,7 +102,7 @@ def receive(
         return delivery
     if delivery.times > 1:
         return Receipt(delivery_id=delivery.id, times=delivery.times)
-    records = [*records, *left_out(session, source.id, records, now)]
+    records = [*records, *omitted_sales(session, source.id, records, now)]
     rules = company.ruleset_version_id
     judge = programs(session, rules) if rules is not None else None
 
@@ -109,14 +110,14 @@ def receive(
         return family_of(company.id, source.id, one.kind, one.external_id, one.body, judge)
 
     ids, fresh = _records(session, company, source, _last_of_each(records), family, now)
-    known = stored(session, ids, fresh)
+    known = load_stored_records(session, ids, fresh)
     plan = _plan(known, ids, records, (delivery.id, by.person_id if by else None), now)
     _store(session, plan, now)
     if judge is not None:
-        contents = [Current(i, r.kind, r.body) for i, r in plan.contents.items()]
+        contents = [CurrentContent(i, r.kind, r.body) for i, r in plan.contents.items()]
         before = {i: known[i].family for i in plan.contents if i not in fresh}
         after = {i: family(plan.contents[i]) for i in before}
-        relate(session, company_id, judge, contents, before, after, now)
+        update_families(session, company_id, judge, contents, before, after, now)
     _tell(session, company_id, source, plan, records, ids, fresh, by, now)
     point("inbox.before_commit")
     event.listen(session, "after_commit", lambda _: point("inbox.after_commit"), once=True)
@@ -138,18 +139,21 @@ def _records(
     family: Callable[[IncomingRecord], int],
     now: datetime,
 ) -> tuple[dict[tuple[str, str], int], set[int]]:
-    """The ids of all records of a delivery, and which of them are new."""
+    """Return the ids of all records of a delivery, and the ids of the new ones.
+
+    New records are inserted.
+    """
     known = ids_of(session, source.id, incoming)
     rows = [
-        new_record(company, source, incoming[key], family(incoming[key]), now)
+        record_values(company, source, incoming[key], family(incoming[key]), now)
         for key in sorted(incoming)
         if key not in known
     ]
-    made = bulk.insert_rows(
+    inserted = bulk.insert_rows(
         session, Record, rows, returning=("id", "type", "external_id"), ignore=True
     )
-    fresh = {(kind, external_id): record_id for record_id, kind, external_id in made}
-    if len(made) < len(rows):  # somebody else made them at the same moment
+    fresh = {(kind, external_id): record_id for record_id, kind, external_id in inserted}
+    if len(inserted) < len(rows):  # somebody else made them at the same moment
         known = ids_of(session, source.id, incoming)
     return known | fresh, set(fresh.values())
 
@@ -160,7 +164,7 @@ def _last_of_each(records: Sequence[IncomingRecord]) -> dict[tuple[str, str], In
 
 @dataclass(slots=True)
 class _Plan:
-    """What the records of one delivery ask to be written."""
+    """What to write for the records of one delivery."""
 
     versions: list[dict[str, Any]] = field(default_factory=list)
     current: dict[int, int] = field(default_factory=dict)  # record -> the number of its version
@@ -171,14 +175,16 @@ class _Plan:
 
 
 def _plan(
-    known: Mapping[int, Stored],
+    known: Mapping[int, StoredRecord],
     ids: Mapping[tuple[str, str], int],
     records: Sequence[IncomingRecord],
     origin: tuple[int, int | None],
     now: datetime,
 ) -> _Plan:
-    """Which versions to write: those that differ from what their source said last; older ones as
-    stale. `origin`: their delivery, and who entered it.
+    """Plan the versions to write: those that differ from the source's last content. Older ones are
+    marked stale.
+
+    `origin`: their delivery and the person who entered it.
     """
     plan = _Plan()
     for record in records:
@@ -189,7 +195,7 @@ def _plan(
             plan.unchanged += 1
             continue
         newest = before.newest_stamp
-        stale = record.stamp is not None and newest is not None and later(newest, record.stamp)
+        stale = record.stamp is not None and newest is not None and is_later(newest, record.stamp)
         same_stamp = record.stamp is not None and record.stamp == newest
         before.no += 1
         before.seen.add((record.stamp, digest))
@@ -221,11 +227,13 @@ def _plan(
 
 
 def _store(session: Session, plan: _Plan, now: datetime) -> None:
-    """Write the versions; the newest of each record becomes its current one, and it is due."""
-    made = bulk.insert_rows(session, Version, plan.versions, returning=("id", "record_id", "no"))
+    """Insert the versions, make the newest one of each record current, and mark the record due."""
+    inserted = bulk.insert_rows(
+        session, Version, plan.versions, returning=("id", "record_id", "no")
+    )
     rows = [
         {"id": record_id, "version_id": version_id, "due_at": now, "crashes": 0}
-        for version_id, record_id, no in made
+        for version_id, record_id, no in inserted
         if plan.current.get(record_id) == no
     ]
     bulk.update(session, Record, rows, bump="lock")
@@ -242,14 +250,14 @@ def _tell(
     by: Actor | None,
     now: datetime,
 ) -> None:
-    """One event for each new record, new version and stale version."""
-    named = {ids[one.kind, one.external_id]: one for one in records}
+    """Record one event for each new record, new version and stale version."""
+    records_by_id = {ids[one.kind, one.external_id]: one for one in records}
     facts = []
     for version in plan.versions:
         record_id, no = version["record_id"], version["no"]
         is_new, replaces = record_id in fresh, record_id in plan.replaced
-        record = named[record_id]
-        act, say = story(
+        record = records_by_id[record_id]
+        act, say = version_event(
             record.kind.replace("_", " "),
             record.number,
             source.name,
@@ -265,8 +273,8 @@ def _tell(
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One line of the latest deliveries; `times`: so often in a row."""
+class DeliveryLine:
+    """One line in the list of latest deliveries; `times` counts repetitions in a row."""
 
     at: datetime
     outcome: Outcome
@@ -279,9 +287,9 @@ class Call:
 def note_rejected(
     session: Session, company_id: int, source_id: int, refusal: Refusal, now: datetime
 ) -> None:
-    """A call that was not let in, with the words that its sender got."""
-    said = (refusal.status, refusal.code, refusal.message, refusal.hint)
-    _note(session, company_id, source_id, "rejected", said, now)
+    """Log a rejected call with the message that its sender received."""
+    response = (refusal.status, refusal.code, refusal.message, refusal.hint)
+    _note(session, company_id, source_id, "rejected", response, now)
 
 
 def _note(
@@ -292,9 +300,9 @@ def _note(
     said: tuple[int, str, str, str],
     now: datetime,
 ) -> None:
-    mine = HookCall.source_id == source_id
+    of_source = HookCall.source_id == source_id
     last = session.scalars(
-        select(HookCall).where(mine).order_by(HookCall.id.desc()).limit(1).with_for_update()
+        select(HookCall).where(of_source).order_by(HookCall.id.desc()).limit(1).with_for_update()
     ).one_or_none()
     status, code, words, hint = said
     if last and (last.outcome, last.status, last.code, last.words) == (outcome, *said[:3]):
@@ -312,11 +320,11 @@ def _note(
     )
     session.add(row)
     session.flush()
-    newest = select(HookCall.id).where(mine).order_by(HookCall.id.desc()).limit(KEPT)
+    newest = select(HookCall.id).where(of_source).order_by(HookCall.id.desc()).limit(KEPT)
     oldest = select(func.min(newest.subquery().c.id)).scalar_subquery()
     session.execute(
         delete(HookCall)
-        .where(mine, HookCall.id < oldest)
+        .where(of_source, HookCall.id < oldest)
         .execution_options(synchronize_session=False)
     )
 
@@ -324,17 +332,16 @@ def _note(
 def note_test(
     session: Session, company_id: int, source_id: int, words: str, status: int, now: datetime
 ) -> None:
-    """A test delivery and what came of it; nothing of it becomes a record."""
+    """Log a test delivery and its result; it creates no record."""
     _note(session, company_id, source_id, "test", (status, "test", words, ""), now)
 
 
 def refused_kind(
     session: Session, source: Connection, records: Sequence[IncomingRecord], now: datetime
 ) -> Refusal | None:
-    """Why nothing of a delivery is taken: the source is switched off, or a record is of a kind that
-    it may not deliver.
+    """Return why a delivery is refused: the source is off, or may not deliver a kind of record.
 
-    The latter is told in the audit trail: somebody sends what nobody expects from there.
+    The second reason is also recorded as an event, because it is unexpected.
     """
     if not schema.takes_deliveries(source.settings):
         words = f"{source.name} is switched off, so nothing of this delivery was taken."
@@ -373,26 +380,27 @@ def _many(kind: str) -> str:
 
 
 def may_deliver(source: Connection, kind: str) -> bool:
-    """Whether records of this kind are taken from a source; where it was asked for its records by
-    us, others are left out.
+    """Check whether the source may deliver records of this kind.
+
+    When records are pulled, other kinds are left out.
     """
     allowed = _allowed(source)
     return not allowed or kind in allowed
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
-    """The latest calls of a source, the newest first; how many deliveries were taken in all."""
+class LatestDeliveries:
+    """The latest calls of a source, newest first, and the number of accepted deliveries."""
 
-    calls: tuple[Call, ...] = ()
+    calls: tuple[DeliveryLine, ...] = ()
     deliveries: int = 0
 
 
-def latest(session: Session, source_id: int) -> Latest:
-    """What came to a source, taken or not."""
-    every = func.count().over().label("deliveries")
-    taken = session.execute(
-        select(Delivery.received_at, Delivery.times, Delivery.kind, every)
+def latest_deliveries(session: Session, source_id: int) -> LatestDeliveries:
+    """Return the latest deliveries of a source, accepted or not."""
+    total = func.count().over().label("deliveries")
+    accepted = session.execute(
+        select(Delivery.received_at, Delivery.times, Delivery.kind, total)
         .where(Delivery.source_id == source_id)
         .order_by(Delivery.id.desc())
         .limit(LISTED)
@@ -403,18 +411,18 @@ def latest(session: Session, source_id: int) -> Latest:
         .order_by(HookCall.id.desc())
         .limit(LISTED)
     )
-    found = [_taken(row.received_at, row.times, row.kind) for row in taken]
-    found += [
-        Call(one.at, one.outcome, one.status, one.words, one.hint, one.times)  # type: ignore[arg-type]
+    lines = [_taken(row.received_at, row.times, row.kind) for row in accepted]
+    lines += [
+        DeliveryLine(one.at, one.outcome, one.status, one.words, one.hint, one.times)  # type: ignore[arg-type]
         for one in noted
     ]
-    calls = tuple(sorted(found, key=lambda call: call.at, reverse=True)[:LISTED])
-    return Latest(calls, taken[0].deliveries if taken else 0)
+    calls = tuple(sorted(lines, key=lambda call: call.at, reverse=True)[:LISTED])
+    return LatestDeliveries(calls, accepted[0].deliveries if accepted else 0)
 
 
-def _taken(at: datetime, times: int, kind: str) -> Call:
+def _taken(at: datetime, times: int, kind: str) -> DeliveryLine:
     if times > 1:
         words = f"Received {times} times with the same content, counted once."
-        return Call(at, "repeated", 200, words, "", times)
-    came = "by webhook" if kind == "webhook" else f"as {kind}"
-    return Call(at, "accepted", 202, f"Received {came}.", "", 1)
+        return DeliveryLine(at, "repeated", 200, words, "", times)
+    channel = "by webhook" if kind == "webhook" else f"as {kind}"
+    return DeliveryLine(at, "accepted", 202, f"Received {channel}.", "", 1)

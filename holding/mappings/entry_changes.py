@@ -20,7 +20,7 @@ from holding.mappings.entries import Parsed, entry_of, shown
 from holding.mappings.key_reach import touched
 from holding.mappings.preview import active_program
 from holding.platform import row_seals
-from holding.platform.changes import Told, look_first, next_revision, wake_reached
+from holding.platform.changes import WakeEvent, next_revision, wake_newest, wake_reached
 from holding.platform.events import record_event
 from rules.values.wording import plain
 
@@ -118,7 +118,7 @@ def change(
     before, entry = _put(session, actor, wanted, reason, now, revision)
     what = f"{wanted.named} = {wanted.text}" if wanted.parsed else f"{wanted.named} removed"
     supersede(session, actor, before, entry, what, now)
-    reached = look_first(session, table.company_id, [one.id for one in causes], entries)
+    reached = wake_newest(session, table.company_id, [one.id for one in causes], entries)
     fixed = Fixed(
         table=table.name,
         key=key,
@@ -130,7 +130,7 @@ def change(
         later=bool(reached.left),
     )
     said = _log_entry_change(session, fixed, wanted, actor, reason, now, op)
-    told = Told(said, actor.person_id, actor.name, actor.via, op)
+    told = WakeEvent(said, actor.person_id, actor.name, actor.via, op)
     wake_reached(session, table.company_id, reached, told, now)
     return fixed
 

@@ -32,7 +32,7 @@ from holding.mappings.entries import (
 from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
 from holding.mappings.key_reach import causes_of, unmapped
 from holding.mappings.preview import Preview, Stay, active_program, preview
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from rules.facts import Seeds
 from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold
 from rules.values.wording import term
@@ -278,7 +278,7 @@ def _open(
 ) -> MappingTable | Refusal:
     """The table, under the lock of its company, for somebody who may change this entry."""
     company_id = actor.company_id or 0
-    locked_company(session, company_id)  # the rules say who keeps the table: no publish now
+    lock_company(session, company_id)  # the rules say who keeps the table: no publish now
     refusal = refused(session, actor, [table])
     if refusal:
         return refusal

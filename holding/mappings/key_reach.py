@@ -18,7 +18,7 @@ from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Posting
 from holding.db.models.decisions import HOLD_OPEN, is_open
 from holding.db.together import Question, Together
 from holding.platform.changes import UNSENT
-from holding.platform.states import END, MOST, begins, edge, newest_uses
+from holding.platform.states import END_OF_IDS, MOST_COUNTED, key_begins, newest_edge, newest_uses
 from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold
 
 
@@ -53,7 +53,7 @@ def unmapped(
     company_id: int, kinds: Collection[CauseKind] = MISSING_ENTRY
 ) -> tuple[ColumnElement[bool], ...]:
     """The terms of causes of these kinds, a missing entry each, that something waits for."""
-    names = or_(*(begins(CauseKey(kind, "")) for kind in kinds))
+    names = or_(*(key_begins(CauseKey(kind, "")) for kind in kinds))
     return Cause.company_id == company_id, Cause.records > 0, names
 
 
@@ -135,23 +135,27 @@ def _reached(causes: Collection[int], entries: Collection[int]) -> CompoundSelec
         .where(other.cause_id == Cause.id, is_open(other.state))
         .correlate(Cause)
         .order_by(other.id)
-        .offset(MOST)
+        .offset(MOST_COUNTED)
         .limit(1)
         .scalar_subquery()
     )
     waiting = (
         select(literal(_WAITING).label("of"), Hold.cause_id.label("by"), Hold.record_id)
         .join(Cause, Cause.id == Hold.cause_id)
-        .where(bulk.among(Cause.id, sorted(causes)), HOLD_OPEN, Hold.id <= func.coalesce(last, END))
+        .where(
+            bulk.among(Cause.id, sorted(causes)),
+            HOLD_OPEN,
+            Hold.id <= func.coalesce(last, END_OF_IDS),
+        )
     )
-    some = newest_uses(entries, MOST)
+    some = newest_uses(entries, MOST_COUNTED)
     using = (
         select(literal(_USING), some.c.entry_id, Posting.record_id)
         .join(Posting, Posting.id == some.c.posting_id)
         .where(UNSENT)
     )
     more = select(literal(_MORE), MappingEntry.id, literal(0)).where(
-        bulk.among(MappingEntry.id, sorted(entries)), edge(MOST).is_not(None)
+        bulk.among(MappingEntry.id, sorted(entries)), newest_edge(MOST_COUNTED).is_not(None)
     )
     return union(waiting, using, more)
 
@@ -252,6 +256,6 @@ def _live(wanted: Sequence[tuple[MappingTable, str]]) -> Question[Sequence[Answe
     query = select(Cause.id, Cause.key, Cause.records).where(
         Cause.company_id == wanted[0][0].company_id,
         Cause.records > 0,
-        or_(*(begins(one) for one in begin)),
+        or_(*(key_begins(one) for one in begin)),
     )
     return [Answered(row.id, row.key, row.records) for row in (yield query.order_by(Cause.id))]

@@ -17,7 +17,7 @@ from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
 from holding.mappings import list_storage
 from holding.mappings.list_rows import ListRow
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 
 ACT: Final = "mapping.fix"
 _HEADS: Final = ("Change", "Code", "Name", "TIN", "Registration number", "Active", "SKU")
@@ -80,7 +80,7 @@ def give(
     company_id = actor.company_id or 0
     if refusal := may(actor, ACT):
         return refusal
-    locked_company(session, company_id)  # one list after the other
+    lock_company(session, company_id)  # one list after the other
     connection = session.scalar(
         select(Connection).where(
             Connection.company_id == company_id,

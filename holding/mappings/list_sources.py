@@ -36,7 +36,7 @@ from holding.mappings.file_codes import Unpaid, UnpaidList
 from holding.mappings.list_files import ListStanding
 from holding.mappings.list_storage import NAMED
 from holding.mappings.preview import NOTHING, Edit, Effect, KnownMaps, active_program, effect
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.programs.world import schemas
 from rules.comparison.preflight import LISTS, Reference, references
@@ -369,7 +369,7 @@ def accept(
 
     def act() -> Accepted | Refusal:
         company_id = actor.company_id or 0
-        locked_company(session, company_id)
+        lock_company(session, company_id)
         found = exact_matches(session, company_id)
         by_cause = {one.row.cause_id: one for one in found.exact}
         picked = [by_cause[one.cause_id] for one in seen if one.cause_id in by_cause]

@@ -296,7 +296,7 @@ def store_units(
     breaker.locked(session, connection.id)  # one after the other, whoever tells
     before = master_data.known(session, connection.id)
     gone: dict[str, ItemSetup | None] = dict.fromkeys(before)
-    unit_changes.say_changes(session, connection, before, gone | told, now)
+    unit_changes.log_unit_changes(session, connection, before, gone | told, now)
     items = {code: master_data.body_of(one) for code, one in told.items()}
     master_data.keep_kinds(
         session,

@@ -33,7 +33,7 @@ from holding.mappings import fixes
 from holding.mappings.mapping_lists import Suggestion
 from holding.mappings.preview import active_program
 from holding.platform import row_seals
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.programs.replay import replay_each
 from rules.outcomes import Outcome, Use
@@ -297,7 +297,7 @@ def _found(
     if refusal := fixes.refused(session, actor, ()):
         return refusal
     company_id = actor.company_id or 0
-    locked_company(session, company_id)
+    lock_company(session, company_id)
     merge = proposal(session, company_id, hold_id, today, turned=turned)
     if merge is None:
         gone = "This proposal is over: the two parties agree, or it no longer holds the record."

@@ -31,7 +31,7 @@ from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Sums, by_key
 from holding.db.together import Question, answer
 from holding.mappings.entries import OWN_KINDS, Parsed, with_value
-from holding.platform.states import END, MOST, Sent, sent_with
+from holding.platform.states import END_OF_IDS, MOST_COUNTED, SentDocuments, sent_with_query
 from holding.programs import world as programs_world
 from rules.facts import Facts, Subject, World
 from rules.outcomes import Document, Outcome
@@ -191,7 +191,7 @@ def parsed_of(entry: MappingEntry | None) -> Parsed | None:
 
 
 def contradictions(
-    session: Session, change: Change, sent: Sent | None = None, *, most: int | None = None
+    session: Session, change: Change, sent: SentDocuments | None = None, *, most: int | None = None
 ) -> Contradictions:
     """What the change contradicts of the documents that were made with its key, the newest first;
     of many only the first `most` are looked at. `sent`: those documents, where they are known.
@@ -290,11 +290,13 @@ def _stopped(outcome: Outcome, route: str) -> str:
     )
 
 
-def used_by(change: Change, most: int = MOST, below: int = END) -> Question[Sent]:
+def used_by(
+    change: Change, most: int = MOST_COUNTED, below: int = END_OF_IDS
+) -> Question[SentDocuments]:
     """The documents in the books that were made with the key, of the newest `most` of each entry
     `below` a document.
     """
-    return sent_with(change.company_id, change.entries, most, below)
+    return sent_with_query(change.company_id, change.entries, most, below)
 
 
 def document_of(outcome: Outcome, route: str, seq: int) -> Document | None:

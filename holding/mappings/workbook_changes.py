@@ -19,7 +19,7 @@ from holding.mappings.entries import Parsed, in_itself, read_value, shown, table
 from holding.mappings.entry_changes import Wanted
 from holding.mappings.mapping_lists import tables
 from holding.mappings.preview import Edit, Effect, active_program, effect
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from rules.values.wording import plain
 
@@ -273,7 +273,7 @@ def save(
 
     def act() -> Saved | Refusal:
         company_id = actor.company_id or 0
-        locked_company(session, company_id)
+        lock_company(session, company_id)
         if refusal := fixes.refused(session, actor, [one.table for one in seen]):
             return refusal
         if not seen:

@@ -45,7 +45,7 @@ from holding.db.models.columns import PushState, RecordState, table_of
 from holding.db.models.postings import CHANGES, UNSENT_STATES
 from holding.operations.journal_and_ledgers import Breach, Look
 from holding.platform import events as chain
-from holding.platform.events import APPROVAL, CALL, PUSH, REQUEST, SEALED, Break, seal
+from holding.platform.events import APPROVAL, CALL, PUSH, REQUEST, SEALED, Break, seal_row
 from holding.platform.row_seals import KINDS, ROWS, Kind, hashes
 from holding.platform.states import PUSH_MOVES, allowed
 from holding.posting import holds
@@ -176,7 +176,7 @@ def every_version_is_told(look: Look) -> Iterator[Breach]:
         if row.no not in told[row.id]:
             say = f"No event tells how version {row.no} of {row.type} {row.number} arrived."
             yield Breach("I11", say, (row.id,))
-    for gap in chain.verify(look.session, look.company_id, now=look.now, known=look.anchors):
+    for gap in chain.verify_chain(look.session, look.company_id, now=look.now, known=look.anchors):
         yield Breach("I11", gap.message)
     for edited in compare(look.session, look.company_id).breaks:
         yield Breach("I11", edited.message)
@@ -413,7 +413,7 @@ def _pushes(session: Session, page: Iterable[Row[Any]]) -> Iterator[Break]:
     for push_id, event in sealed.items():
         if push_id not in rows:
             yield _gone("push", f"row {push_id}", event.id)
-        elif seal(PUSH, dict(rows[push_id])) != event.body[SEALED]:
+        elif seal_row(PUSH, dict(rows[push_id])) != event.body[SEALED]:
             yield _not_sealed("push", push_id, event.id)
     yield from _postings(session, sealed)
     yield from _sent(session, {key: one for key, one in sealed.items() if REQUEST in one.body})
@@ -443,7 +443,7 @@ def _beside(posting: Posting, push: Push) -> list[str]:
     said = {
         "doc_date": document.date,
         "currency": document.currency,
-        "amount": holds.stands(document, push.kept),
+        "amount": holds.book_amount(document, push.kept),
     }
     return [name for name, value in said.items() if getattr(posting, name) != value]
 
@@ -503,7 +503,7 @@ def _approvals(
     )
     rows: dict[tuple[int, str], list[tuple[int, str]]] = {}
     for row in session.scalars(query.order_by(Approval.id)):
-        digest = seal(APPROVAL, {name: getattr(row, name) for name in APPROVAL})
+        digest = seal_row(APPROVAL, {name: getattr(row, name) for name in APPROVAL})
         rows.setdefault((row.posting_id, row.level), []).append((row.id, digest))
     for event in events:
         for level in event.body.get("levels", ()):

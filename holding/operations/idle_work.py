@@ -46,7 +46,7 @@ from holding.db.together import Given, Question
 from holding.platform import processes
 from holding.platform.processes import Workers
 from holding.platform.states import READY
-from holding.posting.claims import RUNNING, STOPPED, free_of
+from holding.posting.claims import RUNNING, STOPPED, without_trouble
 from holding.rulesets.target_ways import LONG, Late
 from rules.values.canonical import PostingState
 
@@ -194,7 +194,7 @@ def idle_work(
     """What waits for a worker in one company, or in all; None while a worker runs. `found`: the
     workers, where they are known already.
     """
-    workers = found or processes.workers(session, now)
+    workers = found or processes.count_workers(session, now)
     if workers.running:
         return None
     row = session.execute(
@@ -314,7 +314,7 @@ def _documents(waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
         .select_from(Posting)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Connection.company_id == _MINE, RUNNING, ~STOPPED)
-        .where(free_of(or_(_AWAY, limits.HELD_OFF, limits.SPENT)), waits)
+        .where(without_trouble(or_(_AWAY, limits.HELD_OFF, limits.SPENT)), waits)
         .where(among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES)))
     )
 

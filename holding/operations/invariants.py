@@ -49,12 +49,12 @@ from holding.holds.folding import FINE, Part
 from holding.holds.shapes import Counted
 from holding.operations import approval_invariants, content_invariants, journal_and_ledgers
 from holding.operations.journal_and_ledgers import Breach, Look, Sent
-from holding.platform.changes import is_marked
+from holding.platform.changes import has_pending_mark
 from holding.platform.events import Head
 from holding.platform.settings import Settings
-from holding.platform.states import counted
+from holding.platform.states import counted_state
 from holding.posting.evidence import derived_key
-from holding.posting.holds import stands
+from holding.posting.holds import book_amount
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, revive
 
@@ -337,7 +337,7 @@ def _changed_postings(look: Look) -> Select[str, int]:
         select(Posting.number, Posting.record_id)
         .join(Record, Record.id == Posting.record_id)
         .where(Posting.company_id == look.company_id, Posting.state.in_(TO_SEND_STATES))
-        .where(Record.due_at.is_(None), Record.lease_until.is_(None), used, ~is_marked())
+        .where(Record.due_at.is_(None), Record.lease_until.is_(None), used, ~has_pending_mark())
     )
 
 
@@ -382,7 +382,9 @@ def _wrong_states(look: Look) -> Iterator[Breach]:
     found: dict[tuple[int, str, str], set[str]] = {}
     for row in look.session.execute(query):
         states = found.setdefault((row.id, row.number, row.state), set())
-        states |= {counted(row.posting_state, row.reverses_id)} if row.posting_state else set()
+        states |= (
+            {counted_state(row.posting_state, row.reverses_id)} if row.posting_state else set()
+        )
         states |= {"held"} if row.held else set()
     for (record_id, number, state), states in found.items():
         settled = state == RecordState.REFERENCE and not states
@@ -505,7 +507,7 @@ def _posted(look: Look) -> Iterator[tuple[int, str, int, str]]:
     )
     for record_id, number, content, kept in look.session.execute(query):
         document = revive(Document, content)
-        yield record_id, number, stands(document, kept), document.currency
+        yield record_id, number, book_amount(document, kept), document.currency
 
 
 def _shown(minor: int, currency: str) -> str:

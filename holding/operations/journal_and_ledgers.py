@@ -16,7 +16,7 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Attempt, Posting, Push, Request
 from holding.db.models.columns import PushState
 from holding.platform.events import Head
-from holding.platform.settings import passed_twice
+from holding.platform.settings import repeated_spans
 from rules.values.canonical import PostingState, sha256_hex
 
 EMPTY = sha256_hex(b"")  # a call without a body
@@ -234,7 +234,7 @@ class Look:
     @cached_property
     def twice(self) -> list[tuple[datetime, datetime]]:
         """Spans that the clock went through twice, because it was set back."""
-        return passed_twice(self.session, self.company_id)
+        return repeated_spans(self.session, self.company_id)
 
     def before(self, one: datetime, other: datetime) -> bool:
         """Whether this moment can have been the earlier one."""

@@ -20,7 +20,7 @@ from holding.db.refusal import Refusal
 from holding.operations import digests, escalation_packets, recipients
 from holding.operations.recipients import RecipientRow
 from holding.operations.recipients import list_recipients as listing
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 
 TEST_ACT: Final = "company.setup"
@@ -306,7 +306,7 @@ def set_times(
     if not set(days) <= set(range(len(DAYS))):
         return Refusal("notice.days", "Choose days from Monday to Sunday.", "", 422)
     chosen = sorted(set(days))
-    company = locked_company(session, actor.company_id or 0)
+    company = lock_company(session, actor.company_id or 0)
     told = {"at": at, "days": chosen, "since": moment_text(now)}
     company.settings = {**company.settings, SETTING: told}
     when = f"at {at} on {', '.join(DAYS[day] for day in chosen)}" if chosen else "never"

@@ -201,7 +201,7 @@ def drain(session: Session, actor: Actor, owner: str, reason: str, now: datetime
         return refused
     if not REASON[0] <= len(why) <= REASON[1]:
         return Refusal("drain.reason", "Enter why, in a sentence.", "", 422)
-    going = (*processes.running(now), or_(Heartbeat.stop_asked_at.is_(None), ~processes.ASKED))
+    going = (*processes.is_running(now), or_(Heartbeat.stop_asked_at.is_(None), ~processes.ASKED))
     # All under our lock: of two people who ask the last two workers at once the second is refused.
     query = select(Heartbeat).where(*going).order_by(Heartbeat.owner).with_for_update()
     working = {row.owner: row for row in session.scalars(query)}

@@ -315,5 +315,5 @@ def _redis() -> tuple[RedisState, float]:
     if not url:
         return RedisState.NONE, 0.0
     began = perf_counter()
-    answers = processes.answers(url)
+    answers = processes.is_reachable_soon(url)
     return RedisState.ANSWERS if answers else RedisState.SILENT, perf_counter() - began

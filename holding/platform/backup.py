@@ -46,7 +46,7 @@ BY_HAND: Final = "Make a copy by other means, then run `clearpost migrate`, whic
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class BackupNote:
     """The note of a backup: when it was made, on which machine, in which file, what it is."""
 
     at: datetime
@@ -61,7 +61,7 @@ class Noted:
 
 
 _NOTED = Columns(
-    Noted(
+    BackupNote(
         at=of(Backup.at),
         host=of(Backup.host),
         file=of(Backup.file),
@@ -155,7 +155,7 @@ def _dump(url: str, path: Path) -> str:
     return ran.stderr.strip() if ran.returncode else ""
 
 
-def take(url: str, path: Path) -> Refusal | None:
+def back_up(url: str, path: Path) -> Refusal | None:
     """A copy of the database as of one moment, while everything runs, in a new file that only its
     owner reads; why there is none. A file that is there already is never written over (409).
     """
@@ -201,7 +201,7 @@ def note_backup(url: str, path: Path, sha256: str, now: datetime) -> bool:
     return True
 
 
-def newest() -> Question[Noted | None]:
+def newest_backup_query() -> Question[BackupNote | None]:
     """The last backup that was noted here."""
     return _NOTED.first((yield _NEWEST))
 
@@ -463,7 +463,7 @@ def downgrade(url: str, to: str = "base") -> None:
     command.downgrade(_config(url), to)
 
 
-def bring(url: str, to: str | None = None) -> Refusal | None:
+def migrate(url: str, to: str | None = None) -> Refusal | None:
     """Bring the database to this program's version, or down to `to`; why not, where it cannot be.
 
     A version that is none has the status 400, a database out of reach 503.
@@ -482,7 +482,7 @@ def bring(url: str, to: str | None = None) -> Refusal | None:
     return None
 
 
-def check(url: str) -> Refusal | None:
+def check_version(url: str) -> Refusal | None:
     """Why this program may not work with the database, or None when it may."""
     try:
         database = Database(url)
@@ -490,12 +490,12 @@ def check(url: str) -> Refusal | None:
         words = f"The database cannot be used: {error}"
         return Refusal("DBS03", words, "Is DATABASE_URL right?", 503)
     try:
-        return unfit(database)
+        return version_refusal(database)
     finally:
         database.close()
 
 
-def unfit(database: Database) -> Refusal | None:
+def version_refusal(database: Database) -> Refusal | None:
     """The same of a database that is open already, whatever became of it since."""
     try:
         found = version_of(database)

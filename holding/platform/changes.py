@@ -52,7 +52,7 @@ from holding.db.models.postings import CHANGES, LEFT_OUT_STATES, NONE_TO_COME, U
 from holding.db.models.records import RECORD_OPEN
 from holding.db.together import Question, answer
 from holding.platform.events import Fact, record_events
-from holding.platform.states import END, MOST
+from holding.platform.states import END_OF_IDS, MOST_COUNTED
 from rules.decisions.posted_documents import NUMBER_REUSE_CODE as TAKEN_BACK
 from rules.facts import PostingFact
 from rules.values.canonical import PostingState, read_only
@@ -185,7 +185,7 @@ _changed = and_(Posting.sent_at.is_not(None), _version != Record.version_id)
 
 @read_only(frozen=True, slots=True, kw_only=True)
 class PostingRow:
-    """A posting of the record as it stood when the facts were read."""
+    """A posting of the record as it was when the facts were read."""
 
     id: int
     record_id: int
@@ -218,21 +218,27 @@ class PostingRow:
     reason: str
 
     def tried(self, hash_: str) -> int:
-        """How often this content was sent; another one was not."""
+        """Return how often this content was sent; 0 for other content."""
         return self.tries if self.hash == hash_ else 0
 
     @property
     def takes_back(self) -> bool:
-        """Whether it is to take back what stands in the target: itself, or the one it reverses."""
+        """Return whether it will reverse what the target has: its own document or the one it
+        reverses.
+        """
         if self.reverses_id is not None:
             return self.state not in {PostingState.DROPPED, PostingState.IGNORED}
         return self.action == "void" and self.hash != self.standing_hash
 
     def fact(self) -> PostingFact:
-        """What rules may look at of it."""
-        standing = self.standing
-        content = {p: standing[p] for p in _CONTENT if p in standing} if standing else None
-        sent = self.bills if self.state not in UNSENT_STATES else None
+        """Return the part of the posting that rules may read."""
+        posted_content = self.standing
+        content = (
+            {p: posted_content[p] for p in _CONTENT if p in posted_content}
+            if posted_content
+            else None
+        )
+        billed = self.bills if self.state not in UNSENT_STATES else None
         return PostingFact(
             self.route,
             self.seq,
@@ -241,7 +247,7 @@ class PostingRow:
             self.version_no,
             content,
             self.sent_body,
-            billed={key: Decimal(quantity) for key, quantity in sent or ()},
+            billed={key: Decimal(quantity) for key, quantity in billed or ()},
             e_invoice_at=self.e_invoice_at,
         )
 
@@ -301,8 +307,8 @@ _POSTINGS_OF_FAMILIES = _READ.where(Posting.record_id.in_(_relatives))
 _OF_RECORDS = _READ.where(bulk.among_given(Posting.record_id, "ids"))
 
 
-def locked_company(session: Session, company_id: int) -> Company:
-    """The company as it stands under our lock: who publishes, fixes or sets waits for us."""
+def lock_company(session: Session, company_id: int) -> Company:
+    """Return the company's row, locked against publishing, fixes and settings."""
     return session.get_one(
         Company, company_id, with_for_update={"key_share": True}, populate_existing=True
     )
@@ -318,7 +324,7 @@ def next_revision(
     reason: str | None,
     now: datetime,
 ) -> int:
-    """Lock the company's row, count up and note what changed."""
+    """Lock the company, increment its revision and store what changed."""
     number = session.execute(_LAST, {"company": company_id}).scalar_one() + 1
     session.execute(_COUNT_UP, {"company": company_id, "next": number})
     session.add(
@@ -336,8 +342,8 @@ def next_revision(
     return number
 
 
-def read_now(session: Session, posting_ids: Sequence[int], now: datetime) -> int:
-    """Make these posted documents due for a reading; how many of them are still posted."""
+def read_back_now(session: Session, posting_ids: Sequence[int], now: datetime) -> int:
+    """Make these documents due for reading; return how many are still posted."""
     if not posting_ids:
         return 0
     woken = session.execute(
@@ -351,7 +357,7 @@ def read_now(session: Session, posting_ids: Sequence[int], now: datetime) -> int
 
 
 def wake_records(session: Session, record_ids: Collection[int], now: datetime) -> int:
-    """Make these records due."""
+    """Make these records due; return how many."""
     if not record_ids:
         return 0
     return _set_due(session, _THESE, now, ids=list(record_ids))
@@ -365,7 +371,7 @@ def _set_due(
     forget_crashes: bool = False,
     **given: int | list[int],
 ) -> int:
-    """Set the due time, never later than it is; rows are locked in id order."""
+    """Set the due time to now unless it is earlier. Rows are locked in id order."""
     session.flush()
     waking = _waking(records, forget_crashes=forget_crashes)
     return len(session.execute(waking, {"now": now, **given}).all())
@@ -390,7 +396,7 @@ def _waking(records: Select[int] | CompoundSelect[int], *, forget_crashes: bool)
 def wake_cause(
     session: Session, cause_key: CauseKey, now: datetime, *, company_id: int, revision: int = 0
 ) -> int:
-    """Make due whatever is held by a cause; `revision` is noted as its latest change."""
+    """Make the records held by a cause due. `revision` is stored as the cause's latest change."""
     cause = select(Cause.id).where(Cause.company_id == company_id, Cause.key == cause_key)
     cause_id = session.scalar(cause)
     if cause_id is None:
@@ -405,10 +411,11 @@ def wake_cause(
 
 
 def wake_all_unsent(session: Session, company_id: int, now: datetime) -> int:
-    """Make due every record of which something is not posted, what the rules left out as well, and
-    what is posted with a change that may go out; crashes are forgotten with the old rules.
+    """Make due every record with an unposted document, including those that the rules left out, and
+    every posted one with a planned change.
 
-    What rules left out they may post now. What a person rejected stays so: that is asked for again.
+    The new rules may post what the old ones left out, and their crashes are forgotten. A rejection
+    by a person still applies.
     """
     return _set_due(session, _UNSENT, now, forget_crashes=True, company=company_id)
 
@@ -418,30 +425,30 @@ def wake_linked(session: Session, record_ids: Collection[int], now: datetime) ->
     return _set_due(session, _SHARING_AND_HELD, now, ids=list(record_ids))
 
 
-def wake_letting_go(session: Session, record_ids: Collection[int], now: datetime) -> int:
-    """Make due those of these records that may go, or that a judging under way may release."""
+def wake_releasable(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make due those of these records that are ready, or that a running evaluation may release."""
     if not record_ids:
         return 0
     return _set_due(session, _LETTING_GO, now, ids=sorted(record_ids))
 
 
 def wake_relatives(session: Session, record_ids: Collection[int], now: datetime) -> int:
-    """Make due whatever a link joins to these records: what they say is a fact of its judging."""
+    """Make due the records that a link joins to these, because their evaluation reads them."""
     if not record_ids:
         return 0
     return _set_due(session, _JOINED_BY_LINKS, now, ids=list(record_ids))
 
 
 def wake_families(session: Session, record_ids: Collection[int], now: datetime) -> int:
-    """Make due what is not sent yet of other records in the families of these."""
+    """Make due the other records of these records' families that are not fully sent."""
     if not record_ids:
         return 0
     return _set_due(session, _RECORDS_OF_FAMILIES, now, ids=list(record_ids))
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the event of each woken record says, and who caused it: it is an actor as well."""
+class WakeEvent:
+    """The event of each woken record and its author; it serves as the event's actor too."""
 
     body: Mapping[str, Any]
     person_id: int | None
@@ -452,27 +459,27 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The records that a change wakes at once, and what is marked for later."""
+    """The records that a change wakes at once, and the marks for the rest."""
 
     records: frozenset[int]
     left: tuple[WakeMark, ...]
 
 
-def look_first(
+def wake_newest(
     session: Session, company_id: int, causes: Iterable[int], entries: Iterable[int]
 ) -> Reached:
-    """The newest of what waits for these causes or was made with these entries."""
-    sought = [
-        *(WakeMark(company_id=company_id, cause_id=one, below=END) for one in causes),
-        *(WakeMark(company_id=company_id, entry_id=one, below=END) for one in entries),
+    """Return the newest records that wait for these causes or were made with these entries."""
+    marks = [
+        *(WakeMark(company_id=company_id, cause_id=one, below=END_OF_IDS) for one in causes),
+        *(WakeMark(company_id=company_id, entry_id=one, below=END_OF_IDS) for one in entries),
     ]
-    records = frozenset(key for mark in sought for key in _look(session, mark))
-    return Reached(records, tuple(mark for mark in sought if mark.below))
+    records = frozenset(key for mark in marks for key in _look(session, mark))
+    return Reached(records, tuple(mark for mark in marks if mark.below))
 
 
 def _look(session: Session, mark: WakeMark) -> set[int]:
-    """The records of what stands next below the mark, which moves; 0: nothing more does."""
-    seen = (
+    """Return the next records below the mark, and move the mark down; 0 means none are left."""
+    query = (
         select(Hold.id.label("number"), Hold.record_id)
         .where(Hold.cause_id == mark.cause_id, HOLD_OPEN, Hold.id < mark.below)
         .order_by(Hold.id.desc())
@@ -481,9 +488,9 @@ def _look(session: Session, mark: WakeMark) -> set[int]:
         .where(PostingUse.entry_id == mark.entry_id, PostingUse.posting_id < mark.below)
         .order_by(PostingUse.posting_id.desc())
     )
-    rows = session.execute(seen.limit(MOST)).all()
+    rows = session.execute(query.limit(MOST_COUNTED)).all()
     numbers = [row.number for row in rows]
-    mark.below = numbers[-1] if len(rows) == MOST else 0
+    mark.below = numbers[-1] if len(rows) == MOST_COUNTED else 0
     if mark.cause_id is not None:
         return {row.record_id for row in rows}
     unsent = select(Posting.record_id).where(bulk.among(Posting.id, numbers), UNSENT)
@@ -491,9 +498,9 @@ def _look(session: Session, mark: WakeMark) -> set[int]:
 
 
 def wake_reached(
-    session: Session, company_id: int, reached: Reached, told: Told, now: datetime
+    session: Session, company_id: int, reached: Reached, told: WakeEvent, now: datetime
 ) -> None:
-    """Wake what was found at once, and leave marks of the rest."""
+    """Wake the reached records and store the marks for the rest."""
     for mark in reached.left:
         mark.told = asdict(told)
     session.add_all(reached.left)
@@ -501,14 +508,16 @@ def wake_reached(
 
 
 def _wake_with_reason(
-    session: Session, company_id: int, records: Collection[int], told: Told, now: datetime
+    session: Session, company_id: int, records: Collection[int], told: WakeEvent, now: datetime
 ) -> None:
-    """Make them due; each has an event that says why."""
+    """Make the records due, each with an event that shows the reason."""
     wake_records(session, sorted(records), now)
     record_events(session, _facts(company_id, records, told, now))
 
 
-def _facts(company_id: int, records: Collection[int], told: Told, now: datetime) -> Iterator[Fact]:
+def _facts(
+    company_id: int, records: Collection[int], told: WakeEvent, now: datetime
+) -> Iterator[Fact]:
     for record_id in sorted(records):
         yield Fact(
             company_id=company_id,
@@ -521,8 +530,8 @@ def _facts(company_id: int, records: Collection[int], told: Told, now: datetime)
         )
 
 
-def wake_later(database: Database, now: datetime) -> int:
-    """Go on with what is marked, the oldest change first; how many records were woken."""
+def wake_marked(database: Database, now: datetime) -> int:
+    """Continue with stored marks, oldest first; return how many records were woken."""
     woken = 0
     for _ in range(TURNS):
         with database.read() as session:
@@ -534,7 +543,7 @@ def wake_later(database: Database, now: datetime) -> int:
 
 
 def _turn(session: Session, now: datetime) -> int:
-    """A transaction's part of the oldest mark."""
+    """Process one transaction's part of the oldest mark."""
     mark = session.scalars(
         select(WakeMark).order_by(WakeMark.id).limit(1).with_for_update()
     ).one_or_none()
@@ -543,17 +552,17 @@ def _turn(session: Session, now: datetime) -> int:
     records: set[int] = set()
     for _ in range(LOOKS):
         records |= _look(session, mark)
-        if not mark.below or len(records) >= MOST:
+        if not mark.below or len(records) >= MOST_COUNTED:
             break
     if not mark.below:
         session.delete(mark)
-    _wake_with_reason(session, mark.company_id, records, Told(**mark.told), now)
+    _wake_with_reason(session, mark.company_id, records, WakeEvent(**mark.told), now)
     return len(records)
 
 
-def is_marked() -> ColumnElement[bool]:
-    """Whether a posting of a row was made with an entry that was changed since, and nobody has
-    looked at it yet: it may be another document by now.
+def has_pending_mark() -> ColumnElement[bool]:
+    """Return the condition that a posting used an entry that changed and was not yet checked for
+    it.
     """
     return exists().where(
         WakeMark.company_id == Posting.company_id,
@@ -563,50 +572,58 @@ def is_marked() -> ColumnElement[bool]:
     )
 
 
-def pending(session: Session, company_id: int, entries: Collection[int]) -> bool:
-    """Whether documents of one of these entries are still to be looked at."""
-    return answer(session, asked_pending(company_id, entries))
+def has_pending(session: Session, company_id: int, entries: Collection[int]) -> bool:
+    """Check whether documents of these entries are still to be checked."""
+    return answer(session, pending_query(company_id, entries))
 
 
-def asked_pending(company_id: int, entries: Collection[int]) -> Question[bool]:
-    """The same, asked with other questions."""
-    mine = (WakeMark.company_id == company_id, bulk.among(WakeMark.entry_id, sorted(entries)))
-    return (yield select(WakeMark.id).where(*mine).limit(1)).first() is not None
+def pending_query(company_id: int, entries: Collection[int]) -> Question[bool]:
+    """Return whether documents of these entries are still to be checked, as a query."""
+    marks_of_entries = (
+        WakeMark.company_id == company_id,
+        bulk.among(WakeMark.entry_id, sorted(entries)),
+    )
+    return (yield select(WakeMark.id).where(*marks_of_entries).limit(1)).first() is not None
 
 
 def decided_of_families(
     session: Session, rows: Sequence[PostingRow], judged: Mapping[int, int]
 ) -> dict[int, Decided]:
-    """Family -> what is open of posted documents that others follow, also new ones (`judged`)."""
+    """Return family -> open decisions about posted documents that others follow.
+
+    `judged` adds new records.
+    """
     members: dict[int, set[int]] = defaultdict(set)
     for record_id, family in (*judged.items(), *((row.record_id, row.family) for row in rows)):
         members[family].add(record_id)
-    several = [row for row in rows if len(members[row.family]) > 1]
-    posted = {row.id: row for row in several if row.state == PostingState.POSTED}
-    found: dict[int, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    if not posted:
+    shared_rows = [row for row in rows if len(members[row.family]) > 1]
+    posted_rows = {row.id: row for row in shared_rows if row.state == PostingState.POSTED}
+    decisions: dict[int, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    if not posted_rows:
         return {}
-    for one in (posted.get(row.reverses_id or row.id) for row in several if row.takes_back):
+    for one in (
+        posted_rows.get(row.reverses_id or row.id) for row in shared_rows if row.takes_back
+    ):
         if one is not None:
-            found[one.family][one.record_id][one.route] = "about to be taken back"
-    for hold in session.execute(_HOLDS_OF_POSTINGS, {"ids": list(posted)}):
-        found[hold.family][hold.record_id][hold.route] = f"held for {hold.team} ({hold.rule})"
-    return {family: dict(records) for family, records in found.items()}
+            decisions[one.family][one.record_id][one.route] = "about to be taken back"
+    for hold in session.execute(_HOLDS_OF_POSTINGS, {"ids": list(posted_rows)}):
+        decisions[hold.family][hold.record_id][hold.route] = f"held for {hold.team} ({hold.rule})"
+    return {family: dict(records) for family, records in decisions.items()}
 
 
-def by_others(decided: Decided, record_id: int) -> dict[str, str]:
-    """Route -> who decides about it, of all records but this one."""
-    found: dict[str, str] = {}
+def decisions_of_others(decided: Decided, record_id: int) -> dict[str, str]:
+    """Return route -> open decision, of all records except this one."""
+    decisions: dict[str, str] = {}
     for other_id in sorted(decided, reverse=True):
         if other_id != record_id:
-            found.update(decided[other_id])
-    return found
+            decisions.update(decided[other_id])
+    return decisions
 
 
-def posted(
+def posted_numbers(
     rows: Sequence[PostingRow],
 ) -> tuple[dict[int, dict[str, str]], dict[int, dict[str, date]]]:
-    """Of each family by route: the number of what is posted, and the earliest day that it has."""
+    """Return for each family by route the posted document's number and the earliest date."""
     numbers: dict[int, dict[str, str]] = defaultdict(dict)
     days: dict[int, dict[str, date]] = defaultdict(dict)
     for row in rows:
@@ -617,47 +634,57 @@ def posted(
     return numbers, days
 
 
-def taken_back(rows: Sequence[PostingRow]) -> dict[int, dict[str, tuple[str, ...]]]:
-    """Family -> route -> the numbers of documents that were posted and are not any more."""
-    stand = {(row.family, row.number) for row in rows if row.state == PostingState.POSTED}
-    found: dict[int, dict[str, tuple[str, ...]]] = defaultdict(dict)
+def taken_back_numbers(rows: Sequence[PostingRow]) -> dict[int, dict[str, tuple[str, ...]]]:
+    """Return family -> route -> numbers of reversed documents that are not posted again."""
+    posted_keys = {(row.family, row.number) for row in rows if row.state == PostingState.POSTED}
+    numbers: dict[int, dict[str, tuple[str, ...]]] = defaultdict(dict)
     for row in rows:
-        if row.state == PostingState.REVERSED and (row.family, row.number) not in stand:
-            of_route = found[row.family].get(row.route, ())
-            found[row.family][row.route] = (*of_route, row.number)
-    return dict(found)
+        if row.state == PostingState.REVERSED and (row.family, row.number) not in posted_keys:
+            route_numbers = numbers[row.family].get(row.route, ())
+            numbers[row.family][row.route] = (*route_numbers, row.number)
+    return dict(numbers)
 
 
 def taken_back_at(
     session: Session, releases: Mapping[int, Sequence[Release]], family_of: Mapping[int, int]
 ) -> dict[int, datetime]:
-    """When a document was last taken back in the families of records of which a person has said
-    what follows; `releases` and `family_of` are by record.
+    """Return when a document was last reversed, in families where a person decided what follows.
+
+    `releases` and `family_of` are by record.
     """
-    said = {one.record_id for own in releases.values() for one in own if one.code == TAKEN_BACK}
-    if not said:
+    decided_records = {
+        one.record_id
+        for record_releases in releases.values()
+        for one in record_releases
+        if one.code == TAKEN_BACK
+    }
+    if not decided_records:
         return {}
-    rows = session.execute(_TAKEN_BACK_AT, {"families": sorted({family_of[one] for one in said})})
+    rows = session.execute(
+        _TAKEN_BACK_AT, {"families": sorted({family_of[one] for one in decided_records})}
+    )
     return {row.family: row.at for row in rows}
 
 
-def ended(rows: Sequence[PostingRow]) -> dict[int, dict[str, PostingRow]]:
-    """Family -> route -> its last document, where none is posted and none will be any more."""
-    found: dict[int, dict[str, PostingRow]] = defaultdict(dict)
+def ended_postings(rows: Sequence[PostingRow]) -> dict[int, dict[str, PostingRow]]:
+    """Return family -> route -> its last document, where none is posted or will be."""
+    ended: dict[int, dict[str, PostingRow]] = defaultdict(dict)
     for row in sorted(rows, key=lambda one: one.state not in NONE_TO_COME):
         if row.state in NONE_TO_COME:
-            found[row.family][row.route] = row
-        elif row.family in found:
-            found[row.family].pop(row.route, None)
-    return {family: routes for family, routes in found.items() if routes}
+            ended[row.family][row.route] = row
+        elif row.family in ended:
+            ended[row.family].pop(row.route, None)
+    return {family: routes for family, routes in ended.items() if routes}
 
 
-def of_families(session: Session, company_id: int, families: Iterable[int]) -> list[PostingRow]:
-    """Those of all records of these families."""
-    given = {"company": company_id, "families": sorted(families)}
-    return list(_POSTING.each(session.execute(_POSTINGS_OF_FAMILIES, given)))
+def postings_of_families(
+    session: Session, company_id: int, families: Iterable[int]
+) -> list[PostingRow]:
+    """Return the postings of all records of these families."""
+    parameters = {"company": company_id, "families": sorted(families)}
+    return list(_POSTING.each(session.execute(_POSTINGS_OF_FAMILIES, parameters)))
 
 
-def of_records(session: Session, record_ids: Iterable[int]) -> list[PostingRow]:
-    """Those of these records."""
+def postings_of_records(session: Session, record_ids: Iterable[int]) -> list[PostingRow]:
+    """Return the postings of these records."""
     return list(_POSTING.each(session.execute(_OF_RECORDS, {"ids": sorted(record_ids)})))

@@ -73,7 +73,7 @@ _SETTLED: Final = frozenset({*FINAL_STATES, RecordState.REFERENCE})
 
 
 class ActGroup(StrEnum):
-    """A group of acts, as addresses and files name it."""
+    """A group of acts, as URLs and files name it."""
 
     APPROVALS = "approvals"
     HOLDS = "holds"
@@ -138,10 +138,10 @@ OTHER: Final = "Other"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFilter:
-    """Which events are asked for; days are those of the zone, both included.
+    """The filter of the audit log. Both days are included, in the zone.
 
-    `person_id`: those of one person; `system`: those that no person made. `number`: of a record or
-    of its document, or the id by which its source knows the record.
+    `person_id`: events of one person. `system`: events without a person. `number`: the number or
+    source id of a record, or the number of its document.
     """
 
     zone: ZoneInfo
@@ -154,14 +154,14 @@ class LogFilter:
 
     @property
     def narrows(self) -> bool:
-        """Whether it leaves anything out."""
+        """Return whether the filter excludes anything."""
         chosen = (self.person_id, self.group, self.first, self.last)
         return self.system or bool(self.number) or any(one is not None for one in chosen)
 
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One event. `seq` and `hash`: its place in the chain, None until it is sealed."""
+    """One event. `seq` and `hash` are its place in the chain, None until it is sealed."""
 
     id: int
     at: datetime
@@ -180,49 +180,51 @@ class LogRow:
 
     @property
     def approval(self) -> str | None:
-        """The form by which it was approved, if it tells of an approval by one; the keys of
-        programs may be no part of an address.
+        """Return the id of the form that approved it, or None.
+
+        Keys of programs are left out, because they may not fit into a URL.
         """
-        own = self.act == "posting.approved" and "/" not in (self.operation_id or "/")
-        return self.operation_id if own else None
+        is_form = self.act == "posting.approved" and "/" not in (self.operation_id or "/")
+        return self.operation_id if is_form else None
 
     @property
     def packet_id(self) -> int | None:
-        """The escalation packet that it is about, if it is about one."""
+        """Return the escalation packet that the event is about, or None."""
         kind, _, number = (self.object or "").partition(":")
         return int(number) if kind == "escalation" and number.isdigit() else None
 
     @property
     def who(self) -> str:
-        """Who did it, as people read it."""
+        """Return the actor as people read it."""
         return shown_actor(self.actor, self.body)
 
     @property
     def about(self) -> str:
-        """What it is about, in a word or two."""
+        """Return the title of the event's group."""
         return title_of(self.act)
 
     @property
     def say(self) -> str:
-        """What happened, in a sentence."""
-        told = str(self.body.get("say") or "")
-        return told or (self.about if self.about != OTHER else "Something was noted.")
+        """Return what happened, as one sentence."""
+        sentence = str(self.body.get("say") or "")
+        return sentence or (self.about if self.about != OTHER else "Something was noted.")
 
     @property
     def typed(self) -> tuple[str, ...]:
-        """What somebody typed, and the sentence repeats: it can be a name."""
+        """Return the texts that a person typed and the sentence repeats; they may contain a name."""
         return tuple(map(str, self.body.get("typed") or ()))
 
     @property
     def reason(self) -> str:
-        """The reason that a person gave; empty where the act asks for none."""
+        """Return the reason that a person gave, or an empty string."""
         return str(self.body.get(_REASON) or "")
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """How far the chain of a company reaches: so many events, the hash of the newest, and when the
-    first one happened; None where its entry is gone.
+class SealedHead:
+    """How far a company's chain reaches: the number of events and the newest hash.
+
+    `since` is the time of the first event, None if its entry is missing.
     """
 
     events: int
@@ -230,7 +232,7 @@ class Sealed:
     since: datetime | None
 
 
-def listing(
+def list_events(
     session: Session,
     company_id: int,
     wanted: LogFilter,
@@ -238,8 +240,9 @@ def listing(
     after: int | None = None,
     most: int = A_PAGE + 1,
 ) -> tuple[LogRow, ...]:
-    """A page of events, newest first, or the page after an event; one more than a page where there
-    are more.
+    """Return a page of events, newest first, or the page after an event.
+
+    It has one row more if another page follows.
     """
     query = _newest(company_id, wanted)
     if after is not None:
@@ -265,24 +268,24 @@ def _newest(company_id: int, wanted: LogFilter) -> Select[Any]:
 
 
 def _conditions(company_id: int, wanted: LogFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [Event.company_id == company_id]
+    conditions: list[ColumnElement[bool]] = [Event.company_id == company_id]
     if wanted.person_id is not None:
-        found.append(Event.person_id == wanted.person_id)
+        conditions.append(Event.person_id == wanted.person_id)
     if wanted.system:
-        found.append(Event.person_id.is_(None))
+        conditions.append(Event.person_id.is_(None))
     if wanted.group is not None:
-        found.append(of_group(wanted.group))
+        conditions.append(is_in_group(wanted.group))
     if wanted.number:
-        found.append(_numbered(company_id, wanted.number))
+        conditions.append(_numbered(company_id, wanted.number))
     if wanted.first is not None:
-        found.append(Event.at >= _midnight(wanted.first, wanted.zone))
+        conditions.append(Event.at >= _midnight(wanted.first, wanted.zone))
     if wanted.last is not None:
-        found.append(Event.at < _midnight(wanted.last + timedelta(days=1), wanted.zone))
-    return found
+        conditions.append(Event.at < _midnight(wanted.last + timedelta(days=1), wanted.zone))
+    return conditions
 
 
 def _numbered(company_id: int, number: str) -> ColumnElement[bool]:
-    """Of a record that is called so, by any of its numbers."""
+    """Return the condition for events of records with this number."""
     ids = union(
         select(Record.id).where(Record.company_id == company_id, Record.number == number),
         select(Record.id).where(Record.company_id == company_id, Record.external_id == number),
@@ -295,14 +298,16 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, zone)
 
 
-def count(session: Session, company_id: int, wanted: LogFilter, *, most: int = MOST_COUNTED) -> int:
-    """How many events fit, at most one more than `most`: then nobody counts on."""
+def count_events(
+    session: Session, company_id: int, wanted: LogFilter, *, most: int = MOST_COUNTED
+) -> int:
+    """Count the events that match, up to `most` + 1."""
     fitting = select(literal(1)).where(*_conditions(company_id, wanted)).limit(most + 1)
     return session.scalar(select(func.count()).select_from(fitting.subquery())) or 0
 
 
-def sealed(session: Session, company_id: int) -> Sealed | None:
-    """The head of the chain; None while nothing is sealed."""
+def sealed_head(session: Session, company_id: int) -> SealedHead | None:
+    """Return the head of the chain, or None if nothing is sealed."""
     first = (
         select(Event.at)
         .join(EventLink, EventLink.event_id == Event.id)
@@ -314,31 +319,31 @@ def sealed(session: Session, company_id: int) -> Sealed | None:
         .order_by(EventLink.seq.desc())
         .limit(1)
     ).first()
-    return Sealed(row.seq, row.hash, row.since) if row else None
+    return SealedHead(row.seq, row.hash, row.since) if row else None
 
 
-def people(session: Session, company_id: int) -> tuple[tuple[int, str], ...]:
-    """Who may be asked for: the people of the company, with those who left."""
-    here = select(Membership.person_id).where(Membership.company_id == company_id)
-    gone = select(FormerMember.person_id).where(FormerMember.company_id == company_id)
+def event_people(session: Session, company_id: int) -> tuple[tuple[int, str], ...]:
+    """Return the people that a filter can name: current and former members."""
+    members = select(Membership.person_id).where(Membership.company_id == company_id)
+    former_members = select(FormerMember.person_id).where(FormerMember.company_id == company_id)
     query = (
         select(Person.id, Person.name)
-        .where(Person.id.in_(union(here, gone)))
+        .where(Person.id.in_(union(members, former_members)))
         .order_by(Person.name, Person.id)
     )
     return tuple((row.id, row.name) for row in session.execute(query))
 
 
-def wide_events(record_id: int) -> Question[list[Event]]:
-    """The newest events of its source, its targets, its routes and the rules since it first came,
+def surrounding_events(record_id: int) -> Question[list[Event]]:
+    """Return the newest events of a record's source, targets, routes and rules since it arrived,
     oldest first.
     """
     first = select(func.min(Version.at)).where(Version.record_id == record_id)
     company = select(Record.company_id).where(Record.id == record_id)
     source = select("connection:" + cast(Record.source_id, Text)).where(Record.id == record_id)
-    mine = Posting.record_id == record_id
-    targets = select("connection:" + cast(Posting.connection_id, Text)).where(mine)
-    routes = select("route:" + Posting.route).where(mine)
+    of_record = Posting.record_id == record_id
+    targets = select("connection:" + cast(Posting.connection_id, Text)).where(of_record)
+    routes = select("route:" + Posting.route).where(of_record)
     of_connection = or_(Event.object == source.scalar_subquery(), Event.object.in_(targets))
     rows = yield (
         select(Event)
@@ -357,18 +362,16 @@ def wide_events(record_id: int) -> Question[list[Event]]:
     return list(rows.scalars())[::-1]
 
 
-def while_it_waited(
+def events_while_waiting(
     wide: Iterable[Event], own: Sequence[Event], state: RecordState
 ) -> Iterator[Event]:
-    """Those that came while something of the record was to come, by its own events (in order);
-    after the last of them, by its state now.
-    """
+    """Return the events during which the record waited for something, derived from its own events."""
     times = list(_open_times(own, state))
     return (one for one in wide if any(_within(one, start, end) for start, end in times))
 
 
 def _open_times(own: Sequence[Event], state: RecordState) -> Iterator[tuple[Event, Event | None]]:
-    """Each pair of events of a record between which something was to come; None: until now."""
+    """Yield pairs of a record's events between which something was open; None means until now."""
     waits = more = False
     for event, following in zip(own, [*own[1:], None], strict=True):
         next_act = following.act if following is not None else ""
@@ -392,14 +395,14 @@ def _within(event: Event, start: Event, end: Event | None) -> bool:
 
 
 def title_of(act: str) -> str:
-    """The title of the first group that has this act; `Other` where none has."""
+    """Return the title of the first group with this act, or `Other`."""
     family = act.partition(".")[0]
-    found = (m for m in _GROUPS.values() if act in m.acts or family in m.families)
-    return next((meant.title for meant in found), OTHER)
+    groups = (m for m in _GROUPS.values() if act in m.acts or family in m.families)
+    return next((meant.title for meant in groups), OTHER)
 
 
-def of_group(group: ActGroup) -> ColumnElement[bool]:
-    """The condition that an event is of this group."""
+def is_in_group(group: ActGroup) -> ColumnElement[bool]:
+    """Return the condition that an event belongs to the group."""
     meant = _GROUPS[group]
     families = [Event.act.like(f"{family}.%") for family in meant.families]
     return or_(Event.act.in_(meant.acts), *families)

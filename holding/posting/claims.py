@@ -137,9 +137,9 @@ TOLD = exists().where(
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to write one posting, as long as its fence is ours.
+    """The right to write one posting while its fence is unchanged.
 
-    `due_at` is its place in the queue, for when it is given back.
+    `due_at` is its place in the queue, used when the claim is returned.
     """
 
     posting_id: int
@@ -206,33 +206,33 @@ _ALLOWED = or_(
 """A doubt may always be looked up; the rest needs a quiet record, a free family and no new twin."""
 
 
-def line_up_again(desk: Desk, claims: Sequence[Claim]) -> None:
-    """Give back postings that were not worked on; they keep their places in the queue."""
+def requeue(desk: Desk, claims: Sequence[Claim]) -> None:
+    """Return claims that were not worked on to their places in the queue."""
     with desk.database.write() as session:
         now = desk.clock.now()
-        put_back_each(session, ((found, found.due_at or now) for found in claims))
+        return_postings(session, ((found, found.due_at or now) for found in claims))
 
 
-def stay_in_line(desk: Desk, claims: Sequence[Claim]) -> None:
-    """The same where the queue may be a run: what is due by no clock stays so."""
+def requeue_unscheduled(desk: Desk, claims: Sequence[Claim]) -> None:
+    """Return claims to a queue that may be a run: postings without a due time stay so."""
     with desk.database.write() as session:
-        put_back_each(session, ((found, found.due_at) for found in claims))
+        return_postings(session, ((found, found.due_at) for found in claims))
 
 
-def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta) -> None:
-    """Give back postings that were not worked on; they are due again then."""
+def return_later(desk: Desk, claims: Sequence[Claim], *, after: timedelta) -> None:
+    """Return claims that were not worked on; they are due again after this time."""
     with desk.database.write() as session:
         due = desk.clock.now() + after
-        put_back_each(session, ((found, due) for found in claims))
+        return_postings(session, ((found, due) for found in claims))
 
 
-def put_back(session: Session, found: Claim, due: datetime | None) -> None:
-    """Give back one posting, due then (None: by no clock); a wake that came meanwhile stays."""
-    put_back_each(session, [(found, due)])
+def return_posting(session: Session, found: Claim, due: datetime | None) -> None:
+    """Return one claim with a new due time (None: none). A wake that came meanwhile stays."""
+    return_postings(session, [(found, due)])
 
 
-def put_back_each(session: Session, found: Iterable[tuple[Claim, datetime | None]]) -> None:
-    """The same for many, each due at its own time."""
+def return_postings(session: Session, found: Iterable[tuple[Claim, datetime | None]]) -> None:
+    """Return several claims, each with its own due time. A claim whose fence changed is ignored."""
     rows = [
         {"id": claim.posting_id, "fence": claim.fence, "due_at": due and moment_text(due)}
         for claim, due in found
@@ -242,8 +242,8 @@ def put_back_each(session: Session, found: Iterable[tuple[Claim, datetime | None
         session.execute(text(statement), {"rows": dumps(rows)})
 
 
-def due_ones(connection: Any) -> ScalarSelect[str | None]:
-    """The first that may be sent now of a connection, in no order."""
+def first_due(connection: Any) -> ScalarSelect[str | None]:
+    """Return a subquery for the first postings of a connection that may be sent now, as JSON rows."""
     due = aliased(Posting)
     first = (
         select(Posting.id)
@@ -252,43 +252,49 @@ def due_ones(connection: Any) -> ScalarSelect[str | None]:
         .limit(CLAIMED_AT_ONCE)
         .correlate_except(Posting)
     )
-    of_each = select(json_rows(due.id, due.crashes, due.due_at)).where(due.id.in_(first))
-    return of_each.correlate_except(due).scalar_subquery()
+    rows = select(json_rows(due.id, due.crashes, due.due_at)).where(due.id.in_(first))
+    return rows.correlate_except(due).scalar_subquery()
 
 
 def claim_seen(desk: Desk, channel: Channel, seen: str) -> tuple[tuple[Claim, ...], bool]:
-    """Take what was seen (`due_ones`) and may still go; whether that is all that was due."""
-    found = {key: (moment_of(due), crashes) for key, crashes, due in json.loads(seen)}
-    order = sorted(found, key=lambda key: (found[key][0], key))
-    ids = parted([(key, found[key][1]) for key in order], CLAIMED_AT_ONCE)
+    """Claim the postings that `first_due` returned and that may still be sent.
+
+    The second value is True if these were all postings that were due.
+    """
+    due_postings = {key: (moment_of(due), crashes) for key, crashes, due in json.loads(seen)}
+    order = sorted(due_postings, key=lambda key: (due_postings[key][0], key))
+    ids = split_by_crashes([(key, due_postings[key][1]) for key in order], CLAIMED_AT_ONCE)
     with desk.database.write() as session:
         now = desk.clock.now()
-        given = {"ids": ids, "owner": desk.owner, "until": now + desk.lease, "now": now}
-        given["connection"] = channel.connection_id
-        taken = CLAIM.each(session.execute(_TAKE_SEEN, given))
+        parameters = {"ids": ids, "owner": desk.owner, "until": now + desk.lease, "now": now}
+        parameters["connection"] = channel.connection_id
+        taken = CLAIM.each(session.execute(_TAKE_SEEN, parameters))
     claims = sorted(taken, key=lambda one: one.posting_id)
-    whole = len(claims) == len(found) < CLAIMED_AT_ONCE
-    return tuple(replace(one, due_at=found[one.posting_id][0]) for one in claims), whole
+    is_complete = len(claims) == len(due_postings) < CLAIMED_AT_ONCE
+    return tuple(
+        replace(one, due_at=due_postings[one.posting_id][0]) for one in claims
+    ), is_complete
 
 
 def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
-    """Take due postings of one connection, as many as it takes calls now; the due mark goes away,
-    so a later wake is kept.
+    """Claim due postings of one connection, limited by the calls that it allows now.
+
+    The due time is removed, so that a later wake is kept.
     """
     allowed = limits.looks if states == IN_FLIGHT_STATES else limits.sends
     with desk.database.write() as session:
         now = desk.clock.now()
-        given = {"now": now, "connection": channel.connection_id, "most": limit}
-        found = session.execute(_due(tuple(states), urgent=False), given).all()
-        if not found:
+        parameters = {"now": now, "connection": channel.connection_id, "most": limit}
+        rows = session.execute(_due(tuple(states), urgent=False), parameters).all()
+        if not rows:
             return ()
-        breaker.note(session, channel.connection_id, found[0].Throttle)
+        breaker.note(session, channel.connection_id, rows[0].Throttle)
         if limits.short(session, channel, now):
-            found = session.execute(_due(tuple(states), urgent=True), given).all()
-        places = {row.id: row.due_at for row in found}
-        ids = parted([(row.id, row.crashes) for row in found], limit)
+            rows = session.execute(_due(tuple(states), urgent=True), parameters).all()
+        places = {row.id: row.due_at for row in rows}
+        ids = split_by_crashes([(row.id, row.crashes) for row in rows], limit)
         ids = ids[: allowed(session, channel, now, len(ids))]
-        taken = take(session, desk, ids, now)
+        taken = lease_postings(session, desk, ids, now)
         return tuple(replace(one, due_at=places[one.posting_id]) for one in taken)
 
 
@@ -306,7 +312,7 @@ def _due(states: tuple[str, ...], *, urgent: bool) -> Executable:
 
 
 def claimable(connection: Any, states: Sequence[str]) -> tuple[Any, ...]:
-    """Postings of a connection in one of these states that may be claimed now."""
+    """Return the conditions for a connection's postings in these states that may be claimed now."""
     return (
         Posting.connection_id == connection,
         text(f"posting.{DUE}"),
@@ -317,44 +323,49 @@ def claimable(connection: Any, states: Sequence[str]) -> tuple[Any, ...]:
     )
 
 
-def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tuple[Claim, ...]:
-    """Put our lease on postings that nobody works on."""
+def lease_postings(
+    session: Session, desk: Desk, ids: Sequence[int], now: datetime
+) -> tuple[Claim, ...]:
+    """Lease postings that no worker holds, and return the claims."""
     if not ids:
         return ()
-    given = {"ids": list(ids), "owner": desk.owner, "until": now + desk.lease}
-    taken = CLAIM.each(session.execute(_TAKE, given))
+    parameters = {"ids": list(ids), "owner": desk.owner, "until": now + desk.lease}
+    taken = CLAIM.each(session.execute(_TAKE, parameters))
     return tuple(sorted(taken, key=lambda found: found.posting_id))
 
 
-def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None = None) -> int:
-    """Take leases that ran out; what was worked on is due again, and the crash is counted."""
+def release_expired_claims(
+    session: Session, now: datetime, *, longest: timedelta | None = None
+) -> int:
+    """Release expired leases: the postings and runs are due again, and the crash is counted."""
     return sum(leases.free(session, table, now, longest) for table in (Posting, Run))
 
 
 def lock_families(
     session: Session, company_id: int, families: Iterable[int], *, run_id: int | None = None
 ) -> None:
-    """Lock the records that an answer may write or wake, in order of ids, before anything else, and
-    the run that it ends. Whoever writes in SQLite has locked all of it already.
+    """Lock the records that an answer may write or wake, in id order, and the run that it ends.
+
+    SQLite needs no row locks, because only one transaction writes at a time.
     """
     if session.get_bind().dialect.name == "sqlite":
         return
-    given = {"company": company_id, "families": sorted(set(families)), "run": run_id}
+    parameters = {"company": company_id, "families": sorted(set(families)), "run": run_id}
     query = _LOCK_FAMILIES if run_id is None else _LOCK_FAMILIES_AND_RUN
-    session.execute(query, given).all()
+    session.execute(query, parameters).all()
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
-    """Companies with pushes or runs that somebody should do now, and whose target lets us; or with
-    an exception to tell.
+    """Return companies with a due push or run whose target accepts calls, or with a refused key
+    that no hold reports yet.
     """
-    given = limits.moments(now) | limits.months(session, now)
-    return tuple(sorted(session.scalars(_companies_due(), given)))
+    parameters = limits.moments(now) | limits.months(session, now)
+    return tuple(sorted(session.scalars(_companies_due(), parameters)))
 
 
 @cache
 def _companies_due() -> Executable:
-    silent = or_(breaker.BARRED, limits.HELD_OFF)
+    unavailable = or_(breaker.BARRED, limits.HELD_OFF)
     due = exists().where(
         Posting.connection_id == Connection.id, text(f"posting.{DUE}"), Posting.due_at <= NOW
     )
@@ -362,13 +373,16 @@ def _companies_due() -> Executable:
         Connection.paused_at.is_(None),
         LIVE,
         or_(
-            and_(free_of(silent), due.where(among_words(Posting.state, IN_FLIGHT_STATES))),
             and_(
-                free_of(or_(silent, limits.SPENT)),
+                without_trouble(unavailable),
+                due.where(among_words(Posting.state, IN_FLIGHT_STATES)),
+            ),
+            and_(
+                without_trouble(or_(unavailable, limits.SPENT)),
                 due.where(among_words(Posting.state, READY), ~STOPPED),
             ),
             and_(  # the first that waits for another key says so
-                ~free_of(breaker.REFUSED),
+                ~without_trouble(breaker.REFUSED),
                 ~TOLD,
                 due.where(Posting.state == PostingState.READY, ~STOPPED),
             ),
@@ -378,20 +392,21 @@ def _companies_due() -> Executable:
         select(Run.company_id)
         .join(Connection, Connection.id == Run.connection_id)
         .where(text(f"run.{DUE}"), Run.due_at <= NOW, Connection.paused_at.is_(None), LIVE)
-        .where(free_of(or_(silent, limits.SPENT)))
+        .where(without_trouble(or_(unavailable, limits.SPENT)))
     )
     return union(postings, runs)
 
 
-def free_of(trouble: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Of a connection: its throttle is not in this trouble."""
+def without_trouble(trouble: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a connection's throttle row does not match `trouble`."""
     return ~exists().where(Throttle.connection_id == Connection.id, trouble)
 
 
-def parted(found: Sequence[tuple[int, int]], most: int) -> list[int]:
-    """Of postings and their crashes, those worked on together: what workers died under goes in ever
-    smaller parts (of 500 in parts of 22, then one by one), so that it is found in few calls and
-    no neighbour of it is held.
+def split_by_crashes(found: Sequence[tuple[int, int]], most: int) -> list[int]:
+    """Return the postings to process together, given (posting id, crash count).
+
+    After crashes a batch shrinks (500, then 22, then 1), so that a few attempts isolate the posting
+    that kills workers, and no other posting is held.
     """
     if not found:
         return []

@@ -27,24 +27,24 @@ from rules.values.canonical import dumps, sha256_hex
 Maybe = TypeVar("Maybe", Document, Document | None)
 
 
-def theirs_of(
+def target_owned_fields(
     session: Session, target: Target, ruleset_version_id: int, route: str
 ) -> frozenset[str]:
-    """The header fields that the people in the target own, under a version of the rules.
+    """Return the header fields that people in the target own, under a rule version.
 
-    One that the target needs in every call is sent as it was last seen there (the rules see to it).
+    A field that the target requires in every call is sent as it was last read there.
     """
     program = world.program(session, ruleset_version_id)
-    named = next((one for one in program.routes if one.name == route), None)
-    if named is None or not named.theirs:
+    route_definition = next((one for one in program.routes if one.name == route), None)
+    if route_definition is None or not route_definition.theirs:
         return frozenset()
-    schemas = (one for one in target.documents if one.name == named.document)
+    schemas = (one for one in target.documents if one.name == route_definition.document)
     needed = {f.name for schema in schemas for f in schema.header if f.required}
-    return frozenset(named.theirs) - needed
+    return frozenset(route_definition.theirs) - needed
 
 
-def ours(document: Maybe, theirs: frozenset[str]) -> Maybe:
-    """The document without what is theirs."""
+def without_target_fields(document: Maybe, theirs: frozenset[str]) -> Maybe:
+    """Return the document without the fields that people in the target own."""
     if document is None or not theirs:
         return document
     fields = {name: value for name, value in document.fields.items() if name not in theirs}
@@ -59,12 +59,12 @@ Bills = Sequence[Sequence[str]]  # [line key, quantity] for each line of a docum
 
 
 def action_of(word: str) -> Action:
-    """The action that a row names."""
+    """Return the action that a stored word names."""
     return "update" if word == "update" else "void" if word == "void" else "create"
 
 
 def push_key(posting: Posting, no: int) -> str:
-    """The idempotency key of a posting's push."""
+    """Return the idempotency key of a posting's push."""
     return derived_key(
         company_id=posting.company_id,
         connection_id=posting.connection_id,
@@ -86,12 +86,12 @@ def derived_key(
     content_hash: str,
     no: int,
 ) -> str:
-    """The key that follows from what is sent: a worker that knows nothing makes the same."""
+    """Return the idempotency key derived from what is sent; every worker derives the same key."""
     return _key(company_id, connection_id, doc_type, number, action, content_hash, no)
 
 
 def request_key(keys: Iterable[str]) -> str:
-    """The key of one call: the push's own, or for a file one over all its pushes in their order."""
+    """Return the key of one call: the push's own key, or a hash over all keys of a file in order."""
     listed = tuple(keys)
     return listed[0] if len(listed) == 1 else _key(*listed)
 
@@ -99,10 +99,10 @@ def request_key(keys: Iterable[str]) -> str:
 def document_lines(
     document: Document, bills: Bills | None = None
 ) -> tuple[tuple[str, str, int], ...]:
-    """(line key, quantity in base units, amount) a line.
+    """Return (line key, quantity in base units, amount) for each line.
 
-    Where the document bills in parts, the keys and quantities are those that the rules gave (they
-    stand in the order of its lines); else the key is the SKU and its n-th use.
+    A document billed in parts uses the keys and quantities of the rules, in the order of its lines.
+    Otherwise the key is the SKU with the number of its occurrence.
     """
     if bills:
         amounts = [line.get("LineTotal") or "0" for line in document.lines]
@@ -111,21 +111,20 @@ def document_lines(
             for (key, quantity), amount in zip(bills, amounts, strict=False)
         )
     seen: Counter[str] = Counter()
-    found = []
+    rows = []
     for line in document.lines:
         name = line.get("SKU") or line.get("Description") or ""
         seen[name] += 1
         amount = to_minor(Decimal(line.get("LineTotal") or "0"), document.currency)
-        found.append((f"{name}#{seen[name]}", line.get("Quantity", "0"), amount))
-    return tuple(found)
+        rows.append((f"{name}#{seen[name]}", line.get("Quantity", "0"), amount))
+    return tuple(rows)
 
 
 class Storyteller:
-    """Renders the stories of evaluations, compressed: they outlive the engine that told them.
+    """Renders and compresses the traces of evaluations.
 
-    Of one version of rules nearly all of a story is the same: the first is kept as their form
-    (`StoryForm`, in a commit of its own, before any push that needs it), and each as what it
-    differs from that. zlib marks those itself.
+    Traces of one rule version are nearly identical. The first is stored as their form (`StoryForm`,
+    committed before any push that needs it) and serves as the zlib dictionary of the others.
     """
 
     def __init__(self, database: Database) -> None:
@@ -134,13 +133,14 @@ class Storyteller:
         self._forms: dict[int, bytes] = {}
 
     def forget(self) -> None:
-        """Read forms and files again: the database may be another by now, or without that form."""
+        """Clear the cached forms and files; the database may be another one now."""
         self._sources.clear()
         self._forms.clear()
 
     def __call__(self, session: Session, evaluation_ids: Collection[int]) -> dict[int, bytes]:
-        """The readable traces of evaluations, by judging again what was stored. The session reads:
-        who writes already would wait for the commit of a form.
+        """Return the compressed traces of evaluations, by replaying what was stored.
+
+        Use a read session: a writing session would wait for the commit of a form.
         """
         return {
             evaluation_id: self._shortened(
@@ -158,14 +158,14 @@ class Storyteller:
         return maker.compress(story) + maker.flush()
 
     def _form(self, version_id: int, story: bytes) -> bytes:
-        """The form that the version has by now: this story, unless another worker was faster."""
-        given = {"ruleset_version_id": version_id, "body": story[-WINDOW:]}
+        """Return the version's form; store this trace as the form if there is none."""
+        values = {"ruleset_version_id": version_id, "body": story[-WINDOW:]}
         with self._database.write() as session:
-            found = session.scalar(_FORM, {"version": version_id})
-            if found is None:
-                bulk.insert_once(session, StoryForm, given)
-                found = session.scalar(_FORM, {"version": version_id})
-        return bytes(found or b"")
+            body = session.scalar(_FORM, {"version": version_id})
+            if body is None:
+                bulk.insert_once(session, StoryForm, values)
+                body = session.scalar(_FORM, {"version": version_id})
+        return bytes(body or b"")
 
     def _source(self, session: Session, version_id: int) -> Mapping[str, str]:
         if version_id not in self._sources:
@@ -175,8 +175,8 @@ class Storyteller:
         return self._sources[version_id]
 
 
-def whole_story(session: Session, push: Push) -> str | None:
-    """The story that a push was sent with, as JSON text; None where none was kept with it."""
+def stored_trace(session: Session, push: Push) -> str | None:
+    """Return the trace stored with a push as JSON text, or None if there is none."""
     if push.trace is None:
         return None
     form = session.scalar(_FORM_OF, {"evaluation": push.evaluation_id})

@@ -34,7 +34,7 @@ from holding.db.models.columns import NOW, HoldState, from_minor, is_word, to_mi
 from holding.db.models.decisions import HOLD_OPEN
 from holding.holds.retries import answer_by
 from holding.platform import states
-from holding.platform.states import INACTIVE, TOTALS, UNSEEN, WITHDRAWN, refresh
+from holding.platform.states import INACTIVE, TOTALS, UNSEEN, WITHDRAWN, refresh_record_states
 from holding.programs import world
 from rules.comparison.difference import days_apart
 from rules.documents.fields import QUANTITIES
@@ -188,10 +188,11 @@ _OWN = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Why a posting cannot go on; `target_code` is the target's own word, if it gave one (of a
-    party that is not in use: which one; of a file that people carry: its name; of what
-    another connection has: which), and `owner` the team that the rules name for it. With
-    `decided`, a person may let it pass.
+    """The reason why a posting cannot go on.
+
+    `target_code` is the target's own code, or what the reason is about: the inactive party, the
+    file, or the other connection. `owner` is the team that the rules name. With `decided`, a person
+    may let the posting pass.
     """
 
     code: str
@@ -202,18 +203,21 @@ class Trouble:
     decided: bool = False
 
 
-def found(
+def posted_elsewhere(
     session: Session, posting_id: int, same_number: int | None, *, of_record: bool
 ) -> Trouble | None:
-    """Why a document that is about to be made waits for a person, by what another connection has:
-    the document SENT_ELSEWHERE, or one of RECORD_ELSEWHERE.
+    """Return the trouble of a new document that another connection already has, or None.
+
+    `same_number` is the posting SENT_ELSEWHERE. `of_record` is whether RECORD_ELSEWHERE holds.
     """
-    both = trouble(session, posting_id, same_number) if same_number is not None else None
-    return both or (moved(session, posting_id) if of_record else None)
+    trouble = (
+        elsewhere_trouble(session, posting_id, same_number) if same_number is not None else None
+    )
+    return trouble or (moved_trouble(session, posting_id) if of_record else None)
 
 
-def trouble(session: Session, posting_id: int, other_id: int) -> Trouble | None:
-    """Why this document waits for a person, where that other one is the same to the tax office."""
+def elsewhere_trouble(session: Session, posting_id: int, other_id: int) -> Trouble | None:
+    """Return the trouble if the other posting makes the same e-Invoice, or None."""
     posting, other = (session.get_one(Posting, one) for one in (posting_id, other_id))
     here, there = (session.get_one(Connection, one.connection_id) for one in (posting, other))
     kind = _kind_of(here, posting.doc_type)
@@ -235,48 +239,50 @@ def trouble(session: Session, posting_id: int, other_id: int) -> Trouble | None:
 
 
 def _kind_of(connection: Connection, doc_type: str) -> str:
-    """The type of the e-Invoice that is made of such a document; blank where none is made."""
+    """Return the e-Invoice type of such a document, or an empty string."""
     target = registry.targets().get(connection.connector)
     stated = target.form.e_invoices if target else None
     return stated.type_in(doc_type, connection.settings) if stated else ""
 
 
 def _let_pass(session: Session, posting_id: int, code: str) -> bool:
-    given = {"posting": posting_id, "code": code}
-    return session.scalar(_LET_PASS, given) is not None
+    parameters = {"posting": posting_id, "code": code}
+    return session.scalar(_LET_PASS, parameters) is not None
 
 
-def moved(session: Session, posting_id: int) -> Trouble | None:
-    """Why this document waits for a person, where another connection has one of the same record
-    that the rules in force would not post there: they have no such route any more, or each day goes
-    to one of both and the day of the record was another then. Rules that name both targets mean
-    both; and where some of the record was posted here by this route, somebody has decided it.
+def moved_trouble(session: Session, posting_id: int) -> Trouble | None:
+    """Return the trouble if another connection has a document that the current rules post only
+    here.
+
+    Either that route is no longer in the rules, or the rules split days between both targets and
+    the record's day changed. If part of the record was posted here by this route, a person decided
+    it before.
     """
     posting = session.get_one(Posting, posting_id)
     rules = session.get_one(Evaluation, posting.evaluation_id).ruleset_version_id
     program = world.program(session, rules)
-    known, apart = {one.name for one in program.routes}, _apart(program)
-    given = {"record": posting.record_id, "posting": posting_id}
-    others = session.execute(_OF_RECORD, given).all()
+    route_names, exclusive_pairs = {one.name for one in program.routes}, _apart(program)
+    parameters = {"record": posting.record_id, "posting": posting_id}
+    others = session.execute(_OF_RECORD, parameters).all()
     if any((one.at, one.route) == (posting.connection_id, posting.route) for one in others):
         return None
     for one in others:
-        left = one.route not in known
+        route_ended = one.route not in route_names
         if one.at == posting.connection_id or not one.stands:
             continue
-        if (left or {one.route, posting.route} in apart) and not _let_pass(
+        if (route_ended or {one.route, posting.route} in exclusive_pairs) and not _let_pass(
             session, posting_id, MOVED
         ):
-            number, there = one.number, one.name
-            gone = (
-                f"{number} was posted to {there}, by a posting rule that is not in force any more."
+            number, system = one.number, one.name
+            ended_words = (
+                f"{number} was posted to {system}, by a posting rule that is not in force any more."
                 " It would be in both accounting systems."
             )
-            another_day = (
-                f"{number} was posted to {there} when the record had another day: by the rules each"
+            day_words = (
+                f"{number} was posted to {system} when the record had another day: by the rules each"
                 " day goes to one accounting system. It would be in both."
             )
-            words = gone if left else another_day
+            words = ended_words if route_ended else day_words
             return Trouble(
                 code=MOVED,
                 error_class="duplicate",
@@ -289,12 +295,12 @@ def moved(session: Session, posting_id: int) -> Trouble | None:
 
 @lru_cache(maxsize=8)
 def _apart(program: Program) -> frozenset[frozenset[str]]:
-    """Pairs of routes of which each day goes to one."""
+    """Return pairs of routes that never post the same day."""
     return days_apart(program.ruleset)
 
 
 def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetime) -> int:
-    """Open the hold, once; a second time only its words are renewed. The cause's id."""
+    """Open the hold or refresh the message of an open one; return the cause's id."""
     cause_id, team_id = _cause(session, posting, trouble, now)
     kept = session.scalars(
         update(Hold)
@@ -329,11 +335,11 @@ def _cause(
         rule=NAMES[trouble.code],
         team_id=team_id,
     )
-    return states.ensure(session, posting.company_id, [spec], now)[key], team_id
+    return states.ensure_causes(session, posting.company_id, [spec], now)[key], team_id
 
 
 def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
-    """What this trouble has in common with others, and how people call it."""
+    """Return the cause key that similar troubles share, with its label."""
     target = posting.route.partition(".")[0]
     month = posting.doc_date.strftime("%Y-%m") if posting.doc_date else ""
     t_month = month_name(month)
@@ -400,7 +406,7 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
 
 
 def _team(session: Session, company_id: int, owner: str) -> int | None:
-    """The team of that name, else the one that answers for all."""
+    """Return the team of that name, or the company's fallback team."""
     teams = {
         team.name: team.id
         for team in session.scalars(
@@ -450,7 +456,7 @@ def _hold(
 
 
 def _way(posting: Posting, trouble: Trouble) -> str:
-    """What ends the hold; every act that it names is there."""
+    """Return what ends the hold, naming only actions that exist."""
     if trouble.code in _WAYS:
         return _WAYS[trouble.code]
     if trouble.code == INACTIVE:
@@ -479,41 +485,43 @@ def close_holds(
     *,
     why: str = ANSWERED,
 ) -> Collection[int]:
-    """Close what pushing itself opened, once the target has answered; the causes' ids."""
-    given = {"postings": list(posting_ids), "codes": codes, "now": now, "why": why}
-    return session.scalars(_CLOSE_HOLDS, given).all()
+    """Close the holds that pushing opened, once the target answered; return the causes' ids."""
+    parameters = {"postings": list(posting_ids), "codes": codes, "now": now, "why": why}
+    return session.scalars(_CLOSE_HOLDS, parameters).all()
 
 
-def settle(session: Session, record_ids: Collection[int], cause_ids: Collection[int]) -> None:
-    """After a change: the states of the records, the counters of the causes. Comes last."""
-    refresh(session, sorted(set(record_ids)))
-    states.recount(session, cause_ids)
+def settle_holds(session: Session, record_ids: Collection[int], cause_ids: Collection[int]) -> None:
+    """Refresh the records' states and recount the causes. Call this last in a transaction."""
+    refresh_record_states(session, sorted(set(record_ids)))
+    states.recount_causes(session, cause_ids)
 
 
-def waits_for_a_look(code: str, error_class: ErrorClass, *, of_push: bool) -> bool:
-    """Whether only what is done in the target ends it."""
+def ends_in_target(code: str, error_class: ErrorClass, *, of_push: bool) -> bool:
+    """Check whether only a change in the target ends this hold."""
     return of_push and code != MANUAL and RETRY[error_class].retry == RetryWay.NEVER
 
 
 def is_rounding(document: Document, total: Decimal) -> bool:
-    """Whether rounding alone may have made this total of the lines that were sent."""
+    """Check whether rounding alone explains the difference between this total and the lines sent."""
     quantities = [
         next((line[name] for name in QUANTITIES if line.get(name)), "0") for line in document.lines
     ]
     return abs(total - document.amount) <= room(quantities, from_minor(1, document.currency))
 
 
-def in_minor(document: Document, total: Decimal | None) -> int | None:
-    """What a target told, in minor units; None where it told nothing that can be a total."""
+def target_total_minor(document: Document, total: Decimal | None) -> int | None:
+    """Return the target's total in minor units, or None if it is missing or not a valid total."""
     try:
         return None if total is None else to_minor(total, document.currency)
     except (OverflowError, InvalidOperation):
         return None
 
 
-def stands(document: Document, kept: int | None) -> int:
-    """What the document counts in the books, in minor units: what the target keeps of it, where it
-    told that and rounding explains it; else what was sent.
+def book_amount(document: Document, kept: int | None) -> int:
+    """Return the amount of the document in the books, in minor units.
+
+    That is the target's total if it was returned and rounding explains it, otherwise the amount
+    sent.
     """
     sent = to_minor(document.amount, document.currency)
     if kept is None or not is_rounding(document, from_minor(kept, document.currency)):
@@ -521,20 +529,22 @@ def stands(document: Document, kept: int | None) -> int:
     return kept
 
 
-def said(document: Document, kept: int | None) -> str:
-    """The difference in words, where there is one and rounding explains it; else blank."""
-    there = stands(document, kept)
-    if there == to_minor(document.amount, document.currency):
+def rounding_text(document: Document, kept: int | None) -> str:
+    """Return the rounding difference as text, or an empty string."""
+    target_amount = book_amount(document, kept)
+    if target_amount == to_minor(document.amount, document.currency):
         return ""
-    total = from_minor(there, document.currency)
+    total = from_minor(target_amount, document.currency)
     return (
         f"It comes to {in_currency(total, document.currency)} there and was sent with"
         f" {in_currency(document.amount, document.currency)}: the difference is rounding."
     )
 
 
-def beside(total_field: str | None, document: Document, kept: int | None) -> tuple[Kept, ...]:
-    """The total as a value that is kept otherwise, if it is."""
+def different_total(
+    total_field: str | None, document: Document, kept: int | None
+) -> tuple[Kept, ...]:
+    """Return the total as a value that the target stores differently, or an empty tuple."""
     if total_field is None or kept in (None, to_minor(document.amount, document.currency)):
         return ()
     return (Kept(0, total_field, str(from_minor(kept or 0, document.currency))),)

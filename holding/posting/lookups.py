@@ -15,60 +15,62 @@ from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk, renewed_after_all
 from holding.db.models import Posting, Push, Reading, Record, Release, Request, Version
 from holding.db.models.columns import RequestState
-from holding.platform.changes import read_now
+from holding.platform.changes import read_back_now
 from holding.platform.states import INACTIVE
 from holding.posting import holds, send, store_results
-from holding.posting.claims import Claim, give_back, put_back, stay_in_line
-from holding.posting.evidence import ours
+from holding.posting.claims import Claim, requeue_unscheduled, return_later, return_posting
+from holding.posting.evidence import without_target_fields
 from holding.posting.holds import MANUAL, Trouble
-from holding.posting.prepare import Checked, Examined, add_pushes, check
-from holding.posting.push import Case, Member, add_look, conflicted, keep_alike
+from holding.posting.prepare import Checked, Examined, add_pushes, check_postings
+from holding.posting.push import Case, Member, add_lookup, conflicted_push, store_similar_document
 from rules.outcomes import Document
 from rules.values.canonical import revive, sha256_hex
 
 KEPT_FOR = timedelta(days=7)
 
 
-def question(one: Member | Checked, key: str) -> Question:
-    """What a look-up under this key asks of a push, or of a posting that is to be sent."""
+def lookup_question(one: Member | Checked, key: str) -> Question:
+    """Return the lookup of a push, or of a posting before it is sent, under this key."""
     return Question(
-        document=ours(one.document, one.theirs),
+        document=without_target_fields(one.document, one.theirs),
         key=key,
         action=one.action,
-        standing=ours(one.standing, one.theirs),
+        standing=without_target_fields(one.standing, one.theirs),
     )
 
 
-def first_questions(channel: Channel, good: Sequence[Checked]) -> dict[int, Question]:
-    """What is asked before these postings are sent, by their ids."""
-    asks = [one for one in good if one.action != "create" or channel.looks_first]
-    return {one.claim.posting_id: question(one, one.key) for one in asks}
+def presend_questions(channel: Channel, good: Sequence[Checked]) -> dict[int, Question]:
+    """Return the lookups needed before these postings are sent, by posting id."""
+    postings = [one for one in good if one.action != "create" or channel.looks_first]
+    return {one.claim.posting_id: lookup_question(one, one.key) for one in postings}
 
 
-def looks_paid(channel: Channel, documents: int, *, in_file: bool) -> int:
-    """How many calls were spent on looking them up before they are sent; a file has paid once."""
+def count_paid_lookups(channel: Channel, documents: int, *, in_file: bool) -> int:
+    """Return how many calls were paid for lookups before sending. A file pays once."""
     steps = min(1, documents) if in_file else documents
     return steps * channel.target.pace.to_look if channel.looks_first else 0
 
 
 class Tickets:
-    """Looks before a first send that a target has taken in and not answered yet, by the key of the
-    question: whatever worker comes next asks by the ticket, and puts no further look into the
-    queue. A ticket is a row of `request`, as those of readings are.
+    """Lookups before a first send that a target accepted but has not answered yet, by lookup key.
+
+    The next worker continues with the stored ticket, so that no second lookup enters the target's
+    queue. A ticket is a row of `request`, like the tickets of readings.
     """
 
     def __init__(self, desk: Desk, channel: Channel) -> None:
         self._desk, self._channel = desk, channel
 
     def of(self, key: str) -> str:
-        """The ticket by which this is asked again; blank where it was not asked yet."""
+        """Return the ticket of a pending lookup, or an empty string."""
         with self._desk.database.read() as session:
             waiting = self._waiting(session, key)
             return str(waiting.rows["ticket"]) if waiting and waiting.rows else ""
 
     def keep(self, key: str, found: Found) -> None:
-        """What follows from this answer: its ticket is kept, or one that was answered is over. One
-        that could not be asked for now is asked for again.
+        """Store the ticket of an unanswered lookup, or end a ticket that was answered.
+
+        A lookup that could not be made now keeps its ticket.
         """
         ticket = found.target_ref if found.kind == "unknown" else ""
         if ticket is None:
@@ -96,12 +98,15 @@ class Tickets:
                 )
 
     def _waiting(self, session: Session, key: str) -> Request | None:
-        there = (Request.connection_id == self._channel.connection_id, Request.key == _before(key))
+        of_lookup = (
+            Request.connection_id == self._channel.connection_id,
+            Request.key == _before(key),
+        )
         alive = (
             Request.state == RequestState.SENDING,
             Request.deadline_at > self._desk.clock.now(),
         )
-        return session.scalars(select(Request).where(*there, *alive).limit(1)).one_or_none()
+        return session.scalars(select(Request).where(*of_lookup, *alive).limit(1)).one_or_none()
 
 
 def _before(key: str) -> str:
@@ -109,11 +114,11 @@ def _before(key: str) -> str:
 
 
 class Lookups:
-    """What a target says of postings. Those of `questions`, by their ids, are asked for together
-    when the first of them is. With `tickets`, what a target answers later is asked for by them.
+    """The target's answers about postings.
 
-    An answer that tells nothing is the answer to one alone: each other one is then asked for alone,
-    as long as the target lets us, so that its silence counts as often as it was met.
+    The lookups in `questions` are made in one call when the first is needed. With `tickets`,
+    lookups that the target answers later are continued. After an unknown answer, the other postings
+    are looked up one by one while the target allows it, so that each failure counts.
     """
 
     def __init__(
@@ -130,57 +135,61 @@ class Lookups:
         self._told: dict[int, Found] | None = None
 
     def ask(self, posting_id: int, asked: Question) -> Found:
-        """What the target says of this one."""
+        """Return the target's answer about one posting."""
         if self._told is None:
             self._told = self._together()
-        found = self._told.pop(posting_id, None)
-        if found is None:
+        answer = self._told.pop(posting_id, None)
+        if answer is None:
             return self.alone(asked)
-        if found.kind == "unknown":
+        if answer.kind == "unknown":
             self._told = {key: one for key, one in self._told.items() if one.kind != "unknown"}
-        return found
+        return answer
 
     def _together(self) -> dict[int, Found]:
         target = self._channel.target
         if len(self._questions) < 2 or not isinstance(target, LooksTogether):
             return {}
-        told = target.look_up_together(
+        answers = target.look_up_together(
             list(self._questions.values()),
             self._channel.settings,
             self._channel.secret,
             self._http,
         )
-        return dict(zip(self._questions, told, strict=True))
+        return dict(zip(self._questions, answers, strict=True))
 
     def alone(self, asked: Question) -> Found:
-        """What it says of this question, which is asked for itself."""
-        target, there = self._channel.target, (self._channel.settings, self._channel.secret)
+        """Look up one posting in a call of its own."""
+        target, access = self._channel.target, (self._channel.settings, self._channel.secret)
         ticket = self._tickets.of(asked.key) if self._tickets else ""
         if ticket and isinstance(target, Deferring):
-            found = target.ask_again(asked.document, ticket, *there, self._http)
+            answer = target.ask_again(asked.document, ticket, *access, self._http)
         else:
-            found = target.look_up(
+            answer = target.look_up(
                 asked.document,
-                *there,
+                *access,
                 asked.key,
                 self._http,
                 action=asked.action,
                 standing=asked.standing,
             )
         if self._tickets:
-            self._tickets.keep(asked.key, found)
-        return found
+            self._tickets.keep(asked.key, answer)
+        return answer
 
 
-def before_sending(desk: Desk, channel: Channel, http: Http, good: Sequence[Checked]) -> Lookups:
-    """The look-ups of these postings before their first send, which outlast a worker."""
-    return Lookups(channel, http, first_questions(channel, good), Tickets(desk, channel))
+def presend_lookups(desk: Desk, channel: Channel, http: Http, good: Sequence[Checked]) -> Lookups:
+    """Return the lookups of these postings before their first send; their tickets outlast a worker."""
+    return Lookups(channel, http, presend_questions(channel, good), Tickets(desk, channel))
 
 
-def clear(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> bool | Found:
-    """Whether a document may be made: its party is in use, and nothing like it exists there, or a
-    person knows of it. Where the target refuses our key, what it said. `reads` are of the whole
-    pass: one list serves all documents for one party.
+def is_clear_to_create(
+    desk: Desk, channel: Channel, one: Checked, reads: Remembering
+) -> bool | Found:
+    """Check whether a document may be created.
+
+    Its party must be active, and no similar document may exist unless a person accepted it. Returns
+    the answer itself if the target refuses the key. `reads` are cached for the whole pass, so one
+    list serves all documents of a party.
     """
     target = channel.target
     goes = one.action != "create" or _party_in_use(desk, channel, one, reads)
@@ -197,35 +206,36 @@ def clear(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> boo
         if found.kind == "different":
             _hold(desk, channel, one, (), found.words)
         else:
-            unclear(desk, channel, one.claim, found)
+            retry_unclear(desk, channel, one.claim, found)
         return False
     return _none_by_hand(desk, channel, one, found)
 
 
 def _party_in_use(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> bool | Found:
-    """Whether the customer or supplier was not made inactive there; where the target refuses our
-    key, what it said.
+    """Check whether the customer or supplier is active in the target.
+
+    Returns the answer itself if the target refuses the key.
     """
     if not isinstance(channel.target, TellsParties):
         return True
     before = reads.calls
-    told = channel.target.inactive(one.document, channel.settings, channel.secret, reads)
+    inactive_party = channel.target.inactive(one.document, channel.settings, channel.secret, reads)
     _charge(desk, channel, reads.calls - before)
-    if isinstance(told, str):
-        words = f"{told.capitalize()} is inactive in {channel.name}, so it was not sent."
+    if isinstance(inactive_party, str):
+        words = f"{inactive_party.capitalize()} is inactive in {channel.name}, so it was not sent."
         trouble = Trouble(
-            code=INACTIVE, error_class="mapping_missing", words=words, target_code=told
+            code=INACTIVE, error_class="mapping_missing", words=words, target_code=inactive_party
         )
-        if told:
+        if inactive_party:
             _stop(desk, channel, one, trouble)
-        return not told
-    if not told.key_refused:
-        unclear(desk, channel, one.claim, told)
-    return told if told.key_refused else False
+        return not inactive_party
+    if not inactive_party.key_refused:
+        retry_unclear(desk, channel, one.claim, inactive_party)
+    return inactive_party if inactive_party.key_refused else False
 
 
 def _charge(desk: Desk, channel: Channel, calls: int) -> None:
-    """Calls that were not paid for; below 0 those that were, and were not made."""
+    """Spend calls that were not paid for; a negative number refunds calls that were not made."""
     if calls:
         with desk.database.write() as session:
             limits.spend(session, channel, calls)
@@ -234,20 +244,22 @@ def _charge(desk: Desk, channel: Channel, calls: int) -> None:
 def _stop(
     desk: Desk, channel: Channel, one: Checked, trouble: Trouble, found: Sequence[Stands] = ()
 ) -> None:
-    """Hold what is still as it was looked at."""
+    """Hold the posting if it is still as it was checked, else return the claim."""
     with desk.database.write() as session:
         now = desk.clock.now()
-        still = check(session, channel, [one.claim], lock=True, now=now)[one.claim.posting_id]
-        if not isinstance(still, Checked):
-            put_back(session, one.claim, now)
+        verdict = check_postings(session, channel, [one.claim], lock=True, now=now)[
+            one.claim.posting_id
+        ]
+        if not isinstance(verdict, Checked):
+            return_posting(session, one.claim, now)
             return
         if trouble.code == MANUAL:
-            keep_alike(session, one.claim.posting_id, found, now)
-        store_results.stopped(session, channel, one.claim, trouble, now)
+            store_similar_document(session, one.claim.posting_id, found, now)
+        store_results.stop_claim(session, channel, one.claim, trouble, now)
 
 
 def _let_pass(desk: Desk, one: Checked) -> bool:
-    """Whether a person has seen what the target has, and wants this content made all the same."""
+    """Check whether a person accepted what the target has and wants this content created anyway."""
     posting = one.posting
     query = (
         select(Release.id)
@@ -262,13 +274,15 @@ def _let_pass(desk: Desk, one: Checked) -> bool:
 
 
 def _hold(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands], words: str) -> None:
-    """Nothing is sent; the hold says what the target has, and the reading shows it."""
+    """Hold the posting with a message that describes the target's document, and store a reading of
+    it.
+    """
     trouble = Trouble(code=MANUAL, error_class="duplicate", words=words, decided=True)
     _stop(desk, channel, one, trouble, found)
 
 
 def _none_by_hand(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -> bool:
-    """Whether all of these are ours; where others are among them, the document is held."""
+    """Check whether all similar documents are ours; otherwise hold the posting."""
     others = _not_ours(desk, channel, one, found)
     if not others:
         return True
@@ -277,7 +291,10 @@ def _none_by_hand(desk: Desk, channel: Channel, one: Checked, found: Sequence[St
 
 
 def _not_ours(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -> list[Stands]:
-    """Those that no other posting stands for; one under its own number is none of ours yet."""
+    """Return the documents that no other posting stands for.
+
+    One under this posting's own number is not ours yet.
+    """
     query = select(Posting.number).where(
         Posting.connection_id == channel.connection_id,
         Posting.doc_type == one.document.document,
@@ -286,13 +303,13 @@ def _not_ours(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands
         Posting.id != one.claim.posting_id,
     )
     with desk.database.read() as session:
-        ours = {number.casefold() for number in session.scalars(query)}
-    return [other for other in found if other.number.casefold() not in ours]
+        own_numbers = {number.casefold() for number in session.scalars(query)}
+    return [other for other in found if other.number.casefold() not in own_numbers]
 
 
 def _perhaps_by_hand(channel: Channel, found: Sequence[Stands]) -> str:
-    told = "; ".join(_told(other) for other in found)
-    return f"{channel.name} already has {told}, not posted by Clearpost (perhaps manually)."
+    documents = "; ".join(_told(other) for other in found)
+    return f"{channel.name} already has {documents}, not posted by Clearpost (perhaps manually)."
 
 
 def _told(other: Stands) -> str:
@@ -300,9 +317,12 @@ def _told(other: Stands) -> str:
     return f"{other.number} for {other.party}{over}, dated {other.date}"
 
 
-def unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
-    """Nobody can say what the target has: the posting is tried again a little later."""
-    give_back(desk, [claim], after=desk.lease)
+def retry_unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
+    """Return the claim for a little later, because the lookup gave no answer.
+
+    An answer without a ticket counts as a failure of the connection.
+    """
+    return_later(desk, [claim], after=desk.lease)
     with desk.database.write() as session:
         now = desk.clock.now()
         limits.heard(session, channel, [found], now)
@@ -310,77 +330,84 @@ def unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
             breaker.failed(session, channel.connection_id, now, desk.pace)
 
 
-def stands(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
-    """Whether another document stands under the number of one that was never sent; it is held."""
-    never = one.action == "create" and one.no == 1 and found.kind == "different"
-    if not never or found.stands is None or _let_pass(desk, one):
+def hold_if_number_taken(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
+    """Check whether another document uses the number of a posting that was never sent, and hold it."""
+    is_foreign = one.action == "create" and one.no == 1 and found.kind == "different"
+    if not is_foreign or found.stands is None or _let_pass(desk, one):
         return False
     _hold(desk, channel, one, [found.stands], _perhaps_by_hand(channel, [found.stands]))
     return True
 
 
-def first_looks(
+def look_up_before_send(
     desk: Desk, channel: Channel, examined: Examined, *, in_file: bool
 ) -> tuple[dict[int, Found], Examined]:
-    """What was seen of each posting, and those that go on from here: none, once the target has
-    enough of us or does not answer any more.
+    """Return what the lookups found, and the postings that may be sent.
+
+    No posting goes on once the target limits calls or stops answering.
     """
-    looked: dict[int, Found] = {}
-    going: dict[int, Claim] = {}
+    answers: dict[int, Found] = {}
+    ready_claims: dict[int, Claim] = {}
     reads = Remembering(desk.http)
-    counted = Counting(desk.http)
-    looks = before_sending(desk, channel, counted, examined.good)
+    counting_http = Counting(desk.http)
+    lookups = presend_lookups(desk, channel, counting_http, examined.good)
     for at, one in enumerate(examined.good):
         claim, story = one.claim, examined.stories[one.claim.posting_id]
         waiting = [other.claim for other in examined.good[at + 1 :]]
-        found = _look(desk, channel, one, looks)
+        found = _look(desk, channel, one, lookups)
         refused = found is not None and found.key_refused
-        goes = found if refused else _goes(desk, channel, one, found, story, reads)
-        if isinstance(goes, Found):
-            others, going = [*going.values(), *waiting], {}
+        decision = found if refused else _goes(desk, channel, one, found, story, reads)
+        if isinstance(decision, Found):
+            others, ready_claims = [*ready_claims.values(), *waiting], {}
             if renewed_after_all(desk, channel):
-                stay_in_line(desk, [claim, *others])
+                requeue_unscheduled(desk, [claim, *others])
             else:
-                send.met(desk, channel, claim, goes, story, others)
+                send.note_key_wait(desk, channel, claim, decision, story, others)
             break
-        if goes:
-            going[claim.posting_id] = claim
-            looked |= {claim.posting_id: found} if found is not None else {}
+        if decision:
+            ready_claims[claim.posting_id] = claim
+            answers |= {claim.posting_id: found} if found is not None else {}
         elif not limits.lets_us(desk, channel):
-            stay_in_line(desk, [*going.values(), *waiting])
-            going = {}
+            requeue_unscheduled(desk, [*ready_claims.values(), *waiting])
+            ready_claims = {}
             break
-    paid = looks_paid(channel, len(examined.good), in_file=in_file)
-    _charge(desk, channel, counted.calls - paid if not in_file else max(0, counted.calls - paid))
-    return looked, examined.only(going)
+    paid_calls = count_paid_lookups(channel, len(examined.good), in_file=in_file)
+    _charge(
+        desk,
+        channel,
+        counting_http.calls - paid_calls
+        if not in_file
+        else max(0, counting_http.calls - paid_calls),
+    )
+    return answers, examined.only(ready_claims)
 
 
 def _look(desk: Desk, channel: Channel, one: Checked, looks: Lookups) -> Found | None:
-    """What the target has; nothing where it is not looked up first.
+    """Look up a posting, or return None if it needs no lookup.
 
-    Of one that met another content, first by what it was sent as: with another customer it would
-    not be found.
+    A posting that met other content before is first looked up as it was sent then, because with
+    another customer it would not be found.
     """
-    before = _met_another(desk, one)
-    if one.action == "create" and not channel.looks_first and before is None:
+    earlier_push = _met_another(desk, one)
+    if one.action == "create" and not channel.looks_first and earlier_push is None:
         return None
-    if before is not None and before.hash != one.hash:
-        sent = revive(Document, before.content)
-        found = looks.alone(Question(document=sent, key=before.key))
+    if earlier_push is not None and earlier_push.hash != one.hash:
+        sent_document = revive(Document, earlier_push.content)
+        found = looks.alone(Question(document=sent_document, key=earlier_push.key))
         if found.kind == "equal":
-            words = f"{sent.number} exists there as it was sent before, not as it is now."
+            words = f"{sent_document.number} exists there as it was sent before, not as it is now."
             return replace(found, kind="different", words=words)
         if not found.unseen:
             return found
-    return looks.ask(one.claim.posting_id, question(one, one.key))
+    return looks.ask(one.claim.posting_id, lookup_question(one, one.key))
 
 
 def _met_another(desk: Desk, one: Checked) -> Push | None:
-    """The push of a document that is not posted and met another content under its number."""
+    """Return the push of an unposted document that met other content under its number, or None."""
     if one.action != "create" or one.posting.sent_at is None:
         return None
     with desk.database.read() as session:
-        return conflicted(session, one.claim.posting_id)
+        return conflicted_push(session, one.claim.posting_id)
 
 
 def _goes(
@@ -391,15 +418,16 @@ def _goes(
     story: bytes,
     reads: Remembering,
 ) -> bool | Found:
-    """Whether it may be sent by what was seen; else it is not ours to send any more. A search may
-    find that our key is refused.
+    """Check whether the posting may be sent after its lookup.
+
+    Otherwise it is held, returned or stored. Returns an answer that refuses our key.
     """
     if found is None or found.unseen or _known(desk, one, found):
-        alike = found.alike if found is not None and not _let_pass(desk, one) else ()
-        if alike and not _none_by_hand(desk, channel, one, alike):
+        similar_documents = found.alike if found is not None and not _let_pass(desk, one) else ()
+        if similar_documents and not _none_by_hand(desk, channel, one, similar_documents):
             return False
-        return clear(desk, channel, one, reads)
-    if stands(desk, channel, one, found):
+        return is_clear_to_create(desk, channel, one, reads)
+    if hold_if_number_taken(desk, channel, one, found):
         return False
     if found.kind != "different" or not _told_the_rules(desk, channel, one):
         _turn(desk, channel, one.claim, found, story)
@@ -407,8 +435,9 @@ def _goes(
 
 
 def _known(desk: Desk, one: Checked, found: Found) -> bool:
-    """Whether somebody changed it there, and the rules or a person let the update pass all the
-    same: they have seen just this.
+    """Check whether the stored reading already covers this change in the target.
+
+    The rules or a person then allowed the update.
     """
     if one.action == "create" or found.kind != "different":
         return False
@@ -419,7 +448,10 @@ def _known(desk: Desk, one: Checked, found: Found) -> bool:
 
 
 def _told_the_rules(desk: Desk, channel: Channel, one: Checked) -> bool:
-    """Have it read first, so that the rules say what a change by hand means."""
+    """Schedule a reading first, so that the rules decide what a manual change means.
+
+    Returns False if the target cannot be read or was read just now.
+    """
     if one.action == "create" or not isinstance(channel.target, Readable):
         return False
     with desk.database.write() as session:
@@ -427,28 +459,30 @@ def _told_the_rules(desk: Desk, channel: Channel, one: Checked) -> bool:
         read_at = session.get_one(Posting, one.claim.posting_id).read_at
         if read_at is not None and now - read_at < desk.lease:
             return False  # it was read just now, and that did not show it
-        read_now(session, [one.claim.posting_id], now)
-        put_back(session, one.claim, now + desk.lease)
+        read_back_now(session, [one.claim.posting_id], now)
+        return_posting(session, one.claim, now + desk.lease)
     return True
 
 
 def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes) -> None:
-    """It is there, or nobody can say: either way nothing is sent now."""
+    """Store the lookup of a posting that is not sent now: it exists already, or the answer is
+    unknown.
+    """
     if found.kind == "unknown":
-        unclear(desk, channel, claim, found)
+        retry_unclear(desk, channel, claim, found)
         return
     with desk.database.write() as session:
         now = desk.clock.now()
-        one = check(session, channel, [claim], lock=True, now=now)[claim.posting_id]
-        if not isinstance(one, Checked):
-            put_back(session, claim, now)
+        verdict = check_postings(session, channel, [claim], lock=True, now=now)[claim.posting_id]
+        if not isinstance(verdict, Checked):
+            return_posting(session, claim, now)
             return
         stories = {claim.posting_id: story}
-        (member,) = add_pushes(session, desk, channel, [one], stories)
-        add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
+        (member,) = add_pushes(session, desk, channel, [verdict], stories)
+        add_lookup(session, channel, member, found, kind="lookup", key=verdict.key, now=now)
         case = Case(session, desk, channel, member, now)
         if found.kind == "equal":
-            store_results.posted(
+            store_results.mark_posted(
                 case,
                 target_ref=found.target_ref,
                 words=found.words,
@@ -456,5 +490,5 @@ def _turn(desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes
                 total=found.total,
             )
         else:
-            store_results.conflict(case, found)
-        holds.settle(session, [member.record_id], case.causes)
+            store_results.mark_conflict(case, found)
+        holds.settle_holds(session, [member.record_id], case.causes)

@@ -44,8 +44,8 @@ from holding.db.models import (
 )
 from holding.db.models.columns import Moment, PushState, is_word, moment, table_of
 from holding.db.models.decisions import HOLD_OPEN, WHOLE_RECORD
-from holding.platform.changes import is_marked, wake_records
-from holding.platform.events import PUSH, REQUEST, SEALED, Fact, join_events, seal
+from holding.platform.changes import has_pending_mark, wake_records
+from holding.platform.events import PUSH, REQUEST, SEALED, Fact, join_events, seal_row
 from holding.platform.states import UNSEEN, Step, join_record_states, join_steps
 from holding.posting import holds, runs, store_results
 from holding.posting import push as push_rows
@@ -57,22 +57,28 @@ from holding.posting.claims import (
     TOGETHER,
     TWIN_COMES,
     Claim,
-    give_back,
     lock_families,
-    put_back,
+    return_later,
+    return_posting,
 )
-from holding.posting.evidence import action_of, ours, push_key, request_key, theirs_of
+from holding.posting.evidence import (
+    action_of,
+    push_key,
+    request_key,
+    target_owned_fields,
+    without_target_fields,
+)
 from holding.posting.holds import TOO_LARGE, Trouble
 from holding.posting.push import (
     DRAWN,
-    Drawn,
     Flight,
     Member,
+    ReservedIds,
     add_flight,
-    add_look,
-    drawn,
+    add_lookup,
+    call_start_limit,
     push_lease,
-    start_within,
+    read_reserved_ids,
 )
 from holding.posting.store_results import skipped_unseen
 from holding.programs.world import note_meaning
@@ -84,10 +90,10 @@ Looked = Mapping[int, Found]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A posting that may be sent as it stands; equal to a later look when nothing moved since.
+    """A posting that may be sent as it is. Two checks are equal if nothing changed between them.
 
-    `standing` is what stands in the target, where it is updated or made void; `theirs` are the
-    fields that people there own; `drawn` comes with a look under locks.
+    `standing`: the document in the target, for an update or void. `theirs`: the fields that people
+    in the target own. `drawn`: the ids reserved by a check under locks.
     """
 
     claim: Claim
@@ -102,27 +108,33 @@ class Checked:
     key: str
     no: int
     posting: Posting = field(compare=False, repr=False)
-    brought: Drawn | None = field(compare=False, repr=False)
+    brought: ReservedIds | None = field(compare=False, repr=False)
 
     @property
-    def drawn(self) -> Drawn:
-        """What the look brought; RuntimeError after one without locks: nothing follows that."""
+    def drawn(self) -> ReservedIds:
+        """Return the reserved ids; raise RuntimeError after a check without locks."""
         if self.brought is None:
             raise RuntimeError("a push is written after a look under locks alone")
         return self.brought
 
     @property
     def sent(self) -> Document:
-        """What a call would carry: an update leaves alone what is theirs."""
-        return ours(self.document, self.theirs) if self.action == "update" else self.document
+        """Return the document that a call carries; an update leaves out the fields owned by the
+        target.
+        """
+        return (
+            without_target_fields(self.document, self.theirs)
+            if self.action == "update"
+            else self.document
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """Not ours any more, or about to be judged again: no fault, and nothing to say to anybody.
+    """A posting that is not ours any more or will be evaluated again; this is no error.
 
-    `judge`: the rules it was judged by are not in force any more, or cannot judge its record.
-    `rest`: a worker has to look first whether a change of a mapping has it judged again.
+    `judge`: its rules are not in force any more, or could not evaluate its record. `rest`: a worker
+    must first check whether a mapping change affects it.
     """
 
     judge: bool = False
@@ -164,40 +176,44 @@ _RENEW_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """Postings that may go out, each with its story rendered for keeping."""
+    """Postings that may be sent, each with its rendered trace."""
 
     good: tuple[Checked, ...]
     stories: Mapping[int, bytes]
 
     def only(self, wanted: Collection[int]) -> "Examined":
-        """Those of some postings."""
+        """Return the postings with these ids."""
         good = tuple(one for one in self.good if one.claim.posting_id in wanted)
         return Examined(good, self.stories)
 
     @property
     def claims(self) -> list[Claim]:
-        """The rights to them."""
+        """Return the claims of these postings."""
         return [one.claim for one in self.good]
 
     def parted(self, count: int) -> "tuple[Examined, Examined]":
-        """The first so many, and the others."""
+        """Return the first `count` postings and the remaining ones."""
         return Examined(self.good[:count], self.stories), Examined(self.good[count:], self.stories)
 
     def __add__(self, others: "Examined") -> "Examined":
         return Examined(self.good + others.good, {**self.stories, **others.stories})
 
 
-def examine(desk: Desk, channel: Channel, claims: Sequence[Claim], *, in_file: bool) -> Examined:
-    """Look at claimed postings; those that may not be sent are held, or given back: due at once,
-    or, where they go in a file, after a rest in which the others of the run go.
+def check_claims(
+    desk: Desk, channel: Channel, claims: Sequence[Claim], *, in_file: bool
+) -> Examined:
+    """Check claimed postings; hold or return those that must not be sent.
+
+    A returned posting is due at once, or in a file after a pause in which the rest of the run is
+    sent.
     """
     with desk.database.read() as session:
         remember(session)  # what the look has read is what the stories are told from
-        verdicts = check(session, channel, claims, lock=False, now=desk.clock.now())
+        verdicts = check_postings(session, channel, claims, lock=False, now=desk.clock.now())
         good = tuple(one for one in verdicts.values() if isinstance(one, Checked))
         # told here, so that no write waits for the replay
-        told = desk.trace(session, {one.evaluation_id for one in good})
-    stories = {one.claim.posting_id: told[one.evaluation_id] for one in good}
+        traces = desk.trace(session, {one.evaluation_id for one in good})
+    stories = {one.claim.posting_id: traces[one.evaluation_id] for one in good}
     _turn_down(desk, channel, claims, verdicts, in_file=in_file)
     return Examined(good, stories)
 
@@ -210,39 +226,41 @@ def _turn_down(
     *,
     in_file: bool,
 ) -> None:
-    """Hold what must not be sent; give back what cannot be sent now."""
-    bad = [claim for claim in claims if not isinstance(verdicts[claim.posting_id], Checked)]
-    if not bad:
+    """Hold postings that must not be sent, and return postings that cannot be sent now."""
+    refused_claims = [
+        claim for claim in claims if not isinstance(verdicts[claim.posting_id], Checked)
+    ]
+    if not refused_claims:
         return
-    rest = rest_of(desk) if in_file else timedelta()
+    pause = pause_length(desk) if in_file else timedelta()
     with desk.database.write() as session:
-        lock_families(session, channel.company_id, [claim.family for claim in bad])
+        lock_families(session, channel.company_id, [claim.family for claim in refused_claims])
         now = desk.clock.now()
-        for claim in bad:
+        for claim in refused_claims:
             verdict = verdicts[claim.posting_id]
             if isinstance(verdict, NotNow) and verdict.judge:
-                _have_judged(session, claim, now + rest if in_file else None, now)
+                _have_judged(session, claim, now + pause if in_file else None, now)
             elif isinstance(verdict, NotNow):
-                put_back(session, claim, now + (rest_of(desk) if verdict.rest else rest))
+                return_posting(
+                    session, claim, now + (pause_length(desk) if verdict.rest else pause)
+                )
             elif isinstance(verdict, Trouble):
-                store_results.stopped(session, channel, claim, verdict, now)
+                store_results.stop_claim(session, channel, claim, verdict, now)
 
 
 def _have_judged(session: Session, claim: Claim, due: datetime | None, now: datetime) -> None:
-    """Give it back until its record was judged: that says whether and when it is due, unless a run
-    comes back to it.
-    """
-    put_back(session, claim, due)
+    """Return the claim and wake its record; the evaluation decides when the posting is due again."""
+    return_posting(session, claim, due)
     record = select(Posting.record_id).where(Posting.id == claim.posting_id)
     wake_records(session, session.scalars(record).all(), now)
 
 
-def rest_of(desk: Desk) -> timedelta:
-    """How long what cannot go now is left alone."""
+def pause_length(desk: Desk) -> timedelta:
+    """Return how long a posting that cannot be sent now is left alone."""
     return desk.lease / 4
 
 
-def intend(
+def store_call(
     desk: Desk,
     channel: Channel,
     examined: Examined,
@@ -251,12 +269,11 @@ def intend(
     name: str = "",
     looked: Looked | None = None,
 ) -> tuple[Flight | None, Examined]:
-    """Write down one call for these postings, as JSON or (with a `name`) as one file of the first
-    of them, as many as the target takes in one; and what is left for the next.
+    """Store one call for these postings and return it with the remaining postings.
 
-    What is sent is what was examined, and it is looked at again in the transaction that commits
-    the intent. No call when nothing is left to send. Without a `run_id` it is of the run of what
-    goes at once, which is made or found in the same commit.
+    With a `name` the call is one file of as many postings as the target accepts. The postings are
+    checked again in the transaction that commits the call, so only checked content is sent. Without
+    a `run_id` the call joins the run of immediate pushes. Returns no call when no posting is left.
     """
     desk.renew()
     while examined.good:
@@ -265,29 +282,29 @@ def intend(
         count, payload = first_call(
             channel.target, documents, channel.settings, name=name, action=action
         )
-        part, rest = examined.parted(max(1, count))
+        part, remaining = examined.parted(max(1, count))
         if count == 0:
-            found = too_large(channel.target, documents[0], payload, channel.name)
-            _stop(desk, channel, part.claims[0], found)
-            examined = rest
+            trouble = too_large_trouble(channel.target, documents[0], payload, channel.name)
+            _stop(desk, channel, part.claims[0], trouble)
+            examined = remaining
             continue
         try:
             flight = _commit(desk, channel, part, payload, run_id, name, looked or {})
         except IntegrityError:  # another push of the family was opened: somebody was faster
-            give_back(desk, part.claims, after=rest_of(desk))
-            return None, rest
+            return_later(desk, part.claims, after=pause_length(desk))
+            return None, remaining
         if flight is not None:
             strict_json.point("push.after_intent")
-            return flight, rest
-        examined = examine(desk, channel, part.claims, in_file=bool(name)) + rest
+            return flight, remaining
+        examined = check_claims(desk, channel, part.claims, in_file=bool(name)) + remaining
     return None, examined
 
 
-def _stop(desk: Desk, channel: Channel, claim: Claim, found: Trouble) -> None:
+def _stop(desk: Desk, channel: Channel, claim: Claim, trouble: Trouble) -> None:
     """Hold one posting that no call can carry."""
     with desk.database.write() as session:
         lock_families(session, channel.company_id, [claim.family])
-        store_results.stopped(session, channel, claim, found, desk.clock.now())
+        store_results.stop_claim(session, channel, claim, trouble, desk.clock.now())
 
 
 def _commit(
@@ -299,12 +316,12 @@ def _commit(
     name: str,
     looked: Looked,
 ) -> Flight | None:
-    """The one commit; None when a posting is not any more what it was a moment ago."""
+    """Store the call in one transaction; return None if a posting changed since it was checked."""
     if name:
         strict_json.point("export.after_file")
     with desk.database.write() as session:
         at = desk.clock.now()
-        verdicts = check(session, channel, examined.claims, lock=True, now=at)
+        verdicts = check_postings(session, channel, examined.claims, lock=True, now=at)
         good = [one for one in verdicts.values() if isinstance(one, Checked)]
         if tuple(good) != examined.good:
             return None
@@ -318,12 +335,12 @@ def _commit(
         members = add_pushes(session, desk, channel, good, examined.stories, call=(writes, request))
         states = {one.record_id: one.drawn.record_state for one in good}
         join_record_states(writes, {key: after for key, after in states.items() if after})
-        seen = [one for one in members if one.claim.posting_id in looked]
-        if seen:
+        looked_up_members = [one for one in members if one.claim.posting_id in looked]
+        if looked_up_members:
             writes.write()  # a look is an attempt of its push, and a request before this one
-        for one in seen:
-            found = looked[one.claim.posting_id]
-            add_look(session, channel, one, found, kind="lookup", key=one.key, now=at)
+        for one in looked_up_members:
+            answer = looked[one.claim.posting_id]
+            add_lookup(session, channel, one, answer, kind="lookup", key=one.key, now=at)
         return add_flight(
             session,
             desk,
@@ -333,7 +350,7 @@ def _commit(
             key=request_key(one.key for one in good),
             name=name,
             run_id=run_id,
-            request_id=None if seen else first.request_id,
+            request_id=None if looked_up_members else first.request_id,
             tries={member.push_id: int(member.claim.posting_id in looked) for member in members},
             writes=writes,
         )
@@ -348,21 +365,22 @@ def add_pushes(
     *,
     call: tuple[JointWrites, Mapping[str, str]] | None = None,
 ) -> tuple[Member, ...]:
-    """The push rows, their lines, the postings on their way: with the other writes of their `call`,
-    whose bytes it seals, or at once where none is made. The postings are locked and were looked at,
-    so that none can have moved.
+    """Insert the push rows, their lines and the new posting states, and return the members.
+
+    With a `call` its writes are combined and its bytes are sealed; without one the rows are written
+    at once. The postings must be locked and checked.
     """
     now = desk.clock.now()
     writes, request = call or (JointWrites(session), {})
     rows = [_push_row(one, stories[one.posting.id], now) for one in good]
     members = tuple(_member(one) for one in good)
     writes.insert(Push, rows)
-    sent = [pair for pair in zip(members, good, strict=True) if pair[1].action != "void"]
-    billed = [(of.push_id, of.document, one.posting.bills) for of, one in sent]
-    push_rows.join_lines(writes, billed)
+    document_pairs = [pair for pair in zip(members, good, strict=True) if pair[1].action != "void"]
+    billed_lines = [(of.push_id, of.document, one.posting.bills) for of, one in document_pairs]
+    push_rows.join_lines(writes, billed_lines)
     join_steps(writes, [_on_its_way(one, now, now + push_lease(desk)) for one in good])
-    told = zip(good, rows, strict=True)
-    join_events(writes, [_sending(channel, one, row, request, now) for one, row in told])
+    sent_rows = zip(good, rows, strict=True)
+    join_events(writes, [_sending(channel, one, row, request, now) for one, row in sent_rows])
     if call is None:
         writes.write()
     return members
@@ -414,14 +432,14 @@ def _sending(
     request: Mapping[str, str],
     now: datetime,
 ) -> Fact:
-    """The event of what is about to be sent, with the seal of its push."""
+    """Return the event of a document about to be sent, with the seal of its push."""
     posting = one.posting
-    said = {
+    body = {
         "say": _said(one.action, posting.number, channel.name, posting.hash[:12]),
         "push": push["id"],
         "hash": posting.hash,
         "key": one.key,
-        SEALED: seal(PUSH, push),
+        SEALED: seal_row(PUSH, push),
         **request,
     }
     return Fact(
@@ -431,44 +449,46 @@ def _sending(
         record_id=one.record_id,
         posting_id=posting.id,
         fence=one.claim.fence,
-        body=said,
+        body=body,
     )
 
 
 def _said(action: Action, number: str, target: str, hash_: str) -> str:
-    """What the event says of it."""
+    """Return the event's sentence."""
     if action == "void":
         return f"Voiding {number} in {target} (hash {hash_})."
     what = f"the change of {number}" if action == "update" else number
     return f"Sending {what} to {target} (hash {hash_})."
 
 
-def check(
+def check_postings(
     session: Session, channel: Channel, claims: Sequence[Claim], *, lock: bool, now: datetime
 ) -> dict[int, Verdict]:
-    """What may be done with each claimed posting; with `lock`, it stays so until the commit."""
+    """Return a verdict for each claimed posting. With `lock` the verdict holds until the commit."""
     if lock:
         lock_families(session, channel.company_id, [claim.family for claim in claims])
-    around = _look_around(session, channel, claims, lock=lock, now=now)
+    rows_by_id = _look_around(session, channel, claims, lock=lock, now=now)
     verdicts: dict[int, Verdict] = {}
     sending: set[int] = set()
     numbers: set[tuple[str, str]] = set()
     for claim in claims:
-        seen = around.get(claim.posting_id)
-        verdict = _verdict(channel, claim, seen) if seen is not None else NotNow()
+        row = rows_by_id.get(claim.posting_id)
+        verdict = _verdict(channel, claim, row) if row is not None else NotNow()
         if isinstance(verdict, Checked) and claim.family in sending:
             verdict = NotNow()  # one at a time for each family
-        if isinstance(verdict, Checked) and seen is not None and verdict.action == "create":
-            here, there, of_record = claim.posting_id, seen.elsewhere, seen.of_record
-            both = holds.found(session, here, there, of_record=of_record)
-            verdict = both or verdict
+        if isinstance(verdict, Checked) and row is not None and verdict.action == "create":
+            posting_id, other_posting, of_record = claim.posting_id, row.elsewhere, row.of_record
+            trouble = holds.posted_elsewhere(
+                session, posting_id, other_posting, of_record=of_record
+            )
+            verdict = trouble or verdict
         if isinstance(verdict, Checked) and not channel.shows(verdict.posting.doc_type):
             verdict = _unseen(session, verdict)
         if isinstance(verdict, Checked) and verdict.action == "create":
-            called = (verdict.posting.doc_type, verdict.posting.number)
-            if called in numbers:
+            number_key = (verdict.posting.doc_type, verdict.posting.number)
+            if number_key in numbers:
                 verdict = _taken(f"{verdict.posting.number} is another document's number, too.")
-            numbers.add(called)
+            numbers.add(number_key)
         if isinstance(verdict, Checked):
             sending.add(claim.family)
         verdicts[claim.posting_id] = verdict
@@ -477,8 +497,11 @@ def check(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """A claimed posting: is the record `quiet` and what is like it, or `marked` by a change of a
-    mapping; `held`, or its route or connection stopped; `outdated`: judged by other rules or not.
+    """A claimed posting with what surrounds it.
+
+    `quiet`: no evaluation or similar record is pending. `marked`: a mapping change may affect it.
+    `held`: a hold is open, or its route or connection is stopped. `outdated`: it was evaluated by
+    other rules, or not at all.
     """
 
     posting: Posting
@@ -495,22 +518,24 @@ class _Seen:
     not_approved: str
     pushes: int
     accepted: bool
-    brought: Drawn | None
+    brought: ReservedIds | None
 
 
 def _look_around(
     session: Session, channel: Channel, claims: Sequence[Claim], *, lock: bool, now: datetime
 ) -> dict[int, _Seen]:
-    """The claimed postings that may be sent and are under our fence, in one query or two."""
+    """Return the claimed postings that may be sent and whose fence is ours, in one or two queries."""
     fences = {claim.posting_id: claim.fence for claim in claims}
-    given = {"now": now, "postings": list(fences)} | (runs.joined_since(now) if lock else {})
-    found = session.execute(_surrounded(lock), given)
-    rows = [row for row in found if row.Posting.fence == fences[row.Posting.id]]
+    parameters = {"now": now, "postings": list(fences)} | (
+        runs.continued_run_values(now) if lock else {}
+    )
+    result = session.execute(_surrounded(lock), parameters)
+    rows = [row for row in result if row.Posting.fence == fences[row.Posting.id]]
     lacking = consent.lacking(session, [(row.Posting, row.outcome) for row in rows])
     for row in rows:
         note_meaning(session, row.rules, row.rules_hash, row.rules_edition)
-    ways = {(row.rules, row.Posting.route) for row in rows}
-    theirs = {way: theirs_of(session, channel.target, *way) for way in ways}
+    routes = {(row.rules, row.Posting.route) for row in rows}
+    theirs = {way: target_owned_fields(session, channel.target, *way) for way in routes}
     return {
         row.Posting.id: _Seen(
             posting=row.Posting,
@@ -527,7 +552,7 @@ def _look_around(
             not_approved=lacking.get(row.Posting.id, ""),
             pushes=row.pushes or 0,
             accepted=bool(row.accepted),
-            brought=drawn(row) if lock else None,
+            brought=read_reserved_ids(row) if lock else None,
         )
         for row in rows
     }
@@ -535,8 +560,10 @@ def _look_around(
 
 @cache
 def _surrounded(lock: bool) -> Select[Any]:
-    """Postings with what `_Seen` says of them. Without a lock also the rows by which each is judged
-    again for its story, which the session then has (holding/programs/replay.py).
+    """Return the query for postings with the columns of `_Seen`.
+
+    Without a lock it also loads the rows that the replay for the trace needs
+    (holding/programs/replay.py).
     """
     other, stands, source = aliased(Posting), aliased(Push), aliased(Connection)
     quiet = and_(
@@ -572,7 +599,7 @@ def _surrounded(lock: bool) -> Select[Any]:
             RulesetVersion.edition.label("rules_edition"),
             stands.content.label("standing"),
             quiet.label("quiet"),
-            is_marked().label("marked"),
+            has_pending_mark().label("marked"),
             held.label("held"),
             busy.label("busy"),
             outdated.label("outdated"),
@@ -607,8 +634,10 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     if seen.outdated:
         return NotNow(judge=True)
     document: Document = revive(Document, posting.content)
-    found = posting_hash(posting.connection_id, channel.company_there, document, posting.action)
-    if found != posting.hash or document.number != posting.number:
+    current_hash = posting_hash(
+        posting.connection_id, channel.company_there, document, posting.action
+    )
+    if current_hash != posting.hash or document.number != posting.number:
         words = f"{posting.number} is not what was checked: its stored content was changed since."
         return _own(holds.CONTENT_CHANGED, words)
     if seen.not_approved:
@@ -616,8 +645,8 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     if seen.taken or (posting.action == "create" and seen.accepted):
         return _taken(f"{posting.number} was already sent.")
     if posting.crashes >= POISON_CRASHES:
-        alone = posting.crashes - TOGETHER
-        words = f"{posting.number}: workers ended {alone} times while preparing it alone."
+        lone_crashes = posting.crashes - TOGETHER
+        words = f"{posting.number}: workers ended {lone_crashes} times while preparing it alone."
         return _own(holds.WORKERS_DIED, words)
     no = seen.pushes + 1
     return Checked(
@@ -646,7 +675,10 @@ def _taken(words: str) -> Trouble:
 
 
 def _unseen(session: Session, one: Checked) -> Checked | Trouble:
-    """What may be there already, unseen, goes only when who looked there says that it is not."""
+    """Hold a posting that may exist unseen in the target and was skipped before.
+
+    A person who looked there can release it.
+    """
     if not skipped_unseen(session, one.posting):
         return one
     words = f"{one.posting.number} was sent before without a clear answer, and was skipped then."
@@ -661,8 +693,11 @@ def first_call(
     name: str,
     action: Action,
 ) -> tuple[int, Payload]:
-    """How many of these, from the first on, go in one call, and that call; with a `name` as a file.
-    0 beside a call that must not be made: the first document alone is more than a file carries.
+    """Return how many of these documents fit into one call, and that call. With a `name` the call
+    is a file.
+
+    The count is 0 if the first document alone is too large; the returned call must then not be
+    made.
     """
 
     @cache
@@ -674,7 +709,7 @@ def first_call(
     if not built(1).file_name and (not name or _singly(target, documents[0])):
         return 1, built(1)  # no file, and a call of its own
     rows = [target.rows_of(one) for one in documents]
-    count = how_many(rows, target.file_limits, lambda count: len(built(count).body))
+    count = count_fitting(rows, target.file_limits, lambda count: len(built(count).body))
     return count, built(max(1, count))
 
 
@@ -682,9 +717,10 @@ def _singly(target: Target, document: OutgoingDocument) -> bool:
     return any(one.singly for one in target.documents if one.name == document.document)
 
 
-def how_many(rows: Sequence[int], limits: FileLimits, size_of: Callable[[int], int]) -> int:
-    """Of documents with so many rows each, how many from the first on one file carries: as many as
-    all limits allow. `size_of` says how many bytes the file of the first so many has.
+def count_fitting(rows: Sequence[int], limits: FileLimits, size_of: Callable[[int], int]) -> int:
+    """Return how many documents, with these row counts, fit into one file within all limits.
+
+    `size_of` returns the size in bytes of the file of the first n documents.
     """
     most = min(len(rows), limits.documents)
     if limits.rows is not None:
@@ -694,9 +730,12 @@ def how_many(rows: Sequence[int], limits: FileLimits, size_of: Callable[[int], i
     return bisect_right(range(1, most), limits.bytes, key=size_of)
 
 
-def too_large(target: Target, document: OutgoingDocument, call: Payload, there: str) -> Trouble:
-    """Why this document cannot go in any file, and what a person can do about it; `there` is what
-    people call the target.
+def too_large_trouble(
+    target: Target, document: OutgoingDocument, call: Payload, there: str
+) -> Trouble:
+    """Return why this document fits into no file and what a person can do.
+
+    `there` is the target's name.
     """
     rows, limits = target.rows_of(document), target.file_limits
     if limits.rows is not None and rows > limits.rows:
@@ -713,16 +752,18 @@ def too_large(target: Target, document: OutgoingDocument, call: Payload, there: 
     )
 
 
-def keeping(desk: Desk, claims: Sequence[Claim], *, run: tuple[int, int] | None = None) -> Desk:
-    """The desk of a turn with these claims, and perhaps a run and its fence: before it looks
-    something up, and whenever it is told to, it renews what would not last for one more call.
+def desk_with_leases(
+    desk: Desk, claims: Sequence[Claim], *, run: tuple[int, int] | None = None
+) -> Desk:
+    """Return a desk that renews the leases of these claims, and of a run, before lookups and on
+    request. A lease is renewed when it would not outlast one more call.
     """
     kept = _Kept(desk, claims, run)
     return replace(desk, http=_Renewing(desk.http, kept.renew), renew=kept.renew)
 
 
 class _Kept:
-    """The leases of one turn, and when the first of them ends by the clock that never jumps."""
+    """The leases of one turn, and when the first of them ends on the monotonic clock."""
 
     def __init__(self, desk: Desk, claims: Sequence[Claim], run: tuple[int, int] | None) -> None:
         self._desk, self._run = desk, run
@@ -730,34 +771,34 @@ class _Kept:
         self._until = self._in(desk.lease)
 
     def renew(self) -> None:
-        """Make them last for a call that begins now, if they do not."""
-        if self._until >= self._in(start_within(self._desk) + self._desk.answer):
+        """Extend the leases if they would not outlast a call that begins now."""
+        if self._until >= self._in(call_start_limit(self._desk) + self._desk.answer):
             return
         self._until = self._in(push_lease(self._desk))
         desk = self._desk
         with desk.database.write() as session:
             now = desk.clock.now()
-            found = session.execute(_HELD, {"ids": sorted(self._fences)})
-            ours = [key for key, fence in found if fence == self._fences[key]]
-            session.execute(_RENEW, {"ids": ours, "until": now + push_lease(desk)})
+            rows = session.execute(_HELD, {"ids": sorted(self._fences)})
+            held_ids = [key for key, fence in rows if fence == self._fences[key]]
+            session.execute(_RENEW, {"ids": held_ids, "until": now + push_lease(desk)})
             if self._run is not None:
                 run_id, fence = self._run
-                given = {"run": run_id, "ours": fence, "until": now + desk.lease + desk.answer}
-                session.execute(_RENEW_RUN, given)
+                parameters = {"run": run_id, "ours": fence, "until": now + desk.lease + desk.answer}
+                session.execute(_RENEW_RUN, parameters)
 
     def _in(self, length: timedelta) -> float:
         return self._desk.clock.monotonic() + length.total_seconds()
 
 
 class _Renewing(Through):
-    """Every call that changes nothing begins with leases that outlast it."""
+    """An HTTP session that renews the leases before every call that changes nothing."""
 
     def __init__(self, http: Http, renew: Callable[[], None]) -> None:
         super().__init__(http)
         self._renew = renew
 
     def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
-        """The call, as the other session makes it."""
+        """Make the call through the wrapped session."""
         if not given.get("push"):
             self._renew()
         return super().request(method, url, **given)

@@ -43,7 +43,7 @@ from holding.platform.events import CALL, Fact, SealedCall, record_events
 from holding.platform.states import BESIDE, RECORD_HELD, move_posting, move_push, state_beside
 from holding.posting import holds, runs
 from holding.posting.claims import Claim
-from holding.posting.evidence import Bills, document_lines, ours
+from holding.posting.evidence import Bills, document_lines, without_target_fields
 from holding.posting.holds import Trouble
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, dumps, plain, sha256_hex
@@ -130,7 +130,7 @@ DRAWN = (
     next_id(Push).label("push_id"),
     next_id(Request, once=True).label("request_id"),
     next_id(Run, once=True).label("new_run_id"),
-    runs.going_on(Posting.connection_id, Posting.doc_type).label("run_id"),
+    runs.continued_run(Posting.connection_id, Posting.doc_type).label("run_id"),
     Record.state.label("record_state"),
     BESIDE.label("beside"),
     RECORD_HELD.label("record_held"),
@@ -153,13 +153,19 @@ class Member:
 
     @property
     def sent(self) -> Document:
-        """What the call carries: an update leaves alone what is theirs."""
-        return ours(self.document, self.theirs) if self.action == "update" else self.document
+        """Return the document that the call carries; an update leaves out the fields owned by the
+        target.
+        """
+        return (
+            without_target_fields(self.document, self.theirs)
+            if self.action == "update"
+            else self.document
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One push under its fence, inside one transaction; pushes of one call share its `luck`."""
+    """One push under its fence, inside one transaction. Pushes of one call share `luck`."""
 
     session: Session
     desk: Desk
@@ -173,25 +179,25 @@ class Case:
     woken: set[int] = field(default_factory=set)  # families of which somebody waited for it
 
 
-def owned(case: Case) -> Posting | None:
-    """The posting, if its fence is still ours."""
-    return locked(case.session, case.member.claim)
+def owned_posting(case: Case) -> Posting | None:
+    """Return the posting if its fence is still ours, else None."""
+    return lock_posting(case.session, case.member.claim)
 
 
-def locked(session: Session, claim: Claim) -> Posting | None:
-    """The posting under our lock, if this claim's fence is still its own."""
-    given = {"posting": claim.posting_id, "fence": claim.fence}
-    return session.scalars(_OURS, given).one_or_none()
+def lock_posting(session: Session, claim: Claim) -> Posting | None:
+    """Lock the posting and return it if the claim's fence is still valid, else None."""
+    parameters = {"posting": claim.posting_id, "fence": claim.fence}
+    return session.scalars(_OURS, parameters).one_or_none()
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
-    """A posting under our lock; whether a hold of it is open, and whether somebody of its family
-    may have waited for its end: another record, or its own in a newer version or with more to send,
-    to change or to make void.
+class LockedPosting:
+    """A posting under our lock.
 
-    `record_state` is that of its record, of which `beside` and `record_held` say what else it has
-    (holding/platform/states.py); `run_rows` what its run has come to, where that was asked.
+    `held`: a hold of it is open. `awaited`: another record of the family, or a newer version or
+    change of the same record, may wait for its end. `beside` and `record_held` describe the
+    record's other postings and holds (holding/platform/states.py). `run_rows` is what the run
+    contains, if that was queried.
     """
 
     posting: Posting
@@ -203,29 +209,34 @@ class Locked:
     run_rows: str | None
 
     def record_after(self, state: PostingState) -> RecordState | None:
-        """The state that the record takes when the posting counts as this; None: it has it."""
+        """Return the record's new state when the posting takes this state, or None if it does not
+        change.
+        """
         after = state_beside(self.beside, state, held=self.record_held)
         return after if after != self.record_state else None
 
 
-def locked_each(
+def lock_postings(
     case: Case, claims: Iterable[Claim], *, run_id: int | None = None
-) -> dict[int, Locked]:
-    """The same of many, by their ids; one whose fence is another's by now is not among them. The
-    records of their families are locked already, so what stands around them stays so; so is the
-    run, where what it has come to is asked with them.
+) -> dict[int, LockedPosting]:
+    """Lock several postings and return them by id, without those whose fence changed.
+
+    The records of their families are already locked, so the surrounding data cannot change. The
+    same applies to the run when its rows are read.
     """
     fences = {claim.posting_id: claim.fence for claim in claims}
     query = _THESE if run_id is None else _THESE_OF_RUN
     rows = case.session.execute(query, {"postings": list(fences), "run": run_id}).all()
     if rows:
         breaker.note(case.session, case.channel.connection_id, rows[0].Throttle)
-    found = (_locked(row) for row in rows)
-    return {row.posting.id: row for row in found if row.posting.fence == fences[row.posting.id]}
+    locked_rows = (_locked(row) for row in rows)
+    return {
+        row.posting.id: row for row in locked_rows if row.posting.fence == fences[row.posting.id]
+    }
 
 
-def _locked(row: Row[Any]) -> Locked:
-    return Locked(
+def _locked(row: Row[Any]) -> LockedPosting:
+    return LockedPosting(
         posting=row.Posting,
         held=bool(row.held),
         awaited=bool(row.awaited),
@@ -236,8 +247,11 @@ def _locked(row: Row[Any]) -> Locked:
     )
 
 
-def move(case: Case, posting: Posting, to: PostingState, **columns: Any) -> None:
-    """The conditional move; the row is locked and its fence was ours, so it cannot fail."""
+def move_case(case: Case, posting: Posting, to: PostingState, **columns: Any) -> None:
+    """Move the posting to another state.
+
+    The row is locked and its fence is ours, so the move cannot fail; RuntimeError if it does.
+    """
     before, lock = posting.state, posting.lock
     if not move_posting(case.session, posting.id, expected=before, to=to, lock=lock, **columns):
         message = f"posting {posting.id} moved under our lock"
@@ -245,24 +259,27 @@ def move(case: Case, posting: Posting, to: PostingState, **columns: Any) -> None
 
 
 def close_push(case: Case, state: PushState, **columns: Any) -> None:
-    """The push is over, in this state."""
+    """Set the push's final state and close it."""
     open_push(case, state, closed_at=case.now, **columns)
 
 
 def open_push(case: Case, state: PushState, **columns: Any) -> None:
-    """Write the push's state; it is not over. Its posting is ours, so it cannot have ended."""
+    """Set the push's state without closing it.
+
+    RuntimeError if the state cannot follow, which our fence rules out.
+    """
     if not move_push(case.session, case.member.push_id, state, **columns):
         message = f"push {case.member.push_id} never becomes {state} as it stands"
         raise RuntimeError(message)
 
 
-def tell(case: Case, act: str, say: str, **body: Any) -> None:
-    """The event of what happened to the posting."""
-    record_events(case.session, [fact(case, act, say, **body)])
+def log_posting_event(case: Case, act: str, say: str, **body: Any) -> None:
+    """Record an event about the posting."""
+    record_events(case.session, [posting_fact(case, act, say, **body)])
 
 
-def fact(case: Case, act: str, say: str, **body: Any) -> Fact:
-    """The same, to be written together with others."""
+def posting_fact(case: Case, act: str, say: str, **body: Any) -> Fact:
+    """Return an event about the posting, to be written with other events."""
     return Fact(
         company_id=case.channel.company_id,
         at=case.now,
@@ -278,8 +295,8 @@ def _sealed(case: Case) -> dict[str, Any]:
     return {} if case.call is None else {CALL: list(case.call)}
 
 
-def doubtful(case: Case, words: str, *, not_before: datetime | None = None) -> bool:
-    """Nobody knows whether it arrived: it will be looked up, never sent again blindly."""
+def mark_uncertain(case: Case, words: str, *, not_before: datetime | None = None) -> bool:
+    """Mark the push as uncertain and schedule a lookup; it is never resent blindly."""
     due = case.now + timedelta(seconds=_pause(LOOKS, _looks(case)) * case.desk.pace)
     if _in_doubt(case, words, due_at=max(due, not_before or due), crashes=0, **FREE):
         _alarm(case, "uncertain", DOUBT_LIMIT, words)
@@ -292,34 +309,34 @@ def _pause(pauses: tuple[float, ...], done: int) -> float:
 
 
 def _looks(case: Case) -> int:
-    """How often this push was looked up since it was last sent."""
-    mine = Attempt.push_id == case.member.push_id
-    sent = select(func.max(Attempt.no)).where(mine, Attempt.state.not_in(SEEN))
-    looked = select(func.count(Attempt.id)).where(
-        mine, Attempt.state.in_(SEEN), Attempt.no > func.coalesce(sent.scalar_subquery(), 0)
+    """Return how often this push was looked up since it was last sent."""
+    of_push = Attempt.push_id == case.member.push_id
+    last_send = select(func.max(Attempt.no)).where(of_push, Attempt.state.not_in(SEEN))
+    lookups = select(func.count(Attempt.id)).where(
+        of_push, Attempt.state.in_(SEEN), Attempt.no > func.coalesce(last_send.scalar_subquery(), 0)
     )
-    return case.session.scalar(looked) or 0
+    return case.session.scalar(lookups) or 0
 
 
 def _in_doubt(case: Case, words: str, **columns: Any) -> bool:
-    posting = owned(case)
+    posting = owned_posting(case)
     if posting is None:
         return False
-    number, known = posting.number, posting.state == PostingState.UNCERTAIN
+    number, was_uncertain = posting.number, posting.state == PostingState.UNCERTAIN
     open_push(case, PushState.UNCERTAIN, error=words)
     _stay_or_move(case, posting, PostingState.UNCERTAIN, **columns)
-    if not known:
+    if not was_uncertain:
         say = (
             f"No confirmed response for {number}. Clearpost looks it up before sending "
             f"again. {words}"
         )
-        tell(case, "posting.uncertain", say)
+        log_posting_event(case, "posting.uncertain", say)
     return True
 
 
 def _stay_or_move(case: Case, posting: Posting, to: PostingState, **columns: Any) -> None:
     if posting.state != to:
-        move(case, posting, to, **columns)
+        move_case(case, posting, to, **columns)
         return
     if not columns:
         return
@@ -331,49 +348,50 @@ def _stay_or_move(case: Case, posting: Posting, to: PostingState, **columns: Any
 
 
 def _alarm(case: Case, error_class: ErrorClass, limit: timedelta, words: str) -> None:
-    """Too long without an end: a person should know, while we go on asking."""
+    """Open a hold when the push has had no outcome for longer than `limit`; lookups continue."""
     push = case.session.get_one(Push, case.member.push_id)
     if case.now - push.made_at > limit:
-        unanswered(case, error_class, words)
+        hold_unanswered(case, error_class, words)
 
 
-def in_doubt(case: Case, words: str) -> bool:
-    """The same, while we keep the lease and look it up at once."""
+def mark_uncertain_now(case: Case, words: str) -> bool:
+    """Mark the push as uncertain but keep the lease, because the lookup follows at once."""
     return _in_doubt(case, words)
 
 
-def parked(case: Case, words: str, *, until: datetime | None = None) -> bool:
-    """The target has taken it and will tell later: ask again and again, send nothing. With `until`
-    not before then, and nobody is told of the wait.
+def mark_accepted(case: Case, words: str, *, until: datetime | None = None) -> bool:
+    """Mark the push as accepted for later processing: it is looked up again and never resent.
+
+    With `until` the next lookup waits until then, and no hold reports the delay.
     """
-    posting = owned(case)
+    posting = owned_posting(case)
     if posting is None:
         return False
-    number, known = posting.number, posting.state == PostingState.AWAITING
+    number, was_awaiting = posting.number, posting.state == PostingState.AWAITING
     due = case.now + timedelta(seconds=_pause(POLLS, _looks(case)) * case.desk.pace)
     open_push(case, PushState.AWAITING, error=words)
-    when = min(posting.due_at or until, until) if until else due  # woken meanwhile: it stays so
-    _stay_or_move(case, posting, PostingState.AWAITING, due_at=when, crashes=0, **FREE)
-    if not known:
-        told = f"{case.channel.name} received {number} and is processing it."
-        told = f"{number} is in a file for {case.channel.name}." if case.channel.by_hand else told
-        tell(case, "posting.awaiting", f"{told} {words}")
+    due_at = min(posting.due_at or until, until) if until else due  # woken meanwhile: it stays so
+    _stay_or_move(case, posting, PostingState.AWAITING, due_at=due_at, crashes=0, **FREE)
+    if not was_awaiting:
+        say = f"{case.channel.name} received {number} and is processing it."
+        say = f"{number} is in a file for {case.channel.name}." if case.channel.by_hand else say
+        log_posting_event(case, "posting.awaiting", f"{say} {words}")
     if until is None and not case.channel.by_hand:
         _alarm(case, "temporary", max(POLL_LIMIT, case.channel.settle), words)
     return True
 
 
-def unanswered(case: Case, error_class: ErrorClass, words: str) -> None:
-    """Have a person know that nobody can say what became of it."""
+def hold_unanswered(case: Case, error_class: ErrorClass, words: str) -> None:
+    """Open a hold that reports that the outcome is still unknown."""
     posting = case.session.get_one(Posting, case.member.claim.posting_id)
     text = f"Still no answer for {posting.number}. {words}"
-    found = Trouble(code=holds.NO_ANSWER, error_class=error_class, words=text)
-    case.causes.add(holds.open_hold(case.session, posting, found, case.now))
+    trouble = Trouble(code=holds.NO_ANSWER, error_class=error_class, words=text)
+    case.causes.add(holds.open_hold(case.session, posting, trouble, case.now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flight:
-    """One call that is written down and may begin until `deadline` (monotonic)."""
+    """One stored call, which may begin until `deadline` on the monotonic clock."""
 
     channel: Channel
     request_id: int
@@ -386,10 +404,11 @@ class Flight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """What a look under locks brings for the rows of a call: the ids of the push, of the request
-    and of a run that is yet to be made, the run of what goes at once where the last one goes on,
-    and the state that the record takes while this is on its way, where that is another.
+class ReservedIds:
+    """Values read under locks for the rows of a call.
+
+    They are the ids of the push, the request and a new run, the continued run of immediate pushes,
+    and the record's next state if it changes.
     """
 
     push_id: int
@@ -399,10 +418,10 @@ class Drawn:
     record_state: RecordState | None
 
 
-def drawn(row: Row[Any]) -> Drawn:
-    """What a row with these columns says."""
+def read_reserved_ids(row: Row[Any]) -> ReservedIds:
+    """Return the reserved ids from a row with the `DRAWN` columns."""
     after = state_beside(row.beside, PostingState.SENDING, held=bool(row.record_held))
-    return Drawn(
+    return ReservedIds(
         push_id=row.push_id,
         request_id=row.request_id,
         new_run_id=row.new_run_id,
@@ -411,13 +430,15 @@ def drawn(row: Row[Any]) -> Drawn:
     )
 
 
-def start_within(desk: Desk) -> timedelta:
-    """How long after the intent a call may still begin; a worker that slept longer must not."""
+def call_start_limit(desk: Desk) -> timedelta:
+    """Return how long after it was stored a call may still begin; a worker that slept longer must
+    not.
+    """
     return desk.lease / 4
 
 
 def push_lease(desk: Desk) -> timedelta:
-    """How long a posting stays ours once its call is written down."""
+    """Return how long a posting stays leased after its call is stored."""
     return desk.lease / 2 + desk.answer
 
 
@@ -436,9 +457,10 @@ def add_flight(
     tries: Mapping[int, int] | None = None,
     writes: JointWrites | None = None,
 ) -> Flight:
-    """The rows of one call: its request, and an attempt for every push it carries. `request_id`,
-    `tries`: the id it gets and how many attempts each push has, where that is known; else it is
-    asked. They are written together with what waits in `writes`.
+    """Insert the rows of one call: its request, and an attempt for every push.
+
+    `request_id` and `tries` (attempts so far by push) are queried where they are missing. The rows
+    are written together with what is pending in `writes`.
     """
     now, writes = desk.clock.now(), writes or JointWrites(session)
     request_id = request_id or session.execute(_REQUEST_ID).scalar_one()
@@ -455,7 +477,7 @@ def add_flight(
         "rows": {str(row): number for row, number in payload.rows.items()},
         "state": RequestState.SENDING,
         "made_at": now,
-        "deadline_at": now + start_within(desk) + desk.answer,
+        "deadline_at": now + call_start_limit(desk) + desk.answer,
         "parent_id": parent_id,
     }
     writes.insert(Request, [request])
@@ -466,7 +488,7 @@ def add_flight(
     writes.write()
     if channel.by_hand and payload.body:
         documents = [member.document for member in members]
-        runs.add(session, channel, payload, documents, run_id, request_id, now)
+        runs.add_import_file(session, channel, payload, documents, run_id, request_id, now)
     return Flight(
         channel=channel,
         request_id=request_id,
@@ -475,12 +497,12 @@ def add_flight(
         name=name,
         payload=payload,
         members=members,
-        deadline=desk.clock.monotonic() + start_within(desk).total_seconds(),
+        deadline=desk.clock.monotonic() + call_start_limit(desk).total_seconds(),
     )
 
 
 def _headers(payload: Payload, name: str) -> dict[str, str]:
-    """The call's headers as they may be kept, with its address and the name of its batch."""
+    """Return the call's headers without secrets, with its path and batch name."""
     return {
         ":method": payload.method,
         ":path": payload.path,
@@ -517,7 +539,7 @@ def _attempts(
 
 
 def join_lines(writes: JointWrites, pushes: Iterable[tuple[int, Document, Bills | None]]) -> None:
-    """What each push bills, line by line: what the rules said of each line key, else its lines."""
+    """Add the billed lines of each push to the pending writes."""
     rows = [
         {"push_id": push_id, "line_key": key, "base_qty": quantity, "amount": amount}
         for push_id, document, bills in pushes
@@ -526,7 +548,7 @@ def join_lines(writes: JointWrites, pushes: Iterable[tuple[int, Document, Bills 
     writes.insert(PostingLine, rows)
 
 
-def add_look(
+def add_lookup(
     session: Session,
     channel: Channel,
     member: Member,
@@ -536,8 +558,8 @@ def add_look(
     key: str,
     now: datetime,
 ) -> SealedCall:
-    """A look-up and what it saw: a request, an attempt of the same push, the proof; its seal."""
-    return keep_look(
+    """Insert a lookup of a member's push with its result, and return its seal."""
+    return store_lookup(
         session,
         channel.connection_id,
         member.push_id,
@@ -551,7 +573,7 @@ def add_look(
     )
 
 
-def keep_look(
+def store_lookup(
     session: Session,
     connection_id: int,
     push_id: int,
@@ -564,14 +586,14 @@ def keep_look(
     fence: int,
     now: datetime,
 ) -> SealedCall:
-    """The rows of a look at what a push stands for; its seal."""
-    sent, answered = sha256_hex(b""), sha256_hex(found.proof)
+    """Insert a lookup as a request and an attempt of its push, and return its seal."""
+    sent_hash, answer_hash = sha256_hex(b""), sha256_hex(found.proof)
     request = Request(
         connection_id=connection_id,
         kind=kind,
         key=key,
         key_id=key_id,
-        sha256=sent,
+        sha256=sent_hash,
         headers={},
         rows={"number": number},
         state=RequestState.ANSWERED,
@@ -579,7 +601,7 @@ def keep_look(
         deadline_at=now,
         answered_at=now,
         answer=found.proof,
-        answer_sha256=answered,
+        answer_sha256=answer_hash,
     )
     session.add(request)
     session.flush()
@@ -597,17 +619,21 @@ def keep_look(
         )
     )
     session.flush()
-    return request.id, sent, answered
+    return request.id, sent_hash, answer_hash
 
 
-def conflicted(session: Session, posting_id: int) -> Push | None:
-    """The last push of a posting that met another content under our number."""
+def conflicted_push(session: Session, posting_id: int) -> Push | None:
+    """Return the posting's last push that met other content under our number, or None."""
     query = select(Push).where(Push.posting_id == posting_id, Push.state == PushState.CONFLICT)
     return session.scalars(query.order_by(Push.no.desc()).limit(1)).one_or_none()
 
 
-def keep_alike(session: Session, posting_id: int, found: Sequence[Stands], now: datetime) -> None:
-    """What the target has that may be this posting's document: a reading that people decide by."""
+def store_similar_document(
+    session: Session, posting_id: int, found: Sequence[Stands], now: datetime
+) -> None:
+    """Store a reading of target documents that may be this posting's document, for a person to
+    decide.
+    """
     body = {"found": "alike", "documents": [plain(other) for other in found]}
     digest = sha256_hex(dumps(body))
     session.add(

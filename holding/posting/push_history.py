@@ -22,7 +22,7 @@ from rules.values.canonical import PostingState
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """One try of one push, with the request that carried it."""
+    """One attempt of a push, with the request that carried it."""
 
     id: int
     push_id: int
@@ -46,12 +46,12 @@ class AttemptRow:
 
     @property
     def sends(self) -> bool:
-        """Whether it sent the document; else it looked the document up."""
+        """Return whether the attempt sent the document rather than looked it up."""
         return self.kind == "push"
 
     @property
     def seconds(self) -> str:
-        """How long the call took; a look-up is written down when it is over, at one moment."""
+        """Return the call's duration. A lookup is stored when it ends, so it may have none."""
         if not self.sends and self.answered_at == self.made_at:
             return "not recorded"
         if self.answered_at is None:
@@ -60,23 +60,23 @@ class AttemptRow:
 
     @property
     def call(self) -> str:
-        """Method and path, and the name of the file's batch."""
+        """Return method and path, and the name of the file's batch."""
         method, path, batch = (self.headers.get(f":{n}", "") for n in ("method", "path", "batch"))
         return f"{method} {path}" + (f", a file of the batch {batch}" if batch else "")
 
     @property
     def sent_headers(self) -> dict[str, str]:
-        """The headers that went out, as they may be shown."""
+        """Return the sent headers that may be shown."""
         return {name: value for name, value in self.headers.items() if not name.startswith(":")}
 
     @property
     def answered(self) -> bool:
-        """Whether there was an answer at all, be its body empty."""
+        """Return whether there was an answer, even with an empty body."""
         return self.status is not None or bool(self.answer)
 
     @property
     def http(self) -> str:
-        """The status, or whether there was an answer at all: a look-up keeps none."""
+        """Return the HTTP status, or whether there was an answer, because a lookup keeps no status."""
         if self.status is not None:
             return str(self.status)
         return "answered" if self.answered else "no answer"
@@ -109,11 +109,10 @@ ATTEMPT = Columns(
 
 @dataclass(frozen=True, slots=True)
 class PushRow:
-    """One intent to change the target, with its attempts.
+    """One push with its attempts.
 
-    `tries` counts how often this content of the posting was sent, `left` how often it is still sent
-    automatically; `stands_still`: its route has stopped or its connection is paused; `last`: no
-    later push of the posting is known.
+    `tries`: how often this content of the posting was sent. `left`: how often it is still retried.
+    `stands_still`: its route or connection is stopped. `last`: no later push of the posting exists.
     """
 
     id: int
@@ -142,17 +141,17 @@ class PushRow:
 
     @property
     def temporary(self) -> bool:
-        """Whether no reason of its own kept it out: its last call met what passes."""
+        """Return whether the last call failed only for a temporary reason."""
         sent = [one for one in self.attempts if one.sends]
-        met = bool(sent) and sent[-1].state is AttemptState.TEMPORARY
-        return met and self.state == PushState.REFUSED
+        is_temporary = bool(sent) and sent[-1].state is AttemptState.TEMPORARY
+        return is_temporary and self.state == PushState.REFUSED
 
     @property
     def waits(self) -> bool:
-        """Whether its document is sent again when its time comes."""
-        again = self.last and self.state == PushState.REFUSED and self.tries > 0
+        """Return whether the document is sent again automatically."""
+        is_last_refused = self.last and self.state == PushState.REFUSED and self.tries > 0
         return (
-            again
+            is_last_refused
             and self.due_at is not None
             and self.posting_state in {PostingState.READY, PostingState.POSTED}
         )
@@ -185,38 +184,40 @@ PUSH = Columns(
 )
 
 
-def pushes(session: Session, record_id: int) -> tuple[PushRow, ...]:
-    """Every push of the record with its attempts, oldest first."""
-    found = session.execute(
+def load_pushes(session: Session, record_id: int) -> tuple[PushRow, ...]:
+    """Return every push of the record with its attempts, oldest first."""
+    result = session.execute(
         PUSH.select()
         .join(Posting, Posting.id == Push.posting_id)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
         .order_by(Push.id)
     )
-    rows = PUSH.each(found)
-    tries = attempts(session, [row.id for row in rows])
+    rows = PUSH.each(result)
+    tries = load_attempts(session, [row.id for row in rows])
     newest = {row.posting_id: row.id for row in rows}
-    told = (replace(row, last=newest[row.posting_id] == row.id) for row in rows)
+    marked_rows = (replace(row, last=newest[row.posting_id] == row.id) for row in rows)
     return tuple(
         replace(
             push,
             left=_left(session, push) if push.waits else 0,
             attempts=tuple(a for a in tries if a.push_id == push.id),
         )
-        for push in told
+        for push in marked_rows
     )
 
 
 def _left(session: Session, push: PushRow) -> int:
-    """How often it is still sent automatically, if it is refused as it was."""
+    """Return how often the push is still retried after the same refusal."""
     posting = session.get_one(Posting, push.posting_id)
-    known = [name for name in ERROR_CLASSES if name == push.error_class]
-    return store_results.follow_up(session, posting, (*known, "temporary")[0], push.tries).left
+    error_classes = [name for name in ERROR_CLASSES if name == push.error_class]
+    return store_results.decide_retry(
+        session, posting, (*error_classes, "temporary")[0], push.tries
+    ).left
 
 
-def attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:
-    """The tries of these pushes, oldest first."""
+def load_attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:
+    """Return the attempts of these pushes, oldest first."""
     if not push_ids:
         return ()
     rows = session.execute(
@@ -229,8 +230,8 @@ def attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """What one call sent, and its hash; None where nothing was sent, or where it was removed."""
+class RequestBody:
+    """The body of a call and its hash. The body is None if nothing was sent or it was removed."""
 
     body: bytes | None
     sha256: str
@@ -238,7 +239,7 @@ class Body:
 
 
 BODY = Columns(
-    Body(
+    RequestBody(
         body=of(Request.body),
         sha256=of(Request.sha256),
         body_removed_at=of(Request.body_removed_at),
@@ -246,11 +247,11 @@ BODY = Columns(
 )
 
 
-def request_body(session: Session, company_id: int, request_id: int) -> Body | None:
-    """What one call sent, if the company's connection made it."""
-    found = session.execute(
+def load_request_body(session: Session, company_id: int, request_id: int) -> RequestBody | None:
+    """Return what one call sent, if it belongs to the company."""
+    result = session.execute(
         BODY.select()
         .join(Connection, Connection.id == Request.connection_id)
         .where(Request.id == request_id, Connection.company_id == company_id)
     )
-    return BODY.first(found)
+    return BODY.first(result)

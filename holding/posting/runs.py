@@ -52,7 +52,7 @@ WHOLE = ("authorization_failed", "temporary", "uncertain")
 
 @dataclass(frozen=True, slots=True)
 class _Last:
-    """The last push of a posting in a run: its state, the state of its last try, why it failed."""
+    """The last push of a posting in a run: its state, its last attempt's state and why it failed."""
 
     posting_id: int
     push: PushState
@@ -92,11 +92,11 @@ _TOLD = (
 
 
 def immediate_run(session: Session, channel: Channel, doc_type: str, now: datetime) -> int:
-    """The run of this drain: the last one goes on if it is immediate and ended a moment ago."""
-    found = session.execute(
-        _ASKED, {"at": channel.connection_id, "of": doc_type} | joined_since(now)
+    """Return the run for immediate pushes; the last one continues if it ended a moment ago."""
+    row = session.execute(
+        _ASKED, {"at": channel.connection_id, "of": doc_type} | continued_run_values(now)
     )
-    last, new = found.one()
+    last, new = row.one()
     writes = JointWrites(session)
     run_id = join_immediate_run(writes, channel, doc_type, last, new, now)
     writes.write()
@@ -106,8 +106,9 @@ def immediate_run(session: Session, channel: Channel, doc_type: str, now: dateti
 def join_immediate_run(
     writes: JointWrites, channel: Channel, doc_type: str, last: int | None, new: int, now: datetime
 ) -> int:
-    """The same with other writes: the last one where it goes on (`going_on`), or a new one of this
-    id; which of both.
+    """Continue the last run, or insert a new one with this id, with other pending writes.
+
+    Return the run's id.
     """
     if last is not None:
         writes.update(Run, [{"id": last, "state": RunState.RUNNING, "ended_at": None}])
@@ -128,34 +129,37 @@ def join_immediate_run(
     return new
 
 
-def going_on(connection_id: Any, doc_type: Any) -> ScalarSelect[int | None]:
-    """The run of what goes at once that is open, or ended so lately that what goes now belongs to
-    it, among those of a connection and document type; none where a newer run is of another kind.
+def continued_run(connection_id: Any, doc_type: Any) -> ScalarSelect[int | None]:
+    """Return a subquery for the immediate run that is open or ended just now.
+
+    It covers one connection and document type. It is NULL if a newer run is of another kind.
     """
     newest, last = aliased(Run), aliased(Run)
-    mine = (newest.connection_id == connection_id, newest.doc_type == doc_type)
-    of_all = select(func.max(newest.id)).where(*mine).correlate_except(newest).scalar_subquery()
+    of_route = (newest.connection_id == connection_id, newest.doc_type == doc_type)
+    newest_id = (
+        select(func.max(newest.id)).where(*of_route).correlate_except(newest).scalar_subquery()
+    )
     return (
         select(last.id)
-        .where(last.id == of_all, last.kind == "immediate")
+        .where(last.id == newest_id, last.kind == "immediate")
         .where(or_(last.ended_at.is_(None), last.ended_at > moment("lately")))
         .correlate_except(last)
         .scalar_subquery()
     )
 
 
-def joined_since(now: datetime) -> dict[str, datetime]:
-    """What a statement with `going_on` in it is given."""
+def continued_run_values(now: datetime) -> dict[str, datetime]:
+    """Return the parameters of a statement with `continued_run`."""
     return {"lately": now - JOINED}
 
 
 def end_immediate(session: Session, run_id: int, now: datetime) -> None:
-    """Count a run of pushes that go at once, and end it."""
+    """Count and end a run of immediate pushes."""
     session.execute(_END, _ended(_rows(session, run_id), now) | {"this": run_id})
 
 
 def _ended(rows: Mapping[int, _Last], now: datetime) -> dict[str, Any]:
-    """The columns of a run that is over, with these postings."""
+    """Return the columns of a run that ended with these pushes."""
     counts = _counts(rows)
     error = _error(counts, list(rows.values()))
     return {
@@ -181,13 +185,14 @@ def _word(push: PushState, attempt: AttemptState) -> str:
 
 
 def _error(counts: Counter[str], rows: Sequence[_Last]) -> str | None:
-    """Why the run as a whole came to nothing, if it did; single refusals are no failed run, nor is
-    what the target has taken in.
+    """Return why the whole run failed, or None.
+
+    Single refusals and accepted documents do not fail a run.
     """
     if not rows or any(counts[word] for word in ("posted", "existing", PushState.AWAITING)):
         return None
-    words = [one.error for one in rows if one.error_class in WHOLE or one.push in UNHEARD]
-    return (words[-1] or "No clear answer.") if len(words) == len(rows) else None
+    errors = [one.error for one in rows if one.error_class in WHOLE or one.push in UNHEARD]
+    return (errors[-1] or "No clear answer.") if len(errors) == len(rows) else None
 
 
 def _told(counts: Counter[str]) -> dict[str, int]:
@@ -199,13 +204,13 @@ def _over(rows: Mapping[int, _Last], counts: Counter[str]) -> int:
 
 
 def _rows(session: Session, run_id: int) -> dict[int, _Last]:
-    """posting -> its last push in this run."""
+    """Return posting id -> its last push in this run."""
     query = _of_run(_LAST.select(), run_id).order_by(Push.id, Attempt.no)
     return {one.posting_id: one for one in _LAST.each(session.execute(query))}
 
 
 def _of_run(query: Select[Any], run_id: Any) -> Select[Any]:
-    """Pushes with the tries that a run has of them."""
+    """Limit a query of pushes to the attempts of one run."""
     return (
         query.join(Attempt, Attempt.push_id == Push.id)
         .join(Request, Request.id == Attempt.request_id)
@@ -216,28 +221,29 @@ def _of_run(query: Select[Any], run_id: Any) -> Select[Any]:
 def join_end(
     writes: JointWrites, run_id: int, told: str | None, posted: Mapping[int, bool], now: datetime
 ) -> None:
-    """The same with the writes by which these postings become posted (True: they existed already).
-    The run is locked, and `told` is what a look has read of it since then (`ROWS`).
+    """End a locked run with the writes that mark these postings as posted (True: existing).
+
+    `told` is what the `ROWS` subquery returned under the lock.
     """
     rows = _last_of(told)
     for posting_id, existing in posted.items():
-        ended = AttemptState.EXISTING if existing else AttemptState.ACCEPTED
-        rows[posting_id] = _Last(posting_id, PushState.ACCEPTED, ended, None, None)
+        attempt_state = AttemptState.EXISTING if existing else AttemptState.ACCEPTED
+        rows[posting_id] = _Last(posting_id, PushState.ACCEPTED, attempt_state, None, None)
     writes.update(Run, [_ended(rows, now) | {"id": run_id}])
 
 
-def _last_of(told: str | None) -> dict[int, _Last]:
-    """The same of what another look has brought of it."""
+def _last_of(run_rows: str | None) -> dict[int, _Last]:
+    """Return posting id -> its last push from the JSON of the `ROWS` subquery."""
     return {
         posting_id: _Last(posting_id, PushState(push), AttemptState(attempt), error_class, error)
         for _, _, posting_id, push, attempt, error_class, error in sorted(
-            json.loads(told or "[]"), key=lambda one: one[:2]
+            json.loads(run_rows or "[]"), key=lambda one: one[:2]
         )
     }
 
 
 def recount(session: Session, run_ids: Collection[int], *, ended: datetime | None = None) -> None:
-    """Bring the counts of runs up to date; with `ended`, these runs are over."""
+    """Update the counts of runs; with `ended` the runs are over."""
     for run_id in sorted(run_ids):
         run = session.get_one(Run, run_id, populate_existing=True)
         rows = _rows(session, run_id)
@@ -259,18 +265,19 @@ def close_left_open(session: Session, now: datetime) -> None:
     recount(session, left, ended=now)
 
 
-def file_name(desk: Desk, channel: Channel, run_id: int) -> str:
-    """What the next file of a run is told as its name: its day and run, `20261120_17`; a further
-    file of the same run ends in its number, `20261120_17-2`.
+def next_file_name(desk: Desk, channel: Channel, run_id: int) -> str:
+    """Return the name of the run's next file: day and run (`20261120_17`).
+
+    A further file of the run adds its number (`20261120_17-2`).
     """
     with desk.database.read() as session:
-        so_far = select(func.count(ImportFile.id)).where(ImportFile.run_id == run_id)
-        before = session.scalar(so_far) or 0
+        query = select(func.count(ImportFile.id)).where(ImportFile.run_id == run_id)
+        file_count = session.scalar(query) or 0
     day = desk.clock.now().astimezone(channel.zone)
-    return f"{day:%Y%m%d}_{run_id}" + (f"-{before + 1}" if before else "")
+    return f"{day:%Y%m%d}_{run_id}" + (f"-{file_count + 1}" if file_count else "")
 
 
-def add(
+def add_import_file(
     session: Session,
     channel: Channel,
     payload: Payload,
@@ -279,11 +286,11 @@ def add(
     request_id: int,
     now: datetime,
 ) -> None:
-    """Write the row of a file that was just made; nobody has it yet."""
+    """Insert the row of a file that was just built and not downloaded yet."""
     numbers = set(payload.rows.values())
-    inside = [one for one in documents if one.number in numbers]
+    included = [one for one in documents if one.number in numbers]
     totals: Counter[str] = Counter()
-    for one in inside:
+    for one in included:
         currency = one.currency or base_currency_of(channel.settings)
         totals[currency] += to_minor(one.amount, currency)
     session.add(
@@ -295,7 +302,7 @@ def add(
             doc_type=payload.path,
             name=payload.file_name,
             sha256=sha256_hex(payload.body),
-            documents=len(inside),
+            documents=len(included),
             rows=len(payload.rows),
             totals=dict(totals),
             state=ImportFileState.EXPORTED,
@@ -305,9 +312,10 @@ def add(
     )
 
 
-def look_again(session: Session, posting_ids: Collection[int], now: datetime) -> None:
-    """Have the worker look at those of these that stand in a file: it would do so a day later, and
-    by then the file is imported.
+def check_files_again(session: Session, posting_ids: Collection[int], now: datetime) -> None:
+    """Make postings in import files due now.
+
+    They would be due a day later, after the file's import.
     """
     if not posting_ids:
         return
@@ -324,7 +332,7 @@ def look_again(session: Session, posting_ids: Collection[int], now: datetime) ->
 
 
 _ASKED = select(
-    going_on(bindparam("at", type_=BigInteger), bindparam("of")), next_id(Run, once=True)
+    continued_run(bindparam("at", type_=BigInteger), bindparam("of")), next_id(Run, once=True)
 )
 
 ROWS = _of_run(select(json_rows(*_TOLD)).select_from(Push), bindparam("run")).scalar_subquery()

@@ -34,17 +34,17 @@ from holding.posting.claims import (
     STOPPED,
     TOLD,
     Claim,
+    lease_postings,
     lock_families,
-    put_back,
-    put_back_each,
-    stay_in_line,
-    take,
+    requeue_unscheduled,
+    return_posting,
+    return_postings,
 )
 from holding.posting.evidence import request_key
 from holding.posting.holds import REFUSED, Trouble
-from holding.posting.prepare import Checked, Examined, add_pushes, check, examine
-from holding.posting.push import Case, Flight, Member, add_flight, add_look, push_lease
-from holding.posting.store_results import Taken, posted_each
+from holding.posting.prepare import Checked, Examined, add_pushes, check_claims, check_postings
+from holding.posting.push import Case, Flight, Member, add_flight, add_lookup, push_lease
+from holding.posting.store_results import AcceptedDocument, mark_all_posted
 from rules.decisions.verdict import READY
 from rules.values.canonical import PostingState, dumps, plain, sha256_hex
 
@@ -75,35 +75,38 @@ AUTHORIZATION_FAILED: Final = "authorization_failed"
 SENT_WHOLE = 2
 
 
-def with_items(desk: Desk, channel: Channel, examined: Examined, *, in_file: bool) -> Examined:
-    """Those whose items the target has told of lately, and as they were judged by.
+def check_items(desk: Desk, channel: Channel, examined: Examined, *, in_file: bool) -> Examined:
+    """Return the postings whose items the target reported recently and unchanged.
 
-    The others keep their places: they wait for an answer, or to be judged by the one that came.
+    Missing items are queried first. The other postings keep their places in the queue: they wait
+    for the answer, or are evaluated again with it.
     """
     target = channel.target
     if not isinstance(target, TellsItems) or not examined.good:
         return examined
-    named = {one.claim.posting_id: _codes(channel, one) for one in examined.good}
-    wanted = _unknown(desk, channel, named)
-    if not wanted:
-        return _parted(desk, channel, examined, named, frozenset(), frozenset())
-    asked = wanted[: target.items_at_once]
-    told = target.items(asked, channel.settings, channel.secret, desk.http)
-    if isinstance(told, Found) and told.key_refused:
-        return _key_refused(desk, channel, examined, told)
-    changed = _keep(desk, channel, len(asked), told)
-    answered = frozenset() if isinstance(told, Found) else frozenset(told)
-    left = _parted(desk, channel, examined, named, frozenset(wanted) - answered, changed)
-    if answered:
-        count = len(examined.good) - len(left.good)
+    codes_by_posting = {one.claim.posting_id: _codes(channel, one) for one in examined.good}
+    missing_codes = _unknown(desk, channel, codes_by_posting)
+    if not missing_codes:
+        return _parted(desk, channel, examined, codes_by_posting, frozenset(), frozenset())
+    queried_codes = missing_codes[: target.items_at_once]
+    answer = target.items(queried_codes, channel.settings, channel.secret, desk.http)
+    if isinstance(answer, Found) and answer.key_refused:
+        return _key_refused(desk, channel, examined, answer)
+    changed = _keep(desk, channel, len(queried_codes), answer)
+    known_codes = frozenset() if isinstance(answer, Found) else frozenset(answer)
+    ready = _parted(
+        desk, channel, examined, codes_by_posting, frozenset(missing_codes) - known_codes, changed
+    )
+    if known_codes:
+        count = len(examined.good) - len(ready.good)
         with desk.database.write() as session:
-            steps = int(not left.good) if in_file else count
+            steps = int(not ready.good) if in_file else count
             limits.refund(session, channel, steps, in_file=in_file)
-    return left
+    return ready
 
 
 def _codes(channel: Channel, one: Checked) -> frozenset[str]:
-    """The items that a document names; what is made void is not counted any more."""
+    """Return the items that a document names; a void counts none."""
     field = master_data.item_field(channel.target.documents, one.document.document)
     if not field or one.action == "void":
         return frozenset()
@@ -111,7 +114,7 @@ def _codes(channel: Channel, one: Checked) -> frozenset[str]:
 
 
 def _unknown(desk: Desk, channel: Channel, named: Mapping[int, frozenset[str]]) -> list[str]:
-    """The items to ask for, those of the document that waits longest first."""
+    """Return the items to query, starting with the document that waits longest."""
     codes = dict.fromkeys(code for found in named.values() for code in sorted(found))
     since = desk.clock.now() - timedelta(minutes=desk.settings.item_minutes)
     with desk.database.read() as session:
@@ -127,33 +130,39 @@ def _parted(
     unknown: frozenset[str],
     changed: frozenset[str],
 ) -> Examined:
-    """Those that go on; what names an unknown item waits, what names a changed one is judged."""
-    going: list[Checked] = []
-    judged: list[Claim] = []
+    """Return the postings that go on.
+
+    Those with an unknown item wait; those with a changed item are evaluated again.
+    """
+    ready: list[Checked] = []
+    outdated: list[Claim] = []
     waiting: dict[Claim, str] = {}
     for one in examined.good:
         codes = named[one.claim.posting_id]
         if codes & unknown:
             waiting[one.claim] = min(codes & unknown)
         elif codes & changed:
-            judged.append(one.claim)
+            outdated.append(one.claim)
         else:
-            going.append(one)
-    if judged:
-        stay_in_line(desk, judged)
-    _wait(desk, channel, waiting, soon=bool(going or judged))
-    _go_on(desk, [one.claim for one in going if one.posting.waits is PostingWait.ITEM_SETUP])
-    return examined.only([one.claim.posting_id for one in going])
+            ready.append(one)
+    if outdated:
+        requeue_unscheduled(desk, outdated)
+    _wait(desk, channel, waiting, soon=bool(ready or outdated))
+    _go_on(desk, [one.claim for one in ready if one.posting.waits is PostingWait.ITEM_SETUP])
+    return examined.only([one.claim.posting_id for one in ready])
 
 
 def _wait(desk: Desk, channel: Channel, waiting: Mapping[Claim, str], *, soon: bool) -> None:
-    """Say what each waits for; it is asked for with the next round, or a little later."""
+    """Store what each posting waits for.
+
+    Its items are queried in the next round, or a little later.
+    """
     if not waiting:
         return
     with desk.database.write() as session:
         now = desk.clock.now()
         for claim, code in waiting.items():
-            put_back(session, claim, now if soon else now + desk.lease / 4)
+            return_posting(session, claim, now if soon else now + desk.lease / 4)
             say = f"Waits until {channel.name} says how it counts {code}."
             session.execute(_SAY, _told(claim, say, PostingWait.ITEM_SETUP))
 
@@ -163,7 +172,7 @@ def _told(claim: Claim, say: str, waits: PostingWait | None) -> dict[str, object
 
 
 def _go_on(desk: Desk, waited: Sequence[Claim]) -> None:
-    """What they waited for is answered."""
+    """Clear the wait reason of postings whose items are known now."""
     if not waited:
         return
     with desk.database.write() as session:
@@ -172,19 +181,22 @@ def _go_on(desk: Desk, waited: Sequence[Claim]) -> None:
 
 
 def _key_refused(desk: Desk, channel: Channel, examined: Examined, found: Found) -> Examined:
-    """The first carries the exception, unless another key was made meanwhile; none goes on."""
+    """Hold the first posting because the key is refused, unless it was just renewed.
+
+    No posting goes on.
+    """
     first, *others = examined.good
     claims = [one.claim for one in others]
     if renewed_after_all(desk, channel):
-        stay_in_line(desk, [first.claim, *claims])
+        requeue_unscheduled(desk, [first.claim, *claims])
     else:
         story = examined.stories[first.claim.posting_id]
-        met(desk, channel, first.claim, found, story, claims)
+        note_key_wait(desk, channel, first.claim, found, story, claims)
     return examined.only([])
 
 
 def _keep(desk: Desk, channel: Channel, calls: int, told: Told | Found) -> frozenset[str]:
-    """Store what was told; the items that are not as they were judged by."""
+    """Store the answered items and return those that changed."""
     with desk.database.write() as session:
         now = desk.clock.now()
         limits.spend(session, channel, calls)
@@ -197,43 +209,44 @@ def _keep(desk: Desk, channel: Channel, calls: int, told: Told | Found) -> froze
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
-    """Pushes of a file that was refused, which go out again by themselves."""
+class FileHalf:
+    """Pushes of a refused file, which are sent again on their own."""
 
     of: Flight
     members: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
-    """What an answer came to: the halves to send next, when the file itself was refused; whether
-    all of it was taken and nobody waited for that, and whether the run is ended with it.
+class SendResult:
+    """The result of a sent call.
+
+    `halves`: what to send next after a file was refused. `quiet`: everything was accepted and
+    nothing waited for it. `run_ended`: the run ended with this call.
     """
 
-    halves: list[Half]
+    halves: list[FileHalf]
     quiet: bool
     run_ended: bool
 
 
-def fly(desk: Desk, flight: Flight, *, ends_run: bool = False) -> Landed:
-    """Make the call and commit its answer; halves of a refused file follow, whatever came back.
-    With `ends_run`, nothing more of its run is to be sent now.
+def send_flight(desk: Desk, flight: Flight, *, ends_run: bool = False) -> SendResult:
+    """Make the call and store its answer, then send the halves of a refused file.
 
-    Each half is written down when its turn comes, so that however long those before it took, it
-    has the time of a call of its own. What a worker that dies leaves of them is looked up.
+    With `ends_run` nothing else of its run will be sent now. Each half is stored when its turn
+    comes, so it gets the full time of a call. If the worker dies, remaining pushes are looked up.
     """
-    landed = land(desk, flight, call(desk, flight), ends_run=ends_run)
-    waiting = list(landed.halves)
+    result = store_answers(desk, flight, make_call(desk, flight), ends_run=ends_run)
+    waiting = list(result.halves)
     while waiting:
-        one = take_half(desk, waiting.pop(0))
-        if one is not None:
+        half_flight = open_half(desk, waiting.pop(0))
+        if half_flight is not None:
             strict_json.point("push.after_intent")
-            waiting += land(desk, one, call(desk, one)).halves
-    return landed
+            waiting += store_answers(desk, half_flight, make_call(desk, half_flight)).halves
+    return result
 
 
-def call(desk: Desk, flight: Flight) -> Sent:
-    """One call, unless this worker slept past the time in which it may begin."""
+def make_call(desk: Desk, flight: Flight) -> Sent:
+    """Make one call, unless this worker slept past the flight's deadline."""
     if desk.clock.monotonic() > flight.deadline:
         answer = Answer(
             kind="uncertain",
@@ -248,8 +261,8 @@ def call(desk: Desk, flight: Flight) -> Sent:
     )
 
 
-def land(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = False) -> Landed:
-    """Commit what came back."""
+def store_answers(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = False) -> SendResult:
+    """Store the answers of a call."""
     all_taken = all(is_taken(answer) for answer in sent.answers)
     run_id = flight.run_id if ends_run and all_taken else None
     with desk.database.write() as session:
@@ -261,40 +274,44 @@ def land(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = False) -> L
         writes = JointWrites(session)
         call = _join_answer(writes, flight, sent, now)
         if _file_refused(flight, sent):
-            landed = Landed(_split(session, flight), quiet=False, run_ended=False)
+            result = SendResult(_split(session, flight), quiet=False, run_ended=False)
             writes.write()
         else:
-            luck = desk.chance.random()  # one for all: what was sent together is tried together
+            chance = desk.chance.random()  # one for all: what was sent together is tried together
             answers = _one_exception(session, flight, sent.answers, now)
             first = Case(
-                session, desk, flight.channel, flight.members[0], now, luck=luck, call=call
+                session, desk, flight.channel, flight.members[0], now, luck=chance, call=call
             )
             cases = [replace(first, member=member) for member in flight.members]
-            told = list(zip(cases, answers, strict=True))
-            ours = _settle(writes, flight.request_id, told, run_id)
+            case_answers = list(zip(cases, answers, strict=True))
+            owned_count = _settle(writes, flight.request_id, case_answers, run_id)
             writes.write()
-            left = [one.record_id for one in flight.members if one.record_id not in first.stated]
-            holds.settle(session, left, first.causes)
-            taken = all_taken and ours == len(told)
-            landed = Landed([], taken and not first.woken, taken and run_id is not None)
+            remaining_records = [
+                one.record_id for one in flight.members if one.record_id not in first.stated
+            ]
+            holds.settle_holds(session, remaining_records, first.causes)
+            is_complete = all_taken and owned_count == len(case_answers)
+            result = SendResult(
+                [], is_complete and not first.woken, is_complete and run_id is not None
+            )
         judge_channel(session, desk, flight, sent.answers, now)
         strict_json.point("push.before_answer_commit")
     strict_json.point("push.after_answer_commit")
-    return landed
+    return result
 
 
 def _join_answer(writes: JointWrites, flight: Flight, sent: Sent, now: datetime) -> SealedCall:
-    silent = all(answer.kind == "uncertain" for answer in sent.answers)
+    is_unanswered = all(answer.kind == "uncertain" for answer in sent.answers)
     answered = sha256_hex(sent.body)
-    told = {
+    request_values = {
         "id": flight.request_id,
-        "state": RequestState.UNANSWERED if silent else RequestState.ANSWERED,
+        "state": RequestState.UNANSWERED if is_unanswered else RequestState.ANSWERED,
         "answered_at": now,
         "status": sent.status,
         "answer": sent.body,
         "answer_sha256": answered,
     }
-    writes.update(Request, [told])
+    writes.update(Request, [request_values])
     return flight.request_id, sha256_hex(flight.payload.body), answered
 
 
@@ -306,8 +323,8 @@ def _file_refused(flight: Flight, sent: Sent) -> bool:
     )
 
 
-def _split(session: Session, flight: Flight) -> list[Half]:
-    """Two smaller parts of the same pushes, which go out one after the other."""
+def _split(session: Session, flight: Flight) -> list[FileHalf]:
+    """Return two halves of the same pushes and mark their attempts as split."""
     session.execute(
         update(Attempt)
         .where(Attempt.request_id == flight.request_id, Attempt.state == AttemptState.SENDING)
@@ -317,18 +334,22 @@ def _split(session: Session, flight: Flight) -> list[Half]:
         )
     )
     middle = len(flight.members) // 2
-    return [Half(flight, flight.members[:middle]), Half(flight, flight.members[middle:])]
+    return [FileHalf(flight, flight.members[:middle]), FileHalf(flight, flight.members[middle:])]
 
 
 def _one_exception(
     session: Session, flight: Flight, answers: Sequence[Answer], now: datetime
 ) -> list[Answer]:
-    """A refused key is one exception, which the first document carries; the others wait."""
+    """Let one document carry the hold of a refused key, and turn the others into temporary
+    refusals.
+    """
     refused = [at for at, one in enumerate(answers) if one.error_class == AUTHORIZATION_FAILED]
     if not refused:
         return list(answers)
-    news = breaker.shut(session, flight.channel.connection_id, now, flight.channel.key_id)
-    waiting = refused[1:] if news else refused
+    is_first_refusal = breaker.shut(
+        session, flight.channel.connection_id, now, flight.channel.key_id
+    )
+    waiting = refused[1:] if is_first_refusal else refused
     return [
         replace(one, kind="temporary") if at in waiting else one for at, one in enumerate(answers)
     ]
@@ -340,23 +361,28 @@ def _settle(
     told: Sequence[tuple[Case, Answer]],
     ends_run: int | None,
 ) -> int:
-    """Each document's answer: its push, its posting, its attempt; how many were still ours. What
-    was taken is written with the other writes, anything else one by one.
+    """Store each document's answer and return how many pushes were still ours.
+
+    Accepted documents are written with the other writes, all others one by one.
     """
     taken = [(case, _taken(answer)) for case, answer in told if is_taken(answer)]
-    done = posted_each(taken, writes, ends_run=ends_run)
-    ours = [
+    accepted_pushes = mark_all_posted(taken, writes, ends_run=ends_run)
+    owned = [
         (case, answer)
         for case, answer in told
-        if (case.member.push_id in done if is_taken(answer) else apply(case, answer))
+        if (
+            case.member.push_id in accepted_pushes
+            if is_taken(answer)
+            else apply_answer(case, answer)
+        )
     ]
-    ended = [_ended(case, request_id, answer) for case, answer in ours]
-    writes.update(Attempt, ended, keys=_ATTEMPT_KEYS, still=_SENDING)
-    return len(ours)
+    attempt_rows = [_ended(case, request_id, answer) for case, answer in owned]
+    writes.update(Attempt, attempt_rows, keys=_ATTEMPT_KEYS, still=_SENDING)
+    return len(owned)
 
 
-def _taken(answer: Answer) -> Taken:
-    return Taken(
+def _taken(answer: Answer) -> AcceptedDocument:
+    return AcceptedDocument(
         target_ref=answer.target_ref,
         words=answer.words,
         existing=answer.existing,
@@ -366,8 +392,8 @@ def _taken(answer: Answer) -> Taken:
 
 
 def _ended(case: Case, request_id: int, answer: Answer) -> dict[str, object]:
-    """What an attempt of ours came to."""
-    kept = (*answer.kept, *_kept_total(case, answer))
+    """Return the values of an attempt that ended."""
+    changed_values = (*answer.kept, *_kept_total(case, answer))
     return {
         "push_id": case.member.push_id,
         "request_id": request_id,
@@ -378,70 +404,78 @@ def _ended(case: Case, request_id: int, answer: Answer) -> dict[str, object]:
         "error_class": answer.error_class,
         "error": None if answer.kind == "accepted" else answer.words,
         "target_ref": answer.target_ref,
-        "proof": dumps(plain(kept)) if kept else None,
+        "proof": dumps(plain(changed_values)) if changed_values else None,
     }
 
 
 def _kept_total(case: Case, answer: Answer) -> tuple[Kept, ...]:
-    """What the target keeps as the total, where that is another and the answer names no field."""
+    """Return the total that the target stored, if it differs and the answer does not name it."""
     document = case.member.document
-    kept = holds.in_minor(document, answer.total)
+    kept = holds.target_total_minor(document, answer.total)
     field = case.channel.total_field(document.document)
-    found = holds.beside(field, document, kept)
-    return tuple(one for one in found if one not in answer.kept)
+    totals = holds.different_total(field, document, kept)
+    return tuple(one for one in totals if one not in answer.kept)
 
 
-def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
-    """What the answer does; False when another worker has the posting by now.
+def apply_answer(case: Case, answer: Answer, *, looked: bool = False) -> bool:
+    """Apply an answer to its posting; return False when another worker holds the posting.
 
-    `looked`: a look-up told it, so it is the last word on whatever went out before.
+    `looked`: the answer comes from a lookup, so it decides about everything sent before.
     """
     if is_taken(answer):
-        return bool(posted_each([(case, _taken(answer))]))
+        return bool(mark_all_posted([(case, _taken(answer))]))
     if answer.existing:
-        return store_results.other_content(case, answer)
+        return store_results.mark_number_taken(case, answer)
     if answer.kind == "temporary" and (looked or not _was_in_doubt(case)):
-        of_all = answer.code == QUOTA or answer.error_class == AUTHORIZATION_FAILED
+        concerns_connection = answer.code == QUOTA or answer.error_class == AUTHORIZATION_FAILED
         return (
-            store_results.waits(case, answer) if of_all else store_results.again_later(case, answer)
+            store_results.wait_for_connection(case, answer)
+            if concerns_connection
+            else store_results.retry_later(case, answer)
         )
     if answer.kind == "awaiting":
-        return push.parked(case, answer.words)
+        return push.mark_accepted(case, answer.words)
     if answer.kind in UNCLEAR or (not looked and _turned_away(case, answer)):
-        return push.doubtful(case, answer.words)
-    return store_results.refused(case, answer)
+        return push.mark_uncertain(case, answer.words)
+    return store_results.mark_refused(case, answer)
 
 
 def _was_in_doubt(case: Case) -> bool:
-    """A push that once went out without an answer keeps its key until a look-up tells."""
-    silent = select(Attempt.id).where(
+    """Check whether the push was once sent without an answer.
+
+    It keeps its key until a lookup decides.
+    """
+    query = select(Attempt.id).where(
         Attempt.push_id == case.member.push_id, Attempt.state == AttemptState.UNCERTAIN
     )
-    return case.session.scalar(silent.limit(1)) is not None
+    return case.session.scalar(query.limit(1)) is not None
 
 
 def _turned_away(case: Case, answer: Answer) -> bool:
-    """Whether the repeat of a call, which alone can tell what became of the first, was refused
-    before anybody looked at its key: that says nothing of the first.
+    """Check whether a repeated call was refused before the target looked at its key.
+
+    Such a refusal shows nothing about the first call, where only the repeat can show it.
     """
-    away = answer.error_class == AUTHORIZATION_FAILED or answer.status in TURNED_AWAY
-    return away and not case.channel.shows(case.member.document.document) and _was_in_doubt(case)
+    is_refused = answer.error_class == AUTHORIZATION_FAILED or answer.status in TURNED_AWAY
+    return (
+        is_refused and not case.channel.shows(case.member.document.document) and _was_in_doubt(case)
+    )
 
 
 def is_taken(answer: Answer) -> bool:
-    """Whether the target has the document now, with this content."""
-    same = answer.existing and answer.same_content is not False
-    return answer.kind == "accepted" or (answer.kind == "skipped" and same)
+    """Check whether the target has the document now, with this content."""
+    is_same_content = answer.existing and answer.same_content is not False
+    return answer.kind == "accepted" or (answer.kind == "skipped" and is_same_content)
 
 
 def judge_channel(
     session: Session, desk: Desk, flight: Flight, answers: Sequence[Answer], now: datetime
 ) -> None:
-    """What these answers say of the target itself."""
+    """Update limits and breaker of the connection from these answers."""
     channel = flight.channel
-    made = (one for one, answer in zip(flight.members, answers, strict=True) if _counts(answer))
-    counted = sum(channel.counts(one.document.document) for one in made)
-    row = limits.count(session, channel, now, counted)
+    accepted = (one for one, answer in zip(flight.members, answers, strict=True) if _counts(answer))
+    document_count = sum(channel.counts(one.document.document) for one in accepted)
+    row = limits.count(session, channel, now, document_count)
     if any(answer.code == QUOTA for answer in answers):
         limits.exhausted(session, channel, now)
     limits.heard(session, channel, [one for one in answers if one.code != QUOTA], now)
@@ -460,42 +494,43 @@ def _counts(answer: Answer) -> bool:
 
 
 def _kept_there(channel: Channel, answer: Answer) -> bool:
-    """Whether its key is paused and the target keeps the call until it is active."""
+    """Check whether the target holds back the call because its key is paused."""
     tells = channel.target.form.tells
     return tells is not None and answer.status == tells.kept_while_paused is not None
 
 
-def met(
+def note_key_wait(
     desk: Desk, channel: Channel, claim: Claim, found: Found, story: bytes, waiting: Sequence[Claim]
 ) -> None:
-    """A look at this document met it; the others wait for a key."""
+    """Hold the document whose lookup met a refused key, and return the other claims."""
     with desk.database.write() as session:
         now = desk.clock.now()
         breaker.keep_key(session, channel.connection_id)
-        put_back_each(session, ((other, other.due_at) for other in waiting))
-        one = check(session, channel, [claim], lock=True, now=now)[claim.posting_id]
+        return_postings(session, ((other, other.due_at) for other in waiting))
+        verdict = check_postings(session, channel, [claim], lock=True, now=now)[claim.posting_id]
         breaker.shut(session, channel.connection_id, now, channel.key_id)
-        if not isinstance(one, Checked) or not _untold(session, channel):
-            put_back(session, claim, claim.due_at)
+        if not isinstance(verdict, Checked) or not _untold(session, channel):
+            return_posting(session, claim, claim.due_at)
             return
         stories = {claim.posting_id: story}
-        (member,) = add_pushes(session, desk, channel, [one], stories)
-        add_look(session, channel, member, found, kind="lookup", key=one.key, now=now)
+        (member,) = add_pushes(session, desk, channel, [verdict], stories)
+        add_lookup(session, channel, member, found, kind="lookup", key=verdict.key, now=now)
         case = Case(session, desk, channel, member, now)
-        said = Answer(kind="refused", error_class=AUTHORIZATION_FAILED, words=found.words)
-        store_results.refused(case, said)
-        holds.settle(session, [member.record_id], case.causes)
+        answer = Answer(kind="refused", error_class=AUTHORIZATION_FAILED, words=found.words)
+        store_results.mark_refused(case, answer)
+        holds.settle_holds(session, [member.record_id], case.causes)
 
 
 def _untold(session: Session, channel: Channel) -> bool:
-    """Whether the key is refused, and no open exception says so."""
+    """Check whether the key is refused and no open hold reports it."""
     query = select(Connection.id).where(Connection.id == channel.connection_id, ~TOLD)
     return breaker.refused(session, channel.connection_id) and session.scalar(query) is not None
 
 
-def tell(desk: Desk, channel: Channel, words: str = "") -> int:
-    """No document has met it yet: the first that waits carries it, and nothing is sent. How many
-    were told of it: one, or none.
+def log_key_wait(desk: Desk, channel: Channel, words: str = "") -> int:
+    """Let the first waiting document report a refused key; nothing is sent.
+
+    Return how many documents report it: one or none.
     """
     with desk.database.read() as session:
         if not _untold(session, channel):
@@ -503,15 +538,15 @@ def tell(desk: Desk, channel: Channel, words: str = "") -> int:
     with desk.database.write() as session:
         now = desk.clock.now()
         ids = session.scalars(_first(channel), {"now": now}).all()
-        claims = take(session, desk, ids, now)
-    told = 0
-    for one in examine(desk, channel, claims, in_file=False).good:
-        told += _held(desk, channel, one.claim, words)
-    return told
+        claims = lease_postings(session, desk, ids, now)
+    count = 0
+    for checked in check_claims(desk, channel, claims, in_file=False).good:
+        count += _held(desk, channel, checked.claim, words)
+    return count
 
 
 def _first(channel: Channel) -> Select[int]:
-    """The first document that waits: what is due by a clock comes before what a run sends."""
+    """Return the query for the first waiting document: scheduled ones before those of a run."""
     return (
         select(Posting.id)
         .where(Posting.connection_id == channel.connection_id, Posting.state == PostingState.READY)
@@ -527,22 +562,22 @@ def _held(desk: Desk, channel: Channel, claim: Claim, words: str) -> bool:
     with desk.database.write() as session:
         now = desk.clock.now()
         breaker.keep_key(session, channel.connection_id)
-        one = check(session, channel, [claim], lock=True, now=now)[claim.posting_id]
+        verdict = check_postings(session, channel, [claim], lock=True, now=now)[claim.posting_id]
         breaker.locked(session, channel.connection_id)  # of many workers, one tells
-        if not isinstance(one, Checked) or not _untold(session, channel):
-            put_back(session, claim, claim.due_at)
+        if not isinstance(verdict, Checked) or not _untold(session, channel):
+            return_posting(session, claim, claim.due_at)
             return False
-        posting = one.posting
+        posting = verdict.posting
         untested = session.get_one(Connection, channel.connection_id).untested_since is not None
-        found = Trouble(
+        trouble = Trouble(
             code=REFUSED,
             error_class=AUTHORIZATION_FAILED,
             words=_untested(channel) if untested else words or _refused(channel),
-            owner=store_results.follow_up(
+            owner=store_results.decide_retry(
                 session, posting, AUTHORIZATION_FAILED, posting.tries + 1
             ).owner,
         )
-        store_results.stopped(session, channel, claim, found, now)
+        store_results.stop_claim(session, channel, claim, trouble, now)
         return True
 
 
@@ -555,63 +590,69 @@ def _refused(channel: Channel) -> str:
     return f"{channel.name} does not accept the API key."
 
 
-def again(
+def resend(
     desk: Desk, channel: Channel, request_id: int, members: Sequence[Member]
 ) -> Flight | None:
-    """The same pushes once more, same numbers and keys; same bytes where nobody dropped out. They
-    stay doubts while the connection is paused. What its record does not say any more is not sent:
-    nothing of it arrived, so the record is judged, and that says what goes.
+    """Send the same pushes once more, with the same numbers and keys.
+
+    The bytes are the same too if no push dropped out. A push whose record changed is not resent;
+    nothing of it arrived, so the record is evaluated again. Pushes stay uncertain while the
+    connection is paused.
     """
     with desk.database.write() as session:
         families = [one.claim.family for one in members]
         lock_families(session, channel.company_id, families)
         if not limits.running(session, channel):
             now = desk.clock.now()
-            put_back_each(session, ((one.claim, now) for one in members))
+            return_postings(session, ((one.claim, now) for one in members))
             return None
-        old = session.get_one(Request, request_id)
-        name = old.headers.get(":batch", "")
-        moved = _moved_on(session, members)
-        _have_judged(session, desk, channel, [m for m in members if m.claim.posting_id in moved])
-        mine = tuple(one for one in members if _take_up(session, desk, one))
-        if not mine:
+        request = session.get_one(Request, request_id)
+        name = request.headers.get(":batch", "")
+        changed_postings = _moved_on(session, members)
+        _have_judged(
+            session, desk, channel, [m for m in members if m.claim.posting_id in changed_postings]
+        )
+        owned = tuple(one for one in members if _take_up(session, desk, one))
+        if not owned:
             return None
-        payload = _file_of(channel, mine, name)
-        key = request_key(one.key for one in mine)
-        if key == old.key and old.body is not None:  # a newer program may write a sheet otherwise
-            payload = replace(payload, body=old.body)
+        payload = _file_of(channel, owned, name)
+        key = request_key(one.key for one in owned)
+        if (
+            key == request.key and request.body is not None
+        ):  # a newer program may write a sheet otherwise
+            payload = replace(payload, body=request.body)
         flight = add_flight(
             session,
             desk,
             channel,
-            members=mine,
+            members=owned,
             payload=payload,
             key=key,
             name=name,
-            run_id=old.run_id,
+            run_id=request.run_id,
             parent_id=request_id,
         )
-        holds.settle(session, [one.record_id for one in mine], ())
+        holds.settle_holds(session, [one.record_id for one in owned], ())
         limits.spend(session, channel, _cost(channel, name))
     return flight
 
 
 def _moved_on(session: Session, members: Sequence[Member]) -> frozenset[int]:
-    """The postings of records that something happened to since they were sent, or to what they
-    were judged by; and those of a route that stopped.
+    """Return the postings whose record, rules or mappings changed since they were sent, or whose
+    route stopped.
 
-    A record that was woken is judged in vain until the answer, and stays due. One that is due when
-    its decision runs out, or since then, is due by the clock alone: what was sent stays right.
+    A woken record stays due until the answer. A record that is due only because its decision
+    expires has not changed.
     """
-    woken = or_(Evaluation.valid_until.is_(None), Record.due_at < Evaluation.valid_until)
-    ruled_anew = exists().where(
+    is_woken = or_(Evaluation.valid_until.is_(None), Record.due_at < Evaluation.valid_until)
+    has_new_revision = exists().where(
         Revision.company_id == Posting.company_id, Revision.at >= Push.made_at
     )
     changed = or_(
         Record.version_id != Posting.version_id,
-        and_(Record.due_at.is_not(None), woken),
+        and_(Record.due_at.is_not(None), is_woken),
         Record.lease_until.is_not(None),
-        ruled_anew,
+        has_new_revision,
         STOPPED,
     )
     query = (
@@ -625,15 +666,15 @@ def _moved_on(session: Session, members: Sequence[Member]) -> frozenset[int]:
 
 
 def _have_judged(session: Session, desk: Desk, channel: Channel, moved: Sequence[Member]) -> None:
-    """Their pushes are over, and they stand as before them."""
+    """Close the pushes of changed records; their postings return to their earlier state."""
     now, causes = desk.clock.now(), set[int]()
     for one in moved:
-        store_results.overtaken(Case(session, desk, channel, one, now, causes))
-    holds.settle(session, [one.record_id for one in moved], causes)
+        store_results.mark_overtaken(Case(session, desk, channel, one, now, causes))
+    holds.settle_holds(session, [one.record_id for one in moved], causes)
 
 
 def _take_up(session: Session, desk: Desk, member: Member) -> bool:
-    """An uncertain push goes on its way again, under our fence."""
+    """Move an uncertain push back to sending under our fence; return whether that worked."""
     posting = session.scalars(
         select(Posting)
         .where(Posting.id == member.claim.posting_id, Posting.fence == member.claim.fence)
@@ -664,14 +705,16 @@ def _file_of(channel: Channel, members: Sequence[Member], name: str) -> Payload:
 
 
 def _cost(channel: Channel, name: str) -> int:
-    """What the call counts for; one with a `name` is a file or a batch."""
+    """Return the number of calls to charge; a `name` means a file or batch."""
     pace = channel.target.pace
     return (pace.to_batch if name else None) or pace.sending(channel.settings)
 
 
-def parted(members: Sequence[Member], sends: int) -> list[Sequence[Member]]:
-    """Those of a call as they are sent again: together, as they were; in halves when that failed
-    twice, for one of it may be the trouble.
+def split_members(members: Sequence[Member], sends: int) -> list[Sequence[Member]]:
+    """Return the groups in which a call's pushes are resent.
+
+    They stay together at first. After two failures they are halved, because one of them may be the
+    cause.
     """
     if len(members) == 1 or sends < SENT_WHOLE:
         return [members]
@@ -679,37 +722,37 @@ def parted(members: Sequence[Member], sends: int) -> list[Sequence[Member]]:
     return [members[:middle], members[middle:]]
 
 
-def take_half(desk: Desk, half: Half) -> Flight | None:
-    """The call of a half, of those in it that are still ours; None when none is."""
+def open_half(desk: Desk, half: FileHalf) -> Flight | None:
+    """Store the call of a half with the pushes that are still ours, or return None."""
     desk.renew()
-    before, channel = half.of, half.of.channel
+    first_flight, channel = half.of, half.of.channel
     with desk.database.write() as session:
         lock_families(session, channel.company_id, [one.claim.family for one in half.members])
-        mine = tuple(one for one in half.members if _still_ours(session, desk, one))
-        if not mine:
+        owned = tuple(one for one in half.members if _still_ours(session, desk, one))
+        if not owned:
             return None
-        limits.spend(session, channel, _cost(channel, before.name))
+        limits.spend(session, channel, _cost(channel, first_flight.name))
         return add_flight(
             session,
             desk,
             channel,
-            members=mine,
-            payload=_file_of(channel, mine, before.name),
-            key=request_key(one.key for one in mine),
-            name=before.name,
-            run_id=before.run_id,
-            parent_id=before.request_id,
+            members=owned,
+            payload=_file_of(channel, owned, first_flight.name),
+            key=request_key(one.key for one in owned),
+            name=first_flight.name,
+            run_id=first_flight.run_id,
+            parent_id=first_flight.request_id,
         )
 
 
 def _still_ours(session: Session, desk: Desk, member: Member) -> bool:
-    """Whether no other worker has it; then its lease begins again."""
-    posting, fence = member.claim.posting_id, member.claim.fence
-    kept = session.scalar(
+    """Renew the lease if no other worker took the posting; return whether it is ours."""
+    row_id, fence = member.claim.posting_id, member.claim.fence
+    posting_id = session.scalar(
         update(Posting)
-        .where(Posting.id == posting, Posting.fence == fence, Posting.state == PostingState.SENDING)
+        .where(Posting.id == row_id, Posting.fence == fence, Posting.state == PostingState.SENDING)
         .values(lease_owner=desk.owner, lease_until=desk.clock.now() + push_lease(desk))
         .returning(Posting.id)
         .execution_options(synchronize_session=False)
     )
-    return kept is not None
+    return posting_id is not None

@@ -25,7 +25,7 @@ from holding.platform.states import (
     UNSEEN,
     WITHDRAWN,
     Step,
-    counted,
+    counted_state,
     join_pushes,
     join_record_states,
     join_steps,
@@ -38,15 +38,15 @@ from holding.posting.push import (
     FREE,
     SEEN,
     Case,
-    Locked,
+    LockedPosting,
     close_push,
-    fact,
-    keep_alike,
-    locked,
-    locked_each,
-    move,
-    owned,
-    tell,
+    lock_posting,
+    lock_postings,
+    log_posting_event,
+    move_case,
+    owned_posting,
+    posting_fact,
+    store_similar_document,
 )
 from holding.programs.world import program
 from rules.decisions.decision_tables import RetryAnswer
@@ -71,7 +71,7 @@ NOT_BY_TIME = frozenset({"authorization_failed", "uncertain"})
 """A new key or a look-up ends these; rules say only who is told."""
 
 
-def posted(
+def mark_posted(
     case: Case,
     *,
     target_ref: str | None,
@@ -80,32 +80,32 @@ def posted(
     total: Decimal | None = None,
     besides: str = "",
 ) -> bool:
-    """It is posted; the target's total of it, if that is known, and what else it says of it."""
-    taken = Taken(
+    """Mark the push as posted, with the target's total if it is known."""
+    document = AcceptedDocument(
         target_ref=target_ref, words=words, existing=existing, total=total, besides=besides
     )
-    return bool(posted_each([(case, taken)]))
+    return bool(mark_all_posted([(case, document)]))
 
 
-def refused(case: Case, answer: Answer) -> bool:
-    """The target says no: the posting fails, with a hold that says why and whose turn it is, unless
-    the rules have it tried again.
+def mark_refused(case: Case, answer: Answer) -> bool:
+    """Store a refusal: retry if the rules allow it, otherwise fail with a hold that shows why and
+    who must act.
     """
     error_class = answer.error_class or "business_rule"
-    posting = owned(case)
+    posting = owned_posting(case)
     if posting is None:
         return False
     tries = _tries(case, posting)
-    if follow_up(case.session, posting, error_class, tries).again:
-        return again_later(case, answer)
+    if decide_retry(case.session, posting, error_class, tries).again:
+        return retry_later(case, answer)
     if tries > 1:
         return _gave_up(case, answer, error_class, tries)
     return _failed(case, PushState.REFUSED, holds.REFUSED, error_class, answer.words, answer.code)
 
 
 def _tries(case: Case, posting: Posting) -> int:
-    """How often this content was sent by now, also where a doubt was sent again."""
-    return posting.tries + calls_of(case.session, case.member.push_id)
+    """Return how often this content was sent, including repeated sends of uncertain pushes."""
+    return posting.tries + count_calls(case.session, case.member.push_id)
 
 
 def _gave_up(case: Case, answer: Answer, error_class: ErrorClass, tries: int) -> bool:
@@ -125,86 +125,94 @@ def _failed(
     *,
     tries: int | None = None,
 ) -> bool:
-    """It is over for now. The tries that were used up stay so, until it has another content."""
-    posting = owned(case)
+    """End the push without success and open a hold.
+
+    The used tries are kept until the content changes.
+    """
+    posting = owned_posting(case)
     if posting is None:
         return False
-    number, kept = posting.number, posting.tries if tries is None else tries
+    number, used_tries = posting.number, posting.tries if tries is None else tries
     close_push(case, push, error_class=error_class, error=words)
     _known(case, holds.NO_ANSWER)
     columns: dict[str, Any] = {"push_id": posting.posted_push_id}
     creates = case.member.action == "create"  # else the document stands as it stood
     if creates and push != PushState.CONFLICT:
         columns["sent_at"] = None
-    after = PostingState.FAILED if creates else PostingState.POSTED
-    move(case, posting, after, due_at=None, tries=kept, crashes=0, **FREE, **columns)
-    found = Trouble(
+    next_state = PostingState.FAILED if creates else PostingState.POSTED
+    move_case(
+        case, posting, next_state, due_at=None, tries=used_tries, crashes=0, **FREE, **columns
+    )
+    trouble = Trouble(
         code=code,
         error_class=error_class,
         words=words,
         target_code=target_code,
-        owner=follow_up(case.session, posting, error_class, kept + (tries is None)).owner,
+        owner=decide_retry(case.session, posting, error_class, used_tries + (tries is None)).owner,
     )
-    case.causes.add(holds.open_hold(case.session, posting, found, case.now))
+    case.causes.add(holds.open_hold(case.session, posting, trouble, case.now))
     act = "posting.conflict" if push == "conflict" else "posting.refused"
     say = f"{case.channel.name} rejected {number}: {words}"
     if code == UNSEEN:
         say = f"Clearpost cannot see whether {case.channel.name} has {number}. {words}"
-    tell(case, act, say, error_class=error_class, code=target_code)
+    log_posting_event(case, act, say, error_class=error_class, code=target_code)
     return True
 
 
 def _known(case: Case, *codes: str) -> None:
-    """The target has answered: what pushing held it for until then is over."""
+    """Close holds of these codes, because the target has answered."""
     posting_id = case.member.claim.posting_id
     case.causes.update(holds.close_holds(case.session, [posting_id], codes, case.now))
 
 
-def conflict(case: Case, found: Found, error_class: ErrorClass = "duplicate") -> bool:
-    """The target has another content under our number: a person sees it and decides."""
-    ours = _failed(case, PushState.CONFLICT, holds.CONFLICT, error_class, found.words, "")
-    if ours and found.stands is not None:
-        keep_alike(case.session, case.member.claim.posting_id, [found.stands], case.now)
-    return ours
+def mark_conflict(case: Case, found: Found, error_class: ErrorClass = "duplicate") -> bool:
+    """Store that the target has other content under our number; a person decides."""
+    is_owned = _failed(case, PushState.CONFLICT, holds.CONFLICT, error_class, found.words, "")
+    if is_owned and found.stands is not None:
+        store_similar_document(case.session, case.member.claim.posting_id, [found.stands], case.now)
+    return is_owned
 
 
-def unseen(case: Case, words: str, tries: int) -> bool:
-    """The target shows no such document, and does not know the key any more or was asked often
-    enough: a person looks there whether it was made, and says so.
+def mark_unseen(case: Case, words: str, tries: int) -> bool:
+    """Store that the target neither shows the document nor remembers its key.
+
+    A person checks there whether it exists.
     """
     return _failed(case, PushState.CONFLICT, UNSEEN, "duplicate", words, "", tries=tries)
 
 
-def withdrawn(case: Case, words: str, file: str) -> bool:
-    """A person took back the file that it stood in: it fails, and no retry table is asked."""
+def mark_withdrawn(case: Case, words: str, file: str) -> bool:
+    """Store that a person withdrew the document's import file: it fails and is not retried."""
     return _failed(case, PushState.REFUSED, WITHDRAWN, "business_rule", words, file)
 
 
-def other_content(case: Case, answer: Answer) -> bool:
-    """The number was taken by an earlier content of this document: the edit did not get there."""
+def mark_number_taken(case: Case, answer: Answer) -> bool:
+    """Store that an earlier content of this document has the number, so the update did not arrive."""
     return _failed(
         case, PushState.CONFLICT, holds.CONFLICT, "stale_version", answer.words, answer.code
     )
 
 
-def again_later(case: Case, answer: Answer) -> bool:
-    """Not now, and surely nothing happened: a new push later, with growing pauses."""
-    posting = owned(case)
+def retry_later(case: Case, answer: Answer) -> bool:
+    """Schedule a new push after a growing pause; the target surely did nothing."""
+    posting = owned_posting(case)
     if posting is None:
         return False
     error_class, tries = answer.error_class or "temporary", _tries(case, posting)
-    follows = follow_up(case.session, posting, error_class, tries)
-    if follows.least is None:
+    decision = decide_retry(case.session, posting, error_class, tries)
+    if decision.least is None:
         return _gave_up(case, answer, error_class, tries)
-    number, pause = posting.number, _pause(case, answer, follows.least, follows.most)
+    number, pause = posting.number, _pause(case, answer, decision.least, decision.most)
     _take_back(case, posting, answer, tries=tries, due_at=case.now + pause)
     say = f"{number} was not accepted now and is sent again automatically. {answer.words}"
-    tell(case, "posting.later", say, seconds=str(round(pause.total_seconds(), 1)))
+    log_posting_event(case, "posting.later", say, seconds=str(round(pause.total_seconds(), 1)))
     return True
 
 
 def _pause(case: Case, answer: Answer, least: timedelta, most: timedelta) -> timedelta:
-    """What the target asks for, within limits; else a chance between two bounds."""
+    """Return the pause that the target requested, within limits, or a random one between two
+    bounds.
+    """
     if answer.retry_after is not None:
         return min(LONGEST, timedelta(seconds=answer.retry_after))
     return (least + (most - least) * case.luck) * case.desk.pace
@@ -213,29 +221,30 @@ def _pause(case: Case, answer: Answer, least: timedelta, most: timedelta) -> tim
 def _take_back(
     case: Case, posting: Posting, answer: Answer, *, tries: int, due_at: datetime | None
 ) -> None:
-    """Nothing happened there: the push is over, and the posting as before it."""
+    """Close the push and return the posting to its state before it; nothing happened in the target."""
     close_push(case, PushState.REFUSED, error_class=answer.error_class, error=answer.words)
     _known(case, holds.NO_ANSWER)
-    creates = case.member.action == "create"
-    unsent: dict[str, Any] = {"sent_at": None} if creates else {}
-    move(
+    is_create = case.member.action == "create"
+    sent_columns: dict[str, Any] = {"sent_at": None} if is_create else {}
+    move_case(
         case,
         posting,
-        PostingState.READY if creates else PostingState.POSTED,
+        PostingState.READY if is_create else PostingState.POSTED,
         due_at=due_at,
         push_id=posting.posted_push_id,
         tries=tries,
         crashes=0,
         **FREE,
-        **unsent,
+        **sent_columns,
     )
 
 
-def overtaken(case: Case) -> bool:
-    """Nothing of it arrived, and by now its record may say otherwise: the push is over, and judging
-    the record says what is sent. What is still the same goes then, and waits for no other run.
+def mark_overtaken(case: Case) -> bool:
+    """Close a push that never arrived and whose record may have changed, and wake the record.
+
+    The evaluation decides what is sent. An unchanged document is due at once.
     """
-    posting = owned(case)
+    posting = owned_posting(case)
     if posting is None:
         return False
     words = "Its record changed, or is checked again, before anything of it arrived."
@@ -243,43 +252,45 @@ def overtaken(case: Case) -> bool:
     number, tries = posting.number, _tries(case, posting)
     _take_back(case, posting, answer, tries=tries, due_at=case.now)
     wake_records(case.session, [case.member.record_id], case.now)
-    tell(case, "posting.overtaken", f"{number} was not sent again as it was. {words}")
+    log_posting_event(case, "posting.overtaken", f"{number} was not sent again as it was. {words}")
     return True
 
 
-def gave_up(case: Case, words: str, tries: int) -> bool:
-    """It was sent often enough, and a look-up proved that nothing of it arrived."""
+def give_up_push(case: Case, words: str, tries: int) -> bool:
+    """Stop retrying a push after too many sends; a lookup proved that it never arrived."""
     answer = Answer(kind="temporary", error_class="temporary", words=words)
     return _gave_up(case, answer, "temporary", tries)
 
 
-def waits(case: Case, answer: Answer) -> bool:
-    """The whole connection has to wait, for a key or for the next month, and this one with it."""
-    posting = owned(case)
+def wait_for_connection(case: Case, answer: Answer) -> bool:
+    """Return the posting to the queue until the connection works again: a new key or the next
+    month.
+    """
+    posting = owned_posting(case)
     if posting is None:
         return False
     number = posting.number
-    place = case.member.claim.due_at  # none for what a run sends: the run takes it again
-    _take_back(case, posting, answer, tries=posting.tries, due_at=place)
+    due_at = case.member.claim.due_at  # none for what a run sends: the run takes it again
+    _take_back(case, posting, answer, tries=posting.tries, due_at=due_at)
     say = f"{number} waits until {case.channel.name} responds again. {answer.words}"
-    tell(case, "posting.waits", say)
+    log_posting_event(case, "posting.waits", say)
     return True
 
 
-def stopped(
+def stop_claim(
     session: Session, channel: Channel, claim: Claim, found: Trouble, now: datetime
 ) -> None:
-    """It may not be sent as it stands: held, and nothing was sent; what is posted stays so."""
-    posting = locked(session, claim)
+    """Hold a posting that must not be sent as it is. A posted document stays posted."""
+    posting = lock_posting(session, claim)
     if posting is None:
         return
-    record_id, lock, before = posting.record_id, posting.lock, posting.state
+    record_id, lock, state = posting.record_id, posting.lock, posting.state
     cause_id = holds.open_hold(session, posting, found, now)
     move_posting(
         session,
         claim.posting_id,
-        expected=before,
-        to=PostingState.POSTED if before == PostingState.POSTED else PostingState.HELD,
+        expected=state,
+        to=PostingState.POSTED if state == PostingState.POSTED else PostingState.HELD,
         lock=lock,
         due_at=None,
         crashes=0,
@@ -296,13 +307,14 @@ def stopped(
         fence=claim.fence,
         body={"say": f"Not sent: {found.words}", "code": found.code},
     )
-    holds.settle(session, [record_id], [cause_id])
+    holds.settle_holds(session, [record_id], [cause_id])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What the target said of a document that it has: its own name of it, what it amounts to there,
-    and whether it had it before this call; `besides` is what else it says of it.
+class AcceptedDocument:
+    """The target's answer about a document that it has.
+
+    `existing`: it had the document before this call. `besides`: further text of the answer.
     """
 
     target_ref: str | None
@@ -312,25 +324,26 @@ class Taken:
     besides: str = ""
 
 
-def posted_each(
-    told: Sequence[tuple[Case, Taken]],
+def mark_all_posted(
+    told: Sequence[tuple[Case, AcceptedDocument]],
     others: JointWrites | None = None,
     *,
     ends_run: int | None = None,
 ) -> set[int]:
-    """They are posted: the ids of those pushes whose fence is still ours. All cases are of one
-    session, moment and channel. What follows is written with what waits among `others`, if that is
-    given, else at once; with the run that they end, whose row is locked, where all are still ours.
+    """Mark pushes as posted and return the ids of those whose fence is still ours.
+
+    All cases share session, moment and channel. The changes join `others` if given, else they are
+    written at once. With `ends_run` the locked run ends too, if all pushes are still ours.
     """
     if not told:
         return set()
     first = told[0][0]
     writes = others or JointWrites(first.session)
-    ours = locked_each(first, (case.member.claim for case, _ in told), run_id=ends_run)
+    locked_postings = lock_postings(first, (case.member.claim for case, _ in told), run_id=ends_run)
     done = [
-        _done(case, taken, ours[case.member.claim.posting_id])
+        _done(case, taken, locked_postings[case.member.claim.posting_id])
         for case, taken in told
-        if case.member.claim.posting_id in ours
+        if case.member.claim.posting_id in locked_postings
     ]
     if done:
         _close(writes, done)
@@ -340,8 +353,8 @@ def posted_each(
         join_events(writes, [_event(one) for one in done])
         _wake_families(first, [one for one in done if one.found.awaited])
     if ends_run is not None and len(done) == len(told):
-        posted = {one.posting.id: one.taken.existing for one in done}
-        runs.join_end(writes, ends_run, done[0].found.run_rows, posted, first.now)
+        existing_by_posting = {one.posting.id: one.taken.existing for one in done}
+        runs.join_end(writes, ends_run, done[0].found.run_rows, existing_by_posting, first.now)
     if others is None:
         writes.write()
     return {one.case.member.push_id for one in done}
@@ -349,37 +362,37 @@ def posted_each(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Done:
-    """A push that was taken, with its locked posting, and what follows for it."""
+    """An accepted push with its locked posting and what follows from it."""
 
     case: Case
-    taken: Taken
-    found: Locked
+    taken: AcceptedDocument
+    found: LockedPosting
     target_ref: str | None
     kept: int | None
     takes_back: int | None
 
     @property
     def posting(self) -> Posting:
-        """As it was before."""
+        """Return the posting as it was before."""
         return self.found.posting
 
     @property
     def becomes(self) -> PostingState:
-        """The state that it takes."""
+        """Return the posting's new state."""
         void = self.case.member.action == "void"
         return PostingState.REVERSED if void else PostingState.POSTED
 
 
-def _done(case: Case, taken: Taken, found: Locked) -> _Done:
+def _done(case: Case, taken: AcceptedDocument, found: LockedPosting) -> _Done:
     posting = found.posting
-    void = case.member.action == "void"
+    is_void = case.member.action == "void"
     return _Done(
         case=case,
         taken=taken,
         found=found,
         target_ref=taken.target_ref or posting.target_ref,
-        kept=None if void else holds.in_minor(case.member.document, taken.total),
-        takes_back=take_back(case.session, posting),
+        kept=None if is_void else holds.target_total_minor(case.member.document, taken.total),
+        takes_back=reverse_posting(case.session, posting),
     )
 
 
@@ -396,8 +409,8 @@ def _close(writes: JointWrites, done: Sequence[_Done]) -> None:
 
 
 def _move(writes: JointWrites, first: Case, done: Sequence[_Done]) -> None:
-    reads = isinstance(first.channel.target, Readable)  # asked once: it takes long to answer
-    read_at = first.now + first.channel.settle if reads else None
+    is_readable = isinstance(first.channel.target, Readable)  # asked once: it takes long to answer
+    read_at = first.now + first.channel.settle if is_readable else None
     join_steps(writes, [_step(one, read_at) for one in done])
 
 
@@ -410,7 +423,7 @@ def _step(one: _Done, read_at: datetime | None) -> Step:
         "tries": 0,
         "crashes": 0,
         **FREE,
-        **accepted(
+        **accepted_values(
             posting,
             member.action,
             member.document,
@@ -423,7 +436,7 @@ def _step(one: _Done, read_at: datetime | None) -> Step:
 
 
 def _let_go(first: Case, done: Sequence[_Done]) -> None:
-    """The target has answered: what pushing held them for until then is over."""
+    """Close the holds that pushing opened, because the target has answered."""
     if not done:
         return
     codes = (holds.NO_ANSWER, *holds.UNDER_OUR_NUMBER)
@@ -432,29 +445,30 @@ def _let_go(first: Case, done: Sequence[_Done]) -> None:
 
 
 def _state_records(writes: JointWrites, first: Case, done: Sequence[_Done]) -> None:
-    """What the records are then, where nothing else changes that; of the others it is asked
-    later.
+    """Set the records' states where only these postings decide them.
+
+    The other records are refreshed later.
     """
-    clear = [one for one in done if not one.found.held and one.takes_back is None]
-    after = {
+    simple = [one for one in done if not one.found.held and one.takes_back is None]
+    states = {
         one.case.member.record_id: one.found.record_after(
-            counted(one.becomes, one.posting.reverses_id)
+            counted_state(one.becomes, one.posting.reverses_id)
         )
-        for one in clear
+        for one in simple
     }
-    join_record_states(writes, {key: state for key, state in after.items() if state})
-    first.stated.update(after)
+    join_record_states(writes, {key: state for key, state in states.items() if state})
+    first.stated.update(states)
 
 
 def _event(one: _Done) -> Fact:
     case, posting, action = one.case, one.posting, one.case.member.action
-    there = one.target_ref or "a document without a name"
-    say = _said(action, case.channel.name, posting.number, there)
+    target_name = one.target_ref or "a document without a name"
+    say = _said(action, case.channel.name, posting.number, target_name)
     say += " It existed there already with the same content." if one.taken.existing else ""
-    rounded = holds.said(case.member.document, one.kept)
-    say += f" {rounded}" if rounded else ""
+    rounding = holds.rounding_text(case.member.document, one.kept)
+    say += f" {rounding}" if rounding else ""
     say += f" {one.taken.besides}" if one.taken.besides else ""
-    return fact(
+    return posting_fact(
         case,
         "posting.posted",
         say,
@@ -467,7 +481,7 @@ def _event(one: _Done) -> Fact:
 
 
 def _said(action: Action, target: str, number: str, there: str) -> str:
-    """What the target has by now, and its own name of it."""
+    """Return the sentence that names the document in the target."""
     if action == "update":
         return f"{target} has {number} with its new content, as {there}."
     if action == "void":
@@ -476,7 +490,9 @@ def _said(action: Action, target: str, number: str, there: str) -> str:
 
 
 def _wake_families(first: Case, done: Sequence[_Done]) -> None:
-    """Others of a family may have waited for this; itself, if a newer version came."""
+    """Wake records of the families that may have waited, and the same record if a newer version
+    came.
+    """
     if not done:
         return
     first.woken.update(one.posting.family for one in done)
@@ -489,18 +505,18 @@ def _wake_families(first: Case, done: Sequence[_Done]) -> None:
         for one in done
     ]
     statement = text(f"{bulk.given(first.session, 'v', _FAMILIES)} {_OTHERS}")
-    given = {
+    parameters = {
         "rows": dumps(rows),
         "company": first.channel.company_id,
         "waits": PostingState.WAITING,
         "posted": PostingState.POSTED,
     }
-    woken = set(first.session.scalars(statement, given))
+    woken = set(first.session.scalars(statement, parameters))
     if woken:
         wake_records(first.session, sorted(woken), first.now)
 
 
-def accepted(
+def accepted_values(
     posting: Posting,
     action: Action,
     document: Document,
@@ -509,50 +525,55 @@ def accepted(
     kept: int | None,
     read_at: datetime | None,
 ) -> dict[str, Any]:
-    """What an accepted push changes besides the state; a void leaves what it made void.
+    """Return the columns that an accepted push changes besides the state.
 
-    What the target has now is read back at `read_at`, if it can be; what was read before is past.
+    The document is read back at `read_at` if possible; earlier readings no longer count. A void
+    keeps the other columns.
     """
     if action == "void":
         return {"read_due_at": None}
-    watched = {"posted_push_id": push_id, "read_due_at": read_at, "reading_id": None}
+    reading_values = {"posted_push_id": push_id, "read_due_at": read_at, "reading_id": None}
     if action == "create":
-        return watched | (in_books(posting, document, kept) if kept is not None else {})
-    return watched | {
-        **in_books(posting, document, kept),
+        return reading_values | (book_values(posting, document, kept) if kept is not None else {})
+    return reading_values | {
+        **book_values(posting, document, kept),
         "currency": document.currency,
         "doc_date": document.date,
         "party": document.party,
     }
 
 
-def in_books(posting: Posting, document: Document, kept: int | None) -> dict[str, Any]:
-    """The amount of a posting, as its document counts in the target."""
-    amount = holds.stands(document, kept)
-    home = posting.book is not None and document.currency == posting.currency
-    return {"amount": amount, "book": amount if home else None}
+def book_values(posting: Posting, document: Document, kept: int | None) -> dict[str, Any]:
+    """Return the amount columns of a posting, as its document counts in the target."""
+    amount = holds.book_amount(document, kept)
+    is_home_currency = posting.book is not None and document.currency == posting.currency
+    return {"amount": amount, "book": amount if is_home_currency else None}
 
 
-def take_back(session: Session, posting: Posting) -> int | None:
-    """A posted credit note: the posting that it takes back is reversed; its id."""
+def reverse_posting(session: Session, posting: Posting) -> int | None:
+    """Mark the posting that a posted credit note reverses, and return its id or None."""
     if posting.reverses_id is None:
         return None
-    other = session.get_one(Posting, posting.reverses_id, with_for_update={"key_share": True})
+    reversed_posting = session.get_one(
+        Posting, posting.reverses_id, with_for_update={"key_share": True}
+    )
     move_posting(
         session,
-        other.id,
+        reversed_posting.id,
         expected=PostingState.POSTED,
         to=PostingState.REVERSED,
-        lock=other.lock,
+        lock=reversed_posting.lock,
         due_at=None,
     )
-    return other.id
+    return reversed_posting.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Follows:
-    """Tried again after a pause between `least` and `most`, and so often at most (`left`), or
-    (None) a team is asked.
+class RetryDecision:
+    """The decision after an error.
+
+    The push is retried after a pause between `least` and `most`, at most `left` times. With `least`
+    None the team `owner` must act.
     """
 
     least: timedelta | None = None
@@ -562,33 +583,40 @@ class Follows:
 
     @property
     def again(self) -> bool:
-        """Whether it is retried automatically."""
+        """Return whether the push is retried automatically."""
         return self.least is not None
 
 
-def follow_up(session: Session, posting: Posting, error_class: ErrorClass, tries: int) -> Follows:
-    """What follows an error after so many tries, this one included."""
-    told = _told(session, posting, error_class, tries)
-    owner = (told and _asked(told)) or RETRY[error_class].owner
+def decide_retry(
+    session: Session, posting: Posting, error_class: ErrorClass, tries: int
+) -> RetryDecision:
+    """Return the decision after an error, given the number of tries including this one."""
+    rule_answer = _told(session, posting, error_class, tries)
+    owner = (rule_answer and _asked(rule_answer)) or RETRY[error_class].owner
     if error_class in NOT_BY_TIME:
-        return Follows(owner=owner)
-    if told is not None and told.kind != "look_up":
-        if told.pause is None:
-            return Follows(owner=owner)
-        times = told.again.times if told.again else tries + 1
-        return Follows(least=told.pause, most=told.pause * SPREAD, left=times - tries, owner=owner)
-    usual = RETRY[error_class]
-    left = (usual.tries or 0) - tries
-    if usual.retry != RetryWay.AUTOMATIC or left <= 0:
-        return Follows(owner=owner)
+        return RetryDecision(owner=owner)
+    if rule_answer is not None and rule_answer.kind != "look_up":
+        if rule_answer.pause is None:
+            return RetryDecision(owner=owner)
+        times = rule_answer.again.times if rule_answer.again else tries + 1
+        return RetryDecision(
+            least=rule_answer.pause,
+            most=rule_answer.pause * SPREAD,
+            left=times - tries,
+            owner=owner,
+        )
+    default = RETRY[error_class]
+    left = (default.tries or 0) - tries
+    if default.retry != RetryWay.AUTOMATIC or left <= 0:
+        return RetryDecision(owner=owner)
     most = min(LONGEST, FIRST * 2.0 ** (tries - 1))
-    return Follows(least=timedelta(), most=most, left=left, owner=owner)
+    return RetryDecision(least=timedelta(), most=most, left=left, owner=owner)
 
 
 def _told(
     session: Session, posting: Posting, error_class: ErrorClass, tries: int
 ) -> RetryAnswer | None:
-    """What the rules in force say of this target."""
+    """Return the retry answer of the rules in force for this target, or None."""
     version_id = session.get_one(Company, posting.company_id).ruleset_version_id
     if version_id is None:
         return None
@@ -597,16 +625,22 @@ def _told(
 
 
 def _asked(told: RetryAnswer) -> str | None:
-    """Who is asked in the end, also while it is still tried again."""
+    """Return the role that must act in the end, also while retries continue."""
     return told.role or (told.again.then.role if told.again else None)
 
 
 def last_send(session: Session, push_id: int) -> Request:
-    """The call by which it was last sent, without what it sent: that may be a file of hundreds."""
-    told = (Request.key, Request.run_id, Request.made_at, Request.deadline_at, Request.answered_at)
+    """Return the push's last sending call, without its body, which may be a large file."""
+    columns = (
+        Request.key,
+        Request.run_id,
+        Request.made_at,
+        Request.deadline_at,
+        Request.answered_at,
+    )
     query = (
         select(Request)
-        .options(load_only(*told))
+        .options(load_only(*columns))
         .join(Attempt, Attempt.request_id == Request.id)
         .where(Attempt.push_id == push_id, Request.kind == "push")
         .order_by(Attempt.no.desc())
@@ -615,8 +649,8 @@ def last_send(session: Session, push_id: int) -> Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Sends:
-    """How often a push was sent so far, when first and last, and what came of the last one."""
+class SendHistory:
+    """How often a push was sent, when first and last, and the error of the last call."""
 
     count: int
     first_at: datetime
@@ -624,25 +658,29 @@ class Sends:
     said: str
 
 
-def sends_of(session: Session, push_id: int) -> Sends:
-    """The calls by which it was sent, one at least."""
+def load_send_history(session: Session, push_id: int) -> SendHistory:
+    """Return the sends of a push; there is at least one."""
     query = (
         select(Request.made_at, Attempt.error)
         .join(Request, Request.id == Attempt.request_id)
         .where(Attempt.push_id == push_id, Request.kind == "push")
         .order_by(Attempt.no)
     )
-    sent = session.execute(query).all()
-    first, last = sent[0], sent[-1]
-    return Sends(len(sent), first.made_at, last.made_at, last.error or "")
+    sends = session.execute(query).all()
+    first, last = sends[0], sends[-1]
+    return SendHistory(len(sends), first.made_at, last.made_at, last.error or "")
 
 
 def skipped_unseen(session: Session, posting: Posting) -> bool:
-    """Whether it may be there where only people can look, and the last word on that was to skip it,
-    not that it is not there.
+    """Check whether a posting may exist where only people can look, and was skipped rather than
+    found absent.
     """
-    mine = (Hold.record_id == posting.record_id, Hold.route == posting.route, Hold.code == UNSEEN)
-    ended = select(func.max(Hold.closed_at)).where(*mine).scalar_subquery()
+    of_posting = (
+        Hold.record_id == posting.record_id,
+        Hold.route == posting.route,
+        Hold.code == UNSEEN,
+    )
+    ended = select(func.max(Hold.closed_at)).where(*of_posting).scalar_subquery()
     query = select(Release.id).where(
         Release.record_id == posting.record_id,
         Release.route == posting.route,
@@ -653,8 +691,8 @@ def skipped_unseen(session: Session, posting: Posting) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def calls_of(session: Session, push_id: int) -> int:
-    """How often the target was asked to take it; files that were cut in two are one call."""
+def count_calls(session: Session, push_id: int) -> int:
+    """Return how often the push was sent to the target; the halves of a file count as one call."""
     query = select(func.count(Attempt.id)).where(
         Attempt.push_id == push_id, Attempt.state.not_in((*SEEN, AttemptState.SPLIT))
     )
@@ -662,8 +700,9 @@ def calls_of(session: Session, push_id: int) -> int:
 
 
 def ticket_of(session: Session, push_id: int) -> str | None:
-    """By what the target is asked again what became of its last call; None where it gave nothing.
-    Looks that told nothing change nothing of it.
+    """Return the ticket that continues the push's last call, or None.
+
+    Lookups without a result change nothing.
     """
     query = select(Attempt.state, Attempt.target_ref).where(Attempt.push_id == push_id)
     for state, ref in session.execute(query.order_by(Attempt.no.desc())):
@@ -675,22 +714,24 @@ def ticket_of(session: Session, push_id: int) -> str | None:
 
 
 def absent_since(session: Session, push_id: int, request_id: int, now: datetime) -> datetime | None:
-    """The first of the look-ups since that send that said `absent` in a row; anything else starts
-    again, and so does a clock that was set back. One that is not done yet says nothing.
+    """Return the first of the consecutive `absent` lookups since that send, or None.
+
+    Any other result starts again, and so does a clock that was set back. A pending lookup is
+    ignored.
     """
-    sent = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
-    later = session.execute(
+    send_no = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
+    lookups = session.execute(
         select(Attempt.state, Request.made_at, Attempt.target_ref)
         .join(Request, Request.id == Attempt.request_id)
-        .where(Attempt.push_id == push_id, Attempt.no > sent.scalar_subquery())
+        .where(Attempt.push_id == push_id, Attempt.no > send_no.scalar_subquery())
         .where(Attempt.state.in_(SEEN))
         .order_by(Attempt.no.desc())
     ).all()
-    first = None
-    for state, at, ref in later:
+    first_at = None
+    for state, at, ref in lookups:
         if state == AttemptState.UNKNOWN and ref:
             continue
         if state != AttemptState.ABSENT or at > now:
             break
-        first = at
-    return first
+        first_at = at
+    return first_at

@@ -21,12 +21,18 @@ from holding.db.refusal import plural
 from holding.posting import holds, store_results
 from holding.posting import push as posting_push
 from holding.posting import runs as run_counts
-from holding.posting.claims import POISON_CRASHES, TOGETHER, Claim, line_up_again, lock_families
-from holding.posting.evidence import action_of, ours, theirs_of
-from holding.posting.lookups import Lookups, question
-from holding.posting.push import Case, Member, add_look, owned
-from holding.posting.send import QUOTA, again, apply, fly, parted
-from holding.posting.store_results import Sends, absent_since, last_send, sends_of, ticket_of
+from holding.posting.claims import POISON_CRASHES, TOGETHER, Claim, lock_families, requeue
+from holding.posting.evidence import action_of, target_owned_fields, without_target_fields
+from holding.posting.lookups import Lookups, lookup_question
+from holding.posting.push import Case, Member, add_lookup, owned_posting
+from holding.posting.send import QUOTA, apply_answer, resend, send_flight, split_members
+from holding.posting.store_results import (
+    SendHistory,
+    absent_since,
+    last_send,
+    load_send_history,
+    ticket_of,
+)
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, revive
 
@@ -36,18 +42,18 @@ KEY_MARGIN = timedelta(days=1)
 STILL_QUEUED = "It may still be queued there, so it is not sent again automatically."
 
 
-def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
+def resolve_uncertain(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
     """Look up each claimed doubt; send again, grouped as they were sent, what is proved absent.
 
     Documents of one file ask the same of it: what is read for one serves all, so every look counts
     from the moment in which the pass began.
     """
     asked, http = desk.clock.now(), Remembering(desk.http)
-    groups: dict[int, list[Doubt]] = defaultdict(list)
+    groups: dict[int, list[UncertainPush]] = defaultdict(list)
     runs: set[int] = set()
-    found = read(desk, channel, claims)
+    found = load_uncertain(desk, channel, claims)
     asks = {one.member.claim.posting_id: one for one in found if not one.ticket}
-    questions = {key: question(one.member, one.request_key) for key, one in asks.items()}
+    questions = {key: lookup_question(one.member, one.request_key) for key, one in asks.items()}
     looks = Lookups(channel, http, questions)
     for at, doubt in enumerate(found, start=1):
         runs |= {doubt.run_id} if doubt.run_id else set()
@@ -55,17 +61,17 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
             groups[doubt.request_id].append(doubt)
         if not limits.lets_us(desk, channel):
             others = [*(one for group in groups.values() for one in group), *found[at:]]
-            line_up_again(desk, [one.member.claim for one in others])
+            requeue(desk, [one.member.claim for one in others])
             groups.clear()
             break
     for request_id, group in groups.items():
         members_of = [doubt.member for doubt in group]
-        for members in parted(members_of, max(doubt.sent.count for doubt in group)):
+        for members in split_members(members_of, max(doubt.sent.count for doubt in group)):
             desk.renew()
-            flight = again(desk, channel, request_id, members)
+            flight = resend(desk, channel, request_id, members)
             if flight is not None:
                 strict_json.point("push.after_intent")
-                fly(desk, flight)
+                send_flight(desk, flight)
     with desk.database.write() as session:
         run_counts.recount(session, runs)
         limits.spend(session, channel, http.calls - len(claims) * channel.target.pace.to_look)
@@ -73,9 +79,10 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """A push whose end is not known: how it was `sent`, what was seen since; `ticket`: by what a
-    target is asked again that makes calls later.
+class UncertainPush:
+    """A push of unknown outcome: how it was `sent` and what was seen since.
+
+    `ticket` continues a call that the target answers later.
     """
 
     member: Member
@@ -85,27 +92,27 @@ class Doubt:
     waiting_there: bool
     settles: timedelta
     absent_at: datetime | None
-    sent: Sends
+    sent: SendHistory
     ticket: str | None
 
 
 def _look(
-    desk: Desk, channel: Channel, doubt: Doubt, looks: Lookups, http: Http, asked: datetime
+    desk: Desk, channel: Channel, doubt: UncertainPush, looks: Lookups, http: Http, asked: datetime
 ) -> bool:
-    """One look-up and its commit; True when the push may be sent again."""
+    """Look up one push and store the result; return True when it may be sent again."""
     strict_json.point("lookup.before")
     found = _asked(channel, doubt, looks, http)
     strict_json.point("lookup.after")
     with desk.database.write() as session:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [doubt.member.claim.family])
-        if in_doubt(session, doubt.member.claim) is None:
+        if uncertain_posting(session, doubt.member.claim) is None:
             return False
         kind = "poll" if doubt.waiting_there else "lookup"
         key = doubt.request_key
-        looked = add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
-        luck = desk.chance.random()
-        case = Case(session, desk, channel, doubt.member, now, luck=luck, call=looked)
+        sealed_call = add_lookup(session, channel, doubt.member, found, kind=kind, key=key, now=now)
+        chance = desk.chance.random()
+        case = Case(session, desk, channel, doubt.member, now, luck=chance, call=sealed_call)
         resend = False
         if found.key_lasts is not None:
             resend = _asks_by_key(case, doubt, found, found.key_lasts)
@@ -113,92 +120,94 @@ def _look(
             resend = _sends_again(case, doubt, found)
         else:
             _conclude(case, doubt, found, asked)
-        holds.settle(session, [doubt.member.record_id], case.causes)
+        holds.settle_holds(session, [doubt.member.record_id], case.causes)
         if doubt.waiting_there and found.kind == "equal":
-            counted = channel.counts(doubt.member.document.document)
-            limits.count(session, channel, now, int(counted))
+            is_counted = channel.counts(doubt.member.document.document)
+            limits.count(session, channel, now, int(is_counted))
         if found.refused is not None and found.refused.code == QUOTA:
             limits.exhausted(session, channel, now)
         limits.heard(session, channel, [found], now)  # it locks others, too, so it comes first
-        there = channel.connection_id
-        breaker.looked(session, there, [found], now, desk.pace, key_id=channel.key_id)
+        connection_id = channel.connection_id
+        breaker.looked(session, connection_id, [found], now, desk.pace, key_id=channel.key_id)
         strict_json.point("lookup.before_commit")
     return resend
 
 
-def _asked(channel: Channel, doubt: Doubt, looks: Lookups, http: Http) -> Found:
-    """What the target says now: of the call that it took in, else of the document."""
+def _asked(channel: Channel, doubt: UncertainPush, looks: Lookups, http: Http) -> Found:
+    """Return the target's current answer about its pending call, or else about the document."""
     target, member = channel.target, doubt.member
     if not doubt.ticket or not isinstance(target, Deferring):
-        return looks.ask(member.claim.posting_id, question(member, doubt.request_key))
-    document = ours(member.document, member.theirs)
+        return looks.ask(member.claim.posting_id, lookup_question(member, doubt.request_key))
+    document = without_target_fields(member.document, member.theirs)
     return target.ask_again(document, doubt.ticket, channel.settings, channel.secret, http)
 
 
-def _asks_by_key(case: Case, doubt: Doubt, found: Found, lasts: timedelta) -> bool:
-    """Whether the same call goes out once more, since only it tells what became of the first; what
-    the target keeps for later is never sent again.
+def _asks_by_key(case: Case, doubt: UncertainPush, found: Found, lasts: timedelta) -> bool:
+    """Check whether the call is repeated, because only the repeat shows what became of the first.
+
+    A call that the target keeps for later is never repeated.
     """
-    posting = owned(case)
+    posting = owned_posting(case)
     if posting is None:
         return False
     tries = posting.tries + doubt.sent.count
-    follows = store_results.follow_up(case.session, posting, "temporary", tries)
-    forgotten = case.now >= doubt.sent.first_at + lasts - KEY_MARGIN
-    if forgotten or not (follows.again or doubt.waiting_there):
+    retry = store_results.decide_retry(case.session, posting, "temporary", tries)
+    is_key_expired = case.now >= doubt.sent.first_at + lasts - KEY_MARGIN
+    if is_key_expired or not (retry.again or doubt.waiting_there):
         times = plural(doubt.sent.count, "time")
         words = f"Sent {times} without a clear answer. {doubt.sent.said} {found.words}"
-        store_results.unseen(case, words, tries)
+        store_results.mark_unseen(case, words, tries)
     elif doubt.waiting_there:
-        posting_push.parked(case, found.words)
+        posting_push.mark_accepted(case, found.words)
     else:
-        due = doubt.sent.last_at + doubt.settles + follows.most * case.desk.pace
+        due = doubt.sent.last_at + doubt.settles + retry.most * case.desk.pace
         if case.now >= due:
             return True
-        posting_push.doubtful(case, found.words, not_before=due)
+        posting_push.mark_uncertain(case, found.words, not_before=due)
     return False
 
 
-def _proved_absent(doubt: Doubt, found: Found, now: datetime) -> bool:
-    seen = _absent(found) and not doubt.waiting_there and doubt.absent_at is not None
-    return seen and now >= _over_at(doubt, now)
+def _proved_absent(doubt: UncertainPush, found: Found, now: datetime) -> bool:
+    was_absent_before = _absent(found) and not doubt.waiting_there and doubt.absent_at is not None
+    return was_absent_before and now >= _over_at(doubt, now)
 
 
 def _absent(found: Found) -> bool:
     return found.kind == "absent" and found.refused is None
 
 
-def _over_at(doubt: Doubt, now: datetime) -> datetime:
-    """When a second look may prove that it is absent."""
+def _over_at(doubt: UncertainPush, now: datetime) -> datetime:
+    """Return when a second lookup may prove that the document is absent."""
     return (doubt.absent_at or now) + doubt.settles
 
 
-def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
-    """What is proved absent goes out again: not too early, and not for ever; where it may still lie
-    in the queue of the target, only by a person.
+def _sends_again(case: Case, doubt: UncertainPush, found: Found) -> bool:
+    """Check whether an absent document is resent now: not too early and not for ever.
+
+    Where it may still be in the target's queue, only a person can resend it.
     """
-    posting = owned(case)
+    posting = owned_posting(case)
     if posting is None:
         return False
     tries = posting.tries + doubt.sent.count
     if isinstance(case.channel.target, Deferring):
-        store_results.gave_up(case, f"{doubt.sent.said} {found.words} {STILL_QUEUED}", tries)
+        store_results.give_up_push(case, f"{doubt.sent.said} {found.words} {STILL_QUEUED}", tries)
         return False
-    follows = store_results.follow_up(case.session, posting, "temporary", tries)
-    if not follows.again:
-        store_results.gave_up(case, doubt.sent.said, tries)
+    retry = store_results.decide_retry(case.session, posting, "temporary", tries)
+    if not retry.again:
+        store_results.give_up_push(case, doubt.sent.said, tries)
         return False
-    due = (doubt.absent_at or case.now) + follows.most * case.desk.pace
+    due = (doubt.absent_at or case.now) + retry.most * case.desk.pace
     if case.now < due:
-        posting_push.doubtful(case, found.words, not_before=due)
+        posting_push.mark_uncertain(case, found.words, not_before=due)
         return False
     return True
 
 
-def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
-    """What a look-up that allows no new send means."""
+def _conclude(case: Case, doubt: UncertainPush, found: Found, asked: datetime) -> None:
+    """Store what a lookup means that allows no resend."""
     if found.kind == "equal":
-        store_results.posted(
+        store_results.mark_posted(
             case,
             target_ref=found.target_ref,
             words=found.words,
@@ -207,57 +216,63 @@ def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
             besides=found.besides,
         )
     elif found.kind == "different":
-        store_results.conflict(case, found)
+        store_results.mark_conflict(case, found)
     elif found.refused is not None:
-        apply(case, found.refused, looked=True)
+        apply_answer(case, found.refused, looked=True)
     elif doubt.waiting_there and not _vanished(doubt, found, asked):
-        posting_push.parked(case, found.words)
+        posting_push.mark_accepted(case, found.words)
     else:
-        posting_push.doubtful(case, found.words, not_before=_worth_a_look(doubt, found, case.now))
+        posting_push.mark_uncertain(
+            case, found.words, not_before=_worth_a_look(doubt, found, case.now)
+        )
 
 
-def _vanished(doubt: Doubt, found: Found, now: datetime) -> bool:
-    """Whether the target, which had it, shows nothing of it any more, look after look, for as long
-    as an answer may take. Then it is a doubt like any other, and keeps its key.
+def _vanished(doubt: UncertainPush, found: Found, now: datetime) -> bool:
+    """Check whether a document that the target had accepted was absent for as long as an answer may
+    take. It is then uncertain like any other and keeps its key.
     """
-    gone = _absent(found) and doubt.absent_at is not None
-    return gone and now >= (doubt.absent_at or now) + max(posting_push.POLL_LIMIT, doubt.settles)
+    is_absent = _absent(found) and doubt.absent_at is not None
+    return is_absent and now >= (doubt.absent_at or now) + max(
+        posting_push.POLL_LIMIT, doubt.settles
+    )
 
 
-def _worth_a_look(doubt: Doubt, found: Found, now: datetime) -> datetime | None:
-    """Before when a look would tell nothing new; a look that is under way there is asked for soon,
-    and where a target takes a day to settle, it is not waited for so long.
+def _worth_a_look(doubt: UncertainPush, found: Found, now: datetime) -> datetime | None:
+    """Return the earliest useful time of the next lookup, or None for soon.
+
+    A lookup that is pending in the target is continued soon. A long settling time of the target is
+    capped.
     """
     return None if found.target_ref else min(_over_at(doubt, now), now + posting_push.LONGEST_LOOK)
 
 
-def read(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> list[Doubt]:
-    """The pushes that are still ours, in one look at the database."""
+def load_uncertain(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> list[UncertainPush]:
+    """Return the uncertain pushes that are still ours, read in one transaction."""
     with desk.database.write() as session:
         lock_families(session, channel.company_id, [claim.family for claim in claims])
-        found = (_doubt(session, desk, channel, claim) for claim in claims)
-        return [doubt for doubt in found if doubt is not None]
+        uncertain = (_doubt(session, desk, channel, claim) for claim in claims)
+        return [doubt for doubt in uncertain if doubt is not None]
 
 
-def _doubt(session: Session, desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
-    """Read the push; a call that ended with its worker becomes visibly uncertain first."""
-    found = in_doubt(session, claim)
-    if found is None:
+def _doubt(session: Session, desk: Desk, channel: Channel, claim: Claim) -> UncertainPush | None:
+    """Load one uncertain push. A call that ended with its worker is marked uncertain first."""
+    rows = uncertain_posting(session, claim)
+    if rows is None:
         return None
-    posting, push = found
-    stands = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
+    posting, push = rows
+    posted_push = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
     rules = session.get_one(Evaluation, push.evaluation_id).ruleset_version_id
-    theirs = theirs_of(session, channel.target, rules, posting.route)
-    member = _member(posting, push, stands, claim, theirs)
+    theirs = target_owned_fields(session, channel.target, rules, posting.route)
+    member = _member(posting, push, posted_push, claim, theirs)
     awaiting = posting.state == PostingState.AWAITING
     if posting.state == PostingState.SENDING:
         _mark(session, desk, channel, member)
     if posting.crashes >= POISON_CRASHES:
         _tell_of_crashes(Case(session, desk, channel, member, desk.clock.now()), posting)
     last = last_send(session, push.id)
-    return Doubt(
+    return UncertainPush(
         member=member,
-        sent=sends_of(session, push.id),
+        sent=load_send_history(session, push.id),
         ticket=ticket_of(session, push.id) if isinstance(channel.target, Deferring) else None,
         request_id=last.id,
         request_key=last.key,
@@ -284,34 +299,34 @@ def _member(
 
 
 def _mark(session: Session, desk: Desk, channel: Channel, member: Member) -> None:
-    """The worker that sent this is gone: its attempts are uncertain now, and so is the posting."""
+    """Mark the attempts and the posting of a dead worker as uncertain."""
     words = "The worker ended before an answer was stored."
     session.execute(
         update(Attempt)
         .where(Attempt.push_id == member.push_id, Attempt.state == AttemptState.SENDING)
         .values(state=AttemptState.UNCERTAIN, error_class="uncertain", error=words)
     )
-    posting_push.in_doubt(Case(session, desk, channel, member, desk.clock.now()), words)
-    holds.settle(session, [member.record_id], ())
+    posting_push.mark_uncertain_now(Case(session, desk, channel, member, desk.clock.now()), words)
+    holds.settle_holds(session, [member.record_id], ())
 
 
 def _tell_of_crashes(case: Case, posting: Posting) -> None:
-    """Workers end at it again and again, so that no look-up comes back: a person should know."""
+    """Open a hold for a push that workers died over again and again, so that no lookup finishes."""
     error_class: ErrorClass = "temporary" if posting.state == PostingState.AWAITING else "uncertain"
     words = f"Workers ended {posting.crashes - TOGETHER} times over it alone."
-    posting_push.unanswered(case, error_class, words)
-    holds.settle(case.session, [posting.record_id], case.causes)
+    posting_push.hold_unanswered(case, error_class, words)
+    holds.settle_holds(case.session, [posting.record_id], case.causes)
 
 
 def _length(call: Request) -> timedelta:
-    """How long the call can have been under way; the clock may have been set meanwhile."""
-    most = call.deadline_at - call.made_at
-    took = (call.answered_at or call.deadline_at) - call.made_at
-    return min(most, max(timedelta(), took))
+    """Return how long the call can have lasted, limited because the clock may have changed."""
+    longest = call.deadline_at - call.made_at
+    elapsed = (call.answered_at or call.deadline_at) - call.made_at
+    return min(longest, max(timedelta(), elapsed))
 
 
-def in_doubt(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
-    """The posting in doubt and its open push, while the fence is ours."""
+def uncertain_posting(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
+    """Return the posting and its open push while the fence is ours, else None."""
     query = (
         select(Posting, Push)
         .join(Push, Push.id == Posting.push_id)

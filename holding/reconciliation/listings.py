@@ -23,7 +23,7 @@ from holding.posting import holds
 from holding.posting.claims import lock_families
 from holding.posting.evidence import push_key
 from holding.posting.holds import CONFLICT, GAVE_UP, IMPORT_OPEN, REFUSED, Trouble
-from holding.posting.push import keep_alike, keep_look
+from holding.posting.push import store_lookup, store_similar_document
 from holding.reconciliation import open_files
 from holding.reconciliation.open_files import (
     TOLD,
@@ -229,7 +229,7 @@ def contradict(
         records.add(posting.record_id)
         causes |= _conflict(session, actor, posting, push, seen, words, now)
         found[push.number] = Verdict(became=Became.DIFFERS, words=words, error_class="duplicate")
-    holds.settle(session, records, causes)
+    holds.settle_holds(session, records, causes)
     file.note = ". ".join(_notes(file, found)) or file.note
     return found
 
@@ -273,7 +273,7 @@ def _conflict(
     )
     met = _meets(session, posting, push, words, now)
     proof = dumps({"row": seen.row, "stands": plain(stands)}).encode()
-    call = keep_look(
+    call = store_lookup(
         session,
         met.connection_id,
         met.id,
@@ -285,7 +285,7 @@ def _conflict(
         fence=posting.fence,
         now=now,
     )
-    keep_alike(session, posting.id, [stands], now)
+    store_similar_document(session, posting.id, [stands], now)
     _stop(session, posting, push)
     closed = holds.close_holds(session, [posting.id], _ANSWERED, now, why=words)
     trouble = Trouble(code=CONFLICT, error_class="duplicate", words=words)

@@ -21,11 +21,18 @@ from holding.db.models.columns import HoldState, PushState, to_minor
 from holding.db.refusal import Refusal
 from holding.holds.holds import Desk, Done, done
 from holding.holds.releases import decide_one
-from holding.platform.changes import read_now, wake_records
-from holding.platform.states import TOTALS, UNSEEN, beside, close, move_posting, settle
+from holding.platform.changes import read_back_now, wake_records
+from holding.platform.states import (
+    TOTALS,
+    UNSEEN,
+    close_holds,
+    holds_beside,
+    move_posting,
+    settle_closed,
+)
 from holding.posting.evidence import push_key
-from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER, waits_for_a_look
-from holding.posting.push import conflicted, join_lines, keep_look
+from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER, ends_in_target
+from holding.posting.push import conflicted_push, join_lines, store_lookup
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, dumps, plain, revive
 from rules.values.wording import clears_when
@@ -47,19 +54,19 @@ def look_again(
         why, name, number = reason.strip(), voice.name, hold.number
         unseen = hold.code == UNSEEN  # only a person can look there
         if hold.code == TOTALS:  # ended by the reading itself, where the total is right by then
-            read_now(session, [hold.posting_id or 0], now)
+            read_back_now(session, [hold.posting_id or 0], now)
             made = done(hold, f"{name} had {number} read again in the accounting system: {why}")
             desk.tell([made], "hold.looked_again", now, op, actor=voice)
             return made
         told = f"not found there: {why}" if unseen else f"to be looked at again: {why}"
-        close(session, [hold], voice, state=HoldState.CLEARED, why=told, now=now)
+        close_holds(session, [hold], voice, state=HoldState.CLEARED, why=told, now=now)
         say = f"{name} had {number} looked up again in the accounting system: {why}"
         if unseen:
             say = f"{name} did not find {number} there, and had it sent again: {why}"
         made = done(hold, say)
         desk.tell([made], "hold.looked_again", now, op, actor=voice)
         wake_records(session, [hold.record_id], now)
-        settle(session, [hold])
+        settle_closed(session, [hold])
         return made
 
     return decide_one(
@@ -76,7 +83,7 @@ def look_again(
 
 
 def _decided_there(_: Desk, hold: Hold) -> Refusal | None:
-    if waits_for_a_look(hold.code, hold.error_class, of_push=hold.of_push):
+    if ends_in_target(hold.code, hold.error_class, of_push=hold.of_push):
         return None
     words = "This hold has nothing to check in the accounting system."
     return Refusal("hold.no_look", words, clears_when(hold.would_pass))
@@ -121,7 +128,7 @@ def under_our_number(session: Session, posting_id: int | None) -> Stands | None:
     """The target's document with another content, as far as the target tells it; nothing of what
     was to be made void.
     """
-    push = conflicted(session, posting_id or 0)
+    push = conflicted_push(session, posting_id or 0)
     if push is None or push.action == "void":
         return None
     seen = found(session, posting_id)
@@ -159,13 +166,13 @@ def _linked(
         return Refusal("link.taken", words, "One document is linked to one record.")
     before = posting.number
     push_id = _stand_in(session, posting, _as_it_stands(ours, there), there, evaluation_id, now)
-    siblings = beside(session, hold)
+    siblings = holds_beside(session, hold)
     say = f"linked to {number}: {why}"
-    close(session, siblings, voice, state=HoldState.CLEARED, why=say, now=now)
+    close_holds(session, siblings, voice, state=HoldState.CLEARED, why=say, now=now)
     made = done(hold, f"{voice.name} linked {before} to {number} in the accounting system: {why}")
     desk.tell([made], "posting.linked", now, op, actor=voice, number=number, instead_of=before,
               push=push_id)  # fmt: skip
-    settle(session, siblings)
+    settle_closed(session, siblings)
     relatives = select(Record.id).where(
         Record.company_id == desk.company_id, Record.family == posting.family
     )
@@ -180,7 +187,7 @@ def _meant(
     was sent, where it met another.
     """
     if hold.code in UNDER_OUR_NUMBER:
-        there, push = under_our_number(session, posting.id), conflicted(session, posting.id)
+        there, push = under_our_number(session, posting.id), conflicted_push(session, posting.id)
         if there is None or push is None or there.number != number:
             return None, None, posting.evaluation_id
         return there, revive(Document, push.content), push.evaluation_id
@@ -228,7 +235,7 @@ def _stand_in(
     lines = JointWrites(session)
     join_lines(lines, [(push.id, document, posting.bills)])
     lines.write()
-    keep_look(
+    store_lookup(
         session,
         posting.connection_id,
         push.id,

@@ -26,7 +26,7 @@ from holding.platform.states import TOTALS
 from holding.posting import holds
 from holding.posting.claims import lock_families
 from holding.posting.holds import Trouble
-from holding.posting.store_results import in_books
+from holding.posting.store_results import book_values
 from holding.reconciliation import reading_plan
 from holding.reconciliation.reading_plan import Watched, next_reading
 from rules.values.canonical import PostingState, sha256_hex
@@ -98,12 +98,12 @@ class Explained:
 
 def explained(watched: Watched, found: Found, total_field: str | None) -> Explained:
     """What was found beside a document, where a total that rounding made is no difference."""
-    document, kept = watched.document, holds.in_minor(watched.document, found.total)
-    words = holds.said(document, kept)
+    document, kept = watched.document, holds.target_total_minor(watched.document, found.total)
+    words = holds.rounding_text(document, kept)
     first = watched.kept is None
     if kept is None or not (first or kept == watched.kept):
         return Explained(_moved(found, total_field) if kept is not None else found)
-    news = kept if first and holds.stands(document, kept) == kept else None
+    news = kept if first and holds.book_amount(document, kept) == kept else None
     if not words:
         return Explained(found, news)
     differs = tuple(one for one in found.differs if (one.line, one.field) != (0, total_field))
@@ -142,7 +142,7 @@ def turn(desk: Desk, channel: Channel) -> int:
         limits.heard(session, channel, found, now)
         there = channel.connection_id
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
-        holds.settle(session, records, causes)
+        holds.settle_holds(session, records, causes)
         if isinstance(target, ReadsLater):
             keep(session, channel, parts, told, now)
     return passed + len(watched)
@@ -265,7 +265,7 @@ def _kept(
     total = None
     if read.kept is not None:
         total = {"id": watched.push_id, "kept": read.kept}
-        columns |= in_books(posting, watched.document, read.kept)
+        columns |= book_values(posting, watched.document, read.kept)
     told = total is not None and columns["amount"] != posting.amount
     body = breaker.body_of(found)
     digest, same = breaker.digest(body), found.kind == "equal"

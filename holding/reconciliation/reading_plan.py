@@ -19,9 +19,9 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Connection, Posting, Push, Reading, Record
 from holding.db.models.columns import NOW
 from holding.db.refusal import Refusal, plural
-from holding.platform.changes import read_now
+from holding.platform.changes import read_back_now
 from holding.platform.events import record_event
-from holding.posting.claims import free_of
+from holding.posting.claims import without_trouble
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, revive
 from rules.values.cause_keys import CANCEL_WINDOW
@@ -36,7 +36,7 @@ CALLS = 10  # in one turn, where each call reads one document
 
 _TO_READ = select(Connection.company_id).where(
     Connection.paused_at.is_(None),
-    free_of(or_(breaker.BARRED, limits.HELD_OFF)),
+    without_trouble(or_(breaker.BARRED, limits.HELD_OFF)),
     exists().where(
         Posting.connection_id == Connection.id, text(Posting.WATCHED), Posting.read_due_at <= NOW
     ),
@@ -197,7 +197,7 @@ def _wanted(session: Session, which: ColumnElement[bool], now: datetime) -> int:
         .join(Connection, Connection.id == Posting.connection_id)
         .where(which, Posting.state == PostingState.POSTED, Connection.connector.in_(shown))
     ).all()
-    return read_now(session, ids, now)
+    return read_back_now(session, ids, now)
 
 
 def _nothing(words: str) -> Refusal:

@@ -24,7 +24,7 @@ from holding.posting import runs as run_counts
 from holding.posting.claims import Claim, lock_families
 from holding.posting.evidence import action_of
 from holding.posting.holds import IMPORT_OPEN, Trouble
-from holding.posting.push import Case, Member, add_look, owned
+from holding.posting.push import Case, Member, add_lookup, owned_posting
 from holding.reconciliation import file_list
 from holding.reconciliation.file_list import News
 from holding.reconciliation.open_files import Became, Verdict, of
@@ -62,7 +62,7 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
                 continue
             runs |= {found.file.run_id} if found.file.run_id else set()
             _apply(found, found.file)
-        holds.settle(session, records, causes)
+        holds.settle_holds(session, records, causes)
     with desk.database.write() as session:
         run_counts.recount(session, runs)
     return len(claims)
@@ -90,7 +90,7 @@ def _waiting(
         key=push.key,
     )
     case = Case(session, desk, channel, member, desk.clock.now(), causes)
-    posting = owned(case)
+    posting = owned_posting(case)
     file = session.scalars(
         select(ImportFile)
         .join(Attempt, Attempt.request_id == ImportFile.request_id)
@@ -110,11 +110,11 @@ def _not_carried(one: _Waiting) -> None:
     refused = payload.refused.get(0)
     if refused is not None:
         _end_attempt(one, AttemptState.REFUSED)
-        store_results.refused(case, refused)
+        store_results.mark_refused(case, refused)
         return
     words = "The worker ended before an answer was stored."
     _end_attempt(one, AttemptState.TEMPORARY)
-    store_results.again_later(case, Answer(kind="temporary", error_class="temporary", words=words))
+    store_results.retry_later(case, Answer(kind="temporary", error_class="temporary", words=words))
 
 
 def _apply(one: _Waiting, file: ImportFile) -> None:
@@ -132,14 +132,14 @@ def _apply(one: _Waiting, file: ImportFile) -> None:
     match verdict.became:
         case Became.POSTED:
             number = one.posting.number
-            store_results.posted(case, target_ref=number, words=verdict.words, existing=False)
+            store_results.mark_posted(case, target_ref=number, words=verdict.words, existing=False)
         case Became.REFUSED:
-            store_results.refused(case, _refusal(one, verdict))
+            store_results.mark_refused(case, _refusal(one, verdict))
         case Became.WITHDRAWN:
-            store_results.withdrawn(case, verdict.words, file.name)
+            store_results.mark_withdrawn(case, verdict.words, file.name)
         case Became.OVERWRITTEN | Became.DIFFERS:
             seen = Found(kind="different", words=verdict.words)
-            store_results.conflict(case, seen, verdict.error_class)
+            store_results.mark_conflict(case, seen, verdict.error_class)
 
 
 def _end_attempt(one: _Waiting, state: AttemptState) -> None:
@@ -155,7 +155,7 @@ def _wait_on(one: _Waiting, file: ImportFile) -> None:
     case = one.case
     since = file.handed_over_at or file.made_at
     told = f"{file.name}: a person tells on its page how the import ended."
-    posting_push.parked(case, told, until=_next_look(since, case.now))
+    posting_push.mark_accepted(case, told, until=_next_look(since, case.now))
     trouble = _trouble(one, file, since)
     if trouble is not None:
         _hold(one, trouble)
@@ -204,7 +204,9 @@ def _kept(one: _Waiting, file: ImportFile, verdict: Verdict) -> Case:
         proof=dumps({"file": file.name, "verdict": verdict.stored()}).encode(),
     )
     key, session = case.member.key, case.session
-    call = add_look(session, case.channel, case.member, found, kind="lookup", key=key, now=case.now)
+    call = add_lookup(
+        session, case.channel, case.member, found, kind="lookup", key=key, now=case.now
+    )
     return Case(session, case.desk, case.channel, case.member, case.now, case.causes, call=call)
 
 

@@ -34,8 +34,8 @@ from holding.platform.events import (
     Head,
     Link,
     record_event,
-    seal,
-    sealed_row,
+    seal_row,
+    sealed_values,
     shown_actor,
 )
 from holding.records import checklist_and_finding, record_rows, trace
@@ -270,7 +270,7 @@ def _approvals(session: Session, posting_ids: Sequence[int], say: Redact) -> lis
     people = names_of(session, [key for one in rows for key in (one.person_id, one.for_person_id)])
     listed = []
     for one in rows:
-        whole = sealed_row(APPROVAL, {name: getattr(one, name) for name in APPROVAL})
+        whole = sealed_values(APPROVAL, {name: getattr(one, name) for name in APPROVAL})
         read = {name: value for name, value in whole.items() if name not in _OURS}
         listed.append(
             {
@@ -301,8 +301,8 @@ def _pushes(
             "key": row["key"],
             "state": row["state"],
             "made_at": row["made_at"],
-            "sealed": seal(PUSH, dict(row)),
-            "sealed_row": sealed_row(PUSH, dict(row)) if personal else None,
+            "sealed": seal_row(PUSH, dict(row)),
+            "sealed_row": sealed_values(PUSH, dict(row)) if personal else None,
         }
         for row in session.execute(query).mappings()
     ]
@@ -437,7 +437,7 @@ def _stretch(
     session: Session, company_id: int, span: tuple[int, int], hide: Hide
 ) -> dict[str, Any]:
     first, last = span
-    links = chain.links(session, company_id, first, last)
+    links = chain.chain_links(session, company_id, first, last)
     return {
         "first": first,
         "before": chain.hash_at(session, company_id, first - 1),

@@ -13,7 +13,7 @@ from grammar.nodes import Ruleset, Unique
 from grammar.text.problem import Span
 from holding.db.models import Version
 from holding.db.refusal import listed, money, plural
-from holding.intake.open_fields import differences
+from holding.intake.open_fields import describe_differences
 from holding.platform.states import HOLD_LABELS
 from holding.records.accepted_differences import Accepted
 from holding.records.story import (
@@ -443,7 +443,7 @@ def _versions(case: Case, base: Version) -> Iterator[_Item]:
             late = f"{head} came late: older than what was known, not checked"
             yield _Item(version.at, late, proof, changes=False)
             continue
-        found = differences(before.body, version.body)
+        found = describe_differences(before.body, version.body)
         more = len(found) - SHOWN_CHANGES
         told = listed(found[:SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
         yield _Item(version.at, f"{head}: {told or 'nothing that is posted'}", proof)

@@ -24,7 +24,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import RecordState
 from holding.db.together import KEPT, Question, Together
-from holding.platform.event_log import while_it_waited, wide_events
+from holding.platform.event_log import events_while_waiting, surrounding_events
 from holding.platform.events import shown_actor
 from holding.platform.states import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
@@ -75,13 +75,13 @@ def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
     """
     page = Together(session, KEPT)
     versions, events = page.ask(_versions(record_id)), page.ask(_events(record_id))
-    wide = page.ask(wide_events(record_id))
+    wide = page.ask(surrounding_events(record_id))
     each = [page.ask(kind(record_id)) for kind in (_evaluations, _pushes, _attempts)]
     state = session.scalars(select(Record.state).where(Record.id == record_id)).one_or_none()
     if state is None:
         return ()
     steps = [*_arrived_once(versions.value, _told(events.value))]
-    steps += [_step(event) for event in while_it_waited(wide.value, events.value, state)]
+    steps += [_step(event) for event in events_while_waiting(wide.value, events.value, state)]
     steps += [step for found in each for step in found.value]
     steps.sort(key=lambda step: (step.at, _ORDER.index(step.kind), int(step.proof.id)))
     return tuple(_with_gaps(steps))

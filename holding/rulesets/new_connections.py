@@ -21,9 +21,9 @@ from holding.db.models import Company, Connection, Posting, Snapshot, Team, Thro
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
 from holding.holds import retries
-from holding.intake.pulls import plan_anew
+from holding.intake.pulls import replan
 from holding.mappings import list_turns
-from holding.platform.changes import locked_company, next_revision, wake_all_unsent
+from holding.platform.changes import lock_company, next_revision, wake_all_unsent
 from holding.platform.events import record_event
 from holding.rulesets import admission, target_ways
 
@@ -162,7 +162,7 @@ def change_settings(
         said += " Its key was given for another host, so it is not used until it is given again."
     tell(session, connection, actor, now, "connection.changed", said)
     if connection.side == "source":
-        plan_anew(session, connection_id, now)
+        replan(session, connection_id, now)
         if schema.COMPANY_CODE in changed:
             _judge_again(session, actor, connection, "company of its records", now)
     else:
@@ -327,7 +327,7 @@ def rename(session: Session, actor: Actor, name: str, reason: str, now: datetime
     if not wanted or len(wanted) > LONGEST_NAME:
         words = f"Enter a name of 1 to {LONGEST_NAME} characters."
         return Refusal("company.name", words, "", 422)
-    company = locked_company(session, actor.company_id or 0)
+    company = lock_company(session, actor.company_id or 0)
     before, company.name = company.name, wanted
     if before == wanted:
         return Refusal("company.same", f"The company is called {wanted} already.", "", 422)
@@ -364,7 +364,7 @@ def set_fallback(
     found = next((t for t in _teams(session, actor.company_id or 0) if t.name == team), None)
     if found is None:
         return Refusal("company.team", "Choose a team of the company.", "", 422)
-    company = locked_company(session, actor.company_id or 0)
+    company = lock_company(session, actor.company_id or 0)
     if company.settings.get(FALLBACK_TEAM) == found.name:
         words = f"{found.shown} answers for teams without members already."
         return Refusal("company.same", words, "", 422)

@@ -20,7 +20,7 @@ from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from holding.db.models import Company, MappingEntry, MappingTable, Record, Release, Version
 from holding.db.refusal import Refusal, plural
-from holding.intake.open_fields import difference
+from holding.intake.open_fields import field_changes
 from holding.mappings.fixes import PUBLISHED
 from holding.rulesets.admission import Report, report, rule_sources
 from holding.rulesets.publication import files_of
@@ -176,7 +176,7 @@ def _corrections(session: Session, company_id: int, since: datetime) -> list[_Do
     pairs: defaultdict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
     last: dict[tuple[str, str], datetime] = {}
     for row in rows:
-        for change in difference(row.old, row.new):
+        for change in field_changes(row.old, row.new):
             field = row.type, _AT.sub("", change.path)
             pairs[field][change.before or "", change.after or ""] += 1
             last[field] = row.at

@@ -16,7 +16,7 @@ from holding.db.models import Change, ChangeFile, Company, RuleFile
 from holding.db.models.columns import ChangeState
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.rulesets import admission, recorded_backtests
 from holding.rulesets.admission import Report, RulesRefusal, examine, fingerprint, rule_sources
@@ -73,7 +73,7 @@ def push(
     refusal = _not_good(session, company_id, files, checked)
     if refusal:
         return refusal
-    company = locked_company(session, company_id)
+    company = lock_company(session, company_id)
     if based_on is not None and company.ruleset_version_id != based_on:
         return _OVERTAKEN
     digest = hash_of(files)
@@ -194,7 +194,7 @@ def publishable(session: Session, change_no: int, actor: Actor) -> Change | Refu
     refusal = may(actor, "rules.publish")
     if refusal or company_id is None:
         return refusal or Refusal(code="company.none", message="No company is chosen.", status=404)
-    company = locked_company(session, company_id)  # before the change: as it stands under the lock
+    company = lock_company(session, company_id)  # before the change: as it stands under the lock
     change = session.scalar(
         select(Change)
         .where(Change.company_id == company_id, Change.no == change_no)

@@ -11,7 +11,7 @@ from holding.access.actors import SYSTEM, Actor, actor_of, may
 from holding.access.people import who_may
 from holding.db.models import Change, ChangeFile, RulesetVersion
 from holding.db.refusal import Refusal, plural
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.rulesets import admission, recorded_backtests
 from holding.rulesets.admission import checked
@@ -111,7 +111,7 @@ def publish_started(session: Session, now: datetime) -> Published | Refusal | No
     change = _due(session, now)
     if change is None:
         return None
-    locked_company(session, change.company_id)
+    lock_company(session, change.company_id)
     session.refresh(change)  # whoever had the lock may have taken the time back
     if change.state not in OPEN_STATES or change.starts_at is None or change.starts_at > now:
         return None
@@ -147,7 +147,7 @@ def go_back(
     company_id = actor.company_id
     if refusal or company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
-    company = locked_company(session, company_id)
+    company = lock_company(session, company_id)
     found = _version(session, company_id, to_no)
     in_force = session.get(RulesetVersion, company.ruleset_version_id or 0)
     if found is None or in_force is None:

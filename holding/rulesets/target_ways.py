@@ -21,7 +21,7 @@ from holding.db.models import Connection, Delivery, Event, Record, Version
 from holding.db.models.columns import NOW, Moment, moment_of
 from holding.db.refusal import Refusal, in_a_row
 from holding.db.together import Given, Question, at_most
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from rules.decisions.document_rules import COMPANY
 from rules.facts import Conflict
 from rules.values.canonical import value_of
@@ -75,7 +75,7 @@ def target_refusal(
     form = registry.form_of("target", connection.connector)
     if form is None or not form.system:
         return None
-    locked_company(session, connection.company_id)  # the other way may be opened meanwhile
+    lock_company(session, connection.company_id)  # the other way may be opened meanwhile
     for other in session.scalars(
         select(Connection)
         .where(Connection.company_id == connection.company_id, Connection.side == "target")
@@ -184,7 +184,7 @@ def source_refusal(
     session: Session, connection: Connection, after: Mapping[str, Any]
 ) -> Refusal | None:
     """Why a source cannot have these settings; it need not be stored yet."""
-    locked_company(session, connection.company_id)  # the other way may be switched on meanwhile
+    lock_company(session, connection.company_id)  # the other way may be switched on meanwhile
     others = [one for one in _sources(session, connection.company_id) if one.id != connection.id]
     for other in others:
         found = _between((other.name, other.connector, other.settings), _told(connection, after))

@@ -57,20 +57,27 @@ from holding.posting.claims import (
     Claim,
     claim,
     claim_seen,
-    due_ones,
-    free_the_dead,
-    line_up_again,
-    parted,
-    stay_in_line,
-    take,
+    first_due,
+    lease_postings,
+    release_expired_claims,
+    requeue,
+    requeue_unscheduled,
+    split_by_crashes,
 )
 from holding.posting.claims import companies_due as companies_to_push
 from holding.posting.evidence import Storyteller
-from holding.posting.lookups import first_looks
-from holding.posting.prepare import Checked, Examined, Looked, examine, intend, keeping
+from holding.posting.lookups import look_up_before_send
+from holding.posting.prepare import (
+    Checked,
+    Examined,
+    Looked,
+    check_claims,
+    desk_with_leases,
+    store_call,
+)
 from holding.posting.runs import close_left_open
-from holding.posting.send import fly, with_items
-from holding.posting.uncertain import settle
+from holding.posting.send import check_items, send_flight
+from holding.posting.uncertain import resolve_uncertain
 from holding.reconciliation import read_back, settling
 from holding.reconciliation.reading_plan import companies_to_read
 from rules.outcomes import Document
@@ -80,9 +87,9 @@ __all__ = [
     "Pushed",
     "close_left_open",
     "companies_due",
-    "free_the_dead",
     "open_desk",
     "push_due",
+    "release_expired_claims",
 ]
 
 
@@ -250,11 +257,11 @@ def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
     claims, whole = _claim_postings(desk, channel, seen, limited=limited)
     if not claims:
         return Worked(0)
-    desk = keeping(desk, claims)
+    desk = desk_with_leases(desk, claims)
     strict_json.point("push.claimed")
-    examined = examine(desk, channel, claims, in_file=channel.by_hand)
-    told = with_items(desk, channel, examined, in_file=channel.by_hand)
-    looked, left = first_looks(desk, channel, told, in_file=channel.by_hand)
+    examined = check_claims(desk, channel, claims, in_file=channel.by_hand)
+    told = check_items(desk, channel, examined, in_file=channel.by_hand)
+    looked, left = look_up_before_send(desk, channel, told, in_file=channel.by_hand)
     quiet, called = 0, False
     for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
         mine = [one for one in left.good if one.claim.doc_type == doc_type]
@@ -294,10 +301,10 @@ def _at_once(channel: Channel) -> int:
 def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None:
     """One file, or several where one would be more than the target takes."""
     while left.good:
-        name = import_rows.file_name(desk, channel, run_id)
-        flight, left = intend(desk, channel, left, run_id=run_id, name=name)
+        name = import_rows.next_file_name(desk, channel, run_id)
+        flight, left = store_call(desk, channel, left, run_id=run_id, name=name)
         if flight is not None:
-            fly(desk, flight)
+            send_flight(desk, flight)
 
 
 def _one_by_one(
@@ -318,13 +325,13 @@ def _one_by_one(
     quiet = 0
     for at, one in enumerate(mine, start=1):
         if (called or at > 1) and not limits.lets_us(desk, channel):
-            line_up_again(desk, [other.claim for other in mine[at - 1 :]])
+            requeue(desk, [other.claim for other in mine[at - 1 :]])
             break
         alone = left.only([one.claim.posting_id])
         run_id = next(iter(runs), None)
-        flight, _ = intend(desk, channel, alone, run_id=run_id, looked=looked)
+        flight, _ = store_call(desk, channel, alone, run_id=run_id, looked=looked)
         if flight is not None:
-            landed = fly(desk, flight, ends_run=at == len(mine))
+            landed = send_flight(desk, flight, ends_run=at == len(mine))
             quiet += landed.quiet
             if flight.run_id is not None:
                 runs = set() if landed.run_ended else {flight.run_id}
@@ -335,8 +342,8 @@ def _doubts(desk: Desk, channel: Channel) -> Worked:
     claims = claim(desk, channel, IN_FLIGHT_STATES, _at_once(channel))
     if not claims:
         return Worked(0)
-    found_out = settling.settle if channel.by_hand else settle
-    return Worked(found_out(keeping(desk, claims), channel, claims))
+    found_out = settling.settle if channel.by_hand else resolve_uncertain
+    return Worked(found_out(desk_with_leases(desk, claims), channel, claims))
 
 
 def _reads(desk: Desk, channel: Channel) -> Worked:
@@ -350,7 +357,7 @@ def _turn(desk: Desk, channel: Channel, told: _Plan) -> tuple[int, _Plan | None]
     calls = told.calls or may_call(desk, channel)
     ready = with_good_key(desk, channel) if calls else None
     if not isinstance(ready, Channel):
-        return send.tell(desk, channel, ready.words if ready else ""), None
+        return send.log_key_wait(desk, channel, ready.words if ready else ""), None
     for at, step in enumerate(told.steps, start=1):
         worked = step(desk, ready)
         if worked.count:
@@ -417,7 +424,7 @@ def work(desk: Desk, channel: Channel, call_help: Callable[[], object] = lambda:
     if batch.more:
         call_help()
     if batch.claims:
-        keeper = keeping(desk, batch.claims, run=(batch.run_id, batch.fence))
+        keeper = desk_with_leases(desk, batch.claims, run=(batch.run_id, batch.fence))
         strict_json.point("push.claimed")
         _send(keeper, channel, batch)
     _finish(desk, batch)
@@ -441,7 +448,7 @@ def _claim_batch(desk: Desk, channel: Channel) -> Batch | None:
             run.due_at, run.lease_owner = None, desk.owner
             run.lease_until = now + desk.lease + desk.answer
         name = f"{channel.name}-{run.kind}-{run.id}-{run.fence}"
-        return Batch(run.id, run.fence, name, take(session, desk, ids, now), more)
+        return Batch(run.id, run.fence, name, lease_postings(session, desk, ids, now), more)
 
 
 def _next_ones(
@@ -461,7 +468,7 @@ def _next_ones(
     found = session.execute(query).all()
     early = _put_off(session, {row.id: row.record_id for row in found}, now)
     going = [(row.id, row.crashes) for row in found if row.id not in early]
-    ids = of_one_file(session, channel, parted(going, most))
+    ids = of_one_file(session, channel, split_by_crashes(going, most))
     return ids, len(ids) < len(going)
 
 
@@ -495,21 +502,23 @@ def _send(desk: Desk, channel: Channel, batch: Batch) -> None:
     or no leave for keeps its place in the run.
     """
     until = desk.clock.monotonic() + SLICE_SECONDS
-    examined = examine(desk, channel, batch.claims, in_file=True)
-    told = with_items(desk, channel, examined, in_file=True)
-    looked, left = first_looks(desk, channel, told, in_file=True)
+    examined = check_claims(desk, channel, batch.claims, in_file=True)
+    told = check_items(desk, channel, examined, in_file=True)
+    looked, left = look_up_before_send(desk, channel, told, in_file=True)
     for no in count(1):
         name = f"{batch.name}-{no}"
         if channel.by_hand:
-            name = import_rows.file_name(desk, channel, batch.run_id)
-        flight, left = intend(desk, channel, left, run_id=batch.run_id, name=name, looked=looked)
+            name = import_rows.next_file_name(desk, channel, batch.run_id)
+        flight, left = store_call(
+            desk, channel, left, run_id=batch.run_id, name=name, looked=looked
+        )
         if flight is not None:
-            fly(desk, flight)
+            send_flight(desk, flight)
         if not left.good:
             return
         late = desk.clock.monotonic() > until
         if late or not limits.another_file(desk, channel, len(left.good)):
-            stay_in_line(desk, left.claims)
+            requeue_unscheduled(desk, left.claims)
             return
 
 
@@ -586,7 +595,7 @@ def _asked(connection: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
         exists().where(throttled, limited).label("limited"),
         exists().where(due, among_words(Posting.state, IN_FLIGHT_STATES)).label("doubts"),
         exists().where(run).label("runs"),
-        due_ones(connection).label("ready"),
+        first_due(connection).label("ready"),
         exists().where(mine, text(Posting.WATCHED), Posting.read_due_at <= NOW).label("reads"),
     )
 

@@ -12,7 +12,7 @@ from holding.access.actors import SYSTEM, Actor, may
 from holding.db.models import BacktestResult, BacktestRun, Change, Evaluation, Record
 from holding.db.models.columns import BacktestEnd
 from holding.db.refusal import Refusal, plural
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.rulesets.publication import OPEN_STATES
 from holding.trials import shadows
@@ -51,7 +51,7 @@ def begin(
     refusal = may(actor, "rules.draft")
     if refusal or actor.company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
-    company = locked_company(session, actor.company_id)
+    company = lock_company(session, actor.company_id)
     change = session.scalar(
         select(Change).where(Change.company_id == company.id, Change.no == change_no)
     )

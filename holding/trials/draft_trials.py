@@ -13,7 +13,7 @@ from holding.access.actors import NEUTRAL, NEUTRAL_FIELDS
 from holding.db.models import Company, Connection, Evaluation, Record, RulesetVersion, Version
 from holding.db.refusal import Refusal
 from holding.evaluation.batch import Claimed
-from holding.evaluation.load_facts import gather
+from holding.evaluation.load_facts import load_batch
 from holding.programs import world as worlds
 from holding.programs.replay import judged_again
 from holding.programs.world import schemas
@@ -279,7 +279,7 @@ def _as_if_it_came(
     def judge(of: Session, version_id: int) -> worlds.Judge:
         return given.program if given else worlds.program(of, version_id)
 
-    batch = gather(session, company.id, [Claimed(record.id, 0, 0)], now, judge)
+    batch = load_batch(session, company.id, [Claimed(record.id, 0, 0)], now, judge)
     world = batch.world
     if given is not None:
         world = shadows.world_of(session, given, company.id, company.revision, known)

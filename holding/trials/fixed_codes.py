@@ -24,7 +24,7 @@ from holding.db.models import (
 from holding.db.models.columns import PushState, is_word, moment
 from holding.db.refusal import Refusal, plural
 from holding.evaluation.batch import Claimed
-from holding.evaluation.load_facts import gather
+from holding.evaluation.load_facts import load_batch
 from holding.programs import world
 from holding.programs.world import schemas
 from rules.comparison.preflight import WHOLE, Reference, Tally, fixed_on, references
@@ -200,7 +200,7 @@ def named_codes(session: Session, company_id: int, now: datetime) -> Tally | Ref
     ids = session.scalars(_WAITING, {"company": company_id}).all()
     for at in range(0, len(ids), AT_ONCE):
         claims = [Claimed(one, 0, 0) for one in ids[at : at + AT_ONCE]]
-        batch = gather(session, company_id, claims, now, world.program)
+        batch = load_batch(session, company_id, claims, now, world.program)
         for case in batch.cases:
             outcome = batch.judge.evaluate(case.subject, case.facts, batch.world, now)
             tally.add(case.subject.kind, outcome, batch.world)

@@ -28,7 +28,7 @@ from holding.db.models import Version as StoredVersion
 from holding.db.models.columns import RecordState, ShadowEnd
 from holding.db.refusal import Refusal, plural
 from holding.intake.families import GONE_STATES
-from holding.platform.changes import locked_company
+from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.programs import world as worlds
 from holding.programs.world import schemas
@@ -71,7 +71,7 @@ def begin(
     refusal = may(actor, "rules.draft")
     if refusal or actor.company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
-    company = locked_company(session, actor.company_id)
+    company = lock_company(session, actor.company_id)
     change = session.scalar(
         select(Change).where(Change.company_id == company.id, Change.no == change_no)
     )

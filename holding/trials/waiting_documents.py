@@ -160,7 +160,7 @@ def _each(
                 yield from ((row.number, one) for one in unpaid.wrong(schema, document))
         yield from ((row.number, one) for one in _too_late(action, row.e_invoice_at, now))
         if action == "create":
-            both = holds.found(session, row.id, row.elsewhere, of_record=row.of_record)
+            both = holds.posted_elsewhere(session, row.id, row.elsewhere, of_record=row.of_record)
             if both is not None:
                 yield row.number, _twice(both)
         numbers[row.doc_type, row.number] += 1

@@ -15,9 +15,9 @@ from grammar.nodes import Call, Name, Ruleset
 from grammar.nodes.expressions import walk
 from holding.db.models import Company, MappingEntry, MappingTable, Version
 from holding.db.models.columns import is_currency, to_minor
-from holding.intake.deliveries import Key, Stored, ids_of, later, stored
-from holding.intake.families import left_out
-from holding.intake.open_fields import difference
+from holding.intake.deliveries import Key, StoredRecord, ids_of, is_later, load_stored_records
+from holding.intake.families import omitted_sales
+from holding.intake.open_fields import field_changes
 from holding.mappings.entries import shown
 from holding.programs import world
 from holding.uploads.check_result import (
@@ -240,7 +240,7 @@ def _standings(
     """What each record of each order is to what is stored; of changed ones, in what they differ."""
     records = [record for order in orders for record in order.records]
     ids = ids_of(session, source_id, {_key(one) for one in records}) if records else {}
-    known = stored(session, ids, set(), locked=False)
+    known = load_stored_records(session, ids, set(), locked=False)
     standings = {_key(one): _standing(ids, known, one) for one in records}
     changed = [ids[key] for key, standing in standings.items() if standing is Standing.CHANGED]
     before = _bodies(session, [known[each] for each in changed[:_CHANGED]])
@@ -260,18 +260,20 @@ def _key(record: IncomingRecord) -> Key:
     return record.kind, record.external_id
 
 
-def _standing(ids: Mapping[Key, int], known: Mapping[int, Stored], one: IncomingRecord) -> Standing:
+def _standing(
+    ids: Mapping[Key, int], known: Mapping[int, StoredRecord], one: IncomingRecord
+) -> Standing:
     if _key(one) not in ids:
         return Standing.NEW
     before = known[ids[_key(one)]]
     if before.has(one.stamp, sha256_hex(dumps(one.body))):
         return Standing.SAME
     newest = before.newest_stamp
-    stale = one.stamp is not None and newest is not None and later(newest, one.stamp)
+    stale = one.stamp is not None and newest is not None and is_later(newest, one.stamp)
     return Standing.OLDER if stale else Standing.CHANGED
 
 
-def _bodies(session: Session, wanted: Sequence[Stored]) -> dict[int, dict[str, object]]:
+def _bodies(session: Session, wanted: Sequence[StoredRecord]) -> dict[int, dict[str, object]]:
     """What is stored last of each record, as its source said it."""
     query = (
         select(Version.record_id, Version.body)
@@ -285,7 +287,7 @@ def _bodies(session: Session, wanted: Sequence[Stored]) -> dict[int, dict[str, o
 def _news(record: IncomingRecord, before: Mapping[str, object]) -> ChangedOrder:
     found = [
         ChangedField(one.path, one.before or "", one.after or "")
-        for one in difference(before, record.body)
+        for one in field_changes(before, record.body)
     ]
     return ChangedOrder(
         record.number, record.kind, record.external_id, tuple(found[:_FIELDS]), len(found)
@@ -304,7 +306,7 @@ def withdrawn_by(
     session: Session, source_id: int, records: Sequence[IncomingRecord], now: datetime
 ) -> int:
     """How many stored payments of orders these records withdraw, which are not yet stored."""
-    return len(left_out(session, source_id, records, now)) if records else 0
+    return len(omitted_sales(session, source_id, records, now)) if records else 0
 
 
 def every_wrong_cell(

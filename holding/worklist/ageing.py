@@ -253,13 +253,13 @@ def counts(
     whether they manage people.
     """
     query = _query(tally_figures.held(session, company_id), company_id, publisher, admin)
-    row = (yield Given(query, processes.moments(now))).one()
+    row = (yield Given(query, processes.worker_query_values(now))).one()
     return Counts(
         held=row.held,
         missing=row.missing,
         changes=row.changes,
         requests=row.requests,
-        workers=processes.read(row, now),
+        workers=processes.read_workers(row, now),
         stopped=tuple(sorted(set((row.stopped or "").split()))),
     )
 
@@ -271,7 +271,7 @@ def _query(held: Select[int], company_id: int, publisher: int | None, admin: boo
     asked = operations.count(company_id).scalar_subquery() if admin else literal(0)
     query = select(held.scalar_subquery().label("held"), changes.label("changes"))
     query = query.add_columns(*_of(company_id), asked.label("requests"))
-    return query.add_columns(*processes.signs())
+    return query.add_columns(*processes.worker_columns())
 
 
 def _of(company_id: int) -> tuple[Label[Any], ...]:

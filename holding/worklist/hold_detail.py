@@ -28,7 +28,7 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.postings import LEFT_OUT_STATES, TO_SEND_STATES
 from holding.db.together import KEPT
 from holding.platform.states import UNSEEN
-from holding.posting.holds import REFUSED, waits_for_a_look
+from holding.posting.holds import REFUSED, ends_in_target
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
@@ -144,7 +144,7 @@ class HoldRow:
     @property
     def in_target(self) -> bool:
         """Whether what somebody does in the target ends it, and a look that sees it."""
-        return waits_for_a_look(self.code, self.error_class, of_push=self.of_push)
+        return ends_in_target(self.code, self.error_class, of_push=self.of_push)
 
     @property
     def unseen(self) -> bool:

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from connectors.contract import Stands
 from holding.access.actors import MASK, PERSONAL, PERSONAL_FIELDS
 from holding.db.models import Evaluation, Posting, Push, Reading
-from holding.intake.open_fields import flat
+from holding.intake.open_fields import flatten
 from holding.platform.states import TOTALS
 from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER
-from holding.posting.push import conflicted
+from holding.posting.push import conflicted_push
 from holding.programs.replay import judged_once
 from holding.programs.world import program
 from holding.reconciliation import manual_entries
@@ -57,7 +57,7 @@ def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[P
     head = {key: one for key, one in (hold.body or {}).items() if not isinstance(one, list)}
     rest = [
         Pair(path, value, "", None, "", hit=False, taken=worked_out)
-        for path, value in flat(head)
+        for path, value in flatten(head)
         if path not in taken and "[" not in path
     ]
     compared = _compared(outcome, hold) if outcome else frozenset()
@@ -111,7 +111,7 @@ def _decides(one: Pair, compared: frozenset[tuple[str, int | None]]) -> bool:
 def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:
     """The values that a finding speaks of, where no document could be worked out."""
     cause = finding.cause_key
-    values = dict(flat(body))
+    values = dict(flatten(body))
     if cause.kind is CauseKind.FIELD:
         path = cause.named
         return [Pair(path, values.get(path), path, None, finding.message, hit=True)]
@@ -227,7 +227,7 @@ def _typed(session: Session, hold: HoldRow) -> Beside | None:
 def _under_our_number(session: Session, hold: HoldRow) -> Beside | None:
     """What met ours under its number, as far as the target tells it."""
     there = manual_entries.under_our_number(session, hold.posting_id)
-    push = conflicted(session, hold.posting_id or 0)
+    push = conflicted_push(session, hold.posting_id or 0)
     if there is None or push is None:
         return None
     ours, theirs = _values(push.content["fields"], push.content["lines"]), _of_stands(there)

@@ -194,7 +194,7 @@ def backup(file: Path) -> None:
     from holding.platform import backup as copies
 
     found = settings()
-    refusal = copies.take(found.database_url, file)
+    refusal = copies.back_up(found.database_url, file)
     if refusal:
         refuse(refusal, FINDINGS if refusal.status == 409 else ENVIRONMENT)
     with file.open("rb") as copy:

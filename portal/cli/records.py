@@ -248,14 +248,14 @@ def _database(settings: "Settings") -> Iterator[Looked]:
     from holding.platform import settings as clock
     from holding.rulesets import rulebook
 
-    refusal = backup.check(settings.database_url)
+    refusal = backup.check_version(settings.database_url)
     if refusal:
         yield _bad("database", f"{refusal.message} {refusal.hint}")
         return
     yield _good("database", f"schema {backup.VERSION}")
     database = Database(settings.database_url)
     with database.read() as session:
-        step = clock.last_step(session)
+        step = clock.last_clock_step(session)
         now = clock.DatabaseClock(database, MachineClock(settings.home)).now()
         worker = _worker(session, now)
         later = rulebook.of_all(session)
@@ -284,7 +284,7 @@ def _worker(session: "DatabaseSession", now: datetime) -> Looked:
         return _good("worker", "none has run yet, and nothing is due")
     if idle is not None:
         return _bad("worker", " ".join([f"{idle.headline}. {idle.waits} {TO_DO}", *gone]))
-    running = plural(processes.workers(session, now).running, "worker runs", "workers run")
+    running = plural(processes.count_workers(session, now).running, "worker runs", "workers run")
     return _good("worker", "; ".join([running, *gone]))
 
 
@@ -329,10 +329,10 @@ def _rules(code: str, later: "Later") -> Looked:
 
 
 def _redis(settings: "Settings") -> Looked:
-    from holding.platform.processes import find_server, heard
+    from holding.platform.processes import find_server, is_reachable
 
     if settings.redis_url:
-        ok = heard(settings.redis_url)
+        ok = is_reachable(settings.redis_url)
         return Looked("redis", ok, "answers" if ok else "REDIS_URL is set, but nothing answers")
     program = find_server()
     if program:

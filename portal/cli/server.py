@@ -314,9 +314,9 @@ def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bo
         found = company_of(session, company)
         known += noted_heads(anchors or place.settings.anchor_file, company)
         stored = content_invariants.compare(session, found.id)
-        torn = events.verify(session, found.id, now=place.now, known=known)
+        torn = events.verify_chain(session, found.id, now=place.now, known=known)
         breaks = [*torn, *stored.breaks]
-        head = events.head(session, found.id)
+        head = events.chain_head(session, found.id)
     up_to = max((one.seq for one in known), default=0)
     if as_json:
         told = [{"seq": b.seq, "event": b.event_id, "message": b.message} for b in breaks]

@@ -59,7 +59,7 @@ def test(name: str) -> Response:
     row = row_of(name)
     clock = store.clock()
     http = Http(clock, connect_seconds=TEST_SECONDS, read_seconds=TEST_SECONDS)
-    answer = deliveries.tested(store.database(), clock, row.id, g.actor, http=http)
+    answer = deliveries.test_either_side(store.database(), clock, row.id, g.actor, http=http)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=url_of(name))
     processes.ring(g.company.id, "evaluate")
@@ -132,7 +132,7 @@ def pull(name: str) -> Response:
     """Ask a source at once for what changed, or for all that changed in the last days."""
     row, whole = row_of(name), request.form.get("kind") == "sweep"
     with store.writing() as session:
-        answer = pulls.ask(session, g.actor, row.id, "sweep" if whole else "pull", g.now)
+        answer = pulls.request_pull(session, g.actor, row.id, "sweep" if whole else "pull", g.now)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=url_of(name))
     processes.ring(g.company.id, "pull")
@@ -257,7 +257,7 @@ def shown(row: connections.ConnectionRow) -> dict[str, object]:
         asked["queue"] = page.ask(connections.queue(row.id))
         asked["snapshots"] = page.ask(connections.snapshots(row.id))
         asked["lists"] = page.ask(list_turns.asked_of_target(row.id))
-        asked["recounted"] = page.ask(unit_changes.of_connection(row.id, company))
+        asked["recounted"] = page.ask(unit_changes.unit_changes_query(row.id, company))
     each = {name: one.value for name, one in asked.items()}
     found = {line.doc_type: line for line in cast(Sequence[Endpoint], each.get("lines", ()))}
     return {
@@ -275,13 +275,15 @@ def shown(row: connections.ConnectionRow) -> dict[str, object]:
         "awaited": _awaited(row),
         "keys": key_rotation.listing(session, row.id) if _admin() else (),
         "allowed": key_rotation.permission_of(session, row.connector, row.id),
-        "latest": receive.Latest() if target else receive.latest(session, row.id),
+        "latest": receive.LatestDeliveries()
+        if target
+        else receive.latest_deliveries(session, row.id),
         "example": None if target else webhooks.example_of(row, g.company.code),
         "back": request_guard.outside(url_for("connauth.back", co=g.company.code, name=row.name)),
         "pulls": _pulls(row),
         "testable": deliveries.is_testable(row.side, row.connector, row.settings),
         "hook": webhooks.hook_address(g.company.code, row.name),
-        "calls": deliveries.is_called(row.side, row.connector),
+        "calls": deliveries.accepts_deliveries(row.side, row.connector),
         "first": first,
         "until": today(),
         "problems": {},
@@ -299,7 +301,7 @@ def _admin() -> bool:
 def _pulls(row: connections.ConnectionRow) -> tuple[pulls.PullRow, ...]:
     """How far a source was asked; only who has an address can be."""
     asked = not row.is_target and connections.is_set(row.settings)
-    return pulls.of_source(store.reading(), row.id) if asked else ()
+    return pulls.pulls_of_source(store.reading(), row.id) if asked else ()
 
 
 def _awaited(row: connections.ConnectionRow) -> reading_plan.Awaited | None:

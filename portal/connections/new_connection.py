@@ -163,7 +163,7 @@ def tested(row_id: int, name: str, said: str) -> Response:
     clock, seconds = store.clock(), connections.TEST_SECONDS
     store.renew()  # no snapshot is kept while the target is called
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
-    report = deliveries.tested(store.database(), clock, row_id, g.actor, http=http)
+    report = deliveries.test_either_side(store.database(), clock, row_id, g.actor, http=http)
     store.renew()
     if isinstance(report, Refusal):
         words = f"{said} It was not tested: {report.message}"
@@ -365,7 +365,7 @@ def tried(row: ConnectionRow, said: str, *, page: bool = True) -> Response:
     clock, seconds = store.clock(), connections.TEST_SECONDS
     store.renew()
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
-    asks = deliveries.asks_for(store.database(), clock, row.id)
+    asks = deliveries.lookup_settings(store.database(), clock, row.id)
     report = key_rotation.try_key(store.database(), clock, row.id, g.actor, http=http, asks=asks)
     store.renew()
     if isinstance(report, Refusal):

@@ -62,7 +62,7 @@ def pane(
     message = page.ask(notes.whole(session, g.actor, hold_id)) if row.open else None
     theirs, instead = people.duty(session, row.team_id, g.actor.person_id)
     asked = open_fields.fields_of(session, hold_id) if row.open and show else ()
-    own = open_fields.mine(session, g.actor, asked, {row.team_id: theirs})
+    own = open_fields.fields_for_actor(session, g.actor, asked, {row.team_id: theirs})
     by_people = row.approval or row.in_target or row.clears.by_people
     who = separation.of_hold(session, hold_id, g.actor, by_people=by_people) if row.open else None
     return {
@@ -115,8 +115,8 @@ def _twins(row: hold_detail.HoldRow, *, show: bool) -> Sequence[Mapping[str, obj
         store.reading(), g.company.id, row.record_id, reach
     ):
         theirs = actors.without_personal(one.body, show=show)
-        changes = open_fields.difference(ours, theirs)
-        same = len(set(open_fields.flat(ours)) & set(open_fields.flat(theirs)))
+        changes = open_fields.field_changes(ours, theirs)
+        same = len(set(open_fields.flatten(ours)) & set(open_fields.flatten(theirs)))
         found.append({"record": one, "changes": changes, "same": same})
     return found
 

@@ -65,13 +65,13 @@ def receive(co: str, source: str) -> Response:
             raw=b"" if read.ping else raw,
             records=[
                 *read.records,
-                *families.as_records(session, named.id, read.withdrawn, g.now),
+                *families.withdrawn_records(session, named.id, read.withdrawn, g.now),
             ],
             now=g.now,
         )
         if read.changed and isinstance(answer, versions.Receipt) and answer.times == 1:
-            pulls.arrange(session, g.now)
-            pulls.ask_soon(session, named.id, g.now)
+            pulls.start_new_pulls(session, g.now)
+            pulls.pull_soon(session, named.id, g.now)
     if isinstance(answer, Refusal):
         return _rejected(company.id, named.id, answer)
     processes.ring(company.id, "pull" if read.changed else "evaluate")
@@ -158,7 +158,7 @@ def worker() -> Response:
 
 
 def _health(without_worker: int) -> Response:
-    wrong = backup.check(store.database().url)
+    wrong = backup.check_version(store.database().url)
     if wrong is not None:
         answer = jsonify(status="bad", code=wrong.code, what=wrong.message, todo=wrong.hint)
         answer.status_code = 503

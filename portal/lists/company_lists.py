@@ -159,7 +159,7 @@ def audit() -> ListFile | Refusal:
 
 def _events(after: int | None) -> tuple[LogRow, ...]:
     wanted, company = audit_log.wanted(), g.company.id
-    return event_log.listing(store.reading(), company, wanted, after=after, most=AT_ONCE)
+    return event_log.list_events(store.reading(), company, wanted, after=after, most=AT_ONCE)
 
 
 def _logged(page: tuple[LogRow, ...]) -> Iterator[list[Written]]:

@@ -18,7 +18,7 @@ from holding.mappings.entries import LONGEST
 from holding.mappings.workbook_changes import AT_ONCE, Change, WorkbookChanges, workbook_changes
 from holding.platform import changes as later_wakes
 from holding.platform import processes
-from holding.platform.states import END
+from holding.platform.states import END_OF_IDS
 from portal.mappings.mapping_pages import hidden, pages, refused, tabs
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
@@ -153,7 +153,9 @@ def moved(no: int) -> Response:
     if change.table in hidden():
         return refused(change.table)
     below = forms.whole(request.args.get("below"))
-    sent = together.answer(store.reading(), reclassification.used_by(change, A_SHEET, below or END))
+    sent = together.answer(
+        store.reading(), reclassification.used_by(change, A_SHEET, below or END_OF_IDS)
+    )
     found = reclassification.contradictions(store.reading(), change, sent, most=JUDGED)
     return store.respond(
         "mappings/moved.html",
@@ -162,7 +164,7 @@ def moved(no: int) -> Response:
         after=change.after.text if change.after else "",
         found=found,
         below=below,
-        later=later_wakes.pending(store.reading(), g.company.id, change.entries),
+        later=later_wakes.has_pending(store.reading(), g.company.id, change.entries),
         beside=_beside(change, forms.whole(request.args.get("since"))),
         rows=found.documents[:SHOWN],
         pairs={one.posting_id: reclassification.entries(one) for one in found.documents[:SHOWN]},
@@ -199,7 +201,9 @@ def sheet(no: int) -> Response:
     if change is None:
         abort(404)
     below = forms.whole(request.args.get("below"))
-    sent = together.answer(store.reading(), reclassification.used_by(change, A_SHEET, below or END))
+    sent = together.answer(
+        store.reading(), reclassification.used_by(change, A_SHEET, below or END_OF_IDS)
+    )
     found = reclassification.contradictions(store.reading(), change, sent).documents
     body = write_sheets(
         {

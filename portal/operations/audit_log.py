@@ -49,7 +49,7 @@ def _audit_page(walked: Walked | None = None, noted: int = 0) -> Response:
     asked = wanted()
     after = forms.whole(request.args.get("after"))
     session, company = store.reading(), g.company.id
-    found = () if wrong else event_log.listing(session, company, asked, after=after)
+    found = () if wrong else event_log.list_events(session, company, asked, after=after)
     rows = found[: event_log.A_PAGE]
     return store.respond(
         "audit/list.html",
@@ -65,11 +65,11 @@ def _audit_page(walked: Walked | None = None, noted: int = 0) -> Response:
         in_all=0 if rows else _without_filters(asked),
         everyone=_sees_all(),
         notes=request_guard.may("audit.note") is None,
-        people=event_log.people(session, company) if _sees_all() else (),
+        people=event_log.event_people(session, company) if _sees_all() else (),
         groups=TITLES,
         tabs=TABS,
         system=(SYSTEM, SYSTEM_WORD),
-        sealed=event_log.sealed(session, company),
+        sealed=event_log.sealed_head(session, company),
         problems=wrong,
         most_told=MOST_TOLD,
         walked=walked,
@@ -81,13 +81,13 @@ def _fitting(asked: LogFilter, found: int, *, first: bool) -> int:
     """How many events fit the filter; those of the only page are counted already."""
     if first and found <= event_log.A_PAGE:
         return found
-    return event_log.count(store.reading(), g.company.id, asked) if asked.narrows else 0
+    return event_log.count_events(store.reading(), g.company.id, asked) if asked.narrows else 0
 
 
 def _without_filters(asked: LogFilter) -> int:
     """How many events whoever asks may see."""
     every = LogFilter(zone=asked.zone, person_id=None if _sees_all() else g.actor.person_id)
-    return event_log.count(store.reading(), g.company.id, every)
+    return event_log.count_events(store.reading(), g.company.id, every)
 
 
 def _sees_all() -> bool:
@@ -103,7 +103,7 @@ def verify() -> Response:
     session, company = store.reading(), g.company.id
     start = events.head_at(session, company, max(0, forms.whole(request.form.get("after")) or 0))
     noted = noted_heads()
-    walked = events.walk(session, company, start, most=STRETCH, known=noted)
+    walked = events.walk_chain(session, company, start, most=STRETCH, known=noted)
     return _audit_page(walked=walked, noted=sum(1 for one in noted if one.seq <= walked.head.seq))
 
 
@@ -123,7 +123,7 @@ def telling(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
 
 def filter_words() -> dict[str, str]:
     """What the list was asked for, by its words; the person by name."""
-    asked, people = wanted(), dict(event_log.people(store.reading(), g.company.id))
+    asked, people = wanted(), dict(event_log.event_people(store.reading(), g.company.id))
     told = {
         "person": SYSTEM_WORD if asked.system else people.get(asked.person_id or 0, ""),
         "about": TITLES[asked.group] if asked.group else "",

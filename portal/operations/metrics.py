@@ -89,14 +89,14 @@ def show_metrics() -> Response:
     if refused:
         return problem(refused)
     session = store.reading()
-    workers = processes.workers(session, g.now)
+    workers = processes.count_workers(session, g.now)
     silent = len(processes.silent_workers(session, g.now))
     values: list[Value] = [("clearpost_workers_running", {}, workers.running)]
     values.append(("clearpost_workers_silent", {}, silent))
     if workers.seen_at is not None:
         seen = (g.now - workers.seen_at).total_seconds()
         values.append(("clearpost_worker_seen_seconds", {}, seen))
-    if copy := answer(session, backup.newest()):
+    if copy := answer(session, backup.newest_backup_query()):
         values.append(("clearpost_backup_age_seconds", {}, (g.now - copy.at).total_seconds()))
     for one in figures.of_all(session, g.now):
         values += _of_company(one)
@@ -211,7 +211,7 @@ def _shown() -> dict[str, object]:
     page, by_values = Together(session, KEPT), Together(session)
     queues = asked_queues(page, company, g.now)
     seen, left = asked_workers(page, company, g.now), stuck_work.asked_stuck(page, company, g.now)
-    noted, took = page.ask(backup.newest()), by_values.ask(latency(company, g.now))
+    noted, took = page.ask(backup.newest_backup_query()), by_values.ask(latency(company, g.now))
     waited = page.ask(waiting(session, company, g.now))
     late = page.ask(late_calls(company, g.now))
     began = perf_counter()

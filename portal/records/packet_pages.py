@@ -205,7 +205,7 @@ def _styled(page: str) -> str:
 
 def _now() -> ShownFiles:
     """What is made of this moment."""
-    return ShownFiles(g.now, events.head(store.reading(), g.company.id).seq, "")
+    return ShownFiles(g.now, events.chain_head(store.reading(), g.company.id).seq, "")
 
 
 def _files(

@@ -75,7 +75,7 @@ def read(source: str, kind: str, external_id: str) -> Response:
 @needs("record.pii")
 def request_body(request_id: int) -> Response:
     """The bytes that one call sent, as they were, checked against their hash by whoever wants."""
-    found = push_history.request_body(store.reading(), g.company.id, request_id)
+    found = push_history.load_request_body(store.reading(), g.company.id, request_id)
     if found is not None and found.body_removed_at is not None:
         return store.refuse(_removed(found.sha256, found.body_removed_at))
     if found is None or found.body is None:
@@ -247,7 +247,7 @@ def _versions(shown: _Shown) -> dict[str, object]:
     old = by_no.get(store.asked("from") or before)
     show = filters.sees_personal()
     bodies = [actors.without_personal(v.body, show=show) for v in (old, new) if v]
-    changes = open_fields.difference(*bodies) if old and new else ()
+    changes = open_fields.field_changes(*bodies) if old and new else ()
     part = forms.part(shown.versions, A_PAGE, store.asked("row"))
     money = open_fields.money_change(changes)
     return {"old": old, "new": new, "changes": changes, "part": part, "money": money}
@@ -256,7 +256,7 @@ def _versions(shown: _Shown) -> dict[str, object]:
 def _pushes(shown: _Shown) -> dict[str, object]:
     session, record_id = store.reading(), shown.record.id
     return {
-        "pushes": (found := push_history.pushes(session, record_id)),
+        "pushes": (found := push_history.load_pushes(session, record_id)),
         "readings": reading_plan.of_record(session, record_id),
         "EInvoice": EInvoiceStatus,
         "now": g.now,

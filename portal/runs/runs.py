@@ -215,7 +215,7 @@ def _page(problems: dict[str, str], *, status: int = 200) -> Response:
 @needs("stop.decide")
 def resume(stop_id: int) -> Response:
     """Let the route go on."""
-    return _decide(stop_id, safety_stop.resume, "goes on. What waited is sent now.")
+    return _decide(stop_id, safety_stop.resume_route, "goes on. What waited is sent now.")
 
 
 def _decide(stop_id: int, decide: Decide, say: str) -> Response:
@@ -238,7 +238,7 @@ def _url() -> str:
 @needs("stop.decide")
 def keep(stop_id: int) -> Response:
     """Leave it stopped, with a word for the others."""
-    return _decide(stop_id, safety_stop.keep, "stays stopped.")
+    return _decide(stop_id, safety_stop.keep_stopped, "stays stopped.")
 
 
 @stop_pages.post("/limit")

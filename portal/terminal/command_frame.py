@@ -129,7 +129,7 @@ def bring_to_schema(url: str, to: str | None = None) -> None:
     """Migrate; a database out of reach and a version that is none end the command."""
     from holding.platform import backup
 
-    refusal = backup.bring(url, to)
+    refusal = backup.migrate(url, to)
     if refusal:
         refuse(refusal, USAGE if refusal.status == 400 else ENVIRONMENT)
 
@@ -147,7 +147,7 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
     if upgrade:
         _back_up(found)
         bring_to_schema(found.database_url)
-    refusal = backup.check(found.database_url)
+    refusal = backup.check_version(found.database_url)
     if refusal:
         if refusal.code == backup.UNFIT:
             _nothing_there(found)

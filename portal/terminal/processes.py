@@ -172,7 +172,7 @@ class Portal:
     def __init__(self, place: Office, port: int | None) -> None:
         from holding.db.refusal import Refusal
         from holding.platform import backup
-        from holding.platform.settings import begin
+        from holding.platform.settings import start_logging
         from portal.app import create_app
         from portal.holds.hold_pane import read_first
         from portal.web.config import config_of, serve_on
@@ -181,7 +181,7 @@ class Portal:
         config = config_of(place.settings)
         if isinstance(config, Refusal):
             refuse(config, ENVIRONMENT)
-        begin(for_machines=place.settings.log_for_machines)
+        start_logging(for_machines=place.settings.log_for_machines)
         backup.note_version(place.database, place.now)
         host = place.settings.host
         chosen = place.settings.port if port is None else port

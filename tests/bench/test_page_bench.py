@@ -10,8 +10,8 @@ from holding.platform import processes
 def test_pages_are_read_as_of_a_company_whose_worker_rests(database: Database) -> None:
     now = datetime(2026, 11, 20, 3, tzinfo=UTC)
     with database.write() as session:
-        assert processes.workers(session, now).running == 0
+        assert processes.count_workers(session, now).running == 0
         at_rest(session, now)
     with database.read() as session:
-        assert processes.workers(session, now + timedelta(hours=1)).running == 1
-        assert processes.workers(session, now + timedelta(days=1)).running == 0
+        assert processes.count_workers(session, now + timedelta(hours=1)).running == 1
+        assert processes.count_workers(session, now + timedelta(days=1)).running == 0

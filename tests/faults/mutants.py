@@ -160,15 +160,19 @@ MUTANTS = (
     Mutant(
         1,
         "intent after send",
-        ((prepare._commit, _send_first, ""), (send.call, _what_was_sent, "")),
+        ((prepare._commit, _send_first, ""), (send.make_call, _what_was_sent, "")),
     ),
     Mutant(
         2,
         "no fence in WHERE",
         (
-            (push.locked, "_OURS, given", "select(Posting).where(Posting.id == claim.posting_id)"),
-            (push.locked_each, " if row.posting.fence == fences[row.posting.id]", ""),
-            (uncertain.in_doubt, f", {_OWN}", ""),
+            (
+                push.lock_posting,
+                "_OURS, given",
+                "select(Posting).where(Posting.id == claim.posting_id)",
+            ),
+            (push.lock_postings, " if row.posting.fence == fences[row.posting.id]", ""),
+            (uncertain.uncertain_posting, f", {_OWN}", ""),
             (finish._lock, "if row.fence == fences[row.id] and row.lease_owner == owner", ""),
         ),
     ),
@@ -238,8 +242,8 @@ MUTANTS = (
         11,
         "a dropped event",
         (
-            (push.tell, "record_events(", "(lambda *a: None)("),
-            (taken_documents.posted_each, "join_events(", "(lambda *a: None)("),
+            (push.log_posting_event, "record_events(", "(lambda *a: None)("),
+            (taken_documents.mark_all_posted, "join_events(", "(lambda *a: None)("),
         ),
     ),
     Mutant(

@@ -40,7 +40,7 @@ def _tampering(database: Database) -> Iterator[Connection]:
 
 def _breaks(connection: Connection, company_id: int, **given: Any) -> list[events.Break]:
     with Session(connection, join_transaction_mode="rollback_only") as session:
-        return events.verify(session, company_id, **given)
+        return events.verify_chain(session, company_id, **given)
 
 
 def test_f28_every_change_of_the_trail_is_found(database: Database, done: Done) -> None:
@@ -54,11 +54,11 @@ def test_f28_every_change_of_the_trail_is_found(database: Database, done: Done) 
             for no in range(EVENTS)
         )
         record_events(session, list(told))
-    while events.link_due(database, now=NOW, whole=True):
+    while events.link_due_events(database, now=NOW, whole=True):
         pass
     with database.read() as session:
-        head = events.head(session, company_id)
-        assert events.verify(session, company_id, known=[head]) == []
+        head = events.chain_head(session, company_id)
+        assert events.verify_chain(session, company_id, known=[head]) == []
     for column in COLUMNS:
         with _tampering(database) as connection:
             connection.execute(text(f"UPDATE event SET {column} = {_flipped(column)}"))

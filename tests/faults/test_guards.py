@@ -286,7 +286,7 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
     ),
     "T35c-no-growth": (
         refused_at_first,
-        lambda: changed(store_results.follow_up, "FIRST * 2.0 ** (tries - 1)", "FIRST"),
+        lambda: changed(store_results.decide_retry, "FIRST * 2.0 ** (tries - 1)", "FIRST"),
     ),
     "T35e-voids-none": (
         approved_and_then_changed,

@@ -82,7 +82,7 @@ class Life:
             ours = Record.company_id == self.shop.company.id
             ids = session.scalars(select(Record.id).where(ours)).all()
             assert len(ids) == len(before)
-            states.refresh(session, ids)
+            states.refresh_record_states(session, ids)
         assert self.shop.states() == before
 
     def postings(self, number: str) -> list[tuple[str, int, str, str]]:

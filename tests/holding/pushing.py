@@ -15,7 +15,7 @@ from holding.connections.channel import Desk
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Hold, Posting, Record, Request, Run
 from holding.db.refusal import Refusal
-from holding.posting.claims import free_the_dead
+from holding.posting.claims import release_expired_claims
 from holding.runs import date_ranges
 from holding.runs.dispatch import push_due
 from tests.support.clock import SetClock
@@ -58,7 +58,7 @@ class Lane:
         for _ in range(minutes * 4):
             self.clock.advance(15)
             with self.database.write() as session:
-                free_the_dead(session, self.clock.now())
+                release_expired_claims(session, self.clock.now())
                 session.execute(update(Record).values(due_at=None))  # judged again: the same
             self.work()
 

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from holding.db.models import Posting
-from holding.platform.states import move_posting, refresh
+from holding.platform.states import move_posting, refresh_record_states
 from rules.values.canonical import PostingState
 from tests.support.postings import make_push
 from tests.support.shop import Shop
@@ -34,5 +34,5 @@ def send(shop: Shop, state: str) -> int:
                 lock=posting.lock,
                 posted_push_id=push.id,
             )
-        refresh(session, [posting.record_id])
+        refresh_record_states(session, [posting.record_id])
         return posting.id

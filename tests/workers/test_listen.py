@@ -50,15 +50,15 @@ def test_it_is_silent_when_no_bell_waits_and_none_is_being_answered(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_URL", _url(queue))
-    assert processes.is_silent()
+    assert processes.is_queue_empty()
     queue.enqueue_call("workers.jobs.push", args=[7], result_ttl=0)
-    assert not processes.is_silent()
+    assert not processes.is_queue_empty()
     told: list[bool] = []
-    monkeypatch.setattr("workers.jobs.push", lambda _: told.append(processes.is_silent()))
+    monkeypatch.setattr("workers.jobs.push", lambda _: told.append(processes.is_queue_empty()))
     worker = Listener([queue], connection=queue.connection, serializer=JSONSerializer)
     worker.work(burst=True, logging_level="CRITICAL")
     assert told == [False]
-    assert processes.is_silent()
+    assert processes.is_queue_empty()
 
 
 def test_a_broken_bell_ends_one_listener_and_no_other(

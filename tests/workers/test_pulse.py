@@ -36,7 +36,7 @@ def bench_of(database: Database, clock: SetClock, owner: str = "worker-1") -> An
 
 def seen(database: Database, clock: SetClock) -> Workers:
     with database.read() as session:
-        return processes.workers(session, clock.now())
+        return processes.count_workers(session, clock.now())
 
 
 def test_T28_silence_is_told_only_when_it_lasts(database: Database, clock: SetClock) -> None:
@@ -218,7 +218,7 @@ def test_T28_a_worker_that_is_killed_is_missed(house_of: Callable[..., House]) -
 
 def _running(house: House) -> int:
     with house.database.read() as session:
-        return processes.workers(session, datetime.now(UTC)).running
+        return processes.count_workers(session, datetime.now(UTC)).running
 
 
 def _wait(until: Callable[[], bool], seconds: float) -> None:

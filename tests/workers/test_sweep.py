@@ -156,8 +156,8 @@ def test_the_heads_of_the_chains_are_noted_and_the_last_events_linked(
     sweeper.leave()
     with database.read() as session:
         events = session.scalar(select(func.count()).select_from(Event))
-        assert chain.head(session, company.id).seq == events
-        assert chain.verify(session, company.id, known=[noted]) == []
+        assert chain.chain_head(session, company.id).seq == events
+        assert chain.verify_chain(session, company.id, known=[noted]) == []
 
 
 @pytest.mark.slow

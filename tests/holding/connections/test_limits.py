@@ -22,7 +22,7 @@ from holding.connections.connections import trust_again
 from holding.connections.master_data import keep_snapshot
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting, Throttle
-from holding.posting.claims import free_of
+from holding.posting.claims import without_trouble
 from tests.support.factories import connection_named, make_company, make_connection
 from tests.support.postings import NOW, make_ready
 
@@ -264,7 +264,7 @@ def test_the_month_turns_where_the_company_is(open_: tuple[Session, Channel]) ->
 
     def stands_still(now: datetime) -> bool:
         found = select(Connection.id).where(Connection.id == target.connection_id)
-        found = found.where(free_of(limits.SPENT))
+        found = found.where(without_trouble(limits.SPENT))
         return session.scalar(found, limits.months(session, now)) is None
 
     row.quota_limit, row.quota_used, row.quota_month = 100, 100, "2026-11"

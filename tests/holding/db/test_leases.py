@@ -8,7 +8,7 @@ from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Posting, Record
 from holding.evaluation.batch import sweep_expired
-from holding.posting.claims import free_the_dead
+from holding.posting.claims import release_expired_claims
 from tests.support.postings import NOW, make_ready
 
 DAY, LONGEST = timedelta(days=1), timedelta(minutes=4)
@@ -22,8 +22,8 @@ def test_a_lease_from_tomorrow_is_over(database: Database, company: Company) -> 
     assert sweep_expired(database, NOW) == 0
     assert sweep_expired(database, NOW, longest=LONGEST) == 1
     with database.write() as session:
-        assert free_the_dead(session, NOW) == 0
-        assert free_the_dead(session, NOW, longest=LONGEST) == 1
+        assert release_expired_claims(session, NOW) == 0
+        assert release_expired_claims(session, NOW, longest=LONGEST) == 1
         assert session.scalars(select(Posting.lease_until)).all() == [None]
 
 

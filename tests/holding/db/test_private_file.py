@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from holding.db.database import Database
-from holding.platform.backup import check, upgrade
+from holding.platform.backup import check_version, upgrade
 
 pytestmark = pytest.mark.sqlite
 
@@ -62,7 +62,7 @@ def test_T32c_so_is_what_migrate_makes(tmp_path: Path) -> None:
 
 
 def test_T32c_a_file_that_cannot_be_made_is_told_as_before(tmp_path: Path) -> None:
-    refusal = check(f"sqlite:///{tmp_path}/no/such/folder/c.sqlite3")
+    refusal = check_version(f"sqlite:///{tmp_path}/no/such/folder/c.sqlite3")
     assert refusal is not None
     assert (refusal.code, "unable to open" in refusal.message) == ("DBS01", True)
 

@@ -8,7 +8,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Dating, Operation, Record, Release
 from holding.evaluation import evaluate_due
 from holding.evaluation.batch import Case, claim
-from holding.evaluation.load_facts import gather
+from holding.evaluation.load_facts import load_batch
 from holding.programs import world
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -26,7 +26,7 @@ def cases(shop: Shop) -> dict[str, Case]:
     now, mine = shop.now, shop.company.id
     claims = claim(shop.database, owner="test", company_id=mine, now=now, limit=9, lease_seconds=60)
     with shop.database.read(many=True) as session:
-        found = gather(session, mine, claims, now, world.program).cases
+        found = load_batch(session, mine, claims, now, world.program).cases
     return {str(one.subject.body["number"]): one for one in found}
 
 
@@ -83,7 +83,7 @@ def test_each_record_of_a_batch_is_planned_once_however_few_go_together(
     now, mine = shop.now, shop.company.id
     claims = claim(shop.database, owner="test", company_id=mine, now=now, limit=9, lease_seconds=60)
     with shop.database.read(many=True) as session:
-        batch = gather(session, mine, claims, now, world.program)
-    plans = evaluate_due.planned(batch, now)
+        batch = load_batch(session, mine, claims, now, world.program)
+    plans = evaluate_due.plan_all(batch, now)
     assert [one.case.record_id for one in plans] == [one.record_id for one in batch.cases]
     assert len(plans) == 5

@@ -14,7 +14,7 @@ from holding.db.database import no_search_for_cycles
 from holding.db.models import Cause, Evaluation, Event, Hold, Posting, Record
 from holding.evaluation import evaluate_due
 from holding.evaluation.batch import Batch, Case, Plan
-from holding.evaluation.store_results import finish
+from holding.evaluation.store_results import store_plans
 from tests.support.shop import Shop, incoming, order
 
 
@@ -93,7 +93,7 @@ def test_a_batch_is_not_searched_for_cycles_and_what_follows_is(
         searched.append(gc.isenabled())
         return 1
 
-    monkeypatch.setattr(evaluate_due, "finish", finish)
+    monkeypatch.setattr(evaluate_due, "store_plans", finish)
     shop.judge()
     assert searched == [False]
     assert gc.isenabled()
@@ -180,7 +180,7 @@ def test_a_batch_is_stored_in_turns_between_which_others_write(
 
     def finished(session: Session, batch: Batch, plans: Sequence[Plan], **how: Any) -> int:
         stored.append(len(plans))
-        return finish(session, batch, plans, **how)
+        return store_plans(session, batch, plans, **how)
 
     @contextmanager
     def write(*, many: bool = False) -> Iterator[Session]:
@@ -192,7 +192,7 @@ def test_a_batch_is_stored_in_turns_between_which_others_write(
             yield session
 
     begun = shop.database.write
-    monkeypatch.setattr(evaluate_due, "finish", finished)
+    monkeypatch.setattr(evaluate_due, "store_plans", finished)
     monkeypatch.setattr(shop.database, "write", write)
     assert shop.judge() == 5
     assert list(shop.states().values()) == ["ready"] * 5

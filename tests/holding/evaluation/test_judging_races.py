@@ -10,8 +10,8 @@ from holding.db.leases import DEATHS_ALONE
 from holding.db.models import Hold, Posting, Record
 from holding.evaluation import evaluate_due
 from holding.evaluation.batch import Batch, Claimed, Plan, claim, due_companies, sweep_expired
-from holding.evaluation.evaluate_due import judge_due, planned
-from holding.evaluation.load_facts import gather
+from holding.evaluation.evaluate_due import judge_due, plan_all
+from holding.evaluation.load_facts import load_batch
 from holding.platform.changes import next_revision, wake_all_unsent
 from tests.holding.sent import send
 from tests.support.shop import Shop, order
@@ -87,7 +87,7 @@ def judged_once(shop: Shop) -> int:
 def noted(batches: list[int], batch: Batch, now: datetime) -> list[Plan]:
     """Judge, and write down how many were judged together."""
     batches.append(len(batch.cases))
-    return planned(batch, now)
+    return plan_all(batch, now)
 
 
 def test_who_lost_the_lease_writes_nothing(shop: Shop) -> None:
@@ -175,7 +175,7 @@ def test_what_a_dead_worker_left_is_done_one_by_one_in_one_turn(
 ) -> None:
     """A turn for each would be hundreds of them, with other work between."""
     batches: list[int] = []
-    monkeypatch.setattr(evaluate_due, "planned", lambda batch, now: noted(batches, batch, now))
+    monkeypatch.setattr(evaluate_due, "plan_all", lambda batch, now: noted(batches, batch, now))
     shop.map("A")
     shop.arrive(*(order(str(no), "A") for no in range(ALONE)))
     with shop.database.write() as session:
@@ -191,9 +191,9 @@ def test_what_is_done_one_by_one_ends_its_turn_after_a_few_seconds(
 ) -> None:
     def slowly(batch: Batch, now: datetime) -> list[Plan]:
         shop.later(seconds=0.5)
-        return planned(batch, now)
+        return plan_all(batch, now)
 
-    monkeypatch.setattr(evaluate_due, "planned", slowly)
+    monkeypatch.setattr(evaluate_due, "plan_all", slowly)
     shop.map("A")
     shop.arrive(*(order(str(no), "A") for no in range(ALONE)))
     with shop.database.write() as session:
@@ -211,7 +211,7 @@ def test_an_unchanged_world_gathers_without_a_query_for_a_record(
     claims = take(shop, limit=50)
     del statements[:]
     with shop.database.read() as session:
-        batch = gather(session, shop.company.id, claims, shop.clock.now(), shop.programs)
+        batch = load_batch(session, shop.company.id, claims, shop.clock.now(), shop.programs)
     assert len(batch.cases) == 40
     assert len(statements) < 40
 

@@ -17,7 +17,7 @@ from holding.db.models import (
     Version,
 )
 from holding.platform.changes import wake_records
-from holding.platform.states import refresh
+from holding.platform.states import refresh_record_states
 from rules.values.cause_keys import CauseKey
 from tests.holding.sent import send
 from tests.support.factories import make_person
@@ -229,7 +229,7 @@ def test_a_refused_document_stays_refused_until_something_changed(shop: Shop) ->
             )
         )
         session.flush()
-        refresh(session, [posting.record_id])
+        refresh_record_states(session, [posting.record_id])
         wake_records(session, [posting.record_id], shop.clock.now())
     shop.judge()
     assert shop.states() == {"1": "failed"}

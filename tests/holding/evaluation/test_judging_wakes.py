@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from holding.connections.master_data import keep_snapshot
 from holding.db.database import Database
 from holding.db.models import Company, Evaluation, Push, Record
-from holding.evaluation.batch import claim, put_back
+from holding.evaluation.batch import claim, return_claims
 from holding.evaluation.evaluate_due import judge_due
 from holding.platform.changes import wake_families
 from tests.holding.life import NUMBERED, SMALL, TABLES, Life, begin
@@ -134,13 +134,13 @@ def test_a_claim_that_is_another_s_by_now_gives_nothing_back(shop: Shop) -> None
         )
     old, new = taken
     with shop.database.write() as session:
-        put_back(session, [old], "one", shop.now)
+        return_claims(session, [old], "one", shop.now)
     with shop.database.read() as session:
         record = shop.record(session, "NS-1")
         assert (record.due_at, record.lease_owner) == (None, "one")
     later = shop.now + timedelta(seconds=5)
     with shop.database.write() as session:
-        put_back(session, [new], "one", later)
+        return_claims(session, [new], "one", later)
     with shop.database.read() as session:
         record = session.scalars(select(Record)).one()
         assert (record.due_at, record.lease_owner) == (later, None)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from holding.db.database import Database
 from holding.evaluation.batch import claim, due_companies
-from holding.posting.claims import companies_due, free_the_dead
+from holding.posting.claims import companies_due, release_expired_claims
 from holding.reconciliation.reading_plan import companies_to_read
 from tests.holding.pushing import Lane
 from tests.support.shop import Shop, order
@@ -93,7 +93,7 @@ def _sweep(lane: Lane, instructions: list[int]) -> dict[str, int]:
         "judging": lambda session: due_companies(session, now),
         "pushing": lambda session: companies_due(session, now),
         "reading": lambda session: companies_to_read(session, now),
-        "dead": lambda session: free_the_dead(session, now, longest=lane.desk.lease),
+        "dead": lambda session: release_expired_claims(session, now, longest=lane.desk.lease),
     }
     for name, ask in asked.items():
         instructions[0] = 0

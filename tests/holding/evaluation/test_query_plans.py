@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from holding.db.database import Database
 from holding.evaluation.batch import claim
-from holding.evaluation.load_facts import gather
+from holding.evaluation.load_facts import load_batch
 from tests.support.shop import Shop, order
 
 MANY, BATCH = 1500, 300
@@ -33,7 +33,7 @@ def test_no_statement_of_a_batch_compares_all_with_all(shop: Shop) -> None:
         lease_seconds=60,
     )
     with plans(shop.database) as seen, shop.database.read(many=True) as session:
-        batch = gather(session, shop.company.id, claims, shop.clock.now(), shop.programs)
+        batch = load_batch(session, shop.company.id, claims, shop.clock.now(), shop.programs)
     assert len(batch.cases) == BATCH
     assert any("link_key" in statement for statement in seen)
     compared = {statement: vain(plan) for statement, plan in seen.items()}

@@ -20,7 +20,7 @@ from holding.db.models import Cause, Evaluation, Hold, Posting, Push, Record
 from holding.db.models.columns import DUE
 from holding.evaluation.evaluate_due import judge_due
 from holding.platform.changes import wake_records
-from holding.platform.states import move_posting, refresh, state_of
+from holding.platform.states import move_posting, refresh_record_states, state_of
 from rules.values.canonical import PostingState
 from tests.support.databases import any_move
 from tests.support.postings import make_push
@@ -173,7 +173,7 @@ class Race:
             sent_at=self.clock.now(),
             push_id=push.id,
         )
-        refresh(session, [posting.record_id])
+        refresh_record_states(session, [posting.record_id])
         return posting.id
 
     def settle(self, session: Session, posting_id: int, *, refused: bool) -> None:
@@ -195,7 +195,7 @@ class Race:
         assert move_posting(
             session, posting.id, expected=PostingState.SENDING, to=to, lock=posting.lock, **columns
         )
-        refresh(session, [record_id])
+        refresh_record_states(session, [record_id])
         wake_records(session, [record_id], self.clock.now())
 
 

@@ -122,7 +122,7 @@ def test_T10a_what_was_posted_has_used_up_nothing(life: Life, calls: list[str]) 
 def verdicts(life: Life) -> list[store.Retry]:
     with life.shop.database.read() as session:
         record = life.shop.record(session, "A-1")
-        return [store.retry_verdict(row) for row in push_history.pushes(session, record.id)]
+        return [store.retry_verdict(row) for row in push_history.load_pushes(session, record.id)]
 
 
 def test_T10b_it_says_automatically_only_where_a_try_is_due(life: Life) -> None:

@@ -9,7 +9,7 @@ from holding.connections import connections
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.db.refusal import Refusal
-from holding.intake.pulls import PullCount, arrange, pull_due
+from holding.intake.pulls import PullCount, pull_due, start_new_pulls
 from tests.holding.desks import KEYS
 from tests.holding.intake.pulling import SETTINGS, Read
 from tests.holding.intake.shelf import Shelf
@@ -38,7 +38,7 @@ def read(database: Database, company: Company, clock: SetClock) -> Read:
 
     def reading() -> PullCount:
         with database.write() as session:
-            arrange(session, clock.now())
+            start_new_pulls(session, clock.now())
         pages = new = 0
         more = True
         while more:

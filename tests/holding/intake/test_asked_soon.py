@@ -16,7 +16,7 @@ from holding.db import leases
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Event, Pull
 from holding.intake import pulls
-from holding.intake.pulls import arrange, pull_due
+from holding.intake.pulls import pull_due, start_new_pulls
 from tests.holding.desks import KEYS
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock
@@ -57,11 +57,11 @@ class House:
     def use(self, key: str) -> None:
         with self.database.write() as session:
             connections.set_key(session, SYSTEM, self.id, key, now=self.clock.now(), keys=KEYS)
-            arrange(session, self.clock.now())
+            start_new_pulls(session, self.clock.now())
 
     def ask_soon(self) -> None:
         with self.database.write() as session:
-            pulls.ask_soon(session, self.id, self.clock.now())
+            pulls.pull_soon(session, self.id, self.clock.now())
 
     def read(self) -> int:
         """How many pages were asked for until nothing is due."""

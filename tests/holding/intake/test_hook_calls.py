@@ -29,7 +29,7 @@ def test_equal_ones_in_a_row_are_counted_and_few_are_kept(
         source = reject(database, company, code, clock)
         clock.advance(timedelta(seconds=1))
     with database.read() as session:
-        calls = receive.latest(session, source).calls
+        calls = receive.latest_deliveries(session, source).calls
     assert [(one.words, one.times) for one in calls] == [
         ("Because of late.", 1),
         ("Because of forged.", 1),

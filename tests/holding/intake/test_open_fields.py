@@ -9,7 +9,7 @@ from holding.access.people import add_to_team
 from holding.db.database import Database
 from holding.db.models import Company, Hold
 from holding.holds.holds import Done
-from holding.intake.open_fields import fields_of, mine
+from holding.intake.open_fields import fields_for_actor, fields_of
 from tests.holding.held import hold_of, refused, set_right
 from tests.holding.rulesets.test_later_findings import published
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
@@ -39,7 +39,10 @@ def held(shop: Shop, rules: str, **blank: Any) -> Hold:
 
 def offered(shop: Shop, hold: Hold, who: str) -> list[str]:
     with shop.database.read() as session:
-        return [one.path for one in mine(session, shop.actor(who), fields_of(session, hold.id))]
+        return [
+            one.path
+            for one in fields_for_actor(session, shop.actor(who), fields_of(session, hold.id))
+        ]
 
 
 def told(shop: Shop, hold: Hold) -> list[str]:

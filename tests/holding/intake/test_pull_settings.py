@@ -104,13 +104,13 @@ def test_an_address_that_is_taken_away_ends_the_asking(
     with database.write() as session:
         row_ = connection_named(session, company, "shelf")
         row_.settings = {}
-        assert pulls.ask(session, SYSTEM, row_.id, "pull", clock.now()) is None
+        assert pulls.request_pull(session, SYSTEM, row_.id, "pull", clock.now()) is None
     read()
     with database.read() as session:
         assert session.query(Pull).count() == 0
     assert len(shelf.asked) == 1
     with database.write() as session:
-        refused = pulls.ask(session, SYSTEM, row_.id, "pull", clock.now())
+        refused = pulls.request_pull(session, SYSTEM, row_.id, "pull", clock.now())
     assert isinstance(refused, Refusal)
     assert refused.message == "shelf is not read: it has no address and key for that yet."
 

@@ -103,7 +103,7 @@ def test_it_is_not_asked_before_its_time_nor_while_it_is_paused(
     with database.write() as session:
         key = connection_named(session, company, "shelf").id
         connections.pause(session, SYSTEM, key, "stocktaking", now=clock.now())
-        refused = pulls.ask(session, SYSTEM, key, "pull", clock.now())
+        refused = pulls.request_pull(session, SYSTEM, key, "pull", clock.now())
         assert isinstance(refused, Refusal)
         assert pulls.due_companies(session, clock.now() + 2 * MINUTES) == []
     clock.advance(2 * MINUTES)
@@ -213,7 +213,7 @@ def test_a_source_that_wants_to_be_left_alone_is(
     read()
     with database.write() as session:
         key = connection_named(session, company, "shelf").id
-        pulls.ask(session, SYSTEM, key, "sweep", clock.now())
+        pulls.request_pull(session, SYSTEM, key, "sweep", clock.now())
     assert len(shelf.asked) == 1
     read()
     assert len(shelf.asked) == 1  # the other reading waits, too
@@ -385,7 +385,7 @@ def test_what_is_read_beside_and_wants_to_be_left_alone_is(
     read()
     with database.write() as session:
         key = connection_named(session, company, "shelf").id
-        pulls.ask(session, SYSTEM, key, "sweep", clock.now())
+        pulls.request_pull(session, SYSTEM, key, "sweep", clock.now())
     read()
     assert len(shelf.asked) == 1
     clock.advance(301 * SECOND)

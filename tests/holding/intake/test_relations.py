@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from holding.db.database import Database
 from holding.db.models import Company, LinkKey, Posting, Record
 from holding.intake import families
-from holding.intake.families import Current
+from holding.intake.families import CurrentContent
 from tests.support.postings import NOW, make_ready
 
 BY_REFERENCE: Any = SimpleNamespace(
@@ -48,14 +48,14 @@ def test_who_was_joined_and_who_is_joined_now_are_both_judged_again(
     database: Database, company: Company
 ) -> None:
     moved, before, after, nobody = made(database, company, "A", "B", "C", "D")
-    now = [Current(key, "order", {"ref": ref}) for key, ref in
+    now = [CurrentContent(key, "order", {"ref": ref}) for key, ref in
            ((moved, "old"), (before, "old"), (after, "new"), (nobody, "else"))]  # fmt: skip
     with database.write() as session:
-        families.link(session, company.id, BY_REFERENCE, now)
+        families.add_link_keys(session, company.id, BY_REFERENCE, now)
         own = session.get_one(Record, moved).family
-        content = [Current(moved, "order", {"ref": "new"})]
+        content = [CurrentContent(moved, "order", {"ref": "new"})]
         same = {moved: own}
-        families.relate(session, company.id, BY_REFERENCE, content, same, same, NOW)
+        families.update_families(session, company.id, BY_REFERENCE, content, same, same, NOW)
     assert due(database) == {before, after}
 
 
@@ -68,8 +68,8 @@ def test_a_later_record_of_the_number_that_nothing_comes_of_is_no_twin(
         session.execute(update(Record).where(Record.id == kind).values(type="refund"))
         session.execute(update(Record).where(Record.id == gone).values(state="ignored"))
         session.execute(update(Record).where(Record.id == waits).values(state="held"))
-        found, later = families.twins(session, company.id, [first])
+        found, later = families.find_twins(session, company.id, [first])
         assert (set(found[first]), later[first]) == ({waits}, {waits})
         session.execute(update(Posting).where(Posting.record_id == gone).values(sent_at=NOW))
-        found, later = families.twins(session, company.id, [first])
+        found, later = families.find_twins(session, company.id, [first])
     assert (set(found[first]), later[first]) == ({gone, waits}, {waits})

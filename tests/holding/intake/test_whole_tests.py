@@ -50,7 +50,7 @@ def calls(life: Life, act: Callable[[], object]) -> list[str]:
 def by_person(life: Life) -> ConnectionReport:
     connection, company = row(life)
     admin = Actor(None, "Tan", "tan@example.test", company, frozenset({"admin"}))
-    report = deliveries.tested(
+    report = deliveries.test_either_side(
         life.shop.database, life.shop.clock, connection, admin, http=life.desk.http, keys=KEYS
     )
     assert isinstance(report, ConnectionReport)
@@ -141,7 +141,7 @@ def test_who_may_not_test_spends_nothing(paying: Life) -> None:
     connection, company = row(paying)
     tokens(paying, 7)
     viewer = Actor(None, "Lim", "lim@example.test", company, frozenset({"viewer"}))
-    refused = deliveries.tested(
+    refused = deliveries.test_either_side(
         paying.shop.database, paying.shop.clock, connection, viewer, http=paying.desk.http
     )
     assert not isinstance(refused, ConnectionReport)

@@ -35,8 +35,8 @@ CLEAR, BLOCKED = [f"NS-1{n}" for n in range(7)], [f"NS-2{n}" for n in range(5)]
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two documents are many."""
-    monkeypatch.setattr(changes, "MOST", FEW)
-    monkeypatch.setattr(key_reach, "MOST", FEW)
+    monkeypatch.setattr(changes, "MOST_COUNTED", FEW)
+    monkeypatch.setattr(key_reach, "MOST_COUNTED", FEW)
     monkeypatch.setattr(changes, "LOOKS", 1)
 
 
@@ -86,7 +86,7 @@ def test_the_newest_are_woken_with_the_change_and_the_rest_by_turns(shop: Shop) 
 def test_what_waits_for_a_key_is_woken_by_turns_too(shop: Shop) -> None:
     done = saved(shop, "item", "AB-100", "TEA-1")
     assert (done.woken, done.later, len(due(shop))) == (FEW, True, FEW)
-    assert changes.wake_later(shop.database, shop.now) == len(BLOCKED) - FEW
+    assert changes.wake_marked(shop.database, shop.now) == len(BLOCKED) - FEW
     assert due(shop) == woken(shop) == BLOCKED
     shop.judge()
     assert {shop.states()[number] for number in BLOCKED} == {"ready"}
@@ -100,7 +100,7 @@ def test_a_change_that_reaches_few_leaves_no_mark(shop: Shop) -> None:
 @pytest.mark.usefixtures("few")
 def test_events_of_later_say_who_changed_what(shop: Shop) -> None:
     saved(shop, "item", "TEA-1", "TEA-2")
-    changes.wake_later(shop.database, shop.now)
+    changes.wake_marked(shop.database, shop.now)
     with shop.database.read() as session:
         told = session.scalars(select(Event).where(Event.act == "record.woken")).all()
         assert len({(one.body["say"], one.actor, one.person_id) for one in told}) == 1
@@ -116,7 +116,7 @@ def test_what_comes_in_meanwhile_and_what_was_sent_is_left_alone(shop: Shop) -> 
     shop.judge()
     shop.receive(order("NS-3"))
     shop.judge()
-    changes.wake_later(shop.database, shop.now)
+    changes.wake_marked(shop.database, shop.now)
     assert due(shop) == CLEAR[1:-FEW]
 
 
@@ -131,9 +131,9 @@ def test_a_turn_that_breaks_is_made_again(shop: Shop, monkeypatch: pytest.Monkey
     with monkeypatch.context() as broken:
         broken.setattr(changes, "record_events", breaks)
         with pytest.raises(RuntimeError):
-            changes.wake_later(shop.database, shop.now)
+            changes.wake_marked(shop.database, shop.now)
     assert due(shop) == CLEAR[-FEW:]
-    changes.wake_later(shop.database, shop.now)
+    changes.wake_marked(shop.database, shop.now)
     assert due(shop) == woken(shop) == CLEAR
 
 
@@ -146,7 +146,7 @@ def test_the_proof_finds_a_document_that_nobody_will_look_at(shop: Shop) -> None
     assert len(breaches(shop)) == len(CLEAR) - FEW
     with shop.database.write() as session:
         session.execute(update(WakeMark).values(below=1 << 40))
-    changes.wake_later(shop.database, shop.now)
+    changes.wake_marked(shop.database, shop.now)
     assert breaches(shop) == []  # they are due
     shop.judge()
     assert breaches(shop) == []  # they have the new value
@@ -185,7 +185,7 @@ def test_a_preview_counts_some_and_says_so(shop: Shop, monkeypatch: pytest.Monke
     assert (found.going, found.more, found.complete) == (FEW, True, False)
     held = preview(shop, "item", "AB-100", "TEA-1")
     assert (held.blocked_records, held.more) == (FEW + 1, True)
-    monkeypatch.setattr(key_reach, "MOST", 100)
+    monkeypatch.setattr(key_reach, "MOST_COUNTED", 100)
     whole = preview(shop, "item", "TEA-1", "TEA-2")
     assert (whole.going, whole.more, whole.complete) == (len(CLEAR), False, True)
 
@@ -218,7 +218,7 @@ def test_sheets_of_parts_have_every_document_once(shop: Shop) -> None:
         for use in mine[::2]:
             use.entry_id = max(change.entries)
     with shop.database.read() as session:
-        parts, below = [], states.END
+        parts, below = [], states.END_OF_IDS
         while below:
             sent = answer(session, reclassification.used_by(change, FEW, below))
             parts.append(sent.documents)

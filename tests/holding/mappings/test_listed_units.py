@@ -155,12 +155,15 @@ def test_T36_F03_a_rate_that_is_another_one_later_holds_what_waits_and_names_wha
         )
         assert session.scalars(own).one()["say"].endswith(each.format("A-1-1"))
         target = connection_named(session, life.shop.company, "aiaccount")
-        (change,) = answer(session, unit_changes.of_connection(target.id, life.shop.company.id))
+        (change,) = answer(
+            session, unit_changes.unit_changes_query(target.id, life.shop.company.id)
+        )
         assert (change.item, change.before, change.now, change.documents) == (
             "TEA-1", "1 CTN = 40 PCS", "1 CTN = 24 PCS", 2,
         )  # fmt: skip
         assert (
-            answer(session, unit_changes.of_connection(target.id, life.shop.company.id + 1)) == ()
+            answer(session, unit_changes.unit_changes_query(target.id, life.shop.company.id + 1))
+            == ()
         )
         assert confirmed_rates.of_connection(session, target.id).says("aiaccount", unit=False) == (
             "aiaccount tells the units and rates of 1 item by its list;"

@@ -16,7 +16,7 @@ from holding.db.models import Approval, Event, EventLink, Push, Request
 from holding.operations import content_invariants
 from holding.operations.invariants import check
 from holding.platform import events as chain
-from holding.platform.events import record_event, seal
+from holding.platform.events import record_event, seal_row
 from holding.platform.settings import Settings
 from holding.posting import send
 from rules.values.canonical import dumps
@@ -186,7 +186,7 @@ def test_T30a_an_approval_that_was_moved_is_missed_and_was_never_given(told: Lif
 def test_T30a_a_moment_is_sealed_alike_in_whatever_zone_a_database_tells_it() -> None:
     at = datetime(2026, 3, 10, 22, 30, tzinfo=UTC)
     here = at.astimezone(ZoneInfo("Asia/Kuala_Lumpur"))
-    assert seal(("at",), {"at": at}) == seal(("at",), {"at": here})
+    assert seal_row(("at",), {"at": at}) == seal_row(("at",), {"at": here})
 
 
 def test_T30a_an_update_that_is_said_to_have_been_a_create_is_named(told: Life) -> None:
@@ -221,7 +221,7 @@ def test_T30a_what_a_look_up_saw_is_sealed(life: Life) -> None:
 def test_T30a_a_call_that_was_never_answered_is_sealed_before_it_is_made(
     life: Life, monkeypatch: pytest.MonkeyPatch, column: str
 ) -> None:
-    monkeypatch.setattr(send, "call", _dies)
+    monkeypatch.setattr(send, "make_call", _dies)
     with pytest.raises(SystemExit):
         life.arrive("A-1")
     assert said(life) == []
@@ -278,7 +278,7 @@ def test_T30c_the_place_of_the_first_seal_is_that_in_the_chain_of_its_company(li
             session, company_id=other.id, at=shop.now, actor=None, act="seen", body={"say": "So."}
         )
     life.arrive("A-1")
-    chain.link_due(shop.database, now=shop.now, whole=True)
+    chain.link_due_events(shop.database, now=shop.now, whole=True)
     first = since(life)
     assert first is not None
     with shop.database.read() as session:

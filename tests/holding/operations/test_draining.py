@@ -44,8 +44,8 @@ def test_a_worker_hears_it_and_the_other_does_not(database: Database, company: C
     sign(database, "a:1", "b:2")
     assert ask(database, company, "a:1") is None
     with database.read() as session:
-        assert processes.asked_to_stop(session, "a:1")
-        assert not processes.asked_to_stop(session, "b:2")
+        assert processes.should_stop(session, "a:1")
+        assert not processes.should_stop(session, "b:2")
         event = session.scalars(select(Event).where(Event.act == "work.drained")).one()
     assert event.body["say"] == f"Olga asked worker a:1 to finish what it has and to stop: {WHY}"
     assert states(database, company) == {"a:1": "draining", "b:2": "running"}
@@ -72,7 +72,7 @@ def test_a_process_that_comes_again_under_its_name_was_not_asked(
     with database.write() as session:
         until = later + timedelta(minutes=2)
         processes.beat(session, "a:1", started_at=later, now=later, next_by=until)
-        assert not processes.asked_to_stop(session, "a:1")
+        assert not processes.should_stop(session, "a:1")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_only_what_a_worker_that_is_gone_has_in_hand_is_stuck(
     assert found(database, company, 31) == []
     assert found(database, company, 61) == ["IV-1"]  # the lease is over, whoever lives
     with database.write() as session:
-        processes.leave(session, "a:1", NOW + timedelta(seconds=31))
+        processes.end_heartbeat(session, "a:1", NOW + timedelta(seconds=31))
     assert found(database, company, 32) == ["IV-1"]
 
 

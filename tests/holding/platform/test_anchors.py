@@ -33,7 +33,7 @@ def anchors(database: Database, company: Company, tmp_path: Path) -> Anchors:
 
 def head(database: Database, company: Company) -> Head:
     with database.read() as session:
-        return chain.head(session, company.id)
+        return chain.chain_head(session, company.id)
 
 
 def test_T30d_five_minutes_later_the_next_head_is_added(
@@ -63,7 +63,9 @@ def test_T30d_a_head_is_noted_before_a_thousand_and_one_events_are_linked(
     for events in (1, 499, 500, 2300, 3):
         say(database, company.id, *map(str, range(told, told + events)))
         told += events
-        chain.link_due(database, now=NOW, whole=False, after=lambda: anchors.note(database, NOW))
+        chain.link_due_events(
+            database, now=NOW, whole=False, after=lambda: anchors.note(database, NOW)
+        )
     noted = [0, *(one.seq for one in anchors.of(company.code)), told]
     steps = [later - before for before, later in pairwise(noted)]
     assert max(steps) <= MANY == 1000

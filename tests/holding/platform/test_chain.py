@@ -23,12 +23,12 @@ def say(database: Database, company_id: int, *sentences: str) -> None:
 
 
 def link(database: Database, *, whole: bool = False) -> int:
-    return events.link_due(database, now=NOW, whole=whole)
+    return events.link_due_events(database, now=NOW, whole=whole)
 
 
 def breaks(database: Database, company_id: int, **given: Any) -> list[str]:
     with database.read() as session:
-        return [found.message for found in events.verify(session, company_id, **given)]
+        return [found.message for found in events.verify_chain(session, company_id, **given)]
 
 
 def tamper(database: Database, *statements: str) -> None:
@@ -63,8 +63,8 @@ def test_every_company_has_its_own_chain_and_an_event_one_place(
         link(database)
     assert link(database) == link(database, whole=True) == 0
     with database.read() as session:
-        assert events.head(session, company.id).seq == 2
-        assert events.head(session, other.id).seq == 4
+        assert events.chain_head(session, company.id).seq == 2
+        assert events.chain_head(session, other.id).seq == 4
         assert session.query(EventLink).count() == 6
     assert breaks(database, company.id) == breaks(database, other.id) == []
 
@@ -80,7 +80,7 @@ def test_what_is_recent_is_told_by_the_chain_of_the_company_itself(
     say(database, company.id, "left behind")
     say(database, other.id, *(f"theirs {no}" for no in range(5)))
     with database.write() as session:
-        assert events.link(session, other.id, whole=False) == 5
+        assert events.link_events(session, other.id, whole=False) == 5
     assert link(database) == 1
 
 
@@ -117,7 +117,7 @@ def test_an_end_cut_off_and_linked_anew_is_told_by_a_head_kept_elsewhere(
     database: Database, three: Company
 ) -> None:
     with database.read() as session:
-        known = events.head(session, three.id)
+        known = events.chain_head(session, three.id)
     assert breaks(database, three.id, known=[known]) == []
     tamper(
         database,
@@ -167,7 +167,7 @@ def test_a_chain_is_walked_in_stretches_whatever_is_gone_between(
 
     def walked(start: events.Head, most: int | None) -> tuple[int, list[int | None], bool]:
         with database.read() as session:
-            found = events.walk(session, company.id, start, most=most, known=noted)
+            found = events.walk_chain(session, company.id, start, most=most, known=noted)
         return found.head.seq, [one.seq for one in found.breaks], found.more
 
     assert walked(heads[0], 2) == (2, [], True)

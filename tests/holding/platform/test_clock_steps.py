@@ -14,7 +14,7 @@ from tests.support.postings import make_ready
 
 def _noticed(database: Database, clock: SetClock) -> int:
     with database.write() as session:
-        return settings.notice(session, clock)
+        return settings.notice_clock_step(session, clock)
 
 
 def _waiting(database: Database, company: Company, due: datetime) -> None:
@@ -38,7 +38,7 @@ def test_what_waits_waits_no_longer(database: Database, company: Company, clock:
         due = session.scalars(select(Record.due_at)).one()
         undo = session.scalars(select(Operation.undo_until)).one()
         told = session.scalars(select(Event.body).where(Event.act == "clock.set_back")).all()
-        step = settings.last_step(session)
+        step = settings.last_clock_step(session)
     assert due == clock.now() + timedelta(seconds=90, microseconds=123)
     assert undo == due, "what can still be undone is not sent"
     assert [one["say"].partition(". ")[0] for one in told] == [
@@ -57,9 +57,9 @@ def test_a_clock_that_is_kept_right_moves_nothing(
     assert _noticed(database, clock) == 0
     with database.read() as session:
         assert session.scalars(select(Record.due_at)).one() == due
-        assert settings.last_step(session) == ""
+        assert settings.last_clock_step(session) == ""
 
 
 def test_lengths_are_told_in_words() -> None:
-    told = [settings.length(seconds) for seconds in (7, 3_595, 5_400, 86_395)]
+    told = [settings.length_text(seconds) for seconds in (7, 3_595, 5_400, 86_395)]
     assert told == ["7 seconds", "1 hour", "1 hour 30 minutes", "1 day"]

@@ -44,7 +44,7 @@ def test_a_bell_carries_a_company_and_a_kind_and_is_rung_once(redis_url: str) ->
 
 def test_once_answered_it_rings_again(redis_url: str) -> None:
     processes.ring(7, "push")
-    processes.answer(7, "push")
+    processes.clear_bell(7, "push")
     processes.ring(7, "push")
     assert len(waiting(redis_url)) == 2
 
@@ -56,5 +56,5 @@ def test_without_redis_nobody_hears_and_nothing_breaks(
     assert not processes.ring(7, "push")
     monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/nobody.sock")
     assert not processes.ring(7, "push")
-    processes.answer(7, "push")
-    assert not processes.heard(f"unix://{tmp_path}/nobody.sock")
+    processes.clear_bell(7, "push")
+    assert not processes.is_reachable(f"unix://{tmp_path}/nobody.sock")

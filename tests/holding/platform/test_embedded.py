@@ -46,14 +46,14 @@ def _stat(pid: int) -> str:
 def test_it_answers_is_private_and_ends(tmp_path: Path) -> None:
     server = processes.start_redis(tmp_path)
     assert server is not None
-    assert processes.heard(server.url)
+    assert processes.is_reachable(server.url)
     assert server.folder.stat().st_mode & 0o777 == 0o700
     assert len(server.url) < 100
     pid = server.pid
     server.stop()
     assert gone(pid)
     assert not server.folder.exists()
-    assert not processes.heard(server.url)
+    assert not processes.is_reachable(server.url)
 
 
 def test_it_comes_back_empty_when_it_was_killed(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_it_comes_back_empty_when_it_was_killed(tmp_path: Path) -> None:
         pid = server.pid
         os.kill(pid, signal.SIGKILL)
         limit = time.monotonic() + 10
-        while not (server.pid != pid and processes.heard(server.url)):
+        while not (server.pid != pid and processes.is_reachable(server.url)):
             assert time.monotonic() < limit
             time.sleep(0.02)
     finally:
@@ -93,7 +93,7 @@ def test_a_program_on_the_path_is_taken(
     monkeypatch.setenv("PATH", str(tmp_path))
     server = processes.start_redis(tmp_path)
     assert server is not None
-    assert processes.heard(server.url)
+    assert processes.is_reachable(server.url)
     server.stop()
 
 

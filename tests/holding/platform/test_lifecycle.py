@@ -33,7 +33,7 @@ from holding.platform.states import (
     UNPOSTED,
     Moves,
     Step,
-    counted,
+    counted_state,
     join_pushes,
     join_steps,
     move_posting,
@@ -264,7 +264,7 @@ def test_what_has_no_posting_and_no_hold_stays_where_its_judging_left_it(
     with shop.database.write() as session:
         record_id = session.scalars(select(Record.id)).one()
         session.execute(update(Record).values(state=stays))
-        lifecycle_states.refresh(session, [record_id])
+        lifecycle_states.refresh_record_states(session, [record_id])
         assert session.scalars(select(Record.state)).one() == stays
 
 
@@ -289,11 +289,13 @@ def test_the_state_of_a_record_is_the_same_in_python_and_in_the_database(lane: L
         for record in session.scalars(select(Record).where(Record.id.in_(of))):
             record.state = before[record.id] = chance.choice(RECORD_STATES)
     with lane.database.write() as session:
-        lifecycle_states.refresh(session, of)
+        lifecycle_states.refresh_record_states(session, of)
     postings, holds = lane.rows(Posting), lane.rows(Hold)
     meant = {}
     for key in of:
-        mine = [counted(one.state, one.reverses_id) for one in postings if one.record_id == key]
+        mine = [
+            counted_state(one.state, one.reverses_id) for one in postings if one.record_id == key
+        ]
         held = any(one.record_id == key and one.state == HoldState.OPEN for one in holds)
         empty = before[key] if before[key] in UNPOSTED else RecordState.WAITING
         meant[key] = state_of(mine, held=held, empty=empty)
@@ -305,7 +307,7 @@ def test_the_state_of_a_record_is_the_same_in_python_and_in_the_database(lane: L
     asked = select(Posting, BESIDE.label("beside"), RECORD_HELD.label("held"))
     with lane.database.read() as session:
         for one in session.execute(asked.where(Posting.record_id.in_(of))).all():
-            own = counted(one.Posting.state, one.Posting.reverses_id)
+            own = counted_state(one.Posting.state, one.Posting.reverses_id)
             held = bool(one.held)
             assert state_beside(one.beside, own, held=held) == meant[one.Posting.record_id]
 

@@ -27,7 +27,7 @@ def lines(stream: io.StringIO) -> list[dict[str, str]]:
 
 
 def test_an_event_for_machines_is_one_object(stream: io.StringIO) -> None:
-    settings.begin(for_machines=True, stream=stream)
+    settings.start_logging(for_machines=True, stream=stream)
     settings.logger("clearpost.workers").error("A company cannot push.", company=3, why="no key")
     (line,) = lines(stream)
     assert line.pop("timestamp").endswith("Z")
@@ -41,14 +41,14 @@ def test_an_event_for_machines_is_one_object(stream: io.StringIO) -> None:
 
 
 def test_an_event_for_people_is_one_line(stream: io.StringIO) -> None:
-    settings.begin(for_machines=False, stream=stream)
+    settings.start_logging(for_machines=False, stream=stream)
     settings.logger("clearpost.workers").warning("Redis is gone.", why="refused")
     (line,) = stream.getvalue().splitlines()
     assert line.endswith("[warning] Redis is gone. [clearpost.workers] why=refused")
 
 
 def test_libraries_write_in_the_same_way_and_only_warnings(stream: io.StringIO) -> None:
-    settings.begin(for_machines=True, stream=stream)
+    settings.start_logging(for_machines=True, stream=stream)
     logging.getLogger("a.library").info("nothing of note")
     logging.getLogger("a.library").warning("lost %s", "a job")
     (line,) = lines(stream)
@@ -59,7 +59,7 @@ def test_libraries_write_in_the_same_way_and_only_warnings(stream: io.StringIO) 
 def test_no_secret_gets_into_a_line(stream: io.StringIO, *, for_machines: bool) -> None:
     keys = Keys((Fernet.generate_key(),))
     assert keys.decrypt(keys.encrypt(SECRET, row="a"), row="a") == SECRET
-    settings.begin(for_machines=for_machines, stream=stream)
+    settings.start_logging(for_machines=for_machines, stream=stream)
     log = settings.logger("clearpost.portal")
     log.error(
         f"Refused {SECRET}.", sent={"url": f"x/?k={SECRET}", "key": [SECRET]}, password="pin9"

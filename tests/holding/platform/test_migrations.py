@@ -14,7 +14,7 @@ from holding.db.models import Base, Company, Notice, Posting, Recipient, WakeMar
 from holding.db.models import Session as SignIn
 from holding.db.models.columns import NoticeKind, PostingWait, RecipientKind, moment_text
 from holding.db.together import answer
-from holding.platform.backup import check, downgrade, upgrade
+from holding.platform.backup import check_version, downgrade, upgrade
 from holding.programs import world
 from holding.rulesets import target_ways
 from tests.holding.access.factors import enrolled
@@ -41,7 +41,7 @@ def test_the_migrated_schema_is_the_models(database: Database) -> None:
     ],
 )
 def test_a_database_that_is_none_is_told(url: str, code: str) -> None:
-    refusal = check(url)
+    refusal = check_version(url)
     assert refusal is not None
     assert (refusal.code, refusal.status) == (code, 503)
 
@@ -51,11 +51,11 @@ def test_it_goes_down_and_up_again(database: Database) -> None:
     world.forget()  # the ids begin anew, and what is remembered goes by them
     downgrade(database.url)
     assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
-    refusal = check(database.url)
+    refusal = check_version(database.url)
     assert refusal is not None
     assert refusal.code == "DBS02"
     upgrade(database.url)
-    assert check(database.url) is None
+    assert check_version(database.url) is None
 
 
 def test_0047_a_document_that_waits_for_its_item_goes_on_waiting(
@@ -178,13 +178,13 @@ def test_a_schema_that_a_test_left_behind_does_not_fail_the_next(
         pytest.skip("NO POSTGRESQL")
     downgrade(postgresql_url, "0085")
     empty_postgresql(postgresql_url)
-    assert check(postgresql_url) is None
+    assert check_version(postgresql_url) is None
     with opened(postgresql_url) as database:
         stands_empty(database)
 
 
 def test_an_unreachable_database_is_a_refusal() -> None:
-    refusal = check("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    refusal = check_version("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     assert refusal is not None
     assert refusal.code == "DBS01"
 
@@ -207,7 +207,7 @@ def test_second_factors_come_and_go_with_people_and_companies_kept(
         row = connection.execute(text("SELECT email, totp FROM person")).one()
         assert tuple(row) == ("lim@kedai.my", None)
     upgrade(database.url)
-    assert check(database.url) is None
+    assert check_version(database.url) is None
     with database.write() as session:
         assert session.get_one(Company, company.id).needs_second_factor is False
         assert session.scalars(select(SignIn.factor_at)).one() is None

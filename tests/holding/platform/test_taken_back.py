@@ -35,7 +35,7 @@ from holding.db.models.columns import Packed, table_of
 from holding.operations import content_invariants
 from holding.platform import events
 from holding.platform.backup import downgrade, upgrade
-from holding.posting.evidence import Storyteller, whole_story
+from holding.posting.evidence import Storyteller, stored_trace
 from holding.programs.replay import replay, replay_all
 from holding.programs.world import program
 from holding.records import story
@@ -88,7 +88,7 @@ def send(shop: Shop, lane: Lane, *numbers: str) -> None:
 def rows(database: Database) -> dict[str, list[dict[str, Any]]]:
     """Every row of what was kept, stories and deliveries as people read them."""
     with database.read() as session:
-        told = {push.id: whole_story(session, push) for push in session.scalars(select(Push))}
+        told = {push.id: stored_trace(session, push) for push in session.scalars(select(Push))}
         found: dict[str, list[dict[str, Any]]] = {}
         for model in KEPT:
             table = table_of(model)
@@ -114,9 +114,9 @@ def explained(shop: Shop) -> dict[str, tuple[Answer, ...]]:
 
 def proved(shop: Shop) -> None:
     """What is stored is what was sealed and decided."""
-    events.link_due(shop.database, now=shop.now, whole=True)
+    events.link_due_events(shop.database, now=shop.now, whole=True)
     with shop.database.read() as session:
-        assert events.verify(session, shop.company.id) == []
+        assert events.verify_chain(session, shop.company.id) == []
         assert content_invariants.compare(session, shop.company.id).breaks == []
         replays = replay_all(session, shop.company.id, 100)
         assert replays.replayed == len(session.scalars(select(Evaluation.id)).all())
@@ -131,7 +131,7 @@ def test_0055_what_was_pushed_between_down_and_up_is_kept_like_all_else(
     """0047 and 0061 likewise: each is taken back with those after it, and made again."""
     send(shop, worker(lane), "NS-1", "NS-2")
     send(shop, worker(lane), "NS-3")
-    events.link_due(shop.database, now=shop.now, whole=True)
+    events.link_due_events(shop.database, now=shop.now, whole=True)
     first, answered = rows(shop.database), explained(shop)
 
     downgrade(shop.database.url, before)

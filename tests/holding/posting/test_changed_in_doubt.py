@@ -16,7 +16,7 @@ from holding.operations.invariants import CHECKS, check
 from holding.platform.changes import next_revision, wake_records
 from holding.platform.settings import Settings
 from holding.posting import send, uncertain
-from holding.posting.claims import free_the_dead
+from holding.posting.claims import release_expired_claims
 from holding.runs.dispatch import push_due
 from tests.holding.fixing import fix
 from tests.holding.life import NUMBERED, SMALL, TABLES, Begun, Life
@@ -39,7 +39,7 @@ def _wait(life: Life, minutes: int = 30) -> None:
     for _ in range(minutes):
         life.shop.clock.advance(60)
         with life.shop.database.write() as session:
-            free_the_dead(session, life.shop.now)
+            release_expired_claims(session, life.shop.now)
         life.work()
 
 
@@ -167,14 +167,14 @@ def test_what_comes_between_the_look_and_the_call_counts(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _in_doubt(life, **SMALL)
-    parted = send.parted
+    parted = send.split_members
 
     def late(*given: Any) -> Any:
         stamp = life.shop.now.isoformat()
         life.shop.receive(order("NS-1", updated_at=stamp, **SMALL, status="cancelled"))
         return parted(*given)
 
-    monkeypatch.setattr(uncertain, "parted", late)
+    monkeypatch.setattr(uncertain, "split_members", late)
     _wait(life)
     assert life.books.effects == []
     assert _states(life) == ["dropped"]
@@ -184,7 +184,7 @@ def test_what_is_being_judged_at_that_moment_counts(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _in_doubt(life, **SMALL)
-    parted, shop = send.parted, life.shop
+    parted, shop = send.split_members, life.shop
     claims: list[Any] = []
 
     def judged(*given: Any) -> Any:
@@ -195,7 +195,7 @@ def test_what_is_being_judged_at_that_moment_counts(
         claims.extend(batch.claim(shop.database, **taking, limit=1, lease_seconds=60))
         return parted(*given)
 
-    monkeypatch.setattr(uncertain, "parted", judged)
+    monkeypatch.setattr(uncertain, "split_members", judged)
     for _ in range(30):
         shop.clock.advance(10)
         push_due(shop.database, shop.clock, company_id=shop.company.id, owner="t", desk=life.desk)
@@ -204,7 +204,7 @@ def test_what_is_being_judged_at_that_moment_counts(
     assert _states(life) == ["ready"]
     assert life.books.effects == []
     with shop.database.write() as session:
-        batch.put_back(session, claims, "other", shop.now)
+        batch.return_claims(session, claims, "other", shop.now)
     _wait(life)
     assert life.books.effects == [("create", "NS-1-1")]
 
@@ -291,7 +291,7 @@ def test_the_others_of_a_file_go_again_without_it(lane: Lane) -> None:
     for _ in range(40):
         lane.clock.advance(15)
         with lane.database.write() as session:
-            free_the_dead(session, lane.clock.now())
+            release_expired_claims(session, lane.clock.now())
         lane.work()
     assert lane.states(keys) == ["posted", "ready", "posted"]
     files = [sorted(set((call.rows or {}).values())) for call in lane.sends()]

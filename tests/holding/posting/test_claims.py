@@ -19,9 +19,23 @@ from holding.approvals.consent import posting_hash
 from holding.db.models import Attempt, Company, Connection, Posting, Push, Record, Request
 from holding.platform.states import READY
 from holding.posting import holds, prepare
-from holding.posting.claims import POISON_CRASHES, Claim, claim, free_the_dead, take
+from holding.posting.claims import (
+    POISON_CRASHES,
+    Claim,
+    claim,
+    lease_postings,
+    release_expired_claims,
+)
 from holding.posting.holds import NUMBER_TAKEN, WORKERS_DIED, Trouble
-from holding.posting.prepare import Checked, NotNow, Verdict, check, examine, first_call, intend
+from holding.posting.prepare import (
+    Checked,
+    NotNow,
+    Verdict,
+    check_claims,
+    check_postings,
+    first_call,
+    store_call,
+)
 from holding.posting.push import push_lease
 from rules.values.canonical import plain
 from tests.holding.posting.test_slow_calls import channel_of
@@ -39,7 +53,7 @@ def looked(lane: Lane, claims: tuple[Claim, ...], *, lock: bool = False) -> dict
     """What the last look says now, as it does before the intent and in its commit."""
     channel = channel_of(lane)
     with lane.database.write() as session:
-        return check(session, channel, claims, lock=lock, now=lane.clock.now())
+        return check_postings(session, channel, claims, lock=lock, now=lane.clock.now())
 
 
 def test_what_is_due_longest_comes_first_and_knows_its_place(lane: Lane) -> None:
@@ -64,10 +78,12 @@ def test_a_claim_is_a_lease_a_fence_and_no_due_mark(lane: Lane) -> None:
     assert (row.fence, mine.fence, row.due_at) == (1, 1, None)
     other = replace(lane.desk, owner="worker-2")
     with lane.database.write() as session:
-        assert take(session, other, [key], lane.clock.now()) == (), "it is somebody's already"
+        assert lease_postings(session, other, [key], lane.clock.now()) == (), (
+            "it is somebody's already"
+        )
     lane.clock.advance(lane.desk.lease + timedelta(seconds=1))
     with lane.database.write() as session:
-        assert free_the_dead(session, lane.clock.now()) == 1
+        assert release_expired_claims(session, lane.clock.now()) == 1
     [theirs] = claimed(replace(lane, desk=other))
     assert (theirs.fence, lane.one(key).crashes) == (2, 1)
 
@@ -186,13 +202,13 @@ def test_what_is_judged_to_another_content_after_it_was_examined_goes_as_it_is_n
     """The bytes of a call, its push and its posting are of one content, whenever that changed."""
     [key] = lane.ready("IV-1")
     channel = channel_of(lane)
-    examined = examine(lane.desk, channel, claimed(lane), in_file=False)
+    examined = check_claims(lane.desk, channel, claimed(lane), in_file=False)
     dearer = invoice("IV-1", price="25.00")
     with lane.database.write() as session:
         row = session.get_one(Posting, key)
         row.content, row.lock = plain(dearer), row.lock + 1
         row.hash = posting_hash(row.connection_id, "CMP-1042", dearer, "create")
-    flight, left = intend(lane.desk, channel, examined, run_id=None)
+    flight, left = store_call(lane.desk, channel, examined, run_id=None)
     assert flight is not None
     assert left.good == ()
     [push], [request] = lane.rows(Push), lane.rows(Request)
@@ -231,13 +247,13 @@ def test_a_faster_push_of_the_family_leaves_the_claim_to_later(
     """The database has the last word on that; nothing is sent, and nobody waits for the lease."""
     first, second = lane.ready("IV-1", "IV-2")
     channel = channel_of(lane)
-    examined = examine(lane.desk, channel, claimed(lane), in_file=False)
+    examined = check_claims(lane.desk, channel, claimed(lane), in_file=False)
 
     def faster(*_: object) -> None:
         raise IntegrityError("uq_push_open", {}, Exception("faster"))
 
     monkeypatch.setattr(prepare, "_commit", faster)
-    flight, left = intend(lane.desk, channel, examined.only([first]), run_id=1)
+    flight, left = store_call(lane.desk, channel, examined.only([first]), run_id=1)
     assert (flight, left.good) == (None, ())
     row, other = lane.one(first), lane.one(second)
     assert (row.lease_until, row.due_at) == (None, lane.clock.now() + lane.desk.lease / 4)
@@ -258,10 +274,10 @@ def test_what_changed_in_a_file_takes_nothing_else_out_of_it(
             first_call(target, documents[:1], *given, **more)[1],
         ),
     )
-    examined = examine(lane.desk, channel, claimed(lane), in_file=True)
+    examined = check_claims(lane.desk, channel, claimed(lane), in_file=True)
     with lane.database.write() as session:
         session.get_one(Posting, first).lock += 1
-    flight, left = intend(lane.desk, channel, examined, run_id=None, name="a-1")
+    flight, left = store_call(lane.desk, channel, examined, run_id=None, name="a-1")
     assert flight is not None
     assert [one.claim.posting_id for one in flight.members] == [first]
     assert [one.claim.posting_id for one in left.good] == [second]
@@ -271,9 +287,9 @@ def test_the_lease_of_a_document_lasts_as_long_as_its_call_may(lane: Lane) -> No
     """It begins when the call is written down, however much of the claim was left by then."""
     [key] = lane.ready("IV-1")
     channel, claims = channel_of(lane), claimed(lane)
-    examined = examine(lane.desk, channel, claims, in_file=False)
+    examined = check_claims(lane.desk, channel, claims, in_file=False)
     lane.clock.advance(lane.desk.lease / 2)
-    flight, _ = intend(lane.desk, channel, examined, run_id=None)
+    flight, _ = store_call(lane.desk, channel, examined, run_id=None)
     assert flight is not None
     row, [request] = lane.one(key), lane.rows(Request)
     assert row.lease_until == lane.clock.now() + push_lease(lane.desk)

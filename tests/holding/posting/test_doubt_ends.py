@@ -9,7 +9,7 @@ from connectors.contract import Answer, Found
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.db.models import Attempt, Posting, Push, Request, Throttle
 from holding.posting import push as posting_push
-from holding.posting.claims import POISON_CRASHES, free_the_dead
+from holding.posting.claims import POISON_CRASHES, release_expired_claims
 from tests.holding.pushing import Lane
 from tests.support.simulator import DEMO_KEY
 
@@ -147,7 +147,7 @@ def test_a_look_up_at_which_workers_end_gets_an_owner(
             assert lane.open_holds() == []
             lane.clock.advance(lane.desk.lease + timedelta(seconds=1))
             with lane.database.write() as session:
-                free_the_dead(session, lane.clock.now())
+                release_expired_claims(session, lane.clock.now())
             with pytest.raises(KeyboardInterrupt):
                 lane.work()
     assert lane.open_holds() == ["TGT03"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from connectors.contract import FileLimits
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.db.models import Hold, Push, Request
-from holding.posting.prepare import first_call, how_many
+from holding.posting.prepare import count_fitting, first_call
 from rules.outcomes import Document
 from tests.holding.pushing import Lane
 from tests.support.postings import invoice, make_ready
@@ -45,7 +45,7 @@ def test_T05a_files_keep_the_order_and_are_as_full_as_the_limits_allow(
     left = documents
     while left:
         sizes = [HEADING, *accumulate((size for _, size in left), initial=HEADING)][1:]
-        count = how_many([rows for rows, _ in left], limits, sizes.__getitem__)
+        count = count_fitting([rows for rows, _ in left], limits, sizes.__getitem__)
         if count == 0:
             alone.append(left[0])
         else:

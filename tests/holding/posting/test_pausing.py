@@ -85,7 +85,7 @@ def test_a_run_that_is_paused_sends_no_file_and_goes_on_later(
         lane.work()
     assert lane.target.writes() == []
     pause(False)
-    lane.clock.advance(prepare.rest_of(lane.desk))
+    lane.clock.advance(prepare.pause_length(lane.desk))
     lane.work()
     assert set(lane.states(keys)) == {"posted"}
     [request] = lane.rows(Request)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from holding.connections.channel import Channel, Desk
 from holding.db.leases import DEATHS_ALONE
 from holding.db.models import Hold, Posting
-from holding.posting.claims import POISON_CRASHES, Claim, free_the_dead, parted
+from holding.posting.claims import POISON_CRASHES, Claim, release_expired_claims, split_by_crashes
 from holding.posting.holds import WORKERS_DIED
-from holding.posting.prepare import examine as really
+from holding.posting.prepare import check_claims as really
 from holding.runs import dispatch
 from tests.holding.pushing import Lane
 
@@ -80,7 +80,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, dies: Callable[[Sequence[Claim]], boo
             raise KeyboardInterrupt
         return really(desk, channel, claims, in_file=in_file)
 
-    monkeypatch.setattr(dispatch, "examine", examine)
+    monkeypatch.setattr(dispatch, "check_claims", examine)
 
 
 def a_worker_dies(lane: Lane) -> bool:
@@ -90,7 +90,7 @@ def a_worker_dies(lane: Lane) -> bool:
     except KeyboardInterrupt:
         lane.clock.advance(lane.desk.lease + lane.desk.answer + timedelta(seconds=1))
         with lane.database.write() as session:
-            free_the_dead(session, lane.clock.now())
+            release_expired_claims(session, lane.clock.now())
         return True
     return False
 
@@ -100,7 +100,7 @@ def test_what_goes_together_has_died_as_often_and_the_first_is_among_it(
     crashes: list[int], most: int
 ) -> None:
     found = list(enumerate(crashes))
-    together = parted(found, most)
+    together = split_by_crashes(found, most)
     assert together[0] == 0
     assert {crashes[key] for key in together} == {crashes[0]}
     limit = {0: most, 1: isqrt(most)}.get(crashes[0], 1)

@@ -9,7 +9,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.db.database import Database
 from holding.db.models import Company
 from holding.posting import store_results
-from holding.posting.store_results import Follows
+from holding.posting.store_results import RetryDecision
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
 
@@ -30,9 +30,11 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     return open_shop(database, company, clock)
 
 
-def follows(shop: Shop, error_class: ErrorClass, tries: int) -> Follows:
+def follows(shop: Shop, error_class: ErrorClass, tries: int) -> RetryDecision:
     with shop.database.read() as session:
-        return store_results.follow_up(session, shop.posting(session, "NS-1"), error_class, tries)
+        return store_results.decide_retry(
+            session, shop.posting(session, "NS-1"), error_class, tries
+        )
 
 
 def test_the_rules_say_how_often_how_late_and_who_is_asked(shop: Shop) -> None:
@@ -43,10 +45,10 @@ def test_the_rules_say_how_often_how_late_and_who_is_asked(shop: Shop) -> None:
     assert (first.least, first.most) == (timedelta(seconds=30), timedelta(seconds=36))
     assert second.least == timedelta(seconds=60)
     assert follows(shop, "period_locked", 2).again  # a refusal may be tried again, too
-    assert follows(shop, "temporary", 3) == Follows(owner="sales_admin")
-    assert follows(shop, "temporary", 9) == Follows(owner="accounts")
-    assert follows(shop, "authorization_failed", 1) == Follows(owner="sales_admin")
-    assert follows(shop, "business_rule", 1) == Follows(owner="sales_admin")
+    assert follows(shop, "temporary", 3) == RetryDecision(owner="sales_admin")
+    assert follows(shop, "temporary", 9) == RetryDecision(owner="accounts")
+    assert follows(shop, "authorization_failed", 1) == RetryDecision(owner="sales_admin")
+    assert follows(shop, "business_rule", 1) == RetryDecision(owner="sales_admin")
     assert not follows(shop, "uncertain", 1).again
 
 

@@ -32,7 +32,7 @@ from holding.db.models import (
 from holding.db.models.columns import HoldState, RecordState
 from holding.posting import send as calls
 from holding.posting import store_results
-from holding.posting.claims import free_the_dead
+from holding.posting.claims import release_expired_claims
 from holding.posting.push import Flight
 from rules.values.canonical import PostingState
 from tests.holding.desks import KEYS
@@ -221,8 +221,8 @@ def test_that_an_old_key_was_refused_says_nothing_of_the_new_one(
             set_key(session, SYSTEM, connection.id, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
         return sent
 
-    call = calls.call
-    monkeypatch.setattr(calls, "call", answered_late)
+    call = calls.make_call
+    monkeypatch.setattr(calls, "make_call", answered_late)
     lane.target.control("pause", key=DEMO_KEY, status="disabled")
     [key] = lane.ready("IV-1")
     lane.work()
@@ -314,7 +314,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(lane: Lane) -> None:
             if named.get("push"):
                 lane.clock.advance(timedelta(hours=1))
                 with lane.database.write() as session:
-                    free_the_dead(session, lane.clock.now())
+                    release_expired_claims(session, lane.clock.now())
                 lane.work(other)
             return answer
 

@@ -11,8 +11,8 @@ from connectors.transport.http import Http
 from holding.connections.channel import Channel, open_channel
 from holding.db.models import Attempt, Posting, Request
 from holding.posting import send
-from holding.posting.claims import claim, free_the_dead
-from holding.posting.prepare import keeping
+from holding.posting.claims import claim, release_expired_claims
+from holding.posting.prepare import desk_with_leases
 from tests.holding.pushing import Lane, answer_whole_files
 
 SECONDS = 25  # of a call; two of them are shorter than a lease, three are longer
@@ -30,7 +30,7 @@ def slow(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Slow:
             for _ in range(5):
                 lane.clock.advance(SECONDS / 5)
                 with lane.database.write() as session:
-                    assert free_the_dead(session, lane.clock.now()) == 0
+                    assert release_expired_claims(session, lane.clock.now()) == 0
             return really(*given, **named)
 
         monkeypatch.setattr(owner, name, call)
@@ -94,7 +94,7 @@ def test_T05c_what_another_worker_took_meanwhile_is_not_sent_in_a_half(
         if len(numbers) == 2 and set(numbers).isdisjoint(taken):
             lane.clock.advance(lane.desk.lease + 2 * lane.desk.answer)
             with lane.database.write() as session:
-                free_the_dead(session, lane.clock.now())
+                release_expired_claims(session, lane.clock.now())
                 for key in keys[2:]:
                     session.get_one(Posting, key).fence += 1  # another worker looks it up
         return len(numbers) > 2
@@ -110,7 +110,7 @@ def test_T05c_what_another_worker_took_meanwhile_is_not_sent_in_a_half(
 def test_T05c_a_turn_renews_what_is_its_own_and_nothing_else(lane: Lane) -> None:
     ours, taken, freed = lane.ready("IV-0", "IV-1", "IV-2")
     claims = claim(lane.desk, channel_of(lane), ("ready",), 3)
-    desk = keeping(lane.desk, claims)
+    desk = desk_with_leases(lane.desk, claims)
     with lane.database.write() as session:
         session.get_one(Posting, taken).fence += 1
         session.get_one(Posting, freed).lease_until = None
@@ -144,7 +144,7 @@ def test_T05c_what_a_worker_that_died_between_halves_left_is_looked_up_and_sent(
         def dies(*_: Any) -> None:
             raise KeyboardInterrupt
 
-        dying.setattr(send, "take_half", dies)
+        dying.setattr(send, "open_half", dies)
         lane.start_sync()
         with pytest.raises(KeyboardInterrupt):
             lane.work()

@@ -15,7 +15,7 @@ from holding.db.database import Database
 from holding.db.models import Company, Delivery, Push, RuleFile, StoryForm
 from holding.db.models.columns import table_of
 from holding.platform.backup import downgrade, upgrade
-from holding.posting.evidence import Storyteller, whole_story
+from holding.posting.evidence import Storyteller, stored_trace
 from holding.programs.replay import replay
 from rules.outcomes import lines
 from rules.values.canonical import dumps
@@ -46,7 +46,9 @@ def send(shop: Shop, lane: Lane, *numbers: str) -> None:
 def told(lane: Lane) -> dict[str, str]:
     """By number: the story that stands with the push."""
     with lane.database.read() as session:
-        return {one.number: str(whole_story(session, one)) for one in session.scalars(select(Push))}
+        return {
+            one.number: str(stored_trace(session, one)) for one in session.scalars(select(Push))
+        }
 
 
 def forms(lane: Lane) -> list[StoryForm]:

@@ -13,7 +13,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.channel import open_channel
 from holding.db.models import Attempt, Event, Hold, Posting, PostingLine, Push, Record
 from holding.platform.states import READY
-from holding.posting.claims import Claim, claim, put_back_each
+from holding.posting.claims import Claim, claim, return_postings
 from holding.posting.holds import NO_ANSWER, Trouble, open_hold
 from rules.values.canonical import PostingState
 from tests.holding.pushing import Lane
@@ -179,7 +179,7 @@ def test_claims_are_given_back_each_by_its_own_fence(lane: Lane) -> None:
     stale: Claim = replace(claims[2], fence=claims[2].fence - 1)
     with lane.database.write() as session:
         session.execute(woken)
-        put_back_each(session, [(claims[0], None), (claims[1], later), (stale, later)])
+        return_postings(session, [(claims[0], None), (claims[1], later), (stale, later)])
     with lane.database.read() as session:
         rows = session.scalars(select(Posting).order_by(Posting.id)).all()
         found = [(row.due_at, row.lease_until is None, row.lease_owner is None) for row in rows]

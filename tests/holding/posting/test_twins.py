@@ -15,7 +15,7 @@ from holding.evaluation import evaluate_due
 from holding.holds import releases
 from holding.platform.states import READY
 from holding.posting.claims import claim
-from holding.posting.prepare import check
+from holding.posting.prepare import check_postings
 from holding.runs import schedules
 from holding.runs.dispatch import push_due
 from tests.holding.life import NUMBERED, TABLES, Begun, Life
@@ -225,7 +225,7 @@ def test_T06b_a_batch_of_five_hundred_asks_as_often_as_one_of_fifty(
         statements.clear()
         claims = claim(life.desk, channel, READY, count)
         with life.shop.database.write() as session:
-            verdicts = check(session, channel, claims, lock=True, now=life.shop.now)
+            verdicts = check_postings(session, channel, claims, lock=True, now=life.shop.now)
         assert len(verdicts) == count
         asked.append(len(statements))
     assert asked[0] == asked[1]

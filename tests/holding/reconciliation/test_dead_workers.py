@@ -6,7 +6,7 @@ from sqlalchemy import select
 from connectors.transport import strict_json
 from holding.db.models import Attempt, Connection, Push
 from holding.db.models.columns import ImportFileState
-from holding.posting.claims import free_the_dead
+from holding.posting.claims import release_expired_claims
 from tests.holding.reconciliation.desktop import Desktop
 
 OTHER = "B-1"  # not our prefix, so it stands in no file
@@ -30,7 +30,7 @@ def _die(desk: Desktop, monkeypatch: pytest.MonkeyPatch, *numbers: str) -> None:
             desk.at_once(*numbers)
     desk.shop.clock.advance(900)
     with desk.shop.database.write() as session:
-        free_the_dead(session, desk.shop.now)
+        release_expired_claims(session, desk.shop.now)
 
 
 def _attempts(desk: Desktop) -> list[str]:

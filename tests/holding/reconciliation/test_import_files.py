@@ -14,7 +14,7 @@ from holding.db.models import Connection, Posting
 from holding.db.models.columns import ImportFileState
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal
-from holding.posting.claims import claim, free_the_dead
+from holding.posting.claims import claim, release_expired_claims
 from holding.reconciliation import settling
 from holding.reconciliation.open_files import Outcome, rows_named
 from tests.holding.reconciliation.desktop import Desktop, rules
@@ -227,7 +227,7 @@ def test_a_worker_that_died_over_the_file_left_it_written(
     assert desk.posting_states() == {"A-1": "sending"}
     desk.shop.clock.advance(900)
     with desk.shop.database.write() as session:
-        free_the_dead(session, desk.shop.now)
+        release_expired_claims(session, desk.shop.now)
     desk.work()
     assert desk.posting_states() == {"A-1": "awaiting"}
     assert [one.id for one in desk.files] == [file.id]

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from connectors.contract import Found, Kept
 from holding.db.models import Event, Posting, Push, Reading
 from holding.operations.invariants import check
-from holding.platform.changes import read_now
+from holding.platform.changes import read_back_now
 from holding.reconciliation.read_back import explained
 from holding.reconciliation.reading_plan import Watched
 from rules.outcomes import Document
@@ -27,7 +27,7 @@ def readings(there: Template) -> list[Reading]:
     """Everything that is posted is read once more."""
     there.shop.clock.advance(90)
     with there.shop.database.write() as session:
-        read_now(session, list(session.scalars(select(Posting.id))), there.shop.now)
+        read_back_now(session, list(session.scalars(select(Posting.id))), there.shop.now)
     there.work()
     with there.shop.database.read() as session:
         return list(session.scalars(select(Reading).order_by(Reading.id)))

@@ -23,12 +23,12 @@ def test_a_packet_holds_no_place_after_the_head_that_proves_it(
                 for n, one in zip("123456", (mine, theirs) * 3, strict=True)
             ],
         )
-    assert events.link_due(database, now=NOW, whole=True) == 6
+    assert events.link_due_events(database, now=NOW, whole=True) == 6
     with database.write() as session:
         other = make_company(session, "other").id
         noted = [Head(seq, events.hash_at(session, company.id, seq)) for seq in (3, 5)]
         given: dict[str, Any] = {"noted": noted, "hide": str, "now": NOW}
-        given["head"] = events.head(session, company.id)
+        given["head"] = events.chain_head(session, company.id)
         whole = proof(session, company.id, mine, others=True, **given).events
         alone = proof(session, company.id, mine, others=False, **given).events
         earlier = proof(session, company.id, mine, others=True, **given | {"head": noted[0]}).events

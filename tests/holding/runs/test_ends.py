@@ -9,7 +9,7 @@ from connectors.contract import Answer, FileLimits, Found, Sent
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.connections import trust_again
 from holding.db.models import Hold, Posting, Record, Run
-from holding.posting.claims import free_the_dead
+from holding.posting.claims import release_expired_claims
 from holding.runs import dispatch
 from tests.holding.pushing import Lane, answer_whole_files
 from tests.holding.shop import FILES, RULES, open_shop
@@ -152,7 +152,7 @@ def test_a_crash_at_any_step_loses_nothing_from_the_run(
                 lane.work()
         lane.clock.advance(lane.desk.lease + lane.desk.answer + timedelta(seconds=1))
         with lane.database.write() as session:
-            free_the_dead(session, lane.clock.now())
+            release_expired_claims(session, lane.clock.now())
             session.execute(update(Record).values(due_at=None))
     for _ in range(20):
         lane.work()

@@ -9,7 +9,7 @@ from connectors.contract import FileLimits
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import limits
 from holding.db.models import Approval, Company, Operation, Posting
-from holding.posting.claims import free_the_dead
+from holding.posting.claims import release_expired_claims
 from holding.runs import dispatch
 from holding.runs.dispatch import push_due
 from tests.holding.posting.test_slow_calls import channel_of
@@ -25,7 +25,7 @@ def test_a_worker_that_slept_over_its_run_does_not_end_it_for_the_next(lane: Lan
     assert first is not None
     lane.clock.advance(lane.desk.lease + lane.desk.answer + timedelta(seconds=1))
     with lane.database.write() as session:
-        assert free_the_dead(session, lane.clock.now()) == 3, "two documents and their run"
+        assert release_expired_claims(session, lane.clock.now()) == 3, "two documents and their run"
     second = dispatch._claim_batch(other, channel)
     assert second is not None
     assert (first.fence, second.fence) == (1, 2)
@@ -68,7 +68,7 @@ def test_a_run_waits_for_the_sweeper_where_somebody_died_over_a_document(lane: L
     assert lane.clock.now() < due <= lane.clock.now() + timedelta(seconds=5)
     assert dispatch.work(lane.desk, channel) == 0
     with lane.database.write() as session:
-        assert free_the_dead(session, lane.clock.now()) == 1
+        assert release_expired_claims(session, lane.clock.now()) == 1
     lane.clock.advance(5)
     while dispatch.work(lane.desk, channel):
         pass
@@ -173,7 +173,7 @@ def test_what_a_dead_worker_had_of_a_run_still_goes_with_it(lane: Lane) -> None:
     assert (run.ended_at, run.due_at) == (None, lane.one(keys[0]).lease_until)
     lane.clock.advance(lane.desk.lease + timedelta(seconds=1))
     with lane.database.write() as session:
-        assert free_the_dead(session, lane.clock.now()) == 2
+        assert release_expired_claims(session, lane.clock.now()) == 2
     while lane.work(other):
         pass
     run = lane.run()

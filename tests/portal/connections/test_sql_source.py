@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from connectors.transport.http import Http
 from holding.db.models import Connection, Delivery, Pull, Version
-from holding.intake.pulls import arrange, pull_due
+from holding.intake.pulls import pull_due, start_new_pulls
 from tests.connectors.shop_database import PASSWORD, QUERIES, shop_database
 from tests.connectors.sources.test_sql import NOW, order
 from tests.portal.reading import plain
@@ -103,7 +103,7 @@ def test_without_a_key_it_is_read_by_the_worker_and_each_state_once(
     visit("adam").post(NEW, wish(shop_file), status=303)
     company = stored(database).company_id
     with database.write() as session:
-        arrange(session, clock.now())
+        start_new_pulls(session, clock.now())
 
     def pulled():
         told = pull_due(

@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import text
 
-from holding.intake.pulls import arrange
+from holding.intake.pulls import start_new_pulls
 from tests.connectors.woocommerce import order, signed
 from tests.portal.reading import one, plain
 from tests.portal.seed import HOOK_SECRET
@@ -121,7 +121,7 @@ def test_its_page_says_how_far_it_was_read_and_an_operator_has_it_read(
 ):
     del shop
     with database.write() as session:
-        arrange(session, clock.now())
+        start_new_pulls(session, clock.now())
     olga = visit("olga")
     page = plain(olga.text(PAGE))
     assert "Changes Not read yet. Next" in page

@@ -201,7 +201,7 @@ def test_how_long_a_worker_gave_no_sign_is_told_to_the_second_until_it_ended(
 ) -> None:
     two_workers(database, clock)
     with database.write() as session:
-        processes.leave(session, "host:8", clock.now())
+        processes.end_heartbeat(session, "host:8", clock.now())
     clock.advance(37)
     page = visit("olga").text(PAGE)
     seen = re.compile(r'data-label="Last sign of life">(.*?)</td>', re.S)

@@ -139,7 +139,7 @@ def test_T28_a_worker_that_is_being_started_again_is_no_alarm(
     works(database, clock)
     with database.write() as session:
         for owner in session.scalars(select(Heartbeat.owner)).all():
-            processes.leave(session, owner, clock.now())
+            processes.end_heartbeat(session, owner, clock.now())
         session.execute(update(Record).values(due_at=clock.now(), lease_until=None))
     clock.advance(timedelta(seconds=59))
     assert "No worker" not in visit("farah").text("/c/kedai/")
