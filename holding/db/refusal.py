@@ -66,7 +66,9 @@ def check_figure(sums: Sums) -> int:
 
 
 def of_held(single: FromClause) -> tuple[ColumnElement[str], ColumnElement[int]]:
-    """Return currency and amount of a held record, from rows with the `book` column of its holds."""
+    """Return currency and amount of a held record, from rows with the `book` column of
+    its holds.
+    """
     home = single.c.book.is_not(None)
     return (
         case((home, ""), else_=func.coalesce(Record.currency, "")).label("currency"),

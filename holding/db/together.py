@@ -445,7 +445,9 @@ def at_most(count: int) -> ColumnElement[int]:
 
 
 def keep(engine: Engine) -> Engine:
-    """Let a read-only engine made with `POOL` keep the plans of statements with the `KEPT` option."""
+    """Let a read-only engine made with `POOL` keep the plans of statements with the
+    `KEPT` option.
+    """
 
     @event.listens_for(engine, "connect")
     def bound(connection: Any, _record: Any) -> None:

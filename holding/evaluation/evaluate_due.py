@@ -112,7 +112,9 @@ def judge_due(
 
 
 def _has_rules(database: Database, company_id: int, programs: world.Programs) -> bool:
-    """Check whether the company has published rules, and link its records if those rules are new."""
+    """Check whether the company has published rules, and link its records if those
+    rules are new.
+    """
     with database.read() as session:
         company = session.execute(_RULES, {"company": company_id}).one()
     rules = company.ruleset_version_id

@@ -156,7 +156,9 @@ def _stored(batch: Batch, judged: Judgment) -> StoredEvaluation:
 
 
 def _looked_at(batch: Batch, case: Case) -> bulk.Encoded:
-    """Return the encoded facts, the known targets and the similar records for the next evaluation."""
+    """Return the encoded facts, the known targets and the similar records for the next
+    evaluation.
+    """
     if not (case.passed or case.stopped) and case.facts.usual:
         return _seen(case.facts.first_seen, batch.known_targets)
     content = {"facts": case.facts.to_json(), "known": sorted(batch.known_targets)}
@@ -246,7 +248,9 @@ def _is_waiting(planned: PlannedPosting, route: str) -> bool:
 
 
 def _without_route(batch: Batch, made: Plan, row: PostingRow) -> None:
-    """Drop an unsent posting that no decision names, unless its number must be checked by a person."""
+    """Drop an unsent posting that no decision names, unless its number must be checked
+    by a person.
+    """
     unsent = row.state in UNSENT_STATES and row.state != PostingState.DROPPED
     if unsent and not keeps_push_hold(batch, made, row, same=False):
         made.silenced.append(row)
@@ -701,7 +705,9 @@ class UnsentPosting:
         return self.made.due(planned or self.made.judged.at)
 
     def _shown(self) -> dict[str, Any]:
-        """Return the columns by which lists find a posting, from the document or else the record."""
+        """Return the columns by which lists find a posting, from the document or else
+        the record.
+        """
         document, listed = self.document, self.made.listed
         if document is not None:
             amount = to_minor(document.amount, document.currency)
@@ -781,6 +787,8 @@ def void_approvals(made: Plan, row: PostingRow, hash_: str, content: Mapping[str
 
 
 def billed_lines(step: Step) -> list[list[str]] | None:
-    """Return the billed [line key, quantity] pairs in the order of the document's lines, or None."""
+    """Return the billed [line key, quantity] pairs in the order of the document's
+    lines, or None.
+    """
     billed = step.billed
     return [[key, number_text(quantity)] for key, quantity in billed.items()] if billed else None

@@ -121,7 +121,9 @@ class _Locked:
 
 
 def _lock(session: Session, batch: Batch, plans: Sequence[Plan], owner: str) -> dict[int, _Locked]:
-    """Lock the company's row for sharing, then the records whose lease is still ours, in id order."""
+    """Lock the company's row for sharing, then the records whose lease is still ours,
+    in id order.
+    """
     session.execute(_LOCK_COMPANY, {"company": batch.company_id}).one()
     fences = {plan.case.record_id: plan.case.claimed.fence for plan in plans}
     rows = session.execute(_LOCK_RECORDS, {"ids": list(fences)})
@@ -135,7 +137,9 @@ def _lock(session: Session, batch: Batch, plans: Sequence[Plan], owner: str) -> 
 def _unmoved(
     session: Session, batch: Batch, plans: Sequence[Plan], locked: Mapping[int, _Locked]
 ) -> set[int]:
-    """Return the records whose revision, version, postings and holds are still the evaluated ones."""
+    """Return the records whose revision, version, postings and holds are still the
+    evaluated ones.
+    """
     if session.execute(_REVISION, {"company": batch.company_id}).scalar_one() != batch.revision:
         return set()
     ids = [plan.case.record_id for plan in plans]
@@ -343,7 +347,9 @@ def _deltas(plans: Sequence[Plan], cause_ids: Mapping[CauseKey, int]) -> dict[in
 
 
 def valid_approvals(plans: Iterable[Plan]) -> list[LetStand]:
-    """Return the approvals of exactly the planned content, with the makers that the rules exclude."""
+    """Return the approvals of exactly the planned content, with the makers that the
+    rules exclude.
+    """
     return [
         LetStand(
             approval=one,
@@ -362,7 +368,9 @@ def _named(outcome: Outcome | None, route: str) -> frozenset[str]:
 
 
 def _standing(plan: Plan) -> Iterator[tuple[StandingApproval, PostingRow]]:
-    """Yield the approvals that match the planned content, with their postings, in the order given."""
+    """Yield the approvals that match the planned content, with their postings, in the
+    order given.
+    """
     rows = {row.id: row for row in plan.case.postings}
     planned = {one.id: one.hash for one in plan.postings if one.state in UNSENT_STATES}
     planned |= {o.id: o.hash for o in plan.acting if o.hash != rows[o.id].standing_hash}

@@ -1,4 +1,6 @@
-"""Store each delivery once, however often it arrives, and read the record's first columns from it."""
+"""Store each delivery once, however often it arrives, and read the record's first
+columns from it.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -168,7 +168,9 @@ def fields_for_actor(
 def find_allowed_field(
     session: Session, hold_id: int, path: str, actor: Actor
 ) -> OpenField | Refusal:
-    """Return the field at a path if the actor may set it, else a refusal with the people who can."""
+    """Return the field at a path if the actor may set it, else a refusal with the
+    people who can.
+    """
     fields = fields_of(session, hold_id)
     open_field = next((one for one in fields if one.field.path == path), None)
     if open_field is None or open_field.nobody:

@@ -269,7 +269,9 @@ def _tell(session: Session, connection: Connection, now: datetime, act: str, say
 
 
 def _since(turn: Turn, asked: _Asked, now: datetime) -> datetime:
-    """Return the start of the pull in whole seconds, because sources stamp changes by the second."""
+    """Return the start of the pull in whole seconds, because sources stamp changes by
+    the second.
+    """
     sweep_start = now - asked.plan.sweep_back
     since = max(sweep_start, turn.start_at) if turn.kind == "sweep" else turn.start_at
     return since.replace(microsecond=0)

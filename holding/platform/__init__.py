@@ -1,1 +1,3 @@
-"""What every domain builds on: settings, clock, worker processes, state changes, events, backups."""
+"""What every domain builds on: settings, clock, worker processes, state changes,
+events, backups.
+"""

@@ -211,7 +211,9 @@ class LogRow:
 
     @property
     def typed(self) -> tuple[str, ...]:
-        """Return the texts that a person typed and the sentence repeats; they may contain a name."""
+        """Return the texts that a person typed and the sentence repeats; they may
+        contain a name.
+        """
         return tuple(map(str, self.body.get("typed") or ()))
 
     @property
@@ -365,7 +367,9 @@ def surrounding_events(record_id: int) -> Question[list[Event]]:
 def events_while_waiting(
     wide: Iterable[Event], own: Sequence[Event], state: RecordState
 ) -> Iterator[Event]:
-    """Return the events during which the record waited for something, derived from its own events."""
+    """Return the events during which the record waited for something, derived from its
+    own events.
+    """
     times = list(_open_times(own, state))
     return (one for one in wide if any(_within(one, start, end) for start, end in times))
 

@@ -64,7 +64,9 @@ def log_unit_changes(
     told: Mapping[str, ItemSetup | None],
     now: datetime,
 ) -> None:
-    """Log each known item whose units changed, once for the connection and once for each document."""
+    """Log each known item whose units changed, once for the connection and once for
+    each document.
+    """
     changed = {code: one for code, one in told.items() if code in before and before[code] != one}
     if not changed:
         return
@@ -161,7 +163,10 @@ def _facts(
     sent: Mapping[int, _Sent],
     now: datetime,
 ) -> Iterator[Fact]:
-    changed = f"{connection.name} counts {code} otherwise: {unit_text(setup)} now, {unit_text(before)} before."
+    changed = (
+        f"{connection.name} counts {code} otherwise: {unit_text(setup)} now,"
+        f" {unit_text(before)} before."
+    )
     numbers = ", ".join(one.number for one in list(sent.values())[:NAMED])
     more = f" and {len(sent) - NAMED} more" if len(sent) > NAMED else ""
     count_text = plural(len(sent), "posted document was", "posted documents were")

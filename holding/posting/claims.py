@@ -243,7 +243,9 @@ def return_postings(session: Session, found: Iterable[tuple[Claim, datetime | No
 
 
 def first_due(connection: Any) -> ScalarSelect[str | None]:
-    """Return a subquery for the first postings of a connection that may be sent now, as JSON rows."""
+    """Return a subquery for the first postings of a connection that may be sent now, as
+    JSON rows.
+    """
     due = aliased(Posting)
     first = (
         select(Posting.id)

@@ -91,7 +91,9 @@ def derived_key(
 
 
 def request_key(keys: Iterable[str]) -> str:
-    """Return the key of one call: the push's own key, or a hash over all keys of a file in order."""
+    """Return the key of one call: the push's own key, or a hash over all keys of a file
+    in order.
+    """
     listed = tuple(keys)
     return listed[0] if len(listed) == 1 else _key(*listed)
 

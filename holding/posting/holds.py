@@ -279,8 +279,8 @@ def moved_trouble(session: Session, posting_id: int) -> Trouble | None:
                 " It would be in both accounting systems."
             )
             day_words = (
-                f"{number} was posted to {system} when the record had another day: by the rules each"
-                " day goes to one accounting system. It would be in both."
+                f"{number} was posted to {system} when the record had another day: by the rules"
+                " each day goes to one accounting system. It would be in both."
             )
             words = ended_words if route_ended else day_words
             return Trouble(
@@ -502,7 +502,9 @@ def ends_in_target(code: str, error_class: ErrorClass, *, of_push: bool) -> bool
 
 
 def is_rounding(document: Document, total: Decimal) -> bool:
-    """Check whether rounding alone explains the difference between this total and the lines sent."""
+    """Check whether rounding alone explains the difference between this total and the
+    lines sent.
+    """
     quantities = [
         next((line[name] for name in QUANTITIES if line.get(name)), "0") for line in document.lines
     ]

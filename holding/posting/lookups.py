@@ -178,7 +178,9 @@ class Lookups:
 
 
 def presend_lookups(desk: Desk, channel: Channel, http: Http, good: Sequence[Checked]) -> Lookups:
-    """Return the lookups of these postings before their first send; their tickets outlast a worker."""
+    """Return the lookups of these postings before their first send; their tickets
+    outlast a worker.
+    """
     return Lookups(channel, http, presend_questions(channel, good), Tickets(desk, channel))
 
 
@@ -331,7 +333,9 @@ def retry_unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> N
 
 
 def hold_if_number_taken(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:
-    """Check whether another document uses the number of a posting that was never sent, and hold it."""
+    """Check whether another document uses the number of a posting that was never sent,
+    and hold it.
+    """
     is_foreign = one.action == "create" and one.no == 1 and found.kind == "different"
     if not is_foreign or found.stands is None or _let_pass(desk, one):
         return False

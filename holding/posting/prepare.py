@@ -249,7 +249,9 @@ def _turn_down(
 
 
 def _have_judged(session: Session, claim: Claim, due: datetime | None, now: datetime) -> None:
-    """Return the claim and wake its record; the evaluation decides when the posting is due again."""
+    """Return the claim and wake its record; the evaluation decides when the posting is
+    due again.
+    """
     return_posting(session, claim, due)
     record = select(Posting.record_id).where(Posting.id == claim.posting_id)
     wake_records(session, session.scalars(record).all(), now)
@@ -524,7 +526,9 @@ class _Seen:
 def _look_around(
     session: Session, channel: Channel, claims: Sequence[Claim], *, lock: bool, now: datetime
 ) -> dict[int, _Seen]:
-    """Return the claimed postings that may be sent and whose fence is ours, in one or two queries."""
+    """Return the claimed postings that may be sent and whose fence is ours, in one or
+    two queries.
+    """
     fences = {claim.posting_id: claim.fence for claim in claims}
     parameters = {"now": now, "postings": list(fences)} | (
         runs.continued_run_values(now) if lock else {}

@@ -76,7 +76,9 @@ class AttemptRow:
 
     @property
     def http(self) -> str:
-        """Return the HTTP status, or whether there was an answer, because a lookup keeps no status."""
+        """Return the HTTP status, or whether there was an answer, because a lookup
+        keeps no status.
+        """
         if self.status is not None:
             return str(self.status)
         return "answered" if self.answered else "no answer"

@@ -52,7 +52,9 @@ WHOLE = ("authorization_failed", "temporary", "uncertain")
 
 @dataclass(frozen=True, slots=True)
 class _Last:
-    """The last push of a posting in a run: its state, its last attempt's state and why it failed."""
+    """The last push of a posting in a run: its state, its last attempt's state and why
+    it failed.
+    """
 
     posting_id: int
     push: PushState

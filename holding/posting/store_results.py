@@ -187,7 +187,9 @@ def mark_withdrawn(case: Case, words: str, file: str) -> bool:
 
 
 def mark_number_taken(case: Case, answer: Answer) -> bool:
-    """Store that an earlier content of this document has the number, so the update did not arrive."""
+    """Store that an earlier content of this document has the number, so the update did
+    not arrive.
+    """
     return _failed(
         case, PushState.CONFLICT, holds.CONFLICT, "stale_version", answer.words, answer.code
     )
@@ -221,7 +223,9 @@ def _pause(case: Case, answer: Answer, least: timedelta, most: timedelta) -> tim
 def _take_back(
     case: Case, posting: Posting, answer: Answer, *, tries: int, due_at: datetime | None
 ) -> None:
-    """Close the push and return the posting to its state before it; nothing happened in the target."""
+    """Close the push and return the posting to its state before it; nothing happened in
+    the target.
+    """
     close_push(case, PushState.REFUSED, error_class=answer.error_class, error=answer.words)
     _known(case, holds.NO_ANSWER)
     is_create = case.member.action == "create"

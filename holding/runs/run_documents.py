@@ -1,4 +1,6 @@
-"""List the documents of one run: first those that did not post, with the reason, then the others."""
+"""List the documents of one run: first those that did not post, with the reason, then
+the others.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
