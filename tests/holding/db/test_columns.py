@@ -31,76 +31,6 @@ def _trees() -> Iterator[tuple[str, ast.Module]]:
             yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
 
 
-def _starred_rows(tree: ast.Module) -> Iterator[int]:
-    """Lines where a class is called with a row, or a part of one, spread over its fields."""
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name | ast.Attribute):
-            name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
-            spread = (arg.value for arg in call.args if isinstance(arg, ast.Starred))
-            if any(map(_is_row, spread)) and name.lstrip("_")[:1].isupper():
-                yield call.lineno
-
-
-def _is_row(value: ast.expr) -> bool:
-    if isinstance(value, ast.Subscript):
-        return _is_row(value.value)
-    if isinstance(value, ast.GeneratorExp):
-        return _is_row(value.generators[0].iter)
-    return isinstance(value, ast.Name | ast.Call | ast.Attribute)
-
-
-def _kept_apart(tree: ast.Module) -> Iterator[int]:
-    """Lines where rows of a statement that stands elsewhere are taken apart by position."""
-    for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef):
-            continue
-        results = {
-            target.id
-            for node in ast.walk(function)
-            if isinstance(node, ast.Assign) and _of_constant(node.value)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        for node in ast.walk(function):
-            if isinstance(node, ast.For | ast.comprehension) and isinstance(node.target, ast.Tuple):
-                named = isinstance(node.iter, ast.Name) and node.iter.id in results
-                if len(node.target.elts) > 2 and (named or _of_constant(node.iter)):
-                    yield node.target.lineno
-
-
-def _of_constant(value: ast.expr) -> bool:
-    """Whether it runs a statement of the module: `session.execute(_NAME, ...)`, also `.all()`."""
-    if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
-        return False
-    if value.func.attr != "execute":
-        return value.func.attr in ROWS and _of_constant(value.func.value)
-    return bool(value.args) and isinstance(value.args[0], ast.Name) and value.args[0].id.isupper()
-
-
-def test_T34a_no_row_becomes_an_object_by_position() -> None:
-    asking = [(path, tree) for path, tree in _trees() if _asks(tree)]
-    starred = [f"{path}:{line}" for path, tree in asking for line in _starred_rows(tree)]
-    apart = [f"{path}:{line}" for path, tree in asking for line in _kept_apart(tree)]
-    assert (starred, apart) == ([], [])
-    assert len(asking) > 100
-
-
-def _asks(tree: ast.Module) -> bool:
-    """Whether statements are run or made here, so that rows are at hand."""
-    words = {"execute", "select", "returning", "session"}
-    return any(getattr(node, "attr", getattr(node, "id", "")) in words for node in ast.walk(tree))
-
-
-def test_T34a_what_it_looks_for_is_found() -> None:
-    bad = """
-    def f(session, row):
-        rows = session.execute(_TAKE, given).all()
-        return Claim(*row), Tabs(*(int(n) for n in row)), _Judged(*row[1:]), [a for a, b, c in rows]
-    """
-    tree = ast.parse(dedent(bad))
-    assert (list(_starred_rows(tree)), list(_kept_apart(tree))) == ([4, 4, 4], [4])
-
-
 def test_T34a_the_positional_helpers_are_gone() -> None:
     rows = import_module("holding.db.database")
     assert not {"each", "first"} & set(vars(rows))
@@ -236,8 +166,8 @@ def test_T34c_templates_are_made_and_so_compared_when_their_module_is_loaded() -
                 import_module(path.removesuffix(".py").replace("/", "."))
     assert at_once > 30
     of_a_subquery = [
-        "holding/worklist/facets.py",
         "holding/reconciliation/document_sides.py",
+        "holding/worklist/facets.py",
         "holding/worklist/groups.py",
     ]
     assert sorted(later) == of_a_subquery  # that of the filter

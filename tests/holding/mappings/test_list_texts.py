@@ -113,7 +113,7 @@ def test_a_list_is_read_once_and_few_are_kept(shop: Shop, monkeypatch: pytest.Mo
         asked.append(kind)
         return read(session, connection_id, kind)
 
-    monkeypatch.setattr(file_codes, "_read", counted)
+    monkeypatch.setattr(file_codes, "_read_list_texts", counted)
     monkeypatch.setattr(file_codes, "KEPT", 1)
     one, other = keep(shop, row("A1", "x")), keep(shop, row("B1", "x"), kind=ListKind.VENDOR)
     for _ in range(3):

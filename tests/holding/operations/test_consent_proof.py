@@ -25,7 +25,7 @@ from tests.holding.fixing import rev
 from tests.holding.life import Begun, Life
 from tests.holding.shop import FILES
 
-INTEGRITY = Path(__file__).parents[3] / "holding" / "integrity"
+INTEGRITY = Path(__file__).parents[3] / "holding" / "operations"
 SHARED = {"consent.asks", "separation.deeds", "separation.Deed", "separation.Hands"}
 """What the rules asked for, and which deeds count: all else is looked at by the proof itself."""
 
@@ -48,11 +48,11 @@ def used(text_: str) -> set[str]:
 
 
 def test_the_proof_shares_what_asks_and_which_deeds_count_and_no_more() -> None:
-    parts = [used(path.read_text("utf-8")) for path in INTEGRITY.glob("*.py")]
+    parts = [used(path.read_text("utf-8")) for path in INTEGRITY.glob("*invariants.py")]
     assert set().union(*parts) == SHARED
-    more = used("from holding.approvals import makers\nmakers.excluded(outcome, '')")
+    more = used("from holding.approvals import candidates\ncandidates.excluded(outcome, '')")
     assert more | used("from holding.approvals.consent import lacking") == {
-        "makers.excluded",
+        "candidates.excluded",
         "consent.lacking",
     }
 

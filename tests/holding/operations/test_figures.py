@@ -18,7 +18,7 @@ LATER = NOW + timedelta(minutes=2)
 def test_companies_beyond_the_first_are_one_line(
     database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(latency, "MOST", 1)
+    monkeypatch.setattr(latency, "MOST_FIGURES", 1)
     with database.write() as session:
         for code, numbers in (("warung", ("IV-1", "IV-2")), ("lain", ("IV-3",))):
             other = make_company(session, code)

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.skipif(processes.find_server() is None, reason="no redi
 PARENT = """
 import sys, time
 from pathlib import Path
-from holding.platform import embedded_redis
-server = embedded_redis.start_redis(Path(sys.argv[1]))
+from holding.platform import processes
+server = processes.start_redis(Path(sys.argv[1]))
 print(server.pid, server.guard.pid, server.url, flush=True)
 time.sleep(60)
 """

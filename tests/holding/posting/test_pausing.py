@@ -74,7 +74,7 @@ def test_a_push_in_flight_ends_and_the_next_waits(
     assert lane.states(keys) == ["posted", "ready", "ready"]
 
 
-@pytest.mark.parametrize("step", ["_claim", "examine", "intend"])
+@pytest.mark.parametrize("step", ["_claim_batch", "examine", "intend"])
 def test_a_run_that_is_paused_sends_no_file_and_goes_on_later(
     lane: Lane, pause: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from holding.access import actors
 from holding.access.actors import ACT_LABELS, ROLE_LABELS
 from holding.db.database import Database
 from holding.db.models import AccessLink, Event, Person
-from portal.web import request_guard
 from tests.portal.conftest import Browser
 from tests.portal.reading import one, plain
 from tests.support.clock import SetClock
@@ -64,7 +64,7 @@ def test_the_table_of_roles_is_made_from_the_permissions(
     words = ACT_LABELS["posting.approve"].capitalize()
     assert cell(words) == ["Approver"]
     changed = {
-        **request_guard.access_actors.ACTS,
+        **actors.ACTS,
         "posting.approve": frozenset({"approver", "admin"}),
     }
     monkeypatch.setattr("holding.access.actors.ACTS", changed)

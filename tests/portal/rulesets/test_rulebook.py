@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from holding.access import actors
 from holding.db.models import Change, Company, Person, Posting
 from holding.db.refusal import Refusal
-from holding.rulesets import publication, recorded_backtests
+from holding.rulesets import publication, recorded_backtests, rulebook
 from holding.rulesets.check_processes import BUSY, RuleChecks
 from holding.rulesets.proposals import Proposal
 from holding.worklist import ageing
@@ -74,7 +74,7 @@ def test_a_large_book_has_pages_and_each_topic_leads_to_its_own(visit, monkeypat
 
 
 def test_of_many_tests_of_a_rule_the_first_are_named(visit, monkeypatch):
-    read = rulesets.queries.read
+    read = rulebook.read
 
     def proved(*asked):
         book = read(*asked)
@@ -83,7 +83,7 @@ def test_of_many_tests_of_a_rule_the_first_are_named(visit, monkeypatch):
         each = zip(book.sections, entries, strict=True)
         return Book(tuple(replace(one, entries=tuple(found)) for one, found in each))
 
-    monkeypatch.setattr(rulesets.queries, "read", proved)
+    monkeypatch.setattr(rulebook, "read", proved)
     vera = visit("vera")
     told = plain(re.findall(r"<details>(.*?)</details>", vera.text(BOOK), re.S)[0])
     assert f"{MOST_TESTS + 2} tests “proof 0”" in told
