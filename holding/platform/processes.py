@@ -2,9 +2,7 @@
 
 import importlib.util
 import os
-import select as select_sockets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -54,8 +52,6 @@ _BEATS: Final = bindparam("beats_now", type_=Moment)
 _SOON: Final = bindparam("beats_soon", type_=Moment)
 
 ASKED: Final = Heartbeat.stop_asked_at >= Heartbeat.started_at
-
-PAUSE_SECONDS = 0.2
 
 PROCESSES = Path("/proc")
 
@@ -230,55 +226,6 @@ def is_running(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return _alive(now, now + AHEAD)
 
 
-def main(server: str, folder: str, home: str) -> int:
-    """Keep `server` running in `folder` until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child = start_server(server, Path(folder), Path(home) / "redis.log")
-    try:
-        while not _parent_gone():
-            if child.poll() is not None:
-                time.sleep(PAUSE_SECONDS)
-                child = start_server(server, Path(folder), Path(home) / "redis.log")
-    finally:
-        child.kill()
-        child.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
-
-
-def _parent_gone() -> bool:
-    """Wait a moment and check whether the pipe ended; nothing is ever written to it."""
-    readable, _, _ = select_sockets.select([0], [], [], PAUSE_SECONDS)
-    return bool(readable) and not os.read(0, 4096)
-
-
-def start_server(server: str, folder: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start the server on a private socket without persistence; its process id is in the file
-    `pid`.
-    """
-    options = {
-        "port": "0",
-        "unixsocket": str(folder / "redis.sock"),
-        "unixsocketperm": "700",
-        "dir": str(folder),
-        "save": "",
-        "appendonly": "no",
-        "daemonize": "no",
-        "logfile": str(log),
-    }
-    words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    child = subprocess.Popen(
-        [server, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    fresh = folder / "pid.new"
-    fresh.write_text(str(child.pid))
-    fresh.rename(folder / "pid")
-    return child
-
-
 @dataclass(frozen=True, slots=True)
 class EmbeddedRedis:
     """A running server that ends with `stop()` or with this process."""
@@ -306,7 +253,7 @@ def start_redis(home: Path) -> EmbeddedRedis | None:
         return None
     folder = Path(tempfile.mkdtemp(prefix="clearpost-"))  # 0700, and short
     guard = subprocess.Popen(
-        [sys.executable, "-m", "holding.platform.processes", server, str(folder), str(home)],
+        [sys.executable, "-m", "holding.platform.redis_guard", server, str(folder), str(home)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
@@ -429,7 +376,3 @@ def connect(url: str, seconds: float = RING_SECONDS) -> Redis:
         socket_connect_timeout=seconds,
         retry=Retry(NoBackoff(), 0),
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""List a company's rule changes and versions, and the entries that differ from a version's files."""
+"""List rule changes and versions, and the entries that differ from the files of a version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from sqlalchemy import func, select
