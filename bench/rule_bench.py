@@ -18,10 +18,10 @@ from typing import Any
 from grammar.parsing.incremental import collect_rarely
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.expressions.compiler import Together
+from rules.expressions.compiler import CheckGroup
 from rules.expressions.run import Run
 from rules.facts import Facts, Subject, World
-from rules.program import Program, compile_ruleset, hash_of
+from rules.program import Program, compile_ruleset, hash_files
 from rules.values.cause_keys import Unknown
 from rules.values.kinds import CONTEXT
 
@@ -306,7 +306,7 @@ def _plain(program: Program) -> Callable[[Sequence[dict[str, Any]]], list[dict[s
 
 
 def _against_zen(
-    say: Told, program: Program, checks: Together, given: Sequence[dict[str, Any]]
+    say: Told, program: Program, checks: CheckGroup, given: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """The same rules in zen-engine, where it is installed; else null, and it is said."""
     rival = Zen.installed()
@@ -372,10 +372,10 @@ def compiled(text: str) -> Program:
     if problems:
         message = f"the rules of the bench are wrong: {problems[0]}"
         raise UnequalError(message)
-    return compile_ruleset(ruleset, hash=hash_of({FILE.name: text}))
+    return compile_ruleset(ruleset, hash=hash_files({FILE.name: text}))
 
 
-def equal_by_hand(program: Program, checks: Together, given: Sequence[dict[str, Any]]) -> None:
+def equal_by_hand(program: Program, checks: CheckGroup, given: Sequence[dict[str, Any]]) -> None:
     """Rules and rival fail the same rules on every record; else an UnequalError."""
     bits = {r.name: 1 << i for i, r in enumerate(program.rules)}
     plain = _plain(program)

@@ -27,8 +27,8 @@ from rules.values.canonical import (
     read_only,
     revive,
 )
-from rules.values.cause_keys import NearSpellings, fold
-from rules.values.kinds import BITS, Number, show, tidy
+from rules.values.cause_keys import NearSpellings, fold_key
+from rules.values.kinds import BITS, Number, show, simplify
 
 LONGEST_CHAIN = 12
 
@@ -199,7 +199,7 @@ class Facts:
     @property
     def usual(self) -> bool:
         """Whether nothing is told but when it came, as of most records that are new."""
-        return self is nothing_but(self.first_seen) or bool(_REST(self) == _USUAL_REST)
+        return self is facts_of_new_record(self.first_seen) or bool(_REST(self) == _USUAL_REST)
 
     def to_json(self) -> dict[str, Plain]:
         """Plain JSON of all that is not as it is without it: of most records there is little."""
@@ -216,7 +216,7 @@ class Facts:
 
 
 @lru_cache(maxsize=256)  # a delivery brings many records at one moment
-def nothing_but(first_seen: datetime) -> Facts:
+def facts_of_new_record(first_seen: datetime) -> Facts:
     """The facts of a record of which nothing is told but when it came."""
     return Facts(first_seen)
 
@@ -246,9 +246,9 @@ class Table:
         if index is None:
             index = {}
             for k in sorted(self.entries):
-                index.setdefault(fold(k, how), []).append(k)
+                index.setdefault(fold_key(k, how), []).append(k)
             self._folded[how] = index
-        return tuple(index.get(fold(key, how), ()))
+        return tuple(index.get(fold_key(key, how), ()))
 
     def near(self, key: str) -> tuple[str, ...]:
         """Known keys that differ from this one only by case, spaces or special characters, and
@@ -329,7 +329,7 @@ class Seeds:
         return World.build(revision, maps, units, targets)
 
 
-def seeds(ruleset: nodes.Ruleset, files: Mapping[str, str]) -> Seeds:
+def load_seeds(ruleset: nodes.Ruleset, files: Mapping[str, str]) -> Seeds:
     """The entries of all maps and units; `files` holds CSV texts by the path in the rules."""
     found = Seeds()
     for table in ruleset.maps:
@@ -390,7 +390,7 @@ def _csv_rows(declared: nodes.Csv, text: str, found: Seeds) -> Iterator[_Row]:
 
 
 def _folded(key: str, table: nodes.Map) -> str:
-    return fold(key, table.match)
+    return fold_key(key, table.match)
 
 
 def _clash(row: _Row, table: nodes.Map, seen: Mapping[str, str], kind: str) -> Problem | None:
@@ -488,7 +488,7 @@ class Conversion:
         return f"1 {self.unit} = {self.factor} {self.base}"
 
 
-def itself(unit: str) -> Conversion:
+def identity_conversion(unit: str) -> Conversion:
     """A unit in itself."""
     return Conversion(unit, unit, 1, 1, ())
 
@@ -550,7 +550,7 @@ class Clash:
     text: str
 
 
-def clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> Clash | None:
+def find_unit_clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> Clash | None:
     """Where a target's item set-up differs from the factors of the rules; None where it does not.
 
     The posted unit must be one of the item's. A unit that is not posted and that the target does
@@ -571,7 +571,7 @@ def clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> Clash | 
 
 
 def _other_rate(unit: str, rate: Fraction, base: str) -> Clash:
-    return Clash(unit, has_unit=True, text=f"1 {unit} = {show(tidy(rate))} {base}")
+    return Clash(unit, has_unit=True, text=f"1 {unit} = {show(simplify(rate))} {base}")
 
 
 def quantity_proof(quantity: Number, pieces: Number, by: Conversion) -> str:

@@ -31,8 +31,8 @@ from rules.outcomes import (
     Verdict,
     Wait,
 )
-from rules.values.canonical import bytes_of, dumps, moment_text, sha256_hex, written
-from rules.values.cause_keys import CauseKey, Clearing, as_first_said
+from rules.values.canonical import WrittenJson, dumps, json_bytes, moment_text, sha256_hex
+from rules.values.cause_keys import CauseKey, Clearing, restore_first_wording
 from rules.values.wording import MISSING
 
 UNITS = "units"
@@ -78,18 +78,18 @@ class Digest(IntEnum):
     BARE = 3
 
 
-def digest(outcome: Outcome, facts: str, by: Digest) -> str:
+def hash_outcome(outcome: Outcome, facts: str, by: Digest) -> str:
     """SHA-256 in hex. `facts`: canonical JSON of what was looked at, as it is stored."""
     if by is Digest.BARE:
-        return bare(outcome, facts)
-    return decided(outcome, facts) if by is Digest.DECIDED else worded(outcome)
+        return hash_bare(outcome, facts)
+    return hash_decided(outcome, facts) if by is Digest.DECIDED else hash_worded(outcome)
 
 
-def bare(outcome: Outcome, facts: str) -> str:
+def hash_bare(outcome: Outcome, facts: str) -> str:
     """The digest of states, findings, plans and documents, however much was told beside them."""
     *head, amount, currency = _OF_HEAD(outcome)
     money = None if amount is None else format(amount, "f")
-    counted = bytes_of([[_told(one) for one in outcome.decisions], *head, money, currency])
+    counted = json_bytes([[_told(one) for one in outcome.decisions], *head, money, currency])
     return sha256_hex(b"%b\n%b" % (counted, facts.encode()))
 
 
@@ -106,7 +106,7 @@ def _told(decision: Decision) -> list[Any]:
 def _of_document(document: Document) -> list[Any]:
     """The same of a document, but for its day, of which JSON is made on the way."""
     *words, amount = _OF_DOCUMENT(document)
-    return [*words, format(amount, "f"), *[written(part) for part in parts_of(document)]]
+    return [*words, format(amount, "f"), *[WrittenJson(part) for part in parts_of(document)]]
 
 
 class _Latest:
@@ -120,7 +120,7 @@ class _Latest:
     def of(self, document: Document) -> tuple[bytes, bytes]:
         of, found = self._seen
         if of is not document:
-            found = bytes_of(document.fields), bytes_of(document.lines)
+            found = json_bytes(document.fields), json_bytes(document.lines)
             self._seen = (document, found)
         return found
 
@@ -129,12 +129,12 @@ parts_of = _Latest().of
 """Canonical JSON of a document's fields and of its lines, of which digest and hash are made."""
 
 
-def decided(outcome: Outcome, facts: str) -> str:
+def hash_decided(outcome: Outcome, facts: str) -> str:
     """The digest of the decision: the same however it is worded, and in whatever language."""
     return sha256_hex(b"%b\n%b" % (_bytes(outcome), facts.encode()))
 
 
-def worded(outcome: Outcome) -> str:
+def hash_worded(outcome: Outcome) -> str:
     """The older digest, which counts every text but the rule files' own (spans).
 
     A plan that only makes the decision's own document is no news, nor is that nothing is open:
@@ -162,7 +162,7 @@ def worded(outcome: Outcome) -> str:
         {name: getattr(d, name) for name in _DECISION if name not in _silent(d)}
         for d in outcome.decisions
     ]
-    return sha256_hex(as_first_said(f"{rows}\n{dumps([decisions, head])}"))
+    return sha256_hex(restore_first_wording(f"{rows}\n{dumps([decisions, head])}"))
 
 
 def _silent(decision: Decision) -> frozenset[str]:
@@ -211,7 +211,7 @@ def _of_decision(decision: Decision) -> list[Any]:
 
 def _bytes(value: object) -> bytes:
     """Canonical JSON of what is counted of a value."""
-    return bytes_of(_counted(value))
+    return json_bytes(_counted(value))
 
 
 def _counted(value: Any) -> Any:

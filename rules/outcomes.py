@@ -16,7 +16,7 @@ from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
 from rules.values.canonical import Plain, PostingState, dumps, plain, read_only, revive
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing, Gap, HowCleared, Unknown
-from rules.values.wording import HOLE, titled
+from rules.values.wording import HOLE, title_text
 from rules.values.wording import plain as plain_name
 
 VerdictKind = Literal[
@@ -372,7 +372,7 @@ class Outcome:
         ]
 
 
-class Numbers:
+class RuleNumbers:
     """The rules of a ruleset, numbered: checks, approvals and maps by name, the rest by kind."""
 
     def __init__(self, ruleset: nodes.Ruleset) -> None:
@@ -384,7 +384,7 @@ class Numbers:
         return self._bits.get((kind, name)) or self._bits[kind, ""]
 
     def renumbered(
-        self, seen: RouteGlance, other: Numbers, checks: AbstractSet[str]
+        self, seen: RouteGlance, other: RuleNumbers, checks: AbstractSet[str]
     ) -> RouteGlance | None:
         """The same by the numbers of another program, of whose rules these checks and all that are
         no checks are the same; None where another check has something to say.
@@ -434,7 +434,7 @@ def _rules(ruleset: nodes.Ruleset) -> Iterator[Rule]:
         yield Rule(kind, "")
 
 
-class Words:
+class RouteWords:
     """The words of one program: a held route that only lacks an approval is `to approve`."""
 
     def __init__(self, rules: tuple[Rule, ...], ruleset: nodes.Ruleset) -> None:
@@ -459,7 +459,7 @@ def _bits(rules: tuple[Rule, ...], wanted: Callable[[Rule], bool]) -> int:
     return sum(1 << i for i, rule in enumerate(rules) if wanted(rule))
 
 
-def stricter(would: str, was: str) -> bool:
+def is_stricter(would: str, was: str) -> bool:
     """Whether the first word lets less through than the second."""
     return _STRICT[would] > _STRICT[was]
 
@@ -492,7 +492,7 @@ class TraceLine:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-def lines(outcome: Outcome, sources: Mapping[str, str]) -> tuple[TraceLine, ...]:
+def trace_lines(outcome: Outcome, sources: Mapping[str, str]) -> tuple[TraceLine, ...]:
     """Every verdict of an outcome with its rule line; `sources` are the rule files, by path."""
     split = {path: text.splitlines() for path, text in sources.items()}
     found = []
@@ -550,7 +550,7 @@ class Said:
         return Said(verdicts, [replace(f, route=route) for f in self.findings])
 
 
-def has_said(said: Said, labels: Collection[str]) -> bool:
+def has_failed_check(said: Said, labels: Collection[str]) -> bool:
     """Whether a check that looks at one of these has failed, and stops the record."""
     stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
     checks = [v for v in said.verdicts if v.kind == "check"]
@@ -558,7 +558,7 @@ def has_said(said: Said, labels: Collection[str]) -> bool:
     return any(v.rule in failed and {*labels} & {name for name, _ in v.operands} for v in checks)
 
 
-def title_of(finding: Finding) -> str:
+def finding_title(finding: Finding) -> str:
     """What the cause of a finding is called where its records stand together.
 
     The title of what the rule says, or the words of it; where they name more than two things that
@@ -567,12 +567,12 @@ def title_of(finding: Finding) -> str:
     """
     label = finding.cause_label
     if label.count(HOLE) <= NAMED:
-        return titled(label)
+        return title_text(label)
     if finding.code == "CHK01":
         return f"The check “{plain_name(finding.rule)}” did not pass"
     if finding.code == "CHK02":
         return label.partition(": ")[0]
-    return "Possible duplicate" if finding.code == "DUP01" else titled(label)
+    return "Possible duplicate" if finding.code == "DUP01" else title_text(label)
 
 
 def gap_finding(
@@ -596,7 +596,7 @@ def gap_finding(
     )
 
 
-def merge(findings: list[Finding]) -> tuple[Finding, ...]:
+def merge_findings(findings: list[Finding]) -> tuple[Finding, ...]:
     """Each finding once, with all its lines, the strongest first, else in the order found."""
     found: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
@@ -610,7 +610,7 @@ def merge(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(found.values(), key=lambda f: SEVERITIES.index(f.severity)))
 
 
-def strictest(findings: Iterable[Finding]) -> Finding | None:
+def strictest_finding(findings: Iterable[Finding]) -> Finding | None:
     """The first that stops the record, of findings in the order of `merge`."""
     return next((f for f in findings if f.severity in STOPS), None)
 
@@ -620,7 +620,7 @@ def clearing_of(declared: nodes.Clears) -> Clearing:
     return Clearing(HowCleared(declared.kind), declared.role or "")
 
 
-def keep(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
+def keep_gaps(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
     """Note the reasons of an unknown value, and the line they were met on."""
     if type(value) is Unknown:
         for gap in value.gaps:
@@ -629,10 +629,10 @@ def keep(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
                 lines.append(line)
 
 
-def in_words(kind: VerdictKind | CauseKind, result: VerdictResult) -> str:
+def result_words(kind: VerdictKind | CauseKind, result: VerdictResult) -> str:
     """The result of a verdict as people read it; what asks for no approval is no pass.
 
-    >>> in_words("check", "not_applicable"), in_words("approve", "pass")
+    >>> result_words("check", "not_applicable"), result_words("approve", "pass")
     ('not applicable', 'not needed')
     """
     return "not needed" if (kind, result) == ("approve", PASS) else result.replace("_", " ")

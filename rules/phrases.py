@@ -13,8 +13,8 @@ from grammar import nodes
 from grammar.text.characters import duration
 from grammar.text.problem import Span
 from rules.types.functions import AGGREGATES
-from rules.types.inference import field_type, infer, silent, word_of
-from rules.types.inference import listed as listed_path
+from rules.types.inference import field_type, ignore_problem, infer, word_of
+from rules.types.inference import resolve_list as listed_path
 from rules.types.symbol_table import Index, Ref, Scope
 from rules.values.kinds import Type
 from rules.values.wording import article, bare, parse_message, plain, say
@@ -85,7 +85,7 @@ class Phrases:
 
     def all_of(self, conditions: Sequence[nodes.Expr]) -> str:
         """Conditions that hold together."""
-        return listed([self.expr(node) for node in conditions], "so")
+        return join_words([self.expr(node) for node in conditions], "so")
 
     def message(self, text: str, span: Span) -> str:
         """A message, each placeholder in words and as ‹…›."""
@@ -110,7 +110,7 @@ class Phrases:
 
     def _literal(self, node: nodes.Literal) -> str:
         if node.kind == "duration":
-            return spoken(node.value)  # type: ignore[arg-type]
+            return duration_words(node.value)  # type: ignore[arg-type]
         if node.kind == "text":
             return f"“{node.value}”" if node.value else composed("nothing")
         return literal(node)
@@ -146,7 +146,7 @@ class Phrases:
 
     def kind(self, node: nodes.Expr) -> str:
         """The kind of an expression's type."""
-        return infer(node, self.scope, silent).kind
+        return infer(node, self.scope, ignore_problem).kind
 
     # ---- conditions ---------------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ class Phrases:
         if ago:
             return ago
         left = self.expr(node.left)
-        word = word_of(infer(node.left, self.scope, silent), node.right)
+        word = word_of(infer(node.left, self.scope, ignore_problem), node.right)
         if word and self._of_fact(node.left):
             return composed(IS_STATE[node.op], left=left, state=_state(word))
         right = f"“{plain(word)}”" if word else self.expr(node.right)
@@ -197,12 +197,12 @@ class Phrases:
         left = self.expr(node.left)
         words = [v.name for v in node.values if isinstance(v, nodes.Word)]
         if self._of_fact(node.left) and len(words) == len(node.values):
-            states = listed([_state(word) for word in words], "or")
+            states = join_words([_state(word) for word in words], "or")
             return composed(IS_STATE["="], left=left, state=states)
         values = [
             f"“{plain(v.name)}”" if isinstance(v, nodes.Word) else self.expr(v) for v in node.values
         ]
-        return composed(self._verb(node.left, "="), left=left, right=listed(values, "or"))
+        return composed(self._verb(node.left, "="), left=left, right=join_words(values, "or"))
 
     def among(self, name: str, values: Sequence[nodes.Value]) -> str:
         """A cell of a decision table: `open`, or several words."""
@@ -230,7 +230,7 @@ class Phrases:
         """An entry of a map that is there or not: `there is no debtor for the customer`."""
         if not isinstance(node, nodes.Call) or node.name not in self.index.maps:
             return ""
-        key = listed([self.expr(arg) for arg in node.args])
+        key = join_words([self.expr(arg) for arg in node.args])
         if there:
             return composed("there is %(entry)s for %(key)s", entry=a(node.name), key=key)
         return composed("there is no %(entry)s for %(key)s", entry=named(node.name), key=key)
@@ -243,10 +243,10 @@ class Phrases:
         return instead(f"it is known when {said[1]}", self._so(node, "known"))
 
     def _allof(self, node: nodes.AllOf) -> str:
-        return listed([self._part(p, nodes.AnyOf) for p in node.parts], "so")
+        return join_words([self._part(p, nodes.AnyOf) for p in node.parts], "so")
 
     def _anyof(self, node: nodes.AnyOf) -> str:
-        return listed([self._part(p, nodes.AllOf) for p in node.parts], "either")
+        return join_words([self._part(p, nodes.AllOf) for p in node.parts], "either")
 
     def _part(self, node: nodes.Expr, bracketed: type) -> str:
         return _bracketed(self.expr(node)) if isinstance(node, bracketed) else self.expr(node)
@@ -293,7 +293,9 @@ class Phrases:
     def _call(self, node: nodes.Call) -> str:
         args = [self.expr(arg) for arg in node.args]
         if node.name in self.index.maps:
-            return composed("the %(entry)s for %(key)s", entry=named(node.name), key=listed(args))
+            return composed(
+                "the %(entry)s for %(key)s", entry=named(node.name), key=join_words(args)
+            )
         if node.name in AGGREGATES:
             return self._aggregate(node)
         if node.name in CLAIMS:
@@ -305,9 +307,11 @@ class Phrases:
             day = re.sub("^the moment (it|the )", r"the day \1", args[0])
             return instead(day, composed("the date of %(moment)s", moment=args[0]))
         if node.name in VALUES:
-            given = {"first": args[0], "second": args[-1], "all": listed(args)}
+            given = {"first": args[0], "second": args[-1], "all": join_words(args)}
             return composed(VALUES[node.name], **given)
-        return composed("the %(name)s of %(values)s", name=named(node.name), values=listed(args))
+        return composed(
+            "the %(name)s of %(values)s", name=named(node.name), values=join_words(args)
+        )
 
     def _claim(self, node: nodes.Call, which: int) -> str:
         what = node.args[0]
@@ -323,8 +327,8 @@ class Phrases:
         field = inside.expr(nodes.Name(path[-1:], arg.span)) if ends != path else ""
         where = inside.expr(node.where) if node.where is not None else ""
         if node.name == "any":
-            return existing(ends, path[-1] if field else "", where, so=so)
-        return of_list(node.name, ends, field, where)
+            return existence_words(ends, path[-1] if field else "", where, so=so)
+        return list_words(node.name, ends, field, where)
 
 
 def _state(word: str) -> str:
@@ -335,12 +339,12 @@ def _bracketed(text: str) -> str:
     return joined(["(", text, ")"])
 
 
-def words_of(index: Index) -> Phrases:
+def phrases_of(index: Index) -> Phrases:
     """The words of a ruleset, outside of any record."""
     return Phrases(index, Scope(index, ""))
 
 
-def of_list(name: str, path: Sequence[str], field: str, where: str) -> str:
+def list_words(name: str, path: Sequence[str], field: str, where: str) -> str:
     """What a function of lists gives: `the sum of the amount over all lines where …`."""
     if name == "all":
         so = where or composed("%(field)s is yes", field=field)
@@ -367,7 +371,7 @@ def _narrowed(over: str, where: str) -> str:
     return composed("%(list)s where %(condition)s", list=over, condition=where) if where else over
 
 
-def existing(path: Sequence[str], field: str, where: str, *, so: bool) -> str:
+def existence_words(path: Sequence[str], field: str, where: str, *, so: bool) -> str:
     """That there is any of a list, or none; `field` is the name of one that is yes."""
     over = _narrowed(_list(path), where)
     if field:
@@ -393,7 +397,7 @@ def const_in_words(const: nodes.Const) -> str:
     value = literal(rows[0].value)
     if not older:
         return value
-    return composed("%(value)s (%(older)s)", value=value, older=listed(older, ","))
+    return composed("%(value)s (%(older)s)", value=value, older=join_words(older, ","))
 
 
 def noun(name: str, of: Type, whose: str = "") -> str:
@@ -456,10 +460,10 @@ def a(name: str) -> str:
     return composed(message("an %(name)s") if an else message("a %(name)s"), name=named(name))
 
 
-def listed(words: Sequence[str], kind: str = "and") -> str:
+def join_words(words: Sequence[str], kind: str = "and") -> str:
     """`a, b and c`; `kind` is one of ROWS.
 
-    >>> listed(["a", "b", "c"]), listed(["a"], "or"), listed([]), listed(["a", "b"], ";")
+    >>> join_words(["a", "b", "c"]), join_words(["a"], "or"), join_words([]), join_words(["a", "b"], ";")
     ('a, b and c', 'a', '', 'a; b')
     """
     between, last = ROWS[kind]
@@ -470,10 +474,10 @@ def listed(words: Sequence[str], kind: str = "and") -> str:
     return row
 
 
-def spoken(value: timedelta) -> str:
+def duration_words(value: timedelta) -> str:
     """A duration in words: `72 hours`, `31 days`, `1 minute`.
 
-    >>> spoken(timedelta(hours=72)), spoken(timedelta(days=31)), spoken(timedelta(seconds=30))
+    >>> duration_words(timedelta(hours=72)), duration_words(timedelta(days=31)), duration_words(timedelta(seconds=30))
     ('72 hours', '31 days', '30 seconds')
     """
     text = duration(value)
@@ -548,7 +552,7 @@ def without_article(text: str) -> str:
     return instead(text.removeprefix("the "), text) if text.startswith("the ") else text
 
 
-def capital(text: str) -> str:
+def capitalize(text: str) -> str:
     """A text that begins a sentence."""
     begun = text[:1].upper() + text[1:]
     if not isinstance(text, Composed):
@@ -556,12 +560,12 @@ def capital(text: str) -> str:
     return _made(begun, text.message, text.values, other=text.other, capital=True)
 
 
-def changed(text: str, change: Callable[[str], str]) -> str:
+def change_text(text: str, change: Callable[[str], str]) -> str:
     """A text with a change of what stands in it; the messages stay as they are."""
     if not isinstance(text, Composed):
         return change(text)
-    values = {name: changed(value, change) for name, value in text.values.items()}
-    other = changed(text.other, change) if text.other else ""
+    values = {name: change_text(value, change) for name, value in text.values.items()}
+    other = change_text(text.other, change) if text.other else ""
     return _made(change(text), text.message, values, other=other, capital=text.capital)
 
 

@@ -19,15 +19,15 @@ from grammar.text.vocabulary import NEWEST, Edition
 from rules.codegen.generator import Generated
 from rules.codegen.source_text import FUNCTION, Source
 from rules.decisions.decision_tables import RetryAnswer, RetryProgram
-from rules.decisions.judge_record import ENGINE, Asked, Engine, KindProgram, Restated
+from rules.decisions.judge_record import ENGINE, Engine, EvaluationInput, KindProgram, Restated
 from rules.decisions.posted_documents import OVERBILLED
-from rules.expressions.checks import Once
-from rules.expressions.compiler import Interpreter, Together
-from rules.expressions.lists import RULE as BILL
-from rules.expressions.lists import asked_by_checks, asks_links, family_keys
+from rules.expressions.checks import SharedRead
+from rules.expressions.compiler import CheckGroup, Interpreter
+from rules.expressions.lists import BILL_RULE as BILL
+from rules.expressions.lists import checks_reading_links, family_keys, reads_links
 from rules.expressions.run import BRIEF, FIRST_WORDS, Run
 from rules.facts import Facts, Subject, World
-from rules.outcomes import Glance, Numbers, Outcome, Rule
+from rules.outcomes import Glance, Outcome, Rule, RuleNumbers
 from rules.types.symbol_table import Families, Index, Schemas
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.wording import say
@@ -88,7 +88,7 @@ class Program:
         self._approvals = {one.span: _asked(one) for one in ruleset.approvals}
         self.hash = hash_
         self.roles: tuple[str, ...] = tuple(index.roles)
-        self._numbers = Numbers(ruleset)
+        self._numbers = RuleNumbers(ruleset)
         self.rules: tuple[Rule, ...] = self._numbers.rules
         self._kinds = {
             r.name: KindProgram(index, r.name, schemas, engine=engine, numbers=self._numbers)
@@ -134,7 +134,10 @@ class Program:
         if kind not in self._of_links:
             posts = self._index.posts.get(kind, ())
             bills = tuple(post.bill.expr for post in posts if post.bill is not None)
-            found, over = asked_by_checks(self._index, kind), asks_links(self._index, kind, bills)
+            found, over = (
+                checks_reading_links(self._index, kind),
+                reads_links(self._index, kind, bills),
+            )
             self._of_links[kind] = found | {OVERBILLED, BILL} if over else found
         return self._of_links[kind]
 
@@ -173,7 +176,7 @@ class Program:
         found = self._kinds.get(subject.kind)
         return found.judge(subject, facts, world, now, BRIEF) if found else _NOTHING
 
-    def decisions(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
+    def decisions(self, asked: Sequence[EvaluationInput]) -> list[Outcome | Exception]:
         """What `decision` answers to each, or how it failed; quicker for many than one by one."""
         those: dict[str, list[int]] = {}
         for at, one in enumerate(asked):
@@ -187,7 +190,12 @@ class Program:
         return found
 
     def glance(
-        self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None
+        self,
+        subject: Subject,
+        facts: Facts,
+        world: World,
+        now: datetime,
+        once: SharedRead | None = None,
     ) -> Glance:
         """What `evaluate` says, at a glance: states, amount, and bits of the numbered `rules`.
 
@@ -197,7 +205,7 @@ class Program:
         found = self._kinds.get(subject.kind)
         return found.glance(subject, facts, world, now, once) if found else Glance((), None)
 
-    def read(self, subject: Subject, once: Once) -> None:
+    def read(self, subject: Subject, once: SharedRead) -> None:
         """Read a record for the glances that share it; without this, the first of them does."""
         if found := self._kinds.get(subject.kind):
             found.read(subject, once)
@@ -213,7 +221,7 @@ class Program:
         """A record read and typed, for the functions of `together`; it serves one evaluation."""
         return self._kinds[subject.kind].opened(subject, facts, world, now)
 
-    def together(self, kind: str) -> Together | None:
+    def together(self, kind: str) -> CheckGroup | None:
         """The checks of a record kind that are the same for all its routes, as bare functions.
 
         They raise where the numbers leave their bounds; evaluate and glance answer that, too.
@@ -231,10 +239,10 @@ def compile_ruleset(
     """The program of a ruleset that passed the checks; `hash` names its sources, and `edition` is
     that in which they were published.
     """
-    return Program(ruleset, hash, schemas, generated, edition)
+    return Program(ruleset, hash, schemas, generated_engine, edition)
 
 
-def interpreted(
+def compile_interpreted(
     ruleset: Ruleset,
     *,
     hash: str,  # noqa: A002
@@ -248,12 +256,12 @@ def interpreted(
     return Program(ruleset, hash, schemas, Interpreter, edition)
 
 
-def generated(index: Index, record: str, zone: ZoneInfo) -> Generated:
+def generated_engine(index: Index, record: str, zone: ZoneInfo) -> Generated:
     """The engine that runs rules as generated Python."""
-    return Generated(index, record, zone, made)
+    return Generated(index, record, zone, build_function)
 
 
-def made(source: Source) -> Callable[..., Any]:
+def build_function(source: Source) -> Callable[..., Any]:
     """The function of a generated source: it sees the names of its table and nothing else."""
     space: dict[str, Any] = {**source.names, "__builtins__": {}}
     code = _kept if len(source.text) < _LONG else _code
@@ -270,7 +278,7 @@ _kept = lru_cache(maxsize=4096)(_code)
 """Code by its text: since values stand in tables, many short texts are equal."""
 
 
-def hash_of(sources: Mapping[str, str]) -> str:
+def hash_files(sources: Mapping[str, str]) -> str:
     """The hash of rule files: path and text of each, in path order."""
     return sha256_hex(dumps(dict(sources)))
 

@@ -8,4 +8,4 @@ from pathlib import Path
 from grammar.parsing import parser
 
 if __name__ == "__main__":
-    parser.write(Path(parser.__file__).parent)
+    parser.write_tables(Path(parser.__file__).parent)

@@ -14,7 +14,7 @@ from itertools import islice
 
 from grammar.text.finding_codes import STYLE
 from grammar.text.problem import Problem, Span
-from grammar.text.vocabulary import clean
+from grammar.text.vocabulary import normalize_text
 
 _MEANT = re.compile(r"[Dd]id you mean '([^']+)'\?")
 _QUOTED = re.compile(r"'([^']+)'")
@@ -226,7 +226,7 @@ class _Causes:
 
     def _lines(self, file: str) -> list[str]:
         if file not in self.lines:
-            self.lines[file] = clean(self.sources.get(file, "")).split("\n")
+            self.lines[file] = normalize_text(self.sources.get(file, "")).split("\n")
         return self.lines[file]
 
     def _stands_once(self, name: str) -> bool:

@@ -268,12 +268,12 @@ _TEXT = re.compile(r'"[^"\n]*"')
 _COMMENT = re.compile(r"#[^\n]*")
 
 
-def lower(word: str) -> str:
+def lower_case_hint(word: str) -> str:
     """The hint for a word with a capital in place of a name: quoted it would be no status."""
     return f'a status or a name is written in lower case: {word}; only a text stands in quotes: "…"'
 
 
-def near(word: str, pool: Collection[str]) -> str | None:
+def nearest_word(word: str, pool: Collection[str]) -> str | None:
     """The word of the pool that was probably meant: a short one may have its letters turned."""
     turned = [one for one in sorted(pool) if sorted(one) == sorted(word)]
     found = difflib.get_close_matches(word, sorted(pool), 1, 0.7) or turned
@@ -282,7 +282,7 @@ def near(word: str, pool: Collection[str]) -> str | None:
 
 def did_you_mean(word: str, pool: Collection[str], otherwise: str) -> str:
     """A hint that names the nearest word, else the other one."""
-    meant = near(word, pool)
+    meant = nearest_word(word, pool)
     return Meant(f"did you mean '{meant}'?", word, meant) if meant else otherwise
 
 
@@ -333,7 +333,7 @@ class Place:
         return not self.before.strip()
 
 
-def place(stumble: Stumble, block: Block) -> Place:
+def place_of_stumble(stumble: Stumble, block: Block) -> Place:
     """What stands around a stumble."""
     line = block.lines[stumble.line - 1] if stumble.line <= len(block.lines) else ""
     above = {words[0] for text in block.lines[1 : stumble.line - 1] if (words := text.split())}
@@ -361,15 +361,15 @@ class Habit(NamedTuple):
     hint: str
 
 
-def bare(text: str) -> str:
+def blank_texts(text: str) -> str:
     """The lines with their texts blacked out and their comments cut off; the columns stay."""
     text = _TEXT.sub(lambda found: '"' + "x" * (len(found.group()) - 2) + '"', text)
     return _COMMENT.sub("", text)
 
 
-def habits(block: Block, file: str) -> Iterator[Problem]:
+def find_habits(block: Block, file: str) -> Iterator[Problem]:
     """The first habit of each line."""
-    text = bare(block.text)
+    text = blank_texts(block.text)
     if "|" not in text and not any(habit.pattern.search(text) for habit in HABITS):
         return  # the usual case, told quickly
     for number, seen in enumerate(text.split("\n"), block.first):

@@ -1,12 +1,19 @@
-"""Turn the place where the parser stopped into a message and a hint in the words of the language.
-"""
+"""Turn the place where the parser stopped into a message and a hint in the words of the language."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from grammar.advice import hints
-from grammar.advice.hints import Place, Stumble, bare, clipped, did_you_mean, near, place
+from grammar.advice.hints import (
+    Place,
+    Stumble,
+    blank_texts,
+    clipped,
+    did_you_mean,
+    nearest_word,
+    place_of_stumble,
+)
 from grammar.text import vocabulary
 from grammar.text.problem import Problem, Span
 from grammar.text.vocabulary import ACTIONS, TABLES, Block
@@ -118,14 +125,14 @@ class Explainer:
 
     def explain(self, stumble: Stumble, block: Block, file: str) -> Problem:
         """One good problem for one stumble."""
-        at = place(stumble, block)
+        at = place_of_stumble(stumble, block)
         begin, end = stumble.column, stumble.column + max(1, len(at.word))
-        said = spoken(at.line, begin - 1) if _is_condition(at) else None
+        said = find_spoken_form(at.line, begin - 1) if _is_condition(at) else None
         if said is not None:
             code, message, hint = "SYN13", said.message, said.hint
             begin, end = (column + 1 for column in said.columns or (begin - 1, end - 1))
         else:
-            code, message, hint = in_table(stumble, at) or self._words(stumble, at)
+            code, message, hint = explain_table_error(stumble, at) or self._words(stumble, at)
         number = block.first + stumble.line - 1
         return Problem(code, message, hint, Span(file, number, begin, number, end))
 
@@ -166,7 +173,7 @@ class Explainer:
 
     def _instead(self, stumble: Stumble, at: Place) -> str:
         """The hint: by order, by pair, by clause, by what fits, by the form of the declaration."""
-        pair = _order(at) or slip(stumble, at) or self._in_formula(stumble, at)
+        pair = _order(at) or hint_for_slip(stumble, at) or self._in_formula(stumble, at)
         pair = pair or self._wanted(stumble, at)
         pair = pair or hints.PAIRS.get((stumble.met, at.last))
         if pair is None and "FOR" in stumble.expected and "hold" in at.before.split():
@@ -205,7 +212,7 @@ class Explainer:
             return words or f"functions and maps are in lower case: {word}(…)"
         if word in self.spellings.values():
             return f"words of the language are in lower case: {word}"
-        return hints.lower(word)
+        return hints.lower_case_hint(word)
 
     def _wanted(self, stumble: Stumble, at: Place) -> str | None:
         """The hint by what was met, or by what the line still wants."""
@@ -276,11 +283,11 @@ def _order(at: Place) -> str | None:
     return f"'{at.word}' stands above already" if at.word in at.above else None
 
 
-def in_table(stumble: Stumble, at: Place) -> Words | None:
+def explain_table_error(stumble: Stumble, at: Place) -> Words | None:
     """Code, message and hint of a stumble in a table, if that is where it is."""
     if at.head not in ("on", "retry") or not stumble.line > 1 or stumble.kind == "glued":
         return None
-    row = bare(at.line).strip()
+    row = blank_texts(at.line).strip()
     if at.is_first and "VBAR" in stumble.expected and "=" in row and not row.startswith("|"):
         message = f"'{at.word}' does not fit here: the table has begun"
         return "SYN01", message, "the groups stand above the table: amounts = total, lines"
@@ -301,7 +308,7 @@ def _end(stumble: Stumble, at: Place, row: str) -> Words:
         return "SYN26", message, "its last column is called do: | period | do |"
     kind = at.head if at.head == "retry" else " ".join(at.first.split()[:2])
     known = ", ".join(TABLES.get(kind, _PHRASES))
-    meant = _INSTEAD.get(cell.split(" ")[0].lower()) or near(cell.lower(), _PHRASES)
+    meant = _INSTEAD.get(cell.split(" ")[0].lower()) or nearest_word(cell.lower(), _PHRASES)
     hint = f"did you mean '{meant}'?" if meant else f"a row ends with what to do: {known}"
     return "SYN26", f"'{cell}' is no action", hint
 
@@ -348,7 +355,7 @@ class Spoken(NamedTuple):
     columns: tuple[int, int] | None
 
 
-def spoken(line: str, at: int) -> Spoken | None:
+def find_spoken_form(line: str, at: int) -> Spoken | None:
     """The form that covers a place of a line, counted from 0."""
     for form in _FORMS:
         for found in form.pattern.finditer(line):
@@ -401,7 +408,7 @@ def _as_text(word: str) -> str:
     return f'"{word}"' if word[:1].isupper() else word
 
 
-def slip(stumble: Stumble, at: Place) -> str | None:
+def hint_for_slip(stumble: Stumble, at: Place) -> str | None:
     """The hint for a slip, if it is one of these."""
     found: Iterator[str | None] = (ask(stumble, at) for ask in _ASKED)
     return next((hint for hint in found if hint), None)

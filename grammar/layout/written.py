@@ -8,9 +8,9 @@ from typing import Final, TypeAlias
 
 from grammar import nodes
 from grammar.parsing.parser import parse
-from grammar.text.characters import control_signs, duration
+from grammar.text.characters import duration, find_control_characters
 from grammar.text.problem import TOKEN
-from grammar.text.vocabulary import clean
+from grammar.text.vocabulary import normalize_text
 
 _PAIRED: Final = {"credit_and_new": "credit note and new", "look_up": "look up first"}
 
@@ -87,10 +87,13 @@ Item = Clause | Note | Gap
 
 def can_be_quoted(text: str) -> bool:
     """Whether a text can stand between quotes: without a quote, a new line, a control character."""
-    return not {'"', "\n", "\r", "\t"} & set(text) and next(control_signs(text), None) is None
+    return (
+        not {'"', "\n", "\r", "\t"} & set(text)
+        and next(find_control_characters(text), None) is None
+    )
 
 
-def written(samples: Iterable[nodes.Sample], test: nodes.Test) -> str:
+def write_test(samples: Iterable[nodes.Sample], test: nodes.Test) -> str:
     """The text of some samples and of a test."""
     parts = ["\n".join(_sample(one)) for one in samples]
     return format_text("\n\n".join([*parts, "\n".join(_test(test))]) + "\n")
@@ -218,7 +221,7 @@ def format_text(text: str, file: str = "") -> str:
         return text
     lines = list[str]()
     head = ""
-    for part in _parts(list(read(clean(text)))):
+    for part in _parts(list(read_lines(normalize_text(text)))):
         gap, part = _gap(part)
         if lines:
             lines += [""] * _between(gap, head)
@@ -280,7 +283,7 @@ def _between(gap: int, head: str) -> int:
 def _laid_out(part: list[Item]) -> Iterator[str]:
     """The lines of a declaration or of a run of comments."""
     head = _head(part)
-    rows = [row(head, item) if isinstance(item, Clause) else item for item in part]
+    rows = [cut_row(head, item) if isinstance(item, Clause) else item for item in part]
     rows = _line_fields(rows) if head == "post" else rows
     widths = _widths([item for item in rows if isinstance(item, Row)])
     last = ""
@@ -317,7 +320,7 @@ def _line_fields(rows: Sequence[Row | Note | Gap]) -> list[Row | Note | Gap]:
     deep = False
     for item in rows:
         if isinstance(item, Row):
-            deep = deep or joined(item.cells[0]) == "each line"
+            deep = deep or join_tokens(item.cells[0]) == "each line"
             item = replace(item, indent=8) if deep and item.shape == "assign" else item
         out.append(item)
     return out
@@ -330,7 +333,7 @@ def _widths(rows: list[Row]) -> dict[Column, int]:
         columns = item.cells if item.shape in ("field", "table") else item.cells[:-1]
         for column, cell in enumerate(columns):
             indent = item.indent if column == 0 and item.shape != "table" else 0
-            size = len(joined(cell)) + indent
+            size = len(join_tokens(cell)) + indent
             if _counts(item, column, cell):
                 key = _column(item, column)
                 widths[key] = max(widths.get(key, _least(item, column)), size)
@@ -340,16 +343,16 @@ def _widths(rows: list[Row]) -> dict[Column, int]:
 def _counts(item: Row, column: int, cell: Sequence[Token]) -> bool:
     """Whether a cell may push its neighbours to the right."""
     if item.shape == "table":
-        return len(joined(cell)) <= _CELL and not any(token.note for token in cell)
+        return len(join_tokens(cell)) <= _CELL and not any(token.note for token in cell)
     if item.shape == "clause" and column == 0:
         return len(cell) == 1
     if item.shape == "field" and column == 1:
         return len(cell) == 1
-    return len(joined(cell)) <= _WIDE
+    return len(join_tokens(cell)) <= _WIDE
 
 
 def _column(item: Row, column: int) -> Column:
-    keyword = joined(item.cells[0]) if column and item.shape == "clause" else ""
+    keyword = join_tokens(item.cells[0]) if column and item.shape == "clause" else ""
     return item.shape, column, keyword
 
 
@@ -390,7 +393,7 @@ def _barred(item: Row, widths: dict[Column, int]) -> Iterator[str]:
 
 def _filled(text: str, cell: Sequence[Token], start: int, limit: int = WIDTH) -> Iterator[str]:
     """The cell behind the text, broken behind commas; the last line is still open."""
-    whole = joined(cell)
+    whole = join_tokens(cell)
     fits = len(text) + len(whole) <= limit
     if fits and not any(token.note for token in cell):
         yield text + whole
@@ -412,11 +415,11 @@ def _pieces(cell: Sequence[Token]) -> Iterator[tuple[str, str]]:
     begin = 0
     for end, token in enumerate(cell, 1):
         if token.text == "," or end == len(cell):
-            yield joined(cell[begin:end]), token.note
+            yield join_tokens(cell[begin:end]), token.note
             begin = end
 
 
-def read(text: str) -> Iterator[Clause | Note | Gap]:
+def read_lines(text: str) -> Iterator[Clause | Note | Gap]:
     """The lines of a text: what says something, what comments, what is blank."""
     open_: list[Token] = []
     is_head = False
@@ -435,7 +438,7 @@ def read(text: str) -> Iterator[Clause | Note | Gap]:
             open_ = []
 
 
-def row(head: str, clause: Clause) -> Row:
+def cut_row(head: str, clause: Clause) -> Row:
     """The cells of a clause of a declaration."""
     tokens = clause.tokens
     if clause.is_head:
@@ -519,7 +522,7 @@ def _clause_cells(tokens: Tokens) -> tuple[Tokens, ...]:
     return tuple(cell for cell in (tokens[:size], *_cut(tokens[size:], markers, 2)) if cell)
 
 
-def joined(tokens: Sequence[Token]) -> str:
+def join_tokens(tokens: Sequence[Token]) -> str:
     """The tokens with the blanks between them that belong there."""
     text = ""
     for number, token in enumerate(tokens):

@@ -26,19 +26,19 @@ class NoValueError(Exception):
         self.token, self.code, self.message, self.hint = token, code, message, hint
 
 
-def quoted(token: str) -> str:
+def read_quoted(token: str) -> str:
     """The text between the quotes."""
     return str(token)[1:-1]
 
 
-def message(token: str, span: Span) -> nodes.Said:
+def read_message(token: str, span: Span) -> nodes.Said:
     """A message with its place: it ends its clause."""
     begin = span.end_column - len(token)
     at = Span(span.file, span.end_line, begin, span.end_line, span.end_column)
-    return nodes.Said(quoted(token), at)
+    return nodes.Said(read_quoted(token), at)
 
 
-def decimal(token: str) -> Decimal:
+def read_decimal(token: str) -> Decimal:
     """The number, exactly as written; that of a percentage is the one before its sign."""
     text = str(token).removesuffix("%")
     if len(text.replace(".", "")) > DIGITS:
@@ -46,7 +46,9 @@ def decimal(token: str) -> Decimal:
     return Decimal(text)
 
 
-def whole(token: str, what: str = "line number", hint: str = "lines are counted 1, 2, 3, …") -> int:
+def read_count(
+    token: str, what: str = "line number", hint: str = "lines are counted 1, 2, 3, …"
+) -> int:
     """A number that counts something, from one."""
     text = str(token)
     if not text.isdigit() or len(text) > 6 or int(text) == 0:
@@ -54,7 +56,7 @@ def whole(token: str, what: str = "line number", hint: str = "lines are counted 
     return int(text)
 
 
-def pause(token: str) -> timedelta:
+def read_pause(token: str) -> timedelta:
     """The duration, as long as one can be counted."""
     text = str(token)
     count = text.rstrip("smindh")
@@ -65,7 +67,7 @@ def pause(token: str) -> timedelta:
         raise NoValueError(token, "SYN14", "this duration is too long", hint) from None
 
 
-def day(token: str) -> date:
+def read_day(token: str) -> date:
     """The calendar day."""
     try:
         return date.fromisoformat(str(token))
@@ -74,7 +76,7 @@ def day(token: str) -> date:
         raise NoValueError(token, "SYN20", f"there is no day {token}", hint) from None
 
 
-def clock(token: str) -> time:
+def read_clock(token: str) -> time:
     """The time of day."""
     try:
         return time.fromisoformat(str(token))
@@ -103,29 +105,29 @@ class ExpressionBuilder:
     # ---- values ---------------------------------------------------------------------------------
 
     def number(self, span: Span, token: str) -> nodes.Literal:
-        return nodes.Literal("number", decimal(token), span)
+        return nodes.Literal("number", read_decimal(token), span)
 
     def minus_number(self, span: Span, _: str, token: str) -> nodes.Literal:
-        return nodes.Literal("number", decimal(token).copy_negate(), span)
+        return nodes.Literal("number", read_decimal(token).copy_negate(), span)
 
     def percent(self, span: Span, token: str) -> nodes.Literal:
-        sign, digits, exponent = decimal(token).as_tuple()
+        sign, digits, exponent = read_decimal(token).as_tuple()
         return nodes.Literal("percent", Decimal((sign, digits, int(exponent) - 2)), span)
 
     def duration(self, span: Span, token: str) -> nodes.Literal:
-        return nodes.Literal("duration", pause(token), span)
+        return nodes.Literal("duration", read_pause(token), span)
 
     def date_value(self, span: Span, token: str) -> nodes.Literal:
-        return nodes.Literal("date", day(token), span)
+        return nodes.Literal("date", read_day(token), span)
 
     def moment_value(self, span: Span, moment: datetime) -> nodes.Literal:
         return nodes.Literal("moment", moment, span)
 
     def date_time(self, _: Span, date_: str, time_: str) -> datetime:
-        return datetime.combine(day(date_), clock(time_))
+        return datetime.combine(read_day(date_), read_clock(time_))
 
     def string(self, span: Span, token: str) -> nodes.Literal:
-        return nodes.Literal("text", quoted(token), span)
+        return nodes.Literal("text", read_quoted(token), span)
 
     def yes(self, span: Span) -> nodes.Literal:
         return nodes.Literal("yes_no", True, span)  # noqa: FBT003 - the value itself

@@ -8,13 +8,13 @@ from typing import Any, Literal, TypeAlias
 from grammar import nodes
 from grammar.parsing.build_expressions import (
     ExpressionBuilder,
-    clock,
-    day,
-    decimal,
-    message,
-    pause,
-    quoted,
-    whole,
+    read_clock,
+    read_count,
+    read_day,
+    read_decimal,
+    read_message,
+    read_pause,
+    read_quoted,
 )
 from grammar.text.problem import Span
 
@@ -62,7 +62,7 @@ class StoryBuilder(ExpressionBuilder):
         more = tuple(fact for _, found in _tagged(parts) for fact in found)
         steps = tuple(part for part in parts if isinstance(part, nodes.Then))
         expects = tuple(part for part in parts if isinstance(part, nodes.Expect))
-        return nodes.Test(quoted(title), name, at, facts + more, steps, expects, span)
+        return nodes.Test(read_quoted(title), name, at, facts + more, steps, expects, span)
 
     def then_now(self, span: Span, facts: Facts, *more: tuple[str, Facts]) -> nodes.Then:
         return self.then_at(span, None, facts, *more)
@@ -91,7 +91,7 @@ class StoryBuilder(ExpressionBuilder):
 
     def line_value(self, span: Span, *parts: Any) -> nodes.LineValue:
         _, line, name, value = parts
-        return nodes.LineValue(whole(line), str(name), value, span)
+        return nodes.LineValue(read_count(line), str(name), value, span)
 
     def target_shows(
         self, span: Span, route: nodes.RouteName, field: str, value: nodes.Value
@@ -101,17 +101,17 @@ class StoryBuilder(ExpressionBuilder):
     def is_posted_already(
         self, span: Span, route: nodes.RouteName, number: str | None
     ) -> nodes.IsPosted:
-        return nodes.IsPosted(route, None if number is None else quoted(number), span)
+        return nodes.IsPosted(route, None if number is None else read_quoted(number), span)
 
     def not_posted_yet(self, span: Span, route: nodes.RouteName) -> nodes.NotPosted:
         return nodes.NotPosted(route, span)
 
     def entry(self, span: Span, table: str, key: str, value: nodes.Literal) -> nodes.Entry:
-        return nodes.Entry(str(table), quoted(key), value, span)
+        return nodes.Entry(str(table), read_quoted(key), value, span)
 
     def set_up(self, span: Span, *parts: Any) -> nodes.SetUp:
         count, unit, item, base_count, base_unit, target = parts
-        counts = decimal(count), decimal(base_count)
+        counts = read_decimal(count), read_decimal(base_count)
         return nodes.SetUp(counts[0], str(unit), item, counts[1], str(base_unit), str(target), span)
 
     # ---- expectations ---------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class StoryBuilder(ExpressionBuilder):
 
     def doc_line(self, _: Span, *parts: Any) -> tuple[str, Row]:
         _word, number, *fields = parts
-        return "line", (whole(number), tuple(fields))
+        return "line", (read_count(number), tuple(fields))
 
     def field_is(self, span: Span, name: str, value: nodes.Value) -> nodes.FieldIs:
         return nodes.FieldIs(str(name), value, span)
@@ -180,26 +180,32 @@ class SurroundingsBuilder(ExpressionBuilder):
         return str(number), span
 
     def role(self, span: Span, name: str, title: str) -> nodes.Role:
-        return nodes.Role(str(name), quoted(title), span)
+        return nodes.Role(str(name), read_quoted(title), span)
 
     def silence(self, span: Span, code: str, name: str, reason: str) -> nodes.Silence:
-        return nodes.Silence(str(code), str(name), quoted(reason), span)
+        return nodes.Silence(str(code), str(name), read_quoted(reason), span)
 
     def const(self, span: Span, name: str, *rows: nodes.ConstRow) -> nodes.Const:
         return nodes.Const(str(name), rows, span)
 
     def const_row(self, span: Span, since: str, value: nodes.Literal) -> nodes.ConstRow:
-        return nodes.ConstRow(day(since), value, span)
+        return nodes.ConstRow(read_day(since), value, span)
 
     def source(
         self, span: Span, name: str, currency: str, zone: str, missing: nodes.Missing
     ) -> nodes.Source:
-        return nodes.Source(str(name), str(currency), quoted(zone), missing, span)
+        return nodes.Source(str(name), str(currency), read_quoted(zone), missing, span)
 
     def target(self, span: Span, name: str, rounding: str, *rest: Any) -> nodes.Target:
         places, tolerance, action, missing = rest
         return nodes.Target(
-            str(name), rounding, decimal(places), decimal(tolerance), action, missing, span
+            str(name),
+            rounding,
+            read_decimal(places),
+            read_decimal(tolerance),
+            action,
+            missing,
+            span,
         )
 
     def per_line(self, _: Span) -> str:
@@ -209,7 +215,7 @@ class SurroundingsBuilder(ExpressionBuilder):
         return "at_the_end"
 
     def missing_row(self, span: Span, action: nodes.Action, say: str) -> nodes.Missing:
-        return nodes.Missing(action, message(say, span), span)
+        return nodes.Missing(action, read_message(say, span), span)
 
     def route(self, span: Span, target: str, document: str) -> nodes.RouteName:
         return nodes.RouteName(str(target), str(document), span)
@@ -232,13 +238,13 @@ class SurroundingsBuilder(ExpressionBuilder):
         return "_".join(words)
 
     def map_csv(self, span: Span, path: str, from_column: str, to_column: str) -> nodes.Csv:
-        return nodes.Csv(quoted(path), quoted(from_column), quoted(to_column), span)
+        return nodes.Csv(read_quoted(path), read_quoted(from_column), read_quoted(to_column), span)
 
     def map_rows(self, _: Span, *rows: nodes.MapRow) -> tuple[nodes.MapRow, ...]:
         return rows
 
     def map_row(self, span: Span, key: str, value: nodes.Literal) -> nodes.MapRow:
-        return nodes.MapRow(quoted(key), value, span)
+        return nodes.MapRow(read_quoted(key), value, span)
 
     def units(self, span: Span, *parts: Any) -> nodes.Units:
         bases = tuple(part for part in parts if isinstance(part, nodes.UnitBase))
@@ -252,14 +258,14 @@ class SurroundingsBuilder(ExpressionBuilder):
     def unit_row(self, span: Span, *parts: Any) -> nodes.UnitRow:
         count, unit, item, base_count, base_unit = parts
         return nodes.UnitRow(
-            decimal(count), str(unit), item, decimal(base_count), str(base_unit), span
+            read_decimal(count), str(unit), item, read_decimal(base_count), str(base_unit), span
         )
 
     def of_item(self, _: Span, item: str) -> str:
-        return quoted(item)
+        return read_quoted(item)
 
     def units_csv(self, _: Span, path: str) -> str:
-        return quoted(path)
+        return read_quoted(path)
 
 
 class RecordBuilder(ExpressionBuilder):
@@ -307,7 +313,7 @@ class RecordBuilder(ExpressionBuilder):
         return nodes.State(str(name), aliases or (), span)
 
     def aliases(self, _: Span, *texts: str) -> Texts:
-        return tuple(quoted(text) for text in texts)
+        return tuple(read_quoted(text) for text in texts)
 
     def link(self, span: Span, name: str, record: str, *parts: Any) -> nodes.Link:
         other, theirs, ours, where, most, action = parts
@@ -320,7 +326,7 @@ class RecordBuilder(ExpressionBuilder):
             ours=ours[0],
             of_lines=ours[1],
             where=where,
-            most=whole(most, "number of records", hint),
+            most=read_count(most, "number of records", hint),
             action=action,
             span=span,
         )
@@ -352,7 +358,7 @@ class ReadinessBuilder(ExpressionBuilder):
     def gate_hold(
         self, span: Span, states: tuple[nodes.Word, ...], owner: str, say: str
     ) -> nodes.GateRow:
-        return nodes.GateRow("hold", states, str(owner), message(say, span), span)
+        return nodes.GateRow("hold", states, str(owner), read_message(say, span), span)
 
     def gate_word(self, _: Span, word: str) -> str:
         return str(word)
@@ -388,7 +394,7 @@ class ReadinessBuilder(ExpressionBuilder):
         return action
 
     def say(self, span: Span, text: str) -> nodes.Said:
-        return message(text, span)
+        return read_message(text, span)
 
     def clears(self, span: Span, how: tuple[str, str | None]) -> nodes.Clears:
         return nodes.Clears(*how, span)
@@ -446,8 +452,8 @@ class TableBuilder(ExpressionBuilder):
         return nodes.Action("review", str(role), span)
 
     def try_again(self, span: Span, times: str, first: str, then: nodes.Action) -> nodes.TryAgain:
-        many = whole(times, "number of times", "so many times: 1, 5, …")
-        return nodes.TryAgain(many, pause(first), then, span)
+        many = read_count(times, "number of times", "so many times: 1, 5, …")
+        return nodes.TryAgain(many, read_pause(first), then, span)
 
     # ---- tables ---------------------------------------------------------------------------------
 
@@ -516,7 +522,7 @@ class RouteBuilder(ExpressionBuilder):
         return nodes.Post(
             record=str(record),
             route=route,
-            number=quoted(number),
+            number=read_quoted(number),
             when=when,
             timing=timing,
             after=after,
@@ -534,7 +540,7 @@ class RouteBuilder(ExpressionBuilder):
         return nodes.Immediately(span)
 
     def daily(self, span: Span, at: str | None, by: str) -> nodes.Daily:
-        return nodes.Daily(clock(at or NIGHT), str(by), span)
+        return nodes.Daily(read_clock(at or NIGHT), str(by), span)
 
     def after(self, _: Span, route: nodes.RouteName) -> nodes.RouteName:
         return route
@@ -545,7 +551,7 @@ class RouteBuilder(ExpressionBuilder):
         return nodes.Bill(expr, of, action, span)
 
     def uncompared(self, span: Span, reason: str) -> nodes.Uncompared:
-        return nodes.Uncompared(quoted(reason), span)
+        return nodes.Uncompared(read_quoted(reason), span)
 
     def allows(self, span: Span, *what: str) -> nodes.Allows:
         return nodes.Allows(what, span)
@@ -559,7 +565,7 @@ class RouteBuilder(ExpressionBuilder):
             record=str(record),
             route=route,
             reversing=reversing,
-            number=quoted(number),
+            number=read_quoted(number),
             they_own=they_own or (),
             we_own=we_own,
             fields=fields or (),
@@ -588,7 +594,7 @@ class DeclarationBuilder(
     """Turns each rule of the grammar into its node."""
 
 
-def ruleset(found: Sequence[Any]) -> nodes.Ruleset:
+def build_ruleset(found: Sequence[Any]) -> nodes.Ruleset:
     """The declarations sorted into their shelves."""
 
     shelves: dict[type[Any], list[Any]] = {}

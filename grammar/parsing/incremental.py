@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from grammar.nodes import Ruleset, Said
-from grammar.parsing.parser import declaration, parse
+from grammar.parsing.parser import parse, parse_declaration
 from grammar.text.problem import Problem, Span
 from grammar.text.vocabulary import Block
 
@@ -53,7 +53,7 @@ class Reader:
         moves = block.first - first
         if not first or (moves and any(isinstance(item, Problem) for item in items)):
             self.read += 1
-            items = declaration(block, file)
+            items = parse_declaration(block, file)
         elif moves:
             items = [_moved(item, moves) for item in items]
         self._next[key] = (block.first, items)

@@ -19,13 +19,13 @@ from lark.lark import PostLex
 from lark.lexer import TerminalDef
 
 from grammar import nodes
-from grammar.advice.hints import DECLARED, Stumble, clipped, did_you_mean, habits
+from grammar.advice.hints import DECLARED, Stumble, clipped, did_you_mean, find_habits
 from grammar.advice.syntax_errors import Explainer
 from grammar.parsing.build_expressions import NoValueError
-from grammar.parsing.builder import DeclarationBuilder, ruleset
+from grammar.parsing.builder import DeclarationBuilder, build_ruleset
 from grammar.text import vocabulary
 from grammar.text.problem import Problem, Span
-from grammar.text.vocabulary import RESERVED, TABLES, Block, blocks, clean, is_idle
+from grammar.text.vocabulary import RESERVED, TABLES, Block, is_idle, normalize_text, split_blocks
 
 LANGUAGE = "1"
 """The version of the language that this program speaks."""
@@ -65,13 +65,13 @@ _SURE = 16
 """So many of these in one clause can never be nested too deeply: each adds three levels at most."""
 
 
-def declaration(block: Block, file: str) -> list[Any]:
+def parse_declaration(block: Block, file: str) -> list[Any]:
     """The node of a block (`language` has none), or its problems."""
     return list(_declaration(block, file))
 
 
 def _declaration(block: Block, file: str) -> Iterator[Any]:
-    problems = [*habits(block, file)] or [*_layout(block, file)]
+    problems = [*find_habits(block, file)] or [*_layout(block, file)]
     if problems:
         yield from problems
         return
@@ -138,7 +138,7 @@ def _quickly(block: Block, file: str) -> Any:
         return None
 
 
-class Quick:
+class QuickParser:
     """The tables of one grammar, ready to run."""
 
     def __init__(self, lark: Lark) -> None:
@@ -180,15 +180,15 @@ class Quick:
 
 
 @cache
-def _quick() -> Quick:
+def _quick() -> QuickParser:
     """The same parser without a word for mistakes, made once a process."""
-    return Quick(_machine()[0])
+    return QuickParser(_machine()[0])
 
 
 @cache
 def _machine() -> tuple[Lark, Explainer]:
     """The parser and the explainer, made once a process."""
-    lark = parser(_WholeWords())
+    lark = load_parser(_WholeWords())
     spelled = {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"}
     return lark, Explainer(spelled)
 
@@ -223,7 +223,7 @@ def _sound(node: Any) -> Iterator[Any]:
     if isinstance(node, tuple):
         yield from _language(*node)
     else:
-        yield from list(faults(node)) or [node]
+        yield from list(table_problems(node)) or [node]
 
 
 def _language(number: str, span: Span) -> Iterator[Problem]:
@@ -315,7 +315,7 @@ def _cut(text: str, at: int) -> int:
     return len(before.group()) if before and re.match(r"\w", text[at : at + 1], re.ASCII) else 0
 
 
-def faults(node: Any) -> Iterator[Problem]:
+def table_problems(node: Any) -> Iterator[Problem]:
     """The problems of a decision table; none of any other declaration."""
     kinds = {nodes.Edit: "on edit", nodes.Cancel: "on cancel", nodes.Retry: "retry"}
     kind = kinds.get(type(node))
@@ -326,12 +326,12 @@ def faults(node: Any) -> Iterator[Problem]:
             yield from _action(row.action, kind)
 
 
-def parser(postlex: PostLex) -> Lark:
+def load_parser(postlex: PostLex) -> Lark:
     """The parser, from its tables where they fit."""
     text = _grammar()
     kept = _read(files("grammar.parsing").joinpath(_FILE).read_bytes())
     if kept["of"] != _name(text):
-        return worked_out(text, postlex)
+        return build_parser(text, postlex)
     data, memo = kept["data"], _numbered(kept["memo"])
     table = data["parser"]["parser"]
     table["tokens"] = _numbered(table["tokens"])
@@ -340,7 +340,7 @@ def parser(postlex: PostLex) -> Lark:
     return found
 
 
-def fitting(begun: str) -> frozenset[str]:
+def fitting_words(begun: str) -> frozenset[str]:
     """What may stand behind the beginning of a declaration: words and signs as they are written,
     kinds of tokens by their names in the grammar. Empty behind a mistake.
     """
@@ -395,7 +395,7 @@ def _name(text: str) -> str:
     return sha256(f"{lark.__version__}\n{text}".encode()).hexdigest()
 
 
-def worked_out(text: str, postlex: PostLex | None) -> Lark:
+def build_parser(text: str, postlex: PostLex | None) -> Lark:
     """The parser of a grammar, which is looked through for what could be read in two ways."""
     return Lark(
         text,
@@ -576,7 +576,7 @@ def _first(terminal: TerminalDef) -> tuple[int, int, int, str]:
 
 
 def parse(
-    sources: Mapping[str, str], read: Callable[[Block, str], list[Any]] = declaration
+    sources: Mapping[str, str], read: Callable[[Block, str], list[Any]] = parse_declaration
 ) -> tuple[nodes.Ruleset, tuple[Problem, ...]]:
     """The ruleset of all files (path -> text), and what is wrong with the rest of them.
 
@@ -585,16 +585,16 @@ def parse(
     found: list[Any] = []
     problems: list[Problem] = []
     for file, text in sources.items():
-        for block in blocks(clean(text)):
+        for block in split_blocks(normalize_text(text)):
             for item in read(block, file):
                 (problems if isinstance(item, Problem) else found).append(item)
-    return ruleset(found), tuple(sorted(problems, key=lambda problem: problem.span))
+    return build_ruleset(found), tuple(sorted(problems, key=lambda problem: problem.span))
 
 
-def write(folder: Path) -> None:
+def write_tables(folder: Path) -> None:
     """Put the tables of the grammar of now beside it."""
     text = _grammar()
-    data, memo = worked_out(text, None).memo_serialize([TerminalDef, Rule])
+    data, memo = build_parser(text, None).memo_serialize([TerminalDef, Rule])
     data["options"] = {name: v for name, v in data["options"].items() if name not in _LATER}
     told = json.dumps({"of": _name(text), "data": data, "memo": memo})
     (folder / _FILE).write_bytes(zlib.compress(told.encode("ascii"), 9))

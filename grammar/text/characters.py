@@ -65,11 +65,11 @@ def skeleton(text: str) -> str:
     return text
 
 
-def forms(text: str) -> tuple[str, ...]:
+def look_alike_forms(text: str) -> tuple[str, ...]:
     """What people may have meant: the Latin capitals and digits that look like this text, without
     the text itself. Of a text with very many none, for most of them would be no code.
 
-    >>> forms("C-O1")
+    >>> look_alike_forms("C-O1")
     ('C-01', 'C-0I', 'C-OI')
     """
     found = [""]
@@ -120,11 +120,11 @@ def _is_invisible(sign: str) -> bool:
     return unicodedata.category(sign) == "Cf"
 
 
-def control_signs(text: str) -> Iterator[tuple[int, int, str]]:
+def find_control_characters(text: str) -> Iterator[tuple[int, int, str]]:
     """The first control character of each line (NUL, say, which not every database keeps): line and
     column, from 1, and its code point.
 
-    >>> list(control_signs("a\\nb\\0c"))
+    >>> list(find_control_characters("a\\nb\\0c"))
     [(2, 2, 'U+0000')]
     """
     if _CONTROL.search(text) is None:
@@ -177,7 +177,7 @@ def sign(currency: str) -> str:
     return _SIGNS.get(currency, currency)
 
 
-def prefix(currency: str) -> str:
+def currency_prefix(currency: str) -> str:
     """What stands before an amount: a symbol directly, letters with a space."""
     mark = sign(currency)
     return f"{mark}{SPACE}" if mark.isalpha() else mark
@@ -214,10 +214,12 @@ def in_currency(value: Decimal, currency: str) -> str:
     value = value or Decimal(0)  # no minus before nothing
     exponent = value.normalize().as_tuple().exponent
     places = max(2, -exponent if isinstance(exponent, int) else 2)
-    return continued("", f"{value:.{places}f}", currency)
+    return continue_with_amount("", f"{value:.{places}f}", currency)
 
 
-def continued(said: str, text: str, currency: str, *, others: tuple[str, ...] = ()) -> str:
+def continue_with_amount(
+    said: str, text: str, currency: str, *, others: tuple[str, ...] = ()
+) -> str:
     """A sentence that goes on with an amount, written as a plain number: `-12.00`. Its blanks are
     ordinary ones, since it is also looked for, and read in terminals.
 
@@ -228,7 +230,7 @@ def continued(said: str, text: str, currency: str, *, others: tuple[str, ...] = 
     if number is None:
         return said + text
     named, before = _named_last(said, (currency, *others))
-    mark = prefix(currency or named).replace(SPACE, " ")
+    mark = currency_prefix(currency or named).replace(SPACE, " ")
     places = number[3] or ""
     told = f"{int(number[2]):,}{places}" if len(places) > 2 else f"{number[2]}{places}"
     return f"{before}{MINUS if number[1] else ''}{mark}{told}" if mark else said + grouped(text)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Self
 from unicodedata import combining, east_asian_width
 
-from grammar.text.vocabulary import DECLARATIONS, Block, blocks, clean
+from grammar.text.vocabulary import DECLARATIONS, Block, normalize_text, split_blocks
 
 _NAMED = {"role", "const", "source", "target", "link", "map", "check", "sample"}
 
@@ -60,7 +60,7 @@ class Problem:
     """What is wrong only because of this: one typo is one finding."""
 
 
-def believable(
+def believable_errors(
     findings: Iterable[Problem], syntax: Iterable[Problem], sources: Mapping[str, str]
 ) -> tuple[Problem, ...]:
     """The errors that stand even though the declarations with syntax problems were not read."""
@@ -100,7 +100,7 @@ def broken_blocks(syntax: Iterable[Problem], sources: Mapping[str, str]) -> Iter
         lines.setdefault(problem.span.file, set()).add(problem.span.line)
     for file, text in sources.items():
         broken = lines.get(file, ())
-        for block in blocks(clean(text)) if broken else ():
+        for block in split_blocks(normalize_text(text)) if broken else ():
             if any(block.first <= line < block.first + len(block.lines) for line in broken):
                 yield block
 
@@ -119,13 +119,13 @@ def show(problem: Problem, source_text: str) -> str:
     number = str(span.line)
     edge = " " * len(number)
     out = [f"{problem.severity}[{problem.code}]: {problem.message}", f"{edge}--> {span}"]
-    lines = clean(source_text).split("\n")
+    lines = normalize_text(source_text).split("\n")
     if span.line <= len(lines):
         line = "".join(char if char.isprintable() else " " for char in lines[span.line - 1])
         out += [f"{edge} |", f"{number} | {line}".rstrip(), f"{edge} | {_caret(problem, line)}"]
     if problem.hint:
         out.append(f"{edge} = hint: {problem.hint}")
-    out += [f"{edge} = so too: {line}" for line in below(problem)]
+    out += [f"{edge} = so too: {line}" for line in consequence_lines(problem)]
     return "\n".join(out)
 
 
@@ -149,20 +149,20 @@ def plain(problem: Problem) -> str:
     span = problem.span
     where = f"{span.file} line {span.line} column {span.column}"
     hint = f" Hint: {problem.hint}" if problem.hint else ""
-    said = f"{problem.code}: {problem.message}.{hint}{''.join(so_too(problem))}"
+    said = f"{problem.code}: {problem.message}.{hint}{''.join(consequence_sentences(problem))}"
     return f"{where}: {problem.severity} {said}"
 
 
-def below(problem: Problem) -> list[str]:
+def consequence_lines(problem: Problem) -> list[str]:
     """What follows from a problem, a line each; of many the first few, and how many more."""
     lines = [f"{each.span}: {each.message}" for each in problem.follows[:SHOWN_BELOW]]
     more = len(problem.follows) - SHOWN_BELOW
     return lines + ([f"and in {more} more places"] if more > 0 else [])
 
 
-def so_too(problem: Problem) -> list[str]:
+def consequence_sentences(problem: Problem) -> list[str]:
     """The same as sentences, each with a blank in front."""
-    return [f" So too: {line}." for line in below(problem)]
+    return [f" So too: {line}." for line in consequence_lines(problem)]
 
 
 def to_json(problem: Problem) -> dict[str, object]:
@@ -187,7 +187,7 @@ class Token:
     leads: bool
 
 
-def tokens(lines: Sequence[str], span: Span) -> Iterator[Token]:
+def read_tokens(lines: Sequence[str], span: Span) -> Iterator[Token]:
     """The tokens within a span of a file with these lines; comments are left out."""
     for number in range(span.line, min(span.end_line, len(lines)) + 1):
         line = lines[number - 1]
@@ -223,7 +223,7 @@ class Correction:
     text: str
 
 
-def correction(problem: Problem, source_text: str) -> Correction | None:
+def find_correction(problem: Problem, source_text: str) -> Correction | None:
     """What the hint of a problem proposes; None where it proposes nothing, or where its word does
     not stand exactly once in the text that the problem is about.
     """
@@ -232,7 +232,7 @@ def correction(problem: Problem, source_text: str) -> Correction | None:
         return None
     word = re.compile(rf"(?<!\w){re.escape(hint.word)}(?!\w)")
     found = []
-    for number, line in enumerate(clean(source_text).split("\n"), 1):
+    for number, line in enumerate(normalize_text(source_text).split("\n"), 1):
         if about.line <= number <= about.end_line:
             begin = about.column - 1 if number == about.line else 0
             end = about.end_column - 1 if number == about.end_line else len(line)
@@ -244,7 +244,7 @@ def correction(problem: Problem, source_text: str) -> Correction | None:
     return Correction(place, hint.instead)
 
 
-def corrected(source_text: str, wanted: Correction) -> str:
+def apply_correction(source_text: str, wanted: Correction) -> str:
     """The text with it; as it is where it has no such line."""
     lines = source_text.split("\n")
     at = wanted.span

@@ -1,5 +1,4 @@
-"""Define the reserved words and the editions of the language, and split a text into declarations.
-"""
+"""Define the reserved words and the editions of the language, and split a text into declarations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -360,7 +359,7 @@ class Block:
         return words[0] if words and not self.lines[0][0].isspace() else ""
 
 
-def clean(text: str) -> str:
+def normalize_text(text: str) -> str:
     """The text without a byte order mark and with plain line ends."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
@@ -372,7 +371,7 @@ def is_idle(line: str) -> bool:
 
 
 @lru_cache(maxsize=16)
-def blocks(text: str) -> tuple[Block, ...]:
+def split_blocks(text: str) -> tuple[Block, ...]:
     """The blocks of a cleaned text, in their order.
 
     The last texts are remembered: whoever looks at a file cuts it several times.

@@ -21,7 +21,7 @@ from holding.db.together import KEPT, Question, Together, answer
 from holding.platform.states import state_label
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState, dumps, in_sentence, sha256_hex
-from rules.values.wording import titled
+from rules.values.wording import title_text
 
 WAITING: Final = {  # a posting that waits for it, and after it
     PostingState.HELD: PostingState.READY,
@@ -305,7 +305,7 @@ def foresee(
         if left:
             waits[key] = left[0].cause_id
     labels = named.value
-    return Foreseen(refused, {key: titled(labels[cause]) for key, cause in waits.items()})
+    return Foreseen(refused, {key: title_text(labels[cause]) for key, cause in waits.items()})
 
 
 def _labels(record_ids: Sequence[int]) -> Question[Mapping[int, str]]:

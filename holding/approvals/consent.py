@@ -17,7 +17,7 @@ from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
 from rules.outcome_hash import parts_of
 from rules.outcomes import NEEDS_APPROVAL, Document
-from rules.values.canonical import bytes_of, dumps, sha256_hex
+from rules.values.canonical import dumps, json_bytes, sha256_hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def posting_hash(connection_id: int, target_company: str, document: Planned, act
 def document_hash(connection_id: int, target_company: str, document: Document, action: str) -> str:
     """The same hash of a document that the rules made, whose text is made once."""
     head = [connection_id, target_company, document.document, document.number, action]
-    return sha256_hex(b"%b,%b,%b]" % (bytes_of(head)[:-1], *parts_of(document)))
+    return sha256_hex(b"%b,%b,%b]" % (json_bytes(head)[:-1], *parts_of(document)))
 
 
 def content_hash(

@@ -29,7 +29,7 @@ from holding.db.models.columns import to_minor
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.refusal import Sums, by_key
 from rules.values.canonical import PostingState
-from rules.values.wording import titled
+from rules.values.wording import title_text
 
 MOST_LISTED: Final = 20
 _LOOKED_THROUGH: Final = 5_000
@@ -242,4 +242,4 @@ def _holds(session: Session, records: Collection[int]) -> dict[int, tuple[int, s
         .where(HOLD_OPEN, bulk.among(Hold.record_id, sorted(set(records))))
         .order_by(Hold.id.desc())
     )
-    return {row.record_id: (row.id, titled(row.label)) for row in session.execute(query)}
+    return {row.record_id: (row.id, title_text(row.label)) for row in session.execute(query)}

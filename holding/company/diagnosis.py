@@ -51,7 +51,7 @@ from holding.trials.waiting_documents import (
     TWO_E_INVOICES,
     WINDOW_OVER,
 )
-from rules.checker.places import uses
+from rules.checker.places import used_names
 from rules.comparison.preflight import references
 from rules.outcomes import Document
 from rules.values.canonical import PostingState, revive
@@ -404,7 +404,7 @@ def _checks(ruleset: nodes.Ruleset) -> Iterator[str]:
     """The checks that ask for the form of a TIN."""
     for check in ruleset.checks:
         asked = (one for one in (check.when, *check.requires) if one is not None)
-        if any(_TIN in uses(one) for one in asked):
+        if any(_TIN in used_names(one) for one in asked):
             yield check.name
 
 
@@ -413,7 +413,7 @@ def _tables(ruleset: nodes.Ruleset) -> Iterator[str]:
     maps = {table.name for table in ruleset.maps}
     for post in ruleset.posts:
         for assign in (*post.fields, *post.line_fields):
-            named = set(uses(assign.expr))
+            named = set(used_names(assign.expr))
             if _CLASS in named:
                 yield from sorted(named & maps)
 

@@ -48,7 +48,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from holding.db.models import Base
 from holding.db.models.columns import AsText, Json, Moment, moment_text, table_of, words
-from rules.values.canonical import dumps, sha256_hex, text_of
+from rules.values.canonical import dumps, json_text, sha256_hex
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -116,7 +116,7 @@ class _Words(TypeDecorator[Any]):
         return dialect.type_descriptor(ARRAY(BigInteger() if self.kind == "int" else Text()))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return text_of(list(value)) if dialect.name == "sqlite" else list(value)
+        return json_text(list(value)) if dialect.name == "sqlite" else list(value)
 
 
 def _list_of(column: InstrumentedAttribute[Any] | Column[Any]) -> _Words:
@@ -305,7 +305,7 @@ def given(session: Session, name: str, columns: Mapping[str, str]) -> str:
 
 def rows_text(table: Table, rows: Rows) -> str:
     """Return rows of a table as one JSON parameter."""
-    return text_of(_told(table, rows))
+    return json_text(_told(table, rows))
 
 
 def base64_text(value: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import ColumnElement, FromClause, case, func
 
-from grammar.text.characters import MINUS, prefix
+from grammar.text.characters import MINUS, currency_prefix
 from holding.db.models import Posting, Record
 from holding.db.models.columns import from_minor, places_of
 from rules.values.canonical import dumps, sha256_hex
@@ -122,7 +122,7 @@ def money(minor: int | None, currency: str) -> str:
     """Return an amount as `RM 1,204.00`, with U+2212 for minus, or a text if it is unknown."""
     if minor is None:
         return "without an amount"
-    return f"{MINUS if minor < 0 else ''}{prefix(currency)}{digits(minor, currency)}"
+    return f"{MINUS if minor < 0 else ''}{currency_prefix(currency)}{digits(minor, currency)}"
 
 
 def currencies(found: Sums, books: str) -> tuple[tuple[str, int], ...]:

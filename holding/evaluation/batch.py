@@ -22,7 +22,7 @@ from holding.platform.changes import PostingRow
 from holding.platform.states import TOTALS
 from holding.programs.world import Judge, LeftBehind
 from rules.facts import Facts, Subject, World
-from rules.outcomes import NEEDS_APPROVAL, Document, Finding, Outcome, Severity, title_of
+from rules.outcomes import NEEDS_APPROVAL, Document, Finding, Outcome, Severity, finding_title
 from rules.program import Route
 from rules.values.canonical import PostingState, dumps, read_only
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
@@ -361,7 +361,7 @@ def want_holds(
             would_pass=finding.would_pass,
             clears=finding.clears,
             cause_key=_cause(batch, finding).kept,
-            cause_label=title_of(finding),
+            cause_label=finding_title(finding),
             team_id=batch.team(finding.owner),
             number=document.number if document else outcome.number if outcome else "",
             doc_type=way.document,

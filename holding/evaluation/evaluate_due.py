@@ -37,8 +37,8 @@ from holding.platform.states import READY
 from holding.programs import world
 from holding.programs.replay import replay, replay_all
 from holding.programs.world import left_behind
-from rules.decisions.decision_tables import RULE as CHANGE
-from rules.decisions.judge_record import Asked
+from rules.decisions.decision_tables import CHANGE_RULE as CHANGE
+from rules.decisions.judge_record import EvaluationInput
 from rules.outcomes import Outcome
 from rules.values.canonical import PostingState
 
@@ -165,7 +165,7 @@ def _judge_all(
     return EvaluationCounts(len(claims), stored, _push_has_work(database, batch, clock.now()))
 
 
-def _of_no_route(batch: Batch, now: datetime) -> dict[int, Asked]:
+def _of_no_route(batch: Batch, now: datetime) -> dict[int, EvaluationInput]:
     """Return posted documents of an older record version whose route is no longer in the rules.
 
     Documents that a person accepted as they are, are left out.

@@ -44,7 +44,7 @@ from holding.programs.world import Judge
 from holding.rulesets import target_ways
 from rules.decisions.posted_documents import NUMBER_REUSE_CODE as TAKEN_BACK
 from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
-from rules.facts import Conflict, Dated, Facts, Subject, TargetDocument, nothing_but
+from rules.facts import Conflict, Dated, Facts, Subject, TargetDocument, facts_of_new_record
 from rules.values.canonical import PostingState
 
 LET_GO = ("ready", "failed")  # of what is not sent
@@ -363,7 +363,7 @@ def _alone(
     if conflicts or links or row.editor is not None:
         facts = Facts(row.seen_at, last_editor=row.editor, conflicts=conflicts, links=links)
     else:
-        facts = nothing_but(row.seen_at)
+        facts = facts_of_new_record(row.seen_at)
     return Case(
         claimed=claimed,
         family=row.family,

@@ -30,14 +30,14 @@ from holding.platform.states import TOTALS, UNSEEN, WITHDRAWN, counted_state, re
 from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import LeftBehind
-from rules.decisions.decision_tables import RULE as CHANGE
+from rules.decisions.decision_tables import CHANGE_RULE as CHANGE
 from rules.decisions.route_rules import EARLY
 from rules.decisions.verdict import READY as NOT_HELD
 from rules.decisions.verdict import READY_STATE as READY
 from rules.facts import Facts
-from rules.outcome_hash import bare
+from rules.outcome_hash import hash_bare
 from rules.outcomes import NEEDS_APPROVAL, Decision, Document, Finding, Outcome, Step, Verdict
-from rules.values.canonical import PostingState, dumps, number_text, sha256_hex, text_of
+from rules.values.canonical import PostingState, dumps, json_text, number_text, sha256_hex
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
 from rules.values.wording import term
 
@@ -148,7 +148,7 @@ def _stored(batch: Batch, judged: Judgment) -> StoredEvaluation:
     """Return what is stored of an evaluation, enough to replay it."""
     facts, outcome = _looked_at(batch, judged.case), judged.outcome
     if outcome is not None:
-        codes, hashed = outcome.bare_codes(), bare(outcome, facts)
+        codes, hashed = outcome.bare_codes(), hash_bare(outcome, facts)
     else:
         codes = dumps({"error": judged.code, "say": judged.error})
         hashed = sha256_hex(codes)
@@ -163,14 +163,14 @@ def _looked_at(batch: Batch, case: Case) -> bulk.Encoded:
         return _seen(case.facts.first_seen, batch.known_targets)
     content = {"facts": case.facts.to_json(), "known": sorted(batch.known_targets)}
     content |= {name: sorted(others) for name in _OTHERS if (others := getattr(case, name))}
-    return bulk.Encoded(text_of(content))
+    return bulk.Encoded(json_text(content))
 
 
 @lru_cache(maxsize=256)  # a delivery brings many records at one moment
 def _seen(first_seen: datetime, known: frozenset[str]) -> bulk.Encoded:
     """Return the encoded facts of a record of which only the arrival time is known."""
     content = {"facts": Facts(first_seen).to_json(), "known": sorted(known)}
-    return bulk.Encoded(text_of(content))
+    return bulk.Encoded(json_text(content))
 
 
 def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:

@@ -44,7 +44,7 @@ from holding.posting import runs
 from rules.decisions.verdict import READY
 from rules.outcome_hash import Digest
 from rules.outcomes import Outcome
-from rules.values.canonical import PostingState, text_of
+from rules.values.canonical import PostingState, json_text
 from rules.values.cause_keys import CauseKey
 
 FLIGHT_PAUSE = timedelta(seconds=5)
@@ -617,7 +617,7 @@ def _posting_columns(planned: PlannedPosting) -> dict[str, Any]:
         "waits": None,
         "hash": planned.hash,
         "number": planned.number,
-        "content": None if planned.content is None else bulk.Encoded(text_of(planned.content)),
+        "content": None if planned.content is None else bulk.Encoded(json_text(planned.content)),
         "bills": planned.bills,
         "connection_id": planned.connection_id,
         "doc_type": planned.doc_type,

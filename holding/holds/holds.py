@@ -40,7 +40,7 @@ from holding.platform.row_seals import Sealed
 from holding.platform.states import HOLD_LABELS
 from holding.programs import posted_differences, world
 from holding.programs.posted_differences import Difference
-from rules.decisions.corrections import Correctable, typed
+from rules.decisions.corrections import Correctable, parse_typed
 from rules.values.canonical import dumps, in_sentence, sha256_hex
 from rules.values.wording import clears_when
 
@@ -408,7 +408,7 @@ def _correct(
 
 def _value(field: Correctable, text: str) -> Any:
     try:
-        return typed(field.field, text)
+        return parse_typed(field.field, text)
     except ValueError:
         return Refusal(
             code="correction.value",

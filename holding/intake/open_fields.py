@@ -25,7 +25,7 @@ from holding.db.models import (
 from holding.db.refusal import Refusal, plural
 from holding.programs import world
 from holding.programs.replay import judged_once
-from rules.decisions.corrections import Correctable, Setter, asked_for
+from rules.decisions.corrections import Correctable, Setter, correctable_fields
 from rules.values.wording import plain
 
 ACT: Final = "record.edit"
@@ -113,7 +113,7 @@ def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, .
         return ()
     judge = world.program(session, company.ruleset_version_id)
     original_body = _as_it_came(session, version)
-    return asked_for(
+    return correctable_fields(
         judge.ruleset, record.type, version.body, findings[0], judge.edition, original_body
     )
 

@@ -264,7 +264,7 @@ def _matching(
     if len(first) > SHOWN_CHOICES:
         return first
     anywhere = session.scalars(query.where(has).order_by(column).limit(SHOWN_CHOICES + 1))
-    forms = [_conditions(session, column, one)[0] for one in characters.forms(text)]
+    forms = [_conditions(session, column, one)[0] for one in characters.look_alike_forms(text)]
     looks = (
         session.scalars(query.where(or_(*forms)).order_by(column).limit(NEAREST)) if forms else ()
     )
@@ -346,7 +346,7 @@ def _has(session: Session, one: CodeList, value: str) -> bool:
 
 def _near(session: Session, one: CodeList, value: str) -> list[str]:
     """Codes of a list that look like a value, or begin like it and are spelled nearly alike."""
-    forms = characters.forms(value)
+    forms = characters.look_alike_forms(value)
     same = session.scalars(_codes(one).where(SnapshotItem.code.in_(forms))).all() if forms else ()
     start = _matching(session, SnapshotItem.code, _codes(one), value[:2])
     return [*dict.fromkeys([*sorted(same), *get_close_matches(value, start, n=NEAREST)])]

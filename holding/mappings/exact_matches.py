@@ -24,8 +24,8 @@ from holding.mappings.fixes import Missing, asked_causes, asked_count, asked_mis
 from holding.mappings.list_rows import name_key, registration_key, short_name_key, tin_key
 from holding.mappings.mapping_lists import Suggestion
 from holding.mappings.preview import KnownMaps, active_program, asked_maps
-from rules.values.canonical import dumps, value_of
-from rules.values.cause_keys import CauseKind, fold, match_key
+from rules.values.canonical import dumps, parse_json
+from rules.values.cause_keys import CauseKind, fold_key, match_key
 
 MOST: Final = 50
 """So many missing values are looked at, those with the most money."""
@@ -450,7 +450,7 @@ def _heard(bodies: Sequence[str], key: str, *, party: bool) -> Said:
 
 def _named_item(stored: str, key: str) -> str | None:
     """What a line that has the key calls it."""
-    lines = (line for line in _lines(value_of(stored)) if key in line.values())
+    lines = (line for line in _lines(parse_json(stored)) if key in line.values())
     return next((_text(line.get("name")) for line in lines), None)
 
 
@@ -492,7 +492,7 @@ def _numbers_and_name(who: Identity) -> tuple[str, str, str]:
 
 def same_word(one: str, other: str) -> bool:
     """Whether two spellings differ in their case and in blanks at the ends or doubled, alone."""
-    first, second = (fold(" ".join(text.split()), ("any_case",)) for text in (one, other))
+    first, second = (fold_key(" ".join(text.split()), ("any_case",)) for text in (one, other))
     return first == second
 
 

@@ -204,7 +204,7 @@ def matching(
     if known is None:
         return ()
     ids = known.matching(wanted, most, names=names)
-    for form in characters.forms(text.strip()) if len(ids) < most else ():
+    for form in characters.look_alike_forms(text.strip()) if len(ids) < most else ():
         ids += islice(known.codes.begins(match_key(form)), LOOKING_LIKE)
     ids = list(dict.fromkeys(ids))[:most]
     if not ids:
@@ -255,7 +255,9 @@ def fitting(one: FileList, asked: Collection[Identity]) -> Question[tuple[FileCo
         ListedCode.registration_key: {registration_key(who.registration) for who in asked},
         ListedCode.name_key: {key for who in asked for key in name_keys(who.name)},
         ListedCode.code_key: {
-            match_key(key) for who in asked for key in (who.key, *characters.forms(who.key))
+            match_key(key)
+            for who in asked
+            for key in (who.key, *characters.look_alike_forms(who.key))
         },
     }
     if one.by_id:
@@ -411,7 +413,11 @@ def of_party(
     a number, then the others by number, so many in all. What has the number and no code of anybody
     is among them.
     """
-    keys = {match_key(each) for each in (number, *characters.forms(number))} if number else set()
+    keys = (
+        {match_key(each) for each in (number, *characters.look_alike_forms(number))}
+        if number
+        else set()
+    )
     meant = or_(
         ListedCode.sku_key.in_(keys), and_(ListedCode.sku == "", ListedCode.code_key.in_(keys))
     )

@@ -34,7 +34,7 @@ from holding.mappings.key_reach import causes_of, unmapped
 from holding.mappings.preview import Preview, Stay, active_program, preview
 from holding.platform.changes import lock_company
 from rules.facts import Seeds
-from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold
+from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold_key
 from rules.values.wording import term
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]
@@ -419,7 +419,7 @@ class _Folds:
         self._match = {table.name: table.match for table in ruleset.maps}
 
     def key(self, table: str, key: str) -> tuple[str, str]:
-        return table, fold(key, self._match.get(table, ()))
+        return table, fold_key(key, self._match.get(table, ()))
 
 
 def _rows(seeds: Seeds) -> Iterator[_Row]:

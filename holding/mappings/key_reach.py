@@ -19,7 +19,7 @@ from holding.db.models.decisions import HOLD_OPEN, is_open
 from holding.db.together import Question, Together
 from holding.platform.changes import UNSENT
 from holding.platform.states import END_OF_IDS, MOST_COUNTED, key_begins, newest_edge, newest_uses
-from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold
+from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold_key
 
 
 class Answered(NamedTuple):
@@ -188,8 +188,8 @@ class _Standing:
             if by_word is None:  # folded once for all keys of the table
                 by_word = self._spelled[table.id, words] = defaultdict(list)
                 for one in live:
-                    by_word[fold(one.key.entry, words)].append(one)
-            return tuple(by_word.get(fold(key, words), ()))
+                    by_word[fold_key(one.key.entry, words)].append(one)
+            return tuple(by_word.get(fold_key(key, words), ()))
         units, item = self._counted_in(table, key.partition("|")[0]), key.partition("|")[2]
         return tuple(
             cause

@@ -42,7 +42,7 @@ from holding.programs.world import schemas
 from rules.comparison.preflight import LISTS, Reference, references
 from rules.outcomes import Document
 from rules.values.canonical import revive
-from rules.values.cause_keys import alike
+from rules.values.cause_keys import rate_similarity
 
 LISTED_CODES: Final = frozenset({*LISTS.values(), ITEM})
 
@@ -304,12 +304,12 @@ def of_posting(session: Session, posting_id: int) -> UnpaidChoices | None:
 
 
 def _nearness(number: str, wanted: str) -> tuple[bool, int, str]:
-    return number != wanted, -alike(wanted, number)[1], number
+    return number != wanted, -rate_similarity(wanted, number)[1], number
 
 
 def _choice(one: Unpaid, number: str, document: Document) -> UnpaidChoice:
     same = one.number == number
-    why = "" if same else alike(number, one.number)[0]
+    why = "" if same else rate_similarity(number, one.number)[0]
     enough = one.currency == document.currency and one.left >= document.amount
     return UnpaidChoice(one, same, why, enough)
 

@@ -30,7 +30,7 @@ from holding.mappings.fixes import Missing, missing
 from holding.programs import world
 from holding.programs.replay import judged_once
 from rules.outcomes import Outcome, UnitDifference, UnitSource, Verdict
-from rules.values.cause_keys import UNITS, CauseKind, alike
+from rules.values.cause_keys import UNITS, CauseKind, rate_similarity
 
 A_PAGE = 50
 
@@ -220,7 +220,7 @@ def asked_suggestions(company_id: int, table: str, key: str) -> Question[tuple[S
         Suggestion(shown(row.value, row.num, row.den), row.key, reason, percent)
         for row in rows
         if row.key != key and row.value is not None
-        for reason, percent in [alike(key, row.key)]
+        for reason, percent in [rate_similarity(key, row.key)]
         if percent
     ]
     return tuple(sorted(near, key=lambda s: (-s.percent, s.key))[:SUGGESTED])

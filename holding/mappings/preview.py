@@ -35,7 +35,7 @@ from holding.mappings.reclassification import (
 )
 from holding.programs.world import fresh_now, program, world
 from rules.facts import Facts, Subject, World
-from rules.outcomes import Outcome, title_of
+from rules.outcomes import Outcome, finding_title
 from rules.program import Program
 from rules.values.canonical import PostingState
 
@@ -283,7 +283,7 @@ def reasons_of(outcome: Outcome) -> Reasons:
                     f"approval by {finding.owner}"
                     if finding.severity == "approve"
                     else finding.rule,
-                    title_of(finding),
+                    finding_title(finding),
                 )
                 for decision in outcome.decisions
                 if decision.state in {PostingState.HELD, PostingState.POSTED}

@@ -21,7 +21,7 @@ from holding.db.models import Evaluation, Posting, Push, RuleFile, StoryForm
 from holding.db.models.columns import to_minor
 from holding.programs import world
 from holding.programs.replay import replay_with_rules
-from rules.outcomes import Document, lines
+from rules.outcomes import Document, trace_lines
 from rules.values.canonical import dumps, sha256_hex
 
 Maybe = TypeVar("Maybe", Document, Document | None)
@@ -146,7 +146,7 @@ class Storyteller:
         """
         return {
             evaluation_id: self._shortened(
-                dumps(lines(outcome, self._source(session, version_id))).encode(), version_id
+                dumps(trace_lines(outcome, self._source(session, version_id))).encode(), version_id
             )
             for evaluation_id, (outcome, version_id) in replay_with_rules(
                 session, evaluation_ids

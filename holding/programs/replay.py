@@ -32,7 +32,7 @@ from holding.platform.changes import UNSENT, wake_records
 from holding.platform.settings import logger
 from holding.programs import world as programs_world
 from rules.facts import Facts, Subject
-from rules.outcome_hash import Digest, digest
+from rules.outcome_hash import Digest, hash_outcome
 from rules.outcomes import Outcome
 from rules.values.canonical import dumps
 
@@ -272,7 +272,7 @@ def replay_all(
 def _difference(evaluation: Evaluation, outcome: Outcome) -> list[Difference]:
     """The difference between a stored evaluation and its replay, if there is one."""
     by = Digest(evaluation.digest)
-    again = digest(outcome, dumps(evaluation.facts), by)
+    again = hash_outcome(outcome, dumps(evaluation.facts), by)
     if again == evaluation.hash:
         return []
     reworded = by is Digest.WORDED and dumps(evaluation.outcome) == outcome.codes()

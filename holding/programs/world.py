@@ -35,7 +35,7 @@ from holding.db.models import (
 from holding.db.models.columns import moment, table_of
 from holding.db.models.rules import ALWAYS
 from holding.db.together import Question
-from rules.decisions.judge_record import Asked
+from rules.decisions.judge_record import EvaluationInput
 from rules.decisions.verdict import DOES
 from rules.documents.rounding import AT_THE_END, PER_LINE
 from rules.facts import (
@@ -53,7 +53,7 @@ from rules.facts import (
 from rules.outcomes import PASS, STOPS, Outcome, Verdict
 from rules.program import Program, Route, compile_ruleset
 from rules.types.symbol_table import Schemas
-from rules.values.kinds import show, tidy
+from rules.values.kinds import show, simplify
 
 SNAPSHOT_HOURS = 24
 
@@ -103,7 +103,7 @@ class Judge(Protocol):
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record, and tell what did not simply pass."""
 
-    def decisions(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
+    def decisions(self, asked: Sequence[EvaluationInput]) -> list[Outcome | Exception]:
         """The same of many, or how it failed."""
 
 
@@ -454,7 +454,7 @@ def _to_base(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> Conversi
 
 
 def _text(value: Fraction) -> str:
-    return show(tidy(value))
+    return show(simplify(value))
 
 
 def _backs(there: World, found: Conversion, quantity: Fraction, item: str) -> Iterator[Back]:
@@ -497,7 +497,7 @@ class LeftBehind:
 
 
 def left_behind(
-    session: Session, asked: Mapping[int, Asked], programs: Programs
+    session: Session, asked: Mapping[int, EvaluationInput], programs: Programs
 ) -> dict[int, list[LeftBehind]]:
     """Record -> its documents that somebody has to look at. `asked`: by the id of each document
     whose route is in force no more, its record as it is now.

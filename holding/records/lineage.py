@@ -32,7 +32,7 @@ from rules.outcomes import (
     Verdict,
     VerdictKind,
     VerdictResult,
-    in_words,
+    result_words,
 )
 from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
@@ -57,7 +57,7 @@ class VerdictRow(NamedTuple):
     @property
     def said(self) -> str:
         """The result in words."""
-        return in_words(self.kind, self.result)
+        return result_words(self.kind, self.result)
 
 
 @dataclass(frozen=True, slots=True)

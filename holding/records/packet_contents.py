@@ -39,7 +39,7 @@ from holding.platform.events import (
     shown_actor,
 )
 from holding.records import checklist_and_finding, record_rows, trace
-from rules.decisions.verdict import told_later
+from rules.decisions.verdict import reason_to_show
 from rules.values.canonical import dumps, plain, sha256_hex
 
 Redact = Callable[[str], str]
@@ -252,7 +252,7 @@ def _postings(
             "state": one.state,
             "action": one.action,
             "hash": one.hash,
-            "why": say(told_later(one.reason, one.state, reverses=one.reverses_id is not None)),
+            "why": say(reason_to_show(one.reason, one.state, reverses=one.reverses_id is not None)),
             "amount": one.amount,
             "currency": one.currency,
             "doc_date": one.doc_date,

@@ -13,7 +13,7 @@ from holding.db.models import Connection, Delivery, Hold, Person, Posting, Recor
 from holding.db.models.columns import PostingWait, RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import Question
-from rules.decisions.verdict import told_later
+from rules.decisions.verdict import reason_to_show
 from rules.values.canonical import PostingState
 
 
@@ -69,7 +69,7 @@ class PostingRow:
     @property
     def why(self) -> str:
         """Why it has not been sent, or will not be, as far as its state leaves that open."""
-        return told_later(self.reason, self.state, waits=self.waits is not None)
+        return reason_to_show(self.reason, self.state, waits=self.waits is not None)
 
 
 POSTING = Columns(

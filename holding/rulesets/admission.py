@@ -14,18 +14,18 @@ from grammar import nodes
 from grammar.nodes import Ruleset
 from grammar.parsing.incremental import Reader
 from grammar.parsing.parser import parse
-from grammar.text.problem import Correction, Problem, correction, show
+from grammar.text.problem import Correction, Problem, find_correction, show
 from holding.connections.master_data import MODE, ROUNDING
 from holding.db.models import Cause, Company, Connection, Snapshot, SnapshotItem, Team
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT
 from holding.programs.world import program, schemas, target_connections, way_of
-from rules.checker.all_checks import findings
+from rules.checker.all_checks import collect_findings
 from rules.checker.places import Memory
-from rules.documents.rounding import WAYS, cause_key
-from rules.facts import Seeds, seeds
-from rules.program import compile_ruleset, hash_of
-from rules.testing.runner import TestReport, coverage, parts, run_tests
+from rules.documents.rounding import WAYS, rounding_cause_key
+from rules.facts import Seeds, load_seeds
+from rules.program import compile_ruleset, hash_files
+from rules.testing.runner import TestReport, all_parts, coverage, run_tests
 from rules.types.symbol_table import Schemas
 from rules.values.canonical import sha256_hex
 
@@ -123,7 +123,7 @@ def _tested(looked: Inspection, files: Mapping[str, str], known: Schemas) -> Ins
     sources = rule_sources(files)
     if not sources or looked.errors:
         return looked
-    program = compile_ruleset(looked.ruleset, hash=hash_of(sources), schemas=known)
+    program = compile_ruleset(looked.ruleset, hash=hash_files(sources), schemas=known)
     return replace(looked, tests=run_tests(looked.ruleset, program))
 
 
@@ -132,8 +132,8 @@ def _looked(files: Mapping[str, str], known: Schemas, seen: Seen | None = None) 
     files = dict(sorted(files.items()))
     sources = rule_sources(files)
     ruleset, syntax = seen.reader.parse(sources) if seen else parse(sources)
-    rows, memory = seeds(ruleset, files), seen.memory if seen else None
-    found = findings(ruleset, sources, syntax, rows, known, in_force=True, memory=memory)
+    rows, memory = load_seeds(ruleset, files), seen.memory if seen else None
+    found = collect_findings(ruleset, sources, syntax, rows, known, in_force=True, memory=memory)
     unread = any(problem.severity == "error" for problem in syntax)
     return Inspection(ruleset, rows, tuple(map(_needed, found)), tests=None, unread=unread)
 
@@ -280,7 +280,7 @@ def disagreement(session: Session, connection_id: int) -> Disagreement | None:
     ours = _in_force(session, connection) if way else None
     if ours is None or way == ours.rounding:
         return None
-    key = {"company": connection.company_id, "key": cause_key(ours.name)}
+    key = {"company": connection.company_id, "key": rounding_cause_key(ours.name)}
     cause = session.execute(_HELD, key).one_or_none()
     team = session.scalar(
         _TEAM, {"company": connection.company_id, "name": ours.tolerance_action.role or ""}
@@ -407,7 +407,7 @@ def proved(files: Mapping[str, str], seconds: float, *, after: int = 0) -> Cover
     not measured yet; one at least. Nothing is measured of rules with an error.
     """
     found = inspect(files)
-    each = parts(found.ruleset)[after:] if found.tests else ()
+    each = all_parts(found.ruleset)[after:] if found.tests else ()
     until, told = time.monotonic() + seconds, []
     for one in coverage(found.ruleset, each, schemas()):
         told.append(one)
@@ -466,5 +466,5 @@ def finding_of(problem: Problem, files: Mapping[str, str]) -> Finding:
         line=span.line,
         column=span.column,
         end=span.end_column if span.end_line == span.line else 0,
-        correction=correction(problem, text),
+        correction=find_correction(problem, text),
     )

@@ -18,9 +18,9 @@ from holding.db.together import Question
 from holding.mappings.entries import shown
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES
-from rules.facts import seeds
-from rules.rulebook.book import Meaning, in_words
-from rules.values.cause_keys import UNITS, fold
+from rules.facts import load_seeds
+from rules.rulebook.book import Meaning, describe_changes
+from rules.values.cause_keys import UNITS, fold_key
 
 SHOWN: Final = 50
 
@@ -208,7 +208,7 @@ def meaning(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Meanin
 def _meaning(
     before: tuple[tuple[str, str], ...], after: tuple[tuple[str, str], ...]
 ) -> tuple[Meaning, ...]:
-    return in_words(*(parse(dict(one))[0] for one in (before, after)))
+    return describe_changes(*(parse(dict(one))[0] for one in (before, after)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,10 +284,10 @@ def _changed(before: Files, after: Files) -> tuple[_Row, ...]:
 def _rows(files: Mapping[str, str]) -> tuple[list[_Row], set[str]]:
     """All rows of these files, and the tables that they have."""
     ruleset: Ruleset = parse(rule_sources(files))[0]
-    found = seeds(ruleset, files)
+    found = load_seeds(ruleset, files)
     match = {table.name: table.match for table in ruleset.maps}
     rows = [
-        _Row(table, key, value, fold(key, match[table]))
+        _Row(table, key, value, fold_key(key, match[table]))
         for table, entries in found.maps.items()
         for key, value in entries.items()
     ]

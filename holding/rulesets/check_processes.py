@@ -16,7 +16,7 @@ from grammar.parsing.incremental import collect_rarely
 from holding.db.refusal import Refusal
 from holding.programs.world import schemas
 from holding.rulesets.admission import Coverage, Report, Seen, fingerprint, proved, report
-from rules.rulebook.suggested_names import Suggested, suggested
+from rules.rulebook.suggested_names import Suggested, suggest_names
 
 AT_ONCE: Final = 2
 
@@ -229,7 +229,7 @@ class Looks:
         if asked.before is None:
             return msgspec.json.encode(report(asked.files, tests=asked.tests, seen=seen))
         reader = seen.reader if seen else None
-        return msgspec.json.encode(suggested(asked.files, asked.before, schemas(), reader))
+        return msgspec.json.encode(suggest_names(asked.files, asked.before, schemas(), reader))
 
     def _of(self, whose: str) -> Seen:
         """What is known of a draft; of the one that was asked longest ago nothing is any more."""

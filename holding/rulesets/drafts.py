@@ -27,7 +27,7 @@ from holding.rulesets.publication import (
     unknown,
 )
 from holding.rulesets.rulebook import VersionInForce, version_in_force
-from rules.editing.daily_hours import merged
+from rules.editing.daily_hours import merge_texts
 from rules.values.canonical import sha256_hex
 
 BYTES: Final = 256 * 1024
@@ -351,7 +351,7 @@ def begin_again(session: Session, actor: Actor, now: datetime) -> BegunAgain | R
             continue
         theirs = change.in_force.get(path)
         began = publication.files_of(session, draft.base_id) if draft.base_id else change.in_force
-        both = merged(began.get(path, ""), draft.text, theirs or "")
+        both = merge_texts(began.get(path, ""), draft.text, theirs or "")
         if refusal := too_large(both.text):
             return refusal
         if both.text == (theirs or "") and (path in change.in_force or path in began):

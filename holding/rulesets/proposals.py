@@ -24,8 +24,8 @@ from holding.intake.open_fields import field_changes
 from holding.mappings.fixes import PUBLISHED
 from holding.rulesets.admission import Report, report, rule_sources
 from holding.rulesets.publication import files_of
-from rules.editing.daily_hours import looser, meant, warned
-from rules.values.cause_keys import fold
+from rules.editing.daily_hours import add_map_entries, loosen_match, soften_check
+from rules.values.cause_keys import fold_key
 
 DAYS: Final = 90
 AT_LEAST: Final = 10
@@ -142,23 +142,24 @@ def _draft(
 ) -> dict[str, str] | None:
     kind, _, rest = done.key.partition(":")
     if kind == "release":
-        return warned(ruleset, files, rest, note)
+        return soften_check(ruleset, files, rest, note)
     if kind == "spelling":
         found = _loosest(done.pairs)
-        return looser(ruleset, files, rest, found, note) if found else None
+        return loosen_match(ruleset, files, rest, found, note) if found else None
     record, _, path = rest.partition(":")
     pairs = dict(done.pairs)
     befores = Counter(before for before, _ in pairs)
     certain = {before: after for before, after in pairs if before and befores[before] == 1}
     if not certain or len(certain) > MOST_PAIRS or len(certain) * 2 > done.times:
         return None
-    return meant(ruleset, files, record, path, certain, note)
+    return add_map_entries(ruleset, files, record, path, certain, note)
 
 
 def _loosest(pairs: Mapping[tuple[str, str], int]) -> tuple[str, ...] | None:
     """The strictest way to match under which all these keys are the ones that were known."""
     return next(
-        (how for how in SPELLINGS if all(fold(a, how) == fold(b, how) for a, b in pairs)), None
+        (how for how in SPELLINGS if all(fold_key(a, how) == fold_key(b, how) for a, b in pairs)),
+        None,
     )
 
 
@@ -216,7 +217,7 @@ def _spellings(session: Session, company_id: int, since: datetime) -> list[_Done
     pairs: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     last: dict[str, datetime] = {}
     for row in rows:
-        bare = row.name, fold(row.key, ("any_case", "any_punctuation")), row.value
+        bare = row.name, fold_key(row.key, ("any_case", "any_punctuation")), row.value
         first = known.setdefault(bare, row.key)
         if first != row.key and row.reason != PUBLISHED and row.at >= since:
             pairs[row.name][row.key, first] += 1

@@ -21,8 +21,8 @@ from holding.platform.events import record_event
 from holding.rulesets import admission, recorded_backtests
 from holding.rulesets.admission import Report, RulesRefusal, examine, fingerprint, rule_sources
 from holding.rulesets.recorded_backtests import Entering, Published, tell_published
-from rules.editing.daily_hours import daily_routes, retimed
-from rules.program import hash_of
+from rules.editing.daily_hours import change_hours, daily_routes
+from rules.program import hash_files
 from rules.values.canonical import sha256_hex
 
 __all__ = [
@@ -76,7 +76,7 @@ def push(
     company = lock_company(session, company_id)
     if based_on is not None and company.ruleset_version_id != based_on:
         return _OVERTAKEN
-    digest = hash_of(files)
+    digest = hash_files(files)
     last = select(func.coalesce(func.max(Change.no), 0)).where(Change.company_id == company_id)
     change = Change(
         company_id=company_id,
@@ -291,8 +291,8 @@ def draft(
             wanted[route] = hours[doc_type]
     if not wanted:
         return SAME
-    changed = retimed(ruleset, files, wanted)
-    digest = hash_of(changed)
+    changed = change_hours(ruleset, files, wanted)
+    digest = hash_files(changed)
     if (
         known := session.scalar(_open(company_id, version).where(Change.hash == digest))
     ) is not None:

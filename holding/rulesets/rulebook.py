@@ -19,7 +19,7 @@ from holding.programs import world
 from holding.rulesets.admission import MOST, Finding, checked, finding_of
 from holding.rulesets.publication import files_of
 from rules.program import Program
-from rules.rulebook.book import Book, Proofs, book
+from rules.rulebook.book import Book, Proofs, build_book
 from rules.rulebook.hold_catalogue import Reason, catalogue
 
 AROUND = 4
@@ -200,7 +200,7 @@ def read(session: Session, version_id: int) -> Book:
 
 @lru_cache(maxsize=world.KEPT)
 def _written(program: Program) -> Book:
-    return book(program.ruleset, proofs=Proofs(program.ruleset, program))
+    return build_book(program.ruleset, proofs=Proofs(program.ruleset, program))
 
 
 def reasons(session: Session, version_id: int) -> tuple[Reason, ...]:

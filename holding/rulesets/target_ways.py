@@ -24,7 +24,7 @@ from holding.db.together import Given, Question, at_most
 from holding.platform.changes import lock_company
 from rules.decisions.document_rules import COMPANY
 from rules.facts import Conflict
-from rules.values.canonical import value_of
+from rules.values.canonical import parse_json
 
 _OVER: Final = (
     select(Connection)
@@ -240,7 +240,7 @@ def conflicts(body: Mapping[str, Any], settings: str, company: str) -> tuple[Con
     named = _text(body)
     if not named:
         return ()
-    bound = bound_to(value_of(settings), company)
+    bound = bound_to(parse_json(settings), company)
     if named.casefold() == bound.casefold():
         return ()
     return (Conflict(COMPANY, named, (bound,)),)

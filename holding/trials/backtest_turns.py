@@ -23,11 +23,11 @@ from holding.rulesets.publication import OPEN_STATES
 from holding.rulesets.recorded_backtests import Counted
 from holding.trials import backtests, shadows
 from holding.trials.backtests import counted, stored
-from rules.comparison.two_sides import Backtest, Past, Tally, fired, reason
+from rules.comparison.two_sides import Backtest, Past, Tally, count_fired, decision_reason
 from rules.comparison.two_sides import Change as Cell
 from rules.comparison.two_sides import RuleSide as Side
 from rules.facts import Facts, Subject, World
-from rules.outcomes import stricter
+from rules.outcomes import is_stricter
 from rules.program import Program
 
 AT_ONCE: Final = 100  # records of which other records are kept in memory
@@ -301,7 +301,7 @@ def _record(session: Session, run: BacktestRun, judge: Backtest, now: datetime) 
         records=tally.records,
         differ=tally.records - tally.same,
         bad=tally.bad,
-        rules={one.book_name: (one.fired, one.records) for one in fired(judge.new, tally)},
+        rules={one.book_name: (one.fired, one.records) for one in count_fired(judge.new, tally)},
     )
     if recorded_backtests.record(session, run.company_id, actor, told, now) is None:
         newest = select(RecordedBacktest.id).where(RecordedBacktest.company_id == run.company_id)
@@ -315,8 +315,8 @@ def of_record(judge: Backtest, past: Past, tally: Tally) -> Iterator[Line]:
     for cell in tally.cells:
         if cell.was == cell.would:
             continue
-        is_new = stricter(cell.would, cell.was)
-        told = reason(judge.new if is_new else judge.old, past, cell.route)
+        is_new = is_stricter(cell.would, cell.was)
+        told = decision_reason(judge.new if is_new else judge.old, past, cell.route)
         place = f"{told.span.file}:{told.span.line}" if told.span else ""
         yield Line(cell.kind, cell.route, cell.was, cell.would, is_new, told.rule, place)
 

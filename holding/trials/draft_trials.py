@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grammar.layout.written import written
+from grammar.layout.written import write_test
 from holding.access.actors import NEUTRAL, NEUTRAL_FIELDS
 from holding.db.models import Company, Connection, Evaluation, Record, RulesetVersion, Version
 from holding.db.refusal import Refusal
@@ -23,9 +23,9 @@ from holding.trials.shadows import Candidate, Stored
 from holding.worklist import search
 from holding.worklist.search import Found
 from rules import outcomes
-from rules.comparison.two_sides import RouteDifference, differences, sides
+from rules.comparison.two_sides import RouteDifference, route_differences, route_sides
 from rules.comparison.two_sides import RouteSide as Side
-from rules.outcome_hash import Digest, digest
+from rules.outcome_hash import Digest, hash_outcome
 from rules.outcomes import NOT_APPLICABLE, PASS, Outcome, Verdict, VerdictKind
 from rules.testing.recorded_cases import MOST_LINES, Case, case_of
 from rules.testing.recorded_values import Neutral
@@ -180,7 +180,7 @@ def with_test(
     case = case_of(given.program, judged, Neutral(NEUTRAL, NEUTRAL_FIELDS), schemas())
     if isinstance(case, Case):
         before = f"{files[path].rstrip()}\n\n".lstrip("\n")
-        text = before + written(case.samples, case.test)
+        text = before + write_test(case.samples, case.test)
         return Saved(text, case.test.title, before.count("\n") + 1)
     if case.route is None:
         return TOO_LONG
@@ -257,10 +257,11 @@ def replayed(
     return Replay(
         verdict=StoredVerdict(evaluation_id, stored.evaluation.at, stored.version.no, ruleset.no),
         with_rules=given.name if given else f"rule version {ruleset.no}",
-        original=sides(original),
-        again=sides(again),
-        differences=differences(original, again),
-        same_hash=digest(original, dumps(stored.evaluation.facts), by) == stored.evaluation.hash,
+        original=route_sides(original),
+        again=route_sides(again),
+        differences=route_differences(original, again),
+        same_hash=hash_outcome(original, dumps(stored.evaluation.facts), by)
+        == stored.evaluation.hash,
         told=again.verdicts,
         whole=whole,
     )

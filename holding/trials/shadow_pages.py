@@ -24,7 +24,7 @@ from holding.db.models.columns import BacktestEnd, ShadowEnd, to_minor
 from holding.db.together import Question, answer
 from holding.trials.backtests import counted
 from rules.comparison.two_sides import Money, Tally
-from rules.outcomes import APPROVE, NO_ROUTE, stricter
+from rules.outcomes import APPROVE, NO_ROUTE, is_stricter
 from rules.values.canonical import POSTING_LABELS, PostingState
 
 
@@ -244,7 +244,7 @@ class MatrixCell:
             return ""
         if self.would == PostingState.READY:
             return "ok"
-        return "warn" if stricter(self.would, self.was) else "info"
+        return "warn" if is_stricter(self.would, self.was) else "info"
 
     def add(self, money: Money) -> None:
         """Count these, too."""

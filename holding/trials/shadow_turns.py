@@ -20,9 +20,9 @@ from holding.programs.replay import judged_again
 from holding.rulesets.publication import OPEN_STATES
 from holding.trials import shadows
 from holding.trials.shadows import Candidate, Stored
-from rules.comparison.two_sides import differences, sides
+from rules.comparison.two_sides import route_differences, route_sides
 from rules.facts import Facts
-from rules.outcome_hash import Digest, digest
+from rules.outcome_hash import Digest, hash_outcome
 from rules.values.canonical import dumps
 
 A_TURN: Final = 50  # evaluations: judging orders comes first
@@ -162,16 +162,16 @@ def _judged(session: Session, given: Candidate, stored: Stored) -> Judged:
         )
     except Exception:  # noqa: BLE001 - rules on trial may fail on a record; nothing else may
         return blank
-    pair = ({route: one.to_json() for route, one in sides(o).items()} for o in (was, would))
+    pair = ({route: one.to_json() for route, one in route_sides(o).items()} for o in (was, would))
     before, after = pair
     facts = dumps(evaluation.facts)
     return Judged(
         evaluation.id,
         record.id,
-        differs=bool(differences(was, would)),
+        differs=bool(route_differences(was, would)),
         was=before,
         would=after,
-        hash=digest(would, facts, Digest.DECIDED),
+        hash=hash_outcome(would, facts, Digest.DECIDED),
     )
 
 

@@ -34,11 +34,21 @@ from holding.programs import world as worlds
 from holding.programs.world import schemas
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES, files_of, files_of_change
-from rules.comparison.two_sides import OF_DOCUMENTS, OF_LINKS, newly_asked
-from rules.facts import Entry, Facts, Seeds, Subject, Table, TargetDocument, UnitEntry, World, seeds
+from rules.comparison.two_sides import OF_DOCUMENTS, OF_LINKS, newly_needed_names
+from rules.facts import (
+    Entry,
+    Facts,
+    Seeds,
+    Subject,
+    Table,
+    TargetDocument,
+    UnitEntry,
+    World,
+    load_seeds,
+)
 from rules.program import Program, compile_ruleset
 from rules.testing.recorded_values import Judged
-from rules.values.cause_keys import fold
+from rules.values.cause_keys import fold_key
 
 MOST_DAYS: Final = 14
 
@@ -207,7 +217,7 @@ def of_version(session: Session, company_id: int, no: int) -> Candidate | None:
     if version is None:
         return None
     program = worlds.program(session, version.id)
-    rows = seeds(program.ruleset, files_of(session, version.id))
+    rows = load_seeds(program.ruleset, files_of(session, version.id))
     return Candidate(f"rule version {no}", program, rows)
 
 
@@ -219,7 +229,7 @@ def of_files(name: str, files: Mapping[str, str], hash_: str) -> Candidate:
         return compile_ruleset(ruleset, hash=hash_, schemas=schemas())
 
     program = worlds.kept(_programs, hash_, compiled)
-    return Candidate(name, program, seeds(program.ruleset, files))
+    return Candidate(name, program, load_seeds(program.ruleset, files))
 
 
 def facts_kept(stored: Stored) -> Facts:
@@ -314,11 +324,11 @@ def _with_candidate(given: Candidate, world: World) -> World:
     maps = dict(world.maps)
     for name, rows in given.rows.maps.items():
         stored = maps[name].entries if name in maps else {}
-        have = {fold(key, match.get(name, ())) for key in stored}
+        have = {fold_key(key, match.get(name, ())) for key in stored}
         fresh = {
             key: Entry(0, value)
             for key, value in rows.items()
-            if fold(key, match.get(name, ())) not in have
+            if fold_key(key, match.get(name, ())) not in have
         }
         if fresh or name not in maps:
             maps[name] = Table({**stored, **fresh})
@@ -339,7 +349,7 @@ def names_of(
         before = worlds.program(session, ruleset_version_id)
     except worlds.UnreadableRulesError:
         before = None
-    return newly_asked(before, program).get(kind, frozenset())
+    return newly_needed_names(before, program).get(kind, frozenset())
 
 
 def is_behind(session: Session, company_id: int, program: Program) -> bool:

@@ -28,7 +28,12 @@ from holding.programs.world import locked_through, program
 from rules.outcomes import Document
 from rules.program import Route
 from rules.values.canonical import PostingState, revive
-from rules.values.cause_keys import CANCEL_MARGIN, CANCEL_WINDOW, NearSpellings, in_what
+from rules.values.cause_keys import (
+    CANCEL_MARGIN,
+    CANCEL_WINDOW,
+    NearSpellings,
+    describe_near_spelling,
+)
 
 AT_ONCE: Final = 500  # rows read at a time: a night may have 25,000
 
@@ -199,7 +204,7 @@ def _unlisted(
     for kind, code in sorted(told):
         said = f"{kind.replace('_', ' ').capitalize()} {code} is not set up in {schema.target}."
         for near in spelled[kind].near(code)[:1]:
-            t_how = in_what(code, near)
+            t_how = describe_near_spelling(code, near)
             said += f" It has {near}: {t_how}."
         where = f" at {there[kind]}" if kind in there else ""
         yield NOT_LISTED, said, f"Add it there{where}, then test the connection."
@@ -365,7 +370,7 @@ class WaitingCodes:
         near = NearSpellings([] if one.by_id else [entry.code for entry in found])
         for code in strange:
             for known in near.near(code)[:1]:
-                t_how = in_what(code, known)
+                t_how = describe_near_spelling(code, known)
                 said = (
                     f"{t_kind} “{code}” is not in the list of {as_of} ({name}), and “{known}” is:"
                     f" {t_how}."

@@ -29,7 +29,7 @@ from holding.uploads.check_result import (
     WrongCell,
 )
 from rules.values.canonical import dumps, sha256_hex
-from rules.values.cause_keys import alike, digits_of, fold
+from rules.values.cause_keys import digits_of, fold_key, rate_similarity
 
 COMPARED_AT_ONCE: Final = 500
 
@@ -73,7 +73,7 @@ class _Codes:
     def __init__(self, match: Iterable[str], rows: Iterable[tuple[str, str]]) -> None:
         self._match = tuple(match)
         self._values = dict(rows)
-        self._folded = {fold(key, self._match) for key in self._values}
+        self._folded = {fold_key(key, self._match) for key in self._values}
         self._by_digits: dict[str, list[str]] = defaultdict(list)
         for key in sorted(self._values):
             self._by_digits[digits_of(key)].append(key)
@@ -82,7 +82,7 @@ class _Codes:
         return bool(self._values)
 
     def has(self, code: str) -> bool:
-        return fold(code, self._match) in self._folded
+        return fold_key(code, self._match) in self._folded
 
     def compared(self, code: str) -> Sequence[str]:
         """The keys that this code could mean; two codes with other digits are two things."""
@@ -91,7 +91,7 @@ class _Codes:
     def near(self, code: str) -> Iterator[tuple[int, Nearest]]:
         """How alike, in per cent, and which."""
         for key in self.compared(code):
-            _, percent = alike(code, key)
+            _, percent = rate_similarity(code, key)
             if percent:
                 yield percent, Nearest(key, self._values[key])
 

@@ -21,7 +21,7 @@ from holding.holds.tally_figures import Figure
 from holding.worklist import filters
 from holding.worklist.filters import Filter, Held, Member, terms
 from rules.values.cause_keys import CauseKey, CauseKind
-from rules.values.wording import titled
+from rules.values.wording import title_text
 
 GROUPS_A_PAGE = 50
 GROUPS_BESIDE_OPEN = 30  # one that is open is as long as twenty others
@@ -188,15 +188,15 @@ def _apart(found: Sequence[Group], most: int) -> tuple[Group, ...]:
     """The first groups with their titles; where another one that blocks something has the same,
     with what tells this one from it.
     """
-    count = Counter(titled(group.label) for group in found)
+    count = Counter(title_text(group.label) for group in found)
     return tuple(
-        replace(group, label=_title(group, single=count[titled(group.label)] == 1))
+        replace(group, label=_title(group, single=count[title_text(group.label)] == 1))
         for group in found[:most]
     )
 
 
 def _title(group: Group, *, single: bool) -> str:
-    title = titled(group.label)
+    title = title_text(group.label)
     own = group.key.named.replace("_", " ")
     return title if not own or (single and group.alike == 1) else f"{title.rstrip('.')} ({own})"
 

@@ -32,7 +32,7 @@ from holding.db.models.columns import RecordState
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import KEPT, at_most
 from holding.mappings import party_merge
-from rules.decisions.verdict import told_later
+from rules.decisions.verdict import reason_to_show
 from rules.values.canonical import PostingState
 
 MOST = 50
@@ -326,7 +326,9 @@ def whereabouts(
             currency=one.currency,
             seen_at=one.seen_at,
             documents=tuple(
-                replace(document, reason=hide(one.id, told_later(document.reason, document.state)))
+                replace(
+                    document, reason=hide(one.id, reason_to_show(document.reason, document.state))
+                )
                 for document in documents
                 if document.record_id == one.id
             ),

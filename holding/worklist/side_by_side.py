@@ -21,7 +21,7 @@ from holding.programs.world import program
 from holding.reconciliation import manual_entries
 from holding.worklist.hold_detail import HoldRow
 from rules.decisions.posted_documents import TARGET_EDIT_RULE as TARGET_EDITED
-from rules.decisions.posted_documents import same
+from rules.decisions.posted_documents import is_same_value
 from rules.outcomes import HIT, UNKNOWN, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.wording import MISSING, plain
@@ -295,7 +295,7 @@ def _name(line: int, field: str) -> str:
 
 
 def _row(name: str, ours: str, theirs: list[str], whose: str = "") -> Row:
-    differs = not whose and any(not same(ours, one) for one in theirs)
+    differs = not whose and any(not is_same_value(ours, one) for one in theirs)
     return Row(name, ours, tuple(theirs), differs=differs, whose=whose)
 
 

@@ -123,11 +123,11 @@ def backtest(
 def _rules(path: Path) -> "Rules":
     """One rule set; errors end the command."""
     from portal.backtest.parallel_run import Rules
-    from rules.facts import seeds
+    from rules.facts import load_seeds
 
     files = read_files([path])
     ruleset = sound(files)
-    return Rules(ruleset, files.fingerprint, seeds(ruleset, files.csv))
+    return Rules(ruleset, files.fingerprint, load_seeds(ruleset, files.csv))
 
 
 class _Told:
@@ -230,7 +230,7 @@ class Keeping:
 def keeping(company: str | None, email: str | None, old: Path, new: Path) -> Keeping | None:
     """What to record with, or None; whoever may not record is told before the work begins."""
     from holding.rulesets import recorded_backtests
-    from rules.program import hash_of
+    from rules.program import hash_files
 
     if company is None and email is None:
         return None
@@ -242,7 +242,7 @@ def keeping(company: str | None, email: str | None, old: Path, new: Path) -> Kee
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         granted(recorded_backtests.refused(actor_of(session, email, found.id)))
-    old_hash, new_hash = (hash_of(rule_files(path)) for path in (old, new))
+    old_hash, new_hash = (hash_files(rule_files(path)) for path in (old, new))
     return Keeping(company, email, old_hash=old_hash, hash=new_hash)
 
 

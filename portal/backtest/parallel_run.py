@@ -25,7 +25,7 @@ from rules.comparison.two_sides import RuleSide as Side
 from rules.facts import Entry, Facts, Later, Seeds, Subject, TargetState, UnitEntry, World
 from rules.program import Program, compile_ruleset
 from rules.types.symbol_table import Schemas
-from rules.values.cause_keys import fold
+from rules.values.cause_keys import fold_key
 
 ALONE = 1 << 21
 """Files up to this size are read in one process: starting others would take longer."""
@@ -342,7 +342,7 @@ class SideWorlds:
         return World.build(revision, maps, every, stand.targets, stand.later)
 
     def _folded(self, table: str, key: str) -> str:
-        return fold(key, self._match.get(table, ()))
+        return fold_key(key, self._match.get(table, ()))
 
 
 def _strict(cls: type) -> Any:

@@ -108,15 +108,15 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
     from portal.backtest.record_files import Stored
     from rules.comparison.preflight import Tally, references
     from rules.comparison.two_sides import Bad
-    from rules.facts import seeds
-    from rules.program import compile_ruleset, hash_of
+    from rules.facts import load_seeds
+    from rules.program import compile_ruleset, hash_files
 
     files = read_files([rules])
     ruleset, known = sound(files), schemas()
-    program = compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=known)
+    program = compile_ruleset(ruleset, hash=hash_files(files.rules), schemas=known)
     stored = Stored.at(records)
     told = StoredWorlds.read(stored.worlds) if stored.worlds else StoredWorlds()
-    worlds = SideWorlds(ruleset, seeds(ruleset, files.csv), told)
+    worlds = SideWorlds(ruleset, load_seeds(ruleset, files.csv), told)
     lines = Lines({r.name: r.source for r in ruleset.records if r.source}, now)
     tally, bad = Tally(references(ruleset, known), MASTER_DATA), []
     for block in stored.blocks():
@@ -131,7 +131,7 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
 
 
 def _words(tally: "Tally") -> Iterator[str]:
-    from rules.values.cause_keys import in_what
+    from rules.values.cause_keys import describe_near_spelling
 
     records = "1 record" if tally.records == 1 else f"{tally.records} records"
     yield f"{records}, {tally.blocked} blocked."
@@ -150,7 +150,9 @@ def _words(tally: "Tally") -> Iterator[str]:
     for number, code in enumerate(tally.unlisted()):
         if not number:
             yield "\nNot in the accounting system, when it was last asked:"
-        near = "; ".join(f'"{one}" is: {in_what(code.value, one)}' for one in code.near[:NEAR])
+        near = "; ".join(
+            f'"{one}" is: {describe_near_spelling(code.value, one)}' for one in code.near[:NEAR]
+        )
         said = f'  {code.target} {code.kind} "{code.value}": {code.records}'
         yield f"{said}. {near}." if near else said
 

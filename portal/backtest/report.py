@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from grammar.text.characters import SPACE, prefix
+from grammar.text.characters import SPACE, currency_prefix
 from portal.backtest.parallel_run import Ran
 from portal.terminal.command_frame import plural
 from rules.comparison.two_sides import (
@@ -19,9 +19,9 @@ from rules.comparison.two_sides import (
     Reason,
     Sum,
     Tally,
-    fired,
-    newly_asked,
-    reason,
+    count_fired,
+    decision_reason,
+    newly_needed_names,
 )
 from rules.values.canonical import number_text
 
@@ -70,7 +70,7 @@ def report(backtest: Backtest, ran: Ran) -> Report:
         ran.complete,
         tuple(_examples(backtest, stopped, of_new=True)),
         tuple(_examples(backtest, freed, of_new=False)),
-        fired(backtest.new, ran.tally),
+        count_fired(backtest.new, ran.tally),
         backtest.new.program.hash,
         tuple(_newly_asked(backtest)),
     )
@@ -78,7 +78,7 @@ def report(backtest: Backtest, ran: Ran) -> Report:
 
 def _newly_asked(backtest: Backtest) -> Iterator[str]:
     """What the new rules look for among other records in another way than the old ones."""
-    asked = newly_asked(backtest.old.program, backtest.new.program)
+    asked = newly_needed_names(backtest.old.program, backtest.new.program)
     for kind, names in sorted(asked.items()):
         links = {name.rpartition(".")[2] for name in names if name.startswith(OF_LINKS)}
         yield from (f"link {link} of {kind}" for link in sorted(links))
@@ -93,7 +93,7 @@ def _examples(
     side = backtest.new if of_new else backtest.old
     pairs = [(past, change) for change, pasts in found.items() for past in pasts]
     for past, change in sorted(pairs, key=lambda pair: (pair[0].where, pair[1]))[:SHOWN]:
-        why = reason(side, past, change.route)
+        why = decision_reason(side, past, change.route)
         amount, currency = backtest.amount(past)
         yield Example(past.where, change, Sum(1, amount), currency, why)
 
@@ -201,7 +201,7 @@ def _money(currency: str, amount: Decimal) -> str:
     if not currency:
         return "amount unknown"
     places = max(2, -int(amount.as_tuple().exponent))
-    return f"{prefix(currency).replace(SPACE, ' ')}{amount:,.{places}f}"
+    return f"{currency_prefix(currency).replace(SPACE, ' ')}{amount:,.{places}f}"
 
 
 def _says_states(tally: Tally) -> bool:

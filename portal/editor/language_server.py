@@ -23,8 +23,8 @@ from grammar.layout.written import format_text
 from grammar.nodes import Ruleset
 from grammar.parsing.incremental import Reader, collect_rarely
 from grammar.text.finding_codes import CODES
-from grammar.text.problem import Problem, Span, broken_blocks, so_too, tokens
-from grammar.text.vocabulary import clean
+from grammar.text.problem import Problem, Span, broken_blocks, consequence_sentences, read_tokens
+from grammar.text.vocabulary import normalize_text
 from grammar.version import __version__
 from holding.programs.world import schemas
 from portal.rule_tools.rule_files import RULES, Files, examine, findings, maps_of, read_files
@@ -36,11 +36,11 @@ from rules.editing.mentions import (
     Suggestion,
     Symbol,
     may_rename,
-    renamed,
+    plan_rename,
     suggest,
 )
 from rules.editing.symbols import mentions
-from rules.rulebook.suggested_names import KEYWORDS, about
+from rules.rulebook.suggested_names import KEYWORDS, describe_symbol
 from rules.types.symbol_table import Index
 
 T = TypeVar("T")
@@ -108,7 +108,7 @@ class Known:
         found = {mention.symbol for mention in self.at(file, line, column)}
         if found or not self._is_unread(file, line):
             return found
-        written = clean(self.files.rules[file]).split("\n")[line - 1]
+        written = normalize_text(self.files.rules[file]).split("\n")[line - 1]
         said = {w.group() for w in _WORD.finditer(written) if w.start() < column <= w.end() + 1}
         named = {m.symbol for m in self.mentions if m.declares and m.symbol.name in said}
         return named if len(named) == 1 else set()
@@ -214,7 +214,9 @@ class Answers:
     def _diagnostic(self, problem: Problem) -> lsp.Diagnostic:
         return lsp.Diagnostic(
             range=self._positions.range(problem.span),
-            message="\n".join([problem.message, problem.hint, *map(str.strip, so_too(problem))]),
+            message="\n".join(
+                [problem.message, problem.hint, *map(str.strip, consequence_sentences(problem))]
+            ),
             severity=_SEVERITIES.get(problem.severity, lsp.DiagnosticSeverity.Information),
             code=problem.code,
             source="clearpost",
@@ -241,7 +243,7 @@ class Answers:
 
     def described(self, item: lsp.CompletionItem, symbol: Symbol) -> lsp.CompletionItem:
         """A suggestion with what it means."""
-        first, _, rest = about(symbol, self._known.index, schemas()).partition("\n\n")
+        first, _, rest = describe_symbol(symbol, self._known.index, schemas()).partition("\n\n")
         item.detail, item.documentation = first or None, rest or None
         return item
 
@@ -251,7 +253,7 @@ class Answers:
         """What the name, the word of the language or the code of a finding at a place means."""
         line, column = self._positions.at(file, position)
         meant = self._known.meant(file, line, column) or set(self._said(file, line, column))
-        told = [about(symbol, self._known.index, schemas()) for symbol in sorted(meant)]
+        told = [describe_symbol(symbol, self._known.index, schemas()) for symbol in sorted(meant)]
         text = "\n\n".join(filter(None, told))
         return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.PlainText, text)) if text else None
 
@@ -261,7 +263,7 @@ class Answers:
         for found in _CODE.finditer(lines[line - 1]):
             if found.start() < column <= found.end() + 1 and found.group() in CODES:
                 yield Symbol("finding", found.group())
-        for token in tokens(lines, Span(file, line, 1, line, len(lines[line - 1]) + 1)):
+        for token in read_tokens(lines, Span(file, line, 1, line, len(lines[line - 1]) + 1)):
             if token.span.column <= column <= token.span.end_column and token.text in KEYWORDS:
                 yield Symbol("word", token.text)
 
@@ -304,7 +306,7 @@ class Answers:
         if not found:
             return Refused("there is no name here that can be changed")
         known = self._known
-        spans = renamed(found[0].symbol, name, known.mentions, known.index, schemas())
+        spans = plan_rename(found[0].symbol, name, known.mentions, known.index, schemas())
         if isinstance(spans, Refused):
             return spans
         refused = _unbroken(known, self._replaced(spans, name))
@@ -332,7 +334,9 @@ class Answers:
         text = self._known.files.rules.get(file, "")
         tidy = format_text(text, file)
         return (
-            [] if tidy in {text, clean(text)} else [lsp.TextEdit(self._positions.whole(file), tidy)]
+            []
+            if tidy in {text, normalize_text(text)}
+            else [lsp.TextEdit(self._positions.whole(file), tidy)]
         )
 
 
@@ -558,7 +562,7 @@ class Positions:
     def lines(self, file: str) -> list[str]:
         """The lines of a file, without their ends."""
         if file not in self._lines:
-            self._lines[file] = clean(self._texts.get(file, "")).split("\n")
+            self._lines[file] = normalize_text(self._texts.get(file, "")).split("\n")
         return self._lines[file]
 
     def range(self, span: Span) -> Range:

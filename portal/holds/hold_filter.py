@@ -21,7 +21,7 @@ from holding.worklist.facets import AGES, Facet, Names
 from holding.worklist.filters import Filter, Held
 from portal.web import filters, forms, store
 from portal.web.permissions import needs
-from rules.values.wording import titled
+from rules.values.wording import title_text
 
 VIEWS: Final = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "accepted", "ignored",
                 "cleared")  # fmt: skip
@@ -292,7 +292,7 @@ def _title(held: Held, names: Names, of_key: dict[str, str], part: str, word: An
     if part == "customers":
         return filters.party(of_key.get(word, word))
     found = facets.title_of(part, word, held.teams, names, g.company.currency)
-    return titled(found) if part == "causes" else found
+    return title_text(found) if part == "causes" else found
 
 
 @pages.get("")

@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeVar
 
 from flask import Flask, Response, abort, g, make_response, request, url_for
 
-from grammar.text.characters import MINUS, prefix
+from grammar.text.characters import MINUS, currency_prefix
 from holding.access import actors, people, sessions
 from holding.access.actors import MASK, PERSONAL_FIELDS, may
 from holding.approvals import approve, candidates, separation
@@ -453,7 +453,7 @@ def figure(row: FieldDifference, side: str, currency: str) -> str:
 def _amount(value: Decimal, currency: str) -> str:
     """An amount with its sen, or finer where it is."""
     places = max(2, -int(value.as_tuple().exponent))
-    return f"{MINUS if value < 0 else ''}{prefix(currency)}{abs(value):,.{places}f}"
+    return f"{MINUS if value < 0 else ''}{currency_prefix(currency)}{abs(value):,.{places}f}"
 
 
 def change(row: FieldDifference, currency: str) -> str:

@@ -36,7 +36,7 @@ from portal.mappings import exact_pages, mapping_pages
 from portal.operations import audit_log
 from portal.web import filters, forms, request_guard, store
 from portal.web.list_file import MOST, ListFile, Table, by_currency, each_page
-from rules.values.wording import titled
+from rules.values.wording import title_text
 
 AT_ONCE: Final = 500
 
@@ -228,7 +228,7 @@ def _waiting(one: Missing, first: list[Written]) -> Iterator[list[Written]]:
     count: Written = one.records
     for code, amount in by_currency(one.money, g.company.currency):
         money: list[Written] = [count, code, amount]
-        yield [*first, titled(one.label), moment_text(one.since), *money]
+        yield [*first, title_text(one.label), moment_text(one.since), *money]
         count = None
 
 

@@ -25,7 +25,7 @@ from portal.holds.hold_filter import FATES
 from portal.web import filters, store
 from portal.web.list_file import ListFile, Table, by_currency, each_page
 from portal.worklist import dashboard
-from rules.values.wording import titled
+from rules.values.wording import title_text
 
 AT_ONCE: Final = 500
 
@@ -165,7 +165,7 @@ def _holds(wanted: Filter) -> Iterator[list[Written]]:
 def _held(row: ListedHold, hide: actors.HideOf) -> list[Written]:
     until = moment_text(row.snoozed_until) if row.snoozed_until else None
     return [row.id, row.number, row.source, row.kind, row.external_id, filters.party(row.party),
-            class_label(row.error_class), hide(row.record_id, titled(row.cause)),
+            class_label(row.error_class), hide(row.record_id, title_text(row.cause)),
             hide(row.record_id, row.message), row.rule, row.team, row.person,
             filters.kind_of(row.doc_type), moment_text(row.opened_at), until,
             *_money(row.amount, row.currency)]  # fmt: skip
@@ -277,7 +277,7 @@ def _late(row: ageing.LateRow) -> list[Written]:
     return [row.record, row.source, row.kind, row.external_id, row.status,
             moment_text(row.finished_at), row.route, state_label(row.state),
             row.rule or row.reason,
-            row.cause and titled(row.cause), row.owner, row.holds, due,
+            row.cause and title_text(row.cause), row.owner, row.holds, due,
             *_money(row.amount, row.currency)]  # fmt: skip
 
 

@@ -29,7 +29,7 @@ from holding.programs.world import fresh_now, schemas
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
 from rules.comparison.preflight import references
-from rules.phrases import capital
+from rules.phrases import capitalize
 from rules.program import Program
 from rules.rulebook.coverage import agreements
 from rules.values.wording import term
@@ -570,7 +570,7 @@ def said(done: fixes.Fixed) -> str:
     since = f" from {done.since}" if done.since else ""
     became = f"is now {done.value}" if done.value else "was removed"
     woken = plural(done.woken, "record is", "records are")
-    table = capital(term(done.table))
+    table = capitalize(term(done.table))
     if done.later:
         return (
             f"{table}: “{done.key}” {became}{since}{was}. {woken} checked again, more may follow."

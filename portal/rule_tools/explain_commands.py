@@ -63,8 +63,8 @@ def explain(
         raise click.UsageError("Missing argument 'FILES...': a folder of rules, or --targets.")
     from portal.rule_tools.rule_files import read_backtest
     from rules.program import compile_ruleset
-    from rules.rulebook.book import TOPICS, Proofs, book, with_backtest
-    from rules.rulebook.hold_entries import html, markdown
+    from rules.rulebook.book import TOPICS, Proofs, build_book, with_backtest
+    from rules.rulebook.hold_entries import book_html, book_markdown
 
     chosen = topic.lower() if topic else None
     if chosen is not None and chosen not in TOPICS:
@@ -72,7 +72,7 @@ def explain(
     files = read_files(paths)
     ruleset = sound(files)
     hash_ = files.fingerprint
-    written = book(ruleset, chosen, Proofs(ruleset, compile_ruleset(ruleset, hash=hash_)))
+    written = build_book(ruleset, chosen, Proofs(ruleset, compile_ruleset(ruleset, hash=hash_)))
     last = read_backtest(backtest, hash_)
     written = with_backtest(written, last.rules)
     title = f"Rule book: {', '.join(path.resolve().stem for path in paths)}"
@@ -82,9 +82,9 @@ def explain(
         return 0
     if form == "html":
         behind = files.rules if chosen is None else None
-        click.echo(html(written, title, about, behind), nl=False)
+        click.echo(book_html(written, title, about, behind), nl=False)
     else:
-        click.echo(markdown(written, title, about), nl=False)
+        click.echo(book_markdown(written, title, about), nl=False)
     onward(f"test {paths[0]} --coverage")
     return 0
 
@@ -283,17 +283,19 @@ def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
     test turns red.
     """
     from holding.programs.world import schemas
-    from rules.program import compile_ruleset, hash_of
-    from rules.testing.runner import coverage, parts, run_tests
+    from rules.program import compile_ruleset, hash_files
+    from rules.testing.runner import all_parts, coverage, run_tests
 
     files = read_files(paths)
     ruleset = sound(files)
     known = schemas()
-    results = run_tests(ruleset, compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=known))
+    results = run_tests(
+        ruleset, compile_ruleset(ruleset, hash=hash_files(files.rules), schemas=known)
+    )
     failed = results.failed
     found: Sequence[Covered] = ()
     if covered:
-        broken = parts(ruleset)
+        broken = all_parts(ruleset)
         say(f"{plural(len(broken), 'part')} of the rules, broken one at a time …")
         found = tuple(coverage(ruleset, broken, known))
     if form == "json":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from grammar.text.characters import in_currency
-from grammar.text.problem import so_too
+from grammar.text.problem import consequence_sentences
 from portal.terminal.command_frame import FINDINGS, USAGE, Stop, onward, plural, say, tell
 from rules.values.canonical import POSTING_LABELS, PostingState, in_sentence
 from rules.values.wording import clause
@@ -81,9 +81,9 @@ class Files:
     @property
     def fingerprint(self) -> str:
         """The hash of the rules, whatever folder they are in."""
-        from rules.program import hash_of
+        from rules.program import hash_files
 
-        return hash_of({Path(path).name: text for path, text in self.rules.items()})
+        return hash_files({Path(path).name: text for path, text in self.rules.items()})
 
 
 def read_files(paths: Sequence[Path]) -> Files:
@@ -135,10 +135,10 @@ def findings(
 ) -> "tuple[Problem, ...]":
     """All that is wrong with a ruleset that was read from files, `syntax` and what follows."""
     from holding.programs.world import schemas
-    from rules.checker.all_checks import findings as all_of
-    from rules.facts import seeds
+    from rules.checker.all_checks import collect_findings as all_of
+    from rules.facts import load_seeds
 
-    rows = seeds(ruleset, files.csv)
+    rows = load_seeds(ruleset, files.csv)
     return all_of(ruleset, files.rules, syntax, rows, schemas(), in_force=in_force, memory=memory)
 
 
@@ -407,16 +407,16 @@ def _detail(decision: "Decision") -> str:
 
 def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
     """Every rule line with its verdict and what it saw, then the document that came of it."""
-    from rules.outcomes import in_words, lines
+    from rules.outcomes import result_words, trace_lines
 
     route = ""
-    for line in lines(outcome, sources):
+    for line in trace_lines(outcome, sources):
         if line.route != route:
             yield from _document(outcome, route)
             route = line.route
             yield f"\n{route or 'all routes'}"
         of_line = f" (line {line.record_line})" if line.record_line else ""
-        said = _VERDICT_SIGNS.get(line.result) or in_words(line.kind, line.result)
+        said = _VERDICT_SIGNS.get(line.result) or result_words(line.kind, line.result)
         yield f"  {said:11}{line.where}  {line.source}{of_line}"
         for name, value in line.operands:
             yield f"               {name} = {value}"
@@ -483,7 +483,7 @@ def github(problem: "Problem") -> str:
     }
     said = ",".join(f"{name}={_property(str(value))}" for name, value in places.items())
     text = f"{problem.message}\n{problem.hint}" if problem.hint else problem.message
-    text += "".join(f"\n{line.strip()}" for line in so_too(problem))
+    text += "".join(f"\n{line.strip()}" for line in consequence_sentences(problem))
     return f"::{_COMMANDS.get(problem.severity, 'notice')} {said}::{_data(text)}"
 
 
@@ -522,24 +522,24 @@ def _result(problem: "Problem", number: int) -> dict[str, object]:
         "ruleId": problem.code,
         "ruleIndex": number,
         "level": _LEVELS.get(problem.severity, "note"),
-        "message": {"text": f"{problem.message}.{hint}{''.join(so_too(problem))}"},
+        "message": {"text": f"{problem.message}.{hint}{''.join(consequence_sentences(problem))}"},
         "locations": [{"physicalLocation": place}],
     }
 
 
 def risks(ruleset: "Ruleset") -> tuple["Problem", ...]:
     """Each exception that nothing answers, as an error."""
-    from rules.rulebook.coverage import gaps
+    from rules.rulebook.coverage import coverage_gaps
 
-    return gaps(ruleset)
+    return coverage_gaps(ruleset)
 
 
 def covering(ruleset: "Ruleset") -> Iterator[str]:
     """Each record with its exceptions, then what reviewers may want to know."""
-    from rules.checker.guards import notes
+    from rules.checker.guards import guard_notes
     from rules.rulebook.coverage import coverage
 
-    yield from _lines(coverage(ruleset), notes(ruleset))
+    yield from _lines(coverage(ruleset), guard_notes(ruleset))
 
 
 def _lines(answers: Sequence["Answer"], notes: Sequence["Problem"]) -> Iterator[str]:

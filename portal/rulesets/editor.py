@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, g, jsonify, request, url_for
 
-from grammar.text.problem import Correction, Span, corrected
+from grammar.text.problem import Correction, Span, apply_correction
 from grammar.text.vocabulary import ACTIONS, CLAUSES, DECLARATIONS, RESERVED
 from holding.db.refusal import Refusal, plural
 from holding.db.together import answer
@@ -386,7 +386,7 @@ def with_correction(text: str) -> str:
     line, column, end = at if len(at) == 3 else (None, None, None)
     if line is None or column is None or end is None:
         return text
-    return corrected(text, Correction(Span("", line, column, line, end), instead))
+    return apply_correction(text, Correction(Span("", line, column, line, end), instead))
 
 
 def seen_mark() -> str | None:

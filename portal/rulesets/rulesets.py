@@ -20,7 +20,7 @@ from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
 from rules.rulebook import hold_entries
 from rules.rulebook.book import Book, Entry, Section, with_backtest
-from rules.rulebook.hold_entries import MOST_TESTS, markdown
+from rules.rulebook.hold_entries import MOST_TESTS, book_markdown
 from rules.rulebook.hold_entries import unanswered_topics as lacking
 
 NONE = "none recorded"
@@ -95,7 +95,7 @@ def download() -> Response:
         abort(404)
     title = f"Rule book of {g.company.name}"
     book, last = _book(version)
-    text = markdown(book, title, _about(version, last))
+    text = book_markdown(book, title, _about(version, last))
     answer = make_response(titled(text))
     answer.headers["Content-Type"] = "text/markdown; charset=utf-8"
     name = f"rule-book-{g.company.code}-{version.no}.md"

@@ -15,7 +15,7 @@ from grammar.parsing.parser import parse
 from holding.programs.world import schemas
 from holding.rulesets.admission import inspect, rule_sources
 from rules.comparison.preflight import references
-from rules.editing.daily_hours import daily_routes, retimed
+from rules.editing.daily_hours import change_hours, daily_routes
 
 FOLDER: Final = Path(__file__).parent
 
@@ -197,7 +197,7 @@ def answered(
     files = {path: _at_home(path, text, currency, zone) for path, text in files.items()}
     if hour is not None and template.hour is not None:
         ruleset, _ = parse(rule_sources(files))
-        files = dict(retimed(ruleset, files, dict.fromkeys(daily_routes(ruleset), hour)))
+        files = dict(change_hours(ruleset, files, dict.fromkeys(daily_routes(ruleset), hour)))
     asked = limit is not None and limit != template.limit
     if asked:
         files = {

@@ -16,7 +16,7 @@ from connectors import registry
 from connectors.contract.errors import class_label, failure_word
 from connectors.contract.pulls import ShowsImports
 from connectors.contract.targets import Settings
-from grammar.text.characters import MINUS, prefix, sign
+from grammar.text.characters import MINUS, currency_prefix, sign
 from holding.access import actors
 from holding.access.actors import may, role_list
 from holding.connections import connections
@@ -132,7 +132,7 @@ def init_filters(app: Flask) -> None:
     """Give the filters to the templates."""
     for made in (
         sign,
-        prefix,
+        currency_prefix,
         digits,
         money,
         sums,
@@ -202,7 +202,7 @@ def zone_note() -> str:
 def whole(minor: int, currency: str) -> str:
     """RM 12,345 for tiles; the exact value stands in the accessible text beside it."""
     mark = MINUS if minor < 0 else ""
-    return f"{mark}{prefix(currency)}{abs(from_minor(minor, currency)):,.0f}"
+    return f"{mark}{currency_prefix(currency)}{abs(from_minor(minor, currency)):,.0f}"
 
 
 def day(value: date) -> str:

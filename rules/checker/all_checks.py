@@ -14,7 +14,7 @@ from grammar import nodes
 from grammar.advice.consequences import Declared, below_causes
 from grammar.nodes import Ruleset
 from grammar.text.finding_codes import CODES, STYLE
-from grammar.text.problem import Problem, Span, believable
+from grammar.text.problem import Problem, Span, believable_errors
 from rules.checker import (
     declarations,
     guards,
@@ -25,12 +25,20 @@ from rules.checker import (
     tests_and_samples,
     type_errors,
 )
-from rules.checker.pairs import Pairs, Reasoned, contradicted, repeats
-from rules.checker.places import Claims, Look, Memory, problem, records_of, uses, with_checks
+from rules.checker.pairs import Pairs, Reasoned, contradicted, repeats_other
+from rules.checker.places import (
+    Claims,
+    Look,
+    Memory,
+    make_problem,
+    records_of,
+    used_names,
+    with_checks,
+)
 from rules.checker.ranges import Allowed, Cuts
 from rules.facts import Seeds
 from rules.types.functions import did_you_mean
-from rules.types.inference import COMPARED, infer, settled, silent
+from rules.types.inference import COMPARED, ignore_problem, infer, settled_answer
 from rules.types.symbol_table import CURRENCY, RESERVED, Index, Schemas, Scope, stored_currency
 from rules.values.wording import say
 
@@ -44,7 +52,7 @@ _DAYS = ("date", "moment")
 _ALWAYS = frozenset({"=", "<=", ">="})
 
 
-def heeded(found: Sequence[Problem], ruleset: nodes.Ruleset) -> Iterator[Problem]:
+def apply_silences(found: Sequence[Problem], ruleset: nodes.Ruleset) -> Iterator[Problem]:
     """The findings that stay, and what is wrong with the silences themselves."""
     quiet: set[Problem] = set()
     for silence in ruleset.silences:
@@ -74,17 +82,17 @@ def _wrong(silence: nodes.Silence, meant: set[Problem]) -> Iterator[Problem]:
     code, name, span = silence.code, silence.name, silence.span
     if code not in CODES:
         message = f"there is no finding '{code}'"
-        yield problem("SIL01", message, did_you_mean(code, STYLE), span)
+        yield make_problem("SIL01", message, did_you_mean(code, STYLE), span)
     elif code not in STYLE:
         message = f"{code} ({CODES[code]}) cannot be silenced"
         hint = f"Repair it. Only style can be silenced: {', '.join(sorted(STYLE))}."
-        yield problem("SIL02", message, hint, span)
+        yield make_problem("SIL02", message, hint, span)
     elif not silence.reason.strip():
         message = f"{code} of '{name}' is silenced without a reason"
-        yield problem("SIL04", message, 'Say why it is meant so: because "…".', span)
+        yield make_problem("SIL04", message, 'Say why it is meant so: because "…".', span)
     elif not meant:
         message = f"nothing to silence: there is no {code} of '{name}'"
-        yield problem(
+        yield make_problem(
             "SIL03", message, "Take the silence out, or correct the name.", span, "warning"
         )
 
@@ -117,7 +125,7 @@ def check(
         )
     refused = not_yet(ruleset, known) if in_force else ()
     once = dict.fromkeys(chain(found, outside, refused))
-    told = heeded(tuple(once), ruleset)
+    told = apply_silences(tuple(once), ruleset)
     return tuple(sorted(told, key=lambda p: (p.span, p.code, p.message)))
 
 
@@ -126,7 +134,7 @@ def not_yet(ruleset: Ruleset, known: Schemas | None = None) -> tuple[Problem, ..
     return tuple(places.check_later(Index(ruleset), known))
 
 
-def findings(
+def collect_findings(
     ruleset: Ruleset,
     sources: Mapping[str, str],
     syntax: Sequence[Problem],
@@ -144,7 +152,7 @@ def findings(
     told = check(ruleset, known, in_force=in_force, memory=memory, sources=sources)
     found: tuple[Problem, ...] = (*told, *rows.problems)
     if syntax:
-        found = believable(found, syntax, sources)
+        found = believable_errors(found, syntax, sources)
     of_text = (*places.check_signs(sources), *places.check_language(sources))
     hinted = {_hinted(problem) for problem in (*syntax, *found, *of_text)}
     in_order = sorted(hinted, key=lambda p: (p.span, p.code, p.message))
@@ -178,7 +186,7 @@ def check_fields(index: Index) -> Iterator[Problem]:
         for field in record.fields:
             if field.name in seen:
                 message = f"the field '{field.name}' of {record.name} is declared twice"
-                yield problem("NAM20", message, "Keep one of them.", field.span)
+                yield make_problem("NAM20", message, "Keep one of them.", field.span)
             seen.add(field.name)
             yield from _taken(field, record, index)
             if isinstance(field, nodes.Field):
@@ -193,13 +201,13 @@ def _taken(
     name = field.name
     if name in RESERVED:
         message = f"'{name}' is a fact of the language and cannot be a field of {record.name}"
-        yield problem("NAM21", message, "Give the field another name.", field.span)
+        yield make_problem("NAM21", message, "Give the field another name.", field.span)
     elif name in index.consts:
         message = f"'{name}' is a const too, so it could be read in two ways"
-        yield problem("NAM21", message, "Give one of them another name.", field.span)
+        yield make_problem("NAM21", message, "Give one of them another name.", field.span)
     if isinstance(field, nodes.Field) and field.type == "many" and field.of not in index.records:
         hint = did_you_mean(field.of or "", index.records)
-        yield problem("NAM07", f"there is no record '{field.of}'", hint, field.span)
+        yield make_problem("NAM07", f"there is no record '{field.of}'", hint, field.span)
 
 
 def _states(field: nodes.Field) -> Iterator[Problem]:
@@ -210,14 +218,14 @@ def _states(field: nodes.Field) -> Iterator[Problem]:
         if state.name in first:
             message = f"the status '{state.name}' of {field.name} is declared twice"
             hint = f"It stands in {first[state.name]} already: give that one all spellings."
-            yield problem("NAM20", message, hint, state.span)
+            yield make_problem("NAM20", message, hint, state.span)
         first.setdefault(state.name, state.span)
         for word in (state.name, *state.aliases):
             folded = word.strip().casefold()
             if meant.get(folded, state.name) != state.name:
                 message = f'"{word}" means {meant[folded]} and {state.name}'
                 hint = "Spellings are compared trimmed and in any case: give it to one status."
-                yield problem("GAT07", message, hint, state.span)
+                yield make_problem("GAT07", message, hint, state.span)
             meant.setdefault(folded, state.name)
 
 
@@ -225,10 +233,10 @@ def _origin(record: nodes.Record, index: Index) -> Iterator[Problem]:
     """The source, or the record whose lines these are."""
     if record.parent is not None and record.parent not in index.records:
         hint = did_you_mean(record.parent, index.records)
-        yield problem("NAM07", f"there is no record '{record.parent}'", hint, record.span)
+        yield make_problem("NAM07", f"there is no record '{record.parent}'", hint, record.span)
     if record.source is not None and record.source not in index.sources:
         hint = did_you_mean(record.source, index.sources)
-        yield problem("NAM08", f"there is no source '{record.source}'", hint, record.span)
+        yield make_problem("NAM08", f"there is no source '{record.source}'", hint, record.span)
 
 
 def _marks(record: nodes.Record) -> Iterator[Problem]:
@@ -240,16 +248,16 @@ def _marks(record: nodes.Record) -> Iterator[Problem]:
     keys = marked.pop("key")
     if len(keys) > 1 or (record.parent is None and not keys):
         message = f"{record.name} has {len(keys)} key fields"
-        yield problem("NAM22", message, "Mark exactly one field as key.", record.span)
+        yield make_problem("NAM22", message, "Mark exactly one field as key.", record.span)
     for field in [one for one in marked["dated"] if one.type not in _DAYS]:
         marked["dated"].remove(field)
         message = f"'{field.name}' is marked dated and has no day: its type is {field.type}"
-        yield problem("NAM23", message, "Mark a field that is a date or a moment.", field.span)
+        yield make_problem("NAM23", message, "Mark a field that is a date or a moment.", field.span)
     for mark, fields in marked.items():
         for second in fields[1:]:
             code, hint = _ONCE[mark]
             message = f"'{second.name}' is marked {mark}, and '{fields[0].name}' is so already"
-            yield problem(code, message, hint, second.span)
+            yield make_problem(code, message, hint, second.span)
 
 
 def check_dated(look: Look) -> Iterator[Problem]:
@@ -259,12 +267,12 @@ def check_dated(look: Look) -> Iterator[Problem]:
     told: set[str] = set()
     for place in with_checks(reading, index):
         record = place.scope.record
-        wanted = consts & set(uses(place.expr))
+        wanted = consts & set(used_names(place.expr))
         if wanted and record not in told and index.marked(record, "dated") is None:
             told.add(record)
             message = f"{record} has no dated field, but its rules read {sorted(wanted)[0]}"
             hint = "Mark the field whose day decides as dated."
-            yield problem("NAM23", message, hint, place.expr.span)
+            yield make_problem("NAM23", message, hint, place.expr.span)
 
 
 def check_names_outside(index: Index, schemas: Schemas) -> Iterator[Problem]:
@@ -283,7 +291,7 @@ def _misspelled_names(
         near = get_close_matches(name, sorted(names - declared.keys()), 1, 0.7)
         if near:
             message = f"no connector is called '{name}'"
-            yield problem("NAM27", message, f"Did you mean '{near[0]}'?", declared[name].span)
+            yield make_problem("NAM27", message, f"Did you mean '{near[0]}'?", declared[name].span)
 
 
 def _record(record: nodes.Record, index: Index, schemas: Schemas) -> Iterator[Problem]:
@@ -293,7 +301,7 @@ def _record(record: nodes.Record, index: Index, schemas: Schemas) -> Iterator[Pr
         kinds = [k.kind for k in schemas.kinds if k.source == owner.source]
         if kinds and record is owner:
             message = f"{record.source} sends no '{record.name}'"
-            yield problem("NAM24", message, did_you_mean(record.name, kinds), record.span)
+            yield make_problem("NAM24", message, did_you_mean(record.name, kinds), record.span)
         return
     fields = {f.name: f for f in (known.fields if record is owner else known.lines)}
     many = {"lines"} if record is owner else set()
@@ -301,43 +309,43 @@ def _record(record: nodes.Record, index: Index, schemas: Schemas) -> Iterator[Pr
         if isinstance(field, nodes.Field) and field.name not in fields.keys() | many:
             message = f"{owner.source} sends no field '{field.name}' with {record.name}"
             hint = did_you_mean(field.name, {*fields, *many})
-            yield problem("NAM25", message, hint, field.span)
+            yield make_problem("NAM25", message, hint, field.span)
 
 
-def compared(reasoned: Sequence[Reasoned]) -> Iterator[Problem]:
+def compare_checks(reasoned: Sequence[Reasoned]) -> Iterator[Problem]:
     """Checks that contradict or cover each other."""
     pairs = Pairs(reasoned)
     for at, one in enumerate(reasoned):
         wrong = next((i for i in pairs.contradicting(at) if contradicted(reasoned[i], one)), None)
         if wrong is not None:
-            yield both_fail(reasoned[wrong], one)
+            yield contradiction_finding(reasoned[wrong], one)
         others = (i for i in pairs.covering(at) if reasoned[i].check.name != one.check.name)
-        more = next((i for i in others if repeats(i, at, reasoned)), None)
+        more = next((i for i in others if repeats_other(i, at, reasoned)), None)
         if more is not None:
-            yield covered(one.check, reasoned[more].check)
+            yield coverage_finding(one.check, reasoned[more].check)
 
 
-def both_fail(first: Reasoned, second: Reasoned) -> Problem:
+def contradiction_finding(first: Reasoned, second: Reasoned) -> Problem:
     """The finding of two checks that contradict each other, at the later."""
     one, other = first.check, second.check
     fails = first.all.both(second.all).impossible
     message = f"'{other.name}' and '{one.name}' can never both pass: no '{fails}' fits both"
     hint = f"'{one.name}' stands in {one.span}: correct one of them."
-    return problem("LOG05", message, hint, other.span)
+    return make_problem("LOG05", message, hint, other.span)
 
 
-def covered(less: nodes.Check, more: nodes.Check) -> Problem:
+def coverage_finding(less: nodes.Check, more: nodes.Check) -> Problem:
     """The finding of a check that adds nothing to another."""
     message = f"'{less.name}' adds nothing: wherever it fails, '{more.name}' fails too"
     hint = f"'{more.name}' stands in {more.span}: keep one of them."
-    return problem("LOG06", message, hint, less.span, "warning")
+    return make_problem("LOG06", message, hint, less.span, "warning")
 
 
 def check_constants(index: Index) -> Iterator[Problem]:
     """Conditions that say nothing, without those of checks."""
     for place in with_checks((), index):
         if place.what == "condition":
-            yield from constant(place.expr)
+            yield from constant_comparisons(place.expr)
 
 
 def check_logic(look: Look) -> Iterator[Problem]:
@@ -369,7 +377,7 @@ def _among(checks: list[nodes.Check], record: str, look: Look) -> Iterator[Probl
     reasoned = [_reasoned(c, of, cuts) for c, of in zip(checks, claims, strict=True)]
     for one in reasoned:
         yield from _alone(one, cuts)
-    yield from compared(reasoned)
+    yield from compare_checks(reasoned)
 
 
 def _reasoned(check_: nodes.Check, claims: Claims, cuts: Cuts) -> Reasoned:
@@ -383,40 +391,42 @@ def _alone(one: Reasoned, cuts: Cuts) -> Iterator[Problem]:
     never = one.when.impossible
     if never and check_.when is not None:
         message = f"'{check_.name}' never applies: no '{never}' fits its when"
-        yield problem("LOG02", message, "Widen the condition behind when.", check_.when.span)
+        yield make_problem("LOG02", message, "Widen the condition behind when.", check_.when.span)
         return
     fails = one.all.impossible or one.when.both(one.all).impossible
     if fails:
         message = f"'{check_.name}' can never pass: no '{fails}' fits all its conditions"
-        yield problem("LOG03", message, "Take one of them out, or correct it.", check_.span)
+        yield make_problem("LOG03", message, "Take one of them out, or correct it.", check_.span)
         return
     for allowed, node in zip(one.requires, check_.requires, strict=True):
         given = check_.when is not None and one.when.implies(allowed)
         if given or cuts.fits_all(allowed):
             why = "the when of the check says so already" if given else "every value fits it"
             message = f"'{say(node)}' never fails: {why}"
-            yield problem("LOG04", message, "Take it out, or correct it.", node.span, "warning")
+            yield make_problem(
+                "LOG04", message, "Take it out, or correct it.", node.span, "warning"
+            )
 
 
-def constant(node: nodes.Expr) -> Iterator[Problem]:
+def constant_comparisons(node: nodes.Expr) -> Iterator[Problem]:
     """Comparisons in a condition that are always or never so, and what stands in it twice."""
     if isinstance(node, nodes.AllOf | nodes.AnyOf):
-        yield from repeated(node.parts)
+        yield from repeated_conditions(node.parts)
         for part in node.parts:
-            yield from constant(part)
+            yield from constant_comparisons(part)
     elif isinstance(node, nodes.Not):
-        yield from constant(node.expr)
+        yield from constant_comparisons(node.expr)
     elif isinstance(node, nodes.Compare) and node.op in {"=", "<>"} and _blank(node) is not None:
         asked = say(_blank(node) or node)
         hint = f"Write '{asked} is missing'." if node.op == "=" else f"Write '{asked} is known'."
         message = f"'{say(node)}' asks for a blank text, and what is blank is missing"
-        yield problem("LOG01", message, hint, node.span, "warning")
+        yield make_problem("LOG01", message, hint, node.span, "warning")
     elif isinstance(node, nodes.Compare):
         answer = _answer(node)
         if answer is not None:
             word = "always" if answer else "never"
             message = f"'{say(node)}' is {word} so, whatever the record holds"
-            yield problem("LOG01", message, "Compare a field with something else.", node.span)
+            yield make_problem("LOG01", message, "Compare a field with something else.", node.span)
 
 
 def _blank(node: nodes.Compare) -> nodes.Expr | None:
@@ -438,7 +448,7 @@ def _answer(node: nodes.Compare) -> bool | None:
         return bool(COMPARED[node.op](left.value, right.value)) if same else None
     if not isinstance(left, nodes.Literal) and say(left) == say(right):
         return node.op in _ALWAYS
-    return settled(node)
+    return settled_answer(node)
 
 
 def check_abroad(index: Index) -> Iterator[Problem]:
@@ -449,10 +459,10 @@ def check_abroad(index: Index) -> Iterator[Problem]:
     )
     for one in asking:
         if one.when is not None and one.record in index.records:
-            yield from abroad((one.when,), Scope(index, one.record))
+            yield from currency_findings((one.when,), Scope(index, one.record))
 
 
-def abroad(asked: Sequence[nodes.Expr], scope: Scope) -> Iterator[Problem]:
+def currency_findings(asked: Sequence[nodes.Expr], scope: Scope) -> Iterator[Problem]:
     """Numbers of the rules beside amounts, where the record is asked to be in another currency.
 
     Such a number counts in the currency of the source, so that nothing is ever known of the two.
@@ -467,7 +477,7 @@ def abroad(asked: Sequence[nodes.Expr], scope: Scope) -> Iterator[Problem]:
         if isinstance(node, nodes.Compare | nodes.Arith) and _sets_beside(node, scope):
             message = f"'{say(node)}' is never known here: a number counts in {source.currency}"
             hint = "No rate stands between two currencies: such a record is held for a person."
-            yield problem("TYP01", message, hint, node.span, "warning")
+            yield make_problem("TYP01", message, hint, node.span, "warning")
 
 
 def _elsewhere(part: nodes.Expr, home: str) -> bool:
@@ -493,7 +503,7 @@ def _sets_beside(node: nodes.Compare | nodes.Arith, scope: Scope) -> bool:
     """Whether one side is an amount and the other a number of the rules that is not zero."""
     if isinstance(node, nodes.Arith) and node.op in "*/":
         return False
-    kinds = [infer(side, scope, silent) for side in (node.left, node.right)]
+    kinds = [infer(side, scope, ignore_problem) for side in (node.left, node.right)]
     number = next((kind for kind in kinds if kind.kind == "number"), None)
     return (
         number is not None
@@ -502,13 +512,15 @@ def _sets_beside(node: nodes.Compare | nodes.Arith, scope: Scope) -> bool:
     )
 
 
-def repeated(parts: Sequence[nodes.Expr]) -> Iterator[Problem]:
+def repeated_conditions(parts: Sequence[nodes.Expr]) -> Iterator[Problem]:
     """Conditions that stand twice side by side: one of them was mostly meant otherwise."""
     seen: set[str] = set()
     for part in parts:
         if say(part) in seen:
             message = f"'{say(part)}' says nothing new: it stands here already"
-            yield problem("LOG04", message, "Take it out, or correct it.", part.span, "warning")
+            yield make_problem(
+                "LOG04", message, "Take it out, or correct it.", part.span, "warning"
+            )
         seen.add(say(part))
 
 
@@ -527,13 +539,13 @@ def _by_itself(of: nodes.Check, look: Look) -> Iterator[Problem]:
     for place in look.places(of):
         yield from type_errors.wrong_types(place)
         if place.what == "condition":
-            yield from constant(place.expr)
+            yield from constant_comparisons(place.expr)
     for name in places.records_of(of.records, look.index):
         scope = Scope(look.index, name, line=of.each_line)
-        yield from abroad([e for e in (of.when, *of.requires) if e is not None], scope)
-    yield from repeated(of.requires)
-    yield from places.hidden((of.when, of.requires))
-    yield from places.far((of.when, of.requires))
+        yield from currency_findings([e for e in (of.when, *of.requires) if e is not None], scope)
+    yield from repeated_conditions(of.requires)
+    yield from places.hidden_characters((of.when, of.requires))
+    yield from places.far_durations((of.when, of.requires))
     yield from places.unreadable(of.say, of.say.span)
 
 

@@ -115,7 +115,7 @@ def plain(value: nodes.Value) -> str:
     return str(value.value)
 
 
-def named(rows: Sequence[nodes.TableRow], at: int) -> Iterator[nodes.Value]:
+def named_values(rows: Sequence[nodes.TableRow], at: int) -> Iterator[nodes.Value]:
     """The values that the cells of a column name."""
     for row in rows:
         cell = row.cells[at]
@@ -156,7 +156,7 @@ def _between(shown: Mapping[Any, str], low: Any, high: Any) -> str:
     return f"between {shown[low]} and {shown[high]}"
 
 
-def fits(of: Type, kind: str) -> bool:
+def literal_fits(of: Type, kind: str) -> bool:
     """Whether a literal of this kind can be compared with a column of this type."""
     wanted = _LITERALS.get(of.kind, "number" if of.kind == "whole" else of.kind)
     return kind == wanted
@@ -195,13 +195,13 @@ def _without(box: Box, row: Box) -> Iterator[Box]:
             yield (*common[:at], rest, *box[at + 1 :])
 
 
-def meet(one: Box, other: Box) -> Box | None:
+def overlap(one: Box, other: Box) -> Box | None:
     """What two rows both cover."""
     common = tuple(a & b for a, b in zip(one, other, strict=True))
     return common if all(common) else None
 
 
-def count(boxes: Sequence[Box]) -> int:
+def count_cases(boxes: Sequence[Box]) -> int:
     """How many cases lie in boxes that do not meet."""
     total = 0
     for box in boxes:
@@ -220,7 +220,7 @@ def first(columns: Sequence[Column], box: Box) -> str:
     )
 
 
-def offered(columns: Sequence[Column], boxes: Sequence[Box], action: str) -> list[str]:
+def rows_to_paste(columns: Sequence[Column], boxes: Sequence[Box], action: str) -> list[str]:
     """The boxes as rows to paste, as far as rows can say them."""
     rows = []
     for box in boxes:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from grammar import nodes
 from grammar.text.problem import Problem, Span
-from rules.checker.places import Look, problem, tables, uses, with_checks
-from rules.documents.unusual import NO_LINES, QUANTITIES, possible
+from rules.checker.places import Look, all_tables, make_problem, used_names, with_checks
+from rules.documents.unusual import NO_LINES, QUANTITIES, possible_unusual
 from rules.types.functions import NAMES, did_you_mean
 from rules.types.symbol_table import Families, Index, wrongly_completed
 from rules.values.wording import article
@@ -36,16 +36,16 @@ def check_owners(index: Index) -> Iterator[Problem]:
     for role, span in roles(index):
         if role not in index.roles:
             hint = did_you_mean(role, index.roles)
-            yield problem("OWN01", f"no role '{role}' is declared", hint, span)
+            yield make_problem("OWN01", f"no role '{role}' is declared", hint, span)
     for name, why, span in wrongly_completed(index.ruleset):
         hint = "Take the clause out: what is blank is filled in where the record comes from."
-        yield problem("OWN03", f"'{name}' {why}: people never complete it", hint, span)
+        yield make_problem("OWN03", f"'{name}' {why}: people never complete it", hint, span)
     for action, allowed, where in _actions(index):
         if action.kind not in allowed:
             message = f"'{action.kind.replace('_', ' ')}' cannot stand {where}"
             words = ", ".join(f"{a} {'by' if a == 'review' else 'for'} …" for a in _HOLDS)
             more = [a for a in allowed if a not in _HOLDS]
-            yield problem("OWN02", message, f"Use {', '.join([words, *more])}.", action.span)
+            yield make_problem("OWN02", message, f"Use {', '.join([words, *more])}.", action.span)
 
 
 def _actions(index: Index) -> Iterator[tuple[nodes.Action, tuple[str, ...], str]]:
@@ -81,7 +81,7 @@ def roles(index: Index) -> Iterator[tuple[str, Span]]:
     alone = [table.kept for table in rules.maps] + [units.kept for units in rules.units]
     alone += [f.completed for r in rules.records for f in r.fields if isinstance(f, nodes.Field)]
     named += [(by.role, by.span) for by in alone if by is not None]
-    for table in tables(index):
+    for table in all_tables(index):
         answers = [row.action for row in table.rows]
         actions = [a.then if isinstance(a, nodes.TryAgain) else a for a in answers]
         named += [(a.role, a.span) for a in actions]
@@ -94,9 +94,9 @@ def roles(index: Index) -> Iterator[tuple[str, Span]]:
 def check_unused(look: Look) -> Iterator[Problem]:
     """Declarations without a use."""
     index, rules = look.index, look.index.ruleset
-    named = {name for place in with_checks((), index) for name in uses(place.expr)}
+    named = {name for place in with_checks((), index) for name in used_names(place.expr)}
     named.update(*map(look.names, rules.checks))
-    named |= {name for table in tables(index) for name in _in_table(table)}
+    named |= {name for table in all_tables(index) for name in _in_table(table)}
     named |= {table for d in rules.duplicates for u in d.uniques for table in u.like}
     owners = {role for role, _ in roles(index)}
     given = {t.given for t in rules.tests} | _seen(index)
@@ -112,7 +112,7 @@ def check_unused(look: Look) -> Iterator[Problem]:
             if node.name not in used:
                 message = f"the {what} '{node.name}' is {_LACKS.get(what, 'never used')}"
                 hint = f'Use it, leave it out, or: silence {code} of {node.name} because "…"'
-                yield problem(code, message, hint, node.span)
+                yield make_problem(code, message, hint, node.span)
     for post in rules.posts:
         if post.allows is not None and post.record in index.records:
             yield from _allowed(post.allows, post.record, index)
@@ -123,10 +123,10 @@ def _allowed(said: nodes.Allows, record: str, index: Index) -> Iterator[Problem]
     for at, word in enumerate(said.what):
         words = word.replace("_", " ")
         if word in said.what[:at]:
-            yield problem("POS25", f"'{words}' is allowed twice", "Say it once.", said.span)
-        elif word not in possible(index, record):
+            yield make_problem("POS25", f"'{words}' is allowed twice", "Say it once.", said.span)
+        elif word not in possible_unusual(index, record):
             message = f"nothing to allow: {article(record)} has {_NONE[word]}"
-            yield problem("POS25", message, f"Take '{words}' out.", said.span, "warning")
+            yield make_problem("POS25", message, f"Take '{words}' out.", said.span, "warning")
 
 
 def _in_table(table: nodes.Table) -> Iterator[str]:
@@ -157,7 +157,9 @@ def _nameless(index: Index) -> Iterator[Problem]:
     for role in index.ruleset.roles:
         if not role.title.strip():
             message = f"the role '{role.name}' has no title"
-            yield problem("NAM28", message, 'Write what people call it: "Accounts".', role.span)
+            yield make_problem(
+                "NAM28", message, 'Write what people call it: "Accounts".', role.span
+            )
 
 
 def _twice(index: Index) -> Iterator[Problem]:
@@ -182,11 +184,11 @@ def _twice(index: Index) -> Iterator[Problem]:
             if name in seen:
                 message = f"the {what} '{name}' is declared twice"
                 hint = f"It stands in {seen[name]} already: keep one, or give it another name."
-                yield problem("NAM20", message, hint, span)
+                yield make_problem("NAM20", message, hint, span)
             seen.setdefault(name, span)
     for second in rules.units[1:]:
         hint = f"It stands in {rules.units[0].span} already: put all rows there."
-        yield problem("NAM20", "units are declared twice", hint, second.span)
+        yield make_problem("NAM20", "units are declared twice", hint, second.span)
 
 
 def _zones(index: Index) -> Iterator[Problem]:
@@ -197,7 +199,7 @@ def _zones(index: Index) -> Iterator[Problem]:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             message = f"there is no time zone '{source.zone}'"
             hint = 'Write a name of the IANA list: "Asia/Kuala_Lumpur", "Asia/Singapore", "UTC".'
-            yield problem("NAM26", message, hint, source.span)
+            yield make_problem("NAM26", message, hint, source.span)
 
 
 def check_targets(index: Index) -> Iterator[Problem]:
@@ -206,15 +208,15 @@ def check_targets(index: Index) -> Iterator[Problem]:
         step, tolerance, name = target.places, target.tolerance, target.name
         if step <= 0:
             message = f"'{name}' rounds to {step}: to no step at all"
-            yield problem("TYP06", message, "Write the smallest amount: 0.01.", target.span)
+            yield make_problem("TYP06", message, "Write the smallest amount: 0.01.", target.span)
         elif step > 1 or step.normalize().as_tuple().digits not in _COINS:
             message = f"'{name}' rounds to {step}, which is no coin"
             hint = "Write the smallest amount that is posted: 0.01, or 0.05."
-            yield problem("TYP06", message, hint, target.span, "warning")
+            yield make_problem("TYP06", message, hint, target.span, "warning")
         elif tolerance > step * _ROUNDED:
             message = f"'{name}' tolerates {tolerance}: no rounding to {step} comes to that"
             hint = f"Write what rounding may differ by, at most {step * _ROUNDED}."
-            yield problem("TYP06", message, hint, target.span, "warning")
+            yield make_problem("TYP06", message, hint, target.span, "warning")
 
 
 def _references(index: Index) -> Iterator[Problem]:
@@ -229,11 +231,11 @@ def _references(index: Index) -> Iterator[Problem]:
     for retry in index.ruleset.retries:
         if retry.target not in index.targets:
             hint = did_you_mean(retry.target, index.targets)
-            yield problem("NAM09", f"there is no target '{retry.target}'", hint, retry.span)
+            yield make_problem("NAM09", f"there is no target '{retry.target}'", hint, retry.span)
     for table in index.ruleset.maps:
         if table.name in NAMES:
             message = f"'{table.name}' is a function of the language"
-            yield problem("NAM21", message, "Give the map another name.", table.span)
+            yield make_problem("NAM21", message, "Give the map another name.", table.span)
 
 
 def _spoken_of(index: Index) -> Iterator[tuple[list[_Named], nodes.RouteName | None]]:
@@ -254,11 +256,11 @@ def _record_of_its_own(name: str, span: Span, index: Index) -> Iterator[Problem]
     if record is None:
         whole = [r.name for r in index.ruleset.records if r.parent is None]
         hint = did_you_mean(name, whole)
-        yield problem("NAM07", f"there is no record '{name}'", hint, span)
+        yield make_problem("NAM07", f"there is no record '{name}'", hint, span)
     elif record.parent is not None:
         message = f"'{name}' is a line of {record.parent}, not a record of its own"
         hint = f"Speak of {record.parent}; what asks for every line says 'each line'."
-        yield problem("NAM07", message, hint, span)
+        yield make_problem("NAM07", message, hint, span)
 
 
 def _route_of(route: nodes.RouteName, records: list[str], index: Index) -> Iterator[Problem]:
@@ -272,10 +274,10 @@ def _route_of(route: nodes.RouteName, records: list[str], index: Index) -> Itera
     if reversed_ is not None:
         message = f"{name} takes documents back: only an approval speaks of it"
         hint = f"Speak of what it reverses: {reversed_.reversing}."
-        yield problem("NAM06", message, hint, route.span)
+        yield make_problem("NAM06", message, hint, route.span)
     elif name in routes:
         message = f"{name} posts {routes[name].record}, not {', '.join(records)}"
-        yield problem("NAM06", message, did_you_mean(name, own), route.span)
+        yield make_problem("NAM06", message, did_you_mean(name, own), route.span)
     else:
         hint = did_you_mean(name, own or routes)
-        yield problem("NAM06", f"nothing is posted to '{name}'", hint, route.span)
+        yield make_problem("NAM06", f"nothing is posted to '{name}'", hint, route.span)

@@ -8,9 +8,9 @@ from typing import Any
 
 from grammar import nodes
 from grammar.text.problem import Problem, Span
-from rules.checker.places import Look, problem, records_of
-from rules.types.functions import AGGREGATES, inside
-from rules.types.inference import listed
+from rules.checker.places import Look, make_problem, records_of
+from rules.types.functions import AGGREGATES, expand_parts
+from rules.types.inference import resolve_list
 from rules.types.symbol_table import Index, Scope
 from rules.values.wording import parse_message, say
 
@@ -35,7 +35,7 @@ class Need:
     """Record and name of the computed field whose formula names it; None where the value does."""
 
 
-def notes(ruleset: nodes.Ruleset) -> tuple[Problem, ...]:
+def guard_notes(ruleset: nodes.Ruleset) -> tuple[Problem, ...]:
     """One note for each optional field that a check needs and does not guard."""
     index = Index(ruleset)
     found: dict[Problem, None] = {}
@@ -59,7 +59,7 @@ def _of_check(check: nodes.Check, scope: Scope) -> Iterator[Problem]:
             by = f", by way of '{need.by[1]}'" if need.by else ""
             message = f"'{check.name}' holds a record without '{said}'{by}"
             hint = f"That may be meant. If not: when {said} is known, or {said} otherwise …"
-            yield replace(problem("OPT01", message, hint, need.span), severity="info")
+            yield replace(make_problem("OPT01", message, hint, need.span), severity="info")
 
 
 def check_guards(index: Index) -> Iterator[Problem]:
@@ -85,7 +85,7 @@ def _unguarded(need: Need, what: str, post: nodes.Post) -> Problem:
     hint = f"Write {path} otherwise …, or say in the route: when {path} is known."
     if need.record != post.record:
         hint = f"Write {path} otherwise …, or take 'optional' from the field."
-    return problem("OPT02", message, hint, need.span, "warning")
+    return make_problem("OPT02", message, hint, need.span, "warning")
 
 
 def _needed_by(post: nodes.Post, index: Index) -> Iterator[tuple[str, nodes.Expr, Scope]]:
@@ -164,7 +164,7 @@ def _of_list(node: nodes.Call, scope: Scope, seen: frozenset[tuple[str, str]]) -
     it may ask for it.
     """
     arg = node.args[0] if len(node.args) == 1 else None
-    over = listed(arg.path, scope) if isinstance(arg, nodes.Name) else None
+    over = resolve_list(arg.path, scope) if isinstance(arg, nodes.Name) else None
     if over is None or over.link is not None or not over.field or node.where is not None:
         return
     field = scope.index.fields.get(over.record, {}).get(over.field)
@@ -255,7 +255,7 @@ def _in_vain(
             continue  # the route never goes: that is told of it already (POS20)
         for name, span, found in dead:
             message = f"'{name}' never comes here: the gate of {gates.record} {_ENDED[found[0]]}"
-            yield problem("GAT09", message, _hint(gates.words, ends), span, "warning")
+            yield make_problem("GAT09", message, _hint(gates.words, ends), span, "warning")
 
 
 def _wanted(node: Any) -> Iterator[nodes.Compare | nodes.Member]:
@@ -298,13 +298,13 @@ def check_clears(index: Index) -> Iterator[Problem]:
                     f"'{check.name}' never clears, though a repair of {table} would let it pass"
                 )
                 hint = "Write: clears when it passes."
-                yield problem("LOG07", message, hint, check.clears.span, "warning")
+                yield make_problem("LOG07", message, hint, check.clears.span, "warning")
                 break
 
 
 def _kept(node: nodes.Expr, scope: Scope) -> Iterator[str]:
     """The maps and the table of units that a condition looks into, through computed fields."""
-    for part in inside(node, scope):
+    for part in expand_parts(node, scope):
         for call in nodes.walk(part):
             if isinstance(call, nodes.Call):
                 known = _TABLES.get(call.name)

@@ -56,7 +56,7 @@ def covers(wide: Reasoned, narrow: Reasoned) -> bool:
     return routes and records and strong and applies and wide.all.implies(narrow.all)
 
 
-def repeats(i: int, at: int, reasoned: Sequence[Reasoned]) -> bool:
+def repeats_other(i: int, at: int, reasoned: Sequence[Reasoned]) -> bool:
     """Whether a check adds nothing to another; of two that say the same it is the later."""
     wide, narrow = reasoned[i], reasoned[at]
     if not covers(wide, narrow) or contradicted(wide, narrow):
@@ -128,7 +128,7 @@ class Crossings:
         self._whole: list[Numbers] = [0] * (2 * self._size)
         """Node -> the sets that hold all its cases, and not all of the node above."""
         for node, found in noted.items():
-            self._whole[node] = numbers(found)
+            self._whole[node] = number_set(found)
         self._within: list[Numbers] = [*self._whole]
         """Node -> the sets of which a part is noted there or below."""
         for node in range(2 * self._size - 1, 1, -1):
@@ -221,10 +221,10 @@ def _sharing(of: Iterable[Iterable[Hashable]]) -> _Sets:
     for at, shared in enumerate(of):
         for each in shared:
             found.setdefault(each, []).append(at)
-    return defaultdict(int, {each: numbers(who) for each, who in found.items()})
+    return defaultdict(int, {each: number_set(who) for each, who in found.items()})
 
 
-def numbers(of: Sequence[int]) -> Numbers:
+def number_set(of: Sequence[int]) -> Numbers:
     """The set of these numbers."""
     if len(of) == 1:
         return 1 << of[0]

@@ -12,11 +12,11 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from grammar import nodes
-from grammar.text.characters import control_signs, in_words, invisible, shown
+from grammar.text.characters import find_control_characters, in_words, invisible, shown
 from grammar.text.finding_codes import STYLE
 from grammar.text.problem import Problem, Span
-from grammar.text.vocabulary import blocks, clean, is_idle
-from rules.checker.ranges import Claim, claimed
+from grammar.text.vocabulary import is_idle, normalize_text, split_blocks
+from rules.checker.ranges import Claim, claim_of
 from rules.types.functions import did_you_mean
 from rules.types.symbol_table import DocumentSchema, Index, Schemas, Scope
 from rules.values.wording import article, parse_message
@@ -68,7 +68,9 @@ class Place:
     what: str
 
 
-def problem(code: str, message: str, hint: str, span: Span, severity: str = "error") -> Problem:
+def make_problem(
+    code: str, message: str, hint: str, span: Span, severity: str = "error"
+) -> Problem:
     """A problem of the checker; the register of codes says which are but style."""
     return Problem(code, message, hint, span, "style" if code in STYLE else severity)
 
@@ -109,7 +111,7 @@ def _of_routes(index: Index) -> Iterator[Place]:
     for approve in (a for a in index.ruleset.approvals if a.record in index.judged):
         scope = Scope(index, approve.record)
         yield from _conditions((approve.when,), scope)
-        yield from messages(approve.say, approve.say.span, scope)
+        yield from message_places(approve.say, approve.say.span, scope)
         for name in approve.never:
             yield Place(nodes.Name((name,), approve.span), scope, "value")
     yield from _of_gates(index)
@@ -126,11 +128,11 @@ def _of_gates(index: Index) -> Iterator[Place]:
     for gate in (g for g in index.ruleset.gates if g.record in index.judged):
         for row in gate.rows:
             if row.say:
-                yield from messages(row.say, row.say.span, Scope(index, gate.record))
+                yield from message_places(row.say, row.say.span, Scope(index, gate.record))
     for duplicates in index.ruleset.duplicates:
         for name in records_of(duplicates.records, index):
             scope = Scope(index, name, document=True)
-            yield from messages(duplicates.say, duplicates.say.span, scope)
+            yield from message_places(duplicates.say, duplicates.say.span, scope)
             for unique in duplicates.uniques:
                 for field in unique.fields if unique.where == "history" else ():
                     yield Place(nodes.Name((field,), unique.span), scope, "value")
@@ -143,7 +145,7 @@ def _of_posts(index: Index) -> Iterator[Place]:
         head = Scope(index, post.record, document=True, bills=post.bill is not None)
         line = replace(head, line=True)
         yield from _conditions((post.when,), Scope(index, post.record))
-        yield from messages(post.number.replace("{posting}", ""), post.span, head)
+        yield from message_places(post.number.replace("{posting}", ""), post.span, head)
         for expr in (post.bill.expr, post.bill.of) if post.bill else ():
             yield Place(expr, replace(line, document=False, bills=False), "value")
         if isinstance(post.timing, nodes.Daily):
@@ -153,7 +155,7 @@ def _of_posts(index: Index) -> Iterator[Place]:
         if reversal.record in index.records:
             head = Scope(index, reversal.record, document=True)
             number = reversal.number.replace("{posting}", "").replace("{reversed}", "")
-            yield from messages(number, reversal.span, head)
+            yield from message_places(number, reversal.span, head)
             yield from _assigned(reversal, head)
 
 
@@ -169,24 +171,24 @@ def of_check(check: nodes.Check, index: Index) -> Iterator[Place]:
     for name in records_of(check.records, index):
         scope = Scope(index, name, line=check.each_line)
         yield from _conditions((check.when, *check.requires), scope)
-        yield from messages(check.say, check.say.span, scope)
+        yield from message_places(check.say, check.say.span, scope)
 
 
-def tables(index: Index) -> Iterator[nodes.Table]:
+def all_tables(index: Index) -> Iterator[nodes.Table]:
     """All decision tables."""
     rules = index.ruleset
     for declared in (rules.edits, rules.cancels, rules.retries):
         yield from (d.table for d in declared)
 
 
-def messages(text: str, span: Span, scope: Scope) -> Iterator[Place]:
+def message_places(text: str, span: Span, scope: Scope) -> Iterator[Place]:
     """The placeholders of a message."""
     for part in parse_message(text, span)[0]:
         if not isinstance(part, str):
             yield Place(part, scope, "message")
 
 
-def uses(expr: Any) -> Iterator[str]:
+def used_names(expr: Any) -> Iterator[str]:
     """Every name that an expression says: of a field, const, fact, function or map."""
     return (path[0] for path in nodes.mentioned(expr))
 
@@ -216,12 +218,12 @@ def _only(say: nodes.Said, known: tuple[str, ...]) -> Iterator[Problem]:
         if hole[1] not in known:
             names = " or ".join(f"{{{k}}}" for k in known)
             message = f"'{hole[1]}' is not known here"
-            yield problem(
+            yield make_problem(
                 "MSG01", message, f"This message may use {names}.", say.place(*hole.span())
             )
     for broken in parse_message(say, say.span)[1]:
         if _HOLE.fullmatch(broken.text) is None:
-            yield problem("MSG02", *_unread(broken.text), broken.span)
+            yield make_problem("MSG02", *_unread(broken.text), broken.span)
 
 
 def _unread(text: str) -> tuple[str, str]:
@@ -244,7 +246,7 @@ def _unread(text: str) -> tuple[str, str]:
 def unreadable(text: str, span: Span) -> Iterator[Problem]:
     """Placeholders of a message that are no names and no calls, and lone braces."""
     for broken in parse_message(text, span)[1]:
-        yield problem("MSG02", *_unread(broken.text), broken.span)
+        yield make_problem("MSG02", *_unread(broken.text), broken.span)
 
 
 def check_texts(index: Index) -> Iterator[Problem]:
@@ -254,8 +256,10 @@ def check_texts(index: Index) -> Iterator[Problem]:
     """
     rules = index.ruleset
     declared = (rules.records, rules.consts, rules.maps, rules.units, rules.links, rules.gates)
-    yield from hidden(declared)
-    yield from hidden((rules.approvals, rules.edits, rules.cancels, rules.posts, rules.reversals))
+    yield from hidden_characters(declared)
+    yield from hidden_characters(
+        (rules.approvals, rules.edits, rules.cancels, rules.posts, rules.reversals)
+    )
 
 
 def check_far_days(index: Index) -> Iterator[Problem]:
@@ -263,22 +267,24 @@ def check_far_days(index: Index) -> Iterator[Problem]:
     made of them, or reached by adding years.
     """
     rules = index.ruleset
-    yield from far((rules.records, rules.consts, rules.links, rules.gates, rules.approvals))
-    yield from far((rules.edits, rules.cancels, rules.posts, rules.reversals))
+    yield from far_durations(
+        (rules.records, rules.consts, rules.links, rules.gates, rules.approvals)
+    )
+    yield from far_durations((rules.edits, rules.cancels, rules.posts, rules.reversals))
     for part in nodes.walk((rules.records, rules.posts, rules.reversals)):
         value = part.value if isinstance(part, nodes.Literal) else None
         if isinstance(value, date) and not _YEARS[0] <= value.year <= _YEARS[1]:
             message = f"{value.isoformat()[:10]} is far from the day of any document"
-            yield problem("TYP12", message, _FAR, part.span, "warning")
+            yield make_problem("TYP12", message, _FAR, part.span, "warning")
 
 
-def far(node: object) -> Iterator[Problem]:
+def far_durations(node: object) -> Iterator[Problem]:
     """Durations of many years in a node and all its parts."""
     for part in nodes.walk(node):
         value = part.value if isinstance(part, nodes.Literal) else None
         if isinstance(value, timedelta) and abs(value) > _LONGEST:
             message = f"{value.days}d are {value.days // 365} years"
-            yield problem("TYP12", message, _FAR, part.span, "warning")
+            yield make_problem("TYP12", message, _FAR, part.span, "warning")
 
 
 def check_language(sources: Mapping[str, str]) -> Iterator[Problem]:
@@ -289,19 +295,21 @@ def check_language(sources: Mapping[str, str]) -> Iterator[Problem]:
         for number in said[1:]:
             message = f"the file says its language twice: line {said[0]} has it already"
             span = Span(file, number, 1, number, len("language") + 1)
-            yield problem("SYN41", message, "Take this line out.", span, "warning")
+            yield make_problem("SYN41", message, "Take this line out.", span, "warning")
 
 
 def check_signs(sources: Mapping[str, str]) -> Iterator[Problem]:
     """Control characters anywhere in a file: they are no text, and not every database keeps NUL."""
     for file, text in sources.items():
-        for line, column, point in control_signs(text):
+        for line, column, point in find_control_characters(text):
             message = f"a control character ({point}), which is no text"
             span = Span(file, line, column, line, column + 1)
-            yield problem("SYN11", message, "Delete it: no page and no report can show it.", span)
+            yield make_problem(
+                "SYN11", message, "Delete it: no page and no report can show it.", span
+            )
 
 
-def hidden(node: object) -> Iterator[Problem]:
+def hidden_characters(node: object) -> Iterator[Problem]:
     """The same in a node and all its parts."""
     for part in nodes.walk(node):
         for text in _compared(part):
@@ -311,7 +319,7 @@ def hidden(node: object) -> Iterator[Problem]:
                     f'"{shown(text)}" holds {in_words(found)}, so it is not what it looks like'
                 )
                 hint = "Delete what nobody sees, unless the source writes it so."
-                yield problem("SYN11", message, hint, part.span, "warning")
+                yield make_problem("SYN11", message, hint, part.span, "warning")
 
 
 def _compared(part: Any) -> Iterator[str]:
@@ -359,7 +367,7 @@ def _unconnected(rules: nodes.Ruleset, known: Schemas) -> Iterator[Problem]:
 
 
 def _later(what: str, hint: str, span: Span) -> Problem:
-    return problem("SYN40", f"not carried out by this version: {what}", hint, span)
+    return make_problem("SYN40", f"not carried out by this version: {what}", hint, span)
 
 
 def _unfilled(post: nodes.Post, document: DocumentSchema) -> Iterator[Problem]:
@@ -412,14 +420,14 @@ def check_undoing(index: Index) -> Iterator[Problem]:
         if why and "{posting}" not in post.number:
             message = f"this route {why}, so the number '{post.number}' comes twice"
             hint = f'Count the postings: as "{post.number}-{{posting}}".'
-            yield problem("POS16", message, hint, post.span)
+            yield make_problem("POS16", message, hint, post.span)
     seen: dict[tuple[str, str], Span] = {}
     for reversal in index.ruleset.reversals:
         yield from _reversal(reversal, index)
         at = (reversal.record, str(reversal.reversing))
         if at in seen:
             message = f"'{reversal.reversing}' is reversed already"
-            yield problem("NAM20", message, f"It stands in {seen[at]}.", reversal.span)
+            yield make_problem("NAM20", message, f"It stands in {seen[at]}.", reversal.span)
         seen.setdefault(at, reversal.span)
     reversed_ = {(r.record, str(r.reversing)) for r in index.ruleset.reversals}
     for post, action in _answers(index):
@@ -432,7 +440,7 @@ def _duplicates(post: nodes.Post, index: Index) -> Iterator[Problem]:
     if post.record not in known:
         message = f"nothing says what makes {article(post.record)} for {post.route} a duplicate"
         hint = f"Declare 'duplicates of {post.record}' with at least one 'unique by'."
-        yield problem("POS07", message, hint, post.span)
+        yield make_problem("POS07", message, hint, post.span)
 
 
 def _again(post: nodes.Post, index: Index) -> str:
@@ -458,27 +466,27 @@ def _answers(index: Index) -> Iterator[tuple[nodes.Post, nodes.Action]]:
 def _reversal(reversal: nodes.Reversal, index: Index) -> Iterator[Problem]:
     if reversal.record not in index.records:
         hint = did_you_mean(reversal.record, index.records)
-        yield problem("NAM07", f"there is no record '{reversal.record}'", hint, reversal.span)
+        yield make_problem("NAM07", f"there is no record '{reversal.record}'", hint, reversal.span)
         return
     routes = [str(p.route) for p in index.posts.get(reversal.record, [])]
     if str(reversal.reversing) not in routes:
         message = f"{reversal.record} is not posted to '{reversal.reversing}'"
         hint = did_you_mean(str(reversal.reversing), routes)
-        yield problem("NAM06", message, hint, reversal.reversing.span)
+        yield make_problem("NAM06", message, hint, reversal.reversing.span)
     if "{reversed}" not in reversal.number and "{posting}" not in reversal.number:
         message = "two reversals of one record would have the same number"
         hint = 'Name what is taken back: as "CN-{reversed}".'
-        yield problem("POS17", message, hint, reversal.span)
+        yield make_problem("POS17", message, hint, reversal.span)
     if reversal.route.target not in index.targets:
         hint = did_you_mean(reversal.route.target, index.targets)
         message = f"there is no target '{reversal.route.target}'"
-        yield problem("NAM09", message, hint, reversal.route.span)
+        yield make_problem("NAM09", message, hint, reversal.route.span)
 
 
 def _irreversible(post: nodes.Post, action: nodes.Action) -> Problem:
     message = f"'{_SAID[action.kind]}' for {post.route}, but nothing says how it is reversed"
     hint = f"Declare: post {post.record} to TARGET.DOCUMENT reversing {post.route}"
-    return problem("POS18", message, f'{hint} as "CN-{{reversed}}"', action.span)
+    return make_problem("POS18", message, f'{hint} as "CN-{{reversed}}"', action.span)
 
 
 def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
@@ -494,7 +502,7 @@ def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
         others = ", ".join(a for a in ABLE if a in can)
         hint = f"It can {others}. " if others else ""
         hint += "Use review by …, hold for … or block, or reverse it with a credit note."
-        yield problem("POS19", message, hint, action.span)
+        yield make_problem("POS19", message, hint, action.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -589,7 +597,7 @@ class Look:
     def places(self, check: nodes.Check) -> tuple[Place, ...]:
         """The expressions of a check; the names that they say are noted."""
         found = tuple(of_check(check, self.index))
-        said = (uses(place.expr) for place in found)
+        said = (used_names(place.expr) for place in found)
         self.studied(check).names = frozenset(chain.from_iterable(said))
         return found
 
@@ -611,8 +619,8 @@ class Look:
         if record not in known.claims:
             self.memory.studied += 1
             scope = Scope(self.index, record, line=check.each_line)
-            when = claimed(check.when, scope) if check.when is not None else None
-            known.claims[record] = Claims(when, tuple(claimed(r, scope) for r in check.requires))
+            when = claim_of(check.when, scope) if check.when is not None else None
+            known.claims[record] = Claims(when, tuple(claim_of(r, scope) for r in check.requires))
         return known.claims[record]
 
 
@@ -621,7 +629,7 @@ def _written(sources: Mapping[str, str]) -> dict[tuple[str, int], Text]:
     return {
         (file, block.first): block.lines
         for file, text in sources.items()
-        for block in blocks(clean(text))
+        for block in split_blocks(normalize_text(text))
     }
 
 

@@ -20,7 +20,7 @@ from rules.checker.cases import (
     text_column,
     words_column,
 )
-from rules.types.inference import by_distance, infer, silent
+from rules.types.inference import as_day_difference, ignore_problem, infer
 from rules.types.symbol_table import Index, Scope
 from rules.values.kinds import ORDERED, Type
 from rules.values.wording import say
@@ -94,7 +94,7 @@ class Cuts:
         self._index = index
         types: dict[str, Type] = {}
         values: dict[str, dict[str, Any]] = {}
-        for of in (each for claim in claims for each in of_fields(claim)):
+        for of in (each for claim in claims for each in field_claims(claim)):
             types[of.name] = of.type
             values.setdefault(of.name, {}).update(of.values)
         self.columns = {
@@ -154,16 +154,16 @@ class Every:
     parts: tuple[Claim, ...]
 
 
-def claimed(node: nodes.Expr, scope: Scope) -> Claim:
+def claim_of(node: nodes.Expr, scope: Scope) -> Claim:
     """What a condition claims; a comparison of two days is one of the time between them."""
     if isinstance(node, nodes.AllOf):
-        return Every(tuple(claimed(part, scope) for part in node.parts))
+        return Every(tuple(claim_of(part, scope) for part in node.parts))
     if isinstance(node, nodes.Not | nodes.AnyOf):
         parts = node.parts if isinstance(node, nodes.AnyOf) else (node.expr,)
-        claims = tuple(claimed(part, scope) for part in parts)
+        claims = tuple(claim_of(part, scope) for part in parts)
         return Several(claims, isinstance(node, nodes.Not), say(node))
     if isinstance(node, nodes.Compare | nodes.Member | nodes.Name):
-        seen = by_distance(node, scope) if isinstance(node, nodes.Compare) else node
+        seen = as_day_difference(node, scope) if isinstance(node, nodes.Compare) else node
         return _single(seen, scope) or say(seen)
     return say(node)
 
@@ -178,7 +178,7 @@ def _single(node: nodes.Compare | nodes.Member | nodes.Name, scope: Scope) -> Of
     kind = infer(node, scope, wrong.append).kind
     if wrong or kind != "yesno":
         return None
-    of = infer(left, scope, silent)
+    of = infer(left, scope, ignore_problem)
     values = (
         () if isinstance(node, nodes.Name) else
         node.values if isinstance(node, nodes.Member) else _right(node.right)
@@ -220,13 +220,13 @@ def _cell(
     return nodes.Compared(node.op, values[0], node.span)
 
 
-def of_fields(claim: Claim) -> Iterator[OfField]:
+def field_claims(claim: Claim) -> Iterator[OfField]:
     """All that is claimed of single fields, in the order of the text."""
     if isinstance(claim, OfField):
         yield claim
     elif isinstance(claim, Every | Several):
         for part in claim.parts:
-            yield from of_fields(part)
+            yield from field_claims(part)
 
 
 def words_of(of: Type) -> tuple[str, ...]:

@@ -1,5 +1,4 @@
-"""Check that every status has one gate answer, every route can go, and later changes are handled.
-"""
+"""Check that every status has one gate answer, every route can go, and later changes are handled."""
 
 from __future__ import annotations
 
@@ -9,10 +8,10 @@ from typing import NamedTuple
 
 from grammar import nodes
 from grammar.text.problem import Problem, Span
-from rules.checker.places import Look, problem, records_of
-from rules.checker.ranges import Cuts, claimed
+from rules.checker.places import Look, make_problem, records_of
+from rules.checker.ranges import Cuts, claim_of
 from rules.types.functions import did_you_mean
-from rules.types.symbol_table import DOCUMENT_NUMBER, Index, Scope, looked_up_in, of_elsewhere
+from rules.types.symbol_table import DOCUMENT_NUMBER, Index, Scope, looked_up_in, outside_part
 from rules.values.wording import say
 
 CHANGING = frozenset({"draft", "pending", "unpaid", "unapproved", "unconfirmed"})
@@ -30,7 +29,7 @@ def check_gates(index: Index) -> Iterator[Problem]:
         key = (gate.record, str(gate.route or ""))
         if key in seen:
             message = f"{gate.record} has this gate already"
-            yield problem("GAT05", message, f"It stands in {seen[key]}.", gate.span)
+            yield make_problem("GAT05", message, f"It stands in {seen[key]}.", gate.span)
         seen.setdefault(key, gate.span)
         if gate.record in index.judged:
             yield from _gate(gate, index)
@@ -39,14 +38,14 @@ def check_gates(index: Index) -> Iterator[Problem]:
         if record in index.records and bare:
             message = f"{record} is posted to {bare[0].route}, but has no gate"
             hint = f"Declare 'gate {record}' with a row for each status."
-            yield problem("GAT04", message, hint, bare[0].span)
+            yield make_problem("GAT04", message, hint, bare[0].span)
 
 
 def _gate(gate: nodes.Gate, index: Index) -> Iterator[Problem]:
     field = index.status_field(gate.record)
     if field is None:
         message = f"{gate.record} has no field with statuses"
-        yield problem("GAT06", message, "Declare it: status one of …", gate.span)
+        yield make_problem("GAT06", message, "Declare it: status one of …", gate.span)
         return
     known = [s.name for s in field.states]
     seen: dict[str, Span] = {}
@@ -54,22 +53,22 @@ def _gate(gate: nodes.Gate, index: Index) -> Iterator[Problem]:
         for state in row.states:
             if state.name not in known:
                 message = f"'{state.name}' is no status of {gate.record}"
-                yield problem("GAT03", message, did_you_mean(state.name, known), state.span)
+                yield make_problem("GAT03", message, did_you_mean(state.name, known), state.span)
             elif state.name in seen:
                 message = f"the status '{state.name}' has a row already"
                 hint = f"It stands in {seen[state.name]}: keep one of them."
-                yield problem("GAT02", message, hint, state.span)
+                yield make_problem("GAT02", message, hint, state.span)
             elif row.word == "ready" and not row.early and _changing(state.name):
                 message = f"'{state.name}' can still change, and the gate lets it go"
                 hint = f"Let it wait, or say that it is meant: early {state.name}"
-                yield problem("GAT08", message, hint, state.span)
+                yield make_problem("GAT08", message, hint, state.span)
             seen.setdefault(state.name, state.span)
     open_ = [name for name in known if name not in seen]
     if open_:
         many = "statuses have" if len(open_) > 1 else "status has"
         message = f"{len(open_)} {many} no row: {', '.join(open_)}"
         hint = f"Add a row, for example: wait {', '.join(open_)}"
-        yield problem("GAT01", message, hint, gate.span)
+        yield make_problem("GAT01", message, hint, gate.span)
 
 
 def _changing(status: str) -> bool:
@@ -92,42 +91,44 @@ def _route(post: nodes.Post, index: Index) -> Iterator[Problem]:
     what = f"no {post.record} ever goes to {post.route}"
     if gate is not None and not ready:
         message = f"{what}: its gate has no ready status"
-        yield problem("POS20", message, "Give a status a ready row.", gate.span, "warning")
+        yield make_problem("POS20", message, "Give a status a ready row.", gate.span, "warning")
     if post.when is None:
         return
-    when = claimed(post.when, Scope(index, post.record))
+    when = claim_of(post.when, Scope(index, post.record))
     cuts = Cuts(index, [when])
     allowed = cuts.allowed(when)
     column = cuts.columns.get(status.name) if status else None
     wanted = allowed.cases.get(status.name) if status else None
     if allowed.impossible:
         message = f"{what}: no '{allowed.impossible}' fits its when"
-        yield problem("POS20", message, "Widen the condition.", post.when.span, "warning")
+        yield make_problem("POS20", message, "Widen the condition.", post.when.span, "warning")
     elif column is not None and wanted is not None and ready:
         lets = sum(1 << at for at, name in enumerate(column.labels) if name in ready)
         if not wanted & lets:
             message = f"{what}: its when fits none of the statuses that its gate lets go"
             hint = f"The gate lets go {', '.join(ready)}."
-            yield problem("POS20", message, hint, post.when.span, "warning")
+            yield make_problem("POS20", message, hint, post.when.span, "warning")
     if cuts.fits_all(allowed):
         yield _says_nothing(post.when)
 
 
 def _approval(approve: nodes.Approve, when: nodes.Expr, index: Index) -> Iterator[Problem]:
-    claim = claimed(when, Scope(index, approve.record))
+    claim = claim_of(when, Scope(index, approve.record))
     cuts = Cuts(index, [claim])
     allowed = cuts.allowed(claim)
     never = allowed.impossible
     if never:
         message = f"the approval of {approve.record} is never asked for: no '{never}' fits its when"
-        yield problem("LOG02", message, "Widen the condition behind when.", when.span)
+        yield make_problem("LOG02", message, "Widen the condition behind when.", when.span)
     elif cuts.fits_all(allowed):
         yield _says_nothing(when)
 
 
 def _says_nothing(when: nodes.Expr) -> Problem:
     message = f"'{say(when)}' never fails: every value fits it"
-    return problem("LOG04", message, "Leave the when out, or correct it.", when.span, "warning")
+    return make_problem(
+        "LOG04", message, "Leave the when out, or correct it.", when.span, "warning"
+    )
 
 
 def check_answers(index: Index) -> Iterator[Problem]:
@@ -154,7 +155,7 @@ def _tables(record: str, index: Index) -> Iterator[Problem]:
     if edits:
         message = f"{record} is posted to {_routes(edits)}, but nothing says what a later edit does"
         hint = f"Declare 'on edit of {record}': groups of its fields, and a row for each case."
-        yield problem("EDT08", message, hint, edits[0].span)
+        yield make_problem("EDT08", message, hint, edits[0].span)
     if cancels:
         routes = _routes(cancels)
         message = (
@@ -162,7 +163,7 @@ def _tables(record: str, index: Index) -> Iterator[Problem]:
             " happens then"
         )
         hint = f"Declare 'on cancel of {record}' with a row for each case."
-        yield problem("CAN01", message, hint, cancels[0].span)
+        yield make_problem("CAN01", message, hint, cancels[0].span)
 
 
 def _routes(posts: list[nodes.Post]) -> str:
@@ -181,7 +182,7 @@ def _early(gate: nodes.Gate, row: nodes.GateRow, index: Index) -> Iterator[Probl
     if not approvals:
         message = f"{what}, but no field tells its approval"
         hint = f"Declare what the source sends: {_APPROVAL}ed_version whole optional"
-        yield problem("EDT09", message, hint, row.span)
+        yield make_problem("EDT09", message, hint, row.span)
         return
     routes = [p.route for p in index.posts.get(record, []) if gate.route in (None, p.route)]
     edits = {id(e): e for r in routes if (e := index.edit(record, str(r))) is not None}
@@ -190,7 +191,7 @@ def _early(gate: nodes.Gate, row: nodes.GateRow, index: Index) -> Iterator[Probl
     if edits and not any(_tells(t, record, states, approvals, index) for t in index.ruleset.tests):
         message = f"{what}, but no test tells of its approval after that"
         hint = f"Add a test: given … with status = {row.states[0].name}, then {approvals[0]} = …"
-        yield problem("TST06", message, hint, row.span)
+        yield make_problem("TST06", message, hint, row.span)
 
 
 def _own_row(edit: nodes.Edit, what: str, approvals: list[str]) -> Iterator[Problem]:
@@ -200,13 +201,13 @@ def _own_row(edit: nodes.Edit, what: str, approvals: list[str]) -> Iterator[Prob
     if not own:
         message = f"{what}, but its approval has no group of its own"
         hint = f"Give it one, and a row: approval = {approvals[0]}"
-        yield problem("EDT09", message, hint, edit.span)
+        yield make_problem("EDT09", message, hint, edit.span)
     elif at is not None and not any(_only(row, at, own) for row in edit.table.rows):
         name = min(own)
         message = f"{what}, but the group '{name}' has no row of its own"
         cells = [name if number == at else "-" for number in range(len(edit.table.head))]
         hint = f"Split it off: | {' | '.join(cells)} | … |"
-        yield problem("EDT09", message, hint, edit.table.span)
+        yield make_problem("EDT09", message, hint, edit.table.span)
 
 
 def _only(row: nodes.TableRow, at: int, own: set[str]) -> bool:
@@ -246,10 +247,10 @@ def check_duplicates(look: Look) -> Iterator[Problem]:
                 message = f"'{wrong[0]}' is nothing that is looked for in a target"
                 near = get_close_matches(wrong[0], [DOCUMENT_NUMBER], cutoff=0.7)
                 hint = did_you_mean(wrong[0], near) if near else _IN_TARGET
-                yield problem("NAM01", message, hint, unique.span)
+                yield make_problem("NAM01", message, hint, unique.span)
             elif unique.where == "target" and wrong and posted:
                 message = f"'{wrong[0]}' is no field that {posted[0].route} fills in"
-                yield problem("POS11", message, did_you_mean(wrong[0], filled), unique.span)
+                yield make_problem("POS11", message, did_you_mean(wrong[0], filled), unique.span)
             for record in records_of(declared.records, look.index):
                 for field, table in zip(unique.fields, unique.like, strict=True):
                     yield from _key(Key(record, field, table), unique, look)
@@ -268,21 +269,21 @@ def _key(key: Key, unique: nodes.Unique, look: Look) -> Iterator[Problem]:
     field = index.fields[key.record].get(key.field)
     if key.table and key.table not in index.maps:
         hint = did_you_mean(key.table, index.maps)
-        yield problem("NAM05", f"there is no map '{key.table}'", hint, unique.span)
+        yield make_problem("NAM05", f"there is no map '{key.table}'", hint, unique.span)
     elif key.table and unique.where != "history":
         message = f"'as {key.table}' cannot stand here: a target compares what is written there"
-        yield problem("DUP03", message, "Leave it out.", unique.span)
+        yield make_problem("DUP03", message, "Leave it out.", unique.span)
     elif field is None or unique.where != "history":
         return
-    elif isinstance(field, nodes.Computed) and (of := of_elsewhere(field, key.record, index)):
+    elif isinstance(field, nodes.Computed) and (of := outside_part(field, key.record, index)):
         yield _unstored(key, of, unique, index)
     elif isinstance(field, nodes.Field) and (message := _no_mark_of(field, key.record, index)):
         hint = "Compare what tells one record from others."
         rest = field.type == "one_of" and len(unique.fields) > 1
-        yield problem("DUP03", message, hint, unique.span, "warning" if rest else "error")
+        yield make_problem("DUP03", message, hint, unique.span, "warning" if rest else "error")
     elif key.table and isinstance(field, nodes.Field) and field.type != "text":
         message = f"'{key.field}' is no text, so {key.table} cannot match it"
-        yield problem("DUP03", message, "Only a text is a key of a map.", unique.span)
+        yield make_problem("DUP03", message, "Only a text is a key of a map.", unique.span)
     elif not key.table:
         yield from _raw(key, unique, look)
 
@@ -304,7 +305,7 @@ def _raw(key: Key, unique: nodes.Unique, look: Look) -> Iterator[Problem]:
         words = ", ".join(word.replace("_", " ") for word in lax[0].match)
         message = f"'{key.field}' is a key of {lax[0].name}, which matches {words}"
         hint = f"Write {key.field} as {lax[0].name}."
-        yield problem("DUP02", f"{message}: say that here, too", hint, unique.span, "warning")
+        yield make_problem("DUP02", f"{message}: say that here, too", hint, unique.span, "warning")
 
 
 def _unstored(key: Key, of: nodes.Call | nodes.Name, unique: nodes.Unique, index: Index) -> Problem:
@@ -313,4 +314,4 @@ def _unstored(key: Key, of: nodes.Call | nodes.Name, unique: nodes.Unique, index
     if isinstance(of, nodes.Call) and of.name in index.maps:
         hint = f"Compare the field that the map looks up: {say(of.args[0])} as {of.name}."
     message = f"nothing is found by '{key.field}': {say(of)} is not known when a record comes"
-    return problem("DUP03", message, hint, unique.span)
+    return make_problem("DUP03", message, hint, unique.span)

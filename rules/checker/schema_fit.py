@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from grammar import nodes
 from grammar.text.problem import Problem
-from rules.checker.places import check_targets, problem
-from rules.documents.totals import Own, Parts, posts_tax, shows_money
+from rules.checker.places import check_targets, make_problem
+from rules.documents.totals import AmountParts, TotalFields, posts_tax, shows_money
 from rules.types.functions import did_you_mean
-from rules.types.inference import infer, mixed, silent
+from rules.types.inference import find_mixed_units, ignore_problem, infer
 from rules.types.symbol_table import (
     Amounts,
     DocumentSchema,
@@ -20,7 +20,7 @@ from rules.types.symbol_table import (
     Schemas,
     Scope,
 )
-from rules.values.kinds import Type, post_hint, postable, say_type
+from rules.values.kinds import Type, is_postable, post_hint, say_type
 from rules.values.wording import article, parse_message, say
 
 _MEANT = 'If it is meant so, say why: amount not compared because "…".'
@@ -37,7 +37,7 @@ def check_amounts(index: Index, schemas: Schemas) -> Iterator[Problem]:
         known = schemas.document(post.route.target, post.route.document)
         if known is None or post.record not in index.records:
             continue
-        own = Own.of(index, post.record, schemas)
+        own = TotalFields.of(index, post.record, schemas)
         yield from _uncompared(post, own)
         if shows_money(post, known) or getattr(known, "books", None) is not None:
             yield from _route(_Route(post, known), own, index)
@@ -65,13 +65,13 @@ class _Route:
         return f"Add {', or '.join(ways)}." if ways else "Say each amount in a field of its own."
 
 
-def _route(route: _Route, own: Own | None, index: Index) -> Iterator[Problem]:
+def _route(route: _Route, own: TotalFields | None, index: Index) -> Iterator[Problem]:
     post, known, total = route.post, route.known, route.total
-    if total not in route.given and Parts.of(index, post, known, total) is None:
+    if total not in route.given and AmountParts.of(index, post, known, total) is None:
         if not route.described:
             return
         message = f"nothing says what {post.route} comes to in the books, with its tax"
-        yield problem("POS21", message, _completed(route), post.span)
+        yield make_problem("POS21", message, _completed(route), post.span)
     elif own is not None and post.uncompared is None:
         yield from _lost(route, own, index)
 
@@ -85,30 +85,30 @@ def _completed(route: _Route) -> str:
     return route.says(defined.amount, tax, route.total)
 
 
-def _lost(route: _Route, own: Own, index: Index) -> Iterator[Problem]:
+def _lost(route: _Route, own: TotalFields, index: Index) -> Iterator[Problem]:
     post, defined = route.post, route.defined
     if own.read(index, post.record) is None:
         message = f"the {own.total} of the {post.record} is not read, so amounts may get lost"
         hint = f"Add to the record: {own.total}  money. {_MEANT}"
-        yield problem("POS22", message, hint, post.span)
+        yield make_problem("POS22", message, hint, post.span)
     elif (
         own.tax and route.known.total_field not in route.given and not posts_tax(post, route.known)
     ):
         message = f"{post.route} has neither the tax nor the total of the {post.record}"
         hint = f"{route.says(route.total, defined.tax if defined else '')} {_MEANT}"
-        yield problem("POS22", message, hint, post.span)
+        yield make_problem("POS22", message, hint, post.span)
 
 
-def _uncompared(post: nodes.Post, own: Own | None) -> Iterator[Problem]:
+def _uncompared(post: nodes.Post, own: TotalFields | None) -> Iterator[Problem]:
     said = post.uncompared
     if said is None:
         return
     if not said.reason.strip():
         message = f"the amount of {post.route} is not compared, and no reason is given"
-        yield problem("POS23", message, 'Say why it is meant so: because "…".', said.span)
+        yield make_problem("POS23", message, 'Say why it is meant so: because "…".', said.span)
     elif own is None:
         message = f"nothing to leave out: the {post.record} has no total to compare with"
-        yield problem("POS23", message, "Take the line out.", said.span, "warning")
+        yield make_problem("POS23", message, "Take the line out.", said.span, "warning")
 
 
 def check_posts(index: Index) -> Iterator[Problem]:
@@ -117,7 +117,7 @@ def check_posts(index: Index) -> Iterator[Problem]:
         if post.route.target not in index.targets:
             hint = did_you_mean(post.route.target, index.targets)
             message = f"there is no target '{post.route.target}'"
-            yield problem("NAM09", message, hint, post.route.span)
+            yield make_problem("NAM09", message, hint, post.route.span)
         if post.record in index.records:
             yield from _timing(post, index)
             yield from _number(post, index)
@@ -131,26 +131,26 @@ def _timing(post: nodes.Post, index: Index) -> Iterator[Problem]:
     field = index.fields[post.record].get(post.timing.by)
     if isinstance(field, nodes.Field) and field.type not in {"date", "moment"}:
         message = f"'{field.name}' is no date and no moment, so it has no day"
-        yield problem("POS06", message, "Name a date or a moment.", post.timing.span)
+        yield make_problem("POS06", message, "Name a date or a moment.", post.timing.span)
 
 
 def _number(post: nodes.Post, index: Index) -> Iterator[Problem]:
     parts, broken = parse_message(post.number.replace("{posting}", ""), post.span)
     if broken:
         message = f"'{broken[0].text}' in the document number is no name"
-        yield problem("MSG02", message, "Write {number}, or another field.", post.span)
+        yield make_problem("MSG02", message, "Write {number}, or another field.", post.span)
     elif not any(not isinstance(p, str) for p in parts):
         message = "every document of this route would have the same number"
-        yield problem("POS04", message, 'Put the key into it: as "{number}".', post.span)
+        yield make_problem("POS04", message, 'Put the key into it: as "{number}".', post.span)
     else:
         scope = Scope(index, post.record)
-        kinds = {infer(p, scope, silent).kind for p in parts if not isinstance(p, str)}
+        kinds = {infer(p, scope, ignore_problem).kind for p in parts if not isinstance(p, str)}
         if kinds <= _SHARED:
             message = (
                 f"two documents may get the same number: many records have '{post.number}' alike"
             )
             hint = 'Put the key into it: as "{number}".'
-            yield problem("POS04", message, hint, post.span, "warning")
+            yield make_problem("POS04", message, hint, post.span, "warning")
 
 
 def _after(post: nodes.Post, index: Index) -> Iterator[Problem]:
@@ -163,12 +163,12 @@ def _after(post: nodes.Post, index: Index) -> Iterator[Problem]:
             if at is post:
                 hint = did_you_mean(name, routes)
                 message = f"waits for '{name}', which nothing posts"
-                yield problem("POS03", message, hint, at.after.span)
+                yield make_problem("POS03", message, hint, at.after.span)
             return
         if name in chain:
             message = f"waits in a ring: {' → '.join([*chain, name])}"
             span = post.after.span if post.after else post.span
-            yield problem("POS02", message, "One of them must not wait.", span)
+            yield make_problem("POS02", message, "One of them must not wait.", span)
             return
         chain.append(name)
         at = routes[name]
@@ -179,7 +179,7 @@ def _after(post: nodes.Post, index: Index) -> Iterator[Problem]:
         if call.args and (post.after is None or say(call.args[0]) != str(post.after)):
             message = f"the number of {say(call.args[0])} is not known yet"
             hint = f"Say 'after {say(call.args[0])}' in this route."
-            yield problem("POS05", message, hint, call.span)
+            yield make_problem("POS05", message, hint, call.span)
 
 
 def _strangers(
@@ -197,7 +197,7 @@ def _strangers(
     if ours is not None and theirs is not None:
         by = f"{theirs.name} = {ours.name}"
         hint = f"Link them: link … of {post.record} from {before.record} by {by}"
-    yield problem("POS24", message, hint, post.after.span)
+    yield make_problem("POS24", message, hint, post.after.span)
 
 
 def _assigned(post: nodes.Post) -> Iterator[Problem]:
@@ -207,12 +207,12 @@ def _assigned(post: nodes.Post) -> Iterator[Problem]:
             if assign.name in seen:
                 message = f"'{assign.name}' is given twice"
                 hint = f"It stands in {seen[assign.name].span} already."
-                yield problem("POS08", message, hint, assign.span)
+                yield make_problem("POS08", message, hint, assign.span)
             seen.setdefault(assign.name, assign)
             if assign.name in post.they_own and not isinstance(assign.expr, nodes.Literal):
                 message = f"'{assign.name}' is theirs, and follows the record too"
                 hint = "Take it out of 'they own', or post only a first value for it."
-                yield problem("POS09", message, hint, assign.span)
+                yield make_problem("POS09", message, hint, assign.span)
 
 
 def check_schemas(index: Index, schemas: Schemas) -> Iterator[Problem]:
@@ -235,11 +235,11 @@ def _post(post: nodes.Post, schemas: Schemas) -> Iterator[Problem]:
     literal = len(post.number.split("{")[0])
     if literal + _ROOM >= known.number_max:
         message = f"the document number is longer than {known.number_max} letters"
-        yield problem("POS10", message, "Shorten the text in front of {number}.", post.span)
+        yield make_problem("POS10", message, "Shorten the text in front of {number}.", post.span)
     header = [f.name for f in _sides(post, known)[0]]
     for name in (own for own in post.they_own if own not in header):
         message = f"{post.route} has no field '{name}'"
-        yield problem("POS11", message, did_you_mean(name, header), post.span)
+        yield make_problem("POS11", message, did_you_mean(name, header), post.span)
 
 
 def _known(route: nodes.Post | nodes.Reversal, index: Index, schemas: Schemas) -> Iterator[Problem]:
@@ -249,7 +249,7 @@ def _known(route: nodes.Post | nodes.Reversal, index: Index, schemas: Schemas) -
         return
     names = [f"{d.target}.{d.name}" for d in schemas.documents]
     message = f"no connector can post '{route.route}'"
-    yield problem("POS01", message, did_you_mean(str(route.route), names), route.route.span)
+    yield make_problem("POS01", message, did_you_mean(str(route.route), names), route.route.span)
 
 
 def _fields(
@@ -263,8 +263,8 @@ def _fields(
     yield from _side(route.fields, header, head, article(str(route.route)))
     yield from _side(route.line_fields, lines, line, f"a line of {route.route}")
     if isinstance(route, nodes.Post) and route.record in index.records:
-        for found in mixed(route, known, line):
-            yield problem("POS14", found.message, found.hint, found.span)
+        for found in find_mixed_units(route, known, line):
+            yield make_problem("POS14", found.message, found.hint, found.span)
 
 
 def _sides(
@@ -284,20 +284,20 @@ def _side(
         field = by_name.get(assign.name)
         if field is None:
             message = f"{what} has no field '{assign.name}'"
-            yield problem("POS11", message, did_you_mean(assign.name, by_name), assign.span)
+            yield make_problem("POS11", message, did_you_mean(assign.name, by_name), assign.span)
             continue
         if getattr(field, "theirs", False):
             message = f"only the target writes '{assign.name}'"
-            yield problem("POS13", message, "Leave it out.", assign.span)
+            yield make_problem("POS13", message, "Leave it out.", assign.span)
         if scope.record in scope.index.records:
-            have = infer(assign.expr, scope, silent)
-            if not postable(have, field.type):
+            have = infer(assign.expr, scope, ignore_problem)
+            if not is_postable(have, field.type):
                 said, literal = say(assign.expr), isinstance(assign.expr, nodes.Literal)
                 message = (
                     f"'{assign.name}' wants {say_type(Type(field.type))}, not {say_type(have)}"
                 )
                 hint = post_hint(have, field.type, said, literal=literal)
-                yield problem("POS14", message, hint, assign.span)
+                yield make_problem("POS14", message, hint, assign.span)
         yield from _too_long(assign, field)
 
 
@@ -305,7 +305,7 @@ def _too_long(assign: nodes.Assign, field: FieldSchema) -> Iterator[Problem]:
     value = assign.expr.value if isinstance(assign.expr, nodes.Literal) else None
     if isinstance(value, str) and field.max_length is not None and len(value) > field.max_length:
         message = f"'{assign.name}' holds at most {field.max_length} letters"
-        yield problem("POS15", message, "Write a shorter text.", assign.expr.span)
+        yield make_problem("POS15", message, "Write a shorter text.", assign.expr.span)
 
 
 def _required(post: nodes.Post, known: DocumentSchema) -> Iterator[Problem]:
@@ -317,4 +317,4 @@ def _required(post: nodes.Post, known: DocumentSchema) -> Iterator[Problem]:
         if missing:
             needs = f"{post.route} needs {', '.join(missing)}"
             message = f"each line: {needs}" if of_lines else needs
-            yield problem("POS12", message, f"Add: {missing[0]} = …", post.span)
+            yield make_problem("POS12", message, f"Add: {missing[0]} = …", post.span)

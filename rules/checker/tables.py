@@ -15,20 +15,20 @@ from grammar.text.problem import Problem, Span
 from rules.checker.cases import (
     Box,
     Column,
-    count,
+    count_cases,
     first,
-    fits,
     gaps,
     label,
-    meet,
-    named,
-    offered,
+    literal_fits,
+    named_values,
     ordered_column,
+    overlap,
     plain,
+    rows_to_paste,
     text_column,
     words_column,
 )
-from rules.checker.places import problem
+from rules.checker.places import make_problem
 from rules.types.functions import did_you_mean
 from rules.types.inference import field_type
 from rules.types.symbol_table import FACTS, Index, Scope
@@ -97,7 +97,7 @@ def check_tables(index: Index) -> Iterator[Problem]:
         table = decided.table
         if any(len(row.cells) != len(table.head) for row in table.rows):
             continue  # the parser said so
-        wrong = list(heads(table, decided.ground))
+        wrong = list(check_heads(table, decided.ground))
         yield from wrong
         if not wrong:
             yield from _proved(decided, index)
@@ -117,7 +117,7 @@ def _twice(index: Index) -> Iterator[Problem]:
         if name in seen:
             message = f"'{name}' has a table already"
             hint = f"It stands in {seen[name]}: one table for each."
-            yield problem("TAB08", message, hint, span)
+            yield make_problem("TAB08", message, hint, span)
         seen.setdefault(name, span)
 
 
@@ -127,9 +127,9 @@ def _for(route: nodes.RouteName | None) -> str:
 
 def _proved(decided: Decided, index: Index) -> Iterator[Problem]:
     table, kinds = decided.table, decided.ground.kinds()
-    days = eras(table, index)
+    days = const_eras(table, index)
     for day in days:
-        cut = columns(table, kinds, day, index)
+        cut = build_columns(table, kinds, day, index)
         boxes = [_box(row, cut, day, index) for row in table.rows]
         since = f", from {day} on" if day is not None and day != days[0] else ""
         found = list(_answers(decided, cut, boxes, since, index))
@@ -154,20 +154,22 @@ def _answers(
         if not all(box):
             name = next(c.name for c, cases in zip(cut, box, strict=True) if not cases)
             message = f"this row can never match: no such '{name}' comes{since}"
-            yield problem("TAB03", message, "Take the row out, or correct the cell.", row.span)
+            yield make_problem("TAB03", message, "Take the row out, or correct the cell.", row.span)
     met: set[int] = set()
     for (i, one), (j, other) in itertools.combinations(enumerate(boxes), 2):
-        common = meet(one, other)
+        common = overlap(one, other)
         if common is not None and j not in met:
             met.add(j)
             message = (
                 f"this row and line {rows[i].span.line} both match {first(cut, common)}{since}"
             )
-            yield problem("TAB02", message, "Narrow one of them: one case, one row.", rows[j].span)
+            yield make_problem(
+                "TAB02", message, "Narrow one of them: one case, one row.", rows[j].span
+            )
     open_ = gaps(cut, boxes)
     if open_ is None:
         message = "the table has too many cases to prove that each has a row"
-        yield problem("TAB01", message, "Make two tables of it.", decided.table.span)
+        yield make_problem("TAB01", message, "Make two tables of it.", decided.table.span)
         return
     action = _action(decided, index)
     if "changed" in decided.table.head:
@@ -200,7 +202,7 @@ def _built_in(name: str, at: int, action: str, table: nodes.Table) -> Problem:
     cells = ["-"] * len(table.head)
     cells[at] = name
     message = f"the table has no row for '{name}': {means[name]}"
-    return problem("EDT06", message, f"Add: | {' | '.join(cells)} | {action} |", table.span)
+    return make_problem("EDT06", message, f"Add: | {' | '.join(cells)} | {action} |", table.span)
 
 
 def _but(box: Box, at: int, case: int) -> Box:
@@ -210,16 +212,16 @@ def _but(box: Box, at: int, case: int) -> Box:
 def _gap(
     cut: Sequence[Column], open_: list[Box], action: str, table: nodes.Table, since: str
 ) -> Problem:
-    more = count(open_) - 1
+    more = count_cases(open_) - 1
     others = f" and {more} more case{'s' if more > 1 else ''}" if more else ""
     message = f"no row for {first(cut, open_[0])}{others}{since}"
-    rows = offered(cut, open_, action)
+    rows = rows_to_paste(cut, open_, action)
     hint = "Name a value in between: no one row can say this case."
     if rows:
         added = "\n     ".join(rows[:_SHOWN])
         more = len(rows) - _SHOWN
         hint = f"Add: {added}\n     and {more} more" if more > 0 else f"Add: {added}"
-    return problem("TAB01", message, hint, table.span)
+    return make_problem("TAB01", message, hint, table.span)
 
 
 def _blind(retry: nodes.Retry) -> Iterator[Problem]:
@@ -237,7 +239,7 @@ def _blind(retry: nodes.Retry) -> Iterator[Problem]:
         if named and not looks:
             message = "an uncertain push is answered without looking it up"
             hint = "Give it a row of its own: | uncertain | look up first |"
-            yield problem("RET01", message, hint, row.span)
+            yield make_problem("RET01", message, hint, row.span)
 
 
 def tables_of(index: Index) -> Iterator[Decided]:
@@ -285,14 +287,14 @@ def _names(edit: nodes.Edit) -> Iterator[Problem]:
         if group.name in BUILT_IN:
             message = f"the group '{group.name}' is built in"
             hint = "Give this group another name; the built-in one only needs its row."
-            yield problem("EDT05", message, hint, group.span)
+            yield make_problem("EDT05", message, hint, group.span)
         elif group.name in seen:
             message = f"the group '{group.name}' is given twice"
-            yield problem("EDT05", message, f"It stands in {seen[group.name]}.", group.span)
+            yield make_problem("EDT05", message, f"It stands in {seen[group.name]}.", group.span)
         seen.setdefault(group.name, group.span)
     if edit.groups and "changed" not in edit.table.head:
         message = "the table does not ask which group changed"
-        yield problem("EDT07", message, "Its first column is 'changed'.", edit.table.span)
+        yield make_problem("EDT07", message, "Its first column is 'changed'.", edit.table.span)
 
 
 def _fields(edit: nodes.Edit, index: Index) -> Iterator[Problem]:
@@ -305,14 +307,14 @@ def _fields(edit: nodes.Edit, index: Index) -> Iterator[Problem]:
             if field is None:
                 what = "works out" if word.name in fields else "has no"
                 message = f"{edit.record} {what} '{word.name}': only stored fields are in groups"
-                yield problem("EDT04", message, did_you_mean(word.name, stored), word.span)
+                yield make_problem("EDT04", message, did_you_mean(word.name, stored), word.span)
             elif field.mark == "key":
                 whose = "its line" if word.name.startswith(nodes.OF_LINE) else edit.record
                 message = f"'{word.name}' is the key of {whose}: with another it is another"
-                yield problem("EDT03", message, "Take it out of the group.", word.span)
+                yield make_problem("EDT03", message, "Take it out of the group.", word.span)
             elif word.name in seen:
                 message = f"'{word.name}' is in the group '{seen[word.name]}' already"
-                yield problem("EDT02", message, "Keep it in one of them.", word.span)
+                yield make_problem("EDT02", message, "Keep it in one of them.", word.span)
             seen.setdefault(word.name, group.name)
     own = index.fields[edit.record]  # what no group says of a line, goes with its lines
     left = [k for k, f in stored.items() if f.mark != "key" and k not in seen and k in own]
@@ -321,7 +323,7 @@ def _fields(edit: nodes.Edit, index: Index) -> Iterator[Problem]:
         message = f"{len(left)} {many} in no group: {', '.join(left)}"
         last = edit.groups[-1].name if edit.groups else "rest"
         hint = f"Put it into a group, for example: {last} = …, {', '.join(left)}"
-        yield problem("EDT01", message, hint, edit.span)
+        yield make_problem("EDT01", message, hint, edit.span)
 
 
 def _nameable(index: Index, record: str) -> dict[str, nodes.Field | nodes.Computed]:
@@ -331,7 +333,7 @@ def _nameable(index: Index, record: str) -> dict[str, nodes.Field | nodes.Comput
     return index.fields[record] | {f"{nodes.OF_LINE}{k}": f for k, f in of_lines.items()}
 
 
-def heads(table: nodes.Table, ground: Ground) -> Iterator[Problem]:
+def check_heads(table: nodes.Table, ground: Ground) -> Iterator[Problem]:
     """Columns and cells that mean nothing."""
     kinds = ground.kinds()
     for at, name in enumerate(table.head):
@@ -339,7 +341,7 @@ def heads(table: nodes.Table, ground: Ground) -> Iterator[Problem]:
         if of is None or of.kind == "many":
             what = ground.record or "an error"
             message = f"'{name}' is nothing that a table about {what} can ask"
-            yield problem("TAB04", message, did_you_mean(name, kinds), table.span)
+            yield make_problem("TAB04", message, did_you_mean(name, kinds), table.span)
             continue
         for row in table.rows:
             yield from _cell(row.cells[at], name, of, ground)
@@ -357,37 +359,37 @@ def _cell(cell: nodes.Cell, name: str, of: Type, ground: Ground) -> Iterator[Pro
         words = _words(of)
         if op not in {"=", "<>"}:
             message = f"'{name}' has no order, so '{op}' says nothing"
-            yield problem("TAB06", message, "Name the values, with commas.", value.span)
+            yield make_problem("TAB06", message, "Name the values, with commas.", value.span)
         elif words and plain(value) not in words:
             hint = did_you_mean(plain(value), words)
             if plain(value) == "overbilled":
                 hint = f"No route of {ground.record} bills in parts: take it out."
             message = f"'{plain(value)}' cannot come in '{name}': {', '.join(words)}"
-            yield problem("TAB05", message, hint, value.span)
+            yield make_problem("TAB05", message, hint, value.span)
 
 
 def _threshold(value: nodes.Value, name: str, of: Type, ground: Ground) -> Iterator[Problem]:
     const = ground.index.consts.get(value.name) if isinstance(value, nodes.Word) else None
     if isinstance(value, nodes.Word) and const is None:
         hint = did_you_mean(value.name, ground.index.consts)
-        yield problem("TAB05", f"'{value.name}' is no const", hint, value.span)
+        yield make_problem("TAB05", f"'{value.name}' is no const", hint, value.span)
         return
     literal = const.rows[0].value if const else value
-    if isinstance(literal, nodes.Literal) and not fits(of, literal.kind):
+    if isinstance(literal, nodes.Literal) and not literal_fits(of, literal.kind):
         message = f"'{name}' is a {of.kind}, '{label(value)}' is a {literal.kind}"
-        yield problem("TAB06", message, "Compare it with a value of its own type.", value.span)
+        yield make_problem("TAB06", message, "Compare it with a value of its own type.", value.span)
 
 
 def _words(of: Type) -> tuple[str, ...]:
     return ("yes", "no") if of.kind == "yesno" else of.states
 
 
-def eras(table: nodes.Table, index: Index) -> list[date | None]:
+def const_eras(table: nodes.Table, index: Index) -> list[date | None]:
     """The days from which the consts of a table have other values; None where it has no const."""
     used = [
         index.consts[v.name]
         for at in range(len(table.head))
-        for v in named(table.rows, at)
+        for v in named_values(table.rows, at)
         if isinstance(v, nodes.Word) and v.name in index.consts
     ]
     if not used:
@@ -397,10 +399,10 @@ def eras(table: nodes.Table, index: Index) -> list[date | None]:
     return [first, *sorted(days)]
 
 
-def column(table: nodes.Table, at: int, of: Type, day: date | None, index: Index) -> Column:
+def build_column(table: nodes.Table, at: int, of: Type, day: date | None, index: Index) -> Column:
     """One column of a table as it is on a day."""
     name = table.head[at]
-    values = list(named(table.rows, at))
+    values = list(named_values(table.rows, at))
     if of.kind in _ORDERED:
         return ordered_column(name, of, {label(v): value_on(v, day, index) for v in values})
     words = _words(of)
@@ -418,8 +420,8 @@ def value_on(value: nodes.Value, day: date | None, index: Index) -> Any:
     return held.replace(tzinfo=None) if isinstance(held, datetime) else held
 
 
-def columns(
+def build_columns(
     table: nodes.Table, kinds: dict[str, Type], day: date | None, index: Index
 ) -> Sequence[Column]:
     """All columns of a table on a day."""
-    return [column(table, at, kinds[name], day, index) for at, name in enumerate(table.head)]
+    return [build_column(table, at, kinds[name], day, index) for at, name in enumerate(table.head)]

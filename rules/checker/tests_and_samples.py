@@ -8,14 +8,14 @@ from typing import get_args
 from grammar import nodes
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Problem, Span
-from rules.checker.places import ABLE, AGAIN, REVERSED, problem
+from rules.checker.places import ABLE, AGAIN, REVERSED, make_problem
 from rules.checker.tables import BUILT_IN
 from rules.decisions.posted_documents import CANCEL
 from rules.documents.rounding import ROUNDING, TOLERANCE
 from rules.documents.totals import LINE_AMOUNT, OWN_TOTAL
 from rules.documents.unit_proofs import UNIT_MISMATCH_RULE as MISMATCH
 from rules.documents.unusual import UNUSUAL
-from rules.expressions.lists import RULE as BILL
+from rules.expressions.lists import BILL_RULE as BILL
 from rules.types.functions import did_you_mean
 from rules.types.symbol_table import FACTS, Index
 from rules.values.cause_keys import CLASS
@@ -40,7 +40,7 @@ def check_samples(index: Index) -> Iterator[Problem]:
         if sample.record not in index.records or index.records[sample.record].source is None:
             hint = did_you_mean(sample.record, index.records)
             message = f"there is no record '{sample.record}'"
-            yield problem("NAM07", message, hint, sample.span)
+            yield make_problem("NAM07", message, hint, sample.span)
             continue
         for pair in sample.sets:
             yield from _field(pair.name, pair.value, sample.record, index, pair.span)
@@ -56,7 +56,7 @@ def _test(test: nodes.Test, index: Index) -> Iterator[Problem]:
     sample = index.samples.get(test.given)
     if sample is None:
         hint = did_you_mean(test.given, index.samples)
-        yield problem("TST01", f"there is no sample '{test.given}'", hint, test.span)
+        yield make_problem("TST01", f"there is no sample '{test.given}'", hint, test.span)
         return
     if sample.record not in index.records:
         return  # said at the sample
@@ -67,11 +67,11 @@ def _test(test: nodes.Test, index: Index) -> Iterator[Problem]:
     for expect in test.expects:
         if expect.route is None and len(posts) > 1:
             message = f"{sample.record} has {len(posts)} routes"
-            yield problem("TST03", message, "Say which one is expected.", expect.span)
+            yield make_problem("TST03", message, "Say which one is expected.", expect.span)
         elif expect.route is not None and str(expect.route) not in routes:
             hint = did_you_mean(str(expect.route), routes)
             message = f"{sample.record} is not posted to '{expect.route}'"
-            yield problem("NAM06", message, hint, expect.route.span)
+            yield make_problem("NAM06", message, hint, expect.route.span)
         yield from _reason(expect.outcome, index)
         if expect.outcome is not None and expect.outcome.kind in _OF_TABLES:
             yield from _of_tables(expect.outcome, sample.record, index)
@@ -97,7 +97,7 @@ def _of_tables(outcome: nodes.Expected, record: str, index: Index) -> Iterator[P
         words = outcome.kind.replace("_", " ")
         message = f"no table of {record} has a row that says '{words}'"
         hint = f"Its tables say {', '.join(sorted(found)).replace('_', ' ')}."
-        yield problem("TST05", message, hint, outcome.span)
+        yield make_problem("TST05", message, hint, outcome.span)
 
 
 def _reason(outcome: nodes.Expected | None, index: Index) -> Iterator[Problem]:
@@ -107,7 +107,7 @@ def _reason(outcome: nodes.Expected | None, index: Index) -> Iterator[Problem]:
     if outcome.reason not in known:
         hint = did_you_mean(outcome.reason, known)
         message = f"'{outcome.reason}' is no rule that could be the reason"
-        yield problem("TST04", message, hint, outcome.span)
+        yield make_problem("TST04", message, hint, outcome.span)
 
 
 def known_reasons(index: Index) -> frozenset[str]:
@@ -135,7 +135,7 @@ def _facts(facts: Iterable[nodes.Fact], sample: nodes.Sample, index: Index) -> I
             yield from _field(fact.name, fact.value, name, index, fact.span)
             if fact.line > len(sample.lines):
                 message = f"the sample has {len(sample.lines)} lines"
-                yield problem("TST02", message, "Name one of them.", fact.span)
+                yield make_problem("TST02", message, "Name one of them.", fact.span)
         else:
             yield from _outside(fact, sample, index)
 
@@ -146,33 +146,33 @@ def _outside(fact: nodes.Fact, sample: nodes.Sample, index: Index) -> Iterator[P
     elif isinstance(fact, nodes.Entry):
         if fact.table not in index.maps:
             hint = did_you_mean(fact.table, index.maps)
-            yield problem("TST02", f"there is no map '{fact.table}'", hint, fact.span)
+            yield make_problem("TST02", f"there is no map '{fact.table}'", hint, fact.span)
     elif isinstance(fact, nodes.IsRecords):
         for name in fact.samples:
             if name not in index.samples:
                 hint = did_you_mean(name, index.samples)
-                yield problem("TST01", f"there is no sample '{name}'", hint, fact.span)
+                yield make_problem("TST01", f"there is no sample '{name}'", hint, fact.span)
         links = index.links.get(sample.record, {})
         if fact.name not in {"seen", *links}:
             hint = did_you_mean(fact.name, ["seen", *links])
             message = f"'{fact.name}' is no link of {sample.record}"
-            yield problem("TST02", message, hint, fact.span)
+            yield make_problem("TST02", message, hint, fact.span)
         elif fact.name != "seen":
             yield from _linked(fact, links[fact.name], index)
     elif isinstance(fact, nodes.TargetShows | nodes.IsPosted | nodes.NotPosted) and str(
         fact.route
     ) not in _routes(index):
         hint = did_you_mean(str(fact.route), _routes(index))
-        yield problem("NAM06", f"nothing is posted to '{fact.route}'", hint, fact.span)
+        yield make_problem("NAM06", f"nothing is posted to '{fact.route}'", hint, fact.span)
 
 
 def _set_up(fact: nodes.SetUp, index: Index) -> Iterator[Problem]:
     if fact.target not in index.targets:
         hint = did_you_mean(fact.target, index.targets)
-        yield problem("NAM09", f"there is no target '{fact.target}'", hint, fact.span)
+        yield make_problem("NAM09", f"there is no target '{fact.target}'", hint, fact.span)
     if fact.count <= 0 or fact.base_count <= 0:
         message = f"the factor of {fact.unit} is not above zero"
-        yield problem("UOM04", message, "Write how many there are.", fact.span)
+        yield make_problem("UOM04", message, "Write how many there are.", fact.span)
 
 
 def _routes(index: Index) -> set[str]:
@@ -184,7 +184,7 @@ def _linked(fact: nodes.IsRecords, link: nodes.Link, index: Index) -> Iterator[P
         sample = index.samples.get(name)
         if sample is not None and sample.record != link.other:
             message = f"'{name}' is a sample of {sample.record}, {link.name} are of {link.other}"
-            yield problem("TST02", message, f"Name samples of {link.other}.", fact.span)
+            yield make_problem("TST02", message, f"Name samples of {link.other}.", fact.span)
 
 
 def _fact_or_field(
@@ -195,16 +195,16 @@ def _fact_or_field(
             yield from _field(name, value, sample.record, index, span)
     elif name not in _GIVEN and (value or name not in index.links.get(sample.record, {})):
         hint = did_you_mean(name, [*index.fields[sample.record], *_GIVEN])
-        yield problem("TST02", f"'{name}' is no field of {sample.record}", hint, span)
+        yield make_problem("TST02", f"'{name}' is no field of {sample.record}", hint, span)
     elif name in _WORDS and value is not None:
         words = _WORDS[name]
         said = value.name if isinstance(value, nodes.Word) else str(value.value)
         if said not in words:
             message = f"'{said}' is none of {', '.join(words)}"
-            yield problem("NAM03", message, did_you_mean(said, words), span)
+            yield make_problem("NAM03", message, did_you_mean(said, words), span)
     elif name in _KINDS and value is not None and getattr(value, "kind", "") != _KINDS[name]:
         message = f"'{name}' is a {_KINDS[name]}"
-        yield problem("TST02", message, f"Write it as one: {_SUCH[name]}.", span)
+        yield make_problem("TST02", message, f"Write it as one: {_SUCH[name]}.", span)
 
 
 def _field(
@@ -217,9 +217,9 @@ def _field(
         ]
         what = "computed" if field is not None else "no field"
         message = f"'{name}' is {what} of {record or 'a line'}"
-        yield problem("TST02", message, did_you_mean(name, known), span)
+        yield make_problem("TST02", message, did_you_mean(name, known), span)
     elif field.type == "one_of" and isinstance(value, nodes.Word):
         words = [s.name for s in field.states]
         if value.name not in words:
             message = f"'{value.name}' is none of {', '.join(words)}"
-            yield problem("NAM03", message, did_you_mean(value.name, words), span)
+            yield make_problem("NAM03", message, did_you_mean(value.name, words), span)

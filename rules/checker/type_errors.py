@@ -9,13 +9,13 @@ from itertools import pairwise
 
 from grammar import nodes
 from grammar.text.problem import Problem, Span
-from rules.checker.places import Place, problem, uses, with_checks
+from rules.checker.places import Place, make_problem, used_names, with_checks
 from rules.expressions.lists import PERSONAL
-from rules.facts import Bases, UnitEntry, convert, seeds
+from rules.facts import Bases, UnitEntry, convert, load_seeds
 from rules.types.functions import did_you_mean
-from rules.types.inference import field_type, infer, listed
+from rules.types.inference import field_type, infer, resolve_list
 from rules.types.symbol_table import RESERVED, Index, Scope
-from rules.values.kinds import NUMERIC, Type, comparable, say_type
+from rules.values.kinds import NUMERIC, Type, are_comparable, say_type
 
 _YEARS = range(1900, 2101)
 """Of a day that somebody may mean."""
@@ -32,17 +32,17 @@ def check_entries(index: Index) -> Iterator[Problem]:
     for table in index.ruleset.maps:
         yield from _kinds(tuple(r.value for r in table.rows), f"map '{table.name}'")
         plain = nodes.Map(table.name, table.match, None, table.rows, table.missing, table.span)
-        yield from seeds(nodes.Ruleset(maps=(plain,)), {}).problems
+        yield from load_seeds(nodes.Ruleset(maps=(plain,)), {}).problems
         if "exact" in table.match and len(table.match) > 1:
             message = f"map '{table.name}' matches exact and not exact"
-            yield problem("MAP14", message, "Say exact alone, or leave it out.", table.span)
+            yield make_problem("MAP14", message, "Say exact alone, or leave it out.", table.span)
     for const in index.ruleset.consts:
         yield from _kinds(tuple(r.value for r in const.rows), f"const '{const.name}'")
         seen: set[date] = set()
         for row in const.rows:
             if row.since in seen:
                 message = f"const '{const.name}' has two values from {row.since}"
-                yield problem("TAB10", message, "Keep one of them.", row.span)
+                yield make_problem("TAB10", message, "Keep one of them.", row.span)
             seen.add(row.since)
         yield from _days(const)
 
@@ -53,19 +53,19 @@ def _days(const: nodes.Const) -> Iterator[Problem]:
         if row.since.year not in _YEARS:
             message = f"const '{const.name}' counts from {row.since}, centuries away"
             hint = f"Correct the year, or write from {_YEARS[0]}-01-01 for what always counted."
-            yield problem("TAB11", message, hint, row.span, "warning")
+            yield make_problem("TAB11", message, hint, row.span, "warning")
     for above, row in pairwise(const.rows):
         if row.since < above.since and {above.since.year, row.since.year} <= {*_YEARS}:
             message = f"const '{const.name}': {row.since} stands below {above.since}"
             hint = "Put the rows in the order of their days, or correct the day."
-            yield problem("TAB11", message, hint, row.span, "warning")
+            yield make_problem("TAB11", message, hint, row.span, "warning")
 
 
 def _kinds(values: tuple[nodes.Literal, ...], what: str) -> Iterator[Problem]:
     for value in values[1:]:
         if value.kind != values[0].kind:
             message = f"{what} holds a {values[0].kind} and a {value.kind}"
-            yield problem("MAP13", message, "All its values are of one kind.", value.span)
+            yield make_problem("MAP13", message, "All its values are of one kind.", value.span)
             return
 
 
@@ -76,27 +76,29 @@ def check_links(index: Index) -> Iterator[Problem]:
         at = (link.record, link.name)
         if at in seen:
             message = f"the link '{link.name}' of {link.record} is declared twice"
-            yield problem("NAM20", message, f"It stands in {seen[at].span} already.", link.span)
+            yield make_problem(
+                "NAM20", message, f"It stands in {seen[at].span} already.", link.span
+            )
         seen.setdefault(at, link)
         yield from _taken(link, index)
         unknown = [r for r in (link.record, link.other) if r not in index.records]
         for name in unknown:
             hint = did_you_mean(name, index.records)
-            yield problem("NAM07", f"there is no record '{name}'", hint, link.span)
+            yield make_problem("NAM07", f"there is no record '{name}'", hint, link.span)
         if not unknown:
             yield from _join(link, index)
             yield from _asks(link, index)
         if not 1 <= link.most <= MOST:
             message = f"a link to at most {link.most} records"
             hint = f"Write a number from 1 to {MOST}: it bounds every evaluation."
-            yield problem("LNK03", message, hint, link.span)
+            yield make_problem("LNK03", message, hint, link.span)
 
 
 def _taken(link: nodes.Link, index: Index) -> Iterator[Problem]:
     field = index.fields.get(link.record, {}).get(link.name)
     if field is not None or link.name in RESERVED or link.name in index.consts:
         message = f"'{link.name}' means something else in {link.record} already"
-        yield problem("NAM21", message, "Give the link another name.", link.span)
+        yield make_problem("NAM21", message, "Give the link another name.", link.span)
 
 
 def _join(link: nodes.Link, index: Index) -> Iterator[Problem]:
@@ -109,27 +111,27 @@ def _join(link: nodes.Link, index: Index) -> Iterator[Problem]:
         field = known.get(name)
         if not record or (field and field.type == "many"):
             message = f"'{name}' of {record} is a list" if record else f"{link.record} has no lines"
-            yield problem("LNK02", message, "Join by a field with one value.", link.span)
+            yield make_problem("LNK02", message, "Join by a field with one value.", link.span)
         elif field is None:
             hint = did_you_mean(name, known)
-            yield problem("NAM01", f"{record} stores no field '{name}'", hint, link.span)
+            yield make_problem("NAM01", f"{record} stores no field '{name}'", hint, link.span)
         else:
             found.append(field_type(field, record, Scope(index, record)))
-    if len(found) == 2 and not comparable(*found):
+    if len(found) == 2 and not are_comparable(*found):
         left, right = (say_type(kind) for kind in found)
         message = f"'{link.theirs}' is {left}, '{link.ours}' is {right}: they are never equal"
-        yield problem("LNK02", message, "Join by fields of one type.", link.span)
+        yield make_problem("LNK02", message, "Join by fields of one type.", link.span)
 
 
 def _asks(link: nodes.Link, index: Index) -> Iterator[Problem]:
     """What a `where` asks of the other record must stand in that record."""
-    names = set(uses(link.where))
+    names = set(used_names(link.where))
     for name in [p for p in PERSONAL if p in names]:
         message = f"'{name}' belongs to the record that is checked, not to the linked one"
-        yield problem("LNK04", message, "Ask it in the rule that uses the link.", link.span)
+        yield make_problem("LNK04", message, "Ask it in the rule that uses the link.", link.span)
     for name in sorted(names & index.links.get(link.other, {}).keys()):
         message = f"'{name}' is a link of {link.other}: a link cannot follow another"
-        yield problem("LNK05", message, f"Ask about the fields of {link.other}.", link.span)
+        yield make_problem("LNK05", message, f"Ask about the fields of {link.other}.", link.span)
     scope, needs = Scope.of_link(index, link), _needs(index)
     for part in nodes.walk(link.where):
         if isinstance(part, nodes.Name):
@@ -147,7 +149,7 @@ def _follows(name: nodes.Name, scope: Scope, needs: _Needs) -> Iterator[Problem]
     found = [field for _, field in _all_of((ref.record, ref.name), needs) if field in links]
     if found:
         message = f"'{ref.name}' of {ref.record} is worked out from its link '{found[0]}'"
-        yield problem("LNK05", message, f"Ask about other fields of {ref.record}.", name.span)
+        yield make_problem("LNK05", message, f"Ask about other fields of {ref.record}.", name.span)
 
 
 def _whose(node: nodes.Compare, scope: Scope) -> Iterator[Problem]:
@@ -162,10 +164,10 @@ def _whose(node: nodes.Compare, scope: Scope) -> Iterator[Problem]:
         own = f"{scope.judged}.{side.path[0]}"
         if node.left == node.right:
             hint = f"Write {own} for that of the {scope.judged}."
-            yield problem("NAM04", f"{message}: both sides are the same", hint, side.span)
+            yield make_problem("NAM04", f"{message}: both sides are the same", hint, side.span)
         else:
             hint = f"The one of {scope.record} is meant; write {own} for the other."
-            yield problem("NAM04", message, hint, side.span, "warning")
+            yield make_problem("NAM04", message, hint, side.span, "warning")
 
 
 def check_units(index: Index) -> Iterator[Problem]:
@@ -181,12 +183,12 @@ def _bases(units: nodes.Units) -> Iterator[Problem]:
         if base.item in seen:
             whose = f'"{base.item}"' if base.item else "all items"
             message = f"{whose} has a base unit already"
-            yield problem("UOM06", message, f"It stands in {seen[base.item]}.", base.span)
+            yield make_problem("UOM06", message, f"It stands in {seen[base.item]}.", base.span)
         seen.setdefault(base.item, base.span)
 
 
 def _rows(units: nodes.Units) -> Iterator[Problem]:
-    found = seeds(
+    found = load_seeds(
         nodes.Ruleset(
             units=(nodes.Units(units.bases, units.rows, None, units.missing, units.span),)
         ),
@@ -201,12 +203,12 @@ def _rows(units: nodes.Units) -> Iterator[Problem]:
         base = bases.of(row.item or "")
         if before is not None:
             hint = f"It stands in {before.span} already: keep one of them."
-            yield problem("UOM03", f"'{row.unit}' has a factor already", hint, row.span)
+            yield make_problem("UOM03", f"'{row.unit}' has a factor already", hint, row.span)
         elif row.unit in (base, row.base_unit):
             itself = f"'{row.unit}' is counted in itself, which is no factor"
             message = f"'{row.unit}' is the base unit and has no factor"
             message = message if row.unit == base else itself
-            yield problem("UOM07", message, "Leave this row out.", row.span)
+            yield make_problem("UOM07", message, "Leave this row out.", row.span)
         elif row.count > 0 and row.base_count > 0:
             yield from _chain(row, base, bases, entries)
         seen.setdefault((row.unit, row.item), row)
@@ -219,7 +221,7 @@ def _chain(
         of = f' of "{row.item}"' if row.item else ""
         message = f"'{row.unit}'{of} does not lead to the base unit {base or ''}".rstrip()
         hint = f"Say what 1 {row.base_unit} is, down to the base unit."
-        yield problem("UOM05", message, hint, row.span)
+        yield make_problem("UOM05", message, hint, row.span)
 
 
 def check_types(index: Index) -> Iterator[Problem]:
@@ -240,7 +242,7 @@ def wrong_types(place: Place) -> Iterator[Problem]:
     yield from found
     if place.what == "condition" and kind.kind not in {"yesno", "any"}:
         hint = "Compare it with something, or ask whether it is known."
-        yield problem("TYP02", "this is neither yes nor no", hint, place.expr.span)
+        yield make_problem("TYP02", "this is neither yes nor no", hint, place.expr.span)
     if place.what == "posting":
         yield from _posted(place, kind)
 
@@ -248,13 +250,13 @@ def wrong_types(place: Place) -> Iterator[Problem]:
 def _posted(place: Place, kind: Type) -> Iterator[Problem]:
     span = place.expr.span
     if kind.kind == "many":
-        yield problem("TYP08", "a list cannot be posted", "Post one of its sums.", span)
+        yield make_problem("TYP08", "a list cannot be posted", "Post one of its sums.", span)
     elif kind.kind in NUMERIC and kind.level == "fraction":
         message = "a division reaches the document without being rounded"
-        yield problem("TYP20", message, "Write round(…, 0.01) around it.", span)
+        yield make_problem("TYP20", message, "Write round(…, 0.01) around it.", span)
     elif kind.kind == "money" and kind.level == "product":
         message = "an amount that was multiplied reaches the document without being rounded"
-        yield problem("TYP21", message, "Write round(…, 0.01) around it.", span, "warning")
+        yield make_problem("TYP21", message, "Write round(…, 0.01) around it.", span, "warning")
 
 
 def _needs(index: Index) -> _Needs:
@@ -283,7 +285,7 @@ def _rings(index: Index) -> Iterator[Problem]:
         if (record_name, name) in _all_of((record_name, name), needs):
             span = index.fields[record_name][name].span
             hint = "A computed field may not need itself, not even by way of others."
-            yield problem("TYP11", f"the field '{name}' needs itself", hint, span)
+            yield make_problem("TYP11", f"the field '{name}' needs itself", hint, span)
 
 
 def _needed(expr: object, record: nodes.Record, index: Index) -> Iterator[tuple[str, str]]:
@@ -298,7 +300,7 @@ def _needed(expr: object, record: nodes.Record, index: Index) -> Iterator[tuple[
         return
     if isinstance(expr, nodes.Call) and expr.where is not None:
         arg = expr.args[0] if expr.args else None
-        over = listed(arg.path, Scope(index, owner)) if isinstance(arg, nodes.Name) else None
+        over = resolve_list(arg.path, Scope(index, owner)) if isinstance(arg, nodes.Name) else None
         for name in _bare(expr.where) if over is not None and over.link is None else ():
             yield (line_name, name)
     for part in nodes.inner(expr):

@@ -17,8 +17,8 @@ from rules.codegen.source_text import (
     over_own_lines,
     stored_sum,
 )
-from rules.expressions.lists import costly
-from rules.expressions.run import Lookup, UnitTable, never
+from rules.expressions.lists import is_costly
+from rules.expressions.run import Lookup, UnitTable, always_raise
 from rules.types.functions import AGGREGATES, PURE
 from rules.types.inference import word_of
 from rules.types.symbol_table import Ref
@@ -62,7 +62,7 @@ class Calls(Pen):
         found = self.page.have.get(node)
         if found is None:
             found = self._called(node)
-            if not (self.scope.line and costly(node)):
+            if not (self.scope.line and is_costly(node)):
                 self.page.have[node] = found
         return found
 
@@ -216,7 +216,7 @@ class Writer(Calls):
         ref = self.scope.resolve(node.path)
         if ref is None:
             message = f"'{'.'.join(node.path)}' means nothing here"
-            return self.asked(never(message), node.path)
+            return self.asked(always_raise(message), node.path)
         return self.field(ref, node.path)
 
     def field(self, ref: Ref, path: object) -> Atom:
@@ -343,7 +343,7 @@ class Writer(Calls):
         found = self.page.have.get(node)
         if found is None:
             found = self._calculated(node)
-            if not (self.scope.line and costly(node)):
+            if not (self.scope.line and is_costly(node)):
                 self.page.have[node] = found
         return found
 

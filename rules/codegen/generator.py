@@ -23,19 +23,25 @@ from rules.codegen.source_text import (
     add_up,
     sums_of,
 )
-from rules.expressions.checks import CheckProgram, Condition, Row, lasting, leaves
-from rules.expressions.compiler import Assigned, Compiler, Rows, Wanted
-from rules.expressions.lists import costly
+from rules.expressions.checks import (
+    CheckProgram,
+    Condition,
+    Row,
+    is_same_for_all_routes,
+    operand_expressions,
+)
+from rules.expressions.compiler import Assigned, Compiler, Rows, WantedValues
+from rules.expressions.lists import is_costly
 from rules.expressions.run import FIRST_SEEN, Closure, Run
-from rules.outcomes import keep
+from rules.outcomes import keep_gaps
 from rules.types.symbol_table import Index, Scope
 from rules.values.canonical import TEXTS
 from rules.values.cause_keys import Unknown, limit_gap
 from rules.values.kinds import LONGEST_TEXT, Type
-from rules.values.wording import say, wire
+from rules.values.wording import document_text, say
 
 if TYPE_CHECKING:
-    from rules.expressions.run import Quick
+    from rules.expressions.run import QuickField
 
 _VALUES, _READ = "values", "content, line"
 
@@ -79,7 +85,7 @@ class Generated(Compiler):
 
         return self.build(_guarded(self, node, scope, limit))
 
-    def rows(self, slots: Sequence[Quick]) -> Callable[..., dict[str, Any]]:
+    def rows(self, slots: Sequence[QuickField]) -> Callable[..., dict[str, Any]]:
         """What reads a header or a line, as one function."""
         return self.build(_row_of(slots))
 
@@ -87,12 +93,12 @@ class Generated(Compiler):
         """Several checks as one function."""
         return Together(self, checks)
 
-    def known(self, wanted: Wanted) -> Closure:
+    def known(self, wanted: WantedValues) -> Closure:
         """Whether everything wanted is known, as one function."""
         return self._later(lambda: known_of(self, wanted))
 
     def document(
-        self, head: Assigned, line: Assigned, wanted: Wanted, *, amount: str = ""
+        self, head: Assigned, line: Assigned, wanted: WantedValues, *, amount: str = ""
     ) -> Closure:
         """The texts of a document, as one function."""
         return self._later(lambda: document_of(self, head, line, wanted, amount=amount))
@@ -167,7 +173,7 @@ def _guarded(compiler: Compiler, node: nodes.Expr, scope: Scope, limit: Any) -> 
     return page.source({**SHARED, "limit": limit})
 
 
-def _row_of(slots: Sequence[Quick]) -> Source:
+def _row_of(slots: Sequence[QuickField]) -> Source:
     """Gives the row of `values`; gaps go to `content`, of the line that is given, if it is one.
 
     What is plain is taken at once: a text that begins with a printed character and holds nothing
@@ -200,7 +206,7 @@ def _row_of(slots: Sequence[Quick]) -> Source:
     return Source("\n".join([*lines, ""]), {**SHARED, **page.names})
 
 
-def known_of(compiler: Compiler, wanted: Wanted) -> Source:
+def known_of(compiler: Compiler, wanted: WantedValues) -> Source:
     """Gives the amounts, or None where a value is unknown or no decimal says it exactly.
 
     For records whose every field has a value, unless it is optional.
@@ -224,7 +230,7 @@ def known_of(compiler: Compiler, wanted: Wanted) -> Source:
 
 
 def document_of(
-    compiler: Compiler, head: Assigned, line: Assigned, wanted: Wanted, *, amount: str = ""
+    compiler: Compiler, head: Assigned, line: Assigned, wanted: WantedValues, *, amount: str = ""
 ) -> Source:
     """Gives (fields, lines, amounts, value of the field `amount`), or None as known_of."""
     page = Page()
@@ -273,7 +279,7 @@ def draft_of(compiler: Compiler, head: Assigned, line: Assigned) -> Source:
     values = zip(head, found, strict=True)
     told = ", ".join(f"{page.number(name)}: {value.code}" for (name, _, _), value in values)
     page.write(f"return fields, lines, {{{told}}}, gaps")
-    return page.source({**SHARED, "Fraction": Fraction, "keep": keep})
+    return page.source({**SHARED, "Fraction": Fraction, "keep": keep_gaps})
 
 
 def _filled(writer: Writer, row: str, at: str, one: tuple[str, nodes.Expr, Type]) -> Atom:
@@ -294,12 +300,12 @@ def _filled(writer: Writer, row: str, at: str, one: tuple[str, nodes.Expr, Type]
     return value
 
 
-def _nothing(page: Page, wanted: Wanted) -> str:
+def _nothing(page: Page, wanted: WantedValues) -> str:
     """What the amounts begin with: no rows, or a sum of nothing."""
     return "[]" if wanted.summed is None else page.number(Decimal(0))
 
 
-def _amounts(writer: Writer, wanted: Wanted) -> None:
+def _amounts(writer: Writer, wanted: WantedValues) -> None:
     """The amounts of one line, as a part of the rows or of their sum."""
     page, summed = writer.page, wanted.summed
     values = [_ask(writer, expr, exact=False) for expr in wanted.amounts]
@@ -342,7 +348,7 @@ def _text(page: Page, value: Atom, of: Type) -> str:
     if value.kind == "decimal":
         places = 2 if of.kind == "money" else 0
         return f"{page.number(TEXTS[places], ('texts', places))}[str({value.code})]"
-    return f"{page.number(wire)}({value.code}, {page.number(of, id(of))})"
+    return f"{page.number(document_text)}({value.code}, {page.number(of, id(of))})"
 
 
 def _ask(writer: Writer, expr: nodes.Expr, *, exact: bool = True) -> Atom:
@@ -490,7 +496,7 @@ def _of(checks: Sequence[CheckProgram], *, each_line: bool) -> list[CheckProgram
 def _load(head: Writer, checks: Sequence[CheckProgram]) -> None:
     """Read what checks of lines ask of the header once, above the loop."""
     for condition in (c for check in checks for c in check.conditions):
-        for leaf in leaves(condition.node, replace(head.scope, line=True)):
+        for leaf in operand_expressions(condition.node, replace(head.scope, line=True)):
             ref = head.scope.resolve(leaf.path) if isinstance(leaf, nodes.Name) else None
             if ref is not None and ref.kind == "head" and isinstance(ref.field, nodes.Field):
                 head.value(leaf)
@@ -529,13 +535,15 @@ class _Rows:
         return seen
 
     def _seen(self, condition: Condition) -> list[str]:
-        return [self._leaf(node).code for node in leaves(condition.node, self.writer.scope)]
+        return [
+            self._leaf(node).code for node in operand_expressions(condition.node, self.writer.scope)
+        ]
 
     def _leaf(self, node: nodes.Expr) -> Atom:
-        if not (self.writer.scope.line and costly(node)):
+        if not (self.writer.scope.line and is_costly(node)):
             return self.writer.held(node)
         ask = self.writer.compiler.expr(node, self.writer.scope)
-        told = _once_a_line(ask, say(node)) if lasting(node) else ask
+        told = _once_a_line(ask, say(node)) if is_same_for_all_routes(node) else ask
         return Atom(self.page.put(f"{self.page.number(told, node)}({ARGUMENT})"))
 
 

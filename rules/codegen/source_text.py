@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from grammar import nodes
 from rules.expressions.compiler import Compiler
-from rules.expressions.lists import counted
-from rules.types.inference import Listed, listed
+from rules.expressions.lists import count_answers
+from rules.types.inference import Listed, resolve_list
 from rules.types.symbol_table import Ref, Scope
 from rules.values import kinds
-from rules.values.cause_keys import Unknown, all_of, any_of, join
+from rules.values.cause_keys import Unknown, all_of, any_of, join_unknowns
 
 if TYPE_CHECKING:
     from rules.codegen.emit_expressions import Calls
@@ -28,7 +28,7 @@ FUNCTION = "made"
 
 SHARED: dict[str, Any] = {
     "Unknown": Unknown,
-    "join": join,
+    "join": join_unknowns,
     "all_of": all_of,
     "any_of": any_of,
     "add": kinds.add,
@@ -36,10 +36,10 @@ SHARED: dict[str, Any] = {
     "multiply": kinds.multiply,
     "divide": kinds.divide,
     "scale": kinds.scale,
-    "rescaled": kinds.rescaled,
+    "rescaled": kinds.rescale_and_round,
     "round_half_up": kinds.round_half_up,
     "quantize": kinds.quantize,
-    "counted": counted,
+    "counted": count_answers,
     "len": len,
     "Decimal": Decimal,
     "sum": sum,
@@ -266,7 +266,7 @@ def stored_sum(writer: Calls, node: nodes.Call) -> Atom | None:
 def _summed_field(writer: Calls, node: nodes.Call) -> nodes.Field | None:
     """The field of the record's own lines that is added up, where all lines have it."""
     arg = node.args[0]
-    over = listed(arg.path, writer.scope) if isinstance(arg, nodes.Name) else None
+    over = resolve_list(arg.path, writer.scope) if isinstance(arg, nodes.Name) else None
     if node.name != "sum" or node.where is not None or over is None or over.link is not None:
         return None
     field = writer.compiler.index.fields.get(over.record, {}).get(over.field)
@@ -319,7 +319,7 @@ def sums_of(node: Any) -> Iterator[nodes.Call]:
 def over_own_lines(writer: Calls, node: nodes.Call) -> Atom | None:
     """The value of an aggregate; None where a helper must work it out."""
     page, scope, arg = writer.page, writer.scope, node.args[0]
-    over = listed(arg.path, scope) if isinstance(arg, nodes.Name) else None
+    over = resolve_list(arg.path, scope) if isinstance(arg, nodes.Name) else None
     if over is None or over.link is not None or node.name == "latest":
         return None
     if "line" in page.have or scope.line or scope.item is not None:
@@ -405,7 +405,7 @@ def add_up(writer: Calls, calls: Sequence[nodes.Call]) -> None:
     found: dict[nodes.Call, Listed] = {}
     for node in calls:
         arg = node.args[0]
-        over = listed(arg.path, writer.scope) if isinstance(arg, nodes.Name) else None
+        over = resolve_list(arg.path, writer.scope) if isinstance(arg, nodes.Name) else None
         if over is not None and over.link is None and _summed_field(writer, node) is None:
             found[node] = over
     if len(found) > 1 and len({over.record for over in found.values()}) == 1:

@@ -12,8 +12,8 @@ from grammar.layout.written import expect_text, fact_text, outcome_text
 from grammar.text.characters import duration
 from grammar.text.problem import Span
 from rules.checker.cases import Cases, members
-from rules.checker.places import places, tables, uses
-from rules.checker.ranges import Allowed, Cuts, claimed
+from rules.checker.places import all_tables, places, used_names
+from rules.checker.ranges import Allowed, Cuts, claim_of
 from rules.types.symbol_table import Index, Scope
 from rules.values.wording import say
 
@@ -197,8 +197,8 @@ def _records(node: Any, index: Index) -> set[str]:
     if isinstance(node, nodes.Target):
         return {p.record for p in index.ruleset.posts if p.route.target == name}
     wanted = {"in_base", "price_in_base", "base_unit"} if isinstance(node, nodes.Units) else {name}
-    found = {p.scope.record for p in places(index) if wanted & set(uses(p.expr))}
-    if isinstance(node, nodes.Const) and any(_compares(t, name) for t in tables(index)):
+    found = {p.scope.record for p in places(index) if wanted & set(used_names(p.expr))}
+    if isinstance(node, nodes.Const) and any(_compares(t, name) for t in all_tables(index)):
         found |= {e.record for e in index.ruleset.edits}
         found |= {w.name for c in index.ruleset.cancels for w in c.records}
     return found
@@ -224,9 +224,13 @@ def _parts(old: Any, new: Any, at: str) -> Iterator[str]:
         for part in (f.name for f in fields(old) if f.name != "span"):
             yield from _parts(getattr(old, part), getattr(new, part), _at(at, part, old))
     elif alike and isinstance(old, nodes.Compare) and _threshold(old) == _threshold(new) != "":
-        yield f"{_threshold(old)}: {show(old.right)} → {show(new.right)}"
+        yield f"{_threshold(old)}: {show_part(old.right)} → {show_part(new.right)}"
     else:
-        yield f"{at}: {show(old)} → {show(new)}" if at else f"{show(old)} → {show(new)}"
+        yield (
+            f"{at}: {show_part(old)} → {show_part(new)}"
+            if at
+            else f"{show_part(old)} → {show_part(new)}"
+        )
 
 
 def _lists(old: tuple[Any, ...], new: tuple[Any, ...], at: str) -> Iterator[str]:
@@ -236,8 +240,8 @@ def _lists(old: tuple[Any, ...], new: tuple[Any, ...], at: str) -> Iterator[str]
         for one, other in zip(gone, come, strict=True):
             yield from _parts(one, other, at)
         return
-    yield from (f"{at}: without {show(x)}" for x in gone)
-    yield from (f"{at}: also {show(x)}" for x in come)
+    yield from (f"{at}: without {show_part(x)}" for x in gone)
+    yield from (f"{at}: also {show_part(x)}" for x in come)
 
 
 def _at(at: str, name: str, node: Any) -> str:
@@ -251,7 +255,7 @@ def _threshold(node: nodes.Compare) -> str:
     return f"{say(node.left)} {node.op}" if isinstance(node.right, nodes.Literal) else ""
 
 
-def show(value: Any) -> str:
+def show_part(value: Any) -> str:
     """A part of a declaration in a few words."""
     if value is None or value == ():
         return "nothing"
@@ -261,10 +265,10 @@ def show(value: Any) -> str:
     name = getattr(value, "name", None) or getattr(value, "key", None)
     inner = getattr(value, "expr", None) or getattr(value, "value", None)
     if name:
-        return f"{name} = {show(inner)}" if inner is not None else str(name)
+        return f"{name} = {show_part(inner)}" if inner is not None else str(name)
     if not is_dataclass(value):
         return str(value)
-    return " ".join(show(getattr(value, f.name)) for f in fields(value) if f.name != "span")
+    return " ".join(show_part(getattr(value, f.name)) for f in fields(value) if f.name != "span")
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +350,7 @@ def _allowed(
     """The routes with a condition, each with what that allows."""
     scope = Scope(index, record)
     claims = [
-        (post, claimed(_with_days(post.when, index), scope))
+        (post, claim_of(_with_days(post.when, index), scope))
         for post in posts
         if post.when is not None
     ]
@@ -436,7 +440,7 @@ def _tries(value: nodes.TryAgain) -> str:
 
 
 def _row(value: nodes.TableRow) -> str:
-    return f"| {' | '.join(show(c) for c in value.cells)} | {show(value.action)} |"
+    return f"| {' | '.join(show_part(c) for c in value.cells)} | {show_part(value.action)} |"
 
 
 def _gate_row(value: nodes.GateRow) -> str:
@@ -460,14 +464,14 @@ _SHOW: tuple[tuple[Any, Any], ...] = (
     (nodes.TableRow, _row),
     (nodes.GateRow, _gate_row),
     (nodes.Any_, lambda _: "-"),
-    (nodes.Among, lambda v: ", ".join(show(x) for x in v.values)),
-    (nodes.Compared, lambda v: f"{v.op} {show(v.value)}"),
+    (nodes.Among, lambda v: ", ".join(show_part(x) for x in v.values)),
+    (nodes.Compared, lambda v: f"{v.op} {show_part(v.value)}"),
     (nodes.Immediately, lambda _: "immediately"),
     (nodes.Daily, lambda v: f"daily at {v.at:%H:%M} by {v.by}"),
     (nodes.Group, lambda v: f"{v.name} = {', '.join(w.name for w in v.fields)}"),
     (nodes.ByTeam, lambda v: f"by {v.role}"),
     (_EXPRS, say),
-    (tuple, lambda v: ", ".join(show(x) for x in v)),
+    (tuple, lambda v: ", ".join(show_part(x) for x in v)),
     (nodes.RouteName, str),
     (nodes.UnitRow, _conversion),
     (nodes.UnitBase, _base),

@@ -11,7 +11,7 @@ from grammar import nodes
 from rules.documents.unusual import LISTS as CODES
 from rules.facts import World
 from rules.outcomes import Decision, Finding, Outcome
-from rules.types.functions import inside
+from rules.types.functions import expand_parts
 from rules.types.symbol_table import FieldSchema, Index, Schemas, Scope
 from rules.values.cause_keys import CauseKey, NearSpellings
 from rules.values.wording import MISSING as BLANK
@@ -64,7 +64,7 @@ def _of_post(post: nodes.Post, index: Index, schemas: Schemas) -> Iterator[Refer
         for assign in assigns:
             kind = getattr(fields.get(assign.name), "refers", "")
             if kind:
-                parts = tuple(inside(assign.expr, scope))
+                parts = tuple(expand_parts(assign.expr, scope))
                 yield Reference(
                     record=post.record,
                     route=str(post.route),

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 from grammar import nodes
 from grammar.nodes import Computed, Ruleset
 from grammar.text.problem import Span
-from rules.expressions.checks import Alike, Once
+from rules.expressions.checks import SharedKinds, SharedRead
 from rules.facts import Facts, Subject, World
 from rules.outcomes import (
     NO_ROUTE,
@@ -27,10 +27,10 @@ from rules.outcomes import (
     Glance,
     Outcome,
     RouteGlance,
+    RouteWords,
     VerdictKind,
-    Words,
     has_posted,
-    stricter,
+    is_stricter,
 )
 from rules.program import Program
 from rules.values.canonical import Plain, PostingState
@@ -132,7 +132,7 @@ class _Opened(NamedTuple):
     past: Past
     before: tuple[Facts, World]
     after: tuple[Facts, World]
-    once: Once | None
+    once: SharedRead | None
 
 
 class TwoSides:
@@ -140,7 +140,7 @@ class TwoSides:
 
     def __init__(self, old: RuleSide, new: RuleSide) -> None:
         self.old, self.new = old, new
-        self._alike = Alike(old.program.ruleset, new.program.ruleset)
+        self._alike = SharedKinds(old.program.ruleset, new.program.ruleset)
 
     def each(self, pasts: Iterable[Past | Bad]) -> Iterator[tuple[Past | Bad, Both | Exception]]:
         """What both say of each record. Several are read before the first is judged, and judged by
@@ -230,7 +230,7 @@ def book_name(declared: Declared, rule: str, kind: str) -> str:
     return f"approve {kind}" if declared == "approve" else f"check {rule}"
 
 
-def reason(side: RuleSide, past: Past, route: str) -> Reason:
+def decision_reason(side: RuleSide, past: Past, route: str) -> Reason:
     """Why a record is not simply ready under a route, by one of the two rule sets."""
     outcome = side.program.evaluate(past.subject, side.facts(past), side.world(past), past.now)
     decision = next((d for d in outcome.decisions if d.route == route), None)
@@ -262,7 +262,7 @@ class Change(NamedTuple):
     @property
     def stops(self) -> bool:
         """Whether something that has been posted would have been stopped."""
-        return has_posted(self.state) and stricter(self.would, self.was)
+        return has_posted(self.state) and is_stricter(self.would, self.was)
 
     @property
     def frees(self) -> bool:
@@ -305,7 +305,7 @@ class Tally:
         )
 
 
-def fired(new: RuleSide, tally: Tally) -> tuple[Fired, ...]:
+def count_fired(new: RuleSide, tally: Tally) -> tuple[Fired, ...]:
     """How often each check and approval fired, where records came that it speaks of."""
     numbers = {(r.kind, r.name): i for i, r in enumerate(new.program.rules)}
     found: dict[tuple[str, str, str], Fired] = {}
@@ -360,7 +360,7 @@ class Backtest:
 
     def __init__(self, old: RuleSide, new: RuleSide) -> None:
         self.old, self.new, self.sides = old, new, TwoSides(old, new)
-        self._words = [Words(s.program.rules, s.program.ruleset) for s in (old, new)]
+        self._words = [RouteWords(s.program.rules, s.program.ruleset) for s in (old, new)]
         rulesets = [s.program.ruleset for s in (old, new)]
         source = {s.name: s.currency for r in rulesets for s in r.sources}
         self._home = {r.name: source.get(r.source or "", "") for s in rulesets for r in s.records}
@@ -500,7 +500,7 @@ class RouteDifference:
         return self.was != self.would
 
 
-def sides(outcome: Outcome) -> dict[str, RouteSide]:
+def route_sides(outcome: Outcome) -> dict[str, RouteSide]:
     """Route -> what is decided."""
     return {one.route: _side(one) for one in outcome.decisions}
 
@@ -510,9 +510,9 @@ def _side(decision: Decision) -> RouteSide:
     return RouteSide(decision.state, tuple(sorted(stops)))
 
 
-def differences(before: Outcome, after: Outcome) -> tuple[RouteDifference, ...]:
+def route_differences(before: Outcome, after: Outcome) -> tuple[RouteDifference, ...]:
     """The routes that differ, by their names; none where both decide the same."""
-    was, would = sides(before), sides(after)
+    was, would = route_sides(before), route_sides(after)
     old, new = _documents(before), _documents(after)
     found = (
         RouteDifference(
@@ -559,7 +559,7 @@ def _head(document: Document) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=64)
-def newly_asked(before: Program | None, now: Program) -> Names:
+def newly_needed_names(before: Program | None, now: Program) -> Names:
     """Kind of record -> the names under which `now` asks for others of it, and `before` does not or
     means other ones: of links, of what is unique in history, of the numbers of documents. Without
     `before` it is all of them.

@@ -64,7 +64,7 @@ class Correctable:
         return name if self.line is None else f"{name} of line {self.line}"
 
 
-def asked_for(
+def correctable_fields(
     ruleset: nodes.Ruleset,
     record: str,
     body: Mapping[str, Any],
@@ -123,7 +123,7 @@ def _blank(value: Any) -> bool:
     return value is None or not str(value).strip()
 
 
-def typed(field: nodes.Field, text: str) -> Any:
+def parse_typed(field: nodes.Field, text: str) -> Any:
     """What a person wrote, as it stands in a body; ValueError where it is none of the type."""
     plain = text.strip()
     try:

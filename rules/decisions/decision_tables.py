@@ -14,15 +14,29 @@ from grammar import nodes
 from grammar.text.characters import separated
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
-from rules.documents.fields import DocumentProgram, Draft, FieldProgram, NumberTemplate, together
-from rules.expressions.compiler import Compiler, summed
+from rules.documents.fields import (
+    DocumentProgram,
+    Draft,
+    FieldProgram,
+    NumberTemplate,
+    sum_line_amounts,
+)
+from rules.expressions.compiler import Compiler, sum_billed
 from rules.expressions.lists import BillProgram, Shares, line_key
-from rules.expressions.run import COMPARE, Closure, Reader, RouteRun, Run, always
+from rules.expressions.run import COMPARE, Closure, Reader, RouteRun, Run, constant
 from rules.facts import PostingFact
-from rules.outcomes import HIT, PASS, Document, Finding, GateSaid, Said, Verdict, keep
+from rules.outcomes import HIT, PASS, Document, Finding, GateSaid, Said, Verdict, keep_gaps
 from rules.types.inference import field_type
 from rules.types.symbol_table import BUILT_IN_GROUPS, FACTS, Index, Schemas, Scope
-from rules.values.cause_keys import CauseKey, CauseKind, Clearing, Unknown, all_of, fact_gap, join
+from rules.values.cause_keys import (
+    CauseKey,
+    CauseKind,
+    Clearing,
+    Unknown,
+    all_of,
+    fact_gap,
+    join_unknowns,
+)
 from rules.values.kinds import Type
 from rules.values.wording import say, shown, term
 
@@ -44,7 +58,7 @@ DAY = "2026-11-20"
 
 _Line: TypeAlias = tuple[str, dict[str, Any]]
 
-RULE = "change"
+CHANGE_RULE = "change"
 
 _SHOWN = 8
 
@@ -107,7 +121,7 @@ class TableProgram:
                 return Hit(row, None, operands)
             if type(answer) is Unknown:
                 unsure.append(answer)
-        return Hit(None, join(*unsure) if unsure else None, operands)
+        return Hit(None, join_unknowns(*unsure) if unsure else None, operands)
 
     def _column(self, name: str) -> tuple[Type, Closure | None]:
         """The type of a column, and how it is read where it is no fact of the case."""
@@ -115,7 +129,7 @@ class TableProgram:
             return _FACTS[name], None
         ref = self._scope.resolve((name,)) if self._scope else None
         if ref is None or self._compiler is None or self._scope is None:
-            return Type("any"), always(Unknown())
+            return Type("any"), constant(Unknown())
         if ref.field is not None:
             of = field_type(ref.field, ref.record, self._scope)
         else:
@@ -132,13 +146,13 @@ class TableProgram:
     def _value(self, value: nodes.Value, of: Type) -> Closure:
         """A value of a cell: a word of the column, a const, or what is written out."""
         if isinstance(value, nodes.Literal):
-            return always(value.value)
+            return constant(value.value)
         if of.kind == "one_of":
-            return always(value.name)
+            return constant(value.name)
         if self._compiler is not None and value.name in self._compiler.index.consts:
             scope = Scope(self._compiler.index, self._compiler.record)
             return self._compiler.expr(nodes.Name((value.name,), value.span), scope)
-        return always(self._latest.get(value.name, value.name))
+        return constant(self._latest.get(value.name, value.name))
 
 
 def _any(_: Any, __: Any) -> bool:
@@ -149,7 +163,7 @@ def _compared(op: Callable[[Any, Any], bool], right: Closure) -> Cell:
     def compare(run: Any, left: Any) -> Any:
         other = right(run)
         if type(left) is Unknown or type(other) is Unknown:
-            return join(left, other)
+            return join_unknowns(left, other)
         return op(left, other)
 
     return compare
@@ -163,12 +177,12 @@ def _among(values: list[Closure]) -> Cell:
         if left in [o for o in others if type(o) is not Unknown]:
             return True
         gaps = [o for o in others if type(o) is Unknown]
-        return join(*gaps) if gaps else False
+        return join_unknowns(*gaps) if gaps else False
 
     return among
 
 
-def latest(consts: Mapping[str, nodes.Const]) -> dict[str, Any]:
+def latest_consts(consts: Mapping[str, nodes.Const]) -> dict[str, Any]:
     """The newest value of every const."""
     return {
         name: max(const.rows, key=lambda r: r.since).value.value for name, const in consts.items()
@@ -193,7 +207,7 @@ class RetryProgram:
     """One `retry` declaration."""
 
     def __init__(self, index: Index, declared: nodes.Retry) -> None:
-        self.table = TableProgram(declared.table, None, latest(index.consts))
+        self.table = TableProgram(declared.table, None, latest_consts(index.consts))
 
     def answer(self, error_class: str, tries: int) -> RetryAnswer | None:
         """The answer for an error after so many tries; None where no row has one."""
@@ -262,12 +276,12 @@ class ReversalProgram:
         draft = Draft(made=True)
         if content is None:
             words = f"what {posting.number} says in the target"
-            keep(draft.gaps, Unknown(fact_gap(words, self.owner, span=self.span)), None)
+            keep_gaps(draft.gaps, Unknown(fact_gap(words, self.owner, span=self.span)), None)
             return draft
         draft.fields = _row(content.get("fields"))
         number = run.route.number
         if type(number) is Unknown:
-            keep(draft.gaps, number, None)
+            keep_gaps(draft.gaps, number, None)
         else:
             draft.fields.update({f: number for f in self.numbered if f in draft.fields})
         for program in self.head:
@@ -339,7 +353,7 @@ def _amount(text: str, lines: Sequence[dict[str, str]]) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        return together(lines)
+        return sum_line_amounts(lines)
 
 
 class EditedFields:
@@ -422,7 +436,7 @@ class GroupProgram:
         return found
 
 
-def compare(
+def compare_posted(
     run: Run,
     posting: PostingFact,
     *,
@@ -435,18 +449,20 @@ def compare(
     """One verdict: nothing differs, or a finding that names what does; `theirs` may differ."""
     route = posting.route
     changes = _status_change(gate) or _differences(posting.content, draft, theirs)
-    released = bool(changes) and (route, RULE) in run.facts.releases
+    released = bool(changes) and (route, CHANGE_RULE) in run.facts.releases
     changes = changes if run.bare else [separated(one) for one in changes]
     text = f"{posting.number} is posted, but {'; '.join(changes)}." if changes else ""
     operands = (("posted as", posting.number), ("posted version", str(posting.version)))
     result = HIT if changes else PASS
-    said = Said([Verdict(RULE, "change", route, result, span, operands, None, text, released)])
+    said = Said(
+        [Verdict(CHANGE_RULE, "change", route, result, span, operands, None, text, released)]
+    )
     if changes and not released:
         said.findings.append(
             Finding(
                 code="STL01",
                 error_class="stale_version",
-                rule=RULE,
+                rule=CHANGE_RULE,
                 route=route,
                 severity="hold",
                 owner=owner,
@@ -542,7 +558,7 @@ class BilledBefore:
 
     def _completes(self, then: Run, documents: Documents) -> bool | Unknown:
         """Whether documents bill all of the record as it was."""
-        billed, gaps, left = summed(documents), [], False
+        billed, gaps, left = sum_billed(documents), [], False
         for key, row in self.bill.keyed(then):
             then.line = row
             whole = self.bill.whole(then)
@@ -550,7 +566,9 @@ class BilledBefore:
                 gaps.append(whole)
             elif billed.get(key, _ZERO) < whole:
                 left = True
-        return False if left else join(*gaps) if gaps else any(n > 0 for n in billed.values())
+        return (
+            False if left else join_unknowns(*gaps) if gaps else any(n > 0 for n in billed.values())
+        )
 
     def _as_posted(self, run: Run, document: PostingFact) -> Run | None:
         """The record as a document says it; what is linked to it is as it is now."""

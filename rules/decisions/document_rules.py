@@ -1,5 +1,4 @@
-"""Judge the rules about the document to send: checks, duplicates, approvals, periods, own company.
-"""
+"""Judge the rules about the document to send: checks, duplicates, approvals, periods, own company."""
 
 from __future__ import annotations
 
@@ -19,8 +18,15 @@ from rules.documents.rounding import ROUNDING, RoundingTold
 from rules.documents.unit_proofs import UNIT_PROOF_RULE as PROOFS
 from rules.documents.unit_proofs import AgreementProgram, ProofProgram
 from rules.documents.unusual import AmountsProgram, ListedCodes, Unusual
-from rules.expressions.checks import SEVERITY, CheckProgram, Operand, Row, message_of, texts
-from rules.expressions.compiler import Compiler, Rows, Together
+from rules.expressions.checks import (
+    SEVERITY,
+    CheckProgram,
+    Operand,
+    Row,
+    compile_message,
+    operand_texts,
+)
+from rules.expressions.compiler import CheckGroup, Compiler, Rows
 from rules.expressions.run import RetreatError, Run
 from rules.facts import Conflict, Facts
 from rules.outcomes import (
@@ -34,9 +40,9 @@ from rules.outcomes import (
     Verdict,
     VerdictKind,
     gap_finding,
-    keep,
+    keep_gaps,
 )
-from rules.types.symbol_table import Index, Schemas, Scope, match_of
+from rules.types.symbol_table import Index, Schemas, Scope, match_words
 from rules.values.canonical import dumps, sha256_hex
 from rules.values.cause_keys import (
     ITSELF,
@@ -46,11 +52,11 @@ from rules.values.cause_keys import (
     Gap,
     Unknown,
     fact_gap,
-    fold,
-    join,
+    fold_key,
+    join_unknowns,
     limit_gap,
 )
-from rules.values.wording import NotExactError, parse_message, wire
+from rules.values.wording import NotExactError, document_text, parse_message
 
 if TYPE_CHECKING:
     from rules.decisions.route_rules import RouteProgram
@@ -96,7 +102,7 @@ class DuplicateProgram:
         self.owner = declared.action.role or compiler.owner
         self.severity = SEVERITY.get(declared.action.kind, "hold")
         parts, _ = parse_message(declared.say, declared.span)
-        self.message, self.label = message_of(compiler, parts, self.scope)
+        self.message, self.label = compile_message(compiler, parts, self.scope)
         self.fields = [
             tuple(self._operand(compiler, f, u) for f in u.fields) if u.where == "history" else ()
             for u in declared.uniques
@@ -110,7 +116,7 @@ class DuplicateProgram:
         if compiler.index.edition < Edition.THIRD:
             return (frozenset(),) * len(unique.fields)
         keys = zip(unique.fields, unique.like, strict=True)
-        return tuple(match_of(compiler.index, compiler.record, f, table) for f, table in keys)
+        return tuple(match_words(compiler.index, compiler.record, f, table) for f, table in keys)
 
     def _operand(self, compiler: Compiler, name: str, unique: nodes.Unique) -> Operand:
         return Operand(compiler, nodes.Name((name,), unique.span), self.scope)
@@ -123,12 +129,12 @@ class DuplicateProgram:
         """The canonical value of that key, or why it is unknown."""
         values = [(o.label, o.closure(run), o) for o in self.fields[number]]
         if any(type(v) is Unknown for _, v, _ in values):
-            return join(*(v for _, v, _ in values))
+            return join_unknowns(*(v for _, v, _ in values))
         match = self.match[number]
-        told = [(label, wire(v, o.type).strip()) for label, v, o in values]
+        told = [(label, document_text(v, o.type).strip()) for label, v, o in values]
         if self.as_seen:
             told = [(label, without_invisible(v).strip()) for label, v in told]
-        text = dumps({label: fold(v, how) for (label, v), how in zip(told, match, strict=True)})
+        text = dumps({label: fold_key(v, how) for (label, v), how in zip(told, match, strict=True)})
         return text if len(text) <= LONGEST_KEY else f"sha256:{sha256_hex(text)}"
 
     def link_keys(self, run: Run) -> list[tuple[str, str]]:
@@ -152,8 +158,8 @@ class DuplicateProgram:
             result = UNKNOWN if type(value) is Unknown else HIT if others else PASS
             if result is PASS and not run.whole:
                 continue
-            keep(gaps, value, None)
-            operands = texts(self.fields[number], run) or _shown(unique, fields)
+            keep_gaps(gaps, value, None)
+            operands = operand_texts(self.fields[number], run) or _shown(unique, fields)
             text = ""
             if others:
                 same.append((str(value), others))
@@ -195,7 +201,7 @@ class DuplicateProgram:
                 value = Unknown()
             if isinstance(value, Unknown):
                 return value, ()
-            shown = " / ".join(t for _, t in texts(self.fields[number], run))
+            shown = " / ".join(t for _, t in operand_texts(self.fields[number], run))
             return shown, others
         if unique.where == "number_in_target":
             mine = run.route.number
@@ -240,7 +246,7 @@ class DuplicateProgram:
         )
 
 
-class Asking:
+class DocumentRules:
     """The rules of one route that are asked when something is sent."""
 
     def __init__(
@@ -248,8 +254,8 @@ class Asking:
         route: str,
         *,
         checks: list[CheckProgram],
-        common: Together | None,
-        own: Together | None,
+        common: CheckGroup | None,
+        own: CheckGroup | None,
         duplicates: list[DuplicateProgram],
         proofs: ProofProgram,
         agreement: AgreementProgram | None,
@@ -286,7 +292,7 @@ class Asking:
     def _concern(self, run: Run) -> int:
         """The bits of the checks that have not just passed: what passes is not told."""
 
-        def not_passed(checks: Together) -> int:
+        def not_passed(checks: CheckGroup) -> int:
             fail, unknown = checks.bits(run)
             return fail | unknown
 
@@ -296,7 +302,7 @@ class Asking:
         """The rows of all checks."""
         return self._in_one_go(run, lambda checks: checks.rows(run), dict.__or__)
 
-    def _in_one_go(self, run: Run, ask: Callable[[Together], T], both: Callable[[T, T], T]) -> T:
+    def _in_one_go(self, run: Run, ask: Callable[[CheckGroup], T], both: Callable[[T, T], T]) -> T:
         """What the checks of all routes say, asked once a record, and those of this one."""
         assert self.common is not None and self.own is not None  # noqa: S101, PT018
         try:
@@ -408,7 +414,7 @@ def _shown(unique: nodes.Unique, fields: Mapping[str, str]) -> tuple[tuple[str, 
     return tuple((f, fields.get(f, "(missing)")) for f in unique.fields)
 
 
-def followed_first(routes: list[RouteProgram]) -> list[RouteProgram]:
+def order_by_dependency(routes: list[RouteProgram]) -> list[RouteProgram]:
     """The routes, each behind the one that it comes after; else as they are written."""
     named = {route.name: route for route in routes}
     found: dict[str, RouteProgram] = {}
@@ -433,11 +439,11 @@ def who_decides(decision: Decision) -> str:
     return ""
 
 
-def due(value: date | datetime, at: time, zone: ZoneInfo) -> datetime:
+def daily_due(value: date | datetime, at: time, zone: ZoneInfo) -> datetime:
     """The first `at` after the day of a value, in the zone, as a UTC moment; behind the last day of
     the calendar there is none, and that day stands for it.
 
-    >>> due(date(2026, 11, 18), time(2, 0), ZoneInfo("Asia/Kuala_Lumpur")).isoformat()
+    >>> daily_due(date(2026, 11, 18), time(2, 0), ZoneInfo("Asia/Kuala_Lumpur")).isoformat()
     '2026-11-18T18:00:00+00:00'
     """
     try:
@@ -460,7 +466,7 @@ def next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
 
 
-class Turn:
+class PostingTurn:
     """When it is a document's turn: at its hour, and once the one that it comes after is there."""
 
     def __init__(self, post: nodes.Post, zone: ZoneInfo) -> None:
@@ -473,7 +479,7 @@ class Turn:
         if self.daily is None:
             return None
         value = run.head.get(self.daily.by)
-        return due(value, self.daily.at, self.zone) if isinstance(value, date) else None
+        return daily_due(value, self.daily.at, self.zone) if isinstance(value, date) else None
 
     def is_early(self, run: Run) -> bool | None:
         """Whether its hour is still to come; None where the record is not dated."""

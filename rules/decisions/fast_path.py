@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 from grammar import nodes
 from rules.decisions.document_rules import DUPLICATE_RULE as DUPLICATES
-from rules.decisions.route_rules import RULE as GATE
-from rules.decisions.route_rules import RouteProgram, holds, passes
+from rules.decisions.route_rules import GATE_RULE as GATE
+from rules.decisions.route_rules import RouteProgram, gate_holds, gate_passes
 from rules.decisions.verdict import READY_STATE as READY
-from rules.decisions.verdict import Judged, Reason, decide, held_too
+from rules.decisions.verdict import Judged, Reason, decide, state_if_held
 from rules.documents.fields import Draft
 from rules.documents.unit_proofs import ProofProgram
-from rules.expressions.checks import CheckProgram, Once, Operand
-from rules.expressions.compiler import Compiler, Together, Wanted
-from rules.expressions.lists import words_of
+from rules.expressions.checks import CheckProgram, Operand, SharedRead
+from rules.expressions.compiler import CheckGroup, Compiler, WantedValues
+from rules.expressions.lists import names_in
 from rules.expressions.run import Closure, Drafted, RouteRun, Run
 from rules.facts import Facts
 from rules.outcomes import (
@@ -26,8 +26,8 @@ from rules.outcomes import (
     Decision,
     GateSaid,
     Glance,
-    Numbers,
     RouteGlance,
+    RuleNumbers,
     Step,
     VerdictKind,
 )
@@ -57,7 +57,7 @@ class GateGlance(NamedTuple):
 class RouteGlances:
     """One route of one record kind."""
 
-    def __init__(self, route: RouteProgram, numbers: Numbers, units: Conversions) -> None:
+    def __init__(self, route: RouteProgram, numbers: RuleNumbers, units: Conversions) -> None:
         asking = route.asking
         self.route, self.name, self.own = route, route.name, asking.own
         self.turn = route.turn
@@ -65,7 +65,9 @@ class RouteGlances:
         self.bits = {k: numbers.bit(k, k) for k in said_of_routes}
         gate, rows = self.bits[GATE], route.gate.rows
         self.gates = {
-            state: GateGlance(row.word, 0 if passes(row) else gate, gate if holds(row) else 0)
+            state: GateGlance(
+                row.word, 0 if gate_passes(row) else gate, gate if gate_holds(row) else 0
+            )
             for state, row in rows.items()
         }
         self.early = frozenset(state for state, row in rows.items() if row.early)
@@ -205,18 +207,20 @@ class KindGlances:
         routes: list[RouteProgram],
         *,
         checks: list[CheckProgram],
-        common: Together | None,
+        common: CheckGroup | None,
         proofs: ProofProgram,
-        numbers: Numbers,
+        numbers: RuleNumbers,
     ) -> None:
         self.common = common
         convert = [(call.args[1], call.args[2]) for call in proofs.calls if proofs.units]
         self.routes = [RouteGlances(r, numbers, convert) for r in routes]
         self.able = common is not None and all(r.able for r in self.routes)
         self.compiler, self.checks, self.numbers = compiler, checks, numbers
-        self.converts = compiler.known(Wanted(convert=convert)) if routes and convert else None
-        self._rest: dict[frozenset[str], Together] = {}
-        self._carried: tuple[Numbers, dict[tuple[RouteGlance, int], RouteGlance | None]]
+        self.converts = (
+            compiler.known(WantedValues(convert=convert)) if routes and convert else None
+        )
+        self._rest: dict[frozenset[str], CheckGroup] = {}
+        self._carried: tuple[RuleNumbers, dict[tuple[RouteGlance, int], RouteGlance | None]]
         self._carried = (numbers, {})
         waits: tuple[VerdictKind, ...] = (GATE, "timing", "after")
         self._waits = _bits(numbers.bit(kind, kind) for kind in waits)
@@ -241,7 +245,7 @@ class KindGlances:
         """Whether a document was made of it, which knows how each unit of a line is converted."""
         return bool(run.drafts)
 
-    def carried(self, run: Run, once: Once) -> Glance | None:
+    def carried(self, run: Run, once: SharedRead) -> Glance | None:
         """What another program said of this record, with what checks say that it has not as they
         are; None where more than that could differ.
         """
@@ -276,12 +280,12 @@ class KindGlances:
         severe = {c.severity for c in self.checks if c.bit & fail} - {"warn"}
         said = (seen.fail | seen.unknown) & self._rounding
         counts = seen.fail & self._waits != 0
-        state = held_too(seen.state, counts=counts) if severe else seen.state
+        state = state_if_held(seen.state, counts=counts) if severe else seen.state
         if state is None or "reject" in severe or (severe and said):
             return None
         return RouteGlance(seen.route, state, seen.fail | fail, seen.unknown)
 
-    def _others(self, once: Once, common: Together) -> Together:
+    def _others(self, once: SharedRead, common: CheckGroup) -> CheckGroup:
         """The checks that the other program does not have as they are."""
         rest = self._rest.get(once.checks)
         if rest is None:
@@ -296,7 +300,7 @@ class KindGlances:
         made = run.drafts or {}
         return [route.ready(run, made[route.name], status_word) for route in self.routes]
 
-    def _bits(self, run: Run, common: Together) -> tuple[int, int]:
+    def _bits(self, run: Run, common: CheckGroup) -> tuple[int, int]:
         """The checks for all routes; what another program has asked alike is not asked again."""
         once = run.once
         if once is None or once.failed is None:
@@ -343,7 +347,7 @@ class Completeness:
         asked += [r for c in asking.checks for r in (c.check.when, *c.check.requires)]
         fields = (*post.fields, *post.line_fields)
         asked += [a.expr for a in fields if not _is_number(a.expr)]
-        words = words_of((*asked, *_computed(route.compiler)))
+        words = names_in((*asked, *_computed(route.compiler)))
         self.needs_period, self.needs_number = "period" in words, "document_number" in words
         self.later = {a.name for a in post.fields if say(a.expr) == f"number_of({turn.after})"}
         self._duplicates(route)
@@ -358,13 +362,15 @@ class Completeness:
         dated = self.day is None or self.day.type.kind in {"date", "moment"}
         return dated and route.bill is None and (agreement is None or agreement.certain)
 
-    def _wanted(self, post: nodes.Post, without: AbstractSet[str]) -> Wanted:
+    def _wanted(self, post: nodes.Post, without: AbstractSet[str]) -> WantedValues:
         """What the document needs; its number is known where the parts of it are."""
         given = [a for a in post.fields if a.name not in without]
         head = [a.expr for a in given if not _is_number(a.expr)]
         head += [o.node for o in self.number_parts] + [o.node for o in self.keys]
         line = [a.expr for a in post.line_fields if not _is_number(a.expr)]
-        return Wanted(head=head, line=line, amounts=self.amounts.asked, summed=self.amounts.summed)
+        return WantedValues(
+            head=head, line=line, amounts=self.amounts.asked, summed=self.amounts.summed
+        )
 
     def _draws_up(self, units: Conversions) -> Closure | None:
         """What makes the document's texts; its fields are those of the route, in their order."""
@@ -372,7 +378,7 @@ class Completeness:
         head, line = document.assigned
         keys = [o.node for o in (*self.number_parts, *self.keys)]
         amounts, summed = self.amounts.asked, self.amounts.summed
-        wanted = Wanted(head=keys, convert=units, amounts=amounts, summed=summed)
+        wanted = WantedValues(head=keys, convert=units, amounts=amounts, summed=summed)
         return self.route.compiler.document(head, line, wanted, amount=document.shape.amount)
 
     def _duplicates(self, route: RouteProgram) -> None:

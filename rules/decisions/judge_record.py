@@ -15,33 +15,33 @@ from rules.decisions.document_rules import (
     DuplicateProgram,
     Shared,
     day_in,
-    followed_first,
+    order_by_dependency,
     who_decides,
 )
 from rules.decisions.fast_path import KindGlances
 from rules.decisions.route_rules import RouteProgram
 from rules.decisions.verdict import READY_STATE as READY
 from rules.decisions.verdict import Judged, valid_until
-from rules.documents.fields import Head
+from rules.documents.fields import RecordHead
 from rules.documents.unit_proofs import ProofProgram, line_exprs
-from rules.expressions.checks import Once, numbered
-from rules.expressions.compiler import Compiler, live
+from rules.expressions.checks import SharedRead, number_checks
+from rules.expressions.compiler import Compiler, live_postings
 from rules.expressions.lists import line_key
 from rules.expressions.run import (
     MOST_LINES,
     SILENT,
     WHOLE,
     Content,
+    Detail,
     Reader,
     RetreatError,
     Run,
-    Telling,
 )
 from rules.facts import Facts, PostingFact, Subject, World
-from rules.outcomes import Glance, Numbers, Outcome, RouteGlance, keep
+from rules.outcomes import Glance, Outcome, RouteGlance, RuleNumbers, keep_gaps
 from rules.types.symbol_table import Index, Schemas
 from rules.values.cause_keys import Gap, Unknown, limit_gap
-from rules.values.kinds import CONTEXT, clean
+from rules.values.kinds import CONTEXT, clean_text
 from rules.values.wording import NotExactError
 
 ENGINE = "interpreter-1"
@@ -55,7 +55,7 @@ _NO_WORLD = World.build(0, {}, {}, {})
 Engine = Callable[[Index, str, ZoneInfo], Compiler]
 """What compiles the expressions of a record kind, in a zone."""
 
-Asked = tuple[Subject, Facts, World, datetime]
+EvaluationInput = tuple[Subject, Facts, World, datetime]
 """A version of a record, what is known of it, the world and the moment."""
 
 V = TypeVar("V")
@@ -106,7 +106,7 @@ class KindProgram:
         schemas: Schemas | None,
         *,
         engine: Engine,
-        numbers: Numbers,
+        numbers: RuleNumbers,
     ) -> None:
         declared = index.records[record]
         source = index.sources.get(declared.source or "")
@@ -114,7 +114,7 @@ class KindProgram:
         self.zone = ZoneInfo(source.zone if source else "UTC")
         self.compiler = engine(index, record, self.zone)
         self.reader = Reader(index, record, self.compiler.rows)
-        checks = numbered(
+        checks = number_checks(
             self.compiler,
             [c for c in index.ruleset.checks if any(w.name == record for w in c.records)],
             numbers,
@@ -126,7 +126,7 @@ class KindProgram:
         self.routes = [
             RouteProgram(self.compiler, p, checks, self.common, proofs, schemas) for p in posts
         ]
-        self.in_order = followed_first(self.routes)
+        self.in_order = order_by_dependency(self.routes)
         self.duplicates = _unique_declarations(self.routes)
         self.numbers = numbers
         self.glances = KindGlances(
@@ -138,11 +138,11 @@ class KindProgram:
             numbers=numbers,
         )
         self.status = self.reader.status
-        self.head = Head(self.compiler, [route.document.shape for route in self.routes])
+        self.head = RecordHead(self.compiler, [route.document.shape for route in self.routes])
         self.span = declared.span
 
     def judge(
-        self, subject: Subject, facts: Facts, world: World, now: datetime, told: Telling = WHOLE
+        self, subject: Subject, facts: Facts, world: World, now: datetime, told: Detail = WHOLE
     ) -> Outcome:
         """The outcome of one version of one record, with as much of the story as is wanted."""
         asked = (subject, facts, world, now)
@@ -152,7 +152,9 @@ class KindProgram:
             except RetreatError:
                 return self._outcome(asked, told._replace(whole=True), stepwise=True)
 
-    def judge_all(self, asked: Sequence[Asked], told: Telling) -> list[Outcome | Exception]:
+    def judge_all(
+        self, asked: Sequence[EvaluationInput], told: Detail
+    ) -> list[Outcome | Exception]:
         """The outcome of each, or why there is none: each step goes over all of them before the
         next begins, so that its code stays in the processor's caches.
         """
@@ -169,13 +171,18 @@ class KindProgram:
             for at, one in enumerate(found)
         ]
 
-    def read(self, subject: Subject, once: Once) -> None:
+    def read(self, subject: Subject, once: SharedRead) -> None:
         """Read a record for two glances at it."""
         with decimal.localcontext(CONTEXT):
             once.read = self._read(subject.body)
 
     def glance(
-        self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None
+        self,
+        subject: Subject,
+        facts: Facts,
+        world: World,
+        now: datetime,
+        once: SharedRead | None = None,
     ) -> Glance:
         """What the outcome says at a glance: quickly where nothing is missing nor posted.
 
@@ -208,13 +215,13 @@ class KindProgram:
             once.said = (found, self.numbers)
         return found
 
-    def _outcome(self, asked: Asked, told: Telling, *, stepwise: bool) -> Outcome:
+    def _outcome(self, asked: EvaluationInput, told: Detail, *, stepwise: bool) -> Outcome:
         return self._told(self._decided(self._looked(self._begun(asked, told, stepwise))))
 
-    def _retreated(self, asked: Asked, told: Telling) -> Outcome:
+    def _retreated(self, asked: EvaluationInput, told: Detail) -> Outcome:
         return self.judge(*asked, told)
 
-    def _begun(self, asked: Asked, told: Telling, stepwise: bool) -> _Way:
+    def _begun(self, asked: EvaluationInput, told: Detail, stepwise: bool) -> _Way:
         """Read."""
         subject, facts, world, now = asked
         content, gaps = self._read(subject.body)
@@ -255,7 +262,7 @@ class KindProgram:
             used=run.all_uses(),
             lineage=tuple([entry for j in judged for entry in j.lineage]),
             status=status if isinstance(status, str) else "",
-            status_word=clean(status_word[:200]),
+            status_word=clean_text(status_word[:200]),
             number=head.number(run),
             party=head.party(run, way.subject.body),
             doc_date=head.day(run, decisions),
@@ -287,7 +294,7 @@ class KindProgram:
             run = self.opened(subject, facts, world, now)
             run.version, run.stepwise = subject.version, True
             run.story = run.whole = False
-            found = tuple(one for route in self.routes for one in restate(route, run))
+            found = tuple(one for route in self.routes for one in restate_postings(route, run))
             run.close()
             return found
 
@@ -318,7 +325,7 @@ class KindProgram:
         content = self.reader.read(body)
         gaps: dict[Gap, list[int]] = {}
         for gap, line in content.gaps:
-            keep(gaps, Unknown(gap), line)
+            keep_gaps(gaps, Unknown(gap), line)
         if content.too_many_lines:
             reason = ArithmeticError(f"it has more than {MOST_LINES} lines")
             gaps = {limit_gap("lines", self.compiler.owner, "lines", reason, self.span): []}
@@ -348,9 +355,9 @@ def _tried(step: Callable[[V], W], value: V | Exception) -> W | Exception:
         return error
 
 
-def restate(route: RouteProgram, run: Run) -> tuple[Restated, ...]:
+def restate_postings(route: RouteProgram, run: Run) -> tuple[Restated, ...]:
     """The live postings of a route, each made again of the record."""
-    lives = live(run.facts.postings, route.name)
+    lives = live_postings(run.facts.postings, route.name)
     goes = bool(lives) and route.gate.word(run) == "ready"
     return tuple(_one(route, run, posting, lives, goes=goes) for posting in lives)
 

@@ -14,7 +14,7 @@ from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from rules.decisions.decision_tables import EditedFields, GroupProgram, TableProgram
-from rules.expressions.compiler import Compiler, age
+from rules.expressions.compiler import Compiler, e_invoice_age
 from rules.expressions.lists import Shares
 from rules.expressions.run import Run
 from rules.facts import LINES, NOTHING, VOID, WHOLE, PostingFact, TargetEdit
@@ -156,7 +156,7 @@ class PostedProgram:
         for posting in lives:
             values = {
                 "period": self.period(run, self._day(posting)),
-                "e_invoice_age": age(run, posting, self.target_owner, self.words),
+                "e_invoice_age": e_invoice_age(run, posting, self.target_owner, self.words),
             }
             groups = (
                 {CANCEL: ()} if case.gate == "cancel" else self._groups(run, posting, case, answer)
@@ -166,7 +166,7 @@ class PostedProgram:
                 facts = {**values, "changed": group}
                 acts += self._look_up(run, table, posting, group, fields, facts, answer)
             before = len(answer.acts)
-            for act in strictest(acts):
+            for act in strictest_acts(acts):
                 self._count(run, act, answer)
             if LEAVES.issuperset(act.action.kind for act in answer.acts[before:]):
                 named = self.names.judge(run, posting)
@@ -292,7 +292,7 @@ def _said(field: str) -> str:
     return plain(field)
 
 
-def strictest(acts: Iterable[Act]) -> tuple[Act, ...]:
+def strictest_acts(acts: Iterable[Act]) -> tuple[Act, ...]:
     """The strictest of some answers; of equally strict ones one for each role that is asked."""
     ranked = sorted(
         acts, key=lambda a: (-STRICTNESS.index(a.action.kind), a.action.role or "", a.rule)
@@ -322,7 +322,7 @@ class TargetEditProgram:
                 self._whole(run, posting, edits[0].shows, said)
                 continue
             shown = [(_name(e), f"{ours} is {e.shows} there") for e in edits
-                     if not same(ours := _ours(posting, e), e.shows)]  # fmt: skip
+                     if not is_same_value(ours := _ours(posting, e), e.shows)]  # fmt: skip
             if shown:
                 self._say(run, posting, tuple(shown), said)
         return said
@@ -420,10 +420,10 @@ def _ours(posting: PostingFact, edit: TargetEdit) -> str:
     return str(row.get(edit.field, "(missing)")) if isinstance(row, Mapping) else "(missing)"
 
 
-def same(ours: str, theirs: str) -> bool:
+def is_same_value(ours: str, theirs: str) -> bool:
     """Whether two texts say the same value: `96.00` and `96.0` do.
 
-    >>> same("96.00", "96.0"), same("A", "a")
+    >>> is_same_value("96.00", "96.0"), is_same_value("A", "a")
     (True, False)
     """
     if ours.strip() == theirs.strip():

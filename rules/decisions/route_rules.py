@@ -10,16 +10,36 @@ from typing import Any, Final
 from grammar import nodes
 from grammar.text.vocabulary import Edition
 from rules.decisions import document_rules
-from rules.decisions.decision_tables import BilledBefore, ReversalProgram, compare
-from rules.decisions.document_rules import Asking, DuplicateProgram, PeriodProgram, Shared, Turn
+from rules.decisions.decision_tables import BilledBefore, ReversalProgram, compare_posted
+from rules.decisions.document_rules import (
+    DocumentRules,
+    DuplicateProgram,
+    PeriodProgram,
+    PostingTurn,
+    Shared,
+)
 from rules.decisions.posted_documents import Answer, Case, PostedProgram, TargetEditProgram
 from rules.decisions.verdict import Judged, Planner, Unsent, Weighing
 from rules.documents.fields import DocumentProgram, Draft
 from rules.documents.rounding import RoundingTold
 from rules.documents.unit_proofs import AgreementProgram, ProofProgram
 from rules.documents.unusual import AmountsProgram, ListedCodes, Unusual
-from rules.expressions.checks import CheckProgram, Condition, Message, Operand, message_of, texts
-from rules.expressions.compiler import Compiler, Together, billed, live, next_seq, summed
+from rules.expressions.checks import (
+    CheckProgram,
+    Condition,
+    Message,
+    Operand,
+    compile_message,
+    operand_texts,
+)
+from rules.expressions.compiler import (
+    CheckGroup,
+    Compiler,
+    billed_quantities,
+    live_postings,
+    next_seq,
+    sum_billed,
+)
 from rules.expressions.lists import BillProgram, Shares
 from rules.expressions.run import RouteRun, Run
 from rules.facts import PostingFact
@@ -35,9 +55,9 @@ from rules.outcomes import (
     Said,
     Verdict,
     gap_finding,
-    keep,
+    keep_gaps,
 )
-from rules.phrases import listed
+from rules.phrases import join_words
 from rules.types.symbol_table import FACTS, Schemas, Scope
 from rules.values.cause_keys import (
     CauseKey,
@@ -48,7 +68,7 @@ from rules.values.cause_keys import (
     later_gap,
     limit_gap,
 )
-from rules.values.wording import is_so, parse_message, plain
+from rules.values.wording import comparison_clause, parse_message, plain
 
 _CENT = Decimal("0.01")
 
@@ -59,7 +79,7 @@ Lives = tuple[PostingFact, ...]
 ASKS: Final = "So it needs an approval."
 """What is said behind why it is not known whether it does."""
 
-RULE: Final = "gate"
+GATE_RULE: Final = "gate"
 
 EARLY = "goes early: this status can still change"
 """What the verdict of a gate says of a status that may go before its record is settled."""
@@ -84,7 +104,7 @@ class RouteProgram:
         compiler: Compiler,
         post: nodes.Post,
         checks: list[CheckProgram],
-        common: Together | None,
+        common: CheckGroup | None,
         proofs: ProofProgram,
         schemas: Schemas | None,
     ) -> None:
@@ -121,7 +141,7 @@ class RouteProgram:
         )
         self.document.comes_to = amounts.amount
         mine = [c for c in checks if c.check.route in (None, post.route)]
-        self.asking = Asking(
+        self.asking = DocumentRules(
             self.name,
             checks=mine,
             common=common,
@@ -138,7 +158,7 @@ class RouteProgram:
             owner=compiler.owner,
             span=post.span,
         )
-        self.turn = Turn(post, compiler.zone)
+        self.turn = PostingTurn(post, compiler.zone)
         self.period = PeriodProgram(index, post, schemas, self.missing, self.target_owner)
         places = target.places if target else _CENT
         self.bill = BillProgram(compiler, post.bill, places) if post.bill else None
@@ -170,9 +190,9 @@ class RouteProgram:
     ) -> Judged:
         """The decision for this route."""
         gate = self.gate.word(run)
-        lives = live(run.facts.postings, self.name)
+        lives = live_postings(run.facts.postings, self.name)
         seq = lives[-1].seq if lives else next_seq(run.facts.postings, self.name)
-        self._enter(run, gate, seq, self._due(run, billed(run.facts, self.name), lives))
+        self._enter(run, gate, seq, self._due(run, billed_quantities(run.facts, self.name), lives))
         said = self.gate.judge(run, self.name, status_word)
         applies = self._applies(run, said)
         for gap, lines in gaps.items():
@@ -200,7 +220,9 @@ class RouteProgram:
         """By the table that speaks of it, in parts, or beside the record as it is now."""
         table = self.posted.table(frame.gate)
         if table is not None:
-            over = self.bill.over(run, billed(run.facts, self.name)) if self.bill else False
+            over = (
+                self.bill.over(run, billed_quantities(run.facts, self.name)) if self.bill else False
+            )
             case = Case(frame.gate, frame.applies, over)
             return self._answered(run, frame, lives, self.posted.judge(run, table, lives, case))
         if self.bill is not None:
@@ -219,7 +241,9 @@ class RouteProgram:
         found = Said()
         for posting, draft in zip(lives, drafts, strict=True):
             found.add(
-                compare(run, posting, gate=word, draft=draft, theirs=theirs, owner=owner, span=span)
+                compare_posted(
+                    run, posting, gate=word, draft=draft, theirs=theirs, owner=owner, span=span
+                )
             )
         found.add(self.edits.judge(run, lives))
         return found
@@ -239,7 +263,7 @@ class RouteProgram:
         findings = [*answer.said.findings, *frame.base]
         planner = Planner(self, run, lives, answer.acts)
         if answer.stops:
-            left = self._due(run, billed(run.facts, self.name), lives)
+            left = self._due(run, billed_quantities(run.facts, self.name), lives)
             judged = Weighing(self, run, frame.said, findings, Draft()).carried(planner, new=False)
             return _with_open(judged, left, frame.gate)
         planner.correct()
@@ -258,7 +282,7 @@ class RouteProgram:
 
     def again(self, run: Run, posting: PostingFact, lives: Lives) -> Draft:
         """A posted document made again of the record as it is; what is theirs stays theirs."""
-        earlier = summed(tuple(p for p in lives if p.seq < posting.seq))
+        earlier = sum_billed(tuple(p for p in lives if p.seq < posting.seq))
         bill = self.bill
         shares = bill.again(run, earlier, posting.billed) if bill is not None else None
         self._enter(run, None, posting.seq, shares)
@@ -307,7 +331,12 @@ class RouteProgram:
         result = UNKNOWN if type(answer) is Unknown else PASS if answer else NOT_APPLICABLE
         said.verdicts.append(
             Verdict(
-                "when", "when", self.name, result, self.when.span, texts(self.when.operands, run)
+                "when",
+                "when",
+                self.name,
+                result,
+                self.when.span,
+                operand_texts(self.when.operands, run),
             )
         )
         return answer
@@ -323,7 +352,7 @@ class RouteProgram:
             return self.document.draft(run)
         except ArithmeticError as reason:
             draft = Draft()
-            keep(draft.gaps, Unknown(self._limit("document", reason)), None)
+            keep_gaps(draft.gaps, Unknown(self._limit("document", reason)), None)
             return draft
 
 
@@ -352,7 +381,7 @@ class ApprovalProgram:
             Operand(compiler, nodes.Name((name,), declared.span), scope) for name in declared.never
         ]
         parts, _ = parse_message(declared.say, declared.span)
-        self.message, self.label = message_of(compiler, parts, scope)
+        self.message, self.label = compile_message(compiler, parts, scope)
         fields = [
             of for name, of in zip(declared.never, self.never, strict=True) if name not in FACTS
         ]
@@ -372,7 +401,7 @@ class ApprovalProgram:
         if result == PASS and not run.whole:
             return Said(), None
         span = self.when.span if self.when else self.declared.span
-        operands = texts(self.when.operands, run) if self.when else ()
+        operands = operand_texts(self.when.operands, run) if self.when else ()
         text = "" if result == PASS else self._words(run, asks)
         said = Said([Verdict(self.rule, "approve", route, result, span, operands, None, text)])
         if result == PASS:
@@ -402,7 +431,7 @@ class ApprovalProgram:
         """
         made: dict[Gap, list[int]] = {}
         if self.maker is not None:
-            keep(made, self.maker.closure(run), None)
+            keep_gaps(made, self.maker.closure(run), None)
         return [gap for gap in made if not gap.silent]
 
     def _finding(self, run: Run, route: str, text: str) -> Finding:
@@ -439,7 +468,7 @@ class GateProgram:
             for state in row.states:
                 self.rows.setdefault(state.name, row)
             parts, _ = parse_message(row.say or "", row.span)
-            self.messages[id(row)] = message_of(compiler, parts, scope)
+            self.messages[id(row)] = compile_message(compiler, parts, scope)
 
     def word(self, run: Run) -> GateSaid:
         """What the gate says of the record's status."""
@@ -464,13 +493,13 @@ class GateProgram:
         if status_word and status_word != shown:
             operands += (("source word", status_word),)
         span = row.span if row else next(iter(self.rows.values())).span
-        held = row is not None and holds(row)
-        released = held and (route, RULE) in run.facts.releases
-        result = UNKNOWN if row is None else PASS if passes(row) else HIT
+        held = row is not None and gate_holds(row)
+        released = held and (route, GATE_RULE) in run.facts.releases
+        result = UNKNOWN if row is None else PASS if gate_passes(row) else HIT
         message, label = self.messages[id(row)] if row is not None else (None, "")
         text = message(run) if message and held else EARLY if row and row.early else ""
         said.verdicts.append(
-            Verdict(RULE, "gate", route, result, span, operands, None, text, released)
+            Verdict(GATE_RULE, "gate", route, result, span, operands, None, text, released)
         )
         if row is not None and held and not released:
             label = label or f"{self.record} is {shown}"
@@ -481,11 +510,13 @@ class GateProgram:
         self, row: nodes.GateRow, route: str, state: str, message: str, label: str, *, bare: bool
     ) -> Finding:
         ready = [s for s, r in self.rows.items() if r.word == "ready"]
-        passes = is_so(plain(self.status), "=", listed([plain(s) for s in ready], "or"))
+        passes = comparison_clause(
+            plain(self.status), "=", join_words([plain(s) for s in ready], "or")
+        )
         return Finding(
             code="HLD01",
             error_class="business_rule",
-            rule=RULE,
+            rule=GATE_RULE,
             route=route,
             severity="hold",
             owner=row.owner or "",
@@ -498,11 +529,11 @@ class GateProgram:
         )
 
 
-def passes(row: nodes.GateRow) -> bool:
+def gate_passes(row: nodes.GateRow) -> bool:
     """Whether a gate says nothing against a record in these statuses."""
     return row.word == "ready"
 
 
-def holds(row: nodes.GateRow) -> bool:
+def gate_holds(row: nodes.GateRow) -> bool:
     """Whether a gate holds a record in these statuses for a person, until it is released."""
     return row.word == "hold"

@@ -13,7 +13,7 @@ from grammar.text.problem import Span
 from rules.decisions.document_rules import Shared, next_midnight
 from rules.decisions.posted_documents import Act
 from rules.documents.fields import Draft
-from rules.expressions.compiler import billed, next_seq, summed
+from rules.expressions.compiler import billed_quantities, next_seq, sum_billed
 from rules.expressions.lists import Shares
 from rules.expressions.run import Run
 from rules.facts import PostingFact
@@ -33,9 +33,9 @@ from rules.outcomes import (
     VerdictKind,
     Wait,
     gap_finding,
-    keep,
-    merge,
-    strictest,
+    keep_gaps,
+    merge_findings,
+    strictest_finding,
 )
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import CauseKind, Gap, fact_gap
@@ -139,7 +139,7 @@ class Planner:
         act = self.anew or self.second
         rule, span = (act.rule, act.span) if act else ("", self.route.post.span)
         reason = act.reason if act else READY
-        self.steps.append(created(self.run, document, rule=rule, span=span, reason=reason))
+        self.steps.append(creation_step(self.run, document, rule=rule, span=span, reason=reason))
 
     def left(self) -> None:
         """Steps of answers that do nothing, where nothing else is done."""
@@ -153,9 +153,9 @@ class Planner:
 
     def before(self) -> Mapping[str, Decimal]:
         """What stays billed of each line when everything is put right."""
-        told = dict(billed(self.run.facts, self.route.name))
+        told = dict(billed_quantities(self.run.facts, self.route.name))
         gone = tuple(p for p in self.lives if p not in self.staying)
-        for key, quantity in summed(gone).items():
+        for key, quantity in sum_billed(gone).items():
             told[key] = CONTEXT.subtract(told.get(key, Decimal(0)), quantity)
         return told
 
@@ -236,7 +236,11 @@ class Weighing:
         if new:
             for gap, lines in self.draft.gaps.items():
                 asked.setdefault(gap, []).extend(lines)
-        waits = turn(self.route, self.run, self.said, asked) if new and planner.anew is None else []
+        waits = (
+            waits_for_turn(self.route, self.run, self.said, asked)
+            if new and planner.anew is None
+            else []
+        )
         document = None
         if self.draft.made:
             document = self.route.document.document(self.run, self.draft)
@@ -250,9 +254,11 @@ class Weighing:
             findings += self._never_billed(planner)
         needs = self._approvals(document, findings) + self._undone(planner, findings)
         if new and document is None and not waits and not findings:
-            waits.append(later(asked))
-        wait = last(waits)
-        return self._settled(planner, merge(findings), wait=wait, document=document, needs=needs)
+            waits.append(wait_for_number(asked))
+        wait = main_wait(waits)
+        return self._settled(
+            planner, merge_findings(findings), wait=wait, document=document, needs=needs
+        )
 
     def _taken(self, planner: Planner) -> list[Finding]:
         """What is said of a credit note where no other document goes."""
@@ -301,7 +307,7 @@ class Weighing:
         self._explain(findings)
         steps = tuple(planner.steps)
         does = [s for s in steps if s.action in DOES]
-        first = strictest(findings)
+        first = strictest_finding(findings)
         state = state_of_posted(stopped=first is not None, does=bool(does), waits=wait is not None)
         if first is not None:
             reason = first.message
@@ -379,20 +385,22 @@ def _as_posted(findings: tuple[Finding, ...]) -> str:
     return findings[0].message if findings else "posted, and nothing differs"
 
 
-def turn(route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]) -> list[Wait]:
+def waits_for_turn(
+    route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]
+) -> list[Wait]:
     """The hour, another document, something to bill; what is missing of it goes to `asked`."""
     if not run.route.is_due:
         return [Wait("bill", None, None, "waits until there is something to bill")]
     return [w for w in (_until(route, run, said, asked), _after(route, run, said)) if w is not None]
 
 
-def later(asked: dict[Gap, list[int]]) -> Wait:
+def wait_for_number(asked: dict[Gap, list[int]]) -> Wait:
     """The wait for a document whose number is not there yet."""
     found = next((g for g in asked if g.kind == "later"), None)
     return Wait("for", None, found.cause_key.named if found else None, "waits")
 
 
-def last(waits: list[Wait]) -> Wait | None:
+def main_wait(waits: list[Wait]) -> Wait | None:
     """The one that is told: another document before any hour."""
     return max(waits, key=lambda wait: wait.kind == "for", default=None)
 
@@ -416,7 +424,9 @@ def _credit_all(lives: tuple[PostingFact, ...], acts: list[Act]) -> list[Act]:
     return [replace(anew, posting=p) for p in lives]  # no table answers with a void beside it
 
 
-def created(run: Run, document: Document | None, *, rule: str, span: Span, reason: str) -> Step:
+def creation_step(
+    run: Run, document: Document | None, *, rule: str, span: Span, reason: str
+) -> Step:
     """The step that makes the document which the run has been entered for."""
     route = run.route
     own = route.bill.billed() if route.bill else {}
@@ -436,7 +446,7 @@ def _until(route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]
         Verdict("timing", "timing", route.name, result, span, operands, None, shown)
     )
     if moment is None:
-        keep(asked, run.head.get(by), None)
+        keep_gaps(asked, run.head.get(by), None)
     return Wait("until", moment, None, f"waits until {shown}") if waits else None
 
 
@@ -474,19 +484,19 @@ class Unsent(Weighing):
 
     def decided(self, gate: GateSaid, applies: Any) -> Judged:
         """Ignored, dropped, waiting, held or ready, with everything that was said."""
-        keep(self.asked, applies, None)
+        keep_gaps(self.asked, applies, None)
         state = decide(self, gate, applies)
-        first = strictest(self.merged)
+        first = strictest_finding(self.merged)
         if state in ENDS.values():
             status = f"{self.route.status} {self.run.head.get(self.route.status)}"
             reason = first.message if first else f"{status} is {_ENDED[gate]}"
             return self._judged(state, None, self.merged, None, reason)
-        wait = last(self.waiting)
+        wait = main_wait(self.waiting)
         reason = first.message if first else wait.text if wait else "ready"
         plan: tuple[Step, ...] = ()
         if self.document is not None and wait is None:
             span = self.route.post.span
-            plan = (created(self.run, self.document, rule="", span=span, reason="ready"),)
+            plan = (creation_step(self.run, self.document, rule="", span=span, reason="ready"),)
         return self._judged(state, self.document, self.merged, wait, reason, self.needs, plan)
 
     def rules(self, *, goes: bool) -> None:
@@ -520,9 +530,9 @@ class Unsent(Weighing):
             text = f"waits until {say(when.node)}" if when else ""
             self.waiting.append(Wait("when", None, None, text))
         elif reason == "turn":
-            self.waiting += turn(self.route, self.run, self.said, self.asked)
+            self.waiting += waits_for_turn(self.route, self.run, self.said, self.asked)
         elif not self.findings:
-            self.waiting.append(later(self.asked))
+            self.waiting.append(wait_for_number(self.asked))
         return bool(self.waiting)
 
     def has_document(self) -> bool:
@@ -537,9 +547,9 @@ class Unsent(Weighing):
 
     def strictest(self) -> str | None:
         """Put the findings together, and explain those that no rule has told."""
-        self.merged = merge(self.findings)
+        self.merged = merge_findings(self.findings)
         self._explain(self.merged)
-        first = strictest(self.merged)
+        first = strictest_finding(self.merged)
         return first.severity if first else None
 
 
@@ -558,7 +568,7 @@ def valid_until(run: Run, decisions: list[Decision], zone: ZoneInfo) -> datetime
     return min(moments) if moments else None
 
 
-class Asked(Protocol):
+class RouteQuestions(Protocol):
     """One route of one record, asked in the order of `decide`; it keeps what it wants to tell."""
 
     def rules(self, *, goes: bool) -> None:
@@ -580,7 +590,7 @@ class Asked(Protocol):
         """The strictest severity of all that counts and stops a record; None where nothing does."""
 
 
-def decide(route: Asked, gate: GateSaid, applies: Any) -> PostingState:
+def decide(route: RouteQuestions, gate: GateSaid, applies: Any) -> PostingState:
     """The state of a route by the word of its gate: ignored, dropped, held, waiting or ready.
 
     `applies` is what its condition answers: True, False or unknown.
@@ -602,7 +612,7 @@ def decide(route: Asked, gate: GateSaid, applies: Any) -> PostingState:
     return PostingState.WAITING if waits else READY_STATE
 
 
-def _turn(route: Asked) -> bool:
+def _turn(route: RouteQuestions) -> bool:
     """Whether it waits where the gate lets it go (or holds it in its own words)."""
     waits = route.waits("turn")
     if route.has_document():
@@ -611,7 +621,7 @@ def _turn(route: Asked) -> bool:
     return waits or route.waits("document")
 
 
-def held_too(state: PostingState, *, counts: bool) -> PostingState | None:
+def state_if_held(state: PostingState, *, counts: bool) -> PostingState | None:
     """The state of a route that has posted nothing, once a check more holds its record.
 
     `counts`: it waits for something behind which checks count (a condition is none). None where it
@@ -622,16 +632,16 @@ def held_too(state: PostingState, *, counts: bool) -> PostingState | None:
     return state if state in {PostingState.HELD, PostingState.DROPPED} else None
 
 
-def told_later(
+def reason_to_show(
     reason: str, state: PostingState, *, waits: bool = False, reverses: bool = False
 ) -> str:
     """Why a document is where it is, by what decided; that it was ready says nothing later on, and
     what kept it before somebody approved it says nothing of what became of it since. `waits`: it is
     ready, and something keeps it. `reverses`: it takes another one back, and the reason is why.
 
-    >>> told_later("ready", PostingState.HELD), told_later("too much", PostingState.FAILED)
+    >>> reason_to_show("ready", PostingState.HELD), reason_to_show("too much", PostingState.FAILED)
     ('', '')
-    >>> told_later("status draft is ignored", PostingState.IGNORED)
+    >>> reason_to_show("status draft is ignored", PostingState.IGNORED)
     'status draft is ignored'
     """
     decided = waits if state == PostingState.READY else state in _DECIDED

@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 from grammar import nodes
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
-from rules.expressions.checks import Operand, operands_of, texts
+from rules.expressions.checks import Operand, operand_texts, operands_of
 from rules.expressions.compiler import Assigned, Compiler
 from rules.expressions.run import Closure, Run
-from rules.outcomes import NO_SOURCE, Decision, Document, Lineage, keep
-from rules.types.functions import formula, inside, stands_in
+from rules.outcomes import NO_SOURCE, Decision, Document, Lineage, keep_gaps
+from rules.types.functions import expand_parts, find_defaults, resolve_formula
 from rules.types.inference import UNITS
 from rules.types.symbol_table import CURRENCY, Index, Schemas, Scope, stored_currency
 from rules.values.cause_keys import CauseKey, CauseKind, Gap, Unknown
-from rules.values.kinds import Type, clean
-from rules.values.wording import MISSING, NotExactError, parse_message, say, wire
+from rules.values.kinds import Type, clean_text
+from rules.values.wording import MISSING, NotExactError, document_text, parse_message, say
 
 LINE_AMOUNTS = ("LineTotal", "SubTotal", "Amount")
 
@@ -100,7 +100,7 @@ class FieldProgram:
 
     def parts(self) -> Iterator[nodes.Expr]:
         """All that the value is made of, also behind computed fields."""
-        return inside(self.expr, self._scope)
+        return expand_parts(self.expr, self._scope)
 
     def __getattr__(self, name: str) -> Any:
         """What is made at first use; from then on it is an ordinary attribute."""
@@ -112,7 +112,7 @@ class FieldProgram:
             self.operands = operands_of(self._compiler, self.expr, self._scope)
             return self.operands
         if name == "defaults":
-            found = stands_in(self.expr, self._scope)
+            found = find_defaults(self.expr, self._scope)
             self.defaults = tuple(Default(self._compiler, e, self._scope) for e in found)
             return self.defaults
         raise AttributeError(name)
@@ -125,15 +125,15 @@ class FieldProgram:
         value = self.closure(run)
         text = MISSING
         if type(value) is Unknown:
-            keep(draft.gaps, value, line)
+            keep_gaps(draft.gaps, value, line)
         else:
             try:
-                text = row[self.name] = wire(value, self.type)
+                text = row[self.name] = document_text(value, self.type)
             except NotExactError as reason:
-                keep(draft.gaps, Unknown(self._not_exact(str(reason))), line)
+                keep_gaps(draft.gaps, Unknown(self._not_exact(str(reason))), line)
         if run.whole:
             uses = tuple(dict.fromkeys(used)) if (used := run.uses) else ()
-            reads = texts(self.operands, run)
+            reads = operand_texts(self.operands, run)
             taken = [d.text for d in self.defaults if d.taken(run)] if self.defaults else ()
             beside = "; ".join(taken)
             draft.lineage.append(
@@ -218,7 +218,7 @@ class DocumentProgram:
         brief = run.clean and not (run.whole or run.stepwise or run.facts.dated)
         draft = (self._drafted(run) if brief else None) or self._field_by_field(run)
         if type(run.route.number) is Unknown:
-            keep(draft.gaps, run.route.number, None)
+            keep_gaps(draft.gaps, run.route.number, None)
         return draft
 
     def _drafted(self, run: Run) -> Draft | None:
@@ -258,7 +258,7 @@ class DocumentProgram:
         dated = self._dated(run, value)
         if dated is value:
             return value
-        text = draft.fields[program.name] = wire(dated, program.type)
+        text = draft.fields[program.name] = document_text(dated, program.type)
         if run.whole:
             last, by = draft.lineage[-1], run.facts.dated[self.route].by
             source = last.beside or ("" if last.reads else NO_SOURCE)
@@ -296,10 +296,10 @@ class DocumentProgram:
         made = self.comes_to(run) if self.comes_to is not None else None
         if made is not None and made != told:
             return made
-        return told if isinstance(told, Decimal) else together(draft.lines)
+        return told if isinstance(told, Decimal) else sum_line_amounts(draft.lines)
 
 
-def together(lines: Iterable[dict[str, str]]) -> Decimal:
+def sum_line_amounts(lines: Iterable[dict[str, str]]) -> Decimal:
     """What the lines come to, where the document names no amount of its own; 0 without prices."""
     found = (next((row[name] for name in LINE_AMOUNTS if row.get(name)), "0") for row in lines)
     return sum((Decimal(text) for text in found), Decimal(0))
@@ -351,7 +351,7 @@ class Shape:
         )
 
 
-class Head:
+class RecordHead:
     """Where these stand in a record of one kind."""
 
     def __init__(self, compiler: Compiler, shapes: Sequence[Shape]) -> None:
@@ -392,7 +392,7 @@ class Head:
         """The name of the customer or supplier, else the code."""
         name = body.get(self._party_name)
         if isinstance(name, str) and (shown := name.strip()):
-            return clean(shown[:200])
+            return clean_text(shown[:200])
         value = run.head.get(self._party)
         return value if isinstance(value, str) else ""
 
@@ -449,7 +449,7 @@ def _stored(compiler: Compiler, expr: nodes.Expr | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class LineColumns:
     """Which fields of a document's line are its item, its quantity and its unit."""
 
     item: str
@@ -457,7 +457,7 @@ class Columns:
     unit: str
 
     @staticmethod
-    def of(post: nodes.Post, schemas: Schemas | None) -> Columns | None:
+    def of(post: nodes.Post, schemas: Schemas | None) -> LineColumns | None:
         """The fields of a route; None where its lines have no item or no quantity."""
         known = schemas.document(post.route.target, post.route.document) if schemas else None
         refers = (
@@ -467,17 +467,17 @@ class Columns:
         item = next((name for name in (*refers, *_ITEMS) if name in given), "")
         quantity = next((name for name in QUANTITIES if name in given), "")
         unit = next((name for name in UNITS if name in given), "")
-        return Columns(item, quantity, unit) if item and quantity else None
+        return LineColumns(item, quantity, unit) if item and quantity else None
 
 
 def formula_of(post: nodes.Post, name: str, scope: Scope) -> nodes.Expr | None:
     """What a line field of a route is made of."""
     given = next((a.expr for a in post.line_fields if a.name == name), None)
-    return formula(given, scope) if given is not None else None
+    return resolve_formula(given, scope) if given is not None else None
 
 
 def in_base_unit(
-    post: nodes.Post, columns: Columns, calls: tuple[nodes.Call, ...], scope: Scope
+    post: nodes.Post, columns: LineColumns, calls: tuple[nodes.Call, ...], scope: Scope
 ) -> bool:
     """Whether the posted unit is by its making the base unit of the item that was converted."""
     unit = formula_of(post, columns.unit, scope)
@@ -495,9 +495,11 @@ def conversions_of(
 
     Where it is made of none, the others are taken.
     """
-    quantity = formula(quantity, scope)
+    quantity = resolve_formula(quantity, scope)
     found = [
-        e for e in inside(quantity, scope) if isinstance(e, nodes.Call) and e.name == "in_base"
+        e
+        for e in expand_parts(quantity, scope)
+        if isinstance(e, nodes.Call) and e.name == "in_base"
     ]
     return found == [quantity], tuple(dict.fromkeys(found)) or otherwise
 
@@ -537,6 +539,6 @@ class NumberTemplate:
             value = part.closure(run)
             if type(value) is Unknown:
                 return value
-            text += wire(value, part.type)
+            text += document_text(value, part.type)
         again = run.route.seq > 1 and not self._counts
         return f"{text.strip()}-{run.route.seq}" if again else text.strip()

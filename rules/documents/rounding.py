@@ -10,18 +10,27 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from grammar import nodes
-from rules.documents.totals import OwnTotal, Parts, by_code
+from rules.documents.totals import AmountParts, OwnTotal, split_tax_by_code
 from rules.expressions.checks import Operands, operands_of
 from rules.expressions.compiler import Compiler
-from rules.expressions.lists import ever_billed
+from rules.expressions.lists import lines_ever_billed
 from rules.expressions.run import Closure, Run
 from rules.facts import World
-from rules.outcomes import HIT, PASS, UNKNOWN, Finding, Said, Verdict, VerdictResult, has_said
+from rules.outcomes import (
+    HIT,
+    PASS,
+    UNKNOWN,
+    Finding,
+    Said,
+    Verdict,
+    VerdictResult,
+    has_failed_check,
+)
 from rules.types.functions import unrounded
 from rules.types.symbol_table import DocumentSchema, Scope
 from rules.values.canonical import number_text
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
-from rules.values.kinds import CONTEXT, Number, add, rounded_all
+from rules.values.kinds import CONTEXT, Number, add, round_all
 from rules.values.wording import MISSING, say
 
 ROUNDING: Final = "rounding"
@@ -36,7 +45,7 @@ AMOUNTS = "sum of the amounts sent"
 
 _NOTHING = Decimal(0)
 
-RULE = "rounding_told"
+ROUNDING_WAY_RULE = "rounding_told"
 
 
 def is_rounding(
@@ -51,19 +60,19 @@ def is_rounding(
     return total in others or abs(CONTEXT.subtract(total, expected)) <= places
 
 
-def summed(columns: Iterable[Sequence[Number]], way: str, places: Decimal) -> Decimal:
+def sum_columns(columns: Iterable[Sequence[Number]], way: str, places: Decimal) -> Decimal:
     """The sum of the columns of a document, net and tax, say; halves go up.
 
     Each amount is rounded, or each column once, at its end.
 
     >>> columns, sen = [[Decimal("10.04")] * 3, [Decimal("1.004")] * 3], Decimal("0.01")
-    >>> summed(columns, "per_line", sen), summed(columns, "at_the_end", sen)
+    >>> sum_columns(columns, "per_line", sen), sum_columns(columns, "at_the_end", sen)
     (Decimal('33.12'), Decimal('33.13'))
     """
     total, nothing = _NOTHING, cast("Number", _NOTHING)
     for column in columns:
         each = column if way == PER_LINE else [reduce(add, column, nothing)]
-        total = reduce(CONTEXT.add, rounded_all([*each, nothing], places), total)
+        total = reduce(CONTEXT.add, round_all([*each, nothing], places), total)
     return total
 
 
@@ -77,7 +86,7 @@ class RoundingProgram:
         compiler: Compiler,
         post: nodes.Post,
         target: nodes.Target,
-        parts: Parts,
+        parts: AmountParts,
         told: OwnTotal | None,
     ) -> None:
         bills = post.bill is not None
@@ -131,7 +140,7 @@ class RoundingProgram:
 
         `told` is the record's own total, which counts where the header names none.
         """
-        parts = Parts.of(compiler.index, post, known, total)
+        parts = AmountParts.of(compiler.index, post, known, total)
         return RoundingProgram(compiler, post, target, parts, told) if target and parts else None
 
     def amount(self, run: Run) -> Decimal | None:
@@ -149,9 +158,9 @@ class RoundingProgram:
             return True
         line, expected = self.adjusted(run) if self.adjusted else _NOTHING, amounts
         if not isinstance(amounts, Decimal):
-            columns = by_code(*amounts) if self.codes else amounts
+            columns = split_tax_by_code(*amounts) if self.codes else amounts
             sums = (columns, self.target.rounding, self.target.places)
-            expected = summed(*sums) if self.asked else self._expected(run)
+            expected = sum_columns(*sums) if self.asked else self._expected(run)
         return bool(self._named_total(run, expected) == expected and line == _NOTHING)
 
     @property
@@ -197,7 +206,7 @@ class RoundingProgram:
             return Said([self._verdict(PASS, rule, operands, text)])
         released = (self.route, rule) in run.facts.releases
         verdict = replace(self._verdict(HIT, rule, operands, text), released=released)
-        if released or has_said(said, self.labels):
+        if released or has_failed_check(said, self.labels):
             return Said([verdict])
         passes = CONTEXT.add(expected, line) if named else expected
         return Said([verdict], [self._finding(rule, text, passes)])
@@ -210,7 +219,9 @@ class RoundingProgram:
     def _expected(self, run: Run) -> Any:
         """What the target makes of the lines, once a run; of a bill in parts, of all at once."""
         if self not in run.memo:
-            run.memo[self] = self._sum(run, self.target.rounding, self.columns, ever_billed(run))
+            run.memo[self] = self._sum(
+                run, self.target.rounding, self.columns, lines_ever_billed(run)
+            )
         return run.memo[self]
 
     def _of_due(self, run: Run, due: Mapping[str, list[Closure]]) -> Any:
@@ -222,8 +233,8 @@ class RoundingProgram:
         """The sums that a total may be in place of the expected one, by their names."""
         way = self.target.rounding
         other = AT_THE_END if way == PER_LINE else PER_LINE
-        sums = {WAYS[other]: self._sum(run, other, self.columns, ever_billed(run))}
-        sums[AMOUNTS] = self._sum(run, way, self.own, ever_billed(run))
+        sums = {WAYS[other]: self._sum(run, other, self.columns, lines_ever_billed(run))}
+        sums[AMOUNTS] = self._sum(run, way, self.own, lines_ever_billed(run))
         return {k: v for k, v in sums.items() if v is not None and (k, v) != (AMOUNTS, expected)}
 
     def _sum(
@@ -245,7 +256,9 @@ class RoundingProgram:
         if any(not isinstance(value, Number) for values in rows for value in values[:wide]):
             return None
         made: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        return summed(by_code(*made) if self.codes and made else made, way, self.target.places)
+        return sum_columns(
+            split_tax_by_code(*made) if self.codes and made else made, way, self.target.places
+        )
 
     # ---- in words -----------------------------------------------------------------------------
 
@@ -318,7 +331,7 @@ def _money(value: Decimal) -> str:
     return number_text(value, 2)
 
 
-def cause_key(target: str) -> CauseKey:
+def rounding_cause_key(target: str) -> CauseKey:
     """What all holds have in common for which a target rounds otherwise than the rules say."""
     return CauseKey(CauseKind.ROUNDING, target)
 
@@ -344,17 +357,19 @@ class RoundingTold:
         there, here = WAYS.get(told, told), WAYS[self.target.rounding]
         text = f"{name} rounds {there}, and the rules say {here}."
         operands = (("the target says", there), ("the rules say", here))
-        verdict = Verdict(RULE, "rounding", self.route, HIT, span, operands, None, text)
+        verdict = Verdict(
+            ROUNDING_WAY_RULE, "rounding", self.route, HIT, span, operands, None, text
+        )
         finding = Finding(
             code="RND03",
             error_class="business_rule",
-            rule=RULE,
+            rule=ROUNDING_WAY_RULE,
             route=self.route,
             severity="hold",
             owner=self.owner,
             message=f"{text} Nothing is sent to {name} until both say the same.",
             clears=ITSELF,
-            cause_key=cause_key(name),
+            cause_key=rounding_cause_key(name),
             cause_label=f"{name} rounds otherwise than the rules say",
             would_pass=(
                 f"rules are published that say rounding {there}, or {name} rounds {here} again"

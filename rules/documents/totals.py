@@ -20,10 +20,10 @@ from rules.outcomes import (
     Said,
     Verdict,
     VerdictResult,
-    has_said,
+    has_failed_check,
 )
-from rules.types.functions import inside, whole
-from rules.types.inference import infer, silent
+from rules.types.functions import bill_as_whole, expand_parts
+from rules.types.inference import ignore_problem, infer
 from rules.types.symbol_table import Amounts, DocumentSchema, Index, Schemas, Scope
 from rules.values.canonical import number_text
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
@@ -67,7 +67,7 @@ Values = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class TotalFields:
     """The fields of a record that state its total, blank where there is none.
 
     `rounding` is the part of the total that the source itself calls rounding.
@@ -78,7 +78,7 @@ class Own:
     rounding: str
 
     @staticmethod
-    def of(index: Index, record: str, schemas: Schemas | None) -> Own | None:
+    def of(index: Index, record: str, schemas: Schemas | None) -> TotalFields | None:
         """As the source's schema says, else by the usual names; None where nothing says it."""
         declared = index.records.get(record)
         known = schemas.kind(declared.source or "", record) if schemas and declared else None
@@ -87,13 +87,13 @@ class Own:
         else:
             told = [name if _is_stored_money(index, record, name) else None for name in _OWN]
         total, tax, rounding = (name or "" for name in told)
-        return Own(total, tax, rounding) if total else None
+        return TotalFields(total, tax, rounding) if total else None
 
-    def read(self, index: Index, record: str) -> Own | None:
+    def read(self, index: Index, record: str) -> TotalFields | None:
         """What of it the rules read; None without the total."""
         names = (self.total, self.tax, self.rounding)
         total, tax, rounding = (s if _is_stored_money(index, record, s) else "" for s in names)
-        return Own(total, tax, rounding) if total else None
+        return TotalFields(total, tax, rounding) if total else None
 
 
 def _is_stored_money(index: Index, record: str, name: str) -> bool:
@@ -102,7 +102,7 @@ def _is_stored_money(index: Index, record: str, name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineParts:
     """One line (or the one row) of a route by the fields that the target's definition names.
 
     A number that is written as a text is the number here.
@@ -117,7 +117,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class AmountParts:
     """The fields of a document that make its amount; `columns` are worked out on each line.
 
     `total` is the header's own, if it gives one. `reckoned` are the columns that the target works
@@ -137,13 +137,13 @@ class Parts:
     @staticmethod
     def of(
         index: Index, post: nodes.Post, known: DocumentSchema | None, total: str
-    ) -> Parts | None:
+    ) -> AmountParts | None:
         """The parts of a route's amount; None where its documents do not show them."""
         head = Scope(index, post.record, document=True, bills=post.bill is not None)
         defined: Amounts | None = getattr(known, "amounts", None)
         row = _is_row(post, defined)
         of_row = {a.name: a.expr for a in (post.fields if row else post.line_fields)}
-        line = Line(defined or _by_name(of_row, {a.name: a.expr for a in post.fields}), of_row)
+        line = LineParts(defined or _by_name(of_row, {a.name: a.expr for a in post.fields}), of_row)
         aside = {line.defined.amount, line.defined.tax} if row else set[str]()
         money = {a.name: a for a in _money_assignments(post, head, known) if a.name not in aside}
         given = money.pop(total, None) if post.bill is None else None
@@ -157,13 +157,15 @@ class Parts:
             return None
         holds = line.defined.tax_is != "beside" or bool(_holds_tax(post, line.defined))
         code = line["code"] if line.defined.by_code and len(columns) == len(_NET_AND_TAX) else None
-        return Parts(given, rounding, columns, reckoned, row, holds, code)
+        return AmountParts(given, rounding, columns, reckoned, row, holds, code)
 
     def at_once(self, bill: nodes.Bill | None) -> tuple[Columns, Columns]:
         """Columns and reckoned ones of the whole record, as if all of it were billed at once."""
         if bill is None:
             return self.columns, self.reckoned
-        made = [tuple(whole(e, bill.of) for e in side) for side in (self.columns, self.reckoned)]
+        made = [
+            tuple(bill_as_whole(e, bill.of) for e in side) for side in (self.columns, self.reckoned)
+        ]
         return made[0], made[1]
 
 
@@ -207,11 +209,11 @@ def _money_assignments(
         names = {f.name for f in known.header if f.type == "money"}
         yield from (assign for assign in post.fields if assign.name in names)
         return
-    yield from (a for a in post.fields if infer(a.expr, scope, silent).kind == "money")
+    yield from (a for a in post.fields if infer(a.expr, scope, ignore_problem).kind == "money")
 
 
 def _columns(
-    post: nodes.Post, line: Line, scope: Scope, *, anew: bool, named: bool
+    post: nodes.Post, line: LineParts, scope: Scope, *, anew: bool, named: bool
 ) -> tuple[Columns, Columns]:
     """What of a line counts: its amount without tax, and its tax; and the same worked out again."""
     amount, tax, code = line["amount"], line["tax"], line["code"]
@@ -219,7 +221,7 @@ def _columns(
     if holds is None or any(name in line.fields for name in _SIDES):
         return (), ()
     if named and tax is not None and amount is not None:
-        holds = holds or tax in set(inside(amount, scope))
+        holds = holds or tax in set(expand_parts(amount, scope))
     taxed = code is not None and not _is_blank(code)
     if tax is None and taxed and not holds:
         return (), ()  # the target adds a tax that nobody told us
@@ -253,15 +255,17 @@ def _with_tax(amount: nodes.Expr, tax: nodes.Expr | None, *, less: bool) -> Colu
     return (nodes.Arith("-", amount, tax, amount.span) if less else amount, tax)
 
 
-def _adds(line: Line, named: bool) -> bool:
+def _adds(line: LineParts, named: bool) -> bool:
     """Whether quantity times price is still without the tax that the amount holds."""
     return named or line.defined.tax_is == "added"
 
 
-def by_code(net: Sequence[T], tax: Sequence[T], codes: Sequence[object]) -> list[Sequence[T]]:
+def split_tax_by_code(
+    net: Sequence[T], tax: Sequence[T], codes: Sequence[object]
+) -> list[Sequence[T]]:
     """The same columns, with one for the tax of each code.
 
-    >>> by_code([10, 20, 30], [1, 2, 3], ["S", "Z", "S"])
+    >>> split_tax_by_code([10, 20, 30], [1, 2, 3], ["S", "Z", "S"])
     [[10, 20, 30], [1, 3], [2]]
     """
     found: dict[object, list[T]] = {}
@@ -285,7 +289,7 @@ def posts_tax(post: nodes.Post, known: DocumentSchema | None) -> bool:
     return bool(within) or any(name in given for name in taxes)
 
 
-def net_of(line: Line, scope: Scope) -> nodes.Expr | None:
+def net_of(line: LineParts, scope: Scope) -> nodes.Expr | None:
     """Quantity times price, less the discount; None where the line does not say it in numbers."""
     quantity, price, discount = line["quantity"], line["price"], line["discount"]
     if quantity is None or price is None:
@@ -293,23 +297,23 @@ def net_of(line: Line, scope: Scope) -> nodes.Expr | None:
     net: nodes.Expr = nodes.Arith("*", quantity, price, price.span)
     if discount is None or _is_blank(discount):
         return net
-    if infer(discount, scope, silent).kind not in NUMERIC:
+    if infer(discount, scope, ignore_problem).kind not in NUMERIC:
         return None
     return nodes.Arith("-", net, discount, price.span)
 
 
-def line_of(post: nodes.Post, known: DocumentSchema | None) -> Line | None:
+def line_of(post: nodes.Post, known: DocumentSchema | None) -> LineParts | None:
     """The lines of a route by the target's definition, where that is known and they are lines."""
     defined: Amounts | None = getattr(known, "amounts", None)
     if defined is None or _is_row(post, defined):
         return None
-    return Line(defined, {a.name: a.expr for a in post.line_fields})
+    return LineParts(defined, {a.name: a.expr for a in post.line_fields})
 
 
 class OwnTotal:
     """The total of a record, by the field that its source gives it in."""
 
-    def __init__(self, compiler: Compiler, own: Own) -> None:
+    def __init__(self, compiler: Compiler, own: TotalFields) -> None:
         scope = Scope(compiler.index, compiler.record)
         span = compiler.index.fields[compiler.record][own.total].span
         self.own = own
@@ -380,7 +384,7 @@ class OwnTotalProgram:
         own = self.told.near(run, total)
         if not isinstance(total, Decimal) or not isinstance(own, Decimal) or total == own:
             return Said()
-        if has_said(said, self.told.labels):
+        if has_failed_check(said, self.told.labels):
             return Said()
         left, words = CONTEXT.subtract(total, own), self.in_words
         text = (
@@ -439,7 +443,7 @@ class LineAmountProgram:
         compiler: Compiler,
         post: nodes.Post,
         target: nodes.Target,
-        line: Line,
+        line: LineParts,
         price_places: int,
     ) -> None:
         scope = Scope(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from grammar import nodes
 from grammar.text.problem import Span
-from rules.documents.fields import Columns, Draft, conversions_of, formula_of, in_base_unit
+from rules.documents.fields import Draft, LineColumns, conversions_of, formula_of, in_base_unit
 from rules.expressions.checks import Operands
 from rules.expressions.compiler import Compiler
 from rules.expressions.run import Closure, Lookup, Run
@@ -18,8 +18,8 @@ from rules.facts import (
     Conversion,
     ItemUnits,
     TargetState,
-    clash,
-    itself,
+    find_unit_clash,
+    identity_conversion,
     price_proof,
     quantity_proof,
     total_proof,
@@ -43,7 +43,7 @@ class ProofProgram:
     def __init__(self, compiler: Compiler, exprs: Iterator[nodes.Expr]) -> None:
         found: dict[tuple[nodes.Expr, nodes.Expr], dict[str, nodes.Call]] = {}
         for expr in exprs:
-            for call in conversions(expr):
+            for call in find_conversions(expr):
                 found.setdefault((call.args[1], call.args[2]), {}).setdefault(call.name, call)
         scope = Scope(compiler.index, compiler.record, line=True)
         self.units = compiler.units
@@ -115,14 +115,14 @@ class _Proof:
         return tuple(found) or (("factor", by.factor),)
 
 
-def conversions(node: Any) -> Iterator[nodes.Call]:
+def find_conversions(node: Any) -> Iterator[nodes.Call]:
     """The conversions inside an expression."""
     if isinstance(node, nodes.Call) and node.name in {"in_base", "price_in_base"}:
         if len(node.args) == 3:
             yield node
         return
     for part in nodes.inner(node):
-        yield from conversions(part)
+        yield from find_conversions(part)
 
 
 def line_exprs(index: Index, record: str, posts: list[nodes.Post]) -> Iterator[nodes.Expr]:
@@ -165,7 +165,7 @@ class AgreementProgram:
     """The units of one route's lines."""
 
     def __init__(
-        self, compiler: Compiler, post: nodes.Post, columns: Columns, proofs: ProofProgram
+        self, compiler: Compiler, post: nodes.Post, columns: LineColumns, proofs: ProofProgram
     ) -> None:
         self.columns, self.units = columns, compiler.units
         self.route, self.target = str(post.route), post.route.target
@@ -198,7 +198,7 @@ class AgreementProgram:
         compiler: Compiler, post: nodes.Post, proofs: ProofProgram, schemas: Schemas | None
     ) -> AgreementProgram | None:
         """The units of a route; None where its lines have no item or no quantity."""
-        columns = Columns.of(post, schemas)
+        columns = LineColumns.of(post, schemas)
         return AgreementProgram(compiler, post, columns, proofs) if columns else None
 
     def judge(self, run: Run, draft: Draft) -> Said:
@@ -217,7 +217,7 @@ class AgreementProgram:
             for posted in self._posted(run, next(sent, {}), items):
                 self._say(said, posted, number, whole=run.whole)
                 told = posted.set_up
-                if state and self.converts and is_open(posted.by, posted.item, told, state):
+                if state and self.converts and is_unconfirmed(posted.by, posted.item, told, state):
                     said.add(self.rates.judge(posted.by, posted.item, state, number))
         return said
 
@@ -231,7 +231,7 @@ class AgreementProgram:
             for counted in self.counted:
                 unit, item = counted.unit(run), counted.item(run)
                 by = units.get(run, unit, item) if isinstance(unit, str) else None
-                if isinstance(by, Conversion) and is_open(by, str(item), None, state):
+                if isinstance(by, Conversion) and is_unconfirmed(by, str(item), None, state):
                     return True
         run.line = {}
         return False
@@ -257,7 +257,7 @@ class AgreementProgram:
                 there = self._in_our_words(run, set_up, (by.unit, by.base, goes_in))
                 yield _line(item, code, by, out, goes_in, there, came, quantity)
         if not self.counted and columns.unit:
-            alone = itself(sent[columns.unit])
+            alone = identity_conversion(sent[columns.unit])
             yield _line(code, code, alone, alone, alone.unit, set_up, None, quantity)
 
     def _goes_in(self, run: Run, sent: Mapping[str, str], otherwise: str) -> str:
@@ -281,7 +281,7 @@ class AgreementProgram:
     def _out(self, run: Run, unit: str, item: str, by: Conversion) -> Conversion | Unknown:
         """What 1 of the posted unit is in the base unit, by the rules."""
         if unit == by.base:
-            return itself(unit)
+            return identity_conversion(unit)
         return by if unit == by.unit or self.units is None else self.units.get(run, unit, item)
 
     # ---- in words -----------------------------------------------------------------------------
@@ -319,7 +319,7 @@ class AgreementProgram:
         if not posted.equal:
             text = f"{posted.came} come in, but {posted.goes} go out"
             return _Problem(text, (UnitSource.RECORD, UnitSource.DOCUMENT))
-        theirs = clash(by, out, posted.set_up) if posted.set_up else None
+        theirs = find_unit_clash(by, out, posted.set_up) if posted.set_up else None
         if theirs is None:
             return None
         mine = out if theirs.has_unit and theirs.unit == out.unit != out.base else by
@@ -431,7 +431,9 @@ def _set_up_words(posted: _Posted) -> str:
     return rates[0] if rates else f"{posted.set_up.base} only"
 
 
-def is_open(by: Conversion, item: str, set_up: ItemUnits | None, state: TargetState | None) -> bool:
+def is_unconfirmed(
+    by: Conversion, item: str, set_up: ItemUnits | None, state: TargetState | None
+) -> bool:
     """Whether nobody has said of the target that the rate holds there: not it, and no person.
 
     Asked where confirmations are asked for, of a quantity that was converted. A rate that was

@@ -1,5 +1,4 @@
-"""Hold unusual documents: no lines, negative amounts, unlisted codes, amounts that do not add up.
-"""
+"""Hold unusual documents: no lines, negative amounts, unlisted codes, amounts that do not add up."""
 
 from __future__ import annotations
 
@@ -17,16 +16,22 @@ from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from rules.documents.fields import Draft, FieldProgram, Shape
 from rules.documents.rounding import PER_LINE, RoundingProgram
-from rules.documents.totals import LineAmountProgram, Own, OwnTotal, OwnTotalProgram, not_compared
-from rules.expressions.compiler import Compiler, Summed, Wanted
+from rules.documents.totals import (
+    LineAmountProgram,
+    OwnTotal,
+    OwnTotalProgram,
+    TotalFields,
+    not_compared,
+)
+from rules.expressions.compiler import Compiler, LineSums, WantedValues
 from rules.expressions.lists import mentions_line
 from rules.expressions.run import Closure, Run
 from rules.outcomes import HIT, NOT_APPLICABLE, Document, Finding, Said, Verdict
 from rules.types.symbol_table import Index, Schemas, Scope
 from rules.values.canonical import number_text
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing, Unknown
-from rules.values.kinds import CONTEXT, Number, is_simple, rounded_all
-from rules.values.wording import wire
+from rules.values.kinds import CONTEXT, Number, is_simple, round_all
+from rules.values.wording import document_text
 
 NO_LINES, QUANTITIES, TOTALS = "no_lines", "negative_quantities", "negative_totals"
 
@@ -45,7 +50,7 @@ _NUMBERS = (Decimal, Fraction)
 
 Columns = Sequence[Sequence[Number]]
 
-RULE, LISTED_CODE, UNSEEN = "listed_codes", "LST01", "VAL01"
+LISTED_CODES_RULE, LISTED_CODE, UNSEEN = "listed_codes", "LST01", "VAL01"
 
 LISTS: Mapping[str, str] = {"account": "account", "tax": "tax_code", "currency": "currency"}
 """What a field refers to -> the kind of list in which a target tells such codes."""
@@ -55,7 +60,7 @@ NOUNS = {"account": "account", "tax_code": "tax code", "currency": "currency"}
 _NONE: frozenset[str] = frozenset()
 
 
-def possible(index: Index, record: str) -> frozenset[str]:
+def possible_unusual(index: Index, record: str) -> frozenset[str]:
     """Which of it the records of a kind can have at all."""
     found = {TOTALS}
     if index.lines_field(record) is not None:
@@ -71,7 +76,7 @@ def _quantities(index: Index, record: str) -> tuple[str, ...]:
     return tuple(f.name for f in fields if isinstance(f, nodes.Field) and f.type == "quantity")
 
 
-def counting(index: Index, record: str) -> frozenset[Span]:
+def line_count_checks(index: Index, record: str) -> frozenset[Span]:
     """Where checks of a record kind count its lines."""
     lines = index.lines_field(record)
     mine = (c for c in index.ruleset.checks if any(word.name == record for word in c.records))
@@ -201,7 +206,7 @@ class Unusual:
 
 def _stated(index: Index, record: str, schemas: Schemas | None) -> str:
     """The field in which a record states its total, or its only amount; blank where in none."""
-    own = Own.of(index, record, schemas)
+    own = TotalFields.of(index, record, schemas)
     own = own.read(index, record) if own is not None else None
     if own is not None:
         return own.total
@@ -246,7 +251,7 @@ class AmountsProgram:
         """The proofs of a route; `total` is the header field of the document's total, if any."""
         index, record = compiler.index, compiler.record
         known = schemas.document(post.route.target, post.route.document) if schemas else None
-        own = Own.of(index, record, schemas)
+        own = TotalFields.of(index, record, schemas)
         own = own.read(index, record) if own else None
         told = OwnTotal(compiler, own) if own else None
         compared = told if post.uncompared is None else None
@@ -260,7 +265,7 @@ class AmountsProgram:
             post.uncompared,
             told,
             compiler,
-            counting(index, record) if index.edition >= Edition.SIXTH else None,
+            line_count_checks(index, record) if index.edition >= Edition.SIXTH else None,
         )
 
     @cached_property
@@ -274,10 +279,10 @@ class AmountsProgram:
     @cached_property
     def known(self) -> Closure | None:
         """What gives the amounts as `is_exact` wants them; None where each is asked for itself."""
-        return self.compiler.known(Wanted(amounts=self.asked, summed=self.summed))
+        return self.compiler.known(WantedValues(amounts=self.asked, summed=self.summed))
 
     @cached_property
-    def summed(self) -> Summed | None:
+    def summed(self) -> LineSums | None:
         """How the values of `asked` are added up on the way; None where that takes more."""
         total, lines = self.total, self.lines
         if total is None or not total.asked or total.target.rounding != PER_LINE:
@@ -286,7 +291,7 @@ class AmountsProgram:
             return None
         columns = len(total.asked)
         shown = (columns if total.parts.holds_tax else 1) if lines is not None else 0
-        return Summed(total.target.places, columns, shown)
+        return LineSums(total.target.places, columns, shown)
 
     def is_exact(self, run: Run, amounts: list[Number] | Decimal) -> bool:
         """Whether there is nothing to say, by these values of `asked`, line after line, or by
@@ -320,7 +325,7 @@ class AmountsProgram:
         if total is None or not total.shows_lines:
             return lines.is_exact(zip(*columns[mine:], strict=True))
         made = columns[:mine] if total.parts.holds_tax else columns[:1]
-        first, *others = [rounded_all(column, total.target.places) for column in made]
+        first, *others = [round_all(column, total.target.places) for column in made]
         for column in others:
             first = list(map(CONTEXT.add, first, column))
         return all(map(eq, columns[mine], first))
@@ -537,7 +542,7 @@ class ListedCodes:
             line = found.lines[0] if found.lines else None
             span, text = found.field.span, finding.message
             said.verdicts.append(
-                Verdict(RULE, "codes", self.route, HIT, span, operands, line, text)
+                Verdict(LISTED_CODES_RULE, "codes", self.route, HIT, span, operands, line, text)
             )
             said.findings.append(finding)
         return said
@@ -600,7 +605,7 @@ class ListedCodes:
         return Finding(
             code=LISTED_CODE,
             error_class="mapping_missing",
-            rule=RULE,
+            rule=LISTED_CODES_RULE,
             route=self.route,
             severity="hold",
             owner=found.field.owner,
@@ -636,4 +641,4 @@ def _strange(field: _Named, run: Run, lists: Mapping[str, frozenset[str]]) -> bo
     value: Any = program.closure(run) if program is not None else ""
     if type(value) is Unknown or program is None:
         return False
-    return field.wrong(value if type(value) is str else wire(value, program.type), lists)
+    return field.wrong(value if type(value) is str else document_text(value, program.type), lists)

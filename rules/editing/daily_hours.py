@@ -40,7 +40,7 @@ def daily_routes(ruleset: nodes.Ruleset) -> dict[str, time]:
     }
 
 
-def retimed(
+def change_hours(
     ruleset: nodes.Ruleset, files: Mapping[str, str], hours: Mapping[str, time]
 ) -> dict[str, str]:
     """The files with these hours (route -> hour); the same files where they have all of them.
@@ -112,7 +112,7 @@ class Merged:
     clashes: tuple[int, ...]
 
 
-def merged(before: str, mine: str, theirs: str) -> Merged:
+def merge_texts(before: str, mine: str, theirs: str) -> Merged:
     """Mine, with what theirs changed since before. Changes of both sides that touch are one place:
     who wrote either of them may have meant the other line too.
     """
@@ -167,7 +167,7 @@ def _said(hunks: Sequence[_Hunk], old: list[str], first: int, end: int) -> list[
     return lines + old[first:end]
 
 
-def meant(
+def add_map_entries(
     ruleset: nodes.Ruleset,
     files: Files,
     record: str,
@@ -270,7 +270,7 @@ def _insert(files: dict[str, str], after: Span, text: str) -> None:
     files[after.file] = "\n".join(lines)
 
 
-def looser(
+def loosen_match(
     ruleset: nodes.Ruleset, files: Files, table: str, match: tuple[str, ...], note: str
 ) -> dict[str, str] | None:
     """The files with a map that takes more spellings for one; None where it does so already."""
@@ -289,7 +289,9 @@ def looser(
     return changed
 
 
-def warned(ruleset: nodes.Ruleset, files: Files, check: str, note: str) -> dict[str, str] | None:
+def soften_check(
+    ruleset: nodes.Ruleset, files: Files, check: str, note: str
+) -> dict[str, str] | None:
     """The files with a check that warns instead of holding; None where there is none that holds."""
     found = next((c for c in ruleset.checks if c.name == check), None)
     if found is None or found.action.kind != "hold":

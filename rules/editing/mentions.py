@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from grammar.nodes import OF_LINE, Field
-from grammar.parsing.parser import fitting
+from grammar.parsing.parser import fitting_words
 from grammar.text.finding_codes import STYLE
-from grammar.text.problem import Span, Token, tokens
-from grammar.text.vocabulary import DECLARATIONS, ORDER, RESERVED, blocks, clean
+from grammar.text.problem import Span, Token, read_tokens
+from grammar.text.vocabulary import DECLARATIONS, ORDER, RESERVED, normalize_text, split_blocks
 from rules.checker.tests_and_samples import REASONS
 from rules.types.functions import NAMES
 from rules.types.symbol_table import BUILT_IN_GROUPS, FACTS, TABLE_FACTS, Index, Schemas, Scope
@@ -70,11 +70,11 @@ class Texts:
     """The texts that a ruleset was read from."""
 
     def __init__(self, sources: Mapping[str, str]) -> None:
-        self._lines = {file: clean(text).split("\n") for file, text in sources.items()}
+        self._lines = {file: normalize_text(text).split("\n") for file, text in sources.items()}
 
     def tokens(self, span: Span) -> list[Token]:
         """The tokens of a node."""
-        return list(tokens(self._lines.get(span.file, ()), span))
+        return list(read_tokens(self._lines.get(span.file, ()), span))
 
     def quoted(self, span: Span, behind: str) -> Span | None:
         """The text in quotes behind a word of a node, without its quotes."""
@@ -92,14 +92,14 @@ class Texts:
         return line[span.column - 1 : span.end_column - 1]
 
 
-def behind(said: Sequence[Token], word: str, *, clause: bool = False) -> Iterator[Token]:
+def tokens_behind(said: Sequence[Token], word: str, *, clause: bool = False) -> Iterator[Token]:
     """The tokens behind each use of a word, or of a clause that begins with it."""
     for this, following in pairwise(said):
         if this.text == word and (this.leads or not clause):
             yield following
 
 
-def listed(said: Sequence[Token], start: str, *, clause: bool = False) -> Iterator[Token]:
+def names_behind(said: Sequence[Token], start: str, *, clause: bool = False) -> Iterator[Token]:
     """The names of a list that begins behind a word: `never created_by, last_editor`."""
     for at, token in enumerate(said):
         if token.text == start and (token.leads or not clause):
@@ -133,7 +133,7 @@ def may_rename(symbol: Symbol, index: Index, known: Schemas) -> Refused | None:
     return None
 
 
-def renamed(
+def plan_rename(
     symbol: Symbol, name: str, mentions: Sequence[Mention], index: Index, known: Schemas
 ) -> tuple[Span, ...] | Refused:
     """The places that say the symbol, all to be replaced by the new name; or why not."""
@@ -164,7 +164,7 @@ class Suggestion:
 
 def suggest(before: str, index: Index, known: Schemas) -> tuple[Suggestion, ...]:
     """What may stand behind a text, each once; the word that is being typed does not count."""
-    at = place(before)
+    at = place_at(before)
     if at.quiet:
         return ()
     names = _Names(at, index, known)
@@ -172,7 +172,7 @@ def suggest(before: str, index: Index, known: Schemas) -> tuple[Suggestion, ...]
         return tuple(dict.fromkeys(names.expression()))
     if not at.clauses:
         return tuple(Suggestion(word) for word in DECLARATIONS)
-    fits = fitting(at.begun)
+    fits = fitting_words(at.begun)
     lost = not fits  # something above is not right yet: then the order of clauses must do
     words = sorted(ORDER.get(at.word, ())) if lost and not at.said else sorted(fits)
     found = [Suggestion(word) for word in words if word.isalpha() and word.islower()]
@@ -483,11 +483,11 @@ class _Names:
                 yield Suggestion(route, Symbol("route", route))
 
 
-def place(before: str) -> Place:
+def place_at(before: str) -> Place:
     """The place behind a text: what its last declaration says so far."""
-    text = _WORD.sub("", clean(before))
+    text = _WORD.sub("", normalize_text(before))
     line = text.rsplit("\n", 1)[-1]
-    starts = [block.first for block in blocks(text)]
+    starts = [block.first for block in split_blocks(text)]
     open_text = line.count('"') % 2 == 1
     hole = open_text and bool(_HOLE.search(line))
     quiet = not hole and (open_text or "#" in re.sub(r'"[^"]*"', "", line))
@@ -495,7 +495,7 @@ def place(before: str) -> Place:
         return Place("", (), hole=False, quiet=quiet)
     begun = "\n".join(text.split("\n")[starts[-1] - 1 :])
     lines = begun.split("\n")
-    found = list(tokens(lines, Span("", 1, 1, len(lines), len(lines[-1]) + 1)))
+    found = list(read_tokens(lines, Span("", 1, 1, len(lines), len(lines[-1]) + 1)))
     return Place(begun, _clauses(found, lines), hole, quiet)
 
 

@@ -10,10 +10,10 @@ from itertools import chain
 from grammar import nodes
 from grammar.text.problem import Span, Token
 from rules.checker.places import records_of
-from rules.editing.mentions import Mention, Symbol, Texts, behind
-from rules.editing.mentions import listed as list_texts
+from rules.editing.mentions import Mention, Symbol, Texts, tokens_behind
+from rules.editing.mentions import names_behind as list_texts
 from rules.types.functions import NAMES
-from rules.types.inference import infer, listed, silent, word_of
+from rules.types.inference import ignore_problem, infer, resolve_list, word_of
 from rules.types.symbol_table import (
     BUILT_IN_GROUPS,
     FACTS,
@@ -78,7 +78,7 @@ class _Walk:
             yield from self._action(owner.missing.action)
         kept = [table.kept for table in rules.maps] + [units.kept for units in rules.units]
         for clause in filter(None, kept):
-            yield from self._roles(behind(self.texts.tokens(clause.span), "by"))
+            yield from self._roles(tokens_behind(self.texts.tokens(clause.span), "by"))
         for target in rules.targets:
             yield from self._action(target.tolerance_action)
         for silence in rules.silences:
@@ -125,7 +125,7 @@ class _Walk:
             return
         if field.completed is not None:
             said_by = self.texts.tokens(field.completed.span)
-            yield from self._roles(behind(said_by, "by"))
+            yield from self._roles(tokens_behind(said_by, "by"))
         for state in field.states:
             at = self.texts.tokens(state.span)[0].span
             symbol = Symbol("state", state.name, f"{record.name}.{field.name}")
@@ -163,7 +163,7 @@ class _Walk:
         for word in row.states:
             yield self.said.word(word, record, field.name if field else "status")
         if row.owner is not None:
-            yield from self._roles(behind(self.texts.tokens(row.span), "for"))
+            yield from self._roles(tokens_behind(self.texts.tokens(row.span), "for"))
             yield from self.said.message(row.span, "say", Scope(self.index, record))
 
     def _check(self, check: nodes.Check) -> Iterator[Mention]:
@@ -177,7 +177,7 @@ class _Walk:
             yield from self.said.message(check.span, "say", scope)
         yield from self._action(check.action)
         if check.clears.role is not None:
-            yield from self._roles(behind(self.texts.tokens(check.clears.span), "by"))
+            yield from self._roles(tokens_behind(self.texts.tokens(check.clears.span), "by"))
 
     def _duplicates(self, one: nodes.Duplicates) -> Iterator[Mention]:
         yield from self._records(one.records)
@@ -190,14 +190,14 @@ class _Walk:
                 if unique.where != "target":
                     yield from self._fields(self._keys(unique), scope)
         for unique in one.uniques:
-            for token in behind(self.texts.tokens(unique.span), "as"):
+            for token in tokens_behind(self.texts.tokens(unique.span), "as"):
                 yield Mention(Symbol("map", token.text), token.span)
 
     def _keys(self, unique: nodes.Unique) -> Iterator[Token]:
         """The fields that are compared, without the maps that say how."""
         said = self.texts.tokens(unique.span)
-        yield from behind(said, "by")
-        yield from behind(said, ",")
+        yield from tokens_behind(said, "by")
+        yield from tokens_behind(said, ",")
 
     def _approve(self, approve: nodes.Approve) -> Iterator[Mention]:
         said = self.texts.tokens(approve.span)
@@ -205,7 +205,7 @@ class _Walk:
         yield Mention(Symbol("record", approve.record), said[1].span)
         yield from self._route(approve.route)
         yield from self.said.expr(approve.when, scope)
-        yield from self._roles(behind(said, "by", clause=True))
+        yield from self._roles(tokens_behind(said, "by", clause=True))
         yield from self._fields(list_texts(said, "never", clause=True), scope)
         yield from self.said.message(approve.span, "say", scope)
 
@@ -274,7 +274,9 @@ class _Walk:
             yield from self.said.expr(post.when, Scope(self.index, post.record))
             yield from self._route(post.after)
             if isinstance(post.timing, nodes.Daily):
-                yield from self._fields(behind(self.texts.tokens(post.timing.span), "by"), head)
+                yield from self._fields(
+                    tokens_behind(self.texts.tokens(post.timing.span), "by"), head
+                )
             if post.bill is not None:
                 line = Scope(self.index, post.record, line=True)
                 yield from self.said.expr(post.bill.expr, line)
@@ -360,7 +362,7 @@ class Said:
                 yield Mention(Symbol("record", ref.record), parts[0])
             yield Mention(symbol_of(ref), parts[-1])
             return
-        over = listed(node.path, scope)
+        over = resolve_list(node.path, scope)
         if over is None or over.link is None:
             return
         yield Mention(Symbol("link", over.link.name, over.link.record), parts[0])
@@ -402,7 +404,7 @@ class Said:
             return
         for arg in node.args:
             yield from self.expr(arg, scope)
-        over = listed(path, scope) if node.where is not None else None
+        over = resolve_list(path, scope) if node.where is not None else None
         yield from self.expr(node.where, scope.inside(over.record) if over else scope)
 
     def _called(self, name: str, at: Span) -> Iterator[Mention]:
@@ -413,7 +415,7 @@ class Said:
 
     def _compared(self, node: nodes.Compare | nodes.Member, scope: Scope) -> Iterator[Mention]:
         yield from self.expr(node.left, scope)
-        left = infer(node.left, scope, silent)
+        left = infer(node.left, scope, ignore_problem)
         ref = scope.resolve(node.left.path) if isinstance(node.left, nodes.Name) else None
         owner = f"{ref.record}.{ref.name}" if ref and ref.field else ref.name if ref else ""
         if isinstance(node, nodes.Member):
@@ -459,7 +461,7 @@ class Stories:
     def _test(self, test: nodes.Test) -> Iterator[Mention]:
         sample = self.index.samples.get(test.given)
         record = sample.record if sample else ""
-        for token in behind(self.texts.tokens(test.span), "given", clause=True):
+        for token in tokens_behind(self.texts.tokens(test.span), "given", clause=True):
             yield Mention(Symbol("sample", token.text), token.span)
         yield from self._facts(test.facts, record)
         for step in test.steps:
@@ -485,10 +487,10 @@ class Stories:
         if outcome.route is not None:
             yield Mention(Symbol("route", str(outcome.route)), outcome.route.span)
         action = outcome.again.then if outcome.again else outcome
-        for token in behind(said, "for" if action.kind == "hold" else "by"):
+        for token in tokens_behind(said, "for" if action.kind == "hold" else "by"):
             if token.text == action.role:
                 yield Mention(Symbol("role", token.text), token.span)
-        for token in behind(said, "because"):
+        for token in tokens_behind(said, "because"):
             symbol = self._reason(token.text, record)
             if symbol is not None:
                 yield Mention(symbol, token.span)

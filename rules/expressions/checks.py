@@ -10,9 +10,9 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from grammar import nodes
-from grammar.text.characters import continued
+from grammar.text.characters import continue_with_amount
 from rules.expressions.compiler import Compiler
-from rules.expressions.lists import mentions_line, words_of
+from rules.expressions.lists import mentions_line, names_in
 from rules.expressions.remedies import FirstWishes, Wishes
 from rules.expressions.run import Closure, Run
 from rules.outcomes import (
@@ -21,14 +21,14 @@ from rules.outcomes import (
     PASS,
     UNKNOWN,
     Finding,
-    Numbers,
+    RuleNumbers,
     Said,
     Severity,
     Verdict,
     VerdictResult,
     clearing_of,
     gap_finding,
-    keep,
+    keep_gaps,
 )
 from rules.types.symbol_table import Index, Scope
 from rules.values.cause_keys import CauseKey, CauseKind, Gap, Unknown
@@ -36,10 +36,10 @@ from rules.values.kinds import Type
 from rules.values.wording import (
     MISSING,
     const_values,
-    is_locked,
+    locked_clause,
     month_name,
     parse_message,
-    period_opens,
+    period_opens_clause,
     say,
     shown,
     term,
@@ -115,7 +115,7 @@ class Operand:
             raise AttributeError(name)
         self.closure = self._compiler.expr(self.node, self._scope)
         self.type = self._compiler.type(self.node, self._scope)
-        self.by_line, self.lasting = mentions_line(self.node), lasting(self.node)
+        self.by_line, self.lasting = mentions_line(self.node), is_same_for_all_routes(self.node)
         return getattr(self, name)
 
     def text(self, run: Run) -> str:
@@ -221,10 +221,10 @@ class CheckProgram:
         self.requires = [Condition(compiler, r, scope, **make) for r in check.requires]
         self.conditions = [*([self.when] if self.when else ()), *self.requires]
         parts, _ = parse_message(check.say, check.span)
-        self.message, self.label = message_of(compiler, parts, scope)
-        self.by_route = not lasting((check.when, *check.requires, *parts))
+        self.message, self.label = compile_message(compiler, parts, scope)
+        self.by_route = not is_same_for_all_routes((check.when, *check.requires, *parts))
         self.everywhere = is_everywhere(check)
-        self.period = "period" in words_of(check.requires)
+        self.period = "period" in names_in(check.requires)
 
     def ask(self, run: Run) -> list[Row]:
         """The rows of the check, one condition after the other, for the header or each line."""
@@ -263,14 +263,18 @@ class CheckProgram:
             condition = self.conditions[row[0] - self.first]
             result = self._result(condition, row[2])
             operands = condition.operands
-            seen = told(operands, run, row[3:]) if len(row) > 3 else texts(operands, run)
+            seen = (
+                texts_of_values(operands, run, row[3:])
+                if len(row) > 3
+                else operand_texts(operands, run)
+            )
             text = ""
             if result is HIT:
                 text = self.message(run)
                 hits.append((condition, line))
                 message = message or text
             elif result is UNKNOWN and line not in failing:
-                keep(gaps, row[2], line)
+                keep_gaps(gaps, row[2], line)
             free = released and result in (HIT, UNKNOWN)
             said.verdicts.append(
                 Verdict(
@@ -353,8 +357,8 @@ class CheckProgram:
             code="PER01",
             error_class="period_locked",
             cause_key=key,
-            cause_label=is_locked(month, target),
-            would_pass=period_opens(month, target, _next_open(until)),
+            cause_label=locked_clause(month, target),
+            would_pass=period_opens_clause(month, target, _next_open(until)),
         )
 
     def _gap(
@@ -396,7 +400,9 @@ def _missing(label: str, words: str) -> str:
     return f"{label} is missing: {words}"
 
 
-def numbered(compiler: Compiler, checks: list[nodes.Check], numbers: Numbers) -> list[CheckProgram]:
+def number_checks(
+    compiler: Compiler, checks: list[nodes.Check], numbers: RuleNumbers
+) -> list[CheckProgram]:
     """The checks of one record kind, their conditions numbered one after the other."""
     found: list[CheckProgram] = []
     first = 0
@@ -407,7 +413,7 @@ def numbered(compiler: Compiler, checks: list[nodes.Check], numbers: Numbers) ->
 
 
 @dataclass(slots=True)
-class Once:
+class SharedRead:
     """One record: its typed content with the computed fields so far, and what one program found.
 
     `routes` are those whose documents both make alike, `checks` those that say the same in both;
@@ -421,7 +427,7 @@ class Once:
     but_checks: bool = False
     read: tuple[Content, dict[Gap, list[int]]] | None = None
     failed: tuple[str, ...] | None = None
-    said: tuple[Glance, Numbers] | None = None
+    said: tuple[Glance, RuleNumbers] | None = None
     whole: dict[tuple[str, bool], bool] = field(default_factory=dict)
 
     def forget(self) -> None:
@@ -430,7 +436,7 @@ class Once:
         self.whole.clear()
 
 
-class Alike:
+class SharedKinds:
     """The record kinds that two rule sets read alike in the same world."""
 
     def __init__(self, old: nodes.Ruleset, new: nodes.Ruleset) -> None:
@@ -448,10 +454,10 @@ class Alike:
                 alone = alike and all(map(is_everywhere, others))
                 self._kinds[record.name] = (routes, checks, alone)
 
-    def once(self, kind: str) -> Once | None:
+    def once(self, kind: str) -> SharedRead | None:
         """A record that is to be read for both; None where each reads for itself."""
         found = self._kinds.get(kind)
-        return None if found is None else Once(*found)
+        return None if found is None else SharedRead(*found)
 
 
 def _differing(old: Iterable[nodes.Const], new: Iterable[nodes.Const]) -> set[str]:
@@ -469,10 +475,10 @@ def _but_checks(ruleset: nodes.Ruleset) -> nodes.Ruleset:
 
 def _touched(parts: tuple[Any, ...], names: set[str]) -> bool:
     """Whether any of these names is said there, or in the number of a document."""
-    said = words_of(parts)
+    said = names_in(parts)
     for part in nodes.walk(parts):
         if isinstance(part, nodes.Post | nodes.Reversal):
-            said |= words_of(parse_message(part.number, part.span)[0])
+            said |= names_in(parse_message(part.number, part.span)[0])
     return not said.isdisjoint(names)
 
 
@@ -511,33 +517,33 @@ def _checks(old: nodes.Ruleset, new: nodes.Ruleset, changed: set[str]) -> Iterab
             yield check.name
 
 
-def lasting(node: Any) -> bool:
+def is_same_for_all_routes(node: Any) -> bool:
     """Whether an expression is the same for every route and document of a record."""
-    return words_of(node).isdisjoint(ROUTE_WORDS)
+    return names_in(node).isdisjoint(ROUTE_WORDS)
 
 
 def is_everywhere(check: nodes.Check) -> bool:
     """Whether a check is the same for every route, and says so in the same words."""
     parts, _ = parse_message(check.say, check.span)
-    return check.route is None and lasting((check.when, *check.requires, *parts))
+    return check.route is None and is_same_for_all_routes((check.when, *check.requires, *parts))
 
 
 def operands_of(compiler: Compiler, node: nodes.Expr, scope: Scope) -> tuple[Operand, ...]:
     """The operands of an expression, outermost calls first, each once."""
-    return tuple(Operand(compiler, leaf, scope) for leaf in leaves(node, scope))
+    return tuple(Operand(compiler, leaf, scope) for leaf in operand_expressions(node, scope))
 
 
-def texts(operands: tuple[Operand, ...], run: Run) -> Operands:
+def operand_texts(operands: tuple[Operand, ...], run: Run) -> Operands:
     """Names and values of operands, for a verdict."""
     return tuple([(o.label, o.text(run)) for o in operands])
 
 
-def told(operands: tuple[Operand, ...], run: Run, values: tuple[Any, ...]) -> Operands:
+def texts_of_values(operands: tuple[Operand, ...], run: Run, values: tuple[Any, ...]) -> Operands:
     """The same, of values that are worked out already."""
     return tuple([(o.label, o.told(run, v)) for o, v in zip(operands, values, strict=True)])
 
 
-def leaves(node: nodes.Expr, scope: Scope) -> tuple[nodes.Expr, ...]:
+def operand_expressions(node: nodes.Expr, scope: Scope) -> tuple[nodes.Expr, ...]:
     """The expressions whose values are the operands, outermost calls first, each once."""
     return tuple(dict.fromkeys(_leaves(node, scope)))
 
@@ -559,7 +565,7 @@ def _leaves(node: Any, scope: Scope) -> Iterator[nodes.Expr]:
         yield from _leaves(part, scope)
 
 
-def message_of(
+def compile_message(
     compiler: Compiler, parts: tuple[str | nodes.Expr, ...], scope: Scope
 ) -> tuple[Message, str]:
     """A message from its parts, and the label that all records of one cause share.
@@ -583,7 +589,7 @@ def message_of(
             else:
                 own = compiler.currencies.of(run.head)
                 money = own if piece.type.kind == "money" else ""
-                said = continued(said, piece.text(run), money, others=(own,))
+                said = continue_with_amount(said, piece.text(run), money, others=(own,))
         return said
 
     return render, _label(compiler.index, parts, scope)

@@ -15,26 +15,26 @@ from grammar import nodes
 from grammar.text.characters import in_currency
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
-from rules.expressions.lists import Lists, due, part_of_head, part_of_line
+from rules.expressions.lists import Lists, due_quantity, part_of_head, part_of_line
 from rules.expressions.run import (
     COMPARE,
     Closure,
     Content,
     Lookup,
-    Quick,
+    QuickField,
     Reader,
     Run,
     UnitTable,
-    always,
-    applied,
-    binary,
-    looked_up,
-    never,
-    plainly,
+    always_raise,
+    apply_function,
+    apply_operator,
+    constant,
+    map_lookup,
+    read_plainly,
 )
 from rules.facts import Facts, PostingFact
 from rules.types.functions import AGGREGATES, PURE
-from rules.types.inference import infer, silent, word_of
+from rules.types.inference import ignore_problem, infer, word_of
 from rules.types.symbol_table import CURRENCY, Index, Ref, Scope, stored_currency
 from rules.values import kinds
 from rules.values.canonical import number_text
@@ -52,13 +52,13 @@ from rules.values.cause_keys import (
     class_gap,
     const_gap,
     fact_gap,
-    join,
+    join_unknowns,
     later_gap,
     limit_gap,
     negation,
 )
 from rules.values.kinds import CONTEXT, NUMERIC, Type
-from rules.values.wording import say, written
+from rules.values.wording import number_or_date_text, say
 
 if TYPE_CHECKING:
     from rules.expressions.checks import CheckProgram, Row
@@ -85,13 +85,13 @@ CODE = "CUR01"
 
 NOT_COMPARED = "Amounts of two currencies are not compared."
 
-SENT = frozenset({"sending", "awaiting", "uncertain", "posted"})
+SENT_STATES = frozenset({"sending", "awaiting", "uncertain", "posted"})
 
-OVER = frozenset({*SENT, "reversed"})
+USED_STATES = frozenset({*SENT_STATES, "reversed"})
 """States of a posting whose number is used up."""
 
 
-class Together(Protocol):
+class CheckGroup(Protocol):
     """Several checks that are asked in one go; errors come out, whichever check made them."""
 
     def rows(self, run: Run) -> Rows:
@@ -105,7 +105,7 @@ class Together(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Summed:
+class LineSums:
     """How amounts of lines are added up on the way: the first `columns` of them, rounded to
     `places`. Where `shown` is not 0, the one behind them has to be the sum of the first so many.
     """
@@ -116,7 +116,7 @@ class Summed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedValues:
     """Expressions of the header and of each line; `convert` are units with their items.
 
     `amounts` are expressions of each line whose values are wanted back, or where `summed` is given
@@ -127,7 +127,7 @@ class Wanted:
     line: Sequence[nodes.Expr] = ()
     convert: Sequence[tuple[nodes.Expr, nodes.Expr]] = ()
     amounts: Sequence[nodes.Expr] = ()
-    summed: Summed | None = None
+    summed: LineSums | None = None
 
 
 class Compiler(ABC):
@@ -193,16 +193,16 @@ class Compiler(ABC):
             found = self._kept[key] = (node, self.guarded(node, scope, "", ""))
         return found[1]
 
-    def rows(self, slots: Sequence[Quick]) -> Callable[..., dict[str, Any]]:
+    def rows(self, slots: Sequence[QuickField]) -> Callable[..., dict[str, Any]]:
         """What reads a header or a line by these slots."""
-        return plainly(slots)
+        return read_plainly(slots)
 
     @abstractmethod
-    def together(self, checks: Sequence[CheckProgram]) -> Together | None:
+    def together(self, checks: Sequence[CheckProgram]) -> CheckGroup | None:
         """Several checks in one go; None where each is asked for itself."""
 
     @abstractmethod
-    def known(self, wanted: Wanted) -> Closure | None:
+    def known(self, wanted: WantedValues) -> Closure | None:
         """What gives the amounts or their sum, or None where a wanted value is unknown or no
         decimal says it.
 
@@ -212,7 +212,7 @@ class Compiler(ABC):
 
     @abstractmethod
     def document(
-        self, head: Assigned, line: Assigned, wanted: Wanted, *, amount: str = ""
+        self, head: Assigned, line: Assigned, wanted: WantedValues, *, amount: str = ""
     ) -> Closure | None:
         """What gives the texts of a document, or None where `known` would: see emit_documents.py.
 
@@ -228,7 +228,7 @@ class Compiler(ABC):
 
     def type(self, node: nodes.Expr, scope: Scope) -> Type:
         """The static type of an expression."""
-        return infer(node, scope, silent)
+        return infer(node, scope, ignore_problem)
 
     def literal(self, node: nodes.Literal) -> Any:
         """The value of a literal; a moment without a zone is one of the source's zone."""
@@ -241,13 +241,13 @@ class Compiler(ABC):
         """The closure that reads what a path means."""
         name = ref.name
         if ref.kind == "fact":
-            return lambda run: TOLD[name](run, self.owner)
+            return lambda run: FACT_READERS[name](run, self.owner)
         if ref.kind == "const":
             return self._const(self.index.consts[name])
         if ref.kind == "number":
             return lambda run: run.route.number
         if ref.kind == "due":
-            return due
+            return due_quantity
         if ref.kind == "own":
             return self._of_judged(ref)
         if isinstance(ref.field, nodes.Computed):
@@ -377,25 +377,29 @@ class Calls:
             found: Closure = special(node, scope)
             return found
         if node.name in PURE:
-            return applied([self.compiler.expr(a, scope) for a in node.args], PURE[node.name].run)
-        return never(f"'{node.name}' is no function")
+            return apply_function(
+                [self.compiler.expr(a, scope) for a in node.args], PURE[node.name].run
+            )
+        return always_raise(f"'{node.name}' is no function")
 
     def _call_round(self, node: nodes.Call, scope: Scope) -> Closure:
         left, right = (self.compiler.expr(a, scope) for a in node.args)
-        return binary(left, right, kinds.round_half_up)
+        return apply_operator(left, right, kinds.round_half_up)
 
     def _call_text(self, node: nodes.Call, scope: Scope) -> Closure:
         of = self.compiler.type(node.args[0], scope)
-        return applied([self.compiler.expr(node.args[0], scope)], lambda v: written(v, of))
+        return apply_function(
+            [self.compiler.expr(node.args[0], scope)], lambda v: number_or_date_text(v, of)
+        )
 
     def _call_date_of(self, node: nodes.Call, scope: Scope) -> Closure:
         zone = self.compiler.zone
-        return applied(
+        return apply_function(
             [self.compiler.expr(node.args[0], scope)], lambda m: m.astimezone(zone).date()
         )
 
     def _call_e_invoice_class(self, node: nodes.Call, scope: Scope) -> Closure:
-        return applied([self.compiler.expr(node.args[0], scope)], self.class_of(node))
+        return apply_function([self.compiler.expr(node.args[0], scope)], self.class_of(node))
 
     def class_of(self, node: nodes.Call) -> Callable[[str], str | Unknown]:
         """What e_invoice_class answers for a code: itself, if the tax office lists it."""
@@ -417,7 +421,7 @@ class Calls:
         read = Reader(scope.index, scope.record).read
 
         def before(run: Run) -> Any:
-            body = earlier(run.facts, run.route.name)
+            body = earlier_body(run.facts, run.route.name)
             return now(run) if body is None else read(body).head.get(name, Unknown())
 
         return before
@@ -432,7 +436,7 @@ class Calls:
         units = self._table()
         item = self.compiler.expr(node.args[0], scope)
         none = self.no_base(node)
-        return applied([item], lambda i: units.bases.of(i) or none)
+        return apply_function([item], lambda i: units.bases.of(i) or none)
 
     def no_base(self, node: nodes.Call) -> Unknown:
         """What base_unit answers for an item that has none."""
@@ -453,10 +457,10 @@ class Calls:
         def convert(run: Run) -> Any:
             args = (value(run), unit(run), item(run))
             if any(type(a) is Unknown for a in args[1:]):
-                return join(*args)
+                return join_unknowns(*args)
             found = units.get(run, args[1], args[2])
             if type(found) is Unknown or type(args[0]) is Unknown:
-                return join(args[0], found)
+                return join_unknowns(args[0], found)
             return by(args[0], found)
 
         return convert
@@ -549,17 +553,17 @@ def _last_editor(run: Run, owner: str) -> Any:
 
 
 def _e_invoice_age(run: Run, owner: str) -> Any:
-    posting = next(reversed(live(run.facts.postings, run.route.name)), None)
-    return age(run, posting, owner)
+    posting = next(reversed(live_postings(run.facts.postings, run.route.name)), None)
+    return e_invoice_age(run, posting, owner)
 
 
-def live(postings: Iterable[PostingFact], route: str) -> tuple[PostingFact, ...]:
+def live_postings(postings: Iterable[PostingFact], route: str) -> tuple[PostingFact, ...]:
     """The postings of a route that are in the target or on their way, oldest first."""
-    sent = [p for p in postings if p.route == route and p.state in SENT]
+    sent = [p for p in postings if p.route == route and p.state in SENT_STATES]
     return tuple(sorted(sent, key=lambda p: p.seq))
 
 
-def age(run: Run, posting: PostingFact | None, owner: str, words: str = "") -> Any:
+def e_invoice_age(run: Run, posting: PostingFact | None, owner: str, words: str = "") -> Any:
     """How long the e-invoice of a posting exists, or Unknown."""
     if posting is None or posting.e_invoice_at is None:
         return Unknown(fact_gap("e_invoice_age", owner, words.replace("{field}", "e_invoice_age")))
@@ -567,7 +571,7 @@ def age(run: Run, posting: PostingFact | None, owner: str, words: str = "") -> A
     return run.now - posting.e_invoice_at
 
 
-TOLD: dict[str, Callable[[Run, str], Any]] = {
+FACT_READERS: dict[str, Callable[[Run, str], Any]] = {
     "period": lambda run, _: run.route.period,
     "today": _today,
     "now": _now,
@@ -582,9 +586,9 @@ TOLD: dict[str, Callable[[Run, str], Any]] = {
 """Each fact with its reader; the text is the team that owns what nobody could tell."""
 
 
-def earlier(facts: Facts, route: str) -> Mapping[str, object] | None:
+def earlier_body(facts: Facts, route: str) -> Mapping[str, object] | None:
     """The record as it was posted last, or else as it first came; None where it is the same."""
-    lives = live(facts.postings, route)
+    lives = live_postings(facts.postings, route)
     return lives[-1].body if lives else facts.first
 
 
@@ -636,10 +640,12 @@ class Interpreter(Compiler):
     def together(self, _: Sequence[CheckProgram]) -> None:
         """Nothing: the meaning of a check is that of each of its conditions."""
 
-    def known(self, _: Wanted) -> None:
+    def known(self, _: WantedValues) -> None:
         """Nothing: the meaning of a document is that of each of its values."""
 
-    def document(self, _head: Assigned, _line: Assigned, _: Wanted, *, amount: str = "") -> None:
+    def document(
+        self, _head: Assigned, _line: Assigned, _: WantedValues, *, amount: str = ""
+    ) -> None:
         """Nothing, for the same reason."""
 
     def draft(self, _head: Assigned, _line: Assigned) -> None:
@@ -648,12 +654,12 @@ class Interpreter(Compiler):
     # ---- leaves -------------------------------------------------------------------------------
 
     def _literal(self, node: nodes.Literal, _: Scope) -> Closure:
-        return always(self.literal(node))
+        return constant(self.literal(node))
 
     def _name(self, node: nodes.Name, scope: Scope) -> Closure:
         ref = scope.resolve(node.path)
         if ref is None:
-            return never(f"'{'.'.join(node.path)}' means nothing here")
+            return always_raise(f"'{'.'.join(node.path)}' means nothing here")
         return self.ref(ref)
 
     # ---- conditions ---------------------------------------------------------------------------
@@ -662,8 +668,8 @@ class Interpreter(Compiler):
         left, op = self._beside(node.left, node.right, scope), COMPARE[node.op]
         word = word_of(self.type(node.left, scope), node.right)
         if word is not None:
-            return binary(left, always(word), op)
-        return binary(left, self._beside(node.right, node.left, scope), op)
+            return apply_operator(left, constant(word), op)
+        return apply_operator(left, self._beside(node.right, node.left, scope), op)
 
     def _beside(self, node: nodes.Expr, other: nodes.Expr, scope: Scope) -> Closure:
         """One side of two; a number beside an amount minds the currency."""
@@ -712,13 +718,13 @@ class Interpreter(Compiler):
             self._beside(one, other, scope) if sums else self.expr(one, scope)
             for one, other in sides
         )
-        return binary(left, right, table.get(node.op, _NUMBERS[node.op]))
+        return apply_operator(left, right, table.get(node.op, _NUMBERS[node.op]))
 
     def _negative(self, node: nodes.Negative, scope: Scope) -> Closure:
         numeric = self.type(node.expr, scope).kind in NUMERIC
         zero = Decimal(0)
         flip = (lambda v: kinds.subtract(zero, v)) if numeric else operator.neg
-        return applied([self.expr(node.expr, scope)], flip)
+        return apply_function([self.expr(node.expr, scope)], flip)
 
     def _otherwise(self, node: nodes.Otherwise, scope: Scope) -> Closure:
         inner, default = self.expr(node.expr, scope), self.expr(node.default, scope)
@@ -733,7 +739,7 @@ class Interpreter(Compiler):
 
     def _call(self, node: nodes.Call, scope: Scope) -> Closure:
         if node.name in self.lookups:
-            return looked_up(self.expr(node.args[0], scope), self.lookups[node.name])
+            return map_lookup(self.expr(node.args[0], scope), self.lookups[node.name])
         if node.name in AGGREGATES:
             return self.lists.aggregate(node, scope)
         return self.calls.call(node, scope)
@@ -742,17 +748,17 @@ class Interpreter(Compiler):
 def next_seq(postings: Iterable[PostingFact], route: str) -> int:
     """The place of the next posting of a route; one that is planned and not sent keeps its own."""
     own = [p for p in postings if p.route == route]
-    planned = [p.seq for p in own if p.state not in OVER]
+    planned = [p.seq for p in own if p.state not in USED_STATES]
     return min(planned) if planned else max((p.seq for p in own), default=0) + 1
 
 
-def billed(facts: Facts, route: str) -> Mapping[str, Decimal]:
+def billed_quantities(facts: Facts, route: str) -> Mapping[str, Decimal]:
     """What is billed so far of each line."""
     told = facts.billed.get(route)
-    return told if told is not None else summed(live(facts.postings, route))
+    return told if told is not None else sum_billed(live_postings(facts.postings, route))
 
 
-def summed(postings: tuple[PostingFact, ...]) -> dict[str, Decimal]:
+def sum_billed(postings: tuple[PostingFact, ...]) -> dict[str, Decimal]:
     """What some postings bill together, by line key."""
     found: dict[str, Decimal] = {}
     for posting in postings:

@@ -15,7 +15,7 @@ from grammar.text.vocabulary import Edition
 from rules.expressions.run import MOST_LINES, Closure, Content, Reader, Run
 from rules.outcomes import Finding
 from rules.types.functions import AGGREGATES
-from rules.types.inference import Listed, listed
+from rules.types.inference import Listed, resolve_list
 from rules.types.symbol_table import Index, Ref, Scope
 from rules.values import kinds
 from rules.values.canonical import number_text
@@ -28,7 +28,7 @@ from rules.values.cause_keys import (
     Unknown,
     all_of,
     any_of,
-    join,
+    join_unknowns,
     limit_gap,
 )
 from rules.values.kinds import CONTEXT, Number, add, divide, multiply, round_half_up, subtract
@@ -41,7 +41,7 @@ Row = dict[str, Any]
 Rows = Sequence[tuple[Run, list[Row]]]
 """Rows, each list with the run of the record that it belongs to."""
 
-RULE = "bill"
+BILL_RULE = "bill"
 
 NOTHING = Decimal(0)
 
@@ -69,7 +69,7 @@ class Lists:
     def _aggregate(self, node: nodes.Call, scope: Scope) -> Closure:
         arg = node.args[0]
         assert isinstance(arg, nodes.Name)  # noqa: S101
-        over = listed(arg.path, scope)
+        over = resolve_list(arg.path, scope)
         assert over is not None  # noqa: S101
         where = self._where(node, scope, over.record)
         field = self._field(over.record, over.field) if over.field else None
@@ -135,7 +135,7 @@ def _sum(where: Closure | None, field: Closure) -> Callable[[Run, Rows], Any]:
                 unknown.append(value)
             elif wanted is True:
                 total = kinds.add(total, value)
-        return join(*unknown) if unknown else total
+        return join_unknowns(*unknown) if unknown else total
 
     return add_up
 
@@ -152,7 +152,7 @@ def _each(run: Run, rows: Rows) -> Iterator[Row]:
 
 
 def _count(where: Closure | None, _: Closure | None) -> Callable[[Run, Rows], Any]:
-    return lambda run, rows: counted(_answers(run, rows, where))
+    return lambda run, rows: count_answers(_answers(run, rows, where))
 
 
 def _answers(run: Run, rows: Rows, where: Closure | None) -> list[Any]:
@@ -198,22 +198,22 @@ def mentions_line(expr: Any) -> bool:
     return any(mentions_line(part) for part in nodes.inner(expr))
 
 
-def costly(node: Any) -> bool:
+def is_costly(node: Any) -> bool:
     """Whether an expression on a line goes over a list again, which counts as steps each time."""
     if isinstance(node, nodes.Call) and node.where is not None:
         return node.name in AGGREGATES and mentions_line(node.where)
-    return any(costly(part) for part in nodes.inner(node))
+    return any(is_costly(part) for part in nodes.inner(node))
 
 
-def words_of(node: Any) -> set[str]:
+def names_in(node: Any) -> set[str]:
     """The names and functions of an expression, or of several."""
     return {".".join(path) for path in nodes.mentioned(node)}
 
 
-def counted(answers: list[Any]) -> Any:
+def count_answers(answers: list[Any]) -> Any:
     """How many answers are yes, or the Unknown of those that nobody could give."""
     unknown = [a for a in answers if type(a) is Unknown]
-    return join(*unknown) if unknown else Decimal(sum(a is True for a in answers))
+    return join_unknowns(*unknown) if unknown else Decimal(sum(a is True for a in answers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class Share:
     def unknown(self) -> Unknown | None:
         """Why it cannot be said, if it cannot."""
         values = (self.before, self.now, self.whole)
-        return join(*values) if any(type(v) is Unknown for v in values) else None
+        return join_unknowns(*values) if any(type(v) is Unknown for v in values) else None
 
 
 @dataclass(slots=True)
@@ -253,7 +253,7 @@ class Shares:
         gaps = [s.unknown for s in self.rows.values() if s.unknown is not None]
         known = [s for s in self.rows.values() if s.unknown is None]
         remains = any(add(s.before, max(s.now, NOTHING)) < s.whole for s in known)
-        return True if remains else join(*gaps) if gaps else False
+        return True if remains else join_unknowns(*gaps) if gaps else False
 
     @property
     def was_complete(self) -> bool:
@@ -299,7 +299,7 @@ class BillProgram:
 
     def __init__(self, compiler: Compiler, bill: nodes.Bill, places: Decimal) -> None:
         scope = Scope(compiler.index, compiler.record, line=True)
-        make = {"rule": RULE, "owner": compiler.owner}
+        make = {"rule": BILL_RULE, "owner": compiler.owner}
         self.bill = bill
         self.places = places
         self.strict = compiler.index.edition >= Edition.FIFTH
@@ -347,7 +347,7 @@ class BillProgram:
         if any(had > 0 for had in left.values()) or True in answers:
             return True
         gaps = [a for a in answers if type(a) is Unknown]
-        return join(*gaps) if gaps else False
+        return join_unknowns(*gaps) if gaps else False
 
     def remains(self, run: Run, route: str) -> list[Finding]:
         """The finding of a rest that `else` gives to a person, until somebody lets it pass; in
@@ -356,7 +356,7 @@ class BillProgram:
         shares, action = run.route.bill, self.bill.action
         if shares is None or action.kind not in {"hold", "review", "warn"}:
             return []
-        if self.strict and (route, RULE) in run.facts.releases:
+        if self.strict and (route, BILL_RULE) in run.facts.releases:
             return []
         try:
             rest = shares.rest
@@ -370,13 +370,13 @@ class BillProgram:
         return Finding(
             code="BIL01",
             error_class="business_rule",
-            rule=RULE,
+            rule=BILL_RULE,
             route=route,
             severity="warn" if action.kind == "warn" else "hold",
             owner=owner,
             message="A rest remains to be billed.",
             clears=Clearing.by(owner),
-            cause_key=CauseKey(CauseKind.RULE, RULE),
+            cause_key=CauseKey(CauseKind.RULE, BILL_RULE),
             cause_label="A rest remains to be billed",
             would_pass="everything that was ordered is billed",  # noqa: S106 - no password
             span=action.span,
@@ -393,7 +393,7 @@ class BillProgram:
         for key, row in lines:
             shares.keys[id(row)] = key
             if keys[key] > 1:
-                gap = limit_gap(RULE, self.owner, f"line {key}", _TWICE, self.bill.span)
+                gap = limit_gap(BILL_RULE, self.owner, f"line {key}", _TWICE, self.bill.span)
                 shares.rows[id(row)] = Share(NOTHING, Unknown(gap), NOTHING)
             else:
                 found.append((key, row))
@@ -413,7 +413,7 @@ class BillProgram:
         try:
             return quantity if type(quantity) is Unknown else subtract(quantity, had)
         except ArithmeticError as reason:
-            return Unknown(limit_gap(RULE, self.owner, "line.due", reason, self.bill.span))
+            return Unknown(limit_gap(BILL_RULE, self.owner, "line.due", reason, self.bill.span))
 
     def _ask(self, run: Run, row: dict[str, Any]) -> tuple[Any, Any]:
         run.line = row
@@ -427,7 +427,7 @@ def line_key(value: Any, number: int) -> str:
     return number_text(value) if isinstance(value, Decimal) else str(value).strip()
 
 
-def due(run: Run) -> Any:
+def due_quantity(run: Run) -> Any:
     """`line.due`: what this document bills of the line."""
     return _share(run).now
 
@@ -443,9 +443,11 @@ def part_of_line(run: Run, value: Any) -> Any:
     share = _share(run)
     gaps = share.unknown
     if type(value) is Unknown or gaps is not None:
-        return join(value, gaps)
-    until = part(value, add(share.before, share.now), share.whole, _places(run))
-    return CONTEXT.subtract(until, part(value, share.before, share.whole, _places(run)))
+        return join_unknowns(value, gaps)
+    until = proportional_part(value, add(share.before, share.now), share.whole, _places(run))
+    return CONTEXT.subtract(
+        until, proportional_part(value, share.before, share.whole, _places(run))
+    )
 
 
 def _places(run: Run) -> Decimal:
@@ -459,7 +461,7 @@ def part_of_head(run: Run, value: Any, amount: Callable[[Run], Any]) -> Any:
     bill = run.route.bill
     rest = False if bill is None or bill.final else bill.rest
     if type(value) is Unknown or type(rest) is Unknown:
-        return join(value, rest)
+        return join_unknowns(value, rest)
     had = bill.had(run, amount) if bill is not None and bill.had and not rest else None
     if type(had) is Unknown:
         return had
@@ -469,7 +471,7 @@ def part_of_head(run: Run, value: Any, amount: Callable[[Run], Any]) -> Any:
     return whole if not had else CONTEXT.subtract(whole, round_half_up(had, _places(run)))
 
 
-def ever_billed(run: Run) -> list[dict[str, Any]] | None:
+def lines_ever_billed(run: Run) -> list[dict[str, Any]] | None:
     """The lines that some part of a bill shows; None where nothing is billed in parts.
 
     A line of which nothing was ordered is in no part, however much the record counts it for.
@@ -481,10 +483,10 @@ def ever_billed(run: Run) -> list[dict[str, Any]] | None:
     return [row for row in run.lines if not bill.never_bills(row)]
 
 
-def part(value: Number, quantity: Number, whole: Number, places: Decimal) -> Decimal:
+def proportional_part(value: Number, quantity: Number, whole: Number, places: Decimal) -> Decimal:
     """The part of a value that belongs to a quantity of the whole, rounded.
 
-    >>> part(Decimal("10.01"), Decimal(2), Decimal(3), Decimal("0.01"))
+    >>> proportional_part(Decimal("10.01"), Decimal(2), Decimal(3), Decimal("0.01"))
     Decimal('6.67')
     """
     if not quantity:
@@ -535,7 +537,7 @@ class LinkProgram:
             elif belongs:
                 found.append(inner)
         if unsure:
-            return join(*unsure)
+            return join_unknowns(*unsure)
         if len(found) > self.link.most:
             return Unknown(self._gap(f"{len(found)} records, at most {self.link.most} are allowed"))
         return sorted(found, key=self._age)
@@ -656,13 +658,13 @@ def _key(name: str, value: object, wanted: str) -> Iterator[tuple[str, str, str]
         yield name, str(value), wanted
 
 
-def asked_by_checks(index: Index, kind: str) -> frozenset[str]:
+def checks_reading_links(index: Index, kind: str) -> frozenset[str]:
     """The names of the checks of a kind that look at what its links join, as far as one can see."""
     found = (c for c in index.ruleset.checks if any(w.name == kind for w in c.records))
-    return frozenset(c.name for c in found if asks_links(index, kind, (c.when, *c.requires)))
+    return frozenset(c.name for c in found if reads_links(index, kind, (c.when, *c.requires)))
 
 
-def asks_links(index: Index, kind: str, asked: object) -> bool:
+def reads_links(index: Index, kind: str, asked: object) -> bool:
     """Whether expressions look at what the links of a kind join, also through computed fields."""
     links, lines = index.links.get(kind, {}), index.line_records.get(kind)
     fields = [*index.records[kind].fields, *(lines.fields if lines else ())]

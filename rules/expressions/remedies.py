@@ -16,13 +16,22 @@ from typing import Any, Generic, TypeVar
 from grammar import nodes
 from rules.expressions.compiler import Compiler
 from rules.expressions.run import Closure, Run
-from rules.phrases import DATED, Phrases, be, listed
-from rules.types.functions import AGGREGATES, PURE, inside
+from rules.phrases import DATED, Phrases, be, join_words
+from rules.types.functions import AGGREGATES, PURE, expand_parts
 from rules.types.symbol_table import Scope
 from rules.values import kinds
 from rules.values.cause_keys import Unknown, tin_advice
 from rules.values.kinds import NUMERIC, Type
-from rules.values.wording import beside, is_filled, is_formed, is_so, plain, say, shown, term
+from rules.values.wording import (
+    comparison_clause,
+    filled_clause,
+    form_clause,
+    plain,
+    say,
+    shown,
+    term,
+    with_current_value,
+)
 
 _NOT = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _FLIPPED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
@@ -81,21 +90,23 @@ class Wishes:
         """That something has a value, or has none."""
         if not isinstance(node, nodes.Name):
             return self._so(nodes.Known(node, node.span), want=want)
-        return is_filled(self._noun(node), want=want)
+        return filled_clause(self._noun(node), want=want)
 
     def _given(self, node: nodes.Expr) -> str:
         return self._filled(node, want=True)
 
     def _among(self, node: nodes.Member, *, want: bool) -> str:
         values = [v.name if isinstance(v, nodes.Word) else str(v.value) for v in node.values]
-        return is_so(self._noun(node.left), "=" if want else "<>", listed(values, "or"))
+        return comparison_clause(
+            self._noun(node.left), "=" if want else "<>", join_words(values, "or")
+        )
 
     def _yes(self, node: nodes.Name, *, want: bool) -> str:
-        return is_so(self._noun(node), "=", "yes" if want else "no")
+        return comparison_clause(self._noun(node), "=", "yes" if want else "no")
 
     def _formed(self, node: nodes.Call, advice: str) -> str:
         """A test of a form: `the TIN has the form of a TIN (perhaps …)`."""
-        return is_formed(self._noun(node.args[0]), node.name, advice)
+        return form_clause(self._noun(node.args[0]), node.name, advice)
 
     def _against(self, left: nodes.Expr, op: str, right: nodes.Expr, value: Any, run: Run) -> str:
         """A comparison, with the value of its right side where that says more than its name."""
@@ -112,7 +123,9 @@ class Wishes:
         """`the total is at most RM 100.00 (now RM 112.00)`."""
         of = self._type(name)
         now = self._text(self._value(name, run), of, run) if self._stored(name) else ""
-        return beside(is_so(self._noun(name), op, bound, dated=of.kind in DATED), bound, now)
+        return with_current_value(
+            comparison_clause(self._noun(name), op, bound, dated=of.kind in DATED), bound, now
+        )
 
     def _named(self, node: nodes.Expr) -> str:
         """What a value is called, without its article."""
@@ -187,7 +200,7 @@ class Wishes:
         left, right = node.left, node.right
         if self._stored(right) and not self._stored(left):
             left, right, op = right, left, _FLIPPED[op]
-        own = left in inside(right, self.scope)
+        own = left in expand_parts(right, self.scope)
         value = None if own or isinstance(right, nodes.Literal) else self._value(right, run)
         return self._against(left, op, right, value, run)
 
@@ -209,7 +222,7 @@ class Wishes:
         """Whether an operand is a stored number or day on which no other operand depends."""
         if not self._stored(name) or self._type(name).kind not in _SOLVABLE:
             return False
-        parts = [part for _, other in others for part in inside(other, self.scope)]
+        parts = [part for _, other in others for part in expand_parts(other, self.scope)]
         lists = any(isinstance(p, nodes.Call) and p.name in AGGREGATES for p in parts)
         return name not in parts and not (
             lists and isinstance(name, nodes.Name) and len(name.path) > 1
@@ -219,12 +232,12 @@ class Wishes:
         sign, name = subject
         of = self._type(name)
         others_ = [(side != sign, self._value(other, run)) for side, other in others]
-        bound = kinds.balance(others_) if of.kind in NUMERIC else _moved(others_)
+        bound = kinds.sum_signed(others_) if of.kind in NUMERIC else _moved(others_)
         if bound is None:
             return ""
         op = op if sign > 0 else _FLIPPED[op]
         if of.kind == "whole" and isinstance(bound, kinds.Number):
-            op, bound = kinds.last_whole(op, bound)
+            op, bound = kinds.tighten_to_whole(op, bound)
         if op == "=" and isinstance(bound, Fraction):
             return ""
         return self._bounded(name, op, self._text(bound, of, run), run)

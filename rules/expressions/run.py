@@ -1,5 +1,4 @@
-"""Hold the state of one evaluation: the typed record, the lookups, and what has been read so far.
-"""
+"""Hold the state of one evaluation: the typed record, the lookups, and what has been read so far."""
 
 from __future__ import annotations
 
@@ -14,17 +13,31 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from grammar import nodes
 from grammar.nodes import Field
-from grammar.text.characters import in_words, invisible, mistaken, shown, without_invisible
+from grammar.text.characters import (
+    in_words,
+    invisible,
+    mistaken,
+    shown,
+    without_invisible,
+)
 from grammar.text.vocabulary import Edition
 from rules.facts import Bases, Conversion, Facts, Table, World, convert, literal_value
 from rules.outcomes import Use
 from rules.types.symbol_table import Index
-from rules.values.cause_keys import CauseKey, CauseKind, Gap, Unknown, differences, join, loose
-from rules.values.kinds import LONGEST_TEXT, BadValueError, as_text, clean, reader_of
-from rules.values.wording import is_mapped
+from rules.values.cause_keys import (
+    CauseKey,
+    CauseKind,
+    Gap,
+    Unknown,
+    join_unknowns,
+    loose_key,
+    spelling_differences,
+)
+from rules.values.kinds import LONGEST_TEXT, BadValueError, as_text, clean_text, reader_of
+from rules.values.wording import mapped_clause
 
 if TYPE_CHECKING:
-    from rules.expressions.checks import Once
+    from rules.expressions.checks import SharedRead
     from rules.expressions.lists import Shares
 
 
@@ -87,7 +100,7 @@ class RetreatError(Exception):
     """Rules asked in one go met an error: the record is judged again, one rule after the other."""
 
 
-class Telling(NamedTuple):
+class Detail(NamedTuple):
     """How much of the story is told.
 
     `story`: whether anybody reads words: messages, values, what would pass. `whole`: whether what
@@ -100,13 +113,13 @@ class Telling(NamedTuple):
     bare: bool = False
 
 
-WHOLE = Telling(story=True, whole=True)
+WHOLE = Detail(story=True, whole=True)
 
-BRIEF = Telling(story=True, whole=False)
+BRIEF = Detail(story=True, whole=False)
 
-SILENT = Telling(story=False, whole=False)
+SILENT = Detail(story=False, whole=False)
 
-FIRST_WORDS = Telling(story=True, whole=True, bare=True)
+FIRST_WORDS = Detail(story=True, whole=True, bare=True)
 
 
 @dataclass(slots=True)
@@ -195,7 +208,7 @@ class Run:
         self.entries: list[tuple[Any, Any]] = []  # what was remembered: values, and what says so
         self.clean = not content.gaps  # whether every field that is not optional has a value
         self.version = 0
-        self.once: Once | None = None  # what it shares with another program's run
+        self.once: SharedRead | None = None  # what it shares with another program's run
         self.route = RouteRun()
 
     def close(self) -> None:
@@ -294,12 +307,12 @@ class Lookup:
         return value, Use(self.name, hit, entry.id, entry.value)
 
     def _miss(self, table: Table, key: str) -> Unknown:
-        label = self.declared.missing.say.replace("{key}", visible(key))
+        label = self.declared.missing.say.replace("{key}", quote_key(key))
         near = [_near(key, known) for known in table.near(key)]
         hidden = invisible(key)
         message = f"{label} {'; '.join(near[:3])}." if near else f"{label}{_holds(hidden)}"
         meant = table.near(key)[0] if near else without_invisible(key) if hidden else ""
-        clears = is_mapped(f'"{shown(key)}"', f'"{meant}"' if meant else "")
+        clears = mapped_clause(f'"{shown(key)}"', f'"{meant}"' if meant else "")
         return Unknown(self._gap("MAP01", key, message, label, clears))
 
     def _ambiguous(self, keys: tuple[str, ...], key: str) -> Unknown:
@@ -381,7 +394,7 @@ class UnitTable:
         )
 
 
-def visible(key: str) -> str:
+def quote_key(key: str) -> str:
     """A key inside a sentence: in quotes where something of it would be lost there."""
     plain = key and key == " ".join(key.split()) and not invisible(key)
     return key if plain else f'"{shown(key)}"'
@@ -393,9 +406,9 @@ def _holds(hidden: tuple[str, ...]) -> str:
 
 
 def _near(key: str, known: str) -> str:
-    if looks := mistaken(key, known) if loose(key) != loose(known) else "":
+    if looks := mistaken(key, known) if loose_key(key) != loose_key(known) else "":
         return f'"{shown(known)}" is known: it looks the same ({looks})'
-    why = _list(differences(key, known))
+    why = _list(spelling_differences(key, known))
     return f'"{shown(known)}" is known: it differs by {why}'
 
 
@@ -406,38 +419,38 @@ def _list(words: tuple[str, ...]) -> str:
 Closure = Callable[[Run], Any]
 
 
-def always(value: Any) -> Closure:
+def constant(value: Any) -> Closure:
     """The same value for every run."""
     return lambda _: value
 
 
-def binary(left: Closure, right: Closure, op: Callable[[Any, Any], Any]) -> Closure:
+def apply_operator(left: Closure, right: Closure, op: Callable[[Any, Any], Any]) -> Closure:
     """An operation on two values; unknown if one of them is."""
 
     def both(run: Run) -> Any:
         a = left(run)
         b = right(run)
         if type(a) is Unknown or type(b) is Unknown:
-            return join(a, b)
+            return join_unknowns(a, b)
         return op(a, b)
 
     return both
 
 
-def applied(args: Sequence[Closure], function: Callable[..., Any]) -> Closure:
+def apply_function(args: Sequence[Closure], function: Callable[..., Any]) -> Closure:
     """A function of several values; unknown if one of them is."""
 
     def apply(run: Run) -> Any:
         values = [a(run) for a in args]
         for value in values:
             if type(value) is Unknown:
-                return join(*values)
+                return join_unknowns(*values)
         return function(*values)
 
     return apply
 
 
-def never(message: str) -> Closure:
+def always_raise(message: str) -> Closure:
     """What no checked ruleset has: an error when it runs."""
 
     def never(_: Run) -> Any:
@@ -446,7 +459,7 @@ def never(message: str) -> Closure:
     return never
 
 
-def looked_up(key: Closure, table: Lookup) -> Closure:
+def map_lookup(key: Closure, table: Lookup) -> Closure:
     """The value that a map gives for a key."""
 
     def look_up(run: Run) -> Any:
@@ -470,7 +483,7 @@ class Content:
 class Reader:
     """Reads the bodies of one record kind."""
 
-    def __init__(self, index: Index, record: str, rows: Rows | None = None) -> None:
+    def __init__(self, index: Index, record: str, rows: RowReader | None = None) -> None:
         declared, self.edition = index.records[record], index.edition
         source = index.sources.get(declared.source or "")
         self.owner = (source.missing.action.role or "") if source else ""
@@ -483,13 +496,13 @@ class Reader:
         self._kept: dict[str, dict[Any, Any]] = {}
         self.head = [self._slot(f, "") for f in declared.fields if isinstance(f, Field)]
         self.line = [self._slot(f, "line.") for f in line_fields if isinstance(f, Field)]
-        make = rows or plainly
+        make = rows or read_plainly
         self._head, self._line = (
             make([s.quick for s in self.head]),
             make([s.quick for s in self.line]),
         )
 
-    def _slot(self, field: Field, prefix: str) -> Slot:
+    def _slot(self, field: Field, prefix: str) -> FieldSlot:
         name = prefix + field.name
         message = self.say.replace("{field}", name)
         gap = Gap(
@@ -507,7 +520,9 @@ class Reader:
         key = field.name if field.type == "one_of" else field.type
         kept = self._kept.setdefault(key, {})
         tells = field.mark in _TELLING and self.edition >= Edition.SECOND
-        return Slot(intern(field.name), field, reader_of(field), Unknown(gap), gap, kept, tells)
+        return FieldSlot(
+            intern(field.name), field, reader_of(field), Unknown(gap), gap, kept, tells
+        )
 
     def blank_line(self) -> dict[str, Any]:
         """A line of which nothing is known."""
@@ -537,13 +552,13 @@ class Reader:
             content.lines.append(self._line(values, content, number))
 
 
-def plainly(slots: Sequence[Quick]) -> Callable[..., dict[str, Any]]:
+def read_plainly(slots: Sequence[QuickField]) -> Callable[..., dict[str, Any]]:
     """What reads the fields one after the other."""
     return partial(_row, slots)
 
 
 def _row(
-    slots: Sequence[Quick], values: Mapping[str, object], content: Content, line: int | None
+    slots: Sequence[QuickField], values: Mapping[str, object], content: Content, line: int | None
 ) -> dict[str, Any]:
     """The fields of a header or a line. What is plain is taken at once; slots know all the rest."""
     found: dict[str, Any] = {}
@@ -565,7 +580,7 @@ def _row(
 
 
 @dataclass(slots=True)
-class Slot:
+class FieldSlot:
     """One stored field: how it is read, and what it is when it is not there."""
 
     name: str
@@ -577,7 +592,7 @@ class Slot:
     tells: bool  # records or families apart: no character of it may be unseen
 
     @property
-    def quick(self) -> Quick:
+    def quick(self) -> QuickField:
         """What reads most values without asking the slot."""
         gone = self.missing if self.gap.kind == "field" else None
         return self.name, self.convert is as_text, self.kept.get, gone, self
@@ -605,13 +620,13 @@ class Slot:
 
     def _bad(self, raw: object) -> Gap:
         """What a value that cannot be read holds the record for."""
-        told = repr(raw)[:60] if not isinstance(raw, str) else f'"{shown(clean(raw[:60]))}"'
+        told = repr(raw)[:60] if not isinstance(raw, str) else f'"{shown(clean_text(raw[:60]))}"'
         hidden = invisible(raw) if isinstance(raw, str) and self._forbids_invisible else ()
         said = _WORDS.get(self.field.type, "a list")
         wrong, right = f"is not {said}", " is ".join((self.gap.rule, said))
         gap = replace(self.gap, code="VAL01", error_class="bad_value")
         if self.field.type == "one_of":
-            word = clean(raw.strip()[:60]) if isinstance(raw, str) else told
+            word = clean_text(raw.strip()[:60]) if isinstance(raw, str) else told
             known = ", ".join(s.name for s in self.field.states)
             wrong, right = "is no word of the rules", f"{self.gap.rule} is one of {known}"
             gap = replace(
@@ -622,7 +637,9 @@ class Slot:
             )
         if hidden and isinstance(raw, str):
             wrong = f"holds {in_words(hidden)}"
-            right = f"{self.gap.rule} is written without it: {without_invisible(clean(raw[:60]))}"
+            right = (
+                f"{self.gap.rule} is written without it: {without_invisible(clean_text(raw[:60]))}"
+            )
         value = f"{self.gap.rule} = {told} {wrong}."
         return replace(gap, message=f"{self.gap.message} {value}", would_pass=right)
 
@@ -632,10 +649,10 @@ class Slot:
         return self.tells or self.field.type not in _FREE
 
 
-Quick = tuple[str, bool, Callable[[Any], Any], Unknown | None, Slot]
+QuickField = tuple[str, bool, Callable[[Any], Any], Unknown | None, FieldSlot]
 """What reads most values of a field: its name, whether it is a text, what was read before, what it
 is where it is not there (None: the slot says), and the slot, which reads all others.
 """
 
-Rows = Callable[[Sequence[Quick]], Callable[..., dict[str, Any]]]
+RowReader = Callable[[Sequence[QuickField]], Callable[..., dict[str, Any]]]
 """What makes a function of slots that reads a header or a line, as `plainly` does."""

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from grammar import nodes
 from rules.documents.unusual import NO_LINES, QUANTITIES, TOTALS
-from rules.phrases import Phrases, a, capital, composed, joined, listed, message, named, spoken
+from rules.phrases import (
+    Phrases,
+    a,
+    capitalize,
+    composed,
+    duration_words,
+    join_words,
+    joined,
+    message,
+    named,
+)
 from rules.types.symbol_table import Index
 from rules.values.wording import plain
 
@@ -58,7 +68,7 @@ def action(done: nodes.Action | nodes.TryAgain, words: Phrases, where: str = ANY
                 " that %(action)s"
             ),
             times=str(done.times),
-            pause=spoken(done.pause),
+            pause=duration_words(done.pause),
             action=action(done.then, words),
         )
     if done.kind not in _DONE:
@@ -69,7 +79,7 @@ def action(done: nodes.Action | nodes.TryAgain, words: Phrases, where: str = ANY
 def targets_of(records: list[str], index: Index) -> str:
     """Where documents of these records go."""
     names = [post.route.target for name in records for post in index.posts.get(name, ())]
-    return listed(list(dict.fromkeys(names))) or ANYWHERE
+    return join_words(list(dict.fromkeys(names))) or ANYWHERE
 
 
 def but_for(routes: Iterable[nodes.RouteName | None]) -> str:
@@ -79,7 +89,7 @@ def but_for(routes: Iterable[nodes.RouteName | None]) -> str:
         for route in routes
         if route is not None
     ]
-    return composed("but not %(documents)s", documents=listed(own, "or")) if own else ""
+    return composed("but not %(documents)s", documents=join_words(own, "or")) if own else ""
 
 
 def becoming(route: nodes.RouteName) -> str:
@@ -148,7 +158,7 @@ def _alone(rules: nodes.Ruleset) -> Iterator[tuple[str, str]]:
 def _of_rules(rules: nodes.Ruleset) -> Iterator[tuple[str | None, str]]:
     for gate in rules.gates:
         for row in gate.rows:
-            states = listed([f"“{plain(s.name)}”" for s in row.states], "or")
+            states = join_words([f"“{plain(s.name)}”" for s in row.states], "or")
             record = a(gate.record)
             yield row.owner, composed("%(record)s that is %(states)s", record=record, states=states)
     for check in rules.checks:
@@ -163,7 +173,7 @@ def _of_rules(rules: nodes.Ruleset) -> Iterator[tuple[str | None, str]]:
 
 
 def _any(records: tuple[nodes.Word, ...]) -> str:
-    return listed([a(word.name) for word in records], "or")
+    return join_words([a(word.name) for word in records], "or")
 
 
 def _of_tables(rules: nodes.Ruleset) -> Iterator[tuple[str | None, str]]:
@@ -216,11 +226,13 @@ def timing(one: nodes.Post, words: Phrases) -> str:
         moment = composed("%(moment)s, if %(condition)s", moment=moment, condition=when)
     goes = composed(
         "%(record)s becomes %(document)s %(moment)s.",
-        record=capital(a(one.record)),
+        record=capitalize(a(one.record)),
         document=becoming(one.route),
         moment=moment,
     )
-    return listed([goes, composed("Its number is %(number)s.", number=_number(one.number))], ".")
+    return join_words(
+        [goes, composed("Its number is %(number)s.", number=_number(one.number))], "."
+    )
 
 
 def _number(template: str) -> str:
@@ -236,7 +248,7 @@ def bill(one: nodes.Post, billed: nodes.Bill, words: Phrases) -> str:
     only = composed(
         "%(document)s bills only what is not billed yet: %(quantity)s, less what was billed before,"
         " out of %(whole)s.",
-        document=capital(becoming(one.route)),
+        document=capitalize(becoming(one.route)),
         quantity=here.expr(billed.expr),
         whole=here.expr(billed.of),
     )
@@ -248,7 +260,7 @@ def bill(one: nodes.Post, billed: nodes.Bill, words: Phrases) -> str:
     else:
         done = action(billed.action, words)
         rest = composed("While a rest remains, %(action)s.", action=done)
-    return listed([only, rest], ".")
+    return join_words([only, rest], ".")
 
 
 def uncompared(one: nodes.Post, said: nodes.Uncompared) -> str:
@@ -259,7 +271,7 @@ def uncompared(one: nodes.Post, said: nodes.Uncompared) -> str:
         record=named(one.record),
     )
     reason = said.reason.rstrip(".")
-    return listed([apart, composed("The reason: “%(reason)s”.", reason=reason)], ".")
+    return join_words([apart, composed("The reason: “%(reason)s”.", reason=reason)], ".")
 
 
 def allows(one: nodes.Post, said: nodes.Allows) -> str:
@@ -267,8 +279,8 @@ def allows(one: nodes.Post, said: nodes.Allows) -> str:
     what = [composed(_ALLOWED[w]) if w in _ALLOWED else named(w) for w in said.what]
     return composed(
         "%(document)s may have %(what)s: no one is asked about them.",
-        document=capital(becoming(one.route)),
-        what=listed(what),
+        document=capitalize(becoming(one.route)),
+        what=join_words(what),
     )
 
 
@@ -282,7 +294,7 @@ def fields_of(
         composed("%(field)s is %(value)s", field=assign.name, value=here.gets(assign.expr))
         for assign in assigns
     ]
-    fields, document = listed(said, ";"), becoming(one.route)
+    fields, document = join_words(said, ";"), becoming(one.route)
     if isinstance(one, nodes.Reversal):
         fields = composed("%(fields)s; everything else is as it was posted", fields=fields)
         other = a(one.reversing.document)
@@ -298,7 +310,7 @@ def fields_of(
 
 def owned(one: nodes.Post | nodes.Reversal, words: Phrases) -> str:
     """Who may change what after posting."""
-    theirs = listed(list(one.they_own))
+    theirs = join_words(list(one.they_own))
     place = becoming(one.route)
     answer = action(one.we_own, words, one.route.target) if one.we_own else ""
     if not theirs:
@@ -311,7 +323,7 @@ def owned(one: nodes.Post | nodes.Reversal, words: Phrases) -> str:
         "%(fields)s of %(document)s may be edited there manually.", fields=theirs, document=place
     )
     other = composed("If any other field is edited there manually, %(action)s.", action=answer)
-    return listed([left, other], ".")
+    return join_words([left, other], ".")
 
 
 def reversal(one: nodes.Reversal) -> str:
@@ -319,8 +331,8 @@ def reversal(one: nodes.Reversal) -> str:
     mirror = composed(
         "%(document)s is reversed by %(reversal)s, the mirror of what was posted, with the number"
         " %(number)s.",
-        document=capital(becoming(one.reversing)),
+        document=capitalize(becoming(one.reversing)),
         reversal=a(one.route.document),
         number=_number(one.number),
     )
-    return listed([mirror, composed("The tables of changes and cancellations start it.")], ".")
+    return join_words([mirror, composed("The tables of changes and cancellations start it.")], ".")

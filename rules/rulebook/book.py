@@ -9,31 +9,31 @@ from grammar import nodes
 from grammar.nodes import OF_LINE
 from grammar.text.characters import separated
 from grammar.text.problem import Span
-from rules.checker.places import uses
+from rules.checker.places import used_names
 from rules.comparison.difference import Change, difference
 from rules.outcomes import Outcome
 from rules.phrases import (
     Phrases,
     a,
-    capital,
-    changed,
+    capitalize,
+    change_text,
     composed,
     instead,
-    listed,
+    join_words,
     message,
     named,
-    words_of,
+    phrases_of,
 )
 from rules.program import Program
 from rules.rulebook import actions, route_sentences, setup_sentences
 from rules.rulebook.actions import action, becoming, but_for, owned_by, posted, targets_of
 from rules.rulebook.coverage import Answer, Answered, coverage
-from rules.testing.test_steps import Told, tell
+from rules.testing.test_steps import Told, play_test
 from rules.types.symbol_table import Index
 from rules.values.canonical import PostingState
 from rules.values.wording import plain
 
-__all__ = ["READY", "TOPICS", "Book", "Entry", "Section", "book", "with_backtest"]
+__all__ = ["READY", "TOPICS", "Book", "Entry", "Section", "build_book", "with_backtest"]
 
 _BUILT_IN = {
     "not_ready": message("returns to a status that does not allow posting"),
@@ -145,7 +145,7 @@ class Proofs:
     def __init__(self, ruleset: nodes.Ruleset, program: Program) -> None:
         index = Index(ruleset)
         self._proofs = tuple(
-            _proof(test, tell(index.samples[test.given], test, index, program))
+            _proof(test, play_test(index.samples[test.given], test, index, program))
             for test in ruleset.tests
             if test.given in index.samples
         )
@@ -156,7 +156,9 @@ class Proofs:
         return tuple(p.title for p in self._proofs if p.at & lines or name in p.used)
 
 
-def book(ruleset: nodes.Ruleset, topic: str | None = None, proofs: Proofs | None = None) -> Book:
+def build_book(
+    ruleset: nodes.Ruleset, topic: str | None = None, proofs: Proofs | None = None
+) -> Book:
     """The rule book, or one topic of it; with the tests of each rule where they were run."""
     writer = _Writer(Index(ruleset), proofs)
     gaps = [a for a in coverage(ruleset) if a.state is Answered.OPEN]
@@ -182,7 +184,7 @@ class _Writer:
 
     def __post_init__(self) -> None:
         self.rules = self.index.ruleset
-        self.words = words_of(self.index)
+        self.words = phrases_of(self.index)
 
     def write(self, topic: str) -> Iterator[Entry]:
         """The entries of a topic."""
@@ -204,7 +206,7 @@ class _Writer:
         told = self.proofs is not None and (places or used)
         tests = self.proofs.of(places, used) if told and self.proofs else None
         owners = dict.fromkeys(self.words.role(role) for role in roles if role)
-        return Entry(changed(text, separated), name, span, tuple(owners), tests)
+        return Entry(change_text(text, separated), name, span, tuple(owners), tests)
 
     def _ready(self) -> Iterator[Entry]:
         for post in self.rules.posts:
@@ -308,7 +310,7 @@ class _Writer:
             for row in edit.table.rows:
                 text = edit_row(edit, row, self.words)
                 yield self._entry(text, name, row.span, [_role(row)])
-            yield self._entry(strictest(edit), name, edit.span, shown=())
+            yield self._entry(strictest_sentence(edit), name, edit.span, shown=())
         for cancel in self.rules.cancels:
             name = f"on cancel of {', '.join(w.name for w in cancel.records)}"
             for row in cancel.table.rows:
@@ -338,7 +340,7 @@ class _Writer:
     def _owners(self) -> Iterator[Entry]:
         owned = owned_by(self.index)
         for role in self.rules.roles:
-            things = listed([*dict.fromkeys(owned.get(role.name, ()))], ";")
+            things = join_words([*dict.fromkeys(owned.get(role.name, ()))], ";")
             text = composed(
                 "To %(team)s go: %(things)s.", team=role.title, things=things or composed("nothing")
             )
@@ -349,7 +351,7 @@ class _Writer:
 
     def _checks(self, topic: str) -> Iterator[Entry]:
         for one in self.rules.checks:
-            if of_check(one) == topic:
+            if check_topic(one) == topic:
                 roles = [one.action.role, one.clears.role]
                 text = route_sentences.check(one, self.words)
                 yield self._entry(text, f"check {one.name}", one.span, roles)
@@ -366,7 +368,7 @@ def _gap(gap: Answer) -> str:
         record=a(gap.record),
         exception=composed(gap.exception),
     )
-    return listed([missing, composed(gap.risk)], ".")
+    return join_words([missing, composed(gap.risk)], ".")
 
 
 def with_backtest(written: Book, said: Mapping[str, str]) -> Book:
@@ -395,12 +397,12 @@ class Meaning:
     after: tuple[str, ...]
 
 
-def in_words(old: nodes.Ruleset, new: nodes.Ruleset) -> tuple[Meaning, ...]:
+def describe_changes(old: nodes.Ruleset, new: nodes.Ruleset) -> tuple[Meaning, ...]:
     """All changes, in the order of the new text; what is gone comes last."""
     changes = difference(old, new)
     if not changes:
         return ()
-    books = book(old), book(new)
+    books = build_book(old), build_book(new)
     return tuple(_meaning(change, *books) for change in changes)
 
 
@@ -433,16 +435,16 @@ def edit_row(one: nodes.Edit, row: nodes.TableRow, words: Phrases) -> str:
     cells = dict(zip(one.table.head, row.cells, strict=False))
     changed = cells.pop("changed", None)
     names = [v.name for v in getattr(changed, "values", ()) if isinstance(v, nodes.Word)]
-    groups = {g.name: listed([_field(w.name) for w in g.fields], "or") for g in one.groups}
+    groups = {g.name: join_words([_field(w.name) for w in g.fields], "or") for g in one.groups}
     own = [
         composed("its %(group)s (%(fields)s)", group=named(g), fields=groups[g])
         for g in names
         if g in groups
     ]
-    what = [composed("changes in %(groups)s", groups=listed(own, "or"))] if own else []
+    what = [composed("changes in %(groups)s", groups=join_words(own, "or"))] if own else []
     what += [composed(_BUILT_IN[g]) for g in names if g in _BUILT_IN]
     done = action(row.action, words, targets_of([one.record], words.index))
-    does = listed(what, "either") or composed("changes in anything")
+    does = join_words(what, "either") or composed("changes in anything")
     says = composed("%(record)s that %(change)s", record=_posted(one, words), change=does)
     return composed("%(what)s: %(action)s.", what=_given(says, cells, here), action=done)
 
@@ -458,9 +460,9 @@ def _field(name: str) -> str:
 def _posted(one: nodes.Edit, words: Phrases) -> str:
     """What a table of edits speaks of."""
     if one.route is not None:
-        return _for(composed("%(record)s posted", record=capital(a(one.record))), one.route)
+        return _for(composed("%(record)s posted", record=capitalize(a(one.record))), one.route)
     others = (e.route for e in words.index.ruleset.edits if e.record == one.record)
-    return _but(capital(posted(one.record)), others)
+    return _but(capitalize(posted(one.record)), others)
 
 
 def _for(what: str, route: nodes.RouteName) -> str:
@@ -482,10 +484,10 @@ def _given(what: str, cells: dict[str, nodes.Cell], words: Phrases) -> str:
             said.append(words.compared(name, cell.op, cell.value))
     if not said:
         return what
-    return composed("%(what)s, while %(conditions)s", what=what, conditions=listed(said, "so"))
+    return composed("%(what)s, while %(conditions)s", what=what, conditions=join_words(said, "so"))
 
 
-def strictest(one: nodes.Edit) -> str:
+def strictest_sentence(one: nodes.Edit) -> str:
     """What counts when several rows fit."""
     return composed(
         "If %(record)s changes in several of these at once, the strictest answer counts.",
@@ -502,12 +504,12 @@ def cancel_row(one: nodes.Cancel, row: nodes.TableRow, words: Phrases) -> str:
     cells = dict(zip(one.table.head, row.cells, strict=False))
     what: str = composed(
         "%(record)s that is cancelled after it was posted",
-        record=capital(listed([a(name) for name in records], "or")),
+        record=capitalize(join_words([a(name) for name in records], "or")),
     )
     what = _given(_of_cancel(what, one, words), cells, here)
     open_ = [_whatever(name, c, here) for name, c in cells.items() if isinstance(c, nodes.Any_)]
     if open_:
-        whatever = listed(open_, "so")
+        whatever = join_words(open_, "so")
         what = composed("%(what)s, %(whatever)s", what=what, whatever=whatever)
     done = action(row.action, words, targets_of(records, words.index))
     return composed("%(what)s: %(action)s.", what=what, action=done)
@@ -533,15 +535,15 @@ def retry_row(one: nodes.Retry, row: nodes.TableRow, words: Phrases) -> str:
     errors = cells.pop("error", None)
     errors_ = [v.name for v in getattr(errors, "values", ()) if isinstance(v, nodes.Word)]
     told = [composed(_ANSWERS[name]) if name in _ANSWERS else named(name) for name in errors_]
-    does = listed(told, "either") or composed("rejects it")
+    does = join_words(told, "either") or composed("rejects it")
     what = composed("When %(target)s %(answer)s", target=one.target, answer=does)
     done = action(row.action, words, one.target)
     return composed("%(what)s: %(action)s.", what=_given(what, cells, words), action=done)
 
 
-def of_check(check: nodes.Check) -> str:
+def check_topic(check: nodes.Check) -> str:
     """The topic that a check belongs to, by the names that it asks."""
-    named = {name for e in (check.when, *check.requires) if e is not None for name in uses(e)}
+    named = {name for e in (check.when, *check.requires) if e is not None for name in used_names(e)}
     if named & _UNITS:
         return "uom"
     if any(word in name for name in named for word in _APPROVAL):

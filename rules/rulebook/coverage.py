@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from grammar import nodes
 from grammar.text.problem import Problem, Span
-from rules.checker.places import places, problem, uses
+from rules.checker.places import make_problem, places, used_names
 from rules.phrases import message
-from rules.types.functions import inside
+from rules.types.functions import expand_parts
 from rules.types.symbol_table import Index, Scope
 
 _CONVERSIONS = frozenset({"in_base", "price_in_base"})
@@ -52,7 +52,7 @@ def coverage(ruleset: nodes.Ruleset) -> tuple[Answer, ...]:
     return tuple(_answer(record, name, index) for record in posted for name in KINDS)
 
 
-def gaps(ruleset: nodes.Ruleset) -> tuple[Problem, ...]:
+def coverage_gaps(ruleset: nodes.Ruleset) -> tuple[Problem, ...]:
     """The risks as errors, for whoever wants none of them."""
     index = Index(ruleset)
     found = []
@@ -60,7 +60,7 @@ def gaps(ruleset: nodes.Ruleset) -> tuple[Problem, ...]:
         if answer.state is Answered.OPEN:
             span = index.posts[answer.record][0].span
             message = f"{answer.exception} of {answer.record}: nothing answers it"
-            found.append(problem("COV01", message, answer.text, span))
+            found.append(make_problem("COV01", message, answer.text, span))
     return tuple(found)
 
 
@@ -118,9 +118,9 @@ def _party(record: str, index: Index) -> Found:
 
 def _told_by(side: nodes.Expr, record: str, index: Index) -> set[str]:
     """The maps and links that a value comes from, through computed fields."""
-    parts = inside(side, Scope(index, record))
+    parts = expand_parts(side, Scope(index, record))
     calls = {part.name for part in parts if isinstance(part, nodes.Call)}
-    return calls & index.maps.keys() | set(uses(side)) & index.links.get(record, {}).keys()
+    return calls & index.maps.keys() | set(used_names(side)) & index.links.get(record, {}).keys()
 
 
 def _duplicates(record: str, index: Index) -> Found:
@@ -154,7 +154,9 @@ def _partial(record: str, index: Index) -> Found:
         if post.bill is not None:
             return f"bill of {post.route}", post.bill.span
     for check in _checks(record, index):
-        if {n_ for r in check.requires for n_ in uses(r)} & index.links.get(record, {}).keys():
+        if {n_ for r in check.requires for n_ in used_names(r)} & index.links.get(
+            record, {}
+        ).keys():
             return f"check {check.name}", check.span
     for gate in index.ruleset.gates:
         for row in gate.rows if gate.record == record else ():
@@ -188,7 +190,7 @@ def _all_routes(routes: list[nodes.RouteName | None], record: str, index: Index)
 
 
 def _units(record: str, index: Index) -> Found:
-    named = {name for p in places(index) if p.scope.record == record for name in uses(p.expr)}
+    named = {name for p in places(index) if p.scope.record == record for name in used_names(p.expr)}
     units = index.ruleset.units
     return ("units", units[0].span) if units and named & _CONVERSIONS else None
 

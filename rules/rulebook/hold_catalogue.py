@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from grammar import nodes
 from grammar.text.finding_codes import HOLD_CODES
 from grammar.text.problem import Span
-from rules.checker.places import uses
-from rules.phrases import capital, listed, words_of
+from rules.checker.places import used_names
+from rules.phrases import capitalize, join_words, phrases_of
 from rules.rulebook.actions import becoming
 from rules.rulebook.hold_entries import ENTRIES, Blocks, HoldEntry, Placer, Releaser
 from rules.types.symbol_table import Index
@@ -89,7 +89,7 @@ def _built_in() -> Iterator[Reason]:
 
 
 def _reason(index: Index, said: _Says, code: str) -> Reason:
-    entry, words = ENTRIES[code], words_of(index)
+    entry, words = ENTRIES[code], phrases_of(index)
     by = {
         Releaser.OWNER: said.role,
         Releaser.CONSENT: said.role,
@@ -110,8 +110,8 @@ def _reason(index: Index, said: _Says, code: str) -> Reason:
 
 def _blocks(entry: HoldEntry, what: str) -> str:
     return {
-        Blocks.DOCUMENT: capital(what) if what else "Every document of the record",
-        Blocks.SENDING: (what and capital(what)) or "The document that was to be sent",
+        Blocks.DOCUMENT: capitalize(what) if what else "Every document of the record",
+        Blocks.SENDING: (what and capitalize(what)) or "The document that was to be sent",
         Blocks.RECORD: "Everything of the record",
         Blocks.CHANGE: "The change; what is posted stays",
     }[entry.blocks]
@@ -122,7 +122,7 @@ def _declared(index: Index) -> Iterator[_Says]:
     for gate in rules.gates:
         for row in gate.rows:
             if row.word == "hold":
-                states = listed([f"“{plain(s.name)}”" for s in row.states], "or")
+                states = join_words([f"“{plain(s.name)}”" for s in row.states], "or")
                 what = _of(index, [gate.record], gate.route)
                 yield _Says(("HLD01",), f"Status {states}", row.span, row.owner, what)
     yield from _sources(index)
@@ -172,7 +172,7 @@ def _conditions(index: Index) -> Iterator[_Says]:
         if check.action.kind in _STOPS:
             codes = ("CHK01", "CHK02", *(("PER01",) if _asks_period(check) else ()))
             what = _of(index, [word.name for word in check.records], check.route)
-            name = capital(plain(check.name))
+            name = capitalize(plain(check.name))
             yield _Says(codes, name, check.span, check.action.role, what, check.clears.role)
     for one in rules.duplicates:
         if one.action.kind in _STOPS:
@@ -184,7 +184,7 @@ def _conditions(index: Index) -> Iterator[_Says]:
 
 
 def _asks_period(check: nodes.Check) -> bool:
-    return any(_PERIOD in name for one in check.requires for name in uses(one))
+    return any(_PERIOD in name for one in check.requires for name in used_names(one))
 
 
 def _after_posting(index: Index) -> Iterator[_Says]:
@@ -226,4 +226,4 @@ def _of(index: Index, records: Iterable[str], route: nodes.RouteName | None) -> 
     if route is not None:
         return becoming(route)
     routes = [post.route for name in records for post in index.posts.get(name, ())]
-    return listed([becoming(one) for one in dict.fromkeys(routes)])
+    return join_words([becoming(one) for one in dict.fromkeys(routes)])

@@ -10,7 +10,7 @@ from typing import Final
 
 from grammar.text.finding_codes import HOLD_CODES
 from grammar.text.problem import Span
-from rules.phrases import composed, listed
+from rules.phrases import composed, join_words
 from rules.rulebook.book import TOPICS, Book, Entry, Section
 
 _RECORD = "A new version of the record"
@@ -89,7 +89,7 @@ def require_all(codes: Iterable[str] = HOLD_CODES) -> None:
         raise RuntimeError(message)
 
 
-def markdown(book: Book, title: str, about: Sequence[str] = ()) -> str:
+def book_markdown(book: Book, title: str, about: Sequence[str] = ()) -> str:
     """The rule book as Markdown; `about` are sentences that stand under its title."""
     out = [f"# {_plain(title)}", ""]
     for line in (*about, *_summary(book)):
@@ -98,8 +98,8 @@ def markdown(book: Book, title: str, about: Sequence[str] = ()) -> str:
         out += [f"## {section.title}", ""]
         for entry in section.entries:
             out.append(f"- {_plain(entry.text)}")
-            out += [f"  `{at(entry)}`{_plain(_beside(entry))}"] if entry.span else []
-        out += ["", f"**{unanswered(section)}**"] if section.missing else []
+            out += [f"  `{entry_place(entry)}`{_plain(_beside(entry))}"] if entry.span else []
+        out += ["", f"**{unanswered_sentence(section)}**"] if section.missing else []
         out.append("")
     return "\n".join(out)
 
@@ -120,7 +120,7 @@ def _beside(entry: Entry) -> str:
     return "".join(f" · {text}" for text in said if text)
 
 
-def html(
+def book_html(
     book: Book, title: str, about: Sequence[str] = (), files: Mapping[str, str] | None = None
 ) -> str:
     """The rule book as a page that prints well; places lead to the lines of the files behind it."""
@@ -136,7 +136,9 @@ def html(
         items = "\n".join(_item(entry, linked=files is not None) for entry in section.entries)
         parts += [f"<ul>\n{items}\n</ul>"] if items else []
         parts += (
-            [f'<p class="missing">{escape(unanswered(section))}</p>'] if section.missing else []
+            [f'<p class="missing">{escape(unanswered_sentence(section))}</p>']
+            if section.missing
+            else []
         )
     for path, text in (files or {}).items():
         parts += [f"<h2>{escape(path)}</h2>", f"<pre>{_lines(path, text)}</pre>"]
@@ -146,7 +148,7 @@ def html(
 def _item(entry: Entry, *, linked: bool) -> str:
     if entry.span is None:
         return f'<li class="missing">{escape(entry.text)}</li>'
-    place = escape(at(entry))
+    place = escape(entry_place(entry))
     if linked:
         place = f'<a href="#{_anchor(entry.span.file, entry.span.line)}">{place}</a>'
     beside = f'<span class="at">{place}{escape(_beside(entry))}</span>'
@@ -169,16 +171,16 @@ def unanswered_topics(book: Book) -> str:
     """Which topics nothing answers, in one sentence."""
     if not book.missing:
         return composed("Every topic has an answer.")
-    topics = listed([composed(title) for title in book.missing], ";")
+    topics = join_words([composed(title) for title in book.missing], ";")
     return composed("No rule answers: %(topics)s.", topics=topics)
 
 
-def unanswered(section: Section) -> str:
+def unanswered_sentence(section: Section) -> str:
     """What a topic without rules means."""
     return f"Missing: no rule covers this topic. {section.risk}"
 
 
-def at(entry: Entry) -> str:
+def entry_place(entry: Entry) -> str:
     """The declaration and its place: `check open_period, clearing.rules:83`."""
     place = f", {file_line(entry.span)}" if entry.span else ""
     return f"{entry.name}{place}"

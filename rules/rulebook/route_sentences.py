@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grammar import nodes
-from rules.phrases import Phrases, a, capital, composed, listed, message, named
+from rules.phrases import Phrases, a, capitalize, composed, join_words, message, named
 from rules.rulebook.actions import action, becoming, but_for
 from rules.types.symbol_table import Index
 from rules.values.wording import plain
@@ -23,7 +23,7 @@ def ready(post: nodes.Post, index: Index, words: Phrases) -> str:
     rows = [row for row in gate.rows if row.word == "ready"] if gate else []
     settled, early = _states(rows, early=False), _states(rows, early=True)
     still = composed("%(states)s, while it can still change", states=early) if early else ""
-    states = listed([text for text in (settled, still) if text], "or")
+    states = join_words([text for text in (settled, still) if text], "or")
     parts: list[str] = [composed("its status is %(states)s", states=states)] if states else []
     parts += [here.expr(post.when)] if post.when is not None else []
     parts += [composed("part of it is not billed yet")] if post.bill else []
@@ -33,16 +33,16 @@ def ready(post: nodes.Post, index: Index, words: Phrases) -> str:
     parts.append(composed("all required fields are filled, and all codes and units are mapped"))
     return composed(
         "%(record)s is ready to post to %(target)s as %(document)s when: %(conditions)s.",
-        record=capital(a(post.record)),
+        record=capitalize(a(post.record)),
         target=post.route.target,
         document=a(post.route.document),
-        conditions=listed(parts, ";"),
+        conditions=join_words(parts, ";"),
     )
 
 
 def _states(rows: list[nodes.GateRow], *, early: bool) -> str:
     words = [f"“{plain(w.name)}”" for row in rows if row.early is early for w in row.states]
-    return listed(words, "or")
+    return join_words(words, "or")
 
 
 def _conditions(post: nodes.Post, index: Index, words: Phrases) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _conditions(post: nodes.Post, index: Index, words: Phrases) -> Iterator[str]
             message("these checks pass: %(checks)s")
             if len(checks) > 1
             else message("this check passes: %(checks)s"),
-            checks=listed(checks),
+            checks=join_words(checks),
         )
     for one in rules.approvals:
         if one.record == post.record and one.route in (None, post.route):
@@ -98,13 +98,13 @@ def gate_row(gate: nodes.Gate, row: nodes.GateRow, words: Phrases) -> str:
     left = "" if gate.route else but_for(others)
     if left:
         what = composed("%(what)s (%(exception)s)", what=what, exception=left)
-    states = listed([f"“{plain(s.name)}”" for s in row.states], "or")
+    states = join_words([f"“{plain(s.name)}”" for s in row.states], "or")
     what = composed("%(record)s that is %(states)s", record=what, states=states)
     if gate.route:
         what = composed("%(what)s, as %(document)s,", what=what, document=becoming(gate.route))
     return composed(
         _GATES["early" if row.word == "ready" and row.early else row.word],
-        what=capital(what),
+        what=capitalize(what),
         team=words.role(row.owner),
         message=words.of(gate.record).message(row.say or "", row.span),
     )
@@ -114,9 +114,9 @@ def spelling(record: nodes.Record, state: nodes.State) -> str:
     """How the source writes a status."""
     return composed(
         "“%(state)s” of %(record)s is %(written)s in %(source)s.",
-        state=capital(plain(state.name)),
+        state=capitalize(plain(state.name)),
         record=a(record.name),
-        written=listed([f"“{alias}”" for alias in state.aliases], "or"),
+        written=join_words([f"“{alias}”" for alias in state.aliases], "or"),
         source=str(record.source),
     )
 
@@ -124,7 +124,7 @@ def spelling(record: nodes.Record, state: nodes.State) -> str:
 def check(one: nodes.Check, words: Phrases) -> str:
     """What must be true, and what happens if it is not."""
     here = words.of(one.records[0].name, line=one.each_line)
-    what = listed([a(w.name) for w in one.records], "or")
+    what = join_words([a(w.name) for w in one.records], "or")
     if one.each_line:
         what = composed("each line of %(record)s", record=what)
     what = _becoming(what, one.route)
@@ -141,12 +141,12 @@ def check(one: nodes.Check, words: Phrases) -> str:
     done = action(one.action, words)
     otherwise = composed("Otherwise %(action)s: %(message)s", action=done, message=told)
     if one.action.kind == "warn":
-        return listed([passes, otherwise], ".")
+        return join_words([passes, otherwise], ".")
     if one.clears.kind in _CLEARS:
         clears = composed(_CLEARS[one.clears.kind])
     else:
         clears = composed("%(team)s may release it.", team=words.role(one.clears.role))
-    return listed([passes, otherwise, clears], ".")
+    return join_words([passes, otherwise, clears], ".")
 
 
 def _becoming(what: str, route: nodes.RouteName | None) -> str:
@@ -160,9 +160,9 @@ def _becoming(what: str, route: nodes.RouteName | None) -> str:
 def duplicates(one: nodes.Duplicates, unique: nodes.Unique, words: Phrases) -> str:
     """What makes a duplicate."""
     here = words.of(one.records[0].name)
-    fields = listed([_key(*key) for key in zip(unique.fields, unique.like, strict=True)])
+    fields = join_words([_key(*key) for key in zip(unique.fields, unique.like, strict=True)])
     if unique.where == "history":
-        record = listed([named(w.name) for w in one.records], "or")
+        record = join_words([named(w.name) for w in one.records], "or")
         other = composed("another %(record)s has the same %(fields)s", record=record, fields=fields)
     elif unique.where == "target":
         other = composed(
@@ -176,7 +176,7 @@ def duplicates(one: nodes.Duplicates, unique: nodes.Unique, words: Phrases) -> s
         )
     return composed(
         "%(what)s: if %(condition)s, %(action)s: %(message)s",
-        what=capital(_becoming(listed([a(w.name) for w in one.records], "or"), one.route)),
+        what=capitalize(_becoming(join_words([a(w.name) for w in one.records], "or"), one.route)),
         condition=other,
         action=action(one.action, words),
         message=here.message(one.say, one.span),
@@ -194,7 +194,7 @@ def _key(field: str, table: str) -> str:
 def approve(one: nodes.Approve, words: Phrases) -> str:
     """Who must agree."""
     here = words.of(one.record)
-    what = capital(a(one.record))
+    what = capitalize(a(one.record))
     if one.when is not None:
         when = here.expr(one.when)
         what = composed("%(what)s, where %(condition)s", what=what, condition=when)
@@ -205,8 +205,8 @@ def approve(one: nodes.Approve, words: Phrases) -> str:
         document = becoming(one.route)
         needs = composed("%(needs)s before it becomes %(document)s", needs=needs, document=document)
     said = [composed("%(needs)s.", needs=needs)]
-    never = listed([here.expr(nodes.Name((name,), one.span)) for name in one.never], "or")
+    never = join_words([here.expr(nodes.Name((name,), one.span)) for name in one.never], "or")
     if never:
-        said.append(composed("%(people)s cannot approve it.", people=capital(never)))
+        said.append(composed("%(people)s cannot approve it.", people=capitalize(never)))
     covers = composed("It covers exactly this content; any change requires a new approval.")
-    return listed([*said, covers], ".")
+    return join_words([*said, covers], ".")

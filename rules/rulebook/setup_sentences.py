@@ -10,14 +10,14 @@ from rules.phrases import (
     Phrases,
     a,
     be,
-    capital,
+    capitalize,
     composed,
+    duration_words,
+    join_words,
     joined,
-    listed,
     literal,
     message,
     named,
-    spoken,
 )
 from rules.rulebook.actions import action, whose
 from rules.types.symbol_table import Scope
@@ -77,12 +77,12 @@ def target(one: nodes.Target, words: Phrases) -> str:
         message=_told(one.missing),
     )
     how = composed("For %(target)s %(rounding)s.", target=name, rounding=rounded)
-    return listed([how, differs, silent], ".")
+    return join_words([how, differs, silent], ".")
 
 
 def table(one: nodes.Map, words: Phrases) -> str:
     """A mapping table."""
-    forgotten = listed([composed(_FORGOTTEN[m]) for m in one.match if m in _FORGOTTEN])
+    forgotten = join_words([composed(_FORGOTTEN[m]) for m in one.match if m in _FORGOTTEN])
     match = composed("exact match (case, spaces and dashes matter)")
     if forgotten:
         match = composed("%(differences)s are ignored", differences=forgotten)
@@ -91,16 +91,16 @@ def table(one: nodes.Map, words: Phrases) -> str:
         composed("%(key)s is %(value)s", key=f"“{row.key}”", value=literal(row.value))
         for row in one.rows
     ]
-    begun += [listed(rows)] if rows else []
+    begun += [join_words(rows)] if rows else []
     initial = [composed("initial entries: %(entries)s", entries=entries) for entries in begun]
-    parts = listed([match, *initial], ";")
+    parts = join_words([match, *initial], ";")
     says = composed("Mapping table “%(table)s”: %(parts)s.", table=named(one.name), parts=parts)
     unmapped = composed(
         "For unmapped values, %(action)s: %(message)s",
         action=action(one.missing.action, words),
         message=_told(one.missing),
     )
-    return listed([says, *_kept(one.kept, words), unmapped], ".")
+    return join_words([says, *_kept(one.kept, words), unmapped], ".")
 
 
 def units(
@@ -132,7 +132,7 @@ def units(
         "The same where the source, these units, the item in the accounting system and the posted"
         " document do not agree."
     )
-    yield one, listed([*more, *_kept(one.kept, words), undefined, differing], ".")
+    yield one, join_words([*more, *_kept(one.kept, words), undefined, differing], ".")
 
 
 def const(one: nodes.Const) -> str:
@@ -140,16 +140,16 @@ def const(one: nodes.Const) -> str:
     rows = []
     for row in sorted(one.rows, key=lambda row: row.since):
         value = row.value
-        text = spoken(value.value) if value.kind == "duration" else literal(value)  # type: ignore[arg-type]
+        text = duration_words(value.value) if value.kind == "duration" else literal(value)  # type: ignore[arg-type]
         text = joined(["“", text, "”"]) if value.kind == "text" else text
         rows.append(composed("%(value)s from %(day)s on", value=text, day=str(row.since)))
     are = be(one.name) == "are"
     said = composed(
         message("The %(name)s are %(values)s.") if are else message("The %(name)s is %(values)s."),
         name=named(one.name),
-        values=listed(rows),
+        values=join_words(rows),
     )
-    return capital(said)
+    return capitalize(said)
 
 
 def link(one: nodes.Link, words: Phrases) -> str:
@@ -179,7 +179,7 @@ def link(one: nodes.Link, words: Phrases) -> str:
     )
     done = action(one.action, words)
     more = composed("If there are more than %(most)s, %(action)s.", most=str(one.most), action=done)
-    return listed([capital(says), more], ".")
+    return join_words([capitalize(says), more], ".")
 
 
 def computed(record: nodes.Record, field: nodes.Computed, words: Phrases) -> str:
@@ -189,7 +189,7 @@ def computed(record: nodes.Record, field: nodes.Computed, words: Phrases) -> str
         message("%(field)s of %(whose)s are calculated: %(value)s.")
         if be(field.name) == "are"
         else message("%(field)s of %(whose)s is calculated: %(value)s."),
-        field=capital(named(field.name)),
+        field=capitalize(named(field.name)),
         whose=whose(record),
         value=here.gets(field.expr),
     )
@@ -223,8 +223,8 @@ def completed(record: nodes.Record, words: Phrases) -> Iterator[tuple[nodes.ByTe
             composed(
                 "%(team)s may fill in a blank or unreadable %(fields)s of %(whose)s; no one else"
                 " does.",
-                team=capital(words.role(role)),
-                fields=listed([named(field.name) for field in own], "or"),
+                team=capitalize(words.role(role)),
+                fields=join_words([named(field.name) for field in own], "or"),
                 whose=whose(record),
             ),
         )

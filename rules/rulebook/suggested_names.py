@@ -12,7 +12,7 @@ from grammar.parsing.incremental import Reader
 from grammar.text.finding_codes import CODES
 from grammar.text.problem import Span
 from rules.editing.mentions import Suggestion, Symbol, suggest
-from rules.phrases import listed, words_of
+from rules.phrases import join_words, phrases_of
 from rules.rulebook import actions, route_sentences, setup_sentences
 from rules.rulebook.actions import owned_by
 from rules.types.inference import field_type
@@ -156,7 +156,7 @@ class Suggested:
     meaning: str
 
 
-def suggested(
+def suggest_names(
     files: Mapping[str, str], before: str, known: Schemas, reader: Reader | None = None
 ) -> tuple[Suggested, ...]:
     """The first words that fit behind `before` and begin with what is typed there; names first.
@@ -184,11 +184,11 @@ def _is_rules(path: str) -> bool:
 def _told(one: Suggestion, index: Index, known: Schemas) -> Suggested:
     if one.symbol is None:
         return Suggested(one.label, "", "")
-    first = about(one.symbol, index, known).partition("\n")[0]
+    first = describe_symbol(one.symbol, index, known).partition("\n")[0]
     return Suggested(one.label, one.symbol.kind, first)
 
 
-def about(symbol: Symbol, index: Index, known: Schemas) -> str:
+def describe_symbol(symbol: Symbol, index: Index, known: Schemas) -> str:
     """A symbol in one paragraph or a few; empty where nothing can be said."""
     words = _About(index, known)
     found: Callable[[Symbol], Iterator[str]] | None
@@ -200,12 +200,12 @@ class _About:
     """What is said of the names of one ruleset: one method for each kind of symbol."""
 
     def __init__(self, index: Index, known: Schemas) -> None:
-        self.index, self.known, self.words = index, known, words_of(index)
+        self.index, self.known, self.words = index, known, phrases_of(index)
 
     def _role(self, of: Symbol) -> Iterator[str]:
         role = self.index.roles.get(of.name)
         if role is not None:
-            things = listed(owned_by(self.index).get(of.name, ()))
+            things = join_words(owned_by(self.index).get(of.name, ()))
             yield f"{of.name}: a team, “{role.title}”"
             yield f"It looks after {things or 'nothing'}."
 

@@ -28,9 +28,9 @@ from rules.testing.recorded_values import (
     Values,
     route_name,
     story_of,
-    text,
+    text_literal,
 )
-from rules.testing.test_steps import Told, tell
+from rules.testing.test_steps import Told, play_test
 from rules.types.symbol_table import DocumentSchema, FieldSchema, Index, Schemas
 from rules.values.canonical import PostingState
 
@@ -152,7 +152,7 @@ class _Play:
         """The first route that comes to something else than it did; None: none does."""
         told = self._told(given, then)
         hidden = self._values.secrets
-        return difference(self._judged.outcome, told.outcome, hidden)
+        return first_difference(self._judged.outcome, told.outcome, hidden)
 
     def needed(self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact]) -> list[nodes.Fact]:
         """The facts without which something else comes out."""
@@ -185,7 +185,7 @@ class _Play:
     def _told(self, given: Sequence[nodes.Fact], then: Sequence[nodes.Fact]) -> Told:
         sample = replace(self._sample, facts=tuple(given))
         test = nodes.Test("", sample.name, None, (), _steps(then), (), NOWHERE)
-        return tell(sample, test, self._index, self._program)
+        return play_test(sample, test, self._index, self._program)
 
 
 def _steps(then: Sequence[nodes.Fact]) -> tuple[nodes.Then, ...]:
@@ -227,7 +227,7 @@ def _own(judged: Judged, story: Story, name: str) -> Iterator[nodes.Fact]:
         word = "open" if played else _period(judged)
         yield nodes.IsValue("period", nodes.Word(word, NOWHERE), NOWHERE)
     if facts.last_editor:
-        yield nodes.IsValue("last_editor", text(facts.last_editor), NOWHERE)
+        yield nodes.IsValue("last_editor", text_literal(facts.last_editor), NOWHERE)
     if not played:
         yield from _e_invoice(judged)
     if facts.history:
@@ -308,7 +308,7 @@ def later_facts(values: Values, judged: Judged, story: Story) -> list[nodes.Fact
     return facts
 
 
-def difference(wanted: Outcome, found: Outcome, hidden: Secrets) -> str | None:
+def first_difference(wanted: Outcome, found: Outcome, hidden: Secrets) -> str | None:
     """The first route that comes to something else; None: none does. Values of documents that hold
     a hidden one are not compared.
     """

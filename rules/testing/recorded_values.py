@@ -151,7 +151,7 @@ class Values:
             return nodes.Literal("yes_no", held, NOWHERE)
         said = str(held)
         if field.name in self.hidden and said.strip():
-            return text(self.hidden[field.name])
+            return text_literal(self.hidden[field.name])
         if field.type in _NUMBERS and NUMBER.fullmatch(said) and len(said) <= DIGITS:
             return nodes.Literal("number", Decimal(said), NOWHERE)
         if field.type == "one_of" and said in {state.name for state in field.states}:
@@ -167,7 +167,7 @@ class Values:
 
     def text(self, said: str) -> nodes.Literal:
         """A text between quotes, or what is written instead."""
-        return text(self.secrets.open(said))
+        return text_literal(self.secrets.open(said))
 
     def local(self, moment: datetime) -> datetime:
         """The minute of a moment where the source is."""
@@ -225,7 +225,7 @@ def _maps_in(expr: nodes.Expr, index: Index, kind: str) -> set[str]:
     return found
 
 
-def text(value: str) -> nodes.Literal:
+def text_literal(value: str) -> nodes.Literal:
     """A text between quotes; a quote or a control character in it becomes an apostrophe."""
     return nodes.Literal("text", _UNWRITTEN.sub("'", value), NOWHERE)
 

@@ -12,13 +12,13 @@ from typing import Any
 from grammar import nodes
 from grammar.nodes import Ruleset
 from grammar.text.problem import Problem, Span
-from rules.comparison.difference import show
-from rules.facts import Facts, Subject, TargetState, seeds
+from rules.comparison.difference import show_part
+from rules.facts import Facts, Subject, TargetState, load_seeds
 from rules.outcomes import Outcome
-from rules.program import Program, compile_ruleset, hash_of
+from rules.program import Program, compile_ruleset, hash_files
 from rules.testing.expectations import Expectations
-from rules.testing.test_steps import tell
-from rules.types.inference import infer, silent
+from rules.testing.test_steps import play_test
+from rules.types.inference import ignore_problem, infer
 from rules.types.symbol_table import Index, Schemas, Scope
 from rules.values.kinds import NUMERIC
 from rules.values.wording import say
@@ -59,8 +59,8 @@ def try_record(
     schemas: Schemas | None = None,
 ) -> Tried:
     """Judge one body as a record of `kind`; `files` are CSV texts by path."""
-    program = compile_ruleset(ruleset, hash=hash_of(sources), schemas=schemas)
-    found = seeds(ruleset, files)
+    program = compile_ruleset(ruleset, hash=hash_files(sources), schemas=schemas)
+    found = load_seeds(ruleset, files)
     targets = {t.name: TargetState(known=True) for t in ruleset.targets}
     source = next((r.source for r in ruleset.records if r.name == kind), None) or ""
     subject = Subject(kind, source, body, 1)
@@ -111,7 +111,7 @@ def run_test(test: nodes.Test, index: Index, program: Program) -> TestResult:
     if sample is None:
         message = f"there is no sample '{test.given}'"
         return TestResult(test.title, passed=False, message=message, span=test.span)
-    told = tell(sample, test, index, program)
+    told = play_test(sample, test, index, program)
     message = Expectations(test, told, program.zone(sample.record)).failure()
     return TestResult(test.title, passed=not message, message=message, span=test.span)
 
@@ -163,7 +163,7 @@ class _Bench:
     def noticed(self, part: Part) -> str:
         """The title of a test that fails with the part broken, or an empty text."""
         for way in part.ways:
-            index, program = self._compiled(without(self.ruleset, part.declared, way))
+            index, program = self._compiled(replace_declaration(self.ruleset, part.declared, way))
             for at, test in enumerate(self.tests):
                 if not run_test(test, index, program).passed:
                     self.tests.insert(0, self.tests.pop(at))
@@ -174,7 +174,7 @@ class _Bench:
         return Index(ruleset), compile_ruleset(ruleset, hash="", schemas=self.schemas)
 
 
-def of_routes(index: Index) -> Iterator[Part]:
+def route_parts(index: Index) -> Iterator[Part]:
     """All parts of all routes."""
     for post in index.ruleset.posts:
         name = f"post {post.record} to {post.route}"
@@ -187,21 +187,21 @@ def of_routes(index: Index) -> Iterator[Part]:
 def _going(post: nodes.Post, name: str) -> Iterator[Part]:
     """When it goes, and who may change it."""
     if post.when is not None:
-        yield part("timing of routes", f"{name}: when", post, post.when, (GONE,))
+        yield make_part("timing of routes", f"{name}: when", post, post.when, (GONE,))
     if isinstance(post.timing, nodes.Daily):
         later = replace(post.timing, at=post.timing.at.replace(hour=(post.timing.at.hour + 1) % 24))
-        yield part("timing of routes", f"{name}: daily", post, post.timing, (later,))
+        yield make_part("timing of routes", f"{name}: daily", post, post.timing, (later,))
     if post.after is not None:
-        yield part("timing of routes", f"{name}: after", post, post.after, (GONE,))
+        yield make_part("timing of routes", f"{name}: after", post, post.after, (GONE,))
     if post.bill is not None:
-        yield part("timing of routes", f"{name}: bill", post, post.bill, (GONE,))
+        yield make_part("timing of routes", f"{name}: bill", post, post.bill, (GONE,))
     if post.uncompared is not None:
-        yield part("amounts of routes", f"{name}: amount", post, post.uncompared, (GONE,))
+        yield make_part("amounts of routes", f"{name}: amount", post, post.uncompared, (GONE,))
     if post.allows is not None:
         yield from _allowed(post, post.allows, name)
     kind = "ignore" if post.we_own.kind != "ignore" else "block"
     instead = nodes.Action(kind, None, post.we_own.span)
-    yield part("owners of fields", f"{name}: we own", post, post.we_own, (instead,))
+    yield make_part("owners of fields", f"{name}: we own", post, post.we_own, (instead,))
 
 
 def _allowed(post: nodes.Post, said: nodes.Allows, name: str) -> Iterator[Part]:
@@ -223,34 +223,37 @@ def _document(route: nodes.Post | nodes.Reversal, name: str, index: Index) -> It
     sides = ((route.fields, head, ""), (route.line_fields, replace(head, line=True), "line "))
     for assigns, scope, where in sides:
         for assign in assigns:
-            if (way := other(assign.expr, scope)) is not None:
+            if (way := other_expression(assign.expr, scope)) is not None:
                 said = f"{name}: {where}{assign.name}"
                 changed = replace(assign, expr=way)
-                yield part("posted fields", said, route, assign, (changed,))
+                yield make_part("posted fields", said, route, assign, (changed,))
 
 
-def of_fields(index: Index) -> Iterator[Part]:
+def field_parts(index: Index) -> Iterator[Part]:
     """Computed fields, and what a link leaves out."""
     for record in index.ruleset.records:
         scope = Scope(index, record.parent or record.name, line=record.parent is not None)
         for one in record.fields:
-            if isinstance(one, nodes.Computed) and (way := other(one.expr, scope)) is not None:
+            if (
+                isinstance(one, nodes.Computed)
+                and (way := other_expression(one.expr, scope)) is not None
+            ):
                 name = f"{record.name}.{one.name}"
-                yield part("computed fields", name, record, one, (replace(one, expr=way),))
+                yield make_part("computed fields", name, record, one, (replace(one, expr=way),))
     for link in index.ruleset.links:
         if link.where is not None:
             name = f"link {link.name} of {link.record}: where"
-            yield part("links", name, link, link.where, (GONE,))
+            yield make_part("links", name, link, link.where, (GONE,))
 
 
-def of_tables(ruleset: nodes.Ruleset) -> Iterator[Part]:
+def table_parts(ruleset: nodes.Ruleset) -> Iterator[Part]:
     """All rows and groups."""
     role = ruleset.roles[0].name if ruleset.roles else ""
     for edit in ruleset.edits:
         name = f"on edit of {edit.record}"
         for group in edit.groups:
             way = (replace(group, fields=()),)
-            yield part("groups of edits", f"{name}: {group.name}", edit, group, way)
+            yield make_part("groups of edits", f"{name}: {group.name}", edit, group, way)
             yield from _of_lines(name, edit, group)
         yield from _rows("rows of edits", name, edit, role)
     for cancel in ruleset.cancels:
@@ -266,7 +269,7 @@ def _of_lines(name: str, edit: nodes.Edit, group: nodes.Group) -> Iterator[Part]
         if word.name.startswith(nodes.OF_LINE):
             left = tuple(other for other in group.fields if other is not word)
             said = f"{name}: {group.name} with {word.name}"
-            yield part(
+            yield make_part(
                 "fields of lines in groups", said, edit, group, (replace(group, fields=left),)
             )
 
@@ -274,8 +277,8 @@ def _of_lines(name: str, edit: nodes.Edit, group: nodes.Group) -> Iterator[Part]
 def _rows(kind: str, name: str, declared: Declared, role: str) -> Iterator[Part]:
     for row in declared.table.rows:
         answer = _other(row.action, role, retry=isinstance(declared, nodes.Retry))
-        said = f"{name}: {show(row)}"
-        yield part(kind, said, declared, row, (replace(row, action=answer),))
+        said = f"{name}: {show_part(row)}"
+        yield make_part(kind, said, declared, row, (replace(row, action=answer),))
 
 
 def _other(action: nodes.Action | nodes.TryAgain, role: str, *, retry: bool) -> nodes.Action:
@@ -286,11 +289,11 @@ def _other(action: nodes.Action | nodes.TryAgain, role: str, *, retry: bool) -> 
     return nodes.Action(other, None, action.span)
 
 
-def parts(ruleset: nodes.Ruleset) -> tuple[Part, ...]:
+def all_parts(ruleset: nodes.Ruleset) -> tuple[Part, ...]:
     """All parts, in the order of the text."""
     index = Index(ruleset)
     found = [*_gates(ruleset), *_checks(ruleset), *_duplicates(ruleset), *_approvals(ruleset)]
-    found += [*of_tables(ruleset), *of_routes(index), *of_fields(index)]
+    found += [*table_parts(ruleset), *route_parts(index), *field_parts(index)]
     found += [*_consts(ruleset), *_maps(ruleset), *_units(ruleset), *_owners(ruleset)]
     return tuple(sorted(found, key=lambda p: (p.span, p.kind, p.name)))
 
@@ -322,10 +325,10 @@ def _checks(ruleset: nodes.Ruleset) -> Iterator[Part]:
         yield Part("checks that pass", name, check.span, check, (never,))
         for fact in check.requires:
             said = f"{name}: {say(fact)}"
-            yield part("checks that fail", said, check, fact, (_literal(fact, value=True),))
+            yield make_part("checks that fail", said, check, fact, (_literal(fact, value=True),))
         if check.when is not None:
             said = f"{name}: when {say(check.when)}"
-            yield part("checks that do not apply", said, check, check.when, (GONE,))
+            yield make_part("checks that do not apply", said, check, check.when, (GONE,))
         said = f"{name}: clears {_CLEARS[check.clears.kind].format(check.clears.role)}"
         yield Part("what clears a hold", said, check.clears.span, check, ())
 
@@ -355,7 +358,7 @@ def _approvals(ruleset: nodes.Ruleset) -> Iterator[Part]:
         yield Part("approvals that are asked for", name, approve.span, approve, (GONE,))
         if approve.when is not None:
             said = f"{name}: when {say(approve.when)}"
-            yield part("approvals that are not needed", said, approve, approve.when, (GONE,))
+            yield make_part("approvals that are not needed", said, approve, approve.when, (GONE,))
         for person in approve.never:
             left = tuple(other for other in approve.never if other != person)
             way = replace(approve, never=left)
@@ -366,8 +369,8 @@ def _approvals(ruleset: nodes.Ruleset) -> Iterator[Part]:
 def _consts(ruleset: nodes.Ruleset) -> Iterator[Part]:
     for const in ruleset.consts:
         for row in const.rows:
-            ways = tuple(replace(row, value=value) for value in others(row.value))
-            yield part("consts", f"const {const.name} from {row.since}", const, row, ways)
+            ways = tuple(replace(row, value=value) for value in other_values(row.value))
+            yield make_part("consts", f"const {const.name} from {row.since}", const, row, ways)
 
 
 def _maps(ruleset: nodes.Ruleset) -> Iterator[Part]:
@@ -378,8 +381,8 @@ def _maps(ruleset: nodes.Ruleset) -> Iterator[Part]:
             said = f"map {table.name}: match {word.replace('_', ' ')}"
             yield Part("match of maps", said, table.span, table, (way,))
         for row in table.rows:
-            ways = tuple(replace(row, value=value) for value in others(row.value))
-            yield part("rows of maps", f'map {table.name}: "{row.key}"', table, row, ways)
+            ways = tuple(replace(row, value=value) for value in other_values(row.value))
+            yield make_part("rows of maps", f'map {table.name}: "{row.key}"', table, row, ways)
 
 
 def _units(ruleset: nodes.Ruleset) -> Iterator[Part]:
@@ -387,7 +390,7 @@ def _units(ruleset: nodes.Ruleset) -> Iterator[Part]:
         for row in units.rows:
             of = f' of "{row.item}"' if row.item else ""
             way = replace(row, base_count=row.base_count * 7)
-            yield part("rows of units", f"units: {row.unit}{of}", units, row, (way,))
+            yield make_part("rows of units", f"units: {row.unit}{of}", units, row, (way,))
 
 
 def _owners(ruleset: nodes.Ruleset) -> Iterator[Part]:
@@ -401,10 +404,10 @@ def _owners(ruleset: nodes.Ruleset) -> Iterator[Part]:
             kind = type(declared).__name__.lower()
             name = f"{kind} {getattr(declared, 'name', '')}".strip()
             way = (replace(action, role=role),)
-            yield part("owners of what is missing", f"{name}: missing", declared, action, way)
+            yield make_part("owners of what is missing", f"{name}: missing", declared, action, way)
 
 
-def others(literal: nodes.Literal) -> tuple[nodes.Literal, ...]:
+def other_values(literal: nodes.Literal) -> tuple[nodes.Literal, ...]:
     """Other values of a literal: far above and far below, or simply another one."""
     value, span = literal.value, literal.span
     if isinstance(value, bool):
@@ -425,9 +428,9 @@ def others(literal: nodes.Literal) -> tuple[nodes.Literal, ...]:
     return tuple(nodes.Literal(literal.kind, moved, span) for moved in (value + far, value - far))
 
 
-def other(expr: nodes.Expr, scope: Scope) -> nodes.Expr | None:
+def other_expression(expr: nodes.Expr, scope: Scope) -> nodes.Expr | None:
     """An expression with another value of the same type; None where there is none."""
-    kind = infer(expr, scope, silent).kind
+    kind = infer(expr, scope, ignore_problem).kind
     if kind in NUMERIC:
         return nodes.Arith("+", expr, nodes.Literal("number", Decimal(1), expr.span), expr.span)
     if kind in {"date", "moment", "duration"}:
@@ -437,23 +440,23 @@ def other(expr: nodes.Expr, scope: Scope) -> nodes.Expr | None:
     return nodes.Literal("text", "(broken)", expr.span) if kind in _TEXTS else None
 
 
-def part(kind: str, name: str, declared: Any, node: Any, ways: Iterable[Any]) -> Part:
+def make_part(kind: str, name: str, declared: Any, node: Any, ways: Iterable[Any]) -> Part:
     """The part of a declaration that `node` is, exchanged for each of these nodes."""
-    broken = tuple(exchanged(declared, node, way) for way in ways)
+    broken = tuple(exchange_node(declared, node, way) for way in ways)
     return Part(kind, name, node.span, declared, broken)
 
 
-def without(ruleset: nodes.Ruleset, declared: Any, instead: Any) -> nodes.Ruleset:
+def replace_declaration(ruleset: nodes.Ruleset, declared: Any, instead: Any) -> nodes.Ruleset:
     """The ruleset with another declaration in the place of this one."""
-    return exchanged(ruleset, declared, instead)  # type: ignore[no-any-return]
+    return exchange_node(ruleset, declared, instead)  # type: ignore[no-any-return]
 
 
-def exchanged(node: Any, old: Any, new: Any) -> Any:
+def exchange_node(node: Any, old: Any, new: Any) -> Any:
     """The tree with one node of it exchanged; the same tree where it is not in there."""
     if node is old:
         return new
     if isinstance(node, tuple):
-        kept = [exchanged(item, old, new) for item in node]
+        kept = [exchange_node(item, old, new) for item in node]
         if all(one is other for one, other in zip(kept, node, strict=True)):
             return node
         return tuple(item for item in kept if item is not GONE)
@@ -462,7 +465,7 @@ def exchanged(node: Any, old: Any, new: Any) -> Any:
     changes = {}
     for field in dataclasses.fields(node):
         value = getattr(node, field.name)
-        other = exchanged(value, old, new)
+        other = exchange_node(value, old, new)
         if other is not value:
             changes[field.name] = None if other is GONE else other
     return replace(node, **changes) if changes else node  # type: ignore[type-var]

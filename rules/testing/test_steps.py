@@ -12,7 +12,7 @@ from typing import Any
 
 from grammar import nodes
 from rules.decisions.decision_tables import RetryAnswer
-from rules.expressions.compiler import live, next_seq
+from rules.expressions.compiler import live_postings, next_seq
 from rules.facts import (
     Facts,
     ItemUnits,
@@ -24,7 +24,7 @@ from rules.facts import (
     TargetState,
     World,
     literal_text,
-    seeds,
+    load_seeds,
 )
 from rules.outcomes import Decision, Document, Outcome, Step
 from rules.program import Program
@@ -43,7 +43,9 @@ class Told:
     retry: Callable[[str], RetryAnswer | None] | None = None
 
 
-def tell(sample: nodes.Sample, test: nodes.Test | None, index: Index, program: Program) -> Told:
+def play_test(
+    sample: nodes.Sample, test: nodes.Test | None, index: Index, program: Program
+) -> Told:
     """The end of a sample's story, as a test tells it."""
     world = ClosedWorld(sample, index, program)
     at = sample.at
@@ -70,7 +72,7 @@ class ClosedWorld:
         self.kind = sample.record
         self.zone = program.zone(sample.record)
         self.body = body_of(sample, index, self.zone)
-        self.seeds: Seeds = seeds(inline(index.ruleset), {})
+        self.seeds: Seeds = load_seeds(inline(index.ruleset), {})
         self.known = _Known()
         self.version = 1
         self.first = self.body
@@ -93,7 +95,7 @@ class ClosedWorld:
     # ---- facts --------------------------------------------------------------------------------
 
     def _isvalue(self, fact: nodes.IsValue) -> None:
-        value = plain(fact.value, self.zone)
+        value = body_value(fact.value, self.zone)
         if fact.name in self.index.fields.get(self.kind, {}):
             self.body[fact.name] = value
         elif fact.name in _TOLD and (read := _TOLD[fact.name](value)) is not None:
@@ -109,7 +111,7 @@ class ClosedWorld:
         many = self.index.lines_field(self.kind)
         lines: list[dict[str, Any]] = self.body.get(many.name, []) if many else []
         if 0 < fact.line <= len(lines):
-            lines[fact.line - 1][fact.name] = plain(fact.value, self.zone)
+            lines[fact.line - 1][fact.name] = body_value(fact.value, self.zone)
 
     def _entry(self, fact: nodes.Entry) -> None:
         self.seeds.maps.setdefault(fact.table, {})[fact.key] = literal_text(fact.value)
@@ -152,7 +154,7 @@ class ClosedWorld:
 
     def _targetshows(self, fact: nodes.TargetShows) -> None:
         """A field of ours that somebody changed; before we posted: a document of somebody else."""
-        route, text = str(fact.route), str(plain(fact.value, self.zone))
+        route, text = str(fact.route), str(body_value(fact.value, self.zone))
         ours = [p for p in self.postings if p.route == route and p.state == PostingState.POSTED]
         if ours:
             self.known.edited[route, ours[-1].seq, fact.field] = text
@@ -214,7 +216,7 @@ class ClosedWorld:
             replace(p, state=PostingState.REVERSED) if (p.route, p.seq) == (route, seq) else p
             for p in self.postings
         ]
-        if not live(self.postings, route):
+        if not live_postings(self.postings, route):
             self.known.numbers.pop(route, None)
 
     def _seq(self, route: str) -> int:
@@ -332,14 +334,16 @@ def inline(ruleset: nodes.Ruleset) -> nodes.Ruleset:
 
 def body_of(sample: nodes.Sample, index: Index, zone: Any) -> dict[str, Any]:
     """The body that a sample writes."""
-    body = {pair.name: plain(pair.value, zone) for pair in sample.sets}
+    body = {pair.name: body_value(pair.value, zone) for pair in sample.sets}
     many = index.lines_field(sample.record)
     if many is not None:
-        body[many.name] = [{p.name: plain(p.value, zone) for p in line} for line in sample.lines]
+        body[many.name] = [
+            {p.name: body_value(p.value, zone) for p in line} for line in sample.lines
+        ]
     return body
 
 
-def plain(value: nodes.Value, zone: Any) -> Any:
+def body_value(value: nodes.Value, zone: Any) -> Any:
     """A written value as it stands in a canonical body."""
     if isinstance(value, nodes.Word):
         return value.name

@@ -12,7 +12,7 @@ from typing import Any
 
 from grammar import nodes
 from grammar.text.problem import Meant, Problem, Span
-from rules.types.symbol_table import Scope, misplaced
+from rules.types.symbol_table import Scope, find_misplaced_units
 from rules.values.cause_keys import is_tin, match_key
 from rules.values.kinds import (
     ANY,
@@ -22,12 +22,12 @@ from rules.values.kinds import (
     add,
     compare_hint,
     divide,
-    fits,
+    least_exact,
     multiply,
     say_type,
     subtract,
     two_currencies,
-    worst,
+    type_fits,
 )
 from rules.values.wording import say as write
 
@@ -78,7 +78,7 @@ def is_whole(value: Number) -> bool:
     return value.denominator == 1
 
 
-def words(text: str) -> str:
+def collapse_spaces(text: str) -> str:
     """A text without control characters and with single spaces between its words."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
@@ -86,7 +86,7 @@ def words(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def net(gross: Number, rate: Number) -> Number:
+def net_of_tax(gross: Number, rate: Number) -> Number:
     """What is left of an amount that contains a tax at this rate."""
     return divide(gross, add(Decimal(1), rate))
 
@@ -151,7 +151,7 @@ class CallTypes(ABC):
         if expr.name == "net" and any(rate == -1 for rate in found[1].written):
             message = "'net' divides by one and the rate together, which is zero here"
             self.say("TYP04", message, "Write the rate of a tax, such as 6%.", expr.args[1].span)
-        level = worst(function.level, *(t.level for t in found))
+        level = least_exact(function.level, *(t.level for t in found))
         return Type(found[0].kind, level=level, currency=currency)
 
     def _call_round(self, expr: nodes.Call) -> Type:
@@ -186,7 +186,7 @@ class CallTypes(ABC):
         return self._needs_units(expr, Type("text"))
 
     def _needs_units(self, expr: nodes.Call, found: Type) -> Type:
-        for wrong in misplaced(expr, self.scope):
+        for wrong in find_misplaced_units(expr, self.scope):
             self.report(wrong)
         if self.scope.index.ruleset.units:
             return found
@@ -237,7 +237,7 @@ class CallTypes(ABC):
             self.say("TYP07", message, form, expr.span)
             return (found + [ANY] * len(kinds))[: len(kinds)]
         for arg, have, want in zip(expr.args, found, kinds, strict=True):
-            if not fits(have, want):
+            if not type_fits(have, want):
                 message = f"'{expr.name}' wants {WANT.get(want, want)} here, not {say_type(have)}"
                 self.say("TYP08", message, "Give a value of that type.", arg.span)
         if expr.where is not None:
@@ -246,7 +246,7 @@ class CallTypes(ABC):
         return found
 
 
-def inside(
+def expand_parts(
     expr: nodes.Expr, scope: Scope, seen: frozenset[str] = frozenset()
 ) -> Iterator[nodes.Expr]:
     """An expression with all its parts, and those of the computed fields it names."""
@@ -254,9 +254,9 @@ def inside(
     behind = behind_name(expr, scope, seen)
     if behind is not None:
         name, formula = behind
-        yield from inside(formula, scope, seen | {name})
+        yield from expand_parts(formula, scope, seen | {name})
     for part in _parts(expr):
-        yield from inside(part, scope, seen)
+        yield from expand_parts(part, scope, seen)
 
 
 def _parts(expr: nodes.Expr) -> tuple[nodes.Expr, ...]:
@@ -265,7 +265,7 @@ def _parts(expr: nodes.Expr) -> tuple[nodes.Expr, ...]:
     return nodes.operands(expr)
 
 
-def formula(expr: nodes.Expr, scope: Scope) -> nodes.Expr:
+def resolve_formula(expr: nodes.Expr, scope: Scope) -> nodes.Expr:
     """What stands behind an expression that only names a computed field."""
     seen: frozenset[str] = frozenset()
     while (behind := behind_name(expr, scope, seen)) is not None:
@@ -273,21 +273,21 @@ def formula(expr: nodes.Expr, scope: Scope) -> nodes.Expr:
     return expr
 
 
-def stands_in(
+def find_defaults(
     expr: nodes.Expr, scope: Scope, seen: frozenset[str] = frozenset()
 ) -> Iterator[nodes.Otherwise]:
     """Each `otherwise` whose result is the value itself, not only a part of a calculation."""
     behind = behind_name(expr, scope, seen)
     if behind is not None:
         name, formula = behind
-        yield from stands_in(formula, scope, seen | {name})
+        yield from find_defaults(formula, scope, seen | {name})
     elif isinstance(expr, nodes.Otherwise):
         yield expr
         for part in (expr.expr, expr.default):
-            yield from stands_in(part, scope, seen)
+            yield from find_defaults(part, scope, seen)
     elif isinstance(expr, nodes.Call) and expr.name not in AGGREGATES:
         for part in expr.args:
-            yield from stands_in(part, scope, seen)
+            yield from find_defaults(part, scope, seen)
 
 
 def unrounded(
@@ -318,22 +318,24 @@ def _step(call: nodes.Call) -> object:
     return step.value if isinstance(step, nodes.Literal) else None
 
 
-def whole(expr: nodes.Expr, of: nodes.Expr) -> nodes.Expr:
+def bill_as_whole(expr: nodes.Expr, of: nodes.Expr) -> nodes.Expr:
     """What an expression of a bill in parts is when all is billed at once: `line.due` is all of it,
     `due_of(x)` is x.
     """
     if isinstance(expr, nodes.Call) and expr.name == "due_of" and len(expr.args) == 1:
-        return whole(expr.args[0], of)
+        return bill_as_whole(expr.args[0], of)
     if isinstance(expr, nodes.Name):
         return of if expr.path == ("line", "due") else expr
     if isinstance(expr, nodes.Arith):
-        return replace(expr, left=whole(expr.left, of), right=whole(expr.right, of))
+        return replace(expr, left=bill_as_whole(expr.left, of), right=bill_as_whole(expr.right, of))
     if isinstance(expr, nodes.Negative):
-        return replace(expr, expr=whole(expr.expr, of))
+        return replace(expr, expr=bill_as_whole(expr.expr, of))
     if isinstance(expr, nodes.Otherwise):
-        return replace(expr, expr=whole(expr.expr, of), default=whole(expr.default, of))
+        return replace(
+            expr, expr=bill_as_whole(expr.expr, of), default=bill_as_whole(expr.default, of)
+        )
     if isinstance(expr, nodes.Call) and expr.name not in AGGREGATES:
-        return replace(expr, args=tuple(whole(arg, of) for arg in expr.args))
+        return replace(expr, args=tuple(bill_as_whole(arg, of) for arg in expr.args))
     return expr
 
 
@@ -353,12 +355,12 @@ def behind_name(
 _ALL = (
     Function("is_whole", (NUMBER,), "yesno", is_whole, "is a whole number"),
     Function("is_tin", (TEXT,), "yesno", is_tin, "has the form of a TIN"),
-    Function("words", (TEXT,), "text", words, "is clean text"),
+    Function("words", (TEXT,), "text", collapse_spaces, "is clean text"),
     Function("match_key", (TEXT,), "text", match_key, "is a key to match by"),
     Function("abs", (NUMBER,), "first", absolute, ""),
     Function("min", (NUMBER, NUMBER), "first", min, "", many=True),
     Function("max", (NUMBER, NUMBER), "first", max, "", many=True),
-    Function("net", (NUMBER, NUMBER), "first", net, "", level="fraction"),
+    Function("net", (NUMBER, NUMBER), "first", net_of_tax, "", level="fraction"),
     Function("tax", (NUMBER, NUMBER), "first", tax, "", level="product"),
 )
 

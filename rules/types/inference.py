@@ -32,15 +32,15 @@ from rules.values.kinds import (
     ORDERED,
     YESNO,
     Type,
-    comparable,
+    alternative_type,
+    are_comparable,
     compare_hint,
-    either,
-    fruitless,
-    impossible,
-    negative,
-    reckoned,
+    explain_misfit,
+    find_fruitless,
+    negated_type,
+    operation_type,
     say_type,
-    written,
+    written_type,
 )
 from rules.values.wording import bare, say
 
@@ -107,7 +107,7 @@ class Listed:
     field: str
 
 
-def listed(path: tuple[str, ...], scope: Scope) -> Listed | None:
+def resolve_list(path: tuple[str, ...], scope: Scope) -> Listed | None:
     """The list that a path of an aggregate means, or None if it means none.
 
     `lines`, `lines.qty`, `deliveries`, `deliveries.total`, `deliveries.lines.pieces`.
@@ -152,7 +152,7 @@ class _InferenceWalk(CallTypes):
     # ---- leaves -------------------------------------------------------------------------------
 
     def _literal(self, expr: nodes.Literal) -> Type:
-        return written(LITERAL.get(expr.kind, expr.kind), [expr.value])
+        return written_type(LITERAL.get(expr.kind, expr.kind), [expr.value])
 
     def _name(self, expr: nodes.Name) -> Type:
         ref = self.scope.resolve(expr.path)
@@ -160,12 +160,12 @@ class _InferenceWalk(CallTypes):
             return self._unknown_name(expr)
         if ref.kind == "list":
             message = f"'{'.'.join(expr.path)}' is many values, one of each line"
-            return self.say("TYP10", message, of_list(expr), expr.span)
+            return self.say("TYP10", message, hint_for_list(expr), expr.span)
         if ref.field is not None:
             return field_type(ref.field, ref.record, self.scope)
         if ref.kind == "const":
             rows = [row.value for row in self.scope.index.consts[ref.name].rows]
-            return written(rows[0].kind, [value.value for value in rows])
+            return written_type(rows[0].kind, [value.value for value in rows])
         if ref.kind == "number":
             return Type("text")
         if ref.kind == "due":
@@ -183,7 +183,7 @@ class _InferenceWalk(CallTypes):
             hint = "It can be a column of a decision table, or a fact of a test."
             return self.say("NAM12", message, hint, expr.span)
         what = self.scope.item or self.scope.record or "this place"
-        hint = of_name(name, self.scope)
+        hint = hint_for_name(name, self.scope)
         return self.say("NAM01", f"{what} has no field '{name}'", hint, expr.span)
 
     # ---- conditions ---------------------------------------------------------------------------
@@ -199,9 +199,9 @@ class _InferenceWalk(CallTypes):
         right = self.of(expr.right)
         self._quoted(expr.right, left)
         self._quoted(expr.left, right)
-        if not comparable(left, right):
+        if not are_comparable(left, right):
             message = f"{say_type(left, right)} cannot be compared with {say_type(right, left)}"
-            self.say("TYP01", message, of_comparison(expr, left, right), expr.span)
+            self.say("TYP01", message, hint_for_comparison(expr, left, right), expr.span)
         elif expr.op not in {"=", "<>"} and not {left.kind, right.kind} <= ORDERED:
             self.say("TYP03", f"{say_type(left)} has no order", "Use = or <>.", expr.span)
         return YESNO
@@ -236,9 +236,9 @@ class _InferenceWalk(CallTypes):
                 if left.states:
                     self._word(value.name, left, value.span)
                 elif left.kind != "any":
-                    hint = of_member(expr, value, self.scope)
+                    hint = hint_for_member(expr, value, self.scope)
                     self.say("NAM01", f"'{value.name}' is not a word here", hint, value.span)
-            elif not comparable(left, self.of(value)):
+            elif not are_comparable(left, self.of(value)):
                 message = f"{say_type(left)} cannot be compared with {say_type(self.of(value))}"
                 self.say("TYP01", message, "Both sides must be of one type.", value.span)
             else:
@@ -266,7 +266,7 @@ class _InferenceWalk(CallTypes):
 
     def _is_word(self, compare: nodes.Compare, name: nodes.Name) -> bool:
         """Whether a name is but a word that a comparison could have named."""
-        states = infer(compare.left, self.scope, silent).states
+        states = infer(compare.left, self.scope, ignore_problem).states
         return say(name) in states and self.scope.resolve(name.path) is None
 
     def _not(self, expr: nodes.Not) -> Type:
@@ -286,10 +286,10 @@ class _InferenceWalk(CallTypes):
         left, right = self.of(expr.left), self.of(expr.right)
         if "any" in {left.kind, right.kind}:
             return ANY
-        found = reckoned(expr.op, left, right)
+        found = operation_type(expr.op, left, right)
         if found is None:
-            return self.say("TYP04", *impossible(expr.op, left, right), expr.span)
-        wrong = fruitless(expr.op, left, right, say(expr.right))
+            return self.say("TYP04", *explain_misfit(expr.op, left, right), expr.span)
+        wrong = find_fruitless(expr.op, left, right, say(expr.right))
         if wrong is not None:  # the type stays: rules in force go on as they are
             self.say("TYP04", *wrong, expr.span)
         return found
@@ -299,15 +299,15 @@ class _InferenceWalk(CallTypes):
         if found.kind not in NUMERIC | {"duration", "any"}:
             message = f"{say_type(found)} has no negative"
             return self.say("TYP04", message, "Only numbers have one.", expr.span)
-        return negative(found)
+        return negated_type(found)
 
     def _otherwise(self, expr: nodes.Otherwise) -> Type:
         left, right = self.of(expr.expr), self.of(expr.default)
-        if not comparable(left, right):
+        if not are_comparable(left, right):
             message = f"{say_type(left)} otherwise {say_type(right)}: two types"
             return self.say("TYP05", message, "Give a default of the same type.", expr.span)
         self._quoted(expr.default, left)
-        return either(left, right)
+        return alternative_type(left, right)
 
     # ---- calls --------------------------------------------------------------------------------
 
@@ -328,7 +328,7 @@ class _InferenceWalk(CallTypes):
     def _aggregate(self, expr: nodes.Call) -> Type:
         arg = expr.args[0] if len(expr.args) == 1 else None
         path = arg.path if isinstance(arg, nodes.Name) else ()
-        over = listed(path, self.scope)
+        over = resolve_list(path, self.scope)
         if over is None:
             hint = "Write a list, such as lines, lines.amount, or a link."
             if isinstance(arg, nodes.Arith | nodes.Call):
@@ -352,7 +352,7 @@ class _InferenceWalk(CallTypes):
         return replace(found, written=())
 
 
-def silent(_: Problem) -> None:
+def ignore_problem(_: Problem) -> None:
     """A listener for whoever only wants the type."""
 
 
@@ -377,7 +377,7 @@ def computed_type(field: nodes.Computed, record: str, scope: Scope) -> Type:
         known[at] = ANY  # a field that needs itself has no type; the checker says so elsewhere
         owner = scope.index.records[record].parent
         own = Scope(scope.index, owner or record, line=owner is not None)
-        known[at] = infer(field.expr, own, silent)
+        known[at] = infer(field.expr, own, ignore_problem)
     found = known[at]
     return found if isinstance(found, Type) else ANY
 
@@ -391,7 +391,7 @@ class Mixed:
     hint: str = _HINT
 
 
-def mixed(post: nodes.Post, known: DocumentSchema, scope: Scope) -> Iterator[Mixed]:
+def find_mixed_units(post: nodes.Post, known: DocumentSchema, scope: Scope) -> Iterator[Mixed]:
     """Nothing, where a route keeps to one kind of unit; `scope` is that of its lines."""
     walk = _MeasureWalk(scope, post.bill)
     if post.bill is not None:
@@ -402,7 +402,7 @@ def mixed(post: nodes.Post, known: DocumentSchema, scope: Scope) -> Iterator[Mix
     price = given.get(defined.price) if defined else None
     for field in known.lines:
         counts = field.type == "quantity" and field.name in given
-        if counts and infer(given[field.name].expr, scope, silent).kind in COUNTS:
+        if counts and infer(given[field.name].expr, scope, ignore_problem).kind in COUNTS:
             yield from _line(given[field.name], unit, price, walk)
 
 
@@ -494,7 +494,7 @@ class _MeasureWalk:
             last = 1 if expr.name == "round" else None
             return frozenset().union(*(self.quantity(arg) for arg in expr.args[:last]))
         arg = expr.args[0] if expr.name in AGGREGATES and len(expr.args) == 1 else None
-        over = listed(arg.path, self.scope) if isinstance(arg, nodes.Name) else None
+        over = resolve_list(arg.path, self.scope) if isinstance(arg, nodes.Name) else None
         if over is None or not over.field or over.record not in self.scope.index.records:
             return _NONE
         owner = self.scope.index.records[over.record].parent
@@ -544,12 +544,12 @@ def _line(
         yield Mixed(price.span, message)
 
 
-def by_distance(node: nodes.Compare, scope: Scope) -> nodes.Compare:
+def as_day_difference(node: nodes.Compare, scope: Scope) -> nodes.Compare:
     """A comparison of two days with what lies between them on the left: `ordered_on - today`.
 
     Any other comparison as it is.
     """
-    if infer(node.left, scope, silent).kind not in _DAY_DIFFERENCE_TYPES:
+    if infer(node.left, scope, ignore_problem).kind not in _DAY_DIFFERENCE_TYPES:
         return node
     sums = _apart(node, scope.index.consts)
     if sums is None or len(sums[0]) != 2:
@@ -612,7 +612,7 @@ def _name(said: str, span: Span) -> nodes.Name:
     return nodes.Name(tuple(said.split(".")), span)
 
 
-def settled(node: nodes.Compare) -> bool | None:
+def settled_answer(node: nodes.Compare) -> bool | None:
     """Whether a comparison of days is always so, or never, whatever the record holds; or None."""
     sums = _apart(node, {})
     if sums is not None and not sums[0]:
@@ -665,7 +665,7 @@ def _left(condition: nodes.Expr, words: Sequence[nodes.Name]) -> Problem:
     return Problem("NAM01", f"'{say(words[0])}' alone is not a condition", hint, words[0].span)
 
 
-def of_name(name: str, scope: Scope) -> str:
+def hint_for_name(name: str, scope: Scope) -> str:
     """Where a name that is not known here stands, or which one was meant."""
     lines = scope.index.lines_field(scope.record)
     if lines is not None and name in scope.index.fields.get(scope.line_record, {}):
@@ -676,14 +676,14 @@ def of_name(name: str, scope: Scope) -> str:
     return FOREIGN.get(name) or did_you_mean(name, scope.names())
 
 
-def of_list(name: nodes.Name) -> str:
+def hint_for_list(name: nodes.Name) -> str:
     """What is asked of a field of all lines at once."""
     path = ".".join(name.path)
     one = f"line.{name.path[-1]}"
     return f"Ask for all together, such as 'sum({path})', or for '{one}' behind each line."
 
 
-def of_member(expr: nodes.Member, word: nodes.Word, scope: Scope) -> str:
+def hint_for_member(expr: nodes.Member, word: nodes.Word, scope: Scope) -> str:
     """What a bare word in a list of values was meant for."""
     if scope.resolve((word.name,)) is None:
         return f'Write "{word.name}" in quotes.'
@@ -692,7 +692,7 @@ def of_member(expr: nodes.Member, word: nodes.Word, scope: Scope) -> str:
     return f"A list holds values, not fields: '{each}'."
 
 
-def of_comparison(expr: nodes.Compare, left: Type, right: Type) -> str:
+def hint_for_comparison(expr: nodes.Compare, left: Type, right: Type) -> str:
     """How two sides that cannot be compared could be."""
     written = expr.right if isinstance(expr.right, nodes.Literal) else None
     value = written.value if written is not None else None

@@ -338,7 +338,7 @@ def _calls(node: object, field: str) -> Iterator[nodes.Call]:
         yield from _calls(part, field)
 
 
-def match_of(index: Index, record: str, field: str, table: str) -> frozenset[str]:
+def match_words(index: Index, record: str, field: str, table: str) -> frozenset[str]:
     """The match words by which two values of a field are the same: those of the named map, else of
     all that look it up. There are none where it is compared as it is written.
     """
@@ -347,7 +347,7 @@ def match_of(index: Index, record: str, field: str, table: str) -> frozenset[str
     return frozenset(word for one in maps for word in one.match) - {"exact"}
 
 
-def of_elsewhere(
+def outside_part(
     field: nodes.Computed, record: str, index: Index
 ) -> nodes.Call | nodes.Name | None:
     """The first part of a computed field that is not in the record itself: what a map or the units
@@ -508,7 +508,7 @@ def _stored(expr: nodes.Expr, scope: Scope) -> Where | None:
     return (ref.record, ref.name) if ref is not None and stored else None
 
 
-def misplaced(call: nodes.Call, scope: Scope) -> Iterator[Problem]:
+def find_misplaced_units(call: nodes.Call, scope: Scope) -> Iterator[Problem]:
     """Units that stand as items in a conversion, and items that stand as units."""
     places = [(arg, of) for arg, of in zip(call.args, _PLACES[call.name], strict=False) if of]
     known = Conversions.of(scope.index)

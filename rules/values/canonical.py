@@ -34,7 +34,7 @@ MOST_TEXTS = 16_384
 
 _LEARNED: dict[type, Callable[[Any], Plain]] = {}
 
-written = msgspec.Raw
+WrittenJson = msgspec.Raw
 """Canonical JSON that is written already, as a part of a value."""
 
 _DECODE = msgspec.json.Decoder().decode
@@ -94,7 +94,7 @@ class OneText(ABC):
 
 def dumps(value: object) -> str:
     """Canonical JSON: sorted keys, no spaces, decimals as text, never a float."""
-    return text_of(plain(value))
+    return json_text(plain(value))
 
 
 def sha256_hex(value: str | bytes) -> str:
@@ -187,17 +187,17 @@ def _nothing(value: object) -> Plain:
     raise TypeError(f"{type(value).__name__} is not plain JSON")
 
 
-def text_of(value: object) -> str:
+def json_text(value: object) -> str:
     """Canonical JSON of a value that is plain already, without floats."""
     return _ENCODE(value).decode()
 
 
-def bytes_of(value: object) -> bytes:
+def json_bytes(value: object) -> bytes:
     """The same as bytes, of which hashes are made."""
     return _ENCODE(value)
 
 
-def value_of(text: str) -> Plain:
+def parse_json(text: str) -> Plain:
     """The plain value of stored JSON."""
     return _DECODE(text)
 

@@ -340,7 +340,7 @@ class Unknown:
         raise TypeError("an unknown is neither true nor false")
 
 
-def join(*values: object) -> Unknown:
+def join_unknowns(*values: object) -> Unknown:
     """The unknown that has the reasons of all unknowns among the values, each once."""
     gaps = [g for v in values if type(v) is Unknown for g in v.gaps]
     return Unknown(*dict.fromkeys(gaps))
@@ -354,7 +354,7 @@ def all_of(values: Iterable[object]) -> bool | Unknown:
             return False
         if type(value) is Unknown:
             unknown.append(value)
-    return join(*unknown) if unknown else True
+    return join_unknowns(*unknown) if unknown else True
 
 
 def any_of(values: Iterable[object]) -> bool | Unknown:
@@ -365,7 +365,7 @@ def any_of(values: Iterable[object]) -> bool | Unknown:
             return True
         if type(value) is Unknown:
             unknown.append(value)
-    return join(*unknown) if unknown else False
+    return join_unknowns(*unknown) if unknown else False
 
 
 def negation(value: object) -> bool | Unknown:
@@ -388,7 +388,7 @@ def explain_unknown(reason: BaseException) -> str:
     return said if said and not said.startswith("[") else "the result has more than 38 digits"
 
 
-def as_first_said(text: str) -> str:
+def restore_first_wording(text: str) -> str:
     """A text with such reasons as the first versions gave them: the oldest digest counts words."""
 
     def first(now: re.Match[str]) -> str:
@@ -478,21 +478,21 @@ class NearSpellings:
         if self._loose is None:
             self._loose = {}
             for known in sorted(self._words):
-                self._loose.setdefault(loose(known), []).append(known)
+                self._loose.setdefault(loose_key(known), []).append(known)
                 self._looks.setdefault(skeleton(known), []).append(known)
-        same = [known for known in self._loose.get(loose(word), ()) if known != word]
+        same = [known for known in self._loose.get(loose_key(word), ()) if known != word]
         looks = self._looks.get(skeleton(word), ())
         return (*same, *(known for known in looks if known not in same and mistaken(word, known)))
 
 
-def in_what(word: str, known: str) -> str:
+def describe_near_spelling(word: str, known: str) -> str:
     """In what a word is near to a known one, as the end of a sentence about that.
 
-    >>> in_what("abc-01", "ABC-01"), in_what("ABC-O1", "ABC-01")
+    >>> describe_near_spelling("abc-01", "ABC-01"), describe_near_spelling("ABC-O1", "ABC-01")
     ('it differs by case', 'it looks the same (O for 0)')
     """
-    if loose(word) == loose(known):
-        return f"it differs by {_listed(differences(word, known))}"
+    if loose_key(word) == loose_key(known):
+        return f"it differs by {_listed(spelling_differences(word, known))}"
     return f"it looks the same ({mistaken(word, known)})"
 
 
@@ -555,10 +555,10 @@ def class_advice(text: str) -> str:
     return f"perhaps {padded}" if digits.isdecimal() and padded in CLASSES else ""
 
 
-def fold(key: str, how: Collection[str]) -> str:
+def fold_key(key: str, how: Collection[str]) -> str:
     """A key as a map with these match words compares it.
 
-    >>> fold(" C-77 ", ("trimmed", "any_case"))
+    >>> fold_key(" C-77 ", ("trimmed", "any_case"))
     'c-77'
     """
     if "any_punctuation" in how:
@@ -583,13 +583,13 @@ def match_key(text: str) -> str:
     >>> match_key("KEDAI MAJU (M) SDN. BHD.") == match_key("Kedai-Maju (M) Sdn Bhd ")
     True
     """
-    return fold(text, ("any_case", "any_punctuation"))
+    return fold_key(text, ("any_case", "any_punctuation"))
 
 
-def differences(left: str, right: str) -> tuple[str, ...]:
+def spelling_differences(left: str, right: str) -> tuple[str, ...]:
     """In what two near keys differ: invisible characters, `case`, `spaces`, `special characters`.
 
-    >>> differences("abc-01 ", "ABC-01")
+    >>> spelling_differences("abc-01 ", "ABC-01")
     ('case', 'spaces')
     """
     mine, theirs = invisible(left), invisible(right)
@@ -610,7 +610,7 @@ def _apply(text: str, steps: Sequence[Callable[[str], str]]) -> str:
     return text
 
 
-def loose(text: str) -> str:
+def loose_key(text: str) -> str:
     """What near keys share: letters, digits and signs of a word, in one case."""
     return _only_words(_no_spaces(text)).casefold()
 
@@ -624,12 +624,12 @@ def _no_spaces(text: str) -> str:
     return "".join(c for c in text if not (c.isspace() or unicodedata.category(c) in {"Cf", "Zs"}))
 
 
-def alike(wanted: str, known: str) -> tuple[str, int]:
+def rate_similarity(wanted: str, known: str) -> tuple[str, int]:
     """Why two keys could mean the same, and how much; ("", 0) when they do not: C-118 is not C-101,
     however much alike they are. M1LK and MILK look the same, which counts before their digits.
     """
     if _letters(wanted) == _letters(known):
-        return " and ".join(differences(wanted, known)) or "spelling", 100
+        return " and ".join(spelling_differences(wanted, known)) or "spelling", 100
     if signs := mistaken(wanted, known):
         return f"looks the same: {signs}", _LOOKS_SAME
     if digits_of(wanted) != digits_of(known):

@@ -134,12 +134,12 @@ ANY = Type("any")
 YESNO = Type("yesno")
 
 
-def postable(have: Type, want: str) -> bool:
+def is_postable(have: Type, want: str) -> bool:
     """Whether a value of a type can stand in a document's field of that one."""
     return have.kind == "any" or have.kind in _POSTED.get(want, {want})
 
 
-def fits(have: Type, want: str) -> bool:
+def type_fits(have: Type, want: str) -> bool:
     """Whether a value of a type can stand where one of that kind is wanted."""
     return have.kind == "any" or have.kind in _FITTING.get(want, {want})
 
@@ -149,7 +149,7 @@ def two_currencies(left: Type, right: Type) -> bool:
     return left.currency != right.currency and bool(left.currency and right.currency)
 
 
-def comparable(left: Type, right: Type) -> bool:
+def are_comparable(left: Type, right: Type) -> bool:
     """Whether two types can be compared."""
     kinds = {left.kind, right.kind}
     if two_currencies(left, right):
@@ -184,7 +184,7 @@ def post_hint(have: Type, want: str, said: str, *, literal: bool) -> str:
         return f"Take the day of the moment first: text(date_of({said}))."
     if want == "text" and literal:
         return f'Write "{said}" in quotes.'
-    if want == "text" and fits(have, "written"):
+    if want == "text" and type_fits(have, "written"):
         return f"Write text({said}), if it is meant so."
     return "Give a value of that type."
 
@@ -204,7 +204,7 @@ class BadValueError(ValueError):
     """A value that is not of its type; a reader of records makes a gap of it."""
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """A text that every database can hold."""
     return text if text.isprintable() else _SURROGATE.sub("\ufffd", text)
 
@@ -252,12 +252,12 @@ class Misfit(NamedTuple):
     hint: str
 
 
-def worst(*levels: str) -> str:
+def least_exact(*levels: str) -> str:
     """The least exact of some levels."""
     return max(levels, key=LEVELS.index)
 
 
-def written(kind: str, values: Iterable[Any]) -> Type:
+def written_type(kind: str, values: Iterable[Any]) -> Type:
     """The type of what is written in the rules, once or for several days."""
     found = tuple(values)
     if all(type(value) is timedelta for value in found):
@@ -270,7 +270,7 @@ def _whole_days(value: timedelta) -> bool:
     return not value.seconds
 
 
-def reckoned(op: str, left: Type, right: Type) -> Type | None:
+def operation_type(op: str, left: Type, right: Type) -> Type | None:
     """The type of two sides together; None where nothing comes of them."""
     found = _product(op, left, right) if op in "*/" else _total(op, left, right)
     if found is None or not left.written or not right.written:
@@ -282,11 +282,11 @@ def _product(op: str, left: Type, right: Type) -> Type | None:
     kinds = {left.kind, right.kind}
     if not kinds <= NUMERIC:
         return None
-    level = worst(left.level, right.level)
+    level = least_exact(left.level, right.level)
     if op == "*":
         if left.kind == right.kind == "money":
             return None
-        level = worst(level, "product") if "money" in kinds else level
+        level = least_exact(level, "product") if "money" in kinds else level
         currency = left.currency or right.currency
         return Type(_stronger(left.kind, right.kind), level=level, currency=currency)
     if (right.kind == "money" and left.kind != "money") or two_currencies(left, right):
@@ -307,9 +307,9 @@ def _total(op: str, left: Type, right: Type) -> Type | None:
         return None
     if kinds <= COUNTS or kinds <= {"money", "number", "decimal"}:
         kind, currency = _stronger(left.kind, right.kind), left.currency or right.currency
-        return Type(kind, level=worst(left.level, right.level), currency=currency)
+        return Type(kind, level=least_exact(left.level, right.level), currency=currency)
     if kinds == {"duration"}:
-        return Type("duration", level=worst(left.level, right.level))
+        return Type("duration", level=least_exact(left.level, right.level))
     if right.kind == "duration" and left.kind in _DATED:
         return Type(left.kind)
     if op == "-" and len(kinds) == 1 and left.kind in _DATED:
@@ -328,18 +328,18 @@ def _followed(op: str, left: Type, right: Type) -> tuple[Any, ...]:
         return ()
 
 
-def negative(of: Type) -> Type:
+def negated_type(of: Type) -> Type:
     """The type of what is below zero by as much."""
     return replace(of, written=tuple(-value for value in of.written))
 
 
-def either(of: Type, default: Type) -> Type:
+def alternative_type(of: Type, default: Type) -> Type:
     """The type of a value, or of what stands for it."""
     found = tuple(dict.fromkeys((*of.written, *default.written)))
-    return replace(of, level=worst(of.level, default.level), written=found)
+    return replace(of, level=least_exact(of.level, default.level), written=found)
 
 
-def impossible(op: str, left: Type, right: Type) -> Misfit:
+def explain_misfit(op: str, left: Type, right: Type) -> Misfit:
     """Why nothing comes of two sides."""
     message = f"{say_type(left, right)} cannot be {_VERBS[op]} {say_type(right, left)}"
     return Misfit(message, _hint(op, left, right))
@@ -357,7 +357,7 @@ def _hint(op: str, left: Type, right: Type) -> str:
     return "Only numbers of one kind are added; dates take durations such as 31d."
 
 
-def fruitless(op: str, left: Type, right: Type, said: str) -> Misfit | None:
+def find_fruitless(op: str, left: Type, right: Type, said: str) -> Misfit | None:
     """What the types allow and the written values do not; `said` is the right side as it stands."""
     if op == "/" and any(not value for value in right.written):
         sure = "is" if not any(right.written) else "can be"
@@ -379,7 +379,7 @@ def as_fraction(value: Number) -> Fraction:
     return value if type(value) is Fraction else Fraction(value)
 
 
-def tidy(value: Fraction) -> Number:
+def simplify(value: Fraction) -> Number:
     """A fraction as a decimal where it ends within 38 digits, else itself, within bounds."""
     num, den = value.numerator, value.denominator
     if num.bit_length() > BITS or den.bit_length() > BITS:
@@ -404,26 +404,26 @@ def add(a: Number, b: Number) -> Number:
     """a + b, exactly."""
     if type(a) is Decimal and type(b) is Decimal:
         return CONTEXT.add(a, b)
-    return tidy(as_fraction(a) + as_fraction(b))
+    return simplify(as_fraction(a) + as_fraction(b))
 
 
 def subtract(a: Number, b: Number) -> Number:
     """a - b, exactly."""
     if type(a) is Decimal and type(b) is Decimal:
         return CONTEXT.subtract(a, b)
-    return tidy(as_fraction(a) - as_fraction(b))
+    return simplify(as_fraction(a) - as_fraction(b))
 
 
 def multiply(a: Number, b: Number) -> Number:
     """a * b, exactly."""
     if type(a) is Decimal and type(b) is Decimal:
         return CONTEXT.multiply(a, b)
-    return tidy(as_fraction(a) * as_fraction(b))
+    return simplify(as_fraction(a) * as_fraction(b))
 
 
 def divide(a: Number, b: Number) -> Number:
     """a / b, exactly: a fraction where no decimal is."""
-    return tidy(as_fraction(a) / as_fraction(b))
+    return simplify(as_fraction(a) / as_fraction(b))
 
 
 def scale(value: Number, num: int, den: int) -> Number:
@@ -435,7 +435,7 @@ def scale(value: Number, num: int, den: int) -> Number:
             return CONTEXT.divide(CONTEXT.multiply(value, Decimal(num)), Decimal(den))
         except decimal.Inexact:
             pass  # no decimal says it exactly: a fraction does
-    return tidy(as_fraction(value) * Fraction(num, den))
+    return simplify(as_fraction(value) * Fraction(num, den))
 
 
 def round_half_up(value: Number, step: Decimal) -> Decimal:
@@ -464,10 +464,10 @@ def _places(step: Decimal) -> int | None:
     return -exponent if digits == (1,) and isinstance(exponent, int) else None
 
 
-def rounded_all(values: Sequence[Number], step: Decimal) -> Sequence[Decimal]:
+def round_all(values: Sequence[Number], step: Decimal) -> Sequence[Decimal]:
     """round_half_up of each, with this step.
 
-    >>> rounded_all([Decimal("2.345"), Fraction(1, 3)], Decimal("0.01"))
+    >>> round_all([Decimal("2.345"), Fraction(1, 3)], Decimal("0.01"))
     [Decimal('2.35'), Decimal('0.33')]
     """
     if step > 0 and _places(step) is not None:
@@ -483,10 +483,10 @@ def is_simple(step: Decimal) -> bool:
     return step > 0 and _places(step) is not None
 
 
-def rescaled(value: Number, num: int, den: int, step: Decimal) -> Decimal:
+def rescale_and_round(value: Number, num: int, den: int, step: Decimal) -> Decimal:
     """round_half_up(scale(value, num, den), step): the same, without a fraction in between.
 
-    >>> rescaled(Decimal("38.45"), 1, 12, Decimal("0.0001"))
+    >>> rescale_and_round(Decimal("38.45"), 1, 12, Decimal("0.0001"))
     Decimal('3.2042')
     """
     by = _steps(num, den, step)
@@ -519,7 +519,7 @@ def show(value: Number, places: int = 0) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def balance(values: Sequence[tuple[bool, object]]) -> Number | None:
+def sum_signed(values: Sequence[tuple[bool, object]]) -> Number | None:
     """The sum of some numbers, of which those marked no are taken away; None where one is none."""
     total: Number = Decimal(0)
     for plus, value in values:
@@ -529,7 +529,7 @@ def balance(values: Sequence[tuple[bool, object]]) -> Number | None:
     return total
 
 
-def last_whole(op: str, bound: Number) -> tuple[str, Number]:
+def tighten_to_whole(op: str, bound: Number) -> tuple[str, Number]:
     """A bound of a field that holds whole numbers only: the last one that fits."""
     below = Decimal(as_fraction(bound).numerator // as_fraction(bound).denominator)
     is_whole = below == bound

@@ -100,14 +100,14 @@ def say(expr: nodes.Expr | nodes.Value) -> str:
     return words
 
 
-def titled(text: str) -> str:
+def title_text(text: str) -> str:
     """A title in which `‹name›` stands for what differs from record to record, in words.
 
-    >>> titled("The lines of ‹number› do not add up to ‹total›.")
+    >>> title_text("The lines of ‹number› do not add up to ‹total›.")
     'The lines of the number do not add up to the total.'
-    >>> titled("TIN ‹tin› is customer ‹customer_of_tin(tin)›, order ‹number› of ‹party›.")
+    >>> title_text("TIN ‹tin› is customer ‹customer_of_tin(tin)›, order ‹number› of ‹party›.")
     'TIN is customer of tin, order number of the party.'
-    >>> titled("‹total› is above 5000.00")
+    >>> title_text("‹total› is above 5000.00")
     'The total is above 5,000.00'
     """
     said = separated(_HOLE.sub(_in_words, text))
@@ -162,7 +162,7 @@ def shown(value: Any, of: Type, zone: ZoneInfo) -> str:
     return value.isoformat() if kind is date else str(value)
 
 
-def wire(value: Any, of: Type) -> str:
+def document_text(value: Any, of: Type) -> str:
     """A value as the text that stands in a document."""
     kind = type(value)
     if kind is str:
@@ -179,11 +179,11 @@ def wire(value: Any, of: Type) -> str:
     return shown(value, of, ZoneInfo("UTC"))
 
 
-def written(value: Any, of: Type) -> str:
+def number_or_date_text(value: Any, of: Type) -> str:
     """A number or a date as a text; a number that no decimal says exactly raises."""
     if type(value) is Fraction:
         raise ArithmeticError(f"{show(value)} is no exact decimal")
-    return shown(value, of, ZoneInfo("UTC")) if of.kind == "percent" else wire(value, of)
+    return shown(value, of, ZoneInfo("UTC")) if of.kind == "percent" else document_text(value, of)
 
 
 class Broken(NamedTuple):
@@ -259,10 +259,10 @@ def _gone(placeholder: re.Match[str]) -> str:
     return _GONE * len(placeholder.group())
 
 
-def is_so(name: str, op: str, bound: str, *, dated: bool = False) -> str:
+def comparison_clause(name: str, op: str, bound: str, *, dated: bool = False) -> str:
     """How something compares.
 
-    >>> is_so("total", "<=", "RM 1.00"), is_so("day it was paid", "<", "2026-11-23", dated=True)
+    >>> comparison_clause("total", "<=", "RM 1.00"), comparison_clause("day it was paid", "<", "2026-11-23", dated=True)
     ('the total is at most RM 1.00', 'the day it was paid is before 2026-11-23')
     """
     if op == "=":
@@ -278,32 +278,32 @@ def is_so(name: str, op: str, bound: str, *, dated: bool = False) -> str:
     return f"the {name} is after {bound}" if dated else f"the {name} is above {bound}"
 
 
-def beside(clause: str, bound: str, now: str) -> str:
+def with_current_value(clause: str, bound: str, now: str) -> str:
     """A clause with what is so now, where that is known and another."""
     return f"{clause} (now {now})" if now and now != bound else clause
 
 
-def is_filled(name: str, *, want: bool) -> str:
+def filled_clause(name: str, *, want: bool) -> str:
     """That something has a value, or has none."""
     return f"the {name} is filled in" if want else f"the {name} is left blank"
 
 
-def is_formed(name: str, form: str, advice: str) -> str:
+def form_clause(name: str, form: str, advice: str) -> str:
     """A test of a form, with what the value could be."""
     is_tin = form == "is_tin"
     so = f"the {name} has the form of a TIN" if is_tin else f"the {name} is a whole number"
     return f"{so} ({advice})" if advice else so
 
 
-def is_locked(t_month: str, target: str) -> str:
+def locked_clause(t_month: str, target: str) -> str:
     """That a period of a target is locked."""
     return f"Period {t_month} of {target} is locked"
 
 
-def is_mapped(value: str, meant: str) -> str:
+def mapped_clause(value: str, meant: str) -> str:
     """That a value has an entry; `meant` is what it nearly is, or blank.
 
-    >>> is_mapped('"A 1"', '"A1"')
+    >>> mapped_clause('"A 1"', '"A1"')
     '"A 1" is mapped, or the source writes "A1"'
     """
     if meant:
@@ -311,7 +311,7 @@ def is_mapped(value: str, meant: str) -> str:
     return f"{value} is mapped"
 
 
-def period_opens(t_month: str, target: str, first_open: str) -> str:
+def period_opens_clause(t_month: str, target: str, first_open: str) -> str:
     """What ends the wait for a locked period; `first_open` is blank where no day is open."""
     if first_open:
         return (
@@ -342,12 +342,14 @@ def clause(text: str) -> str:
 def _part(text: str) -> str:
     if compared := _COMPARED.fullmatch(text):
         name, op, bound = compared.groups()
-        return is_so(term(name), op, bound, dated=bool(_DAY.fullmatch(bound)))
+        return comparison_clause(term(name), op, bound, dated=bool(_DAY.fullmatch(bound)))
     if filled := _FILLED.fullmatch(text):
-        return is_filled(term(filled[1]), want=filled[2] != "left blank")
+        return filled_clause(term(filled[1]), want=filled[2] != "left blank")
     if among := _AMONG.fullmatch(text):
         *others, last = [term(one) for one in among[2].split(", ")]
-        return is_so(term(among[1]), "=", f"{', '.join(others)} or {last}" if others else last)
+        return comparison_clause(
+            term(among[1]), "=", f"{', '.join(others)} or {last}" if others else last
+        )
     for sign, words in _SIGNS.items():
         text = text.replace(sign, words)
     return _NAMED.sub(lambda found: term(found[0]), text)

@@ -5,11 +5,11 @@ from typing import Any
 
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
-from grammar.text.vocabulary import blocks
+from grammar.text.vocabulary import split_blocks
 
 SHOP = Path(__file__).with_name("shop.rules").read_text(encoding="utf-8")
 WAREHOUSE = Path(__file__).with_name("warehouse.rules").read_text(encoding="utf-8")
-DECLARATIONS = [block.text for text in (SHOP, WAREHOUSE) for block in blocks(text)]
+DECLARATIONS = [block.text for text in (SHOP, WAREHOUSE) for block in split_blocks(text)]
 
 
 def problems(text: str) -> tuple[Problem, ...]:

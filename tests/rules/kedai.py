@@ -9,7 +9,7 @@ from typing import Any
 from grammar.parsing.parser import parse
 from rules.facts import Entry, Facts, Subject, TargetState, UnitEntry, World
 from rules.outcomes import Decision, Finding, Outcome
-from rules.program import Program, compile_ruleset, hash_of
+from rules.program import Program, compile_ruleset, hash_files
 from tests.rules.one_meaning import in_every_way
 
 FILE = Path(__file__).with_name("kedai.rules")
@@ -24,7 +24,7 @@ INVOICE, RECEIPT = "aiaccount.sales_invoice", "aiaccount.sales_receipt"
 def program_of(text: str = TEXT) -> Program:
     ruleset, problems = parse({"kedai.rules": text})
     assert problems == ()
-    return compile_ruleset(ruleset, hash=hash_of({"kedai.rules": text}))
+    return compile_ruleset(ruleset, hash=hash_files({"kedai.rules": text}))
 
 
 def line(**changes: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.facts import Facts, Subject, TargetState, seeds
+from rules.facts import Facts, Subject, TargetState, load_seeds
 from rules.outcomes import Finding, Outcome, Verdict
-from rules.program import Program, compile_ruleset, hash_of
+from rules.program import Program, compile_ruleset, hash_files
 from tests.rules.one_meaning import in_every_way
 
 TEXT = """\
@@ -98,7 +98,7 @@ def _program(text: str, *, checked: bool) -> Program:
     ruleset, problems = parse({"shop.rules": text})
     assert problems == (), problems
     assert not checked or [p for p in check(ruleset) if p.severity == "error"] == []
-    return compile_ruleset(ruleset, hash=hash_of({"shop.rules": text}))
+    return compile_ruleset(ruleset, hash=hash_files({"shop.rules": text}))
 
 
 def program(
@@ -133,14 +133,14 @@ def judged(
     kind: str = "order",
 ) -> Outcome:
     """What the rules say of a body."""
-    world = seeds(of.ruleset, {}).world(1, {"books": state or TargetState(known=True)})
+    world = load_seeds(of.ruleset, {}).world(1, {"books": state or TargetState(known=True)})
     facts = Facts(NOW, releases=releases)
     return in_every_way(of, Subject(kind, "shop", body, 1), facts, world, NOW)
 
 
 def judged_as_first(of: Program, body: dict[str, Any]) -> Outcome:
     """The same in the words of the first versions, with conditions as rules are written."""
-    world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
     return of.evaluate_as_first(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
 
 

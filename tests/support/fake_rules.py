@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from grammar.text.problem import Span
-from rules.decisions.judge_record import Asked
+from rules.decisions.judge_record import EvaluationInput
 from rules.facts import Facts, Subject, World
 from rules.outcomes import ApprovalNeed, Decision, Document, Finding, Outcome, Use, Verdict, Wait
 from rules.program import Route
@@ -87,10 +87,10 @@ class ToyProgram:
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         return self.evaluate(subject, facts, world, now)
 
-    def decisions(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
+    def decisions(self, asked: Sequence[EvaluationInput]) -> list[Outcome | Exception]:
         return [self._tried(one) for one in asked]
 
-    def _tried(self, asked: Asked) -> Outcome | Exception:
+    def _tried(self, asked: EvaluationInput) -> Outcome | Exception:
         try:
             return self.decision(*asked)
         except Exception as error:

@@ -33,7 +33,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.expression import SQLColumnExpression
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from rules.values.canonical import OneText, PostingState, dumps, value_of
+from rules.values.canonical import OneText, PostingState, dumps, parse_json
 from rules.values.cause_keys import CauseKey, Clearing
 
 LARGEST = 2**63
@@ -122,7 +122,7 @@ class Json(TypeDecorator[Any]):
 
 
 def _value_of(text: str | None) -> Any:
-    return None if text is None else value_of(text)
+    return None if text is None else parse_json(text)
 
 
 class Packed(TypeDecorator[bytes]):

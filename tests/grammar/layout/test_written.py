@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar import nodes
-from grammar.layout.written import can_be_quoted, format_text, written
+from grammar.layout.written import can_be_quoted, format_text, write_test
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
 
@@ -23,7 +23,7 @@ def test_every_test_of_a_starter_is_read_back_as_it_is(starter: str) -> None:
     samples = {one.name: one for one in ruleset.samples}
     assert len(ruleset.tests) > 50
     for test in ruleset.tests:
-        text = written([samples[test.given]], test)
+        text = write_test([samples[test.given]], test)
         again, problems = parse({"a.rules": text})
         assert (again.samples, again.tests, problems) == ((samples[test.given],), (test,), ())
         assert format_text(text) == text
@@ -35,7 +35,7 @@ def test_a_text_that_can_be_quoted_is_read_back_as_it_is(text: str) -> None:
     ruleset, _ = parse({"a.rules": _SHORT})
     (sample,), (test,) = ruleset.samples, ruleset.tests
     sample = nodes.Sample(sample.name, sample.record, sample.at, (pair,), (), (), SOMEWHERE)
-    again, problems = parse({"a.rules": written([sample], test)})
+    again, problems = parse({"a.rules": write_test([sample], test)})
     if can_be_quoted(text):
         assert (again.samples, problems) == ((sample,), ())
 

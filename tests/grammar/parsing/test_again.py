@@ -3,7 +3,7 @@
 import random
 
 from grammar.parsing.incremental import Reader
-from grammar.parsing.parser import fitting, parse
+from grammar.parsing.parser import fitting_words, parse
 from tests.grammar.kit import DECLARATIONS, SHOP, WAREHOUSE
 
 
@@ -48,7 +48,7 @@ def test_any_row_of_edits_reads_as_afresh() -> None:
 
 
 def test_what_may_stand_next_is_what_the_grammar_says() -> None:
-    assert fitting("check c on order\n    ") == {"when", "require"}
-    assert {"NAME", "not", "STRING"} <= fitting("check c on order\n    when ")
-    assert fitting("chek c on order\n    ") == frozenset()
-    assert "because" in fitting('test "t"\n    given a\n    expect hold for b ')
+    assert fitting_words("check c on order\n    ") == {"when", "require"}
+    assert {"NAME", "not", "STRING"} <= fitting_words("check c on order\n    when ")
+    assert fitting_words("chek c on order\n    ") == frozenset()
+    assert "because" in fitting_words('test "t"\n    given a\n    expect hold for b ')

@@ -51,8 +51,8 @@ def options(lark: Lark) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_the_file_holds_what_the_grammar_says() -> None:
-    kept = parser.parser(_WholeWords())
-    anew = parser.worked_out(GRAMMAR.read_text("utf-8"), _WholeWords())
+    kept = parser.load_parser(_WholeWords())
+    anew = parser.build_parser(GRAMMAR.read_text("utf-8"), _WholeWords())
     assert list(table(kept)) == list(table(anew))
     for one, other in ((kept, anew), (anew, kept)):
         assert {repr(t) for t in one.terminals} <= {repr(t) for t in other.terminals}
@@ -62,7 +62,7 @@ def test_the_file_holds_what_the_grammar_says() -> None:
 
 def test_a_start_works_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Lark, "__init__", lambda *_, **__: pytest.fail("python tools/tables.py"))
-    kept = parser.parser(_WholeWords())
+    kept = parser.load_parser(_WholeWords())
     assert kept.parse("language 1\n").data == "language"
 
 
@@ -71,8 +71,8 @@ def test_tables_of_another_grammar_are_left_alone(grammar: Path) -> None:
     text = grammar.read_text("utf-8")
     assert text.count('"language"') == 1
     grammar.write_text(text.replace('"language"', '"tongue"'), "utf-8")
-    assert parser.parser(_WholeWords()).parse("tongue 1\n").data == "language"
-    parser.write(grammar.parent)
+    assert parser.load_parser(_WholeWords()).parse("tongue 1\n").data == "language"
+    parser.write_tables(grammar.parent)
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(Lark, "__init__")
-        assert parser.parser(_WholeWords()).parse("tongue 1\n").data == "language"
+        assert parser.load_parser(_WholeWords()).parse("tongue 1\n").data == "language"

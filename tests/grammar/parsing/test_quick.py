@@ -10,7 +10,7 @@ from lark.exceptions import UnexpectedInput
 from grammar.parsing.parser import _checked, _GluedError, _machine, _quickly
 from grammar.parsing.parser import parse as public
 from grammar.text.problem import Problem
-from grammar.text.vocabulary import Block, blocks
+from grammar.text.vocabulary import Block, split_blocks
 from tests.grammar.kit import DECLARATIONS, SHOP, WAREHOUSE
 
 STARTERS = Path(__file__).parents[3] / "portal" / "starters"
@@ -31,7 +31,7 @@ def by_lark(block: Block) -> Any:
 @pytest.mark.parametrize("texts", [[SHOP, WAREHOUSE], SHIPPED], ids=["constructs", "shipped"])
 def test_what_is_right_is_read_quickly_and_alike(texts: list[str]) -> None:
     for text in texts:
-        for block in blocks(text):
+        for block in split_blocks(text):
             if block.head != "language":
                 quick = _quickly(block, "a.rules")
                 assert quick is not None, block.text
@@ -65,7 +65,7 @@ def mutant(rng: random.Random) -> str:
 def test_what_is_wrong_is_never_taken(seed: int) -> None:
     rng, taken = random.Random(seed), 0
     for _ in range(80):
-        for block in blocks(mutant(rng)):
+        for block in split_blocks(mutant(rng)):
             quick = _quickly(block, "a.rules")
             if quick is not None and not isinstance(quick, tuple):
                 slow = by_lark(block)
@@ -93,5 +93,5 @@ def _problems(block: Block) -> tuple[Problem, ...]:
     ],
 )
 def test_what_is_not_certain_is_left_to_lark(text: str) -> None:
-    (block,) = blocks(text)
+    (block,) = split_blocks(text)
     assert _quickly(block, "a.rules") is None

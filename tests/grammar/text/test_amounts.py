@@ -4,7 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from grammar.text.characters import MINUS, SPACE, continued, grouped, in_currency, separated
+from grammar.text.characters import (
+    MINUS,
+    SPACE,
+    continue_with_amount,
+    grouped,
+    in_currency,
+    separated,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +38,7 @@ from grammar.text.characters import MINUS, SPACE, continued, grouped, in_currenc
     ],
 )
 def test_a_sentence_goes_on_with_an_amount(said: str, text: str, currency: str, told: str) -> None:
-    assert continued(said, text, currency, others=("SGD",)) == told
+    assert continue_with_amount(said, text, currency, others=("SGD",)) == told
 
 
 def test_only_what_is_written_as_an_amount_is_grouped() -> None:

@@ -1,7 +1,7 @@
 """Findings that only repeat a syntax mistake are left out; the others stay."""
 
 from grammar.parsing.parser import parse
-from grammar.text.problem import Problem, Span, believable
+from grammar.text.problem import Problem, Span, believable_errors
 
 TEXT = """\
 role accounts
@@ -23,7 +23,7 @@ def finding(message: str, severity: str = "error") -> Problem:
 def kept(message: str, severity: str = "error") -> bool:
     _, syntax = parse({"a": TEXT})
     assert len(syntax) == 2
-    return bool(believable([finding(message, severity)], syntax, {"a": TEXT}))
+    return bool(believable_errors([finding(message, severity)], syntax, {"a": TEXT}))
 
 
 def test_what_a_broken_declaration_would_have_named_is_not_missed() -> None:
@@ -47,6 +47,6 @@ def test_a_test_that_names_a_check_which_was_not_read_is_left_alone() -> None:
     told = Problem(
         "TST04", "'big_total' is no rule that could be the reason", "", Span("b", 5, 1, 5, 2)
     )
-    assert not believable([told], syntax, {"a": whole})
+    assert not believable_errors([told], syntax, {"a": whole})
     _, of_records = parse({"a": TEXT})
-    assert believable([told], of_records, {"a": TEXT})
+    assert believable_errors([told], of_records, {"a": TEXT})

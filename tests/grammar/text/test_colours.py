@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from grammar.parsing.parser import _machine, parse
-from grammar.text.vocabulary import DECLARATIONS, RESERVED, TYPES, blocks
+from grammar.text.vocabulary import DECLARATIONS, RESERVED, TYPES, split_blocks
 from tests.grammar.kit import SHOP, WAREHOUSE
 
 ROOT = Path(__file__).parents[3]
@@ -59,7 +59,7 @@ def scope_at(line: str, column: int) -> str:
 def said(text: str) -> Iterator[tuple[str, str, int, str]]:
     """Each token as the parser takes it: line, kind (word for a word of the language), column."""
     lark, explainer = _machine()
-    for block in blocks(text):
+    for block in split_blocks(text):
         parser = lark.parse_interactive(block.text)
         for token in parser.iter_parse():
             spelled = explainer.spellings.get(token.type, "")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar.text import characters
-from grammar.text.characters import MOST_FORMS, forms, mistaken, skeleton
+from grammar.text.characters import MOST_FORMS, look_alike_forms, mistaken, skeleton
 
 CODES = st.text("0123456789OoIlL|ABCabc-\u0410\u0421\u0430\u0441\u039f\u2013", max_size=12)
 
@@ -87,18 +87,18 @@ def test_numbers_that_look_alike_are_one_number(one: str, other: str) -> None:
 
 @given(CODES)
 def test_the_forms_of_a_text_look_like_it_and_are_few(text: str) -> None:
-    found = forms(text)
+    found = look_alike_forms(text)
     assert len(found) <= MOST_FORMS
     assert all(skeleton(one) == skeleton(text) for one in found)
     assert text.upper() not in found
 
 
 def test_forms_are_what_may_have_been_meant() -> None:
-    assert forms("M1LK-9") == ("MILK-9",)
-    assert forms("\u0421-77") == ("C-77",)
-    assert forms("ABC") == ()
-    assert len(forms("0000")) == 15
-    assert forms("00000") == ()
+    assert look_alike_forms("M1LK-9") == ("MILK-9",)
+    assert look_alike_forms("\u0421-77") == ("C-77",)
+    assert look_alike_forms("ABC") == ()
+    assert len(look_alike_forms("0000")) == 15
+    assert look_alike_forms("00000") == ()
 
 
 def test_the_examples_are_true() -> None:

@@ -10,7 +10,7 @@ from holding.connections import connections
 from holding.connections.master_data import keep_snapshot
 from holding.db.models import Record, RouteStop
 from holding.mappings import fixes
-from rules.decisions.judge_record import Asked
+from rules.decisions.judge_record import EvaluationInput
 from rules.program import Program
 from tests.holding.fixing import rev
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Life
@@ -223,5 +223,5 @@ def correct(life: Life, key: str = "TEA-1", value: str = "TEA-9") -> None:
         assert made.woken == 1
 
 
-def _fail(_: Program, asked: Sequence[Asked]) -> list[Exception]:
+def _fail(_: Program, asked: Sequence[EvaluationInput]) -> list[Exception]:
     return [ValueError("no") for _ in asked]

@@ -40,7 +40,7 @@ from holding.programs.replay import replay, replay_all
 from holding.programs.world import program
 from holding.records import story
 from holding.records.seven_answers import Answer, answers
-from rules.outcomes import lines
+from rules.outcomes import trace_lines
 from rules.values.canonical import dumps
 from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, open_shop, order
@@ -70,7 +70,7 @@ def former(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lane]:
 
     def told(session: Session, evaluation_ids: Any) -> dict[int, bytes]:
         files = {row.path: row.body for row in session.scalars(select(RuleFile))}
-        texts = {one: dumps(lines(replay(session, one), files)) for one in evaluation_ids}
+        texts = {one: dumps(trace_lines(replay(session, one), files)) for one in evaluation_ids}
         return {one: zlib.compress(text.encode()) for one, text in texts.items()}
 
     with monkeypatch.context() as patch:

@@ -17,7 +17,7 @@ from holding.db.models.columns import table_of
 from holding.platform.backup import downgrade, upgrade
 from holding.posting.evidence import Storyteller, stored_trace
 from holding.programs.replay import replay
-from rules.outcomes import lines
+from rules.outcomes import trace_lines
 from rules.values.canonical import dumps
 from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, open_shop, order
@@ -61,7 +61,7 @@ def judged_again(lane: Lane) -> dict[str, str]:
     with lane.database.read() as session:
         files = {row.path: row.body for row in session.scalars(select(RuleFile))}
         return {
-            one.number: dumps(lines(replay(session, one.evaluation_id), files))
+            one.number: dumps(trace_lines(replay(session, one.evaluation_id), files))
             for one in session.scalars(select(Push))
         }
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from holding.db.models import Evaluation
 from holding.programs.replay import Replays, replay, replay_all
 from rules.facts import Facts, Subject, World
-from rules.outcome_hash import Digest, digest
+from rules.outcome_hash import Digest, hash_outcome
 from rules.outcomes import Outcome
 from rules.values.canonical import dumps, plain
 from tests.support.databases import unlock
@@ -83,7 +83,7 @@ def as_stored_before(shop: Shop, by: Digest = Digest.WORDED) -> None:
             facts = plain(Facts.from_json(each.facts["facts"])) if each.facts else None
             each.facts = {**(each.facts or {}), "facts": facts}
             each.outcome = json.loads(told.codes())
-            each.hash, each.digest = digest(told, dumps(each.facts), by), by
+            each.hash, each.digest = hash_outcome(told, dumps(each.facts), by), by
 
 
 def test_T38a_a_text_may_read_otherwise(shop: Shop) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from holding.mappings import fixes
 from holding.records import trace
-from rules.decisions.judge_record import Asked
+from rules.decisions.judge_record import EvaluationInput
 from rules.program import Program
 from tests.holding.life import SMALL, Begun, Life
 from tests.holding.records.test_duplicate_answer import two_ways
@@ -124,7 +124,7 @@ def test_what_could_not_be_judged_at_all_names_no_change_as_what_cleared_it(
 ) -> None:
     """Rules came into force meanwhile, and whether it was them nobody knows."""
 
-    def fail(_: Program, asked: Sequence[Asked]) -> list[Exception]:
+    def fail(_: Program, asked: Sequence[EvaluationInput]) -> list[Exception]:
         return [ArithmeticError("no") for _ in asked]
 
     with monkeypatch.context() as broken:

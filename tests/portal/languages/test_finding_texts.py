@@ -14,7 +14,7 @@ from holding.programs.world import schemas
 from portal.languages import choice
 from portal.languages.catalogues import FindingTexts
 from portal.rule_tools.rule_files import Files, examine
-from rules.program import compile_ruleset, hash_of
+from rules.program import compile_ruleset, hash_files
 from rules.testing.runner import run_tests
 from tests.grammar.advice.test_problems import IN_TABLES, MISTAKES
 from tests.grammar.advice.test_slips import SLIPS
@@ -173,7 +173,7 @@ def test_a_failed_test_is_told_in_the_language(code: str) -> None:
         for path, text in base(TEMPLATE).rules.items()
     }
     ruleset, _ = parse(rules)
-    program = compile_ruleset(ruleset, hash=hash_of(rules), schemas=schemas())
+    program = compile_ruleset(ruleset, hash=hash_files(rules), schemas=schemas())
     failed = run_tests(ruleset, program).failed
     told = choice.catalogue(code).findings.told
     assert failed

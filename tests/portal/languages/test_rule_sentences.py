@@ -12,7 +12,7 @@ from portal.languages import choice
 from portal.languages.catalogues import Catalogue
 from portal.languages.choice import OF_RULES, told_of
 from portal.languages.wording import composition
-from rules.phrases import capital, composed, instead, named
+from rules.phrases import capitalize, composed, instead, named
 from rules.values.wording import plain
 from tests.portal.languages.test_languages import pseudo
 from tests.portal.languages.test_messages import MADE
@@ -116,7 +116,7 @@ def test_a_message_of_rules_comes_before_one_of_pages():
 
 def test_an_english_way_of_saying_is_said_otherwise():
     found = Catalogue({"paid on": "tarikh bayaran"}, {})
-    text = capital(instead("the day it was paid", named("paid_on")))
+    text = capitalize(instead("the day it was paid", named("paid_on")))
     assert (str(text), found.told(text)) == ("The day it was paid", "Tarikh bayaran")
     assert Catalogue({}, {}).told(text) == "The day it was paid"
 

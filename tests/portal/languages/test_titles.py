@@ -11,7 +11,7 @@ from portal.app import STATIC
 from portal.languages import choice
 from portal.languages.choice import titled_page
 from portal.web import store
-from rules.values.wording import is_locked, is_mapped, period_opens, term
+from rules.values.wording import locked_clause, mapped_clause, period_opens_clause, term
 from tests.portal.reading import works
 
 
@@ -93,9 +93,9 @@ def test_parts_and_what_is_said_aloud_have_titles_and_files_have_names(visit, da
 @pytest.mark.parametrize(
     "text",
     [
-        is_locked("October 2026", "AutoCount"),
-        period_opens("October 2026", "AutoCount", "2026-11-01"),
-        period_opens("October 2026", "AutoCount", ""),
+        locked_clause("October 2026", "AutoCount"),
+        period_opens_clause("October 2026", "AutoCount", "2026-11-01"),
+        period_opens_clause("October 2026", "AutoCount", ""),
         "October 2026 is closed in AutoCount",
         "Farah asked Lim to open October 2026 in AutoCount: why",
         "The books of October 2026 close on 2026-11-07: 3 records are on hold, RM 12.00.",
@@ -110,8 +110,8 @@ def test_a_month_has_its_name_in_each_language(code, text):
 @pytest.mark.parametrize("code", ["ms", "zh"])
 def test_what_clears_a_missing_mapping_is_told_and_rules_keep_their_words(code):
     told = choice.catalogue(code).told
-    assert "mapped" not in told(is_mapped('"C-9"', ""))
-    assert "source writes" not in told(is_mapped('"C 9"', '"C9"'))
+    assert "mapped" not in told(mapped_clause('"C-9"', ""))
+    assert "source writes" not in told(mapped_clause('"C 9"', '"C9"'))
     authored = "The period of 2026-10-25 is locked in AutoCount."
     assert told(authored) == authored, "half of a sentence is never translated"
 

@@ -13,7 +13,7 @@ import pytest
 
 from holding.programs.world import schemas
 from portal.rule_tools.rule_files import examine, read_files
-from rules.documents.totals import Parts
+from rules.documents.totals import AmountParts
 from rules.types.symbol_table import Index
 from tests.portal.rule_tools.test_check_tells import GOODS, SHOP, STARTERS, short, told
 from tests.portal.rule_tools.test_cli_files import ORDER, run
@@ -316,7 +316,7 @@ def test_T19j_a_discount_that_is_written_as_a_text_is_still_reckoned_with(tmp_pa
     plain = replace(discount, expr=discount.expr.args[0])  # type: ignore[union-attr]
     fields = tuple(plain if a is discount else a for a in post.line_fields)
     index, known = Index(ruleset), schemas().document("autocount", "invoice")
-    made = [Parts.of(index, p, known, "") for p in (post, replace(post, line_fields=fields))]
+    made = [AmountParts.of(index, p, known, "") for p in (post, replace(post, line_fields=fields))]
     assert made[0] is not None
     assert made[0].reckoned == made[1].reckoned  # type: ignore[union-attr]
     assert run("test", folder).stdout.endswith(" tests, 0 failed\n")

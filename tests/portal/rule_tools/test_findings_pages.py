@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grammar.text.finding_codes import CODES
-from grammar.text.vocabulary import Block, blocks
+from grammar.text.vocabulary import Block, split_blocks
 from portal.help.topics import topics
 from portal.rule_tools.rule_files import Files, examine, read_files
 
@@ -29,11 +29,11 @@ def key(block: Block) -> str:
 
 def found_with(example: str) -> set[str]:
     """The codes that the starter rules have when the example stands in them."""
-    keys = {key(block) for block in blocks(example)}
+    keys = {key(block) for block in split_blocks(example)}
     kept = [
         block.text
         for name, text in BASE.rules.items()
-        for block in blocks(text)
+        for block in split_blocks(text)
         if key(block) not in keys and not name.endswith("_test.rules")
     ]
     apart = re.sub(r"(?m)^language .*\n?", "", "\n".join([*kept, example]))

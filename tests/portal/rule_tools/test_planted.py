@@ -16,8 +16,8 @@ import pytest
 
 from grammar.text.finding_codes import CODES
 from portal.rule_tools.rule_files import Files, examine, read_files
-from rules.checker.guards import notes
-from rules.rulebook.coverage import gaps
+from rules.checker.guards import guard_notes
+from rules.rulebook.coverage import coverage_gaps
 from tests.grammar.advice.test_problems import IN_TABLES, MISTAKES
 from tests.rules.checker.test_analyse import BROKEN
 from tests.rules.checker.test_analyse_depot import BROKEN as BROKEN_DEPOT
@@ -42,7 +42,7 @@ def base(template: str) -> Files:
 def found_in(files: Files) -> Counter[tuple[str, str, int]]:
     """How often each code is told on a line of a file."""
     ruleset, problems = examine(files)
-    told = (*problems, *gaps(ruleset), *notes(ruleset))
+    told = (*problems, *coverage_gaps(ruleset), *guard_notes(ruleset))
     assert all(p.message and p.hint for p in told)
     return Counter((p.code, Path(p.span.file).name, p.span.line) for p in told)
 

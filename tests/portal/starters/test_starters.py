@@ -8,7 +8,7 @@ from grammar.layout.written import format_text
 from holding.programs.world import schemas
 from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
 from portal.rule_tools.rule_files import examine, read_files, risks
-from rules.program import compile_ruleset, hash_of
+from rules.program import compile_ruleset, hash_files
 from rules.testing.runner import run_tests
 
 DEMO = "netshop-aiaccount"
@@ -43,7 +43,7 @@ def test_a_starter_begins_clean_and_answers_every_exception(name: str) -> None:
     assert problems == ()
     assert name == DEMO or risks(ruleset) == ()
     assert [file for file, text in files.rules.items() if format_text(text, file) != text] == []
-    program = compile_ruleset(ruleset, hash=hash_of(files.rules), schemas=schemas())
+    program = compile_ruleset(ruleset, hash=hash_files(files.rules), schemas=schemas())
     report = run_tests(ruleset, program)
     assert [result.title for result in report.failed] == []
     assert len(report.results) > 25

@@ -16,8 +16,8 @@ from grammar.text.problem import Problem
 from grammar.text.vocabulary import DECLARATIONS, RESERVED
 from rules.checker.all_checks import check
 from rules.checker.type_errors import MOST
-from rules.facts import seeds
-from rules.program import compile_ruleset, hash_of
+from rules.facts import load_seeds
+from rules.program import compile_ruleset, hash_files
 from rules.testing.runner import run_tests
 from rules.types.functions import NAMES
 from rules.types.symbol_table import FACTS, Schemas
@@ -39,7 +39,7 @@ def problems(text: str) -> list[Problem]:
     ruleset, broken = READER.parse({"page.rules": text})
     if broken:
         return list(broken)
-    return [*check(ruleset, schemas(), in_force=False), *seeds(ruleset, CSV).problems]
+    return [*check(ruleset, schemas(), in_force=False), *load_seeds(ruleset, CSV).problems]
 
 
 def mistakes() -> list[tuple[str, str, str]]:
@@ -61,7 +61,7 @@ def test_the_examples_together_are_rules_without_a_finding() -> None:
 
 def test_the_tests_of_the_page_pass() -> None:
     ruleset, _ = parse({"page.rules": RULES})
-    report = run_tests(ruleset, compile_ruleset(ruleset, hash=hash_of({"page.rules": RULES})))
+    report = run_tests(ruleset, compile_ruleset(ruleset, hash=hash_files({"page.rules": RULES})))
     assert len(report.results) >= 15
     assert [(r.title, r.message) for r in report.failed] == []
 

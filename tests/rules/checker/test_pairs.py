@@ -13,7 +13,7 @@ from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
 from rules.checker import all_checks
-from rules.checker.pairs import Crossings, Pairs, Reasoned, contradicted, repeats
+from rules.checker.pairs import Crossings, Pairs, Reasoned, contradicted, repeats_other
 from rules.checker.places import Look
 from rules.types.symbol_table import Index
 from tests.rules.kedai import TEXT
@@ -82,9 +82,9 @@ def plainly(reasoned: Sequence[Reasoned]) -> Iterator[Problem]:
     every = range(len(reasoned))
     for at, one in enumerate(reasoned):
         wrong = [i for i in every if i < at and contradicted(reasoned[i], one)]
-        more = [i for i in every if i != at and repeats(i, at, reasoned)]
-        yield from (all_checks.both_fail(reasoned[i], one) for i in wrong[:1])
-        yield from (all_checks.covered(one.check, reasoned[i].check) for i in more[:1])
+        more = [i for i in every if i != at and repeats_other(i, at, reasoned)]
+        yield from (all_checks.contradiction_finding(reasoned[i], one) for i in wrong[:1])
+        yield from (all_checks.coverage_finding(one.check, reasoned[i].check) for i in more[:1])
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_T24a_all_that_can_be_said_of_two_checks_is_said_in_the_same_order() -> 
         look = Look(Index(ruleset_of(checks)))
         found = list(all_checks.check_logic(look))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(all_checks, "compared", plainly)
+            patch.setattr(all_checks, "compare_checks", plainly)
             assert list(all_checks.check_logic(look)) == found
         codes.update(problem.code for problem in found)
 

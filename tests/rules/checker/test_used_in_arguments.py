@@ -4,7 +4,7 @@ import pytest
 
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.rulebook.book import book
+from rules.rulebook.book import build_book
 from tests.holding.shop import RULES
 
 ACCOUNT = """map account
@@ -50,5 +50,5 @@ def test_T27c_an_account_of_a_branch_means_that_the_branch_is_used(what: str) ->
     )
     assert "the map 'branch_of' is never used" not in unused
     assert "the map 'discount' is never used" in unused, "what nothing uses is told"
-    told = " ".join(e.text for s in book(ruleset).sections for e in s.entries)
+    told = " ".join(e.text for s in build_book(ruleset).sections for e in s.entries)
     assert "AccountCode is the account for the branch" in told

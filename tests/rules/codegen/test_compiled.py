@@ -23,7 +23,7 @@ from rules.expressions.compiler import Interpreter
 from rules.expressions.run import STEPS, Drafted, Run
 from rules.facts import Facts, Subject, World
 from rules.outcomes import Outcome
-from rules.program import Program, compile_ruleset, interpreted
+from rules.program import Program, compile_interpreted, compile_ruleset
 from tests.rules.kedai import TEXT, decision, judge, order, program_of
 from tests.rules.one_meaning import in_every_way, same_decision, same_glance
 from tests.rules.random_rules import Lot
@@ -53,7 +53,7 @@ def law(seed: int) -> list[Outcome]:
     """
     lot = Lot(Random(seed))
     ruleset = lot.ruleset()
-    fast, slow = compile_ruleset(ruleset, hash="h"), interpreted(ruleset, hash="h")
+    fast, slow = compile_ruleset(ruleset, hash="h"), compile_interpreted(ruleset, hash="h")
     world, found = lot.world(), []
     remembers = replace(world)
     for _ in range(RECORDS):
@@ -148,7 +148,7 @@ def test_no_program_visits_more_than_its_bound(steps: int, monkeypatch: pytest.M
         lot = Lot(Random(seed))
         ruleset, body = lot.ruleset(), order(lines=[lot.line(i) for i in range(1, 12)])
         asked = (Subject("order", "netshop", body, 1), lot.facts(), lot.world(), lot.now())
-        fast, slow = compile_ruleset(ruleset, hash="h"), interpreted(ruleset, hash="h")
+        fast, slow = compile_ruleset(ruleset, hash="h"), compile_interpreted(ruleset, hash="h")
         assert in_every_way(fast, *asked) == slow.evaluate(*asked)
     assert steps / 4 < max(granted.values()) <= steps
 
@@ -171,4 +171,4 @@ def test_a_clean_record_needs_no_interpreter(monkeypatch: pytest.MonkeyPatch) ->
     fresh = TEXT.replace("# A tea seller", "# Another tea seller")
     assert judge(order(tin="IG115002000"), program=program_of(fresh)) == expected
     with pytest.raises(AssertionError, match="was asked"):
-        interpreted(program_of(fresh).ruleset, hash="h")
+        compile_interpreted(program_of(fresh).ruleset, hash="h")

@@ -18,7 +18,7 @@ from grammar import nodes
 from rules.codegen.source_text import FUNCTION, SHARED, Page, Source
 from rules.expressions.run import Content, Run, StepsError
 from rules.facts import Facts, Subject, World
-from rules.program import compile_ruleset, made
+from rules.program import build_function, compile_ruleset
 from tests.rules.kedai import INVOICE, decision, judge, order, program_of, world
 from tests.rules.random_rules import HOSTILE, Lot, base
 
@@ -139,8 +139,8 @@ def test_a_made_function_sees_no_builtins() -> None:
     page = Page()
     page.write("return open")
     with pytest.raises(NameError):
-        made(page.source({}))(None)
-    assert made(Source(f"def {FUNCTION}(run):\n    return k0\n", {"k0": 5}))(None) == 5
+        build_function(page.source({}))(None)
+    assert build_function(Source(f"def {FUNCTION}(run):\n    return k0\n", {"k0": 5}))(None) == 5
 
 
 @pytest.mark.slow
@@ -187,7 +187,7 @@ def test_a_loop_ends_where_the_steps_run_out_as_one_of_a_helper_does() -> None:
     page.visit(2)
     page.write("return 'gone on'")
     source = page.source({**SHARED})
-    visited = made(source)
+    visited = build_function(source)
     content = Content({}, [{}, {}, {}], [])
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     run = Run(

@@ -15,7 +15,7 @@ from grammar import nodes
 from grammar.parsing.parser import parse
 from rules.facts import Facts, Subject, World
 from rules.outcomes import Outcome
-from rules.program import compile_ruleset, interpreted
+from rules.program import compile_interpreted, compile_ruleset
 from rules.testing.runner import TestReport, run_tests
 from tests.amount import slow_except
 from tests.rules.kedai import NOW, TEXT, line, order, program_of, world
@@ -37,7 +37,7 @@ class Both:
 
     def __init__(self, ruleset: nodes.Ruleset) -> None:
         self.fast = compile_ruleset(ruleset, hash="h")
-        self.slow = interpreted(ruleset, hash="h")
+        self.slow = compile_interpreted(ruleset, hash="h")
         self.asked = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -123,7 +123,7 @@ def test_T22a_both_engines_say_the_same_of_damaged_numbers(name: str) -> None:
 
 def test_T22b_a_quantity_of_38_digits_times_its_factor_is_said_by_name() -> None:
     body = order(lines=[line(qty="9" * 38), line(pos=2)])
-    for program in (program_of(), interpreted(program_of().ruleset, hash="h")):
+    for program in (program_of(), compile_interpreted(program_of().ruleset, hash="h")):
         outcome = program.evaluate(Subject("order", "netshop", body, 1), Facts(NOW), world(), NOW)
         found = {f.message for f in outcome.decisions[0].findings if f.code == "EVA01"}
         said = "in_base(line.qty, line.uom, line.sku) cannot be worked out"
@@ -137,7 +137,7 @@ def test_T22c_a_division_by_zero_is_said_in_words() -> None:
     body = {"number": "ST-1", "status": "Approved", "blogger": "B-1", "settled_on": "2026-11-18",
             "commission": "0.00"}  # fmt: skip
     ruleset = program_of(text).ruleset
-    for program in (program_of(text), interpreted(ruleset, hash="h")):
+    for program in (program_of(text), compile_interpreted(ruleset, hash="h")):
         outcome = program.evaluate(
             Subject("settlement", "netshop", body, 1), Facts(NOW), world(), NOW
         )
@@ -162,7 +162,7 @@ def test_days_beyond_the_calendar_are_said_in_words(said: str) -> None:
     body = {"number": "ST-1", "status": "approved", "blogger": "B-1", "settled_on": "2026-11-18",
             "commission": "9.00", "paid_at": "2026-11-18T06:30:00+08:00"}  # fmt: skip
     ruleset = program_of(text).ruleset
-    for program in (program_of(text), interpreted(ruleset, hash="h")):
+    for program in (program_of(text), compile_interpreted(ruleset, hash="h")):
         subject = Subject("settlement", "netshop", body, 1)
         outcome = program.evaluate(subject, Facts(NOW), world(), NOW)
         told = {f.message for d in outcome.decisions for f in d.findings if f.code == "EVA01"}

@@ -22,15 +22,15 @@ from rules.comparison.two_sides import (
     Sum,
     Tally,
     TwoSides,
-    fired,
-    reason,
+    count_fired,
+    decision_reason,
 )
 from rules.comparison.two_sides import RuleSide as Side
 from rules.decisions.fast_path import KindGlances
-from rules.expressions.checks import Alike, Once
+from rules.expressions.checks import SharedKinds, SharedRead
 from rules.expressions.run import Run
 from rules.facts import Facts, Subject
-from rules.outcomes import Glance, Words
+from rules.outcomes import Glance, RouteWords
 from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, judge, order, program_of, world
 
 DRAFT = TEXT.replace("from 2026-01-01 = 3000.00", "from 2026-01-01 = 200.00", 1).replace(
@@ -110,12 +110,12 @@ def test_what_would_newly_be_posted_and_by_which_line_it_was_stopped() -> None:
     found = Backtest(NEW, OLD).tally([past(6, "held")]), Backtest(OLD, NEW).tally([waiting])
     assert found[0].freed == {"MYR": Sum(1, Decimal("248.70"))}
     assert found[1].stopped == {}  # it was never posted
-    why = reason(NEW, past(6), INVOICE)
+    why = decision_reason(NEW, past(6), INVOICE)
     assert why.rule == "approve by accounts"
     assert (why.number, why.text) == ("NS-1", "RM 248.70 is above 200.00.")
     assert why.span is not None
     assert DRAFT.splitlines()[why.span.line - 1].startswith("approve order")
-    gate = reason(OLD, waiting, INVOICE)
+    gate = decision_reason(OLD, waiting, INVOICE)
     assert gate.span is not None
     assert TEXT.splitlines()[gate.span.line - 1].strip() == "wait     pending"
 
@@ -134,12 +134,12 @@ def test_a_route_that_only_one_set_has() -> None:
     side = Side(program_of(without), lambda _: WORLD)
     found = Backtest(OLD, side).tally([past(1)])
     assert cell("waiting", "no route", "", RECEIPT) in found.cells
-    assert reason(side, past(1), RECEIPT).text == "no rule posts it"
+    assert decision_reason(side, past(1), RECEIPT).text == "no rule posts it"
 
 
 def test_rules_that_never_and_always_fire() -> None:
     found = BOTH.tally([past(n, total="248.71") for n in (1, 2)])
-    sides = {(each.rule, each.kind): each.fired for each in fired(NEW, found)}
+    sides = {(each.rule, each.kind): each.fired for each in count_fired(NEW, found)}
     assert sides["total_adds", "order"] == 2
     assert sides["old", "order"] == 0
     assert sides["approve by accounts", "order"] == 2
@@ -219,11 +219,13 @@ def test_read_once_for_both_is_what_each_reads(what: str, pasts: list[Past]) -> 
 
 
 def test_checks_that_are_the_same_and_those_that_are_not() -> None:
-    once = Alike(OLD.program.ruleset, program_of(OTHERS["another check"]).ruleset).once("order")
+    once = SharedKinds(OLD.program.ruleset, program_of(OTHERS["another check"]).ruleset).once(
+        "order"
+    )
     assert once is not None
     assert "whole_pieces" in once.checks
     assert "total_adds" not in once.checks
-    once = Alike(OLD.program.ruleset, program_of(OTHER_CONST).ruleset).once("order")
+    once = SharedKinds(OLD.program.ruleset, program_of(OTHER_CONST).ruleset).once("order")
     assert once is not None
     assert "total_adds" in once.checks
     assert "buyer_named" not in once.checks  # it names the const that is another
@@ -237,7 +239,7 @@ def test_what_two_rule_sets_read_alike() -> None:
     assert all(ruleset != old for ruleset in rulesets.values())
     routes = {}
     for what, ruleset in rulesets.items():
-        once = Alike(old, ruleset).once("order")
+        once = SharedKinds(old, ruleset).once("order")
         routes[what] = None if once is None else once.routes
     assert routes == {
         "another limit and gate": {INVOICE, RECEIPT},
@@ -269,7 +271,7 @@ def test_what_one_says_is_said_for_the_other_where_they_differ_in_checks(
     expected = glanced(OLD, one), glanced(other, one)
     asked = KindGlances.carried
 
-    def noted(glances: KindGlances, run: Run, once: Once) -> Any:
+    def noted(glances: KindGlances, run: Run, once: SharedRead) -> Any:
         found.append(asked(glances, run, once))
         return found[-1]
 
@@ -356,11 +358,11 @@ def test_more_than_checks_differs() -> None:
     texts = [number.replace('"RC-{number}"', '"{prefix}-{number}"')] * 2
     texts[1] = texts[1].replace('from 2026-01-01 = "RC"', 'from 2026-01-01 = "QQ"')
     assert texts[0] != texts[1]
-    once = Alike(*(parse({"kedai.rules": text})[0] for text in texts)).once("order")
+    once = SharedKinds(*(parse({"kedai.rules": text})[0] for text in texts)).once("order")
     assert once is not None
     assert not once.but_checks  # the const is in the number of a document
     assert once.routes == {INVOICE}
-    once = Alike(OLD.program.ruleset, NEW.program.ruleset).once("order")
+    once = SharedKinds(OLD.program.ruleset, NEW.program.ruleset).once("order")
     assert once is not None
     assert not once.but_checks  # a gate is another
 
@@ -370,7 +372,7 @@ def test_more_than_checks_differs() -> None:
 @settings(max_examples=20, deadline=None)
 def test_the_word_is_that_of_the_strongest_finding(pasts: list[Past]) -> None:
     for side in (OLD, NEW):
-        words = Words(side.program.rules, side.program.ruleset)
+        words = RouteWords(side.program.rules, side.program.ruleset)
         for one in pasts:
             seen = glanced(side, one)
             outcome = judge(one.subject.body, program=side.program, world=WORLD)

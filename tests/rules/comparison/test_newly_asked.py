@@ -3,7 +3,7 @@
 import pytest
 
 from grammar.parsing.parser import parse
-from rules.comparison.two_sides import newly_asked
+from rules.comparison.two_sides import newly_needed_names
 from rules.program import Program, compile_ruleset
 from tests.holding.shop import RULES
 
@@ -45,11 +45,11 @@ def program(text: str) -> Program:
     ],
 )  # fmt: skip
 def test_a_name_is_new_where_it_means_another_value(before: str, now: str, names: set[str]) -> None:
-    assert newly_asked(program(before), program(now)) == ({"order": names} if names else {})
+    assert newly_needed_names(program(before), program(now)) == ({"order": names} if names else {})
 
 
 def test_without_rules_of_before_all_is_new() -> None:
-    assert newly_asked(None, program(LINKED)) == {
+    assert newly_needed_names(None, program(LINKED)) == {
         "order": {
             "link:order.earlier",
             "dup:aiaccount.sales_invoice:order.0",

@@ -11,7 +11,7 @@ from grammar.text.vocabulary import Edition
 from rules.expressions.run import Run
 from rules.facts import TargetDocument
 from rules.outcomes import ApprovalNeed
-from rules.program import compile_ruleset, interpreted
+from rules.program import compile_interpreted, compile_ruleset
 from tests.rules.kedai import (
     INVOICE,
     RECEIPT,
@@ -136,7 +136,7 @@ def test_T17b_it_is_the_first_field_that_says_who_made_it() -> None:
     assert [f.severity for f in findings(body, program=program_of(text))] == ["approve"]
 
 
-@pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+@pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
 def test_T39a_rules_keep_the_meaning_of_the_edition_they_were_published_in(made_by: Any) -> None:
     ruleset, _ = parse({"kedai.rules": TEXT})
     body = dear(created_by=None)

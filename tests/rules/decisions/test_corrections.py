@@ -10,7 +10,7 @@ from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
-from rules.decisions.corrections import Correctable, Setter, asked_for, typed
+from rules.decisions.corrections import Correctable, Setter, correctable_fields, parse_typed
 from rules.outcomes import Finding
 from rules.values.cause_keys import ITSELF, NEVER, CauseKey, Clearing
 from tests.holding.shop import RULES, line, order
@@ -41,11 +41,11 @@ def ruleset() -> Ruleset:
 
 def correctable(*asked_of: Any) -> list[Correctable]:
     """The fields that somebody may set."""
-    return [one for one in asked_for(*asked_of) if one.setter is not Setter.NOBODY]
+    return [one for one in correctable_fields(*asked_of) if one.setter is not Setter.NOBODY]
 
 
 def asked(ruleset: Ruleset, body: dict[str, Any] = BODY, **changes: Any) -> list[Correctable]:
-    return list(asked_for(ruleset, "order", body, replace(FINDING, **changes)))
+    return list(correctable_fields(ruleset, "order", body, replace(FINDING, **changes)))
 
 
 def paths(ruleset: Ruleset, body: dict[str, Any] = BODY, **changes: Any) -> list[str]:
@@ -144,11 +144,11 @@ def test_an_unknown_word_is_open_to_its_owner(ruleset: Ruleset) -> None:
 
 def test_a_value_is_read_as_its_field(ruleset: Ruleset) -> None:
     fields = {one.name: one.field for one in correctable(ruleset, "order", BODY, FINDING)}
-    assert typed(fields["total"], " 1250.00 ") == "1250.00"
-    assert Decimal(typed(fields["line.qty"], "2.5")) == Decimal("2.5")
+    assert parse_typed(fields["total"], " 1250.00 ") == "1250.00"
+    assert Decimal(parse_typed(fields["line.qty"], "2.5")) == Decimal("2.5")
     for wrong in ("1,250.00", "RM 5", "", "1e9"):
         with pytest.raises(ValueError, match=r".*"):
-            typed(fields["total"], wrong)
+            parse_typed(fields["total"], wrong)
 
 
 def test_a_field_that_keeps_people_from_approving_is_never_set_by_people() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from rules.facts import Facts, Subject
 from rules.outcomes import Outcome
-from rules.program import interpreted
+from rules.program import compile_interpreted
 from tests.rules.kedai import NOW, TEXT, order, program_of, world
 from tests.rules.one_meaning import in_every_way
 
@@ -18,7 +18,7 @@ DATED = TEXT.replace("ordered_on  date     dated", "ordered_on  date").replace(
 def told(text: str, **changes: str) -> Outcome:
     """The evaluation of an order in every way, under both engines."""
     subject = Subject("order", "netshop", order(**changes), 1)
-    other = interpreted(program_of(text).ruleset, hash=program_of(text).hash)
+    other = compile_interpreted(program_of(text).ruleset, hash=program_of(text).hash)
     one, same = (
         in_every_way(program, subject, Facts(NOW), world(), NOW)
         for program in (program_of(text), other)

@@ -9,8 +9,8 @@ from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
 from rules.checker.all_checks import check
 from rules.decisions.document_rules import duplicate_findings as identity
-from rules.facts import Conflict, Facts, Subject, TargetDocument, TargetState, seeds
-from rules.program import compile_ruleset, interpreted
+from rules.facts import Conflict, Facts, Subject, TargetDocument, TargetState, load_seeds
+from rules.program import compile_interpreted, compile_ruleset
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NOW, TEXT, line, order
 
@@ -52,7 +52,7 @@ def findings(text: str) -> list[tuple[str, str, str]]:
     return [(p.code, p.severity, p.hint) for p in check(ruleset) if p.code.startswith("DUP")]
 
 
-@pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+@pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
 def test_T18a_what_a_map_takes_for_one_key_is_one_value(made_by: Any) -> None:
     same = [keys(rules(), spelt, made_by) for spelt in ("C-101", "c-101", " C-101 ")]
     assert same[0] == same[1] == same[2]
@@ -72,7 +72,7 @@ def test_long_values_that_begin_alike_are_two_values() -> None:
 def test_another_document_type_may_have_the_number_too(route: str, codes: list[str]) -> None:
     of = compile_ruleset(parse({"shop.rules": TEXT})[0], hash="h")
     theirs = TargetDocument(route, "A-1", {}, "A-9")
-    world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
     facts = Facts(NOW, documents=(theirs,))
     body = order(line(), total="11.04")
     (decision,) = in_every_way(of, Subject("order", "shop", body, 1), facts, world, NOW).decisions
@@ -102,7 +102,7 @@ def test_T18a_whose_match_counts_can_be_said() -> None:
     assert findings(told) == []
 
 
-@pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+@pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
 def test_T16i_what_nobody_sees_makes_no_other_value(made_by: Any) -> None:
     """An order that came again with a joiner in the customer was billed twice: it was another."""
     exact = rules().replace("match    trimmed, any case", "match    exact")
@@ -123,7 +123,7 @@ ASKED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+@pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
 @pytest.mark.parametrize(
     ("edition", "passed"), [(Edition.THIRD, {"duplicates"}), (Edition.FOURTH, {"identity"})]
 )
@@ -133,7 +133,7 @@ def test_T18f_who_released_a_duplicate_has_not_said_which_of_two_ids_it_is(
     """Both had one name: whoever released the one had released the other, and nobody was told."""
     ruleset, _ = parse({"shop.rules": TEXT})
     of = made_by(ruleset, hash="h", edition=edition)
-    world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
     for released in ("duplicates", "identity"):
         facts = Facts(
             NOW,
@@ -155,7 +155,7 @@ def test_T16k_two_ids_that_look_alike_are_told_apart() -> None:
     assert finding.message.endswith("calls itself NS-1[U+200B] now, under the same id.")
 
 
-@pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+@pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
 def test_T18b_rules_of_earlier_editions_compare_what_is_written(made_by: Any) -> None:
     for edition in (Edition.FIRST, Edition.SECOND):
         two = [keys(rules(), spelt, made_by, edition=edition) for spelt in ("C-101", "c-101")]

@@ -11,8 +11,8 @@ from rules.comparison.difference import difference
 from rules.editing.mentions import Symbol, suggest
 from rules.editing.symbols import mentions
 from rules.outcomes import Outcome
-from rules.rulebook.book import book
-from rules.testing.runner import parts
+from rules.rulebook.book import build_book
+from rules.testing.runner import all_parts
 from rules.types.symbol_table import Index, Schemas
 from tests.rules.roaster import (
     GONE,
@@ -129,7 +129,7 @@ def test_T21c_the_layout_the_names_and_the_words_follow() -> None:
     known = Schemas((), ())
     assert {"line.price", "total"} <= {one.label for one in suggest(typed, index, known)}
     assert "price" in {one.label for one in suggest(f"{typed}line.", index, known)}
-    said = [entry.text for section in book(ruleset).sections for entry in section.entries]
+    said = [entry.text for section in build_book(ruleset).sections for entry in section.entries]
     assert any("its prices (line price or total)" in text for text in said), said
 
 
@@ -147,7 +147,7 @@ def test_T21c_two_rulesets_differ_where_a_field_changes_its_group() -> None:
 
 def test_T21c_what_the_tests_prove_counts_each_field_of_the_lines() -> None:
     ruleset = parse({"r": SPLIT})[0]
-    found = {one.name: one for one in parts(ruleset) if one.kind == "fields of lines in groups"}
+    found = {one.name: one for one in all_parts(ruleset) if one.kind == "fields of lines in groups"}
     assert list(found) == [
         "on edit of order: prices with line.price",
         "on edit of order: worth with line.qty",

@@ -6,14 +6,14 @@ from unittest import mock
 
 import pytest
 
-from rules.decisions.judge_record import Asked
+from rules.decisions.judge_record import EvaluationInput
 from rules.decisions.route_rules import RouteProgram
 from rules.facts import Conflict, Facts, Subject
 from rules.outcomes import Outcome
 from tests.rules.kedai import NOW, line, order, program_of, world
 
 
-def asked(kind: str = "order", facts: Facts | None = None, **parts: Any) -> Asked:
+def asked(kind: str = "order", facts: Facts | None = None, **parts: Any) -> EvaluationInput:
     return Subject(kind, "netshop", order(**parts), 1), facts or Facts(NOW), world(), NOW
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rules.facts import Facts, Subject, TargetState, World, seeds
+from rules.facts import Facts, Subject, TargetState, World, load_seeds
 from rules.outcomes import Document, Outcome, Use
 from rules.program import Program
 from tests.rules import kedai, shop
@@ -30,7 +30,7 @@ def decided(program: Program, body: dict[str, Any], world: World, facts: Facts) 
 
 def of_shop(program: Program, *lines: dict[str, Any], **changes: Any) -> list[Outcome]:
     """The same in the small shop."""
-    world = seeds(program.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(program.ruleset, {}).world(1, {"books": TargetState(known=True)})
     return decided(program, shop.order(*lines, **changes), world, Facts(shop.NOW))
 
 

@@ -1,7 +1,7 @@
 """What rules say of amounts: thousands apart, in the currency of the record."""
 
 from rules.facts import Facts, Subject
-from rules.outcome_hash import Digest, digest
+from rules.outcome_hash import Digest, hash_outcome
 from tests.rules.kedai import NOW, findings, judge, judged_as_first, order, program_of, world
 
 
@@ -15,9 +15,9 @@ def test_older_digests_are_made_of_the_first_words() -> None:
     now, first = judge(body), judged_as_first(body)
     told = {f.message for d in first.decisions for f in d.findings}
     assert "4000.00 is above 3000.00." in told
-    assert digest(now, "", Digest.WORDED) != digest(first, "", Digest.WORDED)
+    assert hash_outcome(now, "", Digest.WORDED) != hash_outcome(first, "", Digest.WORDED)
     for by in (Digest.DECIDED, Digest.BARE):
-        assert digest(now, "", by) == digest(first, "", by)
+        assert hash_outcome(now, "", by) == hash_outcome(first, "", by)
 
 
 def test_a_record_without_trouble_reads_the_same() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from grammar import nodes
 from grammar.text.problem import Span
-from rules.decisions.posted_documents import STRICTNESS, Act, strictest
+from rules.decisions.posted_documents import STRICTNESS, Act, strictest_acts
 from tests.rules.roaster import (
     BILL,
     GONE,
@@ -81,8 +81,8 @@ BILL_SPAN: Span = decide(order(), GONE).plan[0].span
 def test_the_strictest_answer_is_the_strictest(found: list[Act], seed: int) -> None:
     other = list(found)
     random.Random(seed).shuffle(other)
-    best = strictest(found)
-    assert best == strictest(other)
+    best = strictest_acts(found)
+    assert best == strictest_acts(other)
     rank = max(STRICTNESS.index(a.action.kind) for a in found)
     assert {STRICTNESS.index(a.action.kind) for a in best} == {rank}
     assert len({a.action.role for a in best}) == len(best)

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rules.facts import Clash, Conversion, ItemUnits, TargetState, clash, itself
+from rules.facts import (
+    Clash,
+    Conversion,
+    ItemUnits,
+    TargetState,
+    find_unit_clash,
+    identity_conversion,
+)
 from rules.outcomes import Outcome
 from rules.testing.runner import run_tests
 from tests.rules.shop import NO_TOTAL, found, judged, line, order, program
@@ -228,13 +235,15 @@ def test_set_up_and_rules_clash_exactly_where_the_factors_differ(
     by = Conversion("CTN", "PCS", ours // of_ours, 1, ())
     set_up = ItemUnits("PCS", {"CTN": (theirs, of_theirs)})
     differs = Fraction(theirs, of_theirs) != ours // of_ours
-    assert bool(clash(by, itself("PCS"), set_up)) == differs
-    assert bool(clash(by, by, set_up)) == differs
+    assert bool(find_unit_clash(by, identity_conversion("PCS"), set_up)) == differs
+    assert bool(find_unit_clash(by, by, set_up)) == differs
 
 
 def test_a_kilo_of_another_base_is_compared_through_what_both_know() -> None:
     by = Conversion("CTN", "PCS", 12, 1, ())
     dozens = ItemUnits("DOZ", {"PCS": (1, 12), "CTN": (1, 1)})
-    assert clash(by, itself("PCS"), dozens) is None
+    assert find_unit_clash(by, identity_conversion("PCS"), dozens) is None
     twice = ItemUnits("DOZ", {"PCS": (1, 12), "CTN": (2, 1)})
-    assert clash(by, itself("PCS"), twice) == Clash("CTN", has_unit=True, text="1 CTN = 24 PCS")
+    assert find_unit_clash(by, identity_conversion("PCS"), twice) == Clash(
+        "CTN", has_unit=True, text="1 CTN = 24 PCS"
+    )

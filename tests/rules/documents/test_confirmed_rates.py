@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from rules.facts import Facts, ItemUnits, Subject, TargetState, seeds
+from rules.facts import Facts, ItemUnits, Subject, TargetState, load_seeds
 from rules.outcomes import Outcome
 from rules.values.cause_keys import CauseKey
 from tests.rules.shop import NO_TOTAL, NOW, found, judged, line, order, program
@@ -87,7 +87,7 @@ def test_T07b_a_target_that_tells_the_unit_and_no_rate_is_asked_like_one_that_te
 def test_T07b_a_glance_says_it_as_the_whole_outcome_does() -> None:
     of, facts = program(NO_TOTAL), Facts(NOW)
     for confirmed, expected in ((None, "ready"), ({}, "held"), ({"CTN|T-1": TWELVE}, "ready")):
-        world = seeds(of.ruleset, {}).world(1, {"books": state(confirmed)})
+        world = load_seeds(of.ruleset, {}).world(1, {"books": state(confirmed)})
         glance = of.glance(Subject("order", "shop", order(line(), CARTON), 1), facts, world, NOW)
         assert [route.state for route in glance.routes] == [expected]
 

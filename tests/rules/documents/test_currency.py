@@ -7,8 +7,8 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text.vocabulary import Edition
-from rules.facts import Facts, Subject, TargetState, seeds
-from rules.program import compile_ruleset, interpreted
+from rules.facts import Facts, Subject, TargetState, load_seeds
+from rules.program import compile_interpreted, compile_ruleset
 from tests.rules.one_meaning import in_every_way
 
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
@@ -59,7 +59,7 @@ def currency(
     ruleset, broken = parse({"shop.rules": text})
     assert broken == ()
     program = made_by(ruleset, hash="h", edition=edition)
-    world = seeds(ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(ruleset, {}).world(1, {"books": TargetState(known=True)})
     subject = Subject("order", "shop", ORDER | more, 1)
     outcome = in_every_way(program, subject, Facts(NOW), world, NOW)
     (document,) = (one.document for one in outcome.decisions)
@@ -67,7 +67,7 @@ def currency(
     return str(document.currency)
 
 
-BOTH = pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+BOTH = pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
 
 
 @BOTH

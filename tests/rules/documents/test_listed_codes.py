@@ -7,7 +7,7 @@ import pytest
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from grammar.parsing.parser import parse
 from grammar.text.vocabulary import Edition
-from rules.facts import Facts, PostingFact, Subject, TargetState, seeds
+from rules.facts import Facts, PostingFact, Subject, TargetState, load_seeds
 from rules.outcomes import Outcome
 from rules.program import Program, compile_ruleset
 from rules.types.symbol_table import Schemas
@@ -189,7 +189,7 @@ def test_T16j_a_code_with_what_nobody_sees_is_held_and_shown(name: str, state: T
 
 def test_T16j_a_glance_holds_it_too_and_earlier_rules_say_what_they_said() -> None:
     of = raw()
-    world = seeds(of.ruleset, {}).world(1, {"books": told()})
+    world = load_seeds(of.ruleset, {}).world(1, {"books": told()})
     seen = order(line(tax="S"), money_code="MYR")
     for body, expected in ((seen, "ready"), *((one, "held") for one, *_ in UNSEEN.values())):
         glance = of.glance(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
@@ -203,7 +203,7 @@ def test_T16j_a_code_with_what_nobody_sees_is_held_though_the_target_lists_it() 
         ("customer", told(currency="MY\u200bR")),
         ("tax", told(tax_code="S\u00ad")),
     ):
-        body, world = UNSEEN[name][0], seeds(of.ruleset, {}).world(1, {"books": state})
+        body, world = UNSEEN[name][0], load_seeds(of.ruleset, {}).world(1, {"books": state})
         outcome = of.decision(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
         assert "VAL01" in {f.code for d in outcome.decisions for f in d.findings}, name
         glance = of.glance(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
@@ -220,7 +220,7 @@ def test_E11_a_glance_says_it_as_the_whole_outcome_does() -> None:
         ("tax_code", "S-10", "held"),
         ("currency", "SGD", "held"),
     ):
-        world = seeds(of.ruleset, {}).world(1, {"books": told(**{**good, kind: codes})})
+        world = load_seeds(of.ruleset, {}).world(1, {"books": told(**{**good, kind: codes})})
         glance = of.glance(Subject("order", "shop", body, 1), facts, world, NOW)
         assert [route.state for route in glance.routes] == [expected], (kind, codes)
 
@@ -251,7 +251,9 @@ def test_E13_what_takes_a_document_back_needs_its_codes_too() -> None:
     stands = PostingFact("books.invoice", 1, PostingState.POSTED, "A-1", 1, content, body)
     facts = Facts(NOW, postings=(stands,))
     for account, expected in (("500", []), ("700", ["LST01"])):
-        world = seeds(of.ruleset, {}).world(1, {"books": told(tax_code="S-10", account=account)})
+        world = load_seeds(of.ruleset, {}).world(
+            1, {"books": told(tax_code="S-10", account=account)}
+        )
         again = Subject("order", "shop", {**body, "status": "open"}, 2)
         outcome = in_every_way(of, again, facts, world, NOW)
         (decision,) = outcome.decisions

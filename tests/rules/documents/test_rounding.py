@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract.schema import DocumentSchema
-from rules.documents.rounding import is_rounding, summed
+from rules.documents.rounding import is_rounding, sum_columns
 from rules.outcomes import Outcome
 from rules.program import compile_ruleset
 from rules.testing.runner import run_tests
@@ -175,7 +175,7 @@ amounts = st.decimals(Decimal("-9999"), Decimal(9999), places=4)
 @settings(max_examples=100)
 def test_both_ways_differ_by_half_a_sen_an_amount_at_most(rows: list[tuple[Decimal, ...]]) -> None:
     columns = [list(column) for column in zip(*rows, strict=True)]
-    per_line, at_the_end = (summed(columns, w, SEN) for w in ("per_line", "at_the_end"))
+    per_line, at_the_end = (sum_columns(columns, w, SEN) for w in ("per_line", "at_the_end"))
     zero = Decimal(0)
     assert per_line == sum((round_half_up(v, SEN) for c in columns for v in c), zero)
     assert at_the_end == sum((round_half_up(sum(c, zero), SEN) for c in columns), zero)
@@ -184,7 +184,7 @@ def test_both_ways_differ_by_half_a_sen_an_amount_at_most(rows: list[tuple[Decim
 
 def test_at_the_end_net_and_tax_are_rounded_each_for_itself() -> None:
     columns = [[Decimal("30.124")], [Decimal("3.0124")]]
-    assert summed(columns, "at_the_end", SEN) == Decimal("33.13")
+    assert sum_columns(columns, "at_the_end", SEN) == Decimal("33.13")
 
 
 @given(amounts, amounts, amounts)

@@ -1,6 +1,6 @@
 """A target that says how it rounds, against rules that say otherwise."""
 
-from rules.facts import Facts, Subject, TargetState, seeds
+from rules.facts import Facts, Subject, TargetState, load_seeds
 from tests.rules.shop import NOW, found, judged, line, order, program
 
 THREE = [line(pos=pos) for pos in (1, 2, 3)]
@@ -38,6 +38,6 @@ def test_T02b_what_is_not_told_or_the_same_or_not_sent_is_no_finding() -> None:
 def test_T02b_a_glance_says_it_as_the_whole_outcome_does() -> None:
     of, facts, body = program(), Facts(NOW), order(*THREE, total="33.12")
     for state, expected in ((AT_THE_END, "held"), (TargetState(known=True), "ready")):
-        world = seeds(of.ruleset, {}).world(1, {"books": state})
+        world = load_seeds(of.ruleset, {}).world(1, {"books": state})
         glance = of.glance(Subject("order", "shop", body, 1), facts, world, NOW)
         assert [route.state for route in glance.routes] == [expected]

@@ -9,10 +9,10 @@ import pytest
 from connectors import registry
 from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
-from rules.facts import Facts, PostingFact, Subject, TargetState, seeds
+from rules.facts import Facts, PostingFact, Subject, TargetState, load_seeds
 from rules.outcomes import Finding, Outcome
-from rules.program import interpreted
-from rules.rulebook.book import book
+from rules.program import compile_interpreted
+from rules.rulebook.book import build_book
 from rules.values.canonical import PostingState
 from tests.rules.books import (
     AIACCOUNT_POST,
@@ -44,9 +44,9 @@ def outcome(post: str, changes: Changes, body: dict[str, Any], **more: Any) -> O
     """What both engines say of an order; a glance says the same."""
     program, _ = rules(post, changes)
     of = judged(program, body, **more)
-    world = seeds(program.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(program.ruleset, {}).world(1, {"books": TargetState(known=True)})
     asked = (Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
-    slow = interpreted(program.ruleset, hash="x", schemas=KNOWN)
+    slow = compile_interpreted(program.ruleset, hash="x", schemas=KNOWN)
     assert slow.evaluate(*asked) == in_every_way(program, *asked)
     return of
 
@@ -132,7 +132,7 @@ on cancel of order
         "lines": [dict(row) for row in first.lines],
     }
     posting = PostingFact("autocount.invoice", 1, PostingState.POSTED, first.number, 1, content)
-    world = seeds(program.ruleset, {}).world(1, {"autocount": TargetState(known=True)})
+    world = load_seeds(program.ruleset, {}).world(1, {"autocount": TargetState(known=True)})
     subject = Subject("order", "shop", order(status="cancelled"), 2)
     of = in_every_way(program, subject, Facts(NOW, postings=(posting,)), world, NOW)
     (step,) = of.decisions[0].plan
@@ -342,7 +342,7 @@ def test_T04d_the_word_leaves_it_out_and_its_reason_stands_in_trace_and_rule_boo
     assert said.operands == (("total", "132.00"),)
     assert WHY in said.text
     program, _ = rules(changes={**LOST, **WORD})
-    told = " ".join(e.text for s in book(program.ruleset).sections for e in s.entries)
+    told = " ".join(e.text for s in build_book(program.ruleset).sections for e in s.entries)
     assert f"is not compared with the total of the order. The reason: “{WHY.rstrip('.')}”." in told
 
 

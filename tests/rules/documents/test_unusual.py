@@ -8,17 +8,17 @@ from grammar.layout.written import format_text
 from grammar.parsing.parser import parse
 from grammar.text.vocabulary import Edition
 from rules.checker.all_checks import check
-from rules.facts import Facts, Subject, TargetState, seeds
+from rules.facts import Facts, Subject, TargetState, load_seeds
 from rules.outcomes import Outcome
-from rules.program import Program, compile_ruleset, interpreted
-from rules.rulebook.book import book
+from rules.program import Program, compile_interpreted, compile_ruleset
+from rules.rulebook.book import build_book
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NOW, TEXT, line, order
 
 ROUTE = "books.invoice"
 CLAUSE = "    allows   no lines, negative quantities, negative totals\n"
 PLACE = "    we own   the rest  else review by accounts\n    DocNo "
-BOTH = pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+BOTH = pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
 EMPTY = order(total="0.00")
 BACK = order(line(qty="-1"), total="-11.04")
 MINUS = order(line(price="-10.04"), total="-11.04")
@@ -39,7 +39,7 @@ def program(made_by: Any, rules: str, edition: Edition = Edition.THIRD) -> Progr
 
 
 def judged(of: Program, body: dict[str, Any], *released: str) -> Outcome:
-    world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
     facts = Facts(NOW, releases=frozenset((ROUTE, rule) for rule in released))
     return in_every_way(of, Subject("order", "shop", body, 1), facts, world, NOW)
 
@@ -168,8 +168,8 @@ def test_T13c_rules_of_earlier_editions_post_it_as_before(made_by: Any) -> None:
 
 def test_T13c_a_glance_says_what_the_outcome_says_in_both_engines() -> None:
     for rules in (text(), text(CLAUSE), text(total="-total")):
-        one, other = program(compile_ruleset, rules), program(interpreted, rules)
-        world = seeds(one.ruleset, {}).world(1, {"books": TargetState(known=True)})
+        one, other = program(compile_ruleset, rules), program(compile_interpreted, rules)
+        world = load_seeds(one.ruleset, {}).world(1, {"books": TargetState(known=True)})
         for body in (EMPTY, BACK, MINUS, FINE):
             subject = Subject("order", "shop", body, 1)
             assert judged(one, body) == judged(other, body)
@@ -195,7 +195,7 @@ def test_T13d_a_word_that_allows_nothing_is_a_finding(clause: str, code: str) ->
 def test_T13d_the_clause_has_a_layout_and_a_sentence() -> None:
     ruleset, _ = parse({"shop.rules": text(CLAUSE)})
     assert CLAUSE in format_text(text(CLAUSE), "a")
-    said = [e.text for section in book(ruleset).sections for e in section.entries]
+    said = [e.text for section in build_book(ruleset).sections for e in section.entries]
     wanted = (
         "may have no lines, negative quantities and negative totals: no one is asked about them."
     )

@@ -10,7 +10,7 @@ from rules.comparison.difference import difference
 from rules.editing.mentions import Symbol, suggest
 from rules.editing.symbols import mentions
 from rules.rulebook.actions import owned_by
-from rules.rulebook.book import book
+from rules.rulebook.book import build_book
 from rules.types.symbol_table import Index, Schemas
 from tests.rules.roaster import TEXT
 
@@ -95,7 +95,7 @@ def test_T21a_names_words_and_differences_follow() -> None:
     typed = f"{text}\nrecord more from cafe\n    tin  text  optional  completed by "
     assert "books" in {one.label for one in suggest(typed, index, Schemas((), ()))}
     assert "a blank buyer of an order" in owned_by(index)["books"]
-    told = [entry.text for section in book(ruleset).sections for entry in section.entries]
+    told = [entry.text for section in build_book(ruleset).sections for entry in section.entries]
     title = index.roles["books"].title
     wanted = f"{title} may fill in a blank or unreadable buyer of an order; no one else does."
     assert wanted in told

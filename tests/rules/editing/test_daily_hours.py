@@ -8,7 +8,7 @@ import pytest
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from holding.rulesets.admission import RulesRefusal, examine
-from rules.editing.daily_hours import daily_routes, retimed
+from rules.editing.daily_hours import change_hours, daily_routes
 
 STARTERS = Path(__file__).parents[3] / "portal" / "starters"
 DAILY = ("netshop-aiaccount-daily", "orders-quickbooks", "settlements-aiaccount")
@@ -36,14 +36,14 @@ def test_shipped_rules_hold_at_any_hour_for_one_route_and_for_all(name: str, hou
     routes = daily_routes(ruleset(files))
     assert routes
     for some in ([next(iter(routes))], list(routes)):
-        made = retimed(ruleset(files), files, dict.fromkeys(some, hour))
+        made = change_hours(ruleset(files), files, dict.fromkeys(some, hour))
         assert not isinstance(examine(made), RulesRefusal)
         assert daily_routes(ruleset(made)) == routes | dict.fromkeys(some, hour)
 
 
 def test_only_the_moments_of_that_run_change() -> None:
     files = files_of(DAILY[0])
-    made = retimed(ruleset(files), files, {INVOICE: time(4)})
+    made = change_hours(ruleset(files), files, {INVOICE: time(4)})
     assert made["posting.rules"].count("daily    at 04:00 by paid_at") == 1
     before, after = (one["orders_test.rules"].split("\n") for one in (files, made))
     moved = {(old, new) for old, new in zip(before, after, strict=True) if old != new}
@@ -58,8 +58,8 @@ def test_only_the_moments_of_that_run_change() -> None:
 def test_an_hour_is_named_where_none_was_and_the_same_hour_changes_nothing() -> None:
     files = files_of(DAILY[0])
     files["posting.rules"] = files["posting.rules"].replace("daily    at 02:00 by", "daily    by")
-    assert retimed(ruleset(files), files, {INVOICE: time(2)}) == files
-    made = retimed(ruleset(files), files, {INVOICE: time(0, 5)})
+    assert change_hours(ruleset(files), files, {INVOICE: time(2)}) == files
+    made = change_hours(ruleset(files), files, {INVOICE: time(0, 5)})
     assert "    daily    at 00:05 by paid_at\n" in made["posting.rules"]
     assert daily_routes(ruleset(made))[INVOICE] == time(0, 5)
     assert "given    tea at 2026-11-19 00:04" in made["orders_test.rules"]
@@ -68,4 +68,4 @@ def test_an_hour_is_named_where_none_was_and_the_same_hour_changes_nothing() -> 
 def test_what_is_not_daily_has_no_hour() -> None:
     files = files_of("netshop-aiaccount")
     assert daily_routes(ruleset(files)) == {}
-    assert retimed(ruleset(files), files, {INVOICE: time(4)}) == files
+    assert change_hours(ruleset(files), files, {INVOICE: time(4)}) == files

@@ -8,7 +8,7 @@ import pytest
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from holding.rulesets.admission import RulesRefusal, examine
-from rules.editing.daily_hours import looser, meant, warned
+from rules.editing.daily_hours import add_map_entries, loosen_match, soften_check
 
 ROOT = Path(__file__).parents[3] / "portal" / "starters" / "netshop-aiaccount"
 FILES = {str(p.relative_to(ROOT)): p.read_text("utf-8") for p in ROOT.rglob("*") if p.is_file()}
@@ -28,7 +28,7 @@ def ruleset(files: Mapping[str, str] = FILES) -> Ruleset:
     ],
 )
 def test_a_map_stands_between_a_field_and_all_that_asks_it(path: str, asks: str) -> None:
-    draft = meant(ruleset(), FILES, "order", path, {"a b \\": "B", 'x "': "y"}, NOTE)
+    draft = add_map_entries(ruleset(), FILES, "order", path, {"a b \\": "B", 'x "': "y"}, NOTE)
     assert draft is not None
     assert asks in draft["posting.rules"]
     assert not isinstance(examine(draft), RulesRefusal)
@@ -37,9 +37,11 @@ def test_a_map_stands_between_a_field_and_all_that_asks_it(path: str, asks: str)
 
 
 def test_another_time_the_map_gets_more_rows() -> None:
-    once = meant(ruleset(), FILES, "order", "customer", {"C101": "C-101"}, NOTE)
+    once = add_map_entries(ruleset(), FILES, "order", "customer", {"C101": "C-101"}, NOTE)
     assert once is not None
-    twice = meant(ruleset(once), once, "order", "customer", {"C101": "X", "C102": "C-102"}, NOTE)
+    twice = add_map_entries(
+        ruleset(once), once, "order", "customer", {"C101": "X", "C102": "C-102"}, NOTE
+    )
     assert twice is not None
     [table] = [m for m in ruleset(twice).maps if m.name == "meant_customer"]
     assert [(row.key, row.value.value) for row in table.rows] == [
@@ -51,22 +53,22 @@ def test_another_time_the_map_gets_more_rows() -> None:
 
 @pytest.mark.parametrize("path", ["total", "status", "nothing", "lines.nothing", "pieces"])
 def test_what_is_no_text_of_the_record_has_no_draft(path: str) -> None:
-    assert meant(ruleset(), FILES, "order", path, {"a": "b"}, NOTE) is None
+    assert add_map_entries(ruleset(), FILES, "order", path, {"a": "b"}, NOTE) is None
 
 
 def test_a_map_takes_more_spellings() -> None:
-    draft = looser(ruleset(), FILES, "item", ("trimmed", "any_case"), NOTE)
+    draft = loosen_match(ruleset(), FILES, "item", ("trimmed", "any_case"), NOTE)
     assert draft is not None
     [table] = [m for m in ruleset(draft).maps if m.name == "item"]
     assert table.match == ("trimmed", "any_case")
-    assert looser(ruleset(), FILES, "debtor", ("trimmed",), NOTE) is None
-    assert looser(ruleset(), FILES, "nothing", ("trimmed",), NOTE) is None
+    assert loosen_match(ruleset(), FILES, "debtor", ("trimmed",), NOTE) is None
+    assert loosen_match(ruleset(), FILES, "nothing", ("trimmed",), NOTE) is None
 
 
 def test_a_check_warns_instead_of_holding() -> None:
-    draft = warned(ruleset(), FILES, "home_currency", NOTE)
+    draft = soften_check(ruleset(), FILES, "home_currency", NOTE)
     assert draft is not None
     [check] = [c for c in ruleset(draft).checks if c.name == "home_currency"]
     assert check.action.kind == "warn"
-    assert warned(ruleset(), FILES, "back_dated", NOTE) is None
-    assert warned(ruleset(), FILES, "nothing", NOTE) is None
+    assert soften_check(ruleset(), FILES, "back_dated", NOTE) is None
+    assert soften_check(ruleset(), FILES, "nothing", NOTE) is None

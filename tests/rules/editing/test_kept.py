@@ -9,7 +9,7 @@ from rules.comparison.difference import difference
 from rules.editing.mentions import Symbol, suggest
 from rules.editing.symbols import mentions
 from rules.rulebook.actions import owned_by
-from rules.rulebook.book import book
+from rules.rulebook.book import build_book
 from rules.types.symbol_table import Index, Schemas
 from tests.rules.roaster import TEXT
 
@@ -47,7 +47,7 @@ def test_T21b_names_words_and_differences_follow() -> None:
     typed = f"{KEPT}\nmap more\n    match    exact\n    kept     by "
     assert "books" in {one.label for one in suggest(typed, index, Schemas((), ()))}
     assert "the entries of the table “debtor”" in owned_by(index)["books"]
-    told = [entry.text for section in book(ruleset).sections for entry in section.entries]
+    told = [entry.text for section in build_book(ruleset).sections for entry in section.entries]
     title = index.roles["books"].title
     assert sum(f"Only {title} may change its entries." in text for text in told) == 2
     changes = difference(parse({"r": TEXT})[0], ruleset)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.editing.daily_hours import merged
+from rules.editing.daily_hours import merge_texts
 
 BEFORE = "one\ntwo\nthree\nfour\nfive\n"
 
@@ -47,7 +47,7 @@ BEFORE = "one\ntwo\nthree\nfour\nfive\n"
 def test_what_each_changed_stands_and_where_both_did_it_is_mine(
     mine: str, theirs: str, text: str, clashes: tuple[int, ...]
 ) -> None:
-    found = merged(BEFORE, mine, theirs)
+    found = merge_texts(BEFORE, mine, theirs)
     assert (found.text, found.clashes) == (text, clashes)
 
 
@@ -56,11 +56,11 @@ TEXTS = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "d\n"]), max_size=12).map
 
 @given(TEXTS, TEXTS, TEXTS)
 def test_who_changed_nothing_gets_what_the_other_says(before: str, mine: str, theirs: str) -> None:
-    assert merged(before, mine, before).text == mine
-    assert merged(before, before, theirs).text == theirs
-    assert merged(before, mine, mine) == merged(mine, mine, mine)
-    turned = merged(before, theirs, mine)
-    found = merged(before, mine, theirs)
+    assert merge_texts(before, mine, before).text == mine
+    assert merge_texts(before, before, theirs).text == theirs
+    assert merge_texts(before, mine, mine) == merge_texts(mine, mine, mine)
+    turned = merge_texts(before, theirs, mine)
+    found = merge_texts(before, mine, theirs)
     assert len(turned.clashes) == len(found.clashes)
     if not found.clashes:
         assert turned.text == found.text, "whose text is mine matters only where both changed one"

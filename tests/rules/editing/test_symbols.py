@@ -7,11 +7,11 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text import vocabulary
-from grammar.text.problem import Span, tokens
+from grammar.text.problem import Span, read_tokens
 from rules.checker.tests_and_samples import REASONS
-from rules.editing.mentions import Mention, Refused, Symbol, renamed
+from rules.editing.mentions import Mention, Refused, Symbol, plan_rename
 from rules.editing.symbols import mentions
-from rules.rulebook.suggested_names import KEYWORDS, LIBRARY, about
+from rules.rulebook.suggested_names import KEYWORDS, LIBRARY, describe_symbol
 from rules.types.functions import NAMES
 from rules.types.symbol_table import Index, Schemas
 from tests.rules.kedai import TEXT
@@ -59,7 +59,7 @@ def test_no_name_is_left_out_and_each_stands_where_it_is_said_to(name: str) -> N
     plain = language()
     for file, text in sources.items():
         lines = text.split("\n")
-        for token in tokens(lines, Span(file, 1, 1, len(lines), len(lines[-1]) + 1)):
+        for token in read_tokens(lines, Span(file, 1, 1, len(lines), len(lines[-1]) + 1)):
             if token.text[0].islower() and token.text not in plain | REASONS | {"status"}:
                 assert (file, token.span.line, token.span.column) in places, token
 
@@ -85,7 +85,7 @@ def test_what_the_rules_declare_is_found_where_it_is_used(name: str) -> None:
 def test_each_name_is_told_in_plain_words(name: str) -> None:
     _, index, found = read(SETS[name])
     for symbol in {mention.symbol for mention in found}:
-        text = about(symbol, index, KNOWN)
+        text = describe_symbol(symbol, index, KNOWN)
         assert text.startswith(symbol.name), symbol
         assert "  " not in text
         assert "{" not in text.split("\n\n")[0]
@@ -95,7 +95,7 @@ def test_what_is_said_of_a_name_is_its_type_and_its_meaning() -> None:
     _, index, _ = read(SETS["kedai"])
 
     def told(kind: str, name: str, owner: str = "") -> str:
-        return about(Symbol(kind, name, owner), index, KNOWN)
+        return describe_symbol(Symbol(kind, name, owner), index, KNOWN)
 
     assert told("field", "total", "order") == "total: money, a field of order"
     amount = told("field", "amount", "order_line")
@@ -113,7 +113,7 @@ def test_what_is_said_of_a_name_is_its_type_and_its_meaning() -> None:
     )
     assert told("finding", "TAB01") == "TAB01: the finding table.gap"
     assert "One of open, locked." in told("fact", "period")
-    assert about(Symbol("check", "nobody"), index, KNOWN) == ""
+    assert describe_symbol(Symbol("check", "nobody"), index, KNOWN) == ""
 
 
 # ---- renaming ------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def rename(text: str, symbol: Symbol, name: str) -> str | Refused:
     sources = {"kedai.rules": text}
     ruleset, _ = parse(sources)
     index = Index(ruleset)
-    spans = renamed(symbol, name, mentions(index, sources), index, KNOWN)
+    spans = plan_rename(symbol, name, mentions(index, sources), index, KNOWN)
     if isinstance(spans, Refused):
         return spans
     lines = text.split("\n")

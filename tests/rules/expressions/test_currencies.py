@@ -8,9 +8,9 @@ import pytest
 from grammar.parsing.parser import parse
 from grammar.text.vocabulary import Edition
 from rules.checker.all_checks import check
-from rules.facts import Facts, Subject, TargetState, seeds
+from rules.facts import Facts, Subject, TargetState, load_seeds
 from rules.outcomes import Finding
-from rules.program import compile_ruleset, interpreted
+from rules.program import compile_interpreted, compile_ruleset
 from tests.rules.expressions.test_own_fields import MORE, REFUND
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import TEXT as SHOP
@@ -24,7 +24,7 @@ check fits on refund
     say      "{number} does not fit."
     clears   by accounts
 """
-BOTH = pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+BOTH = pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
 OTHER_SOURCE = """
 source abroad
     currency  USD
@@ -61,7 +61,7 @@ def findings(
     ruleset, broken = parse({"shop.rules": text})
     assert broken == ()
     program = made_by(ruleset, hash="h", edition=edition)
-    world = seeds(ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(ruleset, {}).world(1, {"books": TargetState(known=True)})
     subject = Subject("refund", "shop", REFUND | changes, 1)
     facts = Facts(NOW, links={"sales": sales})
     outcome = in_every_way(program, subject, facts, world, NOW)

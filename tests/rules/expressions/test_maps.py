@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from rules.facts import Table, literal_value
-from rules.values.cause_keys import differences
+from rules.values.cause_keys import spelling_differences
 from tests.rules.kedai import decision, entries, findings, judge, line, only, order, world
 
 
@@ -63,10 +63,10 @@ def test_T16b_a_far_key_shows_what_nobody_sees_too() -> None:
 
 @pytest.mark.parametrize("pair", [("\ufb01", "fi"), ("\u017f", "s"), ("a\u00adb", "ab")])
 def test_T16c_two_near_keys_always_differ_by_something(pair: tuple[str, str]) -> None:
-    assert differences(*pair)
+    assert spelling_differences(*pair)
     assert Table(entries({pair[1]: "1"})).near(pair[0]) == (pair[1],)
-    assert differences("A\u200b", "a\u200b") == ("case",)
-    assert differences("A\u200bB\u200b", "AB") == ("an invisible character (U+200B)",)
+    assert spelling_differences("A\u200b", "a\u200b") == ("case",)
+    assert spelling_differences("A\u200bB\u200b", "AB") == ("an invisible character (U+200B)",)
     found = only(
         order(lines=[line(sku=pair[0], uom="PCS")], subtotal="192.00", total="211.20"),
         world=world(maps={"item": entries({pair[1]: "1"})}),
@@ -96,8 +96,8 @@ def test_what_is_not_near_is_not_named() -> None:
 
 
 def test_differences_may_be_several() -> None:
-    assert differences("ABC-01", "ABC-01") == ()
-    assert differences("ABC\u00a001", "ABC01") == ("spaces",)
+    assert spelling_differences("ABC-01", "ABC-01") == ()
+    assert spelling_differences("ABC\u00a001", "ABC01") == ("spaces",)
 
 
 def test_trimmed_and_any_case() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rules.facts import Facts, Subject, TargetState, seeds
+from rules.facts import Facts, Subject, TargetState, load_seeds
 from rules.outcomes import Outcome
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NO_TOTAL, NOW, line, order, program
@@ -126,7 +126,7 @@ def outcome() -> Outcome:
     of = program(CHANGES, more=rules(), checked=False)
     body: dict[str, Any] = order(*[line(pos=pos) for pos in (1, 2, 3)], total="33.12")
     body |= {"status": " PAID UP", "paid_at": "2026-11-18T16:30:00Z", "gift": "no", "rate": "1.50"}
-    world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
     return in_every_way(of, Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
 
 

@@ -10,10 +10,10 @@ from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
 from rules.editing.mentions import Mention, suggest
 from rules.editing.symbols import mentions
-from rules.facts import Facts, Subject, TargetState, seeds
+from rules.facts import Facts, Subject, TargetState, load_seeds
 from rules.outcomes import Outcome
-from rules.program import compile_ruleset, interpreted
-from rules.rulebook.book import book
+from rules.program import compile_interpreted, compile_ruleset
+from rules.rulebook.book import build_book
 from rules.types.symbol_table import Index, Schemas
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import TEXT as SHOP
@@ -71,7 +71,7 @@ REFUND = {
     "refunded_on": "2026-11-18",
     "total": "5.00",
 }
-BOTH = pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+BOTH = pytest.mark.parametrize("made_by", [compile_ruleset, compile_interpreted])
 
 
 def text(where: str = "day <= refunded_on") -> str:
@@ -83,7 +83,7 @@ def judged(made_by: Any, rules: str, *sales: dict[str, Any], **changes: Any) -> 
     ruleset, broken = parse({"shop.rules": rules})
     assert broken == ()
     program = made_by(ruleset, hash="h")
-    world = seeds(ruleset, {}).world(1, {"books": TargetState(known=True)})
+    world = load_seeds(ruleset, {}).world(1, {"books": TargetState(known=True)})
     facts = Facts(NOW, links={"sales": sales})
     body = {key: value for key, value in (REFUND | changes).items() if value is not None}
     return in_every_way(program, Subject("refund", "shop", body, 1), facts, world, NOW)
@@ -139,7 +139,8 @@ def test_T08a_both_engines_tell_the_same_of_what_is_missing() -> None:
     sale = order(line(), day="2026-11-17")
     for changes in ({"refunded_on": None}, {"refunded_on": "soon"}, {}):
         one, other = (
-            judged(made_by, text(), sale, **changes) for made_by in (compile_ruleset, interpreted)
+            judged(made_by, text(), sale, **changes)
+            for made_by in (compile_ruleset, compile_interpreted)
         )
         assert one == other
         assert bool(findings(one)) is bool(changes)
@@ -151,7 +152,7 @@ def test_T08a_a_kind_that_is_linked_with_itself_names_the_judged_record_by_its_k
     )
     first = REFUND | {"number": "A-1"}
     before, after = first | {"refunded_on": "2026-11-17"}, first | {"refunded_on": "2026-11-19"}
-    for made_by in (compile_ruleset, interpreted):
+    for made_by in (compile_ruleset, compile_interpreted):
         assert findings(judged(made_by, SHOP + more, before)) == GOES
         assert findings(judged(made_by, SHOP + more, after)) == HELD
     assert told(SHOP + more) == []
@@ -213,7 +214,7 @@ def test_T08c_names_are_known_to_editors_formatter_and_rule_book() -> None:
     assert "day" not in offered
     (said,) = [
         entry.text
-        for topic in book(index.ruleset).sections
+        for topic in build_book(index.ruleset).sections
         for entry in topic.entries
         if entry.text.startswith("The sales of a refund")
     ]

@@ -13,7 +13,7 @@ from grammar.nodes import Field
 from grammar.parsing.parser import parse
 from grammar.text.vocabulary import Edition
 from rules.expressions.run import Content, Reader
-from rules.program import generated
+from rules.program import generated_engine
 from rules.types.symbol_table import Index
 from rules.values.cause_keys import Unknown
 from tests.rules.kedai import line, order, program_of
@@ -21,7 +21,7 @@ from tests.rules.kedai import line, order, program_of
 INDEX = Index(program_of().ruleset)
 READERS = (  # the same for all examples: they remember
     Reader(INDEX, "order"),
-    Reader(INDEX, "order", generated(INDEX, "order", ZoneInfo("UTC")).rows),
+    Reader(INDEX, "order", generated_engine(INDEX, "order", ZoneInfo("UTC")).rows),
 )
 NAMES = [f.name for f in INDEX.records["order"].fields if isinstance(f, Field)]
 LINE_NAMES = [f.name for f in INDEX.line_records["order"].fields if isinstance(f, Field)]

@@ -2,7 +2,7 @@
 
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
-from rules.program import compile_ruleset, interpreted
+from rules.program import compile_interpreted, compile_ruleset
 from rules.testing.runner import run_tests
 from tests.rules.shop import TEXT
 
@@ -45,7 +45,7 @@ test "a tenth is much, and stays so"
 def test_a_limit_of_change_is_measured_from_what_first_came() -> None:
     ruleset, problems = parse({"a.rules": TEXT + CHANGED, "a_test.rules": "language 1\n" + STORIES})
     assert problems == ()
-    for program in (compile_ruleset(ruleset, hash=""), interpreted(ruleset, hash="")):
+    for program in (compile_ruleset(ruleset, hash=""), compile_interpreted(ruleset, hash="")):
         told = run_tests(ruleset, program)
         assert [one.message for one in told.results] == ["", "", ""]
 

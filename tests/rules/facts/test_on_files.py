@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from grammar.parsing.parser import parse
-from rules.facts import seeds
-from rules.outcomes import lines
-from rules.program import hash_of
+from rules.facts import load_seeds
+from rules.outcomes import trace_lines
+from rules.program import hash_files
 from rules.testing.runner import kinds_of, try_record
 from tests.rules.kedai import INVOICE, NOW, TEXT, decision, judge, order, program_of
 
@@ -20,7 +20,7 @@ FILES = {
 
 
 def test_entries_come_from_rows_and_files() -> None:
-    found = seeds(RULES, FILES)
+    found = load_seeds(RULES, FILES)
     assert found.problems == []
     assert found.maps["debtor"] == {"C-77": "300-C077", "C-78": "300-C078"}
     assert found.maps["debtor_of_tin"] == {"IG115002000": "300-C077"}
@@ -31,23 +31,23 @@ def test_entries_come_from_rows_and_files() -> None:
 
 def test_a_file_that_is_not_right_is_told_with_its_line() -> None:
     twice = {**FILES, "maps/items.csv": "sku,item\nA,1\nA,2\n"}
-    assert "maps/items.csv:3" in seeds(RULES, twice).problems[0].message
+    assert "maps/items.csv:3" in load_seeds(RULES, twice).problems[0].message
     column = {**FILES, "maps/items.csv": "sku,thing\nA,1\n"}
-    assert [p.code for p in seeds(RULES, column).problems] == ["MAP11"]
-    assert [p.code for p in seeds(RULES, {}).problems] == ["MAP10"] * 4
+    assert [p.code for p in load_seeds(RULES, column).problems] == ["MAP11"]
+    assert [p.code for p in load_seeds(RULES, {}).problems] == ["MAP10"] * 4
 
 
 def test_a_record_is_tried_on_files_alone() -> None:
     tried = try_record(RULES, SOURCES, files=FILES, body=order(), kind="order", now=NOW)
     assert tried.problems == ()
     assert decision(tried.outcome).state == "ready"
-    assert tried.program.hash == hash_of(SOURCES)
+    assert tried.program.hash == hash_files(SOURCES)
     assert kinds_of(RULES) == ("order", "settlement")
 
 
 def test_the_trace_shows_the_rule_line_and_its_operands() -> None:
     body = order(total="248.71")
-    said = lines(judge(body), SOURCES)
+    said = trace_lines(judge(body), SOURCES)
     hit = next(t for t in said if t.result == "hit" and t.route == INVOICE)
     assert hit.source == "and      subtotal + tax_total + round_off = total"
     assert hit.operands == (
@@ -62,9 +62,9 @@ def test_the_trace_shows_the_rule_line_and_its_operands() -> None:
 
 
 def test_the_hash_is_of_texts_and_paths_in_any_order() -> None:
-    one = hash_of({"a": "1", "b": "2"})
-    assert one == hash_of({"b": "2", "a": "1"})
-    assert one != hash_of({"a": "2", "b": "1"})
+    one = hash_files({"a": "1", "b": "2"})
+    assert one == hash_files({"b": "2", "a": "1"})
+    assert one != hash_files({"a": "2", "b": "1"})
 
 
 def test_a_program_tells_its_routes() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rules.facts import Entry, Later, UnitEntry, World
-from rules.program import interpreted
+from rules.program import compile_interpreted
 from tests.rules.kedai import NOW, decision, judge, order, program_of, world
 
 FIRST, NEXT = date(2026, 11, 10), date(2026, 11, 18)
@@ -71,7 +71,7 @@ def test_a_document_is_made_with_what_counts_on_the_day_of_its_record(
 ) -> None:
     program = program_of()
     if engine == "interpreted":
-        program = interpreted(program.ruleset, hash=program.hash)
+        program = compile_interpreted(program.ruleset, hash=program.hash)
     given: dict[str, Any] = {"world": dated(DATED[:2]), "program": program}
     found = judge(order(ordered_on=day), **given)
     document = decision(found).document

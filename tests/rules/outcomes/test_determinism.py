@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.facts import Facts, PostingFact, TargetDocument
-from rules.outcome_hash import decided, worded
+from rules.outcome_hash import hash_decided, hash_worded
 from rules.outcomes import Outcome
 from rules.values.canonical import PostingState, dumps
 from tests.rules.kedai import INVOICE, NOW, findings, judge, line, order
@@ -50,8 +50,8 @@ def test_an_outcome_comes_back_whole() -> None:
         text = dumps(outcome.to_json())
         assert Outcome.from_json(json.loads(text)) == outcome
         again = Outcome.from_json(json.loads(text))
-        assert worded(again) == worded(outcome)
-        assert decided(again, "{}") == decided(outcome, "{}")
+        assert hash_worded(again) == hash_worded(outcome)
+        assert hash_decided(again, "{}") == hash_decided(outcome, "{}")
 
 
 def test_facts_come_back_whole() -> None:

@@ -17,11 +17,11 @@ from rules.outcome_hash import (
     WHERE,
     WORDING,
     Digest,
-    bare,
     counted_fields,
-    decided,
-    digest,
-    worded,
+    hash_bare,
+    hash_decided,
+    hash_outcome,
+    hash_worded,
 )
 from rules.outcomes import (
     ApprovalNeed,
@@ -103,10 +103,10 @@ def test_T38a_a_decision_counts_and_its_wording_does_not(kind: type, name: str) 
     before, after = whole(), changed(whole(), kind, name)
     assert after != before
     read_only = name in WORDING.get(kind, frozenset()) | WHERE | REPEATED
-    assert (decided(after, FACTS) == decided(before, FACTS)) is read_only
+    assert (hash_decided(after, FACTS) == hash_decided(before, FACTS)) is read_only
     assert (name in counted_fields(kind)) is not read_only
     beside = kind in {Verdict, Lineage, Use} or (kind is Outcome and name in TOLD)
-    assert (bare(after, FACTS) == bare(before, FACTS)) is (read_only or beside)
+    assert (hash_bare(after, FACTS) == hash_bare(before, FACTS)) is (read_only or beside)
 
 
 def test_T38a_what_is_done_counts_where_nothing_else_is_said() -> None:
@@ -114,12 +114,12 @@ def test_T38a_what_is_done_counts_where_nothing_else_is_said() -> None:
     outcome = judge(order())
     ready = outcome.decisions[0]
     hashes = [
-        bare(replace(outcome, decisions=(replace(ready, plan=plan),)), FACTS)
+        hash_bare(replace(outcome, decisions=(replace(ready, plan=plan),)), FACTS)
         for plan in ((), (STEP,), (replace(STEP, seq=2),), (STEP, STEP))
     ]
     assert len(set(hashes)) == len(hashes)
     told = replace(ready, plan=(STEP,), findings=())
-    assert bare(replace(outcome, decisions=(told,)), FACTS) == hashes[1]
+    assert hash_bare(replace(outcome, decisions=(told,)), FACTS) == hashes[1]
 
 
 @pytest.mark.parametrize("kind", WORDING, ids=lambda kind: kind.__name__)
@@ -135,30 +135,30 @@ def test_T38a_words_for_a_missing_value_and_labels_of_operands_are_wording() -> 
         replace(v, operands=tuple((f"label {at}", one) for at, (_, one) in enumerate(v.operands)))
         for v in outcome.verdicts
     )
-    assert decided(replace(outcome, verdicts=renamed), FACTS) == decided(outcome, FACTS)
+    assert hash_decided(replace(outcome, verdicts=renamed), FACTS) == hash_decided(outcome, FACTS)
     filled = tuple(
         replace(v, operands=tuple((label, one.replace(MISSING, "")) for label, one in v.operands))
         for v in outcome.verdicts
     )
-    assert decided(replace(outcome, verdicts=filled), FACTS) != decided(outcome, FACTS)
+    assert hash_decided(replace(outcome, verdicts=filled), FACTS) != hash_decided(outcome, FACTS)
     assert MISSING not in json.dumps(FACTS)
 
 
 def test_T38b_the_facts_count() -> None:
     outcome, later = whole(), dumps({"facts": Facts(NOW + timedelta(1)), "known": ["aiaccount"]})
-    assert decided(outcome, FACTS) != decided(outcome, later)
-    assert worded(outcome) == digest(outcome, later, Digest.WORDED)
-    assert bare(outcome, FACTS) != bare(outcome, later)
-    assert digest(outcome, FACTS, Digest.DECIDED) == decided(outcome, FACTS)
-    assert digest(outcome, FACTS, Digest.BARE) == bare(outcome, FACTS)
+    assert hash_decided(outcome, FACTS) != hash_decided(outcome, later)
+    assert hash_worded(outcome) == hash_outcome(outcome, later, Digest.WORDED)
+    assert hash_bare(outcome, FACTS) != hash_bare(outcome, later)
+    assert hash_outcome(outcome, FACTS, Digest.DECIDED) == hash_decided(outcome, FACTS)
+    assert hash_outcome(outcome, FACTS, Digest.BARE) == hash_bare(outcome, FACTS)
 
 
 def test_T38c_the_older_digest_is_what_it_was() -> None:
     """Hashes that older versions stored; they must come out for ever."""
-    assert worded(judged_as_first(order())) == KEPT["ready"]
-    assert worded(judged_as_first(order(total="1.00", status="Nope"))) == KEPT["held"]
+    assert hash_worded(judged_as_first(order())) == KEPT["ready"]
+    assert hash_worded(judged_as_first(order(total="1.00", status="Nope"))) == KEPT["held"]
     facts = '{"facts":{"billed":{},"conflicts":[]},"known":["aiaccount"]}'
-    assert decided(judge(order()), facts) == KEPT["decided"]
+    assert hash_decided(judge(order()), facts) == KEPT["decided"]
 
 
 ENDLESS = "const bank_account", "const long\n    from 2026-01-01 = 999999999d\n\nconst bank_account"
@@ -179,7 +179,7 @@ def test_T38c_what_python_said_of_days_is_counted_as_it_was(said: str, hash_: st
     program = program_of(TEXT.replace("today - 31d", said).replace(*ENDLESS))
     subject = Subject("order", "netshop", order(), 1)
     told = program.evaluate_as_first(subject, Facts(NOW), world(), NOW)
-    assert worded(told) == hash_
+    assert hash_worded(told) == hash_
     assert "worked out: date value" not in str(told)
 
 
@@ -191,7 +191,7 @@ def test_T38c_what_is_stored_today_comes_out_for_ever(name: str) -> None:
     made = {"ready": judge(order()), "held": judge(order(total="1.00", status="Nope"))}
     outcome = made.get(name) or whole()
     facts = '{"facts":{"billed":{},"conflicts":[]},"known":["aiaccount"]}'
-    assert (decided(outcome, facts), bare(outcome, facts)) == NEWER[name]
+    assert (hash_decided(outcome, facts), hash_bare(outcome, facts)) == NEWER[name]
 
 
 NEWER = {

@@ -12,15 +12,15 @@ from grammar.text.characters import separated
 from rules import phrases
 from rules.phrases import (
     Composed,
-    capital,
-    changed,
+    capitalize,
+    change_text,
     composed,
     instead,
     joined,
     named,
     without_article,
 )
-from rules.rulebook.book import Book, book
+from rules.rulebook.book import Book, build_book
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = sorted(
@@ -32,7 +32,7 @@ FOLDERS = sorted(
 @cache
 def written(folder: Path) -> Book:
     ruleset, _ = parse({path.name: path.read_text("utf-8") for path in folder.glob("*.rules")})
-    return book(ruleset)
+    return build_book(ruleset)
 
 
 def inside(text: str) -> Iterator[Composed]:
@@ -78,15 +78,15 @@ def test_a_percent_sign_is_one() -> None:
 
 
 def test_a_capital_letter_is_remembered_and_the_message_stays() -> None:
-    text = capital(named("order"))
+    text = capitalize(named("order"))
     assert (text, text.message, text.capital) == ("Order", "order", True)  # type: ignore[attr-defined]
-    assert capital("order") == "Order"
+    assert capitalize("order") == "Order"
 
 
 def test_what_stands_in_a_text_is_changed_and_its_messages_are_not() -> None:
     limit = composed("the limit of %(value)s", value="10000.00")
     other = instead("what is above", limit)
-    text = changed(composed("%(a)s, %(b)s", a=capital(limit), b=other), separated)
+    text = change_text(composed("%(a)s, %(b)s", a=capitalize(limit), b=other), separated)
     assert text == "The limit of 10,000.00, what is above"
     first, second = text.values.values()  # type: ignore[attr-defined]
     assert (first.message, first.capital, str(second.other)) == (
@@ -94,7 +94,7 @@ def test_what_stands_in_a_text_is_changed_and_its_messages_are_not() -> None:
         True,
         "the limit of 10,000.00",
     )
-    assert changed("10000.00", separated) == "10,000.00"
+    assert change_text("10000.00", separated) == "10,000.00"
 
 
 def test_parts_follow_each_other_as_they_are() -> None:

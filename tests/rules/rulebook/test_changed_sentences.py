@@ -1,7 +1,7 @@
 """What two rulesets say otherwise, in the sentences of the rule book."""
 
 from grammar.parsing.parser import parse
-from rules.rulebook.book import Meaning, in_words
+from rules.rulebook.book import Meaning, describe_changes
 from tests.rules.expressions.test_links import TEXT
 
 
@@ -12,7 +12,7 @@ def meanings(*replaced: tuple[str, str]) -> tuple[Meaning, ...]:
         text = text.replace(old, new, 1)
     new_rules, problems = parse({"new.rules": text})
     assert problems == ()
-    return in_words(parse({"old.rules": TEXT})[0], new_rules)
+    return describe_changes(parse({"old.rules": TEXT})[0], new_rules)
 
 
 def test_what_changed_is_said_before_and_after() -> None:
@@ -35,8 +35,8 @@ def test_what_is_new_and_what_is_gone_has_one_side() -> None:
     const = TEXT[TEXT.index("const free_days") :].partition("\n\n")[0]
     gone, _ = parse({"a.rules": TEXT.replace(const, "")})
     whole, _ = parse({"a.rules": TEXT})
-    (come,) = [one for one in in_words(gone, whole) if one.change.name == "const free_days"]
-    (left,) = [one for one in in_words(whole, gone) if one.change.name == "const free_days"]
+    (come,) = [one for one in describe_changes(gone, whole) if one.change.name == "const free_days"]
+    (left,) = [one for one in describe_changes(whole, gone) if one.change.name == "const free_days"]
     assert come.before == left.after == ()
     assert come.after == left.before != ()
     assert (come.change.before, left.change.after) == (None, None)
@@ -45,7 +45,7 @@ def test_what_is_new_and_what_is_gone_has_one_side() -> None:
 
 def test_equal_rules_say_the_same() -> None:
     rules, _ = parse({"a.rules": TEXT})
-    assert in_words(rules, rules) == ()
+    assert describe_changes(rules, rules) == ()
 
 
 def test_what_no_sentence_tells_is_told_by_its_parts() -> None:

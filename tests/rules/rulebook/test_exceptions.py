@@ -4,8 +4,8 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text.finding_codes import CODES
-from rules.checker.guards import notes
-from rules.rulebook.coverage import KINDS, Answer, coverage, gaps
+from rules.checker.guards import guard_notes
+from rules.rulebook.coverage import KINDS, Answer, coverage, coverage_gaps
 from tests.rules.expressions.test_links import TEXT as DEPOT
 from tests.rules.kedai import TEXT as KEDAI
 from tests.rules.kedai import UNTABLED
@@ -125,7 +125,7 @@ def test_a_table_for_one_route_leaves_the_others_open() -> None:
 
 def test_gaps_are_errors_with_a_page() -> None:
     ruleset, _ = parse({"a.rules": DEPOT})
-    found = gaps(ruleset)
+    found = coverage_gaps(ruleset)
     assert {p.code for p in found} == {"COV01"}
     assert "COV01" in CODES
     assert all(p.severity == "error" and p.hint for p in found)
@@ -133,9 +133,9 @@ def test_gaps_are_errors_with_a_page() -> None:
 
 def test_notes_name_unguarded_optional_fields() -> None:
     ruleset, _ = parse({"a.rules": DEPOT})
-    assert notes(ruleset) == ()
+    assert guard_notes(ruleset) == ()
     text = DEPOT.replace("    when     seen_as is known\n", "")
-    (note,) = notes(parse({"a.rules": text})[0])
+    (note,) = guard_notes(parse({"a.rules": text})[0])
     assert (note.code, note.severity) == ("OPT01", "info")
     assert "'agreed_version' holds a record without 'seen_as'" in note.message
 
@@ -144,5 +144,5 @@ def test_a_look_up_that_is_asked_for_guards_its_key() -> None:
     check = KEDAI[KEDAI.index("check one_debtor") :].split("\n\n")[0]
     assert "debtor_of_tin(tin) is known" in check
     assert not [
-        note for note in notes(parse({"a.rules": KEDAI})[0]) if "one_debtor" in note.message
+        note for note in guard_notes(parse({"a.rules": KEDAI})[0]) if "one_debtor" in note.message
     ]

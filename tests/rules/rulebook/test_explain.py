@@ -12,10 +12,10 @@ from grammar import nodes
 from grammar.parsing.parser import parse
 from grammar.text.characters import grouped
 from rules import phrases
-from rules.phrases import words_of
-from rules.program import compile_ruleset, hash_of
-from rules.rulebook.book import TOPICS, Book, Entry, Proofs, book
-from rules.rulebook.hold_entries import html, markdown
+from rules.phrases import phrases_of
+from rules.program import compile_ruleset, hash_files
+from rules.rulebook.book import TOPICS, Book, Entry, Proofs, build_book
+from rules.rulebook.hold_entries import book_html, book_markdown
 from rules.types.functions import NAMES
 from rules.types.symbol_table import Index
 from rules.values import wording
@@ -39,7 +39,9 @@ def ruleset(text: str = DEPOT) -> nodes.Ruleset:
 @cache
 def written(text: str = DEPOT) -> Book:
     found = ruleset(text)
-    return book(found, proofs=Proofs(found, compile_ruleset(found, hash=hash_of({"x": text}))))
+    return build_book(
+        found, proofs=Proofs(found, compile_ruleset(found, hash=hash_files({"x": text})))
+    )
 
 
 def entries(topic: str, text: str = DEPOT) -> list[Entry]:
@@ -83,7 +85,11 @@ def test_no_const_is_called_by_its_name_alone() -> None:
         for const in ruleset(text).consts:
             name, value = wording.plain(const.name), const.rows[0].value
             plain = value.value
-            shown = phrases.spoken(plain) if isinstance(plain, timedelta) else grouped(str(plain))
+            shown = (
+                phrases.duration_words(plain)
+                if isinstance(plain, timedelta)
+                else grouped(str(plain))
+            )
             naming = [s for t in TOPICS for s in said(t, text) if re.search(rf"\b{name}\b", s)]
             assert naming
             assert [s for s in naming if shown not in s] == []
@@ -144,7 +150,7 @@ def test_a_topic_that_nothing_answers_is_named_with_its_risk() -> None:
     kept = re.sub(r"\n(retry|duplicates|approve|check agreed)[^\n]*\n(    [^\n]*\n)+", "\n", DEPOT)
     found = written(kept)
     assert found.missing == ("Approval and version", "Duplicates", "Retry: when posting fails")
-    for page in (markdown(found, "Rules"), html(found, "Rules")):
+    for page in (book_markdown(found, "Rules"), book_html(found, "Rules")):
         assert (
             "No rule answers: Approval and version; Duplicates; Retry: when posting fails" in page
         )
@@ -207,14 +213,14 @@ def test_expressions_read_well_aloud(written: str) -> None:
         f"check c on order\n    require {written}\n    else warn\n    say \"s\"\n    clears never\n"
     )  # fmt: skip
     found = ruleset(text)
-    assert words_of(Index(found)).of("order").expr(found.checks[0].requires[0]) == SAID[written]
+    assert phrases_of(Index(found)).of("order").expr(found.checks[0].requires[0]) == SAID[written]
 
 
 def test_every_function_is_said_in_words() -> None:
     for name in NAMES:
         field = "lines" if name in {"count", "any", "all"} else "total"
         call = nodes.Call(name, (nodes.Name((field,), SPAN),) * 3, None, SPAN)
-        text = words_of(Index(ruleset(KEDAI))).of("order").expr(call)
+        text = phrases_of(Index(ruleset(KEDAI))).of("order").expr(call)
         assert "_" not in text
         assert "(" not in text
 
@@ -228,7 +234,7 @@ def test_names_are_said_as_people_say_them() -> None:
 
 def test_the_page_has_no_script_and_escapes_what_it_says() -> None:
     text = DEPOT.replace("The period is locked.", "<script>alert(1)</script>")
-    page = html(written(text), "Rules & more", files={"depot.rules": text})
+    page = book_html(written(text), "Rules & more", files={"depot.rules": text})
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "<title>Rules &amp; more</title>" in page
@@ -236,7 +242,7 @@ def test_the_page_has_no_script_and_escapes_what_it_says() -> None:
 
 
 def test_every_place_on_the_page_leads_to_its_line() -> None:
-    page = html(written(), "Rules", files={"depot.rules": DEPOT})
+    page = book_html(written(), "Rules", files={"depot.rules": DEPOT})
     links = re.findall(r'href="#(L-[\w-]+)">([^<]*):(\d+)</a>', page)
     assert len(links) > 50
     for anchor, _, line in links:
@@ -247,11 +253,11 @@ def test_every_place_on_the_page_leads_to_its_line() -> None:
 
 
 def test_markdown_has_a_heading_for_each_topic() -> None:
-    text = markdown(written(), "Rules", ("From files.",))
+    text = book_markdown(written(), "Rules", ("From files.",))
     assert text.startswith("# Rules\n\nFrom files.\n\nEvery topic has an answer.\n")
     assert all(f"\n## {title}\n" in text for title in TOPICS.values())
 
 
 def test_one_topic_alone() -> None:
-    found = book(ruleset(), "retry")
+    found = build_book(ruleset(), "retry")
     assert [s.topic for s in found.sections] == ["retry"]

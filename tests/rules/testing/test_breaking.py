@@ -17,7 +17,7 @@ from grammar import nodes
 from grammar.parsing.parser import parse
 from rules.checker.all_checks import check
 from rules.program import compile_ruleset
-from rules.testing.runner import Part, coverage, parts, run_tests
+from rules.testing.runner import Part, all_parts, coverage, run_tests
 from tests.amount import slow_except
 from tests.rules.kedai import TEXT as KEDAI
 from tests.rules.roaster import TEXT as ROASTER
@@ -274,7 +274,7 @@ RULESETS |= {"kedai": {"kedai.rules": KEDAI}, "roaster": {"roaster.rules": ROAST
 def test_tests_turn_red_exactly_where_coverage_says(name: str) -> None:
     sources = RULESETS[name]
     ruleset = ruleset_of(sources)
-    some = chosen(parts(ruleset), random.Random(f"{SEED}-{name}"))
+    some = chosen(all_parts(ruleset), random.Random(f"{SEED}-{name}"))
     for one in coverage(ruleset, some):
         broken = list(broken_lines(one.part, sources, ruleset))
         where = f"{one.part.span}: {one.part.name}"
@@ -283,7 +283,7 @@ def test_tests_turn_red_exactly_where_coverage_says(name: str) -> None:
 
 
 def test_every_part_has_a_place_and_breaks_what_it_names() -> None:
-    found = parts(ruleset_of(RULESETS["roaster"]))
+    found = all_parts(ruleset_of(RULESETS["roaster"]))
     assert len({(part.kind, part.name, part.span) for part in found}) == len(found) > 90
     for part in found:
         assert bool(part.ways) == (part.kind != "what clears a hold"), part
@@ -297,7 +297,7 @@ def test_every_part_has_a_place_and_breaks_what_it_names() -> None:
 def covered(text: str, name: str) -> str:
     """The title of the test that covers a part."""
     ruleset = ruleset_of({"a": text})
-    (part,) = [part for part in parts(ruleset) if part.name == name]
+    (part,) = [part for part in all_parts(ruleset) if part.name == name]
     return next(iter(coverage(ruleset, [part]))).by
 
 
@@ -336,7 +336,7 @@ def test_T17b_breaking_never_clears_and_match_turns_a_test_red_or_is_named(name:
     sources = RULESETS[name]
     ruleset = ruleset_of(sources)
     kinds = ("people who may not approve", "match of maps", "what clears a hold")
-    found = [part for part in parts(ruleset) if part.kind in kinds]
+    found = [part for part in all_parts(ruleset) if part.kind in kinds]
     wanted = sum(len(approve.never) for approve in ruleset.approvals)
     wanted += sum(len(table.match) for table in ruleset.maps) + len(ruleset.checks)
     assert len(found) == wanted > 0
@@ -355,7 +355,7 @@ def test_T17c_a_test_that_looks_at_never_and_match_covers_them() -> None:
     sources = sources_of(source)
     ruleset = ruleset_of(sources)
     by = {one.part.name: one.by for one in coverage(ruleset, [
-        part for part in parts(ruleset) if part.kind == "people who may not approve"
+        part for part in all_parts(ruleset) if part.kind == "people who may not approve"
     ])}  # fmt: skip
     assert any(by.values()), by
     assert covered(KEDAI, "map debtor: match any case") == ""

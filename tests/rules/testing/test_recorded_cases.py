@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grammar import nodes
-from grammar.layout.written import written
+from grammar.layout.written import write_test
 from grammar.parsing.parser import parse
 from holding.programs.world import schemas
 from rules.checker.all_checks import check
 from rules.facts import Facts, TargetDocument
 from rules.outcomes import Decision, Document, Outcome, Step
 from rules.program import Program, compile_ruleset
-from rules.testing.recorded_cases import Case, Untold, case_of, difference
+from rules.testing.recorded_cases import Case, Untold, case_of, first_difference
 from rules.testing.recorded_values import Judged, Neutral, Secrets
 from rules.testing.runner import run_test
 from rules.testing.test_steps import ClosedWorld, _post_what_is_ready
@@ -86,7 +86,7 @@ def judge(program: Program, world: ClosedWorld, now: datetime, **facts: Any) -> 
 
 def proved(files: Mapping[str, str], program: Program, case: Case) -> str:
     """Its text, which is checked and passes beside these rules."""
-    text = written(case.samples, case.test)
+    text = write_test(case.samples, case.test)
     ruleset, problems = parse({**files, "zz.rules": text})
     assert not problems, (problems, text)
     wrong = [one for one in check(ruleset, schemas()) if one.span.file == "zz.rules"]
@@ -162,18 +162,18 @@ def test_two_outcomes_that_send_another_document_are_not_the_same() -> None:
         changed = replace(step, document=replace(document, **changes))
         return replace(outcome, decisions=(replace(decision, plan=(changed,)),))
 
-    assert difference(outcome, other(), none) is None
+    assert first_difference(outcome, other(), none) is None
     renamed = other(fields={**document.fields, "Customer": "Sample customer"})
-    assert difference(outcome, renamed, none) == decision.route
-    assert difference(outcome, renamed, Secrets({name.casefold(): "Sample customer"})) is None
+    assert first_difference(outcome, renamed, none) == decision.route
+    assert first_difference(outcome, renamed, Secrets({name.casefold(): "Sample customer"})) is None
     fewer = {key: value for key, value in document.fields.items() if key != "Customer"}
-    assert difference(outcome, other(fields=fewer), none) == decision.route
-    assert difference(outcome, other(lines=document.lines * 2), none) == decision.route
+    assert first_difference(outcome, other(fields=fewer), none) == decision.route
+    assert first_difference(outcome, other(lines=document.lines * 2), none) == decision.route
     cheaper = tuple({**line, "Price": "0.01"} for line in document.lines)
-    assert difference(outcome, other(lines=cheaper), none) == decision.route
+    assert first_difference(outcome, other(lines=cheaper), none) == decision.route
     unsent = replace(step, document=None)
     nothing = replace(outcome, decisions=(replace(decision, plan=(unsent,)),))
-    assert difference(outcome, nothing, none) == decision.route
+    assert first_difference(outcome, nothing, none) == decision.route
 
 
 def sent(outcome: Outcome) -> tuple[Decision, Step, Document]:
@@ -301,7 +301,7 @@ def test_of_many_documents_of_a_target_none_tells_whose_it_is() -> None:
     outcome = program.evaluate(judged.subject, facts, judged.world, judged.now)
     case = case_of(program, replace(judged, facts=facts, outcome=outcome), INSTEAD, schemas())
     assert isinstance(case, Case)
-    text = written(case.samples, case.test)
+    text = write_test(case.samples, case.test)
     assert "Tan" not in text
     assert text.count("Sample customer") >= 101
 
@@ -330,7 +330,7 @@ def test_what_is_personal_in_a_linked_record_is_not_told() -> None:
         given = replace(judged, subject=subject, facts=facts, outcome=outcome)
         case = case_of(program, given, INSTEAD, schemas())
         if isinstance(case, Case):
-            text = written(case.samples, case.test)
+            text = write_test(case.samples, case.test)
             told += "Refund for Sample customer" in text
             assert "Tan Mei Ling" not in text
     assert told

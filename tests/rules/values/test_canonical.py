@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from rules.values.canonical import dumps, text_of, value_of
+from rules.values.canonical import dumps, json_text, parse_json
 
 
 class Colour(enum.StrEnum):
@@ -76,14 +76,14 @@ def test_each_character_is_written_as_it_always_was() -> None:
     seen = [chr(at) for at in range(sys.maxunicode + 1) if not 0xD800 <= at <= 0xDFFF]
     told = {"every": "".join(seen), **dict.fromkeys(seen[:0x3000:7] + seen[-9:], -1)}
     usual = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    assert text_of(told) == usual
-    assert value_of(usual) == told
+    assert json_text(told) == usual
+    assert parse_json(usual) == told
 
 
 @pytest.mark.parametrize("text", ["123456789012345678901234567890", "[true,null,-1]", '{"b":{}}'])
 def test_stored_json_is_read_exactly(text: str) -> None:
-    assert value_of(text) == json.loads(text)
-    assert text_of(value_of(text)) == text
+    assert parse_json(text) == json.loads(text)
+    assert json_text(parse_json(text)) == text
 
 
 def test_half_a_character_has_no_text() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.values.cause_keys import NearSpellings, in_what
+from rules.values.cause_keys import NearSpellings, describe_near_spelling
 
 KNOWN = ["C-01", "MILK-1L", "ABC-01", "abc 01", "300-M001", "C-118"]
 
@@ -37,6 +37,9 @@ def test_a_known_word_of_other_letters_is_found_by_its_latin_one() -> None:
 def test_both_ways_each_is_told_once_with_why() -> None:
     known = ["AB-10", "AB 10", "AB-1O"]
     assert NearSpellings(known).near("ab-10") == ("AB 10", "AB-10", "AB-1O")
-    assert in_what("ab-10", "AB-10") == "it differs by case"
-    assert in_what("ab-10", "AB 10") == "it differs by case, spaces and special characters"
-    assert in_what("ab-10", "AB-1O") == "it looks the same (0 for O)"
+    assert describe_near_spelling("ab-10", "AB-10") == "it differs by case"
+    assert (
+        describe_near_spelling("ab-10", "AB 10")
+        == "it differs by case, spaces and special characters"
+    )
+    assert describe_near_spelling("ab-10", "AB-1O") == "it looks the same (0 for O)"

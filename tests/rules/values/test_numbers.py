@@ -13,13 +13,13 @@ from rules.values.kinds import (
     add,
     divide,
     multiply,
-    rescaled,
+    rescale_and_round,
+    round_all,
     round_half_up,
-    rounded_all,
     scale,
     show,
+    simplify,
     subtract,
-    tidy,
 )
 
 amounts = st.decimals(-(10**9), 10**9, places=4, allow_nan=False)
@@ -71,8 +71,8 @@ def test_rounding_is_never_further_than_half_a_sen(value: Decimal, by: int) -> N
 def test_rescaled_is_scaled_and_then_rounded(value: Decimal, num: int, den: int, step: str) -> None:
     for each in (value, Fraction(value) / 7):
         wanted = round_half_up(scale(each, num, den), Decimal(step))
-        assert str(rescaled(each, num, den, Decimal(step))) == str(wanted)
-        (rounded,) = rounded_all([scale(each, num, den)], Decimal(step))
+        assert str(rescale_and_round(each, num, den, Decimal(step))) == str(wanted)
+        (rounded,) = round_all([scale(each, num, den)], Decimal(step))
         assert str(rounded) == str(wanted)
 
 
@@ -97,7 +97,7 @@ def test_scaling_there_and_back_is_nothing(value: Decimal, num: int, den: int) -
 @given(st.fractions())
 @settings(max_examples=200)
 def test_tidying_keeps_the_number(value: Fraction) -> None:
-    assert tidy(value) == value
+    assert simplify(value) == value
 
 
 def test_nothing_is_rounded_silently() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rules.facts import Entry, Table
 from rules.values import cause_keys
-from rules.values.cause_keys import alike, match_key
+from rules.values.cause_keys import match_key, rate_similarity
 
 BARE = frozenset({"any_case", "any_punctuation"})
 
@@ -50,10 +50,10 @@ def test_what_stands_between_words_does_not_count(words: list[str], sign: str) -
 
 
 def test_what_only_looks_the_same_is_near_and_never_the_first_choice() -> None:
-    assert alike("M1LK-1L", "MILK-IL") == ("looks the same: 1 for I", 95)
-    assert alike("C-O1", "C-01") == ("looks the same: O for 0", 95)
-    assert alike("C 01", "C-01")[1] == 100
-    assert alike("C-118", "C-101") == ("", 0)
+    assert rate_similarity("M1LK-1L", "MILK-IL") == ("looks the same: 1 for I", 95)
+    assert rate_similarity("C-O1", "C-01") == ("looks the same: O for 0", 95)
+    assert rate_similarity("C 01", "C-01")[1] == 100
+    assert rate_similarity("C-118", "C-101") == ("", 0)
 
 
 def test_the_examples_are_true() -> None:

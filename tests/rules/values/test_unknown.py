@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from rules.values.cause_keys import Unknown, all_of, any_of, fact_gap, join, negation
+from rules.values.cause_keys import Unknown, all_of, any_of, fact_gap, join_unknowns, negation
 
 A, B = fact_gap("a", "x"), fact_gap("b", "x")
 U = Unknown(A)
@@ -34,7 +34,7 @@ def test_de_morgan(values: tuple[object, ...]) -> None:
 
 
 def test_reasons_are_kept_each_once() -> None:
-    assert join(U, 5, Unknown(B, A)).gaps == (A, B)
+    assert join_unknowns(U, 5, Unknown(B, A)).gaps == (A, B)
     assert all_of([U, Unknown(B)]).gaps == (A, B)  # type: ignore[union-attr]
 
 

@@ -11,7 +11,7 @@ from connectors.contract import Accepted
 from connectors.registry import schemas, targets
 from connectors.sources.netshop.connector import NetShop
 from grammar.parsing.parser import parse
-from rules.facts import Facts, Subject, TargetState, seeds
+from rules.facts import Facts, Subject, TargetState, load_seeds
 from rules.outcomes import Decision, Document
 from rules.program import compile_ruleset
 from rules.types.symbol_table import Schemas
@@ -75,7 +75,7 @@ def decisions(orders: Iterable[Order]) -> Iterator[Decision]:
     ruleset, problems = parse({p: text for p, text in files.items() if p.endswith(".rules")})
     assert problems == ()
     program = compile_ruleset(ruleset, hash="", schemas=Schemas(*schemas()))
-    world = seeds(ruleset, files).world(1, {"aiaccount": TargetState(known=True)})
+    world = load_seeds(ruleset, files).world(1, {"aiaccount": TargetState(known=True)})
     for order in orders:
         subject = Subject("order", "netshop", body(order), 1)
         yield from program.evaluate(subject, Facts(NOW), world, NOW).decisions

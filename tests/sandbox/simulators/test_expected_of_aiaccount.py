@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.documents.rounding import summed
+from rules.documents.rounding import sum_columns
 from rules.values.cause_keys import GENERAL_TINS, is_tin
 from sandbox.simulators.aiaccount.kinds import (
     INVOICES,
@@ -50,7 +50,7 @@ def test_the_sum_in_either_way_is_theirs(theirs: str, ours: str, lines: list[Lin
     there = totals(invoice(lines), company(theirs))
     nets = [quantity * price - discount for quantity, price, discount in lines]
     taxes = [net * Decimal("0.10") for net in nets]
-    assert summed([nets, taxes], ours, SEN) == there.subtotal + there.tax
+    assert sum_columns([nets, taxes], ours, SEN) == there.subtotal + there.tax
 
 
 @given(st.from_regex(r"(IG|C|CS|D|F|FA|PT|J|LE|X|EI)?[0-9]{1,13}", fullmatch=True))
