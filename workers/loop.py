@@ -287,7 +287,7 @@ class Sweeper:
     def leave(self) -> None:
         """Raise what has come of the work, link what was told last, let another process sweep."""
         now = self._bench.clock.now()
-        self._writing(open_signals.refresh, now)
+        self._writing(open_signals.refresh_signals, now)
         events.link_due_events(
             self._bench.database, now=now, whole=False, after=lambda: self._note(now)
         )
@@ -339,7 +339,7 @@ class Sweeper:
         seconds = self._bench.clock.monotonic()
         if seconds >= self._signals_next:
             self._signals_next = seconds + LOOKS_FOR_SIGNALS
-            self._writing(open_signals.refresh, now)
+            self._writing(open_signals.refresh_signals, now)
             self._writing(planning.plan_due_notices, now, root=self._bench.settings.page_root)
 
     def _link(self, now: datetime) -> None:

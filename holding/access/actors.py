@@ -138,7 +138,7 @@ GUARDED_ROLES: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """A person in whose place somebody may act at this moment."""
+    """A person whom the actor may act for at this moment."""
 
     person_id: int
     name: str
@@ -147,10 +147,10 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person (or the system) acting inside one company, over one way in.
+    """A person, or the system, acting inside one company.
 
-    `scopes`: the acts that a token was given for; None where no token is used. `reach`: of which
-    sources they see records.
+    `scopes`: the acts of the token, None without a token. `reach`: the sources whose records they
+    see.
     """
 
     person_id: int | None
@@ -289,40 +289,42 @@ MEETING: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """In whose name somebody acts: their own, or that of a person they stand in for."""
+    """The name in which an act is done: the actor's own, or that of a person they deputize for."""
 
     actor: Actor
     lent: StandIn | None = None
 
     @property
     def person_id(self) -> int | None:
-        """Who does it."""
+        """Return the acting person's id."""
         return self.actor.person_id
 
     @property
     def for_person_id(self) -> int | None:
-        """In whose place, if in anybody's."""
+        """Return the id of the represented person, or None."""
         return self.lent.person_id if self.lent else None
 
     @property
     def answers(self) -> int | None:
-        """Whose teams count."""
+        """Return the person whose teams count."""
         return self.lent.person_id if self.lent else self.actor.person_id
 
     @property
     def via(self) -> str:
-        """The way in that they came by."""
+        """Return the way of access."""
         return self.actor.via
 
     @property
     def name(self) -> str:
-        """How the trace names it: Siti, or Siti for Lim."""
+        """Return the name that the trace shows, such as `Siti for Lim`."""
         person = self.lent.name if self.lent else ""
         return f"{self.actor.name} for {person}" if person else self.actor.name
 
 
 def may(actor: Actor, act: str) -> Refusal | None:
-    """None when a role of the actor allows the act, else a refusal that names those that do."""
+    """Return None if a role of the actor allows the act, else a refusal that names the allowed
+    roles.
+    """
     allowed = ACTS[act]
     if actor.scopes is not None and act not in actor.scopes:
         return Refusal(
@@ -340,18 +342,18 @@ def may(actor: Actor, act: str) -> Refusal | None:
         )
     if voices(actor, act):
         return None
-    told = f"You cannot {ACT_LABELS[act]}, because your role does not include it."
+    message = f"You cannot {ACT_LABELS[act]}, because your role does not include it."
     if actor.via == COMMAND_LINE:  # whoever types need not be who is named
-        told = f"{actor.name} cannot {ACT_LABELS[act]}, because no role of theirs includes it."
-    return Refusal("forbidden", told, f"Ask {any_of(allowed)}.", 403, act)
+        message = f"{actor.name} cannot {ACT_LABELS[act]}, because no role of theirs includes it."
+    return Refusal("forbidden", message, f"Ask {any_of(allowed)}.", 403, act)
 
 
 def voices(actor: Actor, act: str) -> list[Voice]:
-    """In whose names the actor may do the act, the own one first."""
+    """Return the voices in which the actor may do the act, the own one first."""
     allowed = ACTS[act]
-    own = [Voice(actor)] if actor.roles & allowed else []
+    own_voice = [Voice(actor)] if actor.roles & allowed else []
     lenders = actor.stands_for if act in LENT else ()
-    return own + [Voice(actor, lender) for lender in lenders if lender.roles & allowed]
+    return own_voice + [Voice(actor, lender) for lender in lenders if lender.roles & allowed]
 
 
 def actor_of(
@@ -362,30 +364,31 @@ def actor_of(
     via: str = "portal",
     now: datetime | None = None,
 ) -> Actor | None:
-    """The person inside one company, with all roles there; None for strangers and the disabled.
+    """Return the person inside one company with all roles, or None for strangers and disabled
+    people.
 
-    With `now`, also with the people in whose place they may act at that moment.
+    With `now`, the people whom they may act for at that moment are included.
     """
     person = session.get(Person, person_id)
     held = _held_with_lenders(session, company_id, person_id, now)
-    own = held.pop(person_id, None)
-    if person is None or not person.active or not own:
+    own_rights = held.pop(person_id, None)
+    if person is None or not person.active or not own_rights:
         return None
     return Actor(
         person_id=person.id,
         name=person.name,
         email=person.email,
         company_id=company_id,
-        roles=frozenset(own.roles),
+        roles=frozenset(own_rights.roles),
         via=via,
         stands_for=_stand_ins(session, held),
-        reach=own.reach,
+        reach=own_rights.reach,
     )
 
 
 @dataclass(slots=True)
 class _Held:
-    """What a person has in a company."""
+    """The roles and reach of a person in a company."""
 
     roles: set[str]
     reach: Reach
@@ -394,20 +397,21 @@ class _Held:
 def _held_with_lenders(
     session: Session, company_id: int, person_id: int, now: datetime | None
 ) -> dict[int, _Held]:
-    """Person id -> what they have: the person, and the people they stand in for."""
-    query, given = _HELD, {"company": company_id, "person": person_id, "now": now}
+    """Return the roles and reach of the person and of the people they deputize for."""
+    query, parameters = _HELD, {"company": company_id, "person": person_id, "now": now}
     if now is not None:
         query = _HELD_OR_LENT
-    found: dict[int, _Held] = {}
-    for row in session.execute(query, given, execution_options=KEPT):
+    held_by_person: dict[int, _Held] = {}
+    for row in session.execute(query, parameters, execution_options=KEPT):
         reach = of_ids(map(int, (row.sources or "").split()))
-        found.setdefault(row.person_id, _Held(set(), reach)).roles.add(row.role)
-    return found
+        held_by_person.setdefault(row.person_id, _Held(set(), reach)).roles.add(row.role)
+    return held_by_person
 
 
 def _stand_ins(session: Session, held: Mapping[int, _Held]) -> tuple[StandIn, ...]:
-    """The lenders that could act themselves; nobody lends what is of some sources only: their
-    deputy would do it for all.
+    """Return the represented people.
+
+    A person who is limited to some sources cannot have a deputy, who would see all sources.
     """
     lenders = [key for key, one in held.items() if not one.reach.limited]
     if not lenders:
@@ -420,13 +424,13 @@ def _stand_ins(session: Session, held: Mapping[int, _Held]) -> tuple[StandIn, ..
 
 
 def roles_of(session: Session, company_id: int, person_id: int) -> set[str]:
-    """The person's own roles in a company."""
+    """Return the person's own roles in a company."""
     held = _held_with_lenders(session, company_id, person_id, None)
     return held[person_id].roles if person_id in held else set()
 
 
 def reach_of(session: Session, company_id: int, person_id: int) -> Reach:
-    """Of which sources a person sees records in a company."""
+    """Return the sources whose records a person sees in a company."""
     held = _held_with_lenders(session, company_id, person_id, None)
     return held[person_id].reach if person_id in held else EVERYTHING
 
@@ -441,31 +445,34 @@ class Keys:
         return f"Keys({len(self.lines)})"
 
     def encrypt(self, text: str, *, row: str) -> str:
-        """Cipher text of `text` that only the row it was made for can read."""
+        """Return `text` encrypted so that only this row can read it."""
         plain = json.dumps({"row": row, "text": text}).encode()
         return self._box().encrypt(plain).decode()
 
     def decrypt(self, cipher: str, *, row: str) -> str | Refusal:
-        """The text behind `cipher`, if it was made for `row` with one of the keys."""
+        """Return the text behind `cipher` if it was made for `row` with one of the keys."""
         try:
-            found = json.loads(self._box().decrypt(cipher.encode()))
+            content = json.loads(self._box().decrypt(cipher.encode()))
         except (InvalidToken, ValueError):
             return Refusal(
                 "secret.unreadable",
                 "This secret cannot be decrypted with the current key file.",
                 "Give the key file that was in use, or enter the secret again.",
             )
-        if found["row"] != row:
+        if content["row"] != row:
             return Refusal(
                 "secret.moved",
                 "This secret belongs to another row.",
                 "The database was changed by hand; enter the secret again.",
             )
-        conceal(str(found["text"]))
-        return str(found["text"])
+        conceal(str(content["text"]))
+        return str(content["text"])
 
     def derive(self, purpose: str) -> str:
-        """A key for another purpose (sessions, CSRF), stable while the oldest line stays."""
+        """Return a key for another purpose (sessions, CSRF).
+
+        It is stable while the oldest line stays.
+        """
         return hmac.new(self.lines[-1], purpose.encode(), hashlib.sha256).hexdigest()
 
     def _box(self) -> MultiFernet:
@@ -473,14 +480,17 @@ class Keys:
 
 
 def home() -> Path:
-    """The home folder of this process, made private when it is missing."""
+    """Return the home folder of this process; create it as private if it is missing."""
     folder = home_of(os.environ)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 
 def load_keys(settings: Settings) -> Keys | Refusal:
-    """The keys; made at the first start of an embedded installation, never beside a shared one."""
+    """Return the keys.
+
+    They are created at the first start of an embedded installation, never for a shared one.
+    """
     path = settings.key_file or settings.home / KEY_NAME
     if not path.exists():
         if settings.key_file or not settings.embedded:
@@ -505,7 +515,7 @@ def load_keys(settings: Settings) -> Keys | Refusal:
 
 
 def _make(path: Path) -> None:
-    """Write a new key so that two processes starting at once end with the same one."""
+    """Write a new key so that two processes starting at once use the same one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # 0600
     with os.fdopen(handle, "wb") as file:
@@ -529,7 +539,7 @@ def _good(line: bytes) -> bool:
 
 
 def key_fault(secret: str) -> Refusal | None:
-    """Why this text cannot be a key, whatever it is for."""
+    """Return why this text cannot be a key, or None."""
     text = secret.strip()
     if len(text.split()) > 1:
         words = "The key has white space inside."
@@ -540,24 +550,24 @@ def key_fault(secret: str) -> Refusal | None:
 
 
 def without_personal(body: Mapping[str, Any] | None, *, show: bool) -> Mapping[str, Any]:
-    """A record's content, its personal fields hidden where they may not be seen."""
-    found = body or {}
+    """Return a record's content with its personal fields masked, unless they may be shown."""
+    content = body or {}
     if show:
-        return found
-    return {k: MASK if k in PERSONAL and v is not None else v for k, v in found.items()}
+        return content
+    return {k: MASK if k in PERSONAL and v is not None else v for k, v in content.items()}
 
 
 def hiding(session: Session, record_id: int, *, show: bool) -> Hide:
-    """What hides the personal values of a record in a sentence: of all its contents and documents.
+    """Return a function that masks the personal values of a record in a sentence.
 
-    Who may see them reads the sentence as it is.
+    With `show` the sentence stays as it is.
     """
     hide = hiding_each(session, [record_id], show=show)
     return lambda text: hide(record_id, text)
 
 
 def hiding_each(session: Session, record_ids: Collection[int], *, show: bool) -> HideOf:
-    """The same for many records: what hides the values of one of them in a sentence."""
+    """Return a function that masks the personal values of one of many records in a sentence."""
     if show or not record_ids:
         return lambda _, text: text
     hides = {key: hider(found) for key, found in _values(session, record_ids).items()}
@@ -565,35 +575,34 @@ def hiding_each(session: Session, record_ids: Collection[int], *, show: bool) ->
 
 
 def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]]:
-    """Record id -> its personal values, of all contents and documents that it ever had, and the
-    name that it is listed by, which stays where contents are removed; and who else is named for
-    one of them.
+    """Return record id -> its personal values, from all contents and documents, its listed name and
+    related mappings. The listed name remains where contents were deleted.
     """
     ids, page = sorted(set(record_ids)), Together(session)
     planned = select(Posting.record_id, Posting.content)
     sent = select(Posting.record_id, Push.content).join(Posting, Posting.id == Push.posting_id)
     bodies = select(Version.record_id, Version.body).where(bulk.among(Version.record_id, ids))
-    named = select(Record.id, Record.party).where(
+    listed_names = select(Record.id, Record.party).where(
         bulk.among(Record.id, ids), Record.party != Record.party_key
     )
-    names = page.ask(_rows(named))
-    asked = [page.ask(_rows(bodies))]
-    asked += [
+    names = page.ask(_rows(listed_names))
+    body_answers = [page.ask(_rows(bodies))]
+    body_answers += [
         page.ask(_rows(one.where(bulk.among(Posting.record_id, ids)))) for one in (planned, sent)
     ]
-    contents, *documents = (one.value for one in asked)
-    found: dict[int, set[str]] = defaultdict(set)
+    contents, *documents = (one.value for one in body_answers)
+    values_by_record: dict[int, set[str]] = defaultdict(set)
     for key, name in names.value:
-        found[key] |= _texts([name])
+        values_by_record[key] |= _texts([name])
     for key, body in contents:
-        found[key] |= _texts((body or {}).get(name) for name in PERSONAL)
+        values_by_record[key] |= _texts((body or {}).get(name) for name in PERSONAL)
     for key, content in chain.from_iterable(documents):
         fields = (content or {}).get("fields", {})
-        found[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
-    told = _told_by(session, ids, chain.from_iterable(found.values()))
-    for values in found.values():
-        values |= set().union(*(told.get(match_key(one), ()) for one in values))
-    return found
+        values_by_record[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
+    mapped_values = _told_by(session, ids, chain.from_iterable(values_by_record.values()))
+    for values in values_by_record.values():
+        values |= set().union(*(mapped_values.get(match_key(one), ()) for one in values))
+    return values_by_record
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Question[Sequence[Any]]:
@@ -607,45 +616,51 @@ def _texts(values: Iterable[object]) -> set[str]:
 def _told_by(
     session: Session, record_ids: Collection[int], values: Iterable[str]
 ) -> dict[str, set[str]]:
-    """Personal value -> what the mappings of the company tell under it, and what they told, at any
-    time, in its place: the party that a TIN belongs to, and the one that a customer was before.
+    """Return personal value -> values that the company's mappings have under it or had in its
+    place.
+
+    Examples are the party of a TIN, and the party that a customer was mapped to before.
     """
-    known = sorted({one for value in values for one in _spellings(value)})
-    if not known:
+    spellings = sorted({one for value in values for one in _spellings(value)})
+    if not spellings:
         return {}
-    whose = select(Record.company_id).where(bulk.among(Record.id, sorted(record_ids)))
-    tables = select(MappingTable.id).where(MappingTable.company_id.in_(whose))
+    companies = select(Record.company_id).where(bulk.among(Record.id, sorted(record_ids)))
+    tables = select(MappingTable.id).where(MappingTable.company_id.in_(companies))
     entry, other = aliased(MappingEntry), aliased(MappingEntry)
-    under = select(entry.key, entry.value).where(bulk.among(entry.key, known))
-    instead = select(entry.value, other.value).where(
-        bulk.among(entry.value, known), other.table_id == entry.table_id, other.key == entry.key
+    under = select(entry.key, entry.value).where(bulk.among(entry.key, spellings))
+    former_values = select(entry.value, other.value).where(
+        bulk.among(entry.value, spellings), other.table_id == entry.table_id, other.key == entry.key
     )
     page = Together(session)
-    asked = [page.ask(_rows(one.where(entry.table_id.in_(tables)))) for one in (under, instead)]
-    told: dict[str, set[str]] = defaultdict(set)
-    for value, said in chain.from_iterable(one.value for one in asked):
-        told[match_key(value)] |= _texts([said])
-    return told
+    answers = [
+        page.ask(_rows(one.where(entry.table_id.in_(tables)))) for one in (under, former_values)
+    ]
+    related: dict[str, set[str]] = defaultdict(set)
+    for value, said in chain.from_iterable(one.value for one in answers):
+        related[match_key(value)] |= _texts([said])
+    return related
 
 
 def _spellings(value: str) -> set[str]:
-    """As a mapping may have it that compares without case or punctuation."""
+    """Return the spellings under which a mapping that ignores case or punctuation may store the
+    value.
+    """
     bare = match_key(value)
     return {value, value.upper(), value.lower(), bare, bare.upper()}
 
 
 def hider(values: Iterable[str]) -> Hide:
-    """What puts a mask over these values, as whole words, the longest first."""
+    """Return a function that masks these values as whole words, the longest first."""
     longest = sorted(values, key=len, reverse=True)
     if not longest:
         return str
-    one = "|".join(re.escape(value) for value in longest)
-    pattern = re.compile(rf"(?<!\w)(?:{one})(?!\w)", re.IGNORECASE)
+    alternatives = "|".join(re.escape(value) for value in longest)
+    pattern = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE)
     return lambda text: pattern.sub(MASK, text)
 
 
 def changes(hide: Hide, value: object) -> bool:
-    """Whether it hides anything in the texts of a value, however deep they are in plain JSON."""
+    """Check whether it masks anything in the texts of a JSON value."""
     if isinstance(value, str):
         return hide(value) != value
     if isinstance(value, Mapping):
@@ -654,16 +669,16 @@ def changes(hide: Hide, value: object) -> bool:
 
 
 def duties_meet(roles: Collection[str]) -> tuple[str, ...]:
-    """What is to be said of these roles in one hand; nothing where they may well meet."""
+    """Return the warnings for roles that one person should not hold together."""
     return tuple(words for pair, words in MEETING.items() if set(pair) <= set(roles))
 
 
 def role_list(roles: Collection[str]) -> str:
-    """Roles as people read them: Approver, Rule publisher; in the order of the table."""
+    """Return roles as text, such as `Approver, Rule publisher`, in the order of the table."""
     return ", ".join(label for role, label in ROLE_LABELS.items() if role in roles)
 
 
 def any_of(roles: Collection[str]) -> str:
-    """The same as a choice: a Finance user or an Administrator."""
+    """Return roles as a choice, such as `a Finance user or an Administrator`."""
     named = [label for role, label in ROLE_LABELS.items() if role in roles]
     return " or ".join(f"{'an' if label[0] in 'AEIOU' else 'a'} {label}" for label in named)

@@ -26,7 +26,7 @@ _LENDING: Final = frozenset().union(*(ACTS[act] for act in LENT))  # roles with 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One line of the list: who stands in for whom."""
+    """One deputy in the list."""
 
     id: int
     person_id: int
@@ -58,7 +58,7 @@ _STANDING = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """A person of the company; `lends`: approves, and so may have a deputy."""
+    """A person of the company. `lends`: their role allows a deputy."""
 
     id: int
     name: str
@@ -76,9 +76,9 @@ def appoint(
     reason: str,
     now: datetime,
 ) -> int | Refusal:
-    """Let somebody stand in for a person for a time: the person says so, or an admin does.
+    """Appoint a deputy for a person for a limited time; return the row's id.
 
-    The id of the new line of the list.
+    Only the person or an administrator may do this.
     """
     company_id = actor.company_id or 0
     refused = (
@@ -90,7 +90,7 @@ def appoint(
         return refused
     if not reason.strip():
         return Refusal("reason.missing", "Enter a reason.", "It is recorded in the audit log.", 422)
-    made = Deputy(
+    deputy = Deputy(
         company_id=company_id,
         person_id=person_id,
         deputy_id=deputy_id,
@@ -100,17 +100,17 @@ def appoint(
         named_at=now,
         named_by_id=actor.person_id,
     )
-    session.add(made)
+    session.add(deputy)
     session.flush()
     names = names_of(session, (person_id, deputy_id))
     until = until_at.isoformat(timespec="minutes")
-    say = f"{names[deputy_id]} is the delegate of {names[person_id]} until {until}: {made.reason}"
-    _tell(session, actor, made, "deputy.named", say, now)
-    return made.id
+    say = f"{names[deputy_id]} is the delegate of {names[person_id]} until {until}: {deputy.reason}"
+    _tell(session, actor, deputy, "deputy.named", say, now)
+    return deputy.id
 
 
 def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Refusal | None:
-    """End it before its time: by the person, the deputy, or an admin."""
+    """End a deputy's time early: by the person, the deputy or an administrator."""
     row = session.get(Deputy, deputy_id, with_for_update=True, populate_existing=True)
     if row is None or row.company_id != actor.company_id:
         return Refusal("deputy.unknown", "There is no such delegate.", status=404)
@@ -128,8 +128,8 @@ def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Refusa
     return None
 
 
-def listing(session: Session, company_id: int) -> Sequence[Standing]:
-    """Everybody who stood or stands in for somebody, the newest first."""
+def list_deputies(session: Session, company_id: int) -> Sequence[Standing]:
+    """Return all current and former deputies, newest first."""
     query = (
         _STANDING.select()
         .join(Person, Person.id == Deputy.person_id)
@@ -140,8 +140,8 @@ def listing(session: Session, company_id: int) -> Sequence[Standing]:
     return _STANDING.each(session.execute(query))
 
 
-def people(session: Session, company_id: int) -> Sequence[Colleague]:
-    """Everybody who could be one or have one, by name."""
+def list_colleagues(session: Session, company_id: int) -> Sequence[Colleague]:
+    """Return all people who can be or have a deputy, by name."""
     rows = session.execute(
         select(Person.id, Person.name, Membership.role)
         .join(Membership, Membership.person_id == Person.id)
@@ -155,7 +155,7 @@ def people(session: Session, company_id: int) -> Sequence[Colleague]:
 
 
 def begins(day: date, zone: ZoneInfo) -> datetime:
-    """The first moment of a day somewhere; before all days of the calendar, the first there is."""
+    """Return the first moment of a day in the zone; the earliest possible one for the first day."""
     try:
         return datetime.combine(day, time.min, zone).astimezone(UTC)
     except OverflowError:
@@ -163,7 +163,9 @@ def begins(day: date, zone: ZoneInfo) -> datetime:
 
 
 def ends(day: date, zone: ZoneInfo) -> datetime:
-    """The moment at which a day is over somewhere; at the end of all days, the last there is."""
+    """Return the moment when a day is over in the zone; the latest possible one for the
+    last day.
+    """
     try:
         return datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC)
     except OverflowError:
@@ -183,13 +185,16 @@ def _no_time(from_at: datetime, until_at: datetime, now: datetime) -> Refusal | 
     if until_at <= max(from_at, now):
         return Refusal("deputy.time", "The end is before the beginning.", status=422)
     if until_at - from_at > LONGEST:
-        told = f"A delegate can be appointed for {LONGEST.days} days at most."
-        return Refusal("deputy.time", told, "For longer, give them the role.", 422)
+        message = f"A delegate can be appointed for {LONGEST.days} days at most."
+        return Refusal("deputy.time", message, "For longer, give them the role.", 422)
     return None
 
 
 def _no_people(session: Session, company_id: int, person_id: int, deputy_id: int) -> Refusal | None:
-    """Both are here, and one has something to lend; a deputy does not pass it on."""
+    """Refuse unless both are members and the person has something to lend.
+
+    A deputy cannot lend it further.
+    """
     rows = session.execute(
         select(Membership.person_id, Membership.role)
         .join(Person, Person.id == Membership.person_id)
@@ -203,8 +208,8 @@ def _no_people(session: Session, company_id: int, person_id: int, deputy_id: int
         return Refusal("person.unknown", "There is no such person here.", status=404)
     if not any(row.person_id == person_id and row.role in _LENDING for row in rows):
         needed = " or ".join(sorted(_LENDING))
-        told = f"They approve nothing themselves: only an {needed} has a delegate."
-        return Refusal("deputy.nothing", told, status=422)
+        message = f"They approve nothing themselves: only an {needed} has a delegate."
+        return Refusal("deputy.nothing", message, status=422)
     return None
 
 

@@ -60,7 +60,7 @@ _READ_AS: Final = str.maketrans("018", "olb")  # digits that no code has, as the
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """Since when an app counts, None where none does, and how many recovery codes are unused."""
+    """When the app was confirmed, or None, and how many recovery codes are unused."""
 
     since: datetime | None
     codes_left: int
@@ -68,14 +68,14 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class SetUp:
-    """An app that is being set up: the secret as it is typed, and the address of the picture."""
+    """An app during set-up: the secret to type, and the URI of the QR code."""
 
     secret: str
     address: str
 
 
 def factor_of(session: Session, person_id: int) -> Factor:
-    """Whether a second factor counts for a person."""
+    """Return the state of a person's second factor."""
     unused = (
         select(func.count())
         .select_from(RecoveryCode)
@@ -90,7 +90,7 @@ def factor_of(session: Session, person_id: int) -> Factor:
 
 
 def requiring(session: Session, person_id: int, now: datetime) -> tuple[str, ...]:
-    """The names of the companies that require one of this person, by name."""
+    """Return the names of the companies that require a second factor of this person."""
     roles = select(Membership.company_id).where(
         Membership.person_id == person_id, Membership.role.in_(GUARDED_ROLES)
     )
@@ -108,19 +108,19 @@ def requiring(session: Session, person_id: int, now: datetime) -> tuple[str, ...
 def begin(
     session: Session, person_id: int, token: str, keys: Keys, now: datetime
 ) -> Refusal | None:
-    """A new secret, which counts for nothing until a code of it was given (`confirm`).
+    """Create a new secret, which counts only after `confirm`.
 
-    `token`: of the session, or of the step of a sign-in, in which it is set up. Only there it is
-    shown and confirmed: who knows the password as well must not learn the secret beforehand.
+    `token`: of the session or sign-in step that sets it up. The secret is shown and confirmed only
+    there, so that another person with the password cannot learn it first.
     """
     row = session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)
     if row is not None and row.confirmed_at is not None:
         return _on_already()
-    secret, place = keys.encrypt(new_secret(), row=bound(person_id)), digest(token)
+    secret, token_hash = keys.encrypt(new_secret(), row=bound(person_id)), digest(token)
     if row is None:
-        row = SecondFactor(person_id=person_id, secret=secret, made_at=now, made_in=place)
+        row = SecondFactor(person_id=person_id, secret=secret, made_at=now, made_in=token_hash)
         session.add(row)
-    row.secret, row.made_at, row.made_in, row.last_step = secret, now, place, 0
+    row.secret, row.made_at, row.made_in, row.last_step = secret, now, token_hash, 0
     session.flush()
     return None
 
@@ -132,7 +132,7 @@ def _on_already() -> Refusal:
 def being_set_up(
     session: Session, person_id: int, token: str, keys: Keys, now: datetime
 ) -> SetUp | Refusal:
-    """The secret to be put into the app, while it does not count yet; afterwards never again."""
+    """Return the secret to enter into the app, until it is confirmed."""
     row = session.get(SecondFactor, person_id)
     if row is not None and row.confirmed_at is not None:
         return _on_already()
@@ -149,8 +149,9 @@ def being_set_up(
 def confirm(
     session: Session, person_id: int, token: str, given: str, keys: Keys, now: datetime
 ) -> tuple[str, ...] | Refusal:
-    """Let the app count from now on, as this code proves that it works; ten recovery codes, handed
-    over now and never again. That code is taken: it does not sign in, too.
+    """Confirm the app with its first code and return ten recovery codes, which are shown only now.
+
+    That code is used up: it does not sign in too.
     """
     session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)
     ready = being_set_up(session, person_id, token, keys, now)
@@ -162,20 +163,20 @@ def confirm(
         return wrong()
     row.confirmed_at, row.last_step = now, step
     session.flush()
-    made = _new_codes(session, person_id, now)
+    codes = _new_codes(session, person_id, now)
     say = f"{_name(session, person_id)} switched on two-factor authentication."
-    tell(session, person_id, "person.factor_on", say, now)
-    return made
+    log_factor_event(session, person_id, "person.factor_on", say, now)
+    return codes
 
 
 def _new_codes(session: Session, person_id: int, now: datetime) -> tuple[str, ...]:
     session.execute(delete(RecoveryCode).where(RecoveryCode.person_id == person_id))
-    made = tuple(new_recovery_codes())
+    codes = tuple(new_recovery_codes())
     session.add_all(
-        RecoveryCode(person_id=person_id, code_hash=kept_of(one), made_at=now) for one in made
+        RecoveryCode(person_id=person_id, code_hash=kept_of(one), made_at=now) for one in codes
     )
     session.flush()
-    return made
+    return codes
 
 
 def _name(session: Session, person_id: int) -> str:
@@ -183,21 +184,23 @@ def _name(session: Session, person_id: int) -> str:
 
 
 def only_here(session: Session, person_id: int, token: str, now: datetime) -> None:
-    """The session of this token has proved the second factor; every other one ends."""
-    here = SignIn.token_hash == digest(token)
-    mine = update(SignIn).where(SignIn.person_id == person_id, SignIn.revoked_at.is_(None))
-    session.execute(mine.where(here).values(factor_at=now))
-    session.execute(mine.where(~here).values(revoked_at=now))
+    """Mark this session as having proved the second factor, and end all other sessions."""
+    is_this_session = SignIn.token_hash == digest(token)
+    statement = update(SignIn).where(SignIn.person_id == person_id, SignIn.revoked_at.is_(None))
+    session.execute(statement.where(is_this_session).values(factor_at=now))
+    session.execute(statement.where(~is_this_session).values(revoked_at=now))
 
 
 def prove(
     session: Session, person_id: int, given: str, keys: Keys, now: datetime
 ) -> Refusal | None:
-    """None when this is a code of the person's app, or one of their recovery codes, that was not
-    taken before; then it is. Commit also after a refusal: failures are counted, as of passwords.
+    """Check a code of the app or an unused recovery code, and use it up; return None if it is
+    right.
+
+    Commit also after a refusal, because failures are counted.
     """
-    counted = leases.named(leases.Proof.CODE, str(person_id))
-    if leases.reached(session, counted, now, lock=True):
+    counter = leases.named(leases.Proof.CODE, str(person_id))
+    if leases.reached(session, counter, now, lock=True):
         return throttled()
     row = session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)
     secret: str | Refusal = ""
@@ -209,18 +212,18 @@ def prove(
         if step is not None:
             row.last_step = step
         if step is not None or _recovered(session, person_id, given, now):
-            leases.forget(session, counted)
+            leases.forget(session, counter)
             session.flush()
             return None
-    if leases.add(session, counted, now) == leases.MOST:
+    if leases.add(session, counter, now) == leases.MOST:
         tries, name = leases.MOST, _name(session, person_id)
         say = f"{tries} incorrect codes were entered for {name} after the right password."
-        tell(session, person_id, "person.factor_failures", say, now, by_person=False)
+        log_factor_event(session, person_id, "person.factor_failures", say, now, by_person=False)
     return secret if isinstance(secret, Refusal) else wrong()
 
 
 def _recovered(session: Session, person_id: int, given: str, now: datetime) -> bool:
-    """Whether this is an unused recovery code; then it is used, and the audit log knows."""
+    """Use up a recovery code and log it; return whether it was valid."""
     code = session.scalar(
         select(RecoveryCode)
         .where(RecoveryCode.person_id == person_id, RecoveryCode.used_at.is_(None))
@@ -234,31 +237,31 @@ def _recovered(session: Session, person_id: int, given: str, now: datetime) -> b
     left = factor_of(session, person_id).codes_left
     name, all_ = _name(session, person_id), RECOVERY_CODES
     say = f"{name} used a recovery code; {left} of {all_} are left."
-    tell(session, person_id, "person.factor_recovered", say, now)
+    log_factor_event(session, person_id, "person.factor_recovered", say, now)
     return True
 
 
 def renew_codes(session: Session, person_id: int, now: datetime) -> tuple[str, ...]:
-    """Ten new recovery codes, for who has proved who they are; the old ones count no more."""
-    made = _new_codes(session, person_id, now)
+    """Replace the recovery codes of a person who proved their identity."""
+    codes = _new_codes(session, person_id, now)
     say = f"{_name(session, person_id)} made new recovery codes."
-    tell(session, person_id, "person.factor_codes", say, now)
-    return made
+    log_factor_event(session, person_id, "person.factor_codes", say, now)
+    return codes
 
 
 def switch_off(session: Session, person_id: int, now: datetime) -> Refusal | None:
-    """The password is enough again for who proved themselves, unless a company requires more."""
+    """Remove the second factor, unless a company requires it."""
     if companies := ", ".join(requiring(session, person_id, now)):
         words = f"{companies} requires two-factor authentication of you."
         return Refusal("factor.required", words, "An administrator there can change that.")
     forget(session, person_id)
     say = f"{_name(session, person_id)} switched off two-factor authentication."
-    tell(session, person_id, "person.factor_off", say, now)
+    log_factor_event(session, person_id, "person.factor_off", say, now)
     return None
 
 
 def forget(session: Session, person_id: int) -> None:
-    """Keep nothing of the app and of the recovery codes."""
+    """Delete the app's secret and the recovery codes."""
     for table in (RecoveryCode, SecondFactor):
         session.execute(
             delete(table)
@@ -267,7 +270,7 @@ def forget(session: Session, person_id: int) -> None:
         )
 
 
-def tell(
+def log_factor_event(
     session: Session,
     person_id: int,
     act: str,
@@ -278,26 +281,26 @@ def tell(
     by_person: bool = True,
     **more: object,
 ) -> None:
-    """An event in each company of the person: done by them, or `by` another one."""
+    """Record an event in each company of the person, by them or by another actor."""
     for company in companies_of(session, person_id):
-        own = actor_of(session, person_id, company.id) if by_person else None
+        own_actor = actor_of(session, person_id, company.id) if by_person else None
         record_event(
             session,
             company_id=company.id,
             at=now,
-            actor=by or own,
+            actor=by or own_actor,
             act=act,
             body={"say": say, "person": person_id, **more},
         )
 
 
 def bound(person_id: int) -> str:
-    """What a secret is encrypted for."""
+    """Return the row name that a secret is encrypted for."""
     return f"second_factor:{person_id}"
 
 
 def wrong() -> Refusal:
-    """The same words for a code that is wrong, too old, or was taken before."""
+    """Return the refusal for a code that is wrong, too old or already used."""
     return Refusal(
         "factor.wrong",
         "Incorrect code.",
@@ -308,7 +311,7 @@ def wrong() -> Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """Whoever proved their password: a session's token, or that of the step that comes before."""
+    """The token of a session, or of the sign-in step before it."""
 
     token: str
     signed_in: bool
@@ -316,7 +319,10 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Somebody at the step; `sets_up`: a company requires a second factor, and they have none."""
+    """A person at the sign-in step.
+
+    `sets_up`: a company requires a second factor and they have none.
+    """
 
     person_id: int
     email: str
@@ -325,14 +331,18 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class SetUpDone:
-    """Somebody who set it up at sign-in: their session, and the codes that are shown this once."""
+    """A person who set the second factor up at sign-in: their session, and the codes that are shown
+    once.
+    """
 
     token: str
     codes: tuple[str, ...]
 
 
 def enter(session: Session, person_id: int, now: datetime, device: Device = NO_DEVICE) -> Entered:
-    """What follows for somebody who has proved their password: a session, where that is enough."""
+    """Open a session for a person who proved their password, or a step if a second factor is
+    needed.
+    """
     if not any(needs(session, person_id, now)):
         return Entered(open_session(session, person_id, now, device), signed_in=True)
     session.execute(
@@ -354,14 +364,14 @@ def enter(session: Session, person_id: int, now: datetime, device: Device = NO_D
 
 
 def needs(session: Session, person_id: int, now: datetime) -> tuple[bool, bool]:
-    """Whether a person has switched a second factor on, and whether a company requires one."""
+    """Return whether a person has a second factor, and whether a company requires one."""
     query = select(HAS_FACTOR, MUST_HAVE_FACTOR).where(Person.id == person_id)
     has, must = session.execute(query, {"now": now}).one()
     return bool(has), bool(must)
 
 
 def waiting(session: Session, token: str, now: datetime) -> Waiting | None:
-    """Who is at the step of this token; None when it is unknown, over or used, or not needed."""
+    """Return the person at this step, or None if it is unknown, over or not needed."""
     row = session.scalar(_step(token))
     return _whose(session, row, now)
 
@@ -388,7 +398,8 @@ def finish(
     now: datetime,
     device: Device = NO_DEVICE,
 ) -> str | Refusal:
-    """The token of a new session, for a code of the app or a recovery code; the step is used then.
+    """Open a session with a code of the app or a recovery code and end the step; return the token.
+
     Commit also after a refusal.
     """
     row = session.scalar(_step(token).with_for_update())
@@ -408,7 +419,7 @@ def _signed_in(session: Session, row: SignInStep, now: datetime, device: Device)
 
 
 def begin_set_up(session: Session, token: str, keys: Keys, now: datetime) -> Refusal | None:
-    """A secret for whoever has to set a second factor up before they are signed in."""
+    """Create a secret for a person who must set up a second factor before signing in."""
     who = waiting(session, token, now)
     if who is None or not who.sets_up:
         return over()
@@ -423,67 +434,69 @@ def finish_set_up(
     now: datetime,
     device: Device = NO_DEVICE,
 ) -> SetUpDone | Refusal:
-    """Let the app count that was set up at this step, and sign in. Commit also after a refusal."""
+    """Confirm the app that was set up at this step, and sign in. Commit also after a refusal."""
     row = session.scalar(_step(token).with_for_update())
     who = _whose(session, row, now)
     if row is None or who is None or not who.sets_up:
         return over()
-    made = confirm(session, who.person_id, token, given, keys, now)
-    if isinstance(made, Refusal):
-        return made
-    fresh = _signed_in(session, row, now, device)
-    only_here(session, who.person_id, fresh, now)
-    return SetUpDone(fresh, made)
+    codes = confirm(session, who.person_id, token, given, keys, now)
+    if isinstance(codes, Refusal):
+        return codes
+    session_token = _signed_in(session, row, now, device)
+    only_here(session, who.person_id, session_token, now)
+    return SetUpDone(session_token, codes)
 
 
 def over() -> Refusal:
-    """Where the step has ended, or never was."""
+    """Return the refusal for a step that ended or never existed."""
     words = "This sign-in has ended, because it took too long or was finished elsewhere."
     return Refusal("signin.over", words, "Sign in again.", 410)
 
 
 def new_secret() -> str:
-    """What an app makes its codes of: 160 random bits, in base 32."""
+    """Return a new app secret: 160 random bits in base 32."""
     return random_base32()
 
 
 def set_up_address(secret: str, email: str) -> str:
-    """What an app reads from a picture: whose codes it makes, and of what."""
+    """Return the URI that an app reads from the QR code."""
     return TOTP(secret, digits=DIGITS, interval=STEP_SECONDS).provisioning_uri(
         name=email, issuer_name=ISSUER
     )
 
 
 def in_groups(secret: str) -> str:
-    """A secret as people type it: four signs at a time."""
+    """Return a secret in groups of four characters."""
     return " ".join(secret[at : at + _GROUP] for at in range(0, len(secret), _GROUP))
 
 
 def step_of(moment: datetime) -> int:
-    """The step of time at a moment: so many half minutes since 1970."""
+    """Return the time step of a moment: half minutes since 1970."""
     return int(moment.timestamp()) // STEP_SECONDS
 
 
 def code_at(secret: str, step: int) -> str:
-    """The six digits of a step of time."""
+    """Return the six digits of a time step."""
     return TOTP(secret, digits=DIGITS, interval=STEP_SECONDS).generate_otp(step)
 
 
 def step_fitting(secret: str, given: str, now: datetime, last_step: int) -> int | None:
-    """The step of time whose code was given: that of now, the one before or the one after, if it is
-    later than `last_step`. None for any other code; that takes as long.
+    """Return the time step of a code if it is current or adjacent and later than `last_step`, else
+    None.
+
+    All candidates are compared, so that wrong codes take as long.
     """
-    code, here = "".join(given.split()).encode(), step_of(now)
-    fits = [
+    code, current_step = "".join(given.split()).encode(), step_of(now)
+    matching_steps = [
         step
-        for step in range(here - DRIFT, here + DRIFT + 1)
+        for step in range(current_step - DRIFT, current_step + DRIFT + 1)
         if hmac.compare_digest(code_at(secret, step).encode(), code)
     ]
-    return next((step for step in fits if step > last_step), None)
+    return next((step for step in matching_steps if step > last_step), None)
 
 
 def new_recovery_codes() -> Iterator[str]:
-    """Ten codes, each good once."""
+    """Yield ten codes that work once each."""
     for _ in range(RECOVERY_CODES):
         yield "-".join(
             "".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS)
@@ -491,8 +504,10 @@ def new_recovery_codes() -> Iterator[str]:
 
 
 def kept_of(recovery_code: str) -> str:
-    """The hash that is stored of a recovery code, however it is typed: case, blanks, hyphens and
-    digits that no code has do not count. It has 80 random bits, so no salt is needed.
+    """Return the stored hash of a recovery code.
+
+    Case, blanks, hyphens and misread digits are ignored. A code has 80 random bits, so no salt is
+    needed.
     """
     signs = "".join(sign for sign in recovery_code.lower() if sign not in "- \t\r\n")
     return hashlib.sha256(f"recovery:{signs.translate(_READ_AS)}".encode()).hexdigest()

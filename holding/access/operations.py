@@ -89,7 +89,7 @@ _MARK: Final = "cp_"  # so that a token is known for one where it should not be
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One line of the list; the key is not kept."""
+    """One token in the list, without its key."""
 
     id: int
     name: str
@@ -125,8 +125,8 @@ OWN: Final = 20  # so many of one's own are told, the newest first
 _by = aliased(Person, name="other")
 
 
-class Answer(StrEnum):
-    """How a request stands."""
+class RequestState(StrEnum):
+    """The state of an access request."""
 
     WAITS = "waits"
     GRANTED = "granted"
@@ -135,7 +135,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """What somebody asked for; `said`: why it was declined."""
+    """A request for access. `said`: why it was declined."""
 
     id: int
     person_id: int
@@ -149,11 +149,11 @@ class Requested:
     said: str
 
     @property
-    def answer(self) -> Answer:
-        """How it stands."""
+    def answer(self) -> RequestState:
+        """Return the state of the request."""
         if self.ended_at is None:
-            return Answer.WAITS
-        return Answer.GRANTED if self.granted else Answer.DECLINED
+            return RequestState.WAITS
+        return RequestState.GRANTED if self.granted else RequestState.DECLINED
 
 
 _REQUESTED = Columns(
@@ -176,16 +176,16 @@ _OPEN = AccessRequest.ended_at.is_(None)
 
 
 def until(session: Session, record_ids: Iterable[int]) -> dict[int, datetime]:
-    """Record id -> the last moment at which an act that stands on it can be taken back."""
-    found: dict[int, datetime] = {}
+    """Return record id -> until when a current decision about it can be undone."""
+    latest: dict[int, datetime] = {}
     for record_id, moment in session.execute(_UNTIL, {"ids": sorted(record_ids)}):
         if moment is not None:
-            found[record_id] = max(moment, found.get(record_id, moment))
-    return found
+            latest[record_id] = max(moment, latest.get(record_id, moment))
+    return latest
 
 
 def undo_seconds(settings: Mapping[str, Any] | None) -> float:
-    """How long a person with these settings can take something back."""
+    """Return how long a person with these settings can undo an action."""
     seconds = Settings.from_env().undo_seconds
     return seconds * LONGER if (settings or {}).get("long_undo") else seconds
 
@@ -198,13 +198,13 @@ def undoable(
     *,
     stood: Mapping[str, Any] | None = None,
 ) -> datetime:
-    """Note what a form did and that it can be taken back; until when (now, where it cannot).
+    """Store what a form did and until when it can be undone; return that time, or now if it cannot.
 
-    `stood`: the holds as they were, of a form that only gives them away or puts them aside;
-    `NOTHING_SENT` of one that decides about them, after which nothing is sent.
+    `stood`: the earlier holds of a form that only assigns or snoozes them. `NOTHING_SENT`: the form
+    decides about holds without sending anything.
     """
-    whose = select(Person.settings).join(Operation, Operation.person_id == Person.id)
-    seconds = undo_seconds(session.scalar(whose.where(Operation.id == op))) if op else 0
+    settings_query = select(Person.settings).join(Operation, Operation.person_id == Person.id)
+    seconds = undo_seconds(session.scalar(settings_query.where(Operation.id == op))) if op else 0
     if not seconds:
         return now
     until = now + timedelta(seconds=seconds)
@@ -224,10 +224,10 @@ def once(
     act: Callable[[], Result | Refusal],
     read: Callable[[Mapping[str, Any]], Result],
 ) -> Result | Refusal:
-    """Run `act` unless this form was answered before; its answer (a dataclass) is kept as JSON.
+    """Run `act` unless this form was submitted before, and store its answer as JSON.
 
-    `asked` is the act's name and all that was given to it: an id that was used for something else
-    is refused. A refusal is not kept: the person mends the form and sends it again.
+    `asked` is the action's name with its arguments; reuse of the form's id for anything else is
+    refused. A refusal is not stored, so the person can correct the form and submit it again.
     """
     if not op:
         return act()
@@ -250,7 +250,7 @@ def once(
 def _claim(
     session: Session, actor: Actor, op: str, asked: str, now: datetime
 ) -> Operation | Refusal:
-    """The row of this form: a new one, or, after waiting for whoever is faster, theirs."""
+    """Return the row of this form: a new one, or the one that a faster request inserted."""
     row = Operation(
         id=op,
         asked=asked,
@@ -290,22 +290,24 @@ def answered(
     fields: Collection[str],
     read: Callable[[Mapping[str, Any]], Result],
 ) -> Result | None:
-    """What this form of this person was answered, if it was, and with an answer of these fields."""
-    form = of_theirs(session, actor, op)
+    """Return the stored answer of the person's form if it has these fields, else None."""
+    form = find_operation(session, actor, op)
     kept = form.answer if form is not None else None
     return read(kept) if isinstance(kept, Mapping) and set(fields) <= kept.keys() else None
 
 
-def of_theirs(session: Session, actor: Actor, op: str, *, lock: bool = False) -> Operation | None:
-    """This form, if this person sent it in this company."""
+def find_operation(
+    session: Session, actor: Actor, op: str, *, lock: bool = False
+) -> Operation | None:
+    """Return this form if the person submitted it in this company."""
     form = session.get(Operation, op, with_for_update=lock or None, populate_existing=lock)
-    mine = form is not None and form.person_id == actor.person_id
-    return form if form is not None and mine and form.company_id == actor.company_id else None
+    is_own = form is not None and form.person_id == actor.person_id
+    return form if form is not None and is_own and form.company_id == actor.company_id else None
 
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token just made, with the key to hand over once."""
+    """A new token with its key, which is shown once."""
 
     id: int
     key: str
@@ -314,14 +316,14 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who a key stands for now. `stale` = its last use is old enough to be noted again."""
+    """The actor behind a key. `stale`: its last use is old enough to be stored again."""
 
     token_id: int
     actor: Actor
     stale: bool
 
 
-def make(
+def make_token(
     session: Session,
     maker: Actor,
     *,
@@ -332,11 +334,11 @@ def make(
     lasts: timedelta,
     now: datetime,
 ) -> NewToken | Refusal:
-    """A new token of a person of the company."""
+    """Create a token for a person of the company."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        told = f"A token cannot be given for {', '.join(unknown) or 'nothing'}."
-        return Refusal("token.scopes", told, f"Scopes: {', '.join(SCOPES)}.", 422)
+        message = f"A token cannot be given for {', '.join(unknown) or 'nothing'}."
+        return Refusal("token.scopes", message, f"Scopes: {', '.join(SCOPES)}.", 422)
     if not name.strip():
         return Refusal("token.name", "A token needs a name.", "Name the program that uses it.", 422)
     if not timedelta(0) < lasts <= LONGEST_VALIDITY:
@@ -381,27 +383,29 @@ def _log_token_event(
 
 
 def bearer(session: Session, key: str, now: datetime) -> Bearer | None:
-    """Who acts with this key now; None when it is unknown, over, revoked, or its person gone."""
+    """Return the actor of this key, or None if the key is unknown, expired or revoked, or its
+    person left.
+    """
     row = session.scalar(select(ApiToken).where(ApiToken.token_hash == _digest(key)))
     if row is None or row.revoked_at is not None or row.expires_at <= now:
         return None
     actor = actor_of(session, row.person_id, row.company_id, via=BY_PROGRAM, now=now)
     if actor is None:
         return None
-    named = replace(actor, name=f"{actor.name} ({row.name})", scopes=frozenset(row.scopes))
+    token_actor = replace(actor, name=f"{actor.name} ({row.name})", scopes=frozenset(row.scopes))
     stale = row.seen_at is None or now - row.seen_at >= NOTED_AFTER
-    return Bearer(row.id, named, stale)
+    return Bearer(row.id, token_actor, stale)
 
 
 def touch(session: Session, token_id: int, now: datetime) -> None:
-    """Note that the token was used."""
+    """Store that the token was used."""
     session.execute(update(ApiToken).where(ApiToken.id == token_id).values(seen_at=now))
 
 
 def revoke(
     session: Session, maker: Actor, company_id: int, token_id: int, now: datetime
 ) -> Refusal | None:
-    """End a token for good."""
+    """Revoke a token."""
     row = session.get(ApiToken, token_id, with_for_update=True, populate_existing=True)
     if row is None or row.company_id != company_id:
         return Refusal("token.unknown", f"There is no token {token_id}.", status=404)
@@ -422,12 +426,15 @@ def end_all(
     *,
     company_id: int | None = None,
 ) -> int:
-    """End every live token of a person, in one company or in all; how many. `why` says it."""
-    live = (ApiToken.revoked_at.is_(None), ApiToken.expires_at > now)
-    mine = select(ApiToken).where(ApiToken.person_id == person_id, *live)
+    """Revoke every live token of a person, in one company or in all; return how many.
+
+    `why` is the reason for the event.
+    """
+    is_live = (ApiToken.revoked_at.is_(None), ApiToken.expires_at > now)
+    tokens = select(ApiToken).where(ApiToken.person_id == person_id, *is_live)
     if company_id is not None:
-        mine = mine.where(ApiToken.company_id == company_id)
-    rows = session.scalars(mine.order_by(ApiToken.id).with_for_update()).all()
+        tokens = tokens.where(ApiToken.company_id == company_id)
+    rows = session.scalars(tokens.order_by(ApiToken.id).with_for_update()).all()
     for row in rows:
         row.revoked_at = now
     session.flush()
@@ -437,8 +444,8 @@ def end_all(
     return len(rows)
 
 
-def listing(session: Session, company_id: int) -> Sequence[TokenRow]:
-    """All tokens of a company, the newest first."""
+def list_tokens(session: Session, company_id: int) -> Sequence[TokenRow]:
+    """Return all tokens of a company, newest first."""
     query = (
         _TOKEN.select()
         .join(Person, Person.id == ApiToken.person_id)
@@ -448,8 +455,10 @@ def listing(session: Session, company_id: int) -> Sequence[TokenRow]:
     return _TOKEN.each(session.execute(query))
 
 
-def ask(session: Session, actor: Actor, act: str, reason: str, now: datetime) -> Refusal | None:
-    """Ask an administrator for a role that allows an act."""
+def request_access(
+    session: Session, actor: Actor, act: str, reason: str, now: datetime
+) -> Refusal | None:
+    """Request a role that allows an act from an administrator."""
     why = " ".join(reason.split())
     if act not in ACTS:
         return Refusal("access.unknown", "Choose what you want to be allowed.", "", 422)
@@ -459,8 +468,10 @@ def ask(session: Session, actor: Actor, act: str, reason: str, now: datetime) ->
         words = f"You can {ACT_LABELS[act]} already."
         return Refusal("access.had", words, "", 409)
     session.get_one(Person, actor.person_id, with_for_update=True)  # else two at once ask twice
-    mine = (AccessRequest.company_id == actor.company_id, AccessRequest.act == act)
-    open_ = select(AccessRequest.id).where(*mine, AccessRequest.person_id == actor.person_id, _OPEN)
+    same_request = (AccessRequest.company_id == actor.company_id, AccessRequest.act == act)
+    open_ = select(AccessRequest.id).where(
+        *same_request, AccessRequest.person_id == actor.person_id, _OPEN
+    )
     if session.scalar(open_) is not None:
         words = f"You have asked to {ACT_LABELS[act]} already."
         return Refusal("access.asked", words, "An administrator decides.", 409)
@@ -492,7 +503,7 @@ def _log_request_event(
 def decline(
     session: Session, actor: Actor, request_id: int, reason: str, now: datetime
 ) -> str | Refusal:
-    """Say no, and why; the name of who asked."""
+    """Decline a request with a reason; return the requester's name."""
     if refused := may(actor, DECIDES):
         return refused
     why = " ".join(reason.split())
@@ -508,10 +519,10 @@ def decline(
     return name
 
 
-def settle(
+def grant_requests(
     session: Session, company_id: int, person_id: int, role: str, actor: Actor, now: datetime
 ) -> None:
-    """A person was given a role: what they had asked for and can do by it is granted."""
+    """Grant the requests that a newly given role fulfils."""
     session.execute(
         update(AccessRequest)
         .where(AccessRequest.company_id == company_id, AccessRequest.person_id == person_id, _OPEN)
@@ -521,8 +532,8 @@ def settle(
     )
 
 
-def waiting(session: Session, company_id: int) -> Sequence[Requested]:
-    """What waits for an administrator, the oldest first."""
+def list_requests(session: Session, company_id: int) -> Sequence[Requested]:
+    """Return the open requests, oldest first."""
     query = _with_names().where(*_waits(company_id)).order_by(AccessRequest.id)
     return _REQUESTED.each(session.execute(query))
 
@@ -533,7 +544,7 @@ def _with_names() -> Select[Requested]:
 
 
 def _waits(company_id: int) -> tuple[ColumnElement[bool], ...]:
-    """Who left the company waits for nothing."""
+    """Return the condition for open requests of current members."""
     member = select(Membership.role).where(
         Membership.company_id == AccessRequest.company_id,
         Membership.person_id == AccessRequest.person_id,
@@ -541,25 +552,25 @@ def _waits(company_id: int) -> tuple[ColumnElement[bool], ...]:
     return AccessRequest.company_id == company_id, _OPEN, member.exists()
 
 
-def count(company_id: int) -> Select[int]:
-    """How many wait."""
+def count_requests(company_id: int) -> Select[int]:
+    """Return the query for the number of open requests."""
     return select(func.count()).select_from(AccessRequest).where(*_waits(company_id))
 
 
-def own(session: Session, actor: Actor) -> Sequence[Requested]:
-    """What somebody asked for themselves, the newest first."""
-    mine = (
+def own_requests(session: Session, actor: Actor) -> Sequence[Requested]:
+    """Return the person's own requests, newest first."""
+    by_person = (
         AccessRequest.company_id == actor.company_id,
         AccessRequest.person_id == actor.person_id,
     )
-    query = _with_names().where(*mine).order_by(AccessRequest.id.desc()).limit(OWN)
+    query = _with_names().where(*by_person).order_by(AccessRequest.id.desc()).limit(OWN)
     return _REQUESTED.each(session.execute(query))
 
 
 def _of(query: _Until, form: InstrumentedAttribute[str | None], standing: str) -> _Until:
-    """The forms behind what stands."""
-    named = text(f"{form.class_.__tablename__}.{standing}")
-    return query.join(Operation, Operation.id == form).where(named)
+    """Join the forms behind the decisions that still apply."""
+    is_standing = text(f"{form.class_.__tablename__}.{standing}")
+    return query.join(Operation, Operation.id == form).where(is_standing)
 
 
 _UNTIL = union_all(

@@ -90,7 +90,7 @@ FALLBACK_TEAM: Final = "fallback_team"  # key of company.settings: who answers f
 
 @dataclass(frozen=True, slots=True)
 class NewPerson:
-    """A person just added, with the password to hand over once."""
+    """A new person with the password to hand over once."""
 
     person_id: int
     password: str
@@ -105,7 +105,7 @@ def add_company(
     zone: str = "Asia/Kuala_Lumpur",
     currency: str = "MYR",
 ) -> int | Refusal:
-    """The id of a new set of books; its code is part of every address."""
+    """Add a company and return its id; its code is part of every URL."""
     if not code.isascii() or not code.replace("-", "").isalnum() or code != code.lower():
         return Refusal(
             code="company.code",
@@ -149,7 +149,7 @@ def add_company(
 def add_person(
     session: Session, *, email: str, name: str, password: str | None = None
 ) -> NewPerson | Refusal:
-    """A new person. Without a password one is made up, to be handed over once."""
+    """Add a person. Without a password one is generated, to be handed over once."""
     address = email.strip().lower()
     if "@" not in address:
         return Refusal(
@@ -159,29 +159,31 @@ def add_person(
         return Refusal(
             code="person.taken", message=f"{address} is a person already.", hint="", status=409
         )
-    word = password if password is not None else secrets.token_urlsafe(12)
-    if len(word) < MIN_PASSWORD:
+    new_password = password if password is not None else secrets.token_urlsafe(12)
+    if len(new_password) < MIN_PASSWORD:
         return Refusal(
             code="person.password",
             message=f"The password must have at least {MIN_PASSWORD} characters; this one has "
-            f"{len(word)}.",
+            f"{len(new_password)}.",
             hint="",
             status=422,
         )
     person = Person(
-        email=address, name=name, password_hash=hash_password(word), active=True, settings={}
+        email=address,
+        name=name,
+        password_hash=hash_password(new_password),
+        active=True,
+        settings={},
     )
     session.add(person)
     session.flush()
-    return NewPerson(person_id=person.id, password=word)
+    return NewPerson(person_id=person.id, password=new_password)
 
 
 def renew_password(session: Session, actor: Actor, person_id: int, now: datetime) -> str:
-    """A new password, to be handed over once; whoever was signed in with the old one no longer
-    is, and no program acts for them any more.
-    """
-    word, person = secrets.token_urlsafe(12), session.get_one(Person, person_id)
-    set_password(session, person.id, word, now)
+    """Set a new generated password and return it; sessions and tokens of the person end."""
+    new_password, person = secrets.token_urlsafe(12), session.get_one(Person, person_id)
+    set_password(session, person.id, new_password, now)
     operations.end_all(session, actor, person.id, f"{person.name} was given a new password", now)
     for company in companies_of(session, person.id):
         record_event(
@@ -192,7 +194,7 @@ def renew_password(session: Session, actor: Actor, person_id: int, now: datetime
             act="person.password",
             body={"say": f"{person.name} was given a new password.", "person": person.id},
         )
-    return word
+    return new_password
 
 
 def add_membership(
@@ -204,8 +206,9 @@ def add_membership(
     actor: Actor,
     now: datetime,
 ) -> Refusal | None:
-    """Give a person a role in a company; nobody gives one to himself. Who had left may sign in
-    again.
+    """Give a person a role in a company; no person gives a role to themselves.
+
+    A former member may sign in again.
     """
     if role not in ROLES:
         return Refusal(
@@ -231,10 +234,10 @@ def add_membership(
     )
     person = session.get_one(Person, person_id)
     person.active, name = True, person.name
-    if gone := session.get(FormerMember, (company_id, person_id)):
-        session.delete(gone)
+    if former_member := session.get(FormerMember, (company_id, person_id)):
+        session.delete(former_member)
     session.flush()
-    operations.settle(session, company_id, person_id, role, actor, now)
+    operations.grant_requests(session, company_id, person_id, role, actor, now)
     record_event(
         session,
         company_id=company_id,
@@ -273,19 +276,21 @@ def _say_uneasy(
 
 
 def companies_of(session: Session, person_id: int) -> tuple[OwnCompany, ...]:
-    """The companies in which the person has any role, by name."""
-    mine = select(Membership.company_id).where(Membership.person_id == person_id)
-    query = _OWN.select().where(Company.id.in_(mine)).order_by(Company.name)
+    """Return the companies in which the person has a role, by name."""
+    company_ids = select(Membership.company_id).where(Membership.person_id == person_id)
+    query = _OWN.select().where(Company.id.in_(company_ids)).order_by(Company.name)
     return _OWN.each(session.execute(query))
 
 
-def anybody(session: Session) -> bool:
-    """Whether there is any person at all."""
+def has_people(session: Session) -> bool:
+    """Check whether any person exists."""
     return session.scalar(select(Person.id).limit(1)) is not None
 
 
 def first_reader(session: Session, role: str) -> tuple[str, int] | None:
-    """The code of the oldest company that is live and has somebody of a role, and that person."""
+    """Return the code of the oldest live company with a person of this role, and that
+    person's id.
+    """
     query = select(Company.code, Person.id).join(Membership, Membership.company_id == Company.id)
     query = query.join(Person, Person.id == Membership.person_id)
     query = query.where(Company.live, Person.active, Membership.role == role)
@@ -301,31 +306,31 @@ def who_may(
     team_id: int | None = None,
     but: Iterable[int] = (),
 ) -> tuple[str, ...]:
-    """Names of the active people who may do the act (and answer for the team), without some."""
+    """Return the names of active people who may do the act, optionally in a team, without some."""
     left_out = set(but)
-    found = able(session, company_id, act, team_id)
-    return tuple(name for person_id, name in found.items() if person_id not in left_out)
+    people_by_id = able(session, company_id, act, team_id)
+    return tuple(name for person_id, name in people_by_id.items() if person_id not in left_out)
 
 
 def id_of_address(session: Session, email: str) -> int | None:
-    """The person with this address, of whichever company: one who is given a role may have none."""
+    """Return the person with this address, whether or not they have a company."""
     return session.scalar(select(Person.id).where(Person.email == email.strip().lower()))
 
 
 def id_of(session: Session, company_id: int, email: str) -> int | None:
-    """The person of the company with this address."""
+    """Return the company's person with this address."""
     query = select(Person.id).join(Membership, Membership.person_id == Person.id)
-    mine = (Membership.company_id == company_id, Person.email == email.strip().lower())
-    return session.scalar(query.where(*mine).limit(1))
+    of_company = (Membership.company_id == company_id, Person.email == email.strip().lower())
+    return session.scalar(query.where(*of_company).limit(1))
 
 
 def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, str]:
-    """Person id -> name."""
-    return answer(session, asked_names(person_ids))
+    """Return person id -> name."""
+    return answer(session, names_query(person_ids))
 
 
 def takers(session: Session, company_id: int, person_ids: Collection[int]) -> Mapping[int, str]:
-    """Those of these people who are in the company with a role that takes holds, by name."""
+    """Return those of these people whose role lets them take holds, by id."""
     query = (
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)
@@ -339,8 +344,8 @@ def takers(session: Session, company_id: int, person_ids: Collection[int]) -> Ma
     return dict(session.execute(query).all())
 
 
-def asked_able(company_id: int, act: str) -> Question[dict[int, str]]:
-    """The active people who may do an act, by name: person id -> it; asked with other questions."""
+def able_query(company_id: int, act: str) -> Question[dict[int, str]]:
+    """Return person id -> name of the active people who may do an act, as a query."""
     rows = yield (
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)
@@ -356,26 +361,26 @@ def asked_able(company_id: int, act: str) -> Question[dict[int, str]]:
 
 
 def able(session: Session, company_id: int, act: str, team_id: int | None) -> dict[int, str]:
-    """The active people who may do the act (and answer for the team), by name: person id -> it."""
+    """Return person id -> name of the active people who may do the act, optionally in a team."""
     page = Together(session)
-    asked = page.ask(asked_able(company_id, act))
-    theirs = page.ask(asked_answering(session, company_id)) if team_id is not None else None
-    members = theirs.value.get(team_id or 0) if theirs else ()
-    return {key: name for key, name in asked.value.items() if not members or key in members}
+    able_answer = page.ask(able_query(company_id, act))
+    team_answer = page.ask(answering_query(session, company_id)) if team_id is not None else None
+    members = team_answer.value.get(team_id or 0) if team_answer else ()
+    return {key: name for key, name in able_answer.value.items() if not members or key in members}
 
 
 def ensure_team(session: Session, company_id: int, name: str) -> Team:
-    """The company's team of that name, made when missing."""
-    same = select(Team).where(Team.company_id == company_id, Team.name == name)
-    found = session.scalar(same)
-    if found is None:  # somebody else may be making it at this moment: then theirs is ours
+    """Return the company's team of that name; create it if it is missing."""
+    query = select(Team).where(Team.company_id == company_id, Team.name == name)
+    team = session.scalar(query)
+    if team is None:  # somebody else may be making it at this moment: then theirs is ours
         insert_once(session, Team, {"company_id": company_id, "name": name})
-        found = session.scalars(same).one()
-    return found
+        team = session.scalars(query).one()
+    return team
 
 
 def add_to_team(session: Session, *, company_id: int, name: str, person_id: int) -> None:
-    """Put a person into a team, making the team when it is missing."""
+    """Add a person to a team; create the team if it is missing."""
     team = ensure_team(session, company_id, name)
     if session.get(TeamMember, (team.id, person_id)) is None:
         session.add(TeamMember(team_id=team.id, person_id=person_id))
@@ -383,13 +388,13 @@ def add_to_team(session: Session, *, company_id: int, name: str, person_id: int)
 
 
 def titles_of(session: Session, company_id: int) -> dict[str, str]:
-    """Team name -> what people read."""
+    """Return team name -> its displayed title."""
     query = select(Team.name, Team.shown).where(Team.company_id == company_id)
     return {row.name: row.shown for row in session.execute(query)}
 
 
 def teams(session: Session, company_id: int) -> dict[str, tuple[str, ...]]:
-    """Team name -> names of its people, of the whole company; empty teams included."""
+    """Return team name -> names of its people, including empty teams."""
     rows = session.execute(
         select(Team.name, Person.name)
         .outerjoin(TeamMember, TeamMember.team_id == Team.id)
@@ -397,23 +402,24 @@ def teams(session: Session, company_id: int) -> dict[str, tuple[str, ...]]:
         .where(Team.company_id == company_id)
         .order_by(Team.name, Person.name)
     )
-    found: dict[str, list[str]] = {}
+    names_by_team: dict[str, list[str]] = {}
     for team, person in rows:
-        found.setdefault(team, []).extend([person] if person else [])
-    return {team: tuple(people) for team, people in found.items()}
+        names_by_team.setdefault(team, []).extend([person] if person else [])
+    return {team: tuple(people) for team, people in names_by_team.items()}
 
 
 def in_team(session: Session, team_id: int | None, person_id: int | None) -> bool:
-    """Whether the person answers for the team: a member, or of the fallback team of an empty one.
+    """Check whether the person acts for the team: as a member, or for the fallback team of an empty
+    one.
 
-    Where neither has a member nobody could ever act, so then the role alone decides.
+    If both teams are empty the role alone decides, because otherwise no person could act.
     """
     members = answering(session, team_id)
     return not members or person_id in members
 
 
 def answering(session: Session, team_id: int | None) -> set[int]:
-    """The people who answer for a team: its own, else those of the company's fallback team."""
+    """Return the people who act for a team: its own, or those of the company's fallback team."""
     if team_id is None:
         return set()
     team = session.get(Team, team_id)
@@ -438,30 +444,28 @@ def _members(session: Session, company_id: int, name: str) -> set[int]:
     )
 
 
-def asked_answering(session: Session, company_id: int) -> Question[Mapping[int, set[int]]]:
-    """Team id -> the people who answer for it, of each team of a company; asked with other
-    questions.
-    """
+def answering_query(session: Session, company_id: int) -> Question[Mapping[int, set[int]]]:
+    """Return team id -> the people who act for it, for each team of a company, as a query."""
     rows = yield (
         select(Team.id, Team.name, Person.id.label("person_id"))
         .outerjoin(TeamMember, TeamMember.team_id == Team.id)
         .outerjoin(Person, and_(Person.id == TeamMember.person_id, Person.active))
         .where(Team.company_id == company_id)
     )
-    found: dict[int, set[int]] = {}
+    people_by_team: dict[int, set[int]] = {}
     ids: dict[str, int] = {}
     for row in rows:
         ids[row.name] = row.id
-        found.setdefault(row.id, set()).update([row.person_id] if row.person_id else [])
-    if all(found.values()):
-        return found
+        people_by_team.setdefault(row.id, set()).update([row.person_id] if row.person_id else [])
+    if all(people_by_team.values()):
+        return people_by_team
     settings = session.get_one(Company, company_id).settings
-    others = found.get(ids.get(str(settings.get(FALLBACK_TEAM)), 0), set())
-    return {team_id: people or others for team_id, people in found.items()}
+    fallback_people = people_by_team.get(ids.get(str(settings.get(FALLBACK_TEAM)), 0), set())
+    return {team_id: people or fallback_people for team_id, people in people_by_team.items()}
 
 
 def empty_team(session: Session, team_id: int | None) -> str:
-    """The title of the team that answers instead, where nobody is in a team; else nothing."""
+    """Return the title of the team that acts for an empty one, or an empty string."""
     team = session.get(Team, team_id or 0)
     if team is None or _members(session, team.company_id, team.name):
         return ""
@@ -471,13 +475,13 @@ def empty_team(session: Session, team_id: int | None) -> str:
 def _instead(session: Session, team: Team) -> str:
     company = session.get_one(Company, team.company_id)
     name = company.settings.get(FALLBACK_TEAM)
-    same = select(Team).where(Team.company_id == team.company_id, Team.name == name)
-    fallback = session.scalar(same)
+    query = select(Team).where(Team.company_id == team.company_id, Team.name == name)
+    fallback = session.scalar(query)
     return fallback.shown if fallback is not None and fallback.id != team.id else ""
 
 
 def duty(session: Session, team_id: int | None, person_id: int | None) -> tuple[bool, str]:
-    """What `in_team` and `empty_team` tell, by what is asked once."""
+    """Return the results of `in_team` and `empty_team` with fewer queries."""
     team = session.get(Team, team_id or 0)
     members = _members(session, team.company_id, team.name) if team else set()
     if team is None or members:
@@ -485,19 +489,17 @@ def duty(session: Session, team_id: int | None, person_id: int | None) -> tuple[
     return in_team(session, team_id, person_id), _instead(session, team)
 
 
-def asked_names(person_ids: Iterable[int | None]) -> Question[dict[int, str]]:
-    """Person id -> name; ids that are None are left out."""
-    wanted = sorted({i for i in person_ids if i is not None})
-    if not wanted:
+def names_query(person_ids: Iterable[int | None]) -> Question[dict[int, str]]:
+    """Return person id -> name, as a query; None ids are left out."""
+    ids = sorted({i for i in person_ids if i is not None})
+    if not ids:
         return {}
-    rows = yield select(Person.id, Person.name).where(Person.id.in_(wanted))
+    rows = yield select(Person.id, Person.name).where(Person.id.in_(ids))
     return {row.id: row.name for row in rows}
 
 
 def rename(session: Session, person: Person, name: str, now: datetime) -> None:
-    """Call somebody otherwise. The name of before goes on meaning them: a source may still call
-    them so, and nobody becomes a stranger to their own orders by another name.
-    """
+    """Rename a person and keep the old name, because sources may still use it."""
     old, person.name = person.name, name
     if old != name and session.get(FormerName, (person.id, old)) is None:
         session.add(FormerName(person_id=person.id, name=old, until_at=now))
@@ -506,23 +508,23 @@ def rename(session: Session, person: Person, name: str, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What somebody is called: name, address, and the names of before."""
+    """A person's name, address and former names."""
 
     name: str
     email: str
     former: set[str] = field(default_factory=set)
 
 
-def asked_called(company_ids: Collection[int]) -> Question[Mapping[int, Called]]:
-    """Person id -> what they are called, of everybody who has a role in one of these companies."""
+def called_query(company_ids: Collection[int]) -> Question[Mapping[int, Called]]:
+    """Return person id -> names of everybody with a role in one of these companies, as a query."""
     members = select(Membership.person_id).where(Membership.company_id.in_(sorted(company_ids)))
     rows = yield (
         select(Person.id, Person.name, Person.email, FormerName.name.label("former"))
         .outerjoin(FormerName, FormerName.person_id == Person.id)
         .where(Person.id.in_(members))
     )
-    found: dict[int, Called] = {}
+    people: dict[int, Called] = {}
     for row in rows:
-        one = found.setdefault(row.id, Called(row.name, row.email))
-        one.former.update([row.former] if row.former is not None else [])
-    return found
+        person = people.setdefault(row.id, Called(row.name, row.email))
+        person.former.update([row.former] if row.former is not None else [])
+    return people

@@ -39,17 +39,17 @@ _Term = Callable[[Any], ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The ids of the sources whose records a person sees; None: of every source."""
+    """The ids of the sources whose records a person sees. None means every source."""
 
     source_ids: frozenset[int] | None = None
 
     @property
     def limited(self) -> bool:
-        """Whether anything is out of reach."""
+        """Return whether anything is out of reach."""
         return self.source_ids is not None
 
     def has(self, source_id: int) -> bool:
-        """Whether records of this source are within reach."""
+        """Return whether records of this source are within reach."""
         return self.source_ids is None or source_id in self.source_ids
 
 
@@ -57,13 +57,13 @@ EVERYTHING: Final = Reach()
 
 
 def of_ids(source_ids: Iterable[int]) -> Reach:
-    """The reach that stored rows mean: none of them is no limit."""
+    """Return the reach for stored limits; no rows means no limit."""
     ids = frozenset(source_ids)
     return Reach(ids) if ids else EVERYTHING
 
 
 def of_person(session: Session, person_id: int) -> Reach:
-    """The reach of a person over all companies together; where they are not limited, all of it."""
+    """Return the reach of a person over all companies together."""
     limits = select(SourceLimit.company_id, SourceLimit.source_id)
     rows = session.execute(limits.where(SourceLimit.person_id == person_id)).all()
     if not rows:
@@ -74,8 +74,8 @@ def of_person(session: Session, person_id: int) -> Reach:
     return of_ids({row.source_id for row in rows}.union(session.scalars(elsewhere)))
 
 
-def narrow(session: Session, reach: Reach) -> None:
-    """Let this session find nothing beyond the reach, whatever it is asked from now on."""
+def limit_session(session: Session, reach: Reach) -> None:
+    """Limit all later queries of this session to the reach."""
     if not reach.limited:
         return
     if _INFO not in session.info:
@@ -84,31 +84,34 @@ def narrow(session: Session, reach: Reach) -> None:
 
 
 def _narrowed(state: ORMExecuteState) -> None:
-    """The values come with each statement: what is compiled once serves people of every reach."""
+    """Add the limit to a select.
+
+    The ids are parameters, so compiled statements serve every reach.
+    """
     if state.is_select:
         reach: Reach = state.session.info[_INFO]
-        given: dict[str, Any] = dict(cast("dict[str, Any]", state.parameters or {}))
-        state.parameters = given | {_IDS: sorted(reach.source_ids or ())}
+        parameters: dict[str, Any] = dict(cast("dict[str, Any]", state.parameters or {}))
+        state.parameters = parameters | {_IDS: sorted(reach.source_ids or ())}
         state.statement = state.statement.options(*_options())
 
 
 @cache
 def _options() -> tuple[LoaderCriteriaOption, ...]:
-    given: BindParameter[Any] = bindparam(_IDS, expanding=True, required=True)
+    source_ids: BindParameter[Any] = bindparam(_IDS, expanding=True, required=True)
     return tuple(
         with_loader_criteria(model, term, include_aliases=True, track_closure_variables=False)
-        for model, term in _terms(given).items()
+        for model, term in _terms(source_ids).items()
     )
 
 
 def _terms(ids: Any) -> dict[type[Any], _Term]:
-    """Class -> what a row of it has to meet; the tables within are not narrowed once more."""
+    """Return class -> the condition for its rows. The inner tables are not limited again."""
     record, posting, push = (table_of(one).alias() for one in (Record, Posting, Push))
     attempt, request, hold = (table_of(one).alias() for one in (Attempt, Request, Hold))
-    mine = record.c.source_id.in_(ids)
+    is_reached = record.c.source_id.in_(ids)
 
     def of_record(row: Any) -> ColumnElement[bool]:
-        return exists(select(record.c.id).where(record.c.id == row.record_id, mine))
+        return exists(select(record.c.id).where(record.c.id == row.record_id, is_reached))
 
     posted = select(posting.c.id).join(record, record.c.id == posting.c.record_id)
     pushed = posted.join(push, push.c.posting_id == posting.c.id)
@@ -117,35 +120,39 @@ def _terms(ids: Any) -> dict[type[Any], _Term]:
     blocked = select(hold.c.id).join(record, record.c.id == hold.c.record_id)
 
     def of_run(row: Any) -> ColumnElement[bool]:
-        """One that carried also what is beyond has figures of both: it is not shown."""
+        """Return the condition for runs; a run that also sent documents beyond the reach is hidden,
+        because its totals include them.
+        """
         its = carried.where(request.c.run_id == row.id)
-        return exists(its.where(mine)) & ~exists(its.where(~mine))
+        return exists(its.where(is_reached)) & ~exists(its.where(~is_reached))
 
     return {
         **dict.fromkeys(OF_SOURCE, lambda row: row.source_id.in_(ids)),
         **dict.fromkeys(OF_RECORD, of_record),
         **dict.fromkeys(
-            OF_POSTING, lambda row: exists(posted.where(posting.c.id == row.posting_id, mine))
+            OF_POSTING, lambda row: exists(posted.where(posting.c.id == row.posting_id, is_reached))
         ),
-        **dict.fromkeys(OF_PUSH, lambda row: exists(pushed.where(push.c.id == row.push_id, mine))),
+        **dict.fromkeys(
+            OF_PUSH, lambda row: exists(pushed.where(push.c.id == row.push_id, is_reached))
+        ),
         Connection: lambda row: or_(row.side != "source", row.id.in_(ids)),
-        Cause: lambda row: exists(blocked.where(hold.c.cause_id == row.id, mine)),
-        Request: lambda row: exists(tried.where(attempt.c.request_id == row.id, mine)),
+        Cause: lambda row: exists(blocked.where(hold.c.cause_id == row.id, is_reached)),
+        Request: lambda row: exists(tried.where(attempt.c.request_id == row.id, is_reached)),
         Run: of_run,
         Signal: lambda _: false(),  # its records and money are of all sources
         HoldTally: lambda _: false(),  # of all sources: whoever is limited counts holds
     }
 
 
-def narrowed(session: Session) -> bool:
-    """Whether a session finds only a part of its company."""
+def is_limited(session: Session) -> bool:
+    """Check whether a session finds only a part of its company."""
     return _INFO in session.info
 
 
 def within(reach: Reach, model: type[Any]) -> tuple[ColumnElement[bool], ...]:
-    """The term about one class for a statement of a session that sees all; none without a limit.
+    """Return the condition on one class for an unlimited session; empty without a limit.
 
-    Acts are carried out in such sessions: what numbers, seals and counts must see everything.
+    Actions run in unlimited sessions, because numbering, sealing and counting need all rows.
     """
     if reach.source_ids is None:
         return ()
@@ -153,7 +160,7 @@ def within(reach: Reach, model: type[Any]) -> tuple[ColumnElement[bool], ...]:
 
 
 def carries_others(session: Session, request_id: int) -> bool:
-    """Whether one call or file also carried documents that this session does not find."""
+    """Check whether one call or file also sent documents beyond the session's reach."""
     reach: Reach = session.info.get(_INFO, EVERYTHING)
     if reach.source_ids is None:
         return False
@@ -168,8 +175,8 @@ def carries_others(session: Session, request_id: int) -> bool:
     return session.execute(beyond.limit(1)).first() is not None
 
 
-def codes(session: Session, most: int) -> tuple[str, ...]:
-    """The codes of the companies of this installation, the first so many."""
+def company_codes(session: Session, most: int) -> tuple[str, ...]:
+    """Return the first codes of the companies of this installation."""
     return tuple(session.scalars(select(Company.code).order_by(Company.code).limit(most)))
 
 
@@ -190,24 +197,24 @@ class CompanyRow:
     needs_second_factor: bool
 
 
-def company(session: Session, code: str) -> CompanyRow | None:
-    """The company with this code; its rules in force are loaded with it, for most pages ask."""
+def load_company(session: Session, code: str) -> CompanyRow | None:
+    """Return the company with this code and its rules in force, which most pages need."""
     of_rules = RulesetVersion.id == Company.ruleset_version_id
     query = select(Company, RulesetVersion).outerjoin(RulesetVersion, of_rules)
     row = session.execute(query.where(Company.code == code), execution_options=KEPT).first()
     if row is None:
         return None
-    found, rules = row.Company, row.RulesetVersion
+    company_row, rules = row.Company, row.RulesetVersion
     return CompanyRow(
-        id=found.id,
-        code=found.code,
-        name=found.name,
-        zone=found.zone,
-        currency=found.currency,
-        revision=found.revision,
+        id=company_row.id,
+        code=company_row.code,
+        name=company_row.name,
+        zone=company_row.zone,
+        currency=company_row.currency,
+        revision=company_row.revision,
         ruleset_no=rules.no if rules else None,
-        ruleset_version_id=found.ruleset_version_id,
-        live=found.live,
-        ages_from=found.ages_from,
-        needs_second_factor=found.needs_second_factor,
+        ruleset_version_id=company_row.ruleset_version_id,
+        live=company_row.live,
+        ages_from=company_row.ages_from,
+        needs_second_factor=company_row.needs_second_factor,
     )

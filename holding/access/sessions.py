@@ -33,7 +33,7 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What somebody signs in with, as they would know it again, and its network address."""
+    """The device and network address of a sign-in, as the person would recognise them."""
 
     name: str
     address: str
@@ -44,9 +44,10 @@ NO_DEVICE: Final = Device("", "")
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The person behind a session, which ends at `ends_at` when it is not used before, and at
-    `expires_at` anyhow. `stale` = its last use is old enough to be noted again; `factor_at`: when
-    it proved a second factor, None where the password was enough.
+    """The person behind a session.
+
+    It ends at `ends_at` when unused, and at `expires_at` in any case. `stale`: its last use is old
+    enough to be stored again. `factor_at`: when it proved a second factor, or None.
     """
 
     person_id: int
@@ -61,7 +62,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A password that was compared with a stored hash, and whether it fits."""
+    """The stored hash that a password was compared with, and whether it matches."""
 
     stored: str = ""
     fits: bool = False
@@ -71,13 +72,15 @@ NOT_COMPARED: Final = Compared()
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash that is stored."""
+    """Return the argon2id hash to store."""
     return _hasher.hash(password)
 
 
 def compare(session: Session, email: str, password: str, now: datetime) -> Compared:
-    """What signing in finds, found before it writes: to compare takes long, and on SQLite nobody
-    else writes meanwhile. It decides nothing: an account that may not be tried is not compared.
+    """Compare the password before the write transaction, because hashing is slow and SQLite would
+    block other writers.
+
+    The result alone decides nothing. A throttled account is not compared.
     """
     address = _address(email)
     if leases.reached(session, _counted_as(address), now):
@@ -93,11 +96,10 @@ def prove(
     now: datetime,
     compared: Compared = NOT_COMPARED,
 ) -> int | Refusal:
-    """The id of whoever has this password, or one refusal with the same words for every reason.
+    """Return the id of the person with this password, or the same refusal for every reason.
 
-    `compared`: what `compare` found; it counts unless another password was set since. Commit also
-    after a refusal: the failures of an account are counted in the database, for unknown accounts
-    as for known ones.
+    `compared`: the result of `compare`, used unless the password changed since. Commit also after a
+    refusal, because failures are counted, for unknown accounts too.
     """
     address = _address(email)
     name = _counted_as(address)
@@ -118,7 +120,7 @@ def prove(
 
 
 def throttled() -> Refusal:
-    """Too many wrong passwords, or codes, of one account."""
+    """Return the refusal for too many failed attempts of an account."""
     return Refusal(
         code="signin.throttled",
         message="Too many attempts for this account.",
@@ -132,7 +134,7 @@ def _address(email: str) -> str:
 
 
 def _counted_as(address: str) -> str:
-    """The row that counts the failures of an account."""
+    """Return the counter name for an account's failures."""
     whose = hashlib.sha256(address.encode()).hexdigest()[:40]
     return leases.named(leases.Proof.SIGN_IN, whose)
 
@@ -146,13 +148,13 @@ def _stored(person: Person | None) -> str:
 
 
 def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
-    """Who holds this session now; None when it is unknown, over, revoked or the person disabled, or
-    when it has not proved the second factor that it needs.
+    """Return the person of this session, or None if it is unknown, over or revoked, its person
+    disabled, or a required second factor missing.
     """
-    found = _going_on(session, token, now)
-    if found is None or found[2]:
+    active_session = _going_on(session, token, now)
+    if active_session is None or active_session[2]:
         return None
-    row, person, _ = found
+    row, person, _ = active_session
     return SignedIn(
         person_id=person.id,
         name=person.name,
@@ -166,19 +168,19 @@ def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
 
 
 def lacks_factor(session: Session, token: str, now: datetime) -> bool:
-    """Whether a session goes on and yet counts for nothing, as it proved no second factor."""
-    found = _going_on(session, token, now)
-    return found is not None and found[2]
+    """Check whether a session is active but lacks a required second factor."""
+    active_session = _going_on(session, token, now)
+    return active_session is not None and active_session[2]
 
 
 def _going_on(
     session: Session, token: str, now: datetime
 ) -> tuple[models.Session, Person, bool] | None:
-    """A session that is not over, its person, and whether a second factor is missing."""
-    found = session.execute(_SIGNED_IN, {"token_hash": digest(token), "now": now}).first()
-    if found is None:
+    """Return an active session, its person, and whether a second factor is missing."""
+    result = session.execute(_SIGNED_IN, {"token_hash": digest(token), "now": now}).first()
+    if result is None:
         return None
-    row, person, needs = found
+    row, person, needs = result
     if row.revoked_at is not None or not person.active:
         return None
     if now >= row.expires_at or now - row.seen_at >= IDLE:
@@ -217,7 +219,7 @@ _SIGNED_IN = (
 
 
 def touch(session: Session, token: str, now: datetime) -> None:
-    """Note that the session was used, so that it does not end as idle."""
+    """Store that the session was used, so that it does not expire."""
     session.execute(
         update(models.Session)
         .where(models.Session.token_hash == digest(token), models.Session.seen_at < now)
@@ -226,7 +228,7 @@ def touch(session: Session, token: str, now: datetime) -> None:
 
 
 def sign_out(session: Session, token: str, now: datetime) -> None:
-    """End this session for good."""
+    """End this session."""
     session.execute(
         update(models.Session)
         .where(models.Session.token_hash == digest(token), models.Session.revoked_at.is_(None))
@@ -235,7 +237,7 @@ def sign_out(session: Session, token: str, now: datetime) -> None:
 
 
 def revoke_all(session: Session, person_id: int, now: datetime) -> None:
-    """End every session of a person: after a new password, or when the person is disabled."""
+    """End every session of a person, after a new password or when the person is disabled."""
     session.execute(
         update(models.Session)
         .where(models.Session.person_id == person_id, models.Session.revoked_at.is_(None))
@@ -244,7 +246,7 @@ def revoke_all(session: Session, person_id: int, now: datetime) -> None:
 
 
 def forget_ended(session: Session, now: datetime) -> None:
-    """Delete sessions that ended so long ago that nobody asks who was signed in."""
+    """Delete sessions that ended long ago."""
     session.execute(
         delete(models.Session)
         .where(models.Session.expires_at < now - KEPT)
@@ -253,9 +255,7 @@ def forget_ended(session: Session, now: datetime) -> None:
 
 
 def set_password(session: Session, person_id: int, password: str, now: datetime) -> None:
-    """A new password; whoever was signed in with the old one, or about to be, no longer is, and a
-    link that was on its way to set another one works no more.
-    """
+    """Set a new password; end the person's sessions, sign-in steps and password links."""
     session.execute(
         update(models.Person)
         .where(models.Person.id == person_id)
@@ -279,8 +279,9 @@ def open_session(
     device: Device = NO_DEVICE,
     factor_at: datetime | None = None,
 ) -> str:
-    """The token of a new session of somebody who has proved who they are; `factor_at`: when they
-    proved a second factor, too.
+    """Open a session for a person who proved their identity, and return its token.
+
+    `factor_at`: when they proved a second factor.
     """
     token = secrets.token_urlsafe(32)
     session.add(
@@ -300,13 +301,15 @@ def open_session(
 
 
 def digest(token: str) -> str:
-    """What is kept of a token."""
+    """Return the stored hash of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 @functools.cache
 def _nobody() -> str:
-    """A hash that no password meets: an unknown account takes as long as a known one."""
+    """Return a hash that no password matches, so that unknown accounts take as long as
+    known ones.
+    """
     return _hasher.hash(secrets.token_urlsafe(32))
 
 

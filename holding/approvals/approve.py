@@ -43,7 +43,9 @@ __all__ = ["Approved", "Left", "SetChanged", "answered", "approve", "set_hash", 
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """What was approved, what of it is ready to go, what was left out, and what waits for more."""
+    """The approved postings, the ready ones among them, those left out, and those that wait for
+    more approvals.
+    """
 
     done: tuple[int, ...]
     ready: tuple[int, ...]
@@ -52,8 +54,8 @@ class Approved:
 
     @property
     def forbidden(self) -> Refusal | None:
-        """The refusal of the whole, when nothing was done and all that was asked for is another's
-        to do.
+        """Return the refusal of the whole if nothing was approved because all of it needs other
+        people.
         """
         if self.done or not self.refused or any(left.status != 403 for left in self.refused):
             return None
@@ -78,10 +80,10 @@ def approve(
     *,
     seen: Mapping[int, str] | None = None,
 ) -> Approved | Refusal:
-    """Approve postings as they stand, each with its own answer.
+    """Approve postings as they are, each with its own result.
 
-    `seen` is what the person looked at (posting id -> hash) and `sethash` its hash: when the set
-    is another one by now nothing is approved.
+    `seen` is what the person reviewed (posting id -> hash) and `sethash` its hash. If the set
+    changed, nothing is approved.
     """
     company_id = actor.company_id or 0
     refusal = may(actor, ACT)
@@ -107,12 +109,12 @@ def approve(
 
 
 def answered(session: Session, actor: Actor, op: str) -> Approved | None:
-    """What came of this form of this person, if it was an approval and was answered already."""
+    """Return the stored result of this form if it was an approval, else None."""
     return operations.answered(session, actor, op, ("done", "ready", "refused"), _read)
 
 
 def touched_by(session: Session, posting: Posting) -> dict[int, str]:
-    """Who may not approve this posting, each with what they did."""
+    """Return the people who may not approve this posting, each with what they did."""
     return separation.touched(session, [posting])[posting.id]
 
 
@@ -126,11 +128,11 @@ def _read(stored: Mapping[str, Any]) -> Approved:
 
 
 def _locked(session: Session, actor: Actor, ids: Sequence[int]) -> dict[int, Posting]:
-    """The postings among these that the person sees, with their records locked in order of ids."""
-    given = {"company": actor.company_id or 0, "ids": list(ids)}
-    session.execute(_LOCK, given)
-    reached = _POSTINGS.where(*within(actor.reach, Posting))
-    return {posting.id: posting for posting in session.scalars(reached, given)}
+    """Lock the records in id order and return the postings that the person sees."""
+    parameters = {"company": actor.company_id or 0, "ids": list(ids)}
+    session.execute(_LOCK, parameters)
+    query = _POSTINGS.where(*within(actor.reach, Posting))
+    return {posting.id: posting for posting in session.scalars(query, parameters)}
 
 
 _MINE = (Posting.company_id == bindparam("company"), bulk.among_given(Posting.id, "ids"))
@@ -179,7 +181,7 @@ def _approve_each(
 def _write(
     session: Session, consents: Sequence[Consent], reason: str, now: datetime, op: str | None
 ) -> None:
-    """One approval row for each, its hold closed, one event."""
+    """Insert one approval for each posting, close its hold and record an event."""
     rows: list[dict[str, Any]] = [
         {
             "posting_id": one.posting.id,
@@ -199,12 +201,12 @@ def _write(
         holds = [one.hold for one in consents if one.voice == voice]
         close_holds(session, holds, voice, state=HoldState.APPROVED, why=reason, now=now)
     sealed = [seal_row(APPROVAL, row) for row in rows]
-    told = zip(consents, sealed, strict=True)
-    record_events(session, [_said(one, reason, now, op, digest) for one, digest in told])
+    sealed_consents = zip(consents, sealed, strict=True)
+    record_events(session, [_said(one, reason, now, op, digest) for one, digest in sealed_consents])
 
 
 def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str) -> Fact:
-    said = f"{one.voice.name} approved {one.posting.number} (hash {one.posting.hash[:12]})"
+    sentence = f"{one.voice.name} approved {one.posting.number} (hash {one.posting.hash[:12]})"
     return Fact(
         company_id=one.posting.company_id,
         at=now,
@@ -214,7 +216,7 @@ def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str)
         posting_id=one.posting.id,
         operation_id=op,
         body={
-            "say": f"{said}: {reason}",
+            "say": f"{sentence}: {reason}",
             "reason": reason,
             "hash": one.posting.hash,
             "levels": [one.hold.rule],
@@ -227,7 +229,7 @@ def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str)
 def _until(
     session: Session, consents: Sequence[Consent], now: datetime, op: str | None, *, sends: bool
 ) -> datetime:
-    """Until when this can be taken back; `sends`: no other cause keeps all of it on hold."""
+    """Return until when this can be undone. `sends`: no other cause holds all of it."""
     numbers = [one.posting.number for one in consents]
     if not numbers:
         return now
@@ -237,7 +239,10 @@ def _until(
 
 
 def _let_go(session: Session, postings: Sequence[Posting], due_at: datetime) -> tuple[int, ...]:
-    """Held postings become ready, due after the time to undo; a daily route waits for its run."""
+    """Make held postings ready, due after the undo period.
+
+    Those of a daily route wait for its run.
+    """
     daily = _daily(session, postings)
     due = {posting.id: due_at for posting in postings if posting.id not in daily}
     moved = move_postings(session, postings, to=WAITING, due=due)

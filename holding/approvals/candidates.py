@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, voices
-from holding.access.people import asked_able, asked_answering
+from holding.access.people import able_query, answering_query
 from holding.access.reach import within
 from holding.approvals import separation
 from holding.db import bulk
@@ -33,9 +33,10 @@ ACT: Final = "posting.approve"
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A posting that was left out, and why; `status` as in HTTP: 403 is somebody else's to do.
+    """A posting that was left out, with the reason. `status` is an HTTP status: 403 means that
+    another person must act.
 
-    `level`: the rule whose approval it still waits for, of one that is not left out.
+    `level`: the rule whose approval a posting still waits for.
     """
 
     posting_id: int
@@ -47,13 +48,16 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class SetChanged(Refusal):
-    """The set is not the one that was looked at; `changes` names each posting that differs."""
+    """The refusal of a set that changed since the review.
+
+    `changes` names each differing posting.
+    """
 
     changes: tuple[Left, ...] = ()
 
 
 def set_hash(seen: Mapping[int, str]) -> str:
-    """One hash over a set of postings: id and content hash of each, in order of ids."""
+    """Return one hash over a set of postings: id and content hash of each, in id order."""
     return sha256_hex(dumps([[key, seen[key]] for key in sorted(seen)]))
 
 
@@ -64,25 +68,29 @@ def changed(
     seen: Mapping[int, str] | None,
     winners: Callable[[Sequence[Posting]], Mapping[int, str]],
 ) -> SetChanged | None:
-    """What differs between the held postings now and those that were looked at, if anything; what
-    went on is named with who approved it.
+    """Return the differences between the held postings and the reviewed ones, or None.
+
+    Postings that moved on are named with their approver.
     """
     expected = sethash if sethash is not None else set_hash(seen) if seen is not None else None
-    stands = {key: posting.hash for key, posting in postings.items() if posting.state in WAITING}
-    if expected is None or expected == set_hash(stands):
+    held_hashes = {
+        key: posting.hash for key, posting in postings.items() if posting.state in WAITING
+    }
+    if expected is None or expected == set_hash(held_hashes):
         return None
-    by = winners([posting for posting in postings.values() if posting.state not in WAITING])
-    told = [
+    approvers = winners([posting for posting in postings.values() if posting.state not in WAITING])
+    differences = [
         Left(key, postings[key].number if key in postings else "", why)
         for key in wanted
-        if (why := _difference(postings.get(key), (seen or {}).get(key), by.get(key, "")))
+        if (why := _difference(postings.get(key), (seen or {}).get(key), approvers.get(key, "")))
     ]
     return SetChanged(
         code="set.changed",
         message="The list changed while you were reviewing it. Nothing was approved.",
-        hint="; ".join(f"{left.number} {left.reason}" for left in told) or "Look at it again.",
+        hint="; ".join(f"{left.number} {left.reason}" for left in differences)
+        or "Look at it again.",
         status=409,
-        changes=tuple(told),
+        changes=tuple(differences),
     )
 
 
@@ -95,25 +103,25 @@ def _difference(posting: Posting | None, seen: str | None, by: str) -> str:
 
 
 def moved_on(posting: Posting, by: str) -> str:
-    """What became of one that waits no more, and who approved it, if anybody did."""
+    """Return what happened to a posting that no longer waits, with its approver if there is one."""
     return f"is {in_sentence(state_label(posting.state, posting.reason))} meanwhile" + (
         f": {by} approved it" if by else ""
     )
 
 
 def became(session: Session, company_id: int, posting_ids: Sequence[int]) -> dict[int, str]:
-    """The same of those of these postings of a company that wait no more, by their ids."""
+    """Return what happened to the postings that no longer wait, by id."""
     query = select(Posting).where(
         Posting.company_id == company_id, bulk.among(Posting.id, list(posting_ids))
     )
-    went = [posting for posting in session.scalars(query) if posting.state not in WAITING]
-    by = agreed(session, went)[1]
-    return {posting.id: moved_on(posting, by.get(posting.id, "")) for posting in went}
+    moved = [posting for posting in session.scalars(query) if posting.state not in WAITING]
+    approvers = agreed(session, moved)[1]
+    return {posting.id: moved_on(posting, approvers.get(posting.id, "")) for posting in moved}
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """One level of a posting, and in whose name it is agreed to."""
+    """One approval level of a posting, and the voice that approves it."""
 
     posting: Posting
     hold: Hold
@@ -121,9 +129,9 @@ class Consent:
 
 
 class Desk:
-    """What is known of the postings on the table, read with a constant number of statements.
+    """The data about the postings under review, read with a constant number of statements.
 
-    `beside`: what else is asked of them, by the same statement.
+    `beside`: further queries to run with the same statement.
     """
 
     def __init__(
@@ -141,8 +149,8 @@ class Desk:
         agreeing, several = page.ask(_agreed(postings)), page.ask(_several(record_ids))
         company_id = actor.company_id or 0
         teams, people = (
-            page.ask(asked_answering(session, company_id)),
-            page.ask(asked_able(company_id, ACT)),
+            page.ask(answering_query(session, company_id)),
+            page.ask(able_query(company_id, ACT)),
         )
         self.hands = separation.touched(session, postings, beside=page)
         self.records, self.holds = rows.value, holds.value
@@ -151,39 +159,41 @@ class Desk:
         self._teams, self._able = teams.value, people.value
 
     def open(self, posting: Posting) -> list[Hold]:
-        """The open holds of a posting."""
+        """Return the open holds of a posting."""
         return self.holds[posting.record_id, posting.route, posting.seq]
 
     def asked(self, posting: Posting) -> list[Hold]:
-        """Those that ask for an approval: one a level."""
+        """Return the holds that require an approval, one for each level."""
         return [hold for hold in self.open(posting) if hold.code == NEEDS_APPROVAL]
 
     def consent(self, key: int, posting: Posting | None) -> Consent | Left:
-        """The level that this person agrees to with an approval, or why there is none.
+        """Return the level that this person approves, or why there is none.
 
-        One person agrees to one level, in one name; the next level is another's.
+        One person approves one level in one name; the next level needs another person.
         """
         if posting is None:
             return Left(key, "", "there is no such posting", 404)
         if why := self._not_now(posting):
             return Left(key, posting.number, why, 409)
-        told = ""
+        first_reason = ""
         for voice in self._voices:
             for hold in self.asked(posting):
                 why = self._not_theirs(posting, hold, voice)
                 if not why:
                     return Consent(posting, hold, voice)
-                told = told or why
-        return Left(key, posting.number, told, 403)
+                first_reason = first_reason or why
+        return Left(key, posting.number, first_reason, 403)
 
     def judged_soon(self, posting: Posting, now: datetime) -> bool:
-        """Whether a judging is about to look at it anyway."""
+        """Check whether an evaluation is about to process its record."""
         record = self.records[posting.record_id]
         due = record.due_at is not None and record.due_at <= now
         return due or record.lease_until is not None
 
     def alone(self, posting: Posting) -> bool:
-        """Whether it is all that its record became; else a judging says what goes first."""
+        """Check whether it is its record's only posting; otherwise an evaluation
+        decides the order.
+        """
         return posting.record_id not in self._more
 
     def _not_now(self, posting: Posting) -> str:
@@ -194,7 +204,7 @@ class Desk:
         return "" if self.asked(posting) else "it needs no approval"
 
     def _not_theirs(self, posting: Posting, hold: Hold, voice: Voice) -> str:
-        """Why this voice may not agree to this level; empty when it may."""
+        """Return why this voice may not approve this level, or an empty string."""
         hands = {**self._agreed[posting.id], **self.hands[posting.id]}
         why = separation.said_to(voice, hands)
         if not why and not self._answers_for(hold.team_id, voice.answers):
@@ -204,14 +214,14 @@ class Desk:
         return f"{why}; {self._others(hold.team_id, hands)} approve"
 
     def _others(self, team_id: int | None, hands: Collection[int]) -> str:
-        """Who could."""
+        """Return who could approve it."""
         found = {key: name for key, name in self._able.items() if key not in hands}
         return separation.could(
             name for key, name in found.items() if self._answers_for(team_id, key)
         )
 
     def _answers_for(self, team_id: int | None, person_id: int | None) -> bool:
-        """Whether the person is one of those who answer for the team; of none everybody is."""
+        """Check whether the person acts for the team; an empty team means everybody."""
         members = self._teams.get(team_id or 0)
         return not members or person_id in members
 
@@ -222,13 +232,13 @@ def _records(ids: Sequence[int]) -> Question[dict[int, Record]]:
 
 
 def _holds(record_ids: Sequence[int]) -> Question[Mapping[tuple[int, str, int], list[Hold]]]:
-    """The open holds of each posting, known by its record, route and place in it."""
-    found: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
-    mine = select(Hold).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
-    rows = yield mine.order_by(Hold.id)
+    """Return the open holds of each posting, by record, route and position."""
+    holds_by_posting: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
+    query = select(Hold).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
+    rows = yield query.order_by(Hold.id)
     for hold in rows.scalars():
-        found[hold.record_id, hold.route, hold.seq].append(hold)
-    return found
+        holds_by_posting[hold.record_id, hold.route, hold.seq].append(hold)
+    return holds_by_posting
 
 
 def _agreed(
@@ -256,25 +266,27 @@ def _agreed(
 
 
 def _several(record_ids: Sequence[int]) -> Question[set[int]]:
-    """The records that became more than one document."""
-    mine = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
-    rows = yield mine.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
+    """Return the records with more than one posting."""
+    query = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
+    rows = yield query.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
     return set(rows.scalars())
 
 
 def agreed(
     session: Session, postings: Sequence[Posting]
 ) -> tuple[Mapping[int, dict[int, str]], Mapping[int, str]]:
-    """Posting id -> who agreed to its content at a level already, or in whose name that was; and
-    the name of who did so last.
+    """Return posting id -> people who approved its content at a level, and the last approver's
+    name.
     """
     return answer(session, _agreed(postings))
 
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """Posting id -> why this person cannot approve it; and, of those that they can, the cause for
-    which it stays on hold then.
+    """What an approval would do.
+
+    `refused`: posting id -> why this person cannot approve it. `stays`: posting id -> the cause
+    that still holds it after the approval.
     """
 
     refused: Mapping[int, str]
@@ -284,8 +296,9 @@ class Foreseen:
 def foresee(
     session: Session, actor: Actor, ids: Collection[int], beside: Together | None = None
 ) -> Foreseen:
-    """As it is now; an approval looks at each again. `beside`: what else is asked, by the same
-    statement.
+    """Return what an approval would do now; the approval checks again.
+
+    `beside`: further queries to run with the same statement.
     """
     mine = select(Posting).where(Posting.company_id == (actor.company_id or 0))
     chosen = mine.where(bulk.among(Posting.id, ids), *within(actor.reach, Posting))
@@ -309,7 +322,7 @@ def foresee(
 
 
 def _labels(record_ids: Sequence[int]) -> Question[Mapping[int, str]]:
-    """The causes for which these records are on hold, by their label."""
-    theirs = select(Hold.cause_id).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
-    rows = yield select(Cause.id, Cause.label).where(Cause.id.in_(theirs))
+    """Return the labels of the causes that hold these records."""
+    cause_ids = select(Hold.cause_id).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
+    rows = yield select(Cause.id, Cause.label).where(Cause.id.in_(cause_ids))
     return {row.id: row.label for row in rows}

@@ -22,7 +22,7 @@ from rules.values.canonical import dumps, json_bytes, sha256_hex
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingApproval:
-    """An approval that is not void: of which content and level of a posting, and by whom."""
+    """An approval that is not void: its posting, content, level and approver."""
 
     id: int
     posting_id: int
@@ -57,27 +57,29 @@ _STANDING_OF = (
 
 
 class Planned(Protocol):
-    """What the hash covers of a document; `rules.outcomes.Document` fits."""
+    """The parts of a document that the hash covers; `rules.outcomes.Document` fits."""
 
     @property
     def document(self) -> str:
-        """The document type."""
+        """Return the document type."""
 
     @property
     def number(self) -> str:
-        """Our number of it."""
+        """Return our document number."""
 
     @property
     def fields(self) -> Any:
-        """Header fields."""
+        """Return the header fields."""
 
     @property
     def lines(self) -> Any:
-        """Lines."""
+        """Return the lines."""
 
 
 def posting_hash(connection_id: int, target_company: str, document: Planned, action: str) -> str:
-    """The hash over connection, company there, document type, number, action, fields and lines."""
+    """Return the hash over connection, target company, document type, number, action, fields and
+    lines.
+    """
     return hash_of(
         connection_id,
         target_company,
@@ -90,7 +92,7 @@ def posting_hash(connection_id: int, target_company: str, document: Planned, act
 
 
 def document_hash(connection_id: int, target_company: str, document: Document, action: str) -> str:
-    """The same hash of a document that the rules made, whose text is made once."""
+    """Return the posting hash of a document from the rules, using its cached text."""
     head = [connection_id, target_company, document.document, document.number, action]
     return sha256_hex(b"%b,%b,%b]" % (json_bytes(head)[:-1], *parts_of(document)))
 
@@ -98,7 +100,7 @@ def document_hash(connection_id: int, target_company: str, document: Document, a
 def content_hash(
     connection_id: int, target_company: str, content: dict[str, Any], action: str
 ) -> str:
-    """The same hash from a posting's stored content."""
+    """Return the posting hash from a posting's stored content."""
     return hash_of(
         connection_id,
         target_company,
@@ -120,53 +122,60 @@ def hash_of(
     fields: Any,
     lines: Any,
 ) -> str:
-    """The hash of its parts."""
+    """Return the posting hash from its parts."""
     parts = [connection_id, target_company, document_type, number, action, fields, lines]
     return sha256_hex(dumps(parts))
 
 
 def standing(session: Session, posting_ids: Sequence[int]) -> tuple[StandingApproval, ...]:
-    """The approvals of these postings that are not void, of any content, as they were given."""
+    """Return the approvals of these postings that are not void, for any content, in the order
+    given.
+    """
     return _STANDING.each(session.execute(_STANDING_OF, {"ids": list(posting_ids)}))
 
 
 def counting(
     given: Iterable[StandingApproval], posting_id: int, hash_: str
 ) -> list[StandingApproval]:
-    """Those that count for this content of the posting: what was agreed to is exactly it."""
+    """Return the approvals of exactly this content of the posting."""
     return [one for one in given if one.posting_id == posting_id and one.hash == hash_]
 
 
 def counts(given: Approval, hash_: str) -> bool:
-    """Whether a stored approval counts for this content."""
+    """Check whether a stored approval applies to this content."""
     return given.voided_at is None and given.hash == hash_
 
 
 def lacking(session: Session, judged: Sequence[tuple[Posting, Any]]) -> Mapping[int, str]:
-    """Posting id -> what it is not, of those with their outcome that lack an approval."""
-    asked = {one.id: asks(outcome, one.route) for one, outcome in judged}
-    asking = [one for one, _ in judged if asked[one.id]]
-    if not asking:
+    """Return posting id -> what is missing, for postings without a required approval.
+
+    Each posting is given with its outcome.
+    """
+    required_levels = {one.id: asks(outcome, one.route) for one, outcome in judged}
+    requiring = [one for one, _ in judged if required_levels[one.id]]
+    if not requiring:
         return {}
     levels: dict[int, set[str]] = defaultdict(set)
-    own: dict[int, str] = {}
-    hands = separation.touched(session, asking, makers=False)  # a judging has asked who made it
+    approver_deeds: dict[int, str] = {}
+    hands = separation.touched(session, requiring, makers=False)  # a judging has asked who made it
     for given, name in _given(session, list(hands)):
         if deed := _approver_action(given, name, hands[given.posting_id]):
-            own[given.posting_id] = deed
+            approver_deeds[given.posting_id] = deed
         else:
             levels[given.posting_id].add(given.level)
     return {
         one.id: _said(
-            asked[one.id] - levels[one.id], own.get(one.id, ""), some=bool(levels[one.id])
+            required_levels[one.id] - levels[one.id],
+            approver_deeds.get(one.id, ""),
+            some=bool(levels[one.id]),
         )
-        for one in asking
-        if asked[one.id] - levels[one.id]
+        for one in requiring
+        if required_levels[one.id] - levels[one.id]
     }
 
 
 def _given(session: Session, ids: Sequence[int]) -> Sequence[Any]:
-    """The standing approvals of exactly what is to be sent, with the approver's name."""
+    """Return the valid approvals of exactly what will be sent, with the approvers' names."""
     query = (
         select(Approval, Person.name)
         .join(Person, Person.id == Approval.person_id)
@@ -178,7 +187,7 @@ def _given(session: Session, ids: Sequence[int]) -> Sequence[Any]:
 
 
 def _approver_action(given: Approval, name: str, hands: Mapping[int, str]) -> str:
-    """What the approver, or who they stood in for, has done to it by now."""
+    """Return what the approver, or the represented person, did to the document since."""
     hand = separation.hand_of(hands, given.person_id, given.for_person_id)
     if hand is None:
         return ""
@@ -194,8 +203,9 @@ def _said(missing: frozenset[str], own: str, *, some: bool) -> str:
 
 
 def asks(outcome: Any, route: str) -> frozenset[str]:
-    """The levels of approval that the rules asked for on this route; a finding names its route
-    where it is another than its decision's.
+    """Return the approval levels that the rules require on this route.
+
+    A finding names its route only if it differs from its decision's.
     """
     return frozenset(
         rule
@@ -207,7 +217,7 @@ def asks(outcome: Any, route: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voided:
-    """A standing approval of another content, and the fields that differ."""
+    """An approval of other content, with the fields that differ."""
 
     approval: StandingApproval
     number: str
@@ -216,8 +226,8 @@ class Voided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetStand:
-    """An approval that a judging lets stand: of which document and record, and the names, in lower
-    case, that its rules exclude.
+    """An approval that an evaluation keeps, with its document and record, and the excluded names in
+    lower case.
     """
 
     approval: StandingApproval
@@ -233,7 +243,7 @@ def of_another_content(
     hash_: str,
     content: Mapping[str, Any],
 ) -> list[Voided]:
-    """The approvals of this posting that are not bound to this hash, with what differs."""
+    """Return the approvals of this posting with another hash, and the fields that differ."""
     return [
         Voided(approval=one, number=number, fields=_differences(one.content, content))
         for one in given
@@ -242,8 +252,9 @@ def of_another_content(
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of fields that differ, those of a line with its place, `lines` when some came or
-    went.
+    """Return the names of differing fields.
+
+    Line fields have their line number; `lines` means added or removed lines.
     """
     old, new = before.get("fields", {}), after["fields"]
     changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
@@ -259,7 +270,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[s
 
 
 def void_changed(session: Session, fallen: Sequence[Voided], now: datetime) -> None:
-    """Void the approvals of another content; `changed_fact` tells each."""
+    """Void approvals of other content. `changed_fact` is the event for each."""
     rows = [
         {"id": one.approval.id, "voided_at": now, "voided_fields": list(one.fields)}
         for one in fallen
@@ -270,8 +281,8 @@ def void_changed(session: Session, fallen: Sequence[Voided], now: datetime) -> N
 def void_own_hands(
     session: Session, company_id: int, standing: Sequence[LetStand], now: datetime
 ) -> None:
-    """Void those of the approvals whose giver, or for whom it was given, has had a hand in the
-    document since; their records are judged once more.
+    """Void approvals whose giver, or represented person, has worked on the document since, and wake
+    their records.
     """
     if not standing:
         return
@@ -309,7 +320,7 @@ def _fact(
     fields: Sequence[str],
     now: datetime,
 ) -> Fact:
-    """The event of an approval that became void without an act of a person."""
+    """Return the event of an approval that became void without a person's action."""
     say = f"The approval of {one.number} by {one.approval.person} is void: {why}"
     return Fact(
         company_id=company_id,
@@ -324,7 +335,7 @@ def _fact(
 def void_taken_back(
     session: Session, ids: Collection[int], person_id: int | None, now: datetime
 ) -> None:
-    """Void the approvals that this person takes back."""
+    """Void the approvals that this person withdraws."""
     if ids:
         session.execute(
             update(Approval)
@@ -335,6 +346,6 @@ def void_taken_back(
 
 
 def changed_fact(company_id: int, record_id: int, one: Voided, now: datetime) -> Fact:
-    """The event of an approval of another content."""
+    """Return the event of an approval of other content."""
     why = f"changed {', '.join(one.fields)}."
     return _fact(company_id, record_id, one, why, one.fields, now)

@@ -37,7 +37,7 @@ _LOOKED_THROUGH: Final = 5_000
 
 
 class Fate(StrEnum):
-    """What became of a document, what a person has to look at first."""
+    """What happened to a document; what needs a person comes first."""
 
     REFUSED = "refused"
     VOID = "void"
@@ -50,9 +50,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One document that was selected. `amount`: what was approved, in minor units; of one that was
-    not approved its amount now. `why`: why it was left out, or the cause that still holds it,
-    of the hold `hold_id`.
+    """One selected document.
+
+    `amount`: the approved amount in minor units, or the current one if it was not approved. `why`:
+    why it was left out, or the cause of the hold `hold_id`.
     """
 
     posting_id: int
@@ -73,22 +74,20 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Some:
-    """Some of them: how many, and what they come to."""
+    """A number of documents and their amounts."""
 
     count: int
     money: Sums
 
     @property
     def less(self) -> Sums:
-        """The same, to be taken off."""
+        """Return the amounts with the opposite sign."""
         return {code: -minor for code, minor in self.money.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An approval: who gave it and when, with which reason, and each document. All that were
-    selected are those of all fates.
-    """
+    """An approval: its author, time and reason, and each selected document."""
 
     op: str
     by: str
@@ -97,20 +96,18 @@ class Result:
     rows: tuple[Decided, ...]
 
     def of(self, *fates: Fate) -> Some:
-        """Those of these fates; of all, where none is named."""
+        """Return the documents with these fates, or all of them."""
         return some(row for row in self.rows if row.fate in (fates or tuple(Fate)))
 
     @property
     def approved(self) -> Some:
-        """Those that were approved, whatever became of them since."""
+        """Return the approved documents, whatever happened since."""
         return self.of(*(fate for fate in Fate if fate is not Fate.REFUSED))
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An approval in a list: its form, when it was given, the number of the first document, how
-    many were approved.
-    """
+    """An approval in a list: its form and time, the first document's number and the count."""
 
     op: str
     at: datetime
@@ -119,19 +116,23 @@ class Given:
 
 
 def some(rows: Iterable[Decided]) -> Some:
-    """How many these are, and their sums."""
+    """Return the count and sums of these documents."""
     found = list(rows)
     return Some(len(found), by_key((None, row.currency, row.amount) for row in found).get(None, {}))
 
 
 def result(session: Session, actor: Actor, op: str) -> Result | None:
-    """What became of the approval of this form; None where it is none of this company, or of none
-    of the documents that this person may see.
+    """Return the result of this form's approval, or None if the person may see none of its
+    documents.
     """
     form = session.get(Operation, op)
     answer = form.answer if form is not None else None
-    mine = form is not None and form.company_id == actor.company_id
-    if not mine or not isinstance(answer, Mapping) or not {"done", "refused", "ready"} <= {*answer}:
+    is_own = form is not None and form.company_id == actor.company_id
+    if (
+        not is_own
+        or not isinstance(answer, Mapping)
+        or not {"done", "refused", "ready"} <= {*answer}
+    ):
         return None
     refused = {int(left["posting_id"]): str(left["reason"]) for left in answer["refused"]}
     rows = _decided(session, actor, op, [*answer["done"], *refused], refused)
@@ -143,7 +144,7 @@ def result(session: Session, actor: Actor, op: str) -> Result | None:
 
 
 def given(session: Session, actor: Actor) -> tuple[Given, ...]:
-    """The latest approvals that this person gave in this company by a form, the newest first."""
+    """Return the latest approvals that this person gave by a form, newest first."""
     newest = (
         select(Event.operation_id, Event.at, Posting.number)
         .join(Posting, Posting.id == Event.posting_id)
@@ -153,12 +154,12 @@ def given(session: Session, actor: Actor) -> tuple[Given, ...]:
         .order_by(Event.at.desc(), Event.id.desc())
         .limit(_LOOKED_THROUGH)
     )
-    found: dict[str, list[Any]] = {}
+    rows_by_form: dict[str, list[Any]] = {}
     for row in session.execute(newest):
-        found.setdefault(row.operation_id, []).append(row)
-    forms = [(op, rows) for op, rows in found.items() if not op.startswith(OF_PROGRAMS)]
-    each = [(op, rows[-1], len(rows)) for op, rows in forms[:MOST_LISTED]]
-    return tuple(Given(op, row.at, row.number, count) for op, row, count in each)
+        rows_by_form.setdefault(row.operation_id, []).append(row)
+    forms = [(op, rows) for op, rows in rows_by_form.items() if not op.startswith(OF_PROGRAMS)]
+    listed = [(op, rows[-1], len(rows)) for op, rows in forms[:MOST_LISTED]]
+    return tuple(Given(op, row.at, row.number, count) for op, row, count in listed)
 
 
 def _decided(
@@ -225,17 +226,19 @@ def _row(row: Any, fate: Fate, why: str, hold: tuple[int, str] | None) -> Decide
 
 
 def _amount(row: Any) -> int | None:
-    """What was approved: the document may be another one since."""
-    told = (row.Approval.content or {}).get("amount") if row.Approval is not None else None
+    """Return the approved amount, because the document may have changed since."""
+    approved_amount = (
+        (row.Approval.content or {}).get("amount") if row.Approval is not None else None
+    )
     currency = row.Posting.currency or row.Record.currency
-    if told is not None:
-        return to_minor(Decimal(str(told)), currency)
+    if approved_amount is not None:
+        return to_minor(Decimal(str(approved_amount)), currency)
     amount: int | None = row.Posting.amount
     return row.Record.amount if amount is None else amount
 
 
 def _holds(session: Session, records: Collection[int]) -> dict[int, tuple[int, str]]:
-    """Record -> its oldest open hold, and what its cause is called."""
+    """Return record -> its oldest open hold and the cause's label."""
     query = (
         select(Hold.record_id, Hold.id, Cause.label)
         .join(Cause, Cause.id == Hold.cause_id)

@@ -12,7 +12,7 @@ from sqlalchemy import Select, Subquery, and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor, Voice, may, voices
-from holding.access.people import asked_called, in_team, who_may
+from holding.access.people import called_query, in_team, who_may
 from holding.db import bulk
 from holding.db.models import (
     Approval,
@@ -43,7 +43,7 @@ Hands = dict[int, dict[int, str]]  # posting id -> person id -> what they did, a
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What the database itself refuses, and the migration that gave it its present form."""
+    """A database trigger: what it refuses, and the migration with its current form."""
 
     table: str
     name: str
@@ -104,7 +104,7 @@ _knowing = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a person did for a document, after "you"; with when, or by which row."""
+    """What a person did for a document, worded to follow "you", with its time or row."""
 
     key: int
     person_id: int
@@ -124,29 +124,29 @@ def touched(
     named: Named | None = None,
     beside: Together | None = None,
 ) -> Hands:
-    """Who had a hand in each posting; of several deeds of a person the nearest is named.
+    """Return who worked on each posting; of a person's several deeds the nearest is named.
 
-    `named`: its makers, where somebody has just judged it; else a replay says who they are.
-    `beside`: what else is asked, by the same statements.
+    `named`: the makers from an evaluation that just ran; otherwise a replay finds them. `beside`:
+    further queries to run with the same statements.
     """
     hands: Hands = {posting.id: {} for posting in postings}
     if not postings:
         return hands
     page = beside or Together(session)
-    made = page.ask(named_makers(session, postings, named)) if makers else None
-    done = deeds(page, _AS_THEY_STAND, list(hands), releases=releases)
-    for posting_id, person_id in made.value if made else ():
+    makers_answer = page.ask(named_makers(session, postings, named)) if makers else None
+    deed_answers = deeds(page, _AS_THEY_STAND, list(hands), releases=releases)
+    for posting_id, person_id in makers_answer.value if makers_answer else ():
         hands[posting_id][person_id] = "created it (according to the source)"
     if approvals:
         _approvers(session, hands)
-    for found in done:
+    for found in deed_answers:
         for deed in found.value:
             hands[deed.key][deed.person_id] = deed.say
     return hands
 
 
 def _approvers(session: Session, hands: Hands) -> None:
-    """Who agreed to a document of the record, as it stands and is not sent yet."""
+    """Add the people who approved an unsent document of the record as it is now."""
     other = aliased(Posting)
     query = (
         select(Posting.id, Approval.person_id, Approval.for_person_id)
@@ -166,7 +166,7 @@ def _approvers(session: Session, hands: Hands) -> None:
 
 
 class Hand(NamedTuple):
-    """What somebody did, after "you"; `lent`: not who acts did, but for whom they stand in."""
+    """What a person did, worded to follow "you". `lent`: the represented person did it."""
 
     did: str
     lent: bool
@@ -175,7 +175,9 @@ class Hand(NamedTuple):
 def hand_of(
     hands: Mapping[int, str], person_id: int | None, for_person_id: int | None
 ) -> Hand | None:
-    """Why these may not say yes: who acts had a hand in it, or for whom they do. None: they may."""
+    """Return why these people may not decide, or None: the acting or the represented person worked
+    on it.
+    """
     for who, lent in ((person_id, False), (for_person_id, True)):
         if who is not None and who in hands:
             return Hand(hands[who], lent)
@@ -183,7 +185,7 @@ def hand_of(
 
 
 def said_to(voice: Voice, hands: Mapping[int, str], *, you: str = "you") -> str:
-    """The same as a clause for who acts in this voice; empty when nothing speaks against it."""
+    """Return why this voice may not decide, as a clause, or an empty string."""
     hand = hand_of(hands, voice.person_id, voice.for_person_id)
     if hand is None:
         return ""
@@ -192,7 +194,7 @@ def said_to(voice: Voice, hands: Mapping[int, str], *, you: str = "you") -> str:
 
 
 def could(others: Iterable[str]) -> str:
-    """Who could do it instead."""
+    """Return who could do it instead."""
     names = list(others)
     return f"{' or '.join(names)} can" if names else "no other user can yet"
 
@@ -200,20 +202,20 @@ def could(others: Iterable[str]) -> str:
 def deeds(
     page: Together, of: Subquery, keys: Collection[int], *, releases: bool = True
 ) -> list[Answer[Sequence[Deed]]]:
-    """What people did for documents as they were judged, a person's nearest deed last.
+    """Return what people did for documents as they were evaluated, a person's nearest deed last.
 
-    `of`, made once: their `key`, `posting_id`, `record_id`, `route`, `company_id`, `evaluation_id`
-    and `version_id`, of those whose `keys` it is given.
+    `of` is a cached subquery with the columns `key`, `posting_id`, `record_id`, `route`,
+    `company_id`, `evaluation_id` and `version_id` for the given `keys`.
     """
-    given = {"keys": list(keys)}
-    asking = [
+    parameters = {"keys": list(keys)}
+    queries = [
         (_asking_for_rules, _rules),
         *([(_asking_for_releases, _releasers)] if releases else []),
         (_asking_for_dates, _daters),
         (_asking_for_fixes, _fixers),
         (_asking_for_versions, _writers),
     ]
-    return [page.ask(_read(asked(of).params(given), read)) for asked, read in asking]
+    return [page.ask(_read(asked(of).params(parameters), read)) for asked, read in queries]
 
 
 @cache
@@ -241,7 +243,7 @@ def _rules(rows: Iterable[Any]) -> Iterator[Deed]:
 
 @cache
 def _asking_for_releases(of: Subquery) -> Select[Any]:
-    """Releases of the very content that the document was made from."""
+    """Return the query for releases of the content that the document was made from."""
     return (
         select(of.c.key, Release.person_id, Release.for_person_id, Release.at)
         .join(Version, Version.id == of.c.version_id)
@@ -266,7 +268,7 @@ def _releasers(rows: Iterable[Any]) -> Iterator[Deed]:
 
 @cache
 def _asking_for_dates(of: Subquery) -> Select[Any]:
-    """Who gave the document the day that it carries."""
+    """Return the query for people who set the document's date."""
     return (
         select(of.c.key, Dating.person_id, Dating.at)
         .join(Dating, and_(Dating.record_id == of.c.record_id, Dating.route == of.c.route))
@@ -281,9 +283,9 @@ def _daters(rows: Iterable[Any]) -> Iterator[Deed]:
 
 @cache
 def _asking_for_fixes(of: Subquery) -> Select[Any]:
-    """Who made or changed an entry of a document after its version arrived.
+    """Return the query for people who changed a used mapping entry after the version arrived.
 
-    Entries that came with a publish are the publisher's, who is named as such.
+    Entries that came with a publish belong to the publisher, who is found separately.
     """
     published = select(RulesetVersion.revision).where(RulesetVersion.company_id == of.c.company_id)
     return (
@@ -315,7 +317,7 @@ def _fixers(rows: Iterable[Any]) -> Iterator[Deed]:
 
 @cache
 def _asking_for_versions(of: Subquery) -> Select[Any]:
-    """Who gave a version of the record by hand: corrected it, or entered it from a file."""
+    """Return the query for people who entered or corrected a version of the record."""
     return (
         select(of.c.key, Version.id, Version.person_id, Version.corrects_id)
         .join(Version, Version.record_id == of.c.record_id)
@@ -339,9 +341,9 @@ def _read(
 
 @dataclass(frozen=True, slots=True)
 class Releasers:
-    """The names of those who may, and what speaks against the person who asks.
+    """The people who may release a hold, and why the current person may not.
 
-    `nobody`: where there is none, why, and who can change that.
+    `nobody`: why no person may, and who can change that.
     """
 
     names: tuple[str, ...]
@@ -353,10 +355,9 @@ class Releasers:
 
 
 def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) -> Releasers:
-    """Those with the role, in the team that the rules ask for, and without a hand in it.
+    """Return the people with the role and in the team who did not work on it.
 
-    `by_people`: whether somebody can release it at all; else nobody is looked for on behalf of who
-    has not the role.
+    `by_people`: whether a person can release it at all.
     """
     refusal = may(actor, ACT)
     if refusal and not by_people:
@@ -374,7 +375,7 @@ def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) ->
 
 
 def _hands(session: Session, hold: Hold) -> Mapping[int, str]:
-    """Person id -> what they did, of those who may not release this hold."""
+    """Return person id -> what they did, for those who may not release this hold."""
     posting = session.get(Posting, hold.posting_id) if hold.posting_id else None
     if posting is None:
         return {}
@@ -383,7 +384,7 @@ def _hands(session: Session, hold: Hold) -> Mapping[int, str]:
 
 
 def _nobody(session: Session, company_id: int, team: Team | None, verb: str) -> str:
-    """Why nobody may decide it, and who sees to it that somebody does."""
+    """Return why no person may decide it, and who can change that."""
     admins = " or ".join(who_may(session, company_id, "people.admin")) or "an administrator"
     if team is None:
         return f"Nobody who may {verb} it had no hand in it. Ask {admins} to add somebody."
@@ -401,12 +402,12 @@ def _own_hand(actor: Actor, hands: Mapping[int, str], names: tuple[str, ...]) ->
 
 
 def _in(session: Session, team: Team, actor: Actor) -> bool:
-    """Whether they answer for the team, in their own name or in that of somebody else."""
+    """Check whether the actor acts for the team, in their own name or as a deputy."""
     return any(in_team(session, team.id, voice.answers) for voice in voices(actor, ACT))
 
 
 def outside(team: Team, who: str, verb: str = "release") -> Refusal:
-    """What is said to somebody who is not in the team that releases a hold; `who` can."""
+    """Return the refusal for a person outside the releasing team; `who` can release it."""
     done = {"accept": "accepted"}.get(verb, f"{verb}d")
     return Refusal(
         code="hold.team",
@@ -417,28 +418,30 @@ def outside(team: Team, who: str, verb: str = "release") -> Refusal:
 
 
 def teams_of(session: Session, holds: Collection[Hold]) -> Mapping[int, Team]:
-    """Hold id -> the team that releases it, or approves what it asks for. A hold that nobody can
-    release, and one that the role alone decides, is missing.
+    """Return hold id -> the team that releases or approves it.
+
+    Holds without such a team are missing.
     """
-    asked = [one for one in holds if one.code == NEEDS_APPROVAL or one.clears.by_people]
-    if not asked:
+    relevant = [one for one in holds if one.code == NEEDS_APPROVAL or one.clears.by_people]
+    if not relevant:
         return {}
-    query = select(Team).where(Team.company_id.in_({one.company_id for one in asked}))
+    query = select(Team).where(Team.company_id.in_({one.company_id for one in relevant}))
     teams = session.scalars(query).all()
     by_id = {team.id: team for team in teams}
     by_name = {(team.company_id, team.name): team for team in teams}
-    found = {
+    teams_by_hold = {
         one.id: by_id.get(one.team_id or 0)
         if one.code == NEEDS_APPROVAL
         else by_name.get((one.company_id, one.clears.team))
-        for one in asked
+        for one in relevant
     }
-    return {hold_id: team for hold_id, team in found.items() if team is not None}
+    return {hold_id: team for hold_id, team in teams_by_hold.items() if team is not None}
 
 
 def hands_of(session: Session, postings: Sequence[Posting]) -> Hands:
-    """Who had a hand in each posting, or agreed to it: they release no hold of it. Earlier releases
-    do not count against a further one.
+    """Return who worked on or approved each posting and so may not release its holds.
+
+    Earlier releases do not count.
     """
     return touched(session, postings, releases=False, makers=False, approvals=True)
 
@@ -446,39 +449,40 @@ def hands_of(session: Session, postings: Sequence[Posting]) -> Hands:
 def own_hand(
     hands: Mapping[int, str], voice: Voice, verb: str, who: Callable[[], str]
 ) -> Refusal | None:
-    """Refuse who had a hand in it, and who stands in for such a person; `who` could."""
-    said = said_to(voice, hands, you="You")
-    if not said:
+    """Refuse a voice whose person or represented person worked on it; `who` returns who could."""
+    reason = said_to(voice, hands, you="You")
+    if not reason:
         return None
     return Refusal(
         code=OWN_HAND,
-        message=f"{said}, so you cannot {verb} this.",
+        message=f"{reason}, so you cannot {verb} this.",
         hint=f"{who()}.",
         status=403,
     )
 
 
 def none_of(refusals: Sequence[Refusal]) -> Refusal | None:
-    """The one refusal of many holds, where each was refused because of who asks."""
+    """Return one refusal for many holds if each was refused because of the person."""
     if not refusals or any(one.status != 403 for one in refusals):
         return None
-    told = f"Nothing was done: {plural(len(refusals), 'hold is', 'holds are')} not yours to decide."
-    return Refusal(OWN_HAND, told, refusals[0].words, 403)
+    message = (
+        f"Nothing was done: {plural(len(refusals), 'hold is', 'holds are')} not yours to decide."
+    )
+    return Refusal(OWN_HAND, message, refusals[0].words, 403)
 
 
 def named_makers(
     session: Session, postings: Sequence[Posting], named: Named | None
 ) -> Question[tuple[tuple[int, int], ...]]:
-    """Posting id and person, of those whose name or address stands in a field that the approve rule
-    excludes, however it is spelled there: `mei.ling` is Mei Ling, and mei.ling@shop.example too;
-    and whoever was called so before.
+    """Return (posting id, person id) for people named in a field that the approve rule excludes.
 
-    `named`: the names, where somebody has just judged it; else a replay says them.
+    Any spelling counts: `mei.ling` is Mei Ling, and so is mei.ling@shop.example or a former name.
+    `named`: the names from an evaluation that just ran; otherwise a replay finds them.
     """
     names = (yield from _by_replay(session, postings)) if named is None else named
     if not any(names.values()):
         return ()
-    people = yield from asked_called({posting.company_id for posting in postings})
+    people = yield from called_query({posting.company_id for posting in postings})
     keys = {key: keys_of(one.name, one.email, one.former) for key, one in people.items()}
     return tuple(
         (posting_id, person_id)
@@ -489,31 +493,36 @@ def named_makers(
 
 
 def _by_replay(session: Session, postings: Sequence[Posting]) -> Question[dict[int, set[str]]]:
-    """Posting id -> keys of the names that its rules exclude; asked of a replay, the first time."""
+    """Return posting id -> keys of the excluded names, from a cached replay."""
     rows = yield select(
         Evaluation.id, Evaluation.ruleset_version_id, Evaluation.hash, Evaluation.digest
     ).where(bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings]))
-    judged = {row.id: row for row in rows}
-    rules = {row.ruleset_version_id for row in judged.values()}
-    wanted = {version_id for version_id in rules if _excluding(session, version_id)}
-    asking = {
-        posting.id: (judged[posting.evaluation_id], posting.route)
+    evaluations = {row.id: row for row in rows}
+    rules = {row.ruleset_version_id for row in evaluations.values()}
+    excluding_versions = {version_id for version_id in rules if _excluding(session, version_id)}
+    evaluation_by_posting = {
+        posting.id: (evaluations[posting.evaluation_id], posting.route)
         for posting in postings
-        if judged[posting.evaluation_id].ruleset_version_id in wanted
+        if evaluations[posting.evaluation_id].ruleset_version_id in excluding_versions
     }
-    keys = {one: (row.id, row.hash, row.digest, route) for one, (row, route) in asking.items()}
-    found = {one: known for one, key in keys.items() if (known := _known.get(key)) is not None}
-    unknown = {one: asking[one] for one in keys.keys() - found.keys()}
+    keys = {
+        one: (row.id, row.hash, row.digest, route)
+        for one, (row, route) in evaluation_by_posting.items()
+    }
+    names_by_posting = {
+        one: known for one, key in keys.items() if (known := _known.get(key)) is not None
+    }
+    unknown = {one: evaluation_by_posting[one] for one in keys.keys() - names_by_posting.keys()}
     outcomes = replay_each(session, {row.id for row, _ in unknown.values()}) if unknown else {}
     for one, (row, route) in unknown.items():
-        found[one] = excluded(outcomes[row.id], route)
+        names_by_posting[one] = excluded(outcomes[row.id], route)
         if row.digest != Digest.WORDED:  # which does not count names
-            _remember(keys[one], found[one])
-    return {one: set(found[one]) for one in asking}
+            _remember(keys[one], names_by_posting[one])
+    return {one: set(names_by_posting[one]) for one in evaluation_by_posting}
 
 
 def _excluding(session: Session, ruleset_version_id: int) -> bool:
-    """Whether rules exclude the makers of a record from approving it."""
+    """Check whether the rules exclude the makers of a record from approving it."""
     return any(rule.never for rule in program(session, ruleset_version_id).ruleset.approvals)
 
 
@@ -525,15 +534,15 @@ def _remember(key: tuple[int, str, int, str], names: set[str]) -> None:
 
 
 def keys_of(name: str, email: str, former: Iterable[str] = ()) -> set[str]:
-    """By what a source may call a person: the name, one of before, the address, or what it has
-    before its @.
+    """Return the keys under which a source may name a person: names, former names, address and its
+    local part.
     """
-    told = (name, *former, email, email.partition("@")[0])
-    return {match_key(one) for one in told if one.strip()}
+    spellings = (name, *former, email, email.partition("@")[0])
+    return {match_key(one) for one in spellings if one.strip()}
 
 
 def excluded(outcome: Outcome, route: str) -> set[str]:
-    """The keys of the names that approvals of documents of a route exclude."""
+    """Return the keys of the names that approvals on a route exclude."""
     return {
         match_key(name)
         for decision in outcome.decisions

@@ -502,5 +502,7 @@ def end_of(
     session.execute(delete(SignInStep).where(SignInStep.person_id == person_id))
     revoke_all(session, person_id, now)
     say = f"The two-factor authentication of {person.name} was ended, and so were their sessions."
-    enrolment.tell(session, person_id, "person.factor_ended", say, now, by=actor, reason=why)
+    enrolment.log_factor_event(
+        session, person_id, "person.factor_ended", say, now, by=actor, reason=why
+    )
     return person.name

@@ -19,7 +19,7 @@ from holding.access.actors import Actor, Keys, load_keys
 from holding.access.sessions import digest
 from holding.connections import connections
 from holding.connections.channel import AT_MOST, duty_of, own_settings
-from holding.connections.connections import KeySet, keep_key, permitted, tell
+from holding.connections.connections import KeySet, keep_key, log_connection_event, permitted
 from holding.connections.key_rotation import add_key, app_secret, authorizing
 from holding.db import leases
 from holding.db.database import Database
@@ -35,7 +35,7 @@ AGAIN: Final = "Open the connection and press Connect again."
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way back that was found good: with what the code is exchanged, and for whom."""
+    """A valid return from the target: what to exchange the code with, and for which connection."""
 
     connection: Connection
     target: Authorizing
@@ -55,8 +55,9 @@ def begin(
     now: datetime,
     keys: Keys | None = None,
 ) -> str | Refusal:
-    """The address where the person allows it. `token` is of their session, `back` where they come
-    back to.
+    """Return the URL where the person permits the connection.
+
+    `token` is their session's, `back` the return URL.
     """
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "connection.admin", connection.company_id):
@@ -100,8 +101,9 @@ def finish(
     http: Http,
     keys: Keys | None = None,
 ) -> KeySet | Refusal:
-    """Exchange what a person came back with for a key, which waits for its test. The way back works
-    once, for who began it, in the same session, company and connection.
+    """Exchange the returned code for a key, which waits for its test.
+
+    Each return works once, for the same person, session, company and connection.
     """
     with database.read() as session:
         connection = session.get_one(Connection, connection_id)
@@ -112,17 +114,19 @@ def finish(
         return Refusal(
             "authorization.none", "No sign-in is expected for this connection.", status=404
         )
-    came = target.returned({name: value[:LONGEST] for name, value in query.items()})
+    returned = target.returned({name: value[:LONGEST] for name, value in query.items()})
     with database.read() as session:  # who brings a strange word changes nothing
-        found = _request(session, connection, came.state, token)
-    if found is None:
+        request_row = _request(session, connection, returned.state, token)
+    if request_row is None:
         words = f"You cannot finish connecting {connection.name}, because your session asked for"
         return Refusal("authorization.foreign", f"{words} nothing of the kind.", AGAIN, 403)
     with database.write() as session:
-        way = _taken(session, found, target, actor, came, clock.now(), keys)
+        way = _taken(session, request_row, target, actor, returned, clock.now(), keys)
     if isinstance(way, Refusal):
         return way
-    granted = target.exchange(way.settings, way.secret, code=came.code, back=way.back, http=http)
+    granted = target.exchange(
+        way.settings, way.secret, code=returned.code, back=way.back, http=http
+    )
     with database.write() as session:
         connection, now = session.get_one(Connection, connection_id), clock.now()
         if granted.kind != "granted":
@@ -131,8 +135,8 @@ def finish(
             words = f"The key or the settings of {connection.name} were changed meanwhile."
             return _refused(session, connection, actor, now, "changed", words, AGAIN)
         words = f"{actor.name} connected {connection.name} to {target.authorizes}"
-        said = f"{words}, company {came.company}."
-        tell(session, connection, actor, now, "connection.authorized", said)
+        message = f"{words}, company {returned.company}."
+        log_connection_event(session, connection, actor, now, "connection.authorized", message)
         return add_key(session, actor, connection_id, granted.secret, now=now, keys=keys)
 
 
@@ -145,8 +149,9 @@ def disconnect(
     http: Http,
     keys: Keys | None = None,
 ) -> Revoked | Refusal:
-    """Stop sending there at once, and take the permission back at the target. The app's own secret
-    is kept, so that it can be connected again.
+    """Stop sending at once and revoke the permission at the target.
+
+    The app's secret is kept for a new connection.
     """
     duty, owner = duty_of(connection_id), uuid.uuid4().hex
     with database.write() as session:
@@ -162,7 +167,9 @@ def disconnect(
         told = stopped.target.revoke(stopped.settings, stopped.secret, http)
         with database.write() as session:
             connection, now = session.get_one(Connection, connection_id), clock.now()
-            tell(session, connection, actor, now, f"connection.{told.kind}", told.words)
+            log_connection_event(
+                session, connection, actor, now, f"connection.{told.kind}", told.words
+            )
         return told
     finally:
         with database.write() as session:
@@ -172,7 +179,7 @@ def disconnect(
 def _stopped(
     session: Session, connection_id: int, actor: Actor, now: datetime, keys: Keys | None
 ) -> _Way | Refusal:
-    """Take the key out of use and leave the app's own secret, before anybody is called."""
+    """Disable the key and keep the app's secret, before the target is called."""
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "connection.admin", connection.company_id):
         return refusal
@@ -190,7 +197,7 @@ def _stopped(
     connection.lock += 1
     keep_key(session, connection, actor, target.app_secret(secret), KeyState.NEW, now, box)
     words = f"{connection.name} was disconnected from {target.authorizes}. Nothing is sent there."
-    tell(session, connection, actor, now, "connection.disconnected", words)
+    log_connection_event(session, connection, actor, now, "connection.disconnected", words)
     settings = own_settings(session, connection)
     return _Way(connection, target, settings, secret, "", connection.lock)
 
@@ -198,7 +205,7 @@ def _stopped(
 def _request(
     session: Session, connection: Connection, state: str, token: str
 ) -> AuthorizationRequest | None:
-    """The request of this word, where this session made it for this connection."""
+    """Return the request of this state, if this session made it for this connection."""
     query = select(AuthorizationRequest).where(
         AuthorizationRequest.state_hash == digest(state),
         AuthorizationRequest.session_hash == digest(token),
@@ -217,7 +224,7 @@ def _taken(
     now: datetime,
     keys: Keys | None,
 ) -> _Way | Refusal:
-    """The way back is used up; whether it leads to a key."""
+    """Use up the return, and check whether it leads to a key."""
     connection = session.get_one(Connection, found.connection_id)
     used = session.execute(
         update(AuthorizationRequest)
@@ -241,10 +248,11 @@ def _taken(
         words = f"{cannot} {target.authorizes} {why}."
         return _refused(session, connection, actor, now, "failed", words, AGAIN)
     settings, secret = own_settings(session, connection), app_secret(session, connection, keys)
-    ours = str(settings.get("company_id", "")).strip()
-    if came.company != ours:
-        words = f"{cannot} company {came.company or 'without an ID'} was chosen there, not {ours}."
-        hint = f"Choose the company {ours} there, or correct the company ID under Settings."
+    own_company = str(settings.get("company_id", "")).strip()
+    if came.company != own_company:
+        chosen = came.company or "without an ID"
+        words = f"{cannot} company {chosen} was chosen there, not {own_company}."
+        hint = f"Choose the company {own_company} there, or correct the company ID under Settings."
         return _refused(session, connection, actor, now, "company", words, hint)
     if isinstance(secret, Refusal):
         return secret
@@ -254,7 +262,7 @@ def _taken(
 def _not_granted(
     session: Session, connection: Connection, actor: Actor, kind: str, said: str, now: datetime
 ) -> Refusal:
-    """No key came of the code: why, and what to do."""
+    """Return why no key was granted, and what to do."""
     cannot = f"You cannot finish connecting {connection.name}, because"
     if kind == "app_refused":
         words = f"{cannot} its client ID and client secret were not accepted."
@@ -276,7 +284,7 @@ def _refused(
     words: str,
     hint: str,
 ) -> Refusal:
-    """A refusal that stands in the trail, too."""
-    said = f"{connection.name} was not connected: {words} {hint}"
-    tell(session, connection, actor, now, "connection.not_authorized", said)
+    """Return a refusal and record it as an event."""
+    message = f"{connection.name} was not connected: {words} {hint}"
+    log_connection_event(session, connection, actor, now, "connection.not_authorized", message)
     return Refusal(f"authorization.{code}", words, hint)

@@ -52,12 +52,12 @@ _NEWS = ("found", "void", "differs")
 
 
 def note(session: Session, connection_id: int, row: Throttle | None) -> None:
-    """What another query of this session has read of a connection needs no question of its own."""
+    """Cache a row that another query of this session read."""
     session.info.setdefault(_NOTED, {})[connection_id] = row
 
 
 def known(session: Session, connection_id: int) -> Throttle | None:
-    """The row of a connection; None where nobody has called it yet."""
+    """Return the row of a connection, or None if it was never called."""
     noted: dict[int, Throttle | None] = session.info.get(_NOTED, {})
     if connection_id in noted:
         return noted[connection_id]
@@ -65,31 +65,31 @@ def known(session: Session, connection_id: int) -> Throttle | None:
 
 
 def closed(session: Session, connection_id: int) -> bool:
-    """Whether calls may be made without asking first."""
+    """Check whether calls may be made without a probe."""
     row = known(session, connection_id)
     return row is None or row.breaker == BreakerState.CLOSED
 
 
 def refused(session: Session, connection_id: int) -> bool:
-    """Whether it does not accept our key."""
+    """Check whether the target refuses our key."""
     row = known(session, connection_id)
     return row is not None and row.breaker == BreakerState.OPEN and row.open_until is None
 
 
 def in_doubt(session: Session, connection_id: int) -> bool:
-    """Whether it was away or refused our key, and nobody has seen yet that this is over."""
+    """Check whether the target was away or refused our key and has not recovered yet."""
     row = known(session, connection_id)
     return row is not None and (row.breaker != BreakerState.CLOSED or row.opened_at is not None)
 
 
 def failing(session: Session, connection_id: int) -> bool:
-    """Whether it has just failed, or did so before and nobody has seen it answer since."""
+    """Check whether the last call failed or the target has not recovered yet."""
     row = known(session, connection_id)
     return row is not None and (row.failures > 0 or in_doubt(session, connection_id))
 
 
 def turn(session: Session, connection_id: int, now: datetime) -> bool:
-    """Whether it is time to ask an open connection, and the caller is the one who does."""
+    """Claim the probe of an open breaker if it is due; return whether we have it."""
     taken = session.scalar(
         update(Throttle)
         .where(Throttle.connection_id == connection_id, Throttle.breaker != BreakerState.CLOSED)
@@ -101,13 +101,13 @@ def turn(session: Session, connection_id: int, now: datetime) -> bool:
 
 
 def _time_to_ask(now: Any, latest: Any) -> ColumnElement[bool]:
-    """Its time has come; or it is later than any, because a clock jumped."""
+    """Return the condition that the probe is due, or later than possible after a clock change."""
     at = Throttle.open_until
     return func.coalesce(or_(at <= now, at > latest), false())
 
 
 def failed(session: Session, connection_id: int, now: datetime, pace: float) -> None:
-    """No answer, or not now: after too many, nothing goes out; each time it is asked later."""
+    """Count a failed call. After too many the breaker opens; each probe comes later."""
     row = locked(session, connection_id)
     row.failures += 1
     row.recent = (row.recent + _BAD)[-WINDOW:]
@@ -124,7 +124,10 @@ def failed(session: Session, connection_id: int, now: datetime, pace: float) -> 
 
 
 def _on_trial(row: Throttle, now: datetime) -> bool:
-    """Whether it is called only to see; a trial that ends later than any is a clock that jumped."""
+    """Check whether calls are on trial.
+
+    A trial that ends later than possible is a changed clock.
+    """
     until = row.open_until
     return row.breaker == BreakerState.CLOSED and until is not None and now < until <= now + LONGEST
 
@@ -154,7 +157,7 @@ def _is_away(name: str) -> str:
 
 
 def reached(session: Session, connection_id: int, now: datetime) -> None:
-    """It answered the question whether it is back: it is on trial."""
+    """Store that a probe was answered: calls are on trial."""
     row = locked(session, connection_id)
     if row.breaker == BreakerState.HALF_OPEN:
         row.breaker, row.open_until = BreakerState.CLOSED, now + LONGEST
@@ -162,13 +165,13 @@ def reached(session: Session, connection_id: int, now: datetime) -> None:
 
 
 def passed(session: Session, connection_id: int, now: datetime) -> None:
-    """An automatic test passed: who was away is on trial, or was that for long
-    enough; a key that was refused is accepted.
+    """Store that an automatic test passed: start the trial, or close the breaker after a trial or a
+    refused key.
     """
     reached(session, connection_id, now)
     row = locked(session, connection_id)
-    over = row.breaker == BreakerState.CLOSED and not _on_trial(row, now)
-    if over or (row.breaker == BreakerState.OPEN and row.open_until is None):
+    is_trial_over = row.breaker == BreakerState.CLOSED and not _on_trial(row, now)
+    if is_trial_over or (row.breaker == BreakerState.OPEN and row.open_until is None):
         close(session, connection_id, now)
 
 
@@ -181,8 +184,10 @@ def looked(
     *,
     key_id: int | None,
 ) -> None:
-    """A look was made: one that told nothing means that the target is away, or does not accept our
-    key. Who says that it is not done yet has answered.
+    """Store the result of lookups.
+
+    Unknown results mean that the target is away or refuses our key. A pending lookup counts as an
+    answer.
     """
     if any(one.kind != "unknown" or one.target_ref or one.key_lasts for one in found):
         answered(session, connection_id, now)
@@ -193,7 +198,7 @@ def looked(
 
 
 def answered(session: Session, connection_id: int, now: datetime) -> None:
-    """It answers a call: go on at full speed. Writes only when something has to change."""
+    """Store that a call was answered; writes only if something changes."""
     if goes_on(known(session, connection_id)):
         return
     row = locked(session, connection_id)
@@ -205,23 +210,26 @@ def answered(session: Session, connection_id: int, now: datetime) -> None:
 
 
 def goes_on(row: Throttle | None) -> bool:
-    """Whether nothing has to change when a connection with this row answers."""
+    """Check whether an answer changes nothing in this row."""
     return row is None or (
         row.breaker == BreakerState.CLOSED and not row.recent and not row.opened_at
     )
 
 
 def shut(session: Session, connection_id: int, now: datetime, key_id: int | None) -> bool:
-    """Send nothing more until the key changes or a test passes; whether this is news. That a key
-    was refused which is replaced by now says nothing of the new one.
+    """Stop all calls until the key changes or a test passes; return whether that is new.
+
+    The refusal of a key that was already replaced is ignored.
     """
     row = locked(session, connection_id)
-    in_use = session.scalar(select(Connection.key_id).where(Connection.id == connection_id))
-    news = in_use == key_id and (row.breaker != BreakerState.OPEN or row.open_until is not None)
-    if news:
+    active_key_id = session.scalar(select(Connection.key_id).where(Connection.id == connection_id))
+    is_new = active_key_id == key_id and (
+        row.breaker != BreakerState.OPEN or row.open_until is not None
+    )
+    if is_new:
         row.breaker, row.open_until, row.opened_at = BreakerState.OPEN, None, now
         _tell(session, connection_id, now, "connection.refused", _refused_its_key)
-    return news
+    return is_new
 
 
 def _refused_its_key(name: str) -> str:
@@ -229,40 +237,39 @@ def _refused_its_key(name: str) -> str:
 
 
 def hold_back(session: Session, connection_id: int, now: datetime) -> None:
-    """Nothing goes out until a test passes, as when the key is refused; nobody has to be told."""
+    """Stop all calls until a test passes, without an event."""
     row = locked(session, connection_id)
     row.breaker, row.open_until, row.opened_at = BreakerState.OPEN, None, now
 
 
 def let_begin(session: Session, connection_id: int) -> None:
-    """The test that was waited for has passed: calls may be made; nobody has to be told."""
+    """Allow calls after the awaited test passed, without an event."""
     row = locked(session, connection_id)
     row.breaker, row.open_until, row.opened_at = BreakerState.CLOSED, None, None
 
 
 def keep_key(session: Session, connection_id: int) -> None:
-    """Let nobody give another key until this is committed: who does so frees what was refused, and
-    has to see it. Comes before the locks of records, as giving a key does.
+    """Lock the key until the commit, because a new key frees refused documents and must see them.
+
+    Call this before locking records, in the same order as storing a key.
     """
     key = select(Connection.key_id).where(Connection.id == connection_id)
     session.execute(key.with_for_update(read=True))
 
 
 def test_soon(session: Session, connection_id: int, now: datetime) -> None:
-    """A call was told what a test would find: the connection is tested at once, where the last look
-    is older than a minute.
-    """
+    """Test the connection at once if its last check is older than a minute."""
     session.execute(_TEST_SOON, {"connection": connection_id, "now": now, "since": now - MINUTE})
 
 
 def note_clock(session: Session, connection_id: int, ahead: int, now: datetime) -> None:
-    """By how many seconds its clock is ahead of ours, as a test has just heard."""
+    """Store by how many seconds the target's clock is ahead."""
     row = locked(session, connection_id)
     row.clock_ahead, row.clock_at = ahead, now
 
 
 def close(session: Session, connection_id: int, now: datetime) -> None:
-    """It is back: calls may be made again."""
+    """Close the breaker and log that the target is back."""
     row = locked(session, connection_id)
     if row.breaker != BreakerState.CLOSED or row.opened_at is not None:
         _tell(session, connection_id, now, "connection.back", _is_back)
@@ -275,7 +282,7 @@ def _is_back(name: str) -> str:
 
 
 def locked(session: Session, connection_id: int) -> Throttle:
-    """The row of a connection, under our lock; made where it is missing."""
+    """Return the connection's row, locked; insert it if it is missing."""
     row = session.scalars(_LOCKED, {"connection": connection_id}).one_or_none()
     if row is None:
         row = Throttle(connection_id=connection_id)
@@ -287,7 +294,7 @@ def locked(session: Session, connection_id: int) -> Throttle:
 
 
 def body_of(found: Found) -> dict[str, Any]:
-    """A reading as it is kept: what differs, in what words, by whom, and what the target said."""
+    """Return a reading as it is stored: the differences, the target's words and proof."""
     return {
         "found": found.kind,
         "void": found.void,
@@ -300,30 +307,34 @@ def body_of(found: Found) -> dict[str, Any]:
 
 
 def digest(body: Mapping[str, Any]) -> str:
-    """What makes a reading news; the rest of the answer may change every day."""
+    """Return the hash of what makes a reading new; other parts of the answer may change daily."""
     return sha256_hex(dumps({name: body[name] for name in _NEWS}))
 
 
 def covers(body: Mapping[str, Any], found: Found) -> bool:
-    """Whether a kept reading knows all that a later look saw."""
-    known = {tuple(one) for one in body["differs"]}
-    there = {(one.line, one.field, one.value) for one in found.differs}
-    return body["found"] == found.kind and body["void"] == found.void and there <= known
+    """Check whether a stored reading contains everything that a later lookup found."""
+    known_differences = {tuple(one) for one in body["differs"]}
+    found_differences = {(one.line, one.field, one.value) for one in found.differs}
+    return (
+        body["found"] == found.kind
+        and body["void"] == found.void
+        and found_differences <= known_differences
+    )
 
 
 def edits(route: str, seq: int, body: Mapping[str, Any] | None) -> tuple[TargetEdit, ...]:
-    """The reading as facts: each field that somebody changed there, or what became of the whole."""
+    """Return the reading as facts: each changed field, or what happened to the whole document."""
     if body is None or body["found"] == "equal":
         return ()
     if body["found"] == "absent":
         return (TargetEdit(route, seq, None, WHOLE, NOTHING),)
     if body["void"]:
         return (TargetEdit(route, seq, None, WHOLE, VOID),)
-    found = [
+    field_edits = [
         TargetEdit(route, seq, line or None, field or LINES, value)
         for line, field, value in body["differs"]
     ]
-    return tuple(found) or (TargetEdit(route, seq, None, WHOLE, body["words"]),)
+    return tuple(field_edits) or (TargetEdit(route, seq, None, WHOLE, body["words"]),)
 
 
 BARRED = and_(Throttle.breaker != BreakerState.CLOSED, ~_time_to_ask(NOW, moment("asked_by")))

@@ -24,10 +24,10 @@ from holding.connections import breaker, master_data
 from holding.connections.connections import (
     CALLS_PER_MINUTE,
     bound,
-    opened,
+    log_connection_event,
+    opened_secret,
     permitted,
     secret_of,
-    tell,
     trust_again,
 )
 from holding.connections.master_data import keep_snapshot
@@ -81,9 +81,10 @@ _COMPANY = select(Company.zone, Company.currency).where(Company.id == bindparam(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """One worker's tools; `trace` renders the stories of evaluations for keeping, `renew` keeps
-    what this turn has claimed (holding/posting/prepare.py), `forget` forgets what `trace`
-    has read of the database.
+    """One worker's tools.
+
+    `trace` renders the traces of evaluations and `forget` clears its cache. `renew` extends the
+    claims of this turn (holding/posting/prepare.py).
     """
 
     database: Database
@@ -99,24 +100,24 @@ class Desk:
 
     @property
     def lease(self) -> timedelta:
-        """How long a claim holds without being renewed."""
+        """Return how long a claim holds without renewal."""
         return timedelta(seconds=self.settings.lease_seconds)
 
     @property
     def answer(self) -> timedelta:
-        """How long a call may take, as the journal promises it to whoever looks later."""
+        """Return how long a call may take."""
         return timedelta(seconds=self.settings.answer_seconds)
 
     @property
     def pace(self) -> float:
-        """1 in real life; smaller where tests settle faster than the usual half minute."""
+        """Return 1 in production, less in tests that settle faster."""
         settle = self.settings.settle_seconds
         return 1.0 if settle is None else min(1.0, settle / USUAL_SETTLE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One connection, ready to talk."""
+    """One connection, ready for calls."""
 
     company_id: int
     connection_id: int
@@ -133,41 +134,41 @@ class Channel:
 
     @property
     def by_hand(self) -> bool:
-        """Whether a person carries its files there, so that nothing is ever called."""
+        """Return whether a person carries its files to the target, so that no call is made."""
         return isinstance(self.target, ImportedByHand)
 
     @property
     def company_there(self) -> str:
-        """The company in the target that this connection posts to."""
+        """Return the company in the target that this connection posts to."""
         return str(self.settings.get("company_id", ""))
 
     def total_field(self, document: str) -> str | None:
-        """The field that has the total of a document type."""
+        """Return the field with the total of a document type."""
         known = (one for one in self.target.documents if one.name == document)
         return next((one.total_field for one in known), None)
 
     def shows(self, document: str) -> bool:
-        """Whether the target shows documents of a type when it is asked."""
+        """Check whether the target returns documents of a type on lookup."""
         return all(one.shown for one in self.target.documents if one.name == document)
 
     def counts(self, document: str) -> bool:
-        """Whether one of a type is a document of the month, where the target counts those."""
+        """Check whether a document type counts against the monthly quota."""
         return all(one.counted for one in self.target.documents if one.name == document)
 
     @property
     def calls_to_send(self) -> int:
-        """How many calls one document costs, with the look before it where there is one."""
+        """Return the calls that one document costs, including its lookup."""
         pace = self.target.pace
         return pace.sending(self.settings) + (pace.to_look if self.looks_first else 0)
 
     @property
     def calls_to_file(self) -> int:
-        """How many calls a file or a batch counts for, with the looks before it."""
+        """Return the calls that a file or batch costs, including its lookups."""
         return self.target.pace.to_batch or self.calls_to_send
 
 
 def open_channel(session: Session, desk: Desk, connection: Connection) -> Channel | Refusal:
-    """The connection with its connector and its secret, or why it cannot be used."""
+    """Return the connection with its connector and secret, or why it cannot be used."""
     target = _target_of(connection)
     if isinstance(target, Refusal):
         return target
@@ -192,8 +193,8 @@ def _channel(
     told: tuple[Mapping[str, object], ZoneInfo],
 ) -> Channel:
     settings, zone = told
-    given = desk.settings.settle_seconds
-    settle = target.settle_seconds if given is None else given
+    own_settle = desk.settings.settle_seconds
+    settle = target.settle_seconds if own_settle is None else own_settle
     return Channel(
         company_id=connection.company_id,
         connection_id=connection.id,
@@ -214,44 +215,48 @@ def _channel(
 def opened_channel(
     desk: Desk, connection: Connection, key: ConnectionKey | None, zone: str, currency: str
 ) -> Channel | Refusal:
-    """The same, where its key in use and what it has of its company were read with it."""
+    """Return the channel from rows that were already read."""
     target = _target_of(connection)
     if isinstance(target, Refusal):
         return target
-    secret = opened(connection, key, desk.keys)
+    secret = opened_secret(connection, key, desk.keys)
     if isinstance(secret, Refusal):
         return secret
-    return _channel(desk, connection, target, secret, settled(connection, zone, currency))
+    return _channel(desk, connection, target, secret, settings_with(connection, zone, currency))
 
 
 def counted_together(session: Session, connection_id: int, pace: Pace) -> tuple[int, ...]:
-    """The connections whose calls the target counts together with those of this one, of whatever
-    company of ours, the oldest first; that one keeps the count.
+    """Return the connections that share the target's call limit, of any company.
+
+    The oldest one keeps the count.
     """
     setting = pace.counted_by
     if not setting:
         return (connection_id,)
-    mine = session.get_one(Connection, connection_id)
-    account = str(mine.settings.get(setting, "")).strip()
-    alike = session.execute(_OF_CONNECTOR, {"connector": mine.connector})
-    same = [row.id for row in alike if str(row.settings.get(setting, "")).strip() == account]
-    return tuple(same) if account else (connection_id,)
+    connection = session.get_one(Connection, connection_id)
+    account = str(connection.settings.get(setting, "")).strip()
+    rows = session.execute(_OF_CONNECTOR, {"connector": connection.connector})
+    ids = [row.id for row in rows if str(row.settings.get(setting, "")).strip() == account]
+    return tuple(ids) if account else (connection_id,)
 
 
 def together_with(session: Session, channel: Channel) -> tuple[int, ...]:
-    """The same of an open channel."""
+    """Return the connections that share an open channel's call limit."""
     return counted_together(session, channel.connection_id, channel.target.pace)
 
 
 def calls_a_minute(target: Target, settings: Mapping[str, object], pace: float) -> int | None:
-    """What the target allows, or less where the connection's settings say so; nothing is counted
-    where nothing takes time.
+    """Return the target's call limit, or a lower one from the settings.
+
+    There is none if the pace is 0.
     """
-    told = str(settings.get(CALLS_PER_MINUTE, ""))
-    figures = [int(told)] if told.isascii() and told.isdecimal() and int(told) else []
-    figures += [target.pace.per_minute] if target.pace.per_minute else []
-    figure = min(figures, default=None)
-    return int(figure / pace) if figure and pace else None
+    own_limit = str(settings.get(CALLS_PER_MINUTE, ""))
+    limits = (
+        [int(own_limit)] if own_limit.isascii() and own_limit.isdecimal() and int(own_limit) else []
+    )
+    limits += [target.pace.per_minute] if target.pace.per_minute else []
+    limit = min(limits, default=None)
+    return int(limit / pace) if limit and pace else None
 
 
 def test_connection(
@@ -264,18 +269,18 @@ def test_connection(
     keys: Keys | None = None,  # noqa: PT028 - a connection is tested here
     asks: Asks | None = None,  # noqa: PT028
 ) -> ConnectionReport | Refusal:
-    """Try a target without writing there; what it tells us becomes the newest snapshot.
+    """Test a target without writing there; its master data becomes the latest snapshot.
 
-    The system's own refreshes leave an event only when something changed or failed.
+    Automatic tests log an event only when something changed or failed.
     """
     with database.read() as session:
         connection = session.get_one(Connection, connection_id)
         if refusal := permitted(actor, "connection.admin", connection.company_id):
             return refusal
         target = registry.targets().get(connection.connector)
-        doubted = actor.person_id is not None or breaker.refused(session, connection_id)
-    told = renew(
-        database, clock, connection_id, http=http, keys=keys, at_once=doubted, patience=PATIENCE
+        is_doubted = actor.person_id is not None or breaker.refused(session, connection_id)
+    renewal = renew(
+        database, clock, connection_id, http=http, keys=keys, at_once=is_doubted, patience=PATIENCE
     )
     with database.read() as session:
         secret = secret_of(session, connection, keys)
@@ -284,9 +289,9 @@ def test_connection(
         words = f"You cannot test {connection.name}, because it sends its records itself."
         hint = "Its page shows the latest deliveries, and sends a test."
         return secret if isinstance(secret, Refusal) else Refusal("connection.side", words, hint)
-    heard = Clocked(http)
-    report = (asks or asked)(target, settings, secret, heard)
-    report = with_renewal(report, told)
+    clocked_http = Clocked(http)
+    report = (asks or run_test)(target, settings, secret, clocked_http)
+    report = with_renewal(report, renewal)
     if report.snapshot is not None and isinstance(target, TellsItems):
         report = _with_items(database, clock, connection, settings, target, report, secret, http)
     with database.write() as session:
@@ -294,15 +299,15 @@ def test_connection(
         changed = report.snapshot is not None and keep_snapshot(
             session, connection, report.snapshot, person=actor.person_id, now=now
         )
-        known = breaker.in_doubt(session, connection_id)  # that it is away was told already
+        was_failing = breaker.in_doubt(session, connection_id)  # that it is away was told already
         keep_report(session, connection, report, now, asked=actor.person_id is not None)
-        if heard.ahead is not None:
-            breaker.note_clock(session, connection_id, heard.ahead, now)
-        if report.ok and (known or actor.person_id is not None):
+        if clocked_http.ahead is not None:
+            breaker.note_clock(session, connection_id, clocked_http.ahead, now)
+        if report.ok and (was_failing or actor.person_id is not None):
             trust_again(session, connection, now, surely=actor.person_id is not None)
-        if changed or not (report.ok or known) or actor.person_id is not None:
+        if changed or not (report.ok or was_failing) or actor.person_id is not None:
             words = outcome(connection, report)
-            tell(session, connection, actor, now, "connection.tested", words)
+            log_connection_event(session, connection, actor, now, "connection.tested", words)
     return report
 
 
@@ -316,31 +321,32 @@ def _with_items(
     secret: str,
     http: Http,
 ) -> ConnectionReport:
-    """The report with how the target counts items: those it told of before, and those asked now."""
+    """Return the report with the target's items: those known and those queried now."""
     if report.snapshot is None:
         return report
     with database.write() as session:
-        have = master_data.known(session, connection.id)
-        asked = master_data.wanted(
+        items = master_data.known_items(session, connection.id)
+        codes = master_data.codes_to_query(
             session,
             connection.id,
             target.documents,
-            have,
+            items,
             most=target.items_at_once,
             now=clock.now(),
         )
-        if asked and target.pace.per_minute is not None:  # what is to be sent waits for these calls
-            breaker.locked(session, connection.id).tokens -= len(asked)
-    found = target.items(asked, settings, secret, http) if asked else {}
+        if codes and target.pace.per_minute is not None:  # what is to be sent waits for these calls
+            breaker.locked(session, connection.id).tokens -= len(codes)
+    found = target.items(codes, settings, secret, http) if codes else {}
     told = {} if isinstance(found, Found) else found
     return replace(report, snapshot=replace(report.snapshot, items=told))
 
 
-def asked(
+def run_test(
     target: Target, settings: Mapping[str, object], secret: str, http: Http
 ) -> ConnectionReport:
-    """The test with this secret, whether it is in use or not; it writes nothing anywhere. Where the
-    way there is closed, it names the address that somebody there has to let in.
+    """Test this secret, whether or not it is in use; nothing is stored.
+
+    If the way is blocked, the report names our outgoing address.
     """
     return with_outgoing(target.test(settings, secret, http))
 
@@ -353,8 +359,9 @@ def keep_report(
     *,
     asked: bool,
 ) -> None:
-    """What the page shows of the last test; one of our own only where a step ended otherwise. One
-    that passed lets a new connection send.
+    """Store the last test for its page; an automatic one only if a step changed.
+
+    A passed test lets a new connection send.
     """
     steps = [asdict(step) for step in report.steps]
     steps = steps if asked else _with_whole(connection.test_steps, steps)
@@ -368,11 +375,11 @@ def keep_report(
 def _with_whole(
     before: Sequence[Mapping[str, object]], steps: Sequence[dict[str, object]]
 ) -> list[dict[str, object]]:
-    """These steps of a usual test, with what the last whole one found and they do not try: it
-    stands until a person tests again.
+    """Add results of the last whole test to the steps of a usual one, which does not
+    repeat them.
     """
-    found = {one.get("name"): dict(one) for one in before if one.get("code") in WHOLE_ONLY}
-    return [one if one["ok"] is False else found.get(one["name"], one) for one in steps]
+    whole_steps = {one.get("name"): dict(one) for one in before if one.get("code") in WHOLE_ONLY}
+    return [one if one["ok"] is False else whole_steps.get(one["name"], one) for one in steps]
 
 
 def _ends(steps: Sequence[Mapping[str, object]]) -> list[list[object]]:
@@ -380,11 +387,11 @@ def _ends(steps: Sequence[Mapping[str, object]]) -> list[list[object]]:
 
 
 def with_outgoing(report: ConnectionReport) -> ConnectionReport:
-    """The report with the address that somebody there has to let in, where the way is closed."""
-    ours = Settings.from_env().outgoing_address
+    """Return the report with our outgoing address where the way is blocked."""
+    address = Settings.from_env().outgoing_address
     words = (
-        f"Our outgoing address is {ours}."
-        if ours
+        f"Our outgoing address is {address}."
+        if address
         else "Our outgoing address is not set here: who runs Clearpost's server knows it."
     )
     steps = tuple(
@@ -395,14 +402,17 @@ def with_outgoing(report: ConnectionReport) -> ConnectionReport:
 
 
 def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
-    """Targets with a key whose master data was not looked at for a quarter of an hour."""
+    """Return targets with a key whose master data is due for a refresh."""
     return tuple(session.scalars(_TO_REFRESH, {"now": now}))
 
 
-def look_again(
+def refresh_now(
     session: Session, actor: Actor, names: Collection[str], now: datetime
 ) -> tuple[str, ...] | Refusal:
-    """Have these targets of the company asked at once; their names. One that is paused is not."""
+    """Refresh the master data of these targets at once; return their names.
+
+    Paused ones are left out.
+    """
     if refusal := may(actor, "mapping.fix"):
         return refusal
     query = (
@@ -411,24 +421,24 @@ def look_again(
         .where(Connection.name.in_(names))
         .order_by(Connection.name)
     )
-    found = session.scalars(query).all()
-    if not found:
+    connections = session.scalars(query).all()
+    if not connections:
         return Refusal("connection.unknown", "There is no such accounting system.", status=404)
-    asked = [one for one in found if one.paused_at is None]
-    if not asked:
-        paused = ", ".join(one.name for one in found)
+    active = [one for one in connections if one.paused_at is None]
+    if not active:
+        paused = ", ".join(one.name for one in connections)
         return Refusal("connection.paused", f"{paused} is paused.", "Ask an operator to resume it.")
-    ids = [one.id for one in asked]
+    ids = [one.id for one in active]
     for table in (Snapshot, ListReading):
         session.execute(update(table).where(table.connection_id.in_(ids)).values(due_at=now))
-    for one in asked:
+    for one in active:
         words = f"{actor.name} had {one.name} asked again for its codes."
-        tell(session, one, actor, now, "lists.asked", words)
-    return tuple(one.name for one in asked)
+        log_connection_event(session, one, actor, now, "lists.asked", words)
+    return tuple(one.name for one in active)
 
 
 def outcome(connection: Connection, report: ConnectionReport) -> str:
-    """What came of a test, in a sentence."""
+    """Return the result of a test as one sentence."""
     failed = [f"{step.name}: {step.words}" for step in report.steps if step.ok is False]
     if failed:
         return f"The test of {connection.name} failed. {' '.join(failed)}"
@@ -436,7 +446,7 @@ def outcome(connection: Connection, report: ConnectionReport) -> str:
 
 
 def may_call(desk: Desk, channel: Channel) -> bool:
-    """Whether calls may be made; where the target was away and it is time, it is asked."""
+    """Check whether calls may be made, with a probe if one is due."""
     with desk.database.read() as session:
         if breaker.closed(session, channel.connection_id):
             return True
@@ -451,10 +461,10 @@ def may_call(desk: Desk, channel: Channel) -> bool:
         http=desk.http,
         keys=desk.keys,
     )
-    there = not isinstance(report, Refusal) and report.reached
+    is_reachable = not isinstance(report, Refusal) and report.reached
     with desk.database.write() as session:
         now = desk.clock.now()
-        if there:
+        if is_reachable:
             breaker.reached(session, channel.connection_id, now)
         else:
             breaker.failed(session, channel.connection_id, now, desk.pace)
@@ -462,18 +472,20 @@ def may_call(desk: Desk, channel: Channel) -> bool:
 
 
 def with_good_key(desk: Desk, channel: Channel) -> Channel | Renewed | None:
-    """The channel with a key that is good for the next minutes; None while nobody can say. What was
-    said where it cannot be renewed any more: nothing goes out then until a person gives another.
+    """Return the channel with a key that is valid for the next minutes.
+
+    None while that is unknown. The renewal itself if it was refused: no calls are made until a
+    person gives another key.
     """
     target, key = channel.target, channel.connection_id
     if not isinstance(target, Renewing):
         return channel
     stored = _stored(desk, key)  # since the channel was opened, it may have been renewed
     if target.is_due(stored, desk.clock.now()):
-        told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys)
-        if told is not None and told.kind == "refused":
-            return told
-        if told is not None and told.kind == "away":
+        renewal = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys)
+        if renewal is not None and renewal.kind == "refused":
+            return renewal
+        if renewal is not None and renewal.kind == "away":
             _failed(desk, key)
             return None
         stored = _stored(desk, key)
@@ -483,10 +495,10 @@ def with_good_key(desk: Desk, channel: Channel) -> Channel | Renewed | None:
 
 
 def _stored(desk: Desk, connection_id: int) -> str:
-    """The secret as it is kept now; blank where it cannot be read."""
+    """Return the stored secret, or an empty string if it cannot be read."""
     with desk.database.read() as session:
-        found = secret_of(session, session.get_one(Connection, connection_id), desk.keys)
-    return "" if isinstance(found, Refusal) else found
+        secret = secret_of(session, session.get_one(Connection, connection_id), desk.keys)
+    return "" if isinstance(secret, Refusal) else secret
 
 
 def _failed(desk: Desk, connection_id: int) -> None:
@@ -495,18 +507,16 @@ def _failed(desk: Desk, connection_id: int) -> None:
 
 
 def renewed_after_all(desk: Desk, channel: Channel) -> bool:
-    """Whether that a key was just refused says nothing of it: it had only ended early, and there is
-    a new one now, or there will be one.
-    """
+    """Check whether the refused key had only expired early and a new one exists or will follow."""
     target, now, key = channel.target, desk.clock.now(), channel.connection_id
     if not isinstance(target, Renewing) or not target.may_be_over(channel.secret, now):
         return False
     if _stored(desk, key) != channel.secret:  # another worker renewed it meanwhile
         return True
-    told = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys, at_once=True)
-    if told is not None and told.kind == "away":
+    renewal = renew(desk.database, desk.clock, key, http=desk.http, keys=desk.keys, at_once=True)
+    if renewal is not None and renewal.kind == "away":
         _failed(desk, key)
-    return told is None or told.kind != "refused"  # none: another worker is at it
+    return renewal is None or renewal.kind != "refused"  # none: another worker is at it
 
 
 def renew(
@@ -519,11 +529,11 @@ def renew(
     at_once: bool = False,
     patience: float = 0.0,
 ) -> Renewed | None:
-    """Exchange the key of a connection if it is due (or `at_once`), where its system needs that.
+    """Renew the key of a connection if it is due, or `at_once`.
 
-    None where nothing was exchanged here: it need not be, or another process is at it. So many
-    seconds of `patience` are waited for that one: whoever tests a connection that a worker just
-    began to use would else ask with a key that is no good yet.
+    None if nothing was renewed here, because it is not due or another process does it. `patience`
+    is how many seconds to wait for that process, so that a test does not use a key that is not
+    valid yet.
     """
     name, owner = duty_of(connection_id), uuid.uuid4().hex
     with database.read() as session:
@@ -538,12 +548,12 @@ def renew(
     try:
         with database.read() as session:
             found = _key(session, connection_id, keys)  # another process may have been faster
-        fresh = found is not None and found.secret != before.secret
-        if found is None or not _wanted(found, clock, at_once=at_once and not fresh):
+        is_renewed = found is not None and found.secret != before.secret
+        if found is None or not _wanted(found, clock, at_once=at_once and not is_renewed):
             return None
-        told = found.system.renew(found.connection.settings, found.secret, http)
-        _keep(database, clock, found, told, keys)
-        return told
+        renewal = found.system.renew(found.connection.settings, found.secret, http)
+        _keep(database, clock, found, renewal, keys)
+        return renewal
     finally:
         with database.write() as session:
             leases.leave(session, name, owner=owner)
@@ -551,7 +561,7 @@ def renew(
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """The stored key of a connection, and what exchanges it."""
+    """The stored key of a connection and its renewing connector."""
 
     row_id: int
     system: Renewing
@@ -561,8 +571,8 @@ class _Key:
 
 def _key(session: Session, connection_id: int, keys: Keys | None) -> _Key | None:
     connection = session.get_one(Connection, connection_id)
-    known = registry.sources() if connection.side == "source" else registry.targets()
-    system = known.get(connection.connector)
+    connectors = registry.sources() if connection.side == "source" else registry.targets()
+    system = connectors.get(connection.connector)
     if not isinstance(system, Renewing):
         return None
     query = select(ConnectionKey.id).where(
@@ -585,7 +595,7 @@ def _begun(database: Database, clock: Clock, name: str, owner: str) -> bool:
 
 
 def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Keys | None) -> None:
-    """Store what came of it: the new key in the row of the old one, or why there is none."""
+    """Store the renewed key, or log why there is none."""
     box = keys or load_keys(Settings.from_env())
     with database.write() as session:
         now, connection = clock.now(), session.get_one(Connection, found.connection.id)
@@ -593,12 +603,14 @@ def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Ke
             if connection.side == "source":  # whoever reads it says why it cannot be read
                 return
             if told.kind == "refused":
-                news = breaker.shut(session, connection.id, now, found.row_id)
+                is_new = breaker.shut(session, connection.id, now, found.row_id)
             else:
-                news = not breaker.failing(session, connection.id)
+                is_new = not breaker.failing(session, connection.id)
             words = f"The key of {connection.name} could not be renewed. {told.words}"
-            if news:
-                tell(session, connection, SYSTEM, now, "connection.not_renewed", words)
+            if is_new:
+                log_connection_event(
+                    session, connection, SYSTEM, now, "connection.not_renewed", words
+                )
             return
         row = session.get_one(ConnectionKey, found.row_id)
         session.execute(
@@ -609,13 +621,13 @@ def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Ke
 
 
 def duty_of(connection_id: int) -> str:
-    """The name of the lease under which a key is exchanged, or taken out of use."""
+    """Return the lease name for renewing or removing a key."""
     return f"renewal:{connection_id}"
 
 
 def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionReport:
-    """The report with why its key was not exchanged: refused (what it has may still be good for
-    minutes), or not answered, where that may be what the test failed of.
+    """Return the report with the reason why the key was not renewed, if it may explain a failed
+    test.
     """
     if told is None or told.kind == "renewed":
         return report
@@ -633,21 +645,21 @@ def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionRe
 
 
 def own_settings(session: Session, connection: Connection) -> Mapping[str, object]:
-    """The settings that its connector reads."""
+    """Return the settings that the connector reads."""
     return settings_and_zone(session, connection)[0]
 
 
 def settings_and_zone(
     session: Session, connection: Connection
 ) -> tuple[Mapping[str, object], ZoneInfo]:
-    """The same, and where its company is, whatever its settings say."""
+    """Return the connector's settings and the company's time zone."""
     row = session.execute(_COMPANY, {"company": connection.company_id}).one()
-    return settled(connection, row.zone, row.currency)
+    return settings_with(connection, row.zone, row.currency)
 
 
-def settled(
+def settings_with(
     connection: Connection, zone: str, currency: str
 ) -> tuple[Mapping[str, object], ZoneInfo]:
-    """The same where zone and currency of its company were read with it."""
+    """Return the connector's settings and time zone from values that were already read."""
     settings = {ZONE: zone, BASE_CURRENCY: currency, **connection.settings}
     return settings, ZoneInfo(zone or "UTC")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.connections import breaker, master_data
-from holding.connections.connections import permitted, tell
+from holding.connections.connections import log_connection_event, permitted
 from holding.connections.master_data import RATE
 from holding.db.models import Cause, Company, Connection, Person, Snapshot, SnapshotItem
 from holding.db.refusal import Refusal, plural
@@ -39,13 +39,13 @@ class WaitingRate:
 
     @property
     def says(self) -> str:
-        """`1 CTN of TEA-1 = 12 PCS`."""
+        """Return the rate as text, such as `1 CTN of TEA-1 = 12 PCS`."""
         return f"1 {self.unit} of {self.item} = {self.worth}"
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedRate:
-    """A rate that somebody confirmed: who, and when."""
+    """A confirmed rate, with the person and the time."""
 
     unit: str
     item: str
@@ -55,15 +55,16 @@ class ConfirmedRate:
 
     @property
     def says(self) -> str:
-        """`1 CTN of TEA-1 = 12 PCS`."""
+        """Return the rate as text, such as `1 CTN of TEA-1 = 12 PCS`."""
         return f"1 {self.unit} of {self.item} = {self.worth}"
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The rates of one target: whether people are asked, what they said, what waits for them.
+    """The rates of one target: whether confirmation is required, the confirmed ones and those that
+    wait.
 
-    `told`: of how many items the target itself tells rates, by a list that somebody gave in.
+    `told`: for how many items an imported list has rates.
     """
 
     asked: bool
@@ -72,7 +73,10 @@ class Rates:
     told: int = 0
 
     def says(self, name: str, *, unit: bool) -> str:
-        """In a sentence, for page and command; `unit` is whether the target tells one unit."""
+        """Return the state as one sentence.
+
+        `unit`: whether the target reports one unit for each item.
+        """
         tells = f"{name} tells {'one unit an item' if unit else 'no units'} and no rate"
         if self.told:
             tells = f"{name} tells the units and rates of {plural(self.told, 'item')} by its list"
@@ -87,7 +91,9 @@ class Rates:
 
 
 def confirmed(items: Mapping[str, Mapping[str, Any]]) -> dict[str, Worth] | None:
-    """`UNIT|ITEM` -> (base unit, num, den), of stored items; None where nobody is asked."""
+    """Return `UNIT|ITEM` -> (base unit, num, den) from stored items, or None if no confirmation is
+    required.
+    """
     if ASKED not in items:
         return None
     return {
@@ -100,7 +106,9 @@ def confirmed(items: Mapping[str, Mapping[str, Any]]) -> dict[str, Worth] | None
 def ask(
     session: Session, actor: Actor, connection_id: int, now: datetime, *, on: bool = True
 ) -> Refusal | None:
-    """From now on converted quantities wait until their rates are confirmed; or no more."""
+    """Require the confirmation of rates for converted quantities from now on, or stop
+    requiring it.
+    """
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "connection.admin", connection.company_id):
         return refusal
@@ -116,7 +124,7 @@ def ask(
     _keep(session, connection, kept, actor, now)
     what = "have to be confirmed" if on else "are used as the units table says"
     words = f"Rates of units {what} for {connection.name}."
-    tell(session, connection, actor, now, "connection.rates", words)
+    log_connection_event(session, connection, actor, now, "connection.rates", words)
     return None
 
 
@@ -128,10 +136,9 @@ def confirm(
     *,
     now: datetime,
 ) -> tuple[WaitingRate, ...] | Refusal:
-    """Confirm the rates behind these causes as they were shown; what was confirmed.
+    """Confirm the rates behind these causes as they were shown, and return them.
 
-    The records that wait for them are judged again. Refused where one of them waits no more: the
-    rate is another one by now, or somebody else confirmed it.
+    Their records are evaluated again. Refused if a rate changed or was confirmed meanwhile.
     """
     connection = session.get_one(Connection, connection_id)
     if refusal := _refused(actor, connection):
@@ -150,7 +157,7 @@ def confirm(
         entry, (base, num, den) = keys[one.cause_id].rate_of
         found[entry] = {"base": base, "num": num, "den": den, **stamp}
         words = f"{one.says} was confirmed for {connection.name}."
-        tell(session, connection, actor, now, "connection.rate", words)
+        log_connection_event(session, connection, actor, now, "connection.rate", words)
     revision = _keep(session, connection, found, actor, now)
     if revision is not None:
         states.note_cause_change(session, connection.company_id, list(keys.values()), revision)
@@ -158,10 +165,10 @@ def confirm(
 
 
 def of_connection(session: Session, connection_id: int) -> Rates:
-    """What is confirmed for a target, and what waits."""
+    """Return the confirmed and the waiting rates of a target."""
     connection = session.get_one(Connection, connection_id)
     page = Together(session)
-    items = page.ask(master_data.asked_known(connection.id))
+    items = page.ask(master_data.known_items_query(connection.id))
     found = page.ask(_asked(connection.id)).value
     people = _names(session, {body.get("by") for body in found.values()})
     told = tuple(
@@ -183,7 +190,7 @@ def of_connection(session: Session, connection_id: int) -> Rates:
 
 @dataclass(frozen=True, slots=True)
 class TargetRates:
-    """The rates of one target of one company, which is named by its code."""
+    """The rates of one target, with its company's code."""
 
     company: str
     name: str
@@ -192,7 +199,7 @@ class TargetRates:
 
 
 def of_all(session: Session) -> tuple[TargetRates, ...]:
-    """Those of all targets, company by company."""
+    """Return the rates of all targets, by company."""
     query = select(Company.code, Connection).where(
         Connection.company_id == Company.id, Connection.side == "target"
     )
@@ -243,9 +250,7 @@ _CAUSES = select(Cause).where(Cause.id.in_(bindparam("ids", expanding=True)))
 def _waiting(
     session: Session, connection: Connection, stored: Mapping[str, Mapping[str, Any]]
 ) -> tuple[WaitingRate, ...]:
-    """The open causes that name this target, by the word that the rules have for it; without those
-    that are confirmed, whose records are about to be judged.
-    """
+    """Return the rates of open causes that name this target, without those already confirmed."""
     said = confirmed(stored) or {}
     words = {connection.name, connection.connector}
     mine = [states.key_begins(CauseKey(CauseKind.RATE, f"{word}:")) for word in sorted(words)]

@@ -47,7 +47,7 @@ TAIL = 4
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """A secret was stored; only its tail is ever shown."""
+    """The result of storing a secret; only its tail is shown."""
 
     no: int
     tail: str
@@ -64,9 +64,9 @@ def set_key(
     now: datetime,
     keys: Keys | None = None,
 ) -> KeySet | Refusal:
-    """Store a secret, encrypted for this one row; the one before it is kept for a week.
+    """Store and use a secret, encrypted for this one row; the previous one is kept for a week.
 
-    What the target refused for its key is judged again.
+    Documents that were refused because of the key are evaluated again.
     """
     connection = session.get_one(Connection, connection_id)
     refusal = permitted(actor, "connection.admin", connection.company_id) or key_fault(secret)
@@ -90,7 +90,7 @@ def set_key(
         .values(due_at=now, tries=0)
     )
     words = f"The key of {connection.name} was stored. It ends in {row.tail}."
-    tell(session, connection, actor, now, "connection.key", words)
+    log_connection_event(session, connection, actor, now, "connection.key", words)
     return KeySet(row.no, row.tail, trimmed=secret.strip() != secret)
 
 
@@ -103,7 +103,7 @@ def keep_key(
     now: datetime,
     box: Keys,
 ) -> ConnectionKey:
-    """The row of another secret, encrypted for it alone; white space around it is left out."""
+    """Insert a secret, encrypted for its row and without surrounding white space."""
     text = secret.strip()
     last = select(ConnectionKey.no).where(ConnectionKey.connection_id == connection.id)
     no = max(session.scalars(last), default=0) + 1
@@ -122,8 +122,10 @@ def keep_key(
 
 
 def ask_key_again(session: Session, connection: Connection, now: datetime) -> bool:
-    """Take its secrets out of use, which were given for another host; whether there were any."""
-    ended = session.scalars(
+    """Disable the secrets of a connection, which were given for another host; return whether there
+    were any.
+    """
+    disabled_ids = session.scalars(
         update(ConnectionKey)
         .where(ConnectionKey.connection_id == connection.id)
         .where(ConnectionKey.state != KeyState.DISABLED)
@@ -132,7 +134,7 @@ def ask_key_again(session: Session, connection: Connection, now: datetime) -> bo
         .execution_options(synchronize_session=False)
     ).all()
     connection.key_id = None
-    return bool(ended)
+    return bool(disabled_ids)
 
 
 _KEYS = (
@@ -144,23 +146,24 @@ _KEYS = (
 
 
 def secret_of(session: Session, connection: Connection, keys: Keys | None = None) -> str | Refusal:
-    """The secret that is in use."""
-    found = _opened(session, connection, None, keys)
-    return found if isinstance(found, Refusal) else found[0]
+    """Return the active secret."""
+    secrets = _opened(session, connection, None, keys)
+    return secrets if isinstance(secrets, Refusal) else secrets[0]
 
 
 def secrets_of(
     session: Session, connection_id: int, now: datetime, keys: Keys | None = None
 ) -> tuple[str, ...] | Refusal:
-    """The secret in use, then older ones that are still honoured."""
+    """Return the active secret, then older ones that are still valid."""
     return _opened(session, session.get_one(Connection, connection_id), now, keys)
 
 
 def _opened(
     session: Session, connection: Connection, now: datetime | None, keys: Keys | None
 ) -> tuple[str, ...] | Refusal:
-    """The secrets in plain text; without `now` only the one in use. What asks for no key has a
-    blank one.
+    """Return the decrypted secrets; without `now` only the active one.
+
+    A connector without a key has an empty one.
     """
     if _asks_for_none(connection):
         return ("",)
@@ -170,12 +173,14 @@ def _opened(
     return _texts(connection, session.scalars(_KEYS, {"connection": connection.id}), now, box)
 
 
-def opened(connection: Connection, active: ConnectionKey | None, keys: Keys) -> str | Refusal:
-    """The secret that is in use, where its row was read with the connection."""
+def opened_secret(
+    connection: Connection, active: ConnectionKey | None, keys: Keys
+) -> str | Refusal:
+    """Return the active secret from a row that was already read."""
     if _asks_for_none(connection):
         return ""
-    found = _texts(connection, [active] if active else [], None, keys)
-    return found if isinstance(found, Refusal) else found[0]
+    secrets = _texts(connection, [active] if active else [], None, keys)
+    return secrets if isinstance(secrets, Refusal) else secrets[0]
 
 
 def _asks_for_none(connection: Connection) -> bool:
@@ -188,12 +193,12 @@ def _asks_for_none(connection: Connection) -> bool:
 def _texts(
     connection: Connection, rows: Iterable[ConnectionKey], now: datetime | None, box: Keys
 ) -> tuple[str, ...] | Refusal:
-    live = [row for row in rows if row.state == KeyState.ACTIVE or _kept(row, now)]
-    if not any(row.state == KeyState.ACTIVE for row in live):
+    usable_rows = [row for row in rows if row.state == KeyState.ACTIVE or _kept(row, now)]
+    if not any(row.state == KeyState.ACTIVE for row in usable_rows):
         words = f"{connection.name} has no key yet."
         return Refusal("connection.no_key", words, "Paste the key on the connection's page.")
     texts: list[str] = []
-    for row in live:
+    for row in usable_rows:
         text = box.decrypt(row.secret, row=bound(connection, row.no))
         if isinstance(text, Refusal):
             return text
@@ -210,7 +215,7 @@ def pause(
     now: datetime,
     until: datetime | None = None,
 ) -> Refusal | None:
-    """Send nothing to this target until then, or somebody resumes; what is in flight ends."""
+    """Pause a target until a time or until it is resumed; calls in flight finish."""
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
@@ -226,12 +231,14 @@ def pause(
         if until is not None:
             end = f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             words = f"{connection.name} was paused until {end}: {reason.strip()}"
-        tell(session, connection, actor, now, "connection.paused", words, reason=reason.strip())
+        log_connection_event(
+            session, connection, actor, now, "connection.paused", words, reason=reason.strip()
+        )
     return None
 
 
 def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime) -> Refusal | None:
-    """Send again."""
+    """Resume a paused connection."""
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
@@ -240,15 +247,16 @@ def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime)
         connection.pause_until = None
         connection.lock += 1
         words = f"{connection.name} was resumed."
-        tell(session, connection, actor, now, "connection.resumed", words)
+        log_connection_event(session, connection, actor, now, "connection.resumed", words)
     return None
 
 
 def trust_again(
     session: Session, connection: Connection, now: datetime, *, surely: bool = True
 ) -> None:
-    """What it refused for its key, or because it was away, is tried or judged again now; unless a
-    person says so (`surely`), who was away has to answer a call first.
+    """Retry now what failed because of the key or because the target was away.
+
+    Unless a person decided this (`surely`), a target that was away must answer a call first.
     """
     for kind in (CauseKind.CREDENTIAL, CauseKind.AWAY):
         _free(session, connection, CauseKey(kind, connection.name), now)
@@ -274,13 +282,13 @@ def trust_again(
 
 
 def wait_for_test(session: Session, connection: Connection, now: datetime) -> None:
-    """Send nothing to this target until a test of it passes."""
+    """Stop sending to this target until a test passes."""
     connection.untested_since = connection.untested_since or now
     breaker.hold_back(session, connection.id, now)
 
 
 def permitted(actor: Actor, act: str, company_id: int) -> Refusal | None:
-    """The system may; a person needs the permission, in this very company."""
+    """Check a person's permission in this company; the system is always permitted."""
     if actor.via == SYSTEM.via:
         return None
     if actor.company_id != company_id:
@@ -288,9 +296,16 @@ def permitted(actor: Actor, act: str, company_id: int) -> Refusal | None:
     return may(actor, act)
 
 
-def tell(session: Session, connection: Connection, actor: Actor, now: datetime, act: str,
-         say: str, **told: str) -> None:  # fmt: skip
-    """Leave an event of a connection; `told` stands beside the sentence."""
+def log_connection_event(
+    session: Session,
+    connection: Connection,
+    actor: Actor,
+    now: datetime,
+    act: str,
+    say: str,
+    **told: str,
+) -> None:
+    """Record an event of a connection, with further values in its body."""
     record_event(
         session,
         company_id=connection.company_id,
@@ -303,7 +318,7 @@ def tell(session: Session, connection: Connection, actor: Actor, now: datetime, 
 
 
 def _free(session: Session, connection: Connection, key: CauseKey, now: datetime) -> None:
-    """Have judged again what was held by this cause, if anything was."""
+    """Wake what this cause holds, if there is anything."""
     query = select(Cause.records).where(Cause.company_id == connection.company_id, Cause.key == key)
     if not session.scalar(query):
         return
@@ -324,7 +339,7 @@ def _kept(row: ConnectionKey, now: datetime | None) -> bool:
 
 
 def bound(connection: Connection, no: int) -> str:
-    """The one row a secret is made for."""
+    """Return the row name that a secret is encrypted for."""
     return f"{connection.company_id}:{connection.id}:{no}"
 
 
@@ -339,7 +354,10 @@ _MOST_DAYS: Final = 90
 
 @dataclass(frozen=True, slots=True)
 class PullPlan:
-    """`every`: None where only the sweep asks; `start`: the day from which on there is anything."""
+    """When a source is pulled.
+
+    `every`: None if only the nightly sweep runs. `start`: the first day of records.
+    """
 
     every: timedelta | None
     sweep_at: time
@@ -347,27 +365,28 @@ class PullPlan:
     start: date | None
 
     def next_sweep(self, now: datetime, zone: ZoneInfo) -> datetime:
-        """The next night's moment, by the clock of the source."""
-        here = now.astimezone(zone)
-        tonight = datetime.combine(here.date(), self.sweep_at, zone)
-        if tonight <= here:
-            tonight = datetime.combine(here.date() + timedelta(days=1), self.sweep_at, zone)
+        """Return the next sweep time in the source's zone."""
+        local_now = now.astimezone(zone)
+        tonight = datetime.combine(local_now.date(), self.sweep_at, zone)
+        if tonight <= local_now:
+            tonight = datetime.combine(local_now.date() + timedelta(days=1), self.sweep_at, zone)
         return tonight
 
     def start_at(self, zone: ZoneInfo) -> datetime | None:
-        """From when on changes are asked for; None: from when the asking began, for nobody asked
-        for older ones, which may be in the books already.
+        """Return from when changes are pulled.
+
+        None means from the first pull, because older ones may be in the books already.
         """
         return datetime.combine(self.start, time(), zone) if self.start else None
 
 
 def is_set(settings: Mapping[str, Any]) -> bool:
-    """Whether the connection says where to ask, and is not switched off."""
+    """Check whether the connection has an address and is switched on."""
     return schema.takes_deliveries(settings) and bool(str(settings.get(ADDRESS) or "").strip())
 
 
 def plan_of(settings: Mapping[str, Any]) -> PullPlan:
-    """The plan of settings that were let in."""
+    """Return the plan from valid settings."""
     minutes, days = int(_said(settings, EVERY)), min(_MOST_DAYS, int(_said(settings, DAYS)))
     start = str(settings.get(FROM) or "")
     return PullPlan(
@@ -384,7 +403,7 @@ def _said(settings: Mapping[str, Any], name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
-    """A source or target as its page shows it; of the key only the tail."""
+    """A source or target for its page, with only the tail of its key."""
 
     id: int
     name: str
@@ -403,7 +422,7 @@ class ConnectionRow:
 
     @property
     def is_target(self) -> bool:
-        """Whether documents are sent there; else records come from it."""
+        """Return whether this is a target rather than a source."""
         return self.side == "target"
 
 
@@ -434,7 +453,7 @@ CONNECTION = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """One document that waits to be sent, and the record that it is made of."""
+    """One document that waits to be sent, with its record."""
 
     number: str
     doc_type: str
@@ -465,7 +484,7 @@ QUEUED = Columns(
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """When one kind of master data was looked at."""
+    """When one kind of master data was checked and changed."""
 
     kind: str
     checked_at: datetime
@@ -483,7 +502,7 @@ SNAPSHOT = Columns(
 
 @dataclass(frozen=True, slots=True)
 class LastDelivery:
-    """The newest arrival of a source."""
+    """The newest delivery of a source."""
 
     received_at: datetime
     times: int
@@ -492,8 +511,8 @@ class LastDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One event about a connection."""
+class ConnectionEvent:
+    """One event of a connection."""
 
     at: datetime
     actor: str
@@ -501,28 +520,28 @@ class Told:
     say: str
 
 
-def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
-    """All connections, targets first."""
-    return answer(session, asked_listing(company_id), KEPT)
+def list_connections(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
+    """Return all connections, targets first."""
+    return answer(session, connections_query(company_id), KEPT)
 
 
-def asked_listing(company_id: int) -> Question[tuple[ConnectionRow, ...]]:
-    """The same, as a question."""
+def connections_query(company_id: int) -> Question[tuple[ConnectionRow, ...]]:
+    """Return all connections, targets first, as a query."""
     return CONNECTION.each((yield Given(_ALL, {"whose": company_id})))
 
 
-def one(
+def find_connection(
     session: Session, company_id: int, name: str, side: ConnectionSide | None = None
 ) -> ConnectionRow | None:
-    """The connection of this name, where it is of this side."""
-    given = {"company": company_id, "name": name, "side": side}
+    """Return the connection of this name and side, or None."""
+    parameters = {"company": company_id, "name": name, "side": side}
     return CONNECTION.first(
-        session.execute(_ONE_OF_SIDE if side else _ONE, given, execution_options=KEPT)
+        session.execute(_ONE_OF_SIDE if side else _ONE, parameters, execution_options=KEPT)
     )
 
 
-def queue(connection_id: int, limit: int = 10) -> Question[tuple[Queued, ...]]:
-    """What waits to be sent, in the order in which it goes; a daily route waits for its run."""
+def queue_query(connection_id: int, limit: int = 10) -> Question[tuple[Queued, ...]]:
+    """Return what waits to be sent, in order. Documents of daily routes wait for their run."""
     rows = yield (
         QUEUED.select()
         .join(Record, Record.id == Posting.record_id)
@@ -535,8 +554,8 @@ def queue(connection_id: int, limit: int = 10) -> Question[tuple[Queued, ...]]:
     return QUEUED.each(rows)
 
 
-def snapshots(connection_id: int) -> Question[tuple[SnapshotRow, ...]]:
-    """What is known of the target, and how fresh it is."""
+def snapshots_query(connection_id: int) -> Question[tuple[SnapshotRow, ...]]:
+    """Return when each kind of master data was checked."""
     rows = yield (
         SNAPSHOT.select()
         .where(Snapshot.connection_id == connection_id, Snapshot.kind != RATE)  # people said it
@@ -548,10 +567,10 @@ def snapshots(connection_id: int) -> Question[tuple[SnapshotRow, ...]]:
 def with_last_deliveries(
     session: Session, sources: Sequence[ConnectionRow]
 ) -> list[tuple[ConnectionRow, LastDelivery | None]]:
-    """Sources, each with its newest arrival and how many there were; by one statement."""
-    asked = Together(session)
-    found = [(row, asked.ask(_last_delivery(row.id))) for row in sources]
-    return [(row, one.value) for row, one in found]
+    """Return sources with their newest delivery and delivery count, with one statement."""
+    page = Together(session)
+    answers = [(row, page.ask(_last_delivery(row.id))) for row in sources]
+    return [(row, one.value) for row, one in answers]
 
 
 def _last_delivery(source_id: int) -> Question[LastDelivery | None]:
@@ -569,8 +588,10 @@ def _last_delivery(source_id: int) -> Question[LastDelivery | None]:
     )
 
 
-def told(company_id: int, connection_id: int, limit: int = 8) -> Question[tuple[Told, ...]]:
-    """The latest events about a connection."""
+def events_query(
+    company_id: int, connection_id: int, limit: int = 8
+) -> Question[tuple[ConnectionEvent, ...]]:
+    """Return the latest events of a connection."""
     rows = yield (
         select(Event.at, Event.actor, Event.act, Event.body)
         .where(Event.company_id == company_id, Event.object == f"connection:{connection_id}")
@@ -579,7 +600,7 @@ def told(company_id: int, connection_id: int, limit: int = 8) -> Question[tuple[
         .limit(limit)
     )
     return tuple(
-        Told(
+        ConnectionEvent(
             at=row.at,
             actor=shown_actor(row.actor, row.body),
             act=row.act,

@@ -16,8 +16,15 @@ from connectors.contract.targets import Authorizing, Renewing
 from connectors.transport.http import Clock, Http
 from holding.access.actors import Actor, Keys, key_fault, load_keys
 from holding.connections import connections
-from holding.connections.channel import Asks, asked, keep_report, own_settings
-from holding.connections.connections import KEEP_OLD, KeySet, bound, keep_key, permitted, tell
+from holding.connections.channel import Asks, keep_report, own_settings, run_test
+from holding.connections.connections import (
+    KEEP_OLD,
+    KeySet,
+    bound,
+    keep_key,
+    log_connection_event,
+    permitted,
+)
 from holding.connections.master_data import keep_snapshot
 from holding.db.bulk import Columns, of
 from holding.db.database import Database
@@ -29,7 +36,7 @@ from holding.platform.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A key as its page shows it: never more than its tail."""
+    """A key for its page, with only its tail."""
 
     no: int
     tail: str
@@ -40,17 +47,17 @@ class KeyRow:
 
     @property
     def in_use(self) -> bool:
-        """Whether calls are made, or deliveries proved, with it first."""
+        """Return whether this is the active key."""
         return self.state == KeyState.ACTIVE
 
     @property
     def waits(self) -> bool:
-        """Whether its test has not passed yet."""
+        """Return whether its test has not passed yet."""
         return self.state == KeyState.NEW
 
     @property
     def honoured(self) -> bool:
-        """Whether it is taken beside the one in use, until its time is over."""
+        """Return whether this old key is still accepted."""
         return self.state == KeyState.OLD
 
 
@@ -67,8 +74,8 @@ KEY_ROW = Columns(
 )
 
 
-def listing(session: Session, connection_id: int) -> tuple[KeyRow, ...]:
-    """The keys of a connection, the newest first."""
+def list_keys(session: Session, connection_id: int) -> tuple[KeyRow, ...]:
+    """Return the keys of a connection, newest first."""
     rows = session.execute(
         KEY_ROW.select()
         .outerjoin(Person, Person.id == ConnectionKey.made_by_id)
@@ -80,7 +87,7 @@ def listing(session: Session, connection_id: int) -> tuple[KeyRow, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Whether people have allowed a target on its own pages, which the button calls `system`."""
+    """Whether people permitted a target on its own pages. `system` is the button's label."""
 
     system: str
     has_secret: bool
@@ -88,13 +95,13 @@ class Permission:
 
 
 def authorizing(connector: str) -> Authorizing | None:
-    """The target that people allow on its own pages; None for every other connector."""
+    """Return the target if people permit it on its own pages, else None."""
     target = registry.targets().get(connector)
     return target if isinstance(target, Authorizing) else None
 
 
 def is_half(connector: str, secret: str) -> bool:
-    """Whether a key is the app's own secret alone, for which nobody has given permission yet."""
+    """Check whether a key is only the app's secret, without permission yet."""
     target = authorizing(connector)
     return target is not None and target.lacks_permission(secret)
 
@@ -102,20 +109,21 @@ def is_half(connector: str, secret: str) -> bool:
 def first_key(
     session: Session, actor: Actor, connection_id: int, secret: str, *, now: datetime
 ) -> KeySet | Refusal:
-    """Store the first key of a connection and use it; the app's own secret alone waits for its
-    permission, and is not needed any more beside a whole key.
+    """Store and use the first key of a connection.
+
+    The app's secret alone waits for its permission. It is deleted when a whole key is given.
     """
     connector = session.get_one(Connection, connection_id).connector
     if is_half(connector, secret):
         return add_key(session, actor, connection_id, secret, now=now)
-    kept = connections.set_key(session, actor, connection_id, secret, now=now)
-    if isinstance(kept, KeySet) and authorizing(connector):
+    result = connections.set_key(session, actor, connection_id, secret, now=now)
+    if isinstance(result, KeySet) and authorizing(connector):
         _forget_new(session, connection_id)
-    return kept
+    return result
 
 
 def permission_of(session: Session, connector: str, connection_id: int) -> Permission | None:
-    """How a target stands that people allow on its own pages; None for every other."""
+    """Return the permission state of a target, or None for other connectors."""
     target = authorizing(connector)
     if target is None:
         return None
@@ -128,7 +136,7 @@ def permission_of(session: Session, connector: str, connection_id: int) -> Permi
 
 
 def app_secret(session: Session, connection: Connection, keys: Keys | None) -> str | Refusal:
-    """The app's own secret: that of the newest key that is in use or waits to be."""
+    """Return the app's secret from the newest active or new key."""
     box, target = keys or load_keys(Settings.from_env()), authorizing(connection.connector)
     if isinstance(box, Refusal):
         return box
@@ -142,8 +150,8 @@ def app_secret(session: Session, connection: Connection, keys: Keys | None) -> s
         text = box.decrypt(row.secret, row=bound(connection, row.no))
         if isinstance(text, Refusal):
             return text
-        if target is not None and (own := target.app_secret(text)):
-            return own
+        if target is not None and (secret := target.app_secret(text)):
+            return secret
     words = f"You cannot connect {connection.name} yet, because its client secret is not stored."
     return Refusal("authorization.no_secret", words, "Paste the client secret under Key first.")
 
@@ -157,9 +165,9 @@ def add_key(
     now: datetime,
     keys: Keys | None = None,
 ) -> KeySet | Refusal:
-    """Store another key of a target beside the one in use; it is used when its test has passed.
+    """Store another key beside the active one; it is used when its test passes.
 
-    One that waits for its test already is replaced: it was never used.
+    It replaces a key that was still waiting for its test.
     """
     connection = session.get_one(Connection, connection_id)
     refusal = permitted(actor, "connection.admin", connection.company_id) or key_fault(secret)
@@ -170,10 +178,15 @@ def add_key(
         return box
     _forget_new(session, connection.id)
     row = keep_key(session, connection, actor, secret, KeyState.NEW, now, box)
-    what = "a key that waits for its permission" if is_half(connection.connector, secret) else ""
-    then = "Nothing is called with it." if what else "It is tested first."
-    words = f"{connection.name} was given {what or 'another key'}, which ends in {row.tail}. {then}"
-    tell(session, connection, actor, now, "connection.key_added", words)
+    description = (
+        "a key that waits for its permission" if is_half(connection.connector, secret) else ""
+    )
+    next_step = "Nothing is called with it." if description else "It is tested first."
+    words = (
+        f"{connection.name} was given {description or 'another key'}, which ends in {row.tail}."
+        f" {next_step}"
+    )
+    log_connection_event(session, connection, actor, now, "connection.key_added", words)
     return KeySet(row.no, row.tail, trimmed=secret.strip() != secret)
 
 
@@ -185,11 +198,11 @@ def try_key(
     *,
     http: Http,
     keys: Keys | None = None,
-    asks: Asks = asked,
+    asks: Asks = run_test,
 ) -> ConnectionReport | Refusal:
-    """Test the new key; when the test passes, it takes the place of the one in use at once.
+    """Test the new key and make it active if the test passes.
 
-    Calls under way end with the key that they began with. The old key is disabled and kept.
+    Calls in flight finish with the old key, which is disabled and kept.
     """
     box = keys or load_keys(Settings.from_env())
     if isinstance(box, Refusal):
@@ -212,19 +225,19 @@ def try_key(
     report = asks(target, settings, renewed, http)
     with database.write() as session:
         connection, now = session.get_one(Connection, connection_id), clock.now()
-        still = _waiting(session, connection_id)
-        if still is None or still.id != row.id or connection.lock != lock:
+        current_row = _waiting(session, connection_id)
+        if current_row is None or current_row.id != row.id or connection.lock != lock:
             words = f"The key or the settings of {connection.name} were changed meanwhile."
             return Refusal("key.changed", words, "Look at the connection, and test again.")
         if renewed != secret:
-            still.secret = box.encrypt(renewed, row=bound(connection, still.no))
+            current_row.secret = box.encrypt(renewed, row=bound(connection, current_row.no))
         if not report.ok:
             words = f"The new key of {connection.name} did not pass its test. It is not used."
             failed = [f"{one.name}: {one.words}" for one in report.steps if one.ok is False]
-            said = " ".join([words, *failed])
-            tell(session, connection, actor, now, "connection.key_failed", said)
+            message = " ".join([words, *failed])
+            log_connection_event(session, connection, actor, now, "connection.key_failed", message)
             return report
-        _change_over(session, actor, connection, still, now)
+        _change_over(session, actor, connection, current_row, now)
         if report.snapshot is not None:
             keep_snapshot(session, connection, report.snapshot, person=actor.person_id, now=now)
         keep_report(session, connection, report, now, asked=True)
@@ -235,7 +248,7 @@ def try_key(
 def delete_key(
     session: Session, actor: Actor, connection_id: int, no: int, *, now: datetime
 ) -> Refusal | None:
-    """Delete a key for good: one that was never used at once, an old one a week after its end."""
+    """Delete a key: a new one at once, an old one a week after its end."""
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "connection.admin", connection.company_id):
         return refusal
@@ -254,12 +267,12 @@ def delete_key(
         return Refusal("key.kept", f"{words} than {KEEP_OLD.days} days ago.", hint)
     session.delete(row)
     words = f"The key of {connection.name} that ended in {row.tail} was deleted."
-    tell(session, connection, actor, now, "connection.key_deleted", words)
+    log_connection_event(session, connection, actor, now, "connection.key_deleted", words)
     return None
 
 
 def _forget_new(session: Session, connection_id: int) -> None:
-    """Delete the key that waits for its test: it was never used."""
+    """Delete the key that waits for its test."""
     session.execute(
         delete(ConnectionKey).where(
             ConnectionKey.connection_id == connection_id, ConnectionKey.state == KeyState.NEW
@@ -273,11 +286,11 @@ def _waiting(session: Session, connection_id: int) -> ConnectionKey | None:
 
 
 def _renewed(target: Target, settings: Mapping[str, object], secret: str, http: Http) -> str:
-    """The secret as it can be used now: some have to be exchanged before their first call."""
+    """Return the secret, renewed if it must be exchanged before its first call."""
     if not isinstance(target, Renewing) or not target.is_due(secret, http.now()):
         return secret
-    told = target.renew(settings, secret, http)
-    return told.secret if told.kind == "renewed" else secret
+    renewal = target.renew(settings, secret, http)
+    return renewal.secret if renewal.kind == "renewed" else secret
 
 
 def _change_over(
@@ -295,4 +308,4 @@ def _change_over(
         f"The key of {connection.name} that ends in {row.tail} passed its test and is in use now."
     )
     words += f" The one before it is disabled, and kept for {KEEP_OLD.days} days."
-    tell(session, connection, actor, now, "connection.key", words)
+    log_connection_event(session, connection, actor, now, "connection.key", words)

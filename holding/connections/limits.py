@@ -18,7 +18,7 @@ from connectors.transport.http import TOO_MANY
 from holding.access.actors import SYSTEM
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk, together_with
-from holding.connections.connections import tell
+from holding.connections.connections import log_connection_event
 from holding.connections.master_data import month_of
 from holding.db import bulk
 from holding.db.models import Company, Connection, Posting, Throttle
@@ -49,13 +49,13 @@ HELD_OFF = and_(Throttle.filled_at > NOW, Throttle.filled_at <= moment("held_off
 
 
 def moments(now: datetime) -> dict[str, Any]:
-    """What a statement with BARRED or HELD_OFF in it is given."""
+    """Return the parameters of a statement with BARRED or HELD_OFF."""
     return {"now": now, "asked_by": now + breaker.LONGEST, "held_off_by": now + LONGEST_PAUSE}
 
 
 def months(session: Session, now: datetime) -> dict[str, Any]:
-    """What a statement with SPENT in it is given, too: near the turn of a month the zones of the
-    companies in which it is the month before still.
+    """Return the parameters of a statement with SPENT, including the zones where the previous month
+    is not over.
     """
     before, month = (month_of(now + shift, UTC) for shift in (_WEST, _EAST))
     zones = () if before == month else session.scalars(_ZONES)
@@ -68,60 +68,60 @@ _ZONES = select(Company.zone).distinct().order_by(Company.zone)
 
 
 def sends(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
-    """How many documents may be sent now; the calls that they need are spent."""
+    """Return how many documents may be sent now, and spend their calls."""
     row = breaker.known(session, channel.connection_id)
-    left = _left_of_month(session, channel, now, wanted, row)
-    return _take(session, channel, now, left, channel.calls_to_send, row)
+    month_left = _left_of_month(session, channel, now, wanted, row)
+    return _take(session, channel, now, month_left, channel.calls_to_send, row)
 
 
 def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
-    """How many documents one file may carry now; its call is spent."""
+    """Return how many documents one file may carry now, and spend its call."""
     row = breaker.known(session, channel.connection_id)
-    left = _left_of_month(session, channel, now, wanted, row)
-    carried = min(left, channel.target.file_limits.documents)
+    month_left = _left_of_month(session, channel, now, wanted, row)
+    carried = min(month_left, channel.target.file_limits.documents)
     cost = channel.calls_to_send
     return carried if _take(session, channel, now, min(1, carried), cost, row, in_file=True) else 0
 
 
 def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
-    """Whether a turn may go on with one more file for these documents; its call is spent."""
+    """Check whether one more file may be sent in this turn, and spend its call."""
     if wanted < 1 or not lets_us(desk, channel):
         return False
     with desk.database.write() as session:
         now = desk.clock.now()
         row = breaker.known(session, channel.connection_id)
-        of_month = _counted(row, channel, now)  # the claim of these has its part of it
-        if of_month is not None and _left(of_month, channel, now) < 1:
+        quota_row = _counted(row, channel, now)  # the claim of these has its part of it
+        if quota_row is not None and _left(quota_row, channel, now) < 1:
             return False
         return _take(session, channel, now, 1, channel.calls_to_send, row, in_file=True) > 0
 
 
 def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
-    """How many documents may be looked up now; the calls that they need are spent."""
+    """Return how many documents may be looked up now, and spend their calls."""
     row = breaker.known(session, channel.connection_id)
     return _take(session, channel, now, wanted, channel.target.pace.to_look, row)
 
 
 def spend(session: Session, channel: Channel, calls: int) -> None:
-    """Calls that are made in any case: what comes later waits for them."""
+    """Spend calls that are made in any case; later calls wait for them."""
     if calls and channel.calls_per_minute is not None:
         breaker.locked(session, together_with(session, channel)[0]).tokens -= calls
 
 
 def refund(session: Session, channel: Channel, steps: int, *, in_file: bool) -> None:
-    """So many documents, or files, for which calls were spent are not sent now, after all."""
+    """Return the calls of documents or files that are not sent after all."""
     cost = channel.calls_to_file if in_file else channel.calls_to_send
     spend(session, channel, -steps * cost)
 
 
 def hold_off(session: Session, channel: Channel, now: datetime, seconds: float | None) -> None:
-    """The target has enough of us: nobody calls before the time that it names."""
+    """Make no calls before the time that the target requested."""
     for each in together_with(session, channel):
         leave_alone(session, each, now, seconds)
 
 
 def leave_alone(session: Session, connection_id: int, now: datetime, seconds: float | None) -> None:
-    """Nobody calls this connection for so long; for a minute where no time is named."""
+    """Make no calls on this connection for this time, one minute if none is given."""
     row = breaker.locked(session, connection_id)
     pause = USUAL_PAUSE if seconds is None else min(LONGEST_PAUSE, timedelta(seconds=seconds))
     until = now + pause
@@ -129,7 +129,7 @@ def leave_alone(session: Session, connection_id: int, now: datetime, seconds: fl
 
 
 def a_call(session: Session, connection_id: int, per_minute: int, now: datetime) -> datetime | None:
-    """Spend one call; the moment to wait for where it cannot be made now."""
+    """Spend one call and return None, or return until when to wait."""
     row = breaker.locked(session, connection_id)
     if row.filled_at is not None and _held_off(row.filled_at, now):
         return row.filled_at
@@ -140,50 +140,56 @@ def a_call(session: Session, connection_id: int, per_minute: int, now: datetime)
     return None
 
 
-def heard(
+def note_answers(
     session: Session, channel: Channel, told: Sequence[Answer | Found], now: datetime
 ) -> None:
-    """Hold off where one of these answers says that the target has enough of us."""
-    enough = [one for one in told if one.status == TOO_MANY]
-    if enough:
-        hold_off(session, channel, now, enough[0].retry_after)
+    """Hold off if one of these answers reports too many calls."""
+    limiting = [one for one in told if one.status == TOO_MANY]
+    if limiting:
+        hold_off(session, channel, now, limiting[0].retry_after)
 
 
-def exhausted(session: Session, channel: Channel, now: datetime) -> None:
-    """The month is used up, whatever we counted, until the target tells us otherwise."""
+def mark_exhausted(session: Session, channel: Channel, now: datetime) -> None:
+    """Mark the month's quota as used up until the target reports otherwise."""
     row = breaker.locked(session, channel.connection_id)
     row.quota_month = month_of(now, channel.zone)
-    known = row.quota_limit is not None
-    row.quota_limit = row.quota_used = max(row.quota_limit or 0, row.quota_used) if known else 0
+    has_limit = row.quota_limit is not None
+    row.quota_limit = row.quota_used = max(row.quota_limit or 0, row.quota_used) if has_limit else 0
 
 
-def count(session: Session, channel: Channel, now: datetime, documents: int) -> Throttle | None:
-    """Documents that the target took, where it counts them; and the row of the connection."""
+def count_documents(
+    session: Session, channel: Channel, now: datetime, documents: int
+) -> Throttle | None:
+    """Count documents that the target took, and return the connection's row.
+
+    An event is logged near the limit.
+    """
     row = breaker.known(session, channel.connection_id)
     if documents and row is not None and row.quota_limit is not None:
         month = month_of(now, channel.zone)
         row = breaker.locked(session, channel.connection_id)
-        before = _used(row, channel, now)
+        used_before = _used(row, channel, now)
         if row.quota_month != month and not row.quota_limit:
             row.quota_limit = None  # it was the word of that month alone: exhausted()
             return row
-        row.quota_month, row.quota_used = month, before + documents
+        row.quota_month, row.quota_used = month, used_before + documents
         limit = row.quota_limit or 0
-        if near(limit, row.quota_used) and not near(limit, before):
+        if is_near_limit(limit, row.quota_used) and not is_near_limit(limit, used_before):
             connection = session.get_one(Connection, channel.connection_id)
             words = f"{row.quota_used:,} of {limit:,} documents of this month are used."
-            tell(session, connection, SYSTEM, now, "connection.quota", words)
+            log_connection_event(session, connection, SYSTEM, now, "connection.quota", words)
     return row
 
 
-def near(limit: int, used: int) -> bool:
-    """Whether so much of a month is used that people should know."""
+def is_near_limit(limit: int, used: int) -> bool:
+    """Check whether most of a month's quota is used."""
     return used * 100 >= limit * NEAR
 
 
-def short(session: Session, channel: Channel, now: datetime) -> bool:
-    """Whether more documents are ready than the month has left: then the most urgent go first,
-    those with the earliest date, whose period is closed first.
+def is_short(session: Session, channel: Channel, now: datetime) -> bool:
+    """Check whether more documents are ready than the month allows.
+
+    Those with the earliest date then go first, because their period closes first.
     """
     row = _counted(breaker.known(session, channel.connection_id), channel, now)
     if row is None:
@@ -219,11 +225,11 @@ MOST_URGENT = (Posting.doc_date.asc().nulls_last(), Posting.due_at, Posting.id)
 
 
 def lets_us(desk: Desk, channel: Channel) -> bool:
-    """Whether the answers so far, to whomever, allow the next call, and nobody paused it."""
+    """Check whether the latest answers allow the next call and the connection is not paused."""
     with desk.database.read() as session:
-        found = session.execute(_ALLOWED, {"connection": channel.connection_id}).one()
-    closed = found.breaker in (None, BreakerState.CLOSED) and found.paused_at is None
-    return closed and not _held_off(found.filled_at, desk.clock.now())
+        state = session.execute(_ALLOWED, {"connection": channel.connection_id}).one()
+    closed = state.breaker in (None, BreakerState.CLOSED) and state.paused_at is None
+    return closed and not _held_off(state.filled_at, desk.clock.now())
 
 
 _ALLOWED = (
@@ -237,8 +243,8 @@ def _held_off(until: datetime | None, now: datetime) -> bool:
     return until is not None and now < until <= now + LONGEST_PAUSE
 
 
-def running(session: Session, channel: Channel) -> bool:
-    """Whether nobody paused the connection."""
+def is_running(session: Session, channel: Channel) -> bool:
+    """Check whether the connection is not paused."""
     query = select(Connection.paused_at).where(Connection.id == channel.connection_id)
     return session.scalar(query) is None
 
@@ -253,8 +259,10 @@ def _take(
     *,
     in_file: bool = False,
 ) -> int:
-    """So many steps as the target takes calls for now; `known` is its row, if it has one. A batch
-    goes where a document could, and owes what else it costs: it would wait for all that cost less.
+    """Return for how many steps calls are available now, and spend them.
+
+    `known` is the throttle row, if there is one. A batch may start when one document could, and
+    owes its remaining calls; otherwise cheaper steps would always overtake it.
     """
     if known is not None and _held_off(known.filled_at, now):
         return 0
@@ -273,17 +281,19 @@ def _take(
 
 
 def fill(row: Throttle, per_minute: int, cost: int, now: datetime) -> None:
-    """Bring the bucket up to this moment; it can always hold what one step costs."""
+    """Refill the token bucket up to now. It always holds at least the cost of one step."""
     most = max(cost, per_minute * HELD // 100)
     if row.filled_at is None:
         row.tokens, row.filled_at = most, now
         return
     row.filled_at = min(row.filled_at, now)
-    each = timedelta(minutes=1) * 100 / (per_minute * FILLED)
-    gained = int((now - row.filled_at) / each)
-    if gained > 0:
-        row.filled_at = now if row.tokens + gained >= most else row.filled_at + each * gained
-        row.tokens = min(most, row.tokens + gained)
+    token_time = timedelta(minutes=1) * 100 / (per_minute * FILLED)
+    new_tokens = int((now - row.filled_at) / token_time)
+    if new_tokens > 0:
+        row.filled_at = (
+            now if row.tokens + new_tokens >= most else row.filled_at + token_time * new_tokens
+        )
+        row.tokens = min(most, row.tokens + new_tokens)
 
 
 def _left_of_month(
@@ -297,14 +307,15 @@ def _left_of_month(
 
 
 def _counted(row: Throttle | None, channel: Channel, now: datetime) -> Throttle | None:
-    """The row of a target of whose documents of a month a limit is known. The limit of the month
-    before holds until the target tells another; none is known where it only said that it was used
-    up.
+    """Return the row if a monthly limit is known.
+
+    Last month's limit holds until the target reports another, unless it only reported that it was
+    used up.
     """
     if row is None or row.quota_limit is None:
         return None
-    this = row.quota_month == month_of(now, channel.zone)
-    return row if this or row.quota_limit else None
+    is_current = row.quota_month == month_of(now, channel.zone)
+    return row if is_current or row.quota_limit else None
 
 
 def _used(row: Throttle, channel: Channel, now: datetime) -> int:

@@ -40,12 +40,12 @@ from rules.values.cause_keys import CauseKey
 
 
 def month_of(now: datetime, zone: tzinfo) -> str:
-    """The month that it is there now."""
+    """Return the current month in this zone."""
     return f"{now.astimezone(zone):%Y-%m}"
 
 
 def zone_of(session: Session, company_id: int) -> ZoneInfo:
-    """Where the company is."""
+    """Return the company's time zone."""
     return ZoneInfo(session.scalar(_ZONE, {"company": company_id}) or "UTC")
 
 
@@ -76,8 +76,9 @@ def keep_snapshot(
     person: int | None,
     now: datetime,
 ) -> int | None:
-    """Store what a target told us; the new revision when anything changed, which wakes the
-    unsent.
+    """Store master data from a target.
+
+    If anything changed, wake the unsent records and return the new revision.
     """
     kinds = _kinds(seen)
     if seen.items is not None:
@@ -93,21 +94,19 @@ def keep_items(
     told: Mapping[str, ItemSetup | None],
     now: datetime,
 ) -> frozenset[str]:
-    """Store what a target told of these items; those of which it tells something else than before,
-    which wakes the unsent.
-    """
-    before = known(session, connection.id)
+    """Store items from a target and return those that changed, which wakes the unsent records."""
+    before = known_items(session, connection.id)
     items = _with_told(session, connection, told, now)
     keep_kinds(session, connection, {ITEM: items}, person=None, now=now)
     return frozenset(code for code, setup in told.items() if before.get(code) != setup)
 
 
-def asked_since(
+def recently_asked(
     session: Session, connection_id: int, codes: Iterable[str], since: datetime
 ) -> set[str]:
-    """Those of the codes that the target told of since then."""
-    given = {"connection": connection_id, "codes": list(codes), "since": since}
-    return set(session.scalars(_ASKED, given))
+    """Return the codes that were queried since then."""
+    parameters = {"connection": connection_id, "codes": list(codes), "since": since}
+    return set(session.scalars(_ASKED, parameters))
 
 
 _ASKED = select(ItemReading.code).where(
@@ -129,15 +128,15 @@ _ASKED_AGAIN = (
 def _with_told(
     session: Session, connection: Connection, told: Mapping[str, ItemSetup | None], now: datetime
 ) -> Items:
-    """All items that are known, these as they were told now; when each was asked for is noted."""
+    """Return all known items with these updates, and store when each was queried."""
     breaker.locked(session, connection.id)  # one after the other, whoever asked
     session.execute(_ASKED_AGAIN, {"connection": connection.id, "codes": list(told), "now": now})
     rows = [{"connection_id": connection.id, "code": code, "asked_at": now} for code in told]
     bulk.insert_rows(session, ItemReading, rows, ignore=True)
-    before = known(session, connection.id)
+    before = known_items(session, connection.id)
     log_unit_changes(session, connection, before, told, now)
-    found = {**before, **told}
-    return {code: body_of(one) for code, one in found.items() if one is not None}
+    items = {**before, **told}
+    return {code: body_of(one) for code, one in items.items() if one is not None}
 
 
 def keep_kinds(
@@ -149,28 +148,31 @@ def keep_kinds(
     now: datetime,
     reason: str = "seen in the accounting system",
 ) -> int | None:
-    """Store all items of these kinds; the new revision when any changed, which wakes the unsent."""
-    given = {"connection": connection.id}
-    kept = {row.kind: row for row in session.scalars(_OF_CONNECTION, given)}
+    """Store all items of these kinds.
+
+    If any changed, wake the unsent records and return the new revision.
+    """
+    parameters = {"connection": connection.id}
+    rows_by_kind = {row.kind: row for row in session.scalars(_OF_CONNECTION, parameters)}
     changed = [
         kind
         for kind, items in kinds.items()
-        if kind not in kept or kept[kind].sha256 != sha256_hex(dumps(items))
+        if kind not in rows_by_kind or rows_by_kind[kind].sha256 != sha256_hex(dumps(items))
     ]
     if not changed:
         return None
-    what = f"{connection.name}: {', '.join(changed)}"
+    description = f"{connection.name}: {', '.join(changed)}"
     revision = next_revision(
         session,
         connection.company_id,
         "snapshot",
-        what,
+        description,
         person_id=person,
         reason=reason,
         now=now,
     )
     for kind in changed:
-        _replace(session, connection.id, kind, kinds[kind], kept.get(kind), revision, now)
+        _replace(session, connection.id, kind, kinds[kind], rows_by_kind.get(kind), revision, now)
     wake_all_unsent(session, connection.company_id, now)
     if PERIOD in changed:
         words = {connection.name, connection.connector}  # by which rules call it
@@ -200,22 +202,24 @@ def _replace(
     revision: int,
     now: datetime,
 ) -> None:
-    """Close the items that went or changed, add those that came."""
+    """Close removed or changed items and insert new ones."""
     row = kept or Snapshot(connection_id=connection_id, kind=kind, checked_at=now, sha256="")
     row.changed_at, row.revision = now, revision
     row.sha256, row.due_at = sha256_hex(dumps(items)), now + FRESH
     session.add(row)
     session.flush()
-    live = session.scalars(_LIVE, {"snapshot": row.id}).all()
-    same = {item.code for item in live if item.code in items and item.body == items[item.code]}
-    for item in live:
-        if item.code not in same:
+    current_items = session.scalars(_LIVE, {"snapshot": row.id}).all()
+    unchanged_codes = {
+        item.code for item in current_items if item.code in items and item.body == items[item.code]
+    }
+    for item in current_items:
+        if item.code not in unchanged_codes:
             item.to_revision = revision
     session.flush()
     session.add_all(
         SnapshotItem(snapshot_id=row.id, code=code, body=body, from_revision=revision)
         for code, body in items.items()
-        if code not in same
+        if code not in unchanged_codes
     )
     session.flush()
 
@@ -223,21 +227,27 @@ def _replace(
 def _keep_quota(
     session: Session, connection: Connection, seen: contract.Snapshot, now: datetime
 ) -> None:
-    """What the target tells of its month, or our own count where only the settings know a limit."""
+    """Store the monthly quota from the target, or our own count if only the settings
+    have a limit.
+    """
     throttle = session.get(Throttle, connection.id)
     if throttle is None:
         throttle = Throttle(connection_id=connection.id)
         session.add(throttle)
     zone = zone_of(session, connection.company_id)
-    month, told = month_of(now, zone), seen.quota_limit
-    own = str(connection.settings.get(schema.DOCUMENTS_A_MONTH) or "").strip()
-    if told is not None or not own:
+    month, target_limit = month_of(now, zone), seen.quota_limit
+    own_limit = str(connection.settings.get(schema.DOCUMENTS_A_MONTH) or "").strip()
+    if target_limit is not None or not own_limit:
         throttle.quota_used = seen.quota_used or 0
     elif throttle.quota_limit is None or throttle.quota_month != month:
         first = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        given = {"connection": connection.id, "since": first}
-        throttle.quota_used = session.scalar(_POSTED_SINCE, given) or 0
-    limits = [limit for limit in (told, int(own) if own else None) if limit is not None]
+        parameters = {"connection": connection.id, "since": first}
+        throttle.quota_used = session.scalar(_POSTED_SINCE, parameters) or 0
+    limits = [
+        limit
+        for limit in (target_limit, int(own_limit) if own_limit else None)
+        if limit is not None
+    ]
     throttle.quota_limit, throttle.quota_month = min(limits, default=None), month
 
 
@@ -249,13 +259,13 @@ _POSTED_SINCE = select(func.count()).where(
 LOOKED_AT = 500  # unsent documents, the newest first
 
 
-def known(session: Session, connection_id: int) -> dict[str, ItemSetup]:
-    """What the target told of its items so far."""
-    return answer(session, asked_known(connection_id))
+def known_items(session: Session, connection_id: int) -> dict[str, ItemSetup]:
+    """Return the known items of a target."""
+    return answer(session, known_items_query(connection_id))
 
 
-def asked_known(connection_id: int) -> Question[dict[str, ItemSetup]]:
-    """The same, as a question."""
+def known_items_query(connection_id: int) -> Question[dict[str, ItemSetup]]:
+    """Return the known items of a target, as a query."""
     rows = yield (
         select(SnapshotItem.code, SnapshotItem.body)
         .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
@@ -267,23 +277,23 @@ def asked_known(connection_id: int) -> Question[dict[str, ItemSetup]]:
 
 
 def body_of(one: ItemSetup) -> dict[str, Any]:
-    """An item as it is to be kept."""
+    """Return an item as it is stored."""
     return {"unit": one.unit, "rates": {unit: list(rate) for unit, rate in one.rates.items()}}
 
 
 def setup_of(body: Mapping[str, Any]) -> ItemSetup:
-    """An item as it is kept."""
+    """Return a stored item."""
     rates = {unit: (num, den) for unit, (num, den) in body["rates"].items()}
     return ItemSetup(body["unit"], rates)
 
 
 def item_field(documents: Iterable[DocumentSchema], name: str) -> str:
-    """The field in which each line of a document type names its item; blank where none does."""
+    """Return the line field that contains the item, or an empty string."""
     lines = next((one.lines for one in documents if one.name == name), ())
     return next((field.name for field in lines if field.refers == "item"), "")
 
 
-def wanted(
+def codes_to_query(
     session: Session,
     connection_id: int,
     documents: Iterable[DocumentSchema],
@@ -292,7 +302,7 @@ def wanted(
     most: int,
     now: datetime,
 ) -> list[str]:
-    """The codes to ask for now: new ones first, then the known ones by turns."""
+    """Return the codes to query now: new ones first, then known ones in rotation."""
     fields = {one.name: item_field((one,), one.name) for one in documents}
     query = (
         select(Posting.doc_type, Posting.content)
@@ -301,13 +311,13 @@ def wanted(
         .order_by(Posting.id.desc())
         .limit(LOOKED_AT)
     )
-    named = {
+    used_codes = {
         line[fields[doc_type]]
         for doc_type, content in session.execute(query)
         for line in (content or {}).get("lines", ())
         if fields.get(doc_type) and line.get(fields[doc_type])
     }
-    new = sorted(named - have.keys())[:most]
-    old, rest = sorted(have), most - len(new)
-    start = int(now.timestamp() // FRESH.total_seconds()) * rest % len(old) if old and rest else 0
-    return new + (old[start:] + old[:start])[:rest]
+    new = sorted(used_codes - have.keys())[:most]
+    old, room = sorted(have), most - len(new)
+    start = int(now.timestamp() // FRESH.total_seconds()) * room % len(old) if old and room else 0
+    return new + (old[start:] + old[:start])[:room]

@@ -104,12 +104,12 @@ SIGNAL = Columns(
 )
 
 
-def listing(session: Session, company_id: int) -> tuple[SignalRow, ...]:
+def list_signals(session: Session, company_id: int) -> tuple[SignalRow, ...]:
     """The open signals, the oldest first."""
-    return answer(session, asked_listing(company_id))
+    return answer(session, signals_query(company_id))
 
 
-def asked_listing(company_id: int) -> Question[tuple[SignalRow, ...]]:
+def signals_query(company_id: int) -> Question[tuple[SignalRow, ...]]:
     """The same, as a question."""
     return SIGNAL.each((yield _open_ones(company_id)))
 
@@ -131,14 +131,16 @@ def _signals(company_id: int) -> Select[Any]:
     )
 
 
-def ended(session: Session, company_id: int, most: int = ENDED_SHOWN) -> tuple[SignalRow, ...]:
+def ended_signals(
+    session: Session, company_id: int, most: int = ENDED_SHOWN
+) -> tuple[SignalRow, ...]:
     """The last that ended, newest first."""
     query = _signals(company_id).where(Signal.cleared_at.is_not(None))
     found = session.execute(query.order_by(Signal.id.desc()).limit(most))
     return SIGNAL.each(found)
 
 
-def shown(session: Session, company_id: int, signal_id: int) -> SignalRow | None:
+def load_signal(session: Session, company_id: int, signal_id: int) -> SignalRow | None:
     """One of them."""
     return SIGNAL.first(session.execute(_signals(company_id).where(Signal.id == signal_id)))
 
@@ -163,7 +165,7 @@ def sentence(row: SignalRow, books: str) -> str:
             return f"{row.connection} keeps other totals of {many} than were sent, after a retry."
 
 
-def refresh(session: Session, now: datetime) -> None:
+def refresh_signals(session: Session, now: datetime) -> None:
     """Raise, renew and end the signals of every company."""
     for company in session.scalars(select(Company).order_by(Company.id)).all():
         query = select(Signal).where(Signal.company_id == company.id, Signal.cleared_at.is_(None))
@@ -213,7 +215,7 @@ def _raise(session: Session, company: Company, one: Found, now: datetime) -> Non
 def _tell(
     session: Session, company: Company, signal_id: int, act: str, before: str, now: datetime
 ) -> None:
-    row = shown(session, company.id, signal_id)
+    row = load_signal(session, company.id, signal_id)
     if row is None:
         return
     record_event(

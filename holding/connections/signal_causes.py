@@ -310,7 +310,7 @@ def close_day(settings: Mapping[str, Any]) -> int | None:
     return int(found) if found else None
 
 
-def listed(session: Session, company_id: int) -> tuple[tuple[str, int], ...]:
+def failure_limits(session: Session, company_id: int) -> tuple[tuple[str, int], ...]:
     """Each accounting system of a company, with the number of failures that is a signal."""
     settings = session.get_one(Company, company_id).settings
     names = session.scalars(

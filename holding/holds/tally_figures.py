@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
-from holding.access.reach import narrowed
+from holding.access.reach import is_limited
 from holding.db import bulk
 from holding.db.models import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.db.models.decisions import HOLD_OPEN
@@ -173,7 +173,7 @@ def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
 def _asked(
     session: Session, companies: Sequence[int], query: CompoundSelect[Any]
 ) -> Question[Stored]:
-    if narrowed(session):  # the tally is of all sources
+    if is_limited(session):  # the tally is of all sources
         theirs = folding.HELD.where(Hold.company_id.in_(companies))
         return Stored((), (yield theirs).all())
     rows = [tuple(row) for row in (yield query).all()]
@@ -298,7 +298,7 @@ def by(
 
 def held(session: Session, company_id: int) -> Select[int]:
     """How many records have an open hold, as a statement that stands for one value."""
-    return (_held_one_by_one if narrowed(session) else _held_of_all)(company_id)
+    return (_held_one_by_one if is_limited(session) else _held_of_all)(company_id)
 
 
 @lru_cache(maxsize=256)
@@ -359,7 +359,7 @@ def of_owners(
     waiting began, and that until which an answer was wanted.
     """
     mine = folding.WAITING.where(Hold.company_id == company_id)
-    if narrowed(session):  # the tally is of all sources
+    if is_limited(session):  # the tally is of all sources
         return _one_by_one((yield mine))
     stale = _divided(company_id, since, answer_by)
     rows = yield kept([company_id], HoldTally.cause_id < WHOLE_RECORD, stale)

@@ -12,7 +12,7 @@ from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
-from holding.access.operations import of_theirs
+from holding.access.operations import find_operation
 from holding.approvals import consent
 from holding.db import bulk
 from holding.db.models import Approval, Dating, Operation, Posting, Push, Record, Release
@@ -124,7 +124,7 @@ def taken_back(session: Session, op: str) -> bool:
 
 def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | PutBack | Refusal:
     """Take back what a form of this person did, as far as nothing of it is on its way."""
-    form = of_theirs(session, actor, op, lock=True)
+    form = find_operation(session, actor, op, lock=True)
     if form is None or form.undo_until is None:
         return _unknown()
     if refusal := _over(form, form.undo_until, now):

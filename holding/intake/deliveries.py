@@ -24,7 +24,7 @@ from grammar.nodes import Ruleset
 from holding.access.actors import Actor, Keys
 from holding.connections import breaker, channel, connections, limits
 from holding.connections.channel import calls_a_minute, renew, with_renewal
-from holding.connections.connections import permitted, secret_of, tell
+from holding.connections.connections import log_connection_event, permitted, secret_of
 from holding.db import bulk
 from holding.db.database import Database
 from holding.db.models import Company, Connection, Delivery, Record, Version
@@ -349,7 +349,7 @@ def test_either_side(
         zone = None if is_target else zone_of_source(session, connection_id)
     if zone is None or not isinstance(source, Testable):
         settings_used = (
-            channel.asked if refusal else lookup_settings(database, clock, connection_id)
+            channel.run_test if refusal else lookup_settings(database, clock, connection_id)
         )
         return channel.test_connection(
             database, clock, connection_id, actor, http=http, keys=keys, asks=settings_used
@@ -383,7 +383,9 @@ def _keep(
 ) -> None:
     connection, now = session.get_one(Connection, connection_id), clock.now()
     channel.keep_report(session, connection, report, now, asked=True)
-    tell(session, connection, actor, now, "connection.tested", channel.outcome(connection, report))
+    log_connection_event(
+        session, connection, actor, now, "connection.tested", channel.outcome(connection, report)
+    )
 
 
 def lookup_settings(database: Database, clock: Clock, connection_id: int) -> channel.Asks:
@@ -395,10 +397,10 @@ def lookup_settings(database: Database, clock: Clock, connection_id: int) -> cha
         connection = session.get_one(Connection, connection_id)
         target = registry.targets().get(connection.connector)
         if target is None or not isinstance(target, TestedWhole):
-            return channel.asked
+            return channel.run_test
         documents = _posted(session, connection)
         if not documents:
-            return channel.asked
+            return channel.run_test
         more = target.more_calls(documents)
         if not _spent(session, connection, target, more, clock.now()):
             return _asked_later
@@ -437,7 +439,7 @@ def _asked_later(
     target: Target, settings: Mapping[str, object], secret: str, http: Http
 ) -> ConnectionReport:
     """Run the usual test, with a step that reports what was not tried."""
-    report = channel.asked(target, settings, secret, http)
+    report = channel.run_test(target, settings, secret, http)
     words = "Not tried: the calls of this minute are needed for documents."
     skipped_step = Step("Each document type", None, words, "Test again in a minute.", NOT_RUN)
     return replace(report, steps=(*report.steps, skipped_step))
@@ -451,7 +453,7 @@ def _asked_whole(
     http: Http,
 ) -> ConnectionReport:
     if not isinstance(target, TestedWhole):
-        return channel.asked(target, settings, secret, http)
+        return channel.run_test(target, settings, secret, http)
     return channel.with_outgoing(target.test_whole(documents, settings, secret, http))
 
 

@@ -17,7 +17,13 @@ from connectors.transport.http import Clock, Http
 from holding.access.actors import Actor, Keys
 from holding.connections import connections
 from holding.connections.channel import renew
-from holding.connections.connections import CALLS_PER_MINUTE, PullPlan, permitted, secret_of, tell
+from holding.connections.connections import (
+    CALLS_PER_MINUTE,
+    PullPlan,
+    log_connection_event,
+    permitted,
+    secret_of,
+)
 from holding.connections.limits import a_call, leave_alone
 from holding.db import bulk
 from holding.db.bulk import Columns, of
@@ -464,7 +470,7 @@ def request_pull(
     row.due_at = now
     what = "swept" if kind == "sweep" else "read"
     words = f"{actor.name} had {connection.name} {what} at once."
-    tell(session, connection, actor, now, "pull.asked", words)
+    log_connection_event(session, connection, actor, now, "pull.asked", words)
     return None
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from grammar.nodes import Ruleset
 from holding.access.actors import Actor, may
 from holding.access.operations import once
-from holding.access.people import asked_able, ensure_team, in_team, who_may
+from holding.access.people import able_query, ensure_team, in_team, who_may
 from holding.db.models import Cause, Hold, MappingEntry, MappingTable, Team
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.models.rules import ALWAYS
@@ -534,7 +534,7 @@ def asked_fixers(actor: Actor) -> Question[Sequence[str]]:
     """Who may change entries, asked with other questions; nobody is asked for by who may."""
     found: Mapping[int, str] = {}
     if may(actor, ACT):
-        found = yield from asked_able(actor.company_id or 0, ACT)
+        found = yield from able_query(actor.company_id or 0, ACT)
     return tuple(found.values())
 
 

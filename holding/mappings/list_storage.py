@@ -294,7 +294,7 @@ def store_units(
     if not told:
         return 0
     breaker.locked(session, connection.id)  # one after the other, whoever tells
-    before = master_data.known(session, connection.id)
+    before = master_data.known_items(session, connection.id)
     gone: dict[str, ItemSetup | None] = dict.fromkeys(before)
     unit_changes.log_unit_changes(session, connection, before, gone | told, now)
     items = {code: master_data.body_of(one) for code, one in told.items()}

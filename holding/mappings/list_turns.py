@@ -18,7 +18,7 @@ from connectors import registry
 from connectors.contract import targets
 from connectors.contract.targets import TellsLists
 from holding.access.actors import Actor
-from holding.connections.connections import permitted, tell
+from holding.connections.connections import log_connection_event, permitted
 from holding.connections.master_data import zone_of
 from holding.db import bulk
 from holding.db.bulk import Columns, of
@@ -212,7 +212,7 @@ def ask(session: Session, actor: Actor, connection_id: int, now: datetime) -> Re
     for row in rows:
         row.due_at = now
     words = f"{actor.name} had the lists of {connection.name} read at once."
-    tell(session, connection, actor, now, "lists.asked", words)
+    log_connection_event(session, connection, actor, now, "lists.asked", words)
     return None
 
 

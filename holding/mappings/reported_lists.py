@@ -23,7 +23,7 @@ from connectors.transport.http import TOO_MANY, Clock, Http
 from holding.access.actors import SYSTEM, Keys
 from holding.connections import breaker
 from holding.connections.channel import counted_together, own_settings, renew
-from holding.connections.connections import secret_of, tell
+from holding.connections.connections import log_connection_event, secret_of
 from holding.connections.limits import a_call, leave_alone
 from holding.connections.master_data import zone_of
 from holding.db.database import Database
@@ -142,7 +142,7 @@ def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
             if turn.wrong_since is not None:
                 connection = session.get_one(Connection, turn.connection_id)
                 words = f"The lists of {connection.name} can be read again."
-                tell(session, connection, SYSTEM, now, "lists.read", words)
+                log_connection_event(session, connection, SYSTEM, now, "lists.read", words)
             return
         list_turns.begin_anew(session, row)
         row.lease_owner, row.tries = turn.owner, turn.tries
@@ -292,4 +292,4 @@ def _failed(
             connection = session.get_one(Connection, turn.connection_id)
             noun = list_storage.NAMED[turn.kind]
             say = f"The {noun}s of {connection.name} stay as they were. {words}"
-            tell(session, connection, SYSTEM, now, "lists.failed", say)
+            log_connection_event(session, connection, SYSTEM, now, "lists.failed", say)

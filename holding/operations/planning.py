@@ -51,7 +51,7 @@ def _urgent(
 ) -> None:
     """Each signal once to each, as soon as it is raised."""
     wanted = [one for one in told if one.urgent and not _limited(session, company.id, one)]
-    signals = open_signals.listing(session, company.id) if wanted else ()
+    signals = open_signals.list_signals(session, company.id) if wanted else ()
     if not signals:
         return
     keys = {one.id: f"signal:{one.id}" for one in signals}

@@ -291,7 +291,7 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
         if not rows:
             return ()
         breaker.note(session, channel.connection_id, rows[0].Throttle)
-        if limits.short(session, channel, now):
+        if limits.is_short(session, channel, now):
             rows = session.execute(_due(tuple(states), urgent=True), parameters).all()
         places = {row.id: row.due_at for row in rows}
         ids = split_by_crashes([(row.id, row.crashes) for row in rows], limit)

@@ -327,7 +327,7 @@ def retry_unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> N
     return_later(desk, [claim], after=desk.lease)
     with desk.database.write() as session:
         now = desk.clock.now()
-        limits.heard(session, channel, [found], now)
+        limits.note_answers(session, channel, [found], now)
         if not found.target_ref:  # else it answers, and is not done yet
             breaker.failed(session, channel.connection_id, now, desk.pace)
 

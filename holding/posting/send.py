@@ -118,7 +118,7 @@ def _unknown(desk: Desk, channel: Channel, named: Mapping[int, frozenset[str]]) 
     codes = dict.fromkeys(code for found in named.values() for code in sorted(found))
     since = desk.clock.now() - timedelta(minutes=desk.settings.item_minutes)
     with desk.database.read() as session:
-        fresh = master_data.asked_since(session, channel.connection_id, codes, since)
+        fresh = master_data.recently_asked(session, channel.connection_id, codes, since)
     return [code for code in codes if code not in fresh]
 
 
@@ -201,7 +201,7 @@ def _keep(desk: Desk, channel: Channel, calls: int, told: Told | Found) -> froze
         now = desk.clock.now()
         limits.spend(session, channel, calls)
         if isinstance(told, Found):
-            limits.heard(session, channel, [told], now)
+            limits.note_answers(session, channel, [told], now)
             breaker.failed(session, channel.connection_id, now, desk.pace)
             return frozenset()
         connection = session.get_one(Connection, channel.connection_id)
@@ -475,10 +475,10 @@ def judge_channel(
     channel = flight.channel
     accepted = (one for one, answer in zip(flight.members, answers, strict=True) if _counts(answer))
     document_count = sum(channel.counts(one.document.document) for one in accepted)
-    row = limits.count(session, channel, now, document_count)
+    row = limits.count_documents(session, channel, now, document_count)
     if any(answer.code == QUOTA for answer in answers):
-        limits.exhausted(session, channel, now)
-    limits.heard(session, channel, [one for one in answers if one.code != QUOTA], now)
+        limits.mark_exhausted(session, channel, now)
+    limits.note_answers(session, channel, [one for one in answers if one.code != QUOTA], now)
     if any(_kept_there(channel, answer) for answer in answers):
         breaker.test_soon(session, channel.connection_id, now)
     if any(answer.error_class == AUTHORIZATION_FAILED for answer in answers):
@@ -602,7 +602,7 @@ def resend(
     with desk.database.write() as session:
         families = [one.claim.family for one in members]
         lock_families(session, channel.company_id, families)
-        if not limits.running(session, channel):
+        if not limits.is_running(session, channel):
             now = desk.clock.now()
             return_postings(session, ((one.claim, now) for one in members))
             return None

@@ -123,10 +123,12 @@ def _look(
         holds.settle_holds(session, [doubt.member.record_id], case.causes)
         if doubt.waiting_there and found.kind == "equal":
             is_counted = channel.counts(doubt.member.document.document)
-            limits.count(session, channel, now, int(is_counted))
+            limits.count_documents(session, channel, now, int(is_counted))
         if found.refused is not None and found.refused.code == QUOTA:
-            limits.exhausted(session, channel, now)
-        limits.heard(session, channel, [found], now)  # it locks others, too, so it comes first
+            limits.mark_exhausted(session, channel, now)
+        limits.note_answers(
+            session, channel, [found], now
+        )  # it locks others, too, so it comes first
         connection_id = channel.connection_id
         breaker.looked(session, connection_id, [found], now, desk.pace, key_id=channel.key_id)
         strict_json.point("lookup.before_commit")

@@ -139,7 +139,7 @@ def turn(desk: Desk, channel: Channel) -> int:
         woken, seen = _keep_all(session, channel, watched, found, now)
         records, causes = follow(session, channel, seen, now)
         wake_records(session, woken, now)
-        limits.heard(session, channel, found, now)
+        limits.note_answers(session, channel, found, now)
         there = channel.connection_id
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
         holds.settle_holds(session, records, causes)

@@ -14,7 +14,7 @@ from connectors.contract.targets import Readable
 from holding.access.actors import Actor, may
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
-from holding.connections.connections import tell
+from holding.connections.connections import log_connection_event
 from holding.db.bulk import Columns, of
 from holding.db.models import Connection, Posting, Push, Reading, Record
 from holding.db.models.columns import NOW
@@ -216,7 +216,7 @@ def read_target(session: Session, actor: Actor, connection_id: int, now: datetim
     if not count:
         return _nothing(f"Nothing of the last {FOR.days} days stands in {connection.name}.")
     words = f"{actor.name} asked to read {plural(count, 'document')} in {connection.name}."
-    tell(session, connection, actor, now, "connection.read_asked", words)
+    log_connection_event(session, connection, actor, now, "connection.read_asked", words)
     return count
 
 

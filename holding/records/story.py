@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
-from holding.access.people import asked_names
+from holding.access.people import names_query
 from holding.approvals.consent import counts
 from holding.db.bulk import Columns, known, of
 from holding.db.models import (
@@ -293,7 +293,7 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     who = [key for one in approvals.value for key in (one.person_id, one.for_person_id)]
     who += [one.person_id for one in versions]
     who += [rules.author_id, rules.published_by_id] if rules else []
-    people = page.ask(asked_names(who))
+    people = page.ask(names_query(who))
     files = page.ask(asked_files(rules.id)) if rules else None
     return Case(
         company=session.get_one(Company, record.company_id),

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.access.people import asked_names
+from holding.access.people import names_query
 from holding.db.models import (
     Cause,
     Evaluation,
@@ -75,7 +75,7 @@ def holds_of(session: Session, record_id: int) -> Question[tuple[HeldBy, ...]]:
     titles = _Titles(session)
     wanted = [i for hold, _, _ in rows for i in (hold.person_id, hold.closed_by_id)]
     who = [*wanted, *(one.person_id for one in changes.values())]
-    people = yield from asked_names(who)
+    people = yield from names_query(who)
     return tuple(
         HeldBy(
             hold=hold,

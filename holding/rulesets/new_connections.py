@@ -16,7 +16,12 @@ from connectors.contract.errors import ERROR_CLASSES
 from holding.access.actors import Actor, may
 from holding.access.people import FALLBACK_TEAM
 from holding.connections import confirmed_rates
-from holding.connections.connections import ask_key_again, permitted, tell, wait_for_test
+from holding.connections.connections import (
+    ask_key_again,
+    log_connection_event,
+    permitted,
+    wait_for_test,
+)
 from holding.db.models import Company, Connection, Posting, Snapshot, Team, Throttle
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
@@ -87,7 +92,7 @@ def add_connection(
         wait_for_test(session, row, now)
     added = f"Source {name} was added."
     told = f"Accounting system {name} was added." if side == "target" else added
-    tell(session, row, actor, now, "connection.added", told)
+    log_connection_event(session, row, actor, now, "connection.added", told)
     if side == "target" and ask_rates:
         confirmed_rates.ask(session, actor, row.id, now)
     return row.id
@@ -160,7 +165,7 @@ def change_settings(
     said = f"{connection.name} was changed: {words}."
     if elsewhere and _is_shown(connection) and ask_key_again(session, connection, now):
         said += " Its key was given for another host, so it is not used until it is given again."
-    tell(session, connection, actor, now, "connection.changed", said)
+    log_connection_event(session, connection, actor, now, "connection.changed", said)
     if connection.side == "source":
         replan(session, connection_id, now)
         if schema.COMPANY_CODE in changed:

@@ -130,7 +130,9 @@ def resume_due(session: Session, now: datetime) -> None:
         if found is not None:
             connection.pause_until = None
             words = f"{connection.name} stays paused: {found.message}"
-            connections.tell(session, connection, SYSTEM, now, "connection.stays_paused", words)
+            connections.log_connection_event(
+                session, connection, SYSTEM, now, "connection.stays_paused", words
+            )
 
 
 def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime) -> Refusal | None:

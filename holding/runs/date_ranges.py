@@ -27,20 +27,20 @@ _Ready = tuple[int, str, int | None]  # id, currency and amount
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """How many documents, and their money."""
+    """A number of documents and their amounts."""
 
     count: int
     money: Sums
 
     @property
     def figure(self) -> int:
-        """One figure that is another where the money is; it is never shown."""
+        """Return a number that differs when the amounts differ. It is never shown."""
         return check_figure(self.money)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncPreview:
-    """What a date range would do now; `ready` are those it would send, by document type."""
+    """What a date range would send now. `ready` are the documents to send, by document type."""
 
     will_send: Bucket
     already_posted: Bucket
@@ -53,9 +53,7 @@ class SyncPreview:
 def preview(
     session: Session, company_id: int, connection_id: int, doc_type: str, first: date, last: date
 ) -> SyncPreview:
-    """What is there of a range of document dates, by what would become of it; documents of every
-    type where `doc_type` is "".
-    """
+    """Return the documents of a date range by their state; an empty `doc_type` means all types."""
     query = (
         select(Posting.id, Posting.state, Posting.doc_type, *of_posting())
         .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
@@ -63,17 +61,17 @@ def preview(
         .order_by(Posting.id)
     )
     rows = session.execute(query.where(Posting.doc_type == doc_type) if doc_type else query).all()
-    found = [(row.id, row.state, (row.currency, row.minor)) for row in rows]
+    states = [(row.id, row.state, (row.currency, row.minor)) for row in rows]
     ready = defaultdict[str, list[_Ready]](list)
     for row in rows:
         if row.state == PostingState.READY:
             ready[row.doc_type].append((row.id, row.currency, row.minor))
     return SyncPreview(
-        will_send=_bucket(found, ("ready",)),
-        already_posted=_bucket(found, ("posted", "reversed")),
-        held=_bucket(found, ("held", "failed")),
-        waiting=_bucket(found, ("waiting",)),
-        in_flight=_bucket(found, IN_FLIGHT_STATES),
+        will_send=_bucket(states, ("ready",)),
+        already_posted=_bucket(states, ("posted", "reversed")),
+        held=_bucket(states, ("held", "failed")),
+        waiting=_bucket(states, ("waiting",)),
+        in_flight=_bucket(states, IN_FLIGHT_STATES),
         ready={of: tuple(ready[of]) for of in sorted(ready)},
     )
 
@@ -97,25 +95,26 @@ def sync(
     expected_total: int,
     now: datetime,
 ) -> tuple[int, ...] | Refusal:
-    """Send what is ready in a range, if it is still what the person was shown; the runs, one for
-    each document type that has something ready.
+    """Start runs that send what is ready in a range, if it still matches what the person saw.
+
+    Return one run for each document type.
     """
     connection = session.get(  # one start after the other
         Connection, connection_id, with_for_update={"key_share": True}, populate_existing=True
     )
     if connection is None or connection.company_id != company_id:
         return Refusal("connection.unknown", "There is no such connection.", status=404)
-    seen = preview(session, company_id, connection_id, doc_type, first, last)
+    current = preview(session, company_id, connection_id, doc_type, first, last)
     refusal = may(actor, "run.operate")
-    for each in [doc_type] if doc_type else seen.ready:
+    for each in [doc_type] if doc_type else current.ready:
         refusal = refusal or _not_now(session, connection, each)
-    refusal = refusal or _changed(seen, expected_count, expected_total)
+    refusal = refusal or _changed(current, expected_count, expected_total)
     if refusal:
         return refusal
-    asked = (first, last)
+    days = (first, last)
     return tuple(
-        _start(session, actor, connection, each, ready, asked, now)
-        for each, ready in seen.ready.items()
+        _start(session, actor, connection, each, ready, days, now)
+        for each, ready in current.ready.items()
     )
 
 
@@ -165,10 +164,12 @@ def _start(
     days: tuple[date, date],
     now: datetime,
 ) -> int:
-    """The run of these documents of one type, and its event. It begins when nothing that released
-    one of them can be taken back any more: those of a daily route have no time of their own.
+    """Add the run of these documents and record its event.
+
+    The run starts when no release of a document can be undone any more. Documents of a daily route
+    have no due time of their own.
     """
-    home = session.get_one(Company, connection.company_id).currency
+    home_currency = session.get_one(Company, connection.company_id).currency
     ids = [key for key, _, _ in ready]
     run = add_run(session, connection, "manual", doc_type, ids, now)
     run.person_id, run.due_at = actor.person_id, max(now, _last_undo(session, ids) or now)
@@ -178,15 +179,17 @@ def _start(
         **(run.filter or {}),
         "first": first.isoformat(),
         "last": last.isoformat(),
-        "money": {code or home: n for code, n in money.items()},
+        "money": {code or home_currency: n for code, n in money.items()},
     }
-    sent = plural(len(ready), "document")
-    tell(session, run, actor, now, f"{actor.name} started a sync of {first} to {last}: {sent}.")
+    count_text = plural(len(ready), "document")
+    log_run_start(
+        session, run, actor, now, f"{actor.name} started a sync of {first} to {last}: {count_text}."
+    )
     return run.id
 
 
 def _last_undo(session: Session, ids: Sequence[int]) -> datetime | None:
-    """Until when an act that released one of these can be taken back."""
+    """Return until when a release of these documents can be undone, or None."""
     records = session.scalars(select(Posting.record_id).where(bulk.among(Posting.id, ids)))
     return max(operations.until(session, set(records)).values(), default=None)
 
@@ -202,7 +205,7 @@ def add_run(
     route: str | None = None,
     day: date | None = None,
 ) -> Run:
-    """A run of these postings; over at once when there are none."""
+    """Add a run of these postings; a run without postings is done at once."""
     ids = list(postings)
     run = Run(
         company_id=connection.company_id,
@@ -224,8 +227,8 @@ def add_run(
     return run
 
 
-def tell(session: Session, run: Run, actor: Actor, now: datetime, say: str) -> None:
-    """The event of a run's start."""
+def log_run_start(session: Session, run: Run, actor: Actor, now: datetime, say: str) -> None:
+    """Record the event of a run's start."""
     record_event(
         session,
         company_id=run.company_id,
@@ -239,8 +242,9 @@ def tell(session: Session, run: Run, actor: Actor, now: datetime, say: str) -> N
 
 @dataclass(frozen=True, slots=True)
 class KindCount:
-    """A kind of record or a type of document: how many there are in the range, and their money;
-    no money where no rules say what it is.
+    """The number and amounts of a kind of record or document type.
+
+    The amounts are empty if no rules define the kind.
     """
 
     kind: str
@@ -250,8 +254,9 @@ class KindCount:
 
 @dataclass(frozen=True, slots=True)
 class RangeCounts:
-    """What falls in a range: records of the company, those without a day of their own by the day
-    of their arrival, and documents for one target.
+    """What is in a date range: the company's records and the documents for one target.
+
+    `undated` are records without a document date, by the day of their arrival.
     """
 
     records: tuple[KindCount, ...]
@@ -259,11 +264,11 @@ class RangeCounts:
     documents: tuple[KindCount, ...]
 
 
-def counts(
+def range_counts(
     session: Session, company_id: int, zone: ZoneInfo, connection_id: int, days: tuple[date, date]
 ) -> RangeCounts:
-    """The records of the company dated from the first to the last of these days, and the documents
-    for this target that are, whatever their state.
+    """Return the records of the company and the documents for this target in the range, in any
+    state.
     """
     first, last = days
     arrived = Record.seen_at >= _midnight(first, zone)
@@ -303,8 +308,8 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, zone)
 
 
-def _by_kind(found: Result[str, str, int, int | None]) -> tuple[KindCount, ...]:
-    rows = list(found)
+def _by_kind(result: Result[str, str, int, int | None]) -> tuple[KindCount, ...]:
+    rows = list(result)
     money = by_key((row.kind, row.currency, row.minor) for row in rows)
     return tuple(
         KindCount(kind, sum(row.how_many for row in rows if row.kind == kind), money.get(kind, {}))

@@ -95,8 +95,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """How many postings a step took up; `over` when all of that was due is done and nothing can
-    have come of it: what was seen beside it is still all there is.
+    """How many postings a step processed.
+
+    `over`: all of the due work is done and caused nothing new, so the remaining plan is still
+    valid.
     """
 
     count: int
@@ -137,8 +139,9 @@ _CONTENTS = select(Posting.id, Posting.content).where(bulk.among_given(Posting.i
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """How many postings were worked on; `more` when time was up before the work was done, `woke`
-    when something may be to be judged because of them.
+    """How many postings were processed.
+
+    `more`: time ran out before the work was done. `woke`: an evaluation may be due because of them.
     """
 
     count: int
@@ -154,17 +157,19 @@ def open_desk(
     settings: Settings | None = None,
     chance: Random | None = None,
 ) -> Desk | Refusal:
-    """The tools of one worker; refused without a key file."""
-    told = settings or Settings.from_env()
-    keys = load_keys(told)
+    """Return the tools of one worker, or a refusal without a key file."""
+    used_settings = settings or Settings.from_env()
+    keys = load_keys(used_settings)
     if isinstance(keys, Refusal):
         return keys
     stories = Storyteller(database)
-    seconds = told.answer_seconds / 3  # connecting, and twice the pause that reading allows
+    seconds = (
+        used_settings.answer_seconds / 3
+    )  # connecting, and twice the pause that reading allows
     return Desk(
         database=database,
         clock=clock,
-        settings=told,
+        settings=used_settings,
         keys=keys,
         owner=owner,
         chance=chance or Random(owner),  # noqa: S311 - pauses between tries
@@ -183,22 +188,23 @@ def push_due(
     desk: Desk | None = None,
     call_help: Callable[[], object] = lambda: None,
 ) -> Pushed | Refusal:
-    """Work on what is due for one company, for a few seconds at most.
+    """Process what is due for one company, for a few seconds at most.
 
-    Help is called when there was more than is claimed at once, and when a run has a further file.
+    `call_help` runs when more is due than one claim takes, or when a run has another file.
     """
-    found = desk or open_desk(database, clock, owner=owner)
-    if isinstance(found, Refusal):
-        return found
+    open_desk_or_refusal = desk or open_desk(database, clock, owner=owner)
+    if isinstance(open_desk_or_refusal, Refusal):
+        return open_desk_or_refusal
     until = clock.monotonic() + SLICE_SECONDS
     waiting: deque[tuple[Channel, _Plan | None]] = deque(
-        (channel, _plan(waits, call_help)) for channel, waits in due_targets(found, company_id)
+        (channel, _plan(waits, call_help))
+        for channel, waits in due_targets(open_desk_or_refusal, company_id)
     )
     count, woke = 0, False
     while waiting and clock.monotonic() < until:  # by turns: none waits for another's queue
-        channel, told = waiting.popleft()
-        told = told or _plan(waiting_at(found, channel), call_help)
-        worked, left = _turn(found, channel, told)
+        channel, plan = waiting.popleft()
+        plan = plan or _plan(waiting_at(open_desk_or_refusal, channel), call_help)
+        worked, left = _turn(open_desk_or_refusal, channel, plan)
         if worked >= CLAIMED_AT_ONCE > count:
             call_help()
         if worked:
@@ -211,9 +217,7 @@ def push_due(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Whether the target may be called without asking it first, and what there may be to do, in its
-    order.
-    """
+    """What to do at a target, in order, and whether it may be called without a probe first."""
 
     calls: bool
     steps: tuple[Turn, ...]
@@ -221,9 +225,10 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What waits at a target: postings in doubt, runs, what may be sent at once (`ready`, as
-    `claim_seen` reads it; empty: nothing), what is to be read back. `calls`: it may be called
-    without asking it first; `limited`: it counts what it takes, or asked us to wait.
+    """What is due at a target.
+
+    `ready`: postings to send at once, as JSON for `claim_seen`; empty for none. `calls`: it may be
+    called without a probe. `limited`: it counts calls or asked for a pause.
     """
 
     calls: bool
@@ -247,59 +252,66 @@ def _plan(waits: Waiting, call_help: Callable[[], object]) -> _Plan:
 
 
 def _runs(desk: Desk, channel: Channel, *, call_help: Callable[[], object]) -> Worked:
-    return Worked(work(desk, channel, call_help))
+    return Worked(send_next_file(desk, channel, call_help))
 
 
 def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
-    """A few immediate postings, one call each, in one run a document type; where people carry
-    files, all of a type in one.
+    """Send a few immediate postings, one call each, in one run for each document type.
+
+    Where people carry files, each type goes in one file.
     """
-    claims, whole = _claim_postings(desk, channel, seen, limited=limited)
+    claims, is_complete = _claim_postings(desk, channel, seen, limited=limited)
     if not claims:
         return Worked(0)
     desk = desk_with_leases(desk, claims)
     strict_json.point("push.claimed")
     examined = check_claims(desk, channel, claims, in_file=channel.by_hand)
-    told = check_items(desk, channel, examined, in_file=channel.by_hand)
-    looked, left = look_up_before_send(desk, channel, told, in_file=channel.by_hand)
-    quiet, called = 0, False
-    for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
-        mine = [one for one in left.good if one.claim.doc_type == doc_type]
+    examined_items = check_items(desk, channel, examined, in_file=channel.by_hand)
+    answers, sendable = look_up_before_send(desk, channel, examined_items, in_file=channel.by_hand)
+    settled_count, is_called = 0, False
+    for doc_type in dict.fromkeys(one.claim.doc_type for one in sendable.good):
+        of_type = [one for one in sendable.good if one.claim.doc_type == doc_type]
         if channel.by_hand:
             with desk.database.write() as session:
                 run_id = run_counts.immediate_run(session, channel, doc_type, desk.clock.now())
-            _in_files(desk, channel, left.only([one.claim.posting_id for one in mine]), run_id)
+            _in_files(
+                desk, channel, sendable.only([one.claim.posting_id for one in of_type]), run_id
+            )
             runs = {run_id}
         else:
-            runs, settled = _one_by_one(desk, channel, left, mine, looked, called=called)
-            quiet, called = quiet + settled, True
+            runs, settled = _one_by_one(desk, channel, sendable, of_type, answers, called=is_called)
+            settled_count, is_called = settled_count + settled, True
         if runs:
             with desk.database.write() as session:
                 for run_id in sorted(runs):
                     run_counts.end_immediate(session, run_id, desk.clock.now())
-    return Worked(len(claims), over=whole and quiet == len(claims))
+    return Worked(len(claims), over=is_complete and settled_count == len(claims))
 
 
 def _claim_postings(
     desk: Desk, channel: Channel, seen: str, *, limited: bool
 ) -> tuple[tuple[Claim, ...], bool]:
-    """What is sent at once: what was seen, unless calls are counted or another worker has that by
-    now; and whether nothing else was due.
+    """Claim postings to send at once, and return whether nothing else was due.
+
+    The postings already seen are claimed, unless calls are limited or another worker took them.
     """
     if not limited and channel.calls_per_minute is None and not channel.by_hand:
-        claims, whole = claim_seen(desk, channel, seen)
+        claims, is_complete = claim_seen(desk, channel, seen)
         if claims:
-            return claims, whole
+            return claims, is_complete
     return claim(desk, channel, READY, _at_once(channel)), False
 
 
 def _at_once(channel: Channel) -> int:
-    """How many are claimed together: a file that people carry is to hold what there is."""
+    """Return how many postings are claimed together.
+
+    A file that people carry holds everything due.
+    """
     return channel.target.file_limits.documents if channel.by_hand else CLAIMED_AT_ONCE
 
 
 def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None:
-    """One file, or several where one would be more than the target takes."""
+    """Send the postings in one file, or several if the target's limit requires it."""
     while left.good:
         name = import_rows.next_file_name(desk, channel, run_id)
         flight, left = store_call(desk, channel, left, run_id=run_id, name=name)
@@ -316,34 +328,35 @@ def _one_by_one(
     *,
     called: bool,
 ) -> tuple[set[int], int]:
-    """A call for each of one document type; the runs that are open then, which is one or none as
-    the last of them ends it, and how many were taken without anybody waiting for that.
+    """Send postings of one document type, one call each. Return the open runs and how many were
+    settled.
 
-    Once the target was `called`, also for another type, its answer decides about the next call.
+    The last call normally ends the run. After the first call, the target's answers decide whether
+    the next one is made.
     """
     runs: set[int] = set()
-    quiet = 0
+    settled_count = 0
     for at, one in enumerate(mine, start=1):
         if (called or at > 1) and not limits.lets_us(desk, channel):
             requeue(desk, [other.claim for other in mine[at - 1 :]])
             break
-        alone = left.only([one.claim.posting_id])
+        single = left.only([one.claim.posting_id])
         run_id = next(iter(runs), None)
-        flight, _ = store_call(desk, channel, alone, run_id=run_id, looked=looked)
+        flight, _ = store_call(desk, channel, single, run_id=run_id, looked=looked)
         if flight is not None:
-            landed = send_flight(desk, flight, ends_run=at == len(mine))
-            quiet += landed.quiet
+            result = send_flight(desk, flight, ends_run=at == len(mine))
+            settled_count += result.quiet
             if flight.run_id is not None:
-                runs = set() if landed.run_ended else {flight.run_id}
-    return runs, quiet
+                runs = set() if result.run_ended else {flight.run_id}
+    return runs, settled_count
 
 
 def _doubts(desk: Desk, channel: Channel) -> Worked:
     claims = claim(desk, channel, IN_FLIGHT_STATES, _at_once(channel))
     if not claims:
         return Worked(0)
-    found_out = settling.settle if channel.by_hand else resolve_uncertain
-    return Worked(found_out(desk_with_leases(desk, claims), channel, claims))
+    resolve = settling.settle if channel.by_hand else resolve_uncertain
+    return Worked(resolve(desk_with_leases(desk, claims), channel, claims))
 
 
 def _reads(desk: Desk, channel: Channel) -> Worked:
@@ -351,32 +364,34 @@ def _reads(desk: Desk, channel: Channel) -> Worked:
 
 
 def _turn(desk: Desk, channel: Channel, told: _Plan) -> tuple[int, _Plan | None]:
-    """A little work on one connection: doubts first, then batches, what is sent at once, and last
-    what is read back. How many postings it was, and what is left, None where that has to be asked.
+    """Process one connection a little: uncertain pushes, batches, immediate postings, then
+    readings.
+
+    Return the number of postings and the remaining plan, or None if it must be queried again.
     """
     calls = told.calls or may_call(desk, channel)
-    ready = with_good_key(desk, channel) if calls else None
-    if not isinstance(ready, Channel):
-        return send.log_key_wait(desk, channel, ready.words if ready else ""), None
+    ready_channel = with_good_key(desk, channel) if calls else None
+    if not isinstance(ready_channel, Channel):
+        return send.log_key_wait(desk, channel, ready_channel.words if ready_channel else ""), None
     for at, step in enumerate(told.steps, start=1):
-        worked = step(desk, ready)
+        worked = step(desk, ready_channel)
         if worked.count:
             return worked.count, _Plan(told.calls, told.steps[at:]) if worked.over else None
     return 0, None
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
-    """Companies with something to send, to look up or to read back now."""
+    """Return companies with something due to send, look up or read back."""
     return tuple(sorted({*companies_to_push(session, now), *companies_to_read(session, now)}))
 
 
 def waiting_at(desk: Desk, channel: Channel) -> Waiting:
-    """Asked once and without a lock: claiming what is not there would make everybody wait who
-    writes.
+    """Return what is due at a target, read without a lock because a useless claim would block
+    writers.
     """
-    given = {"now": desk.clock.now(), "connection": channel.connection_id}
+    parameters = {"now": desk.clock.now(), "connection": channel.connection_id}
     with desk.database.read() as session:
-        return _waiting(session.execute(_WAITS, given | {"company": channel.company_id}).one())
+        return _waiting(session.execute(_WAITS, parameters | {"company": channel.company_id}).one())
 
 
 def _waiting(row: Row[Any]) -> Waiting:
@@ -391,21 +406,21 @@ def _waiting(row: Row[Any]) -> Waiting:
 
 
 def due_targets(desk: Desk, company_id: int) -> list[tuple[Channel, Waiting]]:
-    """The targets of a company that may be used now, each with what waits there."""
-    given = {"company": company_id, "now": desk.clock.now()}
+    """Return a company's usable targets, each with what is due there."""
+    parameters = {"company": company_id, "now": desk.clock.now()}
     with desk.database.read() as session:
-        rows = session.execute(_TARGETS, given).all()
-    found = []
+        rows = session.execute(_TARGETS, parameters).all()
+    targets = []
     for row in rows:
         channel = opened_channel(desk, row.Connection, row.ConnectionKey, row.zone, row.currency)
         if isinstance(channel, Channel):
-            found.append((channel, _waiting(row)))
-    return found
+            targets.append((channel, _waiting(row)))
+    return targets
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What of a run one worker sends now; `more`: another may send some of it, too."""
+    """The part of a run that one worker sends now. `more`: another worker may send some too."""
 
     run_id: int
     fence: int
@@ -414,9 +429,12 @@ class Batch:
     more: bool
 
 
-def work(desk: Desk, channel: Channel, call_help: Callable[[], object] = lambda: None) -> int:
-    """The next file of a due run of this connection; how many postings it took for that. Help is
-    called before it is sent, when there is more.
+def send_next_file(
+    desk: Desk, channel: Channel, call_help: Callable[[], object] = lambda: None
+) -> int:
+    """Send the next file of a due run and return how many postings it took.
+
+    `call_help` runs first if there is more.
     """
     batch = _claim_batch(desk, channel)
     if batch is None:
@@ -434,15 +452,15 @@ def work(desk: Desk, channel: Channel, call_help: Callable[[], object] = lambda:
 def _claim_batch(desk: Desk, channel: Channel) -> Batch | None:
     with desk.database.write() as session:
         now = desk.clock.now()
-        given = {"connection": channel.connection_id, "now": now}
-        run = session.scalars(_DUE_RUN, given).one_or_none()
+        parameters = {"connection": channel.connection_id, "now": now}
+        run = session.scalars(_DUE_RUN, parameters).one_or_none()
         if run is None:
             return None
-        ready, beyond = _next_ones(session, run, channel, now)
-        ids = ready[: limits.in_a_file(session, channel, now, len(ready))]
-        if ready and not ids:
+        ready_ids, beyond = _next_ones(session, run, channel, now)
+        ids = ready_ids[: limits.in_a_file(session, channel, now, len(ready_ids))]
+        if ready_ids and not ids:
             return None
-        more = beyond and len(ids) == len(ready) and not channel.by_hand
+        more = beyond and len(ids) == len(ready_ids) and not channel.by_hand
         run.state, run.fence = RunState.RUNNING, run.fence + 1
         if not more:
             run.due_at, run.lease_owner = None, desk.owner
@@ -454,26 +472,27 @@ def _claim_batch(desk: Desk, channel: Channel) -> Batch | None:
 def _next_ones(
     session: Session, run: Run, channel: Channel, now: datetime
 ) -> tuple[list[int], bool]:
-    """The next that may go in one file now, in the order they were asked for, and whether there are
-    more; what workers died under waits for the others.
+    """Return the next postings for one file in request order, and whether there are more.
+
+    Postings whose worker died come last.
     """
-    most = channel.target.file_limits.documents
-    urgent = limits.MOST_URGENT if limits.short(session, channel, now) else (Posting.id,)
+    limit = channel.target.file_limits.documents
+    urgent = limits.MOST_URGENT if limits.is_short(session, channel, now) else (Posting.id,)
     query = (
         select(Posting.id, Posting.crashes, Posting.record_id)
         .where(_left(run), or_(Posting.due_at.is_(None), Posting.due_at <= now))
         .order_by(Posting.crashes, *urgent)
-        .limit(most + 1)
+        .limit(limit + 1)
     )
-    found = session.execute(query).all()
-    early = _put_off(session, {row.id: row.record_id for row in found}, now)
-    going = [(row.id, row.crashes) for row in found if row.id not in early]
-    ids = of_one_file(session, channel, split_by_crashes(going, most))
-    return ids, len(ids) < len(going)
+    rows = session.execute(query).all()
+    undoable = _put_off(session, {row.id: row.record_id for row in rows}, now)
+    sendable = [(row.id, row.crashes) for row in rows if row.id not in undoable]
+    ids = of_one_file(session, channel, split_by_crashes(sendable, limit))
+    return ids, len(ids) < len(sendable)
 
 
 def _left(run: Run) -> ColumnElement[bool]:
-    """Of postings: those of the run that may still go, now or later."""
+    """Return the condition for postings of the run that may still be sent."""
     return and_(
         _asked_for(run),
         Posting.state == PostingState.READY,
@@ -487,44 +506,46 @@ def _asked_for(run: Run) -> ColumnElement[bool]:
 
 
 def _put_off(session: Session, records: Mapping[int, int], now: datetime) -> frozenset[int]:
-    """Those of these postings (posting id -> record id) that somebody approved or released, while
-    the run was under way, and can still undo: they are sent when that time is over.
+    """Postpone postings that a person released during the run and can still undo;
+    return their ids.
     """
     until = operations.until(session, {*records.values()})
-    early = {key: until[one] for key, one in records.items() if until.get(one, now) > now}
-    for key, moment in early.items():
+    undo_times = {key: until[one] for key, one in records.items() if until.get(one, now) > now}
+    for key, moment in undo_times.items():
         session.execute(_WAITS_FOR_UNDO.where(Posting.id == key).values(due_at=moment))
-    return frozenset(early)
+    return frozenset(undo_times)
 
 
 def _send(desk: Desk, channel: Channel, batch: Batch) -> None:
-    """One file, or several where one would weigh more than the target takes; what there is no time
-    or no leave for keeps its place in the run.
+    """Send one file, or several if the target's limit requires it.
+
+    The rest keeps its place in the run.
     """
     until = desk.clock.monotonic() + SLICE_SECONDS
     examined = check_claims(desk, channel, batch.claims, in_file=True)
-    told = check_items(desk, channel, examined, in_file=True)
-    looked, left = look_up_before_send(desk, channel, told, in_file=True)
+    examined_items = check_items(desk, channel, examined, in_file=True)
+    answers, sendable = look_up_before_send(desk, channel, examined_items, in_file=True)
     for no in count(1):
         name = f"{batch.name}-{no}"
         if channel.by_hand:
             name = import_rows.next_file_name(desk, channel, batch.run_id)
-        flight, left = store_call(
-            desk, channel, left, run_id=batch.run_id, name=name, looked=looked
+        flight, sendable = store_call(
+            desk, channel, sendable, run_id=batch.run_id, name=name, looked=answers
         )
         if flight is not None:
             send_flight(desk, flight)
-        if not left.good:
+        if not sendable.good:
             return
-        late = desk.clock.monotonic() > until
-        if late or not limits.another_file(desk, channel, len(left.good)):
-            requeue_unscheduled(desk, left.claims)
+        is_over = desk.clock.monotonic() > until
+        if is_over or not limits.another_file(desk, channel, len(sendable.good)):
+            requeue_unscheduled(desk, sendable.claims)
             return
 
 
 def _finish(desk: Desk, batch: Batch) -> None:
-    """The run is over, or due again when the next of it may go. What others have in hand is theirs
-    to come back for; should they die, it is looked at when their time is over.
+    """End the run, or schedule it for its next posting.
+
+    If another worker holds some of its postings, the run is checked again when their lease ends.
     """
     with desk.database.write() as session:
         run = session.get_one(Run, batch.run_id, with_for_update={"key_share": True})
@@ -532,25 +553,25 @@ def _finish(desk: Desk, batch: Batch) -> None:
         if run.ended_at is not None or taken_over:
             return
         now = desk.clock.now()
-        again = _again(session, run, now)
-        run_counts.recount(session, [run.id], ended=now if again is None else None)
-        if again is not None:
-            values = {"due_at": again, "lease_owner": None, "lease_until": None}
+        next_due = _again(session, run, now)
+        run_counts.recount(session, [run.id], ended=now if next_due is None else None)
+        if next_due is not None:
+            values = {"due_at": next_due, "lease_owner": None, "lease_until": None}
             session.execute(update(Run).where(Run.id == run.id).values(values))
 
 
 def _again(session: Session, run: Run, now: datetime) -> datetime | None:
-    """When the next of the run may go, or is to be looked for; None when it waits for none."""
+    """Return when the run is due again, or None if nothing of it remains."""
     at = func.coalesce(Posting.due_at, literal(now, Posting.due_at.type))
-    soonest = session.scalar(select(func.min(at)).where(_left(run)))
-    if soonest is not None and soonest <= max(now, run.made_at + WAITS):
-        return soonest
-    until = session.scalar(select(func.max(Posting.lease_until)).where(_in_hand(run)))
-    return until and max(until, now + SWEPT)
+    next_posting = session.scalar(select(func.min(at)).where(_left(run)))
+    if next_posting is not None and next_posting <= max(now, run.made_at + WAITS):
+        return next_posting
+    lease_end = session.scalar(select(func.max(Posting.lease_until)).where(_in_hand(run)))
+    return lease_end and max(lease_end, now + SWEPT)
 
 
 def _in_hand(run: Run) -> ColumnElement[bool]:
-    """Of postings: those of the run that a worker is sending."""
+    """Return the condition for postings of the run that a worker is sending."""
     return and_(
         _asked_for(run),
         Posting.state.in_((PostingState.READY, PostingState.SENDING)),
@@ -559,8 +580,9 @@ def _in_hand(run: Run) -> ColumnElement[bool]:
 
 
 def of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]:
-    """The first of these whose rows fit in one file, one at least: who takes more examines them in
-    vain. What they weigh is known when the file is built.
+    """Return the first postings whose rows fit into one file, at least one.
+
+    Their size in bytes is known only when the file is built.
     """
     most, rows = channel.target.file_limits.rows, 0
     if most is None:
@@ -577,11 +599,9 @@ def of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]
 
 
 def _asked(connection: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
-    """Of a connection: its breaker, and whether it sets a limit or asked us to wait; what is ready,
-    and whether there are doubts, runs, and what is read back, which may be what cannot go now.
-    """
-    mine = Posting.connection_id == connection
-    due = and_(mine, text(f"posting.{DUE}"), Posting.due_at <= NOW)
+    """Return the columns of `Waiting` for a connection."""
+    of_connection = Posting.connection_id == connection
+    due = and_(of_connection, text(f"posting.{DUE}"), Posting.due_at <= NOW)
     run = and_(
         Run.company_id == bindparam("company"),
         Run.connection_id == connection,
@@ -596,7 +616,9 @@ def _asked(connection: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
         exists().where(due, among_words(Posting.state, IN_FLIGHT_STATES)).label("doubts"),
         exists().where(run).label("runs"),
         first_due(connection).label("ready"),
-        exists().where(mine, text(Posting.WATCHED), Posting.read_due_at <= NOW).label("reads"),
+        exists()
+        .where(of_connection, text(Posting.WATCHED), Posting.read_due_at <= NOW)
+        .label("reads"),
     )
 
 

@@ -30,8 +30,9 @@ HELD_STATES = (PostingState.HELD, PostingState.FAILED, PostingState.UNCERTAIN)
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Documents that did not go for one reason. `since`: they were posted by a later run; `cause`:
-    the open exception that they wait for, if there is one.
+    """Documents that were not posted for one reason.
+
+    `since`: a later run posted them. `cause`: the open exception that they wait for.
     """
 
     state: PushState
@@ -47,7 +48,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How many documents of a run ended in one state, and their money."""
+    """How many documents of a run ended in one state, with their amounts."""
 
     state: PushState
     count: int
@@ -56,14 +57,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Behind which line of the list the next page begins: whether it was accepted, and its push."""
+    """The line after which the next page begins: whether it was accepted, and its push."""
 
     went: bool
     push_id: int
 
 
-def ends(session: Session, company_id: int, run_id: int) -> dict[PushState, Ended]:
-    """The documents of a run by the state of their last push in it."""
+def count_by_state(session: Session, company_id: int, run_id: int) -> dict[PushState, Ended]:
+    """Return the documents of a run by the state of their last push in it."""
     currency, minor = of_posting()
     rows: Sequence[Any] = session.execute(
         _of_run(select(Push.state, currency, func.count(), func.sum(minor)), company_id, run_id)
@@ -78,8 +79,11 @@ def ends(session: Session, company_id: int, run_id: int) -> dict[PushState, Ende
     return {state: Ended(state, count, money.get(state, {})) for state, count in counts.items()}
 
 
-def reasons(session: Session, company_id: int, run_id: int) -> tuple[Reason, ...]:
-    """Why documents of a run did not go, most documents first; those that went later come last."""
+def failure_reasons(session: Session, company_id: int, run_id: int) -> tuple[Reason, ...]:
+    """Return why documents were not posted, most frequent first.
+
+    Those that were posted later come last.
+    """
     currency, minor = of_posting()
     since = case((Posting.state == PostingState.POSTED, 1), else_=0).label("since")
     hold = (
@@ -103,7 +107,7 @@ def reasons(session: Session, company_id: int, run_id: int) -> tuple[Reason, ...
     counts: dict[tuple[Any, ...], int] = {}
     for row in rows:
         counts[tuple(row[:7])] = counts.get(tuple(row[:7]), 0) + row[8]
-    found = [
+    reasons = [
         Reason(
             state=key[0],
             error_class=key[1],
@@ -117,19 +121,19 @@ def reasons(session: Session, company_id: int, run_id: int) -> tuple[Reason, ...
         )
         for key, count in counts.items()
     ]
-    return tuple(sorted(found, key=lambda one: (one.since, -one.count, one.error or "")))
+    return tuple(sorted(reasons, key=lambda one: (one.since, -one.count, one.error or "")))
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """A run of the same kind, target and document type, and when it was made."""
+    """An earlier run of the same kind, target and document type."""
 
     id: int
     made_at: datetime
 
 
-def previous(session: Session, company_id: int, run: RunRow) -> tuple[Before, ...]:
-    """The two runs before, the later one first; fewer where there were not so many."""
+def previous_runs(session: Session, company_id: int, run: RunRow) -> tuple[Before, ...]:
+    """Return up to two earlier runs, the later one first."""
     rows = session.execute(
         select(Run.id, Run.made_at)
         .where(Run.company_id == company_id, Run.kind == run.kind, Run.id < run.id)
@@ -142,27 +146,27 @@ def previous(session: Session, company_id: int, run: RunRow) -> tuple[Before, ..
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """Records that came in for a run, since the one before it: how many, and what of them is on
-    hold now.
-    """
+    """Records that arrived between two runs: how many, and how many of them are on hold."""
 
     records: int
     held: int
     money: Sums
 
 
-def came_in(
+def arrived_records(
     session: Session, company_id: int, run: RunRow, before: Sequence[Before]
 ) -> tuple[Came, ...]:
-    """What came in for a run, and for the one before it; nothing of runs that are far apart, or
-    between which so much came in that nobody counts it for a page.
+    """Return what arrived for a run and for the one before it.
+
+    Nothing is returned for runs that are far apart, or if too many records arrived to count them
+    for a page.
     """
     moments = [run.made_at, *(one.made_at for one in before)]
     spans = [(first, last) for last, first in pairwise(moments)]
     spans = list(takewhile(lambda span: span[1] - span[0] <= FAR, spans))
     if not spans:
         return ()
-    came = (
+    arrived = (
         select(Record.id, Record.seen_at)
         .where(Record.company_id == company_id)
         .where(Record.seen_at > spans[-1][0], Record.seen_at <= spans[0][1])
@@ -171,24 +175,26 @@ def came_in(
     )
     currency, minor = of_posting()
     held = Posting.state.in_(HELD_STATES).label("held")
-    span = case((came.c.seen_at > spans[0][0], 0), else_=1).label("span")
-    mine = and_(
-        Posting.record_id == came.c.id,
+    span = case((arrived.c.seen_at > spans[0][0], 0), else_=1).label("span")
+    own_posting = and_(
+        Posting.record_id == arrived.c.id,
         Posting.connection_id == run.connection_id,
         Posting.doc_type == run.doc_type,
         Posting.reverses_id.is_(None),
     )
     rows: Sequence[Any] = session.execute(
-        select(span, held, currency, func.count(came.c.id.distinct()).label("records"))
+        select(span, held, currency, func.count(arrived.c.id.distinct()).label("records"))
         .add_columns(func.sum(minor).label("minor"))
-        .select_from(came)
-        .outerjoin(Posting, mine)
+        .select_from(arrived)
+        .outerjoin(Posting, own_posting)
         .group_by(span, held, currency)
     ).all()
     if sum(row.records for row in rows) > COUNTED:
         return ()
-    of_run = [row for row in rows if row.held is not None]
-    return tuple(_came([row for row in of_run if row.span == no]) for no in range(len(spans)))
+    relevant_rows = [row for row in rows if row.held is not None]
+    return tuple(
+        _came([row for row in relevant_rows if row.span == no]) for no in range(len(spans))
+    )
 
 
 def _came(rows: Sequence[Any]) -> Came:
@@ -197,7 +203,7 @@ def _came(rows: Sequence[Any]) -> Came:
     return Came(sum(row.records for row in rows), sum(row.records for row in on_hold), money)
 
 
-def documents(
+def list_documents(
     session: Session,
     company_id: int,
     run_id: int,
@@ -205,13 +211,13 @@ def documents(
     after: Place | None = None,
     most: int | None = A_PAGE,
 ) -> tuple[PushLine, ...]:
-    """The documents of a run, those that did not go first; a page of them, or all."""
-    went = Push.state == PushState.ACCEPTED
+    """Return the documents of a run, failed ones first; one page or all."""
+    is_accepted = Push.state == PushState.ACCEPTED
     query = (
         push_columns()
         .where(Posting.company_id + 0 == company_id, _last(run_id))  # by the run: see _last
         .where(_behind(after))
-        .order_by(went, Push.id)
+        .order_by(is_accepted, Push.id)
         .limit(at_most(most) if most else None)
     )
     return LINE.each(session.execute(query, execution_options=KEPT))
@@ -224,25 +230,23 @@ def _behind(after: Place | None) -> ColumnElement[bool]:
     return and_(accepted, further) if after.went else or_(accepted, further)
 
 
-def beside(
+def neighbour(
     session: Session, company_id: int, run_id: int, record_id: int, *, after: bool
 ) -> PushLine | None:
-    """The next document of another record in the list of a run, or the one before; None behind the
-    last, before the first, and beside a record that the run did not send.
-    """
-    went = Push.state == PushState.ACCEPTED
+    """Return the next or previous document of another record in the list of a run, or None."""
+    is_accepted = Push.state == PushState.ACCEPTED
     of_run = push_columns().where(Posting.company_id + 0 == company_id, _last(run_id))
-    own = LINE.each(
-        session.execute(of_run.where(Posting.record_id == record_id).order_by(went, Push.id))
+    record_lines = LINE.each(
+        session.execute(of_run.where(Posting.record_id == record_id).order_by(is_accepted, Push.id))
     )
-    if not own:
+    if not record_lines:
         return None
-    one = own[-1 if after else 0]
-    place = Place(went=one.state == PushState.ACCEPTED, push_id=one.id)
-    order = (went, Push.id) if after else (went.desc(), Push.id.desc())
+    edge_line = record_lines[-1 if after else 0]
+    place = Place(went=edge_line.state == PushState.ACCEPTED, push_id=edge_line.id)
+    order = (is_accepted, Push.id) if after else (is_accepted.desc(), Push.id.desc())
     query = of_run.where(_behind(place) if after else _before(place))
-    found = query.where(Posting.record_id != record_id).order_by(*order).limit(1)
-    return next(iter(LINE.each(session.execute(found))), None)
+    page = query.where(Posting.record_id != record_id).order_by(*order).limit(1)
+    return next(iter(LINE.each(session.execute(page))), None)
 
 
 def _before(place: Place) -> ColumnElement[bool]:
@@ -251,7 +255,7 @@ def _before(place: Place) -> ColumnElement[bool]:
 
 
 def _of_run(query: Any, company_id: int, run_id: int) -> Select[Any]:
-    """The last push of each posting in a run."""
+    """Limit a query to the last push of each posting in a run."""
     of_company = (
         query.select_from(Push)
         .join(Posting, Posting.id == Push.posting_id)
@@ -272,13 +276,13 @@ def _last(run_id: int) -> ColumnElement[bool]:
     return Push.id.in_(carried)
 
 
-def not_gone(found: Sequence[Ended]) -> tuple[int, Sums]:
-    """How many documents did not go, and their money."""
-    return in_all([one for one in found if one.state != PushState.ACCEPTED])
+def count_failed(found: Sequence[Ended]) -> tuple[int, Sums]:
+    """Return the number and amounts of documents that were not posted."""
+    return sum_up([one for one in found if one.state != PushState.ACCEPTED])
 
 
-def in_all(found: Iterable[Ended]) -> tuple[int, Sums]:
-    """How many documents they are together, and their money."""
+def sum_up(found: Iterable[Ended]) -> tuple[int, Sums]:
+    """Return the number and amounts of all these documents."""
     parts = list(found)
     rows = [(None, code, minor) for one in parts for code, minor in one.money.items()]
     return sum(one.count for one in parts), by_key(rows).get(None, {})
@@ -286,16 +290,18 @@ def in_all(found: Iterable[Ended]) -> tuple[int, Sums]:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """A run and the one before it: documents and money of each, and what the money differs by."""
+    """A run and the one before it: documents and amounts of each, and the difference of the
+    amounts.
+    """
 
     now: tuple[int, Sums]
     then: tuple[int, Sums]
     money: Sums
 
 
-def against(now: Iterable[Ended], then: Iterable[Ended]) -> Against:
-    """The sums below the table of answers."""
-    ours, before = in_all(now), in_all(then)
-    codes = dict.fromkeys([*ours[1], *before[1]])
-    money = {code: ours[1].get(code, 0) - before[1].get(code, 0) for code in codes}
-    return Against(ours, before, {code: minor for code, minor in money.items() if minor})
+def compare_runs(now: Iterable[Ended], then: Iterable[Ended]) -> Against:
+    """Return the sums shown below the table of answers."""
+    current, earlier = sum_up(now), sum_up(then)
+    codes = dict.fromkeys([*current[1], *earlier[1]])
+    money = {code: current[1].get(code, 0) - earlier[1].get(code, 0) for code in codes}
+    return Against(current, earlier, {code: minor for code, minor in money.items() if minor})

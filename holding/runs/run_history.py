@@ -59,7 +59,7 @@ _source, _target = aliased(Connection, name="source"), aliased(Connection, name=
 
 @dataclass(frozen=True, slots=True)
 class PushLine:
-    """One push in the history, with its latest try."""
+    """One push in the history, with its latest attempt."""
 
     id: int
     number: str
@@ -85,7 +85,9 @@ class PushLine:
 
     @property
     def failure(self) -> ErrorClass | None:
-        """The class of what is wrong with it: of its latest try, or that its end is not known."""
+        """Return the error class of the latest attempt, or "uncertain" if the outcome
+        is unknown.
+        """
         return self.error_class or ("uncertain" if self.state == PushState.UNCERTAIN else None)
 
 
@@ -134,9 +136,9 @@ FAILED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """One attempt that did not go well; `error` is what was answered, None where nothing was.
+    """One failed attempt. `error` is the answer's text.
 
-    `run_id` is None where it was sent outside of a run, `status` where no HTTP answer came.
+    `run_id` is None outside of a run, `status` if no HTTP answer came.
     """
 
     attempt_id: int
@@ -201,12 +203,12 @@ class RunRow:
 
     @property
     def failures(self) -> int:
-        """How many of its documents the target rejected."""
+        """Return how many of its documents the target rejected."""
         return int(self.counts.get("failed", 0))
 
     @property
     def failed(self) -> bool:
-        """Whether it came to nothing, or something in it did."""
+        """Return whether the run failed, or a document in it."""
         return _failed(self.state, self.counts)
 
 
@@ -215,29 +217,29 @@ def _failed(state: RunState, counts: Mapping[str, Any]) -> bool:
 
 
 def runs_of_connection(company_id: int, connection_id: int) -> Question[tuple[RunRow, ...]]:
-    """Its last runs, the latest that failed first; those that went well follow, newest first."""
-    last = (
+    """Return the connection's last runs: failed ones first, then the newest."""
+    latest = (
         select(Run.id, Run.state, Run.counts)
         .where(Run.company_id == company_id, Run.connection_id == connection_id)
         .order_by(Run.id.desc())
         .limit(LOOKED_AT)
     )
-    went = {run.id: _failed(run.state, run.counts) for run in (yield last).all()}
-    chosen = sorted(went, key=lambda run_id: not went[run_id])[:A_SLICE]
+    failed_by_run = {run.id: _failed(run.state, run.counts) for run in (yield latest).all()}
+    chosen = sorted(failed_by_run, key=lambda run_id: not failed_by_run[run_id])[:A_SLICE]
     if not chosen:
         return ()
     rows = RUN.each((yield run_columns().where(bulk.among(Run.id, chosen))))
     return tuple(sorted(rows, key=lambda run: chosen.index(run.id)))
 
 
-def one(session: Session, company_id: int, run_id: int) -> RunRow | None:
-    """One run."""
+def load_run(session: Session, company_id: int, run_id: int) -> RunRow | None:
+    """Return one run, or None."""
     query = run_columns().where(Run.company_id == company_id, Run.id == run_id)
     return RUN.first(session.execute(query))
 
 
-def requests(session: Session, run_id: int, *, after: int = 0) -> tuple[RequestRow, ...]:
-    """The calls and files of a run behind the one of this id; a few, as a run may have hundreds."""
+def list_requests(session: Session, run_id: int, *, after: int = 0) -> tuple[RequestRow, ...]:
+    """Return some calls and files of a run after this id, because a run may have hundreds."""
     rows = session.execute(
         REQUEST.select()
         .where(Request.run_id == run_id, Request.id > after)
@@ -247,8 +249,8 @@ def requests(session: Session, run_id: int, *, after: int = 0) -> tuple[RequestR
     return REQUEST.each(rows)
 
 
-def answers(session: Session, run_id: int, calls: Collection[int]) -> Mapping[int, bytes]:
-    """What the target answered to these calls of a run, by call."""
+def load_answers(session: Session, run_id: int, calls: Collection[int]) -> Mapping[int, bytes]:
+    """Return the target's answers to these calls of a run, by call."""
     query = select(Request.id, Request.answer).where(
         Request.run_id == run_id, bulk.among(Request.id, calls), Request.answer.is_not(None)
     )
@@ -256,7 +258,7 @@ def answers(session: Session, run_id: int, calls: Collection[int]) -> Mapping[in
 
 
 def run_columns() -> Select[Any]:
-    """The columns of a run, with all that they are read from."""
+    """Return the select for runs with all joined tables."""
     return (
         RUN.select()
         .outerjoin(Connection, Connection.id == Run.connection_id)
@@ -265,7 +267,7 @@ def run_columns() -> Select[Any]:
 
 
 def push_columns() -> Select[Any]:
-    """The columns of a push, with all that they are read from."""
+    """Return the select for pushes with all joined tables."""
     return (
         LINE.select()
         .join(Posting, Posting.id == Push.posting_id)
@@ -277,14 +279,14 @@ def push_columns() -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class FailureLog:
-    """The latest failed calls, and how many there are in all."""
+    """The latest failed calls and their total number."""
 
     calls: Sequence[FailedCall]
     count: int
 
 
 def failures_of_connection(session: Session, company_id: int, connection_id: int) -> FailureLog:
-    """The latest failed calls to one target."""
+    """Return the latest failed calls to one target."""
     return _log(session, company_id, Request.connection_id == connection_id)
 
 
@@ -306,8 +308,8 @@ def _from(query: Select[Any]) -> Select[Any]:
     )
 
 
-def of_run(session: Session, company_id: int, run_id: int) -> FailureLog:
-    """The latest failed calls of one run."""
+def failures_of_run(session: Session, company_id: int, run_id: int) -> FailureLog:
+    """Return the latest failed calls of one run."""
     return _log(session, company_id, Request.run_id == run_id)
 
 

@@ -29,9 +29,9 @@ FEW: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """What is looked for; blank and None are no limit. `first` is the earliest start, `until` the
-    moment before which it started; `record` is a number or the id in its source; a party is some
-    letters of its name; `connection` is a name, `connector` the word in a rule file.
+    """The search values; blank and None set no limit.
+
+    `first` is the earliest start. `until` is the first moment after the range.
     """
 
     record: str = ""
@@ -46,13 +46,13 @@ class RunFilter:
 
     @property
     def narrows(self) -> bool:
-        """Whether anything is looked for."""
+        """Return whether any value is set."""
         return self != RunFilter()
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentTypes:
-    """The document types of all targets by what they are."""
+    """The document types of all targets, by party and by purpose."""
 
     customer: frozenset[str]
     vendor: frozenset[str]
@@ -61,21 +61,22 @@ class DocumentTypes:
 
 
 def document_types() -> DocumentTypes:
-    """Whose document each type is, as its schema says. One that settles others by a sum, for some
-    target, is looked for among payments, also a sales receipt; all others, also a bill or a credit
-    note, among invoices.
+    """Return the document types by their schemas.
+
+    Types that settle other documents by a sum count as payments, even a sales receipt. All others,
+    also bills and credit notes, count as invoices.
     """
-    every = [one for target in registry.targets().values() for one in target.documents]
-    payments = frozenset(one.name for one in every if one.amounts is None)
+    schemas = [one for target in registry.targets().values() for one in target.documents]
+    payments = frozenset(one.name for one in schemas if one.amounts is None)
     return DocumentTypes(
-        frozenset(one.name for one in every if _party(one) == "customer"),
-        frozenset(one.name for one in every if _party(one) == "vendor"),
-        frozenset(one.name for one in every) - payments,
+        frozenset(one.name for one in schemas if _party(one) == "customer"),
+        frozenset(one.name for one in schemas if _party(one) == "vendor"),
+        frozenset(one.name for one in schemas) - payments,
         payments,
     )
 
 
-def listing(
+def search_runs(
     session: Session,
     company_id: int,
     wanted: RunFilter,
@@ -83,7 +84,9 @@ def listing(
     after: int | None = None,
     most: int = A_PAGE,
 ) -> tuple[RunRow, ...] | Refusal:
-    """Runs that fit, newest first, behind the run of this id; or why they cannot be looked for."""
+    """Return the matching runs after this id, newest first, or a refusal if the search is too
+    broad.
+    """
     terms: list[ColumnElement[bool]] = [Run.company_id == company_id]
     if wanted.first is not None:
         terms.append(Run.made_at >= wanted.first)
@@ -95,24 +98,26 @@ def listing(
         terms.append(_behind(session, company_id, after))
     types = document_types()
     terms += _carried_numbers(company_id, wanted, types)
-    for text, theirs in ((wanted.customer, types.customer), (wanted.vendor, types.vendor)):
+    for text, party_types in ((wanted.customer, types.customer), (wanted.vendor, types.vendor)):
         if not text:
             continue
         keys = session.scalars(party_merge.keys_named(company_id, text, MOST_PARTIES + 1)).all()
         if len(keys) > MOST_PARTIES:
             words = f"More than {MOST_PARTIES} names have “{text}” in them."
             return Refusal("runs.parties", words, "Enter more letters of the name.", 422)
-        terms.append(_carried_party(session, company_id, keys, theirs))
+        terms.append(_carried_party(session, company_id, keys, party_types))
     newest = (Run.made_at.desc(), Run.id.desc())
-    fit = select(Run.id).where(*terms).order_by(*newest).limit(most).subquery()
-    query = run_columns().join(fit, fit.c.id == Run.id).where(Run.company_id == company_id)
+    matching = select(Run.id).where(*terms).order_by(*newest).limit(most).subquery()
+    query = (
+        run_columns().join(matching, matching.c.id == Run.id).where(Run.company_id == company_id)
+    )
     return RUN.each(session.execute(query.order_by(*newest)))
 
 
 def _party(document: DocumentSchema) -> str:
-    """Whether its party is a customer or a vendor."""
-    named = (one.refers for one in document.header if one.name == document.party_field)
-    return next(named, "")
+    """Return whether the document's party is a customer or a vendor."""
+    references = (one.refers for one in document.header if one.name == document.party_field)
+    return next(references, "")
 
 
 def _connections(session: Session, company_id: int, wanted: RunFilter) -> list[int]:
@@ -125,7 +130,7 @@ def _connections(session: Session, company_id: int, wanted: RunFilter) -> list[i
 
 
 def _behind(session: Session, company_id: int, after: int) -> ColumnElement[bool]:
-    """Behind that run in the list; behind one that is not there is nothing."""
+    """Return the condition for runs after this one in the list; false if it does not exist."""
     query = select(Run.made_at).where(Run.company_id == company_id, Run.id == after)
     at = session.scalars(query).one_or_none()
     if at is None:
@@ -136,13 +141,17 @@ def _behind(session: Session, company_id: int, after: int) -> ColumnElement[bool
 def _carried_numbers(
     company_id: int, wanted: RunFilter, types: DocumentTypes
 ) -> list[ColumnElement[bool]]:
-    """Terms by numbers: those are few, so the runs are found from them."""
+    """Return conditions by document number.
+
+    Few runs match, so they are found from the documents.
+    """
     terms: list[ColumnElement[bool]] = []
     if wanted.record:
-        mine = select(Record.id).where(Record.company_id == company_id)
-        written = _spellings(wanted.record)
+        records = select(Record.id).where(Record.company_id == company_id)
+        spellings = _spellings(wanted.record)
         fits = union(
-            mine.where(Record.number.in_(written)), mine.where(Record.external_id.in_(written))
+            records.where(Record.number.in_(spellings)),
+            records.where(Record.external_id.in_(spellings)),
         ).subquery()  # one index for each: OR reads all records
         terms.append(Run.id.in_(_runs_of(Posting.record_id.in_(select(fits.c.id)))))
     for number, of_types in ((wanted.invoice, types.invoice), (wanted.payment, types.payment)):
@@ -157,7 +166,7 @@ def _spellings(number: str) -> list[str]:
 
 
 def _runs_of(term: ColumnElement[bool]) -> Select[Any]:
-    """The runs that carried postings of this term."""
+    """Return the runs that sent postings matching this condition."""
     return (
         select(Request.run_id)
         .select_from(Posting)
@@ -171,20 +180,22 @@ def _runs_of(term: ColumnElement[bool]) -> Select[Any]:
 def _carried_party(
     session: Session, company_id: int, keys: Collection[str], types: Collection[str]
 ) -> ColumnElement[bool]:
-    """The term by the party of a record. A party of few records is followed to its runs; where
-    there are many, most runs have one, and the first page is full soon.
+    """Return the condition by party.
+
+    A party with few records is followed to its runs. For a party with many records, each run is
+    tested, because most match.
     """
     of_type = Posting.doc_type.in_(sorted(types))
     if not _many(session, company_id, keys):
         records = select(Record.id).where(_theirs(company_id, keys))
         return Run.id.in_(_runs_of(and_(Posting.record_id.in_(records), of_type)))
     carried = _runs_of(of_type).join(Record, Record.id == Posting.record_id)
-    met = carried.where(Request.run_id == Run.id, _one_of(keys))
-    return met.correlate(Run).exists()
+    matching = carried.where(Request.run_id == Run.id, _one_of(keys))
+    return matching.correlate(Run).exists()
 
 
 def _many(session: Session, company_id: int, keys: Collection[str]) -> bool:
-    """Whether these parties have more records than are followed."""
+    """Check whether these parties have more records than can be followed."""
     some = select(Record.id).where(_theirs(company_id, keys)).limit(FEW + 1).subquery()
     return session.execute(select(func.count()).select_from(some)).scalar_one() > FEW
 
@@ -194,11 +205,13 @@ def _theirs(company_id: int, keys: Collection[str]) -> ColumnElement[bool]:
 
 
 def _one_of(keys: Collection[str]) -> ColumnElement[bool]:
-    """As a term and not as a key: the database would begin with all their records, each time."""
+    """Return the condition without index support, so that the database does not start from the
+    records.
+    """
     return func.coalesce(Record.party_key, "").in_(sorted(keys))
 
 
-def pushes(
+def search_pushes(
     session: Session,
     company_id: int,
     *,
@@ -207,10 +220,10 @@ def pushes(
     after: int | None = None,
     most: int = A_PAGE,
 ) -> tuple[PushLine, ...]:
-    """The push history, newest first, at most `most`; found by record, document or customer."""
+    """Return pushes, newest first, found by record, document or customer."""
     place = _Place(company_id, state, after, most)
-    mine = _of_text(session, place, text) if text else _newest(session, place)
-    query = push_columns().where(Posting.company_id + 0 == company_id, Push.id.in_(mine))
+    push_ids = _of_text(session, place, text) if text else _newest(session, place)
+    query = push_columns().where(Posting.company_id + 0 == company_id, Push.id.in_(push_ids))
     if after is not None:
         query = query.where(Push.id < after)
     if state:
@@ -219,7 +232,7 @@ def pushes(
 
 
 class _Place(NamedTuple):
-    """Where a page of pushes begins, and what it has: of one state, blank for all."""
+    """Where a page of pushes starts; `state` is blank for all states."""
 
     company_id: int
     state: str
@@ -230,8 +243,9 @@ class _Place(NamedTuple):
 def _newest(
     session: Session, place: _Place, party: ColumnElement[bool] | None = None
 ) -> Select[Any]:
-    """The newest of each target in each state, from the index of those; a few too many. Where a
-    party is asked for, of its records alone.
+    """Return the newest pushes of each target and state from their index, slightly too many.
+
+    With `party`, only those of its records.
     """
     targets = session.scalars(
         select(Connection.id).where(
@@ -244,44 +258,46 @@ def _newest(
         newest = newest.join(Record, Record.id == Posting.record_id).where(party)
     if place.after is not None:
         newest = newest.where(Push.id < place.after)
-    each = [
+    selects = [
         select(newest.where(Push.connection_id == target, Push.state == one).subquery().c.id)
         for target in targets
         for one in ((place.state,) if place.state else PushState)
     ]
-    return select(union_all(*each).subquery().c.id) if each else select(Push.id).where(false())
+    return (
+        select(union_all(*selects).subquery().c.id) if selects else select(Push.id).where(false())
+    )
 
 
 def _of_text(session: Session, place: _Place, text: str) -> Select[Any]:
-    """Those of records with this number, of documents with it, and of parties with these letters,
-    as their newest record names them.
+    """Return the pushes of records or documents with this number, or of parties whose name contains
+    the text.
     """
     keys = session.scalars(party_merge.keys_named(place.company_id, text)).all()
     mine = select(Record.id).where(Record.company_id == place.company_id)
-    numbered = select(Posting.record_id).where(Posting.company_id == place.company_id)
-    records = [mine.where(Record.number == text), numbered.where(Posting.number == text)]
-    many = _many(session, place.company_id, keys)
-    if not many:
+    by_document = select(Posting.record_id).where(Posting.company_id == place.company_id)
+    records = [mine.where(Record.number == text), by_document.where(Posting.number == text)]
+    has_many = _many(session, place.company_id, keys)
+    if not has_many:
         records.append(mine.where(Record.party_key.in_(keys)))
-    found = union(*records).subquery()
-    followed = (
+    record_ids = union(*records).subquery()
+    pushes = (
         select(Push.id)
         .join(Posting, Posting.id == Push.posting_id)
-        .where(Posting.record_id.in_(select(found.c.id)))
+        .where(Posting.record_id.in_(select(record_ids.c.id)))
     )
-    if not many:
-        return followed
-    both = union_all(followed, _newest(session, place, _one_of(keys))).subquery()
-    return select(both.c.id)
+    if not has_many:
+        return pushes
+    all_pushes = union_all(pushes, _newest(session, place, _one_of(keys))).subquery()
+    return select(all_pushes.c.id)
 
 
-def runs_in_all(session: Session, company_id: int) -> int:
-    """How many runs there are, whatever a filter finds; at most one more than are counted."""
+def count_runs(session: Session, company_id: int) -> int:
+    """Count all runs of a company, up to one more than the limit."""
     return _counted(session, select(Run.id).where(Run.company_id == company_id))
 
 
-def pushes_in_all(session: Session, company_id: int) -> int:
-    """The same of pushes."""
+def count_pushes(session: Session, company_id: int) -> int:
+    """Count all pushes of a company, up to one more than the limit."""
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
     )

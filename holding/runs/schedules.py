@@ -16,15 +16,15 @@ from sqlalchemy.orm import Session
 
 from holding.access import operations
 from holding.access.actors import SYSTEM, Actor
+from holding.connections.connections import log_connection_event as tell_of
 from holding.connections.connections import permitted
-from holding.connections.connections import tell as tell_of
 from holding.db import bulk
 from holding.db.models import Company, Connection, Posting, Record, Run, Schedule
 from holding.db.models.columns import DUE, LEASED, NOW
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question, answer
 from holding.programs.world import UnreadableRulesError, program, target_connections
-from holding.runs.date_ranges import add_run, tell
+from holding.runs.date_ranges import add_run, log_run_start
 from holding.runs.status import UNDER_WAY, stopped_routes
 from rules.values.canonical import PostingState
 
@@ -50,8 +50,10 @@ _DUE = (
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """The daily run of a document type: its hour, as HH:MM in its zone, whether it is automatic,
-    when it is next, and the last day that is done.
+    """The daily run of a document type.
+
+    `at` is its hour as HH:MM in `zone`. `active`: it starts automatically. `last_day`: the last day
+    that is done.
     """
 
     at: str
@@ -62,44 +64,46 @@ class Daily:
 
 
 def start_due(session: Session, now: datetime) -> int:
-    """Start every run whose hour has come; how many."""
+    """Start every run whose hour has come; return how many."""
     unreadable = follow_rules(session, now)
     due = session.scalars(_DUE, {"now": now}).all()
     return sum(_start(session, one, now) for one in due if one.company_id not in unreadable)
 
 
 def follow_rules(session: Session, now: datetime) -> set[int]:
-    """A row for each daily route of the rules in force, with its hour; other routes have none.
+    """Update the schedule rows to the daily routes of the rules in force.
 
-    The companies whose rules nobody can read: their runs wait, and every judging says why.
+    Return the companies whose rules cannot be read. Their runs wait, and each evaluation shows why.
     """
     unreadable: set[int] = set()
-    known: dict[int, dict[str, Schedule]] = defaultdict(dict)
+    rows_by_company: dict[int, dict[str, Schedule]] = defaultdict(dict)
     for row in session.scalars(_SCHEDULES):
-        known[row.company_id][row.route] = row
+        rows_by_company[row.company_id][row.route] = row
     for company in session.scalars(_COMPANIES).all():
         try:
-            rows, told = known[company.id], _daily_routes(session, company)
+            rows, daily_routes = rows_by_company[company.id], _daily_routes(session, company)
         except UnreadableRulesError:
             unreadable.add(company.id)
             continue
-        for route, (at, zone) in told.items():
+        for route, (at, zone) in daily_routes.items():
             if route not in rows:
                 rows[route] = Schedule(company_id=company.id, route=route, at="", zone="")
                 session.add(rows[route])
             agree(rows[route], at, zone, now)
-        for route in rows.keys() - told.keys():
+        for route in rows.keys() - daily_routes.keys():
             rows[route].next_at = rows[route].last_day = None
     session.flush()
     return unreadable
 
 
 def of_target(company_id: int, *words: str) -> Question[dict[str, Daily]]:
-    """Document type -> its daily run to the target that rules call by these words."""
-    found = yield from _asked_rows(company_id, *words)
+    """Return document type -> its daily run to a target that rules call by these words,
+    as a query.
+    """
+    rows = yield from _asked_rows(company_id, *words)
     return {
         doc_type: Daily(row.at, row.zone, row.active, row.next_at, row.last_day)
-        for doc_type, row in found.items()
+        for doc_type, row in rows.items()
     }
 
 
@@ -124,8 +128,9 @@ def switch(
     on: bool,
     now: datetime,
 ) -> Refusal | None:
-    """Run a daily route automatically, or manually only. What became ready meanwhile goes with
-    the next night.
+    """Switch a daily route to automatic or manual.
+
+    Documents that became ready meanwhile go with the next run.
     """
     connection = session.get_one(Connection, connection_id)
     words = (connection.name, connection.connector)
@@ -133,9 +138,9 @@ def switch(
     if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
     if row is None:
-        told = f"{connection.name} has no daily run of {doc_type.replace('_', ' ')}."
+        message = f"{connection.name} has no daily run of {doc_type.replace('_', ' ')}."
         return Refusal(
-            "schedule.unknown", told, "The rules say which documents have a daily run.", 404
+            "schedule.unknown", message, "The rules say which documents have a daily run.", 404
         )
     if row.active == on:
         return None
@@ -145,13 +150,13 @@ def switch(
         passed = _moment(row, today - DAY) <= now
         done_with(row, today - DAY if passed else today - 2 * DAY)
     say = "switched on" if on else "switched off"
-    told = f"Daily run of {row.route} {say}."
-    tell_of(session, connection, actor, now, "schedule.switched", told)
+    message = f"Daily run of {row.route} {say}."
+    tell_of(session, connection, actor, now, "schedule.switched", message)
     return None
 
 
 def agree(row: Schedule, at: time, zone: str, now: datetime) -> None:
-    """The row has the hour that the rules name; no day is done again for another hour."""
+    """Set the row's hour to the one in the rules; no day runs twice because of a new hour."""
     hour = at.strftime("%H:%M")
     if row.next_at is None or (row.at, row.zone) != (hour, zone):
         row.at, row.zone = hour, zone
@@ -169,9 +174,10 @@ def _daily_routes(session: Session, company: Company) -> dict[str, tuple[time, s
 
 
 def _start(session: Session, row: Schedule, now: datetime) -> int:
-    """The runs of the days that are over; none yet while records of that night are judged, while
-    the route has stopped and asks, while the documents that these follow are on their way, or while
-    somebody can still undo what released one of them.
+    """Start the runs of the days that are over.
+
+    They wait while records of that night are evaluated, the route is stopped, preceding documents
+    are in flight, or a release can be undone.
     """
     connection = target_connections(session, row.company_id).get(row.route.partition(".")[0])
     days = days_over(row, now)
@@ -205,14 +211,15 @@ def _start_day(
     except IntegrityError:  # the day was done; what is ready goes with the next one
         return
     say = f"The daily run of {route} for {day} has {plural(len(ready), 'document')}."
-    tell(session, run, SYSTEM, now, say)
+    log_run_start(session, run, SYSTEM, now, say)
 
 
 def _ready_by_day(
     session: Session, connection: Connection, route: str, days: Sequence[date]
 ) -> Mapping[date, list[int]]:
-    """What is ready goes with its day; what is older with the first of the days, the rest with the
-    last.
+    """Return the ready documents by day.
+
+    Older ones go with the first day, the rest with the last.
     """
     rows = session.execute(
         select(Posting.id, Posting.doc_date)
@@ -225,23 +232,23 @@ def _ready_by_day(
         )
         .order_by(Posting.id)
     )
-    taken = _under_way(session, connection.id)
-    found: dict[date, list[int]] = defaultdict(list)
+    running_ids = _under_way(session, connection.id)
+    ids_by_day: dict[date, list[int]] = defaultdict(list)
     for key, day in rows:
-        if key not in taken:
-            found[min(max(day or days[-1], days[0]), days[-1])].append(key)
-    return found
+        if key not in running_ids:
+            ids_by_day[min(max(day or days[-1], days[0]), days[-1])].append(key)
+    return ids_by_day
 
 
 def _taken_back_yet(session: Session, ready: Mapping[date, list[int]], now: datetime) -> bool:
-    """Whether the act that released one of these can still be undone."""
+    """Check whether the release of one of these can still be undone."""
     ids = [key for found in ready.values() for key in found]
     records = session.scalars(select(Posting.record_id).where(bulk.among(Posting.id, ids)))
     return any(until > now for until in operations.until(session, set(records)).values())
 
 
 def _under_way(session: Session, connection_id: int) -> set[int]:
-    """Postings of runs that have not ended."""
+    """Return the postings of runs that have not ended."""
     filters = session.scalars(
         select(Run.filter).where(Run.connection_id == connection_id, Run.state.in_(UNDER_WAY))
     )
@@ -249,43 +256,45 @@ def _under_way(session: Session, connection_id: int) -> set[int]:
 
 
 def _still_judged(session: Session, row: Schedule, hour: datetime, now: datetime) -> bool:
-    """Whether something that became due by that hour is not judged yet."""
+    """Check whether something due by that hour is not evaluated yet."""
     if now > hour + JUDGING_TAKES:
         return False
-    mine = select(Record.id).where(Record.company_id == row.company_id)
-    due = mine.where(text(f"record.{DUE}"), Record.due_at <= hour)
-    leased = mine.where(text(f"record.{LEASED}"))
+    records = select(Record.id).where(Record.company_id == row.company_id)
+    due = records.where(text(f"record.{DUE}"), Record.due_at <= hour)
+    leased = records.where(text(f"record.{LEASED}"))
     return bool(session.scalar(select(or_(due.exists(), leased.exists()))))
 
 
 def _earlier_go_first(session: Session, row: Schedule, day: date, now: datetime) -> bool:
-    """Whether this day's documents of the route that this one goes after are still on their way, or
-    what followed from them is not judged: so a receipt goes in the night of its invoice. Their run
-    is waited for an hour at most.
+    """Check whether documents of the preceding route are still in flight or their effects not
+    evaluated.
+
+    This sends a receipt in the same night as its invoice. The wait for their run is limited to one
+    hour.
     """
     company = session.get_one(Company, row.company_id)
     routes = program(session, company.ruleset_version_id or 0).routes
     earlier = next((route.after for route in routes if route.name == row.route), None)
     if earlier is None or earlier in stopped_routes(session, company.id):
         return False
-    mine = (Schedule.company_id == row.company_id, Schedule.route == earlier, Schedule.active)
-    if session.scalar(select(Schedule.id).where(*mine, Schedule.next_at <= now)):
+    of_route = (Schedule.company_id == row.company_id, Schedule.route == earlier, Schedule.active)
+    if session.scalar(select(Schedule.id).where(*of_route, Schedule.next_at <= now)):
         return True
-    of_day = select(Run).where(Run.company_id == row.company_id, Run.route == earlier)
-    run = session.scalar(of_day.where(Run.day == day, Run.kind == "daily"))
+    runs = select(Run).where(Run.company_id == row.company_id, Run.route == earlier)
+    run = session.scalar(runs.where(Run.day == day, Run.kind == "daily"))
     if run is None or now > run.made_at + EARLIER_TAKE:
         return False
-    busy = (
+    query = (
         select(Record.id)
         .join(Posting, Posting.record_id == Record.id)
         .where(bulk.among(Posting.id, (run.filter or {}).get("postings", ())))
         .where(or_(Record.due_at <= now, Record.lease_until.is_not(None)))
     )
-    return run.state in UNDER_WAY or session.scalar(busy.limit(1)) is not None
+    return run.state in UNDER_WAY or session.scalar(query.limit(1)) is not None
 
 
 def days_over(row: Schedule, now: datetime) -> list[date]:
-    """The days whose run is due, the oldest first; at least one, for the row is due."""
+    """Return the days whose run is due, oldest first; there is at least one."""
     first = _day_of(row, row.next_at or now)
     days = [first]
     while _moment(row, days[-1] + DAY) <= now:
@@ -294,12 +303,12 @@ def days_over(row: Schedule, now: datetime) -> list[date]:
 
 
 def done_with(row: Schedule, day: date) -> None:
-    """This day has its run; the next one follows."""
+    """Mark this day as done and schedule the next one."""
     row.last_day, row.next_at = day, _moment(row, day + DAY)
 
 
 def _next_day(row: Schedule, now: datetime) -> date:
-    """The day after the last that is done; at first the day before today."""
+    """Return the day after the last done one; at first the day before today."""
     return row.last_day + DAY if row.last_day else now.astimezone(ZoneInfo(row.zone)).date() - DAY
 
 
@@ -308,6 +317,6 @@ def _day_of(row: Schedule, moment: datetime) -> date:
 
 
 def _moment(row: Schedule, day: date) -> datetime:
-    """When the run of this day starts."""
+    """Return when the run of this day starts."""
     at = time.fromisoformat(row.at)
     return datetime.combine(day + DAY, at, ZoneInfo(row.zone))

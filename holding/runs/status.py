@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, and_, exists, func, select, text
 from sqlalchemy.orm import Session, aliased
 
-from holding.connections.limits import near
+from holding.connections.limits import is_near_limit
 from holding.db.bulk import Columns, known, of
 from holding.db.models import (
     Company,
@@ -49,7 +49,7 @@ _still_waiting = select(func.count()).where(*_READY).correlate(RouteStop).scalar
 
 @dataclass(frozen=True, slots=True)
 class StopRow:
-    """A stop: what the change moved and may move, who made it, what waits, what people decided."""
+    """A stopped route: its change, the amounts, what waits, and what people decided."""
 
     id: int
     route: str
@@ -75,7 +75,7 @@ class StopRow:
 
     @property
     def of_rules(self) -> bool:
-        """Whether the change was one of the rules; else it was one of a mapping entry."""
+        """Return whether a rule change caused the stop; otherwise a mapping entry did."""
         return self.kind == "rules"
 
 
@@ -109,7 +109,7 @@ STOP = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Pill:
-    """The status of a connection in a few words; `detail` is the whole error, for a tooltip."""
+    """The status of a connection in a few words. `detail` is the whole error for a tooltip."""
 
     text: str
     tone: str
@@ -182,7 +182,7 @@ UNDER_WAY: Final = (RunState.DUE, RunState.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """What it was to do, how far it came, and what went wrong."""
+    """A run's size, progress and error."""
 
     connection_id: int
     doc_type: str
@@ -213,23 +213,27 @@ _LAST = Columns(
 
 
 def stopped_routes(session: Session, company_id: int) -> frozenset[str]:
-    """The routes that nothing leaves by now."""
+    """Return the routes that are stopped now."""
     query = select(RouteStop.route).where(RouteStop.company_id == company_id, ROUTE_STOPPED)
     return frozenset(session.scalars(query))
 
 
-def listing(session: Session, company_id: int) -> tuple[tuple[StopRow, ...], tuple[StopRow, ...]]:
-    """The open ones, the oldest first, and the latest that are over."""
+def list_stops(
+    session: Session, company_id: int
+) -> tuple[tuple[StopRow, ...], tuple[StopRow, ...]]:
+    """Return the open stops, oldest first, and the latest ended ones."""
     rows = _rows().where(RouteStop.company_id == company_id)
-    still = rows.where(ROUTE_STOPPED).order_by(RouteStop.id)
-    over = rows.where(RouteStop.state == StopState.RESUMED, RouteStop.stopped_at.is_not(None))
-    over = over.order_by(RouteStop.resumed_at.desc(), RouteStop.id.desc()).limit(OVER)
+    open_stops = rows.where(ROUTE_STOPPED).order_by(RouteStop.id)
+    ended_stops = rows.where(
+        RouteStop.state == StopState.RESUMED, RouteStop.stopped_at.is_not(None)
+    )
+    ended_stops = ended_stops.order_by(RouteStop.resumed_at.desc(), RouteStop.id.desc()).limit(OVER)
     money = _money(session, company_id)
     stopped = (
         replace(row, waiting_money=money.get(row.route, {}))
-        for row in STOP.each(session.execute(still))
+        for row in STOP.each(session.execute(open_stops))
     )
-    return tuple(stopped), STOP.each(session.execute(over))
+    return tuple(stopped), STOP.each(session.execute(ended_stops))
 
 
 def _rows() -> Select[Any]:
@@ -246,7 +250,7 @@ def _rows() -> Select[Any]:
 
 
 def _money(session: Session, company_id: int) -> dict[str, Sums]:
-    """Stopped route -> what waits behind it."""
+    """Return stopped route -> the amounts that wait."""
     currency, minor = of_posting()
     query = (
         select(Posting.route, currency, func.sum(minor))
@@ -260,26 +264,31 @@ def _money(session: Session, company_id: int) -> dict[str, Sums]:
 def pills(
     page: Together, session: Session, company_id: int, wanted: Collection[Place]
 ) -> Callable[[], Mapping[Place, Pill]]:
-    """Of each (connection, document type): what stops it now, else how its last run went."""
+    """Return a function for the status of each (connection, document type).
+
+    Its queries run with those of the page.
+    """
     if not wanted:
         return dict
     zone = session.get_one(Company, company_id).zone
-    stopped = page.ask(asked_standing({connection_id for connection_id, _ in wanted}, zone))
-    newest = page.ask(newest_runs(wanted))
+    stopped = page.ask(stop_pills_query({connection_id for connection_id, _ in wanted}, zone))
+    newest = page.ask(newest_runs_query(wanted))
 
     def found() -> Mapping[Place, Pill]:
         stops, runs = stopped.value, newest.value
-        waiting = page.ask(ready_to_go([company_id], stops)).value if stops else {}
+        waiting = page.ask(ready_counts_query([company_id], stops)).value if stops else {}
         return {
-            place: shown(stops.get(place[0]), of_run(runs.get(place), zone), waiting.get(place, 0))
+            place: combine(
+                stops.get(place[0]), run_pill(runs.get(place), zone), waiting.get(place, 0)
+            )
             for place in wanted
         }
 
     return found
 
 
-def shown(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
-    """What stops a connection, with what waits there, and how its last run went."""
+def combine(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
+    """Return the pill of a stop, with the number of waiting documents and the last run."""
     if stop is None:
         return ran
     if stop.stops:
@@ -288,8 +297,8 @@ def shown(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
     return Pill(f"{stop.text} · {ran.text}", tone, detail.strip())
 
 
-def of_run(run: LastRun | None, zone: str) -> Pill:
-    """How it went, in a few words."""
+def run_pill(run: LastRun | None, zone: str) -> Pill:
+    """Return the status of a run."""
     if run is None:
         return Pill("Never synced", "never")
     if run.state in UNDER_WAY:
@@ -300,8 +309,8 @@ def of_run(run: LastRun | None, zone: str) -> Pill:
         return Pill(f"Failed {when}", "bad", run.error or "")
     rows = run.counts.get("posted", 0) + run.counts.get("existing", 0)
     failed = run.counts.get("failed", 0)
-    told = f"Last sync {when} · {plural(rows, 'document')}"
-    return Pill(f"{told}, {failed:,} on hold", "near") if failed else Pill(told, "good")
+    summary = f"Last sync {when} · {plural(rows, 'document')}"
+    return Pill(f"{summary}, {failed:,} on hold", "near") if failed else Pill(summary, "good")
 
 
 def _when(moment: datetime, zone: str) -> str:
@@ -309,38 +318,38 @@ def _when(moment: datetime, zone: str) -> str:
     return f"{local.month}/{local.day} {local:%H:%M}"
 
 
-def standing(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
-    """Why nothing goes out of a connection, or soon will not: paused, or stopped by the target."""
-    return answer(session, asked_standing(ids, zone))
+def stop_pills(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
+    """Return why connections are stopped or soon will be, by connection id."""
+    return answer(session, stop_pills_query(ids, zone))
 
 
-def asked_standing(ids: Collection[int], zone: str) -> Question[dict[int, Pill]]:
-    """The same, as a question."""
-    its = ConnectionKey.connection_id == Connection.id
-    ended = exists().where(its).label("ended")
-    waits = exists().where(its, ConnectionKey.state == KeyState.NEW).label("waits")
+def stop_pills_query(ids: Collection[int], zone: str) -> Question[dict[int, Pill]]:
+    """Return why connections are stopped or soon will be, as a query."""
+    own_keys = ConnectionKey.connection_id == Connection.id
+    has_key = exists().where(own_keys).label("ended")
+    waits = exists().where(own_keys, ConnectionKey.state == KeyState.NEW).label("waits")
     rows = yield (
-        select(Connection, Throttle, ended, waits, Company.live)
+        select(Connection, Throttle, has_key, waits, Company.live)
         .join(Company, Company.id == Connection.company_id)
         .outerjoin(Throttle, Throttle.connection_id == Connection.id)
         .where(Connection.id.in_(ids))
     )
-    found = {
+    stops = {
         one.id: NOT_LIVE if not live else _stop(one, row, zone, _without_key(one, had, new=new))
         for one, row, had, new, live in rows
     }
-    return {id_: stop for id_, stop in found.items() if stop}
+    return {id_: stop for id_, stop in stops.items() if stop}
 
 
 def _stop(
     connection: Connection, throttle: Throttle | None, zone: str, lacks: tuple[str, str] | None
 ) -> Pill | None:
     row = throttle or Throttle(breaker=BreakerState.CLOSED)
-    found: tuple[str, datetime | None, str, str] | None = None
+    status: tuple[str, datetime | None, str, str] | None = None
     if connection.paused_at is not None:
-        found = ("Paused", connection.paused_at, "paused", connection.pause_reason or "")
+        status = ("Paused", connection.paused_at, "paused", connection.pause_reason or "")
     elif lacks is not None:
-        found = (lacks[0], None, "bad", lacks[1])
+        status = (lacks[0], None, "bad", lacks[1])
     elif row.breaker != BreakerState.CLOSED:
         if connection.untested_since is not None:
             words = ("Not tested OK", NOT_TESTED)
@@ -348,26 +357,28 @@ def _stop(
             words = ("API key rejected", NEW_KEY)
         else:
             words = ("Out of reach since", ASKED_AGAIN)
-        found = (words[0], row.opened_at, "bad", words[1])
+        status = (words[0], row.opened_at, "bad", words[1])
     elif row.quota_limit is not None and row.quota_used >= row.quota_limit:
-        found = (f"Quota of {row.quota_limit:,} used up", None, "bad", NO_QUOTA)
-    elif row.quota_limit is not None and near(row.quota_limit, row.quota_used):
+        status = (f"Quota of {row.quota_limit:,} used up", None, "bad", NO_QUOTA)
+    elif row.quota_limit is not None and is_near_limit(row.quota_limit, row.quota_used):
         return Pill(f"Quota {row.quota_used:,} of {row.quota_limit:,} used", "near", LITTLE_QUOTA)
-    if found is None:
+    if status is None:
         return None
-    text, since, tone, detail = found
+    text, since, tone, detail = status
     return Pill(f"{text} {_when(since, zone)}" if since else text, tone, detail, stops=True)
 
 
 def _without_key(connection: Connection, had: bool, *, new: bool) -> tuple[str, str] | None:
-    """What a connection without a key in use lacks, and what to do; None where it has one."""
+    """Return what a connection without an active key needs, or None."""
     if connection.key_id is not None or not had:
         return None
     return ("Not connected", NOT_CONNECTED) if new else ("Key needed", KEY_NEEDED)
 
 
-def ready_to_go(companies: Collection[int], ids: Collection[int]) -> Question[dict[Place, int]]:
-    """How many documents wait to be sent, by place; from the index of those that are not done."""
+def ready_counts_query(
+    companies: Collection[int], ids: Collection[int]
+) -> Question[dict[Place, int]]:
+    """Return how many documents are ready to send, by place, from the index of open postings."""
     rows = yield (
         select(Posting.connection_id, Posting.doc_type, func.count())
         .where(Posting.company_id.in_(companies), text(_OPEN))
@@ -380,28 +391,30 @@ def ready_to_go(companies: Collection[int], ids: Collection[int]) -> Question[di
 def of_companies(
     session: Session, wanted: Mapping[int, Collection[Place]], zones: Mapping[int, str]
 ) -> dict[int, tuple[Place, Pill]]:
-    """Company -> its worst pill, of the newest run where several are as bad, and the place that it
-    is of. `wanted`: the (connection, document type) of each; one without any has no pill.
+    """Return company -> its worst pill and the pill's place; the newest run wins a tie.
+
+    `wanted`: the (connection, document type) pairs of each company. A company without any has no
+    pill.
     """
-    at = {place: company_id for company_id, places in wanted.items() for place in places}
-    if not at:
+    company_of = {place: company_id for company_id, places in wanted.items() for place in places}
+    if not company_of:
         return {}
-    of_zone: dict[str, set[int]] = defaultdict(set)
-    for place, company_id in at.items():
-        of_zone[zones[company_id]].add(place[0])
+    ids_by_zone: dict[str, set[int]] = defaultdict(set)
+    for place, company_id in company_of.items():
+        ids_by_zone[zones[company_id]].add(place[0])
     page = Together(session, KEPT)
-    asked = [page.ask(asked_standing(ids, zone)) for zone, ids in of_zone.items()]
-    runs = page.ask(newest_runs(list(at))).value
-    stopped = {key: stop for one in asked for key, stop in one.value.items()}
-    waiting = answer(session, ready_to_go(list(wanted), list(stopped))) if stopped else {}
-    found: dict[int, tuple[Place, Pill]] = {}
-    for place in sorted(at, key=lambda one: _ended(runs.get(one)), reverse=True):
-        ran = of_run(runs.get(place), zones[at[place]])
-        pill = shown(stopped.get(place[0]), ran, waiting.get(place, 0))
-        before = found.get(at[place])
-        if before is None or WORST.index(pill.tone) < WORST.index(before[1].tone):
-            found[at[place]] = place, pill
-    return found
+    stop_answers = [page.ask(stop_pills_query(ids, zone)) for zone, ids in ids_by_zone.items()]
+    runs = page.ask(newest_runs_query(list(company_of))).value
+    stopped = {key: stop for one in stop_answers for key, stop in one.value.items()}
+    waiting = answer(session, ready_counts_query(list(wanted), list(stopped))) if stopped else {}
+    worst: dict[int, tuple[Place, Pill]] = {}
+    for place in sorted(company_of, key=lambda one: _ended(runs.get(one)), reverse=True):
+        last = run_pill(runs.get(place), zones[company_of[place]])
+        pill = combine(stopped.get(place[0]), last, waiting.get(place, 0))
+        current = worst.get(company_of[place])
+        if current is None or WORST.index(pill.tone) < WORST.index(current[1].tone):
+            worst[company_of[place]] = place, pill
+    return worst
 
 
 def _ended(run: LastRun | None) -> datetime:
@@ -409,13 +422,13 @@ def _ended(run: LastRun | None) -> datetime:
 
 
 def last_run(session: Session, connection_id: int, doc_type: str) -> LastRun | None:
-    """The newest run that sends."""
+    """Return the newest run that sends, or None."""
     place = (connection_id, doc_type)
-    return answer(session, newest_runs([place])).get(place)
+    return answer(session, newest_runs_query([place])).get(place)
 
 
-def newest_runs(wanted: Collection[Place]) -> Question[dict[Place, LastRun]]:
-    """The newest run that sends, of each place that has one; each is found by the index."""
+def newest_runs_query(wanted: Collection[Place]) -> Question[dict[Place, LastRun]]:
+    """Return the newest sending run of each place, by index."""
     newest = [
         select(Run.id)
         .where(Run.connection_id == connection_id, Run.doc_type == doc_type)

@@ -268,7 +268,7 @@ def counts(
 def _query(held: Select[int], company_id: int, publisher: int | None, admin: bool) -> Select[Any]:
     """Made once for each reader: to make it takes longer than to run it."""
     changes = change_list.waiting_for(company_id, publisher) if publisher else literal(0)
-    asked = operations.count(company_id).scalar_subquery() if admin else literal(0)
+    asked = operations.count_requests(company_id).scalar_subquery() if admin else literal(0)
     query = select(held.scalar_subquery().label("held"), changes.label("changes"))
     query = query.add_columns(*_of(company_id), asked.label("requests"))
     return query.add_columns(*processes.worker_columns())

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
-from holding.access.reach import narrowed
+from holding.access.reach import is_limited
 from holding.db.bulk import Columns, of
 from holding.db.models import (
     Cause,
@@ -264,7 +264,7 @@ def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
         execution_options=KEPT,
     )
     row = HOLD.first(found)
-    if row is None or not narrowed(session):
+    if row is None or not is_limited(session):
         return row
     blocked = select(func.count(func.distinct(Hold.record_id)))  # the counter knows no reach
     mine = blocked.where(Hold.cause_id == row.cause_id, HOLD_OPEN)

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, g, make_response, render_template,
 
 from holding.access import actors, deputies, operations, people
 from holding.access.actors import ACT_LABELS, ACTS, may, role_list
-from holding.access.operations import Answer, Requested
+from holding.access.operations import Requested, RequestState
 from holding.db.refusal import Refusal
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs, public, signed_in
@@ -23,9 +23,9 @@ WARNS: Final = timedelta(minutes=5)
 request_pages = Blueprint("asking", __name__, url_prefix="/c/<co>/access")
 
 CHIPS = {
-    Answer.WAITS: ("info", "waiting", "Waits for an administrator"),
-    Answer.GRANTED: ("ok", "ok", "Granted"),
-    Answer.DECLINED: ("idle", "ignored", "Declined"),
+    RequestState.WAITS: ("info", "waiting", "Waits for an administrator"),
+    RequestState.GRANTED: ("ok", "ok", "Granted"),
+    RequestState.DECLINED: ("idle", "ignored", "Declined"),
 }
 """State of a request -> tone, icon and word."""
 
@@ -52,9 +52,9 @@ def listing() -> Response:
 
 def _deputies_page(problems: dict[str, str], *, status: int = 200) -> Response:
     session = store.reading()
-    rows = deputies.listing(session, g.company.id)
+    rows = deputies.list_deputies(session, g.company.id)
     open_ = [row for row in rows if row.ended_at is None and row.until_at > g.now]
-    people = deputies.people(session, g.company.id)
+    people = deputies.list_colleagues(session, g.company.id)
     admin = actors.may(g.actor, "people.admin") is None
     return store.respond(
         "access/deputies.html",
@@ -203,8 +203,8 @@ def form() -> Response:
 
 
 def _request_page(problems: dict[str, str], *, status: int = 200) -> Response:
-    own = operations.own(store.reading(), g.actor)
-    waits = {one.act for one in own if one.answer is Answer.WAITS}
+    own = operations.own_requests(store.reading(), g.actor)
+    waits = {one.act for one in own if one.answer is RequestState.WAITS}
     return store.respond(
         "access/ask.html",
         status=status,
@@ -229,7 +229,7 @@ def send_request() -> Response:
     """Ask an administrator."""
     act, reason = request.form.get("act", ""), request.form.get("reason", "")
     with store.writing() as session:
-        refused = operations.ask(session, g.actor, act, reason, g.now)
+        refused = operations.request_access(session, g.actor, act, reason, g.now)
     if refused and refused.code in FIELDS:
         return _request_page({FIELDS[refused.code]: refused.message}, status=refused.status)
     if refused:
@@ -268,7 +268,7 @@ def _waiting(person_id: int | None = None) -> list[tuple[Requested, str]]:
     """The requests that wait, each with the roles that would grant it; of one person, or of all."""
     if request_guard.may(operations.DECIDES):
         return []
-    found = operations.waiting(store.reading(), g.company.id)
+    found = operations.list_requests(store.reading(), g.company.id)
     mine = [one for one in found if person_id in (None, one.person_id)]
     return [(one, role_list(ACTS[one.act])) for one in mine]
 

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from holding.access import enrolment, people, sessions
 from holding.access.actors import Keys, load_keys
 from holding.access.enrolment import STEP_LASTS, Entered, Waiting
-from holding.access.reach import narrow, of_person
+from holding.access.reach import limit_session, of_person
 from holding.company import access_links
 from holding.db import leases
 from holding.db.refusal import Refusal
@@ -70,7 +70,7 @@ def show_signin() -> Response:
 
 
 def _signin_form(*, email: str = "", refusal: Refusal | None = None, ended: str = "") -> Response:
-    first = not people.anybody(store.reading())
+    first = not people.has_people(store.reading())
     page = render_template(
         "access/signin.html",
         email=email,
@@ -173,7 +173,7 @@ def companies() -> Response:
     """The companies one has a role in, with what waits in each; and where a number or a customer
     is, or which company is called so.
     """
-    narrow(store.reading(), of_person(store.reading(), g.person.person_id))
+    limit_session(store.reading(), of_person(store.reading(), g.person.person_id))
     mine = own_companies.own_companies(store.reading(), g.person.person_id)
     zones = {line.zone for line in mine}
     if len(zones) == 1:  # of several no one would be everybody's

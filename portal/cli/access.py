@@ -104,7 +104,7 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         made = granted(
-            operations.make(
+            operations.make_token(
                 session,
                 actors.OPERATOR,
                 company_id=found.id,
@@ -130,7 +130,7 @@ def token_list(company: str) -> None:
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         zone = ZoneInfo(found.zone)
-        for row in operations.listing(session, found.id):
+        for row in operations.list_tokens(session, found.id):
             seen = row.seen_at.astimezone(zone) if row.seen_at else None
             used = f"{seen:%Y-%m-%d %H:%M}" if seen else "never used"
             state = _state(row, place.now, zone)
@@ -207,7 +207,7 @@ def deputy_list(company: str) -> None:
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
-        for row in deputies.listing(session, found.id):
+        for row in deputies.list_deputies(session, found.id):
             click.echo(_deputy_line(row, ZoneInfo(found.zone)))
     onward(f"deputy end NUMBER --company {company} --as EMAIL")
 

@@ -146,11 +146,11 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connections.one(session, found.id, name), name)
+        row = named(connections.find_connection(session, found.id, name), name)
         given = dict(_pair(text) for text in pairs)
         changed = granted(change_settings(session, actor, row.id, given, now=place.now))
         asked = row.is_target and bool(changed)
-        after = named(connections.one(session, found.id, name), name)
+        after = named(connections.find_connection(session, found.id, name), name)
         keyless = asked and after.key_tail is None
     processes.ring(found.id, "evaluate")
     click.echo(f"{name}: {', '.join(changed) or 'nothing'} changed.")
@@ -175,7 +175,7 @@ def connection_key(name: str, company: str, email: str) -> None:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         granted(may(actor, "connection.admin"))
-        row = named(connections.one(session, found.id, name), name)
+        row = named(connections.find_connection(session, found.id, name), name)
         kept = granted(key_rotation.first_key(session, actor, row.id, secret, now=place.now))
     click.echo(f"The key of {name} was stored. It ends in {kept.tail}.")
     if kept.trimmed:
@@ -199,7 +199,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
         with place.database.read() as session:
             found = company_of(session, company)
             actor = actor_of(session, email, found.id)
-            row = named(connections.one(session, found.id, name), name)
+            row = named(connections.find_connection(session, found.id, name), name)
         http = Http(place.clock)
         report = granted(
             deliveries.test_either_side(place.database, place.clock, row.id, actor, http=http)
@@ -235,7 +235,7 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connections.one(session, found.id, name), name)
+        row = named(connections.find_connection(session, found.id, name), name)
         granted(connections.pause(session, actor, row.id, reason, now=place.now))
     click.echo(f"{name} paused. Ready documents wait until it is resumed.")
     onward(f"connection resume {name} --company {company} --as {email}")
@@ -254,7 +254,7 @@ def connection_resume(name: str, company: str, email: str) -> None:
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connections.one(session, found.id, name), name)
+        row = named(connections.find_connection(session, found.id, name), name)
         granted(target_ways.resume(session, actor, row.id, now=place.now))
     processes.ring(found.id, "push")
     click.echo(f"{name} resumed. Waiting documents are sent now.")
@@ -291,7 +291,7 @@ def connection_rates(
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connections.one(session, found.id, name), name)
+        row = named(connections.find_connection(session, found.id, name), name)
         if unit_rates is not None:
             asked = unit_rates == "confirmed"
             granted(confirmed_rates.ask(session, actor, row.id, place.now, on=asked))
@@ -336,7 +336,7 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
         found = company_of(session, company)
         granted(may(actor_of(session, email, found.id), "record.read"))
         if name:
-            named(connections.one(session, found.id, name), name)
+            named(connections.find_connection(session, found.id, name), name)
         findings = preflight.findings(session, found.id, place.now, name)
         moves = () if name else preflight.moves(session, found.id)
     if as_json:
@@ -369,7 +369,7 @@ def diagnosed(name: str, company: str, email: str, *, as_json: bool) -> int:
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         granted(may(actor_of(session, email, found.id), "record.read"))
-        row = named(connections.one(session, found.id, name, side="target"), name)
+        row = named(connections.find_connection(session, found.id, name, side="target"), name)
         told = diagnosis.diagnose(session, row.id, place.now)
     if as_json:
         tell({"topics": [asdict(one) for one in told]})

@@ -271,7 +271,7 @@ def ingest(
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
-            row = named(connections.one(session, found.id, source), source)
+            row = named(connections.find_connection(session, found.id, source), source)
             zone = zone_of_source(session, row.id)
         delivery = read_file(file, row.connector, zone)
         for error in delivery.errors:

@@ -84,7 +84,7 @@ def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
         return store.moved(url_for("rulebook.show", co=g.company.code), told)
     connected = {
         word
-        for row in connections.listing(store.reading(), g.company.id)
+        for row in connections.list_connections(store.reading(), g.company.id)
         for word in (row.name, row.connector)
     }
     fitting = [one for one in catalogue.templates() if _fits(one, connected)]
@@ -96,7 +96,7 @@ def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
         fitting=fitting,
         lacking={one.word: _lacking(one, connected) for one in catalogue.templates()},
         chosen=chosen,
-        people=deputies.people(store.reading(), g.company.id),
+        people=deputies.list_colleagues(store.reading(), g.company.id),
         drafts=request_guard.may("rules.draft"),
         names_teams=request_guard.may("people.admin") is None,
         einvoice=chosen.einvoice if chosen and g.company.currency == RINGGIT else None,

@@ -35,7 +35,7 @@ TEST_SECONDS = 5.0
 def listing() -> Response:
     """All sources and targets, with the pills of the targets."""
     session = store.reading()
-    rows = connections.listing(session, g.company.id)
+    rows = connections.list_connections(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
     made = filters.of_rows(Together(session, KEPT), session, g.company.id, targets)()
     return store.respond(
@@ -239,7 +239,7 @@ def sync(name: str) -> Response:
 
 def row_of(name: str) -> connections.ConnectionRow:
     """The connection of this name in the company of the address; 404 where there is none."""
-    return connections.one(store.reading(), g.company.id, name) or abort(404)
+    return connections.find_connection(store.reading(), g.company.id, name) or abort(404)
 
 
 def shown(row: connections.ConnectionRow) -> dict[str, object]:
@@ -247,15 +247,15 @@ def shown(row: connections.ConnectionRow) -> dict[str, object]:
     session = store.reading()
     company, target, page = g.company.id, row.is_target, Together(session, KEPT)
     pills = filters.of_rows(page, session, company, [row])
-    asked: dict[str, Answer[object]] = {"told": page.ask(connections.told(company, row.id))}
+    asked: dict[str, Answer[object]] = {"told": page.ask(connections.events_query(company, row.id))}
     first = today() - timedelta(days=30)
     if target:
         types = filters.document_types(row.connector)
         asked["lines"] = page.ask(endpoints(company, row.id, types, first))
         asked["nights"] = page.ask(schedules.of_target(company, row.name, row.connector))
         asked["runs"] = page.ask(run_history.runs_of_connection(company, row.id))
-        asked["queue"] = page.ask(connections.queue(row.id))
-        asked["snapshots"] = page.ask(connections.snapshots(row.id))
+        asked["queue"] = page.ask(connections.queue_query(row.id))
+        asked["snapshots"] = page.ask(connections.snapshots_query(row.id))
         asked["lists"] = page.ask(list_turns.asked_of_target(row.id))
         asked["recounted"] = page.ask(unit_changes.unit_changes_query(row.id, company))
     each = {name: one.value for name, one in asked.items()}
@@ -273,7 +273,7 @@ def shown(row: connections.ConnectionRow) -> dict[str, object]:
         "rounds": admission.disagreement(session, row.id) if target else None,
         "form": registry.form_of(row.side, row.connector),
         "awaited": _awaited(row),
-        "keys": key_rotation.listing(session, row.id) if _admin() else (),
+        "keys": key_rotation.list_keys(session, row.id) if _admin() else (),
         "allowed": key_rotation.permission_of(session, row.connector, row.id),
         "latest": receive.LatestDeliveries()
         if target
@@ -318,7 +318,7 @@ def _again(row: connections.ConnectionRow, found: forms.Problems) -> Response:
 def _with_preview(row: connections.ConnectionRow, wish: forms.SyncRange) -> dict[str, object]:
     session, days = store.reading(), (wish.first, wish.last)
     made = date_ranges.preview(session, g.company.id, row.id, wish.doc_type, *days)
-    found = date_ranges.counts(session, g.company.id, ZoneInfo(g.company.zone), row.id, days)
+    found = date_ranges.range_counts(session, g.company.id, ZoneInfo(g.company.zone), row.id, days)
     told = {"wish": wish, "first": wish.first, "until": wish.last}
     return shown(row) | told | {"preview": made, "counts": found}
 

@@ -43,7 +43,11 @@ UNPROVED: Final = parse("60 per minute")
 def receive(co: str, source: str) -> Response:
     """A delivery: 202 new, 200 seen before or a ping, else a problem with its reason."""
     company = store.company_of(co)
-    named = connections.one(store.reading(), company.id, source, side="source") if company else None
+    named = (
+        connections.find_connection(store.reading(), company.id, source, side="source")
+        if company
+        else None
+    )
     reader = registry.sources().get(named.connector) if named else None
     if company is None or named is None or reader is None:
         return problem(UNKNOWN)

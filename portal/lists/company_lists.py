@@ -140,7 +140,7 @@ def settings() -> ListFile:
 
 def deputies() -> ListFile:
     """Who stands in for whom, now, later and before."""
-    found = deputy_rows.listing(store.reading(), g.company.id)
+    found = deputy_rows.list_deputies(store.reading(), g.company.id)
     rows = ([one.deputy, one.person, moment_text(one.from_at), moment_text(one.until_at),
              one.reason, moment_text(one.ended_at) if one.ended_at else None]
             for one in found)  # fmt: skip
@@ -181,8 +181,8 @@ def messages() -> ListFile:
 def signals() -> ListFile:
     """Open signals, the oldest first, and those that ended."""
     session, company = store.reading(), g.company.id
-    found = (*open_signals.listing(session, company),
-             *open_signals.ended(session, company, most=MOST + 1))  # fmt: skip
+    found = (*open_signals.list_signals(session, company),
+             *open_signals.ended_signals(session, company, most=MOST + 1))  # fmt: skip
     rows = (cells for one in found for cells in _signal(one))
     return ListFile("signals", "signals", [Table("Signals", SIGNALS, rows)])
 

@@ -273,7 +273,7 @@ def connections() -> ListFile:
 
 def _connections() -> Iterator[list[Written]]:
     session = store.reading()
-    rows = connection_rows.listing(session, g.company.id)
+    rows = connection_rows.list_connections(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
     pills = filters.of_rows(Together(session), session, g.company.id, targets)()
     for row in targets:
@@ -296,7 +296,7 @@ def _paused(row: connection_rows.ConnectionRow) -> list[Written]:
 
 def stops() -> ListFile:
     """Routes that stopped because a change moves too much, then those that go on."""
-    still, over = status.listing(store.reading(), g.company.id)
+    still, over = status.list_stops(store.reading(), g.company.id)
     rows = (_stop(one) for one in (*still, *over))
     return ListFile("stopped routes", "stops", [Table("Stops", STOPS, rows)])
 
@@ -427,7 +427,7 @@ def all_runs() -> ListFile | Refusal:
     if asked.problems:
         return Refusal("runs.times", next(iter(asked.problems.values())), "", 422)
     session, company = store.reading(), g.company.id
-    first = run_search.listing(session, company, asked.wanted, most=1)
+    first = run_search.search_runs(session, company, asked.wanted, most=1)
     if isinstance(first, Refusal):
         return first
     rows = (_run(row) for page in _runs(asked.wanted) for row in page)
@@ -445,7 +445,7 @@ def _run(run: RunRow) -> list[Written]:
 def _runs(wanted: run_search.RunFilter) -> Iterator[tuple[RunRow, ...]]:
     session, company, after = store.reading(), g.company.id, None
     while True:
-        found = run_search.listing(session, company, wanted, after=after, most=AT_ONCE)
+        found = run_search.search_runs(session, company, wanted, after=after, most=AT_ONCE)
         if isinstance(found, Refusal) or not found:
             return
         yield found
@@ -455,7 +455,7 @@ def _runs(wanted: run_search.RunFilter) -> Iterator[tuple[RunRow, ...]]:
 def documents(run_id: int) -> ListFile:
     """All documents of a run, those that did not go first."""
     session, company = store.reading(), g.company.id
-    run = run_history.one(session, company, run_id) or abort(404)
+    run = run_history.load_run(session, company, run_id) or abort(404)
     ask = partial(_run_documents, run_id)
     pages = each_page(ask, _place, AT_ONCE)
     rows = ([run.id, *cells] for page in pages for cells in _push_cells(page))
@@ -465,7 +465,7 @@ def documents(run_id: int) -> ListFile:
 
 def _run_documents(run_id: int, after: run_documents.Place | None) -> tuple[PushLine, ...]:
     session, company = store.reading(), g.company.id
-    return run_documents.documents(session, company, run_id, after=after, most=AT_ONCE)
+    return run_documents.list_documents(session, company, run_id, after=after, most=AT_ONCE)
 
 
 def _place(one: PushLine) -> run_documents.Place:
@@ -505,7 +505,9 @@ def pushes() -> ListFile:
 
 def _pushes(text: str, state: str, after: int | None) -> tuple[PushLine, ...]:
     session, company = store.reading(), g.company.id
-    return run_search.pushes(session, company, text=text, state=state, after=after, most=AT_ONCE)
+    return run_search.search_pushes(
+        session, company, text=text, state=state, after=after, most=AT_ONCE
+    )
 
 
 class Side(TypedDict):

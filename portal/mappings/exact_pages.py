@@ -191,7 +191,7 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
     session, company_id = store.reading(), g.company.id
     page = Together(session, KEPT)
     targets, files = (
-        page.ask(connections.asked_listing(company_id)),
+        page.ask(connections.connections_query(company_id)),
         page.ask(list_files.asked_files(company_id)),
     )
     return store.respond(
@@ -262,7 +262,7 @@ def look() -> Response:
     if hold_id is not None:
         back = url_for("holding.show", co=g.company.code, hold_id=hold_id)
     with store.writing() as session:
-        answer = channel.look_again(session, g.actor, request.form.getlist("target"), g.now)
+        answer = channel.refresh_now(session, g.actor, request.form.getlist("target"), g.now)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
     processes.ring(g.company.id, "lists")

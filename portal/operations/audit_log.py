@@ -173,10 +173,10 @@ def _signal_page(problems: Mapping[str, str], typed: Mapping[str, object]) -> Re
     return store.respond(
         "signals/list.html",
         status=422 if problems else 200,
-        signals=open_signals.listing(session, company),
-        ended=open_signals.ended(session, company),
+        signals=open_signals.list_signals(session, company),
+        ended=open_signals.ended_signals(session, company),
         sentence=open_signals.sentence,
-        connectors=signal_causes.listed(session, company),
+        connectors=signal_causes.failure_limits(session, company),
         close_day=signal_causes.own_close_day(session, company),
         days=signal_causes.CLOSE_DAYS,
         date=filters.today(),
@@ -199,7 +199,7 @@ def failures() -> Response:
         return store.moved(_url(), f"The signal for {name} is saved.")
     if answer.status != 422:
         return store.refuse(answer, back=_url())
-    names = [one for one, _ in signal_causes.listed(store.reading(), g.company.id)]
+    names = [one for one, _ in signal_causes.failure_limits(store.reading(), g.company.id)]
     return _signal_page({f"many_{names.index(name) + 1}": answer.message}, {name: typed})
 
 

@@ -68,7 +68,7 @@ _HEIGHTS: Final = {Style.TITLE: 32, Style.STRONG: 22, Style.NOTE: 20, Style.QUOT
 @needs("record.read")  # contains no personal data
 def of_connection(name: str) -> Response:
     """The latest failed calls to a target."""
-    row = connections.one(store.reading(), g.company.id, name)
+    row = connections.find_connection(store.reading(), g.company.id, name)
     if row is None or not row.is_target:
         abort(404)
     log = run_history.failures_of_connection(store.reading(), g.company.id, row.id)
@@ -137,10 +137,10 @@ def _said(one: FailedCall) -> str:
 @needs("record.read")
 def of_run(run_id: int) -> Response:
     """Why a run failed, and its latest failed calls."""
-    run = run_history.one(store.reading(), g.company.id, run_id)
+    run = run_history.load_run(store.reading(), g.company.id, run_id)
     if run is None:
         abort(404)
-    log = run_history.of_run(store.reading(), g.company.id, run_id)
+    log = run_history.failures_of_run(store.reading(), g.company.id, run_id)
     entries = _entries(log)
     if run.error:
         head = f"{_moment(run.ended_at or run.made_at)} · Run {run.id}"

@@ -211,7 +211,7 @@ def _sources() -> list[str]:
 def _connections() -> tuple[connections.ConnectionRow, ...]:
     """Both sides, asked for once a page."""
     if "connections" not in g:
-        g.connections = connections.listing(store.reading(), g.company.id)
+        g.connections = connections.list_connections(store.reading(), g.company.id)
     found: tuple[connections.ConnectionRow, ...] = g.connections
     return found
 

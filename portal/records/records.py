@@ -27,7 +27,7 @@ from holding.records import (
     trace,
 )
 from holding.rulesets import rulebook
-from holding.runs.status import Pill, standing
+from holding.runs.status import Pill, stop_pills
 from portal.web import filters, forms, store
 from portal.web.permissions import needs
 from portal.worklist.dashboard import no_record
@@ -157,7 +157,7 @@ def _payout(shown: _Shown) -> ledger_check.PayoutCard | None:
 def _standstill(postings: Sequence[record_rows.PostingRow]) -> Mapping[int, Pill]:
     """Target -> why nothing goes there now, of those for which a document is ready."""
     ready = {one.target_id for one in postings if one.state == PostingState.READY}
-    found = standing(store.reading(), ready, g.company.zone) if ready else {}
+    found = stop_pills(store.reading(), ready, g.company.zone) if ready else {}
     return {target_id: pill for target_id, pill in found.items() if pill.stops}
 
 

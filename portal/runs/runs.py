@@ -56,14 +56,14 @@ def listing() -> Response:
     the form looks for.
     """
     session, company = store.reading(), g.company.id
-    known = [row for row in connections.listing(session, company) if row.is_target]
+    known = [row for row in connections.list_connections(session, company) if row.is_target]
     targets = filters.of_rows(Together(session, KEPT), session, company, known)()
     asked = read_filter(request.args, ZoneInfo(g.company.zone))
     problems = dict(asked.problems)
     found: tuple[run_history.RunRow, ...] | Refusal = ()
     if not problems:
         after, one_more = forms.whole(request.args.get("after")), run_search.A_PAGE + 1
-        found = run_search.listing(session, company, asked.wanted, after=after, most=one_more)
+        found = run_search.search_runs(session, company, asked.wanted, after=after, most=one_more)
     if isinstance(found, Refusal):
         problems["party"] = found.words
         found = ()
@@ -80,7 +80,7 @@ def listing() -> Response:
         typed=asked.typed,
         problems=problems,
         after=rows[-1].id if len(found) > len(rows) else None,
-        in_all=0 if rows else run_search.runs_in_all(session, company),
+        in_all=0 if rows else run_search.count_runs(session, company),
         counted=run_search.MOST_COUNTED,
     )
 
@@ -91,23 +91,25 @@ def show(run_id: int) -> Response:
     """One run: what did not go and why, against the run before, its documents, its calls."""
     session, company = store.reading(), g.company.id
     run = _run(run_id)
-    ends = run_documents.ends(session, company, run_id)
-    before = run_documents.previous(session, company, run)
-    earlier = run_documents.ends(session, company, before[0].id) if before else {}
-    rows = run_documents.documents(session, company, run_id, after=_place())
-    calls = run_history.requests(session, run_id, after=forms.whole(request.args.get("calls")) or 0)
+    ends = run_documents.count_by_state(session, company, run_id)
+    before = run_documents.previous_runs(session, company, run)
+    earlier = run_documents.count_by_state(session, company, before[0].id) if before else {}
+    rows = run_documents.list_documents(session, company, run_id, after=_place())
+    calls = run_history.list_requests(
+        session, run_id, after=forms.whole(request.args.get("calls")) or 0
+    )
     more = rows[-1] if len(rows) >= run_documents.A_PAGE else None
     return store.respond(
         "runs/show.html",
         run=run,
         ends=ends,
-        missed=run_documents.not_gone(tuple(ends.values())),
+        missed=run_documents.count_failed(tuple(ends.values())),
         all_of_it=sum(one.count for one in ends.values()),
-        reasons=run_documents.reasons(session, company, run_id),
+        reasons=run_documents.failure_reasons(session, company, run_id),
         before=before[0].id if before else None,
-        came=run_documents.came_in(session, company, run, before),
+        came=run_documents.arrived_records(session, company, run, before),
         earlier=earlier,
-        both=run_documents.against(ends.values(), earlier.values()),
+        both=run_documents.compare_runs(ends.values(), earlier.values()),
         requests=calls,
         files=_files(run),
         imports=_imports(run, calls),
@@ -119,7 +121,7 @@ def show(run_id: int) -> Response:
 
 
 def _run(run_id: int) -> run_history.RunRow:
-    found = run_history.one(store.reading(), g.company.id, run_id)
+    found = run_history.load_run(store.reading(), g.company.id, run_id)
     return found if found is not None else abort(404)
 
 
@@ -141,7 +143,11 @@ def _files(run: run_history.RunRow) -> tuple[file_list.FileRow, ...]:
 def _imports(run: run_history.RunRow, calls: Sequence[run_history.RequestRow]) -> Mapping[int, str]:
     """Call -> the page that the target itself has for it; asked for only where it has pages."""
     shows = filters.shows_imports(run.connector, run.settings)
-    told = run_history.answers(store.reading(), run.id, [one.id for one in calls]) if shows else {}
+    told = (
+        run_history.load_answers(store.reading(), run.id, [one.id for one in calls])
+        if shows
+        else {}
+    )
     return filters.import_pages(run.connector, run.settings, told)
 
 
@@ -150,9 +156,9 @@ def _imports(run: run_history.RunRow, calls: Sequence[run_history.RequestRow]) -
 def step(run_id: int, way: str, record_id: int) -> Response:
     """On to the record of the next document of a run, or back; behind the last one, to the run."""
     session, co = store.reading(), g.company.code
-    if run_history.one(session, g.company.id, run_id) is None:
+    if run_history.load_run(session, g.company.id, run_id) is None:
         abort(404)
-    found = run_documents.beside(session, g.company.id, run_id, record_id, after=way == "next")
+    found = run_documents.neighbour(session, g.company.id, run_id, record_id, after=way == "next")
     if found is None:
         return store.done(url_for("runs.show", co=co, run_id=run_id), NO_MORE[way])
     at = url_for("records.show", co=co, source=found.source, kind=found.kind,
@@ -167,7 +173,7 @@ def pushes() -> Response:
     text, state = pushes_asked()
     after = forms.whole(request.args.get("after"))
     session, company = store.reading(), g.company.id
-    rows = run_search.pushes(session, company, text=text, state=state, after=after)
+    rows = run_search.search_pushes(session, company, text=text, state=state, after=after)
     return store.respond(
         "runs/pushes.html",
         rows=rows,
@@ -176,7 +182,7 @@ def pushes() -> Response:
         state=state,
         states_shown=PUSH_STATES,
         after=rows[-1].id if len(rows) >= run_history.A_PAGE else None,
-        in_all=0 if rows else run_search.pushes_in_all(session, company),
+        in_all=0 if rows else run_search.count_pushes(session, company),
         counted=run_search.MOST_COUNTED,
     )
 
@@ -204,7 +210,7 @@ def stops_listing() -> Response:
 
 def _page(problems: dict[str, str], *, status: int = 200) -> Response:
     session = store.reading()
-    still, over = stop_queries.listing(session, g.company.id)
+    still, over = stop_queries.list_stops(session, g.company.id)
     own = safety_stop.own_limit(session, g.company.id)
     return store.respond(
         "runs/stops.html", status=status, still=still, over=over, own=own, problems=problems

@@ -198,9 +198,9 @@ def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
     from holding.access import reach
     from holding.db.refusal import in_a_row
 
-    found = reach.company(session, code)
+    found = reach.load_company(session, code)
     if found is None:
-        there = reach.codes(session, MOST_CODES + 1)
+        there = reach.company_codes(session, MOST_CODES + 1)
         hint = "clearpost company add CODE --name NAME"
         if len(there) == 1:
             hint = f"The company is {there[0]}."
@@ -318,7 +318,7 @@ def store(
     return receive.receive(
         session,
         company_id=company_id,
-        source_id=named(connections.one(session, company_id, source), source).id,
+        source_id=named(connections.find_connection(session, company_id, source), source).id,
         delivery_key=accepted.delivery_id,
         kind="file",
         headers={"name": path.name},

@@ -32,7 +32,7 @@ from connectors.registry import titled
 from connectors.transport.http import Clock
 from holding.access import reach
 from holding.access.actors import Actor
-from holding.access.reach import narrow
+from holding.access.reach import limit_session
 from holding.db.database import Database, DatabaseSession, remember
 from holding.db.models.columns import PushState
 from holding.db.refusal import Refusal, plural
@@ -234,7 +234,7 @@ def reading() -> DatabaseSession:
         if "streams" not in g:
             remember(g.reading)
         if "actor" in g:
-            narrow(g.reading, g.actor.reach)
+            limit_session(g.reading, g.actor.reach)
     found: DatabaseSession = g.reading
     return found
 
@@ -261,12 +261,12 @@ def stream() -> None:
 def admitted(company: reach.CompanyRow, actor: Actor) -> None:
     """From now on the request is this person's in this company: it reads within their reach."""
     g.company, g.zone, g.actor = company, company.zone, actor
-    narrow(reading(), actor.reach)
+    limit_session(reading(), actor.reach)
 
 
 def company_of(code: str) -> reach.CompanyRow | None:
     """The company of a URL."""
-    return reach.company(reading(), code)
+    return reach.load_company(reading(), code)
 
 
 def init_rule_checks(app: Flask, settings: Settings) -> None:

@@ -65,10 +65,10 @@ def _shown() -> dict[str, object]:
     asked_causes = page.ask(groups.worst(company, (everything, mine), held, TOP))
     asked_booked = page.ask(dashboard.booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
-    signals = page.ask(open_signals.asked_listing(company))
+    signals = page.ask(open_signals.signals_query(company))
     owners, oldest = page.ask(dashboard.owners(company, held)), page.ask(dashboard.oldest(company))
     late = page.ask(ageing.listing(company, most=TOP))
-    connections = page.ask(connection_rows.asked_listing(company))
+    connections = page.ask(connection_rows.connections_query(company))
     waited = page.ask(waiting(session, company, g.now))
     late_changes, took = page.ask(late_calls(company, g.now)), page.ask(latency(company, g.now))
     kept_out = page.ask(
@@ -149,7 +149,7 @@ def _run(text: str) -> tuple[int | None, bool]:
     typed = RUN.fullmatch(text)
     if typed is None:
         return None, False
-    found = run_history.one(store.reading(), g.company.id, int(typed[2]))
+    found = run_history.load_run(store.reading(), g.company.id, int(typed[2]))
     return found.id if found else None, bool(typed[1])
 
 

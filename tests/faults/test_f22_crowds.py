@@ -229,7 +229,7 @@ SCENES: dict[Scene, tuple[tuple[Change, ...], str]] = {
     set_back: ((_BEGUN, _LATE), "was undone, but"),
     set_back_when_sent: ((_BEGUN,), "was undone, but"),
     somebody_else: (
-        ((operations.of_theirs, "form.person_id == actor.person_id", "True"),),
+        ((operations.find_operation, "form.person_id == actor.person_id", "True"),),
         "back, which is siti's",
     ),
 }

@@ -81,7 +81,7 @@ def token_of(house: House, email: str) -> str:
     """A new token with which this person may approve."""
     with house.database.write() as session:
         person = session.scalars(select(Person).where(Person.email == email)).one()
-        made = operations.make(
+        made = operations.make_token(
             session,
             SYSTEM,
             company_id=house.company_id,

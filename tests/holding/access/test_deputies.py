@@ -138,7 +138,7 @@ def test_only_for_its_time_and_until_it_is_ended(shop: Shop) -> None:
     with shop.database.write() as session:
         again = deputies.end(session, shop.actor("lim"), row, shop.now)
         assert isinstance(again, Refusal)
-        (listed,) = deputies.listing(session, shop.company.id)
+        (listed,) = deputies.list_deputies(session, shop.company.id)
     assert (listed.person, listed.deputy, listed.ended_at) == ("Lim", "Siti", shop.now)
     later = appoint(shop)
     assert isinstance(later, int)

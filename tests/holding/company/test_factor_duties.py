@@ -81,7 +81,7 @@ def test_tokens_of_programs_go_on(
 ) -> None:
     with database.write() as session:
         now = clock.now()
-        made = operations.make(
+        made = operations.make_token(
             session,
             OPERATOR,
             company_id=company.id,

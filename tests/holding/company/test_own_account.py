@@ -69,7 +69,7 @@ def test_T32a_ones_own_new_password_ends_ones_tokens_and_links(
         admin = member(session, company.id, "vera", now, "admin")
         lim = member(session, company.id, "lim", now, "approver")
         key = lim.person_id or 0
-        made = operations.make(
+        made = operations.make_token(
             session,
             admin,
             company_id=company.id,

@@ -52,7 +52,7 @@ def ask(life: Life) -> None:
 
 def known(life: Life) -> dict[str, ItemSetup]:
     with life.shop.database.read() as session:
-        return master_data.known(session, target(life))
+        return master_data.known_items(session, target(life))
 
 
 def test_what_documents_name_is_asked_for_and_held_where_it_differs(paused: Life) -> None:
@@ -95,7 +95,7 @@ def test_new_ones_come_first_and_the_others_by_turns(paused: Life) -> None:
     with shop.database.read() as session:
         documents = registry.targets()["autocount"].documents
         asked = [
-            master_data.wanted(
+            master_data.codes_to_query(
                 session,
                 target(paused),
                 documents,

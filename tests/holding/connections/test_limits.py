@@ -245,12 +245,12 @@ def test_the_month_ends_where_the_target_says(open_: tuple[Session, Channel]) ->
     row.quota_limit, row.quota_used, row.quota_month = 100, 97, "2026-11"
     assert limits.sends(session, free, NOW, 10) == 3
     assert limits.in_a_file(session, free, NOW, 10) == 3
-    limits.count(session, free, NOW, 3)
+    limits.count_documents(session, free, NOW, 3)
     assert limits.sends(session, free, NOW, 10) == 0
     assert limits.looks(session, free, NOW, 10) == 10
     assert limits.sends(session, free, NOW + timedelta(days=11), 10) == 10
     row.quota_limit = None
-    limits.exhausted(session, free, NOW)
+    limits.mark_exhausted(session, free, NOW)
     assert limits.sends(session, free, NOW, 10) == 0
 
 
@@ -274,9 +274,9 @@ def test_the_month_turns_where_the_company_is(open_: tuple[Session, Channel]) ->
     assert stands_still(last)
     assert limits.sends(session, free, TURN, 10) == 10
     assert not stands_still(TURN)
-    limits.count(session, free, TURN, 3)
+    limits.count_documents(session, free, TURN, 3)
     assert (row.quota_month, row.quota_used) == ("2026-12", 3)
-    limits.exhausted(session, free, TURN)
+    limits.mark_exhausted(session, free, TURN)
     session.flush()
     assert stands_still(TURN)
     assert limits.sends(session, replace(free, zone=ZoneInfo("UTC")), TURN, 10) == 10

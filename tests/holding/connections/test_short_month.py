@@ -63,7 +63,7 @@ def test_it_is_short_where_more_is_ready_than_is_left(
     with database.write() as session:
         target = counted(session, company, limit, 0)
         ready(session, company, 3, 2, 1)
-        assert limits.short(session, target, NOW) is short
+        assert limits.is_short(session, target, NOW) is short
         urgent = session.scalars(select(Posting.number).order_by(*limits.MOST_URGENT)).all()
     assert urgent == ["NS-2", "NS-1", "NS-0"]
 
@@ -78,15 +78,15 @@ def test_of_what_is_posted_only_a_planned_change_waits(
             for one in posted:
                 one.state, one.due_at = state, None
             session.flush()
-        assert not limits.short(session, target, NOW)
+        assert not limits.is_short(session, target, NOW)
         for one in posted:
             one.due_at = NOW
         session.flush()
-        assert limits.short(session, target, NOW)
+        assert limits.is_short(session, target, NOW)
         for one in posted:
             one.due_at, one.lease_until = None, NOW + timedelta(minutes=1)
         session.flush()
-        assert limits.short(session, target, NOW)
+        assert limits.is_short(session, target, NOW)
 
 
 def test_a_new_month_begins_with_the_limit_of_the_last(
@@ -96,7 +96,7 @@ def test_a_new_month_begins_with_the_limit_of_the_last(
         target = replace(counted(session, company, 3, 3), calls_per_minute=None)
         session.get_one(Throttle, target.connection_id).quota_month = "2026-10"
         ready(session, company, *range(1, 5))
-        assert limits.short(session, target, NOW)
+        assert limits.is_short(session, target, NOW)
         assert limits.sends(session, target, NOW, 10) == 3
         assert limits.in_a_file(session, target, NOW, 10) == 3
     desk = cast(Any, SimpleNamespace(database=database, clock=SimpleNamespace(now=lambda: NOW)))
@@ -108,13 +108,13 @@ def test_a_month_that_was_used_up_without_a_known_limit_does_not_stop_the_next(
 ) -> None:
     with database.write() as session:
         target = replace(counted(session, company, None, 40), calls_per_minute=None)
-        limits.exhausted(session, target, NOW)
+        limits.mark_exhausted(session, target, NOW)
         assert limits.sends(session, target, NOW, 50) == 0
         ready(session, company, 1)
         next_month = NOW + timedelta(days=11)
-        assert not limits.short(session, target, next_month)
+        assert not limits.is_short(session, target, next_month)
         assert limits.sends(session, target, next_month, 50) == 50
-        limits.count(session, target, next_month, 1)
+        limits.count_documents(session, target, next_month, 1)
         assert limits.sends(session, target, next_month, 50) == 50
 
 
@@ -122,7 +122,7 @@ def test_that_little_is_left_is_told_once(database: Database, company: Company) 
     with database.write() as session:
         target = counted(session, company, 10, 6)
         for _ in range(3):
-            limits.count(session, target, NOW, 1)
+            limits.count_documents(session, target, NOW, 1)
         told = session.scalars(select(Event).where(Event.act == "connection.quota")).all()
         assert [one.body["say"] for one in told] == ["8 of 10 documents of this month are used."]
 
@@ -145,7 +145,7 @@ def test_a_limit_of_our_own_counts_what_was_posted_this_month(
             return row.quota_limit, row.quota_used
 
         assert kept(None, None) == (5, 1)
-        limits.count(session, channel(target.id, company.id), NOW, 2)
+        limits.count_documents(session, channel(target.id, company.id), NOW, 2)
         assert kept(None, None) == (5, 3), "our own count goes on"
         assert kept(4, 2) == (4, 2), "the lower of the two, as the target counts"
         assert kept(100, 40) == (5, 40)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Integer, bindparam, func, literal, null, select, union_all
 from sqlalchemy.exc import StatementError
 
-from holding.access.reach import narrow, of_ids
+from holding.access.reach import limit_session, of_ids
 from holding.db import together
 from holding.db.bulk import Columns, of
 from holding.db.database import Database
@@ -113,7 +113,7 @@ def test_rows_are_read_as_from_any_other_result(database: Database, company: Com
 
 def test_what_is_out_of_reach_stays_so(database: Database, company: Company) -> None:
     with database.read() as session:
-        narrow(session, of_ids([-1]))
+        limit_session(session, of_ids([-1]))
         page = Together(session)
         found, _ = page.ask(_connections(company.id)), page.ask(_teams(company.id))
         assert [one.name for one in found.value] == ["aiaccount"]
@@ -202,7 +202,7 @@ def test_whoever_sees_less_asks_the_same_and_sees_less(
     for reach in (None, [-1], None, [-1]):
         with database.read() as session:
             if reach is not None:
-                narrow(session, of_ids(reach))
+                limit_session(session, of_ids(reach))
             page = Together(session)
             found, _ = page.ask(_connections(company.id)), page.ask(_teams(company.id))
             seen = [one.name for one in found.value]

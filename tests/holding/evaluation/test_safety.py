@@ -79,7 +79,7 @@ def test_a_change_beyond_the_limit_stops_its_route_and_says_why(shop: Shop) -> N
             f"Posting of {ROUTE} stopped for a decision: a single change affects 4 records,"
             f" RM\u00a0768.00. Change: item: AB-100 (revision {done.revision}, Farah)."
         )
-        [row], over = status.listing(session, shop.company.id)
+        [row], over = status.list_stops(session, shop.company.id)
         assert (row.by, row.waiting, row.waiting_money, over) == ("Farah", 4, {"": 4 * 19200}, ())
 
 
@@ -133,7 +133,7 @@ def test_an_unrelated_change_is_not_blamed(shop: Shop) -> None:
     fix(shop, "item", "AB-100", "TEA-1")
     shop.judge()
     with shop.database.read() as session:
-        [row], _ = status.listing(session, shop.company.id)
+        [row], _ = status.list_stops(session, shop.company.id)
         assert row.what == "item: AB-100"
 
 
@@ -215,7 +215,7 @@ def test_what_is_usual_is_that_of_this_route_and_company_and_of_thirty_days(shop
 def listed(shop: Shop) -> tuple[list[int], list[str]]:
     """The revisions that are asked about, and how those that are over ended."""
     with shop.database.read() as session:
-        still, over = status.listing(session, shop.company.id)
+        still, over = status.list_stops(session, shop.company.id)
     assert all(row.resumed_by and row.resumed_at for row in over)
     return [row.revision for row in still], [f"{row.resumed_by}: {row.resumed_why}" for row in over]
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from holding.access import people
-from holding.access.reach import narrow, of_ids
+from holding.access.reach import limit_session, of_ids
 from holding.db.database import Database
 from holding.db.models import Company, Hold, Record, Team, TeamMember
 from holding.db.models.decisions import HOLD_OPEN
@@ -64,7 +64,7 @@ def test_what_is_counted_one_by_one_is_not_kept(shop: Shop) -> None:
     assert read(shop) is not read(shop)
     assert kept in [tally for _, tally in tally_figures._kept.values()]
     with shop.database.read() as session:
-        narrow(session, of_ids([10**9, *session.scalars(select(Record.source_id))]))
+        limit_session(session, of_ids([10**9, *session.scalars(select(Record.source_id))]))
         own = tally_figures.read(session, shop.company.id)
         assert own.rows
         assert tally_figures.read(session, shop.company.id) is not own
@@ -100,7 +100,7 @@ def test_who_sees_some_sources_is_given_nothing_of_the_others(shop: Shop) -> Non
     fold(shop)
     every = read(shop)
     with shop.database.read() as session:
-        narrow(session, of_ids([0]))
+        limit_session(session, of_ids([0]))
         none = tally_figures.read(session, shop.company.id)
     assert (none.rows, tuple(none.causes)) == ((), ())
     again = read(shop)

@@ -120,7 +120,7 @@ def give(life: Life, text: str, as_of: str = "2026-11-18") -> ListStanding | Ref
 def known(life: Life) -> dict[str, ItemSetup]:
     with life.shop.database.read() as session:
         target = connection_named(session, life.shop.company, "aiaccount")
-        return master_data.known(session, target.id)
+        return master_data.known_items(session, target.id)
 
 
 def test_T36_F03_a_rate_that_is_another_one_later_holds_what_waits_and_names_what_was_posted(

@@ -148,12 +148,12 @@ def test_0085_names_of_before_are_taken_from_the_trail(
         for name in ("Lim Ah Kow", "Lim", "Lim Ah Kow", "L"):
             saved = own_account.save(session, lim.id, name=name, taste=Taste(), now=clock.now())
             assert saved is None
-        kept = answer(session, people.asked_called([company.id]))
+        kept = answer(session, people.called_query([company.id]))
         assert kept[lim.id].former == {"Lim", "Lim Ah Kow"}
     downgrade(database.url, "0079")
     upgrade(database.url)
     with database.read() as session:
-        assert answer(session, people.asked_called([company.id])) == kept
+        assert answer(session, people.called_query([company.id])) == kept
 
 
 def test_0086_is_not_taken_back_while_something_is_to_be_woken(

@@ -378,7 +378,7 @@ def test_T07a_an_item_that_is_not_there_is_no_reason_to_wait(life: Life) -> None
         told = {TEA: None}
         assert master_data.keep_items(session, connection, told, life.shop.now) == frozenset()
         since = life.shop.now - timedelta(minutes=1)
-        found = master_data.asked_since(session, connection.id, [TEA, "OTHER"], since)
+        found = master_data.recently_asked(session, connection.id, [TEA, "OTHER"], since)
         assert found == {TEA}
     life.arrive("A-1")
     assert asked(life) == []

@@ -28,9 +28,11 @@ def test_letters_of_a_name_find_the_pushes_of_all_customers_with_them(
         record = session.get_one(Record, posting.record_id)
         record.number, record.party, record.party_key = "bulk", "Other", "other"
     with database.read() as session:
-        found = run_search.pushes(session, company.id, text="bulk")
-        page = run_search.pushes(session, company.id, text="bulk", most=2, after=found[2].id)
-        accepted = run_search.pushes(session, company.id, text="bulk", state=PushState.ACCEPTED)
+        found = run_search.search_pushes(session, company.id, text="bulk")
+        page = run_search.search_pushes(session, company.id, text="bulk", most=2, after=found[2].id)
+        accepted = run_search.search_pushes(
+            session, company.id, text="bulk", state=PushState.ACCEPTED
+        )
     numbers = [f"IV-{no}" for no in range(34, 9, -1)]
     assert [one.number for one in found] == ["IV-9", *numbers]
     assert [one.number for one in page] == numbers[2:4]

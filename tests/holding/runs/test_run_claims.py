@@ -62,15 +62,15 @@ def test_a_run_waits_for_the_sweeper_where_somebody_died_over_a_document(lane: L
         row = session.get_one(Posting, keys[0])
         row.lease_owner, row.lease_until = "worker-2", lane.clock.now() - timedelta(seconds=1)
     channel = channel_of(lane)
-    assert dispatch.work(lane.desk, channel) == 1, "it looked"
+    assert dispatch.send_next_file(lane.desk, channel) == 1, "it looked"
     due = lane.run().due_at
     assert due is not None
     assert lane.clock.now() < due <= lane.clock.now() + timedelta(seconds=5)
-    assert dispatch.work(lane.desk, channel) == 0
+    assert dispatch.send_next_file(lane.desk, channel) == 0
     with lane.database.write() as session:
         assert release_expired_claims(session, lane.clock.now()) == 1
     lane.clock.advance(5)
-    while dispatch.work(lane.desk, channel):
+    while dispatch.send_next_file(lane.desk, channel):
         pass
     assert (lane.states(keys), lane.run().state) == (["posted"], "done")
 
@@ -88,13 +88,13 @@ def test_what_is_let_go_while_its_run_is_under_way_has_its_time_to_undo(lane: La
         session.flush()
         agreed = {"posting_id": one.id, "hash": one.hash, "content": {}, "level": "x"}
         session.add(Approval(reason="checked", operation_id="form-1", at=now, **agreed, **given))
-    assert dispatch.work(lane.desk, channel_of(lane)) == 1
+    assert dispatch.send_next_file(lane.desk, channel_of(lane)) == 1
     assert lane.states(keys) == ["ready", "posted"]
     assert lane.run().due_at == until
     lane.clock.advance(19)
-    assert dispatch.work(lane.desk, channel_of(lane)) == 0
+    assert dispatch.send_next_file(lane.desk, channel_of(lane)) == 0
     lane.clock.advance(1)
-    assert dispatch.work(lane.desk, channel_of(lane)) == 1
+    assert dispatch.send_next_file(lane.desk, channel_of(lane)) == 1
     assert lane.states(keys) == ["posted", "posted"]
     assert lane.run().state == "done"
 
@@ -117,7 +117,7 @@ def others_while_the_first_is_called(
         sent.append((len(sent) + 1, len(payload.numbers)))
         if len(sent) == 1:
             for no in range(2, 2 + workers):
-                dispatch.work(replace(lane.desk, owner=f"worker-{no}"), channel_of(lane))
+                dispatch.send_next_file(replace(lane.desk, owner=f"worker-{no}"), channel_of(lane))
         return real(self, payload, *rest)
 
     monkeypatch.setattr(AiAccount, "send", send)
@@ -131,7 +131,7 @@ def test_files_of_one_run_are_on_their_way_at_the_same_time(
     keys = lane.ready("IV-1", "IV-2", "IV-3", "IV-4", "IV-5", due=None)
     lane.start_sync()
     sent = others_while_the_first_is_called(lane, monkeypatch, workers=2)
-    assert dispatch.work(lane.desk, channel_of(lane)) == 2
+    assert dispatch.send_next_file(lane.desk, channel_of(lane)) == 2
     assert sent == [(1, 2), (2, 2), (3, 1)], "all of it while the first was on its way"
     assert lane.states(keys) == ["posted"] * 5
     run = lane.run()
@@ -168,7 +168,7 @@ def test_what_a_dead_worker_had_of_a_run_still_goes_with_it(lane: Lane) -> None:
     channel, other = channel_of(lane), replace(lane.desk, owner="worker-2")
     dead = dispatch._claim_batch(lane.desk, channel)
     assert dead is not None
-    assert dispatch.work(other, channel) == 1
+    assert dispatch.send_next_file(other, channel) == 1
     run = lane.run()
     assert (run.ended_at, run.due_at) == (None, lane.one(keys[0]).lease_until)
     lane.clock.advance(lane.desk.lease + timedelta(seconds=1))

@@ -33,17 +33,17 @@ def test_each_document_counts_once_by_its_last_push(
 ) -> None:
     run_id, _ = sent
     with database.read() as session:
-        ends = run_documents.ends(session, company.id, run_id)
+        ends = run_documents.count_by_state(session, company.id, run_id)
         assert {state: (one.count, one.money) for state, one in ends.items()} == {
             PushState.ACCEPTED: (2, {"": 4000}),
             PushState.REFUSED: (1, {"": 2000}),
         }
-        assert run_documents.not_gone(tuple(ends.values())) == (1, {"": 2000})
-        (why,) = run_documents.reasons(session, company.id, run_id)
+        assert run_documents.count_failed(tuple(ends.values())) == (1, {"": 2000})
+        (why,) = run_documents.failure_reasons(session, company.id, run_id)
         assert (why.error, why.error_class, why.count) == ("October is closed", "period_locked", 1)
         assert (why.cause, why.since) == (None, False)
-        assert run_documents.ends(session, company.id + 1, run_id) == {}
-        assert run_documents.reasons(session, company.id + 1, run_id) == ()
+        assert run_documents.count_by_state(session, company.id + 1, run_id) == {}
+        assert run_documents.failure_reasons(session, company.id + 1, run_id) == ()
 
 
 def test_failures_come_first_and_pages_follow_without_a_gap(
@@ -51,16 +51,16 @@ def test_failures_come_first_and_pages_follow_without_a_gap(
 ) -> None:
     run_id, ids = sent
     with database.read() as session:
-        every = run_documents.documents(session, company.id, run_id)
+        every = run_documents.list_documents(session, company.id, run_id)
         assert [one.number for one in every] == ["IV-3", "IV-1", "IV-2"]
         seen, after = [], None
         for _ in range(3):
-            (row,) = run_documents.documents(session, company.id, run_id, after=after, most=1)
+            (row,) = run_documents.list_documents(session, company.id, run_id, after=after, most=1)
             seen.append(row.number)
             after = Place(row.state == PushState.ACCEPTED, row.id)
         assert seen == ["IV-3", "IV-1", "IV-2"]
-        assert run_documents.documents(session, company.id, run_id, after=after) == ()
-        assert run_documents.documents(session, company.id + 1, run_id) == ()
+        assert run_documents.list_documents(session, company.id, run_id, after=after) == ()
+        assert run_documents.list_documents(session, company.id + 1, run_id) == ()
     assert ids
 
 
@@ -72,12 +72,14 @@ def test_the_run_before_is_of_the_same_kind_target_and_type(
         make_run(session, company, kind="immediate")
         make_run(session, company, doc_type="sales_receipt")
         last = make_run(session, company)
-        row = run_history.one(session, company.id, last.id)
+        row = run_history.load_run(session, company.id, last.id)
         assert row is not None
-        assert [one.id for one in run_documents.previous(session, company.id, row)] == [first.id]
-        row = run_history.one(session, company.id, first.id)
+        assert [one.id for one in run_documents.previous_runs(session, company.id, row)] == [
+            first.id
+        ]
+        row = run_history.load_run(session, company.id, first.id)
         assert row is not None
-        assert run_documents.previous(session, company.id, row) == ()
+        assert run_documents.previous_runs(session, company.id, row) == ()
 
 
 def test_where_very_much_came_in_nobody_counts_it(
@@ -90,12 +92,12 @@ def test_where_very_much_came_in_nobody_counts_it(
             record = session.get_one(Record, posting.record_id)
             record.seen_at = NOW + timedelta(hours=1)
         session.flush()
-        row = run_history.one(session, company.id, runs[-1].id)
+        row = run_history.load_run(session, company.id, runs[-1].id)
         assert row is not None
-        before = run_documents.previous(session, company.id, row)
+        before = run_documents.previous_runs(session, company.id, row)
         for most, told in ((2, [2]), (1, [])):
             monkeypatch.setattr(run_documents, "COUNTED", most)
-            found = run_documents.came_in(session, company.id, row, before)
+            found = run_documents.arrived_records(session, company.id, row, before)
             assert [one.records for one in found] == told
 
 
@@ -116,8 +118,8 @@ def test_what_came_in_for_a_run_and_for_the_one_before(
         other.doc_type = "sales_receipt"
         session.get_one(Record, other.record_id).seen_at = NOW + 1.5 * day
         session.flush()
-        row = run_history.one(session, company.id, runs[-1].id)
+        row = run_history.load_run(session, company.id, runs[-1].id)
         assert row is not None
-        before = run_documents.previous(session, company.id, row)
-        found = run_documents.came_in(session, company.id, row, before)
+        before = run_documents.previous_runs(session, company.id, row)
+        found = run_documents.arrived_records(session, company.id, row, before)
         assert [(one.records, one.held, one.money) for one in found] == told

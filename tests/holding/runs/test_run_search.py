@@ -43,7 +43,7 @@ def _made(database: Database, company: Company) -> dict[str, int]:
 
 def _found(database: Database, company_id: int, wanted: RunFilter) -> list[int]:
     with database.read() as session:
-        rows = run_search.listing(session, company_id, wanted)
+        rows = run_search.search_runs(session, company_id, wanted)
     assert not isinstance(rows, Refusal)
     return [run.id for run in rows]
 
@@ -98,12 +98,12 @@ def test_pages_follow_by_the_start_of_a_run_and_not_by_its_id(
     after = None
     with database.read() as session:
         for _ in every:
-            rows = run_search.listing(session, company.id, RunFilter(), after=after, most=1)
+            rows = run_search.search_runs(session, company.id, RunFilter(), after=after, most=1)
             assert not isinstance(rows, Refusal)
             after = rows[0].id
             seen.append(after)
-        assert run_search.listing(session, company.id, RunFilter(), after=after) == ()
-        assert run_search.listing(session, company.id, RunFilter(), after=10**6) == ()
+        assert run_search.search_runs(session, company.id, RunFilter(), after=after) == ()
+        assert run_search.search_runs(session, company.id, RunFilter(), after=10**6) == ()
     assert seen == every
 
 
@@ -115,7 +115,7 @@ def test_too_many_names_are_not_looked_for(
 ) -> None:
     monkeypatch.setattr(run_search, "MOST_PARTIES", 1)
     with database.read() as session:
-        told = run_search.listing(session, company.id, RunFilter(customer="kopi"))
+        told = run_search.search_runs(session, company.id, RunFilter(customer="kopi"))
         assert isinstance(told, Refusal)
         assert (
             told.words == "More than 1 names have “kopi” in them. Enter more letters of the name."

@@ -166,7 +166,7 @@ def test_a_record_that_no_rules_date_counts_by_the_day_it_arrived(
         for row in session.scalars(select(Record).where(Record.type != "settlement")):
             row.doc_date, row.seen_at = DAY, moments["ST-1"]
     with database.read() as session:
-        found = date_ranges.counts(session, company.id, zone, month, (DAY, DAY))
+        found = date_ranges.range_counts(session, company.id, zone, month, (DAY, DAY))
     assert [(one.kind, one.count) for one in found.undated] == [("settlement", 2)]
     assert sum(found.undated[0].money.values()) == 1400
     assert "settlement" not in {one.kind for one in found.records}
@@ -288,13 +288,13 @@ def test_a_connection_shows_its_own_runs_the_latest_that_failed_first(
             ("done", 0),
         ]
         assert answer(session, run_history.runs_of_connection(company.id + 1, other)) == ()
-        every = run_search.listing(session, company.id, RunFilter())
+        every = run_search.search_runs(session, company.id, RunFilter())
         assert not isinstance(every, Refusal)
         assert [run.target for run in every] == ["autocount"] * 4 + ["aiaccount"] * 4
         of_one = RunFilter(connection="aiaccount")
-        asked = run_search.listing(session, company.id, of_one)
+        asked = run_search.search_runs(session, company.id, of_one)
         assert not isinstance(asked, Refusal)
         assert [run.id for run in asked] == [run.id for run in every[4:]]
-        rest = run_search.listing(session, company.id, of_one, after=asked[1].id)
+        rest = run_search.search_runs(session, company.id, of_one, after=asked[1].id)
         assert not isinstance(rest, Refusal)
         assert [run.id for run in rest] == [run.id for run in asked[2:]]

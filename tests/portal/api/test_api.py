@@ -29,7 +29,7 @@ def key(database: Database, clock: SetClock) -> Callable[..., str]:
         with database.write() as session:
             person = session.scalars(select(Person).where(Person.email == f"{name}@kedai.my")).one()
             company = session.scalars(select(Company).where(Company.code == "kedai")).one()
-            found = operations.make(
+            found = operations.make_token(
                 session,
                 SYSTEM,
                 company_id=company.id,

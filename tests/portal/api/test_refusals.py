@@ -102,7 +102,7 @@ def test_a_hold_of_another_company_is_not_there_for_a_token_that_may_everything(
         person = session.scalars(select(Person).where(Person.email == "stranger@lain.my")).first()
         other = session.scalars(select(Company).where(Company.code == "lain")).one()
         assert person is not None
-        made = operations.make(
+        made = operations.make_token(
             session,
             SYSTEM,
             company_id=other.id,

@@ -140,8 +140,8 @@ def test_a_log_is_of_its_company_whoever_asks_the_room(database):
     run = fail(database)
     with database.read() as session:
         ids = {one.code: one.id for one in session.scalars(select(Company))}
-        assert run_history.of_run(session, ids["kedai"], run).count == 1
-        assert run_history.of_run(session, ids["lain"], run).count == 0
+        assert run_history.failures_of_run(session, ids["kedai"], run).count == 1
+        assert run_history.failures_of_run(session, ids["lain"], run).count == 0
 
 
 def test_the_pages_offer_it_where_there_is_something_to_save(visit, database):

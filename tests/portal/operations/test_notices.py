@@ -327,7 +327,7 @@ def test_totals_that_differ_after_a_retry_are_a_signal_and_those_of_one_call_are
 
     def raised() -> list[str]:
         with database.write() as session:
-            open_signals.refresh(session, clock.now())
+            open_signals.refresh_signals(session, clock.now())
         found = "SELECT kind FROM signal WHERE kind = 'totals_differ' AND cleared_at IS NULL"
         return [str(row[0]) for row in _rows(database, found)]
 

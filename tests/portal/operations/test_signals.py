@@ -38,7 +38,7 @@ def look(database, clock):
 
     def act() -> int:
         with database.write() as session:
-            open_signals.refresh(session, clock.now())
+            open_signals.refresh_signals(session, clock.now())
         return one(database, "SELECT count(*) FROM signal WHERE cleared_at IS NULL")
 
     return act
@@ -227,12 +227,12 @@ def test_two_workers_raise_one(database, clock, fail, visit, monkeypatch):
         found = seen(session, company, standing, now)
         if not calls:
             calls.append(1)
-            open_signals.refresh(session, now)  # what another process does meanwhile
+            open_signals.refresh_signals(session, now)  # what another process does meanwhile
         return found
 
     monkeypatch.setattr(open_signals, "found_now", twice)
     with database.write() as session:
-        open_signals.refresh(session, clock.now())
+        open_signals.refresh_signals(session, clock.now())
     assert one(database, "SELECT count(*) FROM signal") == 1
     assert one(database, "SELECT count(*) FROM event WHERE act = 'signal.raised'") == 1
     with database.write() as session:
@@ -240,5 +240,5 @@ def test_two_workers_raise_one(database, clock, fail, visit, monkeypatch):
                              " WHERE code = 'TGT01'"))  # fmt: skip
     calls.clear()
     with database.write() as session:
-        open_signals.refresh(session, clock.now())
+        open_signals.refresh_signals(session, clock.now())
     assert one(database, "SELECT count(*) FROM event WHERE act = 'signal.cleared'") == 1

@@ -95,7 +95,7 @@ def test_what_came_in_since_the_run_before_is_told_in_sentences(visit, runs, mon
     one, two = (came,), (came, run_documents.Came(2, 0, {}))
     told = []
     for found in (one, two):
-        monkeypatch.setattr(run_documents, "came_in", lambda *_, found=found: found)
+        monkeypatch.setattr(run_documents, "arrived_records", lambda *_, found=found: found)
         page = visit("farah").text(f"/c/kedai/runs/{runs[1]}")
         told.append(plain(page[page.index('id="camein"') :].partition("</p>")[0]))
     now = "On hold now: 1 record, RM 493.35."

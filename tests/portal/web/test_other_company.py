@@ -424,7 +424,7 @@ def test_a_program_reaches_nothing_of_another_company(
     with database.write() as session:
         other = session.scalars(select(Company).where(Company.code == "lain")).one()
         stranger = session.scalars(select(Person).where(Person.email == "stranger@lain.my")).one()
-        made = operations.make(
+        made = operations.make_token(
             session,
             SYSTEM,
             company_id=other.id,

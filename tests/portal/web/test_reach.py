@@ -70,7 +70,7 @@ def key(database: Database, clock: SetClock) -> str:
             now=clock.now(),
         )
         assert isinstance(done, directory.Limited)
-        made = operations.make(
+        made = operations.make_token(
             session,
             actors.OPERATOR,
             company_id=company.id,
@@ -316,7 +316,7 @@ def test_one_statement_serves_people_of_two_reaches(database: Database, key: str
     found = []
     for names in (("blog",), ("netshop",), ("blog", "netshop"), ("blog",)):
         with database.read() as session:
-            reach.narrow(session, reach.of_ids(ids[name] for name in names))
+            reach.limit_session(session, reach.of_ids(ids[name] for name in names))
             found.append(tuple(session.scalars(query)))
             assert session.get(Connection, ids["netshop"] if names == ("blog",) else -1) is None
     assert found[0] == found[3] == OWN
