@@ -30,7 +30,7 @@ class HoldTally(Base):
     (`cause_id` below 0).
 
     `shape`: how those holds look (holding/holds/shapes.py), or whose they are and since which
-    hour (owner_waits.py). `minor` sums what is known, in minor units of `currency`; "" is that of
+    hour. `minor` sums what is known, in minor units of `currency`; "" is that of
     the books. `blank` records have no amount.
     """
 
