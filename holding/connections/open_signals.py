@@ -28,7 +28,7 @@ _source = aliased(Connection, name="source")
 
 @dataclass(frozen=True, slots=True)
 class SignalRow:
-    """A signal; source, kind and external id are those of the first record that it stops."""
+    """A signal. Source, kind and external id belong to the first record that it stops."""
 
     id: int
     kind: SignalKind
@@ -48,32 +48,32 @@ class SignalRow:
 
     @property
     def lost(self) -> bool:
-        """Whether a target does not accept our key."""
+        """Return whether a target refuses our key."""
         return self.kind == SignalKind.AUTHORIZATION_LOST
 
     @property
     def close(self) -> bool:
-        """Whether it is about a month that closes."""
+        """Return whether it is about a month that closes."""
         return self.kind == SignalKind.CLOSE_BLOCKED
 
     @property
     def differs(self) -> bool:
-        """Whether a target keeps other totals than were sent."""
+        """Return whether a target stores other totals than were sent."""
         return self.kind == SignalKind.TOTALS_DIFFER
 
     @property
     def period(self) -> str:
-        """The month that closes, in words; empty for what is about none."""
+        """Return the closing month as text, or an empty string."""
         return month_name(self.key) if self.close else ""
 
     @property
     def offers_escalation(self) -> bool:
-        """Whether people tried what they can: support is next."""
+        """Return whether people tried what they can, so that support is next."""
         many = self.kind == SignalKind.MANY_FAILURES
         return self.external_id is not None and (many or (self.lost and self.tried >= TRIES))
 
     def days_left(self, today: date) -> int:
-        """How many days are left before the books close; 0 on the day itself."""
+        """Return how many days remain before the books close; 0 on the day itself."""
         return max(0, (self.closes_on - today).days) if self.closes_on else 0
 
 
@@ -105,18 +105,18 @@ SIGNAL = Columns(
 
 
 def list_signals(session: Session, company_id: int) -> tuple[SignalRow, ...]:
-    """The open signals, the oldest first."""
+    """Return the open signals, oldest first."""
     return answer(session, signals_query(company_id))
 
 
 def signals_query(company_id: int) -> Question[tuple[SignalRow, ...]]:
-    """The same, as a question."""
+    """Return the open signals, oldest first, as a query."""
     return SIGNAL.each((yield _open_ones(company_id)))
 
 
 @lru_cache(maxsize=256)
 def _open_ones(company_id: int) -> Select[Any]:
-    """Made once a company: every dashboard asks."""
+    """Return the select of a company's open signals, cached because every dashboard needs it."""
     return _signals(company_id).where(Signal.cleared_at.is_(None)).order_by(Signal.id)
 
 
@@ -134,19 +134,19 @@ def _signals(company_id: int) -> Select[Any]:
 def ended_signals(
     session: Session, company_id: int, most: int = ENDED_SHOWN
 ) -> tuple[SignalRow, ...]:
-    """The last that ended, newest first."""
+    """Return the latest ended signals, newest first."""
     query = _signals(company_id).where(Signal.cleared_at.is_not(None))
     found = session.execute(query.order_by(Signal.id.desc()).limit(most))
     return SIGNAL.each(found)
 
 
 def load_signal(session: Session, company_id: int, signal_id: int) -> SignalRow | None:
-    """One of them."""
+    """Return one signal, or None."""
     return SIGNAL.first(session.execute(_signals(company_id).where(Signal.id == signal_id)))
 
 
 def sentence(row: SignalRow, books: str) -> str:
-    """What it says, whenever it is read."""
+    """Return the signal as one sentence."""
     money = sums(row.money, books)
     match row.kind:
         case SignalKind.MANY_FAILURES:
@@ -166,7 +166,7 @@ def sentence(row: SignalRow, books: str) -> str:
 
 
 def refresh_signals(session: Session, now: datetime) -> None:
-    """Raise, renew and end the signals of every company."""
+    """Raise, update and end the signals of every company."""
     for company in session.scalars(select(Company).order_by(Company.id)).all():
         query = select(Signal).where(Signal.company_id == company.id, Signal.cleared_at.is_(None))
         standing = {(one.kind, one.key): one for one in session.scalars(query)}
@@ -184,7 +184,7 @@ def refresh_signals(session: Session, now: datetime) -> None:
 
 
 def _renew(signal: Signal, one: Found) -> None:
-    """The row as it is now; nothing is written where nothing changed."""
+    """Update the row; nothing is written if nothing changed."""
     fields = ("record_id", "records", "tried", "closes_on")
     for name in fields:
         if getattr(signal, name) != getattr(one, name):
@@ -230,7 +230,7 @@ def _tell(
 
 
 def _end(session: Session, company: Company, signal: Signal, now: datetime) -> None:
-    """Its cause is gone."""
+    """End a signal whose cause is gone."""
     table = table_of(Signal)
     ended = session.execute(
         update(Signal)

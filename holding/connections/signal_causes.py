@@ -66,7 +66,7 @@ LAST_CLOSE_DAY: Final = 28
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A cause of a signal as it is now; the fields are those of the row."""
+    """The current cause of a signal, with the fields of its row."""
 
     kind: SignalKind
     key: str
@@ -82,7 +82,7 @@ class Found:
 def found_now(
     session: Session, company: Company, standing: Iterable[Signal], now: datetime
 ) -> list[Found]:
-    """Every cause of the company at this moment; `standing`: its open signals."""
+    """Return every current cause of the company. `standing`: its open signals."""
     return [
         *_many_failures(session, company, standing, now),
         *_lost_authorizations(session, company),
@@ -137,7 +137,9 @@ def _many_failures(
 def _held(
     session: Session, company_id: int, *wanted: ColumnElement[bool]
 ) -> tuple[int, Mapping[str, int], int | None]:
-    """How many records such holds stop, their money, and the first of them; each record once."""
+    """Return how many records these holds stop, their amounts and the first one; each record counts
+    once.
+    """
     single = (
         select(Hold.record_id, func.max(Hold.book).label("book"))
         .where(Hold.company_id == company_id, HOLD_OPEN, *wanted)
@@ -159,7 +161,7 @@ def _held(
 
 
 def _lost_authorizations(session: Session, company: Company) -> list[Found]:
-    """Targets that do not accept our key, with how often people tried to connect them again."""
+    """Return targets that refuse our key, with the number of attempts to reconnect them."""
     query = (
         select(Connection.id, Throttle.opened_at)
         .join(Throttle, Throttle.connection_id == Connection.id)
@@ -194,7 +196,7 @@ def _lost_authorizations(session: Session, company: Company) -> list[Found]:
 
 
 def _blocked_close(session: Session, company: Company, now: datetime) -> list[Found]:
-    """What is held of the month whose books close within days."""
+    """Return what is held in the month whose books close within days."""
     day = close_day(company.settings)
     today = now.astimezone(ZoneInfo(company.zone)).date()
     if not day:
@@ -299,19 +301,21 @@ def _answered_otherwise() -> Select[int]:
 
 
 def failures_of(settings: Mapping[str, Any], connection: str) -> int:
-    """How many records of one cause this connection may fail for before it is a signal."""
+    """Return how many records of one cause may fail on this connection before it
+    becomes a signal.
+    """
     found = settings.get(FAILURES, {})
     return int(found.get(connection, USUAL_FAILURES)) if isinstance(found, Mapping) else 0
 
 
 def close_day(settings: Mapping[str, Any]) -> int | None:
-    """The day of a month on which the books of the month before close; None where none is set."""
+    """Return the day of the month on which the previous month's books close, or None."""
     found = settings.get(CLOSE_DAY)
     return int(found) if found else None
 
 
 def failure_limits(session: Session, company_id: int) -> tuple[tuple[str, int], ...]:
-    """Each accounting system of a company, with the number of failures that is a signal."""
+    """Return each target of a company with its failure limit."""
     settings = session.get_one(Company, company_id).settings
     names = session.scalars(
         select(Connection.name)
@@ -322,14 +326,14 @@ def failure_limits(session: Session, company_id: int) -> tuple[tuple[str, int], 
 
 
 def own_close_day(session: Session, company_id: int) -> int | None:
-    """The day on which the books of a company close, where it set one."""
+    """Return the company's own closing day, or None."""
     return close_day(session.get_one(Company, company_id).settings)
 
 
 def set_failures(
     session: Session, actor: Actor, connection: str, many: int, now: datetime
 ) -> Refusal | None:
-    """From how many failing records on a connector is a signal."""
+    """Set how many failing records on a target raise a signal."""
     if refusal := may(actor, ACT):
         return refusal
     company = lock_company(session, actor.company_id or 0)
@@ -365,7 +369,7 @@ def _tell(session: Session, actor: Actor, say: str, now: datetime) -> None:
 
 
 def set_close_day(session: Session, actor: Actor, day: int | None, now: datetime) -> Refusal | None:
-    """On which day the books of the month before close; None: no signal before a close."""
+    """Set the day on which the previous month's books close. None raises no such signal."""
     if refusal := may(actor, ACT):
         return refusal
     if day is not None and not 1 <= day <= LAST_CLOSE_DAY:
