@@ -85,7 +85,7 @@ class ItemUnits:
     rates: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def rate(self, unit: str) -> Fraction | None:
-        """What 1 of a unit is in the base unit; None where the target does not have the unit."""
+        """Return 1 of a unit in the base unit, or None if the target does not have the unit."""
         if unit in self.rates:
             return Fraction(*self.rates[unit])
         return Fraction(1) if unit == self.base else None
@@ -198,7 +198,7 @@ class Facts:
 
     @property
     def usual(self) -> bool:
-        """Whether nothing is told but when it came, as of most records that are new."""
+        """Whether the facts hold only the first-seen moment, as for most new records."""
         return self is facts_of_new_record(self.first_seen) or bool(_REST(self) == _USUAL_REST)
 
     def to_json(self) -> dict[str, Plain]:
@@ -210,14 +210,14 @@ class Facts:
 
     @staticmethod
     def from_json(value: Plain) -> Facts:
-        """The facts whose to_json this is; what it leaves out is as it usually is."""
+        """Return the facts from their to_json; omitted parts get their defaults."""
         facts: Facts = revive(Facts, value)
         return facts
 
 
 @lru_cache(maxsize=256)  # a delivery brings many records at one moment
 def facts_of_new_record(first_seen: datetime) -> Facts:
-    """The facts of a record of which nothing is told but when it came."""
+    """Return the facts of a record that has only a first-seen moment."""
     return Facts(first_seen)
 
 
@@ -239,7 +239,7 @@ class Table:
         self._near = NearSpellings(self.entries)
 
     def find(self, key: str, how: frozenset[str]) -> tuple[str, ...]:
-        """The keys that match; more than one with different values means ambiguous."""
+        """Return the matching keys. Several keys with different values mean an ambiguous match."""
         if how <= {"exact"}:
             return (key,) if key in self.entries else ()
         index = self._folded.get(how)
@@ -280,13 +280,13 @@ class World:
         targets: Mapping[str, TargetState],
         later: Sequence[Later] = (),
     ) -> World:
-        """The world of these entries; indexes are made once, at first use."""
+        """Return the world of these entries. Indexes are built at first use."""
         tables = {name: Table(entries) for name, entries in maps.items()}
         dated = tuple(sorted(later, key=lambda one: (one.day, one.table, one.key)))
         return World(revision, tables, dict(units), dict(targets), dated)
 
     def at(self, day: date) -> World:
-        """The world as records of this day look it up; the same object for all days alike."""
+        """Return the world that is in force on a day; days with equal entries share one object."""
         begun = bisect_right(self.later, day, key=lambda one: one.day) if self.later else 0
         if not begun:
             return self
@@ -317,7 +317,7 @@ class Seeds:
     problems: list[Problem] = field(default_factory=list)
 
     def world(self, revision: int, targets: Mapping[str, TargetState]) -> World:
-        """A world of just these entries, numbered in their order."""
+        """Return a world with exactly these entries, numbered in order."""
         number = iter(range(1, 1 << 62))
         maps = {
             name: {key: Entry(next(number), value) for key, value in rows.items()}
@@ -330,7 +330,7 @@ class Seeds:
 
 
 def load_seeds(ruleset: nodes.Ruleset, files: Mapping[str, str]) -> Seeds:
-    """The entries of all maps and units; `files` holds CSV texts by the path in the rules."""
+    """Return the entries of all maps and units; `files` holds CSV texts by path in the rules."""
     found = Seeds()
     for table in ruleset.maps:
         rows = found.maps.setdefault(table.name, {})
@@ -443,7 +443,7 @@ def _file(files: Mapping[str, str], path: str) -> str | None:
 
 
 def literal_value(text: str, kind: str) -> Any:
-    """The value of a stored text by the kind of literal its map holds; None if it is none."""
+    """Return the value of a stored text for its literal kind, or None if it does not parse."""
     if kind == "text":
         return text
     word = text.strip()
@@ -460,7 +460,7 @@ def literal_value(text: str, kind: str) -> Any:
 
 
 def literal_text(value: nodes.Literal) -> str:
-    """A literal as the text that a mapping entry keeps."""
+    """Return a literal as the text that a mapping entry stores."""
     held = value.value
     if isinstance(held, Decimal):
         return f"{number_text(held * 100)}%" if value.kind == "percent" else format(held, "f")
@@ -471,7 +471,7 @@ def literal_text(value: nodes.Literal) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """1 of a unit = num/den of the base unit, and the entries that say so."""
+    """Store that 1 of a unit is num/den of the base unit, with the entries that prove it."""
 
     unit: str
     base: str
@@ -489,18 +489,18 @@ class Conversion:
 
 
 def identity_conversion(unit: str) -> Conversion:
-    """A unit in itself."""
+    """Return the conversion of a unit to itself."""
     return Conversion(unit, unit, 1, 1, ())
 
 
 class Bases:
-    """The base unit of each item, and the one of all others."""
+    """Store the base unit of each item, and a default for all other items."""
 
     def __init__(self, rows: Iterable[UnitBase]) -> None:
         self._of = {row.item: row.unit for row in rows}
 
     def of(self, item: str) -> str | None:
-        """The base unit of an item."""
+        """Return the base unit of an item."""
         return self._of.get(item, self._of.get(None))
 
 

@@ -160,7 +160,7 @@ class Document:
 
 @read_only(frozen=True, slots=True)
 class Finding:
-    """A verdict that wants attention: whose it is, what it says, what would clear it."""
+    """Store a verdict that needs attention: its owner, its message and what clears it."""
 
     code: str
     error_class: ErrorClass
@@ -179,7 +179,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a posting waits for, and until when if that is known."""
+    """Store what a posting waits for, and until when if that is known."""
 
     kind: str  # gate when until for
     until: datetime | None
@@ -189,7 +189,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalNeed:
-    """An approval that is asked for; always beside a finding NEEDS_APPROVAL."""
+    """Store an approval that is required. It always comes with a NEEDS_APPROVAL finding."""
 
     rule: str
     team: str
@@ -283,7 +283,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One mapping or unit entry that the evaluation read."""
+    """Store one mapping or unit entry that the evaluation read."""
 
     table: str
     key: str
@@ -315,7 +315,7 @@ class Lineage:
 
 @read_only(frozen=True, slots=True)
 class Outcome:
-    """Everything one evaluation says."""
+    """Store the complete result of one evaluation."""
 
     decisions: tuple[Decision, ...]
     verdicts: tuple[Verdict, ...]
@@ -332,12 +332,12 @@ class Outcome:
     engine: str
 
     def to_json(self) -> dict[str, Plain]:
-        """Plain JSON, complete and deterministic."""
+        """Return complete and deterministic plain JSON."""
         return dict(plain(self))
 
     @staticmethod
     def from_json(value: Plain) -> Outcome:
-        """The outcome whose to_json this is."""
+        """Return the outcome from its to_json."""
         outcome: Outcome = revive(Outcome, value)
         return outcome
 
@@ -380,7 +380,7 @@ class RuleNumbers:
         self._bits = {(r.kind, r.name): 1 << i for i, r in enumerate(self.rules)}
 
     def bit(self, kind: VerdictKind, name: str) -> int:
-        """The bit of a rule that verdicts of this kind and name belong to."""
+        """Return the bit of the rule with this verdict kind and name."""
         return self._bits.get((kind, name)) or self._bits[kind, ""]
 
     def renumbered(
@@ -399,7 +399,7 @@ class RuleNumbers:
         return RouteGlance(seen.route, seen.state, *found)
 
     def glance(self, outcome: Outcome) -> Glance:
-        """What an outcome says at a glance."""
+        """Return the glance of an outcome."""
         fail: dict[str, int] = {}
         unknown: dict[str, int] = {}
         for verdict in outcome.verdicts:
@@ -448,7 +448,7 @@ class RouteWords:
         self._stops_failed = stops & ~_bits(rules, lambda r: r.kind in _WAITS)
 
     def word_of(self, seen: RouteGlance) -> str:
-        """The word of one route."""
+        """Return the word of one route."""
         if seen.state != PostingState.HELD or not (seen.fail | seen.unknown) & self._asks:
             return seen.state
         stopped = seen.fail & self._stops_failed or seen.unknown & self._stops_unknown
@@ -460,12 +460,12 @@ def _bits(rules: tuple[Rule, ...], wanted: Callable[[Rule], bool]) -> int:
 
 
 def is_stricter(would: str, was: str) -> bool:
-    """Whether the first word lets less through than the second."""
+    """Check whether the first word lets less through than the second."""
     return _STRICT[would] > _STRICT[was]
 
 
 def has_posted(state: str) -> bool:
-    """Whether a posting in this state has reached the target."""
+    """Check whether a posting in this state has reached the target."""
     return state in _POSTED
 
 
@@ -493,7 +493,7 @@ class TraceLine:
 
 
 def trace_lines(outcome: Outcome, sources: Mapping[str, str]) -> tuple[TraceLine, ...]:
-    """Every verdict of an outcome with its rule line; `sources` are the rule files, by path."""
+    """Return each verdict with its rule line; `sources` are the rule files by path."""
     split = {path: text.splitlines() for path, text in sources.items()}
     found = []
     for verdict in outcome.verdicts:
@@ -551,7 +551,7 @@ class Said:
 
 
 def has_failed_check(said: Said, labels: Collection[str]) -> bool:
-    """Whether a check that looks at one of these has failed, and stops the record."""
+    """Check whether a check that reads one of these labels failed and stops the record."""
     stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
     checks = [v for v in said.verdicts if v.kind == "check"]
     failed = {v.rule for v in checks if v.result == HIT and (v.released or v.rule in stops)}
@@ -578,7 +578,7 @@ def finding_title(finding: Finding) -> str:
 def gap_finding(
     gap: Gap, route: str, *, severity: Severity = "hold", lines: tuple[int, ...] = ()
 ) -> Finding:
-    """The finding that a gap becomes, for the owner of what is missing."""
+    """Return the finding of a gap, owned by the team of the missing value."""
     return Finding(
         code=gap.code,
         error_class=gap.error_class,
@@ -597,7 +597,7 @@ def gap_finding(
 
 
 def merge_findings(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Each finding once, with all its lines, the strongest first, else in the order found."""
+    """Return each finding once with all its lines, the strongest first."""
     found: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         key = (finding.severity, finding.code, finding.rule, finding.cause_key, finding.route)
@@ -611,17 +611,17 @@ def merge_findings(findings: list[Finding]) -> tuple[Finding, ...]:
 
 
 def strictest_finding(findings: Iterable[Finding]) -> Finding | None:
-    """The first that stops the record, of findings in the order of `merge`."""
+    """Return the first finding that stops the record; expects the order of `merge_findings`."""
     return next((f for f in findings if f.severity in STOPS), None)
 
 
 def clearing_of(declared: nodes.Clears) -> Clearing:
-    """How a finding of a check ends."""
+    """Return how a check's finding ends."""
     return Clearing(HowCleared(declared.kind), declared.role or "")
 
 
 def keep_gaps(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
-    """Note the reasons of an unknown value, and the line they were met on."""
+    """Add the gaps of an unknown value to `gaps`, with the line where they occurred."""
     if type(value) is Unknown:
         for gap in value.gaps:
             lines = gaps.setdefault(gap, [])
@@ -630,7 +630,7 @@ def keep_gaps(gaps: dict[Gap, list[int]], value: Any, line: int | None) -> None:
 
 
 def result_words(kind: VerdictKind | CauseKind, result: VerdictResult) -> str:
-    """The result of a verdict as people read it; what asks for no approval is no pass.
+    """Return a verdict's result in words; an approval that is not required is "not needed".
 
     >>> result_words("check", "not_applicable"), result_words("approve", "pass")
     ('not applicable', 'not needed')

@@ -463,7 +463,9 @@ def a(name: str) -> str:
 def join_words(words: Sequence[str], kind: str = "and") -> str:
     """`a, b and c`; `kind` is one of ROWS.
 
-    >>> join_words(["a", "b", "c"]), join_words(["a"], "or"), join_words([]), join_words(["a", "b"], ";")
+    >>> join_words(["a", "b", "c"]), join_words(["a"], "or"), join_words([]), join_words(
+    ...     ["a", "b"], ";"
+    ... )
     ('a, b and c', 'a', '', 'a; b')
     """
     between, last = ROWS[kind]
@@ -477,7 +479,9 @@ def join_words(words: Sequence[str], kind: str = "and") -> str:
 def duration_words(value: timedelta) -> str:
     """A duration in words: `72 hours`, `31 days`, `1 minute`.
 
-    >>> duration_words(timedelta(hours=72)), duration_words(timedelta(days=31)), duration_words(timedelta(seconds=30))
+    >>> duration_words(timedelta(hours=72)), duration_words(timedelta(days=31)), duration_words(
+    ...     timedelta(seconds=30)
+    ... )
     ('72 hours', '31 days', '30 seconds')
     """
     text = duration(value)

@@ -107,16 +107,18 @@ class Program:
         )
 
     def retry(self, target: str, error_class: str, tries: int) -> RetryAnswer | None:
-        """What is done when a target answers with an error, after so many tries; None: no row."""
+        """Return the answer to a target's error after so many tries, or None without a matching
+        row.
+        """
         found = self._retries.get(target)
         return found.answer(error_class, tries) if found else None
 
     def zone(self, kind: str) -> ZoneInfo:
-        """The time zone of the source that a record kind comes from."""
+        """Return the time zone of the record kind's source."""
         return self._kinds[kind].zone
 
     def link_keys(self, body: Mapping[str, object], kind: str) -> tuple[tuple[str, str], ...]:
-        """Names and values by which this record is found as somebody's duplicate."""
+        """Return the names and values that identify this record as a possible duplicate."""
         found = self._kinds.get(kind)
         return found.link_keys(body) if found else ()
 
@@ -148,7 +150,7 @@ class Program:
         return self._approvals[span]
 
     def family(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
-        """The family of a record as (kind, key); None where it is one of its own."""
+        """Return the record's family as (kind, key), or None if it has no shared family."""
         return self._families.of(body, kind)
 
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
@@ -213,12 +215,12 @@ class Program:
     def restated(
         self, subject: Subject, facts: Facts, world: World, now: datetime
     ) -> tuple[Restated, ...]:
-        """What of a record is posted, beside what each document would say of it now."""
+        """Return the record's posted documents as the rules would make them now."""
         found = self._kinds.get(subject.kind)
         return found.restated(subject, facts, world, now) if found else ()
 
     def opened(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Run:
-        """A record read and typed, for the functions of `together`; it serves one evaluation."""
+        """Return the record read and typed, for the functions of `together`, for one evaluation."""
         return self._kinds[subject.kind].opened(subject, facts, world, now)
 
     def together(self, kind: str) -> CheckGroup | None:
@@ -257,12 +259,12 @@ def compile_interpreted(
 
 
 def generated_engine(index: Index, record: str, zone: ZoneInfo) -> Generated:
-    """The engine that runs rules as generated Python."""
+    """Return the engine that runs rules as generated Python."""
     return Generated(index, record, zone, build_function)
 
 
 def build_function(source: Source) -> Callable[..., Any]:
-    """The function of a generated source: it sees the names of its table and nothing else."""
+    """Return the function of a generated source. It sees only the names of its table."""
     space: dict[str, Any] = {**source.names, "__builtins__": {}}
     code = _kept if len(source.text) < _LONG else _code
     exec(code(source.text), space)  # noqa: S102
@@ -279,7 +281,7 @@ _kept = lru_cache(maxsize=4096)(_code)
 
 
 def hash_files(sources: Mapping[str, str]) -> str:
-    """The hash of rule files: path and text of each, in path order."""
+    """Return the hash of rule files: path and text of each, in path order."""
     return sha256_hex(dumps(dict(sources)))
 
 

@@ -1,4 +1,4 @@
-"""Check that every status has one gate answer, every route can go, and later changes are handled."""
+"""Check that every status has a gate answer, every route can go, and later changes are handled."""
 
 from __future__ import annotations
 

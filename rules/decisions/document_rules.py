@@ -1,4 +1,4 @@
-"""Judge the rules about the document to send: checks, duplicates, approvals, periods, own company."""
+"""Judge the rules about the document to send: checks, duplicates, approvals, periods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold unusual documents: no lines, negative amounts, unlisted codes, amounts that do not add up."""
+"""Hold unusual documents: no lines, negative amounts, unlisted codes, amounts that differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold the state of one evaluation: the typed record, the lookups, and what has been read so far."""
+"""Hold the state of one evaluation: the typed record, the lookups, and the values read so far."""
 
 from __future__ import annotations
 

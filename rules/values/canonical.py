@@ -93,12 +93,12 @@ class OneText(ABC):
 
 
 def dumps(value: object) -> str:
-    """Canonical JSON: sorted keys, no spaces, decimals as text, never a float."""
+    """Return canonical JSON: sorted keys, no spaces, decimals as text, never a float."""
     return json_text(plain(value))
 
 
 def sha256_hex(value: str | bytes) -> str:
-    """The SHA-256 of a text (UTF-8) or of bytes, in hex."""
+    """Return the SHA-256 of a text (UTF-8) or of bytes, in hex."""
     raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
     return hashlib.sha256(raw).hexdigest()
 
@@ -149,12 +149,12 @@ class NumberTexts(dict[str, str]):
 
 
 def moment_text(value: datetime) -> str:
-    """An aware moment as UTC text that ends in Z."""
+    """Return an aware moment as UTC text that ends in Z."""
     return f"{value.astimezone(UTC).isoformat()[:-6]}Z"  # but for +00:00
 
 
 def plain(value: object) -> Plain:
-    """Plain JSON of a value made of our dataclasses, mappings, sequences and scalars."""
+    """Return plain JSON of a value made of dataclasses, mappings, sequences and scalars."""
     kind = type(value)
     if kind in _AS_IS:
         return value
@@ -188,22 +188,22 @@ def _nothing(value: object) -> Plain:
 
 
 def json_text(value: object) -> str:
-    """Canonical JSON of a value that is plain already, without floats."""
+    """Return canonical JSON of a value that is already plain and has no floats."""
     return _ENCODE(value).decode()
 
 
 def json_bytes(value: object) -> bytes:
-    """The same as bytes, of which hashes are made."""
+    """Return the canonical JSON as bytes, for hashing."""
     return _ENCODE(value)
 
 
 def parse_json(text: str) -> Plain:
-    """The plain value of stored JSON."""
+    """Return the plain value of stored JSON."""
     return _DECODE(text)
 
 
 def revive(cls: Any, value: Plain) -> Any:
-    """The value of type `cls` whose plain JSON this is (the reverse of `plain`)."""
+    """Return the value of type `cls` from its plain JSON. Reverses `plain`."""
     return _reviver(cls)(value)
 
 
@@ -241,7 +241,7 @@ def _generic(origin: Any, args: tuple[Any, ...]) -> Callable[[Plain], Any]:
 
 
 def in_sentence(label: str) -> str:
-    """A label after "is": on hold, ready to post."""
+    """Return a label in lower case after "is": on hold, ready to post."""
     return label[:1].lower() + label[1:]
 
 

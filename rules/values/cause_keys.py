@@ -133,7 +133,7 @@ _LOOKS_SAME: Final = 95  # below 100: what only looks the same is never chosen f
 
 
 class CauseKind(StrEnum):
-    """What the rest of a key names."""
+    """Name what the rest of a cause key identifies."""
 
     APPROVE = "approve"  # a rule that asks for consent
     AWAY = "away"  # a connection that was out of reach for too long
@@ -177,8 +177,8 @@ class HowCleared(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Clearing(OneText):
-    """What ends a hold: a change (`itself`), a new version of the record alone (`never`), or the
-    word of a team (`by:TEAM`) as well.
+    """Store how a hold ends: by a change (`itself`), by a new version of the record only (`never`),
+    or also by a team's release (`by:TEAM`).
     """
 
     how: HowCleared
@@ -189,7 +189,7 @@ class Clearing(OneText):
 
     @classmethod
     def parse(cls, text: str) -> Clearing:
-        """That whose stored text this is; ValueError where it is none."""
+        """Return the value of a stored text. Raises ValueError if the text is invalid."""
         how, colon, team = text.partition(":")
         found = cls(HowCleared(how), team)
         if bool(colon) is not (found.how is HowCleared.BY):
@@ -199,12 +199,12 @@ class Clearing(OneText):
 
     @classmethod
     def by(cls, team: str) -> Clearing:
-        """A person of this team may let it go."""
+        """Return the clearing that lets a person of this team release the hold."""
         return cls(HowCleared.BY, team)
 
     @property
     def by_people(self) -> bool:
-        """Whether a person may let it go."""
+        """Check whether a person may release the hold."""
         return self.how is HowCleared.BY
 
 
@@ -229,47 +229,47 @@ class CauseKey(OneText):
     @classmethod
     @lru_cache(maxsize=KEPT_KEYS)
     def parse(cls, text: str) -> CauseKey:
-        """The key whose stored text this is; made once, for a page reads thousands."""
+        """Return the key of a stored text. Cached, because a page reads thousands of keys."""
         word, colon, named = text.partition(":")
         kind = _KINDS.get(word) if colon and word else None
         return cls(kind, named) if kind is not None else cls(CauseKind.OTHER, text)
 
     @classmethod
     def mapping(cls, table: str, entry: str) -> CauseKey:
-        """An entry of a mapping table."""
+        """Return the key of a mapping table entry."""
         return cls(CauseKind.MAPPING, f"{table}:{entry}")
 
     @classmethod
     def unit(cls, unit: str, item: str) -> CauseKey:
-        """A conversion of a unit, for one item."""
+        """Return the key of a unit conversion for one item."""
         return cls(CauseKind.UNIT, f"{unit}|{item}")
 
     @classmethod
     def period(cls, target: str, month: str) -> CauseKey:
-        """A month of a target, as YYYY-MM."""
+        """Return the key of a target's month, written YYYY-MM."""
         return cls(CauseKind.PERIOD, f"{target}:{month}")
 
     @classmethod
     def listed(cls, target: str, kind: str, code: str) -> CauseKey:
-        """A code of a kind that a target does not list."""
+        """Return the key of a code that a target does not list."""
         return cls(CauseKind.LISTED, f"{target}:{kind}:{code}")
 
     @classmethod
     def rate(cls, target: str, unit: str, item: str, worth: tuple[str, int, int]) -> CauseKey:
-        """What 1 of a unit of an item is worth in its base unit: (base unit, num, den)."""
+        """Return the key of a unit rate: (base unit, num, den) for 1 of the item's unit."""
         base, num, den = worth
         return cls(CauseKind.RATE, f"{target}:{num}/{den}:{base}:{unit}|{item}")
 
     @property
     def rate_of(self) -> tuple[str, tuple[str, int, int]]:
-        """The `UNIT|ITEM` of a rate, and what it is worth."""
+        """The `UNIT|ITEM` of a rate and its value as (base unit, num, den)."""
         _, worth, base, entry = self.named.split(":", 3)
         num, _, den = worth.partition("/")
         return entry, (base, int(num), int(den))
 
     @property
     def table(self) -> str | None:
-        """The mapping table in which its entry is missing, if that is the cause."""
+        """The mapping table with the missing entry, or None for other causes."""
         if self.kind is CauseKind.UNIT:
             return UNITS
         return self.named.partition(":")[0] if self.kind is CauseKind.MAPPING else None
@@ -281,13 +281,13 @@ class CauseKey(OneText):
 
     @property
     def unit_and_item(self) -> tuple[str, str]:
-        """The two parts of the entry of a unit."""
+        """The unit and the item of a unit entry."""
         unit, _, item = self.entry.partition("|")
         return unit, item
 
     @property
     def kept(self) -> CauseKey:
-        """The key as it is stored: of a very long one the beginning, and the hash of all of it."""
+        """The key as stored: a very long key keeps its beginning and a hash of the whole."""
         if len(self.named) <= LONGEST_KEY:
             return self
         whole = sha256_hex(self.named)
@@ -321,7 +321,7 @@ class Gap:
 
     @property
     def silent(self) -> bool:
-        """Whether it makes no finding: it is said elsewhere, or nothing is wrong."""
+        """Whether the gap makes no finding: another place reports it, or nothing is wrong."""
         return self.kind in {"required", "later"}
 
 
@@ -341,13 +341,13 @@ class Unknown:
 
 
 def join_unknowns(*values: object) -> Unknown:
-    """The unknown that has the reasons of all unknowns among the values, each once."""
+    """Return an Unknown with the gaps of all unknown values, without repetition."""
     gaps = [g for v in values if type(v) is Unknown for g in v.gaps]
     return Unknown(*dict.fromkeys(gaps))
 
 
 def all_of(values: Iterable[object]) -> bool | Unknown:
-    """Kleene's and: one no is no; else one unknown is unknown."""
+    """Return Kleene's AND: False if any value is False, else unknown if any value is unknown."""
     unknown = []
     for value in values:
         if value is False:
@@ -358,7 +358,7 @@ def all_of(values: Iterable[object]) -> bool | Unknown:
 
 
 def any_of(values: Iterable[object]) -> bool | Unknown:
-    """Kleene's or: one yes is yes; else one unknown is unknown."""
+    """Return Kleene's OR: True if any value is True, else unknown if any value is unknown."""
     unknown = []
     for value in values:
         if value is True:
@@ -369,12 +369,12 @@ def any_of(values: Iterable[object]) -> bool | Unknown:
 
 
 def negation(value: object) -> bool | Unknown:
-    """Kleene's not: of unknown it is unknown."""
+    """Return Kleene's NOT: an unknown value stays unknown."""
     return value if type(value) is Unknown else not value
 
 
 def explain_unknown(reason: BaseException) -> str:
-    """Why something cannot be worked out, in none of Python's own words."""
+    """Return why a value cannot be computed, without Python's own error text."""
     if not isinstance(reason, ArithmeticError):
         return "the values do not fit together"
     if isinstance(reason, ZeroDivisionError):
@@ -389,7 +389,9 @@ def explain_unknown(reason: BaseException) -> str:
 
 
 def restore_first_wording(text: str) -> str:
-    """A text with such reasons as the first versions gave them: the oldest digest counts words."""
+    """Return the text with the reasons as first versions wrote them; the oldest digest covers
+    words.
+    """
 
     def first(now: re.Match[str]) -> str:
         days = now[1]
@@ -399,7 +401,7 @@ def restore_first_wording(text: str) -> str:
 
 
 def limit_gap(rule: str, owner: str, source: str, reason: BaseException, span: Span) -> Gap:
-    """The gap of a value that cannot be worked out within the bounds."""
+    """Return the gap of a value that cannot be computed within the bounds."""
     words = explain_unknown(reason)
     return Gap(
         kind="limit",
@@ -416,7 +418,7 @@ def limit_gap(rule: str, owner: str, source: str, reason: BaseException, span: S
 
 
 def fact_gap(name: str, owner: str, message: str = "", span: Span = NOWHERE) -> Gap:
-    """The gap of a fact that nobody could tell."""
+    """Return the gap of a fact without a known value."""
     return Gap(
         kind="fact",
         rule=name,
@@ -432,7 +434,7 @@ def fact_gap(name: str, owner: str, message: str = "", span: Span = NOWHERE) -> 
 
 
 def class_gap(code: str, owner: str, source: str, span: Span) -> Gap:
-    """The gap of a classification that the tax office does not list."""
+    """Return the gap of a classification that the tax office does not list."""
     near = class_advice(code)
     label = f'"{code[:40]}" is no classification of the e-Invoice'
     return Gap(
@@ -450,19 +452,19 @@ def class_gap(code: str, owner: str, source: str, span: Span) -> Gap:
 
 
 def later_gap(route: str) -> Gap:
-    """The silent gap of a document number that is not there yet."""
+    """Return the silent gap of a document number that does not exist yet."""
     key = CauseKey(CauseKind.LATER, route)
     return replace(fact_gap(f"number_of({route})", ""), kind="later", cause_key=key)
 
 
 def const_gap(const: nodes.Const, owner: str) -> Gap:
-    """The gap of a const before its first day."""
+    """Return the gap of a const before its first day."""
     message = f"{const.name} has no value before {min(row.since for row in const.rows)}."
     return replace(fact_gap(const.name, owner, message, const.span), kind="const")
 
 
 class NearSpellings:
-    """Known words; what is near to one is indexed when it is first asked for."""
+    """Find known words with a similar spelling. The index is built at the first lookup."""
 
     __slots__ = ("_looks", "_loose", "_words")
 
@@ -501,7 +503,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def is_tin(text: str) -> bool:
-    """Whether a text has the form of a Malaysian tax identification number.
+    """Check whether a text has the form of a Malaysian tax identification number.
 
     >>> is_tin("C25845632020"), is_tin("CS0123450"), is_tin("EI00000000010")
     (True, False, True)
@@ -513,7 +515,7 @@ def is_tin(text: str) -> bool:
 
 
 def tin_advice(text: str) -> str:
-    """What is wrong with a tax number and what may be meant; it proposes, and changes nothing.
+    """Return what is wrong with a tax number and a suggested correction.
 
     >>> tin_advice("C25845632021")
     'it ends in 0; perhaps C258456320210'
@@ -545,7 +547,7 @@ def tin_advice(text: str) -> str:
 
 
 def class_advice(text: str) -> str:
-    """What may be meant by a text that is no classification code, or nothing.
+    """Return a suggestion for an invalid classification code, or an empty text.
 
     >>> class_advice(" 22"), class_advice("046")
     ('perhaps 022', '')
@@ -556,7 +558,7 @@ def class_advice(text: str) -> str:
 
 
 def fold_key(key: str, how: Collection[str]) -> str:
-    """A key as a map with these match words compares it.
+    """Return a key as a map with these match words compares it.
 
     >>> fold_key(" C-77 ", ("trimmed", "any_case"))
     'c-77'
@@ -578,7 +580,7 @@ def _bare(text: str) -> str:
 
 
 def match_key(text: str) -> str:
-    """What all spellings of a name share: its letters and digits, in one case.
+    """Return the letters and digits of a name in one case, equal for all its spellings.
 
     >>> match_key("KEDAI MAJU (M) SDN. BHD.") == match_key("Kedai-Maju (M) Sdn Bhd ")
     True
@@ -611,7 +613,7 @@ def _apply(text: str, steps: Sequence[Callable[[str], str]]) -> str:
 
 
 def loose_key(text: str) -> str:
-    """What near keys share: letters, digits and signs of a word, in one case."""
+    """Return the letters and digits of a text in one case, without spaces."""
     return _only_words(_no_spaces(text)).casefold()
 
 
@@ -646,7 +648,7 @@ def _letters(text: str) -> str:
 
 
 def digits_of(text: str) -> str:
-    """The digits of a key in their order: keys that differ in them are never alike."""
+    """Return the digits of a key in their order. Keys with different digits are never similar."""
     return "".join(c for c in text if c.isdecimal())
 
 

@@ -135,22 +135,22 @@ YESNO = Type("yesno")
 
 
 def is_postable(have: Type, want: str) -> bool:
-    """Whether a value of a type can stand in a document's field of that one."""
+    """Check whether a value of a type fits a document field of type `want`."""
     return have.kind == "any" or have.kind in _POSTED.get(want, {want})
 
 
 def type_fits(have: Type, want: str) -> bool:
-    """Whether a value of a type can stand where one of that kind is wanted."""
+    """Check whether a value of a type fits where a value of kind `want` is required."""
     return have.kind == "any" or have.kind in _FITTING.get(want, {want})
 
 
 def two_currencies(left: Type, right: Type) -> bool:
-    """Whether two amounts are in two currencies that are known beforehand."""
+    """Check whether two amounts have two different known currencies."""
     return left.currency != right.currency and bool(left.currency and right.currency)
 
 
 def are_comparable(left: Type, right: Type) -> bool:
-    """Whether two types can be compared."""
+    """Check whether two types can be compared."""
     kinds = {left.kind, right.kind}
     if two_currencies(left, right):
         return False
@@ -162,7 +162,7 @@ def are_comparable(left: Type, right: Type) -> bool:
 
 
 def say_type(of: Type, beside: Type = ANY) -> str:
-    """A type in words; of an amount beside one in another currency, with its own."""
+    """Return a type in words. An amount beside another currency includes its own currency."""
     if two_currencies(of, beside):
         return f"money in {of.currency}"
     return {
@@ -177,7 +177,7 @@ def say_type(of: Type, beside: Type = ANY) -> str:
 
 
 def post_hint(have: Type, want: str, said: str, *, literal: bool) -> str:
-    """What to do about a value, as it is said, that is not of the type of a document's field."""
+    """Return a hint for a value whose type does not fit a document field."""
     if have.kind == "moment" and want == "date":
         return f"Take the day of the moment: date_of({said})."
     if want == "text" and have.kind == "moment":
@@ -190,7 +190,7 @@ def post_hint(have: Type, want: str, said: str, *, literal: bool) -> str:
 
 
 def compare_hint(left: Type, right: Type) -> str:
-    """What to do about two types that cannot be compared."""
+    """Return a hint for two types that cannot be compared."""
     if two_currencies(left, right):
         return ONE_CURRENCY
     if {left.kind, right.kind} == {"date", "moment"}:
@@ -201,21 +201,21 @@ def compare_hint(left: Type, right: Type) -> str:
 
 
 class BadValueError(ValueError):
-    """A value that is not of its type; a reader of records makes a gap of it."""
+    """Raised for a value that is not of its type. A record reader turns it into a gap."""
 
 
 def clean_text(text: str) -> str:
-    """A text that every database can hold."""
+    """Return the text with characters replaced that a database cannot store."""
     return text if text.isprintable() else _SURROGATE.sub("\ufffd", text)
 
 
 def read_text(field: Field, text: str) -> Any:
-    """What a text means as the value of a field; BadValueError or ValueError where nothing."""
+    """Return the value of a text for a field. Raises BadValueError or ValueError."""
     return reader_of(field)(text)
 
 
 def reader_of(field: Field) -> Callable[[Any], Any]:
-    """What reads the values of a field."""
+    """Return the function that reads the values of a field."""
     if field.type == "one_of":
         return _states(field)
     return _READERS[field.type]
@@ -237,7 +237,7 @@ def _states(field: Field) -> Callable[[Any], Any]:
 
 
 def as_text(raw: Any) -> str:
-    """A text that every database can hold."""
+    """Return the text unchanged if it is short enough and storable, else raise BadValueError."""
     if type(raw) is str and raw.isprintable() and len(raw) <= LONGEST_TEXT:
         return raw  # the usual case: nothing that is printed is a surrogate
     if not isinstance(raw, str) or len(raw) > LONGEST_TEXT or _SURROGATE.search(raw):
@@ -253,7 +253,7 @@ class Misfit(NamedTuple):
 
 
 def least_exact(*levels: str) -> str:
-    """The least exact of some levels."""
+    """Return the least exact of some levels."""
     return max(levels, key=LEVELS.index)
 
 
@@ -271,7 +271,7 @@ def _whole_days(value: timedelta) -> bool:
 
 
 def operation_type(op: str, left: Type, right: Type) -> Type | None:
-    """The type of two sides together; None where nothing comes of them."""
+    """Return the type of an operation on two types, or None if it is impossible."""
     found = _product(op, left, right) if op in "*/" else _total(op, left, right)
     if found is None or not left.written or not right.written:
         return found
@@ -329,18 +329,18 @@ def _followed(op: str, left: Type, right: Type) -> tuple[Any, ...]:
 
 
 def negated_type(of: Type) -> Type:
-    """The type of what is below zero by as much."""
+    """Return the type of the negated value."""
     return replace(of, written=tuple(-value for value in of.written))
 
 
 def alternative_type(of: Type, default: Type) -> Type:
-    """The type of a value, or of what stands for it."""
+    """Return the type of a value or of its default."""
     found = tuple(dict.fromkeys((*of.written, *default.written)))
     return replace(of, level=least_exact(of.level, default.level), written=found)
 
 
 def explain_misfit(op: str, left: Type, right: Type) -> Misfit:
-    """Why nothing comes of two sides."""
+    """Return why an operation on two types is impossible, with a hint."""
     message = f"{say_type(left, right)} cannot be {_VERBS[op]} {say_type(right, left)}"
     return Misfit(message, _hint(op, left, right))
 
@@ -371,16 +371,19 @@ def find_fruitless(op: str, left: Type, right: Type, said: str) -> Misfit | None
 
 
 class TooLargeError(ArithmeticError):
-    """A number left the bounds that keep every evaluation short."""
+    """Raised for a number outside the bounds that keep every evaluation short."""
 
 
 def as_fraction(value: Number) -> Fraction:
-    """The same number as a fraction."""
+    """Return the number as a fraction."""
     return value if type(value) is Fraction else Fraction(value)
 
 
 def simplify(value: Fraction) -> Number:
-    """A fraction as a decimal where it ends within 38 digits, else itself, within bounds."""
+    """Return a fraction as a decimal if it has at most 38 digits, else unchanged.
+
+    Raises TooLargeError.
+    """
     num, den = value.numerator, value.denominator
     if num.bit_length() > BITS or den.bit_length() > BITS:
         raise TooLargeError("a number has too many digits")
@@ -401,28 +404,28 @@ def simplify(value: Fraction) -> Number:
 
 
 def add(a: Number, b: Number) -> Number:
-    """a + b, exactly."""
+    """Return a + b, exactly."""
     if type(a) is Decimal and type(b) is Decimal:
         return CONTEXT.add(a, b)
     return simplify(as_fraction(a) + as_fraction(b))
 
 
 def subtract(a: Number, b: Number) -> Number:
-    """a - b, exactly."""
+    """Return a - b, exactly."""
     if type(a) is Decimal and type(b) is Decimal:
         return CONTEXT.subtract(a, b)
     return simplify(as_fraction(a) - as_fraction(b))
 
 
 def multiply(a: Number, b: Number) -> Number:
-    """a * b, exactly."""
+    """Return a * b, exactly."""
     if type(a) is Decimal and type(b) is Decimal:
         return CONTEXT.multiply(a, b)
     return simplify(as_fraction(a) * as_fraction(b))
 
 
 def divide(a: Number, b: Number) -> Number:
-    """a / b, exactly: a fraction where no decimal is."""
+    """Return a / b exactly, as a fraction if no decimal is exact."""
     return simplify(as_fraction(a) / as_fraction(b))
 
 
@@ -439,7 +442,7 @@ def scale(value: Number, num: int, den: int) -> Number:
 
 
 def round_half_up(value: Number, step: Decimal) -> Decimal:
-    """The nearest multiple of `step`; halves go away from zero.
+    """Return the nearest multiple of `step`; halves round away from zero.
 
     >>> round_half_up(Decimal("2.345"), Decimal("0.01")), round_half_up(Fraction(-5, 2), Decimal(1))
     (Decimal('2.35'), Decimal('-3'))
@@ -465,7 +468,7 @@ def _places(step: Decimal) -> int | None:
 
 
 def round_all(values: Sequence[Number], step: Decimal) -> Sequence[Decimal]:
-    """round_half_up of each, with this step.
+    """Return the values rounded to `step` by round_half_up.
 
     >>> round_all([Decimal("2.345"), Fraction(1, 3)], Decimal("0.01"))
     [Decimal('2.35'), Decimal('0.33')]

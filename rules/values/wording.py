@@ -262,7 +262,9 @@ def _gone(placeholder: re.Match[str]) -> str:
 def comparison_clause(name: str, op: str, bound: str, *, dated: bool = False) -> str:
     """How something compares.
 
-    >>> comparison_clause("total", "<=", "RM 1.00"), comparison_clause("day it was paid", "<", "2026-11-23", dated=True)
+    >>> comparison_clause("total", "<=", "RM 1.00"), comparison_clause(
+    ...     "day it was paid", "<", "2026-11-23", dated=True
+    ... )
     ('the total is at most RM 1.00', 'the day it was paid is before 2026-11-23')
     """
     if op == "=":
