@@ -19,7 +19,7 @@ QUESTIONS = {
     "shopee/calls.py": ["POST", "POST"],  # a question with a body, and the exchange of a key
     "lazada/calls.py": ["POST"],  # the exchange of a key
 }
-ASKED_SO = {"shopee/payout_pages.py": ["INCOMES"]}
+ASKED_SO = {"shopee/calls.py": ["INCOMES"]}
 """Who asks with a body, and for what."""
 
 
