@@ -249,9 +249,7 @@ def _turn_down(
 
 
 def _have_judged(session: Session, claim: Claim, due: datetime | None, now: datetime) -> None:
-    """Return the claim and wake its record; the evaluation decides when the posting is
-    due again.
-    """
+    """Return the claim and wake its record; the evaluation sets the next due time."""
     return_posting(session, claim, due)
     record = select(Posting.record_id).where(Posting.id == claim.posting_id)
     wake_records(session, session.scalars(record).all(), now)
@@ -526,9 +524,7 @@ class _Seen:
 def _look_around(
     session: Session, channel: Channel, claims: Sequence[Claim], *, lock: bool, now: datetime
 ) -> dict[int, _Seen]:
-    """Return the claimed postings that may be sent and whose fence is ours, in one or
-    two queries.
-    """
+    """Return the claimed postings whose fence is ours with their surroundings."""
     fences = {claim.posting_id: claim.fence for claim in claims}
     parameters = {"now": now, "postings": list(fences)} | (
         runs.continued_run_values(now) if lock else {}
@@ -679,10 +675,7 @@ def _taken(words: str) -> Trouble:
 
 
 def _unseen(session: Session, one: Checked) -> Checked | Trouble:
-    """Hold a posting that may exist unseen in the target and was skipped before.
-
-    A person who looked there can release it.
-    """
+    """Hold a posting that was skipped before because it may exist unseen in the target."""
     if not skipped_unseen(session, one.posting):
         return one
     words = f"{one.posting.number} was sent before without a clear answer, and was skipped then."
@@ -722,10 +715,7 @@ def _singly(target: Target, document: OutgoingDocument) -> bool:
 
 
 def count_fitting(rows: Sequence[int], limits: FileLimits, size_of: Callable[[int], int]) -> int:
-    """Return how many documents, with these row counts, fit into one file within all limits.
-
-    `size_of` returns the size in bytes of the file of the first n documents.
-    """
+    """Return how many documents fit into one file. `size_of` returns the bytes of the first n."""
     most = min(len(rows), limits.documents)
     if limits.rows is not None:
         most = bisect_right(list(accumulate(rows[:most])), limits.rows)
@@ -759,9 +749,7 @@ def too_large_trouble(
 def desk_with_leases(
     desk: Desk, claims: Sequence[Claim], *, run: tuple[int, int] | None = None
 ) -> Desk:
-    """Return a desk that renews the leases of these claims, and of a run, before lookups and on
-    request. A lease is renewed when it would not outlast one more call.
-    """
+    """Return a desk that renews these claims' and the run's leases before lookups."""
     kept = _Kept(desk, claims, run)
     return replace(desk, http=_Renewing(desk.http, kept.renew), renew=kept.renew)
 
