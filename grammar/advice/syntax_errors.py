@@ -1,4 +1,4 @@
-"""Turn the place where the parser stopped into a message and a hint in the words of the language."""
+"""Turn the place where the parser stopped into a message and a hint in words of the language."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator

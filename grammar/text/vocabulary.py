@@ -1,4 +1,4 @@
-"""Define the reserved words and the editions of the language, and split a text into declarations."""
+"""Define the reserved words and editions of the language, and split a text into declarations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

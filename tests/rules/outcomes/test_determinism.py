@@ -18,13 +18,14 @@ from tests.rules.kedai import INVOICE, NOW, findings, judge, line, order
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 from rules.values.canonical import dumps
-from rules.outcome_hash import bare, decided, worded
+from rules.outcome_hash import hash_bare, hash_decided, hash_worded
 from tests.rules.kedai import judge, line, order
 bodies = [order(), order(total="1.00", status="Nope"), order(lines=[line(uom="TIN", sku="x")])]
 for body in bodies:
     outcome = judge(body)
     print(dumps(outcome.to_json()))
-    print(worded(outcome), decided(outcome, ""), bare(outcome, ""), outcome.codes())
+    hashes = hash_worded(outcome), hash_decided(outcome, ""), hash_bare(outcome, "")
+    print(*hashes, outcome.codes())
 """
 
 
