@@ -20,7 +20,7 @@ import click
 
 from bench import shop_bench
 from bench.shop_bench import BATCH, orders, receive
-from portal.terminal.command_frame import granted, say, tell
+from portal.terminal.command_frame import granted, print_json, print_note
 
 if TYPE_CHECKING:
     from holding.connections.channel import Desk
@@ -162,7 +162,7 @@ def bench(
     }
     result = {k: v for part in parts or PARTS for k, v in measure[part]().items()}
     if as_json:
-        tell(result)
+        print_json(result)
     else:
         for name, value in result.items():
             click.echo(f"{name:<34} {value}")
@@ -175,31 +175,31 @@ def _orders() -> dict[str, object]:
 
 
 def _judging(records: int, webhooks: int, server: str) -> dict[str, object]:
-    say("A shop, from webhook to posting and from due to stored …")
+    print_note("A shop, from webhook to posting and from due to stored …")
     return shop_bench.measured(records, webhooks, server)
 
 
 def _rules(records: int) -> dict[str, object]:
     from bench import rule_bench
 
-    return rule_bench.measured(say, records)
+    return rule_bench.measured(print_note, records)
 
 
 def _checks() -> dict[str, object]:
     from bench import rule_bench
 
-    return rule_bench.grown(say)
+    return rule_bench.grown(print_note)
 
 
 def _editor() -> dict[str, object]:
-    say("An editor with a rule file of a thousand lines, and one of a thousand checks …")
+    print_note("An editor with a rule file of a thousand lines, and one of a thousand checks …")
     from bench import intake_bench
 
     return intake_bench.measure_editor()
 
 
 def _backtest(records: int) -> dict[str, object]:
-    say(f"A backtest of {records:,} stored records …")
+    print_note(f"A backtest of {records:,} stored records …")
     return measure_backtest(records)
 
 
@@ -225,7 +225,7 @@ def _intake(rows: int) -> dict[str, object]:
 def measure_trail() -> dict[str, object]:
     """Statements a workbook of 500 and a push, bytes a posted record."""
     with shop_bench.bench_shop("") as shop:
-        say(f"{BATCH} orders of {LINES} lines in one workbook, and one alone …")
+        print_note(f"{BATCH} orders of {LINES} lines in one workbook, and one alone …")
         alone = _alone(shop)
         shop_bench.pause(shop)
         before = _size(shop)

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from bench import rule_bench, shop_bench
 from bench.shop_bench import orders, receive
 from holding.db.refusal import Refusal
-from portal.terminal.command_frame import granted, say
+from portal.terminal.command_frame import granted, print_note
 
 if TYPE_CHECKING:
     from sandbox.demo.command import Shop
@@ -62,18 +62,18 @@ def measure_intake(rows: int) -> dict[str, object]:
     """The figures; `rows` are those of the workbook, an order each."""
     with shop_bench.bench_shop("") as shop:
         shop_bench.pause(shop)
-        say(f"{CALLS} calls of {A_CALL} orders …")
+        print_note(f"{CALLS} calls of {A_CALL} orders …")
         many = _call_seconds(shop, _calls(shop, CALLS, A_CALL, 11_000_001))
         shop_bench.judged(shop)
-        say(f"Calls of one order while {WAITING:,} others are checked …")
+        print_note(f"Calls of one order while {WAITING:,} others are checked …")
         receive(shop, orders(shop, WAITING, 12_000_001))
         alone = _while_busy(shop, _calls(shop, ALONE, 1, 13_000_001))
         shop_bench.judged(shop)
-        say(f"{PACE} calls a second while {WAITING:,} others are checked …")
+        print_note(f"{PACE} calls a second while {WAITING:,} others are checked …")
         receive(shop, orders(shop, WAITING, 15_000_001))
         paced = paced_while_busy(shop, _calls(shop, PACED, 1, 16_000_001))
         shop_bench.judged(shop)
-        say(f"A workbook of {rows:,} rows …")
+        print_note(f"A workbook of {rows:,} rows …")
         checked, stored, peak = _uploaded(shop, workbook(_yesterday(shop), rows))
     return {
         "intake_200_orders_median_ms": round(1000 * shop_bench.percentile(many, 50)),

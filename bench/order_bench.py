@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.shop_bench import bench_shop, receive
-from portal.terminal.command_frame import say
+from portal.terminal.command_frame import print_note
 from sandbox.demo import shop as goods
 from sandbox.demo.generator import MALAYSIA, plain
 from sandbox.demo.shop import Order
@@ -86,7 +86,7 @@ class Times:
 
 def measured(orders: int = ORDERS) -> dict[str, object]:
     """Ours against the rival, for the mix and for its clean orders alone; and a record's cost."""
-    say(f"{orders} orders of the sample shop, checked by rules and by hand …")
+    print_note(f"{orders} orders of the sample shop, checked by rules and by hand …")
     spawning = multiprocessing.get_context("spawn")
     races = []
     for _ in range(PROCESSES):

@@ -21,7 +21,7 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.holds.folding import fold_all
 from holding.platform import processes
 from holding.platform.events import RECENT
-from portal.terminal.command_frame import say
+from portal.terminal.command_frame import print_note
 from portal.terminal.processes import start_worker
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def measured(records: int, holds: int, server: str) -> dict[str, object]:
         with database_on(server) as url:
             found["pages_postgresql"] = _pages(url, records, holds)
     else:
-        say("No --postgresql: its pages are left out.")
+        print_note("No --postgresql: its pages are left out.")
     return found
 
 
@@ -151,7 +151,7 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
         database = found.place.database
         found.load(PATIENCE, meanwhile=lambda: None)
         small = median(webhook_to_posted(found, POSTED))
-        say(f"The month is copied: {records:,} records, {holds:,} open holds …")
+        print_note(f"The month is copied: {records:,} records, {holds:,} open holds …")
         found.children.end("workers")  # one transaction writes for minutes
         with database.write() as session:
             size = grow(session, found.company_id, records, holds)
@@ -163,7 +163,7 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
         with database.write() as session:
             at_rest(session, found.place.clock.now())
         _cleared_up(database)
-        say(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
+        print_note(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
         readers = _readers(found)
         told = {name: _cost(readers[0], path).told() for name, path in _paths(found).items()}
         others, unreached = _others(readers, {str(one["address"]) for one in told.values()})
@@ -185,12 +185,12 @@ def _cleared_up(database: "Database") -> None:
 def _readers(found: "Shop") -> list["FlaskClient"]:
     """Somebody of each role, signed in."""
     from portal.app import create_app
-    from portal.holds.hold_pane import read_first
+    from portal.holds.hold_pane import warm_pages
     from portal.web.config import collect_in_small_parts
 
     place = found.place
     app = create_app(place.database, place.clock, place.settings)
-    read_first(app)  # as the portal does at its start
+    warm_pages(app)  # as the portal does at its start
     collect_in_small_parts()  # and as its server does
     words = {one.role: (one.email, word) for one, word in found.settled.passwords.items()}
     return [_signed_in(app.test_client(), *words[role]) for role in ROLES]

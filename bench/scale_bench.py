@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from bench import shop_bench
 from bench.shop_bench import BATCH, orders, receive
-from portal.terminal.command_frame import Office, office, say
+from portal.terminal.command_frame import Office, office, print_note
 
 if TYPE_CHECKING:
     from sandbox.demo.command import Shop
@@ -77,7 +77,7 @@ def measured(records: int, server: str, processors: int) -> dict[str, object]:
             _turn(shop, pool, 2, 2 * BATCH, 7_000_001)  # both load the rules
             alone, beside = (_unrelated(pool, many) for many in (1, 2))
             first = 8_000_001
-            say(f"{TURNS} times {records:,} orders, by one worker and by two …")
+            print_note(f"{TURNS} times {records:,} orders, by one worker and by two …")
             for _ in range(TURNS):
                 for many, turns in ((1, one), (2, two)):
                     waits.listening = many == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from portal.terminal.command_frame import granted, say
+from portal.terminal.command_frame import granted, print_note
 from sandbox.demo.command import Shop, opened
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def measured(records: int, webhooks: int, server: str) -> dict[str, object]:
         with database_on(server) as url, bench_shop(url) as shop:
             on_server = _stored(shop, "postgresql", records)
     else:
-        say("No --postgresql: its figures are left out.")
+        print_note("No --postgresql: its figures are left out.")
     ratios = {
         f"stored_vs_bare_{name}": round(part["stored"] / part["bare"], 3) if part else None
         for name, part in (("sqlite", found.stored), ("postgresql", on_server))
@@ -80,10 +80,10 @@ class _OnSqlite(NamedTuple):
 
 def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
     with bench_shop("") as shop:
-        say(f"{webhooks} webhooks, one after the other, each until it is posted …")
+        print_note(f"{webhooks} webhooks, one after the other, each until it is posted …")
         hooks = webhook_to_posted(shop, webhooks)
         count = min(records, BUILT_ORDERS)
-        say(f"{count:,} orders, from due to built and sent in workbooks …")
+        print_note(f"{count:,} orders, from due to built and sent in workbooks …")
         built = _built(shop, count)
         return _OnSqlite(hooks, built, _stored(shop, "sqlite", records))
 
@@ -123,14 +123,16 @@ def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
     receive(shop, orders(shop, BATCH, 2_000_001))
     judged(shop)
     _rest()
-    say(f"{records:,} records on {name}, from due to decision stored …")
+    print_note(f"{records:,} records on {name}, from due to decision stored …")
     receive(shop, orders(shop, records, 3_000_001))
     waiting = _due(shop)  # what a sweep had judged while the others came in does not count
     started = time.perf_counter()
     judged(shop)
     stored = waiting / (time.perf_counter() - started)
     _rest()
-    say("The same evaluations from memory on one core, and the same rows without evaluating …")
+    print_note(
+        "The same evaluations from memory on one core, and the same rows without evaluating …"
+    )
     few = min(records, COMPARED_ORDERS)
     return {"stored": stored, "bare": bare(shop, few), "written": written(shop, few)}
 

@@ -59,7 +59,7 @@ from portal.lists.downloads import LISTS
 from portal.web import filters, permissions, request_guard, store
 from portal.web.config import PortalConfig, config_of
 from portal.web.request_guard import problem
-from portal.web.store import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain
+from portal.web.store import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain_state
 from rules.values.canonical import PostingState
 
 DOMAINS = (
@@ -150,7 +150,7 @@ class Portal(Flask):
         if code not in made:
             english = super().jinja_env
             if isinstance(english, LanguageEnvironment):
-                made[code] = choice.environment(english, code)
+                made[code] = choice.language_environment(english, code)
         return made[code]
 
     def send_static_file(self, filename: str) -> Response:
@@ -200,13 +200,13 @@ def create_app(
     store.init_store(app, database, clock)
     store.init_rule_checks(app, settings)
     store.init_htmx(app)
-    choice.init(app)
+    choice.init_languages(app)
     filters.init_filters(app)
     app.jinja_env.filters.update(hold_pane.FILTERS)
     for domain in DOMAINS:
         for blueprint in domain.BLUEPRINTS:
             app.register_blueprint(blueprint)
-    downloads.init(app, LISTS)
+    downloads.init_downloads(app, LISTS)
     permissions.public(app.view_functions["static"])
     request_guard.init(app, made)
     _templates(app)
@@ -222,7 +222,7 @@ def _templates(app: Flask) -> None:
         flashed=_flashed,
         new_op=lambda: secrets.token_hex(12),
         states=STATES,
-        plain=plain,
+        plain=plain_state,
         push_tones=PUSH_TONES,
         **LABELS,
         result_tones=RESULT_TONES,
@@ -231,19 +231,19 @@ def _templates(app: Flask) -> None:
         names_of=names_of,
     )
     access.deputies.init_open_requests(app)
-    choice.english(app.jinja_env)
-    filters.addresses(app)
+    choice.init_english(app.jinja_env)
+    filters.init_url_for(app)
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module
     app.context_processor(_context)
     filters.init_frame(app)
     access.deputies.init_session_bar(app)
-    access.two_factor.init(app)
-    topics.init(app)
+    access.two_factor.init_app_picture(app)
+    topics.init_help(app)
 
 
 def _flashed() -> list[str]:
     """What is told once; a page that renews itself leaves it to the next one that is opened."""
-    return [] if store.wants(store.WHOLE) else list(map(str, get_flashed_messages()))
+    return [] if store.wants_block(store.WHOLE) else list(map(str, get_flashed_messages()))
 
 
 def _context() -> dict[str, object]:

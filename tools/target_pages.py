@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from connectors import registry  # noqa: E402
-from portal.rule_tools.target_reference import page  # noqa: E402
+from portal.rule_tools.target_reference import reference_page  # noqa: E402
 
 FOLDER = ROOT / "docs" / "targets"
 MADE = "Made by `tools/target_pages.py` from what the target declares. Change it there."
@@ -21,7 +21,7 @@ def pages() -> dict[str, str]:
     """All pages by the name of their target."""
     found = {}
     for name, target in sorted(registry.targets().items()):
-        head, _, rest = page(target, registry.other_ways(name)).partition("\n\n")
+        head, _, rest = reference_page(target, registry.other_ways(name)).partition("\n\n")
         found[name] = f"{head}\n\n{MADE}\n\n{rest}"
     return found
 

@@ -94,13 +94,13 @@ def appoint() -> Response:
         )
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=_deputies_url())
-    return store.moved(_deputies_url(), f"Named through {wish.last}.")
+    return store.redirect_with_message(_deputies_url(), f"Named through {wish.last}.")
 
 
 def _wish() -> Wish | forms.Problems:
     form = request.form
-    person, deputy = forms.whole(form.get("person")), forms.whole(form.get("deputy"))
-    first, last = forms.day(form.get("first")), forms.day(form.get("last"))
+    person, deputy = forms.parse_whole(form.get("person")), forms.parse_whole(form.get("deputy"))
+    first, last = forms.parse_day(form.get("first")), forms.parse_day(form.get("last"))
     reason = form.get("reason", "").strip()
     found = {}
     if deputy is None:
@@ -126,7 +126,7 @@ def end(deputy_id: int) -> Response:
         answer = deputies.end(session, g.actor, deputy_id, g.now)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=_deputies_url())
-    return store.moved(_deputies_url(), "Ended.")
+    return store.redirect_with_message(_deputies_url(), "Ended.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def send_request() -> Response:
         return store.refuse(refused, back=_request_url())
     who = people.who_may(store.reading(), g.company.id, operations.DECIDES)
     said = f"You asked to be allowed to {ACT_LABELS[act]}. {', '.join(who)} can give you a role."
-    return store.moved(_request_url(), said)
+    return store.redirect_with_message(_request_url(), said)
 
 
 def _request_url() -> str:
@@ -254,7 +254,7 @@ def decline(request_id: int) -> Response:
         )
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
-    return store.moved(back, f"The request of {answer} is declined.")
+    return store.redirect_with_message(back, f"The request of {answer} is declined.")
 
 
 def init_open_requests(app: Flask) -> None:

@@ -99,7 +99,7 @@ def cancel(link_id: int) -> AnyResponse:
         answer = access_links.cancel(session, g.actor, link_id, g.now)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=_url())
-    return store.moved(_url(), f"The invitation of {answer} was cancelled.")
+    return store.redirect_with_message(_url(), f"The invitation of {answer} was cancelled.")
 
 
 @people_pages.get("/<int:person_id>")
@@ -134,7 +134,7 @@ def change(person_id: int) -> AnyResponse:
             return _person(told, person_id, wish=wish, status=answer.status)
         return store.refuse(answer, back=_url())
     back = f" {_holds(answer.handed)}" if answer.handed else ""
-    return store.moved(_url(), f"Roles and teams of {answer.name} changed.{back}")
+    return store.redirect_with_message(_url(), f"Roles and teams of {answer.name} changed.{back}")
 
 
 @people_pages.post("/<int:person_id>/sources")
@@ -156,7 +156,7 @@ def sources(person_id: int) -> AnyResponse:
             return _person(told, person_id, status=answer.status)
         return store.refuse(answer, back=_url())
     back = f" {_holds(answer.handed)}" if answer.handed else ""
-    return store.moved(_url(), f"{answer.say}{back}")
+    return store.redirect_with_message(_url(), f"{answer.say}{back}")
 
 
 @people_pages.post("/<int:person_id>/reset")
@@ -183,7 +183,7 @@ def leave(person_id: int) -> AnyResponse:
     if isinstance(handed, Refusal):
         return store.refuse(handed, back=_url())
     back = f" {_holds(handed)}" if handed else ""
-    return store.moved(_url(), f"{named} left {g.company.name}.{back}")
+    return store.redirect_with_message(_url(), f"{named} left {g.company.name}.{back}")
 
 
 def _hand_over(made: access_links.NewLink, kind: str) -> AnyResponse:
@@ -305,8 +305,8 @@ def _summary(
 
 def _wish() -> Wish:
     form = request.form
-    teams = tuple(one for one in map(forms.whole, form.getlist("team")) if one is not None)
-    chosen = tuple(one for one in map(forms.whole, form.getlist("source")) if one is not None)
+    teams = tuple(one for one in map(forms.parse_whole, form.getlist("team")) if one is not None)
+    chosen = tuple(one for one in map(forms.parse_whole, form.getlist("source")) if one is not None)
     return Wish(tuple(form.getlist("role")), teams, form.get("understood") == "1", chosen)
 
 

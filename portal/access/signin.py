@@ -46,7 +46,7 @@ step_pages = Blueprint("secondstep", __name__, url_prefix="/signin")
 join_pages = Blueprint("join", __name__, url_prefix="/join")
 
 
-def device() -> sessions.Device:
+def request_device() -> sessions.Device:
     """The browser of this request, as its owner would know it again: Chrome, Windows."""
     said = request.headers.get("User-Agent", "")
     named = [
@@ -103,13 +103,13 @@ def sign_in() -> AnyResponse:
     with store.writing() as session:
         proved = sessions.prove(session, email, password, g.now, compared)
         if not isinstance(proved, Refusal):
-            entered = enrolment.enter(session, proved, g.now, device())
+            entered = enrolment.enter(session, proved, g.now, request_device())
     if isinstance(proved, Refusal):
         return _signin_form(email=email, refusal=proved)
-    return arrive(entered, request_guard.safe_next(request.form.get("next")))
+    return finish_signin(entered, request_guard.safe_next(request.form.get("next")))
 
 
-def arrive(entered: Entered, onward: str) -> AnyResponse:
+def finish_signin(entered: Entered, onward: str) -> AnyResponse:
     """Lead on somebody who proved their password: signed in, or to the step that comes before.
     Whoever was signed in here is not any more.
     """
@@ -185,7 +185,7 @@ def companies() -> Response:
     page = render_template(
         "access/companies.html",
         mine=mine,
-        pills=target_status.of_companies(
+        pills=target_status.worst_pills(
             store.reading(), targets, {line.id: line.zone for line in mine}
         ),
         held=sum(one.held for one in mine),
@@ -270,7 +270,7 @@ def verify_code() -> AnyResponse:
         return _code_form(keys)
     given = request.form.get("code", "")
     with store.writing() as session:
-        token = enrolment.finish(session, step_token(), given, keys, g.now, device())
+        token = enrolment.finish(session, step_token(), given, keys, g.now, request_device())
     if isinstance(token, Refusal):
         return _begin_again() if token.code == "signin.over" else _code_form(token)
     return forget_step(request_guard.keep(make_response(redirect(_next(), 303)), token))
@@ -343,7 +343,7 @@ def confirm() -> AnyResponse:
 def _done(keys: Keys) -> enrolment.SetUpDone | Refusal:
     given = request.form.get("code", "")
     with store.writing() as session:
-        return enrolment.finish_set_up(session, step_token(), given, keys, g.now, device())
+        return enrolment.finish_set_up(session, step_token(), given, keys, g.now, request_device())
 
 
 def own_keys() -> Keys | Refusal:
@@ -388,9 +388,9 @@ def accept_link(token: str) -> AnyResponse:
             name=request.form.get("name", ""),
             password=password,
             now=g.now,
-            device=device(),
+            device=request_device(),
             compared=compared,
         )
     if isinstance(done, Refusal):
         return _page(token, done)
-    return arrive(done.entered, url_for("dashboard.show", co=done.company))
+    return finish_signin(done.entered, url_for("dashboard.show", co=done.company))

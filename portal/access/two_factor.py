@@ -12,7 +12,7 @@ from holding.company import access_links, own_account
 from holding.db.database import DatabaseSession
 from holding.db.refusal import Refusal
 from portal.access import signin
-from portal.access.signin import device
+from portal.access.signin import request_device
 from portal.languages.choice import LANGUAGES
 from portal.web import request_guard, store
 from portal.web.permissions import needs, signed_in
@@ -74,7 +74,9 @@ def begin() -> Response:
         refused = enrolment.begin(session, g.person.person_id, _here(), keys, g.now)
     if refused:
         return store.refuse(refused, back=_own())
-    return store.moved(_factor_url("show"), "Scan the picture with your app, then enter its code.")
+    return store.redirect_with_message(
+        _factor_url("show"), "Scan the picture with your app, then enter its code."
+    )
 
 
 def _factor_url(page: str) -> str:
@@ -151,7 +153,7 @@ def _unproved(
 def _refused(refusal: Refusal) -> Response:
     told = _by_field(refusal)
     if told:
-        return shown(told, status=refusal.status)
+        return own_page(told, status=refusal.status)
     return store.refuse(refusal, back=_own())
 
 
@@ -166,7 +168,7 @@ def off() -> Response:
         refused = refused or enrolment.switch_off(session, g.person.person_id, g.now)
     if refused:
         return _refused(refused)
-    return store.moved(_own(), "Two-factor authentication is off.")
+    return store.redirect_with_message(_own(), "Two-factor authentication is off.")
 
 
 @duty_pages.post("/two-factor")
@@ -179,7 +181,7 @@ def require() -> Response:
         done = access_links.require(session, g.actor, g.company.id, on=on, now=g.now)
     if isinstance(done, Refusal):
         return store.refuse(done, back=back)
-    return store.moved(back, done)
+    return store.redirect_with_message(back, done)
 
 
 @duty_pages.post("/<int:person_id>/two-factor/end")
@@ -193,15 +195,15 @@ def end(person_id: int) -> Response:
         back = url_for("people.show", co=g.company.code, person_id=person_id)
         return store.refuse(done, back=back)
     back = url_for("people.listing", co=g.company.code)
-    return store.moved(back, f"The two-factor authentication of {done} ended.")
+    return store.redirect_with_message(back, f"The two-factor authentication of {done} ended.")
 
 
-def init(app: Flask) -> None:
+def init_app_picture(app: Flask) -> None:
     """Give templates the picture for an app."""
-    app.jinja_env.globals["app_picture"] = picture
+    app.jinja_env.globals["app_picture"] = qr_squares
 
 
-def picture(address: str) -> tuple[int, list[tuple[int, int]]]:
+def qr_squares(address: str) -> tuple[int, list[tuple[int, int]]]:
     """The square picture from which an app reads an address: its width in squares, and where the
     dark ones are, from the left and from above.
     """
@@ -215,7 +217,7 @@ def picture(address: str) -> tuple[int, list[tuple[int, int]]]:
 @signed_in
 def show_own_page() -> Response:
     """The page, inside a company where one is named or there is only one."""
-    return shown({})
+    return own_page({})
 
 
 @own_pages.post("")
@@ -242,8 +244,8 @@ def save() -> Response:
             now=g.now,
         )
     if refused:
-        return shown({"name": refused.message}, status=refused.status)
-    return store.moved(_own_page_url(), "Your settings are saved.")
+        return own_page({"name": refused.message}, status=refused.status)
+    return store.redirect_with_message(_own_page_url(), "Your settings are saved.")
 
 
 def _own_page_url() -> str:
@@ -273,15 +275,15 @@ def password() -> Response:
             present=present,
             wanted=request.form.get("wanted", ""),
             now=g.now,
-            device=device(),
+            device=request_device(),
             compared=compared,
             factor_at=g.person.factor_at,
         )
     if isinstance(done, Refusal):
         field = "wanted" if done.code == "person.password" else "present"
-        return shown({field: f"{done.message} {done.hint}".strip()}, status=done.status)
+        return own_page({field: f"{done.message} {done.hint}".strip()}, status=done.status)
     said = "Your password is changed. Your other sessions and your tokens ended."
-    answer = store.done(_own_page_url(), said)
+    answer = store.flash_redirect(_own_page_url(), said)
     return request_guard.keep(answer, done)
 
 
@@ -293,7 +295,7 @@ def end_session(key: str) -> Response:
         refused = own_account.end_session(session, g.person.person_id, key, g.now)
     if refused:
         return store.refuse(refused, back=_own_page_url())
-    return store.moved(_own_page_url(), "Signed out there.")
+    return store.redirect_with_message(_own_page_url(), "Signed out there.")
 
 
 @own_pages.post("/signout")
@@ -305,7 +307,7 @@ def everywhere() -> Response:
     return request_guard.forget(make_response(redirect(url_for("signin.form"), 303)))
 
 
-def shown(problems: Mapping[str, str], *, status: int = 200) -> Response:
+def own_page(problems: Mapping[str, str], *, status: int = 200) -> Response:
     """The page, with what is wrong with a form of it: field -> words."""
     session = store.reading()
     companies = request_guard.inside_company(request.args.get("c", ""))

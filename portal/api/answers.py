@@ -101,12 +101,12 @@ FORMS: Final[Mapping[str, type]] = {
 """The form of each answer that is no `Act`, by its view."""
 
 
-def told(value: object) -> object:
+def to_plain(value: object) -> object:
     """An answer as plain JSON; times are in UTC, with their offset (ISO 8601)."""
     if is_dataclass(value) and not isinstance(value, (type, Clearing)):
-        return {one.name: told(getattr(value, one.name)) for one in fields(value)}
+        return {one.name: to_plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, tuple):
-        return [told(one) for one in value]
+        return [to_plain(one) for one in value]
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, date):
@@ -114,18 +114,18 @@ def told(value: object) -> object:
     return value if value is None or isinstance(value, (bool, int)) else str(value)
 
 
-def schema(form: object) -> dict[str, object]:
+def schema_of(form: object) -> dict[str, object]:
     """The schema of what `told` makes of a value of this type."""
     if get_origin(form) in (Union, UnionType):
-        parts = [schema(one) for one in get_args(form)]
+        parts = [schema_of(one) for one in get_args(form)]
         return {"anyOf": parts}
     if get_origin(form) is tuple:
-        return {"type": "array", "items": schema(get_args(form)[0])}
+        return {"type": "array", "items": schema_of(get_args(form)[0])}
     if get_origin(form) is Literal:
         return {"type": "string", "enum": list(get_args(form))}
     if isinstance(form, type) and is_dataclass(form) and form is not Clearing:
         hints = get_type_hints(form)
-        told_of = {one.name: schema(hints[one.name]) for one in fields(form)}
+        told_of = {one.name: schema_of(hints[one.name]) for one in fields(form)}
         return {"type": "object", "required": list(told_of), "properties": told_of}
     if isinstance(form, type) and issubclass(form, Enum):
         return {"type": "string", "enum": [str(one) for one in form]}

@@ -25,7 +25,7 @@ from holding.reconciliation import manual_entries
 from holding.worklist import open_holds, search
 from portal.api import answers
 from portal.web import forms, request_guard, store
-from portal.web.forms import day
+from portal.web.forms import parse_day
 from portal.web.permissions import needs
 from portal.web.request_guard import PERMISSIONS, problem, whose
 
@@ -77,14 +77,14 @@ _KEY_MAX = 100
 def listing() -> Response:
     """Open holds in order of their ids, up to 100; `next` is what `after` asks for next."""
     given = request.args.get("after", "").strip()
-    after = forms.whole(given or "0")
+    after = forms.parse_whole(given or "0")
     if after is None:  # the first page again would be asked for without end
         hint = "Send what `next` told, or leave it out for the first page."
         return problem(Refusal("call.after", "The field after is not a whole number.", hint, 422))
     sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
     rows = open_holds.page(store.reading(), g.company.id, after=after, show_personal=sees)
     last = rows[-1].hold if len(rows) == open_holds.OPEN_PAGE_SIZE else None
-    return jsonify(answers.told(answers.Holds(tuple(rows), last)))
+    return jsonify(answers.to_plain(answers.Holds(tuple(rows), last)))
 
 
 @api.get("/records")
@@ -104,7 +104,7 @@ def records() -> Response:
         )
     found = ({one.name: getattr(row, one.name) for one in fields(row)} for row in rows)
     each = (answers.Found(**one, page=_page(row)) for one, row in zip(found, rows, strict=True))
-    return jsonify(answers.told(answers.Records(tuple(each))))
+    return jsonify(answers.to_plain(answers.Records(tuple(each))))
 
 
 def _page(row: search.Whereabouts) -> str:
@@ -117,14 +117,14 @@ def _page(row: search.Whereabouts) -> str:
 @needs("record.read")
 def described() -> Response:
     """These calls as an OpenAPI document."""
-    return jsonify(document(current_app))
+    return jsonify(openapi_document(current_app))
 
 
 @api.post("/holds/approve", endpoint="approve")
 @needs("posting.approve")
 def approve_postings() -> Response:
     """Approve postings exactly as they were looked at, each with its own answer."""
-    wish, op = read_approval(), operation()
+    wish, op = read_approval(), operation_key()
     if isinstance(wish, Refusal):
         return problem(wish)
     if isinstance(op, Refusal):
@@ -134,14 +134,14 @@ def approve_postings() -> Response:
             session, g.actor, wish.seen, wish.reason, g.now, op, seen=wish.seen
         )
     if isinstance(answer, SetChanged):
-        return problem(answer, changes=answers.told(_not_approved(answer.changes)))
+        return problem(answer, changes=answers.to_plain(_not_approved(answer.changes)))
     if isinstance(answer, Refusal):
         return problem(answer)
     processes.ring(g.company.id, "push")
     if answer.forbidden:
-        return problem(answer.forbidden, refused=answers.told(_not_approved(answer.refused)))
+        return problem(answer.forbidden, refused=answers.to_plain(_not_approved(answer.refused)))
     waiting, refused = _not_approved(answer.waiting), _not_approved(answer.refused)
-    return jsonify(answers.told(answers.Consents(answer.done, answer.ready, waiting, refused)))
+    return jsonify(answers.to_plain(answers.Consents(answer.done, answer.ready, waiting, refused)))
 
 
 def _not_approved(rows: tuple[Left, ...]) -> tuple[answers.NotApproved, ...]:
@@ -160,7 +160,7 @@ def release(hold_id: int) -> Response:
 def _reasoned(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
     """An act that wants a reason and nothing else."""
     return _one(
-        reasoned(),
+        read_reason(),
         lambda session, reason, op: act(session, g.actor, hold_id, reason=reason, now=g.now, op=op),
     )
 
@@ -169,7 +169,7 @@ def _one(
     wish: Body | Refusal, act: Callable[[DatabaseSession, Body, str | None], Done | Refusal]
 ) -> Response:
     """One act on one hold, once a key: what is wrong with the call, or what came of it."""
-    op = operation()
+    op = operation_key()
     for wrong in (wish, op):
         if isinstance(wrong, Refusal):
             return problem(wrong)
@@ -182,7 +182,7 @@ def _done(answer: Done | Refusal) -> Response:
     if isinstance(answer, Refusal):
         return problem(answer)
     processes.ring(g.company.id, "evaluate")
-    return jsonify(answers.told(answers.Act(answer.hold_id, answer.say)))
+    return jsonify(answers.to_plain(answers.Act(answer.hold_id, answer.say)))
 
 
 @api.post("/holds/<int:hold_id>/reject")
@@ -201,7 +201,7 @@ def link(hold_id: int) -> Response:
         number, reason = wish.number, wish.reason
         return manual_entries.link(session, g.actor, hold_id, number, reason, g.now, op)
 
-    return _one(linked(), act)
+    return _one(read_link(), act)
 
 
 @api.post("/holds/<int:hold_id>/look")
@@ -234,7 +234,7 @@ def assign(hold_id: int) -> Response:
         person_id = _person(session, wish.email) if wish.email else None
         return assignments.assign(session, g.actor, hold_id, person_id, g.now, op, seen=wish.lock)
 
-    return _one(assigned(), act)
+    return _one(read_assignment(), act)
 
 
 def _person(session: DatabaseSession, email: str) -> int:
@@ -251,7 +251,7 @@ def snooze(hold_id: int) -> Response:
         until, seen = wish.until, wish.lock
         return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=seen)
 
-    return _one(snoozed(), act)
+    return _one(read_snooze(), act)
 
 
 @api.post("/holds/<int:hold_id>/correct")
@@ -262,7 +262,7 @@ def correct(hold_id: int) -> Response:
     def act(session: DatabaseSession, wish: Correction, op: str | None) -> Done | Refusal:
         return holds.correct(session, g.actor, hold_id, wish, g.now, op)
 
-    return _one(corrected(), act)
+    return _one(read_correction(), act)
 
 
 @api.post("/holds/<int:hold_id>/date", endpoint="date")
@@ -273,7 +273,7 @@ def date_document(hold_id: int) -> Response:
     def act(session: DatabaseSession, wish: Dated, op: str | None) -> Done | Refusal:
         return locked_periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
 
-    return _one(dated(), act)
+    return _one(read_date(), act)
 
 
 @api.post("/holds/<int:hold_id>/reopen")
@@ -290,7 +290,7 @@ def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
         question = assignments.Question(_person(session, wish.email), wish.reason)
         return act(session, g.actor, hold_id, question, g.now, op)
 
-    return _one(asked(), ask)
+    return _one(read_question(), ask)
 
 
 @api.post("/holds/<int:hold_id>/redirect")
@@ -304,7 +304,7 @@ def redirect(hold_id: int) -> Response:
 @needs("record.read")
 def do_many() -> Response:
     """Release or try again many holds as they were looked at, each with its own answer."""
-    wish, op = many(), operation()
+    wish, op = read_many(), operation_key()
     if isinstance(wish, Refusal):
         return problem(wish)
     if isinstance(op, Refusal):
@@ -316,9 +316,9 @@ def do_many() -> Response:
     processes.ring(g.company.id, "evaluate")
     left = tuple(_not_done(one) for one in answer.left)
     if forbidden := assignments.forbidden(answer):
-        return problem(forbidden, left=answers.told(left))
+        return problem(forbidden, left=answers.to_plain(left))
     done = tuple(answers.OneDone(one.hold_id, one.number, one.say) for one in answer.done)
-    return jsonify(answers.told(answers.Acts(done, left)))
+    return jsonify(answers.to_plain(answers.Acts(done, left)))
 
 
 def _not_done(one: NotDone) -> answers.OneLeft:
@@ -328,7 +328,7 @@ def _not_done(one: NotDone) -> answers.OneLeft:
     )
 
 
-def document(app: Flask) -> dict[str, Any]:
+def openapi_document(app: Flask) -> dict[str, Any]:
     """The document, in the form of OpenAPI 3.1."""
     paths: dict[str, dict[str, Any]] = {}
     rules = [one for one in app.url_map.iter_rules() if one.endpoint.startswith("api.")]
@@ -353,7 +353,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
     told = (app.view_functions[rule.endpoint].__doc__ or "").strip().split("\n\n")[0]
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     answer = (
-        _ITSELF if name == "described" else answers.schema(answers.FORMS.get(name, answers.Act))
+        _ITSELF if name == "described" else answers.schema_of(answers.FORMS.get(name, answers.Act))
     )
     made: dict[str, Any] = {
         "operationId": name,
@@ -428,7 +428,7 @@ class Snoozed:
 class Dated:
     """The day that a document gets; None is the first open one."""
 
-    day: date | None
+    parse_day: date | None
     reason: str
 
 
@@ -440,9 +440,9 @@ class Asked:
     reason: str
 
 
-def many() -> Wish | Refusal:
+def read_many() -> Wish | Refusal:
     """`act`, and `holds`, each with `id`, `lock` and `version`; a release has a `reason`."""
-    given = body()
+    given = read_body()
     if isinstance(given, Refusal):
         return given
     act = next((one for one in ACTS if one == given.get("act")), None)
@@ -484,7 +484,7 @@ def _reason(given: Mapping[str, object]) -> str | Refusal:
     return reason if isinstance(reason, str) else _wrong("reason", "a text: it stands in the trace")
 
 
-def body() -> dict[str, object] | Refusal:
+def read_body() -> dict[str, object] | Refusal:
     """The JSON object of the call."""
     if not request.is_json:
         return Refusal("body.type", "The body is not application/json.", "Say so in its type.", 415)
@@ -498,7 +498,7 @@ def body() -> dict[str, object] | Refusal:
 
 def read_approval() -> Approve | Refusal:
     """`postings`, each with `id` and `hash`, and a `reason`."""
-    given = body()
+    given = read_body()
     if isinstance(given, Refusal):
         return given
     listed = _read_list(given, "postings", ("id",))
@@ -511,15 +511,15 @@ def read_approval() -> Approve | Refusal:
     return reason if isinstance(reason, Refusal) else Approve(seen, reason)
 
 
-def reasoned() -> str | Refusal:
+def read_reason() -> str | Refusal:
     """A `reason`."""
-    given = body()
+    given = read_body()
     return given if isinstance(given, Refusal) else _reason(given)
 
 
-def linked() -> Linked | Refusal:
+def read_link() -> Linked | Refusal:
     """`number` of the document in the target, and a `reason`."""
-    given = body()
+    given = read_body()
     if isinstance(given, Refusal):
         return given
     number, reason = given.get("number"), _reason(given)
@@ -528,9 +528,9 @@ def linked() -> Linked | Refusal:
     return reason if isinstance(reason, Refusal) else Linked(number.strip(), reason)
 
 
-def assigned() -> Assigned | Refusal:
+def read_assignment() -> Assigned | Refusal:
     """`person`: an email address, or null for the team; `lock` of what was looked at."""
-    given = body()
+    given = read_body()
     if isinstance(given, Refusal):
         return given
     email, lock = given.get("person"), _lock(given)
@@ -545,9 +545,9 @@ def _lock(given: Mapping[str, object]) -> int | Refusal | None:
     return lock if lock is None or type(lock) is int else _wrong("lock", "a whole number")
 
 
-def snoozed() -> Snoozed | Refusal:
+def read_snooze() -> Snoozed | Refusal:
     """`until`: a moment; `lock` of what was looked at."""
-    given = body()
+    given = read_body()
     if isinstance(given, Refusal):
         return given
     until, lock = _moment(given.get("until")), _lock(given)
@@ -564,9 +564,9 @@ def _moment(given: object) -> datetime | None:
     return found if found and found.tzinfo else None
 
 
-def corrected() -> Correction | Refusal:
+def read_correction() -> Correction | Refusal:
     """`path`, `value`, `version_no` of what was looked at, and a `reason`."""
-    given = body()
+    given = read_body()
     if isinstance(given, Refusal):
         return given
     path, value, seen = (given.get(name) for name in ("path", "value", "version_no"))
@@ -582,21 +582,21 @@ def corrected() -> Correction | Refusal:
     return Correction(path=path, value=value.strip(), reason=reason, seen=seen)
 
 
-def dated() -> Dated | Refusal:
+def read_date() -> Dated | Refusal:
     """`day`, or null for the first open one, and a `reason`."""
-    given = body()
+    given = read_body()
     if isinstance(given, Refusal):
         return given
     wanted, reason = given.get("day"), _reason(given)
-    chosen = day(wanted) if isinstance(wanted, str) else None
+    chosen = parse_day(wanted) if isinstance(wanted, str) else None
     if wanted is not None and chosen is None:
         return _wrong("day", "a day as 2026-11-25, or null")
     return reason if isinstance(reason, Refusal) else Dated(chosen, reason)
 
 
-def asked() -> Asked | Refusal:
+def read_question() -> Asked | Refusal:
     """`person`: an email address, and a `reason`."""
-    given = body()
+    given = read_body()
     if isinstance(given, Refusal):
         return given
     email, reason = given.get("person"), _reason(given)
@@ -605,7 +605,7 @@ def asked() -> Asked | Refusal:
     return reason if isinstance(reason, Refusal) else Asked(email, reason)
 
 
-def operation() -> str | Refusal | None:
+def operation_key() -> str | Refusal | None:
     """The call's own id: a second call with it gets the answer of the first."""
     given = request.headers.get("Idempotency-Key", "").strip()
     if len(given) > _KEY_MAX or not given.isprintable():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.rule_tools.rule_files import AS_JSON, read_files, sound
+from portal.rule_tools.rule_files import AS_JSON, read_files, require_sound
 from portal.terminal.command_frame import (
     ENVIRONMENT,
     FINDINGS,
@@ -25,10 +25,10 @@ from portal.terminal.command_frame import (
     company_option,
     granted,
     office,
-    onward,
+    print_json,
+    print_next,
+    print_note,
     rule_files,
-    say,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ def backtest(
     from holding.programs.world import schemas
     from portal.backtest import parallel_run
     from portal.backtest.record_files import Stored, UnreadableError
-    from portal.backtest.report import report, told_in_json, told_in_words
+    from portal.backtest.report import build_report, report_json, report_lines
 
-    keep = keeping(company, email, old, new)
+    keep = open_keeping(company, email, old, new)
     now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
     try:
         stored = Stored.at(records)
@@ -107,16 +107,16 @@ def backtest(
         message = "A process was ended from outside, probably because memory ran out."
         raise Stop(message, "--processes 1 needs the least memory", ENVIRONMENT) from problem
     told.end(ran.tally.records, ran.share)
-    found = report(desk.backtest, ran)
+    found = build_report(desk.backtest, ran)
     if keep and found.complete:
         keep.record(found)
     if as_json:
-        tell(told_in_json(found))
+        print_json(report_json(found))
     else:
-        for line in told_in_words(found):
+        for line in report_lines(found):
             click.echo(line)
         if found.complete and not found.tally.bad:
-            onward(f"rules push {new} --company CODE --as EMAIL")
+            print_next(f"rules push {new} --company CODE --as EMAIL")
     return _code(found)
 
 
@@ -126,7 +126,7 @@ def _rules(path: Path) -> "Rules":
     from rules.facts import load_seeds
 
     files = read_files([path])
-    ruleset = sound(files)
+    ruleset = require_sound(files)
     return Rules(ruleset, files.fingerprint, load_seeds(ruleset, files.csv))
 
 
@@ -151,7 +151,7 @@ class _Told:
             return
         self._next = moment + EVERY_SECONDS
         rest = (moment - self._begin) * (1 - now.share) / now.share
-        say(f"{now.records:,} records, {now.share:.0%}, about {rest:,.0f} s left")
+        print_note(f"{now.records:,} records, {now.share:.0%}, about {rest:,.0f} s left")
 
     def _drawn(self) -> "_Bar":
         self._bar = self._bar or _Bar("Backtest")
@@ -161,7 +161,7 @@ class _Told:
         """The last word."""
         if self._bar:
             self._bar.close()
-        say(f"{records:,} records, {share:.0%}, {monotonic() - self._begin:,.1f} s")
+        print_note(f"{records:,} records, {share:.0%}, {monotonic() - self._begin:,.1f} s")
 
 
 class _Bar:
@@ -224,10 +224,10 @@ class Keeping:
             actor = actor_of(session, self.email, company.id)
             refusal = recorded_backtests.record(session, company.id, actor, counted, place.now)
             granted(refusal)
-        say(f"Recorded: the rule book of {self.company} names it.")
+        print_note(f"Recorded: the rule book of {self.company} names it.")
 
 
-def keeping(company: str | None, email: str | None, old: Path, new: Path) -> Keeping | None:
+def open_keeping(company: str | None, email: str | None, old: Path, new: Path) -> Keeping | None:
     """What to record with, or None; whoever may not record is told before the work begins."""
     from holding.rulesets import recorded_backtests
     from rules.program import hash_files
@@ -278,8 +278,10 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
         )
     click.echo(f"{folder}: {written.records:,} records")
     if written.gone:
-        say(f"{written.gone:,} more can no longer be checked again: their content is not kept.")
-    onward(f"backtest OLD NEW {folder}")
+        print_note(
+            f"{written.gone:,} more can no longer be checked again: their content is not kept."
+        )
+    print_next(f"backtest OLD NEW {folder}")
 
 
 def _day(moment: datetime | None) -> date | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from portal.rule_tools.rule_files import AS_JSON, read_files, sound
+from portal.rule_tools.rule_files import AS_JSON, read_files, require_sound
 from portal.terminal.command_frame import (
     FINDINGS,
     USAGE,
@@ -19,8 +19,8 @@ from portal.terminal.command_frame import (
     company_of,
     granted,
     office,
-    onward,
-    tell,
+    print_json,
+    print_next,
 )
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ def preflight(
     else:
         tally, bad = _of_files(rules, records, at.replace(tzinfo=UTC) if at else datetime.now(UTC))
     if as_json:
-        tell(_plain(tally, bad))
+        print_json(_plain(tally, bad))
     else:
         for line in (*_words(tally), *(f"{b.where[0]}:{b.where[1]}: {b.message}" for b in bad)):
             click.echo(line)
-        onward(
+        print_next(
             f"company dry-run {company} --as {email}"
             if company
             else f"rules push {rules} --company CODE --as EMAIL"
@@ -112,7 +112,7 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
     from rules.program import compile_ruleset, hash_files
 
     files = read_files([rules])
-    ruleset, known = sound(files), schemas()
+    ruleset, known = require_sound(files), schemas()
     program = compile_ruleset(ruleset, hash=hash_files(files.rules), schemas=known)
     stored = Stored.at(records)
     told = StoredWorlds.read(stored.worlds) if stored.worlds else StoredWorlds()

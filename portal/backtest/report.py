@@ -59,7 +59,7 @@ class Report:
         return self.tally.records - self.tally.same
 
 
-def report(backtest: Backtest, ran: Ran) -> Report:
+def build_report(backtest: Backtest, ran: Ran) -> Report:
     """The report of a run; examples are judged once more, with their whole story."""
     changes = ran.tally.examples
     stopped = {change: found for change, found in changes.items() if change.stops}
@@ -101,7 +101,7 @@ def _examples(
 # ---- words --------------------------------------------------------------------------------------
 
 
-def told_in_words(found: Report) -> Iterator[str]:
+def report_lines(found: Report) -> Iterator[str]:
     """The report for people."""
     tally = found.tally
     if not found.complete:
@@ -211,7 +211,7 @@ def _says_states(tally: Tally) -> bool:
 # ---- JSON ---------------------------------------------------------------------------------------
 
 
-def told_in_json(found: Report) -> dict[str, object]:
+def report_json(found: Report) -> dict[str, object]:
     """The same for another program; amounts are texts, exact."""
     tally = found.tally
     return {

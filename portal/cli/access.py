@@ -15,11 +15,11 @@ from portal.terminal.command_frame import (
     company_option,
     granted,
     office,
-    onward,
     person_id_of,
+    print_json,
+    print_next,
+    print_note,
     refuse,
-    say,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -47,14 +47,16 @@ def user_roles(*, as_json: bool) -> None:
         for act, label in ACT_LABELS.items()
     ]
     if as_json:
-        tell({"roles": dict(ROLE_LABELS), "acts": acts, "routes": [asdict(one) for one in routes]})
+        print_json(
+            {"roles": dict(ROLE_LABELS), "acts": acts, "routes": [asdict(one) for one in routes]}
+        )
         return
     for act, label in ACT_LABELS.items():
-        say(f"{label}: {role_list(ACTS[act])}")
+        print_note(f"{label}: {role_list(ACTS[act])}")
         for route in routes:
             if route.act == act:
-                say(f"    {route.method} {route.address}")
-    onward("user add EMAIL --company CODE --role ROLE")
+                print_note(f"    {route.method} {route.address}")
+    print_next("user add EMAIL --company CODE --role ROLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def token_add(email: str, company: str, name: str, scopes: tuple[str, ...], days
     until = made.expires_at.astimezone(ZoneInfo(found.zone))
     click.echo(f"Token {made.id} acts as {email} in {company} until {until:%Y-%m-%d}.")
     click.echo(f"Token, shown only now: {made.key}")
-    onward(f"token list --company {company}")
+    print_next(f"token list --company {company}")
 
 
 @token.command("list")
@@ -136,7 +138,7 @@ def token_list(company: str) -> None:
             state = _state(row, place.now, zone)
             scopes = ",".join(row.scopes)
             click.echo(f"{row.id}  {row.name}  {row.email}  {scopes}  {state}  {used}")
-    onward(f"token revoke NUMBER --company {company}")
+    print_next(f"token revoke NUMBER --company {company}")
 
 
 @token.command("revoke")
@@ -152,7 +154,7 @@ def token_revoke(number: int, company: str) -> None:
         if refusal:
             refuse(refusal)
     click.echo(f"Token {number} revoked.")
-    onward(f"token list --company {company}")
+    print_next(f"token list --company {company}")
 
 
 @click.group(cls=Listing)
@@ -196,7 +198,7 @@ def deputy_add(
             )
         )
     click.echo(f"{email} is the delegate of {person} through {last:%Y-%m-%d}.")
-    onward(f"deputy list --company {company}")
+    print_next(f"deputy list --company {company}")
 
 
 @deputy.command("list")
@@ -209,7 +211,7 @@ def deputy_list(company: str) -> None:
         found = company_of(session, company)
         for row in deputies.list_deputies(session, found.id):
             click.echo(_deputy_line(row, ZoneInfo(found.zone)))
-    onward(f"deputy end NUMBER --company {company} --as EMAIL")
+    print_next(f"deputy end NUMBER --company {company} --as EMAIL")
 
 
 @deputy.command("end")
@@ -225,7 +227,7 @@ def deputy_end(number: int, company: str, as_email: str) -> None:
         actor = actor_of(session, as_email, found.id)
         granted(deputies.end(session, actor, number, place.now))
     click.echo(f"Delegation {number} ended.")
-    onward(f"deputy list --company {company}")
+    print_next(f"deputy list --company {company}")
 
 
 def _state(row: "TokenRow", now: datetime, zone: ZoneInfo) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from portal.terminal.command_frame import INTERNAL, USAGE, Stop, granted, office, onward
+from portal.terminal.command_frame import INTERNAL, USAGE, Stop, granted, office, print_next
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,20 +75,20 @@ def setup(path: Path | None) -> None:
     Without --answers, print a new address at which it is set up in the browser; the one before
     ends.
     """
-    from portal.cli.server import say_setup
+    from portal.cli.server import print_setup_address
 
     with office(upgrade=True) as place:
         host = place.settings.host
         shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
         here = f"http://{shown}:{place.settings.port}"
         if path is None:
-            if not say_setup(place, here):
+            if not print_setup_address(place, here):
                 raise Stop(
                     "You cannot set up a first company here, because one exists already.",
                     "Sign in.",
                 )
             return
-        told, lists = read(path)
+        told, lists = read_answers(path)
         with place.database.write() as session:
             word = _password(told["person"])
             made = _set_up(session, told, word, place.now)
@@ -97,8 +97,8 @@ def setup(path: Path | None) -> None:
                 _cutover(session, made, told["cutover"], place.now)
             actor, now = _actor(session, made), place.now
             root = place.settings.public_url or here
-            lines = connect(session, actor, lists["connections"], path.parent, now)
-            lines += invite(session, actor, lists["people"], root, now)
+            lines = add_connections(session, actor, lists["connections"], path.parent, now)
+            lines += invite_people(session, actor, lists["people"], root, now)
     if "password" not in told["person"]:
         click.echo(f"Password of {told['person']['email']}, shown only now: {word}")
     click.echo(f"Company {made.code} is set up: {made.name}. It is not live yet.")
@@ -107,7 +107,7 @@ def setup(path: Path | None) -> None:
     for line in lines:
         click.echo(line)
     if any(one.get("side") == "target" for one in lists["connections"]):
-        onward(f"connection test NAME --company {made.code} --as {told['person']['email']}")
+        print_next(f"connection test NAME --company {made.code} --as {told['person']['email']}")
 
 
 def _password(person: Mapping[str, object]) -> str:
@@ -184,7 +184,7 @@ def _rules(
         raise Stop("rules: the approval limit is not an amount.", "Write 3000.00.", USAGE)
     actor = _actor(session, made)
     books = _books(told["company"])
-    draft = catalogue.answered(
+    draft = catalogue.fill_template(
         template,
         limit,
         at,
@@ -256,7 +256,9 @@ def _cutover(
         refuse(refusal, about="cutover")
 
 
-def read(path: Path) -> tuple[dict[str, dict[str, object]], dict[str, list[dict[str, object]]]]:
+def read_answers(
+    path: Path,
+) -> tuple[dict[str, dict[str, object]], dict[str, list[dict[str, object]]]]:
     """The answers by section, and its lists; what is not known or missing ends the command."""
     try:
         text = path.read_text("utf-8")
@@ -296,7 +298,7 @@ def _list(path: Path, found: object, name: str) -> list[dict[str, object]]:
     return entries
 
 
-def connect(
+def add_connections(
     session: "DatabaseSession",
     actor: "Actor",
     entries: Sequence[Entry],
@@ -410,7 +412,7 @@ def _of_file(name: str, path: Path) -> str:
     return text
 
 
-def invite(
+def invite_people(
     session: "DatabaseSession",
     actor: "Actor",
     entries: Sequence[Entry],

@@ -16,11 +16,11 @@ from portal.terminal.command_frame import (
     company_of,
     company_option,
     granted,
-    named,
     office,
-    onward,
     plural,
-    tell,
+    print_json,
+    print_next,
+    require_named,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def connection_add(
             )
         )
     click.echo(f"Connection {name} created for {company}.")
-    onward(f"connection key {name} --company {company} --as {email}")
+    print_next(f"connection key {name} --company {company} --as {email}")
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -122,7 +122,7 @@ def connection_settings(connector: str) -> None:
     if forms[0].key:
         click.echo(f"key (secret): {forms[0].key.label}. {forms[0].key.hint}")
     side = "target" if connector in registry.targets() else "source"
-    onward(f"connection add {connector} --company CODE --as EMAIL --side {side}")
+    print_next(f"connection add {connector} --company CODE --as EMAIL --side {side}")
 
 
 @connection.command("set")
@@ -146,18 +146,18 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connections.find_connection(session, found.id, name), name)
+        row = require_named(connections.find_connection(session, found.id, name), name)
         given = dict(_pair(text) for text in pairs)
         changed = granted(change_settings(session, actor, row.id, given, now=place.now))
         asked = row.is_target and bool(changed)
-        after = named(connections.find_connection(session, found.id, name), name)
+        after = require_named(connections.find_connection(session, found.id, name), name)
         keyless = asked and after.key_tail is None
     processes.ring(found.id, "evaluate")
     click.echo(f"{name}: {', '.join(changed) or 'nothing'} changed.")
     if keyless:
-        onward(f"connection key {name} --company {company} --as {email}")
+        print_next(f"connection key {name} --company {company} --as {email}")
     if asked:
-        onward(f"connection test {name} --company {company} --as {email}")
+        print_next(f"connection test {name} --company {company} --as {email}")
 
 
 @connection.command("key")
@@ -175,12 +175,12 @@ def connection_key(name: str, company: str, email: str) -> None:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         granted(may(actor, "connection.admin"))
-        row = named(connections.find_connection(session, found.id, name), name)
+        row = require_named(connections.find_connection(session, found.id, name), name)
         kept = granted(key_rotation.first_key(session, actor, row.id, secret, now=place.now))
     click.echo(f"The key of {name} was stored. It ends in {kept.tail}.")
     if kept.trimmed:
         click.echo("Spaces or line ends around it were left out.")
-    onward(f"connection test {name} --company {company} --as {email}")
+    print_next(f"connection test {name} --company {company} --as {email}")
 
 
 @connection.command("test")
@@ -199,7 +199,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
         with place.database.read() as session:
             found = company_of(session, company)
             actor = actor_of(session, email, found.id)
-            row = named(connections.find_connection(session, found.id, name), name)
+            row = require_named(connections.find_connection(session, found.id, name), name)
         http = Http(place.clock)
         report = granted(
             deliveries.test_either_side(place.database, place.clock, row.id, actor, http=http)
@@ -207,7 +207,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
         processes.ring(found.id, "evaluate")
     steps = [asdict(step) for step in report.steps]
     if as_json:
-        tell({"ok": report.ok, "steps": steps})
+        print_json({"ok": report.ok, "steps": steps})
     for step in () if as_json else report.steps:
         mark = {True: "ok  ", False: "BAD ", None: "note"}[step.ok]
         click.echo(f"{mark}  {step.name}: {step.words} {step.hint}".rstrip())
@@ -220,7 +220,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
     if not as_json:
         by = f"{name} --company {company} --as {email}"
         read = f"ingest FILE --company {company} --source {name} --check"
-        onward(f"connection preflight {by}" if row.is_target else read)
+        print_next(f"connection preflight {by}" if row.is_target else read)
 
 
 @connection.command("pause")
@@ -235,10 +235,10 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connections.find_connection(session, found.id, name), name)
+        row = require_named(connections.find_connection(session, found.id, name), name)
         granted(connections.pause(session, actor, row.id, reason, now=place.now))
     click.echo(f"{name} paused. Ready documents wait until it is resumed.")
-    onward(f"connection resume {name} --company {company} --as {email}")
+    print_next(f"connection resume {name} --company {company} --as {email}")
 
 
 @connection.command("resume")
@@ -254,11 +254,11 @@ def connection_resume(name: str, company: str, email: str) -> None:
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connections.find_connection(session, found.id, name), name)
+        row = require_named(connections.find_connection(session, found.id, name), name)
         granted(target_ways.resume(session, actor, row.id, now=place.now))
     processes.ring(found.id, "push")
     click.echo(f"{name} resumed. Waiting documents are sent now.")
-    onward(f"doctor {name} --company {company} --as {email}")
+    print_next(f"doctor {name} --company {company} --as {email}")
 
 
 @connection.command("rates")
@@ -291,7 +291,7 @@ def connection_rates(
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        row = named(connections.find_connection(session, found.id, name), name)
+        row = require_named(connections.find_connection(session, found.id, name), name)
         if unit_rates is not None:
             asked = unit_rates == "confirmed"
             granted(confirmed_rates.ask(session, actor, row.id, place.now, on=asked))
@@ -312,7 +312,7 @@ def connection_rates(
     for each in rates.waiting:
         if each.cause_id not in {w.cause_id for w in wanted}:
             click.echo(f"waits      {each.says}, {plural(each.records, 'record')}")
-    onward(f"connection preflight {name} --company {company} --as {email}")
+    print_next(f"connection preflight {name} --company {company} --as {email}")
 
 
 @click.command("preflight")
@@ -336,12 +336,12 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
         found = company_of(session, company)
         granted(may(actor_of(session, email, found.id), "record.read"))
         if name:
-            named(connections.find_connection(session, found.id, name), name)
+            require_named(connections.find_connection(session, found.id, name), name)
         findings = preflight.findings(session, found.id, place.now, name)
         moves = () if name else preflight.moves(session, found.id)
     if as_json:
         proved = [asdict(one) for one in moves if one.is_good]
-        tell({"findings": [asdict(one) for one in findings], "moves": proved})
+        print_json({"findings": [asdict(one) for one in findings], "moves": proved})
     else:
         for one in findings:
             many = f" {plural(one.records, 'record')}." if one.records else ""
@@ -354,11 +354,11 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
                 click.echo(f"proved: {each.record} of {each.field} {each.days}: {each.targets[0]}")
         click.echo("No problems found." if not findings else f"{len(findings)} found.")
         by = f"--company {company} --as {email}"
-        onward(f"connection test {name or 'NAME'} {by}")
+        print_next(f"connection test {name or 'NAME'} {by}")
     return FINDINGS if findings else 0
 
 
-def diagnosed(name: str, company: str, email: str, *, as_json: bool) -> int:
+def diagnose(name: str, company: str, email: str, *, as_json: bool) -> int:
     """Say which of the ten usual troubles the target NAME has; the exit code."""
     from holding.access.actors import may
     from holding.company import diagnosis
@@ -369,16 +369,18 @@ def diagnosed(name: str, company: str, email: str, *, as_json: bool) -> int:
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         granted(may(actor_of(session, email, found.id), "record.read"))
-        row = named(connections.find_connection(session, found.id, name, side="target"), name)
+        row = require_named(
+            connections.find_connection(session, found.id, name, side="target"), name
+        )
         told = diagnosis.diagnose(session, row.id, place.now)
     if as_json:
-        tell({"topics": [asdict(one) for one in told]})
+        print_json({"topics": [asdict(one) for one in told]})
     for one in () if as_json else told:
         click.echo(f"{one.topic}: {one.words}")
         click.echo(f"  next: {one.todo}")
     if not as_json and not told:
         click.echo(f"{name} has none of the usual problems.")
-        onward(f"connection test {name} --company {company} --as {email}")
+        print_next(f"connection test {name} --company {company} --as {email}")
     return FINDINGS if told else 0
 
 

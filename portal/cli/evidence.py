@@ -17,12 +17,12 @@ from portal.terminal.command_frame import (
     company_of,
     home_of,
     office,
-    onward,
     plural,
+    print_json,
+    print_next,
+    print_note,
     refuse,
-    say,
     settings,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def verify(
     own = sha256.strip().lower()
     found = check(file, known, sha256=own)
     if as_json:
-        tell(_told(found, whole=bool(own) and not found.faults))
+        print_json(_told(found, whole=bool(own) and not found.faults))
     else:
         _say(found, whole=bool(own))
     return FINDINGS if found.faults else 0
@@ -139,14 +139,14 @@ def _say(found: "Checked", *, whole: bool) -> None:
     if not whole:
         click.echo(UNCOMPARED)
     if found.compared:
-        say(f"Noted heads compared: {found.compared:,}.")
+        print_note(f"Noted heads compared: {found.compared:,}.")
     elif found.head:
-        say(
+        print_note(
             "No noted head was compared: whoever can make the chain anew cannot be told."
             f" Compare {found.head[0]}:{found.head[1]} with one that was noted elsewhere."
         )
     if found.beyond:
-        say(f"{found.beyond:,} noted heads lie beyond what the packet holds.")
+        print_note(f"{found.beyond:,} noted heads lie beyond what the packet holds.")
 
 
 def _clean(text: str) -> str:
@@ -201,9 +201,11 @@ def backup(file: Path) -> None:
         digest = file_digest(copy, "sha256").hexdigest()
     click.echo(f"{file} {digest}")
     if not copies.note_backup(found.database_url, file, digest, datetime.now(UTC)):
-        say("The page Operations does not tell of it: this could not be noted in the database.")
-    say("The key file is not in it: keep a copy of that in another place.")
-    onward(f"restore {file}, in an empty place: a backup counts once that worked")
+        print_note(
+            "The page Operations does not tell of it: this could not be noted in the database."
+        )
+    print_note("The key file is not in it: keep a copy of that in another place.")
+    print_next(f"restore {file}, in an empty place: a backup counts once that worked")
 
 
 @click.command(short_help="Put a backup back into an empty place; every target is paused.")
@@ -225,8 +227,8 @@ def restore(file: Path) -> None:
         refuse(answer, ENVIRONMENT if answer.status == 503 else FINDINGS)
     click.echo(f"{file} is restored; its schema was {answer.version}, and is {VERSION} now.")
     paused = plural(answer.paused, "target")
-    say(f"{paused} paused. Resume each with `clearpost connection resume NAME`.")
-    onward("invariants")
+    print_note(f"{paused} paused. Resume each with `clearpost connection resume NAME`.")
+    print_next("invariants")
 
 
 @click.command(short_help="Take away the raw bytes of what is older than CLEARPOST_KEEP_YEARS.")
@@ -252,14 +254,16 @@ def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
                 pruning.prune(place.database, key, cutoff, place.now) for key in wanted.values()
             ]
     if as_json:
-        tell({"before": cutoff, "dry_run": dry_run, "companies": [asdict(one) for one in found]})
+        print_json(
+            {"before": cutoff, "dry_run": dry_run, "companies": [asdict(one) for one in found]}
+        )
         return
     what = "would be removed" if dry_run else "were removed"
     for one in found:
         told = f"{one.deliveries:,} deliveries, {one.calls:,} calls, {one.uploads:,} uploads"
         click.echo(f"{one.company}: raw bytes of {told} {what}, from before {cutoff.date()}.")
     whose = f" --company {company}" if company else ""
-    onward(f"prune{whose}" if dry_run else f"invariants{whose}")
+    print_next(f"prune{whose}" if dry_run else f"invariants{whose}")
 
 
 COMMANDS = (backup, restore, prune, evidence)

@@ -24,9 +24,9 @@ from portal.terminal.command_frame import (
     company_of,
     granted,
     office,
-    onward,
+    print_json,
+    print_next,
     refuse,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def company_dry_run(
             raise Stop("The last day is before the first.", "Give --from and --to.", USAGE)
         ran = granted(dry_run.dry_run(place.database, place.clock, actor, begin, end))
     if as_json:
-        tell(_as_json(ran))
+        print_json(_as_json(ran))
         return
     for line in _lines(ran, found.currency):
         click.echo(line)
-    onward(f"company go-live {code} --as {email}")
+    print_next(f"company go-live {code} --as {email}")
 
 
 def _as_json(ran: "DryRun") -> Mapping[str, object]:
@@ -159,7 +159,7 @@ def company_go_live(
             processes.ring(found.id, "push")
     live = found.live or documents is not None
     if as_json:
-        tell(
+        print_json(
             {
                 "live": live,
                 "documents": first.count,
@@ -177,7 +177,7 @@ def company_go_live(
         refuse(refusal)
     else:
         seen = f"--documents {first.count} --expect-total {_total(first, found.currency)}"
-        onward(f"company go-live {code} --as {email} {seen}")
+        print_next(f"company go-live {code} --as {email} {seen}")
 
 
 def _total(first: "FirstRun", currency: str) -> str:
@@ -250,7 +250,7 @@ def new(name: str, *, like: str, into: Path) -> int:
         ) from problem
     for path in made:
         click.echo(os.path.relpath(path) if stand_ins else str(path))
-    onward(f"connector test {name} --in {into}; it names the places to fill in.")
+    print_next(f"connector test {name} --in {into}; it names the places to fill in.")
     return 0
 
 
@@ -272,7 +272,7 @@ def test(name: str, *, into: Path) -> int:
     done = subprocess.run([*command, *fixed, *told], env=_environment(into), check=False)
     if done.returncode:
         return FINDINGS
-    onward(f"connection add {name} --company CODE --as EMAIL --side {side.removesuffix('s')}")
+    print_next(f"connection add {name} --company CODE --as EMAIL --side {side.removesuffix('s')}")
     return 0
 
 

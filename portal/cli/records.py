@@ -19,8 +19,8 @@ from portal.terminal.command_frame import (
     company_of,
     company_option,
     office,
-    onward,
-    tell,
+    print_json,
+    print_next,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
         reasons = [
             {"side": one.side, "reason": one.say, "over": one.over} for one in found_out.reasons
         ]
-        tell({**head, "answers": told, "finding": found_out.verdict, "reasons": reasons})
+        print_json({**head, "answers": told, "finding": found_out.verdict, "reasons": reasons})
         return
     click.echo(f"{head['number']}  {state_label(head['state'])}")
     for answer in answers:
@@ -72,7 +72,7 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
     click.echo(f"\nFinding: {found_out.verdict}")
     for one in found_out.reasons:
         click.echo(f"   {one.side}{', over' if one.over else ''}: {one.say}")
-    onward(f"replay --company {company}")
+    print_next(f"replay --company {company}")
 
 
 @rules.command("pull")
@@ -97,7 +97,7 @@ def rules_pull(folder: Path, company: str, no: int | None) -> None:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8", newline="")
     click.echo(f"{folder}: {plural(len(files), 'file')} of rule version {version.no}.")
-    onward(f"check {folder}")
+    print_next(f"check {folder}")
 
 
 @click.command(short_help="Check stored evaluations again, and compare.")
@@ -114,7 +114,7 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
     different = [each.evaluation_id for each in result.differences]
     reworded = [each.evaluation_id for each in result.reworded]
     if as_json:
-        tell(
+        print_json(
             {
                 "replayed": result.replayed,
                 "verdicts": result.verdicts,
@@ -125,7 +125,7 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
         )
     else:
         _say_replays(result)
-        onward(f"verify --company {company}")
+        print_next(f"verify --company {company}")
     return FINDINGS if different else 0
 
 
@@ -164,14 +164,14 @@ def ledger(file: Path, company: str, *, whole: bool, as_json: bool) -> int:
         compared = ledger_check.compare(session, found.id, file, None)
     if as_json:
         counts = {name: getattr(compared, name) for name in ("lost", "doubled", "strange")}
-        tell(counts)
+        print_json(counts)
     else:
         click.echo(
             f"lost {compared.lost:,}, doubled {compared.doubled:,}, not ours {compared.strange:,}"
         )
         for lines in (compared.details, compared.strangers):
             _some(lines, len(lines) if whole else SHOWN)
-        onward(f"invariants --company {company}")
+        print_next(f"invariants --company {company}")
     return FINDINGS if compared.lost or compared.doubled else 0
 
 
@@ -192,7 +192,7 @@ class Looked:
     words: str
 
 
-def examine(settings: "Settings") -> tuple[Looked, ...]:
+def examine_installation(settings: "Settings") -> tuple[Looked, ...]:
     """Everything that can be seen from here."""
     return (
         _python(),

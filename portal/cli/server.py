@@ -23,10 +23,10 @@ from portal.terminal.command_frame import (
     company_option,
     home_of,
     office,
-    onward,
-    say,
+    print_json,
+    print_next,
+    print_note,
     settings,
-    tell,
 )
 from portal.terminal.processes import (
     Children,
@@ -68,9 +68,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @port_option
 def up(port: int | None) -> None:
     """Run everything on this machine: portal, worker, sweeper and an embedded Redis."""
-    with running(port) as place:
-        say(f"Clearpost is at {place.address}   (Ctrl-C ends it)")
-        say_setup(place.office, place.address)
+    with run_all(port) as place:
+        print_note(f"Clearpost is at {place.address}   (Ctrl-C ends it)")
+        print_setup_address(place.office, place.address)
         place.serve()
 
 
@@ -80,7 +80,7 @@ def portal(port: int | None) -> None:
     """Run the portal alone."""
     with office() as place:
         served = Portal(place, port)
-        say(f"The portal is at {served.address}   (Ctrl-C ends it)")
+        print_note(f"The portal is at {served.address}   (Ctrl-C ends it)")
         served.serve()
 
 
@@ -91,7 +91,7 @@ def worker(*, no_redis: bool, once: bool) -> None:
     """Run a worker alone."""
     home_of(settings())
     if not no_redis and not os.environ.get("REDIS_URL"):
-        say("REDIS_URL is not set: this worker looks for due work in the database only.")
+        print_note("REDIS_URL is not set: this worker looks for due work in the database only.")
         no_redis = True
     words = [word for word, said in (("--no-redis", no_redis), ("--once", once)) if said]
     sys.stdout.flush()
@@ -121,7 +121,7 @@ def migrate(to: str | None) -> None:
     home_of(found)
     bring_to_schema(found.database_url, to)
     click.echo(f"The database schema is version {to or backup.VERSION}.")
-    onward("doctor")
+    print_next("doctor")
 
 
 @click.command()
@@ -136,14 +136,14 @@ def doctor(name: str, company: str, email: str, *, as_json: bool) -> int:
     it and the next step; exit code 1 if it has one. No other system is called.
     """
     from holding.db.refusal import plural
-    from portal.cli.connections import diagnosed
-    from portal.cli.records import examine
+    from portal.cli.connections import diagnose
+    from portal.cli.records import examine_installation
 
     if name:
-        return diagnosed(name, company, email, as_json=as_json)
-    found = examine(settings())
+        return diagnose(name, company, email, as_json=as_json)
+    found = examine_installation(settings())
     if as_json:
-        tell([{"name": each.name, "ok": each.ok, "words": each.words} for each in found])
+        print_json([{"name": each.name, "ok": each.ok, "words": each.words} for each in found])
     for each in () if as_json else found:
         click.echo(f"{'ok  ' if each.ok else 'FAIL'}  {each.name:<10} {each.words}")
     if bad := sum(not each.ok for each in found):
@@ -159,7 +159,7 @@ def version() -> None:
     click.echo(__version__)
 
 
-def say_setup(place: Office, address: str) -> bool:
+def print_setup_address(place: Office, address: str) -> bool:
     """Where there is no company yet: the address at which the first one is set up, once."""
     from holding.company import first_company
 
@@ -168,13 +168,13 @@ def say_setup(place: Office, address: str) -> bool:
     if found is not None:
         until = f"{found.expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         base = (place.settings.public_url or address).rstrip("/")
-        say(f"Set up your company at {base}/setup/{found.token}")
-        say(f"This address works once, until {until}. Starting again prints a new one.")
+        print_note(f"Set up your company at {base}/setup/{found.token}")
+        print_note(f"This address works once, until {until}. Starting again prints a new one.")
     return found is not None
 
 
 @contextmanager
-def running(port: int | None) -> Iterator[Portal]:
+def run_all(port: int | None) -> Iterator[Portal]:
     """Portal, worker and embedded Redis as one block; leaving it ends all of them."""
     with ExitStack() as stack:
         end_on_signals()
@@ -199,7 +199,9 @@ def lsp(*, stdio: bool) -> None:
 
     del stdio
     if sys.stdin.isatty():
-        say("An editor starts this and speaks to it; Ctrl+C ends it. See docs/rules/editor.md.")
+        print_note(
+            "An editor starts this and speaks to it; Ctrl+C ends it. See docs/rules/editor.md."
+        )
     serve()
 
 
@@ -218,11 +220,11 @@ def invariants(company: str | None, ledger: tuple[Path, ...], *, as_json: bool) 
         wanted = {company: company_of(session, company).id} if company else companies(session)
         found = {code: _check(place, session, code, key, ledger) for code, key in wanted.items()}
     if as_json:
-        tell({code: _told(checked) for code, checked in found.items()})
+        print_json({code: _told(checked) for code, checked in found.items()})
     else:
         for code, checked in found.items():
             _say(code, checked)
-        onward(f"verify --company {company or 'CODE'}")
+        print_next(f"verify --company {company or 'CODE'}")
     return FINDINGS if any(checked.breaches for checked in found.values()) else 0
 
 
@@ -287,11 +289,11 @@ def faults_list(*, as_json: bool) -> None:
     from connectors.transport.strict_json import POINTS
 
     if as_json:
-        tell(POINTS)
+        print_json(POINTS)
         return
     for name, words in POINTS.items():
         click.echo(f"{name:<26} {words}")
-    onward("invariants")
+    print_next("invariants")
 
 
 @click.command(short_help="Walk the chain of events: was anything changed afterwards?")
@@ -322,19 +324,21 @@ def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bo
         told = [{"seq": b.seq, "event": b.event_id, "message": b.message} for b in breaks]
         since = asdict(stored.since) if stored.since else None
         shown = {"events": head.seq, "head": f"{head.seq}:{head.hash}", "noted": up_to}
-        tell({**shown, "contents_since": since, "breaks": told})
+        print_json({**shown, "contents_since": since, "breaks": told})
     else:
         for one in breaks:
             click.echo(one.message)
         whole = "is not whole" if torn else "is whole"
         click.echo(f"The chain of {head.seq:,} events {whole}. Head: {head.seq}:{head.hash}")
-        say(_sealed(stored.since))
+        print_note(_sealed(stored.since))
         if known:
-            say(f"Noted heads compared: {len(known):,}, the last of place {up_to:,}.")
+            print_note(f"Noted heads compared: {len(known):,}, the last of place {up_to:,}.")
         else:
-            say("No head was noted: a chain whose end was cut off and made again cannot be told.")
+            print_note(
+                "No head was noted: a chain whose end was cut off and made again cannot be told."
+            )
         again = f"verify --company {company} --head {head.seq}:{head.hash}"
-        onward(f"invariants --company {company}" if breaks else again)
+        print_next(f"invariants --company {company}" if breaks else again)
     return FINDINGS if breaks else 0
 
 

@@ -16,15 +16,15 @@ from portal.terminal.command_frame import (
     as_option,
     company_of,
     company_option,
-    first_of,
+    first_command,
     granted,
     office,
-    onward,
     person_id_of,
+    print_json,
+    print_next,
+    print_note,
     refuse,
     rule_files,
-    say,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def company_add(code: str, name: str, zone: str, currency: str) -> None:
             )
         )
     click.echo(f"Company {code} created: {name}.")
-    onward(f"user add EMAIL --company {code} --role admin")
+    print_next(f"user add EMAIL --company {code} --role admin")
 
 
 @company.command("due")
@@ -72,7 +72,7 @@ def company_due(code: str, error_class: str, hours: int) -> None:
         if refusal:
             refuse(refusal)
     click.echo(f"{code}: {retries.said(error_class, hours)}")
-    onward(f"trace NUMBER --company {code}")
+    print_next(f"trace NUMBER --company {code}")
 
 
 @click.group(cls=Listing)
@@ -116,7 +116,7 @@ def user_add(
     click.echo(f"{email} now has these roles in {company}: {', '.join(roles)}.")
     if password:
         click.echo(f"Password, shown only now: {password}")
-    onward(first_of(roles, email, company))
+    print_next(first_command(roles, email, company))
 
 
 @user.command("password")
@@ -129,7 +129,7 @@ def user_password(email: str) -> None:
         person_id = person_id_of(session, email)
         password = people.renew_password(session, actors.OPERATOR, person_id, place.now)
     click.echo(f"Password of {email}, shown only now: {password}")
-    onward("user roles")
+    print_next("user roles")
 
 
 @user.command("two-factor-off")
@@ -176,7 +176,7 @@ def user_sources(email: str, company: str, names: tuple[str, ...], *, everything
             )
         )
     click.echo(made.say)
-    onward("user roles")
+    print_next("user roles")
 
 
 @user.command("remove")
@@ -198,7 +198,7 @@ def user_remove(email: str, company: str) -> None:
         )
     click.echo(f"{email} was removed from {company}.")
     click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")
-    onward(f"user add EMAIL --company {company} --role ROLE")
+    print_next(f"user add EMAIL --company {company} --role ROLE")
 
 
 @click.group(cls=Listing)
@@ -224,7 +224,7 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
             _show(answer, files)
         change = granted(answer)
         click.echo(f"Change {change} saved. Another person must publish it before it takes effect.")
-        onward(f"publish {change} --company {company} --as EMAIL")
+        print_next(f"publish {change} --company {company} --as EMAIL")
 
 
 @click.command()
@@ -247,8 +247,8 @@ def publish(change: int, company: str, email: str) -> None:
     added = plural(done.seeded.added, "mapping entry is", "mapping entries are")
     click.echo(f"{added} new; {plural(done.woken, 'record is', 'records are')} due.")
     for each in done.seeded.differences:
-        say(f"  {each.said}")
-    onward(f"ingest FILE --company {company} --source NAME --check")
+        print_note(f"  {each.said}")
+    print_next(f"ingest FILE --company {company} --source NAME --check")
 
 
 @click.command(short_help="Read a delivery from FILE (.json, .xlsx, .csv).")
@@ -266,12 +266,12 @@ def ingest(
     from holding.db.refusal import plural
     from holding.intake.deliveries import zone_of_source
     from holding.platform import processes
-    from portal.terminal.command_frame import named, read_file, store
+    from portal.terminal.command_frame import read_file, require_named, store_delivery
 
     with office() as place:
         with place.database.read() as session:
             found = company_of(session, company)
-            row = named(connections.find_connection(session, found.id, source), source)
+            row = require_named(connections.find_connection(session, found.id, source), source)
             zone = zone_of_source(session, row.id)
         delivery = read_file(file, row.connector, zone)
         for error in delivery.errors:
@@ -283,11 +283,13 @@ def ingest(
             click.echo(
                 f"{plural(len(delivery.records), 'record')} can be read; nothing was stored."
             )
-            onward(f"ingest {file} --company {company} --source {source}")
+            print_next(f"ingest {file} --company {company} --source {source}")
             return
         with place.database.write() as session:
             by = actor_of(session, email, found.id) if email else None
-            receipt = granted(store(session, found.id, source, file, delivery, place.now, by))
+            receipt = granted(
+                store_delivery(session, found.id, source, file, delivery, place.now, by)
+            )
         processes.ring(found.id, "evaluate")
     counts = {
         "records": len(delivery.records),
@@ -297,10 +299,10 @@ def ingest(
         "stale": receipt.stale,
     }
     if as_json:
-        tell(counts)
+        print_json(counts)
     else:
         click.echo(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()))
-        onward(f"trace NUMBER --company {company}")
+        print_next(f"trace NUMBER --company {company}")
 
 
 def _show(refusal: "RulesRefusal", files: Mapping[str, str]) -> None:

@@ -70,7 +70,7 @@ BECOMES: Final[Mapping[There, str]] = {
 """What becomes of a document when the company goes live."""
 
 
-def shown() -> Response:
+def show_checklist() -> Response:
     """What is left before the company goes live, with one action a step."""
     return _checklist({"opened": None})
 
@@ -88,7 +88,7 @@ def _checklist(more: Mapping[str, object], *, status: int = 200) -> Response:
         links=_links(found),
         first=first,
         refusal=going_live.not_ready(found),
-        start=suggested(found),
+        start=suggested_start(found),
     )
 
 
@@ -146,7 +146,7 @@ def _dry_run_page(
     problems: Mapping[str, str], *, status: int = 200, done: dry_run.DryRun | None = None
 ) -> Response:
     if g.company.live:
-        return store.moved(home(), f"{g.company.name} is live already.")
+        return store.redirect_with_message(home_url(), f"{g.company.name} is live already.")
     documents = done.documents if done else ()
     opened = {
         "opened": Step.DRY_RUN,
@@ -187,15 +187,18 @@ def _titles(target: str, document: str) -> dict[str, str]:
 @needs("company.setup")
 def start_dry_run() -> Response:
     """Check the records of these days; nothing is sent or stored of it but the sums."""
-    first, last = forms.day(request.form.get("first")), forms.day(request.form.get("last"))
+    first, last = (
+        forms.parse_day(request.form.get("first")),
+        forms.parse_day(request.form.get("last")),
+    )
     if first is None or last is None or last < first:
         return _dry_run_page(
             {"last": "Enter two days; the last is not before the first."}, status=422
         )
-    store.renew()  # a service reads with sessions of its own
+    store.drop_snapshot()  # a service reads with sessions of its own
     done = dry_run.dry_run(store.database(), store.clock(), g.actor, first, last)
     if isinstance(done, Refusal):
-        return store.refuse(done, back=home())
+        return store.refuse(done, back=home_url())
     return _dry_run_page({}, done=done)
 
 
@@ -204,7 +207,7 @@ def start_dry_run() -> Response:
 def consider() -> Response:
     """What would be sent first."""
     if g.company.live:
-        return store.moved(home(), f"{g.company.name} is live already.")
+        return store.redirect_with_message(home_url(), f"{g.company.name} is live already.")
     found = checklist(store.reading(), g.company.id)
     return store.respond(
         "onboarding/go_live.html",
@@ -218,22 +221,24 @@ def consider() -> Response:
 @needs("company.setup")
 def go_live() -> Response:
     """Send from now on, as it was shown."""
-    count, figure = (forms.whole(request.form.get(name)) or 0 for name in ("count", "figure"))
+    count, figure = (forms.parse_whole(request.form.get(name)) or 0 for name in ("count", "figure"))
     with store.writing() as session:
         answer = going_live.go_live(session, g.actor, count, figure, g.now)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=url_for("onboarding.consider", co=g.company.code))
     processes.ring(g.company.id, "push")
     told = f"{plural(answer.count, 'document')}, {sums(answer.money, g.company.currency)}"
-    return store.moved(home(), f"{g.company.name} is live. Queued to be sent: {told}.")
+    return store.redirect_with_message(
+        home_url(), f"{g.company.name} is live. Queued to be sent: {told}."
+    )
 
 
-def suggested(found: Checklist) -> object:
+def suggested_start(found: Checklist) -> object:
     """The first document date that the page proposes."""
     return going_live.suggested_start(found.closed_through, g.now, g.company.zone)
 
 
-def home() -> str:
+def home_url() -> str:
     """The checklist itself."""
     return url_for("dashboard.show", co=g.company.code)
 
@@ -249,13 +254,13 @@ def _cutover_page(
     problems: Mapping[str, str], *, status: int = 200, found: Look | None = None
 ) -> Response:
     if g.company.live:
-        return store.moved(home(), f"{g.company.name} is live already.")
+        return store.redirect_with_message(home_url(), f"{g.company.name} is live already.")
     steps = checklist(store.reading(), g.company.id)
     return store.respond(
         "onboarding/cutover.html",
         status=status,
         found=steps,
-        start=suggested(steps),
+        start=suggested_start(steps),
         problems=problems,
         look=found,
         There=There,
@@ -268,7 +273,7 @@ def _cutover_page(
 @needs("company.setup")
 def set_cutover() -> Response:
     """Set it; every record is checked again."""
-    day = forms.day(request.form.get("starts"))
+    day = forms.parse_day(request.form.get("starts"))
     if day is None:
         told = "Enter the day as year-month-day, such as 2026-11-01."
         return _cutover_page({"starts": told}, status=422)
@@ -277,17 +282,19 @@ def set_cutover() -> Response:
     if refusal is not None and refusal.status == 422:
         return _cutover_page({"starts": refusal.words}, status=422)
     if refusal is not None:
-        return store.refuse(refusal, back=home())
+        return store.refuse(refusal, back=home_url())
     processes.ring(g.company.id, "evaluate")
-    return store.moved(home(), f"Cutover date set to {day}. Records are checked again.")
+    return store.redirect_with_message(
+        home_url(), f"Cutover date set to {day}. Records are checked again."
+    )
 
 
 @pages.post("/cutover/look")
 @needs("company.setup")
 def look_there() -> Response:
     """Ask the accounting systems for the documents that are ready; nothing is written there."""
-    after = forms.whole(request.form.get("after")) or 0
-    store.renew()  # no snapshot is kept while others are asked
+    after = forms.parse_whole(request.form.get("after")) or 0
+    store.drop_snapshot()  # no snapshot is kept while others are asked
     http = Http(store.clock(), connect_seconds=SECONDS, read_seconds=SECONDS)
     found = look(store.database(), store.clock(), g.actor, after, http=http)
     if isinstance(found, Refusal):

@@ -81,7 +81,7 @@ def choose_rules() -> AnyResponse:
 def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
     if g.company.ruleset_version_id is not None:
         told = "Rules are in force already. Change their files here."
-        return store.moved(url_for("rulebook.show", co=g.company.code), told)
+        return store.redirect_with_message(url_for("rulebook.show", co=g.company.code), told)
     connected = {
         word
         for row in connections.list_connections(store.reading(), g.company.id)
@@ -139,7 +139,7 @@ def draft_rules() -> AnyResponse:
     found = _answers(template)
     if isinstance(found, forms.Problems):
         return _choice(dict(found.by_field), status=422)
-    draft = catalogue.answered(
+    draft = catalogue.fill_template(
         template,
         found.limit,
         found.hour,
@@ -149,10 +149,10 @@ def draft_rules() -> AnyResponse:
         einvoice=found.einvoice,
     )
     back = url_for("onboarding.choose_rules", co=g.company.code, template=template.word)
-    store.renew()  # no snapshot is kept while a process is at work
-    checked = store.checks().report(draft.files)
+    store.drop_snapshot()  # no snapshot is kept while a process is at work
+    checked = store.rule_checks().report(draft.files)
     if isinstance(checked, Refusal):
-        return store.come_again(store.refuse(checked, back=back), checked)
+        return store.set_retry_after(store.refuse(checked, back=back), checked)
     with store.writing() as session:
         answer = first_company.choose(
             session,
@@ -169,7 +169,9 @@ def draft_rules() -> AnyResponse:
     told = plural(len(draft.left_out), "test")
     left = f" {told} of the template left out, because you answered otherwise."
     url = url_for("changes.show", co=g.company.code, no=answer)
-    return store.moved(url, f"Draft saved as change {answer}.{left if draft.left_out else ''}")
+    return store.redirect_with_message(
+        url, f"Draft saved as change {answer}.{left if draft.left_out else ''}"
+    )
 
 
 def _answers(template: Template) -> Answers | forms.Problems:
@@ -177,7 +179,7 @@ def _answers(template: Template) -> Answers | forms.Problems:
     limit = _amount(form.get("limit")) if template.limit is not None else None
     if template.limit is not None and limit is None:
         wrong["limit"] = "Enter the amount as 3000.00."
-    hour = forms.hour(form.get("hour")) if template.hour is not None else None
+    hour = forms.parse_hour(form.get("hour")) if template.hour is not None else None
     if template.hour is not None and hour is None:
         wrong["hour"] = "Enter the time as 02:00."
     codes = {}
@@ -191,7 +193,7 @@ def _answers(template: Template) -> Answers | forms.Problems:
     einvoice = _einvoice(template, wrong)
     if wrong:
         return forms.Problems(wrong)
-    chosen = {name: forms.whole(form.get(f"{TEAM}{name}")) for name, _ in template.teams}
+    chosen = {name: forms.parse_whole(form.get(f"{TEAM}{name}")) for name, _ in template.teams}
     teams = {name: one for name, one in chosen.items() if one is not None}
     return Answers(limit, hour, teams, codes, einvoice)
 
@@ -210,7 +212,7 @@ def _einvoice(template: Template, wrong: dict[str, str]) -> EInvoiceLimit | None
     form, stands = request.form, template.einvoice
     if stands is None or "einvoice" not in form:
         return None
-    amount, since = _amount(form["einvoice"]), forms.day(form.get("einvoice_from"))
+    amount, since = _amount(form["einvoice"]), forms.parse_day(form.get("einvoice_from"))
     if amount is None:
         wrong["einvoice"] = "Enter the amount as 10000.00."
     if since is None:
@@ -304,7 +306,7 @@ def _wish() -> Wish | forms.Problems:
     form = request.form
     text = {name: value.strip() for name, value in form.items()}
     closed = text.get("closed", "")
-    day = forms.day(closed)
+    day = forms.parse_day(closed)
     found = {
         name: told
         for name, told in (

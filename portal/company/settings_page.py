@@ -42,7 +42,7 @@ class Setting:
     link: str = ""
 
 
-def listed() -> list[Setting]:
+def list_settings() -> list[Setting]:
     """The settings of this company, as they stand."""
     company, session = g.company, store.reading()
     own = new_connections.settings_of(session, company.id)
@@ -157,7 +157,10 @@ def fallback() -> Response:
 @needs("company.setup")
 def due() -> Response:
     """Let holds of a class be due after so many hours."""
-    error_class, hours = request.form.get("error_class", ""), forms.whole(request.form.get("hours"))
+    error_class, hours = (
+        request.form.get("error_class", ""),
+        forms.parse_whole(request.form.get("hours")),
+    )
     return _changed(
         "due",
         lambda session, why: new_connections.set_due(
@@ -171,7 +174,7 @@ def _changed(form: str, change: Callable[[DatabaseSession, str], Refusal | None]
     with store.writing() as session:
         refused = change(session, request.form.get("reason", ""))
     if refused is None:
-        return store.moved(_url(), SAVED[form])
+        return store.redirect_with_message(_url(), SAVED[form])
     if refused.status != 422:
         return store.refuse(refused, back=_url())
     field = "reason" if refused.code == "company.reason" else FIELDS.get(refused.code, FIRST[form])
@@ -191,7 +194,7 @@ def _page(problems: Mapping[str, Mapping[str, str]], *, status: int = 200) -> Re
     return store.respond(
         "onboarding/settings.html",
         status=status,
-        rows=listed(),
+        rows=list_settings(),
         own=own,
         classes=ERROR_CLASSES,
         problems={form: problems.get(form, {}) for form in FIRST},

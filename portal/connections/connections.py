@@ -37,7 +37,7 @@ def listing() -> Response:
     session = store.reading()
     rows = connections.list_connections(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
-    made = filters.of_rows(Together(session, KEPT), session, g.company.id, targets)()
+    made = filters.target_pills(Together(session, KEPT), session, g.company.id, targets)()
     return store.respond(
         "connections/list.html",
         targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],
@@ -49,32 +49,34 @@ def listing() -> Response:
 @needs("record.read")
 def show(name: str) -> Response:
     """One connection."""
-    return store.respond("connections/show.html", shown(row_of(name)))
+    return store.respond("connections/show.html", connection_values(find_connection(name)))
 
 
 @pages.post("/<name>/test")
 @needs("connection.admin")
 def test(name: str) -> Response:
     """Try a connection without writing there, a step a line."""
-    row = row_of(name)
+    row = find_connection(name)
     clock = store.clock()
     http = Http(clock, connect_seconds=TEST_SECONDS, read_seconds=TEST_SECONDS)
     answer = deliveries.test_either_side(store.database(), clock, row.id, g.actor, http=http)
     if isinstance(answer, Refusal):
-        return store.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=connection_url(name))
     processes.ring(g.company.id, "evaluate")
     said = f"The test of {name} {'passed' if answer.ok else 'failed'}."
-    store.renew()
+    store.drop_snapshot()
     say = said if answer.ok else ""
-    return store.respond("connections/show.html", shown(row_of(name)), say=say, also=("told",))
+    return store.respond(
+        "connections/show.html", connection_values(find_connection(name)), say=say, also=("told",)
+    )
 
 
 @pages.post("/<name>/pause")
 @needs("run.operate")
 def pause(name: str) -> Response:
     """Send nothing there until somebody resumes, or until a time."""
-    row = row_of(name)
-    wish = forms.pause(request.form, zone(), g.now)
+    row = find_connection(name)
+    wish = forms.read_pause(request.form, zone(), g.now)
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     with store.writing() as session:
@@ -82,18 +84,18 @@ def pause(name: str) -> Response:
             session, g.actor, row.id, wish.reason, now=g.now, until=wish.until
         )
     if isinstance(answer, Refusal):
-        return store.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=connection_url(name))
     said = f"{name} paused. Ready documents wait here until you resume."
     if wish.until:
         said = f"{name} paused. Ready documents wait here until {moment(wish.until)}."
-    return store.moved(url_of(name), said)
+    return store.redirect_with_message(connection_url(name), said)
 
 
 @pages.post("/<name>/rates")
 @needs("mapping.fix")
 def rates(name: str) -> Response:
     """Confirm a rate of a unit as it is shown, or from now on ask for that, or no more."""
-    row, asked = row_of(name), request.form.get("asked")
+    row, asked = find_connection(name), request.form.get("asked")
     with store.writing() as session:
         if asked is not None:
             on = asked == "1"
@@ -101,102 +103,108 @@ def rates(name: str) -> Response:
             how = "have to be confirmed" if on else "are used as the units table says"
             said = f"Rates of units {how} for {name}."
         else:
-            chosen = [no for one in request.form.getlist("cause") if (no := forms.whole(one))]
+            chosen = [no for one in request.form.getlist("cause") if (no := forms.parse_whole(one))]
             answer = confirmed_rates.confirm(session, g.actor, row.id, chosen, now=g.now)
             refusal = answer if isinstance(answer, Refusal) else None
             told = () if isinstance(answer, Refusal) else answer
             said = f"Confirmed for {name}: {', '.join(one.says for one in told)}."
     if refusal is not None:
-        return store.refuse(refusal, back=url_of(name))
+        return store.refuse(refusal, back=connection_url(name))
     processes.ring(g.company.id, "evaluate")
-    return store.moved(url_of(name), said)
+    return store.redirect_with_message(connection_url(name), said)
 
 
 @pages.post("/<name>/read")
 @needs("run.operate")
 def read(name: str) -> Response:
     """Read in the target everything that is posted there and still watched."""
-    row = row_of(name)
+    row = find_connection(name)
     with store.writing() as session:
         answer = reading_plan.read_target(session, g.actor, row.id, g.now)
     if isinstance(answer, Refusal):
-        return store.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=connection_url(name))
     processes.ring(g.company.id, "push")
     told = plural(answer, "document is", "documents are")
-    return store.moved(url_of(name), f"{told} being read in {name}.")
+    return store.redirect_with_message(connection_url(name), f"{told} being read in {name}.")
 
 
 @pages.post("/<name>/pull")
 @needs("run.operate")
 def pull(name: str) -> Response:
     """Ask a source at once for what changed, or for all that changed in the last days."""
-    row, whole = row_of(name), request.form.get("kind") == "sweep"
+    row, whole = find_connection(name), request.form.get("kind") == "sweep"
     with store.writing() as session:
         answer = pulls.request_pull(session, g.actor, row.id, "sweep" if whole else "pull", g.now)
     if isinstance(answer, Refusal):
-        return store.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=connection_url(name))
     processes.ring(g.company.id, "pull")
     what = "is being swept" if whole else "is being read"
-    return store.moved(url_of(name), f"{name} {what}. What is new appears here.")
+    return store.redirect_with_message(
+        connection_url(name), f"{name} {what}. What is new appears here."
+    )
 
 
 @pages.post("/<name>/resume")
 @needs("run.operate")
 def resume(name: str) -> Response:
     """Send again, what waited first."""
-    row = row_of(name)
+    row = find_connection(name)
     with store.writing() as session:
         answer = target_ways.resume(session, g.actor, row.id, now=g.now)
     if isinstance(answer, Refusal):
-        return store.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=connection_url(name))
     processes.ring(g.company.id, "push")
-    return store.moved(url_of(name), f"{name} is resumed.")
+    return store.redirect_with_message(connection_url(name), f"{name} is resumed.")
 
 
 @pages.post("/<name>/daily")
 @needs("run.operate")
 def daily(name: str) -> Response:
     """Run a document type automatically every day, or manually only."""
-    row, doc_type = row_of(name), request.form.get("doc_type", "")
+    row, doc_type = find_connection(name), request.form.get("doc_type", "")
     on = request.form.get("on") == "1"
     with store.writing() as session:
         answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)
     if isinstance(answer, Refusal):
-        return store.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=connection_url(name))
     said = f"Daily run switched {'on' if on else 'off'}: {kind_of(doc_type)}."
-    return store.moved(url_of(name), said)
+    return store.redirect_with_message(connection_url(name), said)
 
 
 @pages.post("/<name>/hours")
 @needs("rules.draft")
 def hours(name: str) -> Response:
     """Make other hours of the daily runs a change of the rules, which somebody else publishes."""
-    row, base, wish = row_of(name), g.company.ruleset_version_id, forms.run_hours(request.form)
+    row, base, wish = (
+        find_connection(name),
+        g.company.ruleset_version_id,
+        forms.read_run_hours(request.form),
+    )
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     made = publication.draft(store.reading(), g.company.id, row.name, row.connector, wish)
     if isinstance(made, Refusal):
-        return store.refuse(made, back=url_of(name))
-    store.renew()  # no snapshot is kept while a process is at work
-    checked = store.checks().report(made.files)
+        return store.refuse(made, back=connection_url(name))
+    store.drop_snapshot()  # no snapshot is kept while a process is at work
+    checked = store.rule_checks().report(made.files)
     if isinstance(checked, Refusal):
-        return store.come_again(store.refuse(checked, back=url_of(name)), checked)
+        return store.set_retry_after(store.refuse(checked, back=connection_url(name)), checked)
     with store.writing() as session:
         answer = publication.push(
             session, g.company.id, g.actor, made.files, made.title, g.now, checked, base
         )
     if isinstance(answer, Refusal):
-        return store.refuse(answer, back=url_of(name))
+        return store.refuse(answer, back=connection_url(name))
     said = f"Change {answer} submitted: {made.title}. The hours change when it is published."
-    return store.moved(url_of(name), said)
+    return store.redirect_with_message(connection_url(name), said)
 
 
 @pages.get("/<name>/sync")
 @needs("run.operate")
 def consider(name: str) -> Response:
     """What a range of days would send, before anything is sent."""
-    row = row_of(name)
-    wish = forms.sync_range(request.args, today())
+    row = find_connection(name)
+    wish = forms.read_sync_range(request.args, today())
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     return store.respond("connections/show.html", _with_preview(row, wish))
@@ -206,8 +214,8 @@ def consider(name: str) -> Response:
 @needs("run.operate")
 def sync(name: str) -> Response:
     """Send a range of days, if it is still what the button named."""
-    row = row_of(name)
-    wish = forms.sync_range(request.form, today())
+    row = find_connection(name)
+    wish = forms.read_sync_range(request.form, today())
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     with store.writing() as session:
@@ -225,28 +233,30 @@ def sync(name: str) -> Response:
         )
     if isinstance(answer, Refusal):
         if answer.code != "sync.changed":
-            return store.refuse(answer, back=url_of(name))
+            return store.refuse(answer, back=connection_url(name))
         made = _with_preview(row, wish) | {"changed": answer}
         return store.respond("connections/show.html", made, status=409)
     processes.ring(g.company.id, "push")
     if len(answer) > 1:
         told = ", ".join(str(one) for one in answer)
         listed = url_for("runs.listing", co=g.company.code, connection=name)
-        return store.moved(listed, f"Sync runs {told} started, one for each document type.")
+        return store.redirect_with_message(
+            listed, f"Sync runs {told} started, one for each document type."
+        )
     shown_url = url_for("runs.show", co=g.company.code, run_id=answer[0])
-    return store.moved(shown_url, f"Sync run {answer[0]} started.")
+    return store.redirect_with_message(shown_url, f"Sync run {answer[0]} started.")
 
 
-def row_of(name: str) -> connections.ConnectionRow:
+def find_connection(name: str) -> connections.ConnectionRow:
     """The connection of this name in the company of the address; 404 where there is none."""
     return connections.find_connection(store.reading(), g.company.id, name) or abort(404)
 
 
-def shown(row: connections.ConnectionRow) -> dict[str, object]:
+def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
     """What the page of a connection tells."""
     session = store.reading()
     company, target, page = g.company.id, row.is_target, Together(session, KEPT)
-    pills = filters.of_rows(page, session, company, [row])
+    pills = filters.target_pills(page, session, company, [row])
     asked: dict[str, Answer[object]] = {"told": page.ask(connections.events_query(company, row.id))}
     first = today() - timedelta(days=30)
     if target:
@@ -265,7 +275,7 @@ def shown(row: connections.ConnectionRow) -> dict[str, object]:
         "nights": {},
         **each,
         "row": row,
-        "coming": filters.coming,
+        "coming": filters.coming_runs,
         "cards": [(pill, found.get(pill.doc_type)) for pill in pills()],
         "new_hours": publication.waiting(session, company, row.name) if target else (),
         "rates": confirmed_rates.of_connection(session, row.id) if target else None,
@@ -311,7 +321,7 @@ def _awaited(row: connections.ConnectionRow) -> reading_plan.Awaited | None:
 
 
 def _again(row: connections.ConnectionRow, found: forms.Problems) -> Response:
-    made = shown(row) | {"problems": found.by_field}
+    made = connection_values(row) | {"problems": found.by_field}
     return store.respond("connections/show.html", made, status=422)
 
 
@@ -320,9 +330,9 @@ def _with_preview(row: connections.ConnectionRow, wish: forms.SyncRange) -> dict
     made = date_ranges.preview(session, g.company.id, row.id, wish.doc_type, *days)
     found = date_ranges.range_counts(session, g.company.id, ZoneInfo(g.company.zone), row.id, days)
     told = {"wish": wish, "first": wish.first, "until": wish.last}
-    return shown(row) | told | {"preview": made, "counts": found}
+    return connection_values(row) | told | {"preview": made, "counts": found}
 
 
-def url_of(name: str) -> str:
+def connection_url(name: str) -> str:
     """The page of a connection."""
     return url_for("connections.show", co=g.company.code, name=name)

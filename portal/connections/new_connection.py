@@ -97,8 +97,8 @@ def create() -> Response:
     """Store a connection with its key, and test it; nothing is sent before a test has passed."""
     system, name = request.form.get("system", ""), request.form.get("name", "").strip()
     side, form = _system_form(system)
-    values, key = values_of(form, request.form), request.form.get("key", "")
-    problems = problems_of(form, values) | key_problem(form, key)
+    values, key = read_settings(form, request.form), request.form.get("key", "")
+    problems = setting_problems(form, values) | key_problem(form, key)
     if fault := name_fault(name):
         problems["name"] = f"{fault.message} {fault.hint}"
     if problems:
@@ -115,16 +115,18 @@ def create() -> Response:
     processes.ring(g.company.id, "evaluate")
     asked = side == "target" or deliveries.is_testable(side, system, values)
     if made_here or not asked:
-        row = connections.row_of(name)
-        shown = connections.shown(row) | {"secret": secret if made_here else ""}
+        row = connections.find_connection(name)
+        shown = connections.connection_values(row) | {"secret": secret if made_here else ""}
         return store.respond("connections/show.html", shown, say=f"{name} was added. {PROVE_IT}")
     trimmed = TRIMMED if kept is not None and kept.trimmed else ""
     named = "" if name in (system, form.title) else f" as {name}"
     said = f"{form.title} was added{named}.{trimmed}"
     if key_rotation.is_half(system, secret):
         words = f"{said} Connect it next: nothing is sent there before."
-        return store.moved(connections.url_of(name) + "#authorization", words)
-    return tested(row_id, name, said)
+        return store.redirect_with_message(
+            connections.connection_url(name) + "#authorization", words
+        )
+    return redirect_after_test(row_id, name, said)
 
 
 def _stored(
@@ -158,22 +160,22 @@ def _url() -> str:
     return url_for("newconn.choose", co=g.company.code)
 
 
-def tested(row_id: int, name: str, said: str) -> Response:
+def redirect_after_test(row_id: int, name: str, said: str) -> Response:
     """Test the connection, and go to its page, which tells the test line by line."""
     clock, seconds = store.clock(), connections.TEST_SECONDS
-    store.renew()  # no snapshot is kept while the target is called
+    store.drop_snapshot()  # no snapshot is kept while the target is called
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
     report = deliveries.test_either_side(store.database(), clock, row_id, g.actor, http=http)
-    store.renew()
+    store.drop_snapshot()
     if isinstance(report, Refusal):
         words = f"{said} It was not tested: {report.message}"
     elif report.ok:
         words = f"{said} Its test passed."
-    elif connections.row_of(name).is_target:
+    elif connections.find_connection(name).is_target:
         words = f"{said} Its test failed, so nothing is sent there yet."
     else:
         words = f"{said} Its test failed: below is what to correct."
-    return store.moved(connections.url_of(name) + "#conntest", words)
+    return store.redirect_with_message(connections.connection_url(name) + "#conntest", words)
 
 
 @new_connection_pages.app_template_global("other_ways")
@@ -188,14 +190,14 @@ def begin(name: str) -> Response:
     """Send the browser to the page where it is allowed; without a script by a link, for a form
     leads to no other host.
     """
-    row = connections.row_of(name)
+    row = connections.find_connection(name)
     token, system = request_guard.session_token(), _system(row)
     with store.writing() as session:
         made = authorization.begin(
-            session, g.actor, row.id, token=token, back=back_of(row), now=g.now
+            session, g.actor, row.id, token=token, back=authorized_url(row), now=g.now
         )
     if isinstance(made, Refusal):
-        return store.refuse(made, back=connections.url_of(name))
+        return store.refuse(made, back=connections.connection_url(name))
     if store.wants_fragment():
         answer = make_response("", 204)
         answer.headers["HX-Redirect"] = made
@@ -217,9 +219,9 @@ def _system(row: ConnectionRow) -> str:
 @needs("connection.admin")
 def back(name: str) -> Response:
     """Where a person comes back to: the code is exchanged, and the new key tested."""
-    row, clock, seconds = connections.row_of(name), store.clock(), connections.TEST_SECONDS
+    row, clock, seconds = connections.find_connection(name), store.clock(), connections.TEST_SECONDS
     system = _system(row)
-    store.renew()  # no snapshot is kept while the target is called
+    store.drop_snapshot()  # no snapshot is kept while the target is called
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
     kept = authorization.finish(
         store.database(),
@@ -230,30 +232,30 @@ def back(name: str) -> Response:
         token=request_guard.session_token(),
         http=http,
     )
-    store.renew()
+    store.drop_snapshot()
     if isinstance(kept, Refusal):
-        return store.refuse(kept, back=connections.url_of(name))
-    return tried(row, f"{name} was connected to {system}.", page=False)
+        return store.refuse(kept, back=connections.connection_url(name))
+    return try_waiting_key(row, f"{name} was connected to {system}.", page=False)
 
 
 @authorization_pages.post("/<name>/disconnect")
 @needs("connection.admin")
 def disconnect(name: str) -> Response:
     """Stop sending there, and take back there what was allowed."""
-    row, clock, seconds = connections.row_of(name), store.clock(), connections.TEST_SECONDS
+    row, clock, seconds = connections.find_connection(name), store.clock(), connections.TEST_SECONDS
     system = _system(row)
-    store.renew()
+    store.drop_snapshot()
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
     told = authorization.disconnect(store.database(), clock, row.id, g.actor, http=http)
-    store.renew()
+    store.drop_snapshot()
     if isinstance(told, Refusal):
-        return store.refuse(told, back=connections.url_of(name))
+        return store.refuse(told, back=connections.connection_url(name))
     said = ENDS[told.kind].format(system=system, words=told.words)
     words = f"{name} was disconnected. Nothing is sent there. {said}"
-    return store.moved(connections.url_of(name) + "#authorization", words)
+    return store.redirect_with_message(connections.connection_url(name) + "#authorization", words)
 
 
-def back_of(row: ConnectionRow) -> str:
+def authorized_url(row: ConnectionRow) -> str:
     """The address to come back to, which the app has to name word by word."""
     return request_guard.outside(url_for("connauth.back", co=g.company.code, name=row.name))
 
@@ -265,7 +267,7 @@ def replace(name: str) -> Response:
 
     The one before is accepted for a week.
     """
-    row = connections.row_of(name)
+    row = connections.find_connection(name)
     form = registry.form_of(row.side, row.connector)
     if row.is_target or form is None or form.key is None:
         abort(404)
@@ -275,11 +277,13 @@ def replace(name: str) -> Response:
         kept = setup.set_key(session, g.actor, row.id, secret, now=g.now)
     if isinstance(kept, Refusal):
         if kept.status != 422:
-            return store.refuse(kept, back=connections.url_of(name))
+            return store.refuse(kept, back=connections.connection_url(name))
         problems = {"key": f"{kept.message} {kept.hint}"}
-        wrong = connections.shown(row) | {"problems": problems}
+        wrong = connections.connection_values(row) | {"problems": problems}
         return store.respond("connections/show.html", wrong, status=422)
-    shown = connections.shown(connections.row_of(name)) | {"secret": secret if made else ""}
+    shown = connections.connection_values(connections.find_connection(name)) | {
+        "secret": secret if made else ""
+    }
     said = f"{name} has a new secret. The one before is accepted for {setup.KEEP_OLD.days} days."
     return store.respond("connections/show.html", shown, say=said)
 
@@ -288,18 +292,18 @@ def replace(name: str) -> Response:
 @needs("connection.admin")
 def send(name: str) -> Response:
     """Sign the example of the source now, let the intake read it, and note what it says."""
-    row = connections.row_of(name)
+    row = connections.find_connection(name)
     source = webhooks.bound_reader(row, g.company.code)
     if row.is_target or not isinstance(source, ShowsExample):
         abort(404)
     secret = setup.secrets_of(store.reading(), row.id, g.now)
     if isinstance(secret, Refusal):
-        return store.refuse(secret, back=connections.url_of(name))
+        return store.refuse(secret, back=connections.connection_url(name))
     call = source.example(secret[0], g.now, f"test-{secrets.token_hex(6)}")
-    answer = _words(webhooks.admitted(row, g.company.code, call.headers, call.body))
+    answer = _words(webhooks.read_delivery(row, g.company.code, call.headers, call.body))
     with store.writing() as session:
         receive.note_test(session, g.company.id, row.id, *answer, g.now)
-    return store.moved(connections.url_of(name) + "#deliveries", answer[0])
+    return store.redirect_with_message(connections.connection_url(name) + "#deliveries", answer[0])
 
 
 def _words(read: webhooks.Read) -> tuple[str, int]:
@@ -324,18 +328,20 @@ def add(name: str) -> Response:
         kept = give(session, g.actor, row.id, secret, now=g.now)
     if isinstance(kept, Refusal):
         if kept.status != 422:
-            return store.refuse(kept, back=connections.url_of(name))
+            return store.refuse(kept, back=connections.connection_url(name))
         problems = {"key": f"{kept.message} {kept.hint}"}
-        shown = connections.shown(row) | {"problems": problems}
+        shown = connections.connection_values(row) | {"problems": problems}
         return store.respond("connections/show.html", shown, status=422)
     said = f"The key that ends in {kept.tail} was stored.{TRIMMED if kept.trimmed else ''}"
     if half:
-        return store.moved(connections.url_of(name) + "#authorization", f"{said} {CONNECT}")
-    return tested(row.id, name, said) if first else tried(row, said)
+        return store.redirect_with_message(
+            connections.connection_url(name) + "#authorization", f"{said} {CONNECT}"
+        )
+    return redirect_after_test(row.id, name, said) if first else try_waiting_key(row, said)
 
 
 def _target(name: str) -> ConnectionRow:
-    row = connections.row_of(name)
+    row = connections.find_connection(name)
     if not row.is_target:
         abort(404)
     return row
@@ -345,36 +351,38 @@ def _target(name: str) -> ConnectionRow:
 @needs("connection.admin")
 def test(name: str) -> Response:
     """Test the key that waits, once more."""
-    return tried(_target(name), "")
+    return try_waiting_key(_target(name), "")
 
 
 @key_pages.post("/<name>/keys/<int:no>/delete")
 @needs("connection.admin")
 def delete(name: str, no: int) -> Response:
     """Delete a key that is not in use."""
-    row = connections.row_of(name)
+    row = connections.find_connection(name)
     with store.writing() as session:
         refused = key_rotation.delete_key(session, g.actor, row.id, no, now=g.now)
     if refused is not None:
-        return store.refuse(refused, back=connections.url_of(name))
-    return store.moved(connections.url_of(name) + "#keys", f"A key of {name} was deleted.")
+        return store.refuse(refused, back=connections.connection_url(name))
+    return store.redirect_with_message(
+        connections.connection_url(name) + "#keys", f"A key of {name} was deleted."
+    )
 
 
-def tried(row: ConnectionRow, said: str, *, page: bool = True) -> Response:
+def try_waiting_key(row: ConnectionRow, said: str, *, page: bool = True) -> Response:
     """Test the key that waits; the page of the connection, or the way there (not `page`)."""
     clock, seconds = store.clock(), connections.TEST_SECONDS
-    store.renew()
+    store.drop_snapshot()
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
     asks = deliveries.lookup_settings(store.database(), clock, row.id)
     report = key_rotation.try_key(store.database(), clock, row.id, g.actor, http=http, asks=asks)
-    store.renew()
+    store.drop_snapshot()
     if isinstance(report, Refusal):
-        return store.refuse(report, back=connections.url_of(row.name))
+        return store.refuse(report, back=connections.connection_url(row.name))
     processes.ring(g.company.id, "push")
     if report.ok:
         old = " The old key is disabled." if row.key_tail else ""
         words = f"{said} It passed its test and is in use now.{old}".strip()
-        return store.moved(connections.url_of(row.name) + "#keys", words)
+        return store.redirect_with_message(connections.connection_url(row.name) + "#keys", words)
     return _failed(row, report, said, page=page)
 
 
@@ -386,8 +394,10 @@ def _failed(row: ConnectionRow, report: ConnectionReport, said: str, *, page: bo
     if not page:
         step = next(one for one in report.steps if one.ok is False)
         words += f" {step.name}: {step.words} {step.hint}"
-        return store.moved(connections.url_of(row.name) + "#keys", words.strip())
-    shown = connections.shown(row) | {"report": report.steps, "reported": "new key"}
+        return store.redirect_with_message(
+            connections.connection_url(row.name) + "#keys", words.strip()
+        )
+    shown = connections.connection_values(row) | {"report": report.steps, "reported": "new key"}
     return store.respond("connections/show.html", shown, say=words.strip())
 
 
@@ -395,7 +405,7 @@ def _failed(row: ConnectionRow, report: ConnectionReport, said: str, *, page: bo
 @needs("connection.admin")
 def show(name: str) -> Response:
     """The form, filled with what is stored."""
-    row = connections.row_of(name)
+    row = connections.find_connection(name)
     return _settings_page(row, _settings_form(row), {}, {})
 
 
@@ -430,45 +440,47 @@ def _settings_form(row: ConnectionRow) -> ConnectionForm:
 @needs("connection.admin")
 def save(name: str) -> Response:
     """Store what was changed; a target is tested then."""
-    row = connections.row_of(name)
+    row = connections.find_connection(name)
     form = _settings_form(row)
-    values = values_of(form, request.form)
-    problems = problems_of(form, values)
+    values = read_settings(form, request.form)
+    problems = setting_problems(form, values)
     if problems:
         return _settings_page(row, form, values, problems, status=422)
     with store.writing() as session:
         changed = change_settings(session, g.actor, row.id, values, now=g.now)
     if isinstance(changed, Refusal):
-        return store.refuse(changed, back=connections.url_of(name))
+        return store.refuse(changed, back=connections.connection_url(name))
     if not changed:
-        return store.moved(connections.url_of(name), f"Nothing of {name} was changed.")
+        return store.redirect_with_message(
+            connections.connection_url(name), f"Nothing of {name} was changed."
+        )
     processes.ring(g.company.id, "evaluate")
     labels = [one.label for one in form.settings if one.name in changed]
     said = f"{name} was changed: {', '.join(labels)}."
-    after = connections.row_of(name)
+    after = connections.find_connection(name)
     if row.key_tail and after.key_tail is None:
         said += " Its key was given for another host: paste it again."
     asked = form.key is not None and not form.key.optional and after.key_tail is None
     if asked or not deliveries.is_testable(row.side, row.connector, after.settings):
-        return store.moved(connections.url_of(name), said)
-    return tested(row.id, name, said)
+        return store.redirect_with_message(connections.connection_url(name), said)
+    return redirect_after_test(row.id, name, said)
 
 
 @settings_pages.post("/<name>/lists")
 @needs("run.operate")
 def read_lists(name: str) -> Response:
     """Read all lists of a target at once, whatever its plan says."""
-    row = connections.row_of(name)
+    row = connections.find_connection(name)
     with store.writing() as session:
         refusal = list_turns.ask(session, g.actor, row.id, g.now)
     if refusal is not None:
-        return store.refuse(refusal, back=connections.url_of(name))
+        return store.refuse(refusal, back=connections.connection_url(name))
     processes.ring(g.company.id, "lists")
     said = f"The lists of {name} are being read. What changed stands on the page Lists of codes."
-    return store.moved(f"{connections.url_of(name)}#lists", said)
+    return store.redirect_with_message(f"{connections.connection_url(name)}#lists", said)
 
 
-def values_of(form: ConnectionForm, sent: Form) -> dict[str, str]:
+def read_settings(form: ConnectionForm, sent: Form) -> dict[str, str]:
     """Setting -> the value that was entered; several boxes are one value with commas."""
     return {
         one.name: ", ".join(part.strip() for part in sent.getlist(one.name) if part.strip())
@@ -476,7 +488,7 @@ def values_of(form: ConnectionForm, sent: Form) -> dict[str, str]:
     }
 
 
-def problems_of(form: ConnectionForm, values: Mapping[str, str]) -> dict[str, str]:
+def setting_problems(form: ConnectionForm, values: Mapping[str, str]) -> dict[str, str]:
     """Field -> what is wrong with it."""
     return setting_faults(form.settings, values)
 

@@ -275,7 +275,7 @@ class Able:
     names: tuple[str, ...]
 
 
-def init(app: Flask) -> None:
+def init_help(app: Flask) -> None:
     """Let every template name the topic of what it shows; what has no help is told now."""
     known = topics()
     app.jinja_env.globals["help_slug"] = slug_of

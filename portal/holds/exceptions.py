@@ -22,7 +22,7 @@ from holding.worklist import ageing as ageing_query
 from holding.worklist import facets, hold_detail, open_holds
 from portal.holds import hold_filter, hold_pane
 from portal.web import filters, forms, store
-from portal.web.forms import MIN_REASON, Form, Problems, day, whole
+from portal.web.forms import MIN_REASON, Form, Problems, parse_day, parse_whole
 from portal.web.permissions import needs
 
 pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")
@@ -65,7 +65,7 @@ def retry(hold_id: int) -> Response:
     def do(session: DatabaseSession, op: str) -> Done | Refusal:
         return retries.retry(session, g.actor, hold_id, g.now, op or None, opened=True)
 
-    return hold_pane.act(hold_id, request.form.get("op", ""), do, "Retry started.")
+    return hold_pane.act_on_hold(hold_id, request.form.get("op", ""), do, "Retry started.")
 
 
 @pages.post("/<int:hold_id>/message")
@@ -76,7 +76,7 @@ def message(hold_id: int) -> Response:
     def do(session: DatabaseSession, op: str) -> Done | Refusal:
         return notes.open_message(session, g.actor, hold_id, g.now, op or None)
 
-    return hold_pane.act(hold_id, request.form.get("op", ""), do, "The message is open.")
+    return hold_pane.act_on_hold(hold_id, request.form.get("op", ""), do, "The message is open.")
 
 
 @pages.post("/<int:hold_id>/override")
@@ -87,7 +87,7 @@ def override(hold_id: int) -> Response:
     def do(session: DatabaseSession, wish: forms.Reasoned) -> Done | Refusal:
         return retries.override(session, g.actor, hold_id, wish.reason, g.now, wish.op or None)
 
-    return hold_pane.act(hold_id, forms.reasoned(request.form), do, "Retry started.")
+    return hold_pane.act_on_hold(hold_id, forms.read_reason(request.form), do, "Retry started.")
 
 
 @pages.post("/<int:hold_id>/correct")
@@ -100,7 +100,9 @@ def correct(hold_id: int) -> Response:
         return holds.correct(session, g.actor, hold_id, wanted, g.now, op)
 
     said = "Corrected. A new version is being checked; the original is kept."
-    return hold_pane.act(hold_id, corrected(request.form), do, said, field="value")
+    return hold_pane.act_on_hold(
+        hold_id, read_correction_form(request.form), do, said, field="value"
+    )
 
 
 @pages.post("/<int:hold_id>/assign")
@@ -114,7 +116,7 @@ def assign(hold_id: int) -> Response:
 
     to_team = request.form.get("person") in (None, "", "0")
     said = "Assigned to its team." if to_team else "Assigned to that person."
-    return hold_pane.act(hold_id, assigned(request.form), do, said)
+    return hold_pane.act_on_hold(hold_id, read_assign_form(request.form), do, said)
 
 
 @pages.post("/<int:hold_id>/snooze")
@@ -127,7 +129,9 @@ def snooze(hold_id: int) -> Response:
         return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=wish.seen)
 
     said = "Snoozed. It stays on hold and returns to the list on that morning."
-    return hold_pane.act(hold_id, snoozed(request.form, filters.zone()), do, said, field="until")
+    return hold_pane.act_on_hold(
+        hold_id, read_snooze_form(request.form, filters.zone()), do, said, field="until"
+    )
 
 
 @pages.post("/<int:hold_id>/comment")
@@ -138,7 +142,9 @@ def comment(hold_id: int) -> Response:
     def do(session: DatabaseSession, wish: Noted) -> Done | Refusal:
         return notes.comment(session, g.actor, hold_id, wish.text, g.now, wish.op or None)
 
-    return hold_pane.act(hold_id, noted(request.form), do, "Noted.", field="text")
+    return hold_pane.act_on_hold(
+        hold_id, read_comment_form(request.form), do, "Noted.", field="text"
+    )
 
 
 @pages.get("/many")
@@ -156,7 +162,7 @@ def consider() -> Response:
 
 def _question(act: str) -> dict[str, object]:
     session = store.reading()
-    wanted = hold_filter.wanted(request.args)
+    wanted = hold_filter.read_filter(request.args)
     rows = facets.rows(session, g.company.id, wanted)
     return _shown(act, rows[: assignments.MOST], more=len(rows) > assignments.MOST)
 
@@ -188,23 +194,23 @@ def _shown(
         "changed": (),
         "was": "",
         "typed": request.form,  # empty where it is asked for the first time
-        "kept": hold_filter.link(hold_filter.wanted(request.args)),
+        "kept": hold_filter.filter_args(hold_filter.read_filter(request.args)),
         "back": _back(),
     }
 
 
 def _back() -> dict[str, object]:
     """The list that it was asked from: where it was asked of one group, the group is open in it."""
-    wanted = hold_filter.wanted(request.args)
+    wanted = hold_filter.read_filter(request.args)
     opened = wanted.causes[0] if len(wanted.causes) == 1 else None
-    return hold_filter.link(replace(wanted, causes=())) | {"open": opened}
+    return hold_filter.filter_args(replace(wanted, causes=())) | {"open": opened}
 
 
 @pages.post("/many")
 @needs("record.read")  # the service checks the act that the user chooses
 def do_many() -> Response:
     """Do it with each of the holds that were looked at, and say what became of each."""
-    wish = many(request.form, filters.zone())
+    wish = read_many_form(request.form, filters.zone())
     act = request.form.get("act", "")
     if isinstance(wish, forms.Problems):
         if act not in ASKED:
@@ -214,22 +220,22 @@ def do_many() -> Response:
     with store.writing() as session:
         answer = assignments.do(session, g.actor, wish, g.now, op, as_seen=True)
     if isinstance(answer, assignments.SetChanged):
-        store.renew()  # somebody was faster: what is there now is another set
+        store.drop_snapshot()  # somebody was faster: what is there now is another set
         return store.respond("worklist/many.html", _changed(act, answer), status=409)
     back = url_for("holding.listing", co=g.company.code)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
     processes.ring(g.company.id, "evaluate")
     said = f"{len(answer.done):,} {DID[wish.act]}, {len(answer.left):,} left."
-    kept = hold_filter.link(hold_filter.wanted(request.args))
+    kept = hold_filter.filter_args(hold_filter.read_filter(request.args))
     done = url_for("desk.done", co=g.company.code, op=op, act=wish.act, **kept)
-    return store.moved(done if op else back, said)
+    return store.redirect_with_message(done if op else back, said)
 
 
 def _asked_again(act: str, found: forms.Problems) -> dict[str, object]:
     """The same holds once more, with what is wrong."""
     seen = [part.partition(":")[0] for part in request.form.get("seen", "").split()]
-    ids = [number for number in map(forms.whole, seen) if number is not None]
+    ids = [number for number in map(forms.parse_whole, seen) if number is not None]
     rows = facets.these(store.reading(), g.company.id, ids)
     return _shown(act, rows, problems=found.by_field)
 
@@ -261,7 +267,7 @@ def take_back() -> Response:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
     processes.ring(g.company.id, "evaluate")
-    return store.moved(back, answer.say)
+    return store.redirect_with_message(back, answer.say)
 
 
 @pages.get("/ageing")
@@ -290,7 +296,7 @@ def step(hold_id: int, way: str) -> Response:
         source, kind, key = row.source, row.kind, row.external_id
         co = company.code
         at = url_for("records.show", co=co, source=source, kind=kind, external_id=key)
-    return make_response(redirect_to(at, 303)) if found else store.done(at, NO_MORE[way])
+    return make_response(redirect_to(at, 303)) if found else store.flash_redirect(at, NO_MORE[way])
 
 
 @period_pages.post("/<int:hold_id>/date", endpoint="date")
@@ -303,7 +309,7 @@ def date_document(hold_id: int) -> Response:
         return locked_periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
 
     said = "Document date changed. It is being checked again."
-    return hold_pane.act(hold_id, read_date_form(request.form), do, said, field="day")
+    return hold_pane.act_on_hold(hold_id, read_date_form(request.form), do, said, field="day")
 
 
 @period_pages.post("/<int:hold_id>/reopen")
@@ -316,7 +322,9 @@ def reopen(hold_id: int) -> Response:
         return assignments.ask_to_reopen(session, g.actor, hold_id, wish.question, g.now, op)
 
     said = "Request sent. The records are posted automatically once the month is reopened."
-    return hold_pane.act(hold_id, asked(request.form), do, said, field="person")
+    return hold_pane.act_on_hold(
+        hold_id, read_question_form(request.form), do, said, field="person"
+    )
 
 
 @period_pages.post("/<int:hold_id>/redirect")
@@ -329,7 +337,9 @@ def redirect(hold_id: int) -> Response:
             session, g.actor, hold_id, wish.question, g.now, wish.op or None
         )
 
-    return hold_pane.act(hold_id, asked(request.form), do, "Sent.", field="person")
+    return hold_pane.act_on_hold(
+        hold_id, read_question_form(request.form), do, "Sent.", field="person"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +380,7 @@ class Corrected:
 class Dated:
     """The day that a document gets."""
 
-    day: date
+    parse_day: date
     reason: str
     op: str
 
@@ -385,7 +395,7 @@ class Asked:
 
 def read_date_form(form: Form) -> Dated | Problems:
     """A form that names a day, with a reason."""
-    chosen, found = day(form.get("day")), dict(_reason(form))
+    chosen, found = parse_day(form.get("day")), dict(_reason(form))
     if chosen is None:
         return Problems({"day": "Choose a day.", **found})
     return Problems(found) if found else Dated(chosen, form["reason"].strip(), form.get("op", ""))
@@ -397,9 +407,9 @@ def _reason(form: Form) -> Mapping[str, str]:
     return {"reason": "Enter a short reason. It is recorded in the audit log."}
 
 
-def asked(form: Form) -> Asked | Problems:
+def read_question_form(form: Form) -> Asked | Problems:
     """A form that names a person, with a message to them."""
-    person_id, found = whole(form.get("person")), {}
+    person_id, found = parse_whole(form.get("person")), {}
     if _reason(form):
         found["reason"] = "Enter a message."
     if not person_id:
@@ -409,30 +419,30 @@ def asked(form: Form) -> Asked | Problems:
     return Asked(Question(person_id, form["reason"].strip()), form.get("op", ""))
 
 
-def assigned(form: Form) -> Assigned | Problems:
+def read_assign_form(form: Form) -> Assigned | Problems:
     """A form that names a person."""
     chosen = form.get("person", "")
-    person_id = whole(chosen)
+    person_id = parse_whole(chosen)
     if chosen and (person_id is None or person_id < 0):
         return Problems({"person": "Choose a person from the list."})
-    return Assigned(person_id or None, whole(form.get("rev")), form.get("op", ""))
+    return Assigned(person_id or None, parse_whole(form.get("rev")), form.get("op", ""))
 
 
-def snoozed(form: Form, zone: ZoneInfo) -> Snoozed | Problems:
+def read_snooze_form(form: Form, zone: ZoneInfo) -> Snoozed | Problems:
     """A form that names a day; the hold is back on its morning."""
-    until = day(form.get("until"))
+    until = parse_day(form.get("until"))
     if until is None:
         return Problems({"until": "Choose a day."})
-    return Snoozed(morning(until, zone), whole(form.get("rev")), form.get("op", ""))
+    return Snoozed(morning_of(until, zone), parse_whole(form.get("rev")), form.get("op", ""))
 
 
-def noted(form: Form) -> Noted | Problems:
+def read_comment_form(form: Form) -> Noted | Problems:
     """A form with a note."""
     text = form.get("text", "").strip()
     return Noted(text, form.get("op", "")) if text else Problems({"text": "Write something first."})
 
 
-def corrected(form: Form) -> Corrected | Problems:
+def read_correction_form(form: Form) -> Corrected | Problems:
     """A form that sets one value right."""
     found = dict(_reason(form))
     value = form.get("value", "").strip()
@@ -446,18 +456,18 @@ def corrected(form: Form) -> Corrected | Problems:
         path=form["path"],
         value=value,
         reason=form["reason"].strip(),
-        seen=whole(form.get("rev")) or 0,
+        seen=parse_whole(form.get("rev")) or 0,
     )
     return Corrected(correction, form.get("op", ""))
 
 
-def many(form: Form, zone: ZoneInfo) -> Wish | Problems:
+def read_many_form(form: Form, zone: ZoneInfo) -> Wish | Problems:
     """The confirmation of one act over many holds, frozen as they were looked at."""
     act = next((one for one in ACTS if one == form.get("act")), None)
     seen = dict(one for one in map(_seen, form.get("seen", "").split()) if one is not None)
     if act is None or not seen:
         return Problems({"act": "Nothing is selected."})
-    until = day(form.get("until"))
+    until = parse_day(form.get("until"))
     found = dict(_reason(form)) if act in ("release", "date") else {}
     if act == "snooze" and until is None:
         found["until"] = "Choose a day."
@@ -467,19 +477,19 @@ def many(form: Form, zone: ZoneInfo) -> Wish | Problems:
         act=act,
         seen=seen,
         reason=form.get("reason", "").strip(),
-        person_id=whole(form.get("person")) or None,
-        until=morning(until, zone) if until else None,
+        person_id=parse_whole(form.get("person")) or None,
+        until=morning_of(until, zone) if until else None,
         opened=True,
     )
 
 
 def _seen(text: str) -> tuple[int, tuple[int, int]] | None:
-    numbers = [whole(part) for part in text.split(":")]
+    numbers = [parse_whole(part) for part in text.split(":")]
     if len(numbers) != 3 or None in numbers:
         return None
     return numbers[0] or 0, (numbers[1] or 0, numbers[2] or 0)
 
 
-def morning(until: date, zone: ZoneInfo) -> datetime:
+def morning_of(until: date, zone: ZoneInfo) -> datetime:
     """The moment at which what rests until a day comes back."""
     return datetime.combine(until, MORNING, tzinfo=zone)

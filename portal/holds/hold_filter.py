@@ -99,7 +99,7 @@ FATES: Final = {
 }
 
 
-def wanted(args: MultiDict[str, str]) -> Filter:
+def read_filter(args: MultiDict[str, str]) -> Filter:
     """The filter that an address names, of who asks; what cannot be one is left out."""
 
     def words(part: str) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ def wanted(args: MultiDict[str, str]) -> Filter:
         return tuple(word for word in given if word and len(word) <= LONGEST)[:MOST]
 
     def numbers(part: str, most: int | None = None) -> tuple[int, ...]:
-        found = (forms.whole(word) for word in words(part))
+        found = (forms.parse_whole(word) for word in words(part))
         return tuple(n for n in found if n is not None and 0 <= n <= (n if most is None else most))
 
     view = args.get("view", FIRST)
@@ -128,24 +128,24 @@ def wanted(args: MultiDict[str, str]) -> Filter:
     )
 
 
-def link(wanted: Filter) -> dict[str, Any]:
+def filter_args(wanted: Filter) -> dict[str, Any]:
     """The filter as a link carries it."""
     parts = {name: getattr(wanted, part) for part, name in PARTS.items()}
     return {"view": wanted.view, **parts, "q": wanted.text or None}
 
 
-def kept(wanted: Filter) -> dict[str, Any]:
+def place_args(wanted: Filter) -> dict[str, Any]:
     """The same with the place in the list: what it opens is what was counted. Each row of the list
     has it, so it says nothing of the view that is shown without a word.
     """
     view = wanted.view if wanted.view != FIRST else None
-    return {**link(wanted), "view": view, "after": request.args.get("after")}
+    return {**filter_args(wanted), "view": view, "after": request.args.get("after")}
 
 
-def words_of(wanted: Filter) -> dict[str, list[str]]:
+def filter_words(wanted: Filter) -> dict[str, list[str]]:
     """The filter as it is kept: the words of its address, those that are not set left out."""
     found: dict[str, list[str]] = {}
-    for name, words in link(wanted).items():
+    for name, words in filter_args(wanted).items():
         each = words if isinstance(words, tuple) else (words,)
         found[name] = [str(word) for word in each if word is not None]
     return {name: words for name, words in found.items() if words}
@@ -175,11 +175,11 @@ def chips(wanted: Filter, title: Callable[[str, Any], str]) -> list[Chip]:
         words = getattr(wanted, part)
         for word in words:
             rest = tuple(one for one in words if one != word)
-            without = link(wanted) | {PARTS[part]: rest}
+            without = filter_args(wanted) | {PARTS[part]: rest}
             named = part in NAMED and word != 0
             found.append(Chip(HEADINGS[part], title(part, word), named, without))
     if wanted.text:
-        without = link(replace(wanted, text=""))
+        without = filter_args(replace(wanted, text=""))
         found.append(Chip(HEADINGS["text"], wanted.text, named=True, without=without))
     return found
 
@@ -202,14 +202,14 @@ def list_views() -> Response:
 @needs("record.read")
 def keep() -> Response:
     """Keep the filter of the page under a name."""
-    query = words_of(wanted(request.form))
+    query = filter_words(read_filter(request.form))
     name, shared = request.form.get("name", ""), "shared" in request.form
     with store.writing() as session:
         found = facets.keep(session, g.actor, name, query, g.now, shared=shared)
     back = url_for("holding.listing", co=g.company.code) + f"?{urlencode(query, doseq=True)}"
     if isinstance(found, Refusal):
         return store.refuse(found, back=back)
-    return store.moved(back, "Saved. You find it under Saved views.")
+    return store.redirect_with_message(back, "Saved. You find it under Saved views.")
 
 
 @view_pages.post("/<int:view_id>")
@@ -224,7 +224,7 @@ def change(view_id: int) -> Response:
 
 def _back(refusal: Refusal | None, said: str) -> Response:
     back = url_for("views.listing", co=g.company.code)
-    return store.refuse(refusal, back=back) if refusal else store.moved(back, said)
+    return store.refuse(refusal, back=back) if refusal else store.redirect_with_message(back, said)
 
 
 @view_pages.post("/<int:view_id>/delete")
@@ -246,7 +246,7 @@ class FacetView:
     chosen: frozenset[str]
 
 
-def shown(wanted: Filter, held: Held, asked: Held) -> dict[str, object]:
+def facet_values(wanted: Filter, held: Held, asked: Held) -> dict[str, object]:
     """What the page shows beside the list; `asked`: what is left of what is held where customers or
     a text are asked for.
     """
@@ -267,9 +267,9 @@ def shown(wanted: Filter, held: Held, asked: Held) -> dict[str, object]:
         "customers": customers if filters.sees_personal() else (),
         "counted": counted,
         "chips": chips(wanted, title),
-        "beside": link(wanted),
+        "beside": filter_args(wanted),
         "views": views.value,
-        "asked": words_of(wanted),
+        "asked": filter_words(wanted),
     }
 
 
@@ -313,7 +313,7 @@ def show(op: str) -> Response:
         abort(404)
     ids, personal = {row.record_id for row in found.rows}, filters.sees_personal()
     hide = actors.hiding_each(store.reading(), ids, show=personal)
-    begin = max(0, forms.whole(request.args.get("after")) or 0)
+    begin = max(0, forms.parse_whole(request.args.get("after")) or 0)
     end = begin + A_PAGE
     return store.respond(
         "approvals/result.html",

@@ -46,7 +46,7 @@ ROLE: Final = "finance"
 log = logger("clearpost.portal")
 
 
-def pane(
+def pane_values(
     hold_id: int, problems: Mapping[str, str], moved: Moved | None = None
 ) -> dict[str, object]:
     """What the page of a hold shows; `moved` is told when somebody was faster."""
@@ -69,7 +69,7 @@ def pane(
         "hold": row,
         "changed": changed,
         **posted_change_values(session, g.company.id, row, show_personal=show),
-        **folded(
+        **fold_pairs(
             () if changed else side_by_side.pairs_of(session, row, show_personal=show),
             head=not (beside and beside.rows),
         ),
@@ -133,7 +133,7 @@ def _elsewhere(team: str | None) -> Refusal:
     return Refusal("hold.team", f"This is with {team}.", status=403)
 
 
-def folded(found: Sequence[side_by_side.Pair], *, head: bool) -> dict[str, object]:
+def fold_pairs(found: Sequence[side_by_side.Pair], *, head: bool) -> dict[str, object]:
     """The fields that a finding speaks of or its rule compared (or, where there are none, those of
     the head, if nothing else shows what is decided), the other fields of the document, and the rest
     of the source; of a long document not all.
@@ -152,9 +152,9 @@ def folded(found: Sequence[side_by_side.Pair], *, head: bool) -> dict[str, objec
 
 def show_hold(hold_id: int) -> Response:
     """The page of a hold."""
-    if store.wants("holdstale"):
+    if store.wants_block("holdstale"):
         return _renewed(hold_id)
-    return store.respond("exceptions/show.html", pane(hold_id, {}))
+    return store.respond("exceptions/show.html", pane_values(hold_id, {}))
 
 
 def _renewed(hold_id: int) -> Response:
@@ -167,19 +167,19 @@ def _renewed(hold_id: int) -> Response:
     if row.open and row.mark == request.args.get("seen"):
         return make_response("", 204)
     if row.open:
-        return store.respond("exceptions/show.html", pane(hold_id, {}) | {"stale": True})
-    answer = store.respond("exceptions/show.html", pane(hold_id, {}), block="holdpane")
+        return store.respond("exceptions/show.html", pane_values(hold_id, {}) | {"stale": True})
+    answer = store.respond("exceptions/show.html", pane_values(hold_id, {}), block="holdpane")
     answer.headers["HX-Retarget"] = f"#holdpane_{row.cause_id}"
     return answer
 
 
-def require(hold_id: int) -> None:
+def require_hold(hold_id: int) -> None:
     """404 for a hold of another company, as for one that does not exist."""
     if hold_detail.one(store.reading(), g.company.id, hold_id) is None:
         abort(404)
 
 
-def act(
+def act_on_hold(
     hold_id: int,
     wish: Wished | forms.Problems,
     do: Callable[[DatabaseSession, Wished], Done | Refusal],
@@ -187,40 +187,40 @@ def act(
     field: str = "",
 ) -> Response:
     """One act on one hold: what is wrong with the form, or what became of the wish."""
-    require(hold_id)
+    require_hold(hold_id)
     if isinstance(wish, forms.Problems):
-        return again(hold_id, wish)
+        return show_problems(hold_id, wish)
     with store.writing() as session:
         answer = do(session, wish)
     processes.ring(g.company.id, "evaluate")
-    return answered(hold_id, answer, said, field)
+    return answer_act(hold_id, answer, said, field)
 
 
-def again(hold_id: int, found: forms.Problems) -> Response:
+def show_problems(hold_id: int, found: forms.Problems) -> Response:
     """The pane with what is wrong beside its fields."""
-    return store.respond("exceptions/show.html", pane(hold_id, found.by_field), status=422)
+    return store.respond("exceptions/show.html", pane_values(hold_id, found.by_field), status=422)
 
 
-def answered(hold_id: int, answer: object, said: str, field: str = "") -> Response:
+def answer_act(hold_id: int, answer: object, said: str, field: str = "") -> Response:
     """After an act: the pane as it is now, a refusal, or both sides where somebody was faster.
 
     `field` is where a refusal that is about what was typed is shown.
     """
     if isinstance(answer, Moved):
-        store.renew()
-        found = pane(hold_id, {}, moved=answer)
+        store.drop_snapshot()
+        found = pane_values(hold_id, {}, moved=answer)
         return store.respond("exceptions/show.html", found, status=409)
     if isinstance(answer, Refusal):
-        store.renew()
+        store.drop_snapshot()
         if answer.status == 422 and field:
-            return again(hold_id, forms.Problems({field: answer.words}))
-        return store.refuse(answer, back=url(hold_id))
+            return show_problems(hold_id, forms.Problems({field: answer.words}))
+        return store.refuse(answer, back=hold_url(hold_id))
     if not store.wants_fragment():
-        return store.done(url(hold_id), said)
-    return store.respond("exceptions/show.html", pane(hold_id, {}), say=said)
+        return store.flash_redirect(hold_url(hold_id), said)
+    return store.respond("exceptions/show.html", pane_values(hold_id, {}), say=said)
 
 
-def url(hold_id: int) -> str:
+def hold_url(hold_id: int) -> str:
     """Where a hold is."""
     return url_for("holding.show", co=g.company.code, hold_id=hold_id)
 
@@ -253,7 +253,7 @@ def now_there(
     return queries.chosen(session, company_id, cause_id=cause, wanted=wanted, after=after)
 
 
-def seen_of(rows: Sequence[queries.Member]) -> dict[int, str]:
+def seen_hashes(rows: Sequence[queries.Member]) -> dict[int, str]:
     """Posting id -> hash, as the service wants to know what was looked at."""
     return {row.posting_id: row.posting_hash or "" for row in rows if row.posting_id is not None}
 
@@ -340,7 +340,7 @@ def posted_change_values(
         "difference": found,
         "headline": headline(found) if found is not None else "",
         "differing": rows if show_personal else tuple(map(_masked, rows)),
-        "ways": ways(found, hold) if found is not None else (),
+        "ways": decision_ways(found, hold) if found is not None else (),
         "marks": marks,
         "earlier": accepted_differences.earlier(session, company_id, hold.record_id, hold.route),
         "mark": accepted_differences.mark(marks) if marks else None,
@@ -368,7 +368,7 @@ def headline(found: Difference) -> str:
     return f"{there}, {found.source} now says {money(found.wanted, found.currency)}"
 
 
-def ways(found: Difference, hold: HoldRow) -> tuple[Way, ...]:
+def decision_ways(found: Difference, hold: HoldRow) -> tuple[Way, ...]:
     """Keep, replace, update: each with its money; those that are closed say why."""
     return (_keep(found, hold), _replace(found), _update(found))
 
@@ -430,7 +430,7 @@ def _update(found: Difference) -> Way:
     return Way(there, f"You cannot {action} it, because {why}.")
 
 
-def signed(minor: int | None, currency: str) -> str:
+def signed_money(minor: int | None, currency: str) -> str:
     """+RM 5.60, −RM 5.60, RM 0.00."""
     if minor is None:
         return "not known"
@@ -456,7 +456,7 @@ def _amount(value: Decimal, currency: str) -> str:
     return f"{MINUS if value < 0 else ''}{currency_prefix(currency)}{abs(value):,.{places}f}"
 
 
-def change(row: FieldDifference, currency: str) -> str:
+def change_text(row: FieldDifference, currency: str) -> str:
     """By how much a figure differs; nothing of words."""
     if row.change is None:
         return ""
@@ -467,14 +467,14 @@ def change(row: FieldDifference, currency: str) -> str:
     return f"{mark}{abs(row.change):f}{' ' + row.unit if row.unit else ''}"
 
 
-def differs(change: int | None, currency: str) -> str:
+def difference_text(change: int | None, currency: str) -> str:
     """`differs by RM 5.60`: the short mark beside a state."""
     if change is None:
         return "differs, amount not known"
     return f"differs by {money(abs(change), currency)}" if change else "differs in other fields"
 
 
-def read_first(app: Flask) -> int:
+def warm_pages(app: Flask) -> int:
     """How many pages were read; none where no company is live yet.
 
     Each is read twice: by running it SQLAlchemy marks a part of a statement that is kept for all
@@ -505,13 +505,13 @@ def _read(app: Flask, code: str, person_id: int, page: str, language: str) -> No
         company = store.company_of(code)
         who = company and actors.actor_of(store.reading(), person_id, company.id, now=g.now)
         if company and who:
-            store.admitted(company, who)
+            store.set_actor(company, who)
             app.view_functions[request.endpoint or ""]()
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {
-    "signed": signed,
+    "signed": signed_money,
     "figure": figure,
-    "change": change,
-    "differs": differs,
+    "change": change_text,
+    "differs": difference_text,
 }

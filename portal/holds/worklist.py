@@ -38,24 +38,24 @@ pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 @needs("record.read")
 def listing() -> Response:
     """The tabs; groups by cause in the first three, plain lists in the others."""
-    if store.wants("group"):
+    if store.wants_block("group"):
         return _one_group()
     also: tuple[str, ...] = ("holdhead", "holdfiles")
     if "fresh" in request.args:  # it renews itself: where a person may be typing stays
         also = ("holdhead", "holdtabs", store.NAV)
-    also = also if store.wants("holding") else ()
+    also = also if store.wants_block("holding") else ()
     return store.respond("worklist/list.html", _listing(), also=also)
 
 
 def _one_group() -> Response:
     """One group alone, wherever in the list it stands; one that is only renewed may be gone."""
-    wanted = hold_filter.wanted(request.args)
-    opened = forms.whole(request.args.get("open"))
+    wanted = hold_filter.read_filter(request.args)
+    opened = forms.parse_whole(request.args.get("open"))
     held = queries.held(store.reading(), g.company.id, g.actor.person_id, fine=wanted.fine)
     found = _far(opened or 0, wanted, held)
     if not found:
         return make_response("", 204) if "fresh" in request.args else abort(404)
-    acts, kept = assignments.open_to(g.actor), hold_filter.kept(wanted)
+    acts, kept = assignments.open_to(g.actor), hold_filter.place_args(wanted)
     group = _open(found[0], wanted)
     return store.respond("worklist/list.html", wanted=wanted, group=group, kept=kept, acts=acts)
 
@@ -69,7 +69,7 @@ def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[groups.Group,
 
 def _open(group: groups.Group, wanted: Filter) -> groups.Group:
     """The group with its first members, or with those after the one the link names."""
-    after = forms.whole(request.args.get("from"))
+    after = forms.parse_whole(request.args.get("from"))
     rows = group_members.members(store.reading(), g.company.id, wanted, group.id, after=after)
     shown = rows[: group_members.MEMBERS_A_PAGE]
     more = shown[-1].id if len(rows) > len(shown) else None
@@ -78,7 +78,7 @@ def _open(group: groups.Group, wanted: Filter) -> groups.Group:
 
 def _listing() -> dict[str, object]:
     session, args = store.reading(), request.args
-    wanted = hold_filter.wanted(args)
+    wanted = hold_filter.read_filter(args)
     fine = wanted.fine or bool(wanted.causes)
     found = queries.held(session, g.company.id, g.actor.person_id, fine=fine)
     shown: dict[str, object] = {
@@ -90,12 +90,12 @@ def _listing() -> dict[str, object]:
     }
     if wanted.view == "cleared":
         return shown | _page(
-            open_holds.closed(session, g.company.id, forms.whole(args.get("after")))
+            open_holds.closed(session, g.company.id, forms.parse_whole(args.get("after")))
         )
     if wanted.view == "accepted":
-        return shown | _accepted(forms.whole(args.get("after")))
+        return shown | _accepted(forms.parse_whole(args.get("after")))
     if wanted.view in ("ignored", "uncertain"):
-        after = forms.whole(args.get("after"))
+        after = forms.parse_whole(args.get("after"))
         return shown | _page(open_holds.in_state(session, g.company.id, wanted.view, after))
     return shown | _groups(wanted, found)
 
@@ -103,7 +103,7 @@ def _listing() -> dict[str, object]:
 def _fresh(wanted: Filter) -> dict[str, object]:
     """The page as it is shown, in an address: a list that stays open is renewed by it."""
     opened = {word: request.args.get(word) for word in ("open", "from")}
-    return {**hold_filter.kept(wanted), **opened, "fresh": 1}
+    return {**hold_filter.place_args(wanted), **opened, "fresh": 1}
 
 
 def _page(rows: Sequence[open_holds.ClosedHold | open_holds.StateRow]) -> dict[str, object]:
@@ -127,11 +127,11 @@ def _accepted(after: int | None) -> dict[str, object]:
 
 def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
-    start = forms.place(request.args.get("after"))
+    start = forms.parse_place(request.args.get("after"))
     asked = queries.one_by_one(session, company, wanted, held) if wanted.searched else held
     plan = together.NO_OPTIONS if wanted.searched else together.KEPT
     found = answer(session, groups.groups(session, company, wanted, asked, start), plan)
-    opened = forms.whole(request.args.get("open"))
+    opened = forms.parse_whole(request.args.get("open"))
     size = groups.GROUPS_A_PAGE if opened is None else groups.GROUPS_BESIDE_OPEN
     more = found[size - 1] if len(found) > size else None
     found = found[:size]
@@ -140,12 +140,12 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     found = tuple(_open(group, wanted) if group.id == opened else group for group in found)
     return {
         "groups": found,
-        "kept": hold_filter.kept(wanted),
+        "kept": hold_filter.place_args(wanted),
         "totals": queries.totals(session, company, wanted, asked),
         "snoozed": _snoozed(wanted, held),
         "most": queries.MOST_OF_A_TEXT if asked.more else None,
         "after": f"{more.book}:{more.id}" if more else None,
-        **hold_filter.shown(wanted, held, asked),
+        **hold_filter.facet_values(wanted, held, asked),
     }
 
 
@@ -164,12 +164,12 @@ def _snoozed(wanted: Filter, held: queries.Held) -> int:
 def inbox() -> Response:
     """Each document that waits for a consent, the oldest first, to be decided one by one."""
     session = store.reading()
-    page = approval_inbox.page(session, g.actor, forms.whole(request.args.get("after")))
+    page = approval_inbox.page(session, g.actor, forms.parse_whole(request.args.get("after")))
     rows = page.rows
     shown = rows[: approval_inbox.A_PAGE]
     mark = candidates.set_hash({row.posting_id: row.hash for row in shown})
     seen = request.args.get("seen", mark)
-    if store.wants("inboxstale") and seen == mark:
+    if store.wants_block("inboxstale") and seen == mark:
         return make_response("", 204)
     ids, show = {row.record_id for row in shown}, filters.sees_personal()
     return store.respond(
@@ -197,7 +197,7 @@ def show(hold_id: int) -> Response:
 @needs("posting.approve")
 def release(hold_id: int) -> Response:
     """Let one finding pass, with a reason; of a change after posting the one that was looked at."""
-    seen = forms.whole(request.form.get("rev"))
+    seen = forms.parse_whole(request.form.get("rev"))
     said = "Released. It is being checked again." if seen is None else ACCEPTED_MESSAGE
     return _settle(hold_id, partial(releases.release, seen=seen), said)
 
@@ -205,16 +205,16 @@ def release(hold_id: int) -> Response:
 def _settle(
     hold_id: int, act: Callable[..., Done | Refusal], said: str, *, back: str = ""
 ) -> Response:
-    wish = forms.reasoned(request.form)
+    wish = forms.read_reason(request.form)
     if isinstance(wish, forms.Problems):
-        return hold_pane.again(hold_id, wish)
-    hold_pane.require(hold_id)
+        return hold_pane.show_problems(hold_id, wish)
+    hold_pane.require_hold(hold_id)
     with store.writing() as session:
         answer = act(session, g.actor, hold_id, reason=wish.reason, now=g.now, op=wish.op)
     processes.ring(g.company.id, "evaluate")
     if back and isinstance(answer, Done):
-        return store.moved(back, answer.say)
-    return hold_pane.answered(hold_id, answer, said)
+        return store.redirect_with_message(back, answer.say)
+    return hold_pane.answer_act(hold_id, answer, said)
 
 
 @pages.post("/<int:hold_id>/reject")
@@ -252,32 +252,32 @@ def look(hold_id: int) -> Response:
 def consider() -> Response:
     """What an approval would cover, named in its button."""
     chosen = chosen_by_query()
-    return store.respond("approvals/approve.html", question(chosen))
+    return store.respond("approvals/approve.html", question_values(chosen))
 
 
 @pages.post("/approve")
 @needs("posting.approve")
 def approve() -> Response:
     """Approve exactly the set that was seen, or show what changed and approve nothing."""
-    wish = forms.approve_set(request.form)
+    wish = forms.read_approval(request.form)
     if isinstance(wish, forms.Problems):
         chosen = chosen_by_form()
         return store.respond(
             "approvals/approve.html",
-            question(chosen, problems=wish.by_field),
+            question_values(chosen, problems=wish.by_field),
             status=422,
         )
     within = filter_of_address()
     now_there = hold_pane.now_there(store.reading(), g.company.id, wish, within)
     changed = hold_pane.compare(wish, now_there)
-    store.renew()  # the set may be another one because this form was sent a moment ago
+    store.drop_snapshot()  # the set may be another one because this form was sent a moment ago
     first = approvals_approve.answered(store.reading(), g.actor, wish.op)
     if first is not None:
         return _approved_before(wish, first)
     if changed.different and not wish.unchanged_only:
         return store.respond(
             "approvals/approve.html",
-            question(now_there, changed=changed)
+            question_values(now_there, changed=changed)
             | {"seen_sums": hold_pane.sums(changed.seen), "became": _became(changed)},
             status=409,
             block="dialog",
@@ -300,11 +300,13 @@ def _go_on(wish: forms.ApproveSet, kept: Sequence[group_members.Member], said: s
     back = _inbox() or url_for("holding.listing", co=g.company.code, view="approve")
     if wish.op and len(kept) > 1 and not _inbox():
         back = url_for("approvals.show", co=g.company.code, op=wish.op)
-    left = beyond(wish.cause_id, kept)
+    left = count_beyond(wish.cause_id, kept)
     if not left or wish.cause_id is None:
-        return store.moved(back, said)
-    more = further(wish.cause_id, kept)
-    return store.moved(more, f"{said} {plural(left, 'more waits', 'more wait')}: go on below.")
+        return store.redirect_with_message(back, said)
+    more = next_question_url(wish.cause_id, kept)
+    return store.redirect_with_message(
+        more, f"{said} {plural(left, 'more waits', 'more wait')}: go on below."
+    )
 
 
 def _became(changed: hold_pane.Changed) -> dict[int, str]:
@@ -313,7 +315,7 @@ def _became(changed: hold_pane.Changed) -> dict[int, str]:
 
 
 def _approve(wish: forms.ApproveSet, kept: Sequence[group_members.Member]) -> Response:
-    seen = hold_pane.seen_of(kept)
+    seen = hold_pane.seen_hashes(kept)
     stays = foresee(store.reading(), g.actor, seen).stays
     with store.writing() as session:
         act = partial(approvals_approve.approve, session, g.actor, seen, wish.reason, g.now)
@@ -354,48 +356,52 @@ class Balance:
 
 def chosen_by_query() -> tuple[group_members.Member, ...]:
     """The documents that the address names."""
-    ids = tuple(n for n in map(forms.whole, request.args.getlist("posting")) if n is not None)
-    cause = forms.whole(request.args.get("cause"))
+    ids = tuple(n for n in map(forms.parse_whole, request.args.getlist("posting")) if n is not None)
+    cause = forms.parse_whole(request.args.get("cause"))
     return group_members.chosen(
         store.reading(),
         g.company.id,
         postings=ids,
         cause_id=None if ids else cause,
         wanted=filter_of_address(),
-        after=forms.whole(request.args.get("after")) or 0,
+        after=forms.parse_whole(request.args.get("after")) or 0,
     )
 
 
 def filter_of_address() -> Filter:
     """The filter that the address names: of a cause, what it finds is approved and no more."""
-    return hold_filter.wanted(request.args)
+    return hold_filter.read_filter(request.args)
 
 
-def further(cause_id: int, kept: Sequence[group_members.Member]) -> str:
+def next_question_url(cause_id: int, kept: Sequence[group_members.Member]) -> str:
     """The same question about those of the cause that come next."""
     place = {"cause": cause_id, "after": kept[-1].id}
     return url_for(
-        "holding.consider", co=g.company.code, **hold_filter.link(filter_of_address()) | place
+        "holding.consider",
+        co=g.company.code,
+        **hold_filter.filter_args(filter_of_address()) | place,
     )
 
 
 def chosen_by_form() -> tuple[group_members.Member, ...]:
     """The documents that the form was about."""
     ids = tuple(
-        n for n in (forms.whole(s.partition(":")[0]) for s in request.form.getlist("seen")) if n
+        n
+        for n in (forms.parse_whole(s.partition(":")[0]) for s in request.form.getlist("seen"))
+        if n
     )
     return group_members.chosen(store.reading(), g.company.id, postings=ids)
 
 
-def question(
+def question_values(
     chosen: Sequence[group_members.Member],
     *,
     problems: Mapping[str, str] | None = None,
     changed: hold_pane.Changed | None = None,
 ) -> dict[str, object]:
     """What the dialog shows."""
-    cause = forms.whole(request.values.get("cause"))
-    seen = hold_pane.seen_of(chosen)
+    cause = forms.parse_whole(request.values.get("cause"))
+    seen = hold_pane.seen_hashes(chosen)
     page = Together(store.reading(), KEPT)
     left = page.ask(_beyond(cause, chosen))
     comes_to = balance(chosen, foresee(store.reading(), g.actor, seen, page))
@@ -406,8 +412,8 @@ def question(
         "sums": hold_pane.sums(chosen),
         "sethash": candidates.set_hash(seen),
         "cause": cause,
-        "filter": hold_filter.link(replace(filter_of_address(), causes=())) if cause else {},
-        "after": forms.whole(request.values.get("after")) or 0,
+        "filter": hold_filter.filter_args(replace(filter_of_address(), causes=())) if cause else {},
+        "after": forms.parse_whole(request.values.get("after")) or 0,
         "left": left.value,
         "problems": problems or {},
         "changed": changed,
@@ -452,6 +458,6 @@ def _parts(rows: Sequence[group_members.Member], why: Mapping[int, str]) -> tupl
     return tuple(_part(one, [r for r in rows if why.get(r.posting_id or 0) == one]) for one in told)
 
 
-def beyond(cause_id: int | None, shown: Sequence[group_members.Member]) -> int:
+def count_beyond(cause_id: int | None, shown: Sequence[group_members.Member]) -> int:
     """How many of the cause come after what is approved at once."""
     return answer(store.reading(), _beyond(cause_id, shown))

@@ -52,7 +52,7 @@ def receive(co: str, source: str) -> Response:
     if company is None or named is None or reader is None:
         return problem(UNKNOWN)
     raw = request.get_data(cache=False)
-    read = admitted(named, co, dict(request.headers), raw)
+    read = read_delivery(named, co, dict(request.headers), raw)
     if isinstance(read, Refusal):
         return _rejected(company.id, named.id, read) if _noted(named.id) else problem(read)
     if read.errors:
@@ -114,7 +114,7 @@ def example_of(row: connections.ConnectionRow, co: str) -> dict[str, object] | N
     }
 
 
-def admitted(source: connections.ConnectionRow, co: str, headers: Headers, raw: bytes) -> Read:
+def read_delivery(source: connections.ConnectionRow, co: str, headers: Headers, raw: bytes) -> Read:
     """A delivery as it was read, once its sender is proved; nothing of it is stored here."""
     reader = bound_reader(source, co)
     if reader is None:

@@ -8,7 +8,14 @@ from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import Final
 
-from portal.languages.wording import MARK, PIECE, composition, misfit, placeholder, written
+from portal.languages.wording import (
+    MARK,
+    PIECE,
+    escape_percent,
+    find_misfit,
+    split_placeholders,
+    translate_composed,
+)
 from rules.phrases import Composed
 
 COUNT: Final = re.compile(r"([\d,]+) (.+)", re.DOTALL)
@@ -116,9 +123,9 @@ class Catalogue:
         words are composed of, and `findings` what is said of rule files, which no other text is
         looked for among.
         """
-        self._parts = {one: told for one, told in parts.items() if not misfit(one, told)}
+        self._parts = {one: told for one, told in parts.items() if not find_misfit(one, told)}
         self._nouns = frozenset(nouns)
-        self._singles = {one: told for one, told in singles.items() if not misfit(one, told)}
+        self._singles = {one: told for one, told in singles.items() if not find_misfit(one, told)}
         self._plurals = dict(plurals)
         self.findings = FindingTexts(findings, self.say)
         self._spoken = [one for one in spoken if one in self._singles]
@@ -126,7 +133,11 @@ class Catalogue:
 
     def told(self, text: str) -> str:
         """A text that the product made in English, in the language; what is unknown stays."""
-        return composition(text, self._part) if isinstance(text, Composed) else self._found(text)
+        return (
+            translate_composed(text, self._part)
+            if isinstance(text, Composed)
+            else self._found(text)
+        )
 
     def _part(self, message: str) -> str:
         return self._parts.get(message) or self._singles.get(message, message)
@@ -158,7 +169,7 @@ class Catalogue:
         return _spaced(found or one for found, one in zip(each, parts, strict=True))
 
     def _matched(self, text: str, depth: int) -> str | None:
-        found = self._singles.get(written(text))
+        found = self._singles.get(escape_percent(text))
         if found is not None:
             return found.replace("%%", "%")
         counted = COUNT.fullmatch(text)
@@ -183,7 +194,7 @@ class Catalogue:
         ours: half of a sentence is never translated.
         """
         made, found = [], False
-        for piece, is_value in placeholder(one.told):
+        for piece, is_value in split_placeholders(one.told):
             if not is_value:
                 made.append(piece)
                 continue
@@ -235,11 +246,13 @@ class Catalogue:
             told = self._told(text[:-1], depth + 1)
             if told != text[:-1]:
                 return told + ("。" if FULL_WIDTH.search(told) else ".")
-        if (change := changed(text, partial(self._told, depth=depth + 1), self.say)) is not None:
+        if (
+            change := translate_change(text, partial(self._told, depth=depth + 1), self.say)
+        ) is not None:
             return change
         if text[0].isupper():
             small = text[0].lower() + text[1:]
-            found = self._singles.get(written(small), "").replace("%%", "%") or self._row(
+            found = self._singles.get(escape_percent(small), "").replace("%%", "%") or self._row(
                 small, depth
             )
             if found:
@@ -313,8 +326,8 @@ class Catalogue:
         """The messages with values that Python fills in, by a word that each of their texts has."""
         made: dict[str, list[Pattern]] = defaultdict(list)
         told = [
-            (placeholder(one), one)
-            for one in sorted(self._spoken, key=rank, reverse=True)
+            (split_placeholders(one), one)
+            for one in sorted(self._spoken, key=message_rank, reverse=True)
             if PIECE.search(one) and not MARK.search(one)
         ]
         often = Counter(word for pieces, _ in told for word in set(whole_words(pieces)))
@@ -324,12 +337,12 @@ class Catalogue:
             if few and not numbers_only(pieces):
                 continue
             where = min(whole_words(pieces), key=lambda one: (often[one], one), default="")
-            short = weight(message) < TELLING and not numbers_only(pieces)
+            short = message_weight(message) < TELLING and not numbers_only(pieces)
             made[where].append(
                 Pattern(
                     no,
                     words,
-                    pattern(pieces, self._nouns),
+                    message_pattern(pieces, self._nouns),
                     self._singles[message],
                     short,
                     message in self._nouns,
@@ -362,7 +375,7 @@ class FindingTexts:
     def __init__(self, messages: Mapping[str, str], say: Callable[[str], str]) -> None:
         """`say` gives the translation of a message of pages."""
         self._say = say
-        self._messages = {one: told for one, told in messages.items() if not misfit(one, told)}
+        self._messages = {one: told for one, told in messages.items() if not find_misfit(one, told)}
         self.told = lru_cache(maxsize=4096)(self._told)
 
     def at_its_place(self, text: str, otherwise: Callable[[str], str]) -> str:
@@ -393,7 +406,7 @@ class FindingTexts:
 
     def _said(self, text: str, depth: int, *, apart: bool = False) -> str | None:
         """The translation; None where there is none. `apart`: no value is two sentences."""
-        alone = self._messages.get(written(text))
+        alone = self._messages.get(escape_percent(text))
         if alone is not None:
             return alone.replace("%%", "%")
         for one in self._shapes:
@@ -404,7 +417,7 @@ class FindingTexts:
 
     def _filled(self, one: Shape, values: Mapping[str, str], depth: int) -> str:
         made = []
-        for piece, is_value in placeholder(one.told):
+        for piece, is_value in split_placeholders(one.told):
             ours = is_value and piece not in one.quoted
             said = values[piece] if is_value else piece
             if ours and OF_TYPES.fullmatch(piece):
@@ -432,12 +445,12 @@ class FindingTexts:
     def _shapes(self) -> list[Shape]:
         """The messages with values, the most telling first."""
         made: list[Shape] = []
-        for message in sorted(self._messages, key=rank, reverse=True):
-            pieces = placeholder(message)
+        for message in sorted(self._messages, key=message_rank, reverse=True):
+            pieces = split_placeholders(message)
             if len(pieces) > 1:
                 words = max((piece for piece, is_value in pieces if not is_value), key=len)
                 told, quoted = self._messages[message], frozenset(_quoted(pieces))
-                made.append(Shape(words, pattern(pieces, ()), told, quoted))
+                made.append(Shape(words, message_pattern(pieces, ()), told, quoted))
         return made
 
 
@@ -479,7 +492,7 @@ def numbers_only(pieces: Iterable[tuple[str, bool]]) -> bool:
     return all(piece in NUMBERS for piece, is_value in pieces if is_value)
 
 
-def pattern(pieces: Iterable[tuple[str, bool]], nouns: Iterable[str]) -> re.Pattern[str]:
+def message_pattern(pieces: Iterable[tuple[str, bool]], nouns: Iterable[str]) -> re.Pattern[str]:
     """What the texts of a message look like. A value ends where the words behind it first stand,
     and nowhere else is tried: what is read here also holds texts of strangers, and one of those
     that nearly fits would be read for hours. A noun is one of `nouns` where one is given, so
@@ -505,19 +518,21 @@ def pattern(pieces: Iterable[tuple[str, bool]], nouns: Iterable[str]) -> re.Patt
     return re.compile(made + open_value, re.DOTALL)
 
 
-def rank(message: str) -> tuple[bool, int, bool]:
+def message_rank(message: str) -> tuple[bool, int, bool]:
     """What begins with a word of ours is more telling than what begins with any value; the entry
     for a value, whose names are ours, is asked before the delegate for a person.
     """
-    return not message.startswith("%("), weight(message), ")s for %(t_" in message
+    return not message.startswith("%("), message_weight(message), ")s for %(t_" in message
 
 
-def weight(message: str) -> int:
+def message_weight(message: str) -> int:
     """How much a message says beside its values."""
-    return sum(len(piece) for piece, is_value in placeholder(message) if not is_value)
+    return sum(len(piece) for piece, is_value in split_placeholders(message) if not is_value)
 
 
-def changed(text: str, told: Callable[[str], str], say: Callable[[str], str]) -> str | None:
+def translate_change(
+    text: str, told: Callable[[str], str], say: Callable[[str], str]
+) -> str | None:
     """The text with the field by its name in the language; None where it is no change of a field
     that has one. `told` puts a text of ours into the language, `say` a message.
     """
@@ -526,7 +541,7 @@ def changed(text: str, told: Callable[[str], str], say: Callable[[str], str]) ->
     if found is None or name == found["name"]:
         return None
     values = {"name": name, **{w: _told(found[w], told) for w in ("before", "after")}}
-    pieces = placeholder(say(MESSAGE))
+    pieces = split_placeholders(say(MESSAGE))
     return "".join([values[piece] if is_value else piece for piece, is_value in pieces])
 
 

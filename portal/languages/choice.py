@@ -116,21 +116,21 @@ def language() -> str:
 @cache
 def catalogue(code: str) -> Catalogue:
     """The catalogue of a language, read once in a process."""
-    return read(LANGUAGES[code].folder)
+    return read_catalogue(LANGUAGES[code].folder)
 
 
-def told(text: str) -> str:
+def translate(text: str) -> str:
     """A text that the product made in English, in the language of this request."""
-    return told_in(language(), text)
+    return translate_to(language(), text)
 
 
-def finding(text: str) -> str:
+def translate_finding(text: str) -> str:
     """What is said of rule files, in the language of this request."""
     code = language()
     return text if code == ENGLISH else catalogue(code).findings.told(text)
 
 
-def told_in(code: str, text: str) -> str:
+def translate_to(code: str, text: str) -> str:
     """The same in the language with this code: en, ms or zh."""
     return text if code == ENGLISH else catalogue(code).told(text)
 
@@ -145,19 +145,19 @@ def in_english() -> Iterator[None]:
         del g.english_only
 
 
-def either(names: Iterable[str]) -> str:
+def join_or(names: Iterable[str]) -> str:
     """Names in a row, of whom each may do it."""
     return " or ".join(names)
 
 
-def told_of(value: object, found: Catalogue) -> object:
+def translate_value(value: object, found: Catalogue) -> object:
     """A text of the product in the language; markup and what is no text stays."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return found.told(value if isinstance(value, Composed) else str(value))
 
 
-def environment(base: LanguageEnvironment, code: str) -> LanguageEnvironment:
+def language_environment(base: LanguageEnvironment, code: str) -> LanguageEnvironment:
     """The environment of the language with this code, over the one of English."""
     return with_catalogue(base, catalogue(code), LANGUAGES[code].tag)
 
@@ -171,21 +171,21 @@ def with_catalogue(base: LanguageEnvironment, found: Catalogue, tag: str) -> Lan
         name: _listing(base.filters[name], found) for name in LISTING if name in base.filters
     }
     filters |= {
-        "told": lambda value: told_of(value, found),
-        "either": lambda names: found.row_of_names(either(names)),
+        "told": lambda value: translate_value(value, found),
+        "either": lambda names: found.row_of_names(join_or(names)),
         "finding": lambda text: base.filters["capfirst"](found.findings.told(str(text))),
         "plural": found.counted,
         "capfirst": _capitalised(base.filters["capfirst"], found),
         "party": lambda name: base.filters["party"](name) if name else found.told(NOT_RECORDED),
     }
     known: Mapping[str, object] = {"language": tag}
-    between = marked if tag == WIDE_STOPS else str
+    between = mark_stops if tag == WIDE_STOPS else str
     return base.speaking(found.say, filters=filters, known=known, between=between)
 
 
 def _saying(made: Callable[..., object], found: Catalogue) -> Callable[..., object]:
     def said(*given: object, **named: object) -> object:
-        return told_of(made(*given, **named), found)
+        return translate_value(made(*given, **named), found)
 
     return said
 
@@ -205,10 +205,10 @@ def _capitalised(made: Callable[[str], str], found: Catalogue) -> Callable[[str]
     return said
 
 
-def english(base: Environment) -> None:
+def init_english(base: Environment) -> None:
     """Give the environment of English what the others have, too."""
     base.filters["told"] = lambda value: value
-    base.filters["either"] = either
+    base.filters["either"] = join_or
     base.filters["finding"] = lambda text: base.filters["capfirst"](text)
     base.globals["language"] = "en"
 
@@ -236,7 +236,7 @@ def _places(page: str) -> Iterator[tuple[int, int]]:
         yield at, end
 
 
-def init(app: Flask) -> None:
+def init_languages(app: Flask) -> None:
     """Have each page that is answered settled."""
     app.after_request(_answered)
 
@@ -246,21 +246,21 @@ def _answered(answer: Response) -> Response:
         return answer
     if answer.is_streamed or answer.direct_passthrough:  # a file, such as the icons
         return answer
-    page = settled(answer.get_data(as_text=True))
+    page = settle_stops(answer.get_data(as_text=True))
     if answer.mimetype == "text/html" and "Content-Disposition" not in answer.headers:
         page = titled_page(page)
     answer.set_data(page)
     return answer
 
 
-def marked(text: str) -> str:
+def mark_stops(text: str) -> str:
     """Text between messages with its stops and blanks marked; any other stays."""
     if not SILENT.fullmatch(text):
         return text
     return re.sub(r"\s+", " ", text).translate(MARKED)
 
 
-def settled(page: str) -> str:
+def settle_stops(page: str) -> str:
     """A page, or a part of one, with every stop that was marked as the texts beside it ask."""
     if not PLACE.search(page):
         return page
@@ -340,16 +340,16 @@ def _is_wide(page: str, found: re.Match[str], before: str, behind: str) -> bool:
     return BEFORE.match(before[-1:]) is not None or BEHIND.match(behind) is not None
 
 
-def read(folder: str) -> Catalogue:
+def read_catalogue(folder: str) -> Catalogue:
     """The catalogue in this folder, such as `ms`; none is one without a message."""
     path = HERE / folder / "LC_MESSAGES" / "messages.po"
     if not path.exists():
         return Catalogue({}, {})
     with path.open("rb") as file:
-        return made_of(read_po(file))
+        return build_catalogue(read_po(file))
 
 
-def made_of(found: Catalog) -> Catalogue:
+def build_catalogue(found: Catalog) -> Catalogue:
     """The catalogue of what Babel read; fuzzy messages count as not translated."""
     singles: dict[str, str] = {}
     plurals: dict[tuple[str, str], str] = {}

@@ -16,11 +16,18 @@ from portal.languages.markup import (
     Tag,
     Text,
     Value,
-    data,
-    lettered,
-    plain,
+    has_letters,
+    plain_text,
+    template_data,
 )
-from portal.languages.wording import MARK, Expressions, compact, named, placeholder, written
+from portal.languages.wording import (
+    MARK,
+    Expressions,
+    collapse_spaces,
+    escape_percent,
+    name_value,
+    split_placeholders,
+)
 
 INDENTED: Final = re.compile(r"(?<![%#]})\n[ \t]+|(?<=[%#]}\n)[ \t]+")
 """The line break behind a tag of the template is no part of the page: there a blank stays."""
@@ -94,7 +101,7 @@ class Sentences:
     def finished(self, atoms: Sequence[Atom], quoted: bool) -> list[nodes.Node]:
         """The statements of pieces that stand in one body, or in an attribute (`quoted`)."""
         made: list[nodes.Node] = []
-        for run in runs(self._settled(balanced(atoms), quoted=quoted)):
+        for run in split_runs(self._settled(cut_unbalanced(atoms), quoted=quoted)):
             if isinstance(run, Cut):
                 made += run.parts
             else:
@@ -105,11 +112,11 @@ class Sentences:
         """The pieces with every choice cut that is no part of a sentence."""
         found: list[Atom] = []
         for one in atoms:
-            if isinstance(one, Choice) and not in_sentence(one):
+            if isinstance(one, Choice) and not fits_in_sentence(one):
                 found.append(self._apart(one, quoted=quoted))
             else:
                 found.append(one)
-        return balanced(found)
+        return cut_unbalanced(found)
 
     def _apart(self, choice: Choice, *, quoted: bool) -> Cut:
         """A choice whose branches stand for themselves."""
@@ -118,15 +125,15 @@ class Sentences:
 
     def _run(self, run: list[Atom], *, quoted: bool) -> list[nodes.Node]:
         """The statements of pieces without a cut."""
-        if not speaks(run):
+        if not has_words(run):
             return self._silent(run, quoted=quoted)
         for at, one in enumerate(run):
-            if isinstance(one, Choice) and (stands_apart(run, at) or many(run)):
+            if isinstance(one, Choice) and (is_sentence_choice(run, at) or has_many_variants(run)):
                 cut: list[Atom] = [*run[:at], self._apart(one, quoted=quoted), *run[at + 1 :]]
                 return self.finished(cut, quoted)
-        if not sentence(run):
+        if not is_sentence(run):
             return self._elements(run, quoted=quoted)
-        first, last = trimmed(run)
+        first, last = message_bounds(run)
         before = self._silent(run[:first], quoted=quoted)
         after = self._silent(run[last:], quoted=quoted)
         return [*before, *self._variants(run[first:last], quoted=quoted), *after]
@@ -162,7 +169,7 @@ class Sentences:
 
     def _statements(self, one: Atom) -> list[nodes.Node]:
         if isinstance(one, Text):
-            return [data(self._between(one.text))]
+            return [template_data(self._between(one.text))]
         if isinstance(one, Value):
             return [nodes.Output([self._expressions.shown(one.node)])]
         return list(one.parts) if isinstance(one, Tag | Solid | Cut) else []
@@ -181,7 +188,7 @@ class Sentences:
     def _message(self, run: list[Atom], *, quoted: bool) -> list[nodes.Node]:
         values: dict[str, Value | Solid] = {}
         marks: dict[str, Tag] = {}
-        whole = compact(_message(run, values, marks))
+        whole = collapse_spaces(_message(run, values, marks))
         inner = whole.strip()
         if '="' in inner:  # a macro that gives attributes
             return self._silent(run, quoted=quoted)
@@ -193,25 +200,25 @@ class Sentences:
         lead = whole[: len(whole) - len(whole.lstrip())]
         trail = whole[len(whole.rstrip()) :]
         said_of = self._said(said, values, marks, quoted=quoted)
-        return [data(self._between(lead)), *said_of, data(self._between(trail))]
+        return [template_data(self._between(lead)), *said_of, template_data(self._between(trail))]
 
     def _said(
         self, said: str, values: dict[str, "Value | Solid"], marks: dict[str, Tag], *, quoted: bool
     ) -> list[nodes.Node]:
         """A translation with its values and its markup in their places."""
         made: list[nodes.Node] = []
-        for piece, is_value in placeholder(said):
+        for piece, is_value in split_placeholders(said):
             if is_value:
                 if piece in values:
                     made += self._statements(values[piece])
                 continue
             end = 0
             for mark in MARK.finditer(piece):
-                made.append(data(_safe(piece[end : mark.start()], quoted=quoted)))
+                made.append(template_data(_safe(piece[end : mark.start()], quoted=quoted)))
                 end = mark.end()
                 if mark[0] in marks:
                     made += marks[mark[0]].parts
-            made.append(data(_safe(piece[end:], quoted=quoted)))
+            made.append(template_data(_safe(piece[end:], quoted=quoted)))
         return made
 
 
@@ -230,9 +237,9 @@ def _message(run: Sequence[Atom], values: dict[str, Value | Solid], marks: dict[
     open_marks: list[str] = []
     for one in run:
         if isinstance(one, Text):
-            told.append(written(one.text))
+            told.append(escape_percent(one.text))
         elif isinstance(one, Value):
-            name = named(one.node, names)
+            name = name_value(one.node, names)
             values[name] = one
             told.append(f"%({name})s")
         elif isinstance(one, Solid):
@@ -261,7 +268,7 @@ def _free(wanted: str, taken: object) -> str:
 
 
 def _words(message: str) -> str:
-    return "".join(piece for piece, is_value in placeholder(message) if not is_value)
+    return "".join(piece for piece, is_value in split_placeholders(message) if not is_value)
 
 
 def _safe(text: str, *, quoted: bool) -> str:
@@ -269,7 +276,7 @@ def _safe(text: str, *, quoted: bool) -> str:
     return found.replace('"', "&quot;") if quoted else found
 
 
-def balanced(atoms: Sequence[Atom]) -> list[Atom]:
+def cut_unbalanced(atoms: Sequence[Atom]) -> list[Atom]:
     """The pieces with every tag cut that has no partner between the cuts around it."""
     found = list(atoms)
     open_tags: list[int] = []
@@ -285,7 +292,7 @@ def balanced(atoms: Sequence[Atom]) -> list[Atom]:
             else:
                 _cut(found, [at])
     _cut(found, open_tags)
-    return found if found == list(atoms) else balanced(found)
+    return found if found == list(atoms) else cut_unbalanced(found)
 
 
 def _cut(found: list[Atom], places: Sequence[int]) -> None:
@@ -299,7 +306,7 @@ def _name(one: Atom) -> str:
     return one.name if isinstance(one, Tag) else ""
 
 
-def runs(atoms: Sequence[Atom]) -> list[Cut | list[Atom]]:
+def split_runs(atoms: Sequence[Atom]) -> list[Cut | list[Atom]]:
     """The cuts, and what stands between two of them."""
     found: list[Cut | list[Atom]] = []
     for one in atoms:
@@ -312,42 +319,42 @@ def runs(atoms: Sequence[Atom]) -> list[Cut | list[Atom]]:
     return found
 
 
-def in_sentence(choice: Choice) -> bool:
+def fits_in_sentence(choice: Choice) -> bool:
     """Whether each branch can stand inside a sentence."""
     return all(
-        not any(isinstance(one, Cut) for one in balanced(branch))
-        and all(in_sentence(one) for one in branch if isinstance(one, Choice))
+        not any(isinstance(one, Cut) for one in cut_unbalanced(branch))
+        and all(fits_in_sentence(one) for one in branch if isinstance(one, Choice))
         for branch in choice.branches
     )
 
 
-def speaks(run: Sequence[Atom]) -> bool:
+def has_words(run: Sequence[Atom]) -> bool:
     """Whether there is a word in it."""
-    return lettered(tuple(run))
+    return has_letters(tuple(run))
 
 
-def sentence(run: Sequence[Atom]) -> bool:
+def is_sentence(run: Sequence[Atom]) -> bool:
     """Whether words stand outside of its elements."""
     depth = 0
     for one in run:
         if isinstance(one, Tag):
             depth += -1 if one.ends else 1
         elif depth == 0 and isinstance(one, Choice):
-            if any(map(sentence, one.branches)):
+            if any(map(is_sentence, one.branches)):
                 return True
-        elif depth == 0 and lettered((one,)):
+        elif depth == 0 and has_letters((one,)):
             return True
     return False
 
 
-def stands_apart(run: Sequence[Atom], at: int) -> bool:
+def is_sentence_choice(run: Sequence[Atom], at: int) -> bool:
     """Whether a choice begins and ends where a sentence does."""
     choice = run[at]
     if not isinstance(choice, Choice):
         return False
-    left = plain(tuple(run[:at])).rstrip()
-    right = plain(tuple(run[at + 1 :])).lstrip()
-    told = [text for branch in choice.branches if (text := plain(branch).strip())]
+    left = plain_text(tuple(run[:at])).rstrip()
+    right = plain_text(tuple(run[at + 1 :])).lstrip()
+    told = [text for branch in choice.branches if (text := plain_text(branch).strip())]
     begins = not left or left[-1] in STOPS or all(text[0] in GOES_ON for text in told)
     ends = (
         not right
@@ -358,7 +365,7 @@ def stands_apart(run: Sequence[Atom], at: int) -> bool:
     return begins and ends
 
 
-def many(run: Sequence[Atom]) -> bool:
+def has_many_variants(run: Sequence[Atom]) -> bool:
     """Whether its conditions make more wholes of it than a translator should get."""
     count = 1
     for one in run:
@@ -378,9 +385,9 @@ def _ways(choice: Choice) -> int:
     return total
 
 
-def trimmed(run: Sequence[Atom]) -> tuple[int, int]:
+def message_bounds(run: Sequence[Atom]) -> tuple[int, int]:
     """Where the message begins and ends: text without a letter at its edges is none of it."""
     first, last = 0, len(run)
-    while first < last and isinstance(one := run[first], Text) and not lettered((one,)):
+    while first < last and isinstance(one := run[first], Text) and not has_letters((one,)):
         first += 1
     return first, last

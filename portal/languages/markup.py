@@ -144,7 +144,7 @@ class Reader:
         if isinstance(node, nodes.CondExpr):
             other = self._pieces(node.expr2) if node.expr2 is not None else []
             choice = Choice((node.test,), (tuple(self._pieces(node.expr1)), tuple(other)))
-            return [choice] if lettered((choice,)) else [Value(node)]
+            return [choice] if has_letters((choice,)) else [Value(node)]
         if is_markup(node):
             return [Cut((nodes.Output([self._expressions.told(node)]),))]
         return [Value(node)]
@@ -213,13 +213,13 @@ class Reader:
         words = text if found is None else text[: found.start()]
         for piece in SEPARATOR.split(words):
             if "·" in piece:
-                self._sink.append(Cut((data(piece),)))
+                self._sink.append(Cut((template_data(piece),)))
             elif piece:
                 self._sink.append(Text(piece))
         if found is None:
             return ""
         self._ends, self._name = bool(found[1]), found[2].lower()
-        self._tag = [data(found[0])]
+        self._tag = [template_data(found[0])]
         return text[found.end() :]
 
     def _until_tag_ends(self, text: str) -> str:
@@ -243,7 +243,7 @@ class Reader:
 
     def _keep(self, text: str) -> None:
         if self._tag is not None and text:
-            self._tag.append(data(text))
+            self._tag.append(template_data(text))
 
     def _until_quote(self, text: str) -> str:
         heard = self._heard
@@ -273,11 +273,11 @@ class Reader:
             if self._depth:
                 continue
             end = text.index(">", found.end()) + 1
-            kept = (*self._kept, data(text[:end]))
+            kept = (*self._kept, template_data(text[:end]))
             name, self._raw = self._raw, ""
             self._sink.append(Solid(name, kept) if name in SOLID else Cut(kept))
             return text[end:]
-        self._kept.append(data(text))
+        self._kept.append(template_data(text))
         return ""
 
 
@@ -297,12 +297,12 @@ def _test(node: nodes.If) -> nodes.Expr:
     return cast(nodes.Expr, node.test)  # the parser makes nothing else
 
 
-def data(text: str) -> nodes.Output:
+def template_data(text: str) -> nodes.Output:
     """A statement that writes this markup."""
     return nodes.Output([nodes.TemplateData(text)])
 
 
-def plain(atoms: tuple[Atom, ...]) -> str:
+def plain_text(atoms: tuple[Atom, ...]) -> str:
     """The words without markup; a letter stands for each value."""
     told = []
     for one in atoms:
@@ -311,14 +311,14 @@ def plain(atoms: tuple[Atom, ...]) -> str:
         elif isinstance(one, Value | Solid):
             told.append("x")
         elif isinstance(one, Choice):
-            told.append(next((plain(each) for each in one.branches if each), ""))
+            told.append(next((plain_text(each) for each in one.branches if each), ""))
     return "".join(told)
 
 
-def lettered(atoms: tuple[Atom, ...]) -> bool:
+def has_letters(atoms: tuple[Atom, ...]) -> bool:
     """Whether there is a word among them."""
     return any(
         (isinstance(one, Text) and any(map(str.isalpha, one.text)))
-        or (isinstance(one, Choice) and any(map(lettered, one.branches)))
+        or (isinstance(one, Choice) and any(map(has_letters, one.branches)))
         for one in atoms
     )

@@ -75,17 +75,17 @@ BEGINS: Final = re.compile(r"[A-Z][a-z’']|[A-Z] [a-z]|[A-Z]{2,} [a-z]")
 SENTENCE: Final = re.compile(r"[A-Za-z]\w*[,.]? (?:\w+ )+\w+|\w[.!?…]$|^[,.:;] ")
 
 
-def written(text: str) -> str:
+def escape_percent(text: str) -> str:
     """A text as part of a message."""
     return text.replace("%", "%%")
 
 
-def compact(text: str) -> str:
+def collapse_spaces(text: str) -> str:
     """A text with single spaces, as a browser shows it."""
     return SPACE.sub(" ", text)
 
 
-def placeholder(message: str) -> list[tuple[str, bool]]:
+def split_placeholders(message: str) -> list[tuple[str, bool]]:
     """The pieces of a message; True where the piece is the name of a value.
 
     >>> placeholder("Retry %(number)s, 100%% sure")
@@ -105,7 +105,7 @@ def placeholder(message: str) -> list[tuple[str, bool]]:
     return [*found, (words + message[end:], False)]
 
 
-def composition(text: Composed, say: Callable[[str], str], *, capital: bool = False) -> str:
+def translate_composed(text: Composed, say: Callable[[str], str], *, capital: bool = False) -> str:
     """A composed text of which each message is said by `say`, as far as it goes; values that are no
     texts of ours stay as they are, at the beginning too, where words of ours get a `capital`.
 
@@ -130,7 +130,7 @@ def composition(text: Composed, say: Callable[[str], str], *, capital: bool = Fa
 
 
 def _value(value: str, say: Callable[[str], str], *, capital: bool = False) -> str:
-    return composition(value, say, capital=capital) if isinstance(value, Composed) else value
+    return translate_composed(value, say, capital=capital) if isinstance(value, Composed) else value
 
 
 def _spaced(pieces: Iterable[str]) -> str:
@@ -142,7 +142,7 @@ def _spaced(pieces: Iterable[str]) -> str:
     return made
 
 
-def misfit(message: str, translated: str) -> str:
+def find_misfit(message: str, translated: str) -> str:
     """Why a translation cannot stand for its message; "" where it can.
 
     >>> misfit("<b>%(name)s</b> is here", "<b>%(name)s</b> ada"), misfit("%(a)s by", "oleh")
@@ -196,9 +196,9 @@ class Expressions:
             return self._joined(node)
         if isinstance(node, nodes.Call):
             made = self._called(node)
-            return spoken(made) if shown and call_name(node) in SPOKEN_CALLS else made
+            return translated_node(made) if shown and call_name(node) in SPOKEN_CALLS else made
         if shown and is_spoken(node):
-            return spoken(node)
+            return translated_node(node)
         if isinstance(node, nodes.Filter):
             parts = format_parts(node)
             if parts is not None:
@@ -232,7 +232,7 @@ class Expressions:
     def _said(self, text: str) -> str:
         """The text in the language, with the spaces around it as they are."""
         inner = text.strip()
-        return text.replace(inner, self._say(written(inner)).replace("%%", "%"))
+        return text.replace(inner, self._say(escape_percent(inner)).replace("%%", "%"))
 
     def _joined(self, node: nodes.Concat) -> nodes.Expr:
         """`'Retry ' ~ number`: one message with its values."""
@@ -250,14 +250,14 @@ class Expressions:
         message = []
         for one in node.nodes:
             if isinstance(one, nodes.Const) and isinstance(one.value, str):
-                message.append(written(one.value))
+                message.append(escape_percent(one.value))
             else:
-                message.append(f"%({named(one, names)})s")
+                message.append(f"%({name_value(one, names)})s")
         whole = "".join(message)
         inner = whole.strip()
         text = whole.replace(inner, self._say(inner))
         made: list[nodes.Expr] = []
-        for piece, value in placeholder(text):
+        for piece, value in split_placeholders(text):
             if value and piece in names:
                 made.append(self.told(names[piece], shown=True))
             elif piece:
@@ -284,7 +284,7 @@ class Expressions:
     def _called(self, node: nodes.Call) -> nodes.Expr:
         name = call_name(node)
         if name in READING:
-            node.args = [spoken(self.told(one)) for one in node.args]
+            node.args = [translated_node(self.told(one)) for one in node.args]
         elif name in MACROS or _of_ui(node):
             hidden = NO_TEXTS.get(name, ())
             node.args = [
@@ -375,7 +375,7 @@ def _from_code(node: nodes.Filter) -> bool:
     return any(isinstance(one, nodes.Const) and one.value == "_" for one in node.args[:1])
 
 
-def spoken(node: nodes.Expr) -> nodes.Expr:
+def translated_node(node: nodes.Expr) -> nodes.Expr:
     """The text in the language of the page."""
     if isinstance(node, nodes.Filter) and node.name == "told":
         return node
@@ -390,7 +390,7 @@ def call_name(node: nodes.Call) -> str:
     return inner.name if isinstance(inner, nodes.Name) else ""
 
 
-def named(node: nodes.Expr, names: dict[str, nodes.Expr]) -> str:
+def name_value(node: nodes.Expr, names: dict[str, nodes.Expr]) -> str:
     """What a value is called in its message; the same expression keeps its name."""
     wanted = _name_of(node) or "value"
     name, count = wanted, 1
@@ -430,4 +430,4 @@ def _first_name(listed: Iterable[nodes.Node]) -> str:
     return next((name for one in listed if (name := _name_of(one))), "")
 
 
-_pieces = lru_cache(maxsize=4096)(placeholder)
+_pieces = lru_cache(maxsize=4096)(split_placeholders)

@@ -113,9 +113,9 @@ def _private() -> bool:
 def dry_run() -> ListFile | Refusal:
     """Each record of these days as a dry run finds it now; nothing is sent or stored."""
     usual = last_month(g.now, g.company.zone)
-    first, last = (forms.day(request.args.get(name)) for name in ("first", "last"))
+    first, last = (forms.parse_day(request.args.get(name)) for name in ("first", "last"))
     first, last = first or usual[0], last or usual[1]
-    store.renew()  # a service reads with sessions of its own
+    store.drop_snapshot()  # a service reads with sessions of its own
     found = rehearsed(store.database(), store.clock(), g.actor, first, last)
     if isinstance(found, Refusal):
         return found
@@ -134,7 +134,7 @@ def _rehearsed(one: RecordSeen, words: Mapping[str, str]) -> list[Written]:
 
 def settings() -> ListFile:
     """Each setting of the company, how it stands, and where it is from."""
-    rows = ([one.title, one.text, one.note] for one in settings_page.listed())
+    rows = ([one.title, one.text, one.note] for one in settings_page.list_settings())
     return ListFile("the company settings", "settings", [Table("Settings", SETTINGS, rows)])
 
 
@@ -149,7 +149,7 @@ def deputies() -> ListFile:
 
 def audit() -> ListFile | Refusal:
     """The events that the page shows: of all, or one's own."""
-    if problems := audit_log.problems():
+    if problems := audit_log.day_problems():
         return Refusal("audit.days", next(iter(problems.values())), "", 422)
     pages = each_page(_events, lambda row: row.id, AT_ONCE)
     rows = (cells for page in pages for cells in _logged(tuple(page)))
@@ -158,12 +158,12 @@ def audit() -> ListFile | Refusal:
 
 
 def _events(after: int | None) -> tuple[LogRow, ...]:
-    wanted, company = audit_log.wanted(), g.company.id
+    wanted, company = audit_log.read_log_filter(), g.company.id
     return event_log.list_events(store.reading(), company, wanted, after=after, most=AT_ONCE)
 
 
 def _logged(page: tuple[LogRow, ...]) -> Iterator[list[Written]]:
-    told = audit_log.telling(page)
+    told = audit_log.event_hider(page)
     for row in page:
         yield [str(row.id), filters.iso(row.at), row.who, row.about, told(row, row.say),
                told(row, row.reason), row.number, row.source, row.seq, row.hash]  # fmt: skip
@@ -262,7 +262,7 @@ def _entry(one: EntryRow) -> list[Written]:
 
 def exact() -> ListFile:
     """The missing values with exactly one value that fits, and those that are left out."""
-    rows = exact_pages.rows(exact_matches.exact_matches(store.reading(), g.company.id))
+    rows = exact_pages.match_rows(exact_matches.exact_matches(store.reading(), g.company.id))
     table = Table("Missing values", exact_pages.HEADS, rows)
     return ListFile("exact matches of missing mappings", "exact-matches", [table])
 
@@ -307,11 +307,11 @@ def code_changes(no: int) -> ListFile:
 def unpaid() -> ListFile:
     """What is unpaid in a target, with the letters that were asked for."""
     lists = file_codes.unpaid_lists(store.reading(), g.company.id)
-    one, text = mapping_pages.chosen(lists), mapping_pages.letters()
-    found = mapping_pages.rows_of(one, MOST + 1) if one else ()
+    one, text = mapping_pages.chosen_list(lists), mapping_pages.typed_letters()
+    found = mapping_pages.unpaid_rows(one, MOST + 1) if one else ()
     show = filters.sees_personal()
     rows = (_unpaid(one, show=show) for one in found)
-    said = {"List": mapping_pages.title(one)} if one else {}
+    said = {"List": mapping_pages.list_title(one)} if one else {}
     said |= {"Search": text} if text else {}
     table = Table("Unpaid", UNPAID, rows)
     return ListFile("unpaid documents", "unpaid", [table], said, frozenset({"Search"}))

@@ -122,7 +122,7 @@ SHADOW: Final = ("Checked at", "Source", "Kind", "Id", "Record", "Customer", "Cu
                  "Rules in force", "Would")  # fmt: skip
 
 
-def init(app: Flask, lists: Mapping[str, Make]) -> None:
+def init_downloads(app: Flask, lists: Mapping[str, Make]) -> None:
     """Lay a file of each ending beside each of these pages, and tell the templates."""
     app.extensions["lists"] = lists
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules() if rule.methods}
@@ -152,14 +152,14 @@ def download(ending: str, **place: Any) -> Response:
     kind, name = FileKind(ending), list_of(request.endpoint or "")
     back = url_for(page_of(name), co=g.company.code, **place)
     make: Make = current_app.extensions["lists"][name]
-    store.stream()
+    store.read_uncached()
     listed = make(**place)
     if isinstance(listed, Refusal):
         return store.refuse(listed, back=back)
     out = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the answer closes it
     about = {"company": g.company.code, "at": filters.iso(g.now)}
     try:
-        rows = list_file.write(out, kind, listed, about)
+        rows = list_file.write_list(out, kind, listed, about)
     except TooManyError:
         words = f"More than {list_file.MOST:,} rows match, too many for one file."
         hint = "Narrow the list by its filter, and download the parts one after another."
@@ -208,13 +208,13 @@ def reconciliation() -> ListFile | Refusal:
     asked = daily_page.read_filter(request.args, filters.today())
     if asked.problems:
         return Refusal("reconcile.filter", next(iter(asked.problems.values())), "", 422)
-    found = daily_page.compared(asked)
+    found = daily_page.compare_totals(asked)
     kind, same = found.kind(asked.target, asked.doc_type), asked.sides.same
     kept = {
         "accounting system": kind.place.target if kind else "none",
         "document": kind.place.doc_type.replace("_", " ") if kind else "none",
-        "source side": daily_page.said(asked.sides.source),
-        "accounting side": daily_page.said(asked.sides.target),
+        "source side": daily_page.span_text(asked.sides.source),
+        "accounting side": daily_page.span_text(asked.sides.target),
         "difference": "source less accounting system" if same else NOT_COMPARED,
     }
     if asked.only:
@@ -275,7 +275,7 @@ def _connections() -> Iterator[list[Written]]:
     session = store.reading()
     rows = connection_rows.list_connections(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
-    pills = filters.of_rows(Together(session), session, g.company.id, targets)()
+    pills = filters.target_pills(Together(session), session, g.company.id, targets)()
     for row in targets:
         mine = [pill for pill in pills if pill.connection_id == row.id]
         told = [(pill.doc_type, pill.text, pill.detail) for pill in mine] or [("", "", "")]
@@ -385,7 +385,7 @@ def lineage(source: str, kind: str, external_id: str) -> ListFile:
     """Each value of the document that the tab shows: its source, rule, plan, and what was sent."""
     record = _record(source, kind, external_id)
     session, show = store.reading(), filters.sees_personal()
-    posting = records.looked_at(answer(session, record_rows.postings(record.id)))
+    posting = records.shown_posting(answer(session, record_rows.postings(record.id)))
     found = lineage_rows.lineage(session, posting.id) if posting else ()
     only = request.args.get("only") == "differences"
     hide = actors.hiding(session, record.id, show=show)
@@ -474,7 +474,7 @@ def _place(one: PushLine) -> run_documents.Place:
 
 def _push_cells(page: Sequence[PushLine]) -> Iterator[list[Written]]:
     """Of each its cells; what was answered without what the person may not see."""
-    hide = runs.hiding_answers(page)
+    hide = runs.answer_hider(page)
     return (_cells_of(one, hide) for one in page)
 
 
@@ -489,7 +489,7 @@ def _cells_of(one: PushLine, hide: HideOf) -> list[Written]:
 
 def pushes() -> ListFile:
     """All pushes that the form of the page finds, each with its target."""
-    text, state = runs.pushes_asked()
+    text, state = runs.read_push_filter()
     ask = partial(_pushes, text, state)
     pages = each_page(ask, lambda one: one.id, AT_ONCE)
     rows = (
@@ -586,7 +586,7 @@ def _count_cells(counts: Counts) -> Iterator[list[Written]]:
 
 def backtest_records(no: int) -> ListFile:
     """The records of a cell of the matrix, the newest first."""
-    change, cell = backtests.change_of(no), backtests.cell_asked()
+    change, cell = backtests.change_of(no), backtests.read_cell()
     run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id) or abort(
         404
     )

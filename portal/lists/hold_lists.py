@@ -90,7 +90,7 @@ BLOCKING: Final = ("Class", "Cause", "Rule", "Team", "On hold since", "Records",
 
 def holding() -> ListFile:
     """What the view and the filter of the page find."""
-    wanted = hold_filter.wanted(request.args)
+    wanted = hold_filter.read_filter(request.args)
     company = g.company.id
     title = "the holding area"
     if wanted.view == "cleared":
@@ -283,7 +283,7 @@ def _late(row: ageing.LateRow) -> list[Written]:
 
 def found() -> ListFile:
     """What the search box finds."""
-    text, session, company = dashboard.searched(), store.reading(), g.company.id
+    text, session, company = dashboard.search_text(), store.reading(), g.company.id
     each = search.exact(session, company, text) or search.alike(session, company, text)
     rows = ([row.number, row.source, row.kind, row.external_id, filters.party(row.party),
              state_label(row.state), row.document, *_money(row.amount, row.currency)]

@@ -20,7 +20,7 @@ from holding.mappings.file_codes import Identity
 from holding.mappings.list_rows import ListRow, read_list
 from holding.mappings.list_sources import Seen
 from holding.platform import processes
-from portal.mappings.mapping_pages import pages, tabs
+from portal.mappings.mapping_pages import head_values, pages
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
 
@@ -62,7 +62,7 @@ def _page(
     session = store.reading()
     chosen = [one for one in found.exact if one.row.cause_id in picked]
     since: date | None = None
-    typed = forms.since(form) if form is not None else None
+    typed = forms.read_since(form) if form is not None else None
     if isinstance(typed, forms.Problems):
         problems, status = {**problems, **typed.by_field}, 422
     else:
@@ -85,7 +85,7 @@ def _page(
         problems=problems,
         keeping=fixes.refused(session, g.actor, [one.row.table for one in chosen], fixers=fixers),
         tables=mapping_lists.tables(session, g.company.id) if tables is None else tables,
-        missing_count=filters.missing_values(),
+        missing_count=filters.count_missing(),
         table="",
     )
 
@@ -112,7 +112,9 @@ def preview_exact() -> Response:
 
 
 def _picked(form: MultiDict[str, str]) -> set[int]:
-    return {found for text in form.getlist("pick") if (found := forms.whole(text)) is not None}
+    return {
+        found for text in form.getlist("pick") if (found := forms.parse_whole(text)) is not None
+    }
 
 
 @pages.post("/exact")
@@ -120,7 +122,7 @@ def _picked(form: MultiDict[str, str]) -> set[int]:
 def accept_exact() -> Response:
     """Save the ticked ones together, as they were shown."""
     form = request.form
-    wish, since, picked = forms.reasoned(form), forms.since(form), _picked(form)
+    wish, since, picked = forms.read_reason(form), forms.read_since(form), _picked(form)
     problems: dict[str, str] = {}
     for one in (wish, since):
         problems |= one.by_field if isinstance(one, forms.Problems) else {}
@@ -129,13 +131,13 @@ def accept_exact() -> Response:
     if problems or isinstance(wish, forms.Problems) or isinstance(since, forms.Problems):
         found = exact_matches.exact_matches(store.reading(), g.company.id)
         return _page(found, picked, problems, form=form, status=422)
-    rev = forms.whole(form.get("rev"))
+    rev = forms.parse_whole(form.get("rev"))
     with store.writing() as session:
         answer = list_sources.accept(
             session,
             g.actor,
             [_read_match(form, cause_id) for cause_id in sorted(picked)],
-            forms.whole(form.get("ready")) or 0,
+            forms.parse_whole(form.get("ready")) or 0,
             wish.reason,
             g.now,
             rev=rev if rev is not None else g.company.revision,
@@ -152,7 +154,7 @@ def accept_exact() -> Response:
         say = (
             f"{keys} accepted. {woken} checked again, more may follow; nothing was posted by this."
         )
-    return store.moved(url_for("mappings.missing", co=g.company.code), say)
+    return store.redirect_with_message(url_for("mappings.missing", co=g.company.code), say)
 
 
 def _read_match(form: MultiDict[str, str], cause_id: int) -> Seen:
@@ -161,11 +163,11 @@ def _read_match(form: MultiDict[str, str], cause_id: int) -> Seen:
         cause_id,
         form.get(f"key_{cause_id}", ""),
         form.get(f"value_{cause_id}", ""),
-        forms.whole(form.get(f"records_{cause_id}")) or 0,
+        forms.parse_whole(form.get(f"records_{cause_id}")) or 0,
     )
 
 
-def rows(found: Matches) -> list[list[Written]]:
+def match_rows(found: Matches) -> list[list[Written]]:
     """Both lists of the page as rows under `HEADS`, what is personal hidden where it must be."""
     rows: list[list[Written]] = []
     told = [(one.row, one.who, one.value, one.name, ", ".join(one.reasons), "yes")
@@ -196,7 +198,7 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
     )
     return store.respond(
         "mappings/lists.html",
-        tabs(),
+        head_values(),
         status=status,
         sources=list_sources.list_sources(session, company_id, g.now, beside=page),
         files=files.value,
@@ -215,7 +217,7 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
 def give_list() -> Response:
     """Keep a file as the list of a day."""
     file, form = request.files.get("file"), request.form
-    as_of, kind = forms.day(form.get("as_of", "")), form.get("kind", "")
+    as_of, kind = forms.parse_day(form.get("as_of", "")), form.get("kind", "")
     problems = {}
     if file is None or not file.filename:
         problems["file"] = "Select a file."
@@ -224,7 +226,7 @@ def give_list() -> Response:
     if problems or file is None or as_of is None or kind not in set(ListKind):
         return _lists(problems, status=422)
     name, raw = str(file.filename), file.read()
-    store.renew()  # neither a snapshot nor a lock is kept while a process reads the workbook
+    store.drop_snapshot()  # neither a snapshot nor a lock is kept while a process reads the workbook
     rows = read_list(name, raw, ListKind(kind))
     with store.writing() as session:
         answer = list_files.give(
@@ -249,7 +251,7 @@ def give_list() -> Response:
         f"{answer.added} added, {answer.changed} changed, {answer.gone} gone. Nothing was posted."
     )
     changed = url_for("mappings.list_changes", co=g.company.code, no=answer.file_id)
-    return store.moved(changed, said)
+    return store.redirect_with_message(changed, said)
 
 
 @pages.post("/look")
@@ -257,7 +259,7 @@ def give_list() -> Response:
 @request_guard.limiter.limit("12 per minute")
 def look() -> Response:
     """Ask targets again for their codes, from a hold or a missing value: one was added there."""
-    hold_id, cause = (forms.whole(request.form.get(name)) for name in ("hold", "cause"))
+    hold_id, cause = (forms.parse_whole(request.form.get(name)) for name in ("hold", "cause"))
     back = url_for("mappings.missing", co=g.company.code, cause=cause)
     if hold_id is not None:
         back = url_for("holding.show", co=g.company.code, hold_id=hold_id)
@@ -268,7 +270,7 @@ def look() -> Response:
     processes.ring(g.company.id, "lists")
     asked = ", ".join(answer)
     said = f"{asked} is asked again within a minute. Records that wait for the code then go on."
-    return store.moved(back, said)
+    return store.redirect_with_message(back, said)
 
 
 @pages.get("/lists/<int:no>")
@@ -281,7 +283,7 @@ def list_changes(no: int) -> Response:
     file, rows = found
     return store.respond(
         "mappings/list_changes.html",
-        tabs(),
+        head_values(),
         file=file,
         rows=rows,
         of_items=file.kind == ListKind.ITEM,

@@ -19,7 +19,7 @@ from holding.mappings.workbook_changes import AT_ONCE, Change, WorkbookChanges, 
 from holding.platform import changes as later_wakes
 from holding.platform import processes
 from holding.platform.states import END_OF_IDS
-from portal.mappings.mapping_pages import hidden, pages, refused, tabs
+from portal.mappings.mapping_pages import head_values, hidden_table_refusal, hidden_tables, pages
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
 
@@ -50,7 +50,7 @@ _FORM_SIGNS: Final = 200_000
 def parties_found() -> Response:
     """Two keys that seem to be one party, each pair once."""
     found = party_merge.proposals(store.reading(), g.company.id, filters.today())
-    return store.respond("mappings/parties.html", tabs(), found=found)
+    return store.respond("mappings/parties.html", head_values(), found=found)
 
 
 @pages.get("/parties/<int:hold_id>")
@@ -70,12 +70,12 @@ def _merge_page(
         abort(404)
     return store.respond(
         "mappings/merge.html",
-        tabs(),
+        head_values(),
         status=status,
         merge=found,
         keeping=fixes.refused(store.reading(), g.actor, [key.table for key in found.keys]),
         turned=turned,
-        hidden=hidden(),
+        hidden=hidden_tables(),
         problems=problems,
         typed=request.form.get("reason", ""),
     )
@@ -86,10 +86,10 @@ def _merge_page(
 def accept_merge(hold_id: int) -> Response:
     """Give the keys of one party to the other, in the mappings only."""
     turned = request.form.get("turned") == "1"
-    wish = forms.reasoned(request.form)
+    wish = forms.read_reason(request.form)
     if isinstance(wish, forms.Problems):
         return _merge_page(hold_id, turned, dict(wish.by_field), status=422)
-    rev = forms.whole(request.form.get("rev"))
+    rev = forms.parse_whole(request.form.get("rev"))
     with store.writing() as session:
         answer = party_merge.accept(
             session,
@@ -120,14 +120,14 @@ def accept_merge(hold_id: int) -> Response:
             " What is posted stays as it is; what was on hold for this alone becomes ready"
             " and is sent."
         )
-    return store.moved(moved, say)
+    return store.redirect_with_message(moved, say)
 
 
 @pages.post("/parties/<int:hold_id>/refuse")
 @needs("mapping.fix")
 def refuse_merge(hold_id: int) -> Response:
     """Say for good that the two are not one party."""
-    wish = forms.reasoned(request.form)
+    wish = forms.read_reason(request.form)
     if isinstance(wish, forms.Problems):
         problems = {"apart": "Give a reason, so that it is not proposed again without one."}
         return _merge_page(hold_id, turned=False, problems=problems, status=422)
@@ -140,7 +140,7 @@ def refuse_merge(hold_id: int) -> Response:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
     say = f"{answer.first} and {answer.second} stay two parties. The merge is not proposed again."
-    return store.moved(back, say)
+    return store.redirect_with_message(back, say)
 
 
 @pages.get("/changes/<int:no>")
@@ -150,9 +150,9 @@ def moved(no: int) -> Response:
     change = reclassification.saved_change(store.reading(), g.company.id, no)
     if change is None:
         abort(404)
-    if change.table in hidden():
-        return refused(change.table)
-    below = forms.whole(request.args.get("below"))
+    if change.table in hidden_tables():
+        return hidden_table_refusal(change.table)
+    below = forms.parse_whole(request.args.get("below"))
     sent = together.answer(
         store.reading(), reclassification.used_by(change, A_SHEET, below or END_OF_IDS)
     )
@@ -165,11 +165,11 @@ def moved(no: int) -> Response:
         found=found,
         below=below,
         later=later_wakes.has_pending(store.reading(), g.company.id, change.entries),
-        beside=_beside(change, forms.whole(request.args.get("since"))),
+        beside=_beside(change, forms.parse_whole(request.args.get("since"))),
         rows=found.documents[:SHOWN],
         pairs={one.posting_id: reclassification.entries(one) for one in found.documents[:SHOWN]},
         tables=mapping_lists.tables(store.reading(), g.company.id),
-        missing_count=filters.missing_values(),
+        missing_count=filters.count_missing(),
     )
 
 
@@ -200,7 +200,7 @@ def sheet(no: int) -> Response:
     change = reclassification.saved_change(store.reading(), g.company.id, no)
     if change is None:
         abort(404)
-    below = forms.whole(request.args.get("below"))
+    below = forms.parse_whole(request.args.get("below"))
     sent = together.answer(
         store.reading(), reclassification.used_by(change, A_SHEET, below or END_OF_IDS)
     )
@@ -250,7 +250,7 @@ def _workbook_page(
         )
     return store.respond(
         "mappings/workbook.html",
-        tabs(),
+        head_values(),
         status=status,
         found=fits,
         effect=effect,
@@ -303,7 +303,7 @@ def upload_workbook() -> Response:
         return _workbook_page({"file": "Select a file."}, status=422)
     name, raw = str(file.filename), file.read()
     names = [one.name for one in mapping_lists.tables(store.reading(), g.company.id)]
-    store.renew()  # no snapshot is kept while a process reads the workbook
+    store.drop_snapshot()  # no snapshot is kept while a process reads the workbook
     read = read_workbook(name, raw, names)
     if isinstance(read, Refusal):
         return _workbook_page({"file": read.words}, status=422)
@@ -318,8 +318,8 @@ def upload_workbook() -> Response:
 def save_workbook() -> Response:
     """Save the changes as they were shown."""
     form = request.form
-    seen, rev = _changes(form.get("changes", "")), forms.whole(form.get("rev"))
-    wish = forms.reasoned(form)
+    seen, rev = _changes(form.get("changes", "")), forms.parse_whole(form.get("rev"))
+    wish = forms.read_reason(form)
     if seen is None or rev is None:
         return _workbook_page(
             {"file": "The preview was not complete. Upload the file again."}, status=422
@@ -332,7 +332,7 @@ def save_workbook() -> Response:
             session,
             g.actor,
             seen,
-            forms.whole(form.get("ready")) or 0,
+            forms.parse_whole(form.get("ready")) or 0,
             wish.reason,
             g.now,
             rev=rev,
@@ -347,7 +347,7 @@ def save_workbook() -> Response:
     if answer.later:
         keys = plural(answer.keys, "mapping")
         say = f"{keys} saved. {woken} checked again, more may follow; nothing was posted."
-    return store.moved(back, say)
+    return store.redirect_with_message(back, say)
 
 
 def _changes(text: str) -> list[Change] | None:

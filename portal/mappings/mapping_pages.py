@@ -68,8 +68,8 @@ def _in_force() -> dict[str, object]:
 @needs("record.read")
 def missing() -> Response:
     """What has no mapping, largest amount first; one of them open."""
-    opened = open_value(forms.whole(request.args.get("cause")))
-    if opened is None and store.wants("mappreview"):
+    opened = open_value(forms.parse_whole(request.args.get("cause")))
+    if opened is None and store.wants_block("mappreview"):
         return make_response("", 204)  # it is solved: the group that asks goes with its next look
     return store.respond("mappings/missing.html", _missing(opened, {}))
 
@@ -109,7 +109,7 @@ class Opened:
 
 def _missing(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, object]:
     session = store.reading()
-    after = forms.place(request.args.get("after"))
+    after = forms.parse_place(request.args.get("after"))
     asked, company_id = Together(session), g.company.id
     causes = asked.ask(fixes.asked_causes(company_id, after=after))
     tables = asked.ask(mapping_lists.asked_tables(company_id))
@@ -119,10 +119,10 @@ def _missing(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, ob
     return {
         "rows": rows[:most],
         "last": rows[most - 1] if len(rows) > most else None,
-        "missing_count": filters.missing_values(),
+        "missing_count": filters.count_missing(),
         "open": opened,
         "solved": opened is None and bool(request.args.get("cause")),
-        "at": store.ending(),
+        "at": store.target_suffix(),
         "saved": "",
         "pick": opened.pick if opened else None,
         "chosen": opened.chosen if opened and not opened.typed else "",
@@ -137,14 +137,14 @@ def _missing(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, ob
 @needs("record.read")
 def values() -> Response:
     """What fits the letters that are typed: of the table, and of what the target lists."""
-    cause_id, text = forms.whole(request.args.get("cause")), request.args.get("q", "")
-    if not store.wants("mapchoices"):
+    cause_id, text = forms.parse_whole(request.args.get("cause")), request.args.get("q", "")
+    if not store.wants_block("mapchoices"):
         opened = open_value(cause_id, text)
         return store.respond("mappings/missing.html", _missing(opened, {}))
-    pick = found_by(cause_id, text)
+    pick = find_choices(cause_id, text)
     if pick is None:
         abort(404)
-    return store.respond("mappings/missing.html", pick=pick, chosen="", at=store.ending())
+    return store.respond("mappings/missing.html", pick=pick, chosen="", at=store.target_suffix())
 
 
 @pages.get("/<table>")
@@ -156,7 +156,7 @@ def table(table: str) -> Response:
     if table not in {row.name for row in tables}:
         abort(404)
     text = request.args.get("q", "").strip()[:100]
-    after, since = request.args.get("after"), forms.day(request.args.get("since"))
+    after, since = request.args.get("after"), forms.parse_day(request.args.get("since"))
     rows = mapping_lists.entries(session, g.company.id, table, text=text, after=after, since=since)
     return store.respond(
         "mappings/table.html",
@@ -166,7 +166,7 @@ def table(table: str) -> Response:
         tables=tables,
         rows=rows,
         text=text,
-        missing_count=filters.missing_values(),
+        missing_count=filters.count_missing(),
         last=rows[-1] if len(rows) >= mapping_lists.A_PAGE else None,
     )
 
@@ -183,16 +183,16 @@ def preview() -> Response:
 
 def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) -> Response:
     """The open panel with a preview of the value in the form."""
-    opened = open_value(forms.whole(form.get("cause")), form.get("q", ""))
+    opened = open_value(forms.parse_whole(form.get("cause")), form.get("q", ""))
     searching = "search" in form
     value = "" if searching else (form.get("other") or "").strip() or form.get("to", "")
     if opened is None and store.wants_fragment():
         return store.refuse(SOLVED)
     if opened is not None:
-        judge(opened, value)
+        describe_value(opened, value)
         opened.chosen, opened.typed = value or form.get("to", ""), form.get("other", "")
         opened.reason, opened.since = form.get("reason", ""), form.get("since", "").strip()
-        since = forms.since(form)
+        since = forms.read_since(form)
         if isinstance(since, forms.Problems):
             problems, status = {**since.by_field, **problems}, 422
         elif value:
@@ -213,8 +213,8 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
                 opened.preview = found
         elif status == 200 and not searching:
             problems["to"] = "Select a suggestion or enter a value."
-    whole = problems and store.wants("freed")  # what is wrong is told at its field
-    block, shown = f"mappreview{store.ending()}" if whole else "", _missing(opened, problems)
+    whole = problems and store.wants_block("freed")  # what is wrong is told at its field
+    block, shown = f"mappreview{store.target_suffix()}" if whole else "", _missing(opened, problems)
     return store.respond("mappings/missing.html", shown, status=status, block=block)
 
 
@@ -222,20 +222,20 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
 @needs("mapping.fix")
 def fix() -> Response:
     """Save the entry; what it blocked is judged again."""
-    wish = forms.map_value(request.form)
+    wish = forms.read_mapping_value(request.form)
     if isinstance(wish, forms.Problems):
         return _panel(request.form, dict(wish.by_field), status=422)
-    answer = saved(wish.table, wish)
+    answer = save_value(wish.table, wish)
     back = url_for("mappings.missing", co=g.company.code)
     if isinstance(answer, Refusal):
         if answer.status == 422:
             return _panel(request.form, _beside_field(answer), status=422)
         return store.refuse(answer, back=back)
     processes.ring(g.company.id, "evaluate")
-    if not store.ending():
-        return store.moved(back, said(answer))
-    done = said(answer)  # in a group of the holding area: that page stays
-    return store.respond("mappings/missing.html", say=done, saved=done, at=store.ending())
+    if not store.target_suffix():
+        return store.redirect_with_message(back, saved_message(answer))
+    done = saved_message(answer)  # in a group of the holding area: that page stays
+    return store.respond("mappings/missing.html", say=done, saved=done, at=store.target_suffix())
 
 
 def _beside_field(refusal: Refusal) -> dict[str, str]:
@@ -244,7 +244,7 @@ def _beside_field(refusal: Refusal) -> dict[str, str]:
     return {field: refusal.words}
 
 
-def saved(table: str, wish: forms.MapValue) -> fixes.Fixed | Refusal:
+def save_value(table: str, wish: forms.MapValue) -> fixes.Fixed | Refusal:
     """Give a key of a table the value that the person wishes."""
     with store.writing() as session:
         return fixes.fix(
@@ -261,11 +261,11 @@ def saved(table: str, wish: forms.MapValue) -> fixes.Fixed | Refusal:
         )
 
 
-def tabs() -> dict[str, object]:
+def head_values() -> dict[str, object]:
     """What the head of a page asks for that is about no table."""
     return {
         "tables": mapping_lists.tables(store.reading(), g.company.id),
-        "missing_count": filters.missing_values(),
+        "missing_count": filters.count_missing(),
         "table": "",
     }
 
@@ -291,7 +291,7 @@ def _form(
         abort(404)
     back = next((one for one in changes if str(one.revision) == given.get("revert")), None)
     typed = back.before if back else (given.get("other") or "").strip()
-    since = back.since if back else forms.since(given)
+    since = back.since if back else forms.read_since(given)
     if isinstance(since, forms.Problems):
         problems, status, since = {**since.by_field, **problems}, 422, None
     preview = None
@@ -325,7 +325,7 @@ def _form(
         keeping=fixes.refused(session, g.actor, [table]),
         problems=problems,
         tables=tables.value,
-        missing_count=filters.missing_values(),
+        missing_count=filters.count_missing(),
     )
 
 
@@ -340,17 +340,17 @@ def preview_entry(table: str) -> Response:
 @needs("mapping.fix")
 def save_entry(table: str) -> Response:
     """Save the other value; what it moves is judged again, what is posted stays."""
-    wish = forms.map_value(request.form)
+    wish = forms.read_mapping_value(request.form)
     if isinstance(wish, forms.Problems):
         return _form(table, request.form, dict(wish.by_field), status=422)
-    answer = saved(table, wish)
+    answer = save_value(table, wish)
     if isinstance(answer, Refusal):
         if answer.status == 422:
             return _form(table, request.form, _beside_field(answer), status=422)
         return store.refuse(answer, back=_entry_url(table, wish.key))
     processes.ring(g.company.id, "evaluate")
     shown_url = url_for("mappings.moved", co=g.company.code, no=answer.revision)
-    return store.moved(shown_url, said(answer))
+    return store.redirect_with_message(shown_url, saved_message(answer))
 
 
 def _entry_url(table: str, key: str) -> str:
@@ -361,13 +361,13 @@ def _entry_url(table: str, key: str) -> str:
 @needs("mapping.fix")
 def remove_entry(table: str) -> Response:
     """Take an entry away that no record used."""
-    wish, key = forms.reasoned(request.form), request.form.get("key", "")
-    since = forms.since(request.form)
+    wish, key = forms.read_reason(request.form), request.form.get("key", "")
+    since = forms.read_since(request.form)
     if isinstance(wish, forms.Problems):
         return _form(table, request.form, {"remove": wish.by_field["reason"]}, status=422)
     if isinstance(since, forms.Problems):
         return _form(table, request.form, dict(since.by_field), status=422)
-    rev = forms.whole(request.form.get("rev"))
+    rev = forms.parse_whole(request.form.get("rev"))
     with store.writing() as session:
         answer = fixes.remove(
             session,
@@ -383,7 +383,7 @@ def remove_entry(table: str) -> Response:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=_entry_url(table, key))
     processes.ring(g.company.id, "evaluate")
-    return store.moved(_entry_url(table, key), said(answer))
+    return store.redirect_with_message(_entry_url(table, key), saved_message(answer))
 
 
 @pages.get("/lists/unpaid")
@@ -392,12 +392,12 @@ def unpaid() -> Response:
     """The first of a list, or those with the letters that were typed."""
     session = store.reading()
     lists = file_codes.unpaid_lists(session, g.company.id)
-    one, text = chosen(lists), letters()
-    found = rows_of(one, SHOWN + 1) if one else ()
+    one, text = chosen_list(lists), typed_letters()
+    found = unpaid_rows(one, SHOWN + 1) if one else ()
     known = file_codes.standing(session, one.connection_id, one.kind) if one else None
     return store.respond(
         "mappings/unpaid.html",
-        tabs(),
+        head_values(),
         lists=lists,
         chosen=one,
         listed=known,
@@ -416,25 +416,25 @@ def _in_all(one: FileList) -> int:
     return len(file_codes.search(session, one, "", SHOWN + 1, names=False))
 
 
-def chosen(lists: Sequence[FileList]) -> FileList | None:
+def chosen_list(lists: Sequence[FileList]) -> FileList | None:
     """The list that is asked for, or else the first."""
-    key, kind = forms.whole(request.args.get("of", "")), request.args.get("kind", "")
+    key, kind = forms.parse_whole(request.args.get("of", "")), request.args.get("kind", "")
     asked = (one for one in lists if (one.connection_id, one.kind) == (key, kind))
     return next(asked, lists[0] if lists else None)
 
 
-def rows_of(one: FileList, most: int) -> tuple[Unpaid, ...]:
+def unpaid_rows(one: FileList, most: int) -> tuple[Unpaid, ...]:
     """Those with the letters that were typed; by names they are found for who may see names."""
     names = filters.sees_personal()
-    return file_codes.search(store.reading(), one, letters(), most, names=names)
+    return file_codes.search(store.reading(), one, typed_letters(), most, names=names)
 
 
-def letters() -> str:
+def typed_letters() -> str:
     """What was typed."""
     return request.args.get("q", "").strip()[:LONGEST]
 
 
-def title(one: FileList) -> str:
+def list_title(one: FileList) -> str:
     """What a list is called."""
     return f"{one.target}, {list_storage.NAMED[one.kind]}s"
 
@@ -448,7 +448,7 @@ def unit_proof() -> Response:
     tables = page.ask(mapping_lists.asked_tables(g.company.id))
     known = page.ask(fresh_now(g.company.id, g.now))
     waiting = mapping_lists.units_on_hold(session, g.company.id)
-    asked = forms.whole(request.args.get("cause"))
+    asked = forms.parse_whole(request.args.get("cause"))
     opened = asked if asked is not None else next((one.cause_id for one in waiting), None)
     shown = mapping_lists.unit_comparison(session, g.company.id, opened) if opened else None
     if asked is not None and shown is None:
@@ -457,7 +457,7 @@ def unit_proof() -> Response:
         "mappings/unit_proof.html",
         _calculation(shown, known),
         tables=tables.value,
-        missing_count=filters.missing_values(),
+        missing_count=filters.count_missing(),
         table="",
         shown=shown,
         others=waiting,
@@ -536,7 +536,7 @@ def _pick(
     """What fits, without what is suggested anyhow; blank text finds the first of all. Nothing of a
     table that they may not read.
     """
-    if table in hidden():
+    if table in hidden_tables():
         return Pick(text.strip()[: choices.LONGEST_SEARCH], (), (), more=False, complete=())
     found = choices.search(store.reading(), g.company.id, table, text, told)
     suggested = {one.value for one in suggestions}
@@ -549,7 +549,7 @@ def _pick(
     return Pick(text, suggestions, tuple(rest), len(found) > choices.SHOWN_CHOICES, complete)
 
 
-def found_by(cause_id: int | None, text: str) -> Pick | None:
+def find_choices(cause_id: int | None, text: str) -> Pick | None:
     """What fits some letters, for a missing value; None: it is solved."""
     table = fixes.table_of_missing(store.reading(), g.company.id, cause_id)
     if table is None:
@@ -557,14 +557,14 @@ def found_by(cause_id: int | None, text: str) -> Pick | None:
     return _pick(table, text, (), choices.purpose(store.reading(), g.company.id, table))
 
 
-def judge(shown: Opened, value: str) -> None:
+def describe_value(shown: Opened, value: str) -> None:
     """Say what is known of the value that is chosen or typed."""
     session, row = store.reading(), shown.row
     shown.chosen = value
     shown.known = choices.known(session, g.company.id, row.table, row.key, value, shown.purpose)
 
 
-def said(done: fixes.Fixed) -> str:
+def saved_message(done: fixes.Fixed) -> str:
     """What a saved value did, in one sentence."""
     was = f", before {done.before}" if done.before else ""
     since = f" from {done.since}" if done.since else ""
@@ -578,15 +578,15 @@ def said(done: fixes.Fixed) -> str:
     return f"{table}: “{done.key}” {became}{since}{was}. {woken} checked again."
 
 
-def hidden() -> frozenset[str]:
+def hidden_tables() -> frozenset[str]:
     """The tables whose entries the person of this request may not read."""
     if request_guard.may(READS) is None:
         return frozenset()
     judge = active_program(store.reading(), g.company.id)
-    return naming(judge) if judge is not None else frozenset()
+    return personal_tables(judge) if judge is not None else frozenset()
 
 
-def naming(judge: Program) -> frozenset[str]:
+def personal_tables(judge: Program) -> frozenset[str]:
     """The tables that fill a personal field of a document, and those that a check compares with
     them.
     """
@@ -598,13 +598,13 @@ def naming(judge: Program) -> frozenset[str]:
 
 
 @pages.before_request
-def closed() -> Response | None:
+def refuse_hidden_table() -> Response | None:
     """What is answered instead of a page, a form or a file of such a table."""
     table = (request.view_args or {}).get("table")
-    return refused(table) if table and table in hidden() else None
+    return hidden_table_refusal(table) if table and table in hidden_tables() else None
 
 
-def refused(table: str) -> Response:
+def hidden_table_refusal(table: str) -> Response:
     """Why they cannot read it, and who can."""
     words = (
         f"You cannot read the entries of {term(table)},"

@@ -45,9 +45,9 @@ def list_events() -> Response:
 
 
 def _audit_page(walked: Walked | None = None, noted: int = 0) -> Response:
-    wrong = problems()
-    asked = wanted()
-    after = forms.whole(request.args.get("after"))
+    wrong = day_problems()
+    asked = read_log_filter()
+    after = forms.parse_whole(request.args.get("after"))
     session, company = store.reading(), g.company.id
     found = () if wrong else event_log.list_events(session, company, asked, after=after)
     rows = found[: event_log.A_PAGE]
@@ -55,7 +55,7 @@ def _audit_page(walked: Walked | None = None, noted: int = 0) -> Response:
         "audit/list.html",
         status=422 if wrong else 200,
         rows=rows,
-        hide=telling(rows),
+        hide=event_hider(rows),
         wanted=asked,
         given={word: request.args.get(word, "") for word in WORDS},
         kept={word: request.args[word] for word in WORDS if request.args.get(word)},
@@ -101,13 +101,15 @@ def verify() -> Response:
     goes on with the next form.
     """
     session, company = store.reading(), g.company.id
-    start = events.head_at(session, company, max(0, forms.whole(request.form.get("after")) or 0))
+    start = events.head_at(
+        session, company, max(0, forms.parse_whole(request.form.get("after")) or 0)
+    )
     noted = noted_heads()
     walked = events.walk_chain(session, company, start, most=STRETCH, known=noted)
     return _audit_page(walked=walked, noted=sum(1 for one in noted if one.seq <= walked.head.seq))
 
 
-def telling(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
+def event_hider(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
     """What hides in a sentence of an event what may not be seen: the values of its record, and what
     somebody typed to find a list.
     """
@@ -123,7 +125,7 @@ def telling(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
 
 def filter_words() -> dict[str, str]:
     """What the list was asked for, by its words; the person by name."""
-    asked, people = wanted(), dict(event_log.event_people(store.reading(), g.company.id))
+    asked, people = read_log_filter(), dict(event_log.event_people(store.reading(), g.company.id))
     told = {
         "person": SYSTEM_WORD if asked.system else people.get(asked.person_id or 0, ""),
         "about": TITLES[asked.group] if asked.group else "",
@@ -134,28 +136,28 @@ def filter_words() -> dict[str, str]:
     return {word: text for word, text in told.items() if text}
 
 
-def wanted() -> LogFilter:
+def read_log_filter() -> LogFilter:
     """What the address asks for."""
     args = request.args
     who = args.get("who", "")
     group = args.get("what", "")
     return LogFilter(
         zone=ZoneInfo(g.company.zone),
-        person_id=forms.whole(who) if _sees_all() else g.actor.person_id,
+        person_id=forms.parse_whole(who) if _sees_all() else g.actor.person_id,
         system=_sees_all() and who == SYSTEM,
         group=ActGroup(group) if group in list(ActGroup) else None,
         number=args.get("on", "").strip()[:100],
-        first=forms.day(args.get("from")),
-        last=forms.day(args.get("to")),
+        first=forms.parse_day(args.get("from")),
+        last=forms.parse_day(args.get("to")),
     )
 
 
-def problems() -> dict[str, str]:
+def day_problems() -> dict[str, str]:
     """Days that are none, or that are the wrong way round."""
     given = {word: request.args.get(word, "") for word in ("from", "to")}
     wrong = {w: "Enter a day as 2026-11-20." for w, text in given.items() if text}
-    found = {w: words for w, words in wrong.items() if forms.day(given[w]) is None}
-    first, last = forms.day(given["from"]), forms.day(given["to"])
+    found = {w: words for w, words in wrong.items() if forms.parse_day(given[w]) is None}
+    first, last = forms.parse_day(given["from"]), forms.parse_day(given["to"])
     if first and last and first > last:
         found["to"] = "The last day is before the first."
     return found
@@ -190,13 +192,13 @@ def _signal_page(problems: Mapping[str, str], typed: Mapping[str, object]) -> Re
 def failures() -> Response:
     """From how many failing records on a connector is a signal."""
     name, typed = request.form.get("connection", ""), request.form.get("many", "")
-    many = forms.whole(typed)
+    many = forms.parse_whole(typed)
     with store.writing() as session:
         answer = signal_causes.set_failures(
             session, g.actor, name, -1 if many is None else many, g.now
         )
     if answer is None:
-        return store.moved(_url(), f"The signal for {name} is saved.")
+        return store.redirect_with_message(_url(), f"The signal for {name} is saved.")
     if answer.status != 422:
         return store.refuse(answer, back=_url())
     names = [one for one, _ in signal_causes.failure_limits(store.reading(), g.company.id)]
@@ -212,13 +214,13 @@ def _url() -> str:
 def close_day() -> Response:
     """On which day the books of the month before close."""
     typed = request.form.get("day", "").strip()
-    day = forms.whole(typed) if typed else None
+    day = forms.parse_whole(typed) if typed else None
     if typed and day is None:
         day = 0  # no day: refused below with its reason
     with store.writing() as session:
         answer = signal_causes.set_close_day(session, g.actor, day, g.now)
     if answer is None:
-        return store.moved(_url(), "The close day is saved.")
+        return store.redirect_with_message(_url(), "The close day is saved.")
     return _close_problem(answer, typed)
 
 

@@ -23,7 +23,7 @@ from portal.languages import choice
 from portal.languages.choice import in_english
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
-from portal.web.redaction import secretless
+from portal.web.redaction import secret_remover
 
 escalation_pages = Blueprint("escalations", __name__, url_prefix="/c/<co>")
 
@@ -93,7 +93,7 @@ def _case(source: str, kind: str, external_id: str) -> _Case:
 
 
 def _shown(case: _Case, text: str) -> str:
-    return case.hide(secretless()(text))
+    return case.hide(secret_remover()(text))
 
 
 def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int) -> Response:
@@ -112,11 +112,11 @@ def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int
         filled={
             "connector": failure.connector,
             "sync_run": escalation_packets.run_words(failure, words),
-            "status": _status(failure, choice.told),
+            "status": _status(failure, choice.translate),
             "retry_count": escalation_packets.retry_words(failure, words),
             "module": escalation_packets.module(failure),
             "branch_or_warehouse": failure.place or escalation_packets.NOT_RECORDED,
-            "user": _user(choice.told),
+            "user": _user(choice.translate),
             "same_failure": escalation_packets.same_words(failure, words),
         },
         personal=bool(request.form.get("personal")),
@@ -148,7 +148,7 @@ def _status(failure: Failure, said: Callable[[str], str] = str) -> str:
     """The state with its short word: in English as it is sent, on the page in its language."""
     held = failure.record_state is RecordState.HELD  # its document may be posted all the same
     state = str(failure.record_state if held else failure.posting_state or failure.record_state)
-    return f"{said(store.STATES[state].word)} ({said(store.plain(state, failure.tries))})"
+    return f"{said(store.STATES[state].word)} ({said(store.plain_state(state, failure.tries))})"
 
 
 def _user(said: Callable[[str], str] = str) -> str:
@@ -191,7 +191,7 @@ def make(source: str, kind: str, external_id: str) -> Response:
         )
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=request.path)
-    return store.moved(
+    return store.redirect_with_message(
         _escalation_url(answer.id), f"The packet for {case.failure.number} is ready."
     )
 
@@ -219,7 +219,7 @@ def _allowed() -> bool:
 
 def _redact(case: _Case, *, personal: bool) -> escalation_packets.Redact:
     hide = actors.hiding(store.reading(), case.failure.record_id, show=personal)
-    redact = secretless(tax_numbers=personal, keep=case.failure.numbers)
+    redact = secret_remover(tax_numbers=personal, keep=case.failure.numbers)
     return lambda text: hide(redact(text))
 
 
@@ -299,7 +299,7 @@ def sent(escalation_id: int) -> Response:
         if answer.status == 422:
             return _packet(kept, {"to": answer.message}, status=422)
         return store.refuse(answer, back=_escalation_url(kept.id))
-    return store.moved(
+    return store.redirect_with_message(
         _escalation_url(kept.id), f"{answer.number} is escalated to {answer.sent_to}."
     )
 
@@ -310,7 +310,7 @@ def sent(escalation_id: int) -> Response:
 def deliver(escalation_id: int) -> Response:
     """Send a packet by mail or webhook to a recipient that gets packets."""
     kept = _kept(escalation_id)
-    chosen = forms.whole(request.form.get("recipient")) or 0
+    chosen = forms.parse_whole(request.form.get("recipient")) or 0
     with store.writing() as session:
         answer = planning.packet(session, g.actor, kept.id, chosen, g.now)
     if isinstance(answer, Refusal):
@@ -318,7 +318,7 @@ def deliver(escalation_id: int) -> Response:
             return _packet(kept, {"recipient": answer.words}, status=422)
         return store.refuse(answer, back=_escalation_url(kept.id))
     processes.ring(g.company.id, "notify")
-    return store.moved(
+    return store.redirect_with_message(
         _escalation_url(kept.id), f"The packet for {kept.number} is queued for {answer.name}."
     )
 
@@ -353,11 +353,13 @@ def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
 def times() -> Response:
     """At which time of which days the digest goes."""
     at = request.form.get("at", "").strip()
-    days = [day for text in request.form.getlist("day") if (day := forms.whole(text)) is not None]
+    days = [
+        day for text in request.form.getlist("day") if (day := forms.parse_whole(text)) is not None
+    ]
     with store.writing() as session:
         answer = planning.set_times(session, g.actor, at, days, g.now)
     if answer is None:
-        return store.moved(_notices_url(), "The digest times are saved.")
+        return store.redirect_with_message(_notices_url(), "The digest times are saved.")
     return _refused(answer, "at")
 
 
@@ -385,8 +387,8 @@ def add() -> Response:
     gets = frozenset(form.getlist("gets"))
     wish = Wish(
         kind=RecipientKind(kind),
-        person_id=forms.whole(form.get("person")),
-        team_id=forms.whole(form.get("team")),
+        person_id=forms.parse_whole(form.get("person")),
+        team_id=forms.parse_whole(form.get("team")),
         address=form.get("address", ""),
         digest="digest" in gets,
         urgent="urgent" in gets,
@@ -399,7 +401,7 @@ def add() -> Response:
         return _refused(answer, places.get(answer.code, "address"))
     if answer.secret:
         return store.respond("notices/secret.html", made=answer)
-    return store.moved(_notices_url(), f"{answer.name} is told from now on.")
+    return store.redirect_with_message(_notices_url(), f"{answer.name} is told from now on.")
 
 
 @notice_pages.post("/recipients/<int:recipient_id>/remove")
@@ -410,7 +412,7 @@ def remove(recipient_id: int) -> Response:
         answer = recipients.remove(session, g.actor, recipient_id, g.now)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=_notices_url())
-    return store.moved(_notices_url(), f"{answer} is told no more.")
+    return store.redirect_with_message(_notices_url(), f"{answer} is told no more.")
 
 
 @notice_pages.post("/recipients/<int:recipient_id>/test")
@@ -423,4 +425,6 @@ def test(recipient_id: int) -> Response:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=_notices_url())
     processes.ring(g.company.id, "notify")
-    return store.moved(_notices_url() + "#messages", f"A test for {answer.name} is queued.")
+    return store.redirect_with_message(
+        _notices_url() + "#messages", f"A test for {answer.name} is queued."
+    )

@@ -20,7 +20,7 @@ from holding.runs import run_history
 from holding.runs.run_history import FailedCall, FailureLog
 from portal.web import filters, store
 from portal.web.permissions import needs
-from portal.web.redaction import secretless
+from portal.web.redaction import secret_remover
 
 pages = Blueprint("failures", __name__, url_prefix="/c/<co>")
 
@@ -90,7 +90,7 @@ def _picture(title: str, log: FailureLog, entries: list[Entry], name: str) -> Re
         f"{g.company.name} · {filters.zone_note()} ({g.company.zone})",
         f"Made {_moment(g.now)} · {shown if log.count else NONE}",
     )
-    made = drawn(title, notes, entries, FOOT)
+    made = draw(title, notes, entries, FOOT)
     shape = {"drawing": made, "width": WIDTH}
     answer = make_response(render_template("evidence/failures.svg", **shape))
     answer.headers["Content-Type"] = "image/svg+xml; charset=utf-8"
@@ -108,7 +108,7 @@ def _entries(log: FailureLog) -> list[Entry]:
     """The words of each call: what may not leave is removed before anything is cut."""
     hide = hiding_each(store.reading(), [one.record_id for one in log.calls], show=False)
     keep = {number for one in log.calls for number in (one.record, one.number)}
-    redact = secretless(tax_numbers=False, keep=keep)
+    redact = secret_remover(tax_numbers=False, keep=keep)
     return [
         Entry(_head(one), _about(one), hide(one.record_id, redact(_said(one)))) for one in log.calls
     ]
@@ -144,7 +144,7 @@ def of_run(run_id: int) -> Response:
     entries = _entries(log)
     if run.error:
         head = f"{_moment(run.ended_at or run.made_at)} · Run {run.id}"
-        words = secretless(tax_numbers=False)(run.error)
+        words = secret_remover(tax_numbers=False)(run.error)
         entries.insert(0, Entry(head, "The run failed as a whole.", words))
     title = f"Failures of run {run.id}" + (f", {titled(run.target)}" if run.target else "")
     return _picture(title, log, entries, f"run-{run.id}")
@@ -170,7 +170,7 @@ class Drawing:
     height: int
 
 
-def drawn(title: str, notes: Sequence[str], entries: Sequence[Entry], foot: str) -> Drawing:
+def draw(title: str, notes: Sequence[str], entries: Sequence[Entry], foot: str) -> Drawing:
     """The title, the notes below it, the entries with a rule above each, and the foot."""
     texts: list[Text] = []
     rules: list[int] = []
@@ -178,7 +178,7 @@ def drawn(title: str, notes: Sequence[str], entries: Sequence[Entry], foot: str)
 
     def put(style: Style, words: str) -> None:
         nonlocal y
-        for line in wrapped(words, _TITLE_CELLS if style is Style.TITLE else CELLS):
+        for line in wrap_text(words, _TITLE_CELLS if style is Style.TITLE else CELLS):
             y += _HEIGHTS[style]
             texts.append(Text(_LEFT, y, style, line))
 
@@ -197,7 +197,7 @@ def drawn(title: str, notes: Sequence[str], entries: Sequence[Entry], foot: str)
     return Drawing(title, tuple(texts), tuple(rules), y + 16)
 
 
-def wrapped(text: str, cells: int) -> tuple[str, ...]:
+def wrap_text(text: str, cells: int) -> tuple[str, ...]:
     """A text in lines of so many letters, wide ones counted twice; at most MOST_LINES.
 
     Letters that no drawing can hold are replaced. The last line says what was left out.

@@ -261,8 +261,8 @@ def requeue() -> AnyResponse:
     """Give what a worker left in hand back to the queue."""
     back = url_for("operations.show", co=g.company.code)
     kind = next((one for one in stuck_work.Kind if one == request.form.get("kind")), None)
-    item = forms.whole(request.form.get("item"))
-    fence = forms.whole(request.form.get("fence"))
+    item = forms.parse_whole(request.form.get("item"))
+    fence = forms.parse_whole(request.form.get("fence"))
     if kind is None or item is None or fence is None:
         wrong = Refusal(
             "work.unknown", "This is not an item of a queue.", "Load the page again.", 422
@@ -273,7 +273,7 @@ def requeue() -> AnyResponse:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
     processes.ring(g.company.id, "evaluate" if kind is stuck_work.Kind.RECORD else "push")
-    return store.moved(back, answer.say)
+    return store.redirect_with_message(back, answer.say)
 
 
 @queue_pages.post("/drain")
@@ -286,4 +286,4 @@ def drain() -> AnyResponse:
     if refused is not None:
         return store.refuse(refused, back=back)
     said = f"Worker {owner} finishes what it has, and stops. Other workers go on."
-    return store.moved(back, said)
+    return store.redirect_with_message(back, said)

@@ -112,8 +112,8 @@ def show() -> Response:
     """The sums of each day, the difference explained; documents of a day where one is open."""
     asked = read_filter(request.args, filters.today())
     page = Together(store.reading(), KEPT)
-    filters.ask(page)
-    found = compared(asked, [asked.day] if asked.day else [], page)
+    filters.ask_frame(page)
+    found = compare_totals(asked, [asked.day] if asked.day else [], page)
     kind = found.kind(asked.target, asked.doc_type)
     return store.respond(
         "totals/daily.html",
@@ -186,15 +186,15 @@ def _agreeing(asked: Asked, kind: Kind, day: date) -> list[Line]:
     return [Line(row, Standing.AGREES) for row in rows]
 
 
-def _part(asked: Asked, kind: Kind | None) -> forms.Part[Day] | None:
+def _part(asked: Asked, kind: Kind | None) -> forms.RowPage[Day] | None:
     """The days that are listed of many: with the one that is open, or from the row asked for."""
     days = kind.shown(only=asked.only) if kind else ()
     if not days:
         return None
     most = max(1, A_FORTNIGHT // max(len(one.totals) for one in days))
     at = next((at for at, one in enumerate(days) if one.day == asked.day), None)
-    start = store.asked("row") if at is None else at - at % most
-    return forms.part(days, most, start)
+    start = store.whole_arg("row") if at is None else at - at % most
+    return forms.page_rows(days, most, start)
 
 
 def _newest(asked: Asked, found: Comparison) -> date | None:
@@ -238,7 +238,7 @@ def _written(words: Mapping[str, Any]) -> dict[str, str]:
             for name, value in words.items()}  # fmt: skip
 
 
-def compared(asked: Asked, each: Days = None, page: Together | None = None) -> Comparison:
+def compare_totals(asked: Asked, each: Days = None, page: Together | None = None) -> Comparison:
     """Both sides added up, of all targets; each document that differs of these days, or of all."""
     targets = {row.id: row.name for row in _connections() if row.is_target}
     return daily_totals.compare(store.reading(), g.company.id, asked.sides, targets, each, page)
@@ -268,9 +268,9 @@ def read_filter(args: MultiDict[str, str], today: date) -> Asked:
         problems=problems,
         target=args.get("target", "")[:100],
         doc_type=args.get("kind", "")[:100],
-        day=forms.day(args.get("day")),
+        day=forms.parse_day(args.get("day")),
         standing=next((one for one in Standing if one == shown), None),
-        after=forms.whole(args.get("after")) or 0,
+        after=forms.parse_whole(args.get("after")) or 0,
         only=sides.same and args.get("only") == DIFFERENCES,
     )
 
@@ -285,7 +285,7 @@ def _span(args: MultiDict[str, str], before: str, usual: Span, problems: dict[st
     days = []
     for name, known in (("from", usual.first), ("to", usual.last)):
         text = args.get(f"{before}{name}", "").strip()
-        found = forms.day(text) if text else known
+        found = forms.parse_day(text) if text else known
         if found is None:
             problems[f"{before}{name}"] = "Enter a day, such as 2026-11-20."
         days.append(found or known)
@@ -303,7 +303,7 @@ def _span(args: MultiDict[str, str], before: str, usual: Span, problems: dict[st
     return made
 
 
-def said(span: Span) -> str:
+def span_text(span: Span) -> str:
     """A filter in a sentence, as files print it; the page has the same (totals/_figures.html)."""
     days = f"{span.first}" if span.first == span.last else f"{span.first} to {span.last}"
     told = f"{DATES[span.by].title.lower()} {days}, {span.status or 'any status'}"

@@ -78,7 +78,7 @@ def listing(file_id: int) -> Response:
     if len(raw) > listings.FILE_BYTES:
         return _page(row, {"listing": "The file is larger than 20 MB."}, status=422)
     target = registry.targets().get(row.connector)
-    store.renew()  # no snapshot is kept while a process reads the workbook
+    store.drop_snapshot()  # no snapshot is kept while a process reads the workbook
     if not isinstance(target, ImportedByHand):
         abort(404)
     read = target.listed(raw)
@@ -93,7 +93,7 @@ def listing(file_id: int) -> Response:
 @needs("import.tell")
 def confirm(file_id: int) -> Response:
     """A person says that what was New is posted, with the total that AutoCount shows."""
-    row, wish = _row(file_id), forms.reasoned(request.form)
+    row, wish = _row(file_id), forms.read_reason(request.form)
     problems = dict(wish.by_field) if isinstance(wish, forms.Problems) else {}
     problems = {f"confirm_{name}": words for name, words in problems.items()}
     total = _amount(request.form.get("total", ""))
@@ -112,7 +112,7 @@ def confirm(file_id: int) -> Response:
 @needs("import.tell")
 def withdraw(file_id: int) -> Response:
     """Take the file back: nothing more of it will be imported."""
-    row, wish = _row(file_id), forms.reasoned(request.form)
+    row, wish = _row(file_id), forms.read_reason(request.form)
     if isinstance(wish, forms.Problems):
         return _page(row, wish.by_field, status=422)
     with store.writing() as session:
@@ -120,7 +120,7 @@ def withdraw(file_id: int) -> Response:
     if isinstance(told, Refusal):
         return store.refuse(told, back=_url(file_id))
     processes.ring(g.company.id, "push")
-    return store.moved(_url(file_id), told)
+    return store.redirect_with_message(_url(file_id), told)
 
 
 def _told(row: file_list.FileRow, told: ImportFileState | Refusal, field: str) -> Response:
@@ -129,7 +129,7 @@ def _told(row: file_list.FileRow, told: ImportFileState | Refusal, field: str) -
             return _page(row, {field: f"{told.message} {told.hint}"}, status=422)
         return store.refuse(told, back=_url(row.id))
     processes.ring(g.company.id, "push")
-    return store.moved(_url(row.id), SAID[told])
+    return store.redirect_with_message(_url(row.id), SAID[told])
 
 
 def _outcome() -> Outcome | forms.Problems:

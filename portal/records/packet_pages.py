@@ -115,7 +115,7 @@ def make(source: str, kind: str, external_id: str) -> Response:
     row, told = _record(source, kind, external_id), request.form
     personal = bool(told.get("personal")) and filters.sees_personal()
     others = personal and bool(told.get("others"))
-    shown = shown_of(told, g.now)
+    shown = read_shown_files(told, g.now)
     made = _packed(row, shown or _now(), personal=personal, others=others)
     if made is None:
         words = f"The packet of {row.number} would be larger than 64 MB."
@@ -247,9 +247,9 @@ def _handed_out(row: record_rows.RecordRow, made: Packed, *, personal: bool) -> 
     return answer
 
 
-def shown_of(form: Mapping[str, str], now: datetime) -> ShownFiles | None:
+def read_shown_files(form: Mapping[str, str], now: datetime) -> ShownFiles | None:
     """What was shown; None where nothing was, where it is too old or is no such form."""
-    head, sha256 = forms.whole(form.get("head")), form.get(PACKET_HASH)
+    head, sha256 = forms.parse_whole(form.get("head")), form.get(PACKET_HASH)
     if not sha256 or head is None or head < 0:
         return None
     try:
@@ -268,7 +268,7 @@ def note(source: str, kind: str, external_id: str) -> Response:
     with store.writing() as session:
         answer = packet_contents.write(session, g.actor, text, g.now, record_id=row.id, op=op)
     if not isinstance(answer, Refusal):
-        return store.moved(_url(row), f"The note on {row.number} is kept.")
+        return store.redirect_with_message(_url(row), f"The note on {row.number} is kept.")
     if answer.status == 422:
         return _page(row, {"text": answer.message}, status=422)
     return store.refuse(answer, back=_url(row))
@@ -305,7 +305,7 @@ def note_event(event_id: int) -> Response:
         answer = packet_contents.write(session, g.actor, text, g.now, event_id=event_id, op=op)
     back = url_for("audit.listing", co=g.company.code)
     if not isinstance(answer, Refusal):
-        return store.moved(back, f"The note on {answer.about} is kept.")
+        return store.redirect_with_message(back, f"The note on {answer.about} is kept.")
     if answer.status == 422:
         return _event_page(event_id, {"text": answer.message}, status=422)
     return store.refuse(answer, back=back)

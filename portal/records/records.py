@@ -30,7 +30,7 @@ from holding.rulesets import rulebook
 from holding.runs.status import Pill, stop_pills
 from portal.web import filters, forms, store
 from portal.web.permissions import needs
-from portal.worklist.dashboard import no_record
+from portal.worklist.dashboard import show_no_record
 from rules.values.canonical import PostingState
 
 pages = Blueprint("records", __name__, url_prefix="/c/<co>")
@@ -43,14 +43,14 @@ def show(source: str, kind: str, external_id: str) -> Response:
     """The record with one of its tabs."""
     record = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
     if record is None:
-        return no_record(external_id)
+        return show_no_record(external_id)
     tab = request.args.get("tab", "seven")
     if tab not in TABS:
         abort(404)
     if request.args.get("download") == "raw":
         return _download(record)
     told = (shown := _head(record))._asdict() | {"payout": _payout(shown)} | TABS[tab][1](shown)
-    page = {"tab": tab, "tabs": TABS, "place": store.at_row, "here": request.full_path}
+    page = {"tab": tab, "tabs": TABS, "place": store.url_at_row, "here": request.full_path}
     return store.respond("records/show.html", told | page, also=(store.NAV,))
 
 
@@ -68,7 +68,9 @@ def read(source: str, kind: str, external_id: str) -> Response:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
     processes.ring(g.company.id, "push")
-    return store.moved(back, f"{plural(answer, 'document is', 'documents are')} being read.")
+    return store.redirect_with_message(
+        back, f"{plural(answer, 'document is', 'documents are')} being read."
+    )
 
 
 @pages.get("/requests/<int:request_id>/body")
@@ -128,7 +130,7 @@ def _head(record: record_rows.RecordRow) -> _Shown:
     )
     asked_kept = page.ask(accepted_differences.asked_of_records(g.company.id, [record.id]))
     postings, versions = page.ask(record_rows.postings(record.id)).value, came.value
-    posting = looked_at(postings)
+    posting = shown_posting(postings)
     kept = asked_kept.value.get(record.id, ())
     return _Shown(
         record=record,
@@ -150,7 +152,7 @@ def _payout(shown: _Shown) -> ledger_check.PayoutCard | None:
     newest = next((v for v in shown.versions if v.no == shown.record.version), None)
     if shown.record.kind != ledger_check.KIND or newest is None or not newest.body:
         return None
-    at = forms.whole(request.args.get("entries")) or 1
+    at = forms.parse_whole(request.args.get("entries")) or 1
     return ledger_check.card(store.reading(), shown.record.id, newest.body, at)
 
 
@@ -161,9 +163,9 @@ def _standstill(postings: Sequence[record_rows.PostingRow]) -> Mapping[int, Pill
     return {target_id: pill for target_id, pill in found.items() if pill.stops}
 
 
-def looked_at(postings: Sequence[record_rows.PostingRow]) -> record_rows.PostingRow | None:
+def shown_posting(postings: Sequence[record_rows.PostingRow]) -> record_rows.PostingRow | None:
     """The document that is asked for, else what stands now: neither taken back nor taking back."""
-    chosen = forms.whole(request.args.get("posting"))
+    chosen = forms.parse_whole(request.args.get("posting"))
     standing = (p for p in postings if p.state != PostingState.REVERSED and p.reverses_id is None)
     first = next(standing, postings[0] if postings else None)
     return next((p for p in postings if p.id == chosen), first)
@@ -204,21 +206,21 @@ def _trace(shown: _Shown) -> dict[str, object]:
     mine = [step for step in steps if who in ("", step.actor)]
     told = {"who": who, "actors": sorted({step.actor for step in steps})}
     found = checklist_and_finding.finding(session, record_id)
-    return {**told, "part": forms.part(mine, A_PAGE, store.asked("row")), "finding": found}
+    return {**told, "part": forms.page_rows(mine, A_PAGE, store.whole_arg("row")), "finding": found}
 
 
 def _lineage(shown: _Shown) -> dict[str, object]:
     rows = lineage.lineage(store.reading(), shown.posting.id) if shown.posting else ()
-    asked, line = request.args.get("line", "").strip()[:100], store.asked("line")
+    asked, line = request.args.get("line", "").strip()[:100], store.whole_arg("line")
     hidden = () if filters.sees_personal() else actors.PERSONAL_FIELDS
     if line is None:
         line = lineage.line_with((one for one in rows if one.field not in hidden), asked)
     only = request.args.get("only") == "differences" and line is None
     differs, sent = [r for r in rows if r.differs], sum(r.sent is not None for r in rows)
     place = lineage.row_of_line(rows, line)
-    start = place if place is not None else store.asked("row")
+    start = place if place is not None else store.whole_arg("row")
     told = {"rows": rows, "hidden": hidden, "asked_line": asked, "lost": asked and place is None}
-    part = forms.part(differs if only else rows, A_PAGE, start)
+    part = forms.page_rows(differs if only else rows, A_PAGE, start)
     return {**told, "only": only, "differs": differs, "sent": sent, "part": part}
 
 
@@ -236,19 +238,19 @@ def _rules(shown: _Shown) -> dict[str, object]:
     code = rulebook.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
     hidden = () if filters.sees_personal() else actors.PERSONAL
     first = sorted(verdicts, key=lambda v: not v.deciding) if len(verdicts) > A_PAGE else verdicts
-    part = forms.part(first, A_PAGE, store.asked("row"))
+    part = forms.page_rows(first, A_PAGE, store.whole_arg("row"))
     return {"part": part, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
 
 
 def _versions(shown: _Shown) -> dict[str, object]:
     by_no = {v.no: v for v in shown.versions}
-    new = by_no.get(store.asked("to") or shown.record.version or 0)
+    new = by_no.get(store.whole_arg("to") or shown.record.version or 0)
     before = max((no for no in by_no if new and no < new.no), default=0)
-    old = by_no.get(store.asked("from") or before)
+    old = by_no.get(store.whole_arg("from") or before)
     show = filters.sees_personal()
     bodies = [actors.without_personal(v.body, show=show) for v in (old, new) if v]
     changes = open_fields.field_changes(*bodies) if old and new else ()
-    part = forms.part(shown.versions, A_PAGE, store.asked("row"))
+    part = forms.page_rows(shown.versions, A_PAGE, store.whole_arg("row"))
     money = open_fields.money_change(changes)
     return {"old": old, "new": new, "changes": changes, "part": part, "money": money}
 
@@ -273,10 +275,10 @@ def _imports(push: push_history.PushRow) -> Mapping[int, str]:
 
 
 def _raw(shown: _Shown) -> dict[str, object]:
-    no, show = store.asked("version") or shown.record.version, filters.sees_personal()
+    no, show = store.whole_arg("version") or shown.record.version, filters.sees_personal()
     version = next((v for v in shown.versions if v.no == no), None)
     body = actors.without_personal(version.body, show=show) if version else {}
-    part = forms.part(filters.pretty(body).split("\n"), RAW_LINES, store.asked("row"))
+    part = forms.page_rows(filters.pretty(body).split("\n"), RAW_LINES, store.whole_arg("row"))
     near = [v for v in shown.versions if abs(v.no - (no or 0)) <= NEAR or v.no == 1]
     return {"version": version, "part": part, "near": near, "may_download": show}
 
@@ -285,7 +287,7 @@ def _download(record: record_rows.RecordRow) -> Response:
     """The raw delivery, for those who may see personal data."""
     if not filters.sees_personal():
         abort(403)
-    no = store.asked("version") or record.version or 0
+    no = store.whole_arg("version") or record.version or 0
     body = record_rows.delivery_body(store.reading(), g.company.id, record.id, no)
     if body is None:
         found = record_rows.delivery_of(store.reading(), g.company.id, record.id, no)

@@ -8,8 +8,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.rule_tools.rule_files import AS_JSON, PATHS, annotated, formats, read_files, sound
-from portal.terminal.command_frame import FINDINGS, USAGE, Stop, onward, plural, say, tell
+from portal.rule_tools.rule_files import (
+    AS_JSON,
+    PATHS,
+    formats,
+    print_annotations,
+    read_files,
+    require_sound,
+)
+from portal.terminal.command_frame import (
+    FINDINGS,
+    USAGE,
+    Stop,
+    plural,
+    print_json,
+    print_next,
+    print_note,
+)
 
 if TYPE_CHECKING:
     from connectors.contract.schema import FieldSchema, KindSchema
@@ -70,7 +85,7 @@ def explain(
     if chosen is not None and chosen not in TOPICS:
         raise Stop(f"Unknown topic '{topic}'.", f"--topic: {', '.join(TOPICS)}", USAGE)
     files = read_files(paths)
-    ruleset = sound(files)
+    ruleset = require_sound(files)
     hash_ = files.fingerprint
     written = build_book(ruleset, chosen, Proofs(ruleset, compile_ruleset(ruleset, hash=hash_)))
     last = read_backtest(backtest, hash_)
@@ -78,21 +93,21 @@ def explain(
     title = f"Rule book: {', '.join(path.resolve().stem for path in paths)}"
     about = (f"{plural(len(files.rules), 'rule file')}, hash {hash_[:12]}. {FROM_FILES}", last.say)
     if form == "json":
-        tell({"title": title, "hash": hash_, "backtest": last.say, **_told(written)})
+        print_json({"title": title, "hash": hash_, "backtest": last.say, **_told(written)})
         return 0
     if form == "html":
         behind = files.rules if chosen is None else None
         click.echo(book_html(written, title, about, behind), nl=False)
     else:
         click.echo(book_markdown(written, title, about), nl=False)
-    onward(f"test {paths[0]} --coverage")
+    print_next(f"test {paths[0]} --coverage")
     return 0
 
 
 def _explain_targets(asked: str, form: str) -> int:
     """Print the reference of one target, or of all."""
     from connectors import registry
-    from portal.rule_tools.target_reference import as_data, page
+    from portal.rule_tools.target_reference import reference_data, reference_page
 
     known = registry.targets()
     if asked not in {EVERY, *known}:
@@ -101,11 +116,13 @@ def _explain_targets(asked: str, form: str) -> int:
         raise Stop("Targets are described as Markdown or as JSON.", "leave out --html", USAGE)
     names = [name for name in sorted(known) if asked in {EVERY, name}]
     if form == "json":
-        tell({"targets": [as_data(known[name], registry.unposted(name)) for name in names]})
+        print_json(
+            {"targets": [reference_data(known[name], registry.unposted(name)) for name in names]}
+        )
         return 0
-    pages = (page(known[name], registry.other_ways(name)) for name in names)
+    pages = (reference_page(known[name], registry.other_ways(name)) for name in names)
     click.echo("\n".join(pages), nl=False)
-    onward(f"connection settings {names[0]}")
+    print_next(f"connection settings {names[0]}")
     return 0
 
 
@@ -147,9 +164,9 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
     """
     from rules.comparison.difference import difference
 
-    changes = difference(sound(read_files([old])), sound(read_files([new])))
+    changes = difference(require_sound(read_files([old])), require_sound(read_files([new])))
     if as_json:
-        tell({"changes": [_plain_change(change) for change in changes]})
+        print_json({"changes": [_plain_change(change) for change in changes]})
         return FINDINGS if changes else 0
     for change in changes:
         reach = f" [{', '.join(change.routes)}]" if change.routes else ""
@@ -159,7 +176,7 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
     if not changes:
         click.echo("Both versions have the same meaning.")
     if changes:
-        onward(f"backtest {old} {new} RECORDS")
+        print_next(f"backtest {old} {new} RECORDS")
     return FINDINGS if changes else 0
 
 
@@ -195,7 +212,7 @@ def init(folder: Path, *, template: str) -> int:
         ignore=shutil.ignore_patterns("__pycache__", "*.py"),
     )
     click.echo(f"{folder}: the rules of {template}")
-    onward(f"check {folder}; clearpost test {folder}; clearpost explain {folder}")
+    print_next(f"check {folder}; clearpost test {folder}; clearpost explain {folder}")
     return 0
 
 
@@ -221,7 +238,7 @@ def kinds(source: str | None, *, kind: str | None, as_json: bool) -> int:
         every = sorted({each.kind for one in known.values() for each in one.kinds})
         raise Stop(f"No source delivers the kind '{kind}'.", f"Known: {', '.join(every)}.", USAGE)
     if as_json:
-        tell({"kinds": [_of_kind(schema) for schema in found]})
+        print_json({"kinds": [_of_kind(schema) for schema in found]})
         return 0
     for schema in found:
         click.echo(f"{schema.source}: {schema.kind.replace('_', ' ')} ({schema.kind})")
@@ -232,7 +249,7 @@ def kinds(source: str | None, *, kind: str | None, as_json: bool) -> int:
         for field in schema.lines:
             click.echo(f"        {field.name:<14}{_said(field, of_line=True)}")
         click.echo()
-    onward("init FOLDER")
+    print_next("init FOLDER")
     return 0
 
 
@@ -287,7 +304,7 @@ def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
     from rules.testing.runner import all_parts, coverage, run_tests
 
     files = read_files(paths)
-    ruleset = sound(files)
+    ruleset = require_sound(files)
     known = schemas()
     results = run_tests(
         ruleset, compile_ruleset(ruleset, hash=hash_files(files.rules), schemas=known)
@@ -296,21 +313,21 @@ def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
     found: Sequence[Covered] = ()
     if covered:
         broken = all_parts(ruleset)
-        say(f"{plural(len(broken), 'part')} of the rules, broken one at a time …")
+        print_note(f"{plural(len(broken), 'part')} of the rules, broken one at a time …")
         found = tuple(coverage(ruleset, broken, known))
     if form == "json":
         told: dict[str, object] = {"tests": len(results.results), "failed": len(failed)}
         told["results"] = [_plain_result(result) for result in results.results]
-        tell(told | ({"coverage": [_covered(one) for one in found]} if covered else {}))
-    elif not annotated([_problem(result) for result in failed], form):
+        print_json(told | ({"coverage": [_covered(one) for one in found]} if covered else {}))
+    elif not print_annotations([_problem(result) for result in failed], form):
         for line in (*_failures(failed), *(_lines(found) if covered else ())):
             click.echo(line)
         click.echo(f"{plural(len(results.results), 'test')}, {len(failed)} failed")
         if not results.results:
-            say('These files have no tests. Write one: test "…", given SAMPLE, expect …')
+            print_note('These files have no tests. Write one: test "…", given SAMPLE, expect …')
         elif not failed:
             sent = f"rules push {paths[0]} --company CODE --as EMAIL"
-            onward(sent if covered else f"test {paths[0]} --coverage")
+            print_next(sent if covered else f"test {paths[0]} --coverage")
     return FINDINGS if failed else 0
 
 

@@ -15,7 +15,15 @@ import click
 
 from grammar.text.characters import in_currency
 from grammar.text.problem import consequence_sentences
-from portal.terminal.command_frame import FINDINGS, USAGE, Stop, onward, plural, say, tell
+from portal.terminal.command_frame import (
+    FINDINGS,
+    USAGE,
+    Stop,
+    plural,
+    print_json,
+    print_next,
+    print_note,
+)
 from rules.values.canonical import POSTING_LABELS, PostingState, in_sentence
 from rules.values.wording import clause
 
@@ -177,7 +185,7 @@ def check(
     collect_rarely()
     ruleset, problems = examine(files, in_force=publish)
     if covered and strict:
-        problems = (*problems, *risks(ruleset))
+        problems = (*problems, *coverage_risks(ruleset))
     errors, warnings = _counts(problems)
     if form == "text":
         _print(problems, files.rules, shown=len(problems) if show_all else SHOWN, in_words=plain)
@@ -185,10 +193,10 @@ def check(
         click.echo(f"{_summary(errors, warnings, len(files.rules))} ({milliseconds} ms)")
         if later := 0 if publish else _later(ruleset):
             click.echo(f"{later} not supported yet, which publishing refuses: --publish shows them")
-        for line in covering(ruleset) if covered else ():
+        for line in coverage_lines(ruleset) if covered else ():
             click.echo(line)
         if not problems:
-            onward(f"test {paths[0]}{' --coverage' if covered else ''}")
+            print_next(f"test {paths[0]}{' --coverage' if covered else ''}")
     else:
         _tell(problems, form, ruleset, covered=covered, files=len(files.rules))
     return FINDINGS if errors or (strict and warnings) else 0
@@ -240,26 +248,26 @@ def _tell(
     """The findings for another program."""
     from grammar.text.problem import to_json
 
-    if annotated(problems, form):
+    if print_annotations(problems, form):
         return
     errors, warnings = _counts(problems)
     found: dict[str, object] = {"files": files, "errors": errors, "warnings": warnings}
     found["not_carried_out"] = _later(ruleset)
     found["findings"] = [to_json(problem) for problem in problems]
     if covered:
-        found["coverage"] = covered_json(ruleset)
-    tell(found)
+        found["coverage"] = coverage_json(ruleset)
+    print_json(found)
 
 
-def annotated(problems: Sequence["Problem"], form: str) -> bool:
+def print_annotations(problems: Sequence["Problem"], form: str) -> bool:
     """Write findings for a code host, if that is the form."""
     from grammar.version import __version__
 
     if form == "sarif":
-        tell(sarif(problems, __version__))
+        print_json(sarif_log(problems, __version__))
     elif form == "github":
         for problem in problems:
-            click.echo(github(problem))
+            click.echo(github_annotation(problem))
     return form in {"sarif", "github"}
 
 
@@ -285,8 +293,8 @@ def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
         if not only_check:
             _write(Path(name), tidy)
     what = "to change" if only_check else "changed"
-    say(f"{changed} of {plural(len(files.rules), 'file')} {what}")
-    onward(f"{'fmt' if only_check and changed else 'check'} {paths[0]}")
+    print_note(f"{changed} of {plural(len(files.rules), 'file')} {what}")
+    print_next(f"{'fmt' if only_check and changed else 'check'} {paths[0]}")
     return FINDINGS if broken or (only_check and changed) else 0
 
 
@@ -314,29 +322,29 @@ def try_(
     from rules.testing.runner import kinds_of, try_record
 
     files = read_files([rules])
-    ruleset = sound(files)
+    ruleset = require_sound(files)
     result = try_record(
         ruleset,
         files.rules,
         files=files.csv,
         body=read_record(record),
-        kind=chosen(kind, kinds_of(ruleset)),
+        kind=choose_kind(kind, kinds_of(ruleset)),
         now=at.replace(tzinfo=UTC) if at else datetime.now(UTC),
         schemas=schemas(),
     )
     if as_json:
-        tell(result.outcome.to_json())
+        print_json(result.outcome.to_json())
     else:
-        for line in report(result.outcome):
+        for line in report_lines(result.outcome):
             click.echo(line)
-        for line in traced(result.outcome, files.rules) if trace else ():
+        for line in trace_lines(result.outcome, files.rules) if trace else ():
             click.echo(line)
-        onward(f"test {rules}" if trace else f"try {rules} {record} --trace")
+        print_next(f"test {rules}" if trace else f"try {rules} {record} --trace")
     held = any(decision.state == PostingState.HELD for decision in result.outcome.decisions)
     return FINDINGS if held else 0
 
 
-def sound(files: Files) -> "Ruleset":
+def require_sound(files: Files) -> "Ruleset":
     """The ruleset of files without an error; errors end the command."""
     ruleset, problems = examine(files)
     errors = [problem for problem in problems if problem.severity == "error"]
@@ -367,7 +375,7 @@ def _plain_value(value: object) -> object:
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
-def chosen(kind: str | None, kinds: tuple[str, ...]) -> str:
+def choose_kind(kind: str | None, kinds: tuple[str, ...]) -> str:
     """The kind that was asked for, or the only one."""
     if kind in kinds:
         return str(kind)
@@ -383,7 +391,7 @@ def chosen(kind: str | None, kinds: tuple[str, ...]) -> str:
     return kinds[0]
 
 
-def report(outcome: "Outcome") -> Iterator[str]:
+def report_lines(outcome: "Outcome") -> Iterator[str]:
     """The decision for each route, with its findings."""
     yield f"{outcome.number or '(no number)'}, status {outcome.status_word or '(blank)'}"
     for decision in outcome.decisions:
@@ -405,7 +413,7 @@ def _detail(decision: "Decision") -> str:
     return f", {decision.reason}" if decision.reason else ""
 
 
-def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
+def trace_lines(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
     """Every rule line with its verdict and what it saw, then the document that came of it."""
     from rules.outcomes import result_words, trace_lines
 
@@ -437,7 +445,7 @@ def _document(outcome: "Outcome", route: str) -> Iterator[str]:
 class LastBacktest:
     """What it was in one sentence, and what it said of each check and approval, by name."""
 
-    say: str
+    print_note: str
     rules: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -470,7 +478,7 @@ def _said(row: Mapping[str, str | int]) -> str:
     return f"last backtest: it fired on {int(row['fired']):,} of {plural(int(row['of']), 'record')}"
 
 
-def github(problem: "Problem") -> str:
+def github_annotation(problem: "Problem") -> str:
     """One workflow command, which a code host shows beside the line."""
     span = problem.span
     places = {
@@ -495,7 +503,7 @@ def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def sarif(problems: Sequence["Problem"], version: str) -> dict[str, object]:
+def sarif_log(problems: Sequence["Problem"], version: str) -> dict[str, object]:
     """All findings as one SARIF log."""
     from grammar.text.finding_codes import CODES
 
@@ -527,14 +535,14 @@ def _result(problem: "Problem", number: int) -> dict[str, object]:
     }
 
 
-def risks(ruleset: "Ruleset") -> tuple["Problem", ...]:
+def coverage_risks(ruleset: "Ruleset") -> tuple["Problem", ...]:
     """Each exception that nothing answers, as an error."""
     from rules.rulebook.coverage import coverage_gaps
 
     return coverage_gaps(ruleset)
 
 
-def covering(ruleset: "Ruleset") -> Iterator[str]:
+def coverage_lines(ruleset: "Ruleset") -> Iterator[str]:
     """Each record with its exceptions, then what reviewers may want to know."""
     from rules.checker.guards import guard_notes
     from rules.rulebook.coverage import coverage
@@ -557,7 +565,7 @@ def _lines(answers: Sequence["Answer"], notes: Sequence["Problem"]) -> Iterator[
         yield f"  {note.span.file}:{note.span.line}: {note.message}. {note.hint}"
 
 
-def covered_json(ruleset: "Ruleset") -> list[dict[str, object]]:
+def coverage_json(ruleset: "Ruleset") -> list[dict[str, object]]:
     """The exceptions as plain values."""
     from rules.rulebook.coverage import coverage
 

@@ -104,8 +104,8 @@ def _facts(target: Target) -> Iterator[tuple[str, str]]:
     yield "Limits of a batch", _limits(target)
     yield "Calls", _pace(target)
     yield "Rounding", _rounding(target)
-    yield "Lists", lists(target)
-    yield "Not listed", not_listed(target)
+    yield "Lists", listed_text(target)
+    yield "Not listed", unlisted_text(target)
     yield "Posted documents", _posted(target)
     yield "Documents typed by hand", _searched(target)
     yield from _books(target)
@@ -129,7 +129,7 @@ def _limits(target: Target) -> str:
         (limits.bytes, "bytes"),
     ]
     said = [f"{count:,} {noun}" for count, noun in kinds if count is not None]
-    return f"At most {in_a_row(said)} in one call."
+    return f"At most {join_words(said)} in one call."
 
 
 def _pace(target: Target) -> str:
@@ -188,7 +188,7 @@ def _key(target: Target) -> str:
     return "An entered key." if target.form.key else "It has none."
 
 
-def page(target: Target, other_ways: Iterable[OtherWay] = ()) -> str:
+def reference_page(target: Target, other_ways: Iterable[OtherWay] = ()) -> str:
     """The whole page, as Markdown. `other_ways` are of documents of which rules may speak, and
     which it does not take.
     """
@@ -237,7 +237,9 @@ def _said_of(document: DocumentSchema) -> Iterator[str]:
     actions = {"update": "changed", "void": "made void"}
     can = [actions[one] for one in document.actions]
     if document.connected:
-        yield f"A posted one can be {in_a_row(can)}." if can else "A posted one cannot be changed."
+        yield (
+            f"A posted one can be {join_words(can)}." if can else "A posted one cannot be changed."
+        )
     yield f"`{document.number_field}` is its number, at most {document.number_max} characters,"
     party = f" and `{document.party_field}` its party" if document.party_field else ""
     yield f"`{document.date_field}` its day{party}."
@@ -254,18 +256,18 @@ def _said_of(document: DocumentSchema) -> Iterator[str]:
 
 
 def _fields(fields: Sequence[FieldSchema]) -> str:
-    rows = [(f"`{one.name}`", described(one), asked(one), one.meaning) for one in fields]
+    rows = [(f"`{one.name}`", type_text(one), requirement(one), one.meaning) for one in fields]
     return _table(("field", "type", "asked", "meaning"), rows)
 
 
-def described(one: FieldSchema) -> str:
+def type_text(one: FieldSchema) -> str:
     """Its type, with its length or places."""
     longest = f", at most {one.max_length} characters" if one.max_length else ""
     places = f", {one.places} decimals" if one.places is not None else ""
     return f"{TYPES[one.type]}{longest}{places}"
 
 
-def asked(one: FieldSchema) -> str:
+def requirement(one: FieldSchema) -> str:
     """Whether a rule has to fill it, may, or cannot."""
     if one.theirs:
         return "never filled"
@@ -276,7 +278,7 @@ def asked(one: FieldSchema) -> str:
     return "optional" if one.sent else "compared, not sent"
 
 
-def as_data(target: Target, unposted: Iterable[DocumentSchema] = ()) -> dict[str, object]:
+def reference_data(target: Target, unposted: Iterable[DocumentSchema] = ()) -> dict[str, object]:
     """The same for programs."""
     return {
         "target": target.name,
@@ -303,27 +305,25 @@ def _data_of_field(one: FieldSchema) -> dict[str, object]:
         "type": one.type,
         "max_length": one.max_length,
         "places": one.places,
-        "asked": asked(one),
+        "asked": requirement(one),
         "refers": one.refers,
         "meaning": one.meaning,
     }
 
 
-def lists(target: Target) -> str:
+def listed_text(target: Target) -> str:
     """What it lists, and when that is read."""
     kinds = dict.fromkeys(kind for document in target.documents for kind, _ in document.lists)
     none = "It lists no codes: a code that it lacks is refused when it is sent."
-    tested = (
-        f"{in_a_row([_LISTED[kind] for kind in kinds]).capitalize()}, read by the connection test."
-    )
+    tested = f"{join_words([_LISTED[kind] for kind in kinds]).capitalize()}, read by the connection test."
     if not isinstance(target, TellsLists):
         return tested if kinds else none
-    whole = in_a_row([_WHOLE[kind] for kind in target.lists]).capitalize()
+    whole = join_words([_WHOLE[kind] for kind in target.lists]).capitalize()
     planned = f"{whole}, read on a plan of the connection."
     return f"{tested} {planned}" if kinds else planned
 
 
-def not_listed(target: Target) -> str:
+def unlisted_text(target: Target) -> str:
     """What documents name or pay there, and no list of it can be read."""
     fields = [one for doc in target.documents for one in (*doc.header, *doc.lines)]
     named = {word for one in fields for word in (one.refers, one.pays) if word}
@@ -333,15 +333,15 @@ def not_listed(target: Target) -> str:
     if not lacking:
         return ""
     by_file = [_NAMED[kind] for kind in lacking if kind in _WHOLE]
-    says = f"{in_a_row([_NAMED[kind] for kind in lacking]).capitalize()}."
+    says = f"{join_words([_NAMED[kind] for kind in lacking]).capitalize()}."
     if by_file:
-        says += f" A list of {in_a_row(by_file)} can be uploaded, with its day;"
+        says += f" A list of {join_words(by_file)} can be uploaded, with its day;"
         says += " what was posted with counts as known."
     if isinstance(target, TellsItems):
         says += " An item that documents name is asked for by its code."
     return says
 
 
-def in_a_row(said: Sequence[str]) -> str:
+def join_words(said: Sequence[str]) -> str:
     """Words as people say them one after the other."""
     return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)

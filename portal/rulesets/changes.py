@@ -23,7 +23,7 @@ from holding.rulesets import (
 )
 from holding.rulesets.admission import Report
 from holding.trials import shadow_pages
-from portal.languages.choice import told_in
+from portal.languages.choice import translate_to
 from portal.trials import backtests
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
@@ -43,7 +43,7 @@ LINES: Final = 2000  # shown of one file; more is said, and stands in the file i
 def listing() -> Response:
     """The changes, the newest first, and the versions that were in force."""
     session, asked = store.reading(), request.args.get("before")
-    before = forms.whole(asked)
+    before = forms.parse_whole(asked)
     if asked is not None and before is None:
         abort(404)
     found = change_list.changes(session, g.company.id, before=before)
@@ -93,7 +93,7 @@ def _review(
         between=difference(before.value, found.files) if differs else None,
         kept=kept.value if kept else (),
         numbers=numbers.value,
-        held=filters.held(),
+        held=filters.count_held(),
         backtest=decided.value,
         refusal=_not_theirs(found) if found.waits else None,
         shadow=shadow.value,
@@ -141,7 +141,7 @@ def publish(no: int) -> Response:
     """Put it into force now."""
     back = url_for("changes.show", co=g.company.code, no=no)
     files = dict(_change(no).files)
-    store.renew()
+    store.drop_snapshot()
     admission.inspect(files)  # kept: publishing looks at the same files, in its transaction
     with store.writing() as session:
         done = publication.publish(session, no, g.actor, g.now, _reason())
@@ -149,7 +149,7 @@ def publish(no: int) -> Response:
         return store.refuse(done, back=back)
     processes.ring(g.company.id, "evaluate")
     say = f"Rule version {done.no} published. {plural(done.woken, 'record')} will be checked."
-    return store.moved(url_for("dashboard.show", co=g.company.code), say)
+    return store.redirect_with_message(url_for("dashboard.show", co=g.company.code), say)
 
 
 def _reason() -> str:
@@ -170,12 +170,17 @@ def start(no: int) -> Response:
         done = start_time.set_start(session, no, g.actor, at, _reason(), g.now)
     if isinstance(done, Refusal):
         return store.refuse(done, back=back)
-    return store.moved(back, f"Change {no} comes into force at {filters.moment(done)}.")
+    return store.redirect_with_message(
+        back, f"Change {no} comes into force at {filters.moment(done)}."
+    )
 
 
 def _moment() -> datetime | None:
     """The date and the time of the form, in the zone of the company."""
-    day, hour = forms.day(request.form.get("date")), forms.hour(request.form.get("time"))
+    day, hour = (
+        forms.parse_day(request.form.get("date")),
+        forms.parse_hour(request.form.get("time")),
+    )
     return datetime.combine(day, hour, filters.zone()) if day and hour else None
 
 
@@ -191,7 +196,7 @@ def drop_start(no: int) -> Response:
 
 def _answered(refusal: Refusal | None, back: str, say: str) -> Response:
     """The page of the change again, with what was done or why it was not."""
-    return store.refuse(refusal, back=back) if refusal else store.moved(back, say)
+    return store.refuse(refusal, back=back) if refusal else store.redirect_with_message(back, say)
 
 
 @pages.post("/changes/<int:no>/comments")
@@ -213,11 +218,11 @@ def _said() -> str:
 def test(no: int) -> Response:
     """Run the tests of the change, and say how much of its rules they prove; nothing is kept."""
     found = _change(no)
-    store.renew()  # no snapshot is kept while a process is at work
-    looked = store.checks().report(found.files)
+    store.drop_snapshot()  # no snapshot is kept while a process is at work
+    looked = store.rule_checks().report(found.files)
     if not isinstance(looked, Refusal):
-        return _review(found, tested=looked, proofs=store.proofs(found.files, looked))
-    return store.come_again(_review(found, stopped=looked, status=looked.status), looked)
+        return _review(found, tested=looked, proofs=store.measure_proofs(found.files, looked))
+    return store.set_retry_after(_review(found, stopped=looked, status=looked.status), looked)
 
 
 @pages.post("/changes/<int:no>/return")
@@ -231,7 +236,7 @@ def send_back(no: int) -> Response:
         if mails and refusal is None:
             link = request_guard.outside(back)
             reader = planning.plan_returned_change(
-                session, g.actor, no, why, g.now, link=link, say=told_in
+                session, g.actor, no, why, g.now, link=link, say=translate_to
             )
     say = f"Change {no} is returned. Nothing comes into force."
     if reader is not None:
@@ -249,7 +254,7 @@ def take_up(no: int) -> Response:
     if isinstance(path, Refusal):
         return store.refuse(path, back=url_for("changes.show", co=g.company.code, no=no))
     say = f"The files of change {no} are drafts of yours. Correct them and submit them again."
-    return store.moved(url_for("editor.show", co=g.company.code, path=path), say)
+    return store.redirect_with_message(url_for("editor.show", co=g.company.code, path=path), say)
 
 
 @pages.get("/versions/<int:no>")
@@ -280,7 +285,7 @@ def version(no: int) -> Response:
 def go_back(no: int) -> Response:
     """Put it into force again."""
     back = url_for("changes.version", co=g.company.code, no=no)
-    from_no = forms.whole(request.form.get("from"))
+    from_no = forms.parse_whole(request.form.get("from"))
     with store.writing() as session:
         done = start_time.go_back(session, no, g.actor, g.now, from_no=from_no, reason=_reason())
     if isinstance(done, Refusal):
@@ -289,7 +294,7 @@ def go_back(no: int) -> Response:
     told = plural(done.woken, "record")
     again = f"The rules of version {no} are in force again, as version {done.no}."
     say = f"{again} {told} will be checked."
-    return store.moved(url_for("changes.listing", co=g.company.code), say)
+    return store.redirect_with_message(url_for("changes.listing", co=g.company.code), say)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,11 +334,13 @@ class Difference:
 
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> Difference:
     """What lies between these files."""
-    files = in_text(before, after)
+    files = text_differences(before, after)
     return Difference(change_list.meaning(before, after) if files else (), files)
 
 
-def in_text(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[FileDifference, ...]:
+def text_differences(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> tuple[FileDifference, ...]:
     """The same line by line alone, which costs no reading of rules."""
     paths = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
     return tuple(_file(path, before.get(path, ""), after.get(path, "")) for path in paths)

@@ -51,7 +51,9 @@ def begin() -> Response:
             refusal = drafts.keep(session, g.actor, path, "", version.version_id, g.now)
         if refusal:
             return store.refuse(refusal, back=url_for("rulebook.show", co=g.company.code))
-    return store.moved(page_url(path), f"{path} is a new file. It is seen by you alone.")
+    return store.redirect_with_message(
+        page_url(path), f"{path} is a new file. It is seen by you alone."
+    )
 
 
 @pages.post("/remove/<path:path>")
@@ -62,16 +64,16 @@ def remove(path: str) -> Response:
         abort(404)
     kept = store_draft(path, "")
     if isinstance(kept, Refusal):
-        return not_kept(path, given_text(), kept)
+        return show_unsaved(path, given_text(), kept)
     say = f"Your change removes {path}. Nothing happens before it is submitted and published."
-    return store.moved(page_url(path), say)
+    return store.redirect_with_message(page_url(path), say)
 
 
 @pages.get("/draft/<path:path>")
 @needs("record.read")
 def show(path: str) -> Response:
     """One's own draft of a file, or the file in force."""
-    store.checks().warm()
+    store.rule_checks().warm()
     change = change_of(path)
     kept = change.drafts.get(path)
     if kept is None:
@@ -94,17 +96,17 @@ def check(path: str) -> Response:
         return store.refuse(refusal, back=page_url(path))
     shown = store_draft(path, text)
     if isinstance(shown, Refusal):
-        return not_kept(path, text, shown)
+        return show_unsaved(path, text, shown)
     files, quick = change_of(path).files(), "quick" in request.form
-    store.renew()  # no snapshot is kept while a process is at work
+    store.drop_snapshot()  # no snapshot is kept while a process is at work
     whose = name_of_change()
-    found = store.checks().report(files, tests=not quick, whose=whose)
+    found = store.rule_checks().report(files, tests=not quick, whose=whose)
     if not isinstance(found, Refusal):
-        proofs = store.proofs(files, found) if "coverage" in request.form else None
+        proofs = store.measure_proofs(files, found) if "coverage" in request.form else None
         return show_form(path, shown, found, proofs=proofs, whole=not quick)
     answer = show_form(path, shown, stopped=found)
     answer.headers["HX-Retarget"] = "#findings"
-    return store.come_again(answer, found)
+    return store.set_retry_after(answer, found)
 
 
 @pages.post("/suggest/<path:path>")
@@ -115,8 +117,8 @@ def suggest(path: str) -> Response:
     files = change_of(path).files() | {path: text}
     if drafts.too_large(text) or drafts.too_large(before):
         return jsonify([])
-    store.renew()
-    before, checks = before.replace("\r\n", "\n"), store.checks()
+    store.drop_snapshot()
+    before, checks = before.replace("\r\n", "\n"), store.rule_checks()
     found = checks.suggested(files, before, whose=name_of_change())
     told = () if isinstance(found, Refusal) else found
     return jsonify([_suggestion(one) for one in told])
@@ -124,8 +126,8 @@ def suggest(path: str) -> Response:
 
 def _suggestion(one: Suggested) -> dict[str, str]:
     """A name with its kind and its meaning, in the language of who writes."""
-    meaning = choice.finding(one.meaning).removeprefix(f"{one.label}: ")
-    return {"label": one.label, "kind": choice.finding(one.kind), "meaning": meaning}
+    meaning = choice.translate_finding(one.meaning).removeprefix(f"{one.label}: ")
+    return {"label": one.label, "kind": choice.translate_finding(one.kind), "meaning": meaning}
 
 
 @pages.post("/try/<path:path>")
@@ -163,13 +165,13 @@ def _looked_at(path: str) -> tuple[Shown, dict[str, str], Report] | Response:
         return store.refuse(refusal, back=page_url(path))
     shown = store_draft(path, text)
     if isinstance(shown, Refusal):
-        return not_kept(path, text, shown)
+        return show_unsaved(path, text, shown)
     files = change_of(path).files()
-    store.renew()
+    store.drop_snapshot()
     whose = name_of_change()
-    found = store.checks().report(files, tests=False, whose=whose)
+    found = store.rule_checks().report(files, tests=False, whose=whose)
     if isinstance(found, Refusal):
-        return store.come_again(store.refuse(found, back=page_url(path)), found)
+        return store.set_retry_after(store.refuse(found, back=page_url(path)), found)
     return shown, files, found
 
 
@@ -192,7 +194,7 @@ def save_test(path: str) -> Response:
         return store.refuse(kept, back=page_url(path))
     say = f"The test “{saved.title}” is at the end of the draft."
     here = url_for("editor.show", co=g.company.code, path=path, line=saved.line)
-    return store.moved(here, say)
+    return store.redirect_with_message(here, say)
 
 
 @pages.post("/submit/<path:path>")
@@ -204,25 +206,25 @@ def submit(path: str) -> Response:
     text, change = given_text(), change_of(path)
     if refusal := drafts.too_large(text):
         return store.refuse(refusal, back=page_url(path))
-    if change.overtaken or forms.whole(request.form.get("base")) != change.version.no:
+    if change.overtaken or forms.parse_whole(request.form.get("base")) != change.version.no:
         return store.refuse(drafts.OVERTAKEN, back=page_url(path))
     with store.writing() as session:
         other = drafts.elsewhere(session, g.actor, path, text, seen_mark())
     if other is not None:
-        return not_kept(path, text, other)
-    store.renew()  # no snapshot is kept while a process is at work
+        return show_unsaved(path, text, other)
+    store.drop_snapshot()  # no snapshot is kept while a process is at work
     given = {path: text}
-    checked = store.checks().report(change.files(given))
+    checked = store.rule_checks().report(change.files(given))
     if isinstance(checked, Refusal):
         refused = store.refuse(checked, back=page_url(path))
-        return store.come_again(refused, checked)
+        return store.set_retry_after(refused, checked)
     title = " ".join(request.form.get("title", "").split())[:TITLE] or _title(path, change)
     with store.writing() as session:
         answer = drafts.submit(session, g.company.id, g.actor, change, given, title, g.now, checked)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=page_url(path))
     say = f"The draft is change {answer}. Another person checks and publishes it."
-    return store.moved(url_for("changes.show", co=g.company.code, no=answer), say)
+    return store.redirect_with_message(url_for("changes.show", co=g.company.code, no=answer), say)
 
 
 def _title(path: str, change: drafts.OwnChange) -> str:
@@ -238,7 +240,7 @@ def begin_again(path: str) -> Response:
     text = given_text()
     kept = drafts.too_large(text) or store_draft(path, text)
     if isinstance(kept, Refusal):
-        return not_kept(path, text, kept)
+        return show_unsaved(path, text, kept)
     with store.writing() as session:
         done = drafts.begin_again(session, g.actor, g.now)
     if isinstance(done, Refusal):
@@ -246,7 +248,7 @@ def begin_again(path: str) -> Response:
     change = drafts.own_change(store.reading(), g.actor)
     there = change is not None and path in change.paths
     book = url_for("rulebook.show", co=g.company.code)
-    return store.moved(page_url(path) if there else book, _begun_again(done))
+    return store.redirect_with_message(page_url(path) if there else book, _begun_again(done))
 
 
 def _begun_again(done: BegunAgain) -> str:
@@ -272,12 +274,12 @@ def discard(path: str) -> Response:
         if other is None:
             drafts.throw_away(session, g.actor, [path])
     if other is not None:
-        return not_kept(path, text, other)
+        return show_unsaved(path, text, other)
     if is_new:
         say = f"The draft of {path} was discarded."
-        return store.moved(url_for("rulebook.show", co=g.company.code), say)
+        return store.redirect_with_message(url_for("rulebook.show", co=g.company.code), say)
     say = "The draft was discarded. This is the file in force."
-    return store.moved(page_url(path), say)
+    return store.redirect_with_message(page_url(path), say)
 
 
 def show_form(
@@ -312,7 +314,9 @@ def show_form(
         paths=change.paths,
         states=_states(change),
         overtaken=change.overtaken or began.base_no != change.version.no,
-        differences=changes.in_text(change.in_force, change.files()) if change.drafts else (),
+        differences=changes.text_differences(change.in_force, change.files())
+        if change.drafts
+        else (),
         kept=_kept(change) if whole and found and not found.errors else (),
         shown=began,
         found=found,
@@ -321,7 +325,7 @@ def show_form(
         tried=tried if isinstance(tried, Tried) else None,
         untried=tried if isinstance(tried, Refusal) else None,
         number=number,
-        line=forms.whole(request.args.get("line")),
+        line=forms.parse_whole(request.args.get("line")),
         words=WORDS,
         declarations=" ".join(DECLARATIONS),
         values=filters.sees_personal(),
@@ -357,11 +361,11 @@ def _kept(change: OwnChange) -> tuple[change_list.Kept, ...]:
     return answer(store.reading(), asked)
 
 
-def not_kept(path: str, text: str, refusal: Refusal) -> Response:
+def show_unsaved(path: str, text: str, refusal: Refusal) -> Response:
     """The page with its text, which was not saved, and with that of the other window."""
     if not isinstance(refusal, drafts.Elsewhere):
         return store.refuse(refusal, back=page_url(path))
-    base = forms.whole(request.form.get("base")) or version_in_force().no
+    base = forms.parse_whole(request.form.get("base")) or version_in_force().no
     seen = request.form.get("seen", "")
     began = Shown(text=text, base_no=base, seen=seen)
     return show_form(path, began, stopped=refusal, block="findings")
@@ -382,7 +386,7 @@ def with_correction(text: str) -> str:
     editor has made it already.
     """
     place, _, instead = request.form.get("correct", "").partition(" ")
-    at = [forms.whole(part) for part in place.split(":")]
+    at = [forms.parse_whole(part) for part in place.split(":")]
     line, column, end = at if len(at) == 3 else (None, None, None)
     if line is None or column is None or end is None:
         return text
@@ -398,7 +402,7 @@ def store_draft(path: str, text: str, seen: str | None = None) -> Shown | Refusa
     """Keep what the form says. `seen`: the mark of what is kept by now, where that is known better
     than by the form.
     """
-    base, began_with = base_of(path), seen_mark() if seen is None else seen
+    base, began_with = find_base(path), seen_mark() if seen is None else seen
     with store.writing() as session:
         refusal = drafts.keep(session, g.actor, path, text, base.id, g.now, seen=began_with)
     mark = drafts.mark_of(text)
@@ -413,7 +417,7 @@ class Base:
     no: int
 
 
-def base_of(path: str) -> Base:
+def find_base(path: str) -> Base:
     """Of the draft that is kept; where none is, of the file that the form was begun with. One that
     the form does not know is the version in force.
     """
@@ -421,7 +425,7 @@ def base_of(path: str) -> Base:
     draft = change.drafts.get(path)
     if draft is not None:
         return Base(draft.base_id, rulebook.no_of(session, g.company.id, draft.base_id) or 0)
-    asked = forms.whole(request.form.get("base"))
+    asked = forms.parse_whole(request.form.get("base"))
     found = rulebook.published(session, g.company.id, asked) if asked is not None else None
     version = change.version
     return Base(found.version_id, found.no) if found else Base(version.version_id, version.no)

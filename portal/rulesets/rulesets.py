@@ -15,7 +15,7 @@ from holding.rulesets import change_list, proposals, publication, recorded_backt
 from holding.rulesets import drafts as comments
 from holding.rulesets.proposals import Proposal
 from holding.rulesets.rulebook import later_findings
-from portal.languages.choice import told
+from portal.languages.choice import translate
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
 from rules.rulebook import hold_entries
@@ -61,7 +61,7 @@ def _paged(sections: Sequence[Section], asked: str) -> dict[str, object]:
     is where its rules would be.
     """
     each = [(at, entry) for at, section in enumerate(sections) for entry in section.entries]
-    part = forms.part(each, RULES_A_PAGE, forms.whole(request.args.get("row")))
+    part = forms.page_rows(each, RULES_A_PAGE, forms.parse_whole(request.args.get("row")))
     starts, before = {}, 0
     for section in sections:
         starts[section.topic] = min(before, max(0, len(each) - 1)) // RULES_A_PAGE * RULES_A_PAGE
@@ -81,7 +81,7 @@ def _paged(sections: Sequence[Section], asked: str) -> dict[str, object]:
 
 def _waiting() -> change_list.ListedChange | None:
     """The newest change that whoever asks can publish; the navigation says how many there are."""
-    if not filters.changes():
+    if not filters.count_changes():
         return None
     return change_list.newest_waiting(store.reading(), g.company.id, g.actor.person_id)
 
@@ -123,7 +123,7 @@ def catalogue() -> Response:
 def file(path: str) -> Response:
     """One rule file, in force or of the ruleset that is asked for; with an anchor for each line."""
     now, asked = _version(), request.args.get("ruleset")
-    no = forms.whole(asked) if asked is not None else now.no if now else None
+    no = forms.parse_whole(asked) if asked is not None else now.no if now else None
     session = store.reading()
     version = rulebook.published(session, g.company.id, no) if no is not None else None
     text = rulebook.file(session, version.version_id, path) if version else None
@@ -166,7 +166,15 @@ def _found(book: Book, asked: str) -> tuple[Section, ...]:
 
 def _has(title: str, entry: Entry, words: Iterable[str]) -> bool:
     at = f"{entry.span.file}:{entry.span.line}" if entry.span else ""
-    said = (title, told(title), entry.text, told(entry.text), entry.name, at, *entry.owners)
+    said = (
+        title,
+        translate(title),
+        entry.text,
+        translate(entry.text),
+        entry.name,
+        at,
+        *entry.owners,
+    )
     text = " ".join(said).casefold()
     return all(word in text for word in words)
 
@@ -232,9 +240,9 @@ def push_draft() -> Response:
     """Make the draft a change, which somebody else publishes."""
     base, found = g.company.ruleset_version_id, _one()
     files, back = dict(found.files or {}), url_for("rulebook.proposed", co=g.company.code)
-    checked = store.checks().report(files)
+    checked = store.rule_checks().report(files)
     if isinstance(checked, Refusal):
-        return store.come_again(store.refuse(checked, back=back), checked)
+        return store.set_retry_after(store.refuse(checked, back=back), checked)
     with store.writing() as session:
         answer = publication.push(
             session, g.company.id, g.actor, files, found.say[:120], g.now, checked, base
@@ -242,12 +250,12 @@ def push_draft() -> Response:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
     say = f"The draft is change {answer}. Another person checks and publishes it."
-    return store.moved(back, say)
+    return store.redirect_with_message(back, say)
 
 
 def all_proposals() -> tuple[Proposal, ...]:
     """What is often done by hand, and could be a rule."""
-    look = store.checks().report
+    look = store.rule_checks().report
     return proposals.proposals(store.reading(), g.company.id, g.now, look)
 
 

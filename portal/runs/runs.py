@@ -57,12 +57,12 @@ def listing() -> Response:
     """
     session, company = store.reading(), g.company.id
     known = [row for row in connections.list_connections(session, company) if row.is_target]
-    targets = filters.of_rows(Together(session, KEPT), session, company, known)()
+    targets = filters.target_pills(Together(session, KEPT), session, company, known)()
     asked = read_filter(request.args, ZoneInfo(g.company.zone))
     problems = dict(asked.problems)
     found: tuple[run_history.RunRow, ...] | Refusal = ()
     if not problems:
-        after, one_more = forms.whole(request.args.get("after")), run_search.A_PAGE + 1
+        after, one_more = forms.parse_whole(request.args.get("after")), run_search.A_PAGE + 1
         found = run_search.search_runs(session, company, asked.wanted, after=after, most=one_more)
     if isinstance(found, Refusal):
         problems["party"] = found.words
@@ -96,7 +96,7 @@ def show(run_id: int) -> Response:
     earlier = run_documents.count_by_state(session, company, before[0].id) if before else {}
     rows = run_documents.list_documents(session, company, run_id, after=_place())
     calls = run_history.list_requests(
-        session, run_id, after=forms.whole(request.args.get("calls")) or 0
+        session, run_id, after=forms.parse_whole(request.args.get("calls")) or 0
     )
     more = rows[-1] if len(rows) >= run_documents.A_PAGE else None
     return store.respond(
@@ -115,7 +115,7 @@ def show(run_id: int) -> Response:
         imports=_imports(run, calls),
         more_calls=calls[-1].id if len(calls) >= run_history.CALLS else None,
         rows=rows,
-        hide=hiding_answers(rows),
+        hide=answer_hider(rows),
         more=f"{int(more.state == PushState.ACCEPTED)}.{more.id}" if more else None,
     )
 
@@ -128,7 +128,7 @@ def _run(run_id: int) -> run_history.RunRow:
 def _place() -> run_documents.Place | None:
     """Where the list of documents goes on, by the address; the beginning if it says nothing."""
     went, dot, push = request.args.get("after", "").partition(".")
-    number = forms.whole(push)
+    number = forms.parse_whole(push)
     return run_documents.Place(went == "1", number) if dot and number is not None else None
 
 
@@ -160,7 +160,7 @@ def step(run_id: int, way: str, record_id: int) -> Response:
         abort(404)
     found = run_documents.neighbour(session, g.company.id, run_id, record_id, after=way == "next")
     if found is None:
-        return store.done(url_for("runs.show", co=co, run_id=run_id), NO_MORE[way])
+        return store.flash_redirect(url_for("runs.show", co=co, run_id=run_id), NO_MORE[way])
     at = url_for("records.show", co=co, source=found.source, kind=found.kind,
                  external_id=found.external_id, tab="pushes", run=run_id)  # fmt: skip
     return make_response(redirect_to(at, 303))
@@ -170,14 +170,14 @@ def step(run_id: int, way: str, record_id: int) -> Response:
 @needs("record.read")
 def pushes() -> Response:
     """Every push, newest first."""
-    text, state = pushes_asked()
-    after = forms.whole(request.args.get("after"))
+    text, state = read_push_filter()
+    after = forms.parse_whole(request.args.get("after"))
     session, company = store.reading(), g.company.id
     rows = run_search.search_pushes(session, company, text=text, state=state, after=after)
     return store.respond(
         "runs/pushes.html",
         rows=rows,
-        hide=hiding_answers(rows),
+        hide=answer_hider(rows),
         text=text,
         state=state,
         states_shown=PUSH_STATES,
@@ -187,7 +187,7 @@ def pushes() -> Response:
     )
 
 
-def hiding_answers(rows: Iterable[run_history.PushLine]) -> HideOf:
+def answer_hider(rows: Iterable[run_history.PushLine]) -> HideOf:
     """What hides the personal values of a record in what a target answered, where they may not be
     seen; asked for only where something was answered.
     """
@@ -195,7 +195,7 @@ def hiding_answers(rows: Iterable[run_history.PushLine]) -> HideOf:
     return actors.hiding_each(store.reading(), ids, show=filters.sees_personal())
 
 
-def pushes_asked() -> tuple[str, str]:
+def read_push_filter() -> tuple[str, str]:
     """The text and the answer that the form asks for; an unknown answer asks for any."""
     state = request.args.get("state", "")
     return request.args.get("q", "").strip()[:100], state if state in PUSH_STATES else ""
@@ -225,7 +225,7 @@ def resume(stop_id: int) -> Response:
 
 
 def _decide(stop_id: int, decide: Decide, say: str) -> Response:
-    wish = forms.reasoned(request.form)
+    wish = forms.read_reason(request.form)
     if isinstance(wish, forms.Problems):
         return _page({f"reason_{stop_id}": wish.by_field["reason"]}, status=422)
     with store.writing() as session:
@@ -233,7 +233,7 @@ def _decide(stop_id: int, decide: Decide, say: str) -> Response:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=_url())
     processes.ring(g.company.id, "push")
-    return store.moved(_url(), f"{answer} {say}")
+    return store.redirect_with_message(_url(), f"{answer} {say}")
 
 
 def _url() -> str:
@@ -251,7 +251,7 @@ def keep(stop_id: int) -> Response:
 @needs("connection.admin")
 def limit() -> Response:
     """The company's own limit."""
-    wish = forms.stop_limit(request.form, g.company.currency)
+    wish = forms.read_stop_limit(request.form, g.company.currency)
     if isinstance(wish, forms.Problems):
         return _page(dict(wish.by_field), status=422)
     with store.writing() as session:
@@ -260,7 +260,7 @@ def limit() -> Response:
         )
     if refusal:
         return store.refuse(refusal, back=_url())
-    return store.moved(_url(), "The limit is saved.")
+    return store.redirect_with_message(_url(), "The limit is saved.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,10 +291,10 @@ def read_filter(args: Mapping[str, str], zone: ZoneInfo) -> Asked:
 def _begin(text: str, zone: ZoneInfo) -> datetime | None:
     """The moment at which a day or a minute begins."""
     found = _MOMENT.fullmatch(text)
-    day = forms.day(found[1]) if found else None
+    day = forms.parse_day(found[1]) if found else None
     if not found or not day:
         return None
-    clock = forms.hour(found[2]) if found[2] else time()
+    clock = forms.parse_hour(found[2]) if found[2] else time()
     return None if clock is None else datetime.combine(day, clock, zone).astimezone(UTC)
 
 

@@ -160,7 +160,7 @@ def _read(word: str) -> Template:
         hour=next(iter(daily_routes(ruleset).values()), None),
         files=files,
         taxes=tuple(_taxes(ruleset)),
-        einvoice=limit_in(files),
+        einvoice=find_einvoice_limit(files),
     )
 
 
@@ -180,7 +180,7 @@ def _taxes(ruleset: nodes.Ruleset) -> Iterator[Tax]:
                     yield Tax(table.name, row.key, row.value.value, target, place.file, place.line)
 
 
-def answered(
+def fill_template(
     template: Template,
     limit: Decimal | None,
     hour: time | None,
@@ -193,7 +193,7 @@ def answered(
     """The draft for a company with this currency and zone; an answer that a template does not ask
     for changes nothing.
     """
-    files = taxed(template.files, codes)
+    files = set_tax_codes(template.files, codes)
     files = {path: _at_home(path, text, currency, zone) for path, text in files.items()}
     if hour is not None and template.hour is not None:
         ruleset, _ = parse(rule_sources(files))
@@ -204,7 +204,7 @@ def answered(
             path: _LIMIT.sub(rf"\g<before>{limit:.2f}\g<after>", files[path]) for path in files
         }
     if einvoice and template.einvoice and einvoice != template.einvoice:
-        files, asked = limited(files, template.einvoice, einvoice), True
+        files, asked = set_einvoice_limit(files, template.einvoice, einvoice), True
     asked |= any(code != tax.code for tax, code in codes.items())
     same = not asked and currency == _HOME and f'"{zone}"' == _ZONE
     return Draft(files, ()) if same else _without_failed(files)
@@ -235,7 +235,7 @@ def _without_failed(files: dict[str, str]) -> Draft:
     return Draft(kept, tuple(test.title for test in tests))
 
 
-def taxed(files: Mapping[str, str], codes: Mapping[Tax, str]) -> dict[str, str]:
+def set_tax_codes(files: Mapping[str, str], codes: Mapping[Tax, str]) -> dict[str, str]:
     """The files with these tax codes; a row without one is left out, and a map without rows has
     them in a file.
     """
@@ -252,7 +252,7 @@ def taxed(files: Mapping[str, str], codes: Mapping[Tax, str]) -> dict[str, str]:
     return {path: "\n".join(text) for path, text in lines.items()}
 
 
-def limit_in(files: Mapping[str, str]) -> EInvoiceLimit | None:
+def find_einvoice_limit(files: Mapping[str, str]) -> EInvoiceLimit | None:
     """The limit that a template has; None where it speaks of no e-Invoice."""
     found = next(filter(None, map(_CONST.search, files.values())), None)
     if found is None:
@@ -260,7 +260,7 @@ def limit_in(files: Mapping[str, str]) -> EInvoiceLimit | None:
     return EInvoiceLimit(Decimal(found["amount"]), date.fromisoformat(found["since"]))
 
 
-def limited(
+def set_einvoice_limit(
     files: Mapping[str, str], stands: EInvoiceLimit, asked: EInvoiceLimit
 ) -> dict[str, str]:
     """The files with the limit that was asked for; its tests stay as they are."""

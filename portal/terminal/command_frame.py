@@ -170,7 +170,7 @@ def _back_up(found: "Settings") -> None:
     if isinstance(copy, Refusal):
         refuse(copy, ENVIRONMENT)
     elif copy is not None:
-        say(f"A copy of the database as it was before this version is {copy}")
+        print_note(f"A copy of the database as it was before this version is {copy}")
 
 
 def _nothing_there(found: "Settings") -> None:
@@ -238,17 +238,17 @@ def person_id_of(session: "DatabaseSession", email: str) -> int:
     return found
 
 
-def say(text: str) -> None:
+def print_note(text: str) -> None:
     """A note beside the result, on standard error."""
     click.echo(text, err=True)
 
 
-def onward(command: str) -> None:
+def print_next(command: str) -> None:
     """The last line of a command: the one that is useful next, beside the result."""
-    say(f"Next: clearpost {command}")
+    print_note(f"Next: clearpost {command}")
 
 
-def first_of(roles: tuple[str, ...], email: str, company: str) -> str:
+def first_command(roles: tuple[str, ...], email: str, company: str) -> str:
     """What a new person of these roles does first by command."""
     by = f"--company {company} --as {email}"
     if "admin" in roles:
@@ -256,7 +256,7 @@ def first_of(roles: tuple[str, ...], email: str, company: str) -> str:
     return f"rules push FOLDER {by}" if "consultant" in roles else "user roles"
 
 
-def tell(value: object) -> None:
+def print_json(value: object) -> None:
     """One JSON object on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
@@ -272,7 +272,7 @@ def rule_files(folder: "Path") -> dict[str, str]:
         raise Stop(f"A file in {folder} is not UTF-8 text: {problem}") from problem
 
 
-def named(row: T | None, name: str) -> T:
+def require_named(row: T | None, name: str) -> T:
     """What a service found as the connection of that name; an unknown one ends the command."""
     if row is None:
         raise Stop(f"This company has no connection {name}.", "clearpost connection add NAME …")
@@ -302,7 +302,7 @@ def read_file(path: Path, connector: str, zone: ZoneInfo) -> "Accepted":
     return found
 
 
-def store(
+def store_delivery(
     session: "DatabaseSession",
     company_id: int,
     source: str,
@@ -318,7 +318,9 @@ def store(
     return receive.receive(
         session,
         company_id=company_id,
-        source_id=named(connections.find_connection(session, company_id, source), source).id,
+        source_id=require_named(
+            connections.find_connection(session, company_id, source), source
+        ).id,
         delivery_key=accepted.delivery_id,
         kind="file",
         headers={"name": path.name},

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, refuse, say
+from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, print_note, refuse
 
 if TYPE_CHECKING:
     from holding.platform.processes import EmbeddedRedis
@@ -43,7 +43,9 @@ def start_queue(place: Office) -> "EmbeddedRedis | None":
         return None
     found = start_redis(place.settings.home)
     if found is None:
-        say("No redis-server or valkey-server here: the worker asks the database each second.")
+        print_note(
+            "No redis-server or valkey-server here: the worker asks the database each second."
+        )
         os.environ.setdefault("CLEARPOST_SWEEP_SECONDS", "1")
         return None
     os.environ["REDIS_URL"] = found.url
@@ -127,7 +129,7 @@ class Children:
                 for child in [one for one in self._running if one.module == module]:
                     code = child.process.poll()
                     if code is not None and not self._over.is_set():
-                        say(f"{module} ended unexpectedly ({code}) and is started again.")
+                        print_note(f"{module} ended unexpectedly ({code}) and is started again.")
                         self.restart(module)
 
     def end(self, module: str) -> None:
@@ -146,7 +148,7 @@ class Children:
             self.start(module, *old.words)
 
 
-def free_port(host: str, port: int) -> None:
+def require_free_port(host: str, port: int) -> None:
     """Nothing, if the port can be listened on; else the command ends and says how to go on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -174,7 +176,7 @@ class Portal:
         from holding.platform import backup
         from holding.platform.settings import start_logging
         from portal.app import create_app
-        from portal.holds.hold_pane import read_first
+        from portal.holds.hold_pane import warm_pages
         from portal.web.config import config_of, serve_on
 
         self.office = place
@@ -186,9 +188,9 @@ class Portal:
         host = place.settings.host
         chosen = place.settings.port if port is None else port
         if chosen:
-            free_port(host, chosen)
+            require_free_port(host, chosen)
         app = create_app(place.database, place.clock, place.settings, config)
-        read_first(app)
+        warm_pages(app)
         self._server, self.port = serve_on(app, host, chosen, place.settings.trusted_proxy)
         shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
         self.address = f"http://{shown}:{self.port}"
@@ -208,7 +210,7 @@ class Portal:
             while True:
                 signal.pause()
         except KeyboardInterrupt:
-            say("Ending …")
+            print_note("Ending …")
 
     def close(self) -> None:
         """Stop listening."""

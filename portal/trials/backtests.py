@@ -49,7 +49,7 @@ def begin_backtest(no: int) -> Response:
     """Let the change judge what is stored."""
     back = url_for("changes.show", co=g.company.code, no=no)
     days = {name: request.form.get(name, "").strip() for name in ("from", "to")}
-    read = {name: forms.day(text) if text else None for name, text in days.items()}
+    read = {name: forms.parse_day(text) if text else None for name, text in days.items()}
     if any(text and read[name] is None for name, text in days.items()):
         words = "A day of the backtest is not a date."
         refusal = Refusal("backtest.days", words, "Enter it as 2026-11-24.", 422)
@@ -60,7 +60,7 @@ def begin_backtest(no: int) -> Response:
         return store.refuse(answer, back=back)
     processes.ring(g.company.id, "backtest")
     say = f"The backtest of {plural(answer, 'record')} has begun."
-    return store.moved(url_for("backtests.show", co=g.company.code, no=no), say)
+    return store.redirect_with_message(url_for("backtests.show", co=g.company.code, no=no), say)
 
 
 @backtest_pages.post("/backtest/stop")
@@ -73,7 +73,9 @@ def stop(no: int) -> Response:
         refusal = backtests.stop(session, g.company.id, change.change_id, g.actor, g.now)
     if refusal:
         return store.refuse(refusal, back=back)
-    return store.moved(back, "The backtest has been stopped. What it has counted stays here.")
+    return store.redirect_with_message(
+        back, "The backtest has been stopped. What it has counted stays here."
+    )
 
 
 @backtest_pages.get("/backtest/records")
@@ -82,10 +84,10 @@ def records(no: int) -> Response:
     """The records of a cell, the newest first."""
     change, asked = change_of(no), request.args.get("before")
     run = shadow_pages.backtest_of_change(store.reading(), g.company.id, change.change_id)
-    before = forms.whole(asked)
+    before = forms.parse_whole(asked)
     if run is None or (asked is not None and before is None):
         abort(404)
-    cell = cell_asked()
+    cell = read_cell()
     found = shadow_pages.listed(store.reading(), run.id, cell, before=before)
     shown = found[: shadow_pages.SHOWN]
     return store.respond(
@@ -117,7 +119,7 @@ def _lines(
     return sorted(mine, key=lambda one: (-one[1], one[0]))
 
 
-def cell_asked() -> dict[str, str]:
+def read_cell() -> dict[str, str]:
     """The cell of the matrix that the address names."""
     cell = {name: request.args[name] for name in CELL if name in request.args}
     if set(cell) != set(CELL) or not {cell["was"], cell["would"]} <= shadow_pages.LABELS.keys():
@@ -180,7 +182,7 @@ def differences(no: int) -> Response:
     """What the shadow of a change judged otherwise, the newest first."""
     change = change_of(no)
     session, asked = store.reading(), request.args.get("before")
-    before = forms.whole(asked)
+    before = forms.parse_whole(asked)
     shadow = shadow_pages.shadow_of_change(session, g.company.id, change.change_id)
     if shadow is None or (asked is not None and before is None):
         abort(404)
@@ -201,14 +203,14 @@ def differences(no: int) -> Response:
 def begin_shadow(no: int) -> Response:
     """Let the change judge what comes, without effect."""
     back = url_for("changes.show", co=g.company.code, no=no)
-    days = forms.whole(request.form.get("days")) or 0
+    days = forms.parse_whole(request.form.get("days")) or 0
     with store.writing() as session:
         answer = shadows.begin(session, no, g.actor, days, g.now)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=back)
     processes.ring(g.company.id, "shadow")
     say = f"The shadow has begun. It ends at {filters.moment(answer)}."
-    return store.moved(url_for("trials.differences", co=g.company.code, no=no), say)
+    return store.redirect_with_message(url_for("trials.differences", co=g.company.code, no=no), say)
 
 
 @trial_pages.post("/rules/changes/<int:no>/shadow/end")
@@ -221,7 +223,7 @@ def end(no: int) -> Response:
         refusal = shadows.end_by_hand(session, g.company.id, change.change_id, g.actor, g.now)
     if refusal:
         return store.refuse(refusal, back=back)
-    return store.moved(back, "The shadow has ended. Its differences stay here.")
+    return store.redirect_with_message(back, "The shadow has ended. Its differences stay here.")
 
 
 @trial_pages.get("/replay/<source>/<kind>/<record_id:external_id>")
@@ -235,7 +237,7 @@ def replay(source: str, kind: str, external_id: str) -> Response:
     verdicts = draft_trials.stored_verdicts(session, record.id)
     choices = _choices()
     asked = request.args.get("verdict")
-    wanted = forms.whole(asked) if asked else verdicts[0].evaluation_id if verdicts else None
+    wanted = forms.parse_whole(asked) if asked else verdicts[0].evaluation_id if verdicts else None
     chosen = next((one for one in verdicts if one.evaluation_id == wanted), None)
     word = request.args.get("rules", THEN)
     if (asked and chosen is None) or word not in {one.word for one in choices}:
@@ -281,7 +283,7 @@ def _choices() -> list[Choice]:
 def _given(word: str) -> Candidate | None:
     """The rules that a word of the choices names; None for those of then."""
     kind, _, number = word.partition("-")
-    no = forms.whole(number)
+    no = forms.parse_whole(number)
     if no is None:
         return None
     of = shadows.of_change if kind == CHANGE else shadows.of_version

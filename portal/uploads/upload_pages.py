@@ -57,7 +57,7 @@ def listing() -> Response:
 
 def _list(problems: Mapping[str, str], status: int = 200) -> Response:
     session = store.reading()
-    before = forms.whole(request.args.get("before"))
+    before = forms.parse_whole(request.args.get("before"))
     mine = g.actor.person_id
     rows = check_result.listing(session, g.company.id, mine, before, A_PAGE)
     return store.respond(
@@ -99,7 +99,7 @@ def begin() -> Response:
             return store.refuse(answer, back=url_for("uploads.listing", co=g.company.code))
         return _list({"file": f"{answer.message} {answer.hint}"}, status=422)
     processes.ring(g.company.id, "upload")
-    return store.moved(_url(answer.upload_id), _said(answer, str(file.filename)))
+    return store.redirect_with_message(_url(answer.upload_id), _said(answer, str(file.filename)))
 
 
 def _url(upload_id: int) -> str:
@@ -184,7 +184,9 @@ def columns(upload_id: int) -> Response:
     if refusal is not None:
         return store.refuse(refusal, back=_url(upload_id))
     processes.ring(g.company.id, "upload")
-    return store.moved(_url(upload_id), f"{row.name} is checked again with these columns.")
+    return store.redirect_with_message(
+        _url(upload_id), f"{row.name} is checked again with these columns."
+    )
 
 
 def _chosen(row: UploadRow) -> dict[str, str]:
@@ -218,7 +220,9 @@ def days(upload_id: int) -> Response:
     if refusal is not None:
         return store.refuse(refusal, back=_url(upload_id))
     processes.ring(g.company.id, "upload")
-    return store.moved(_url(upload_id), f"{row.name} is checked again with these days.")
+    return store.redirect_with_message(
+        _url(upload_id), f"{row.name} is checked again with these days."
+    )
 
 
 @pages.post("/<int:upload_id>/confirm")
@@ -233,7 +237,7 @@ def confirm(upload_id: int) -> Response:
     if refusal is not None:
         return store.refuse(refusal, back=_url(upload_id))
     processes.ring(g.company.id, "upload")
-    return store.moved(_url(upload_id), "The import has started.")
+    return store.redirect_with_message(_url(upload_id), "The import has started.")
 
 
 @pages.post("/<int:upload_id>/cancel")
@@ -245,7 +249,7 @@ def cancel(upload_id: int) -> Response:
     if refusal is not None:
         return store.refuse(refusal, back=_url(upload_id))
     back = url_for("uploads.listing", co=g.company.code)
-    return store.moved(back, "The upload is cancelled. Nothing was stored.")
+    return store.redirect_with_message(back, "The upload is cancelled. Nothing was stored.")
 
 
 @pages.post("/<int:upload_id>/again")
@@ -257,7 +261,7 @@ def again(upload_id: int) -> Response:
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=_url(upload_id))
     processes.ring(g.company.id, "upload")
-    return store.moved(_url(answer), "The file is being checked again.")
+    return store.redirect_with_message(_url(answer), "The file is being checked again.")
 
 
 @pages.get("/<int:upload_id>/file")
@@ -294,7 +298,7 @@ def errors(upload_id: int) -> Response:
     raw, found = _bytes(row), row.found
     if found is None or not found.cells:
         abort(404)
-    made = with_errors(row, found, raw)
+    made = error_workbook(row, found, raw)
     if isinstance(made, bytes):
         return _attached(made, f"{row.name.rpartition('.')[0]}-errors.xlsx", SHEET)
     answer = store.refuse(made, back=_url(upload_id))
@@ -325,7 +329,7 @@ def takes_files(name: str) -> bool:
     return name in submit.sources_for(store.reading(), g.company.id)
 
 
-def with_errors(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | Refusal:
+def error_workbook(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | Refusal:
     """The file with its errors; 503 while another one is written, 422 where it cannot be."""
     if not _turn.acquire(blocking=False):
         return BUSY
@@ -340,14 +344,14 @@ def with_errors(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | Refus
 def _written(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | None:
     zone = zone_of_source(store.reading(), row.source_id)
     others = beside(store.reading(), row.source_id)
-    store.renew()  # no snapshot is kept while a process is at work
+    store.drop_snapshot()  # no snapshot is kept while a process is at work
     kind = kind_of(row.connector, row.kind)
     read = reader().upload(row.name, raw, zone, row.chosen, kind, others)
     if isinstance(read, SourceRefusal):
         return None
     labels = labels_of(reader().fields(read.columns, kind))
     known = known_codes(store.reading(), g.company.id)
-    store.renew()
+    store.drop_snapshot()
     words: dict[str, list[str]] = defaultdict(list)
     for cell in every_wrong_cell(read, known, labels, frozenset(found.left_out)):
         words[cell.where].append(cell.words)

@@ -384,7 +384,7 @@ class PillRow:
         return self.tone == "info"
 
 
-def of_rows(
+def target_pills(
     page: Together,
     session: DatabaseSession,
     company_id: int,
@@ -401,7 +401,7 @@ def of_rows(
     )
 
 
-def of_companies(
+def worst_pills(
     session: DatabaseSession, targets: Sequence[Target], zones: Mapping[int, str]
 ) -> dict[int, PillRow]:
     """Company -> the worst pill of its targets; each of those by company, id, name, connector."""
@@ -445,7 +445,7 @@ def import_pages(
     return {call: address for call, address in found.items() if address}
 
 
-def coming(night: Daily) -> list[tuple[datetime, date]]:
+def coming_runs(night: Daily) -> list[tuple[datetime, date]]:
     """The next runs of a night, in the company's zone, each with the day whose documents it posts;
     the hour stays where the clocks of its own zone are changed.
     """
@@ -478,7 +478,7 @@ def init_frame(app: Flask) -> None:
     app.jinja_env.globals["worker_todo"] = TO_DO
 
 
-def addresses(app: Flask) -> None:
+def init_url_for(app: Flask) -> None:
     """Give `url_for` to the templates, which remembers the addresses that it wrote last: a list has
     a hundred, each page the same in its navigation, and to write one takes as long as a row.
     """
@@ -502,7 +502,7 @@ def _address(_root: str, endpoint: str, *words: Any) -> str:
     return url_for(endpoint, **dict(zip(words[:count], words[count:], strict=True)))
 
 
-def ask(page: Together) -> None:
+def ask_frame(page: Together) -> None:
     """Ask what the frame says with the questions of a page that does nothing but read."""
     publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
     admin = may(g.actor, "people.admin") is None
@@ -544,14 +544,14 @@ def _counts() -> ageing.Counts:
     """What every page says of the company; read once a request."""
     if "counts" not in g:
         if "asked_counts" not in g:
-            ask(Together(store.reading(), KEPT))
+            ask_frame(Together(store.reading(), KEPT))
         counts, undoable = g.asked_counts
         g.counts, g.undoable = counts.value, undoable.value
     found: ageing.Counts = g.counts
     return found
 
 
-def missing_values() -> int:
+def count_missing() -> int:
     """How many values have no mapping."""
     return _counts().missing
 
@@ -580,11 +580,11 @@ def no_worker() -> IdleWork | None:
     return found if found and (found.minutes if found.since else found.count) else None
 
 
-def held() -> int:
+def count_held() -> int:
     """Records with an open hold, as the frame of the page says."""
     return _counts().held
 
 
-def changes() -> int:
+def count_changes() -> int:
     """Changes of the rules that whoever asks can publish."""
     return _counts().changes

@@ -101,19 +101,19 @@ class SyncRange:
     op: str
 
 
-def reasoned(form: Form) -> Reasoned | Problems:
+def read_reason(form: Form) -> Reasoned | Problems:
     """A form with a reason."""
     reason = form.get("reason", "").strip()
     found = _reason_problem(reason)
     return Problems(found) if found else Reasoned(reason, form.get("op", ""))
 
 
-def pause(form: Form, zone: ZoneInfo, now: datetime) -> Pause | Problems:
+def read_pause(form: Form, zone: ZoneInfo, now: datetime) -> Pause | Problems:
     """Why a target is paused, and perhaps until when, in the company's zone."""
     reason, typed = form.get("reason", "").strip(), form.get("until", "").strip()
     found, until = dict(_reason_problem(reason)), None
     if typed:
-        until = moment(typed, zone)
+        until = parse_moment(typed, zone)
         if until is None:
             found["until"] = "Enter a day and a time."
     if until is not None and until <= now:
@@ -121,7 +121,7 @@ def pause(form: Form, zone: ZoneInfo, now: datetime) -> Pause | Problems:
     return Problems(found) if found else Pause(reason, until)
 
 
-def approve_set(form: Form) -> ApproveSet | Problems:
+def read_approval(form: Form) -> ApproveSet | Problems:
     """The confirmation of an approval, with what was seen."""
     reason = form.get("reason", "").strip()
     seen = tuple(s for s in map(_seen, form.getlist("seen")) if s is not None)
@@ -132,8 +132,8 @@ def approve_set(form: Form) -> ApproveSet | Problems:
         return Problems(found)
     return ApproveSet(
         seen=seen,
-        cause_id=whole(form.get("cause")),
-        after=whole(form.get("after")) or 0,
+        cause_id=parse_whole(form.get("cause")),
+        after=parse_whole(form.get("after")) or 0,
         sethash=form.get("sethash", ""),
         reason=reason,
         op=form.get("op", ""),
@@ -141,23 +141,23 @@ def approve_set(form: Form) -> ApproveSet | Problems:
     )
 
 
-def since(form: Form) -> date | Problems | None:
+def read_since(form: Form) -> date | Problems | None:
     """The day from which a mapping is to count; None = left blank."""
     written = form.get("since", "").strip()
-    found = day(written)
+    found = parse_day(written)
     if written and found is None:
         return Problems({"since": "Enter the date as 2026-11-01. Leave it blank for all days."})
     return found
 
 
-def map_value(form: Form) -> MapValue | Problems:
+def read_mapping_value(form: Form) -> MapValue | Problems:
     """A mapping fix; a value typed by hand wins over a suggestion."""
     value = (form.get("other") or "").strip() or form.get("to", "")
     reason = form.get("reason", "").strip()
     found = dict(_reason_problem(reason))
     if not value:
         found["to"] = "Select a suggestion or enter a value."
-    begins = since(form)
+    begins = read_since(form)
     if isinstance(begins, Problems):
         found |= begins.by_field
     if found or isinstance(begins, Problems):
@@ -168,12 +168,12 @@ def map_value(form: Form) -> MapValue | Problems:
         value=value,
         since=begins,
         reason=reason,
-        rev=whole(form.get("rev")),
+        rev=parse_whole(form.get("rev")),
         op=form.get("op", ""),
     )
 
 
-def run_hours(form: Form) -> Mapping[str, time] | Problems:
+def read_run_hours(form: Form) -> Mapping[str, time] | Problems:
     """Document type -> the hour of its daily run; each field is called after its document."""
     hours, found = {}, {}
     for name, text in form.items():
@@ -186,9 +186,9 @@ def run_hours(form: Form) -> Mapping[str, time] | Problems:
     return Problems(found) if found else hours
 
 
-def sync_range(form: Form, today: date) -> SyncRange | Problems:
+def read_sync_range(form: Form, today: date) -> SyncRange | Problems:
     """Days to send, with what the person saw when a button named a count."""
-    first, last = day(form.get("first")), day(form.get("last"))
+    first, last = parse_day(form.get("first")), parse_day(form.get("last"))
     found = {}
     if first is None:
         found["first"] = f"Enter the date as {today.isoformat()}."
@@ -202,16 +202,16 @@ def sync_range(form: Form, today: date) -> SyncRange | Problems:
         doc_type=form.get("doc_type", ""),
         first=first,
         last=last,
-        expected_count=whole(form.get("count")),
-        expected_total=whole(form.get("total")),
+        expected_count=parse_whole(form.get("count")),
+        expected_total=parse_whole(form.get("total")),
         op=form.get("op", ""),
     )
 
 
-def stop_limit(form: Form, currency: str) -> StopLimit | Problems:
+def read_stop_limit(form: Form, currency: str) -> StopLimit | Problems:
     """Records and an amount of money; what is left blank follows from what is usual."""
     written, amount = form.get("records", "").strip(), form.get("amount", "").strip()
-    records = whole(written.replace(",", ""))
+    records = parse_whole(written.replace(",", ""))
     found = {}
     if written and (records is None or records < 1):
         found["records"] = "Enter a whole number of 1 or more, or leave it blank."
@@ -228,26 +228,26 @@ def _minor(text: str, currency: str) -> int | None:
     return to_minor(Decimal(plain), currency)
 
 
-def place(text: str | None) -> tuple[int, int] | None:
+def parse_place(text: str | None) -> tuple[int, int] | None:
     """The place in a list that is sorted by a number and an id, as an address names it."""
-    after = tuple(whole(part) or 0 for part in (text or "").split(":"))
+    after = tuple(parse_whole(part) or 0 for part in (text or "").split(":"))
     return (after[0], after[1]) if len(after) == 2 else None
 
 
-def whole(text: str | None) -> int | None:
+def parse_whole(text: str | None) -> int | None:
     """A whole number, or nothing."""
     plain = text or ""
     digits = plain.removeprefix("-")
     return int(plain) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
-def hour(text: str | None) -> time | None:
+def parse_hour(text: str | None) -> time | None:
     """A time of day written 02:00, or nothing."""
     plain = (text or "").strip()
     return time.fromisoformat(plain) if _CLOCK.fullmatch(plain) else None
 
 
-def day(text: str | None) -> date | None:
+def parse_day(text: str | None) -> date | None:
     """A day written 2026-11-20, or nothing; half a year such as 0020 is none that anybody means."""
     try:
         found = date.fromisoformat(text or "")
@@ -256,7 +256,7 @@ def day(text: str | None) -> date | None:
     return found if found.year in YEARS else None
 
 
-def moment(text: str, zone: ZoneInfo) -> datetime | None:
+def parse_moment(text: str, zone: ZoneInfo) -> datetime | None:
     """A day and a time of a zone, or nothing; years as `day` has them: all zones know them."""
     try:
         found = datetime.fromisoformat(text)
@@ -270,7 +270,7 @@ def _seen(text: str) -> Seen | None:
     digest, _, rest = rest.partition(":")
     amount, _, name = rest.partition(":")
     minor, _, currency = amount.partition(" ")
-    number, money = whole(posting), whole(minor)
+    number, money = parse_whole(posting), parse_whole(minor)
     if number is None or money is None:
         return None
     return Seen(number, digest, money, name, currency)
@@ -283,7 +283,7 @@ def _reason_problem(reason: str) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Generic[Row]):
+class RowPage(Generic[Row]):
     """Some rows of many, counted from 0: where they begin, and where those before and after do."""
 
     rows: tuple[Row, ...]
@@ -293,11 +293,11 @@ class Part(Generic[Row]):
     after: int | None
 
 
-def part(rows: Sequence[Row], most: int, start: int | None) -> Part[Row]:
+def page_rows(rows: Sequence[Row], most: int, start: int | None) -> RowPage[Row]:
     """The rows from a place on; the beginning where the address names none that is there."""
     at = start if start is not None and 0 < start < len(rows) else 0
     end = at + most
-    return Part(
+    return RowPage(
         rows=tuple(rows[at:end]),
         start=at,
         total=len(rows),

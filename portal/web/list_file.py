@@ -111,7 +111,7 @@ class Counted:
             yield row
 
 
-def write(out: IO[bytes], kind: FileKind, listed: ListFile, about: Mapping[str, str]) -> int:
+def write_list(out: IO[bytes], kind: FileKind, listed: ListFile, about: Mapping[str, str]) -> int:
     """Write the list and say how many rows it has; `about` stands in JSON beside the filter."""
     count = Counted()
     if kind is FileKind.JSON:

@@ -12,7 +12,7 @@ from holding.operations import escalation_packets
 from portal.web import request_guard, store
 
 
-def secretless(
+def secret_remover(
     *, tax_numbers: bool = True, keep: Collection[str] = ()
 ) -> escalation_packets.Redact:
     """What removes secrets from a text, and tax numbers unless allowed; texts of `keep` stay."""

@@ -396,7 +396,7 @@ def _admit() -> ResponseReturnValue | None:
     token = session_token()
     g.person = sessions.person_of(store.reading(), token, g.now) if token else None
     if g.person is None:
-        return store.signed_out(_signin_url(_ended(token)))
+        return store.redirect_to_signin(_signin_url(_ended(token)))
     if g.person.stale and TICK not in request.headers:
         used()
     return None if act == SIGNED_IN else _admit_to_company(act)
@@ -425,7 +425,7 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
     actor = actors.actor_of(store.reading(), g.person.person_id, found.id, now=g.now)
     if actor is None:
         abort(404)
-    store.admitted(found, actor)
+    store.set_actor(found, actor)
     refusal = closed(actor, request.endpoint) or actors.may(actor, act)
     if refusal is None:
         return None
@@ -578,7 +578,7 @@ def inside_company(code: str) -> tuple[people.OwnCompany, ...]:
     if found is not None:
         actor = actors.actor_of(store.reading(), g.person.person_id, found.id, now=g.now)
         if actor is not None:
-            store.admitted(found, actor)
+            store.set_actor(found, actor)
     return mine
 
 
@@ -603,7 +603,7 @@ def admit(act: str) -> Response | None:
     if company is None or company.id != found.actor.company_id:
         told = "There is no such company for this token."
         return problem(Refusal("company.unknown", told, "Compare the address.", 404))
-    store.admitted(company, found.actor)
+    store.set_actor(company, found.actor)
     g.token_id = found.token_id
     if found.stale:
         with store.writing() as session:

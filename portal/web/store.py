@@ -50,7 +50,7 @@ from holding.platform.states import (
 from holding.posting.push_history import PushRow
 from holding.rulesets.admission import Coverage, Report
 from holding.rulesets.check_processes import RETRY_SECONDS, RuleChecks
-from portal.languages.choice import told
+from portal.languages.choice import translate
 from portal.web import forms
 from rules.outcomes import HIT, NOT_APPLICABLE, PASS, UNKNOWN
 from rules.values.canonical import PostingState
@@ -78,7 +78,7 @@ _TONES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class StateView:
     """A state as people see it; the icon has the state's own name."""
 
     word: str
@@ -86,7 +86,7 @@ class Shown:
     plain: str  # the short word other programs of the same users show
 
 
-STATES: Final = {state: Shown(STATE_LABELS[state], *told) for state, told in _TONES.items()}
+STATES: Final = {state: StateView(STATE_LABELS[state], *told) for state, told in _TONES.items()}
 
 GOES: Final = ("ready", "sending")  # a target that has taken it in only has to be asked
 
@@ -247,18 +247,18 @@ def writing() -> Iterator[DatabaseSession]:
         yield session
 
 
-def renew() -> None:
+def drop_snapshot() -> None:
     """Forget the snapshot: a service wrote with a session of its own."""
     _close(None)
 
 
-def stream() -> None:
+def read_uncached() -> None:
     """From now on the request reads rows once, more than memory should hold: none is kept."""
     g.streams = True
-    renew()
+    drop_snapshot()
 
 
-def admitted(company: reach.CompanyRow, actor: Actor) -> None:
+def set_actor(company: reach.CompanyRow, actor: Actor) -> None:
     """From now on the request is this person's in this company: it reads within their reach."""
     g.company, g.zone, g.actor = company, company.zone, actor
     limit_session(reading(), actor.reach)
@@ -274,29 +274,29 @@ def init_rule_checks(app: Flask, settings: Settings) -> None:
     app.extensions["rule_checks"] = RuleChecks(settings.check_seconds)
 
 
-def checks() -> RuleChecks:
+def rule_checks() -> RuleChecks:
     """The looks of this application."""
     found: RuleChecks = current_app.extensions["rule_checks"]
     return found
 
 
-def proofs(files: Mapping[str, str], found: Report) -> Proofs:
+def measure_proofs(files: Mapping[str, str], found: Report) -> Proofs:
     """The proofs of rules of which this was found; nothing is measured where a test failed."""
     if found.failed or found.ran is None:
         return NO_PROOFS
-    told = checks().coverage(files)
+    told = rule_checks().coverage(files)
     name = "unmeasured" if isinstance(told, Refusal) else "coverage"
     return {**NO_PROOFS, name: told}
 
 
-def come_again(answer: Response, refusal: Refusal) -> Response:
+def set_retry_after(answer: Response, refusal: Refusal) -> Response:
     """Tell programs when it is worth trying again."""
     if refusal.status == 503:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
 
-def plain(state: str, tries: int = 0) -> str:
+def plain_state(state: str, tries: int = 0) -> str:
     """One of six words with one meaning everywhere: what a person must know of a state.
 
     pending, retrying, succeeded, failed, skipped, needs attention.
@@ -353,13 +353,13 @@ def wants_fragment() -> bool:
     return bool(request.htmx) and not request.htmx.history_restore_request
 
 
-def wants(word: str) -> bool:
+def wants_block(word: str) -> bool:
     """Whether htmx asks for this part."""
     found = WORD.fullmatch(request.htmx.target or "") if wants_fragment() else None
     return found is not None and found[1] == word
 
 
-def ending() -> str:
+def target_suffix() -> str:
     """What the ids of this part end in, where it stands once in each row of a page: `_` and the
     row; blank for the only one.
     """
@@ -389,7 +389,7 @@ def respond(
     `block` another one to answer with.
     """
     known = {**(shown or {}), **context}
-    if not wants_fragment() or wants(WHOLE):
+    if not wants_fragment() or wants_block(WHOLE):
         return make_response(render_template(template, said=say, **known), status)
     found = WORD.fullmatch(block or request.htmx.target or "")
     if found is None or found[1] not in allowed_blocks(template):
@@ -421,18 +421,18 @@ def _beside(word: str, template: str, **context: object) -> str:
 
 
 def _trigger(answer: Response, say: str) -> None:
-    whole = titled(told(say))
+    whole = titled(translate(say))
     aloud = whole if len(whole) <= MOST_ALOUD else f"{whole[:MOST_ALOUD]}…"
     answer.headers["HX-Trigger"] = json.dumps({"say": aloud, "done": True})
 
 
-def done(url: str, say: str) -> Response:
+def flash_redirect(url: str, say: str) -> Response:
     """After a change without JavaScript: look at `url`, where the sentence is shown once."""
     flash(say)
     return make_response(redirect(url, 303))
 
 
-def moved(url: str, say: str) -> Response:
+def redirect_with_message(url: str, say: str) -> Response:
     """After a change that ends on another page, with or without htmx."""
     flash(say)
     if not wants_fragment():
@@ -456,7 +456,7 @@ def refuse(refusal: Refusal, *, back: str = "") -> Response:
     return make_response(page, refusal.status)
 
 
-def signed_out(url: str) -> Response:
+def redirect_to_signin(url: str) -> Response:
     """Where to go without a session: htmx must not follow a redirect into a fragment."""
     if request.htmx:
         answer = make_response("", 204)
@@ -465,13 +465,13 @@ def signed_out(url: str) -> Response:
     return make_response(redirect(url, 303))
 
 
-def at_row(row: int) -> str:
+def url_at_row(row: int) -> str:
     """This page from another of its rows on, all else as it was asked for."""
     asked_for = request.args.items(multi=True)
     kept = [(word, text) for word, text in asked_for if word not in ("row", "line")]
     return f"{request.path}?{urlencode([*kept, ('row', row)])}"
 
 
-def asked(word: str) -> int | None:
+def whole_arg(word: str) -> int | None:
     """The whole number that the address gives for a word, if it gives one."""
-    return forms.whole(request.args.get(word))
+    return forms.parse_whole(request.args.get(word))

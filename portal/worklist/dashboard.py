@@ -48,7 +48,7 @@ DIGITS: Final = str.maketrans("OoIl", "0011")
 def show() -> Response:
     """One sentence, then what proves it; before go live, what is left to do."""
     if not g.company.live:
-        return checklist.shown()
+        return checklist.show_checklist()
     return store.respond("dashboard/dashboard.html", _shown())
 
 
@@ -61,7 +61,7 @@ def _shown() -> dict[str, object]:
     mine = Filter(view="mine", person_id=g.actor.person_id)
     held = filters.held(session, company, g.actor.person_id)
     page = Together(session, KEPT)
-    frame.ask(page)
+    frame.ask_frame(page)
     asked_causes = page.ask(groups.worst(company, (everything, mine), held, TOP))
     asked_booked = page.ask(dashboard.booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
@@ -75,7 +75,7 @@ def _shown() -> dict[str, object]:
         dashboard.kept_out(company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency)
     )
     seen, days = page.ask(dashboard.standing(company, midnight, today)).value
-    targets = target_status.of_rows(page, session, company, connections.value)
+    targets = target_status.target_pills(page, session, company, connections.value)
     booked, kept = asked_booked.value, asked_kept.value
     (causes, more_causes), (mine_first, more_mine) = asked_causes.value
     return {
@@ -107,7 +107,7 @@ def _shown() -> dict[str, object]:
 @needs("record.read")
 def find() -> AnyResponse:
     """What has this number or name."""
-    text = searched()
+    text = search_text()
     rows = search.exact(store.reading(), g.company.id, text) if text else ()
     if len(rows) == 1 and not store.wants_fragment():
         return redirect(_url(rows[0], FOR.get(request.args.get("to", ""), FOUND)), 303)
@@ -123,7 +123,7 @@ def find() -> AnyResponse:
 @needs("record.read")
 def step(way: str, record_id: int) -> AnyResponse:
     """On to the next record of what was found, or back; behind the last one, to the list."""
-    text, session, company = searched(), store.reading(), g.company.id
+    text, session, company = search_text(), store.reading(), g.company.id
     rows = search.exact(session, company, text) if text else ()
     if text and not rows:
         rows = search.alike(session, company, text)
@@ -135,11 +135,11 @@ def step(way: str, record_id: int) -> AnyResponse:
         return redirect(back, 303)
     beside = at + (1 if way == "next" else -1)
     if not 0 <= beside < len(rows):
-        return store.done(back, NO_MORE[way])
+        return store.flash_redirect(back, NO_MORE[way])
     return redirect(_url(rows[beside], FOUND, found=text), 303)
 
 
-def searched() -> str:
+def search_text() -> str:
     """What the search box asks for."""
     return request.args.get("q", "").strip()[:100]
 
@@ -153,7 +153,7 @@ def _run(text: str) -> tuple[int | None, bool]:
     return found.id if found else None, bool(typed[1])
 
 
-def no_record(number: str) -> Response:
+def show_no_record(number: str) -> Response:
     """There is no such record; those whose number begins so, or that have it elsewhere."""
     session, company = store.reading(), g.company.id
     rows = search.exact(session, company, number) or search.alike(session, company, number)
@@ -197,7 +197,7 @@ def listing() -> Response:
 
 def _after() -> tuple[datetime, int] | None:
     """The place in the list that the address names."""
-    since, number = request.args.get("since"), forms.whole(request.args.get("after"))
+    since, number = request.args.get("since"), forms.parse_whole(request.args.get("after"))
     if not since or number is None:
         return None
     try:

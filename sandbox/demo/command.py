@@ -17,7 +17,15 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, granted, office, say, tell
+from portal.terminal.command_frame import (
+    ENVIRONMENT,
+    Office,
+    Stop,
+    granted,
+    office,
+    print_json,
+    print_note,
+)
 from portal.terminal.processes import Children, Portal, end_on_signals, start_queue, start_worker
 
 if TYPE_CHECKING:
@@ -82,7 +90,7 @@ def demo(
         _greet(shop, depot.settled)
         shop.load(meanwhile=lambda: depot.load(math.inf))
         _everywhere(shop, home, targets, math.inf, greets=True)
-        say("Sample data loaded; all ready documents are posted.")
+        print_note("Sample data loaded; all ready documents are posted.")
         shop.portal.wait()
 
 
@@ -102,7 +110,7 @@ def _once(seed: int, keep: Path | None, targets: int, *, as_json: bool) -> None:
             shutil.rmtree(home, ignore_errors=True)
     result["seconds"] = round(time.monotonic() - started, 1)
     if as_json:
-        tell(result)
+        print_json(result)
     else:
         for name, value in _flat(result):
             click.echo(f"{name:<18} {value}")
@@ -140,9 +148,9 @@ class Settled:
     def greet(self) -> None:
         """Tell who to sign in as; passwords are shown only now."""
         if self.passwords:
-            say(f"\n  {self.sample.name}")
+            print_note(f"\n  {self.sample.name}")
         for each, word in self.passwords.items():
-            say(f"  {each.role:<11} {each.name:<19} {each.email:<25} {word}")
+            print_note(f"  {each.role:<11} {each.name:<19} {each.email:<25} {word}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +187,7 @@ class Shop:
         if not self.settled.is_new:
             return
         hook = self.hook()
-        say("Sending one month of orders …")
+        print_note("Sending one month of orders …")
         there(str(self.settled.sample.settings["base_url"]), "faults", fault="rate_limited")
         # Alone, so that the call which is refused is that of the same order in every run.
         hook.send(self.month.first[:1], self.place.now)
@@ -188,7 +196,7 @@ class Shop:
         self._ingest(stall_sheet(self.month.workbook))
         meanwhile()
         self._wait(patience)
-        say("Sending what changed afterwards …")
+        print_note("Sending what changed afterwards …")
         hook.send(self.month.later, self.place.now)
         self._wait(patience)
 
@@ -211,7 +219,7 @@ class Shop:
 
     def _ingest(self, sheet: bytes) -> None:
         from holding.platform import processes
-        from portal.terminal.command_frame import read_file, store
+        from portal.terminal.command_frame import read_file, store_delivery
         from sandbox.demo.setup import SOURCE
         from sandbox.demo.shop import ZONE
 
@@ -221,7 +229,9 @@ class Shop:
         if accepted.errors:
             raise Stop(f"The stall's file is wrong: {accepted.errors[0]}")
         with self.place.database.write() as session:
-            granted(store(session, self.company_id, SOURCE, path, accepted, self.place.now))
+            granted(
+                store_delivery(session, self.company_id, SOURCE, path, accepted, self.place.now)
+            )
         processes.ring(self.company_id, "evaluate")
 
 
@@ -242,7 +252,7 @@ def _everywhere(
     if greets:
         for books in course.books.values():
             books.settled.greet()
-    say("Sending the month to every target …")
+    print_note("Sending the month to every target …")
     course.load(patience)
     return {"targets": course.result()}
 
@@ -259,14 +269,16 @@ def _flat(result: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 def _greet(shop: Shop, depot: Settled) -> None:
     """Tell where to look and who to sign in as."""
-    say(f"\n  {shop.portal.address}")
+    print_note(f"\n  {shop.portal.address}")
     if not shop.settled.is_new:
-        say("\n  The sample companies are there from last time; their passwords were shown then.")
-        say("  clearpost demo --fresh starts over.")
+        print_note(
+            "\n  The sample companies are there from last time; their passwords were shown then."
+        )
+        print_note("  clearpost demo --fresh starts over.")
     for company in (shop.settled, depot):
         company.greet()
-    say(f"\n  Commands read these companies with CLEARPOST_HOME={shop.place.settings.home}")
-    say("\n  Ctrl-C ends it.\n")
+    print_note(f"\n  Commands read these companies with CLEARPOST_HOME={shop.place.settings.home}")
+    print_note("\n  Ctrl-C ends it.\n")
 
 
 @contextmanager
@@ -303,7 +315,7 @@ def opened(
     os.environ["CLEARPOST_HOME"] = str(home)
     for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE"):
         if os.environ.pop(name, None):
-            say(f"{name} is left aside: the sample shop keeps to its own home.")
+            print_note(f"{name} is left aside: the sample shop keeps to its own home.")
     if database is not None:
         os.environ["DATABASE_URL"], os.environ["CLEARPOST_KEY_FILE"] = map(str, database)
     for name, value in DEFAULTS.items():

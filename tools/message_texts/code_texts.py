@@ -10,7 +10,7 @@ import re
 
 from message_texts.value_names import called, message_of
 from message_texts.variants import Piece, Scope, scope, tables, wholes
-from portal.languages.wording import is_text, written
+from portal.languages.wording import escape_percent, is_text
 
 NOT_SHOWN = {"KEYWORDS", "LIBRARY", "_MARKS", "_FACTS"}
 """Tables of what only an editor that is no page tells of names."""
@@ -95,7 +95,7 @@ CODE = re.compile(r"[a-z_ ]*_[a-z_ ]*|(?:[A-Z][a-z]+){2,}|\S+\.\S+|[\w.]+\(.*\)"
 
 def counted(one: str, many: str | None = None) -> tuple[str, str]:
     """The message of a count."""
-    return f"%(n)s {written(one)}", f"%(n)s {written(many or one + 's')}"
+    return f"%(n)s {escape_percent(one)}", f"%(n)s {escape_percent(many or one + 's')}"
 
 
 def of_module(source: str, *, wholes_of_tables: bool = True) -> list[str | tuple[str, str]]:
@@ -166,7 +166,7 @@ class Texts(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str) and self._read(node.value):
-            self.found.append(written(node.value.strip()))
+            self.found.append(escape_percent(node.value.strip()))
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         for pieces in wholes(node, self._scope):

@@ -19,7 +19,7 @@ from message_texts.single_words import MONTHS, WORDS
 from message_texts.which_modules import ROOT, modules, of_people
 from portal.help.topics import CAUSES, title_of, topics
 from portal.languages.environment import Sentences
-from portal.languages.wording import written
+from portal.languages.wording import escape_percent
 from portal.web.filters import kind_of
 from rules.comparison.preflight import LISTS
 from rules.documents.rounding import WAYS
@@ -58,7 +58,7 @@ def messages() -> Found:
         *map(title_of, CODES),
         *of_findings(),
     ):
-        put(written(message), HELP)
+        put(escape_percent(message), HELP)
     return found
 
 
@@ -76,7 +76,7 @@ def names() -> set[str]:
         found |= {kind_of(one.name), term(f"{name}.{one.name}")}
     found |= {any_of([role]) for role in ROLE_LABELS} | {*NOUNS.values(), *WAYS.values()}
     found |= {term(one) for one in _tables()} | {one.replace("_", " ") for one in LISTS.values()}
-    return {written(one) for one in found if re.search("[A-Za-z]{2}", one)}
+    return {escape_percent(one) for one in found if re.search("[A-Za-z]{2}", one)}
 
 
 def _tables() -> set[str]:

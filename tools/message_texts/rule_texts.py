@@ -12,7 +12,7 @@ from message_texts.page_texts import Found
 from message_texts.value_names import called
 from message_texts.variants import tables
 from message_texts.which_modules import COMPOSING, OF_RULE_FILES, ROOT
-from portal.languages.wording import placeholder, written
+from portal.languages.wording import escape_percent, split_placeholders
 from rules.values.wording import plain
 
 KINDS_OF_NAMES = (
@@ -92,7 +92,7 @@ def of_composing(source: str) -> list[str]:
 
 def has_words(message: str) -> bool:
     """Whether there is anything to translate, if only what stands between two values."""
-    return any(piece for piece, is_value in placeholder(message) if not is_value)
+    return any(piece for piece, is_value in split_placeholders(message) if not is_value)
 
 
 def names_of_rules() -> set[str]:
@@ -109,4 +109,4 @@ def names_of_rules() -> set[str]:
             found |= {plain(group.name) for group in edit.groups}
         for post in (*ruleset.posts, *ruleset.reversals):
             found.add(plain(post.route.document))
-    return {written(one) for one in found}
+    return {escape_percent(one) for one in found}

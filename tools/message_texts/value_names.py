@@ -8,7 +8,7 @@ import ast
 import re
 
 from message_texts.variants import Piece, Scope, spoken
-from portal.languages.wording import written
+from portal.languages.wording import escape_percent
 
 SPOKEN_VALUES = {
     "action",
@@ -69,7 +69,7 @@ def message_of(pieces: list[Piece], known: Scope) -> str:
     """The message of these words and values; `known` is what names were given before."""
     names: dict[str, str] = {}
     told = (
-        written(one) if isinstance(one, str) else f"%({value_name(one, names, known)})s"
+        escape_percent(one) if isinstance(one, str) else f"%({value_name(one, names, known)})s"
         for one in pieces
     )
     return "".join(told).strip()

@@ -175,4 +175,4 @@ def test_T10b_after_a_try_by_hand_no_try_is_left(life: Life) -> None:
     ("state", "word"), [("ready", "retrying"), ("waiting", "pending"), ("failed", "failed")]
 )
 def test_T10b_the_short_word_says_retrying_only_of_what_goes_again(state: str, word: str) -> None:
-    assert store.plain(state, 2) == word
+    assert store.plain_state(state, 2) == word

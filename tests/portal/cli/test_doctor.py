@@ -9,13 +9,13 @@ from holding.db.database import Database
 from holding.db.models import Posting, Record
 from holding.platform import processes
 from holding.platform.settings import Settings
-from portal.cli.records import Looked, examine
+from portal.cli.records import Looked, examine_installation
 
 pytestmark = pytest.mark.sqlite
 
 
 def looked(database: Database) -> Looked:
-    return next(one for one in examine(Settings.from_env()) if one.name == "worker")
+    return next(one for one in examine_installation(Settings.from_env()) if one.name == "worker")
 
 
 def seen(database: Database, owner: str, minutes: int, *, patience: int = 2) -> None:

@@ -14,7 +14,7 @@ import pytest
 from holding.platform.settings import Settings
 from portal import cli
 from portal.terminal.command_frame import Stop
-from portal.terminal.processes import Children, Portal, free_port, start_worker
+from portal.terminal.processes import Children, Portal, require_free_port, start_worker
 from sandbox.demo.command import alone
 
 Run = Callable[..., int]
@@ -143,7 +143,7 @@ def test_a_port_in_use_is_named_with_the_way_out() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(Stop) as stop:
-            free_port("127.0.0.1", port)
+            require_free_port("127.0.0.1", port)
     assert stop.value.code == 3
     assert str(port) in stop.value.message
     assert "--port" in stop.value.hint

@@ -9,7 +9,7 @@ from holding.access import people
 from holding.company import first_company
 from holding.db.database import Database
 from holding.platform.settings import DatabaseClock, Settings
-from portal.cli.server import say_setup
+from portal.cli.server import print_setup_address
 from portal.terminal.command_frame import Office
 from tests.support.clock import SetClock
 
@@ -22,8 +22,10 @@ def test_it_prints_an_address_that_works_and_ends_the_one_before(
     database = Database(sqlite_url, durable=False)
     settings = replace(Settings.from_env(), public_url="https://post.example/")
     place = Office(settings, database, DatabaseClock(database, clock))
-    say_setup(place, "http://127.0.0.1:8000")
-    say_setup(replace(place, settings=replace(settings, public_url=None)), "http://127.0.0.1:8000")
+    print_setup_address(place, "http://127.0.0.1:8000")
+    print_setup_address(
+        replace(place, settings=replace(settings, public_url=None)), "http://127.0.0.1:8000"
+    )
     told = capsys.readouterr().err
     old, new = re.findall(r"at (\S+)/setup/(\S+)\n", told)
     assert (old[0], new[0]) == ("https://post.example", "http://127.0.0.1:8000")
@@ -32,6 +34,6 @@ def test_it_prints_an_address_that_works_and_ends_the_one_before(
         answers = [first_company.usable(session, token, place.now) for _, token in (old, new)]
         assert [one == first_company.UNKNOWN for one in answers] == [True, False]
         people.add_company(session, code="kedai", name="Kedai", now=place.now)
-    say_setup(place, "http://127.0.0.1:8000")
+    print_setup_address(place, "http://127.0.0.1:8000")
     assert capsys.readouterr().err == ""
     database.close()

@@ -18,7 +18,7 @@ HELD = "hold for tax_desk because buyer_named"
 
 
 def draft(template: Template, einvoice: EInvoiceLimit | None) -> Draft:
-    return catalogue.answered(
+    return catalogue.fill_template(
         template,
         template.limit,
         template.hour,

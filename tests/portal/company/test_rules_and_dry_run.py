@@ -165,13 +165,13 @@ def test_tax_codes_are_chosen_from_those_that_the_accounting_system_lists(house:
 
 @pytest.mark.parametrize("template", catalogue.templates(), ids=lambda one: one.word)
 def test_a_template_without_any_tax_code_is_whole(template: catalogue.Template) -> None:
-    files = catalogue.taxed(template.files, dict.fromkeys(template.taxes, ""))
+    files = catalogue.set_tax_codes(template.files, dict.fromkeys(template.taxes, ""))
     assert inspect(files).problems == inspect(template.files).problems
     left = {tax.table for tax in template.taxes}
     ruleset, _ = parse(rule_sources(files))
     assert [table.rows for table in ruleset.maps if table.name in left] == [()] * len(left)
     codes = dict.fromkeys(template.taxes, "X 1")
-    ruleset, _ = parse(rule_sources(catalogue.taxed(template.files, codes)))
+    ruleset, _ = parse(rule_sources(catalogue.set_tax_codes(template.files, codes)))
     told = {row.value.value for one in ruleset.maps if one.name in left for row in one.rows}
     assert told == ({"X 1"} if left else set())
 
@@ -222,7 +222,9 @@ def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
     from holding.db.refusal import Refusal
     from holding.rulesets.admission import examine
 
-    draft = catalogue.answered(one, one.limit, one.hour, currency="MYR", zone="Asia/Kuala_Lumpur")
+    draft = catalogue.fill_template(
+        one, one.limit, one.hour, currency="MYR", zone="Asia/Kuala_Lumpur"
+    )
     assert draft.left_out == ()
     assert not isinstance(examine(draft.files), Refusal)
     rows = [text for path, text in draft.files.items() if path.endswith(".csv")]
@@ -307,7 +309,7 @@ def test_T09d_a_template_has_the_currency_and_the_zone_of_the_company() -> None:
     """
     checks = documents = 0
     for one in catalogue.templates():
-        draft = catalogue.answered(one, None, None, currency="GBP", zone="Europe/London")
+        draft = catalogue.fill_template(one, None, None, currency="GBP", zone="Europe/London")
         ruleset, problems = parse(rule_sources(dict(draft.files)))
         assert [found for found in problems if found.severity == "error"] == []
         assert {(s.currency, s.zone) for s in ruleset.sources} == {("GBP", "Europe/London")}

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from holding.connections.master_data import keep_snapshot
 from holding.db.models import Cause, Connection, Posting, Schedule, Throttle
 from holding.runs.schedules import Daily
-from portal.web.filters import coming, kind_of
+from portal.web.filters import coming_runs, kind_of
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import CauseKey
 from tests.portal.reading import one, plain
@@ -179,7 +179,7 @@ def test_the_next_three_nights_are_told_each_with_its_day(visit, database, clock
 def test_a_night_keeps_its_hour_where_the_clocks_are_changed(app):
     london = Daily("02:30", "Europe/London", True, datetime(2026, 10, 24, 1, 30, tzinfo=UTC), None)
     with app.app_context():
-        found = coming(london)
+        found = coming_runs(london)
     assert [(f"{at.astimezone(UTC):%d %H:%M}", f"{day:%d}") for at, day in found] == [
         ("24 01:30", "23"),
         ("25 02:30", "24"),

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from holding.db.models import Approval, Hold, Posting
 from holding.worklist.side_by_side import Pair
-from portal.holds.hold_pane import folded
+from portal.holds.hold_pane import fold_pairs
 from tests.portal.api.test_api import call, key
 from tests.portal.reading import hold_of, one, plain
 from tests.support.databases import any_move
@@ -137,10 +137,10 @@ def test_only_what_is_at_fault_stands_open_and_without_a_fault_the_head():
     head = [Pair(f"f{i}", "1", f"F{i}", "1", "", hit=False) for i in range(8)]
     lines = [Pair("line.q", "1", "Qty", "1", "", hit=i == 3, line=i) for i in range(30)]
     source = [Pair("note", "x", "", None, "", hit=False)]
-    without = folded([*head, *lines[:3], *source], head=True)
+    without = fold_pairs([*head, *lines[:3], *source], head=True)
     assert (without["pairs"], without["folded"], without["others"]) == (head, lines[:3], source)
-    found = folded([lines[3], *head, *source, *lines[:3]], head=True)
+    found = fold_pairs([lines[3], *head, *source, *lines[:3]], head=True)
     assert (found["pairs"], found["others"]) == ([lines[3]], source)
     assert found["folded"] == [*head, *lines[:3]]
-    beside = folded([*head, *lines[:3], *source], head=False)
+    beside = fold_pairs([*head, *lines[:3], *source], head=False)
     assert (beside["pairs"], beside["folded"]) == ([], [*head, *lines[:3]])

@@ -6,7 +6,7 @@ import pytest
 from babel.messages.catalog import Catalog
 
 from portal.languages import catalogues, choice
-from portal.languages.wording import misfit, placeholder
+from portal.languages.wording import find_misfit, split_placeholders
 from rules.documents.unusual import NOUNS
 
 
@@ -37,7 +37,7 @@ def malay():
     made.add("%(a)s of pages", "muka surat", locations=spoken)  # its value is missing
     made.add("Held by %(who)s", "Ditahan %(who)s", locations=[("portal/templates/x.html", 0)])
     made.add("Ready", "Sedia", flags=["fuzzy"])
-    return choice.made_of(made)
+    return choice.build_catalogue(made)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_sentences_of_full_width_stand_close():
     made = Catalog(locale="zh_Hans")
     made.add("Posted.", "已过账。", locations=[("holding/x.py", 0)])
     made.add("on hold", "暂挂", locations=[("holding/x.py", 0)])
-    found = choice.made_of(made)
+    found = choice.build_catalogue(made)
     assert found.told("Posted. Posted. Kedai.") == "已过账。已过账。Kedai."
     assert found.told("on hold.") == "暂挂。"
 
@@ -113,7 +113,7 @@ def test_a_long_text_costs_nothing(malay):
 
 def test_a_language_without_a_catalogue_is_english(tmp_path, monkeypatch):
     monkeypatch.setattr(choice, "HERE", tmp_path)
-    assert choice.read("ms").say("Posted") == "Posted"
+    assert choice.read_catalogue("ms").say("Posted") == "Posted"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_language_without_a_catalogue_is_english(tmp_path, monkeypatch):
     ],
 )
 def test_a_translation_keeps_values_and_markup(message, translated, fits):
-    assert (misfit(message, translated) == "") is fits
+    assert (find_misfit(message, translated) == "") is fits
 
 
 LONG = [
@@ -145,8 +145,8 @@ LONG = [
 def test_a_text_from_outside_that_nearly_fits_takes_no_time(message):
     made = Catalog(locale="ms")
     made.add(message, f"Kini {message}", locations=[("holding/x.py", 0)])
-    found = choice.made_of(made)
-    words = [piece for piece, is_value in placeholder(message) if not is_value and piece]
+    found = choice.build_catalogue(made)
+    words = [piece for piece, is_value in split_placeholders(message) if not is_value and piece]
     nearly = words[0] + "".join(
         piece * (catalogues.LONGEST // len(words) // (len(piece) + 2)) for piece in words
     )
@@ -160,7 +160,7 @@ def test_values_stand_where_the_words_around_them_first_do():
     made = Catalog(locale="ms")
     for message in LONG:
         made.add(message, message.replace(" ", "_"), locations=[("holding/x.py", 0)])
-    found = choice.made_of(made)
+    found = choice.build_catalogue(made)
     for text, told in (
         ("map: “a: b” is x, before y. 2 records checked again.",
          "map:_“a: b”_is x, before y._2 records_checked_again."),
@@ -180,7 +180,7 @@ def test_values_stand_where_the_words_around_them_first_do():
 def test_texts_inside_each_other_are_told_to_a_depth():
     made = Catalog(locale="ms")
     made.add("And %(t_more)s.", "Dan %(t_more)s.", locations=[("holding/x.py", 0)])
-    found = choice.made_of(made)
+    found = choice.build_catalogue(made)
     assert found.told("And And x..") == "Dan Dan x.."
     deep = "And " * 390 + "x" + "." * 390
     assert (

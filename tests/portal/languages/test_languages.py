@@ -118,7 +118,7 @@ def pseudo() -> Catalogue:
             many = isinstance(one.id, tuple)
             told = (f"⟦{one.id[1]}⟧",) if many else f"⟦{one.id}⟧"
             made.add(one.id, told, locations=one.locations, context=one.context)
-    return choice.made_of(made)
+    return choice.build_catalogue(made)
 
 
 def untold(page: str) -> list[str]:
@@ -188,4 +188,4 @@ def test_what_is_handed_out_is_in_english(app):
 @pytest.mark.parametrize("kind", sorted({*LISTS.values()}))
 def test_each_list_of_codes_is_called_something(kind: str) -> None:
     word = kind.replace("_", " ")
-    assert choice.told_in("zh", word) != word
+    assert choice.translate_to("zh", word) != word

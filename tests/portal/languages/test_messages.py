@@ -11,7 +11,7 @@ from message_texts.code_texts import of_module
 
 from holding.company import own_account
 from portal.languages.choice import ENGLISH, LANGUAGES
-from portal.languages.wording import misfit
+from portal.languages.wording import find_misfit
 
 ROOT = Path(__file__).resolve().parents[3]
 MADE = runpy.run_path(str(ROOT / "tools" / "messages.py"))
@@ -54,7 +54,7 @@ def test_each_translation_keeps_values_and_markup(code):
             pairs = [(one.id[1], told) for told in one.string if told]
         else:
             pairs = [(one.id, one.string)] if one.string else []
-        wrong |= {message: why for message, told in pairs if (why := misfit(message, told))}
+        wrong |= {message: why for message, told in pairs if (why := find_misfit(message, told))}
     assert wrong == {}
 
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
-from portal.languages.choice import marked, settled
+from portal.languages.choice import mark_stops, settle_stops
 from portal.languages.environment import LanguageEnvironment
 
 CHARACTER = r"[\u3400-\u9fff]"
@@ -103,6 +103,6 @@ def test_stops_of_a_template_are_as_wide_as_what_stands_beside(
     env = LanguageEnvironment(app, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     env.filters["told"] = str
     env.say = lambda message: {"Owner: %(a)s": "负责人：%(a)s"}.get(message, message)
-    env.between = marked
+    env.between = mark_stops
     page = env.from_string(source).render(a="AiAccount", zh="发票", n=1, stop="已过账。")
-    assert settled(page) == wanted
+    assert settle_stops(page) == wanted

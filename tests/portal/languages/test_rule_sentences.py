@@ -10,8 +10,8 @@ from grammar import nodes
 from grammar.parsing.parser import parse
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
-from portal.languages.choice import OF_RULES, told_of
-from portal.languages.wording import composition
+from portal.languages.choice import OF_RULES, translate_value
+from portal.languages.wording import translate_composed
 from rules.phrases import capitalize, composed, instead, named
 from rules.values.wording import plain
 from tests.portal.languages.test_languages import pseudo
@@ -73,7 +73,7 @@ KEPT = {"Clearpost", "TIN", "SKU", "UOM", "ID", "API", "AR", "AP", "COD", "AiAcc
 @pytest.mark.parametrize("folder", OURS, ids=lambda one: one.name)
 def test_no_sentence_of_a_rule_book_is_english(folder, code):
     """What is left is quoted, or a word of the rules themselves."""
-    told = [unquoted(choice.told_in(code, text)) for text in sentences(folder)]
+    told = [unquoted(choice.translate_to(code, text)) for text in sentences(folder)]
     assert [one for one in told if ENGLISH.search(one)] == []
     assert len(told) == len(sentences(folder)) > 20
     if code == "zh":
@@ -127,12 +127,15 @@ def test_chinese_and_latin_words_stand_apart():
     def say(message):
         return parts.get(message, message)
 
-    assert composition(composed("%(a)s in %(b)s", a=named("bill"), b="QuickBooks"), say) == (
+    assert translate_composed(composed("%(a)s in %(b)s", a=named("bill"), b="QuickBooks"), say) == (
         "QuickBooks 账单"
     )
-    assert composition(composed("%(a)s in %(b)s", a=named("bill"), b="“10%”"), say) == "“10%”账单"
-    assert composition(composed("%(a)s in %(b)s", a="10", b=named("bill")), say) == "账单 10"
-    assert composition(composed("%(a)s%(b)s", a="a", b="b"), say) == "ab"
+    assert (
+        translate_composed(composed("%(a)s in %(b)s", a=named("bill"), b="“10%”"), say)
+        == "“10%”账单"
+    )
+    assert translate_composed(composed("%(a)s in %(b)s", a="10", b=named("bill")), say) == "账单 10"
+    assert translate_composed(composed("%(a)s%(b)s", a="a", b="b"), say) == "ab"
 
 
 def test_messages_are_read_from_the_calls_that_compose():
@@ -168,12 +171,12 @@ def test_each_name_in_our_templates_has_a_word(code):
 
 def test_a_filter_says_a_composed_text():
     found = Catalogue({"total": "jumlah"}, {}, parts={"the %(name)s": "%(name)s itu"})
-    assert told_of(composed("the %(name)s", name=named("total")), found) == "jumlah itu"
+    assert translate_value(composed("the %(name)s", name=named("total")), found) == "jumlah itu"
 
 
 @pytest.mark.parametrize("folder", OURS, ids=lambda one: one.name)
 def test_a_sentence_begins_as_one(folder):
     """A Malay sentence with a capital letter, where no name of a target field comes first."""
     fields = authored(folder)
-    begun = [choice.told_in("ms", text) for text in sentences(folder)]
+    begun = [choice.translate_to("ms", text) for text in sentences(folder)]
     assert [one for one in begun if one[0].islower() and one.split()[0] not in fields] == []

@@ -261,7 +261,7 @@ def test_a_hundred_thousand_rows_do_not_fill_the_memory(kind, tmp_path):
     listed = ListFile("a list", "list", [Table("Rows", ("A", "B", "C"), rows)])
     with (tmp_path / "list").open("w+b") as out:
         tracemalloc.start()
-        count = list_file.write(out, kind, listed, {})
+        count = list_file.write_list(out, kind, listed, {})
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert count == 100_000
@@ -274,7 +274,7 @@ def test_no_cell_is_a_formula(sign, tmp_path):
     for kind in (FileKind.CSV, FileKind.XLSX):
         listed = ListFile("a list", "list", [Table("Rows", ("A",), [[f"{sign}1+1"]])])
         with path.open("wb") as out:
-            list_file.write(out, kind, listed, {})
+            list_file.write_list(out, kind, listed, {})
         read = read_csv if kind is FileKind.CSV else read_xlsx
         cell = read(path.read_bytes()).rows[0]["A"]
         assert cell == (f"'{sign}1+1" if kind is FileKind.CSV else f"{sign}1+1")

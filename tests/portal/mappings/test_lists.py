@@ -59,7 +59,11 @@ def test_of_many_documents_the_newest_say_which_codes_are_known(visit, told, mon
     page = plain(visit("farah").text(LISTS))
     known = "At least 1 code is known because documents with them were posted"
     assert f"AiAccount Customer No list. {known}" in page
-    found = [one.words for one in records.examine(Settings.from_env()) if one.name == "list kedai"]
+    found = [
+        one.words
+        for one in records.examine_installation(Settings.from_env())
+        if one.name == "list kedai"
+    ]
     said = "aiaccount no list of customers; at least 1 code is known from what was posted"
     assert said in "\n".join(found)
 
@@ -156,7 +160,11 @@ def test_the_choice_of_a_value_uses_the_list_and_warns_by_it(visit, database):
 
 def test_doctor_says_where_each_list_comes_from_and_how_old_it_is(visit, told):
     give(visit("farah"))
-    found = [one.words for one in records.examine(Settings.from_env()) if one.name == "list kedai"]
+    found = [
+        one.words
+        for one in records.examine_installation(Settings.from_env())
+        if one.name == "list kedai"
+    ]
     lists = "\n".join(found)
     assert "aiaccount 3 customers from the file customers.csv of 2026-11-19, " in lists
     assert "by Farah" in lists

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.mappings.mapping_pages import naming
+from portal.mappings.mapping_pages import personal_tables
 from tests.portal.reading import one, plain
 from tests.rules.kedai import program_of
 
@@ -59,5 +59,5 @@ def test_a_saved_change_of_a_customer_is_not_read_either(visit, database):
 
 
 def test_a_table_that_a_check_compares_with_names_of_customers_is_closed_too():
-    assert naming(program_of()) >= {"debtor", "debtor_of_tin"}
-    assert "item" not in naming(program_of())
+    assert personal_tables(program_of()) >= {"debtor", "debtor_of_tin"}
+    assert "item" not in personal_tables(program_of())

@@ -11,7 +11,7 @@ from holding.db.models import Attempt, Company, Posting, Push, Run
 from holding.db.models.columns import AttemptState, PushState
 from holding.runs import run_history
 from holding.runs.run_history import MOST
-from portal.operations.failure_pages import CELLS, MOST_LINES, Entry, drawn, wrapped
+from portal.operations.failure_pages import CELLS, MOST_LINES, Entry, draw, wrap_text
 from tests.support.sent_runs import make_run, send_in_run
 
 TARGET = "/c/kedai/connections/aiaccount/failures.svg"
@@ -161,7 +161,7 @@ def test_the_pages_offer_it_where_there_is_something_to_save(visit, database):
 
 def test_no_line_is_wider_than_the_picture_and_none_stands_on_another():
     long = "Nombor 发票已拒绝 " * 40 + "x" * 300
-    made = drawn("T" * 90, ("a note",), [Entry("head", "about", long)] * 2, "foot")
+    made = draw("T" * 90, ("a note",), [Entry("head", "about", long)] * 2, "foot")
     for text in made.texts:
         wide = sum(2 if ord(letter) > 0x2E80 else 1 for letter in text.words)
         assert wide <= CELLS
@@ -173,12 +173,12 @@ def test_no_line_is_wider_than_the_picture_and_none_stands_on_another():
 
 
 def test_lines_are_broken_at_spaces_and_nothing_is_lost():
-    assert wrapped("one two three", 8) == ("one two", "three")
-    assert wrapped("abcdefghij", 4) == ("abcd", "efgh", "ij")
-    assert wrapped("发票发票", 4) == ("发票", "发票")
-    assert wrapped("a\nb", 9) == ("a", "b")
-    assert wrapped("", 9) == ("",)
-    assert len(wrapped("x\n" * MOST_LINES, 9)) == MOST_LINES
-    cut = wrapped("x\n" * (MOST_LINES + 1), 9)
+    assert wrap_text("one two three", 8) == ("one two", "three")
+    assert wrap_text("abcdefghij", 4) == ("abcd", "efgh", "ij")
+    assert wrap_text("发票发票", 4) == ("发票", "发票")
+    assert wrap_text("a\nb", 9) == ("a", "b")
+    assert wrap_text("", 9) == ("",)
+    assert len(wrap_text("x\n" * MOST_LINES, 9)) == MOST_LINES
+    cut = wrap_text("x\n" * (MOST_LINES + 1), 9)
     assert len(cut) == MOST_LINES
     assert cut[-1] == "… 2 more lines are on the page"

@@ -11,7 +11,7 @@ from holding.db.models import Company, Evaluation, Record, Version
 from holding.programs import replay
 from holding.records import trace
 from portal.records.records import TABS
-from portal.web.forms import part
+from portal.web.forms import page_rows
 from tests.holding.shop import Shop, line, order
 from tests.portal.reading import one, plain
 from tests.support.clock import SetClock
@@ -164,9 +164,9 @@ def test_a_short_document_has_no_pages_and_no_search_for_a_line(visit):
 
 def test_a_place_beyond_the_end_is_the_beginning():
     rows = list(range(250))
-    first = part(rows, 100, None)
+    first = page_rows(rows, 100, None)
     assert (first.rows[0], first.before, first.after, first.total) == (0, None, 100, 250)
-    assert part(rows, 100, 250) == part(rows, 100, -3) == first
-    last = part(rows, 100, 200)
+    assert page_rows(rows, 100, 250) == page_rows(rows, 100, -3) == first
+    last = page_rows(rows, 100, 200)
     assert (last.rows, last.before, last.after) == (tuple(range(200, 250)), 100, None)
-    assert part(rows, 100, 40).before == 0
+    assert page_rows(rows, 100, 40).before == 0

@@ -160,11 +160,13 @@ def test_a_form_names_a_moment_of_the_last_hour_and_an_end_of_the_chain():
     now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     form = {"at": "2026-11-20T11:00:00.000000Z", "head": "0", "sha256": "ab"}
     hour = now - timedelta(hours=1)
-    assert packet_pages.shown_of(form, now) == packet_pages.ShownFiles(hour, 0, "ab")
+    assert packet_pages.read_shown_files(form, now) == packet_pages.ShownFiles(hour, 0, "ab")
     wrong = [{"at": "2026-11-20T10:59:59.999999Z"}, {"at": "2026-11-20T12:00:00.000001Z"},
              {"at": "2026-11-20"}, {"head": "-1"}, {"head": ""},
              {"sha256": ""}]  # fmt: skip
-    assert [packet_pages.shown_of({**form, **one}, now) for one in wrong] == [None] * len(wrong)
+    assert [packet_pages.read_shown_files({**form, **one}, now) for one in wrong] == [None] * len(
+        wrong
+    )
 
 
 def test_the_files_are_shown_to_who_may_download_them(visit):

@@ -7,7 +7,7 @@ import pytest
 from grammar.layout.written import format_text
 from holding.programs.world import schemas
 from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
-from portal.rule_tools.rule_files import examine, read_files, risks
+from portal.rule_tools.rule_files import coverage_risks, examine, read_files
 from rules.program import compile_ruleset, hash_files
 from rules.testing.runner import run_tests
 
@@ -41,7 +41,7 @@ def test_a_starter_begins_clean_and_answers_every_exception(name: str) -> None:
     files = read_files([TEMPLATES / name])
     ruleset, problems = examine(files, in_force=name != GOODS)
     assert problems == ()
-    assert name == DEMO or risks(ruleset) == ()
+    assert name == DEMO or coverage_risks(ruleset) == ()
     assert [file for file, text in files.rules.items() if format_text(text, file) != text] == []
     program = compile_ruleset(ruleset, hash=hash_files(files.rules), schemas=schemas())
     report = run_tests(ruleset, program)

@@ -17,7 +17,7 @@ def app() -> Flask:
     def show(co: str, row: int) -> str:
         return f"{co} {row}"
 
-    filters.addresses(made)
+    filters.init_url_for(made)
     return made
 
 

@@ -6,28 +6,28 @@ from holding.db.models import columns
 from holding.db.models.records import RECORD_STATES
 from holding.platform import states
 from holding.runs.status import RUN_KINDS
-from portal.web.store import PUSH_TONES, STATES, plain
+from portal.web.store import PUSH_TONES, STATES, plain_state
 
 WORDS = {"pending", "succeeded", "failed", "skipped", "retrying", "needs attention"}
 
 
 def test_every_state_of_a_record_has_one_of_the_six_words() -> None:
     assert set(STATES) == set(RECORD_STATES)
-    assert {plain(state) for state in STATES} == WORDS - {"retrying"}
+    assert {plain_state(state) for state in STATES} == WORDS - {"retrying"}
 
 
 @pytest.mark.parametrize("state", ["ready", "sending"])
 def test_what_is_sent_again_is_retrying(state: str) -> None:
-    assert plain(state, tries=1) == "retrying"
+    assert plain_state(state, tries=1) == "retrying"
 
 
 def test_what_has_ended_is_never_retrying() -> None:
-    assert plain("posted", tries=3) == "succeeded"
-    assert plain("failed", tries=12) == "failed"
+    assert plain_state("posted", tries=3) == "succeeded"
+    assert plain_state("failed", tries=12) == "failed"
 
 
 def test_what_the_target_has_taken_in_is_not_sent_again() -> None:
-    assert plain("awaiting", tries=1) == "pending"
+    assert plain_state("awaiting", tries=1) == "pending"
 
 
 @pytest.mark.parametrize(
