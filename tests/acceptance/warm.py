@@ -46,7 +46,7 @@ doors._hasher = type(doors._hasher)(time_cost=1, memory_cost=64, parallelism=1) 
 compiled = importlib.import_module("jinja2").FileSystemBytecodeCache(sys.argv[1])
 importlib.import_module("flask").Flask.jinja_options = {"bytecode_cache": compiled}
 reading = importlib.import_module("grammar.parsing.parser")
-reading.parse.__defaults__ = (functools.cache(reading.declaration),)  # of one text read once
+reading.parse.__defaults__ = (functools.cache(reading.parse_declaration),)  # of one text read once
 starter = Path(importlib.import_module("portal").__file__).parent / "starters/netshop-aiaccount"
 files = {path.name: path.read_text("utf-8") for path in starter.glob("*.rules")}
 # grammar and starter are read
