@@ -1,12 +1,16 @@
 """How alembic reaches the database that `holding.platform.backup` names; no other way leads in."""
 
+from contextlib import closing
+
 from alembic import context
 
 from holding.db.database import Database
 from holding.db.models import Base
 
-database = Database(context.config.attributes["url"])
-with database.session() as session:
+with (
+    closing(Database(context.config.attributes["url"])) as database,
+    database.session() as session,
+):
     connection = session.connection()
     context.configure(
         connection=connection,
@@ -16,4 +20,3 @@ with database.session() as session:
     )
     with context.begin_transaction():
         context.run_migrations()
-database.close()

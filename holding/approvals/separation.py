@@ -43,31 +43,29 @@ Hands = dict[int, dict[int, str]]  # posting id -> person id -> what they did, a
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A database trigger: what it refuses, and the migration with its current form."""
+    """A database trigger and what it refuses."""
 
     table: str
     name: str
-    migration: str
     refuses: str
 
 
 TRIGGERS: Final = (
-    Trigger("approval", "approval_duties", "0004", "by or for a person who prepared or changed it"),
-    Trigger("approval", "approval_dating", "0005", "by or for the person who set its date"),
-    Trigger("approval", "approval_keeps_for", "0004", "another person for whom it was given"),
-    Trigger("approval", "approval_no_change", "0001", "another content, level or giver"),
-    Trigger("approval", "approval_no_delete", "0001", "that it never was"),
-    Trigger("approval", "approval_once", "0001", "that a void one stands again"),
+    Trigger("approval", "approval_duties", "by or for a person who prepared or changed it"),
+    Trigger("approval", "approval_dating", "by or for the person who set its date"),
+    Trigger("approval", "approval_keeps_for", "another person for whom it was given"),
+    Trigger("approval", "approval_no_change", "another content, level or giver"),
+    Trigger("approval", "approval_no_delete", "that it never was"),
+    Trigger("approval", "approval_once", "that a void one stands again"),
     Trigger(
         "release",
         "release_duties",
-        "0010",
         "by or for a person who prepared, changed or approved it",
     ),
-    Trigger("release", "release_keeps_for", "0004", "another person for whom it was given"),
-    Trigger("release", "release_no_change", "0004", "another content, hold or giver"),
-    Trigger("release", "release_no_delete", "0001", "that it never was"),
-    Trigger("release", "release_once", "0004", "that a void one stands again"),
+    Trigger("release", "release_keeps_for", "another person for whom it was given"),
+    Trigger("release", "release_no_change", "another content, hold or giver"),
+    Trigger("release", "release_no_delete", "that it never was"),
+    Trigger("release", "release_once", "that a void one stands again"),
 )
 """All triggers of the two tables by which somebody says yes. A migration does not import them: a
 test compares them with the database. None of them can know the makers that a record names.

@@ -103,16 +103,26 @@ MIGRATIONS_FOLDER = next(
 
 VERSION: Final = "0095"  # the newest of migrations/versions
 
+OLDEST: Final = "0095"  # the first of migrations/versions, the baseline
+
+TOO_OLD: Final = (
+    f"Migrate it to version {OLDEST} with an earlier Clearpost release,"
+    " or start with an empty database."
+)
+
 UNFIT: Final = "DBS02"  # the code where it has another schema, or none
 
 
 def before_migration(url: str, home: Path, now: datetime) -> Path | Refusal | None:
     """The copy of a database whose schema is older than this program's; None where none is needed:
-    nothing is in it yet, or nothing will change. A database that cannot be copied is refused.
+    nothing is in it yet, or nothing will change. A database that cannot be copied, or is older than
+    the baseline, is refused.
     """
     found = _version(url)
     if found is None or found >= VERSION:
         return None
+    if found < OLDEST:
+        return _other_schema(found)
     folder = home / BACKUP_FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     sqlite = make_url(url).get_backend_name() == "sqlite"
@@ -239,7 +249,7 @@ def restore(url: str, file: Path, now: datetime) -> Restored | Refusal:
     """Put a copy back into the empty place behind a URL, and pause every target.
 
     Refused, with nothing changed: a place that has a database already (409), a file that is no copy
-    of ours (422), a newer schema than this program's (409), a server out of reach (503).
+    of ours (422), a schema that this program cannot migrate (409), a server out of reach (503).
     """
     put = _put_file if make_url(url).get_backend_name() == "sqlite" else _put_dump
     try:
@@ -296,17 +306,21 @@ def _prepare_file(new: Path, file: Path, now: datetime) -> str | Refusal:
             return _no_copy(file, str(error))
     if sound != "ok":
         return _no_copy(file, sound)
-    if version > VERSION:
-        return _newer(version)
+    if refusal := _other_backup(version):
+        return refusal
     url = f"sqlite:///{new}"
     _pause(url, now)
     upgrade(url)
     return str(version)
 
 
-def _newer(version: str) -> Refusal:
+def _other_backup(version: str) -> Refusal | None:
+    """Return why a backup with this schema version cannot be restored, or None if it can."""
+    if OLDEST <= version <= VERSION:
+        return None
     words = f"The backup has the schema {version}, this program knows {VERSION}."
-    return Refusal("DBS02", words, "Use the newer program that made it.", 409)
+    hint = TOO_OLD if version < OLDEST else "Use the newer program that made it."
+    return Refusal("DBS02", words, hint, 409)
 
 
 def _pause(url: str, now: datetime, version: str = "") -> None:
@@ -343,8 +357,8 @@ def _put_dump(url: str, file: Path, now: datetime) -> str | Refusal:
     found = _VERSION_ROW.search(row)
     if found is None:
         return _no_copy(file, "it does not say which schema it has")
-    if found[1] > VERSION:
-        return _newer(found[1])
+    if refusal := _other_backup(found[1]):
+        return refusal
     with TemporaryDirectory() as folder:
         order = Path(folder) / "order"
         lines = [line for line in listed.splitlines() if _OF_VERSION not in line]
@@ -443,9 +457,9 @@ def _log_upgrade(
     )
 
 
-def upgrade(url: str, to: str = "head") -> None:
-    """Bring the database behind a URL up to a version."""
-    command.upgrade(_config(url), to)
+def upgrade(url: str) -> None:
+    """Migrate the database behind a URL to the newest version."""
+    command.upgrade(_config(url), "head")
     at = make_url(url)
     if at.get_backend_name() == "sqlite" and at.database:
         table_sizes.tell(at.database)
@@ -458,15 +472,18 @@ def _config(url: str) -> Config:
     return config
 
 
-def downgrade(url: str, to: str = "base") -> None:
-    """Bring it down to one."""
+def downgrade(url: str, to: str) -> None:
+    """Migrate it down to a version. Raise CommandError for a version below the baseline."""
+    if to.isdecimal() and to < OLDEST:
+        raise CommandError(f"Schema version {OLDEST} is the oldest; there is no version {to}")
     command.downgrade(_config(url), to)
 
 
 def migrate(url: str, to: str | None = None) -> Refusal | None:
     """Bring the database to this program's version, or down to `to`; why not, where it cannot be.
 
-    A version that is none has the status 400, a database out of reach 503.
+    A version that is none has the status 400; a database out of reach, or with a schema that this
+    program cannot migrate, 503.
     """
     try:
         if to is None:
@@ -474,6 +491,9 @@ def migrate(url: str, to: str | None = None) -> Refusal | None:
         else:
             downgrade(url, to)
     except CommandError as error:
+        found = _version(url)
+        if found is not None and not OLDEST <= found <= VERSION:
+            return _other_schema(found)
         return Refusal("DBS04", f"{error}.", "`clearpost migrate` brings it to the newest.", 400)
     except (SQLAlchemyError, ModuleNotFoundError, OSError) as error:
         told = str(getattr(error, "orig", None) or error).strip()
@@ -502,11 +522,17 @@ def version_refusal(database: Database) -> Refusal | None:
     except DBAPIError as error:
         words = f"The database cannot be reached: {error.orig}"
         return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
-    if found == VERSION:
-        return None
+    return None if found == VERSION else _other_schema(found)
+
+
+def _other_schema(found: str | None) -> Refusal:
+    """Return the refusal of a database with another schema version, with what to do about it."""
     words = f"Database schema version is {found or 'none'}; version {VERSION} is required."
-    newer = found is not None and found > VERSION
-    hint = "Use the newer program that migrated it." if newer else "Run `clearpost migrate`."
+    hint = "Run `clearpost migrate`."
+    if found is not None and found > VERSION:
+        hint = "Use the newer program that migrated it."
+    elif found is not None and found < OLDEST:
+        hint = TOO_OLD
     return Refusal(UNFIT, words, hint, 503)
 
 

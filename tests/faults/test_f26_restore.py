@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, make_url, select, text, update
 
 from holding.db.database import Database
 from holding.db.models import Connection, Record, Singleton
-from holding.platform.backup import downgrade, upgrade
+from holding.platform.backup import VERSION
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import nothing_wrong, until_stopped
 from tests.support.house import House
@@ -74,7 +74,7 @@ def _looks_first(house: House) -> None:
         target.settings = {**target.settings, "look_first": "yes"}
 
 
-def test_f27_the_schema_goes_up_and_down(house: House, done: Done) -> None:
+def test_f27_another_schema_version_and_back(house: House, done: Done) -> None:
     """A worker meets another schema: it claims nothing until the schema fits, and nothing is
     lost.
     """
@@ -84,18 +84,23 @@ def test_f27_the_schema_goes_up_and_down(house: House, done: Done) -> None:
     _crowd(house, CROWD)
     with house.working("--no-redis") as worker:
         for _ in range(2):
-            downgrade(house.database.url, "0003")
+            _schema_becomes(house, "0003")
             _sweeps_no_more(house)
             _make_due(house)
             time.sleep(1)  # three sweeps in which it could claim
             assert _waiting(house) == len(sent)
-            upgrade(house.database.url)
+            _schema_becomes(house, VERSION)
             house.wait_until(lambda states: states.get("posted") == len(sent))
             house.wait_until(lambda _states: _waiting(house) == 0)
             done.faults += 1
         assert worker.is_alive()
     _crowd(house, 0)
     nothing_wrong(house, sent, done)
+
+
+def _schema_becomes(house: House, version: str) -> None:
+    with house.database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
 
 
 def _sweeps_no_more(house: House) -> None:

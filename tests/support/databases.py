@@ -62,15 +62,15 @@ def sqlite_copy(template: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def upgrade_by_copy(template: Path) -> Callable[[str, str], None]:
+def upgrade_by_copy(template: Path) -> Callable[[str], None]:
     """What `upgrade` leaves where no SQLite file is yet: the file that it left before."""
 
-    def upgraded(url: str, to: str = "head") -> None:
+    def upgraded(url: str) -> None:
         file = make_url(url).database
-        if to == "head" and url.startswith("sqlite") and file and not Path(file).exists():
+        if url.startswith("sqlite") and file and not Path(file).exists():
             shutil.copyfile(template, file)
         else:
-            upgrade(url, to)
+            upgrade(url)
 
     return upgraded
 
@@ -117,12 +117,19 @@ def postgresql_server() -> Iterator[str | None]:
 @contextmanager
 def postgresql_database(server: str, name: str) -> Iterator[str]:
     """A migrated database of its own on the server, dropped at the end."""
+    with new_postgresql_database(server, name) as url:
+        upgrade(url)
+        yield url
+
+
+@contextmanager
+def new_postgresql_database(server: str, name: str) -> Iterator[str]:
+    """Create a database without tables, yield its URL and drop it at the end."""
     url = make_url(server).set(database=name).render_as_string(hide_password=False)
     _on_server(
         server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"'
     )
     _on_server(server, f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-    upgrade(url)
     yield url
     _on_server(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
@@ -130,8 +137,8 @@ def postgresql_database(server: str, name: str) -> Iterator[str]:
 def empty_postgresql(url: str) -> None:
     """Cut everybody off and take all rows out.
 
-    A test that broke off while the schema was an earlier one left it so: it is made anew, so that
-    one failure stays one.
+    A test that failed may leave another schema version behind. The schema is then created anew, so
+    that the tests that follow do not fail, too.
     """
     names = ", ".join(f"'{table.name}'" for table in Base.metadata.sorted_tables)
     with opened(url) as database:

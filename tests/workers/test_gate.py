@@ -12,7 +12,7 @@ from sqlalchemy import make_url, text, update
 
 from holding.db.database import Database
 from holding.db.models import Company, Record
-from holding.platform.backup import VERSION
+from holding.platform.backup import TOO_OLD, VERSION
 from holding.platform.settings import Settings
 from holding.programs import world
 from tests.support.clock import SetClock
@@ -84,7 +84,7 @@ def schema_becomes(database: Database, found: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "told"), [("0003", "Run `clearpost migrate`."), ("9999", "Use the newer program")]
+    ("version", "told"), [("0003", TOO_OLD), ("9999", "Use the newer program")]
 )
 def test_another_schema_pauses_it_until_it_fits(
     database: Database,

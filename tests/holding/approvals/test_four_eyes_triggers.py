@@ -1,9 +1,6 @@
 """What the room of approvals says that the database refuses, is what the database refuses."""
 
-import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -11,9 +8,7 @@ from sqlalchemy.orm import Session
 
 from holding.approvals.separation import TRIGGERS, Trigger
 from holding.db.database import Database
-from holding.platform.backup import upgrade
 
-MIGRATIONS = Path(__file__).parents[3] / "migrations" / "versions"
 TABLES = {"approval", "release"}
 SAID = "duties kept apart"
 IN_FORCE = {
@@ -90,19 +85,3 @@ def test_one_that_is_switched_off_is_none(database: Database) -> None:
         told = ["approval_duties on approval is not in the database"]
         assert differences(TRIGGERS, in_force(session)) == told
         session.rollback()
-
-
-@pytest.mark.slow
-def test_the_migration_of_each_is_the_last_that_made_it(tmp_path: Path) -> None:
-    """At the migration it is as it is now; just before, it was not there, or another."""
-    file = tmp_path / "growing.sqlite3"
-    before: Known = {}
-    made: dict[tuple[str, str], str] = {}
-    for migration in sorted(path.name[:4] for path in MIGRATIONS.glob("[0-9]*.py")):
-        upgrade(f"sqlite:///{file}", migration)
-        with closing(sqlite3.connect(file)) as opened:
-            rows = opened.execute(IN_FORCE["sqlite"]).fetchall()
-        now = {(t, name): text_ for t, name, text_ in rows if t in TABLES or SAID in text_}
-        made |= {key: migration for key in now if now[key] != before.get(key)}
-        before = now
-    assert {(one.table, one.name): one.migration for one in TRIGGERS} == made

@@ -57,7 +57,7 @@ def test_T32c_an_old_database_that_others_could_read_becomes_private(tmp_path: P
 @pytest.mark.usefixtures("lax")
 def test_T32c_so_is_what_migrate_makes(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'c.sqlite3'}"
-    upgrade(url, "0002")
+    upgrade(url)
     assert set(modes(tmp_path).values()) == {"0o600"}
 
 

@@ -22,7 +22,6 @@ from holding.db.refusal import Refusal
 from holding.mappings import list_files, list_sources, list_storage, list_turns, reported_lists
 from holding.mappings.list_rows import ListRow
 from holding.mappings.list_turns import ReadingRow
-from holding.platform.backup import downgrade, upgrade
 from holding.rulesets import new_connections
 from tests.holding.desks import KEYS
 from tests.holding.mappings.listing import aiaccount_of, tell_as_aiaccount
@@ -185,37 +184,6 @@ def test_a_sku_is_kept_and_a_page_from_before_skus_were_read_has_none(
     assert found["C-1"] == ("", "")
     assert found["C-3"] == ("SKU-3", "sku3")
     assert found["C-5"] == ("SKU-5", "sku5")
-
-
-@pytest.mark.slow
-def test_0061_taken_back_and_made_again_the_list_stands_and_is_read_from_its_start(
-    shop: Shop, target: Telling
-) -> None:
-    """Also where a reading had begun: nothing of half a list is ever shown, nothing told twice."""
-    arrange(shop)
-    read(shop)
-    told = live(shop)
-    target.told["C-9"] = ListEntry("C-9", "Tan")
-    shop.clock.advance(A_DAY.total_seconds())
-    with shop.database.write() as session:  # the first page of the next reading
-        turn = list_turns.claim(session, shop.company.id, "one", shop.clock.now(), A_DAY)
-        assert turn is not None
-        reading = list_turns.still_ours(session, turn)
-        assert reading is not None
-        list_turns.advance(session, reading, [["C-1", "Customer 1"]], "2")
-    assert parts(shop) == 1
-    downgrade(shop.database.url, "0055")
-    assert live(shop) == told
-    upgrade(shop.database.url)
-    assert (live(shop), parts(shop), due(shop)) == (told, 0, [])
-    target.asked.clear()
-    arrange(shop)
-    assert read(shop) == 3
-    assert target.asked == ["", "2", "4"]
-    assert live(shop) == {**told, "C-9": "Tan"}
-    assert says(shop, "list.told")[1:] == [
-        "aiaccount told its customers: 6 entries; 1 added, 0 changed, 0 gone."
-    ]
 
 
 def test_the_next_night_what_changed_is_a_list_of_that_day_and_the_same_is_none(

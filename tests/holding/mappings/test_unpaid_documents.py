@@ -21,7 +21,6 @@ from holding.mappings import file_codes, list_files, list_turns, reported_lists
 from holding.mappings.file_codes import Unpaid, UnpaidList
 from holding.mappings.list_files import ListStanding
 from holding.mappings.list_rows import read_list
-from holding.platform.backup import downgrade, upgrade
 from holding.platform.row_seals import CODES, hashes
 from tests.holding.desks import KEYS
 from tests.holding.mappings.listing import aiaccount_of, tell_as_aiaccount
@@ -235,20 +234,6 @@ def test_what_is_left_and_whose_it_is_is_sealed(shop: Shop, target: Telling) -> 
             seen.add(hashes(session, shop.company.id, CODES, [file_id])[file_id][1])
         session.rollback()
     assert len(seen) == 4
-
-
-def test_0078_taken_back_and_made_again_the_other_lists_stand(shop: Shop, target: Telling) -> None:
-    target.lists = ("customer", "invoice")
-    target.told = {**target.told, "customer": (ListEntry("C-1", "Ali"),)}
-    read(shop)
-    assert len(left(shop)) == 3
-    downgrade(shop.database.url, "0077")
-    upgrade(shop.database.url)
-    with shop.database.read() as session:
-        assert session.scalars(select(ListedCode.code)).all() == ["C-1"]
-        assert session.scalars(select(ListFile.kind)).all() == [ListKind.CUSTOMER]
-    read(shop)
-    assert len(left(shop)) == 3
 
 
 HEADS = "Invoice no.,Customer code,Customer name,Outstanding,Currency"

@@ -10,43 +10,50 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, inspect, make_url, text
 
+from holding.db.database import Database
 from holding.db.refusal import Refusal
 from holding.platform import backup
-from holding.platform.backup import VERSION, Restored, restore
-from tests.support.databases import _on_server
+from holding.platform.backup import TOO_OLD, VERSION, Restored, restore
+from tests.support.databases import new_postgresql_database
 
 NOW = datetime(2026, 11, 22, 4, 5, 6, tzinfo=UTC)
-BEFORE = "0020"
+NEXT = f"{int(VERSION) + 1:04}"
 
 
-@pytest.mark.slow
-def test_T39e_a_file_is_copied_before_its_schema_changes_and_only_then(tmp_path: Path) -> None:
+@pytest.fixture
+def next_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the program one version newer than every database that was migrated."""
+    monkeypatch.setattr(backup, "VERSION", NEXT)
+
+
+def test_T39e_a_file_is_copied_before_its_schema_changes_and_only_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = f"sqlite:///{tmp_path / 'books.sqlite3'}"
     assert backup.before_migration(url, tmp_path, NOW) is None
     backup.upgrade(url)
     assert backup.before_migration(url, tmp_path, NOW) is None
-    backup.downgrade(url, BEFORE)
+    monkeypatch.setattr(backup, "VERSION", NEXT)
     with closing(sqlite3.connect(tmp_path / "books.sqlite3")) as open_one:
         open_one.execute("INSERT INTO clock_mark (id, back_seconds) VALUES (1, 77)")
         open_one.commit()
         copy = backup.before_migration(url, tmp_path, NOW)
-    assert copy == tmp_path / "backups" / f"clearpost-{BEFORE}-20261122T040506.sqlite3"
+    assert copy == tmp_path / "backups" / f"clearpost-{VERSION}-20261122T040506.sqlite3"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
-    backup.upgrade(url)
     with closing(sqlite3.connect(copy)) as kept:
         assert kept.execute("SELECT back_seconds FROM clock_mark").fetchall() == [(77,)]
-        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == (BEFORE,)
-    assert VERSION != BEFORE
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == (VERSION,)
 
 
+@pytest.mark.usefixtures("next_version")
 def test_T39e_what_cannot_be_copied_is_not_migrated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path / 'books.sqlite3'}"
-    backup.upgrade(url, BEFORE)
+    backup.upgrade(url)
 
     def full(*_: object) -> str:
         return "database or disk is full"
@@ -61,18 +68,16 @@ def test_T39e_what_cannot_be_copied_is_not_migrated(
 
 
 @pytest.mark.postgresql
+@pytest.mark.usefixtures("next_version")
 def test_T39e_a_server_is_dumped_without_its_password_in_the_words_of_a_command(
     postgresql_url: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if postgresql_url is None or shutil.which("pg_dump") is None:
         pytest.skip("NO POSTGRESQL: the copy of a server's database was not tried")
-    name = "clearpost_backup_test"
-    _on_server(postgresql_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    _on_server(postgresql_url, f"CREATE DATABASE {name}")
-    url = make_url(postgresql_url).set(database=name, password="s3cret")
-    shown = url.render_as_string(hide_password=False)
-    try:
-        backup.upgrade(shown, BEFORE)
+    with new_postgresql_database(postgresql_url, "clearpost_backup_test") as database:
+        url = make_url(database).set(password="s3cret")
+        shown = url.render_as_string(hide_password=False)
+        backup.upgrade(shown)
         told: list[list[str]] = []
         run = subprocess.run
 
@@ -92,9 +97,41 @@ def test_T39e_a_server_is_dumped_without_its_password_in_the_words_of_a_command(
         assert "pg_dump is not on the path" in refused.message
         with create_engine(shown).connect() as still:
             version = still.scalar(text("SELECT version_num FROM alembic_version"))
-        assert version == BEFORE
+        assert version == VERSION
+
+
+@pytest.mark.parametrize(
+    ("version", "hint"),
+    [("0094", TOO_OLD), ("9999", "Use the newer program that made it.")],
+)
+def test_a_copy_of_a_schema_without_a_migration_is_not_restored(
+    database_url: str, worker_name: str, tmp_path: Path, version: str, hint: str
+) -> None:
+    words = f"The backup has the schema {version}, this program knows {VERSION}."
+    copy = tmp_path / "copy"
+    set_version(database_url, version)
+    try:
+        assert backup.back_up(database_url, copy) is None
     finally:
-        _on_server(postgresql_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        set_version(database_url, VERSION)
+    if database_url.startswith("sqlite"):
+        place = tmp_path / "books.sqlite3"
+        assert restore(f"sqlite:///{place}", copy, NOW) == Refusal("DBS02", words, hint, 409)
+        assert set(tmp_path.iterdir()) == {copy}
+        return
+    with new_postgresql_database(database_url, f"clearpost_restore_{worker_name}") as url:
+        assert restore(url, copy, NOW) == Refusal("DBS02", words, hint, 409)
+        with create_engine(url).connect() as connection:
+            assert inspect(connection).get_table_names() == []
+
+
+def set_version(url: str, version: str) -> None:
+    database = Database(url)
+    with database.write() as session:
+        session.execute(
+            text("UPDATE alembic_version SET version_num = :version"), {"version": version}
+        )
+    database.close()
 
 
 @pytest.mark.parametrize("rest", ["-wal", "-journal"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from connectors import registry
 from connectors.contract import ConnectionReport
@@ -17,14 +17,12 @@ from holding.db.database import Database
 from holding.db.models import Company, Connection, Posting
 from holding.db.models.columns import PostingWait
 from holding.db.together import answer
-from holding.platform.backup import downgrade, upgrade
 from holding.records import record_rows
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import LARGE, SMALL, TABLES, Life
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
-from tests.support.earlier import read_by_this_program
 from tests.support.factories import add_target
 from tests.support.zones import BOOKS
 
@@ -310,34 +308,6 @@ def test_T07a_what_it_waits_for_is_told_by_a_word_of_ours_not_by_its_sentence(li
     life.shop.receive(order("A-2", updated_at=life.shop.now.isoformat(), **SMALL))
     life.shop.judge()
     assert of_record(life, "A-2")[0].waits is None, "judged anew, it has not been looked at yet"
-
-
-@pytest.mark.slow
-def test_0047_what_waits_for_its_item_is_sent_once_however_often_the_schema_moves(
-    life: Life,
-) -> None:
-    """Between down and up the former program works: it reads the sentence, and never the word."""
-    control(life, "book", products_away=True)
-    life.arrive("A-1")
-    waits = of_record(life, "A-1")[0].why
-    url = life.shop.database.url
-    for _ in range(2):
-        downgrade(url, "0043")
-        with read_by_this_program(life.shop.database):
-            with life.shop.database.read() as session:
-                assert set(session.scalars(text("SELECT waits FROM posting"))) == {None}
-            life.arrive("A-2")
-            with life.shop.database.write() as session:  # as that program: it never wrote it
-                session.execute(text("UPDATE posting SET waits = NULL"))
-        upgrade(url)
-        for number in ("A-1", "A-2"):
-            [row] = of_record(life, number)
-            assert (row.waits, row.why) == (PostingWait.ITEM_SETUP, waits)
-    control(life, "book", products_away=False)
-    life.shop.clock.advance(3601)
-    life.work()
-    assert sorted(effects(life)) == [("created", "A-1-1"), ("created", "A-2-1")]
-    assert [of_record(life, number)[0].waits for number in ("A-1", "A-2")] == [None, None]
 
 
 def _reworded(life: Life, words: str, **given: Any) -> None:

@@ -1,20 +1,16 @@
 """The story that is kept with each push: whole when it is read, short as it stands.
 
-Here: the form of a version of rules, and what becomes of stories when a migration is taken back.
-Not here: what a story says (tests/rules/outcomes).
+Here: the form of a version of rules. Not here: what a story says (tests/rules/outcomes).
 """
 
-import json
 import zlib
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import LargeBinary, func, literal, select, update
+from sqlalchemy import select, update
 
 from holding.db.database import Database
-from holding.db.models import Company, Delivery, Push, RuleFile, StoryForm
-from holding.db.models.columns import table_of
-from holding.platform.backup import downgrade, upgrade
+from holding.db.models import Company, Push, RuleFile, StoryForm
 from holding.posting.evidence import Storyteller, stored_trace
 from holding.programs.replay import replay
 from rules.outcomes import trace_lines
@@ -105,30 +101,3 @@ def test_a_story_of_before_is_read_as_it_stands(shop: Shop, lane: Lane) -> None:
         session.execute(mine.values(trace=zlib.compress(b'["of before"]')))
         session.execute(update(Push).where(Push.number == "NS-2").values(trace=None))
     assert told(lane) == {"NS-1": '["of before"]', "NS-2": "None"}
-
-
-@pytest.mark.slow
-def test_0055_goes_back_with_every_story_and_delivery_whole(shop: Shop, lane: Lane) -> None:
-    send(shop, with_stories(lane), "NS-1")
-    send(shop, with_stories(lane), "NS-2")
-    with lane.database.write() as session:
-        session.execute(update(Delivery).values(body=b'{"order": 1} ' * 50))
-        first = select(func.min(Delivery.id)).scalar_subquery()
-        as_it_stands = update(table_of(Delivery)).where(table_of(Delivery).c.id == first)
-        session.execute(as_it_stands.values(body=literal(b"\x00zebra", LargeBinary)))
-    stories, bodies = told(lane), [row.body for row in lane.rows(Delivery)]
-    assert bodies == [b"\x00zebra", b'{"order": 1} ' * 50]
-    with lane.database.write() as session:
-        kept = session.connection().exec_driver_sql("SELECT body FROM delivery ORDER BY id")
-        assert bytes(kept.all()[1][0]) != bodies[1], "it is packed"
-    downgrade(lane.database.url, "0055")
-    downgrade(lane.database.url, "-1")
-    with lane.database.read() as session:
-        pushes = session.connection().exec_driver_sql("SELECT number, trace FROM push").all()
-        kept = session.connection().exec_driver_sql("SELECT body FROM delivery ORDER BY id")
-        assert [bytes(body) for (body,) in kept] == bodies
-    assert {number: zlib.decompress(trace).decode() for number, trace in pushes} == stories
-    upgrade(lane.database.url)
-    assert told(lane) == stories
-    assert [row.body for row in lane.rows(Delivery)] == bodies
-    assert all(json.loads(story) for story in stories.values())

@@ -7,7 +7,6 @@ import pytest
 from holding.db.models import Posting, Reading
 from holding.holds import releases
 from holding.holds.holds import Done
-from holding.platform.backup import downgrade, upgrade
 from holding.reconciliation import daily_totals
 from holding.reconciliation.compared_documents import Span, Standing, Totals
 from holding.reconciliation.daily_totals import Sides
@@ -165,16 +164,3 @@ def test_what_its_route_does_not_take_any_more_counts_as_nothing(begun: Begun) -
     with life.shop.database.read() as session:
         told = {one.number: one.withdrawn for one in session.query(Posting)}
     assert told == {"A-1-1": True, "A-2-1": False}
-
-
-@pytest.mark.slow
-def test_0095_what_is_on_hold_as_gone_in_the_source_is_known_after_it(life: Life) -> None:
-    life.arrive("A-1", **GONE)
-    life.arrive("A-2", **LARGE | {"customer_name": "Another"})
-    url = life.shop.database.url
-    downgrade(url, "0094")
-    upgrade(url)
-    with life.shop.database.read() as session:
-        told = {one.number: one.withdrawn for one in session.query(Posting)}
-    assert {number: now for number, now in told.items() if now} == {"A-1-1": True}
-    assert len(told) > 1
