@@ -17,7 +17,7 @@ from bench.shop_bench import bench_shop, receive
 from portal.terminal.command_frame import print_note
 from sandbox.demo import shop as goods
 from sandbox.demo.generator import MALAYSIA, plain
-from sandbox.demo.shop import Order
+from sandbox.demo.shop import Customer, Order
 
 if TYPE_CHECKING:
     from holding.evaluation.batch import Batch, Plan
@@ -37,7 +37,7 @@ FIRST_ID, SEED = 6_000_001, 11
 
 _DAY = timedelta(days=1)
 
-_STRANGER = goods.Customer("C-404", "Kedai Tiada", None, None)
+_STRANGER = Customer("C-404", "Kedai Tiada", None, None)
 
 SEN, FOUR = Decimal("0.01"), Decimal("0.0001")
 

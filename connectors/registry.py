@@ -29,15 +29,15 @@ from connectors.contract import (
 from connectors.contract.pulls import READING, Pulls
 from connectors.contract.schema import DocumentSchema, KindSchema
 from connectors.transport import http
-from connectors.transport.http import SETTING, BrokenConnectorError
+from connectors.transport.http import FOLDERS_VARIABLE, BrokenConnectorError
 
 
 def found(side: ModuleType, name: str) -> Iterator[Any]:
     """What the `connector` module of each folder of a side offers under this name."""
-    for absent in http.missing():
+    for absent in http.missing_folders():
         raise BrokenConnectorError(
-            f"There is no folder {absent}, which {SETTING} names.",
-            f"Make it, or take it out of {SETTING}.",
+            f"There is no folder {absent}, which {FOLDERS_VARIABLE} names.",
+            f"Make it, or take it out of {FOLDERS_VARIABLE}.",
         )
     own, seen = str(Path(connectors.__path__[0])), set[str]()
     for place in side.__path__:
@@ -65,7 +65,7 @@ def _connector(module: str, name: str, place: str, own: str) -> object:
             raise
         raise BrokenConnectorError(
             f"The connector {folder} in {place} cannot be loaded: {error}.",
-            f"Repair it, or take its folder out of {SETTING}.",
+            f"Repair it, or take its folder out of {FOLDERS_VARIABLE}.",
         ) from error
     if (called := getattr(found, "name", None)) != folder:  # it would take the place of another
         raise BrokenConnectorError(

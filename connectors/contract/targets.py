@@ -426,12 +426,12 @@ class TellsItems(Protocol):
         ...
 
 
-def every(settings: Mapping[str, object]) -> str:
+def read_frequency(settings: Mapping[str, object]) -> str:
     """How often a connection with these settings wants them read."""
     return str(settings.get(READ) or NIGHTLY)
 
 
-def hour(settings: Mapping[str, object]) -> str:
+def read_hour(settings: Mapping[str, object]) -> str:
     """At which hour."""
     return str(settings.get(READ_AT) or USUAL_HOUR)
 

@@ -103,7 +103,7 @@ class Timed:
         return answer
 
 
-def unclear(call: Call, told: str = "", pause: float | None = None) -> Found:
+def unclear_lookup(call: Call, told: str = "", pause: float | None = None) -> Found:
     """What a look-up saw that tells nothing: no answer, or another than was asked for.
 
     `told` are the target's own words; it wants to be left alone for `pause` seconds.
@@ -120,7 +120,9 @@ def unclear(call: Call, told: str = "", pause: float | None = None) -> Found:
     )
 
 
-def sent(answers: tuple[Answer, ...], call: Call | None, masked: Callable[[bytes], bytes]) -> Sent:
+def make_sent(
+    answers: tuple[Answer, ...], call: Call | None, masked: Callable[[bytes], bytes]
+) -> Sent:
     """What came back: the answers, and of the call itself what may be kept."""
     heard = call if isinstance(call, HttpAnswer) else None
     return Sent(
@@ -132,7 +134,7 @@ def sent(answers: tuple[Answer, ...], call: Call | None, masked: Callable[[bytes
     )
 
 
-def not_made(payload: Payload) -> Sent:
+def make_not_sent(payload: Payload) -> Sent:
     """No call, for nothing of a payload may be sent."""
     answers = tuple(payload.refused[at] for at in range(len(payload.numbers)))
     return Sent(answers=answers, status=None, headers={}, body=b"", seconds=0.0)
@@ -196,7 +198,7 @@ def accepted(
     )
 
 
-def crowded(most: int, document: OutgoingDocument, day: date) -> Found:
+def too_many_found(most: int, document: OutgoingDocument, day: date) -> Found:
     """A search among so many that it was given up."""
     return Found(
         kind="different",
@@ -205,7 +207,7 @@ def crowded(most: int, document: OutgoingDocument, day: date) -> Found:
     )
 
 
-def says(system: str, status: int, message: str = "") -> str:
+def quote_answer(system: str, status: int, message: str = "") -> str:
     """What a system answered, in its own words, which are quoted.
 
     >>> says("AiAccount", 401, "Unknown key."), says("AutoCount", 500)
@@ -301,7 +303,7 @@ def secret_in(key: str) -> str:
     return key.strip().partition(":")[0]
 
 
-def is_due(key: str, now: datetime, early: timedelta = EARLY) -> bool:
+def token_is_due(key: str, now: datetime, early: timedelta = EARLY) -> bool:
     """Whether the access token is missing, or ends as soon as that."""
     grant = grant_of(key)
     return grant is not None and (not grant.access or now + early >= _end(grant))
@@ -311,13 +313,15 @@ def _end(grant: Grant) -> datetime:
     return datetime.fromtimestamp(grant.until, UTC)
 
 
-def may_be_over(key: str, now: datetime, lasts: timedelta) -> bool:
+def token_may_be_over(key: str, now: datetime, lasts: timedelta) -> bool:
     """Whether a token that `lasts` so long is old enough for a refusal to mean that it ended."""
     grant = grant_of(key)
     return grant is not None and bool(grant.access) and now > _end(grant) - lasts + JUST_MADE
 
 
-def exchanged(grant: Grant, told: Mapping[str, object], seconds: object, now: datetime) -> Renewed:
+def renewed_key(
+    grant: Grant, told: Mapping[str, object], seconds: object, now: datetime
+) -> Renewed:
     """The next key, from an answer that names both tokens; it is good for so many seconds."""
     access, refresh = told.get("access_token"), told.get("refresh_token")
     texts = [one for one in (refresh, access) if isinstance(one, str) and one and ":" not in one]
@@ -351,7 +355,7 @@ def closed_through(settings: Settings, ask: str) -> date | str | None:
         return f"{given} is not a day. {ask}" if given else ask
 
 
-def told_by_settings(settings: Settings, locked: date | None) -> Snapshot:
+def snapshot_from_settings(settings: Settings, locked: date | None) -> Snapshot:
     """A target that tells neither codes nor quota; its key is the one in use."""
     return Snapshot(
         company_id=str(settings.get("company_id", "")),

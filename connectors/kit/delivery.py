@@ -64,7 +64,7 @@ def body_signed(raw: bytes, given: str, secrets: Sequence[str]) -> bool:
     return any(good)
 
 
-def prove(
+def verify_delivery(
     prefix: str, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], now: datetime
 ) -> str | SourceRefusal:
     """The delivery's own id, once its signature is proved; `x-ns16` is a prefix of headers."""
@@ -142,7 +142,7 @@ class SignedJson(ABC):
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
         """A webhook delivery: the signature is proved over the raw bytes before they are read."""
-        proved = prove(self.headers, headers, raw, secrets, now)
+        proved = verify_delivery(self.headers, headers, raw, secrets, now)
         return proved if isinstance(proved, SourceRefusal) else self._read(raw, proved, zone)
 
     def read(
@@ -243,7 +243,7 @@ def too_long_lists(place: str, record: object) -> tuple[RowError, ...]:
     return tuple(error for error in found if error)
 
 
-def parsed(raw: bytes) -> object | SourceRefusal:
+def parse_json(raw: bytes) -> object | SourceRefusal:
     """The JSON of a delivery, or why it is none."""
     value = loads(raw)
     if isinstance(value, JsonRefusal):
@@ -260,10 +260,10 @@ def record_of(
     zone: ZoneInfo,
 ) -> Read:
     """The record of a part of a payload, whose lines are numbered as they come."""
-    return read_of(kind, told, RawRecord(key, head, numbered(lines)), zone)
+    return read_part(kind, told, RawRecord(key, head, numbered(lines)), zone)
 
 
-def read_of(kind: KindSchema, told: Part, raw: RawRecord, zone: ZoneInfo) -> Read:
+def read_part(kind: KindSchema, told: Part, raw: RawRecord, zone: ZoneInfo) -> Read:
     """The record of a part; what was wrong with the part comes before the rest."""
     read = canonical(kind, raw, zone)
     if not told.errors:
@@ -271,7 +271,7 @@ def read_of(kind: KindSchema, told: Part, raw: RawRecord, zone: ZoneInfo) -> Rea
     return (*told.errors, *(() if isinstance(read, IncomingRecord) else read))
 
 
-def sorted_out(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
+def split_results(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:
     """The records that are good, and every error of the others."""
     records: list[IncomingRecord] = []
     errors: list[RowError] = []
@@ -283,7 +283,7 @@ def sorted_out(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tuple
     return tuple(records), tuple(errors)
 
 
-def taken(found: Iterable[Read], delivery_id: str, signature: str) -> Accepted:
+def accepted_delivery(found: Iterable[Read], delivery_id: str, signature: str) -> Accepted:
     """A delivery that could be read."""
-    records, errors = sorted_out(found)
+    records, errors = split_results(found)
     return Accepted(delivery_id=delivery_id, signature=signature, records=records, errors=errors)

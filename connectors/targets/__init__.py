@@ -1,5 +1,5 @@
 """Clearpost connectors.targets: one folder for each accounting system."""
 
-from connectors.transport.http import folders
+from connectors.transport.http import connector_folders
 
-__path__ = [*__path__, *folders("targets")]
+__path__ = [*__path__, *connector_folders("targets")]

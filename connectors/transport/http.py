@@ -26,7 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
-from connectors.transport.strict_json import Blocked, Destination, point, resolve
+from connectors.transport.strict_json import Blocked, Destination, fault_point, resolve_url
 
 ANSWER_CAP = 5 * 1024 * 1024
 
@@ -67,9 +67,9 @@ _CALL: ContextVar[_Call] = ContextVar("call")
 
 OK = 200
 
-TLS: Final = ("starttls", "tls", "none")
+MAIL_TLS_MODES: Final = ("starttls", "tls", "none")
 
-SECONDS: Final = 10.0
+MAIL_TIMEOUT: Final = 10.0
 
 _GO_ON: Final = 354
 
@@ -83,7 +83,7 @@ _LONGEST_LINE: Final = 998  # RFC 5322; longer ones are cut or refused on the wa
 
 _DOT: Final = re.compile(rb"(?m)^\.")
 
-SETTING = "CLEARPOST_CONNECTORS"
+FOLDERS_VARIABLE = "CLEARPOST_CONNECTORS"
 """Folders with a colon between them; each holds `sources`, `targets` and `simulators`."""
 
 MOVABLE = frozenset({"demo", "test"})
@@ -168,7 +168,7 @@ class Http:
     ) -> HttpAnswer | HttpFailure:
         """Make one call. `push` marks the one that has an effect, whose fault points then count."""
         started = self._clock.monotonic()
-        to = resolve(url)
+        to = resolve_url(url)
         if isinstance(to, Blocked):
             kind: Literal["not_sent", "blocked"] = "not_sent" if to.temporary else "blocked"
             return HttpFailure(
@@ -180,7 +180,7 @@ class Http:
         with _calling(_Call(to, pushing=push)) as call:
             answer = self._call(call, method, url, headers, body, started)
             if push and isinstance(answer, HttpAnswer):
-                point("push.after_answer")
+                fault_point("push.after_answer")
         return answer
 
     def _call(
@@ -286,11 +286,11 @@ class _Judged:
         call = _CALL.get()
         call.wire = self.sock  # type: ignore[attr-defined]
         if call.pushing:
-            point("push.after_connect")
+            fault_point("push.after_connect")
 
     def getresponse(self) -> Any:
         if _CALL.get().pushing:
-            point("push.after_send")
+            fault_point("push.after_send")
         return super().getresponse()  # type: ignore[misc]
 
 
@@ -496,7 +496,7 @@ class MailServer:
     sender: str
     user: str = ""
     password: str = field(default="", repr=False)
-    tls: str = TLS[0]
+    tls: str = MAIL_TLS_MODES[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,12 +517,12 @@ class MailResult:
         return not self.words
 
 
-def send(server: MailServer, *, to: str, subject: str, text: str) -> str:
+def try_mail(server: MailServer, *, to: str, subject: str, text: str) -> str:
     """Give one message to the server; nothing, or why it was not taken."""
-    return give(server, to=to, subject=subject, text=text).words
+    return send_mail(server, to=to, subject=subject, text=text).words
 
 
-def give(
+def send_mail(
     server: MailServer, *, to: str, subject: str, text: str, message_id: str = ""
 ) -> MailResult:
     """Give one message to the server, once. With a `message_id` the same one has the same name
@@ -559,8 +559,8 @@ def give(
 def _connected(server: MailServer) -> smtplib.SMTP:
     context = ssl.create_default_context()
     if server.tls == "tls":
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=SECONDS, context=context)
-    line = smtplib.SMTP(server.host, server.port, timeout=SECONDS)
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=MAIL_TIMEOUT, context=context)
+    line = smtplib.SMTP(server.host, server.port, timeout=MAIL_TIMEOUT)
     if server.tls == "starttls":
         try:
             line.starttls(context=context)
@@ -605,13 +605,17 @@ class BrokenConnectorError(Exception):
         self.hint = hint
 
 
-def folders(side: str) -> list[str]:
+def connector_folders(side: str) -> list[str]:
     """Where to look for the connectors of a side besides the product's own place."""
-    named = [Path(one) for one in os.environ.get(SETTING, "").split(os.pathsep) if one.strip()]
+    named = [
+        Path(one) for one in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if one.strip()
+    ]
     return [str(one.resolve() / side) for one in named]
 
 
-def missing() -> list[Path]:
+def missing_folders() -> list[Path]:
     """The folders of the setting that are not there."""
-    named = (Path(one) for one in os.environ.get(SETTING, "").split(os.pathsep) if one.strip())
+    named = (
+        Path(one) for one in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if one.strip()
+    )
     return [one for one in named if not one.is_dir()]

@@ -66,7 +66,7 @@ POINTS = {
 }
 """Every point, and what has just happened or is about to."""
 
-NAMES = tuple(POINTS)
+POINT_NAMES = tuple(POINTS)
 
 _PART = re.compile(
     r"(?P<name>[a-z_.]+)=(?P<action>kill|stop|raise|note|sleep|error)(?::(?P<argument>[a-z0-9.]+))?"
@@ -228,7 +228,7 @@ class Fault:
     chance: float | None
 
 
-class Plan:
+class FaultPlan:
     """The faults of this process, with the hits counted so far."""
 
     def __init__(self, faults: Mapping[str, Fault], *, seed: str, log: Path | None) -> None:
@@ -281,13 +281,13 @@ def _act(fault: Fault) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
 
-def point(name: str) -> None:
+def fault_point(name: str) -> None:
     """A place where a planned fault may happen. Costs nothing when there is no plan."""
     if _PLAN is not None:
         _PLAN.reach(name)
 
 
-def read_plan(environment: Mapping[str, str]) -> Plan | None:
+def read_plan(environment: Mapping[str, str]) -> FaultPlan | None:
     """The plan that the environment asks for. Raises FaultError for an unreadable one, or
     outside a test.
     """
@@ -300,12 +300,14 @@ def read_plan(environment: Mapping[str, str]) -> Plan | None:
         )
     faults = dict(_fault(part) for part in text.split(";") if part)
     log = environment.get("CLEARPOST_FAULT_LOG")
-    return Plan(faults, seed=environment.get("CLEARPOST_SEED", "0"), log=Path(log) if log else None)
+    return FaultPlan(
+        faults, seed=environment.get("CLEARPOST_SEED", "0"), log=Path(log) if log else None
+    )
 
 
 def _fault(part: str) -> tuple[str, Fault]:
     match = _PART.fullmatch(part.strip())
-    if match is None or match["name"] not in NAMES:
+    if match is None or match["name"] not in POINT_NAMES:
         raise FaultError(f"CLEARPOST_FAULTS: {part!r} is no fault at a known point")
     if match["action"] == "error" and match["argument"] not in _ERRORS:
         raise FaultError(f"CLEARPOST_FAULTS: {part!r}: error is one of {', '.join(_ERRORS)}")
@@ -345,7 +347,7 @@ def loopback_allowed() -> bool:
     ) in {"demo", "test"}
 
 
-def resolve(url: str) -> Destination | Blocked:
+def resolve_url(url: str) -> Destination | Blocked:
     """The address behind a URL, resolved once and judged; every address of the name must be
     allowed.
     """

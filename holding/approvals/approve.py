@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, event, select
 from sqlalchemy.orm import Session
 
-from connectors.transport.strict_json import point
+from connectors.transport.strict_json import fault_point
 from holding.access import operations
 from holding.access.actors import Actor, may
 from holding.access.operations import NOTHING_SENT, once, undoable
@@ -100,8 +100,8 @@ def approve(
         if refused is not None:
             return refused
         given = _approve_each(session, actor, postings, wanted, reason.strip(), now, op)
-        point("approve.before_commit")
-        event.listen(session, "after_commit", lambda _: point("approve.after_commit"), once=True)
+        fault_point("approve.before_commit")
+        event.listen(session, "after_commit", lambda _: fault_point("approve.after_commit"), once=True)
         return given
 
     asked = ("approve", wanted, reason, sethash, seen)

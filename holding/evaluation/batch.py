@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Executable, bindparam, exists, select, text, update
 from sqlalchemy.orm import Session
 
-from connectors.transport.strict_json import point
+from connectors.transport.strict_json import fault_point
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval, Voided, counting
 from holding.db import bulk, leases
@@ -479,7 +479,7 @@ def claim(
     more than one lease. It is claimed when no other record is due, or when it has waited for half a
     lease.
     """
-    point("claim.before")
+    fault_point("claim.before")
     with database.write(many=True) as session:
         waited = now - timedelta(seconds=lease_seconds / 2)
         found: list[Claimed] = []
@@ -488,7 +488,7 @@ def claim(
         if not found:
             found = _take(session, company_id, owner, now, 1, lease_seconds, crashed=True)
     if found:
-        point("claim.after_commit")
+        fault_point("claim.after_commit")
     return sorted(found, key=lambda one: one.record_id)
 
 
@@ -567,5 +567,5 @@ def sweep_expired(database: Database, now: datetime, *, longest: timedelta | Non
     """Release expired leases: the records are due again, and the crash is counted."""
     with database.write() as session:
         swept = leases.free(session, Record, now, longest)
-        point("sweep.mid")
+        fault_point("sweep.mid")
     return swept

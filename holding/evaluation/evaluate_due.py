@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, exists, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connectors.transport.http import Clock
-from connectors.transport.strict_json import FaultError, point
+from connectors.transport.strict_json import FaultError, fault_point
 from holding.db import bulk
 from holding.db.database import Database, no_search_for_cycles
 from holding.db.leases import SLICE_SECONDS
@@ -161,7 +161,7 @@ def _judge_all(
     turns = database.turns(plans)
     stored = sum(_store(database, batch, some, owner=owner, now=now) for some in turns)
     _leave_unversioned(database, batch, claims, owner, now)
-    point("eval.after_commit")
+    fault_point("eval.after_commit")
     return EvaluationCounts(len(claims), stored, _push_has_work(database, batch, clock.now()))
 
 
@@ -211,7 +211,7 @@ def _entered(case: Case) -> Exception | None:
     if case.claimed.poison:
         return _PoisonError()
     try:
-        point("eval.each")
+        fault_point("eval.each")
     except FaultError:
         raise
     except Exception as error:  # noqa: BLE001 - it is held like one that breaks the rules

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from connectors.transport.strict_json import point
+from connectors.transport.strict_json import fault_point
 from holding.approvals import consent
 from holding.approvals.consent import LetStand, StandingApproval, changed_fact, counting
 from holding.approvals.separation import excluded
@@ -108,7 +108,7 @@ def store_plans(
     writing = [p for p in held if p.case.record_id in good and not is_in_flight(p.case)]
     if writing:
         _write(session, batch, writing, locked, now)
-    point("eval.before_commit")
+    fault_point("eval.before_commit")
     return len(writing)
 
 

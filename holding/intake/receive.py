@@ -10,7 +10,7 @@ from sqlalchemy import delete, event, func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord, schema
-from connectors.transport.strict_json import point
+from connectors.transport.strict_json import fault_point
 from holding.access.actors import Actor, may
 from holding.db import bulk
 from holding.db.models import Company, Connection, Delivery, HookCall, Record, Version
@@ -119,8 +119,8 @@ def receive(
         after = {i: family(plan.contents[i]) for i in before}
         update_families(session, company_id, judge, contents, before, after, now)
     _tell(session, company_id, source, plan, records, ids, fresh, by, now)
-    point("inbox.before_commit")
-    event.listen(session, "after_commit", lambda _: point("inbox.after_commit"), once=True)
+    fault_point("inbox.before_commit")
+    event.listen(session, "after_commit", lambda _: fault_point("inbox.after_commit"), once=True)
     return Receipt(
         delivery_id=delivery.id,
         times=1,

@@ -185,13 +185,13 @@ def next_at(session: Session, connection: Connection, now: datetime) -> datetime
     if step is None:
         return None
     zone: ZoneInfo = zone_of(session, connection.company_id)
-    here, hour = now.astimezone(zone), time.fromisoformat(targets.hour(connection.settings))
+    here, hour = now.astimezone(zone), time.fromisoformat(targets.read_hour(connection.settings))
     days = 0 if here.time() < hour else 1
     return datetime.combine(here.date() + timedelta(days=days) + step - _A_DAY, hour, zone)
 
 
 def _step(settings: Mapping[str, Any]) -> timedelta | None:
-    every = targets.every(settings)
+    every = targets.read_frequency(settings)
     if every == targets.OFF:
         return None
     return timedelta(days=7 if every == targets.WEEKLY else 1)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from connectors.transport.strict_json import Blocked, resolve
+from connectors.transport.strict_json import Blocked, resolve_url
 from holding.access.actors import Actor, Keys, may
 from holding.db.bulk import Columns, of
 from holding.db.models import Membership, Notice, Person, Recipient, Team
@@ -214,7 +214,7 @@ def _not_reached(session: Session, company_id: int, wish: Wish, address: str) ->
     if " " in address or not address.isprintable():
         words = "Enter the address without spaces or line breaks, as https://desk.example.com/new."
         return Refusal("notice.address", words, "", 422)
-    place = resolve(address)
+    place = resolve_url(address)
     if isinstance(place, Blocked):
         words = place.words.replace("of the accounting system", "of the webhook")
         return Refusal("notice.address", words, "", 422)

@@ -13,7 +13,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from connectors.kit.delivery import sign
-from connectors.transport.http import Http, HttpAnswer, HttpFailure, MailServer, give
+from connectors.transport.http import Http, HttpAnswer, HttpFailure, MailServer, send_mail
 from holding.access.actors import Keys
 from holding.db.database import Database
 from holding.db.models import Notice, Person, Recipient
@@ -211,7 +211,7 @@ def _mailed(message: _Message, server: MailServer | None) -> Outcome:
         words = "No mail server is set up: CLEARPOST_SMTP_HOST names none."
         return Outcome(NoticeState.FAILED, words, again=True)
     text = digests.as_text(message.body)
-    given = give(
+    given = send_mail(
         server,
         to=message.to,
         subject=digests.subject_of(message.subject, message.body),

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Select, Text, bindparam, func, select, type_c
 from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
-from connectors.transport.strict_json import point
+from connectors.transport.strict_json import fault_point
 from holding.db import bulk, leases
 from holding.db.bulk import JointWrites
 from holding.db.database import Database
@@ -432,7 +432,7 @@ def link_events(session: Session, company_id: int, *, whole: bool) -> int:
     for seq, event in enumerate(unlinked, last.seq + 1):
         seal = _seal(seal, seq, event)
         rows.append({"company_id": company_id, "seq": seq, "event_id": event.id, "hash": seal})
-    point("chain.before_link")
+    fault_point("chain.before_link")
     bulk.insert_rows(session, EventLink, rows)
     return len(rows)
 

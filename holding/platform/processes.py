@@ -294,7 +294,7 @@ def find_server() -> str | None:
 
 def ring(company_id: int, kind: str) -> bool:
     """Wake workers for work of this kind; return False if Redis is unreachable. Never raises."""
-    strict_json.point("doorbell.after_commit")
+    strict_json.fault_point("doorbell.after_commit")
     url = os.environ.get("REDIS_URL")
     if not url:
         return False

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
-from connectors.transport.http import TLS, Clock, MachineClock, MailServer
+from connectors.transport.http import MAIL_TLS_MODES, Clock, MachineClock, MailServer
 from holding.db.database import Database, default_url
 from holding.db.models import (
     ClockMark,
@@ -208,7 +208,7 @@ def _mail(environ: Mapping[str, str]) -> MailServer | None:
         sender=sender,
         user=environ.get("CLEARPOST_SMTP_USER") or "",
         password=environ.get("CLEARPOST_SMTP_PASSWORD") or "",
-        tls=_one_of(environ, "CLEARPOST_SMTP_TLS", TLS),
+        tls=_one_of(environ, "CLEARPOST_SMTP_TLS", MAIL_TLS_MODES),
     )
 
 

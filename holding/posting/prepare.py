@@ -294,7 +294,7 @@ def store_call(
             return_later(desk, part.claims, after=pause_length(desk))
             return None, remaining
         if flight is not None:
-            strict_json.point("push.after_intent")
+            strict_json.fault_point("push.after_intent")
             return flight, remaining
         examined = check_claims(desk, channel, part.claims, in_file=bool(name)) + remaining
     return None, examined
@@ -318,14 +318,14 @@ def _commit(
 ) -> Flight | None:
     """Store the call in one transaction; return None if a posting changed since it was checked."""
     if name:
-        strict_json.point("export.after_file")
+        strict_json.fault_point("export.after_file")
     with desk.database.write() as session:
         at = desk.clock.now()
         verdicts = check_postings(session, channel, examined.claims, lock=True, now=at)
         good = [one for one in verdicts.values() if isinstance(one, Checked)]
         if tuple(good) != examined.good:
             return None
-        strict_json.point("push.before_intent")
+        strict_json.fault_point("push.before_intent")
         writes, request = JointWrites(session), {REQUEST: sha256_hex(payload.body)}
         first = good[0].drawn
         if run_id is None:

@@ -240,7 +240,7 @@ def send_flight(desk: Desk, flight: Flight, *, ends_run: bool = False) -> SendRe
     while waiting:
         half_flight = open_half(desk, waiting.pop(0))
         if half_flight is not None:
-            strict_json.point("push.after_intent")
+            strict_json.fault_point("push.after_intent")
             waiting += store_answers(desk, half_flight, make_call(desk, half_flight)).halves
     return result
 
@@ -295,8 +295,8 @@ def store_answers(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = Fa
                 [], is_complete and not first.woken, is_complete and run_id is not None
             )
         judge_channel(session, desk, flight, sent.answers, now)
-        strict_json.point("push.before_answer_commit")
-    strict_json.point("push.after_answer_commit")
+        strict_json.fault_point("push.before_answer_commit")
+    strict_json.fault_point("push.after_answer_commit")
     return result
 
 

@@ -70,7 +70,7 @@ def resolve_uncertain(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> 
             desk.renew()
             flight = resend(desk, channel, request_id, members)
             if flight is not None:
-                strict_json.point("push.after_intent")
+                strict_json.fault_point("push.after_intent")
                 send_flight(desk, flight)
     with desk.database.write() as session:
         run_counts.recount(session, runs)
@@ -100,9 +100,9 @@ def _look(
     desk: Desk, channel: Channel, doubt: UncertainPush, looks: Lookups, http: Http, asked: datetime
 ) -> bool:
     """Look up one push and store the result; return True when it may be sent again."""
-    strict_json.point("lookup.before")
+    strict_json.fault_point("lookup.before")
     found = _asked(channel, doubt, looks, http)
-    strict_json.point("lookup.after")
+    strict_json.fault_point("lookup.after")
     with desk.database.write() as session:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [doubt.member.claim.family])
@@ -131,7 +131,7 @@ def _look(
         )  # it locks others, too, so it comes first
         connection_id = channel.connection_id
         breaker.looked(session, connection_id, [found], now, desk.pace, key_id=channel.key_id)
-        strict_json.point("lookup.before_commit")
+        strict_json.fault_point("lookup.before_commit")
     return resend
 
 

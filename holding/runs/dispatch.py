@@ -264,7 +264,7 @@ def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
     if not claims:
         return Worked(0)
     desk = desk_with_leases(desk, claims)
-    strict_json.point("push.claimed")
+    strict_json.fault_point("push.claimed")
     examined = check_claims(desk, channel, claims, in_file=channel.by_hand)
     examined_items = check_items(desk, channel, examined, in_file=channel.by_hand)
     answers, sendable = look_up_before_send(desk, channel, examined_items, in_file=channel.by_hand)
@@ -443,7 +443,7 @@ def send_next_file(
         call_help()
     if batch.claims:
         keeper = desk_with_leases(desk, batch.claims, run=(batch.run_id, batch.fence))
-        strict_json.point("push.claimed")
+        strict_json.fault_point("push.claimed")
         _send(keeper, channel, batch)
     _finish(desk, batch)
     return max(1, len(batch.claims))

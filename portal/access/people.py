@@ -194,7 +194,7 @@ def _hand_over(made: access_links.NewLink, kind: str) -> AnyResponse:
     failed = ""
     if settings.mail is not None:
         subject, text = _letter(made, kind, url)
-        failed = http.send(settings.mail, to=made.email, subject=subject, text=text)
+        failed = http.try_mail(settings.mail, to=made.email, subject=subject, text=text)
         if failed:
             log.warning("A mail was not taken.", request=g.request_id, why=failed)
     return store.respond(

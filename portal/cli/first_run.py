@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from connectors.transport.http import SETTING
+from connectors.transport.http import FOLDERS_VARIABLE
 from portal.terminal.command_frame import (
     ENVIRONMENT,
     FINDINGS,
@@ -285,13 +285,13 @@ def _environment(into: Path) -> dict[str, str]:
     }
     paths = [str(PACKAGE), *filter(None, [kept.get("PYTHONPATH")])]
     own = into.resolve()
-    known = [one for one in kept.get(SETTING, "").split(os.pathsep) if one]
+    known = [one for one in kept.get(FOLDERS_VARIABLE, "").split(os.pathsep) if one]
     if not _is_own_package(into) and str(own) not in known:
         known = [*known, str(own)]
     return {
         **kept,
         "PYTHONPATH": os.pathsep.join(paths),
-        SETTING: os.pathsep.join(known),
+        FOLDERS_VARIABLE: os.pathsep.join(known),
         "CLEARPOST_ENV": "test",
         "CLEARPOST_ALLOW_LOOPBACK": "1",
     }

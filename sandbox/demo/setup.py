@@ -15,8 +15,8 @@ from connectors.contract.errors import FailureWord, classes_of
 from connectors.transport.http import Clock
 from grammar.text.finding_codes import TARGET_CODES
 from holding.access import actors, people
-from holding.access import people as teams
 from holding.access.actors import Actor
+from holding.access.people import FALLBACK_TEAM, add_to_team
 from holding.connections import connections
 from holding.db.database import Database, DatabaseSession
 from holding.db.models import (
@@ -178,7 +178,7 @@ def make_company(session: DatabaseSession, wanted: Sample, *, now: datetime) -> 
         )
     )
     company = session.get_one(Company, company_id)
-    company.settings = {**company.settings, teams.FALLBACK_TEAM: "accounts"}
+    company.settings = {**company.settings, FALLBACK_TEAM: "accounts"}
     passwords = {each: _add(session, company_id, each, now) for each in wanted.people}
     admin = colleague(session, company_id, "admin")
     key = secrets.token_urlsafe(32)
@@ -200,7 +200,7 @@ def _add(session: DatabaseSession, company_id: int, each: Colleague, now: dateti
     )
     done(refused)
     for team in each.teams:
-        teams.add_to_team(session, company_id=company_id, name=team, person_id=added.person_id)
+        add_to_team(session, company_id=company_id, name=team, person_id=added.person_id)
     return added.password
 
 

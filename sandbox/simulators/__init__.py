@@ -1,5 +1,5 @@
 """Clearpost sandbox.simulators: stand-ins of outside systems, each its own process."""
 
-from connectors.transport.http import folders
+from connectors.transport.http import connector_folders
 
-__path__ = [*__path__, *folders("simulators")]
+__path__ = [*__path__, *connector_folders("simulators")]

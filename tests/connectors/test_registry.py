@@ -9,7 +9,7 @@ import pytest
 import connectors
 import connectors.targets
 from connectors import registry
-from connectors.transport.http import SETTING, BrokenConnectorError, folders
+from connectors.transport.http import FOLDERS_VARIABLE, BrokenConnectorError, connector_folders
 
 ROOT = Path(__file__).resolve().parents[2]
 Plant = Callable[[str, str], Path]
@@ -74,7 +74,7 @@ def test_a_file_that_nobody_reads_has_no_reader() -> None:
 @pytest.fixture
 def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
     """Put a target of one module into a folder that the product looks into."""
-    monkeypatch.setenv(SETTING, str(tmp_path))
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path))
     place = tmp_path / "targets"
 
     def write(name: str, text: str) -> Path:
@@ -97,7 +97,7 @@ def found() -> list[Any]:
 
 
 def test_a_target_of_ones_own_is_found_behind_ours(plant: Plant) -> None:
-    assert folders("targets")[0] == str(plant("tiny_a", called("tiny_a")))
+    assert connector_folders("targets")[0] == str(plant("tiny_a", called("tiny_a")))
     assert found()[:-1] == list(registry.targets().values())
     assert found()[-1].name == "tiny_a"
 
@@ -135,11 +135,11 @@ def test_a_broken_one_is_told_by_name_and_place(plant: Plant, text: str) -> None
     place = plant(name, text)
     with pytest.raises(BrokenConnectorError, match=f"{name} in {place} cannot be loaded") as told:
         found()
-    assert SETTING in told.value.hint
+    assert FOLDERS_VARIABLE in told.value.hint
 
 
 def test_a_folder_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(SETTING, "/no/such/folder")
+    monkeypatch.setenv(FOLDERS_VARIABLE, "/no/such/folder")
     with pytest.raises(BrokenConnectorError, match="no folder /no/such/folder"):
         found()
 

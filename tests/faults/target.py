@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from connectors.transport.http import Clock, Http, HttpAnswer, HttpFailure
 from connectors.transport.http import RequestOptions as Given
-from connectors.transport.strict_json import point
+from connectors.transport.strict_json import fault_point
 from sandbox.simulators.aiaccount.api import Api
 from sandbox.simulators.aiaccount.books import Books
 from sandbox.simulators.aiaccount.kinds import default_companies, default_keys
@@ -164,10 +164,10 @@ class WireHttp(Http):
             wire.fates = wire.fates[1:] if push and not wire.down else wire.fates
             return HttpFailure(kind="not_sent", words="No connection.", seconds=0)
         if push:
-            point("push.after_connect")
+            fault_point("push.after_connect")
         exchange = wire.send(request_of(method, url, given), writes=push)
         if push:
-            point("push.after_send")
+            fault_point("push.after_send")
         until = self._moving.monotonic() + self._seconds
 
         def over() -> bool:
@@ -179,7 +179,7 @@ class WireHttp(Http):
         if answer is None:
             return HttpFailure(kind="no_answer", words="No answer in time.", seconds=self._seconds)
         if push and isinstance(answer, HttpAnswer):
-            point("push.after_answer")
+            fault_point("push.after_answer")
         return answer
 
 

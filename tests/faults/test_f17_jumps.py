@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from sqlalchemy import select, text
 
-from connectors.transport.strict_json import NAMES
+from connectors.transport.strict_json import POINT_NAMES
 from holding.db.models import Event, EventLink
 from holding.platform.events import LATE
 from tests.faults.amounts import Done, amount
@@ -19,7 +19,7 @@ from tests.faults.tasks import Moving, Task
 from tests.faults.town import ANSWER, LEASE, LIMIT, SETTLE, SWEEP, Town, town
 
 ELSEWHERE = {"export.after_file", "doorbell.after_commit"}
-POINTS = sorted(set(NAMES) - ELSEWHERE)
+POINTS = sorted(set(POINT_NAMES) - ELSEWHERE)
 ZONE, SUMMER_ENDS = "Europe/Berlin", datetime(2027, 10, 31, 1, tzinfo=UTC)
 LONGEST = 2 * (LEASE + ANSWER)  # a posting is leased for as long as its call may take, too
 LEASES = """

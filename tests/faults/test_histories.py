@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from connectors.transport.strict_json import NAMES
+from connectors.transport.strict_json import POINT_NAMES
 from tests.faults.amounts import SUITE, Done, amount
 from tests.faults.course import Ending, end, heal, run
 from tests.faults.history import Chances, History
@@ -43,7 +43,7 @@ def test_every_history_ends_well(done: Done) -> None:
         assert not ending.wrong, (f"CLEARPOST_SEED={seed}", ending.wrong, history.trace[-200:])
     done.timed, done.timed_seconds = HISTORIES, time.process_time() - began
     if SUITE != "smoke":
-        assert set(NAMES) - ELSEWHERE <= seen, set(NAMES) - ELSEWHERE - seen
+        assert set(POINT_NAMES) - ELSEWHERE <= seen, set(POINT_NAMES) - ELSEWHERE - seen
 
 
 def test_one_seed_is_one_history() -> None:

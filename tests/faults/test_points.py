@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from connectors.transport.strict_json import NAMES, POINTS
+from connectors.transport.strict_json import POINT_NAMES, POINTS
 from tests.faults.yard import REACHED_BY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,6 +14,6 @@ CALL = re.compile(r'\bpoint\(\s*"([a-z_.]+)"')
 def test_every_name_stands_in_the_code_and_in_the_matrix() -> None:
     texts = [path.read_text("utf-8") for floor in FLOORS for path in (ROOT / floor).rglob("*.py")]
     found = {name for text in texts for name in CALL.findall(text)}
-    assert found == set(NAMES)
-    assert set(REACHED_BY) == set(NAMES)
+    assert found == set(POINT_NAMES)
+    assert set(REACHED_BY) == set(POINT_NAMES)
     assert all(POINTS.values())

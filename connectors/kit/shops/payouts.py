@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import ConnectionReport, IncomingRecord, RowError, Settings, Step
 from connectors.contract.pulls import NoPage
 from connectors.contract.schema import FieldSchema, FieldType, KindSchema
-from connectors.kit.calls import REACH, reach, says
+from connectors.kit.calls import REACH, quote_answer, reach
 from connectors.kit.canonical_record import (
     COMPANY_CODE,
     LINE_FIELDS,
@@ -67,23 +67,25 @@ def payout_kinds(source: str, *more: FieldSchema) -> tuple[KindSchema, KindSchem
     source's own in both headers.
     """
     payout = (
-        field("number", "The shop's number of the payout.", required=True, longest=50),
+        field_schema("number", "The shop's number of the payout.", required=True, longest=50),
         _STATUS,
-        field("deposited_on", "Day on which the money is at the bank, where the shop is.", "date"),
+        field_schema(
+            "deposited_on", "Day on which the money is at the bank, where the shop is.", "date"
+        ),
         UPDATED,
         _CURRENCY,
-        field("bank_ref", "What names it on the bank statement."),
-        field("gross", "What was sold.", "money"),
-        field("refunds", "What was given back to buyers.", "money"),
-        field("fees", "What the shop's operator kept back, without the tax on it.", "money"),
-        field("fee_tax", "The tax on these fees.", "money"),
-        field("adjustments", "All else; with a minus where it was kept back.", "money"),
-        field(
+        field_schema("bank_ref", "What names it on the bank statement."),
+        field_schema("gross", "What was sold.", "money"),
+        field_schema("refunds", "What was given back to buyers.", "money"),
+        field_schema("fees", "What the shop's operator kept back, without the tax on it.", "money"),
+        field_schema("fee_tax", "The tax on these fees.", "money"),
+        field_schema("adjustments", "All else; with a minus where it was kept back.", "money"),
+        field_schema(
             "net",
             "What is paid out: gross less refunds, fees and their tax, and the adjustments.",
             "money",
         ),
-        field(
+        field_schema(
             "deposit",
             "What the bank received, or with a minus paid. Blank: the shop does not know.",
             "money",
@@ -92,21 +94,25 @@ def payout_kinds(source: str, *more: FieldSchema) -> tuple[KindSchema, KindSchem
     )
     lines = (
         POS,
-        field("line_id", "The shop's id of the entry."),
-        field("part", "sale, refund, fee, fee_tax (tax on a fee) or adjustment."),
+        field_schema("line_id", "The shop's id of the entry."),
+        field_schema("part", "sale, refund, fee, fee_tax (tax on a fee) or adjustment."),
         *_ORDER,
-        field("name", "The shop's words for the entry, such as the name of the fee."),
-        field("amount", "What it adds to the payout; with a minus where it takes off.", "money"),
+        field_schema("name", "The shop's words for the entry, such as the name of the fee."),
+        field_schema(
+            "amount", "What it adds to the payout; with a minus where it takes off.", "money"
+        ),
     )
     payment = (
-        field("number", "The shop's id of the sale in the payout.", required=True, longest=50),
+        field_schema(
+            "number", "The shop's id of the sale in the payout.", required=True, longest=50
+        ),
         _STATUS,
-        field("payout", "Number of the payout that it is part of."),
+        field_schema("payout", "Number of the payout that it is part of."),
         *_ORDER,
-        field("paid_on", "Day on which the payout is at the bank.", "date"),
+        field_schema("paid_on", "Day on which the payout is at the bank.", "date"),
         UPDATED,
         _CURRENCY,
-        field("amount", "What the buyer paid, before anything is kept back.", "money"),
+        field_schema("amount", "What the buyer paid, before anything is kept back.", "money"),
         *more,
     )
     return (
@@ -240,12 +246,12 @@ def payments_of(
     return _all_or_wrong(paid, _repeated(sales))
 
 
-def kinds_of(source: str) -> tuple[KindSchema, ...]:
+def shared_kinds(source: str) -> tuple[KindSchema, ...]:
     """Every kind, as records of a source."""
     return tuple(replace(one, source=source) for one in _KINDS)
 
 
-def field(
+def field_schema(
     name: str,
     meaning: str,
     type: FieldType = "text",  # noqa: A002
@@ -257,12 +263,12 @@ def field(
     return FieldSchema(name=name, type=type, required=required, max_length=longest, meaning=meaning)
 
 
-def unwritten(words: str, hint: str) -> ConnectionReport:
+def unusable_key_report(words: str, hint: str) -> ConnectionReport:
     """The report of a key that cannot be used to ask."""
     return ConnectionReport.stopped(STEPS, Step.failed(TEXT, words, hint, "key.text"))
 
 
-def report(
+def shop_report(
     title: str, settings: Settings, answer: HttpAnswer | HttpFailure, judge: Judge
 ) -> ConnectionReport:
     """The steps that follow from the answer to a question for orders."""
@@ -287,15 +293,15 @@ def host_of(settings: Settings) -> str:
     return urlsplit(str(settings.get("base_url") or "").strip()).hostname or "the address"
 
 
-def no_shop(title: str, settings: Settings, hint: str) -> Step:
+def no_shop_step(title: str, settings: Settings, hint: str) -> Step:
     """What answers there is another page, or no shop at all."""
     words = f"There is no {title} shop at this address of {host_of(settings)}."
     return Step.failed(SHOP, words, hint, "company.unknown")
 
 
-def strange(title: str, answer: HttpAnswer, said: str) -> Step:
+def unclear_step(title: str, answer: HttpAnswer, said: str) -> Step:
     """An answer that says nothing of key, shop or permission."""
-    words = says(title, answer.status, said)
+    words = quote_answer(title, answer.status, said)
     hint = f"Test again in a few minutes. If it stays so, ask the support of {title}."
     return Step.failed(KEY, words, hint, "answer")
 
@@ -313,13 +319,13 @@ def _dates(*names: str) -> tuple[FieldSchema, ...]:
 
 
 _ORDER = (
-    field("order_id", "The shop's id of the order. Blank: the entry belongs to no order."),
-    field("order_number", "Number of the order, where the shop tells it with its payouts."),
+    field_schema("order_id", "The shop's id of the order. Blank: the entry belongs to no order."),
+    field_schema("order_number", "Number of the order, where the shop tells it with its payouts."),
 )
 
-_STATUS = field("status", "The shop's word for the payout.", required=True, longest=100)
+_STATUS = field_schema("status", "The shop's word for the payout.", required=True, longest=100)
 
-_CURRENCY = field("currency", "Three letters, such as MYR. Every amount is in it.")
+_CURRENCY = field_schema("currency", "Three letters, such as MYR. Every amount is in it.")
 
 _VERSION = (
     FieldSchema(name="version", type="whole"),
@@ -400,6 +406,6 @@ _KINDS = (
     ),
 )
 
-POS = field("pos", "Number of the line in the record.", "whole", required=True)
+POS = field_schema("pos", "Number of the line in the record.", "whole", required=True)
 
-UPDATED = field("updated_at", "Moment of this state. The later one counts.", "moment")
+UPDATED = field_schema("updated_at", "Moment of this state. The later one counts.", "moment")

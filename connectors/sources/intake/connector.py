@@ -8,12 +8,12 @@ from connectors.contract import ConnectionForm, IncomingRecord, RowError, Source
 from connectors.contract.schema import FieldSchema, KindSchema, generated_key
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
 from connectors.kit.delivery import Placed, SignedJson
-from connectors.kit.shops.payouts import kinds_of
+from connectors.kit.shops.payouts import shared_kinds
 
 NAME = "intake"
 
 
-KINDS = kinds_of(NAME)
+KINDS = shared_kinds(NAME)
 
 BY_KIND: Mapping[str, KindSchema] = {schema.kind: schema for schema in KINDS}
 

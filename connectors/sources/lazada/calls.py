@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import IncomingRecord, RowError, Settings
 from connectors.contract.pulls import NoPage
 from connectors.contract.targets import Renewed
-from connectors.kit.calls import Grant, exchanged, grant_of
+from connectors.kit.calls import Grant, grant_of, renewed_key
 from connectors.kit.canonical_record import Cell
 from connectors.kit.delivery import too_long
 from connectors.kit.shops import payouts
@@ -166,7 +166,7 @@ def renewed(settings: Settings, key: str, http: Http) -> Renewed:
     told = content(answer.body)
     code = str(told.get("code"))
     if answer.status == HTTPStatus.OK and code == "0":
-        return exchanged(grant, told, told.get("expires_in"), http.now())
+        return renewed_key(grant, told, told.get("expires_in"), http.now())
     sick = answer.status >= 500 or answer.status == TOO_MANY or "code" not in told  # another page
     away = sick or code in BUSY_CODES or told.get("type") == "SYSTEM"
     words = f"Lazada gave no access token for the refresh token: {why(told)}"

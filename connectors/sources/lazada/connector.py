@@ -27,13 +27,12 @@ from connectors.contract import (
 )
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.targets import Renewed
-from connectors.kit import calls as lasting_keys
-from connectors.kit.calls import grant_of, says
+from connectors.kit.calls import grant_of, quote_answer, secret_in, token_is_due, token_may_be_over
 from connectors.kit.delivery import (
     Read,
-    parsed,
-    sorted_out,
-    taken,
+    accepted_delivery,
+    parse_json,
+    split_results,
     too_large,
     too_long_lists,
     too_many,
@@ -192,7 +191,7 @@ class Lazada:
         given = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE, "").lower()
         if refused := too_large(raw) or self._unproved(given, raw, secrets):
             return refused
-        value = parsed(raw)
+        value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
         if not isinstance(value, Mapping) or not _is_whole_number(value.get("message_type")):
@@ -214,7 +213,7 @@ class Lazada:
         """
         if refused := too_large(raw):
             return refused
-        value = parsed(raw)
+        value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
         found = list(_listed(value))
@@ -225,7 +224,7 @@ class Lazada:
         if refused := too_many([one for _, one in found]):
             return refused
         read = [one for place, order in found for one in _records(place, order, zone)]
-        return taken(read, "file-" + hashlib.sha256(raw).hexdigest(), "")
+        return accepted_delivery(read, "file-" + hashlib.sha256(raw).hexdigest(), "")
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
         """A webhook that says that an order is paid, signed as Lazada does."""
@@ -237,7 +236,7 @@ class Lazada:
         }
         told = {"seller_id": "1234567", "message_type": 0, "data": data}
         raw = json.dumps({**told, "timestamp": moment * 1000, "site": "lazada_my"}).encode()
-        signed = self._sign(lasting_keys.secret_in(secret), raw)
+        signed = self._sign(secret_in(secret), raw)
         headers = {"Content-Type": "application/json", "Authorization": signed}
         words = (
             "The signature is HMAC-SHA256 with the app secret, in hexadecimal, over the app key and"
@@ -267,11 +266,11 @@ class Lazada:
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether the access token has to be exchanged before the next call."""
-        return lasting_keys.is_due(secret, now)
+        return token_is_due(secret, now)
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
         """Whether a refused token may only have ended early."""
-        return lasting_keys.may_be_over(secret, now, calls.LASTS)
+        return token_may_be_over(secret, now, calls.LASTS)
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
         """Exchange the refresh token for the next pair."""
@@ -286,7 +285,7 @@ class Lazada:
             words = "The header Authorization is missing."
             return SourceRefusal(401, "not_signed", words, "Let Lazada send the webhook.")
         said = given.encode("utf-8", "replace")
-        keys = [key for one in secrets if (key := lasting_keys.secret_in(one))]
+        keys = [key for one in secrets if (key := secret_in(one))]
         good = [hmac.compare_digest(self._sign(key, raw).encode(), said) for key in keys]
         if any(good):
             return None
@@ -332,21 +331,21 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     """
     grant = grant_of(secret)
     if grant is None:
-        return payouts.unwritten("The key does not say how to ask Lazada.", calls.FORM)
+        return payouts.unusable_key_report("The key does not say how to ask Lazada.", calls.FORM)
     shop = calls.Shop(settings, grant, http)
     since = (http.now() - _HOUR).isoformat(timespec="seconds")
     answer = shop.answer(LIST, {"update_after": since, "limit": "1", "offset": "0"})
-    told = payouts.report(_TITLE, settings, answer, lambda one: _fault(settings, one))
+    told = payouts.shop_report(_TITLE, settings, answer, lambda one: _fault(settings, one))
     return _of_seller(settings, shop, told) if told.ok else told
 
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     told = calls.content(answer.body)
     code, why = str(told.get("code") or ""), calls.reason(told)
-    said = says(_TITLE, answer.status, why)
+    said = quote_answer(_TITLE, answer.status, why)
     if not code:
         hint = "Enter the address of Lazada's interface in your country, such as api.lazada.com.my."
-        return payouts.no_shop(_TITLE, settings, hint)
+        return payouts.no_shop_step(_TITLE, settings, hint)
     if code in _NO_RIGHT:
         words = f"The app may not read orders. {said}"
         hint = "At open.lazada.com open the app and apply for the API group of orders."
@@ -355,7 +354,7 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
         words = f"Lazada does not accept the key. {said}"
         return Step.failed(payouts.KEY, words, calls.KEY_HINT, "key.refused")
     if code != "0" or answer.status != HTTPStatus.OK:
-        return payouts.strange(_TITLE, answer, why)
+        return payouts.unclear_step(_TITLE, answer, why)
     return None
 
 
@@ -490,7 +489,7 @@ def _pieces(shop: Shop, ids: list[str]) -> dict[str, list[Payload]] | NoPage:
 
 
 def _pulled(place: str, order: Payload, zone: ZoneInfo) -> Pulled:
-    records, errors = sorted_out(records_of(place, order, zone))
+    records, errors = split_results(records_of(place, order, zone))
     return Pulled(raw=dumps(order), records=() if errors else records, errors=errors)
 
 

@@ -11,8 +11,7 @@ from connectors.kit.canonical_record import Cell
 from connectors.kit.delivery import Read, record_of
 from connectors.kit.shops import payload_parts
 from connectors.kit.shops.payload_parts import ZERO, Line, one_of, plain, summed
-from connectors.kit.shops.payouts import POS, UPDATED, field
-from connectors.kit.shops.payouts import payout_kinds as kinds_of
+from connectors.kit.shops.payouts import POS, UPDATED, field_schema, payout_kinds
 
 Given = Mapping[str, object]
 
@@ -57,47 +56,51 @@ ORDER_WORDS: Mapping[str, str] = {
 
 RESTOCK_WORDS: Final[Mapping[str, str]] = {RETURNED: "returned", LOST: "none"}
 
-_ORDER_ID = field("order_id", "Lazada's id of the order, equal in order and refund.")
+_ORDER_ID = field_schema("order_id", "Lazada's id of the order, equal in order and refund.")
 
-_CURRENCY = field("currency", "The currency of the order. All amounts are in it.")
+_CURRENCY = field_schema("currency", "The currency of the order. All amounts are in it.")
 
-_SKU = field("sku", "The seller's article number, exactly as it came.")
+_SKU = field_schema("sku", "The seller's article number, exactly as it came.")
 
-_VARIANT = field("variant_id", "Lazada's own number of the variation (shop_sku).")
+_VARIANT = field_schema("variant_id", "Lazada's own number of the variation (shop_sku).")
 
-_NAME = field("name", "Name of the product with its variation.")
+_NAME = field_schema("name", "Name of the product with its variation.")
 
 ORDER = KindSchema(
     source=NAME,
     kind="order",
     fields=(
-        field("number", "Lazada's number of the order.", required=True, longest=50),
-        field("status", "One word made of the status of each piece.", required=True, longest=100),
-        field("shop_status", "The words of the pieces as they came, each once."),
+        field_schema("number", "Lazada's number of the order.", required=True, longest=50),
+        field_schema(
+            "status", "One word made of the status of each piece.", required=True, longest=100
+        ),
+        field_schema("shop_status", "The words of the pieces as they came, each once."),
         _ORDER_ID,
-        field("ordered_on", "The shop's day of the order.", "date"),
+        field_schema("ordered_on", "The shop's day of the order.", "date"),
         UPDATED,
-        field("channel", "The way of paying, in Lazada's word."),
+        field_schema("channel", "The way of paying, in Lazada's word."),
         _CURRENCY,
-        field("customer_name", "The buyer's name, which Lazada may mask."),
-        field("goods_total", "The goods at the price that was paid for them.", "money"),
-        field("shipping_total", "What the shipping cost the buyer.", "money"),
-        field("total", "What was sold, with shipping. The lines add up to it.", "money"),
+        field_schema("customer_name", "The buyer's name, which Lazada may mask."),
+        field_schema("goods_total", "The goods at the price that was paid for them.", "money"),
+        field_schema("shipping_total", "What the shipping cost the buyer.", "money"),
+        field_schema("total", "What was sold, with shipping. The lines add up to it.", "money"),
     ),
     lines=(
         POS,
-        field("part", "What the line stands for: goods or shipping."),
+        field_schema("part", "What the line stands for: goods or shipping."),
         _SKU,
         _VARIANT,
         _NAME,
-        field("qty", "Pieces sold: all that were not cancelled.", "quantity"),
-        field("price", "Price of a piece before vouchers.", "money"),
-        field("discount", "All vouchers on the line.", "money"),
-        field("amount", "What was paid for the line.", "money"),
-        field("tax_amount", "The tax of the line, where Lazada tells it.", "money"),
-        field("delivered_qty", "Pieces that were delivered.", "quantity"),
-        field("cancelled_qty", "Pieces that were cancelled; they count nowhere else.", "quantity"),
-        field("returned_qty", "Pieces that came back.", "quantity"),
+        field_schema("qty", "Pieces sold: all that were not cancelled.", "quantity"),
+        field_schema("price", "Price of a piece before vouchers.", "money"),
+        field_schema("discount", "All vouchers on the line.", "money"),
+        field_schema("amount", "What was paid for the line.", "money"),
+        field_schema("tax_amount", "The tax of the line, where Lazada tells it.", "money"),
+        field_schema("delivered_qty", "Pieces that were delivered.", "quantity"),
+        field_schema(
+            "cancelled_qty", "Pieces that were cancelled; they count nowhere else.", "quantity"
+        ),
+        field_schema("returned_qty", "Pieces that came back.", "quantity"),
     ),
     total_field="total",
 )
@@ -106,11 +109,11 @@ REFUND = KindSchema(
     source=NAME,
     kind="refund",
     fields=(
-        field("number", "R- and Lazada's id of the piece.", required=True, longest=50),
-        field("status", "Always refunded.", required=True, longest=100),
-        field("shop_status", "The word of the piece as it came."),
+        field_schema("number", "R- and Lazada's id of the piece.", required=True, longest=50),
+        field_schema("status", "Always refunded.", required=True, longest=100),
+        field_schema("shop_status", "The word of the piece as it came."),
         _ORDER_ID,
-        field(
+        field_schema(
             "refunded_on",
             "The shop's day of the piece's latest change: it moves with each. Keep it in a group "
             "of changes that is ignored where documents are dated by it.",
@@ -118,25 +121,25 @@ REFUND = KindSchema(
         ),
         UPDATED,
         _CURRENCY,
-        field("reason", "The reason, in Lazada's words."),
-        field("restock", "returned: the piece came back. none: it is lost or damaged."),
-        field("total", "What was paid for the piece. The line adds up to it.", "money"),
+        field_schema("reason", "The reason, in Lazada's words."),
+        field_schema("restock", "returned: the piece came back. none: it is lost or damaged."),
+        field_schema("total", "What was paid for the piece. The line adds up to it.", "money"),
     ),
     lines=(
         POS,
         _SKU,
         _VARIANT,
         _NAME,
-        field("qty", "Always 1: each piece is a refund of its own.", "quantity"),
-        field("amount", "What was paid for it.", "money"),
+        field_schema("qty", "Always 1: each piece is a refund of its own.", "quantity"),
+        field_schema("amount", "What was paid for it.", "money"),
     ),
     total_field="total",
 )
 
-PAYOUTS = kinds_of(
+PAYOUTS = payout_kinds(
     NAME,
-    field("first_day", "First day of the statement.", "date"),
-    field("last_day", "Last day of the statement.", "date"),
+    field_schema("first_day", "First day of the statement.", "date"),
+    field_schema("last_day", "Last day of the statement.", "date"),
 )
 
 KINDS = (ORDER, REFUND, *PAYOUTS)

@@ -25,20 +25,20 @@ from connectors.contract import (
 )
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import FieldSchema, KindSchema
-from connectors.kit.calls import says
+from connectors.kit.calls import quote_answer
 from connectors.kit.canonical_record import COMPANY_CODE, LINE_FIELDS, Cell, RawRecord, orders_of
 from connectors.kit.delivery import (
     Placed,
     Read,
     SignedJson,
-    read_of,
+    read_part,
     sign,
-    sorted_out,
+    split_results,
     too_long_lists,
 )
 from connectors.kit.shops import payouts
 from connectors.kit.shops.payload_parts import Part, plain
-from connectors.kit.shops.payouts import POS, UPDATED, field, kinds_of
+from connectors.kit.shops.payouts import POS, UPDATED, field_schema, shared_kinds
 from connectors.transport.http import (
     KEY_REFUSED,
     TOO_MANY,
@@ -106,8 +106,8 @@ NAME: Final = "netshop"
 ORDER: Final = orders_of(
     NAME,
     COMPANY_CODE,
-    field("channel_fee", "What the way of paying kept back.", "money"),
-    field("refunded_total", "What was given back so far. Blank: nothing.", "money"),
+    field_schema("channel_fee", "What the way of paying kept back.", "money"),
+    field_schema("refunded_total", "What was given back so far. Blank: nothing.", "money"),
 )
 
 _AS_TOLD: Final = tuple(one.name for one in ORDER.fields if one.name not in _SEPARATE_ORDER_FIELDS)
@@ -147,33 +147,39 @@ REFUND: Final = KindSchema(
     source=NAME,
     kind="refund",
     fields=(
-        field("number", "NetShop's number of the refund, else its id.", required=True, longest=50),
-        field("status", "NetShop's words for the refund.", required=True, longest=100),
-        field("order_id", "NetShop's id of the order."),
-        field("order_number", "The number of its order."),
-        field("refunded_on", "The shop's day of the refund, else that of its state.", "date"),
+        field_schema(
+            "number", "NetShop's number of the refund, else its id.", required=True, longest=50
+        ),
+        field_schema("status", "NetShop's words for the refund.", required=True, longest=100),
+        field_schema("order_id", "NetShop's id of the order."),
+        field_schema("order_number", "The number of its order."),
+        field_schema(
+            "refunded_on", "The shop's day of the refund, else that of its state.", "date"
+        ),
         UPDATED,
         COMPANY_CODE,
-        field("currency", "The currency of the order. All amounts are in it."),
-        field("customer", "NetShop's key of the customer."),
-        field("customer_name", "Name of the customer."),
-        field("tin", "Tax identification number of the customer."),
-        field("restock", "returned where the words say that goods came back, none, or unknown."),
-        field("total", "What was given back, with tax.", "money", required=True),
+        field_schema("currency", "The currency of the order. All amounts are in it."),
+        field_schema("customer", "NetShop's key of the customer."),
+        field_schema("customer_name", "Name of the customer."),
+        field_schema("tin", "Tax identification number of the customer."),
+        field_schema(
+            "restock", "returned where the words say that goods came back, none, or unknown."
+        ),
+        field_schema("total", "What was given back, with tax.", "money", required=True),
     ),
     lines=(
         POS,
-        field("sku", "Article number, exactly as it came."),
-        field("name", "Name of the article."),
-        field("uom", "Unit of the quantity."),
-        field("qty", "Quantity that came back.", "quantity"),
-        field("amount", "What was given back for the line.", "money"),
-        field("tax", "The source's word for the tax."),
+        field_schema("sku", "Article number, exactly as it came."),
+        field_schema("name", "Name of the article."),
+        field_schema("uom", "Unit of the quantity."),
+        field_schema("qty", "Quantity that came back.", "quantity"),
+        field_schema("amount", "What was given back for the line.", "money"),
+        field_schema("tax", "The source's word for the tax."),
     ),
     total_field="total",
 )
 
-_SENT: Final = {one.kind: one for one in kinds_of(NAME)}
+_SENT: Final = {one.kind: one for one in shared_kinds(NAME)}
 
 DELIVERY: Final = _SENT["delivery"]
 
@@ -353,25 +359,25 @@ def tested(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     """The steps of the test, which changes nothing there."""
     asked = {"since": http.now().isoformat(timespec="seconds")}
     answer = ask(asked, settings, secret, http)
-    return payouts.report(TITLE, settings, answer, lambda told: _fault(settings, told))
+    return payouts.shop_report(TITLE, settings, answer, lambda told: _fault(settings, told))
 
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     told = said(answer)
     if answer.status == HTTPStatus.UNAUTHORIZED:
-        words = f"NetShop does not accept the secret. {says(TITLE, answer.status, told)}"
+        words = f"NetShop does not accept the secret. {quote_answer(TITLE, answer.status, told)}"
         hint = "Make a new secret here, enter it in NetShop, and compare NetShop's clock."
         return Step.failed(payouts.KEY, words, hint, "key.refused")
     if answer.status == HTTPStatus.FORBIDDEN:
-        words = f"The list of changes is not allowed. {says(TITLE, answer.status, told)}"
+        words = f"The list of changes is not allowed. {quote_answer(TITLE, answer.status, told)}"
         hint = "In NetShop go to Settings > Notifications and allow the list of changes."
         return Step.failed(payouts.RIGHTS, words, hint, "key.permission")
     if answer.status == HTTPStatus.OK and listed(answer) is not None:
         return None
     if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
         hint = f"Ask who looks after NetShop to put up {PATH} at this address."
-        return payouts.no_shop(TITLE, settings, hint)
-    return payouts.strange(TITLE, answer, told)
+        return payouts.no_shop_step(TITLE, settings, hint)
+    return payouts.unclear_step(TITLE, answer, told)
 
 
 def find_contents(value: object) -> list[Placed] | SourceRefusal:
@@ -421,7 +427,7 @@ def read_order(
         "address": told.part("customer").cell("address"),
     }
     order = record_of(ORDER, told, head, told.items(*_LINE), zone)
-    records, errors = sorted_out([order, *read_refunds(told, back, zone)])
+    records, errors = split_results([order, *read_refunds(told, back, zone)])
     return tuple(dict.fromkeys(errors)) or records
 
 
@@ -645,7 +651,7 @@ def record_of(
     zone: ZoneInfo,
 ) -> Read:
     """The record of an object, known by its `id`; or all that is wrong with it."""
-    return read_of(kind, told, RawRecord(told.cell("id"), head, lines), zone)
+    return read_part(kind, told, RawRecord(told.cell("id"), head, lines), zone)
 
 
 _READERS: Final[Mapping[str, _Reader]] = {

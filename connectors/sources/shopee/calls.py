@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import IncomingRecord, RowError, Settings
 from connectors.contract.pulls import NoPage, Pulled
 from connectors.contract.targets import Renewed
-from connectors.kit.calls import Grant, exchanged, grant_of
+from connectors.kit.calls import Grant, grant_of, renewed_key
 from connectors.kit.delivery import too_long
 from connectors.sources.shopee.orders import DETAILS, LISTED, payouts_of
 from connectors.transport.http import (
@@ -186,7 +186,7 @@ def renewed(settings: Settings, key: str, http: Http) -> Renewed:
     told = content(answer.body)
     wrong = str(told.get("error") or "")
     if answer.status == HTTPStatus.OK and not wrong:
-        return exchanged(grant, told, told.get("expire_in"), http.now())
+        return renewed_key(grant, told, told.get("expire_in"), http.now())
     away = answer.status >= 500 or answer.status == TOO_MANY or not wrong  # or another page
     away = away or is_busy(wrong) or _is(wrong, _AWAY_WORDS)
     words = f"Shopee gave no access token for the refresh token: {why(told)}"

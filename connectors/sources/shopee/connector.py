@@ -27,9 +27,15 @@ from connectors.contract import (
 )
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.targets import Renewed
-from connectors.kit import calls as lasting_keys
-from connectors.kit.calls import grant_of, says
-from connectors.kit.delivery import Read, parsed, taken, too_large, too_long_lists, too_many
+from connectors.kit.calls import grant_of, quote_answer, secret_in, token_is_due, token_may_be_over
+from connectors.kit.delivery import (
+    Read,
+    accepted_delivery,
+    parse_json,
+    too_large,
+    too_long_lists,
+    too_many,
+)
 from connectors.kit.shops import payouts
 from connectors.kit.shops.payouts import payouts_left
 from connectors.sources.shopee import calls
@@ -191,7 +197,7 @@ class Shopee:
         given = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE, "")
         if refused := too_large(raw) or self._unproved(given, raw, secrets):
             return refused
-        value = parsed(raw)
+        value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
         if not isinstance(value, Mapping) or not _whole(value.get("code")):
@@ -215,7 +221,7 @@ class Shopee:
         """
         if refused := too_large(raw):
             return refused
-        value = parsed(raw)
+        value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
         found = list(_listed(value))
@@ -225,7 +231,7 @@ class Shopee:
         if refused := too_many([one for _, _, one in found]):
             return refused
         read = (told for one in found for told in _records(*one, zone))
-        return taken(read, "file-" + hashlib.sha256(raw).hexdigest(), "")
+        return accepted_delivery(read, "file-" + hashlib.sha256(raw).hexdigest(), "")
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
         """A webhook that says that an order is paid, signed as Shopee does."""
@@ -234,7 +240,7 @@ class Shopee:
         shop = str(self.settings.get("shop_id") or "88")
         told = {"code": 3, "shop_id": int(shop) if shop.isdecimal() else shop, "timestamp": moment}
         raw = json.dumps({**told, "data": data}).encode()
-        signed = _sign(lasting_keys.secret_in(secret), self.address, raw)
+        signed = _sign(secret_in(secret), self.address, raw)
         headers = {"Content-Type": "application/json", "Authorization": signed}
         words = (
             "The signature is HMAC-SHA256 with the partner key, in hexadecimal, over the whole"
@@ -264,11 +270,11 @@ class Shopee:
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether the access token has to be exchanged before the next call."""
-        return lasting_keys.is_due(secret, now)
+        return token_is_due(secret, now)
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
         """Whether a refused token may only have ended early."""
-        return lasting_keys.may_be_over(secret, now, calls.LASTS)
+        return token_may_be_over(secret, now, calls.LASTS)
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
         """Exchange the refresh token for the next pair."""
@@ -284,7 +290,7 @@ class Shopee:
             words = "The header Authorization is missing."
             return SourceRefusal(401, "not_signed", words, "Let Shopee send the webhook.")
         said = given.encode("utf-8", "replace")
-        keys = [key for one in secrets if (key := lasting_keys.secret_in(one))]
+        keys = [key for one in secrets if (key := secret_in(one))]
         good = [hmac.compare_digest(_sign(key, self.address, raw).encode(), said) for key in keys]
         if any(good):
             return None
@@ -339,7 +345,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     """
     grant = grant_of(secret)
     if grant is None:
-        return payouts.unwritten("The key does not say how to ask Shopee.", calls.FORM)
+        return payouts.unusable_key_report("The key does not say how to ask Shopee.", calls.FORM)
     now = int(http.now().timestamp())
     asked = {
         "time_range_field": "update_time",
@@ -348,16 +354,16 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         "page_size": "1",
     }
     answer = calls.Shop(settings, grant, http).answer("GET", LIST, asked)
-    return payouts.report(_TITLE, settings, answer, lambda told: _fault(settings, told))
+    return payouts.shop_report(_TITLE, settings, answer, lambda told: _fault(settings, told))
 
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     told = calls.content(answer.body)
     wrong, why = str(told.get("error") or "").lower(), calls.reason(told)
-    said = says(_TITLE, answer.status, why)
+    said = quote_answer(_TITLE, answer.status, why)
     if "error" not in told:
         hint = "Enter https://partner.shopeemobile.com, or the address of Shopee's test shops."
-        return payouts.no_shop(_TITLE, settings, hint)
+        return payouts.no_shop_step(_TITLE, settings, hint)
     if calls.is_of_shop(told):
         shop = str(settings.get("shop_id") or "").strip()
         words = f"The app reaches no shop {shop}. {said}"
@@ -370,7 +376,7 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
         words = f"Shopee does not accept the key. {said}"
         return Step.failed(payouts.KEY, words, calls.KEY_HINT, "key.refused")
     if wrong or answer.status != HTTPStatus.OK:
-        return payouts.strange(_TITLE, answer, why)
+        return payouts.unclear_step(_TITLE, answer, why)
     return None
 
 

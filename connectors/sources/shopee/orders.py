@@ -14,8 +14,7 @@ from connectors.kit.delivery import Read, record_of, too_long
 from connectors.kit.delivery_limits import LINES
 from connectors.kit.shops import payload_parts, payouts
 from connectors.kit.shops.payload_parts import ZERO, Line, one_of, plain, summed, with_the_rest
-from connectors.kit.shops.payouts import POS, UPDATED, EntryPart, field
-from connectors.kit.shops.payouts import payout_kinds as kinds_of
+from connectors.kit.shops.payouts import POS, UPDATED, EntryPart, field_schema, payout_kinds
 
 Given = Mapping[str, object]
 
@@ -100,63 +99,65 @@ RETURN_WORDS: Mapping[str, str] = {
 }
 """The status of a return. `closed` does not say whether money went back."""
 
-_ORDER_ID = field("order_id", "Shopee's number of the order, equal in order and refund.")
+_ORDER_ID = field_schema("order_id", "Shopee's number of the order, equal in order and refund.")
 
-_CURRENCY = field("currency", "The currency of the order. All amounts are in it.")
+_CURRENCY = field_schema("currency", "The currency of the order. All amounts are in it.")
 
 _GOODS = (
-    field("item_id", "Shopee's id of the product."),
-    field("variant_id", "Shopee's id of the variation (model). Blank: it has none."),
-    field("sku", "The variation's SKU, otherwise the product's, exactly as it came."),
-    field("name", "Name of the product with its variation."),
+    field_schema("item_id", "Shopee's id of the product."),
+    field_schema("variant_id", "Shopee's id of the variation (model). Blank: it has none."),
+    field_schema("sku", "The variation's SKU, otherwise the product's, exactly as it came."),
+    field_schema("name", "Name of the product with its variation."),
 )
 
 ORDER = KindSchema(
     source=NAME,
     kind="order",
     fields=(
-        field("number", "Shopee's number of the order.", required=True, longest=50),
-        field("status", "Shopee's status in one of our words.", required=True, longest=100),
-        field("shop_status", "The status in Shopee's own word."),
+        field_schema("number", "Shopee's number of the order.", required=True, longest=50),
+        field_schema("status", "Shopee's status in one of our words.", required=True, longest=100),
+        field_schema("shop_status", "The status in Shopee's own word."),
         _ORDER_ID,
-        field("ordered_on", "The shop's day of the order.", "date"),
-        field("paid_at", "Moment of the payment. Blank: not paid.", "moment"),
+        field_schema("ordered_on", "The shop's day of the order.", "date"),
+        field_schema("paid_at", "Moment of the payment. Blank: not paid.", "moment"),
         UPDATED,
-        field("cod", "Whether it is paid on delivery.", "yesno"),
-        field("channel", "The way of paying, in Shopee's word."),
+        field_schema("cod", "Whether it is paid on delivery.", "yesno"),
+        field_schema("channel", "The way of paying, in Shopee's word."),
         _CURRENCY,
-        field("customer", "Shopee's id of the buyer."),
-        field("customer_name", "The buyer's name at Shopee, which Shopee may mask."),
-        field("goods_total", "The goods at the price they were sold for.", "money"),
-        field(
+        field_schema("customer", "Shopee's id of the buyer."),
+        field_schema("customer_name", "The buyer's name at Shopee, which Shopee may mask."),
+        field_schema("goods_total", "The goods at the price they were sold for.", "money"),
+        field_schema(
             "shipping_total",
             "The shipping as Shopee reckons it at the sale (estimated_shipping_fee). What Shopee "
             "bears of it is in the adjustment.",
             "money",
         ),
-        field(
+        field_schema(
             "carrier_charge",
             "What the carrier charged, once Shopee has confirmed it (actual_shipping_fee); no line "
             "and no part of the total. It comes after the sale: keep it in a group of changes that "
             "is ignored.",
             "money",
         ),
-        field("total", "What the buyer pays. The lines add up to it.", "money"),
+        field_schema("total", "What the buyer pays. The lines add up to it.", "money"),
     ),
     lines=(
         POS,
-        field("line_id", "Shopee's id of the order line."),
-        field(
+        field_schema("line_id", "Shopee's id of the order line."),
+        field_schema(
             "part",
             "What the line stands for: goods, shipping, or adjustment: vouchers, coins and "
             "subsidies, of which Shopee tells the sum only.",
         ),
         *_GOODS,
-        field("promotion", "The promotion it was sold in, in Shopee's word, such as bundle_deal."),
-        field("qty", "Pieces sold.", "quantity"),
-        field("price", "Price of a piece before discounts.", "money"),
-        field("discount", "The seller's discount on the line.", "money"),
-        field("amount", "Quantity times price less discount.", "money"),
+        field_schema(
+            "promotion", "The promotion it was sold in, in Shopee's word, such as bundle_deal."
+        ),
+        field_schema("qty", "Pieces sold.", "quantity"),
+        field_schema("price", "Price of a piece before discounts.", "money"),
+        field_schema("discount", "The seller's discount on the line.", "money"),
+        field_schema("amount", "Quantity times price less discount.", "money"),
     ),
     total_field="total",
 )
@@ -165,17 +166,17 @@ REFUND = KindSchema(
     source=NAME,
     kind="refund",
     fields=(
-        field("number", "R- and Shopee's number of the return.", required=True, longest=50),
-        field(
+        field_schema("number", "R- and Shopee's number of the return.", required=True, longest=50),
+        field_schema(
             "status",
             "refunded: the money went back. pending: not decided or not paid yet. cancelled: "
             "withdrawn. closed: over, and Shopee does not say how.",
             required=True,
             longest=100,
         ),
-        field("shop_status", "The status in Shopee's own word."),
+        field_schema("shop_status", "The status in Shopee's own word."),
         _ORDER_ID,
-        field(
+        field_schema(
             "refunded_on",
             "The shop's day of the latest change: it moves with each. Keep it in a group of "
             "changes that is ignored where documents are dated by it.",
@@ -183,24 +184,24 @@ REFUND = KindSchema(
         ),
         UPDATED,
         _CURRENCY,
-        field("reason", "The buyer's reason, in Shopee's word."),
-        field("restock", "Always unknown: Shopee does not say if goods came back."),
-        field("total", "What is given back. The lines add up to it.", "money"),
+        field_schema("reason", "The buyer's reason, in Shopee's word."),
+        field_schema("restock", "Always unknown: Shopee does not say if goods came back."),
+        field_schema("total", "What is given back. The lines add up to it.", "money"),
     ),
     lines=(
         POS,
-        field("part", "What the line stands for: goods or adjustment."),
+        field_schema("part", "What the line stands for: goods or adjustment."),
         *_GOODS,
-        field("qty", "Pieces returned.", "quantity"),
-        field("amount", "What is given back for the line.", "money"),
+        field_schema("qty", "Pieces returned.", "quantity"),
+        field_schema("amount", "What is given back for the line.", "money"),
     ),
     total_field="total",
 )
 
-PAYOUTS = kinds_of(
+PAYOUTS = payout_kinds(
     NAME,
-    field("first_day", "First of the shop's days whose money was released.", "date"),
-    field("last_day", "Last of these days.", "date"),
+    field_schema("first_day", "First of the shop's days whose money was released.", "date"),
+    field_schema("last_day", "Last of these days.", "date"),
 )
 
 KINDS = (ORDER, REFUND, *PAYOUTS)

@@ -34,15 +34,22 @@ from connectors.contract import (
 from connectors.contract.pulls import NoPage, Page, Pulled, Withdrawn
 from connectors.kit.delivery import (
     Read,
+    accepted_delivery,
     body_signed,
-    parsed,
-    taken,
+    parse_json,
     too_large,
     too_long_lists,
     too_many,
 )
-from connectors.kit.shops import payouts as connection_test
-from connectors.kit.shops.payouts import payouts_left
+from connectors.kit.shops.payouts import (
+    KEY,
+    RIGHTS,
+    no_shop_step,
+    payouts_left,
+    shop_report,
+    unclear_step,
+    unusable_key_report,
+)
 from connectors.sources.shopify import calls
 from connectors.sources.shopify.calls import Shop, delivery_of, listed, next_page, order_of, refused
 from connectors.sources.shopify.kinds import KINDS, NAME, TRANSACTIONS, payouts_of
@@ -207,7 +214,7 @@ class Shopify:
         kind = TOPICS.get(lower.get(TOPIC, ""))
         if kind is None:
             return _strange_topic(lower.get(TOPIC, ""))
-        value = parsed(raw)
+        value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
         if lower[TOPIC] == DELETED:
@@ -227,7 +234,7 @@ class Shopify:
         """A JSON file with orders as the API lists them; the same file is the same delivery."""
         if refused := too_large(raw):
             return refused
-        value = parsed(raw)
+        value = parse_json(raw)
         if isinstance(value, SourceRefusal):
             return value
         found = list(_listed(value))
@@ -352,7 +359,7 @@ def _records(
         for place, kind, given, order in found
         for each in _read(place, kind, given, order, zone)
     )
-    return taken(read, delivery_id, signature)
+    return accepted_delivery(read, delivery_id, signature)
 
 
 def _is_trial(given: Payload) -> bool:
@@ -400,10 +407,10 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     if not token:
         words = "This connection has no token to ask Shopify with."
         hint = f"Paste the client secret, a colon, and the access token of the app at {_APPS}."
-        return connection_test.unwritten(words, hint)
+        return unusable_key_report(words, hint)
     shop = Shop(str(settings.get("base_url") or "").strip(), token, http)
     answer = shop.ask("orders.json?limit=1&status=any&fields=id")
-    told = connection_test.report(_TITLE, settings, answer, lambda one: _fault(settings, one))
+    told = shop_report(_TITLE, settings, answer, lambda one: _fault(settings, one))
     if told.ok and settings.get(SETTING) == ASKED_FOR:
         answer = shop.ask("shopify_payments/payouts.json?limit=1")
         last = (_unpaid(answer) or told.steps[-1]).took(answer.seconds)
@@ -415,17 +422,17 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         words = "Shopify does not accept the access token."
         hint = f"In Shopify open {_APPS}, your app, and copy its Admin API access token again."
-        return Step.failed(connection_test.KEY, words, hint, "key.refused")
+        return Step.failed(KEY, words, hint, "key.refused")
     if answer.status == HTTPStatus.FORBIDDEN:
         words = "The app may not read orders."
         hint = f"In Shopify open {_APPS}, tick read_orders on your app, and install it again."
-        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+        return Step.failed(RIGHTS, words, hint, "key.permission")
     if answer.status == HTTPStatus.OK and listed(answer, "orders") is not None:
         return None
     if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
         hint = "Enter the address that ends in .myshopify.com, in Shopify at Settings > Domains."
-        return connection_test.no_shop(_TITLE, settings, hint)
-    return connection_test.strange(_TITLE, answer, "")
+        return no_shop_step(_TITLE, settings, hint)
+    return unclear_step(_TITLE, answer, "")
 
 
 def _unpaid(answer: HttpAnswer | HttpFailure) -> Step | None:
@@ -435,10 +442,10 @@ def _unpaid(answer: HttpAnswer | HttpFailure) -> Step | None:
     if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED:
         words = "The app may read orders, and no payouts."
         hint = f"In Shopify open {_APPS}, tick {_PAYOUT_SCOPE} on your app, and install it again."
-        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+        return Step.failed(RIGHTS, words, hint, "key.permission")
     words = "Orders can be read; the shop shows no payouts of Shopify Payments."
     hint = "Set “Payouts” of this connection to no, where the shop does not use Shopify Payments."
-    return Step(connection_test.RIGHTS, None, words, hint, "key.payouts")
+    return Step(RIGHTS, None, words, hint, "key.payouts")
 
 
 def begin(since: datetime) -> str:

@@ -22,7 +22,7 @@ from connectors.contract.errors import columns_of, query_fault, query_text
 from connectors.contract.pulls import NoPage, Page
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import COMPANY_CODE, orders_of
-from connectors.kit.shops.payouts import field
+from connectors.kit.shops.payouts import field_schema
 from connectors.transport.http import Http
 
 _ROWS: Final = 200
@@ -41,28 +41,30 @@ STAMP: Final = "updated_at"
 ORDER = orders_of(
     NAME,
     COMPANY_CODE,
-    field("branch", "Branch that sold."),
-    field("warehouse", "Warehouse that the goods left."),
-    field("registration", "Registration number of the other party."),
-    field("refund_status", "The shop's own word for a refund of the order."),
-    field("refund_total", "What was given back of the order.", "money"),
+    field_schema("branch", "Branch that sold."),
+    field_schema("warehouse", "Warehouse that the goods left."),
+    field_schema("registration", "Registration number of the other party."),
+    field_schema("refund_status", "The shop's own word for a refund of the order."),
+    field_schema("refund_total", "What was given back of the order.", "money"),
 )
 
 SETTLEMENT = KindSchema(
     source=NAME,
     kind="settlement",
     fields=(
-        field("number", "The number that people know it by.", required=True, longest=50),
-        field("status", "The shop's own word, such as approved or paid.", required=True),
-        field("blogger", "Key of the blogger."),
-        field("blogger_name", "Name of the blogger."),
+        field_schema("number", "The number that people know it by.", required=True, longest=50),
+        field_schema("status", "The shop's own word, such as approved or paid.", required=True),
+        field_schema("blogger", "Key of the blogger."),
+        field_schema("blogger_name", "Name of the blogger."),
         COMPANY_CODE,
-        field("period", "First and last day, as 2026-11-10/2026-11-16."),
-        field("settled_on", "Last day that the settlement is for.", "date"),
-        field("paid_at", "Moment at which it was paid. Blank: not yet.", "moment"),
-        field(STAMP, "Moment of this state. Of two states the later one counts.", "moment"),
-        field("currency", "Three letters, such as MYR. All amounts of the record are in it."),
-        field("commission", "What the blogger earned.", "money"),
+        field_schema("period", "First and last day, as 2026-11-10/2026-11-16."),
+        field_schema("settled_on", "Last day that the settlement is for.", "date"),
+        field_schema("paid_at", "Moment at which it was paid. Blank: not yet.", "moment"),
+        field_schema(STAMP, "Moment of this state. Of two states the later one counts.", "moment"),
+        field_schema(
+            "currency", "Three letters, such as MYR. All amounts of the record are in it."
+        ),
+        field_schema("commission", "What the blogger earned.", "money"),
     ),
 )
 

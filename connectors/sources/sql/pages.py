@@ -27,8 +27,16 @@ from connectors.sources.sql.connector import (
     queries_of,
     rows_at_once,
 )
-from connectors.sources.sql.database import Place, Reader, Row, Start, moment_of, opened, told
-from connectors.sources.sql.database import parse_place as place_of
+from connectors.sources.sql.database import (
+    Place,
+    Reader,
+    Row,
+    Start,
+    moment_of,
+    opened,
+    parse_place,
+    told,
+)
 from connectors.sources.sql.failures import WAYS, Cause, UnansweredError
 from connectors.transport.http import Http
 from connectors.transport.strict_json import dumps
@@ -125,7 +133,7 @@ class _Cursor:
         return cls(
             floor=datetime.fromisoformat(given["floor"]),
             kind=given["kind"],
-            at={kind: place_of(place) for kind, place in given["at"].items()},
+            at={kind: parse_place(place) for kind, place in given["at"].items()},
             high={kind: datetime.fromisoformat(high) for kind, high in given["high"].items()},
         )
 

@@ -27,13 +27,13 @@ from connectors.contract import (
 )
 from connectors.contract.pulls import NoPage, Page, Pulled, Withdrawn
 from connectors.contract.schema import FieldSchema, KindSchema
-from connectors.kit.calls import says
+from connectors.kit.calls import quote_answer
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
 from connectors.kit.delivery import (
     Read,
     body_signed,
-    parsed,
-    sorted_out,
+    parse_json,
+    split_results,
     too_large,
     too_long_lists,
     too_many,
@@ -208,7 +208,7 @@ def _of_something_else(raw: bytes, topic: str) -> SourceRefusal | None:
     """Why a deletion is not taken: its body is an id alone, which a customer may have, too. The
     topic is not signed; it can only keep a deletion out.
     """
-    value = parsed(raw)
+    value = parse_json(raw)
     if not topic or topic.startswith(_ORDERS) or not isinstance(value, Mapping):
         return None
     if not _is_gone(value):
@@ -226,7 +226,7 @@ def _is_gone(value: Given) -> bool:
 def _read_body(
     raw: bytes, delivery_id: str, signature: str, zone: ZoneInfo, *, signed: bool
 ) -> Accepted | SourceRefusal:
-    value = parsed(raw)
+    value = parse_json(raw)
     if isinstance(value, SourceRefusal):
         return value
     if signed and isinstance(value, Mapping) and _is_gone(value):
@@ -278,10 +278,10 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     if headers is None:
         words = "The key does not say how to ask the shop."
         hint = f"Give it as {KEY_FORMAT}; WooCommerce makes the last two at {_KEYS}."
-        return payouts.unwritten(words, hint)
+        return payouts.unusable_key_report(words, hint)
     url = f"{root_of(settings)}{PATH}?per_page=1"
     answer = http.request("GET", url, headers=headers)
-    return payouts.report(_TITLE, settings, answer, lambda told: _fault(settings, told))
+    return payouts.shop_report(_TITLE, settings, answer, lambda told: _fault(settings, told))
 
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
@@ -295,12 +295,12 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
         return None
     if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         hint = "In WordPress open Settings > General, and enter the Site Address that stands there."
-        return payouts.no_shop(_TITLE, settings, hint)
-    return payouts.strange(_TITLE, answer, said)
+        return payouts.no_shop_step(_TITLE, settings, hint)
+    return payouts.unclear_step(_TITLE, answer, said)
 
 
 def _no_right(answer: HttpAnswer, said: str) -> Step:
-    told = says(_TITLE, answer.status, said)
+    told = quote_answer(_TITLE, answer.status, said)
     words = f"The key may not read orders. {told}"
     hint = (
         f"In WooCommerce open {_KEYS}, edit the key and set Permissions to Read; its user has to be"
@@ -310,7 +310,7 @@ def _no_right(answer: HttpAnswer, said: str) -> Step:
 
 
 def _no_key(answer: HttpAnswer, said: str) -> Step:
-    told = says(_TITLE, answer.status, said)
+    told = quote_answer(_TITLE, answer.status, said)
     words = f"WooCommerce does not accept the REST API key. {told}"
     hint = f"In WooCommerce open {_KEYS}, add a key, and paste both of its halves here."
     return Step.failed(payouts.KEY, words, hint, "key.refused")
@@ -452,7 +452,7 @@ def records_of(
         return (), errors
     first = _order(place, order, zone)
     found = [first, *(_as_of(first, one) for one in _refunds(place, order, zone))]
-    records, wrong = sorted_out(found)
+    records, wrong = split_results(found)
     return ((), wrong) if wrong else (records, ())
 
 

@@ -1,15 +1,15 @@
 """Define, as data, the record kinds of WooCommerce with the meaning of each field."""
 
 from connectors.contract.schema import KindSchema
-from connectors.kit.shops.payouts import POS, UPDATED, field
+from connectors.kit.shops.payouts import POS, UPDATED, field_schema
 
 NAME = "woocommerce"
 
 
-_ORDER_ID = field("order_id", "WooCommerce's id of the order, equal in order and refund.")
-_CURRENCY = field("currency", "The currency of the order. All amounts are in it.")
-_CUSTOMER = field("customer", "WooCommerce's id of the customer, or guest.")
-_CUSTOMER_NAME = field(
+_ORDER_ID = field_schema("order_id", "WooCommerce's id of the order, equal in order and refund.")
+_CURRENCY = field_schema("currency", "The currency of the order. All amounts are in it.")
+_CUSTOMER = field_schema("customer", "WooCommerce's id of the customer, or guest.")
+_CUSTOMER_NAME = field_schema(
     "customer_name", "Company of the billing address, otherwise the person's name."
 )
 
@@ -17,42 +17,44 @@ ORDER = KindSchema(
     source=NAME,
     kind="order",
     fields=(
-        field("number", "The number that the buyer knows.", required=True, longest=50),
-        field("status", "WooCommerce's word, of an extension too.", required=True, longest=100),
+        field_schema("number", "The number that the buyer knows.", required=True, longest=50),
+        field_schema(
+            "status", "WooCommerce's word, of an extension too.", required=True, longest=100
+        ),
         _ORDER_ID,
-        field("ordered_on", "The shop's day of the order.", "date"),
-        field("paid_at", "Moment of the payment. Blank: not paid.", "moment"),
+        field_schema("ordered_on", "The shop's day of the order.", "date"),
+        field_schema("paid_at", "Moment of the payment. Blank: not paid.", "moment"),
         UPDATED,
-        field("channel", "The way of paying, in the shop's word, such as fpx."),
+        field_schema("channel", "The way of paying, in the shop's word, such as fpx."),
         _CURRENCY,
         _CUSTOMER,
         _CUSTOMER_NAME,
-        field("email", "E-mail address of the billing address."),
-        field("phone", "Telephone number of the billing address."),
-        field("address", "Billing address in one line."),
-        field("subtotal", "The total less its tax: goods, shipping and fees.", "money"),
-        field("tax_total", "All tax. The lines add up to it.", "money"),
-        field("total", "What was sold, with tax. Refunds do not change it.", "money"),
-        field("discount_total", "All coupons, without tax. The lines hold them.", "money"),
-        field("refunded_total", "What was given back so far, with tax.", "money"),
+        field_schema("email", "E-mail address of the billing address."),
+        field_schema("phone", "Telephone number of the billing address."),
+        field_schema("address", "Billing address in one line."),
+        field_schema("subtotal", "The total less its tax: goods, shipping and fees.", "money"),
+        field_schema("tax_total", "All tax. The lines add up to it.", "money"),
+        field_schema("total", "What was sold, with tax. Refunds do not change it.", "money"),
+        field_schema("discount_total", "All coupons, without tax. The lines hold them.", "money"),
+        field_schema("refunded_total", "What was given back so far, with tax.", "money"),
     ),
     lines=(
         POS,
-        field("line_id", "WooCommerce's id of the line."),
-        field("part", "What the line stands for: goods, shipping or fee."),
-        field("sku", "The shop's article number as it came. SHIPPING and FEE are ours."),
-        field("variant_id", "WooCommerce's id of the variation, otherwise of the product."),
-        field("name", "Name of the goods, of the way of shipping, of the fee."),
-        field("qty", "Pieces sold; 1 for shipping and fees.", "quantity"),
-        field("price", "Price of a piece before coupons, without tax.", "money"),
-        field("discount", "All coupons on the line, without tax.", "money"),
-        field("amount", "What the line comes to, without tax.", "money"),
-        field(
+        field_schema("line_id", "WooCommerce's id of the line."),
+        field_schema("part", "What the line stands for: goods, shipping or fee."),
+        field_schema("sku", "The shop's article number as it came. SHIPPING and FEE are ours."),
+        field_schema("variant_id", "WooCommerce's id of the variation, otherwise of the product."),
+        field_schema("name", "Name of the goods, of the way of shipping, of the fee."),
+        field_schema("qty", "Pieces sold; 1 for shipping and fees.", "quantity"),
+        field_schema("price", "Price of a piece before coupons, without tax.", "money"),
+        field_schema("discount", "All coupons on the line, without tax.", "money"),
+        field_schema("amount", "What the line comes to, without tax.", "money"),
+        field_schema(
             "tax",
             "The code of its tax rate, such as MY-SST-1; several are joined with +. "
             "Without any: none, and its tax class.",
         ),
-        field("tax_amount", "The tax of the line.", "money"),
+        field_schema("tax_amount", "The tax of the line.", "money"),
     ),
     total_field="total",
     tax_field="tax_total",
@@ -62,16 +64,16 @@ REFUND = KindSchema(
     source=NAME,
     kind="refund",
     fields=(
-        field("number", "R- and WooCommerce's id of the refund.", required=True, longest=50),
-        field("status", "Always refunded.", required=True, longest=100),
+        field_schema("number", "R- and WooCommerce's id of the refund.", required=True, longest=50),
+        field_schema("status", "Always refunded.", required=True, longest=100),
         _ORDER_ID,
-        field("order_number", "The number of its order."),
+        field_schema("order_number", "The number of its order."),
         _CURRENCY,
         _CUSTOMER,
         _CUSTOMER_NAME,
-        field("reason", "What the shop wrote beside it."),
-        field("restock", "Always unknown: WooCommerce does not say if goods came back."),
-        field("total", "What was given back, with tax.", "money"),
+        field_schema("reason", "What the shop wrote beside it."),
+        field_schema("restock", "Always unknown: WooCommerce does not say if goods came back."),
+        field_schema("total", "What was given back, with tax.", "money"),
     ),
     total_field="total",
 )

@@ -36,7 +36,7 @@ from connectors.contract.schema import KindSchema
 from connectors.kit.canonical_record import Cell, RawRecord, canonical
 from connectors.kit.delivery import too_long
 from connectors.kit.shops import payouts
-from connectors.kit.shops.payouts import kinds_of
+from connectors.kit.shops.payouts import shared_kinds
 from connectors.kit.workbook import (
     Limits,
     Row,
@@ -47,8 +47,8 @@ from connectors.kit.workbook import (
     read_tables,
     run,
 )
-from connectors.sources.workbook.file_sheets import FileSheets as Parts
 from connectors.sources.workbook.file_sheets import (
+    FileSheets,
     Said,
     as_iso,
     columns_of,
@@ -65,7 +65,7 @@ from connectors.sources.workbook.file_sheets import (
 
 NAME = "workbook"
 
-KINDS = kinds_of(NAME)
+KINDS = shared_kinds(NAME)
 
 CSV = ".csv"
 
@@ -244,14 +244,14 @@ class Workbook:
 
 def _parts(
     name: str, raw: bytes, kind: KindSchema, limits: Limits | None = None
-) -> Parts | SourceRefusal:
+) -> FileSheets | SourceRefusal:
     only = f"{kind.kind}s"
     sheets = read_csv(only, raw) if name.lower().endswith(CSV) else read_tables(raw, limits)
     if isinstance(sheets, WorkbookRefusal):
         status = 413 if sheets.code.startswith("too_") else 422
         return SourceRefusal(status, sheets.code, sheets.message, sheets.hint)
     if name.lower().endswith(CSV):
-        return Parts(sheets[0], sheets[0], sheets, kind, headings_of(kind))
+        return FileSheets(sheets[0], sheets[0], sheets, kind, headings_of(kind))
     found = parts_of(sheets, kind)
     if isinstance(found, str):
         hint = f"Name the sheets {only} and {kind.kind}_items."
@@ -272,7 +272,7 @@ def _either(kind: str) -> str:
     return "|".join(word.replace("_", "[ _-]") for word in (kind, many))
 
 
-def _unknown(parts: Parts, columns: Sequence[FileColumn]) -> Iterator[RowError]:
+def _unknown(parts: FileSheets, columns: Sequence[FileColumn]) -> Iterator[RowError]:
     filled = Counter((one.sheet, one.field) for one in columns)
     for one in columns:
         if one.matched_by is MatchedBy.NOTHING and one.field == LEFT_OUT:
@@ -289,7 +289,7 @@ def _unknown(parts: Parts, columns: Sequence[FileColumn]) -> Iterator[RowError]:
 
 
 def orders_of_file(
-    parts: Parts, zone: ZoneInfo, chosen: Chosen, paid: KindSchema | None = None
+    parts: FileSheets, zone: ZoneInfo, chosen: Chosen, paid: KindSchema | None = None
 ) -> FileOrders:
     """All records of the file, good and bad; `paid` is the kind of what payouts pay of orders,
     where that comes of them, too.
@@ -335,7 +335,7 @@ def orders_of_file(
     )
 
 
-def _written(parts: Parts, columns: Sequence[FileColumn]) -> Iterator[object]:
+def _written(parts: FileSheets, columns: Sequence[FileColumn]) -> Iterator[object]:
     """The cells of the columns that hold days."""
     for sheet in sheets_read(parts):
         wanted = [
@@ -346,7 +346,7 @@ def _written(parts: Parts, columns: Sequence[FileColumn]) -> Iterator[object]:
                 yield from (row[at] for at in wanted if at in row)
 
 
-def _holds_days(parts: Parts, sheet: Sheet, name: str) -> bool:
+def _holds_days(parts: FileSheets, sheet: Sheet, name: str) -> bool:
     """Whether a field of a sheet is a day or a moment."""
     kind, of_lines = parts.kind, parts.headings.lines
     typed = {one.name: one.type in _DAYS for one in kind.fields}
@@ -360,7 +360,7 @@ def _holds_days(parts: Parts, sheet: Sheet, name: str) -> bool:
 class _Reading:
     """The rows of a file, with its days as they are meant."""
 
-    parts: Parts
+    parts: FileSheets
     columns: Sequence[FileColumn]
     days: DayOrder | None
 
@@ -489,7 +489,7 @@ class _Orders(Sequence[FileOrder]):
         self,
         groups: Sequence[_Group],
         seen: Mapping[str, int],
-        parts: Parts,
+        parts: FileSheets,
         zone: ZoneInfo,
         payments: Payments | None,
     ) -> None:
@@ -513,7 +513,7 @@ class _Orders(Sequence[FileOrder]):
 def _order(
     group: _Group,
     seen: Mapping[str, int],
-    parts: Parts,
+    parts: FileSheets,
     zone: ZoneInfo,
     payments: Payments | None,
 ) -> FileOrder:
@@ -550,7 +550,7 @@ def _order(
     )
 
 
-def _raw(head: SheetRow, items: Sequence[SheetRow], parts: Parts) -> RawRecord:
+def _raw(head: SheetRow, items: Sequence[SheetRow], parts: FileSheets) -> RawRecord:
     keys = parts.line_keys
     cells = head.cells(parts.named)
     own = id_of(parts.kind)
@@ -572,7 +572,7 @@ def _amount(text: str) -> Decimal | None:
     return found if found.is_finite() and abs(found) < 10**15 else None
 
 
-def _totals(parts: Parts) -> list[str]:
+def _totals(parts: FileSheets) -> list[str]:
     """The fields of a record that hold its total; its first line may have one of the name."""
     names = (parts.kind.total_field or "total", *_SUMS)
     return [name for name in names if name in parts.headings.head]
@@ -585,7 +585,7 @@ def payment_kind(kind: KindSchema, beside: Iterable[KindSchema]) -> KindSchema |
     return next((one for one in beside if one.kind == payouts.ORDER_PAYMENT), None)
 
 
-def lacking(parts: Parts, filled: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
+def lacking(parts: FileSheets, filled: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
     """The fields that no column fills and without which no sale is told, as a row has them."""
     fills = {name: key for key, name in parts.line_keys.items()}
     sheet = parts.items.name
@@ -608,7 +608,7 @@ def _text(value: object) -> str:
 
 
 def payments_in(
-    parts: Parts, rows: Iterable[SheetRow], kind: KindSchema, zone: ZoneInfo
+    parts: FileSheets, rows: Iterable[SheetRow], kind: KindSchema, zone: ZoneInfo
 ) -> Payments:
     """The payments of a file with these lines, whose sales are told."""
     fills = {name: key for key, name in parts.line_keys.items()}

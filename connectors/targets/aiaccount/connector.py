@@ -40,10 +40,10 @@ from connectors.kit.calls import (
     KEPT_BYTES,
     Get,
     base_currency_of,
-    not_made,
+    make_not_sent,
+    make_sent,
     reader,
-    sent,
-    unclear,
+    unclear_lookup,
     zone_of,
 )
 from connectors.kit.preflight import NUMERIC, Fault, rate_fault, refused, value_fault
@@ -191,7 +191,7 @@ class AiAccount:
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
         """Make the call, once. A payload of which nothing may be sent is answered without one."""
         if len(payload.refused) == len(payload.numbers):
-            return not_made(payload)
+            return make_not_sent(payload)
         content_type, body = _enclosed(payload)
         answer = http.request(
             payload.method,
@@ -209,7 +209,7 @@ class AiAccount:
             told = unanswered(payload, answer)
         else:
             told = answers_of(payload, hear(answer, _now(settings, http)))
-        return sent(told, answer, partial(mask, secret=secret.strip()))
+        return make_sent(told, answer, partial(mask, secret=secret.strip()))
 
     def look_up(
         self,
@@ -331,11 +331,11 @@ def _get(get: Get, path: str, now: datetime, listed: str) -> Heard | Found:
     """
     answer = get(path)
     if isinstance(answer, HttpFailure):
-        return unclear(answer)
+        return unclear_lookup(answer)
     heard = hear(answer, now)
     if answer.status == 200 and isinstance((heard.content or {}).get(listed), list):
         return heard
-    return unclear(answer, heard.error.get("message", ""), pause_of(heard))
+    return unclear_lookup(answer, heard.error.get("message", ""), pause_of(heard))
 
 
 def _data(heard: Heard) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from connectors.contract import ConnectionReport, Rounding, Settings, Snapshot, Step
-from connectors.kit.calls import REACH, reach, says
+from connectors.kit.calls import REACH, quote_answer, reach
 from connectors.targets.aiaccount.outcomes import object_of
 from connectors.targets.aiaccount.ways import SALES_REFUND
 from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
@@ -106,7 +106,7 @@ def _not_reached(settings: Settings, made: tuple[Step, ...]) -> ConnectionReport
 def _refused(answer: HttpAnswer, content: object, secret: str) -> Step:
     error = content.get("error") if isinstance(content, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
-    said = says("AiAccount", answer.status, str(message or ""))
+    said = quote_answer("AiAccount", answer.status, str(message or ""))
     if answer.status not in KEY_REFUSED:
         return Step.failed(STEPS[2], said, "Compare the address of the interface.", "answer")
     words = f"AiAccount does not know this API key, ending in …{secret[-4:]}. {said}"

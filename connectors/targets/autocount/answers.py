@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import Action, Answer, Found, Kept, OutgoingDocument, Payload, Stands
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.kit.calls import KEPT_BYTES, Call, Get, accepted, uncertain, unclear
+from connectors.kit.calls import KEPT_BYTES, Call, Get, accepted, uncertain, unclear_lookup
 from connectors.kit.preflight import room
 from connectors.targets.autocount.payload import SCHEMAS, content, expected, path_of
 from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
@@ -101,7 +101,7 @@ def read(path: str, number: str, get: Get) -> Seen | Found:
     """
     answer = get(path)
     if isinstance(answer, HttpFailure):
-        return unclear(answer)
+        return unclear_lookup(answer)
     content, proof = loads(answer.body), answer.body[:KEPT_BYTES]
     told = message_of(content)
     if answer.status == _NOT_FOUND and "not exists" in told.casefold():
@@ -117,8 +117,8 @@ def read(path: str, number: str, get: Get) -> Seen | Found:
 def not_told(answer: Call) -> Found:
     """Why a call tells nothing of a document."""
     if isinstance(answer, HttpFailure):
-        return unclear(answer)
-    return unclear(answer, message_of(loads(answer.body)), pause_of(answer))
+        return unclear_lookup(answer)
+    return unclear_lookup(answer, message_of(loads(answer.body)), pause_of(answer))
 
 
 def pause_of(answer: HttpAnswer) -> float | None:
@@ -313,7 +313,7 @@ def taken(payload: Payload, refused: Answer, seen: Seen | Found) -> Answer:
     )
 
 
-def look_up(
+def find_document(
     document: OutgoingDocument, action: Action, standing: OutgoingDocument | None, get: Get
 ) -> Found:
     """Look once. `get` makes one read-only call to a path below the account book."""

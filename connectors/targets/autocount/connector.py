@@ -42,22 +42,22 @@ from connectors.kit.calls import (
     Get,
     base_currency_of,
     closed_through,
-    not_made,
+    make_not_sent,
+    make_sent,
+    quote_answer,
     reach,
     reader,
-    says,
-    sent,
-    told_by_settings,
+    snapshot_from_settings,
     unanswered,
     zone_of,
 )
 from connectors.kit.preflight import settings_of_book
-from connectors.targets.autocount import answers as lookup
 from connectors.targets.autocount import payload, read_back
 from connectors.targets.autocount.answers import (
     DONE,
     NUMBER_TAKEN,
     confirmed,
+    find_document,
     message_of,
     not_told,
     read,
@@ -268,7 +268,7 @@ class AutoCount:
         it was refused for its party alone, that is created, and the call made then.
         """
         if payload.refused:
-            return not_made(payload)
+            return make_not_sent(payload)
         get, write = _reader(settings, secret, http), _writer(settings, secret, http)
         answer, told = _called(payload, write, get)
         party = missing(payload, told, settings)
@@ -276,10 +276,10 @@ class AutoCount:
             heard = write("POST", party.path, party.body)
             failed = party.failed(heard, told)
             if failed is not None:
-                return sent((failed,), heard, partial(mask, secret=secret))
+                return make_sent((failed,), heard, partial(mask, secret=secret))
             answer, told = _called(payload, write, get)
             told = party.noted(told, heard)
-        return sent((told,), answer, partial(mask, secret=secret))
+        return make_sent((told,), answer, partial(mask, secret=secret))
 
     def look_up(
         self,
@@ -293,7 +293,7 @@ class AutoCount:
         standing: OutgoingDocument | None = None,
     ) -> Found:
         """Whether it has been done, in the intended account book."""
-        found = lookup.look_up(document, action, standing, _reader(settings, secret, http))
+        found = find_document(document, action, standing, _reader(settings, secret, http))
         return replace(found, proof=mask(found.proof, secret))
 
     def read(
@@ -440,7 +440,7 @@ def report(
         if isinstance(locked, str)
         else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
     )
-    snapshot = None if isinstance(locked, str) else told_by_settings(settings, locked)
+    snapshot = None if isinstance(locked, str) else snapshot_from_settings(settings, locked)
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
@@ -463,7 +463,7 @@ def _unknown_key(answer: HttpAnswer, secret: str) -> Step:
 
 
 def _told(answer: HttpAnswer) -> str:
-    return says("AutoCount", answer.status, _message(answer))
+    return quote_answer("AutoCount", answer.status, _message(answer))
 
 
 def _message(answer: HttpAnswer) -> str:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import Found, ItemSetup, OutgoingDocument, Stands
 from connectors.contract.schema import DocumentSchema
-from connectors.kit.calls import KEPT_BYTES, Call, Get, crowded
+from connectors.kit.calls import KEPT_BYTES, Call, Get, too_many_found
 from connectors.targets.autocount import answers
 from connectors.targets.autocount.answers import Seen, not_told, number_of, read, told, validated_at
 from connectors.targets.autocount.payload import BODIES, SCHEMAS, path_of
@@ -145,7 +145,7 @@ def _around(
             yield from found.live
             if found.count < A_PAGE:
                 return
-    yield crowded(PAGES * A_PAGE, document, day)
+    yield too_many_found(PAGES * A_PAGE, document, day)
 
 
 def _page(

@@ -39,15 +39,14 @@ from connectors.kit.calls import (
     REACH,
     Call,
     closed_through,
-    not_made,
+    make_not_sent,
+    make_sent,
+    quote_answer,
     reach,
-    says,
-    sent,
-    told_by_settings,
+    snapshot_from_settings,
     zone_of,
 )
 from connectors.targets.autocount_aotg import relay as payload
-from connectors.targets.autocount_aotg import relay as tokens
 from connectors.targets.autocount_aotg.compare import (
     AROUND,
     Wanted,
@@ -66,10 +65,14 @@ from connectors.targets.autocount_aotg.relay import (
     Told,
     failed,
     is_apart,
+    login_is_due,
+    login_may_be_over,
     login_of,
+    masked,
     message_of,
     not_taken,
     not_told,
+    renew_login,
     strange_book,
     told_of,
     with_result,
@@ -238,7 +241,7 @@ class AutoCountOnTheGo:
     ) -> Sent:
         """Make the call, once. What the account book makes later is `awaiting` until then."""
         if not payload.body:
-            return not_made(payload)
+            return make_not_sent(payload)
         relay = Relay(settings, secret, http)
         answer = relay.write(payload.path, payload.body)
         told, wanted = told_of(answer), _wanted(payload, settings)
@@ -246,7 +249,7 @@ class AutoCountOnTheGo:
             made = tuple(not_taken(answer, one.number) for one in wanted)
         else:
             made = answers_of(told, wanted, relay)
-        return sent(_in_order(payload, made), answer, partial(tokens.masked, secret=secret))
+        return make_sent(_in_order(payload, made), answer, partial(masked, secret=secret))
 
     def look_up(
         self,
@@ -309,15 +312,15 @@ class AutoCountOnTheGo:
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether there is no token that is good for the next minutes."""
-        return tokens.is_due(secret, now)
+        return login_is_due(secret, now)
 
     def may_be_over(self, secret: str, now: datetime) -> bool:
         """Whether the token is more than a minute old."""
-        return tokens.may_be_over(secret, now)
+        return login_may_be_over(secret, now)
 
     def renew(self, settings: Settings, secret: str, http: Http) -> Renewed:
         """Log in for the next token."""
-        return tokens.renew(settings, secret, http)
+        return renew_login(settings, secret, http)
 
 
 def _wanted(payload: Payload, settings: Settings) -> tuple[Wanted, ...]:
@@ -351,7 +354,7 @@ def _in_order(call: Payload, made: Sequence[Answer]) -> tuple[Answer, ...]:
 
 
 def _kept(found: Found, secret: str) -> Found:
-    return replace(found, proof=tokens.masked(found.proof, secret))
+    return replace(found, proof=masked(found.proof, secret))
 
 
 def ask(wanted: Sequence[Wanted], relay: Relay) -> tuple[Found, ...]:
@@ -478,9 +481,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         return ConnectionReport.stopped(STEPS, *made, step)
     told = told_of(first)
     if told is None:
-        words = (
-            f"AutoCount did not let us log in. {says('AutoCount', first.status, message_of(first))}"
-        )
+        words = f"AutoCount did not let us log in. {quote_answer('AutoCount', first.status, message_of(first))}"
         hint = "Compare user name, password and API key with AOTG's portal."
         code = "key.refused" if first.status in KEY_REFUSED else "key.answer"
         step = Step.failed(STEPS[2], words, hint, code)
@@ -496,7 +497,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         if isinstance(locked, str)
         else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
     )
-    snapshot = None if isinstance(locked, str) else told_by_settings(settings, locked)
+    snapshot = None if isinstance(locked, str) else snapshot_from_settings(settings, locked)
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
 

@@ -12,7 +12,14 @@ from urllib.parse import quote
 from connectors.contract import Action, Answer, Found, OutgoingDocument, Payload, Settings
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
 from connectors.contract.targets import Renewed
-from connectors.kit.calls import KEPT_BYTES, Call, base_currency_of, unanswered, uncertain, unclear
+from connectors.kit.calls import (
+    KEPT_BYTES,
+    Call,
+    base_currency_of,
+    unanswered,
+    uncertain,
+    unclear_lookup,
+)
 from connectors.kit.preflight import (
     Fault,
     Meanings,
@@ -368,8 +375,8 @@ def with_result(told: Told, answer: Call) -> Told | None:
 def not_told(answer: Call) -> Found:
     """Why an answer says nothing."""
     if isinstance(answer, HttpFailure):
-        return unclear(answer)
-    return unclear(answer, message_of(answer), retry_after(answer.headers, answer.at))
+        return unclear_lookup(answer)
+    return unclear_lookup(answer, message_of(answer), retry_after(answer.headers, answer.at))
 
 
 def message_of(answer: HttpAnswer) -> str:
@@ -529,7 +536,7 @@ def login_of(secret: str) -> Login | None:
     return Login(api_key, password, token, *map(int, times)) if good else None
 
 
-def is_due(secret: str, now: datetime) -> bool:
+def login_is_due(secret: str, now: datetime) -> bool:
     """Whether there is no token that is good for the next minutes."""
     login = login_of(secret)
     return login is not None and (not login.token or now + EARLY >= _moment(login.until, now))
@@ -539,7 +546,7 @@ def _moment(seconds: int, now: datetime) -> datetime:
     return datetime.fromtimestamp(seconds, now.tzinfo)
 
 
-def may_be_over(secret: str, now: datetime) -> bool:
+def login_may_be_over(secret: str, now: datetime) -> bool:
     """Whether the token is older than a minute, so that a refusal may mean that it ended early."""
     login = login_of(secret)
     return login is not None and now - _moment(login.since, now) > FRESH
@@ -555,7 +562,7 @@ def strange_book(settings: Settings, login: Login) -> str:
     return f"The API key is not that of the account book {book or 'of this connection'}."
 
 
-def renew(settings: Settings, secret: str, http: Http) -> Renewed:
+def renew_login(settings: Settings, secret: str, http: Http) -> Renewed:
     """Log in, and keep the token beside what was given."""
     login = login_of(secret)
     if login is None:

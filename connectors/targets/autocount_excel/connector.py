@@ -38,8 +38,8 @@ from connectors.kit.calls import (
     E_INVOICES,
     base_currency_of,
     closed_through,
-    not_made,
-    told_by_settings,
+    make_not_sent,
+    snapshot_from_settings,
 )
 from connectors.kit.preflight import (
     NUMERIC,
@@ -265,7 +265,7 @@ class AutoCountExcel:
     ) -> Sent:
         """The file is written and waits for a person; what could never be imported is refused."""
         if len(payload.refused) == len(payload.numbers):
-            return not_made(payload)
+            return make_not_sent(payload)
         answers = (
             payload.refused.get(at) or Answer(kind="awaiting", words=WAITS, number=number)
             for at, number in enumerate(payload.numbers)
@@ -344,7 +344,7 @@ def _heads(settings: Settings) -> Step:
 
 
 def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
-    known = told_by_settings(settings, locked)
+    known = snapshot_from_settings(settings, locked)
     return replace(known, key_status="none", excel_import_enabled=True)
 
 

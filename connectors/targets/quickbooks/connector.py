@@ -36,7 +36,15 @@ from connectors.contract import (
 from connectors.contract.schema import DocumentSchema, address_setting
 from connectors.contract.targets import Granted, Listed, ListPage, Renewed, Returned, Revoked
 from connectors.kit import calls
-from connectors.kit.calls import Get, base_currency_of, crowded, not_made, reader, sent, unclear
+from connectors.kit.calls import (
+    Get,
+    base_currency_of,
+    make_not_sent,
+    make_sent,
+    reader,
+    too_many_found,
+    unclear_lookup,
+)
 from connectors.targets.quickbooks import payload, probe, writes
 from connectors.targets.quickbooks.documents import POSTED, UNPOSTED
 from connectors.targets.quickbooks.payload import (
@@ -220,7 +228,7 @@ class QuickBooks:
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
         """Make the call, once; `key` is its request id, under which it is done only once."""
         if not payload.path:
-            return not_made(payload)
+            return make_not_sent(payload)
 
         def post(path: str, body: bytes) -> HttpAnswer | HttpFailure:
             return http.request(
@@ -232,7 +240,7 @@ class QuickBooks:
             )
 
         written = writes.write(payload, _reader(settings, secret, http), post)
-        return sent(written.answers, written.call, partial(_masked, secret=secret))
+        return make_sent(written.answers, written.call, partial(_masked, secret=secret))
 
     def look_up(
         self,
@@ -397,12 +405,12 @@ def changed(documents: Collection[str], since: datetime, get: Get) -> frozenset[
     moment = quote(since.astimezone(UTC).isoformat(timespec="seconds"), safe="")
     answer = get(f"/cdc?entities={','.join(entities)}&changedSince={moment}")
     if isinstance(answer, HttpFailure):
-        return unclear(answer)
+        return unclear_lookup(answer)
     found = _ids(loads(answer.body), entities) if answer.status == HTTPStatus.OK else None
     if found is not None:
         return found
     fault = told_of(answer.body)
-    return unclear(answer, fault.words if fault else "", pause_of(answer))
+    return unclear_lookup(answer, fault.words if fault else "", pause_of(answer))
 
 
 def _ids(content: object, entities: Sequence[str]) -> frozenset[str] | None:
@@ -438,7 +446,7 @@ def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:
     if isinstance(seen, Found):
         return seen
     if not seen.whole:
-        return crowded(len(seen.documents), document, day)
+        return too_many_found(len(seen.documents), document, day)
     found = [told(schema, one, {}) for one in seen.documents if not is_void(one)]
     currencies = {document.currency, ""}
     return tuple(

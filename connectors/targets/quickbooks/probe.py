@@ -21,7 +21,7 @@ from connectors.contract.targets import (
     Revoked,
 )
 from connectors.kit import calls
-from connectors.kit.calls import REACH, Get, Timed, grant_of, reach, says
+from connectors.kit.calls import REACH, Get, Timed, grant_of, quote_answer, reach
 from connectors.targets.quickbooks.responses import (
     ENDED,
     MOST,
@@ -183,7 +183,7 @@ def _told(answer: HttpAnswer | HttpFailure) -> str:
     if isinstance(answer, HttpFailure):
         return answer.words
     told = told_of(answer.body)
-    return says("QuickBooks", answer.status, told.words if told else "")
+    return quote_answer("QuickBooks", answer.status, told.words if told else "")
 
 
 def _shut(realm: str, answer: HttpAnswer) -> Step | None:
@@ -416,12 +416,12 @@ def revoke(settings: Settings, secret: str, http: Http) -> Revoked:
 
 def is_due(secret: str, now: datetime) -> bool:
     """Whether the access token is missing, or ends within a few minutes."""
-    return calls.is_due(secret, now, EARLY)
+    return calls.token_is_due(secret, now, EARLY)
 
 
 def may_be_over(secret: str, now: datetime) -> bool:
     """Whether the access token is so old that a refusal may mean that it ended early."""
-    return calls.may_be_over(secret, now, LASTS)
+    return calls.token_may_be_over(secret, now, LASTS)
 
 
 def basic(settings: Settings, client: str) -> dict[str, str]:
@@ -452,7 +452,7 @@ def renew(settings: Settings, secret: str, http: Http) -> Renewed:
     told = loads(answer.body)
     content = told if isinstance(told, dict) else {}
     if answer.status == 200:
-        return calls.exchanged(grant, content, content.get("expires_in"), http.now())
+        return calls.renewed_key(grant, content, content.get("expires_in"), http.now())
     why = str(content.get("error") or "no reason given")
     words = f"Intuit answered {answer.status} to the refresh token: {why}."
     hint = (

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.contract import Found
-from connectors.kit.calls import KEPT_BYTES, Get, unclear
+from connectors.kit.calls import KEPT_BYTES, Get, unclear_lookup
 from connectors.targets.quickbooks.payload import ENTITIES, SCHEMAS, Names, linked, number_field
 from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
 from connectors.transport.strict_json import dumps, loads
@@ -141,7 +141,7 @@ def page_of(entity: str, where: str, start: int, get: Get) -> Seen | Found:
     text = f"select * from {entity}{chosen}{later} maxresults {MOST}"  # noqa: S608
     answer = get(f"/query?query={quote(text, safe='')}")
     if isinstance(answer, HttpFailure):
-        return unclear(answer)
+        return unclear_lookup(answer)
     content = loads(answer.body)
     found = content.get("QueryResponse") if isinstance(content, dict) else None
     if answer.status == 200 and isinstance(found, dict):
@@ -149,7 +149,7 @@ def page_of(entity: str, where: str, start: int, get: Get) -> Seen | Found:
         shown = tuple(one for one in rows if isinstance(one, dict))
         return Seen(shown, answer.body[:KEPT_BYTES], whole=len(rows) < MOST)
     told = told_of(answer.body)
-    return unclear(answer, told.words if told else "", pause_of(answer))
+    return unclear_lookup(answer, told.words if told else "", pause_of(answer))
 
 
 def pause_of(answer: HttpAnswer) -> float:

@@ -11,8 +11,7 @@ from connectors.transport.http import MachineClock
 from sandbox.simulators.base.market import FAULTS, App
 from sandbox.simulators.base.server import Ledger
 from sandbox.simulators.base.shop import life_of, open_shop, shop_options
-from sandbox.simulators.shopee.api import ORDER_LIST as LIST
-from sandbox.simulators.shopee.api import SHOP_ID, Shopee, ShopeeBooks
+from sandbox.simulators.shopee.api import ORDER_LIST, SHOP_ID, Shopee, ShopeeBooks
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
         per_minute=given.per_minute,
     )
     ids = {"partner_id": app.number, "shop_id": str(SHOP_ID)}
-    told = {"orders": LIST, "webhooks_to": given.to, **ids}
+    told = {"orders": ORDER_LIST, "webhooks_to": given.to, **ids}
     key = f"{app.secret}:{shop.refresh}"
     open_shop("shopee", given, shop, {**told, "key": key, "faults": FAULTS})
 

@@ -27,7 +27,7 @@ from connectors.transport.http import (
     retry_after,
     without_secrets,
 )
-from connectors.transport.strict_json import Blocked, resolve
+from connectors.transport.strict_json import Blocked, resolve_url
 
 ROOT = Path(__file__).parents[3]
 
@@ -71,7 +71,7 @@ def plan(text, **more):
 class TestFaults:
     def test_nothing_is_planned_by_default(self):
         assert strict_json.read_plan({}) is None
-        strict_json.point("push.after_send")
+        strict_json.fault_point("push.after_send")
 
     @pytest.mark.parametrize("environment", ["production", "demo", ""])
     def test_a_plan_outside_a_test_refuses_to_start(self, environment):
@@ -121,9 +121,7 @@ class TestFaults:
 
     def test_a_kill_is_a_kill_and_stands_in_the_log(self, tmp_path):
         log = tmp_path / "faults.log"
-        program = (
-            "from connectors.transport.strict_json import point\nfor _ in 'abc': point('sweep.mid')"
-        )
+        program = "from connectors.transport.strict_json import fault_point\nfor _ in 'abc': fault_point('sweep.mid')"
         given = {
             "CLEARPOST_FAULTS": "sweep.mid=kill@2",
             "CLEARPOST_ENV": "test",
@@ -140,8 +138,8 @@ class TestFaults:
         used = set()
         for floor in ("connectors", "holding", "workers", "portal"):
             for file in (ROOT / floor).rglob("*.py"):
-                used |= set(re.findall(r"\bpoint\(\"([a-z._]+)\"\)", file.read_text()))
-        assert used <= set(strict_json.NAMES)
+                used |= set(re.findall(r"\bfault_point\(\"([a-z._]+)\"\)", file.read_text()))
+        assert used <= set(strict_json.POINT_NAMES)
         assert {"push.after_connect", "push.after_send", "push.after_answer"} <= used
 
 
@@ -211,25 +209,25 @@ class TestTheWayOut:
 
     @pytest.mark.parametrize("url", INSIDE + ODD)
     def test_these_are_not_called(self, url):
-        assert isinstance(resolve(url), Blocked)
+        assert isinstance(resolve_url(url), Blocked)
         answer = Http().request("GET", url, headers={})
         assert isinstance(answer, HttpFailure)
         assert answer.kind in {"blocked", "not_sent"}
 
     def test_loopback_needs_both_settings(self, monkeypatch):
         monkeypatch.setenv("CLEARPOST_ALLOW_LOOPBACK", "1")
-        assert not isinstance(resolve("http://127.0.0.1:1/"), Blocked)
-        assert isinstance(resolve("http://10.0.0.1:1/"), Blocked)
+        assert not isinstance(resolve_url("http://127.0.0.1:1/"), Blocked)
+        assert isinstance(resolve_url("http://10.0.0.1:1/"), Blocked)
         monkeypatch.setenv("CLEARPOST_ENV", "production")
-        assert isinstance(resolve("http://127.0.0.1:1/"), Blocked)
+        assert isinstance(resolve_url("http://127.0.0.1:1/"), Blocked)
 
     def test_one_bad_address_of_a_name_is_enough(self, monkeypatch):
         monkeypatch.setattr(strict_json.socket, "getaddrinfo", answers("93.184.216.34", "10.0.0.1"))
-        assert isinstance(resolve("https://two.example/"), Blocked)
+        assert isinstance(resolve_url("https://two.example/"), Blocked)
 
     def test_a_public_address_is_allowed(self, monkeypatch):
         monkeypatch.setattr(strict_json.socket, "getaddrinfo", answers("93.184.216.34"))
-        found = resolve("https://one.example:8443/x")
+        found = resolve_url("https://one.example:8443/x")
         assert (found.address, found.host, found.port) == ("93.184.216.34", "one.example", 8443)
 
 
@@ -277,7 +275,7 @@ class TestHttp:
     def test_the_fault_points_lie_inside_a_push_only(self, httpserver, monkeypatch):
         httpserver.expect_request("/a").respond_with_data("x")
         reached = []
-        monkeypatch.setattr("connectors.transport.http.point", reached.append)
+        monkeypatch.setattr("connectors.transport.http.fault_point", reached.append)
         Http().request("GET", httpserver.url_for("/a"), headers={})
         assert reached == []
         Http().request("POST", httpserver.url_for("/a"), headers={}, body=b"x", push=True)

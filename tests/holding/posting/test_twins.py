@@ -161,7 +161,7 @@ def test_T06b_what_comes_before_the_intent_stops_it_what_comes_later_waits_alone
             waiting.remove(name)
             come(life, "2002-A", later=0, number="2002")
 
-    monkeypatch.setattr(strict_json, "point", reached)
+    monkeypatch.setattr(strict_json, "fault_point", reached)
     work(life)
     assert waiting == []
     assert life.books.effects == effects
@@ -198,7 +198,7 @@ def test_T06b_what_is_being_judged_while_its_twin_comes_is_stopped_too(
             come(life, "2002-A", later=0, number="2002")
             assert life.shop.judge() == 1
 
-    monkeypatch.setattr(evaluate_due, "point", reached)
+    monkeypatch.setattr(evaluate_due, "fault_point", reached)
     life.shop.judge()
     work(life)
     assert life.books.effects == []

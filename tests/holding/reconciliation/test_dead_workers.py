@@ -25,7 +25,7 @@ def _die(desk: Desktop, monkeypatch: pytest.MonkeyPatch, *numbers: str) -> None:
             raise DeadWorkerError
 
     with monkeypatch.context() as patched:
-        patched.setattr(strict_json, "point", die)
+        patched.setattr(strict_json, "fault_point", die)
         with pytest.raises(DeadWorkerError):
             desk.at_once(*numbers)
     desk.shop.clock.advance(900)

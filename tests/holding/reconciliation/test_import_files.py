@@ -220,7 +220,7 @@ def test_a_worker_that_died_over_the_file_left_it_written(
             raise DeadWorkerError
 
     with monkeypatch.context() as patched:
-        patched.setattr(strict_json, "point", die)
+        patched.setattr(strict_json, "fault_point", die)
         with pytest.raises(DeadWorkerError):
             desk.at_once("A-1")
     (file,) = desk.files

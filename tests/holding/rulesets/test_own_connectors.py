@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connectors.registry import targets
-from connectors.transport.http import SETTING
+from connectors.transport.http import FOLDERS_VARIABLE
 from holding.rulesets.admission import Report
 from holding.rulesets.check_processes import RuleChecks
 from sandbox.conformance.new_connector import new_target
@@ -19,7 +19,7 @@ def test_rules_for_a_target_of_ones_own_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_target("my_books", targets()["aiaccount"], tmp_path)
-    monkeypatch.setenv(SETTING, str(tmp_path))
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path))
     checks = RuleChecks(20)
     try:
         told = checks.report({"shop.rules": MINE}, tests=False)

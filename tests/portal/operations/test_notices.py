@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from connectors.transport import http as mail
-from connectors.transport.http import HttpAnswer, HttpFailure, MailServer, give
+from connectors.transport.http import HttpAnswer, HttpFailure, MailServer, send_mail
 from holding.access.actors import Keys, load_keys
 from holding.connections import open_signals
 from holding.db.models import Attempt, Request, Signal
@@ -257,7 +257,7 @@ def test_an_address_that_mail_cannot_carry_has_failed_for_good(visit, database, 
         ("failed", "It was not sent: the address has letters that mail cannot carry.")
     ]
     nowhere = MailServer("a" * 64 + ".example", 25, "clearpost@example.my")
-    told = give(nowhere, to="farah@kedai.my", subject="x", text="x")
+    told = send_mail(nowhere, to="farah@kedai.my", subject="x", text="x")
     assert (told.final, told.unasked, told.doubtful) == (True, True, False)
 
 
@@ -288,7 +288,7 @@ def test_no_line_of_a_mail_is_longer_than_mail_allows(monkeypatch):
     line = _Line()
     monkeypatch.setattr(mail, "_connected", lambda server: line)
     server = MailServer("mail.example", 25, "books@kedai.my", tls="none")
-    assert give(server, to="farah@kedai.my", subject="x", text="word " * 800).taken
+    assert send_mail(server, to="farah@kedai.my", subject="x", text="word " * 800).taken
     assert max(map(len, line.raw.split(b"\r\n"))) <= 998
     assert message_from_bytes(line.raw).get_payload(decode=True).startswith(b"word word ")
 
