@@ -101,7 +101,9 @@ def approve(
             return refused
         given = _approve_each(session, actor, postings, wanted, reason.strip(), now, op)
         fault_point("approve.before_commit")
-        event.listen(session, "after_commit", lambda _: fault_point("approve.after_commit"), once=True)
+        event.listen(
+            session, "after_commit", lambda _: fault_point("approve.after_commit"), once=True
+        )
         return given
 
     asked = ("approve", wanted, reason, sethash, seen)
