@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from bench.shop_bench import bench_shop, receive
 from portal.terminal.command_frame import print_note
-from sandbox.demo import shop as goods
 from sandbox.demo.generator import MALAYSIA, plain
 from sandbox.demo.shop import Customer, Order
 
