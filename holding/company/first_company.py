@@ -269,7 +269,7 @@ def choose(
     if unknown := [team for team, person in teams.items() if not _here(session, actor, person)]:
         words = f"The person chosen for {unknown[0]} is not in this company."
         return Refusal("team.stranger", words, "Reload the page and choose another person.", 422)
-    change = publication.push(session, actor.company_id, actor, files, title, now, checked)
+    change = publication.push_change(session, actor.company_id, actor, files, title, now, checked)
     if isinstance(change, Refusal):
         return change
     for team, person in teams.items():

@@ -32,7 +32,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import BreakerState, RecordState
 from holding.db.refusal import Refusal, Sums, by_key, check_figure, of_posting, plural, sums
-from holding.mappings.key_reach import unmapped
+from holding.mappings.key_reach import unmapped_terms
 from holding.platform.changes import lock_company, next_revision, wake_records
 from holding.platform.events import record_event
 from holding.rulesets.publication import OPEN_STATES
@@ -346,7 +346,7 @@ def _company(company_id: int) -> Select[Any]:
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
         .where(MappingTable.company_id == company_id)
         .where(MappingEntry.to_revision.is_(None), MappingEntry.value.is_not(None)),
-        "missing": select(func.count()).select_from(Cause).where(*unmapped(company_id)),
+        "missing": select(func.count()).select_from(Cause).where(*unmapped_terms(company_id)),
         "records": select(func.count()).select_from(Record).where(mine),
         "to_check": select(func.count())
         .select_from(Record)

@@ -390,7 +390,7 @@ def _conflicts(
     belongs to another company. A duplicate rule that already reports the number takes precedence.
     """
     body = row.body or {}
-    conflicts = list(target_ways.conflicts(body, source.settings, source.company))
+    conflicts = list(target_ways.company_conflicts(body, source.settings, source.company))
     number = body.get("number")
     if number is not None and str(number) != row.number:
         conflicts.append(Conflict("number", str(number), (row.number,)))

@@ -24,7 +24,7 @@ from holding.db.models import (
 from holding.db.models.columns import HoldState, StopState
 from holding.db.refusal import Refusal, money, plural
 from holding.evaluation.batch import Batch, Plan
-from holding.mappings.entry_changes import taken_back
+from holding.mappings.entry_changes import restoring_entries
 from holding.platform.changes import PostingRow, lock_company
 from holding.platform.events import record_event
 from rules.values.canonical import PostingState
@@ -278,7 +278,7 @@ def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> M
     """Return what this evaluation makes ready only because of changes, by route and revision."""
     moves = [move for plan in plans if plan.case.postings for move in _of_plan(batch, plan)]
     entries = _fresh_entries(session, moves) if moves else {}
-    undone = taken_back(session, batch.company_id, list(entries))
+    undone = restoring_entries(session, batch.company_id, list(entries))
     sums: defaultdict[tuple[str, int], list[_Move]] = defaultdict(list)
     for move in moves:
         revision = _through(batch, move, entries, undone)

@@ -38,15 +38,15 @@ from holding.holds.holds import (
     Done,
     Each,
     Left,
-    alone,
-    beyond,
+    apply_to_one_hold,
     changed_hold,
-    done,
+    done_with,
     lock_records,
     read_each,
+    refuse_out_of_reach,
 )
-from holding.holds.locked_periods import Ways, no_period, no_reason, ways
-from holding.holds.restored_assignments import as_they_stand
+from holding.holds.locked_periods import Ways, load_ways, no_period_refusal, refuse_blank_reason
+from holding.holds.restored_assignments import state_before
 from holding.platform.events import Fact, record_event, record_events
 from holding.programs.posted_differences import ACCEPTED, CODES
 
@@ -73,7 +73,9 @@ NEEDS: Final[Mapping[str, str]] = {
 }
 
 _ALONE: Final[Mapping[str, tuple[str, ...]]] = {"release": (ACCEPTED,), "retry": CODES}
-"""The acts by which no change after posting is decided together with others."""
+"""Actions that decide these finding codes one hold at a time: each such difference has its own
+amount.
+"""
 
 Seen = Mapping[int, tuple[int, int]]  # hold id -> its lock and its record's version
 
@@ -87,16 +89,16 @@ def assign(
     op: str | None = None,
     seen: int | None = None,
 ) -> Done | Refusal:
-    """Give a hold to a person of the company, or with None back to its team; it stays open.
+    """Assign a hold to a user of the company, or with None back to its team. The hold stays open.
 
-    `seen` is the lock of the hold that the person looked at: when somebody was faster, nothing is
-    changed and the answer has what both wanted.
+    `seen` is the hold's lock when the user looked at it. If another user was faster, nothing
+    changes and the refusal names both changes.
     """
 
     def ask() -> Each | Refusal:
         return assign_each(session, actor, [hold_id], person_id, now, op, seen={hold_id: seen})
 
-    return alone(session, actor, now, op, ("assign", hold_id, person_id, seen), ask)
+    return apply_to_one_hold(session, actor, now, op, ("assign", hold_id, person_id, seen), ask)
 
 
 def assign_each(
@@ -109,11 +111,11 @@ def assign_each(
     *,
     seen: Mapping[int, int | None] | None = None,
 ) -> Each | Refusal:
-    """The same for many holds, each with its own answer."""
+    """Assign several holds; each has its own result."""
     refusal = may(actor, ACT)
     if refusal:
         return refusal
-    return give(
+    return give_holds(
         Desk(session, actor, hold_ids),
         person_id,
         now,
@@ -125,7 +127,7 @@ def assign_each(
     )
 
 
-def give(
+def give_holds(
     desk: Desk,
     person_id: int | None,
     now: datetime,
@@ -136,11 +138,9 @@ def give(
     say: Callable[[Hold, str], str],
     undone: str = "",
 ) -> Each | Refusal:
-    """Let a person have the holds of a desk; `say` words it for the trace, and `undone` what is
-    taken back, if it can be.
-    """
-    here = takers(desk.session, desk.company_id, [person_id]) if person_id else {}
-    name = here.get(person_id) if person_id else "its team"
+    """Assign the holds of a desk to a user, with the event's wording and the name of its undo."""
+    takers_by_id = takers(desk.session, desk.company_id, [person_id]) if person_id else {}
+    name = takers_by_id.get(person_id) if person_id else "its team"
     if name is None:
         return Refusal(
             code="person.unknown",
@@ -148,7 +148,7 @@ def give(
             hint="Choose a finance user or an approver.",
             status=404,
         )
-    what = _What(
+    change = _What(
         act=act,
         mine=f"assign it to {name}",
         say=lambda hold: say(hold, name),
@@ -157,12 +157,12 @@ def give(
         did=f"assigned to {name}" if person_id else "back with the team",
         undone=undone,
     )
-    return _each(desk, what, seen, now, op)
+    return _each(desk, change, seen, now, op)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _What:
-    """One thing that is done with holds: its event, its words and the columns it writes."""
+    """One change of holds: its event, its texts and the columns it writes."""
 
     act: str
     mine: str  # what the person wanted, should somebody have been faster
@@ -176,26 +176,26 @@ class _What:
 def _each(
     desk: Desk, what: _What, seen: Mapping[int, int | None], now: datetime, op: str | None
 ) -> Each:
-    """Do it with each hold of the desk that still is what was looked at."""
+    """Apply a change to each hold of the desk that is unchanged since the user looked at it."""
     good, left = desk.each(
         lambda hold: (
             changed_hold(desk.session, hold, seen.get(hold.id), what.mine)
-            or beyond(desk, hold, what.reach, what.mine)
+            or refuse_out_of_reach(desk, hold, what.reach, what.mine)
         )
     )
     _set(desk.session, good, **what.columns)
-    made = [done(hold, what.say(hold)) for hold in good]
+    made = [done_with(hold, what.say(hold)) for hold in good]
     desk.tell(made, what.act, now, op)
     if good and what.undone:
         said = f"{good[0].number if len(good) == 1 else len(good)} {what.did}"
-        before = as_they_stand(what.undone, good)
+        before = state_before(what.undone, good)
         undoable(desk.session, op, said, now, stood=before)
     bulk.forget(desk.session, Hold, [hold.id for hold in good])
     return Each(tuple(made), tuple(left))
 
 
 def _set(session: Session, holds: Iterable[Hold], **columns: object) -> None:
-    """Write these columns; the loaded rows are forgotten by the caller, who still reads them."""
+    """Update columns of holds. The caller still reads the loaded rows, and expires them itself."""
     session.execute(
         update(Hold)
         .where(bulk.among(Hold.id, [hold.id for hold in holds]))
@@ -213,12 +213,12 @@ def snooze(
     op: str | None = None,
     seen: int | None = None,
 ) -> Done | Refusal:
-    """Put a hold aside until a moment, at most 14 days on; it stays open, owned and counted."""
+    """Hide a hold until a time, at most 14 days ahead. It stays open, owned and counted."""
 
     def ask() -> Each | Refusal:
         return snooze_each(session, actor, [hold_id], until, now, op, seen={hold_id: seen})
 
-    return alone(session, actor, now, op, ("snooze", hold_id, until, seen), ask)
+    return apply_to_one_hold(session, actor, now, op, ("snooze", hold_id, until, seen), ask)
 
 
 def snooze_each(
@@ -231,7 +231,7 @@ def snooze_each(
     *,
     seen: Mapping[int, int | None] | None = None,
 ) -> Each | Refusal:
-    """The same for many holds, each with its own answer."""
+    """Hide several holds until a time; each has its own result."""
     refusal = may(actor, ACT)
     if refusal:
         return refusal
@@ -261,8 +261,10 @@ def _shown(session: Session, company_id: int, moment: datetime) -> str:
 
 
 def wake_rested(session: Session, now: datetime) -> int:
-    """Let holds that rested long enough come back to the list; how many."""
-    woken = [row for row in session.execute(_RESTED, {"now": now}) if row.state == HoldState.OPEN]
+    """End snoozes whose time has passed, and return how many open holds came back."""
+    woken_rows = [
+        row for row in session.execute(_RESTED, {"now": now}) if row.state == HoldState.OPEN
+    ]
     record_events(
         session,
         [
@@ -275,44 +277,51 @@ def wake_rested(session: Session, now: datetime) -> int:
                 object=f"hold:{row.id}",
                 body={"say": "Snooze ended: the hold is back in the list."},
             )
-            for row in woken
+            for row in woken_rows
         ],
     )
-    return len(woken)
+    return len(woken_rows)
 
 
 def hand_over(
     session: Session, actor: Actor, person: Person, now: datetime, *, why: str = "left",
     but: Iterable[ColumnElement[bool]] = (),
 ) -> int:  # fmt: skip
-    """Holds of somebody who leaves, or takes none (`but` these) any more, go back to their teams;
-    how many.
+    """Return the holds of a user who leaves to their teams, and return how many.
+
+    Holds that match a condition in `but` stay with the user.
     """
-    mine = [Hold.company_id == (actor.company_id or 0), Hold.person_id == person.id, HOLD_OPEN]
-    mine += [~one for one in but]
-    ids = list(session.scalars(select(Hold.id).where(*mine).order_by(Hold.id)))
+    conditions = [
+        Hold.company_id == (actor.company_id or 0),
+        Hold.person_id == person.id,
+        HOLD_OPEN,
+    ]
+    conditions += [~condition for condition in but]
+    ids = list(session.scalars(select(Hold.id).where(*conditions).order_by(Hold.id)))
     desk = Desk(session, actor, ids)
-    held = [hold for hold in desk.holds.values() if hold.person_id == person.id]
-    _set(session, held, person_id=None)
+    person_holds = [hold for hold in desk.holds.values() if hold.person_id == person.id]
+    _set(session, person_holds, person_id=None)
     teams = {
         team.id: empty_team(session, team.id) or team.shown
         for team in session.scalars(select(Team).where(Team.company_id == desk.company_id))
     }
-    made = [
-        done(hold, f"{person.name} {why}; {hold.number} is with {teams[hold.team_id or 0]} again.")
-        for hold in held
+    handed = [
+        done_with(
+            hold, f"{person.name} {why}; {hold.number} is with {teams[hold.team_id or 0]} again."
+        )
+        for hold in person_holds
     ]
-    desk.tell(made, "hold.handed_over", now, None)
+    desk.tell(handed, "hold.handed_over", now, None)
     bulk.forget(session, Hold, ids)
-    return len(made)
+    return len(handed)
 
 
-def leave(
+def remove_member(
     session: Session, actor: Actor, company_id: int, person_id: int, now: datetime
 ) -> int | Refusal:
-    """Take all roles and teams of a person in a company; how many holds went back to their teams.
+    """Remove a user's roles and teams in a company, and return how many holds went back to teams.
 
-    Who belongs to no company any more cannot sign in.
+    A user without any company can no longer sign in.
     """
     if actor.person_id == person_id:
         return Refusal(
@@ -358,7 +367,7 @@ def leave(
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whom somebody asks, and why."""
+    """A question about a hold: the user it goes to, and the reason."""
 
     person_id: int | None
     reason: str
@@ -372,35 +381,36 @@ def ask_to_reopen(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """Ask a person for the locked month, for all that waits for it; they end by themselves when
-    the target opens it.
+    """Send a user the request to reopen the locked period, with all its open holds.
+
+    The holds end by themselves when the target opens the period.
     """
 
     def act() -> Each | Refusal:
-        refusal = may(actor, ACT) or no_reason(question.reason)
-        found = None if refusal else _of(session, actor, hold_id)
-        if refusal or found is None:
-            return refusal or no_period()
-        ids, told = found
-        t_month = told.month
-        words = f"to open {t_month} in {told.target}"
+        refusal = may(actor, ACT) or refuse_blank_reason(question.reason)
+        period_holds = None if refusal else _of(session, actor, hold_id)
+        if refusal or period_holds is None:
+            return refusal or no_period_refusal()
+        ids, period = period_holds
+        t_month = period.month
+        words = f"to open {t_month} in {period.target}"
         answer = _pass_on(session, actor, ids, question, "period.asked", words, now, op)
         if isinstance(answer, Refusal) or not answer.done:
             return answer
         return replace(answer, done=answer.done[:1])
 
-    return alone(session, actor, now, op, ("reopen", hold_id, question), act)
+    return apply_to_one_hold(session, actor, now, op, ("reopen", hold_id, question), act)
 
 
 def _of(session: Session, actor: Actor, hold_id: int) -> tuple[list[int], Ways] | None:
-    """All open holds of the same locked month, and what is known of it."""
+    """Return all open holds in the hold's locked period, and the options for them."""
     hold = session.scalar(select(Hold).where(Hold.id == hold_id, *within(actor.reach, Hold)))
     if hold is None or hold.company_id != actor.company_id or hold.state != HoldState.OPEN:
         return None
-    told = ways(session, hold.id)
-    beside = (Hold.cause_id == hold.cause_id, HOLD_OPEN, Hold.id != hold.id)
-    query = select(Hold.id).where(*beside).order_by(Hold.id).limit(MOST - 1)
-    return ([hold_id, *session.scalars(query)], told) if told else None
+    period = load_ways(session, hold.id)
+    siblings = (Hold.cause_id == hold.cause_id, HOLD_OPEN, Hold.id != hold.id)
+    query = select(Hold.id).where(*siblings).order_by(Hold.id).limit(MOST - 1)
+    return ([hold_id, *session.scalars(query)], period) if period else None
 
 
 def _pass_on(
@@ -413,11 +423,11 @@ def _pass_on(
     now: datetime,
     op: str | None,
 ) -> Each | Refusal:
-    """Give holds to a person with what is wanted, which stands as a note beside each record."""
+    """Assign holds to a user with a question, which is stored as a note on each record."""
     desk, why = Desk(session, actor, ids), question.reason.strip()
     if not question.person_id:
         return Refusal("person.missing", "Choose a person.", status=422)
-    answer = give(
+    answer = give_holds(
         desk,
         question.person_id,
         now,
@@ -430,20 +440,20 @@ def _pass_on(
         return answer
     notes = [
         {
-            "record_id": one.record_id,
-            "hold_id": one.hold_id,
+            "record_id": assigned.record_id,
+            "hold_id": assigned.hold_id,
             "person_id": actor.person_id,
             "kind": "note",
-            "body": one.say,
+            "body": assigned.say,
             "at": now,
         }
-        for one in answer.done
+        for assigned in answer.done
     ]
     bulk.insert_rows(session, Note, notes)
     return answer
 
 
-def redirect(
+def ask_to_redirect(
     session: Session,
     actor: Actor,
     hold_id: int,
@@ -451,22 +461,22 @@ def redirect(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """Have a person look at this one document, which may belong elsewhere."""
+    """Send a user the request to decide about this one document, which may belong elsewhere."""
 
     def act() -> Each | Refusal:
-        refusal = may(actor, ACT) or no_reason(question.reason)
+        refusal = may(actor, ACT) or refuse_blank_reason(question.reason)
         found = None if refusal else _of(session, actor, hold_id)
         if refusal or found is None:
-            return refusal or no_period()
+            return refusal or no_period_refusal()
         words = "to decide where it goes"
         return _pass_on(session, actor, [hold_id], question, "period.redirected", words, now, op)
 
-    return alone(session, actor, now, op, ("redirect", hold_id, question), act)
+    return apply_to_one_hold(session, actor, now, op, ("redirect", hold_id, question), act)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What to do with which holds, as they were looked at."""
+    """What to do with which holds, as the user looked at them."""
 
     act: Act
     seen: Seen
@@ -479,21 +489,24 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class SetChanged(Refusal):
-    """Some of the holds are not what was looked at; `changes`: what became of each of these."""
+    """The refusal when some holds changed since the user looked; `changes` lists what became of
+    each.
+    """
 
     changes: tuple[Left, ...] = ()
 
 
-def open_to(actor: Actor) -> list[str]:
-    """The acts that a person may do at all."""
+def allowed_acts(actor: Actor) -> list[str]:
+    """Return the actions that a user may perform."""
     return [act for act, need in NEEDS.items() if may(actor, need) is None]
 
 
-def do(
+def apply_to_holds(
     session: Session, actor: Actor, wish: Wish, now: datetime, op: str, *, as_seen: bool = False
 ) -> Each | Refusal:
-    """Do it with each of the holds; what cannot be done is left, with its reason, and stops none
-    of the others. `as_seen`: with all of them as they were looked at, or with none (SetChanged).
+    """Apply an action to each hold. A hold that cannot be changed is left with a reason.
+
+    With `as_seen`, nothing is changed unless every hold is as the user saw it (`SetChanged`).
     """
     if len(wish.seen) > MOST:
         return Refusal(
@@ -518,7 +531,7 @@ def do(
 
 
 def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:
-    """The holds that are not what was looked at: theirs is a content that nobody saw."""
+    """Return the open holds that changed since the user looked at them, with the refusal."""
     lock_records(session, actor.company_id or 0, list(seen))
     query = (
         select(Hold.id, Hold.lock, Hold.number, Hold.state, Record.version_id)
@@ -540,7 +553,7 @@ def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:
 
 
 def _closed(session: Session, actor: Actor, seen: Seen) -> list[Left]:
-    """The holds that nobody has to decide about any more."""
+    """Return the holds that are no longer open, with the refusal."""
     query = (
         select(Hold.id, Hold.number)
         .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(seen)))
@@ -552,7 +565,7 @@ def _closed(session: Session, actor: Actor, seen: Seen) -> list[Left]:
 
 
 def _changed(changes: tuple[Left, ...]) -> SetChanged:
-    """The refusal of all of them for what became of some."""
+    """Return the refusal of the whole action because some holds changed."""
     return SetChanged(
         code="many.changed",
         message="The list changed while you were reviewing it. Nothing was done.",
@@ -578,14 +591,14 @@ def _act(
     if wish.act == "assign":
         return assign_each(session, actor, ids, wish.person_id, now, op)
     if wish.act == "date":
-        return locked_periods.date_each(session, actor, ids, wish.day, wish.reason, now, op)
+        return locked_periods.change_dates(session, actor, ids, wish.day, wish.reason, now, op)
     return snooze_each(session, actor, ids, wish.until or now, now, op)
 
 
 def _alone(
     session: Session, actor: Actor, ids: list[int], codes: tuple[str, ...]
 ) -> dict[int, Left]:
-    """The holds that are decided one by one: each change after posting has its own money."""
+    """Return the holds that must be decided one by one, as each difference has its own amount."""
     query = select(Hold.id, Hold.number).where(
         Hold.company_id == (actor.company_id or 0),
         bulk.among(Hold.id, ids),
@@ -606,11 +619,15 @@ def _alone(
     }
 
 
-def forbidden(answer: Each) -> Refusal | None:
-    """What is said where nothing was done because none of the holds is the person's to decide."""
-    return None if answer.done else separation.none_of([one.refusal for one in answer.left])
+def refusal_if_none_done(answer: Each) -> Refusal | None:
+    """Return a refusal when nothing was done because no hold is the user's to decide."""
+    return (
+        None
+        if answer.done
+        else separation.none_of([left_hold.refusal for left_hold in answer.left])
+    )
 
 
-def answered(session: Session, actor: Actor, op: str) -> Each | None:
-    """What was done for a form of this person."""
+def earlier_answer(session: Session, actor: Actor, op: str) -> Each | None:
+    """Return the stored answer of this user's form, if there is one."""
     return operations.answered(session, actor, op, ("done", "left"), read_each)

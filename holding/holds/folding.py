@@ -25,7 +25,7 @@ from holding.db import bulk
 from holding.db.database import Database
 from holding.db.models import Company, Hold, HoldTally, Posting, Record, TalliedRecord, TallyMark
 from holding.db.models.decisions import HOLD_OPEN
-from holding.holds.shapes import Counted, Waits, counted, each_owner
+from holding.holds.shapes import Counted, Waits, count_record, each_owner
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState, dumps
 
@@ -40,12 +40,14 @@ WHOLE_RECORD: Final = 0  # in place of a cause: all holds of a record
 FINE: Final = 1 << 40  # added to a cause: its records once more, by fine shapes (shapes.py)
 
 Part = tuple[int, int, int]
-"""What is counted once: company, record, and a cause, the same from FINE on, WHOLE_RECORD, or below
-it one owner.
+"""The unit of counting: company, record, and a cause.
+
+Causes from FINE on repeat a cause by fine shapes. WHOLE_RECORD covers all holds, and a number below
+it is one owner.
 """
 
 Place = tuple[int, int, str, str]
-"""A row of the tally: company, in place of the record what a part has, shape, currency."""
+"""The key of a tally row: company, the part's cause, shape, currency."""
 
 HELD = (
     select(
@@ -69,13 +71,13 @@ HELD = (
     .join(Company, Company.id == Hold.company_id)
     .where(HOLD_OPEN)
 )
-"""Open holds, with the money of their records."""
+"""Open holds, with the amounts of their records."""
 
 WAITING = HELD.add_columns(
     Hold.answer_by,
     func.coalesce(Posting.state == PostingState.FAILED, false()).label("refused"),
 ).outerjoin(Posting, Posting.id == Hold.posting_id)
-"""The same, with how long they wait and whether a target refused them."""
+"""Open holds, with their answer deadline and whether a target refused the document."""
 
 _PLACE: Final = (HoldTally.company_id, HoldTally.cause_id, HoldTally.shape, HoldTally.currency)
 
@@ -85,30 +87,32 @@ _COUNT: Final = (
 )
 
 AMOUNTS: Final = (10_000, 100_000, 1_000_000, 10_000_000)
-"""Where the bands of amounts end, in minor units of the books, whichever sign the amount has."""
+"""Upper limits of the amount bands in minor units of the book currency, regardless of sign."""
 
 UNKNOWN: Final = len(AMOUNTS) + 1  # the band of what has no amount in the currency of the books
 
 DAYS: Final = (0, 2, 7, 30)
-"""How many days before midnight the bands of ages end: today, up to 2, 7, 30 days; then older."""
+"""Days before midnight at which the age bands end: today, up to 2, 7, 30 days, then older."""
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)  # nothing was opened before
 
 
 def fold_all(database: Database, *, turns: int = TURNS) -> int:
-    """Fold what is marked, a turn a transaction; how many marks were folded."""
+    """Fold marked records in batches, one transaction each, and return the number of marks
+    folded.
+    """
     folded = 0
     for _ in range(turns):
         with database.write() as session:
-            found = fold(session)
-        folded += found
-        if found < A_TURN:
+            marks_folded = fold(session)
+        folded += marks_folded
+        if marks_folded < A_TURN:
             break
     return folded
 
 
 def fold(session: Session, most: int = A_TURN) -> int:
-    """Fold some marks, the oldest first; how many. None while another process folds."""
+    """Fold the oldest marks and return their number; return 0 while another process folds."""
     if session.get_bind().dialect.name == "postgresql" and not session.scalar(_ALONE):
         return 0
     marks = session.execute(
@@ -116,14 +120,14 @@ def fold(session: Session, most: int = A_TURN) -> int:
     ).all()
     if not marks:
         return 0
-    session.execute(delete(TallyMark).where(bulk.among(TallyMark.id, [one.id for one in marks])))
-    ids = sorted({one.record_id for one in marks})
+    session.execute(delete(TallyMark).where(bulk.among(TallyMark.id, [mark.id for mark in marks])))
+    ids = sorted({mark.record_id for mark in marks})
     _write(session, ids, _now(session, ids))
     return len(marks)
 
 
 def _write(session: Session, ids: Collection[int], now: Mapping[Part, Counted]) -> None:
-    """Let the tally count these records as they are now, in place of as they were."""
+    """Replace what the tally counts for these records by their current counts."""
     deltas: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     before = session.execute(
         select(TalliedRecord.tally_id, TalliedRecord.minor).where(
@@ -135,16 +139,16 @@ def _write(session: Session, ids: Collection[int], now: Mapping[Part, Counted]) 
     session.execute(delete(TalliedRecord).where(bulk.among(TalliedRecord.record_id, ids)))
     places = _places(session, {(c, cause, n.shape, n.currency) for (c, _, cause), n in now.items()})
     rows = []
-    for (company_id, record_id, cause_id), one in now.items():
-        tally_id = places[company_id, cause_id, one.shape, one.currency]
-        _add(deltas[tally_id], 1, one.minor)
+    for (company_id, record_id, cause_id), count in now.items():
+        tally_id = places[company_id, cause_id, count.shape, count.currency]
+        _add(deltas[tally_id], 1, count.minor)
         rows.append(
             {
                 "record_id": record_id,
                 "cause_id": cause_id,
                 "company_id": company_id,
                 "tally_id": tally_id,
-                "minor": one.minor,
+                "minor": count.minor,
             }
         )
     bulk.insert_rows(session, TalliedRecord, rows)
@@ -158,23 +162,23 @@ def _add(delta: list[int], records: int, minor: int | None) -> None:
 
 
 def _places(session: Session, wanted: Collection[Place]) -> dict[Place, int]:
-    """The rows of the tally, made where they are missing."""
+    """Return the ids of tally rows, and insert the missing rows."""
     rows = [
         {"company_id": company_id, "cause_id": cause_id, "shape": shape, "currency": currency}
         for company_id, cause_id, shape, currency in sorted(wanted)
     ]
     bulk.insert_rows(session, HoldTally, rows, ignore=True)
     query = select(HoldTally.id, *_PLACE).where(
-        bulk.among(HoldTally.company_id, sorted({one[0] for one in wanted})),
-        bulk.among(HoldTally.cause_id, sorted({one[1] for one in wanted})),
-        bulk.among(HoldTally.shape, sorted({one[2] for one in wanted})),
+        bulk.among(HoldTally.company_id, sorted({place[0] for place in wanted})),
+        bulk.among(HoldTally.cause_id, sorted({place[1] for place in wanted})),
+        bulk.among(HoldTally.shape, sorted({place[2] for place in wanted})),
     )
-    found = session.execute(query).all() if wanted else ()
-    return {(row.company_id, row.cause_id, row.shape, row.currency): row.id for row in found}
+    tally_rows = session.execute(query).all() if wanted else ()
+    return {(row.company_id, row.cause_id, row.shape, row.currency): row.id for row in tally_rows}
 
 
 def _count(session: Session, deltas: Mapping[int, list[int]]) -> None:
-    """Add to the rows of the tally; those that count nothing more go."""
+    """Add deltas to the tally rows, and delete rows that count no records."""
     rows = [
         {"id": key, "records": records, "minor": minor, "blank": blank}
         for key, (records, minor, blank) in deltas.items()
@@ -189,24 +193,25 @@ def _count(session: Session, deltas: Mapping[int, list[int]]) -> None:
 
 
 def _now(session: Session, ids: Collection[int]) -> dict[Part, Counted]:
-    return counts(session.execute(WAITING.where(bulk.among(Hold.record_id, ids))))
+    return count_with_owners(session.execute(WAITING.where(bulk.among(Hold.record_id, ids))))
 
 
-def counts(rows: Iterable[Any]) -> dict[Part, Counted]:
-    """Everything that each record adds; of rows of `WAITING`."""
+def count_with_owners(rows: Iterable[Any]) -> dict[Part, Counted]:
+    """Return all tally parts of each record, from rows of `WAITING`."""
     found = list(rows)
     owners = {
         (company_id, record_id, -number): one.counted
         for (company_id, record_id), each in each_owner(found).items()
         for number, one in enumerate(each, 1)
     }
-    return waiting(found) | owners
+    return count_records(found) | owners
 
 
-def waiting(rows: Iterable[Any]) -> dict[Part, Counted]:
-    """What each record adds with all of its holds, by a fine shape, and for each cause, by a coarse
-    one and by a fine one; of rows of `HELD`. Of causes there are many, and a list that is not
-    narrowed by what a fine shape tells is spared those rows.
+def count_records(rows: Iterable[Any]) -> dict[Part, Counted]:
+    """Return each record's counts from rows of `HELD`: all holds by a fine shape, and each cause by
+    a coarse and a fine shape.
+
+    There are many causes, so a list without a fine filter reads the coarse rows only.
     """
     holds: dict[Part, list[Waits]] = defaultdict(list)
     money: dict[int, tuple[str, int | None]] = {}
@@ -222,19 +227,19 @@ def waiting(rows: Iterable[Any]) -> dict[Part, Counted]:
             book=row.book,
             source=row.source_id,
             target=row.connection_id or 0,
-            amount=of_amount(row.book),
-            age=of_age(row.opened_at, row.ages_from),
+            amount=amount_band(row.book),
+            age=age_band(row.opened_at, row.ages_from),
         )
         for cause_id in (WHOLE_RECORD, row.cause_id, FINE + row.cause_id):
             holds[row.company_id, row.record_id, cause_id].append(hold)
     return {
-        part: counted(found, *money[part[1]], fine=not WHOLE_RECORD < part[2] < FINE)
+        part: count_record(found, *money[part[1]], fine=not WHOLE_RECORD < part[2] < FINE)
         for part, found in holds.items()
     }
 
 
-def pass_days(database: Database, now: datetime) -> int:
-    """Note the midnight of each company in which another day has begun; how many there were."""
+def start_new_days(database: Database, now: datetime) -> int:
+    """Store the new midnight of each company where a day has begun, and return how many."""
     with database.read() as session:
         rows = session.execute(select(Company.id, Company.zone, Company.ages_from)).all()
     begun = {row.id: (row.ages_from, midnight(now, row.zone)) for row in rows}
@@ -256,31 +261,31 @@ def _pass(session: Session, company_id: int, day: datetime) -> None:
 
 
 def _between(before: datetime | None, day: datetime) -> Iterator[ColumnElement[bool]]:
-    """When the holds were opened that were of one band and are of another."""
-    for one, other in zip(edges(before), edges(day), strict=True):
+    """Yield conditions for the opening time of holds whose age band changed."""
+    for one, other in zip(age_band_edges(before), age_band_edges(day), strict=True):
         first, last = sorted((one, other))
         yield and_(Hold.opened_at >= first, Hold.opened_at < last)
 
 
 def midnight(now: datetime, zone: str) -> datetime:
-    """When the day of this moment began in a zone."""
+    """Return when the current day began in a time zone."""
     own = ZoneInfo(zone)
     return datetime.combine(now.astimezone(own).date(), time(), own).astimezone(now.tzinfo)
 
 
-def of_amounts(chosen: Iterable[int]) -> ColumnElement[bool]:
-    """The condition that the amount of a hold is in one of these bands, whichever sign it has."""
+def in_amount_bands(chosen: Iterable[int]) -> ColumnElement[bool]:
+    """Return the condition that a hold's amount, regardless of sign, is in one of these bands."""
     numbers = sorted(set(chosen))
-    found: list[ColumnElement[bool]] = [Hold.book.is_(None)] if UNKNOWN in numbers else []
-    for least, end in _met(amounts_of(one) for one in numbers if one != UNKNOWN):
+    conditions: list[ColumnElement[bool]] = [Hold.book.is_(None)] if UNKNOWN in numbers else []
+    for least, end in _met(amount_band_limits(number) for number in numbers if number != UNKNOWN):
         size = func.abs(Hold.book)  # for a range of the column SQLite would leave the order of ages
         far = size >= least if least else Hold.book.is_not(None)
-        found.append(far if end is None else and_(size < end, far))
-    return or_(false(), *found)
+        conditions.append(far if end is None else and_(size < end, far))
+    return or_(false(), *conditions)
 
 
 def _met(spans: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
-    """Spans in their order, those that meet as one."""
+    """Yield the spans in order, with adjacent spans joined."""
     last: tuple[Any, Any] | None = None
     for since, until in spans:
         if last is not None and last[1] is not None and last[1] == since:
@@ -293,9 +298,11 @@ def _met(spans: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         yield last
 
 
-def of_ages(chosen: Iterable[int], midnight: datetime | None) -> ColumnElement[bool]:
-    """The condition that a hold is of one of these bands of ages, counted to that midnight."""
-    spans = (opened_in(one, midnight) for one in sorted(set(chosen), reverse=True))
+def in_age_bands(chosen: Iterable[int], midnight: datetime | None) -> ColumnElement[bool]:
+    """Return the condition that a hold is in one of these age bands, counted back from a
+    midnight.
+    """
+    spans = (age_band_limits(number, midnight) for number in sorted(set(chosen), reverse=True))
     return or_(false(), *(_opened(since, until) for since, until in _met(spans)))
 
 
@@ -304,34 +311,35 @@ def _opened(since: datetime | None, until: datetime | None) -> ColumnElement[boo
     return first if until is None else and_(first, Hold.opened_at < until)
 
 
-def of_amount(book: int | None) -> int:
-    """The band of an amount of the books, in minor units."""
+def amount_band(book: int | None) -> int:
+    """Return the band of an amount in minor units of the book currency."""
     if book is None:
         return UNKNOWN
     return sum(abs(book) >= edge for edge in AMOUNTS)
 
 
-def amounts_of(band: int) -> tuple[int, int | None]:
-    """From which amount a band goes, and up to which, that one not included; None: without end."""
+def amount_band_limits(band: int) -> tuple[int, int | None]:
+    """Return the lower limit and the exclusive upper limit of a band; None means no limit."""
     edges = (0, *AMOUNTS, None)
     return edges[band] or 0, edges[band + 1]
 
 
-def edges(midnight: datetime | None) -> Sequence[datetime]:
-    """The moments at which bands of ages meet, the newest first; while no midnight is noted all
-    holds are of the first.
+def age_band_edges(midnight: datetime | None) -> Sequence[datetime]:
+    """Return the times between age bands, newest first.
+
+    Without a midnight all holds are in the first band.
     """
     return [midnight - timedelta(days=days) if midnight else BEGINNING for days in DAYS]
 
 
-def of_age(opened_at: datetime, midnight: datetime | None) -> int:
-    """The band of a hold that was opened then."""
-    return sum(opened_at < edge for edge in edges(midnight))
+def age_band(opened_at: datetime, midnight: datetime | None) -> int:
+    """Return the age band of a hold opened at this time."""
+    return sum(opened_at < edge for edge in age_band_edges(midnight))
 
 
-def opened_in(band: int, midnight: datetime | None) -> tuple[datetime | None, datetime | None]:
-    """From when, and until when, that moment not included, the holds of a band were opened; None:
-    without end.
-    """
-    found = [None, *edges(midnight), None]
-    return found[band + 1], found[band]
+def age_band_limits(
+    band: int, midnight: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the exclusive last opening time of a band; None means no limit."""
+    limits = [None, *age_band_edges(midnight), None]
+    return limits[band + 1], limits[band]

@@ -57,26 +57,26 @@ _WORDS: Final = {
 }
 
 _FINDING: Final = ("record_id", "route", "seq", "code", "cause_id")
-"""What a decision is about, besides the content of the record."""
+"""The columns that identify what a decision is about, beside the record's content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved(Refusal):
-    """Somebody was faster: what they did (`theirs`), and what this person wanted (`mine`)."""
+    """The refusal when another user was faster, with their change and this user's change."""
 
     theirs: str = ""
     mine: str = ""
 
 
 def changed_hold(session: Session, hold: Hold, seen: int | None, mine: str) -> Moved | None:
-    """What happened to a hold since it had this lock, if anything did."""
+    """Return a refusal if the hold changed since it had this lock."""
     if seen is None or seen == hold.lock:
         return None
-    return moved(latest(session, hold), mine)
+    return moved_refusal(latest_event_text(session, hold), mine)
 
 
-def beyond(desk: "Desk", hold: Hold, reach: Reach, mine: str) -> Refusal | None:
-    """Why whoever is to have a hold cannot: its source is none of theirs."""
+def refuse_out_of_reach(desk: "Desk", hold: Hold, reach: Reach, mine: str) -> Refusal | None:
+    """Refuse to assign a hold to a user who cannot see the hold's source."""
     if not reach.limited or reach.has(desk.records[hold.record_id].source_id):
         return None
     return Refusal(
@@ -86,8 +86,8 @@ def beyond(desk: "Desk", hold: Hold, reach: Reach, mine: str) -> Refusal | None:
     )
 
 
-def moved(theirs: str, mine: str) -> Moved:
-    """The refusal with both sides."""
+def moved_refusal(theirs: str, mine: str) -> Moved:
+    """Return the refusal that names both users' changes."""
     return Moved(
         code="hold.moved",
         message=f"Another user changed this first. {theirs}",
@@ -98,8 +98,8 @@ def moved(theirs: str, mine: str) -> Moved:
     )
 
 
-def latest(session: Session, hold: Hold, but: str | None = None) -> str:
-    """What was done last with a hold, as its event tells it; `but`: the form that asks."""
+def latest_event_text(session: Session, hold: Hold, but: str | None = None) -> str:
+    """Return the text of the hold's latest event, without events of the form `but`."""
     query = select(Event).where(Event.record_id == hold.record_id)
     if but:
         query = query.where(Event.operation_id.is_distinct_from(but))
@@ -110,7 +110,7 @@ def latest(session: Session, hold: Hold, but: str | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a hold: the record it stands on and a sentence for the page."""
+    """A changed hold: its record, and a sentence for the page."""
 
     hold_id: int
     record_id: int
@@ -120,7 +120,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A hold that was left as it is, and why."""
+    """A hold that was left unchanged, and the reason."""
 
     hold_id: int
     number: str
@@ -129,19 +129,19 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """The answers of one act over many holds, in their order."""
+    """The results of one action on several holds, in order."""
 
     done: tuple[Done, ...] = ()
     left: tuple[Left, ...] = ()
 
     @property
     def only(self) -> Done | Refusal:
-        """The answer of the one hold there was."""
+        """The result of an action on a single hold."""
         return self.done[0] if self.done else self.left[0].refusal
 
 
 class Desk:
-    """The holds that somebody acts on; their records are locked first, in order of ids."""
+    """The holds that a user acts on. Their records are locked first, in order of ids."""
 
     def __init__(self, session: Session, actor: Actor, hold_ids: Iterable[int]) -> None:
         self.session, self.actor = session, actor
@@ -153,62 +153,68 @@ class Desk:
     def _locked(self) -> dict[int, Hold]:
         lock_records(self.session, self.company_id, self.wanted)
         reached = within(self.actor.reach, Hold)
-        mine = (Hold.company_id == self.company_id, bulk.among(Hold.id, self.wanted), *reached)
-        fresh = select(Hold).where(*mine).order_by(Hold.id)
+        conditions = (
+            Hold.company_id == self.company_id,
+            bulk.among(Hold.id, self.wanted),
+            *reached,
+        )
+        fresh = select(Hold).where(*conditions).order_by(Hold.id)
         return {
             hold.id: hold
             for hold in self.session.scalars(fresh.execution_options(populate_existing=True))
         }
 
     def each(self, ask: Callable[[Hold], Refusal | None]) -> tuple[list[Hold], list[Left]]:
-        """The open holds to which `ask` has no objection, and the others with what speaks against
-        them.
-        """
+        """Split the holds into those that are open and pass the check, and the refused others."""
         good: list[Hold] = []
         left: list[Left] = []
         for hold_id in self.wanted:
             hold = self.holds.get(hold_id)
-            refusal = gone(hold) if hold is None or hold.state != HoldState.OPEN else ask(hold)
+            refusal = (
+                gone_refusal(hold) if hold is None or hold.state != HoldState.OPEN else ask(hold)
+            )
             if hold is None or refusal is not None:
                 number = hold.number if hold else ""
-                left.append(Left(hold_id, number, refusal or gone(None)))
+                left.append(Left(hold_id, number, refusal or gone_refusal(None)))
             else:
                 good.append(hold)
         return good, left
 
     def in_team(self, team_id: int | None, person_id: int | None) -> bool:
-        """Whether a person answers for a team."""
+        """Check whether a person belongs to a team."""
         key = (team_id, person_id)
         if key not in self._teams:
             self._teams[key] = in_team(self.session, team_id, person_id)
         return self._teams[key]
 
     def who(self, act: str, team_id: int | None = None, but: Iterable[int] = ()) -> str:
-        """Who could do an act instead, as the begin of a sentence."""
+        """Return who else could perform an action, as the start of a sentence."""
         names = who_may(self.session, self.company_id, act, team_id=team_id, but=but)
         return separation.could(names) if names else "No other user can yet"
 
     @cached_property
     def records(self) -> Mapping[int, Record]:
-        """The records, as they stand under the lock."""
-        found: Mapping[int, Record] = self._rows(Record, {h.record_id for h in self.holds.values()})
-        return found
+        """The records of the holds by id, read under the lock."""
+        rows: Mapping[int, Record] = self._rows(Record, {h.record_id for h in self.holds.values()})
+        return rows
 
     @cached_property
     def postings(self) -> Mapping[int, Posting]:
-        """The postings that the holds stand on."""
+        """The postings of the holds by id."""
         wanted = {hold.posting_id for hold in self.holds.values() if hold.posting_id is not None}
-        found: Mapping[int, Posting] = self._rows(Posting, wanted)
-        return found
+        rows: Mapping[int, Posting] = self._rows(Posting, wanted)
+        return rows
 
     @cached_property
     def hands(self) -> separation.Hands:
-        """Who may release no hold of each posting, and why."""
+        """The people who may not release each posting because they took part in it, with the
+        reason.
+        """
         return separation.hands_of(self.session, list(self.postings.values()))
 
     @cached_property
     def contents(self) -> Mapping[int, str]:
-        """Record id -> the hash of its current content."""
+        """Content hash of each record's current version, by record id."""
         query = (
             select(Record.id, Version.sha256)
             .join(Version, Version.id == Record.version_id)
@@ -227,9 +233,12 @@ class Desk:
         sealed: Mapping[int, Mapping[str, Any]] | None = None,
         **more: Any,
     ) -> None:
-        """One event for each hold; `sealed`: what of it is sealed there, by the id of the hold."""
-        of = sealed or {}
-        facts = [self._fact(one, act, now, op, {**more, **of.get(one.hold_id, {})}) for one in done]
+        """Record one event for each changed hold. `sealed` adds sealed content by hold id."""
+        sealed_by_hold = sealed or {}
+        facts = [
+            self._fact(result, act, now, op, {**more, **sealed_by_hold.get(result.hold_id, {})})
+            for result in done
+        ]
         record_events(self.session, [replace(fact, actor=actor or self.actor) for fact in facts])
 
     def _fact(
@@ -255,15 +264,17 @@ class Desk:
 
 
 def lock_records(session: Session, company_id: int, hold_ids: Collection[int]) -> None:
-    """Lock the records of holds, in order of ids. What stands on them is read by a later statement:
-    one that waits for a lock shows its other tables as they were before.
+    """Lock the records of holds in order of ids.
+
+    Read dependent rows in a later statement: a statement that waits for a lock still shows older
+    rows of its other tables.
     """
-    mine = (Hold.company_id == company_id, bulk.among(Hold.id, hold_ids))
-    records = select(Record.id).where(Record.id.in_(select(Hold.record_id).where(*mine)))
+    conditions = (Hold.company_id == company_id, bulk.among(Hold.id, hold_ids))
+    records = select(Record.id).where(Record.id.in_(select(Hold.record_id).where(*conditions)))
     session.execute(records.order_by(Record.id).with_for_update(key_share=True))
 
 
-def alone(
+def apply_to_one_hold(
     session: Session,
     actor: Actor,
     now: datetime,
@@ -271,7 +282,7 @@ def alone(
     asked: tuple[object, ...],
     ask: Callable[[], Each | Refusal],
 ) -> Done | Refusal:
-    """An act over many asked of one hold, once a form."""
+    """Run an action for several holds on a single hold, once for each form."""
 
     def act() -> Done | Refusal:
         answer = ask()
@@ -280,28 +291,29 @@ def alone(
     return once(session, actor, op, asked=asked, now=now, act=act, read=read_done)
 
 
-def done(hold: Hold, say: str) -> Done:
-    """The answer of a hold with which something was done."""
+def done_with(hold: Hold, say: str) -> Done:
+    """Return the result for a changed hold."""
     return Done(hold_id=hold.id, record_id=hold.record_id, say=say, number=hold.number)
 
 
 def read_done(stored: Mapping[str, Any]) -> Done:
-    """The answer as it was kept for a second click."""
+    """Restore a stored result for a repeated request."""
     return Done(**stored)
 
 
 def read_each(stored: Mapping[str, Any]) -> Each:
-    """The same for an act over many."""
+    """Restore the stored results of an action on several holds."""
     return Each(
-        tuple(Done(**one) for one in stored["done"]),
+        tuple(Done(**result) for result in stored["done"]),
         tuple(
-            Left(one["hold_id"], one["number"], Refusal(**one["refusal"])) for one in stored["left"]
+            Left(result["hold_id"], result["number"], Refusal(**result["refusal"]))
+            for result in stored["left"]
         ),
     )
 
 
-def gone(hold: Hold | None) -> Refusal:
-    """What to say of a hold that is not there, or not open."""
+def gone_refusal(hold: Hold | None) -> Refusal:
+    """Return the refusal for a hold that is missing or closed."""
     if hold is None:
         return Refusal(code="hold.unknown", message="There is no such hold.", status=404)
     state = in_sentence(HOLD_LABELS[hold.state])
@@ -314,7 +326,7 @@ def gone(hold: Hold | None) -> Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What a person wants to set right; `seen` is the number of the version they looked at."""
+    """A correction of one value; `seen` is the version number the user looked at."""
 
     path: str
     value: str
@@ -330,7 +342,7 @@ def correct(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """Write a new version with one value set right; the original stays beside it."""
+    """Write a new version with one corrected value. The original version stays."""
 
     def act() -> Done | Refusal:
         refusal = may(actor, ACT)
@@ -341,12 +353,12 @@ def correct(
         desk = Desk(session, actor, [hold_id])
         hold = desk.holds.get(hold_id)
         if hold is None:
-            return gone(None)
+            return gone_refusal(None)
         record = desk.records[hold.record_id]
         before = session.get_one(Version, record.version_id or 0)
         refusal = _faster(session, before, wish)
         if hold.state != HoldState.OPEN:
-            refusal = refusal or gone(hold)
+            refusal = refusal or gone_refusal(hold)
         return refusal or _correct(desk, hold, before, wish, now, op)
 
     asked = ("correct", hold_id, wish)
@@ -354,7 +366,7 @@ def correct(
 
 
 def _faster(session: Session, now: Version, wish: Correction) -> Refusal | None:
-    """What the record became while the person looked at an older version of it."""
+    """Refuse if the record has a newer version than the user looked at."""
     if now.no == wish.seen:
         return None
     if now.corrects_id is None:
@@ -362,13 +374,13 @@ def _faster(session: Session, now: Version, wish: Correction) -> Refusal | None:
         did = f"Version {now.no} arrived from the source; {wish.path} is {value} in it."
     else:
         who = session.scalar(select(Person.name).where(Person.id == now.person_id))
-        old = session.get_one(Version, now.corrects_id)
+        corrected_version = session.get_one(Version, now.corrects_id)
         steps = ", ".join(
-            f"{one.path} from {_shown(one.before)} to {_shown(one.after)}"
-            for one in field_changes(old.body, now.body)
+            f"{step.path} from {_shown(step.before)} to {_shown(step.after)}"
+            for step in field_changes(corrected_version.body, now.body)
         )
         did = f"{who} corrected {steps}: {now.reason}."
-    return moved(did, f"set {wish.path} to {wish.value.strip()}")
+    return moved_refusal(did, f"set {wish.path} to {wish.value.strip()}")
 
 
 def _shown(value: Any) -> str:
@@ -380,14 +392,14 @@ def _correct(
 ) -> Done | Refusal:
     if not wish.reason.strip():
         return Refusal(code="reason.missing", message="Enter a reason.", status=422)
-    given = find_allowed_field(desk.session, hold.id, wish.path, desk.actor)
-    if isinstance(given, Refusal):
-        return given
-    field = given.field
+    allowed_field = find_allowed_field(desk.session, hold.id, wish.path, desk.actor)
+    if isinstance(allowed_field, Refusal):
+        return allowed_field
+    field = allowed_field.field
     value = _value(field, wish.value)
     if isinstance(value, Refusal):
         return value
-    body = changed(before.body or {}, wish.path, value)
+    body = with_value(before.body or {}, wish.path, value)
     if body == before.body:
         return Refusal(
             code="correction.same",
@@ -399,11 +411,11 @@ def _correct(
         f"{desk.actor.name} corrected {field.label} from {_shown(field.value)} to {_shown(value)}"
         f" (version {version.no}): {wish.reason.strip()}"
     )
-    made = done(hold, say)
+    correction = done_with(hold, say)
     no, digest = version.no, version.sha256
-    desk.tell([made], "record.corrected", now, op, field=wish.path, version=no, sha256=digest,
+    desk.tell([correction], "record.corrected", now, op, field=wish.path, version=no, sha256=digest,
               reason=wish.reason.strip())  # fmt: skip
-    return made
+    return correction
 
 
 def _value(field: Correctable, text: str) -> Any:
@@ -421,7 +433,7 @@ def _value(field: Correctable, text: str) -> Any:
 def _write(
     desk: Desk, before: Version, body: dict[str, Any], wish: Correction, now: datetime
 ) -> Version:
-    """The new version, its values for links, and the wake of whoever looks at the record."""
+    """Store the new version, update the record's links and wake the records that use it."""
     session, record = desk.session, desk.records[before.record_id]
     last = select(func.max(Version.no)).where(Version.record_id == record.id)
     version = Version(
@@ -451,19 +463,19 @@ def _write(
     return version
 
 
-def changed(body: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """A copy of a body with one value replaced; `path` is `total` or `lines[0].qty`."""
-    found = copy.deepcopy(dict(body))
+def with_value(body: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """Return a copy of a body with one value replaced; `path` is `total` or `lines[0].qty`."""
+    copied = copy.deepcopy(dict(body))
     first, _, rest = path.partition(".")
     step = _STEP.fullmatch(first)
     if not rest or step is None or step[2] is None:
-        found[first] = value
+        copied[first] = value
     else:
-        found[step[1]][int(step[2])][rest] = value
-    return found
+        copied[step[1]][int(step[2])][rest] = value
+    return copied
 
 
-def remember(
+def store_decisions(
     desk: Desk,
     holds: Sequence[Hold],
     voice: Voice,
@@ -472,7 +484,7 @@ def remember(
     now: datetime,
     op: str | None,
 ) -> dict[int, int]:
-    """Keep a decision about each hold; hold id -> id of the decision."""
+    """Store a decision about each hold, and return the decision ids by hold id."""
     rows = [
         {
             "record_id": hold.record_id,
@@ -492,14 +504,15 @@ def remember(
         for hold in holds
     ]
     _make_way(desk, holds, voice, now)
-    made = bulk.insert_rows(desk.session, Release, rows, returning=("id", *_FINDING))
-    ids = {tuple(finding): decision for decision, *finding in made}
+    inserted = bulk.insert_rows(desk.session, Release, rows, returning=("id", *_FINDING))
+    ids = {tuple(finding): decision for decision, *finding in inserted}
     return {hold.id: ids[tuple(getattr(hold, name) for name in _FINDING)] for hold in holds}
 
 
 def _make_way(desk: Desk, holds: Sequence[Hold], voice: Voice, now: datetime) -> None:
-    """Void what was decided before about these findings and this content: it counts no longer, or
-    they would not be open.
+    """Void earlier decisions about these findings for the current content.
+
+    They no longer count, otherwise the holds would not be open.
     """
     same = (getattr(Release, name) == getattr(Hold, name) for name in _FINDING)
     open_again = select(Hold.id).where(bulk.among(Hold.id, [hold.id for hold in holds]), *same)
@@ -518,7 +531,7 @@ def _make_way(desk: Desk, holds: Sequence[Hold], voice: Voice, now: datetime) ->
 
 
 def sealed_decisions(desk: Desk, decided: Mapping[int, int]) -> dict[int, Sealed]:
-    """What the event about each hold seals: the decision, and what it left as it was."""
+    """Return, by hold id, the decision rows that the hold's event seals."""
     keys = {row_seals.RELEASE: decided.values(), row_seals.ACCEPTED: decided.values()}
     rows = row_seals.seals(desk.session, desk.company_id, keys).get(row_seals.ROWS, [])
     of: dict[int, Any] = {}
@@ -527,9 +540,10 @@ def sealed_decisions(desk: Desk, decided: Mapping[int, int]) -> dict[int, Sealed
     return {hold_id: {row_seals.ROWS: of[key]} for hold_id, key in decided.items() if key in of}
 
 
-def not_by_retry(session: Session, hold: Hold) -> Refusal | None:
-    """Why a retry does not clear a change after posting; whatever could end the hold has its
-    record checked again anyway. Only what cannot be compared yet needs a new check.
+def refuse_retry_of_difference(session: Session, hold: Hold) -> Refusal | None:
+    """Refuse to retry a difference after posting, because a new check finds it again.
+
+    A retry is allowed only while the difference cannot be compared.
     """
     if hold.code not in posted_differences.CODES:
         return None
@@ -544,27 +558,27 @@ def not_by_retry(session: Session, hold: Hold) -> Refusal | None:
 
 
 class Accepting:
-    """The differences of some holds, worked out once each; `seen` is the version looked at."""
+    """The differences of some holds, each computed once; `seen` is the version the user looked
+    at.
+    """
 
     def __init__(self, desk: Desk, seen: int | None = None) -> None:
         self.desk, self.seen = desk, seen
         self._found: dict[int, Difference | None] = {}
 
     def of(self, hold: Hold) -> Difference | None:
-        """What a hold is about; nothing where it is about no change after posting."""
+        """Return the difference of a hold, or None for another kind of hold."""
         if hold.code != posted_differences.ACCEPTED:
             return None
         if hold.id not in self._found:
-            found = posted_differences.posted_difference(
+            posted_difference = posted_differences.posted_difference(
                 self.desk.session, hold.record_id, hold.route
             )
-            self._found[hold.id] = found
+            self._found[hold.id] = posted_difference
         return self._found[hold.id]
 
     def refusal(self, hold: Hold) -> Refusal | None:
-        """Why the difference cannot be accepted: nobody can say it, or it is not the one that was
-        looked at.
-        """
+        """Refuse a difference that cannot be computed or that changed since the user looked."""
         if hold.code != posted_differences.ACCEPTED:
             return None
         found = self.of(hold)
@@ -583,31 +597,31 @@ class Accepting:
         )
 
     def say(self, hold: Hold, name: str) -> str | None:
-        """What somebody accepted, in a sentence without its reason."""
+        """Return a sentence about the accepted difference, without its reason."""
         found = self.of(hold)
         return f"{name} accepted the difference: {found.kept}" if found is not None else None
 
     def short(self, hold_id: int) -> str:
-        """The same for the bar where it can be taken back; nothing where it is no difference."""
+        """Return a short text for the undo bar, or an empty text for another kind of hold."""
         found = self._found.get(hold_id)
         return f"Difference of {found.number} accepted" if found is not None else ""
 
     def keep(self, holds: Sequence[Hold], releases: Mapping[int, int]) -> None:
-        """Write down what was accepted, by hold id -> release id."""
+        """Store the accepted differences, with release ids by hold id."""
         rows = [
             {
                 "company_id": hold.company_id,
                 "release_id": releases[hold.id],
                 "record_id": hold.record_id,
-                "posting_id": one.posting_id,
-                "push_id": one.push_id,
+                "posting_id": document.posting_id,
+                "push_id": document.push_id,
                 "version_no": found.version,
-                "posted": one.posted,
-                "wanted": one.wanted,
+                "posted": document.posted,
+                "wanted": document.wanted,
             }
             for hold in holds
             if (found := self.of(hold)) is not None
-            for one in found.documents
-            if one.rows or one.posted != one.wanted
+            for document in found.documents
+            if document.rows or document.posted != document.wanted
         ]
         bulk.insert_rows(self.desk.session, AcceptedDifference, rows)

@@ -1,7 +1,6 @@
 """Resolve holds of a locked period by giving the document another date.
 
-Other ways out, such as asking a person to reopen the period, are in `assignments.py`. The next
-evaluation closes the hold.
+Requests to reopen the period are in `assignments.py`. The next evaluation closes the hold.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +18,7 @@ from holding.db import bulk
 from holding.db.models import Cause, Company, Connection, Dating, Evaluation, Hold, Posting
 from holding.db.models.postings import UNSENT_STATES
 from holding.db.refusal import Refusal
-from holding.holds.holds import Desk, Done, Each, alone, done
+from holding.holds.holds import Desk, Done, Each, apply_to_one_hold, done_with
 from holding.platform.changes import wake_records
 from holding.programs import world
 from rules.values.wording import month_name
@@ -30,10 +29,10 @@ LOCKED: Final = "period_locked"
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """What can be done about a document of a locked period.
+    """The options for a document of a locked period.
 
-    `month` is its name, such as October 2026; `first_open` is the first day that it may
-    carry; `stuck` says why another day does not help.
+    `month` is its name, such as October 2026. `first_open` is the first date that the document may
+    have. `stuck` explains why another date does not help.
     """
 
     target: str
@@ -44,12 +43,12 @@ class Ways:
 
     @property
     def locked_through(self) -> date | None:
-        """The last day that is locked, where another day helps."""
+        """The last locked day, if another date helps."""
         return self.first_open - timedelta(days=1) if self.first_open else None
 
 
-def ways(session: Session, hold_id: int) -> Ways | None:
-    """The ways out of this hold; None where no period is locked."""
+def load_ways(session: Session, hold_id: int) -> Ways | None:
+    """Return the options for this hold, or None if no locked period caused it."""
     hold = session.get_one(Hold, hold_id)
     if hold.error_class != LOCKED:
         return None
@@ -61,19 +60,29 @@ def ways(session: Session, hold_id: int) -> Ways | None:
 
 
 def first_days(session: Session, hold_ids: Iterable[int]) -> dict[int, date]:
-    """The day that the document of each of these holds would get; none where no day helps."""
-    mine = bulk.among(Hold.id, sorted(set(hold_ids)))
-    holds = {hold.id: hold for hold in session.scalars(select(Hold).where(mine))}
-    theirs = bulk.among(Posting.id, sorted({hold.posting_id or 0 for hold in holds.values()}))
-    postings = {one.id: one for one in session.scalars(select(Posting).where(theirs))}
-    found = _all_ways(session, holds, postings).items()
-    return {hold_id: told.first_open for hold_id, told in found if told and told.first_open}
+    """Return the date that each hold's document would get; holds without an open date are left
+    out.
+    """
+    wanted_holds = bulk.among(Hold.id, sorted(set(hold_ids)))
+    holds = {hold.id: hold for hold in session.scalars(select(Hold).where(wanted_holds))}
+    wanted_postings = bulk.among(
+        Posting.id, sorted({hold.posting_id or 0 for hold in holds.values()})
+    )
+    postings = {
+        posting.id: posting for posting in session.scalars(select(Posting).where(wanted_postings))
+    }
+    ways_by_hold = _all_ways(session, holds, postings).items()
+    return {
+        hold_id: hold_ways.first_open
+        for hold_id, hold_ways in ways_by_hold
+        if hold_ways and hold_ways.first_open
+    }
 
 
 def _all_ways(
     session: Session, wanted: Mapping[int, Hold], postings: Mapping[int, Posting]
 ) -> dict[int, Ways | None]:
-    """The ways out of all these holds, with a constant number of statements."""
+    """Return the options for several holds, with few queries."""
     holds = [hold for hold in wanted.values() if hold.error_class == LOCKED]
     keys = bulk.among(Cause.id, sorted({hold.cause_id for hold in holds}))
     months = dict(session.execute(select(Cause.id, Cause.key).where(keys)).all())
@@ -82,13 +91,13 @@ def _all_ways(
         for target_id in sorted({hold.connection_id or 0 for hold in holds} - {0})
         for until in [world.locked_through(session, target_id)]
     }
-    found: dict[int, Ways | None] = dict.fromkeys(wanted)
+    ways_by_hold: dict[int, Ways | None] = dict.fromkeys(wanted)
     for hold in holds:
         target, until = targets.get(hold.connection_id or 0, (None, None))
         month = month_name(months[hold.cause_id].month)
         name = target.name if target else "the accounting system"
-        found[hold.id] = _ways(hold, postings.get(hold.posting_id or 0), until, name, month)
-    return found
+        ways_by_hold[hold.id] = _ways(hold, postings.get(hold.posting_id or 0), until, name, month)
+    return ways_by_hold
 
 
 def _ways(hold: Hold, posting: Posting | None, until: date | None, target: str, month: str) -> Ways:
@@ -116,7 +125,7 @@ def _stuck(posting: Posting | None, day: date | None, until: date | None, target
     return ""
 
 
-def date_anew(
+def change_date(
     session: Session,
     actor: Actor,
     hold_id: int,
@@ -125,15 +134,15 @@ def date_anew(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """Let the document carry another day; None is the first open one."""
+    """Give the hold's document another date; None means the first open one."""
 
     def ask() -> Each | Refusal:
-        return date_each(session, actor, [hold_id], day, reason, now, op)
+        return change_dates(session, actor, [hold_id], day, reason, now, op)
 
-    return alone(session, actor, now, op, ("date", hold_id, day, reason), ask)
+    return apply_to_one_hold(session, actor, now, op, ("date", hold_id, day, reason), ask)
 
 
-def date_each(
+def change_dates(
     session: Session,
     actor: Actor,
     hold_ids: Iterable[int],
@@ -142,32 +151,32 @@ def date_each(
     now: datetime,
     op: str | None = None,
 ) -> Each | Refusal:
-    """The same for many holds, each with its own answer."""
-    refusal = may(actor, DATE) or no_reason(reason)
+    """Change the date of several documents; each has its own result."""
+    refusal = may(actor, DATE) or refuse_blank_reason(reason)
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
     today = now.astimezone(ZoneInfo(session.get_one(Company, desk.company_id).zone)).date()
-    found = _all_ways(session, desk.holds, desk.postings)
+    ways_by_hold = _all_ways(session, desk.holds, desk.postings)
     good, left = desk.each(
-        lambda hold: _not_theirs(desk, hold) or _no_day(found[hold.id], day, today)
+        lambda hold: _not_theirs(desk, hold) or _no_day(ways_by_hold[hold.id], day, today)
     )
     why = reason.strip()
-    days = {hold.id: _days(found[hold.id], day) for hold in good}
+    days = {hold.id: _days(ways_by_hold[hold.id], day) for hold in good}
     _keep(desk, days, why, now, op)
-    made = [
-        done(hold, f"{actor.name} dated {hold.number} {new} instead of {old}: {why}")
+    changed = [
+        done_with(hold, f"{actor.name} dated {hold.number} {new} instead of {old}: {why}")
         for hold, (old, new) in zip(good, days.values(), strict=True)
     ]
-    desk.tell(made, "posting.dated", now, op)
-    said = f"{made[0].number} dated" if len(made) == 1 else f"{len(made)} dated"
-    later = undoable(session, op, said, now) if made else now
+    desk.tell(changed, "posting.dated", now, op)
+    summary = f"{changed[0].number} dated" if len(changed) == 1 else f"{len(changed)} dated"
+    later = undoable(session, op, summary, now) if changed else now
     wake_records(session, {hold.record_id for hold in good}, later)
-    return Each(tuple(made), tuple(left))
+    return Each(tuple(changed), tuple(left))
 
 
 def _days(told: Ways | None, day: date | None) -> tuple[date, date]:
-    """The day that a document has, and the one that it gets."""
+    """Return the document's current date and its new date."""
     old, first = (told.day, told.first_open) if told else (None, None)
     if old is None or first is None:
         message = "what has no other day was left"
@@ -178,12 +187,12 @@ def _days(told: Ways | None, day: date | None) -> tuple[date, date]:
 def _keep(
     desk: Desk, days: Mapping[int, tuple[date, date]], reason: str, now: datetime, op: str | None
 ) -> None:
-    """Keep the days, old and new, that holds were given; what stood before makes way for them."""
+    """Store the old and new date of each document, and void earlier dates."""
     session, holds = desk.session, [desk.holds[hold_id] for hold_id in days]
-    mine = bulk.among(Dating.record_id, sorted({hold.record_id for hold in holds}))
+    of_records = bulk.among(Dating.record_id, sorted({hold.record_id for hold in holds}))
     standing = {
         (row.record_id, row.route): row
-        for row in session.scalars(select(Dating).where(mine, Dating.voided_at.is_(None)))
+        for row in session.scalars(select(Dating).where(of_records, Dating.voided_at.is_(None)))
     }
     judged = _judged_at(desk) if standing else {}
     rows = {}
@@ -211,7 +220,7 @@ def _keep(
 
 
 def _judged_at(desk: Desk) -> dict[int, datetime]:
-    """Posting id -> when it got the day that it has."""
+    """Return by posting id when its current date was evaluated."""
     query = (
         select(Posting.id, Evaluation.at)
         .join(Evaluation, Evaluation.id == Posting.evaluation_id)
@@ -232,9 +241,9 @@ def _not_theirs(desk: Desk, hold: Hold) -> Refusal | None:
 
 
 def _no_day(told: Ways | None, day: date | None, today: date) -> Refusal | None:
-    """Why this document cannot carry this day."""
+    """Return why this document cannot have this date."""
     if told is None:
-        return no_period()
+        return no_period_refusal()
     if told.first_open is None:
         return Refusal(
             "period.stuck",
@@ -256,13 +265,13 @@ def _no_day(told: Ways | None, day: date | None, today: date) -> Refusal | None:
     return None
 
 
-def no_reason(reason: str) -> Refusal | None:
-    """What to say where nobody says why."""
+def refuse_blank_reason(reason: str) -> Refusal | None:
+    """Refuse a blank reason."""
     if reason.strip():
         return None
     return Refusal("reason.missing", "Enter a reason.", status=422)
 
 
-def no_period() -> Refusal:
-    """What to say of a hold that no locked period placed."""
+def no_period_refusal() -> Refusal:
+    """Return the refusal for a hold that no locked period caused."""
     return Refusal("period.none", "No locked period holds this.", "Load the page again.")

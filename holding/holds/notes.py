@@ -16,14 +16,14 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Attempt, Event, Hold, Note, Person, Push
 from holding.db.refusal import Refusal
 from holding.db.together import Question, answer
-from holding.holds.holds import Desk, Done, done, gone, read_done
+from holding.holds.holds import Desk, Done, done_with, gone_refusal, read_done
 from holding.platform import row_seals
 from holding.platform.events import Fact, record_events
 
 
 @dataclass(frozen=True, slots=True)
 class NoteRow:
-    """One note."""
+    """One note on a record."""
 
     id: int
     hold_id: int | None
@@ -45,7 +45,7 @@ NOTE = Columns(
 
 
 def of_record(record_id: int) -> Question[tuple[NoteRow, ...]]:
-    """The notes of a record, oldest first."""
+    """Return the notes of a record, oldest first."""
     query = (
         NOTE.select()
         .join(Person, Person.id == Note.person_id)
@@ -59,10 +59,10 @@ ACT: Final = "hold.assign"
 LONGEST: Final = 2000
 
 
-def comment(
+def add_note(
     session: Session, actor: Actor, hold_id: int, text: str, now: datetime, op: str | None = None
 ) -> Done | Refusal:
-    """Write a note beside a hold, open or closed; everybody who sees the record reads it."""
+    """Add a note to an open or closed hold. Every user who sees the record can read it."""
 
     def act() -> Done | Refusal:
         refusal = may(actor, ACT) or _unfit(text)
@@ -71,7 +71,7 @@ def comment(
         desk = Desk(session, actor, [hold_id])
         hold = desk.holds.get(hold_id)
         if hold is None:
-            return gone(None)
+            return gone_refusal(None)
         note = Note(
             record_id=hold.record_id,
             hold_id=hold.id,
@@ -82,10 +82,10 @@ def comment(
         )
         session.add(note)
         session.flush()
-        made = done(hold, f"{actor.name} wrote: {text.strip()}")
+        result = done_with(hold, f"{actor.name} wrote: {text.strip()}")
         sealed = row_seals.seals(session, hold.company_id, {row_seals.NOTE: [note.id]})
-        desk.tell([made], "note.added", now, op, **sealed)
-        return made
+        desk.tell([result], "note.added", now, op, **sealed)
+        return result
 
     asked = ("comment", hold_id, text)
     return once(session, actor, op, asked=asked, now=now, act=act, read=read_done)
@@ -111,7 +111,7 @@ UNREAD: Final = Refusal(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The whole message: what the hold says, and the target's own last words where it was sent."""
+    """The full message: the hold's text, and the target's last error if the document was sent."""
 
     text: str
     ends: str
@@ -122,7 +122,7 @@ class Message:
 def open_message(
     session: Session, actor: Actor, hold_id: int, now: datetime, op: str | None = None
 ) -> Done | Refusal:
-    """Note that this person opened the message as it reads now; a second time notes nothing."""
+    """Record that this user opened the current message; repeats record nothing."""
 
     def act() -> Done | Refusal:
         refusal = may(actor, RETRY)
@@ -131,11 +131,11 @@ def open_message(
         desk = Desk(session, actor, [hold_id])
         hold = desk.holds.get(hold_id)
         if hold is None:
-            return gone(None)
-        made = done(hold, f"{actor.name} opened the message of {hold.number}.")
-        if unread(session, actor, [hold]):
-            record_events(session, [_fact(actor, hold, made, now, op)])
-        return made
+            return gone_refusal(None)
+        result = done_with(hold, f"{actor.name} opened the message of {hold.number}.")
+        if unread_holds(session, actor, [hold]):
+            record_events(session, [_fact(actor, hold, result, now, op)])
+        return result
 
     return once(session, actor, op, asked=("message", hold_id), now=now, act=act, read=read_done)
 
@@ -154,8 +154,8 @@ def _fact(actor: Actor, hold: Hold, made: Done, now: datetime, op: str | None) -
     )
 
 
-def unread(session: Session, actor: Actor, holds: Collection[Hold]) -> frozenset[int]:
-    """The holds among these whose message, as it reads now, this person has not opened."""
+def unread_holds(session: Session, actor: Actor, holds: Collection[Hold]) -> frozenset[int]:
+    """Return the holds whose current message this user has not opened."""
     return answer(session, _unread(actor, holds))
 
 
@@ -172,8 +172,9 @@ def _unread(actor: Actor, holds: Collection[Hold]) -> Question[frozenset[int]]:
 
 
 def opened_causes(session: Session, actor: Actor, holds: Collection[Hold]) -> frozenset[int]:
-    """The causes of these holds of which this person has opened a message as it reads now; of
-    whichever hold of the cause, open or closed, since the first of these waits.
+    """Return the causes for which this user has opened a current message.
+
+    Any hold of the cause counts, open or closed, since the first of these holds was opened.
     """
     since: dict[int, datetime] = {}
     for hold in holds:
@@ -195,8 +196,8 @@ def opened_causes(session: Session, actor: Actor, holds: Collection[Hold]) -> fr
     )
 
 
-def whole(session: Session, actor: Actor, hold_id: int) -> Question[Message | None]:
-    """The message of a hold that this person has opened; None before."""
+def load_message(session: Session, actor: Actor, hold_id: int) -> Question[Message | None]:
+    """Return the message of a hold if this user has opened it, otherwise None."""
     hold = session.get_one(Hold, hold_id)
     if (yield from _unread(actor, [hold])):
         return None
@@ -217,5 +218,5 @@ def _object(hold_id: int) -> str:
 
 
 def _mark(message: str) -> str:
-    """What tells two messages apart; the words themselves may name people."""
+    """Return a hash that identifies a message, because the text itself may contain names."""
     return hashlib.sha256(message.encode()).hexdigest()[:32]

@@ -21,11 +21,11 @@ from holding.holds.holds import (
     Desk,
     Done,
     Each,
-    alone,
-    done,
+    apply_to_one_hold,
+    done_with,
     read_done,
-    remember,
     sealed_decisions,
+    store_decisions,
 )
 from holding.platform.changes import wake_families, wake_linked, wake_records
 from holding.platform.states import (
@@ -50,15 +50,16 @@ def release(
     *,
     seen: int | None = None,
 ) -> Done | Refusal:
-    """Let one finding pass for this content of the record; the next judging sees it as released.
+    """Release one finding for the record's current content. The next evaluation treats it as
+    released.
 
-    `seen`: the version of the record that was looked at, where the money of a change is decided.
+    `seen` is the version the user looked at, when the amount of a change is decided.
     """
 
     def ask() -> Each | Refusal:
         return release_each(session, actor, [hold_id], reason, now, op, seen=seen)
 
-    return alone(session, actor, now, op, ("release", hold_id, reason), ask)
+    return apply_to_one_hold(session, actor, now, op, ("release", hold_id, reason), ask)
 
 
 def release_each(
@@ -71,10 +72,10 @@ def release_each(
     *,
     seen: int | None = None,
 ) -> Each | Refusal:
-    """Let findings pass, each on its own: one that may not is left, with its reason.
+    """Release several findings; one that may not be released is left with its reason.
 
-    They are judged again when the time to take it back is over. Of a change after posting what the
-    target keeps is written down.
+    They are evaluated again when the undo time is over. For a change after posting, what the target
+    keeps is stored.
     """
     refusal = _allowed(session, actor, reason)
     if refusal:
@@ -92,7 +93,7 @@ def release_each(
     good, left = desk.each(names.ask)
     why, made = reason.strip(), []
     for voice, holds in names.by_voice(good):
-        decided = remember(desk, holds, voice, "release", why, now, op)
+        decided = store_decisions(desk, holds, voice, "release", why, now, op)
         accepting.keep(holds, decided)
         close_holds(session, holds, voice, state=HoldState.RELEASED, why=why, now=now)
         says = [
@@ -100,10 +101,10 @@ def release_each(
             or f"{voice.name} released {h.number} ({plain(h.rule or h.code)})"
             for h in holds
         ]
-        told = [done(h, f"{say}: {why}") for h, say in zip(holds, says, strict=True)]
+        results = [done_with(h, f"{say}: {why}") for h, say in zip(holds, says, strict=True)]
         sealed = sealed_decisions(desk, decided)
-        desk.tell(told, "hold.released", now, op, actor=voice, reason=why, sealed=sealed)
-        made += told
+        desk.tell(results, "hold.released", now, op, actor=voice, reason=why, sealed=sealed)
+        made += results
     stays = dict(NOTHING_SENT) if all(map(accepting.of, good)) else None
     later = undoable(session, op, _released(made, accepting), now, stood=stays) if made else now
     records = sorted({hold.record_id for hold in good})
@@ -121,7 +122,7 @@ def reject(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """Not this one: the posting is ignored, with the reason, until a new version arrives."""
+    """Reject a posting: it is ignored, with the reason, until a new version arrives."""
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
         return _rejected(desk, hold, voice, reason.strip(), now, op)
@@ -144,9 +145,9 @@ def decide_one(
     may: Callable[[Desk, Hold], Refusal | None],
     act: Callable[[Desk, Hold, Voice], Done | Refusal],
 ) -> Done | Refusal:
-    """A decision about one hold, by somebody who may, gives a reason and had no hand in it.
+    """Decide about one hold, by a user who may decide, gives a reason and took no part in it.
 
-    `more`: what else was given to it.
+    `more` adds parameters to the idempotency key.
     """
 
     def decided() -> Done | Refusal:
@@ -184,20 +185,20 @@ def _rejected(
             "meanwhile.",
             hint="Load the page again.",
         )
-    sealed = sealed_decisions(desk, remember(desk, [hold], voice, "reject", why, now, op))
+    sealed = sealed_decisions(desk, store_decisions(desk, [hold], voice, "reject", why, now, op))
     siblings = holds_beside(desk.session, hold)
     close_holds(
         desk.session, siblings, voice, state=HoldState.CLEARED, why=f"rejected: {why}", now=now
     )
-    made = done(hold, f"{voice.name} rejected {posting.number}: {why}")
-    desk.tell([made], "posting.rejected", now, op, actor=voice, reason=why, sealed=sealed)
+    result = done_with(hold, f"{voice.name} rejected {posting.number}: {why}")
+    desk.tell([result], "posting.rejected", now, op, actor=voice, reason=why, sealed=sealed)
     wake_linked(desk.session, [hold.record_id], now)  # its duplicates stand alone now
     wake_families(desk.session, [hold.record_id], now)
     if desk.session.scalar(_WAITS, {"record": hold.record_id}):  # perhaps for this one
         wake_records(desk.session, [hold.record_id], now)
     settle_closed(desk.session, siblings)
     undoable(desk.session, op, f"{posting.number} rejected", now, stood=dict(NOTHING_SENT))
-    return made
+    return result
 
 
 _WAITS = select(
@@ -206,14 +207,14 @@ _WAITS = select(
 
 
 class _Names:
-    """In whose name the actor acts on each hold: the first of their voices that may."""
+    """The name in which the user acts on each hold: the first of their voices that is allowed."""
 
     def __init__(self, desk: Desk, ask: Callable[[Hold, Voice], Refusal | None]) -> None:
         self._voices, self._ask = voices(desk.actor, ACT), ask
         self.of: dict[int, Voice] = {}
 
     def ask(self, hold: Hold) -> Refusal | None:
-        """None when somebody's name will do, else what speaks against the first."""
+        """Return None if one voice is allowed, otherwise the first voice's refusal."""
         first = None
         for voice in self._voices:
             refusal = self._ask(hold, voice)
@@ -224,13 +225,19 @@ class _Names:
         return first
 
     def by_voice(self, holds: Sequence[Hold]) -> list[tuple[Voice, list[Hold]]]:
-        """The holds that each voice answers for."""
-        found = {voice: [h for h in holds if self.of[h.id] == voice] for voice in self._voices}
-        return [(voice, mine) for voice, mine in found.items() if mine]
+        """Return the holds of each voice."""
+        holds_by_voice = {
+            voice: [h for h in holds if self.of[h.id] == voice] for voice in self._voices
+        }
+        return [
+            (voice, holds_of_voice)
+            for voice, holds_of_voice in holds_by_voice.items()
+            if holds_of_voice
+        ]
 
 
 def _allowed(session: Session, actor: Actor, reason: str) -> Refusal | None:
-    """Whether the person may decide at all, and says why."""
+    """Refuse a user without permission, or a blank reason."""
     refusal = may(actor, ACT)
     if refusal:
         others = who_may(session, actor.company_id or 0, ACT)
@@ -273,7 +280,7 @@ def _rejectable(desk: Desk, hold: Hold) -> Refusal | None:
 
 
 def _own_hand(desk: Desk, hold: Hold, voice: Voice, verb: str) -> Refusal | None:
-    """Refuse who had a hand in it, and who stands in for such a person."""
+    """Refuse a user who took part in the posting, or a substitute of such a user."""
     hands = desk.hands.get(hold.posting_id or 0, {})
     return own_hand(hands, voice, verb, lambda: desk.who(ACT, hold.team_id, hands))
 

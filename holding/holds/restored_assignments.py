@@ -18,7 +18,7 @@ from holding.db.models import Approval, Hold, Operation, Posting, Release
 from holding.db.models.columns import HoldState, moment_of, moment_text
 from holding.db.models.decisions import is_open
 from holding.db.refusal import Refusal, plural
-from holding.holds.holds import Desk, done, latest
+from holding.holds.holds import Desk, done_with, latest_event_text
 from holding.platform.states import TOTALS, recount_causes
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState
@@ -28,7 +28,7 @@ _MOVED = Refusal("undo.moved", "It was changed since.")
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """How many holds are as they were, and the numbers of those that were changed meanwhile."""
+    """The number of restored holds, and the numbers of holds that changed meanwhile."""
 
     holds: int
     changed: tuple[str, ...]
@@ -36,18 +36,18 @@ class PutBack:
     @property
     def say(self) -> str:
         """One sentence for the page."""
-        told = f"Undone: {plural(self.holds, 'hold is as it was', 'holds are as they were')}."
+        sentence = f"Undone: {plural(self.holds, 'hold is as it was', 'holds are as they were')}."
         if not self.changed:
-            return told
+            return sentence
         shown = ", ".join(self.changed[:5]) + (", …" if len(self.changed) > 5 else "")
         stay = plural(
             len(self.changed), "was changed since and stays", "were changed since and stay"
         )
-        return f"{told} {stay}: {shown}."
+        return f"{sentence} {stay}: {shown}."
 
 
-def as_they_stand(what: str, holds: Iterable[Hold]) -> dict[str, Any]:
-    """What a form notes of holds before it changes them; `what` it did, for the trace."""
+def state_before(what: str, holds: Iterable[Hold]) -> dict[str, Any]:
+    """Return what a form stores about holds before changing them; `what` names the change."""
     return {"what": what, "holds": {str(hold.id): _as_it_is(hold) for hold in holds}}
 
 
@@ -60,33 +60,39 @@ def _as_it_is(hold: Hold) -> dict[str, Any]:
     }
 
 
-def put_back(
+def restore_state(
     session: Session, actor: Actor, form: Operation, stood: Mapping[str, Any], now: datetime
 ) -> PutBack | Refusal:
-    """Write back how the holds of a form stood, but of those that were changed since."""
+    """Restore the holds of a form to their earlier state, except those changed since."""
     what, before = stood["what"], stood["holds"]
     desk = Desk(session, actor, map(int, before))
     as_before = _as_before(session, form)
     good, left = desk.each(
         lambda hold: None if as_before(hold) == before[str(hold.id)]["lock"] + 1 else _MOVED
     )
-    changed = tuple(dict.fromkeys(one.number for one in left))
+    changed = tuple(dict.fromkeys(left_hold.number for left_hold in left))
     if not good:
         first = desk.holds.get(left[0].hold_id)
-        told = changed[0] if len(changed) == 1 else f"Each of the {len(changed)}"
-        message = f"{told} was changed since: nothing was undone."
-        return Refusal("undo.moved", message, latest(session, first, but=form.id) if first else "")
+        subject = changed[0] if len(changed) == 1 else f"Each of the {len(changed)}"
+        message = f"{subject} was changed since: nothing was undone."
+        return Refusal(
+            "undo.moved", message, latest_event_text(session, first, but=form.id) if first else ""
+        )
     _write(desk, good, before)
-    made = [done(hold, f"{actor.name} undid the {what} of {hold.number}.") for hold in good]
-    desk.tell(made, "operation.undone", now, form.id)
-    again = {str(hold.id): {**before[str(hold.id)], "back": hold.lock + 1} for hold in good}
-    form.stood = {"what": what, "holds": {**before, **again}}
+    restored = [
+        done_with(hold, f"{actor.name} undid the {what} of {hold.number}.") for hold in good
+    ]
+    desk.tell(restored, "operation.undone", now, form.id)
+    restored_state = {
+        str(hold.id): {**before[str(hold.id)], "back": hold.lock + 1} for hold in good
+    }
+    form.stood = {"what": what, "holds": {**before, **restored_state}}
     bulk.forget(session, Hold, [hold.id for hold in good])
     return PutBack(len(good), changed)
 
 
 def _as_before(session: Session, form: Operation) -> Callable[[Hold], int]:
-    """The lock of a hold without the acts that this person took back: as if they never were."""
+    """Return a function for a hold's lock as it would be without this user's undone actions."""
     query = select(Operation.stood).where(
         Operation.person_id == form.person_id,
         Operation.company_id == form.company_id,
@@ -95,10 +101,10 @@ def _as_before(session: Session, form: Operation) -> Callable[[Hold], int]:
         Operation.stood.is_not(None),
     )
     undone = {
-        (int(hold_id), one["back"]): one["lock"]
-        for noted in session.scalars(query.order_by(Operation.id))
-        for hold_id, one in noted["holds"].items()
-        if "back" in one
+        (int(hold_id), hold_state["back"]): hold_state["lock"]
+        for stored_state in session.scalars(query.order_by(Operation.id))
+        for hold_id, hold_state in stored_state["holds"].items()
+        if "back" in hold_state
     }
 
     def lock(hold: Hold) -> int:
@@ -111,17 +117,21 @@ def _as_before(session: Session, form: Operation) -> Callable[[Hold], int]:
 
 
 def _write(desk: Desk, holds: Iterable[Hold], before: Mapping[str, Any]) -> None:
-    """The person and the rest of each hold; somebody who left meanwhile gets nothing back."""
-    stands = {hold.id: before[str(hold.id)] for hold in holds}
-    wanted = {one["person_id"] for one in stands.values()} - {None}
-    here = takers(desk.session, desk.company_id, wanted)
+    """Restore owner and snooze of each hold. A user who left gets no holds back."""
+    state_by_hold = {hold.id: before[str(hold.id)] for hold in holds}
+    wanted = {hold_state["person_id"] for hold_state in state_by_hold.values()} - {None}
+    takers_by_id = takers(desk.session, desk.company_id, wanted)
     rows = [
         {
             "id": hold_id,
-            "person_id": one["person_id"] if one["person_id"] in here else None,
-            "snoozed_until": moment_of(one["snoozed_until"]) if one["snoozed_until"] else None,
+            "person_id": hold_state["person_id"]
+            if hold_state["person_id"] in takers_by_id
+            else None,
+            "snoozed_until": moment_of(hold_state["snoozed_until"])
+            if hold_state["snoozed_until"]
+            else None,
         }
-        for hold_id, one in stands.items()
+        for hold_id, hold_state in state_by_hold.items()
     ]
     bulk.update(desk.session, Hold, rows, bump="lock")
 
@@ -170,12 +180,13 @@ _CONSENTED = and_(
 )
 
 
-def open_again(
+def reopen_holds(
     session: Session, release_ids: Collection[int], approval_ids: Collection[int]
 ) -> None:
-    """Open what these let pass or rejected: as it was, with its words, its owner and its age. A
-    judging keeps what it still finds; what only a reading of the target finds stays while that is
-    posted. The states of the records are set by whoever asks.
+    """Reopen holds that these decisions released, rejected or approved, with text, owner and age.
+
+    An evaluation keeps the findings that still exist. A finding of a target reading stays while the
+    document is posted. The caller sets the records' states.
     """
     released = (
         select(Hold)
@@ -193,7 +204,7 @@ def open_again(
         .join(Approval, _CONSENTED)
         .where(bulk.among(Approval.id, approval_ids), Hold.state == HoldState.APPROVED, ~_OPEN)
     )
-    found = [
+    holds = [
         hold
         for query, ids in (
             (released, release_ids),
@@ -203,12 +214,12 @@ def open_again(
         if ids
         for hold in session.scalars(query.order_by(Hold.id))
     ]
-    bulk.insert_rows(session, Hold, [_again(hold) for hold in found])
-    recount_causes(session, sorted({hold.cause_id for hold in found}))
+    bulk.insert_rows(session, Hold, [_again(hold) for hold in holds])
+    recount_causes(session, sorted({hold.cause_id for hold in holds}))
 
 
 def _again(hold: Hold) -> dict[str, Any]:
-    """The columns of a new hold that says what this one says."""
+    """Return the columns of a new hold that copies this one."""
     columns = {one.columns[0].name: one.key for one in Hold.__mapper__.column_attrs}
     kept = {name: getattr(hold, key) for name, key in columns.items() if name != "id"}
     return kept | _NEW

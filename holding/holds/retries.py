@@ -30,7 +30,7 @@ from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
 from holding.holds import holds as acceptance
 from holding.holds import notes
-from holding.holds.holds import Desk, Done, Each, Left, alone, done
+from holding.holds.holds import Desk, Done, Each, Left, apply_to_one_hold, done_with
 from holding.platform.changes import lock_company, wake_records
 from holding.platform.events import Fact, record_event, record_events
 from holding.platform.states import INACTIVE, WITHDRAWN, close_holds, settle_closed
@@ -42,8 +42,8 @@ RETRY_ACT: Final = "hold.retry"
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
 
 _A_PERSON_KNOWS: Final = frozenset({INACTIVE, WITHDRAWN})
-"""What changed outside: a party is active again (the target is asked first), or nothing of a file
-that was withdrawn is in the target.
+"""Codes where the change happened outside: a party is active again, which the target confirms
+first, or nothing of a withdrawn file is in the target.
 """
 
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
@@ -51,7 +51,7 @@ LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """By what a record was judged last."""
+    """The record's last evaluation."""
 
     record_id: int
     at: datetime
@@ -89,14 +89,15 @@ def retry(
     *,
     opened: bool = False,
 ) -> Done | Refusal:
-    """Have a held record judged, and what was refused sent, once more; refused while nothing
-    changed since the last time. `opened`: only where this person has opened its message.
+    """Evaluate a held record and send a refused document again. Refused while nothing has changed.
+
+    With `opened`, the user must have opened the message first.
     """
 
     def ask() -> Each | Refusal:
         return retry_each(session, actor, [hold_id], now, op, opened=opened)
 
-    return alone(session, actor, now, op, ("retry", hold_id), ask)
+    return apply_to_one_hold(session, actor, now, op, ("retry", hold_id), ask)
 
 
 def retry_each(
@@ -108,39 +109,44 @@ def retry_each(
     *,
     opened: bool = False,
 ) -> Each | Refusal:
-    """The same for many holds, each with its own answer. Of many with one cause the person has
-    opened the message of one.
+    """Retry several holds; each has its own result.
+
+    For several holds of one cause the user must have opened one message.
     """
     refusal = may(actor, RETRY_ACT)
     if refusal:
         return refusal
     desk = Desk(session, actor, hold_ids)
     looked = Looked(desk, now)
-    closed = _unopened(desk) if opened else frozenset()
+    unopened = _unopened(desk) if opened else frozenset()
 
     def ask(hold: Hold) -> Refusal | None:
-        unread = notes.UNREAD if hold.cause_id in closed else None
-        no_use = acceptance.not_by_retry(session, hold)  # before its message is asked for
-        return _not_theirs(desk, hold, looked) or no_use or unread or looked.refusal(hold)
+        unread = notes.UNREAD if hold.cause_id in unopened else None
+        difference_refusal = acceptance.refuse_retry_of_difference(
+            session, hold
+        )  # before its message is asked for
+        return (
+            _not_theirs(desk, hold, looked) or difference_refusal or unread or looked.refusal(hold)
+        )
 
     good, left = desk.each(ask)
     _tell_refused(desk, left, now)
-    made = [done(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
-    try_again(desk, good, made, "hold.retried", now, op)
-    return Each(tuple(made), tuple(left))
+    retried = [done_with(hold, f"{actor.name} had {hold.number} tried again.") for hold in good]
+    try_again(desk, good, retried, "hold.retried", now, op)
+    return Each(tuple(retried), tuple(left))
 
 
 def _unopened(desk: Desk) -> frozenset[int]:
-    """The causes of which this person has opened no message."""
+    """Return the causes for which this user has opened no message."""
     holds = list(desk.holds.values())
-    if len(holds) == 1 and notes.unread(desk.session, desk.actor, holds):
+    if len(holds) == 1 and notes.unread_holds(desk.session, desk.actor, holds):
         return frozenset({holds[0].cause_id})  # one alone: its own message
     opened = notes.opened_causes(desk.session, desk.actor, holds)
     return frozenset(hold.cause_id for hold in holds) - opened
 
 
 class Looked:
-    """What the world looked like when each hold was placed, and what of it moved since."""
+    """The state in which each hold was opened, and what has changed since."""
 
     def __init__(self, desk: Desk, now: datetime) -> None:
         self.desk, self.now = desk, now
@@ -157,7 +163,7 @@ class Looked:
         self.tried = _tried(session, desk)
 
     def refusal(self, hold: Hold) -> Refusal | None:
-        """Why a new try makes no sense, if it makes none."""
+        """Return why a retry cannot help, if it cannot."""
         posting = self.desk.postings.get(hold.posting_id or 0)
         if hold.code == NEEDS_APPROVAL:
             words = "You cannot retry this document, because it is waiting for approval."
@@ -168,9 +174,9 @@ class Looked:
                 message=f"{posting.number} is being sent: its result is looked up automatically.",
                 hint=RETRY["uncertain"].action,
             )
-        told = RETRY[hold.error_class]
-        if hold.of_push and told.retry == RetryWay.NEVER:
-            return Refusal("retry.decide", f"Retrying will not help. {told.cause}", told.action)
+        advice = RETRY[hold.error_class]
+        if hold.of_push and advice.retry == RetryWay.NEVER:
+            return Refusal("retry.decide", f"Retrying will not help. {advice.cause}", advice.action)
         if hold.code in _A_PERSON_KNOWS or self._changed(hold):
             return None
         if hold.error_class == "temporary":
@@ -187,7 +193,7 @@ class Looked:
         return woken or version or moved or rules or told > hold.revision
 
     def _early(self, hold: Hold) -> Refusal | None:
-        """A temporary fault may be tried again after the longest of its pauses."""
+        """Refuse a retry of a temporary error before its longest pause is over."""
         until = hold.opened_at + LONGEST_PAUSE
         if self.now >= until:
             return None
@@ -207,10 +213,10 @@ class Looked:
         name, _ = self.told.get(hold.connection_id or 0, ("", 0))
         same += [f"what is known of {name}"] if name else []
         *others, t_last = same
-        told = f"{', '.join(others)} and {t_last} are as they were."
+        unchanged_parts = f"{', '.join(others)} and {t_last} are as they were."
         return Refusal(
             code="retry.unchanged",
-            message=f"Nothing changed since {self._clock(since)}: {told}",
+            message=f"Nothing changed since {self._clock(since)}: {unchanged_parts}",
             hint=clears_when(hold.would_pass) or RETRY[hold.error_class].ends_by,
         )
 
@@ -220,7 +226,7 @@ class Looked:
 
 
 def _not_theirs(desk: Desk, hold: Hold, looked: Looked) -> Refusal | None:
-    """The owner's people retry, each record once a cause and content; then a supervisor does."""
+    """Refuse users outside the owning team, and a second retry without supervisor permission."""
     if not desk.in_team(hold.team_id, desk.actor.person_id):
         return Refusal(
             code="retry.team",
@@ -240,7 +246,7 @@ def _not_theirs(desk: Desk, hold: Hold, looked: Looked) -> Refusal | None:
 
 
 def _tell_refused(desk: Desk, left: Iterable[Left], now: datetime) -> None:
-    """One event for each hold that is not tried again: who asked, and why not."""
+    """Record one event for each refused retry, with the user and the reason."""
     facts = [
         Fact(
             company_id=desk.company_id,
@@ -265,7 +271,7 @@ def _tell_refused(desk: Desk, left: Iterable[Left], now: datetime) -> None:
 def try_again(
     desk: Desk, good: Sequence[Hold], made: Sequence[Done], act: str, now: datetime, op: str | None
 ) -> None:
-    """Note the tries, close what the target refused, and have the records checked."""
+    """Store the retries, close holds of refused documents, and wake the records."""
     session, actor = desk.session, desk.actor
     rows = [
         {
@@ -313,7 +319,7 @@ def _judged(session: Session, record_ids: set[int]) -> dict[int, _Judged]:
 
 
 def _snapshots(session: Session, connections: set[int]) -> Mapping[int, tuple[str, int]]:
-    """Connection -> its name, and the revision of what was last learned of it."""
+    """Return by connection its name and the revision of its latest snapshot."""
     query = (
         select(Connection.id, Connection.name, func.max(Snapshot.revision).label("revision"))
         .join(Snapshot, Snapshot.connection_id == Connection.id)
@@ -324,7 +330,7 @@ def _snapshots(session: Session, connections: set[int]) -> Mapping[int, tuple[st
 
 
 def _tried(session: Session, desk: Desk) -> set[tuple[int, int, str]]:
-    """Record, cause and content of the retries there were."""
+    """Return (record, cause, content hash) of each earlier retry."""
     records = sorted({hold.record_id for hold in desk.holds.values()})
     query = select(Retry.record_id, Retry.cause_id, Retry.content_sha256)
     rows = session.execute(query.where(bulk.among(Retry.record_id, records)))
@@ -339,7 +345,7 @@ def override(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """Send once more what the target refused, though nothing moved since."""
+    """Send a refused document again although nothing has changed."""
 
     def ask() -> Each | Refusal:
         refusal = may(actor, OVERRIDE_ACT)
@@ -351,15 +357,17 @@ def override(
         looked = Looked(desk, now)
         good, left = desk.each(lambda hold: _senseless(hold, looked))
         why = reason.strip()
-        made = [done(one, f"{actor.name} had {one.number} tried again: {why}") for one in good]
-        try_again(desk, good, made, "retry.overridden", now, op)
-        return Each(tuple(made), tuple(left))
+        retried = [
+            done_with(one, f"{actor.name} had {one.number} tried again: {why}") for one in good
+        ]
+        try_again(desk, good, retried, "retry.overridden", now, op)
+        return Each(tuple(retried), tuple(left))
 
-    return alone(session, actor, now, op, ("override", hold_id, reason), ask)
+    return apply_to_one_hold(session, actor, now, op, ("override", hold_id, reason), ask)
 
 
 def _senseless(hold: Hold, looked: Looked) -> Refusal | None:
-    """Why there is nothing to override, or why it would not help."""
+    """Return why there is nothing to override, or why it would not help."""
     refusal = looked.refusal(hold)
     if refusal is None:
         return Refusal(
@@ -380,13 +388,13 @@ def _senseless(hold: Hold, looked: Looked) -> Refusal | None:
 
 
 def answer_by(settings: Mapping[str, Any], error_class: ErrorClass, now: datetime) -> datetime:
-    """When a hold of this class that opens now is due."""
+    """Return when a hold of this class that opens now is due."""
     hours = settings.get(ANSWER_HOURS, {}).get(error_class, USUAL_HOURS)
     return now + timedelta(hours=hours)
 
 
-def said(error_class: str, hours: int) -> str:
-    """What was set, for people."""
+def due_time_text(error_class: str, hours: int) -> str:
+    """Return a sentence about the due time that was set."""
     return f"Holds of the class “{class_label(error_class)}” are due after {plural(hours, 'hour')}."
 
 
@@ -400,24 +408,26 @@ def set_hours(
     *,
     reason: str = "",
 ) -> Refusal | None:
-    """Give holds of a class so many hours from now on; those that are open keep their due time."""
+    """Set the answer time in hours for new holds of a class. Open holds keep their due time."""
     if error_class not in ERROR_CLASSES:
-        known = "; ".join(f"`{one}` ({class_label(one)})" for one in ERROR_CLASSES)
+        known = "; ".join(
+            f"`{class_name}` ({class_label(class_name)})" for class_name in ERROR_CLASSES
+        )
         words = f"There is no class of holds called “{error_class}”."
         return Refusal("due.class", words, f"Classes: {known}.", 422)
     if not 1 <= hours <= LONGEST_HOURS:
         hint = f"From 1 to {LONGEST_HOURS} hours, which is a month."
         return Refusal("due.hours", f"{hours} hours is not a time to answer in.", hint, 422)
     company = lock_company(session, company_id)
-    given = {**company.settings.get(ANSWER_HOURS, {}), error_class: hours}
-    company.settings = {**company.settings, ANSWER_HOURS: given}
+    hours_by_class = {**company.settings.get(ANSWER_HOURS, {}), error_class: hours}
+    company.settings = {**company.settings, ANSWER_HOURS: hours_by_class}
     record_event(
         session,
         company_id=company_id,
         at=now,
         actor=actor,
         act="company.due_set",
-        body={"say": said(error_class, hours), "hours": hours}
+        body={"say": due_time_text(error_class, hours), "hours": hours}
         | ({"reason": reason} if reason else {}),
     )
     return None

@@ -15,7 +15,7 @@ KEPT_SHAPES: Final = 20_000  # taken apart and remembered by a process
 
 
 class Waits(NamedTuple):
-    """One open hold of a record, as the tally looks at it."""
+    """One open hold of a record, as the tally counts it."""
 
     cause_id: int
     error_class: str
@@ -33,15 +33,16 @@ class Waits(NamedTuple):
 _BOOK: Final = Waits._fields.index("book")
 
 Groups = tuple[tuple[tuple[object, ...], ...], ...]
-"""The looks of a record's holds, those of each cause together."""
+"""The looks of a record's holds, grouped by cause."""
 
 HOUR: Final = 3_600
 
 
 class Look(NamedTuple):
-    """The same without what is its own: `cause` numbers the causes of the record alone. `book` is
-    given only where the holds of the record do not agree on it; what stands behind it only in a
-    fine shape.
+    """A hold as it appears in a shape, without its ids.
+
+    `cause` numbers the causes within the record. `book` is set only if the record's holds differ in
+    it. The fields after `book` are set only in a fine shape.
     """
 
     error_class: ErrorClass
@@ -59,8 +60,9 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How the open holds of a record look. `own`: the record's currency and amount, where its holds
-    do not agree on the money of the books.
+    """How the open holds of a record look.
+
+    `own` is the record's currency and amount, if its holds differ in the book amount.
     """
 
     looks: tuple[Look, ...]
@@ -69,18 +71,19 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What one record adds to the tally; `minor` is None where its amount is not known."""
+    """What one record adds to the tally; `minor` is None if its amount is unknown."""
 
     shape: str
     currency: str
     minor: int | None
 
 
-def counted(
+def count_record(
     holds: Sequence[Waits], currency: str, amount: int | None, *, fine: bool = False
 ) -> Counted:
-    """What a record adds that has these open holds, at least one, and this amount. `fine`: with
-    source, target, and bands of amount and age.
+    """Return what a record with these open holds (at least one) and this amount adds.
+
+    With `fine`, the shape includes source, target, and bands of amount and age.
     """
     books = {hold.book for hold in holds}
     if len(books) > 1:
@@ -93,7 +96,7 @@ def counted(
 
 @lru_cache(maxsize=KEPT_SHAPES)
 def _text(groups: Groups, own: tuple[str, int | None] | None = None) -> str:
-    """The looks in an order that does not depend on which causes they are of."""
+    """Return the shape as text, in an order that does not depend on the cause ids."""
     ordered = sorted((sorted(looks, key=dumps) for looks in groups), key=dumps)
     holds = [
         [*look[:5], number, *look[5:]] for number, looks in enumerate(ordered) for look in looks
@@ -102,7 +105,7 @@ def _text(groups: Groups, own: tuple[str, int | None] | None = None) -> str:
 
 
 def _groups(holds: Iterable[Waits], *, with_book: bool, fine: bool) -> Groups:
-    """Each look once."""
+    """Return the distinct looks of each cause."""
     by_cause: dict[int, dict[tuple[object, ...], None]] = {}
     for hold in holds:
         look: tuple[object, ...] = hold[1:_BOOK]
@@ -113,18 +116,19 @@ def _groups(holds: Iterable[Waits], *, with_book: bool, fine: bool) -> Groups:
 
 
 @lru_cache(maxsize=KEPT_SHAPES)
-def shape(text: str) -> Shape:
-    """The shape that a text stands for."""
-    told = json.loads(text)
-    looks = tuple(Look(*look) for look in told["holds"])
-    own = told.get("own")
+def parse_shape(text: str) -> Shape:
+    """Return the shape that a text encodes."""
+    content = json.loads(text)
+    looks = tuple(Look(*look) for look in content["holds"])
+    own = content.get("own")
     return Shape(looks, cast("tuple[str, int | None]", tuple(own)) if own else None)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerWait:
-    """Records of one owner (`team_id` is 0 where a person took them) that wait since about then and
-    are to be answered by about then; `minor` sums those that are not `blank`.
+    """Records of one owner that wait since about `since`, with an answer due about `answer_by`.
+
+    `team_id` is 0 if a user owns them. `minor` sums the records that are not `blank`.
     """
 
     person_id: int | None
@@ -139,19 +143,19 @@ class OwnerWait:
 
     @property
     def counted(self) -> Counted:
-        """The same as the tally has it, of one record."""
+        """The tally entry of one such record."""
         owner = (self.person_id, self.team_id)
         text = dumps([*owner, hour_of(self.since), hour_of(self.answer_by), self.refused])
         return Counted(text, self.currency, None if self.blank else self.minor)
 
 
 def each_owner(rows: Iterable[Any]) -> dict[tuple[int, int], list[OwnerWait]]:
-    """Company and record -> what each of its owners has, in one order; of rows of `WAITING`."""
+    """Return by company and record each owner's entries in stable order, from rows of `WAITING`."""
     holds: dict[tuple[int, int], dict[tuple[int | None, int], list[Any]]] = {}
     for row in rows:
         owner = (row.person_id, 0 if row.person_id is not None else row.team_id)
-        mine = holds.setdefault((row.company_id, row.record_id), defaultdict(list))
-        mine[owner].append(row)
+        by_owner = holds.setdefault((row.company_id, row.record_id), defaultdict(list))
+        by_owner[owner].append(row)
     return {
         record: [_wait(owner, owners[owner]) for owner in sorted(owners, key=_order)]
         for record, owners in holds.items()
@@ -177,8 +181,8 @@ def _order(owner: tuple[int | None, int]) -> tuple[int, int]:
     return owner[0] or 0, owner[1]
 
 
-def told(text: str, currency: str, records: int, minor: int, blank: int) -> OwnerWait:
-    """What a row of the tally says; moments are the beginnings of their hours."""
+def parse_owner_wait(text: str, currency: str, records: int, minor: int, blank: int) -> OwnerWait:
+    """Parse a tally row of an owner. Times are rounded down to the hour."""
     person_id, team_id, since, answer_by, refused = _read(text)
     return OwnerWait(person_id, team_id, since, answer_by, refused, currency, records, minor, blank)
 
@@ -190,10 +194,10 @@ def _read(text: str) -> tuple[int | None, int, datetime, datetime, bool]:
 
 
 def hour_of(moment: datetime) -> int:
-    """The number of its hour since 1970."""
+    """Return the number of hours since 1970."""
     return int(moment.timestamp()) // HOUR
 
 
 def start_of(hour: int) -> datetime:
-    """When an hour of that number begins."""
+    """Return when the hour of that number begins."""
     return datetime.fromtimestamp(hour * HOUR, UTC)

@@ -32,12 +32,21 @@ from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import KEPT, Question, answer
 from holding.holds import folding
 from holding.holds.folding import FINE, WHOLE_RECORD
-from holding.holds.shapes import Look, OwnerWait, Shape, each_owner, hour_of, shape, start_of, told
+from holding.holds.shapes import (
+    Look,
+    OwnerWait,
+    Shape,
+    each_owner,
+    hour_of,
+    parse_owner_wait,
+    parse_shape,
+    start_of,
+)
 
 Key = TypeVar("Key", bound=Hashable)
 
 MOST_TALLIES: Final = 16
-"""So many are kept by a process, those that were read last."""
+"""How many tallies a process caches, the most recently read ones."""
 
 MOST_ANSWERS: Final = 200
 
@@ -47,15 +56,16 @@ _NONE: Final = object()
 
 
 class Stored(NamedTuple):
-    """What is read: rows as `kept` asks for them, and the holds that are counted one by one."""
+    """Rows as `tally_query` reads them, and the holds that are counted one by one."""
 
     rows: Sequence[tuple[Any, ...]]
     holds: Sequence[Row[Any]]
 
 
 class Tallied(NamedTuple):
-    """Records of one shape and currency; `minor` sums those that are not `blank`. `cause_id`: whose
-    holds alone are looked at, 0 for all.
+    """Records of one shape and currency; `minor` sums those that are not `blank`.
+
+    `cause_id` limits the shape to the holds of one cause; 0 covers all causes.
     """
 
     company_id: int
@@ -69,23 +79,25 @@ class Tallied(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tally:
-    """Whole records, and those of causes by shape."""
+    """Rows for whole records, and rows for causes grouped by shape."""
 
     rows: Sequence[Tallied]
     causes: Sequence[Sequence[Tallied]]
     _answers: dict[Hashable, Any] = field(default_factory=dict)
 
     def once(self, question: Hashable, answer: Callable[[], T]) -> T:
-        """The answer, worked out by whoever asks first. `question` names all that it depends on
-        beside the rows; nobody changes what others are given, too.
+        """Return a cached answer, or compute and cache it.
+
+        `question` names everything the answer depends on beside the rows. Callers must not change
+        the shared answer.
         """
-        found = self._answers.get(question, _NONE)
-        if found is _NONE:
-            found = answer()
+        cached = self._answers.get(question, _NONE)
+        if cached is _NONE:
+            cached = answer()
             if len(self._answers) >= MOST_ANSWERS:
                 self._answers.clear()
-            self._answers[question] = found
-        return cast(T, found)
+            self._answers[question] = cached
+        return cast(T, cached)
 
 
 _kept: Final[OrderedDict[tuple[int, bool], tuple[Stored, Tally]]] = OrderedDict()
@@ -95,7 +107,7 @@ _keeping: Final = Lock()
 
 @dataclass(slots=True)
 class Figure:
-    """Records, each once, with their money; how many of them have several causes, and how many no
+    """A count of records with their amounts, how many have several causes, and how many no
     amount.
     """
 
@@ -106,7 +118,7 @@ class Figure:
     known: dict[str, int] = field(default_factory=dict)  # how many records the money is of
 
     def add(self, one: Tallied, looks: Sequence[Look]) -> None:
-        """Count these records, which have these holds among those that were asked for."""
+        """Count these records with their matching holds."""
         self.records += one.records
         if len(looks) > 1 and len({look.cause for look in looks}) > 1:
             self.several += one.records
@@ -116,13 +128,16 @@ class Figure:
         self.known[currency] = self.known.get(currency, 0) + one.records - blank
 
     def whole(self) -> "Figure":
-        """Itself, without the money that nobody has any more."""
+        """Remove currencies without any record, and return itself."""
         self.money = {code: minor for code, minor in self.money.items() if self.known[code]}
         return self
 
 
 def money_of(one: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
-    """Currency, money, and how many have none; by the holds asked for where they do not agree."""
+    """Return currency, amount and records without an amount.
+
+    If the book amounts differ, the matching holds decide.
+    """
     if one.shape.own is None:
         return one.currency, one.minor, one.blank
     books = [look.book for look in looks if look.book is not None]
@@ -133,29 +148,29 @@ def money_of(one: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
 
 
 def whole_records(session: Session, companies: Sequence[int]) -> dict[int, list[Tallied]]:
-    """Company -> what its records with open holds look like, at this moment."""
-    found: dict[int, list[Tallied]] = {company_id: [] for company_id in companies}
+    """Return by company the shapes of its records with open holds."""
+    rows_by_company: dict[int, list[Tallied]] = {company_id: [] for company_id in companies}
     query = _whole(tuple(companies))
     for one in _tallied(answer(session, _asked(session, companies, query), KEPT)):
         if one.cause_id == WHOLE_RECORD:
-            found[one.company_id].append(one)
-    return found
+            rows_by_company[one.company_id].append(one)
+    return rows_by_company
 
 
 @lru_cache(maxsize=256)
 def _whole(companies: tuple[int, ...]) -> CompoundSelect[Any]:
-    """Made once, as the next: to make it takes longer than to run it."""
-    return kept(companies, HoldTally.cause_id == WHOLE_RECORD, _marked(companies))
+    """Build the query once for each set of companies: building it takes longer than running it."""
+    return tally_query(companies, HoldTally.cause_id == WHOLE_RECORD, _marked(companies))
 
 
 def _marked(companies: Sequence[int]) -> Select[int]:
-    """The records that are marked."""
+    """Return the query for records that are marked as changed."""
     return select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
 
 
 def _tallied(read: Stored) -> list[Tallied]:
     found = [
-        Tallied(company_id, cause_id, shape(text), currency, records, minor, blank)
+        Tallied(company_id, cause_id, parse_shape(text), currency, records, minor, blank)
         for company_id, cause_id, text, currency, records, minor, blank in read.rows
         if company_id is not None
     ]
@@ -163,10 +178,10 @@ def _tallied(read: Stored) -> list[Tallied]:
 
 
 def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
-    for (company_id, _, cause_id), one in folding.waiting(rows).items():
+    for (company_id, _, cause_id), one in folding.count_records(rows).items():
         blank = int(one.minor is None)
         yield Tallied(
-            company_id, cause_id, shape(one.shape), one.currency, 1, one.minor or 0, blank
+            company_id, cause_id, parse_shape(one.shape), one.currency, 1, one.minor or 0, blank
         )
 
 
@@ -174,18 +189,23 @@ def _asked(
     session: Session, companies: Sequence[int], query: CompoundSelect[Any]
 ) -> Question[Stored]:
     if is_limited(session):  # the tally is of all sources
-        theirs = folding.HELD.where(Hold.company_id.in_(companies))
-        return Stored((), (yield theirs).all())
+        reachable_holds = folding.HELD.where(Hold.company_id.in_(companies))
+        return Stored((), (yield reachable_holds).all())
     rows = [tuple(row) for row in (yield query).all()]
     without_company = [row for row in rows if None in row]  # of thousands, without a call for each
-    if not any(some for company_id, _, _, _, some, _, _ in without_company if company_id is None):
+    if not any(
+        mark_count
+        for company_id, _, _, _, mark_count, _, _ in without_company
+        if company_id is None
+    ):
         return Stored(rows, ())
     return Stored(rows, (yield folding.HELD.where(Hold.record_id.in_(_marked(companies)))).all())
 
 
-def stored_figures(session: Session, company_id: int, *, fine: bool = False) -> Stored:
-    """What is read for the same of one company, and once more for each cause, where `fine` by
-    source, target, and bands of amount and age, too.
+def read_stored(session: Session, company_id: int, *, fine: bool = False) -> Stored:
+    """Read the tally rows of a company: whole records and causes.
+
+    With `fine`, causes are by source, target, and bands of amount and age.
     """
     query = _all_of(company_id, fine=fine)
     return answer(session, _asked(session, [company_id], query), KEPT)
@@ -195,53 +215,53 @@ def stored_figures(session: Session, company_id: int, *, fine: bool = False) -> 
 def _all_of(company_id: int, *, fine: bool) -> CompoundSelect[Any]:
     of_cause = HoldTally.cause_id > FINE if fine else HoldTally.cause_id.between(1, FINE)
     part = or_(HoldTally.cause_id == WHOLE_RECORD, of_cause)
-    return kept([company_id], part, _marked([company_id]))
+    return tally_query([company_id], part, _marked([company_id]))
 
 
-def of_stored(read: Stored, *, fine: bool) -> list[Tallied]:
-    """What its records with open holds look like, and once more for each cause; of what was read
-    by `stored`.
-    """
+def tallied_of_stored(read: Stored, *, fine: bool) -> list[Tallied]:
+    """Return the rows read by `read_stored`: whole records, and once more for each cause."""
     return _chosen(_tallied(read), fine=fine)
 
 
 def _chosen(rows: Iterable[Tallied], *, fine: bool) -> list[Tallied]:
-    """Those of whole records, and those of causes by one kind of shapes."""
+    """Return the rows of whole records, and the rows of causes by one kind of shape."""
     return [
-        one._replace(cause_id=one.cause_id - FINE) if one.cause_id > FINE else one
-        for one in rows
-        if one.cause_id == WHOLE_RECORD or (one.cause_id > FINE) == fine
+        row._replace(cause_id=row.cause_id - FINE) if row.cause_id > FINE else row
+        for row in rows
+        if row.cause_id == WHOLE_RECORD or (row.cause_id > FINE) == fine
     ]
 
 
 def of_causes(session: Session, company_id: int, causes: Sequence[int]) -> dict[int, Figure]:
-    """Cause -> its records and their money; causes without any are left out."""
+    """Return the figure of each cause; causes without records are left out."""
     return answer(session, asked_of_causes(session, company_id, causes))
 
 
 def asked_of_causes(
     session: Session, company_id: int, causes: Sequence[int]
 ) -> Question[dict[int, Figure]]:
-    """The same, asked with other questions."""
+    """Return the figure of each cause, as a question of a combined query."""
     if not causes:
         return {}
     part = bulk.among(HoldTally.cause_id, causes)
-    query = kept([company_id], part, _marked([company_id]))
+    query = tally_query([company_id], part, _marked([company_id]))
     rows = _tallied((yield from _asked(session, [company_id], query)))
     wanted = {*causes}
-    return by((one for one in rows if one.cause_id in wanted), lambda one, _: (one.cause_id,))
+    return figures_by(
+        (one for one in rows if one.cause_id in wanted), lambda one, _: (one.cause_id,)
+    )
 
 
-def one_by_one(holds: Iterable[Any]) -> list[Tallied]:
-    """The same of these holds alone: rows of `folding.HELD`."""
+def tally_holds(holds: Iterable[Any]) -> list[Tallied]:
+    """Return tally rows for these holds only, from rows of `folding.HELD`."""
     return _chosen(_live(holds), fine=True)
 
 
-def kept(
+def tally_query(
     companies: Sequence[int], part: ColumnElement[bool], stale: Select[Any]
 ) -> CompoundSelect[Any]:
-    """The tally; what it has of stale records, negative; and in a row without a company whether any
-    is marked.
+    """Return a query for the tally, the negative share of stale records, and a row without company
+    if any record is marked.
     """
     place = (HoldTally.company_id, HoldTally.cause_id, HoldTally.shape, HoldTally.currency)
     shares = (
@@ -276,28 +296,28 @@ def kept(
     )
 
 
-def figure(rows: Iterable[Tallied], asked: Callable[[Look], bool]) -> Figure:
-    """Records with a hold that is asked for, each once; of rows of whole records."""
-    return by(rows, lambda _, look: (None,) if asked(look) else ()).get(None, Figure())
+def total_figure(rows: Iterable[Tallied], asked: Callable[[Look], bool]) -> Figure:
+    """Return the figure of records with a matching hold, from rows of whole records."""
+    return figures_by(rows, lambda _, look: (None,) if asked(look) else ()).get(None, Figure())
 
 
-def by(
+def figures_by(
     rows: Iterable[Tallied], keys: Callable[[Tallied, Look], Iterable[Key]]
 ) -> dict[Key, Figure]:
-    """Records under each key that one of their holds has, each once a key."""
-    found: dict[Key, Figure] = defaultdict(Figure)
-    for one in rows:
+    """Return the figure under each key that a record's holds have; a record counts once per key."""
+    figures: dict[Key, Figure] = defaultdict(Figure)
+    for row in rows:
         looks: dict[Key, list[Look]] = defaultdict(list)
-        for look in one.shape.looks:
-            for key in keys(one, look):
+        for look in row.shape.looks:
+            for key in keys(row, look):
                 looks[key].append(look)
-        for key, mine in looks.items():
-            found[key].add(one, mine)
-    return {key: one.whole() for key, one in found.items() if one.records}
+        for key, key_looks in looks.items():
+            figures[key].add(row, key_looks)
+    return {key: row.whole() for key, row in figures.items() if row.records}
 
 
-def held(session: Session, company_id: int) -> Select[int]:
-    """How many records have an open hold, as a statement that stands for one value."""
+def held_count_query(session: Session, company_id: int) -> Select[int]:
+    """Return a query for the number of records with an open hold."""
     return (_held_one_by_one if is_limited(session) else _held_of_all)(company_id)
 
 
@@ -309,7 +329,7 @@ def _held_one_by_one(company_id: int) -> Select[int]:
 
 @lru_cache(maxsize=256)
 def _held_of_all(company_id: int) -> Select[int]:
-    """The same of all sources, made once a company: every page asks it."""
+    """Build the query for all sources once per company, because every page uses it."""
     marked = select(TallyMark.record_id).where(TallyMark.company_id == company_id)
     tallied = select(func.coalesce(func.sum(HoldTally.records), 0)).where(
         HoldTally.company_id == company_id, HoldTally.cause_id == WHOLE_RECORD
@@ -325,25 +345,26 @@ def _held_of_all(company_id: int) -> Select[int]:
 
 
 def tally_of(rows: Iterable[Tallied]) -> Tally:
-    """These rows apart."""
+    """Split rows into whole records and causes."""
     each = tuple(rows)
     return Tally(
         rows=tuple([one for one in each if one.cause_id == WHOLE_RECORD]),
-        causes=by_shape(one for one in each if one.cause_id != WHOLE_RECORD),
+        causes=group_by_shape(one for one in each if one.cause_id != WHOLE_RECORD),
     )
 
 
-def read(session: Session, company_id: int, *, fine: bool = False) -> Tally:
-    """What the records with open holds of a company look like at this moment, and once more for
-    each cause; `fine`: by source, target, and bands of amount and age, too.
+def read_tally(session: Session, company_id: int, *, fine: bool = False) -> Tally:
+    """Return the current tally of a company, from the cache if nothing changed.
+
+    With `fine`, causes are by source, target, and bands of amount and age.
     """
-    key, stored = (company_id, fine), stored_figures(session, company_id, fine=fine)
+    key, stored = (company_id, fine), read_stored(session, company_id, fine=fine)
     if stored.holds:  # of a person of some sources they may be a hundred thousand
-        return tally_of(of_stored(stored, fine=fine))
+        return tally_of(tallied_of_stored(stored, fine=fine))
     with _keeping:
         before = _kept.get(key)
     if before is None or before[0] != stored:
-        before = stored, tally_of(of_stored(stored, fine=fine))
+        before = stored, tally_of(tallied_of_stored(stored, fine=fine))
     with _keeping:
         _kept[key] = before
         _kept.move_to_end(key)
@@ -352,23 +373,24 @@ def read(session: Session, company_id: int, *, fine: bool = False) -> Tally:
     return before[1]
 
 
-def of_owners(
+def read_owner_waits(
     session: Session, company_id: int, since: Sequence[datetime], answer_by: datetime
 ) -> Question[list[OwnerWait]]:
-    """What waits, so that no entry of it is on both sides of one of these moments: those in which
-    waiting began, and that until which an answer was wanted.
+    """Return what waits by owner, so that no entry spans one of the given times.
+
+    `since` are times of opening, `answer_by` is a time of the answer deadline.
     """
-    mine = folding.WAITING.where(Hold.company_id == company_id)
+    company_holds = folding.WAITING.where(Hold.company_id == company_id)
     if is_limited(session):  # the tally is of all sources
-        return _one_by_one((yield mine))
+        return _one_by_one((yield company_holds))
     stale = _divided(company_id, since, answer_by)
-    rows = yield kept([company_id], HoldTally.cause_id < WHOLE_RECORD, stale)
-    found = [
-        told(row.shape, row.currency, int(row.records), int(row.minor), int(row.blank))
+    rows = yield tally_query([company_id], HoldTally.cause_id < WHOLE_RECORD, stale)
+    waits = [
+        parse_owner_wait(row.shape, row.currency, int(row.records), int(row.minor), int(row.blank))
         for row in rows
         if row.company_id is not None
     ]
-    return found + _one_by_one((yield mine.where(Hold.record_id.in_(stale))))
+    return waits + _one_by_one((yield company_holds.where(Hold.record_id.in_(stale))))
 
 
 def _one_by_one(rows: Iterable[Any]) -> list[OwnerWait]:
@@ -376,7 +398,7 @@ def _one_by_one(rows: Iterable[Any]) -> list[OwnerWait]:
 
 
 def _divided(company_id: int, since: Sequence[datetime], answer_by: datetime) -> Select[Any]:
-    """The records that are marked, or of which an hour is divided by one of the moments."""
+    """Return records that are marked, or whose hour one of the times divides."""
     began = select(Hold.record_id).where(Hold.company_id == company_id, HOLD_OPEN)
     marked = select(TallyMark.record_id).where(TallyMark.company_id == company_id)
     hours = {hour_of(one) for one in since}
@@ -398,9 +420,10 @@ def worst_causes(
     most: int,
     after: tuple[int, int] | None = None,
 ) -> tuple[dict[int, Figure], int]:
-    """Causes with the records that have a hold which is asked for, most money of the books first,
-    then by id: as many, behind the money and id of one where that is given; and how many there are
-    in all. Of rows of causes, those of one shape together.
+    """Return the causes with matching records by amount, then id, and the total number of causes.
+
+    At most `most` causes after the amount and id in `after`. `rows` are rows of causes grouped by
+    shape.
     """
     records: dict[int, int] = defaultdict(int)
     book: dict[int, int] = defaultdict(int)
@@ -424,7 +447,7 @@ def worst_causes(
 def _count(
     alike: Sequence[Tallied], looks: Sequence[Look], records: dict[int, int], book: dict[int, int]
 ) -> None:
-    """Add rows of one shape to the records and the money of the books of their causes."""
+    """Add rows of one shape to the record counts and book amounts of their causes."""
     own = alike[0].shape.own is not None
     for one in alike:
         _, cause_id, _, currency, count, minor, _ = one
@@ -435,16 +458,17 @@ def _count(
             book[cause_id] += minor
 
 
-def by_shape(rows: Iterable[Tallied]) -> Sequence[Sequence[Tallied]]:
-    """Those of one shape together, so that each shape is looked at once: many causes have the same.
-    It is known by its place in memory: `shape` makes each once.
+def group_by_shape(rows: Iterable[Tallied]) -> Sequence[Sequence[Tallied]]:
+    """Group rows by shape, so that each shape is inspected once.
+
+    The object id identifies a shape, because `parse_shape` caches each shape.
     """
-    found: dict[int, list[Tallied]] = defaultdict(list)
-    for one in rows:
-        found[id(one.shape)].append(one)
-    return tuple(found.values())
+    rows_by_shape: dict[int, list[Tallied]] = defaultdict(list)
+    for row in rows:
+        rows_by_shape[id(row.shape)].append(row)
+    return tuple(rows_by_shape.values())
 
 
-def of_these(rows: Iterable[Sequence[Tallied]], causes: Container[int]) -> list[Tallied]:
-    """Those of some causes, whatever their shape."""
-    return [one for alike in rows for one in alike if one.cause_id in causes]
+def rows_of_causes(rows: Iterable[Sequence[Tallied]], causes: Container[int]) -> list[Tallied]:
+    """Return the rows of some causes."""
+    return [row for alike in rows for row in alike if row.cause_id in causes]

@@ -19,7 +19,7 @@ from holding.db.models import Approval, Dating, Operation, Posting, Push, Record
 from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal, plural
 from holding.db.together import Question
-from holding.holds.restored_assignments import PutBack, open_again, put_back
+from holding.holds.restored_assignments import PutBack, reopen_holds, restore_state
 from holding.platform.changes import wake_records
 from holding.platform.events import Fact, record_events
 from holding.platform.settings import Settings
@@ -30,11 +30,10 @@ _ABOUT: Final = ("record_id", "route", "instead_of", "day")
 KEPT: Final = (*_ABOUT, "person_id", "reason", "at", "operation_id")
 
 
-def give_again(session: Session, taken_back: Collection[int]) -> None:
-    """Write again what made way for these; what is voided stays as it is.
+def restore_datings(session: Session, taken_back: Collection[int]) -> None:
+    """Insert again the dates that were voided to make way for these.
 
-    What made way was voided at the very moment at which the other was given, and was not taken back
-    itself.
+    Such a date was voided at the time the other was set, and was not undone itself.
     """
     later = aliased(Dating)
     made_way = and_(
@@ -65,7 +64,7 @@ AGAIN: Final = {  # posted: what was planned on it
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """How many documents stand as before, and the numbers of those that were on their way."""
+    """The number of restored documents, and the numbers of those already being sent."""
 
     undone: int
     sent: tuple[str, ...]
@@ -83,9 +82,9 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class Undoable:
-    """What a person did a moment ago, and until when it can be taken back.
+    """A user's latest action, and until when it can be undone.
 
-    `sends`: when that time is over, something is sent.
+    `sends`: something is sent when that time is over.
     """
 
     op: str
@@ -94,8 +93,8 @@ class Undoable:
     sends: bool
 
 
-def latest(actor: Actor, now: datetime) -> Question[Undoable | None]:
-    """The newest act of the person that can still be taken back."""
+def latest_undoable(actor: Actor, now: datetime) -> Question[Undoable | None]:
+    """Return the user's latest action that can still be undone."""
     if not Settings.from_env().undo_seconds:
         return None
     query = (
@@ -116,14 +115,14 @@ def latest(actor: Actor, now: datetime) -> Question[Undoable | None]:
     return Undoable(op=row.id, say=row.say or "", until=row.undo_until, sends=row.sends)
 
 
-def taken_back(session: Session, op: str) -> bool:
-    """Whether what a form did was taken back."""
+def is_undone(session: Session, op: str) -> bool:
+    """Check whether a form's action was undone."""
     form = session.get(Operation, op)
     return form is not None and form.undone_at is not None
 
 
 def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | PutBack | Refusal:
-    """Take back what a form of this person did, as far as nothing of it is on its way."""
+    """Undo a user's form, as far as none of its results is being sent."""
     form = find_operation(session, actor, op, lock=True)
     if form is None or form.undo_until is None:
         return _unknown()
@@ -133,14 +132,14 @@ def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Put
     if form.stood is None or not form.stood["holds"]:
         answer = _void_all(session, actor, op, now)
     else:
-        answer = put_back(session, actor, form, form.stood, now)
+        answer = restore_state(session, actor, form, form.stood, now)
     if not isinstance(answer, Refusal):
         form.undone_at = now
     return answer
 
 
 def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Refusal:
-    """Void what the form decided, and hold again what it released."""
+    """Void the form's decisions, and put its documents on hold again."""
     lines = _lines(session, op)
     record_ids = sorted({line.record_id for line in lines})
     locked = select(Record.id).where(bulk.among(Record.id, record_ids)).order_by(Record.id)
@@ -159,7 +158,7 @@ def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone 
     released, approved = (
         sorted({line.id for line in back if line.of == of}) for of in (RELEASE, APPROVAL)
     )
-    open_again(session, released, approved)
+    reopen_holds(session, released, approved)
     _tell(session, actor, back, now, op)
     wake_records(session, {line.record_id for line in back}, now)
     refresh_record_states(session, sorted({line.record_id for line in back}))
@@ -171,7 +170,7 @@ APPROVAL, RELEASE, DATING = "approval", "release", "new date"  # what it can be,
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What the form decided, with the posting that it released."""
+    """One decision of the form, with the posting that it released."""
 
     of: str
     id: int
@@ -261,15 +260,17 @@ def _void(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime)
                 .execution_options(synchronize_session=False)
             )
     if ids[DATING]:
-        give_again(session, ids[DATING])
+        restore_datings(session, ids[DATING])
 
 
 def _hold_again(session: Session, lines: Collection[_Line]) -> None:
-    """What was made ready waits again."""
+    """Put released postings on hold again."""
     ids = sorted({line.posting_id for line in lines if line.posting_id is not None})
     fresh = select(Posting).where(bulk.among(Posting.id, ids))
-    found = session.scalars(fresh.execution_options(populate_existing=True))
-    moved = move_postings(session, [one for one in found if one.state in AGAIN], to=AGAIN, due={})
+    postings = session.scalars(fresh.execution_options(populate_existing=True))
+    moved = move_postings(
+        session, [posting for posting in postings if posting.state in AGAIN], to=AGAIN, due={}
+    )
     bulk.forget(session, Posting, moved)
 
 

@@ -29,7 +29,7 @@ from holding.db.models.columns import ListKind
 from holding.db.models.decisions import HOLD_OPEN
 from holding.db.together import Question, Together, answer
 from holding.mappings import file_codes
-from holding.mappings.entries import shown, table_of
+from holding.mappings.entries import entry_text, table_of
 from holding.mappings.file_codes import FileCode, FileList
 from holding.mappings.preview import active_program
 from holding.programs.world import asked_targets, schemas, target_connections
@@ -38,23 +38,23 @@ from rules.comparison.preflight import WHOLE, references
 from rules.documents.unusual import LISTS
 
 SHOWN_CHOICES: Final = 20
-"""So many values are shown of a search."""
+"""How many values a search shows."""
 
 NAMED_RECORDS: Final = 3
-"""So many of the other keys that have a value are named."""
+"""How many other keys of a value are named."""
 
 NAMED_CHOICES: Final = NAMED_RECORDS
-"""So many of the other keys that have a value are named."""
+"""How many other keys of a choice are named."""
 
 LONGEST_SEARCH: Final = 100
-"""Characters of what is searched for."""
+"""Longest search text, in characters."""
 
 PARTIES: Final = frozenset({"customer", "vendor"})
 
 NEAREST: Final = 2
 
 LAST: Final = "\U0010ffff"
-"""Behind whatever a value goes on with."""
+"""Sorts after any character that can follow a prefix."""
 
 _READ = (
     select(Snapshot.id, Snapshot.connection_id, Snapshot.kind, Snapshot.checked_at, Connection.name)
@@ -82,9 +82,9 @@ _ABOUT_LINES: Final = ("name", "uom", "qty", "price", "discount", "tax")
 
 @dataclass(frozen=True, slots=True)
 class CodeList:
-    """Codes that a target told: its name, which kind of them, and when it was asked last.
+    """A list of codes that a target reported: its name, kind, and when it was read.
 
-    `complete`: the target told all that it has, so that it does not know any other.
+    `complete`: the target reported all its codes, so it knows no others.
     """
 
     snapshot_id: int
@@ -96,9 +96,9 @@ class CodeList:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What the values of a table are for: the lists that they stand in, and whether for parties.
+    """What the values of a table are used for: the lists they belong to, and whether for parties.
 
-    `files` are lists that people gave in; `unlisted` names targets and kinds that have no list.
+    `files` are uploaded lists; `unlisted` names targets and kinds without a list.
     """
 
     lists: tuple[CodeList, ...] = ()
@@ -108,17 +108,19 @@ class Purpose:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The targets of which there is a list."""
-        names = [one.target for one in self.lists] + [one.target for one in self.files]
+        """The targets that have a list."""
+        names = [code_list.target for code_list in self.lists] + [
+            code_list.target for code_list in self.files
+        ]
         return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A value: in whose list it stands, and the first keys and the count of all that have it.
+    """A value with the targets that list it, and the first keys and the count of its uses.
 
-    `name` is what a list calls it, where that is something else, and `sku` the code that people
-    gave it there; `active`: no list says that it is switched off.
+    `name` is the list's name for it, if different. `sku` is the code that users gave it there.
+    `active`: no list marks it as inactive.
     """
 
     value: str
@@ -132,12 +134,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of one value before it is saved.
+    """What is known about one value before it is saved.
 
-    `unlisted` are targets that told all their codes, and not this one; `nearest` is what they have
-    that is spelled nearly alike. `shared` are other keys of parties that have the value already.
-    `off_file` are lists from files that have no such code, of a value that was never posted;
-    `inactive` are those that say it is switched off.
+    `unlisted` are targets with a complete list that lacks it, and `nearest` are their similar
+    codes. `shared` are other party keys with the value. `off_file` are uploaded lists without it,
+    for a value never posted. `inactive` are lists that mark it as inactive.
     """
 
     unlisted: tuple[str, ...]
@@ -148,7 +149,7 @@ class Known:
 
 
 class Lists:
-    """All lists of a company's targets, those told and those from files, asked for at once."""
+    """All lists of a company's targets, reported or uploaded, read in one batch."""
 
     def __init__(self, asked: Together, targets: Mapping[str, Connection]) -> None:
         self._targets = targets
@@ -159,7 +160,7 @@ class Lists:
         )
 
     def purpose(self, ruleset: Ruleset | None, table: str) -> Purpose:
-        """What the documents of these rules use a table for."""
+        """Return what the documents of these rules use a table for."""
         if ruleset is None:
             return Purpose()
         uses = [one for one in references(ruleset, schemas()) if table in one.tables]
@@ -193,31 +194,32 @@ def _told(connections: Collection[int]) -> Question[list[tuple[tuple[int, str], 
 
 
 def asked_lists(asked: Together, company_id: int) -> Callable[[], Lists]:
-    """Which targets a company has, asked with other questions; called, it asks for their lists."""
+    """Query a company's targets in a batch; the returned function then queries their lists."""
     targets = asked.ask(asked_targets(company_id))
     return lambda: Lists(asked, targets.value)
 
 
-def purpose(session: Session, company_id: int, table: str) -> Purpose:
-    """What the documents of the rules in force use a table for."""
+def load_purpose(session: Session, company_id: int, table: str) -> Purpose:
+    """Return what the documents of the current rules use a table for."""
     lists = Lists(Together(session), target_connections(session, company_id))
     judge = active_program(session, company_id)
     return lists.purpose(judge.ruleset if judge else None, table)
 
 
-def search(
+def search_choices(
     session: Session, company_id: int, table: str, text: str, told: Purpose
 ) -> tuple[Choice, ...]:
-    """Values with these letters, those that begin so first; at most SHOWN and one more.
+    """Return values that contain the text, prefix matches first; at most SHOWN_CHOICES and one
+    more.
 
-    The one more says that there are others. Blank text finds the first of all.
+    The extra value shows that there are more. A blank text returns the first values.
     """
-    found = table_of(session, company_id, table)
-    if found is None:
+    mapping_table = table_of(session, company_id, table)
+    if mapping_table is None:
         return ()
     text = text.strip()[:LONGEST_SEARCH]
-    if found.kind == "unit":
-        units = conversions(session, found, text, SHOWN_CHOICES + 1)
+    if mapping_table.kind == "unit":
+        units = search_conversions(session, mapping_table, text, SHOWN_CHOICES + 1)
         return tuple(
             Choice(one, (), keys[:NAMED_CHOICES], uses) for one, (keys, uses) in units.items()
         )
@@ -231,12 +233,12 @@ def search(
         names |= called
     of_files: dict[str, FileCode] = {}
     for file in told.files:
-        for entry in file_codes.matching(session, file, text, SHOWN_CHOICES + 1):
+        for entry in file_codes.search_codes(session, file, text, SHOWN_CHOICES + 1):
             listed.setdefault(entry.code, []).append(file.target)
             of_files.setdefault(entry.code, entry)
-    values = set(_matching(session, MappingEntry.value, _values(found), text))
-    best = sorted({*listed, *values}, key=lambda value: (*_rank(value, text), value))
-    keys = keys_of(session, found, best[: SHOWN_CHOICES + 1])
+    values = set(_matching(session, MappingEntry.value, _values(mapping_table), text))
+    ranked_values = sorted({*listed, *values}, key=lambda value: (*_rank(value, text), value))
+    keys = keys_by_value(session, mapping_table, ranked_values[: SHOWN_CHOICES + 1])
     return tuple(
         Choice(
             value,
@@ -247,15 +249,15 @@ def search(
             value not in of_files or of_files[value].active,
             of_files[value].sku if value in of_files else "",
         )
-        for value in best[: SHOWN_CHOICES + 1]
+        for value in ranked_values[: SHOWN_CHOICES + 1]
     )
 
 
 def _matching(
     session: Session, column: InstrumentedAttribute[Any], query: Select[Any], text: str
 ) -> Sequence[str]:
-    """Those that begin with the text, and as many that have it anywhere, or begin with what looks
-    like it.
+    """Return prefix matches, then other matches, then codes that start with a lookalike of the
+    text.
     """
     if not text:
         return session.scalars(query.order_by(column).limit(SHOWN_CHOICES + 1)).all()
@@ -274,9 +276,10 @@ def _matching(
 def _conditions(
     session: Session, column: InstrumentedAttribute[Any], text: str
 ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """That a value begins with a text, and that it has it: in SQLite the first by the index.
+    """Return the conditions that a value starts with a text, and that it contains the text.
 
-    There LIKE ignores the case of letters anyway, and a beginning is looked for in usual cases.
+    In SQLite a prefix is searched in the usual letter cases, so that the index is used. Its LIKE
+    ignores case anyway.
     """
     begins, has = f"{_plain(text)}%", f"%{_plain(text)}%"
     if session.get_bind().dialect.name != "sqlite":
@@ -306,36 +309,38 @@ def _values(table: MappingTable) -> Select[Any]:
 
 
 def _rank(value: str, text: str) -> tuple[bool, bool]:
-    """The value itself first, then what begins so."""
+    """Return a sort key: the exact value first, then prefix matches."""
     folded, wanted = value.casefold(), text.casefold()
     return folded != wanted, not folded.startswith(wanted)
 
 
 def _name(value: str, of_files: Mapping[str, FileCode], names: Mapping[str, str]) -> str:
-    """What a list calls a value, where that is something else."""
+    """Return a list's name for a value, if it is different."""
     name = of_files[value].name if value in of_files else names.get(value, "")
     return name if name != value else ""
 
 
-def known(
+def check_value(
     session: Session, company_id: int, table: str, key: str, value: str, told: Purpose
 ) -> Known:
-    """Whether the targets list a value, and which other keys of parties have it."""
-    found = table_of(session, company_id, table)
-    if found is None or not value:
+    """Check whether the targets list a value, and which other party keys have it."""
+    mapping_table = table_of(session, company_id, table)
+    if mapping_table is None or not value:
         return Known((), (), ())
-    missing = [one for one in told.lists if one.complete and not _has(session, one, value)]
-    near = [code for one in missing for code in _near(session, one, value)]
-    others = keys_of(session, found, [value])[value][0] if told.of_parties else ()
-    entries = {one: file_codes.listed(session, one, [value]).get(value) for one in told.files}
-    off = [one for one, entry in entries.items() if entry is None]
-    if off and accepted(session, found, [value]):
-        off = []
+    lacking_lists = [one for one in told.lists if one.complete and not _has(session, one, value)]
+    near = [code for one in lacking_lists for code in _near(session, one, value)]
+    others = keys_by_value(session, mapping_table, [value])[value][0] if told.of_parties else ()
+    entries = {
+        one: file_codes.codes_by_code(session, one, [value]).get(value) for one in told.files
+    }
+    off_file = [one for one, entry in entries.items() if entry is None]
+    if off_file and posted_values(session, mapping_table, [value]):
+        off_file = []
     return Known(
-        unlisted=tuple(dict.fromkeys(one.target for one in missing)),
+        unlisted=tuple(dict.fromkeys(one.target for one in lacking_lists)),
         nearest=tuple(dict.fromkeys(near))[:NEAREST],
         shared=tuple(one for one in others if one != key)[:NAMED_CHOICES],
-        off_file=tuple(off),
+        off_file=tuple(off_file),
         inactive=tuple(one for one, entry in entries.items() if entry and not entry.active),
     )
 
@@ -345,7 +350,9 @@ def _has(session: Session, one: CodeList, value: str) -> bool:
 
 
 def _near(session: Session, one: CodeList, value: str) -> list[str]:
-    """Codes of a list that look like a value, or begin like it and are spelled nearly alike."""
+    """Return a list's codes that look like a value, or share its start and are spelled
+    similarly.
+    """
     forms = characters.look_alike_forms(value)
     same = session.scalars(_codes(one).where(SnapshotItem.code.in_(forms))).all() if forms else ()
     start = _matching(session, SnapshotItem.code, _codes(one), value[:2])
@@ -354,7 +361,7 @@ def _near(session: Session, one: CodeList, value: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The newest record that waits, and what it says: pairs of a field's name and its text."""
+    """The newest waiting record, with pairs of a field name and its text."""
 
     number: str
     source: str
@@ -366,11 +373,11 @@ class Waiting:
 def waiting_record(
     company_id: int, cause_id: int, key: str, *, personal: bool
 ) -> Question[Waiting | None]:
-    """What waits for this cause; nothing where it was solved meanwhile.
+    """Return the newest record that waits for a cause, or None.
 
-    `personal` says whether the person may read names, numbers and addresses of customers.
+    `personal`: the user may read names, numbers and addresses of customers.
     """
-    found = yield (
+    rows = yield (
         select(Record.number, Connection.name, Record.type, Record.external_id, Version.body)
         .join(Hold, Hold.record_id == Record.id)
         .join(Connection, Connection.id == Record.source_id)
@@ -379,18 +386,16 @@ def waiting_record(
         .order_by(Hold.opened_at.desc(), Hold.id.desc())
         .limit(1)
     )
-    row = found.first()
+    row = rows.first()
     if row is None:
         return None
     body = without_personal(row.body, show=personal)
-    said = _of_line(body, key) or _fields(body, _ABOUT_PARTIES)
-    return Waiting(row.number, row.name, row.type, row.external_id, said)
+    fields = _of_line(body, key) or _fields(body, _ABOUT_PARTIES)
+    return Waiting(row.number, row.name, row.type, row.external_id, fields)
 
 
 def _of_line(body: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
-    """What the first line says that names the key, of a conversion its unit and its item; nothing
-    where no line does.
-    """
+    """Return the fields of the first line with the key, or with a conversion's unit and item."""
     unit_and_item = set(key.split("|")) - {""}
     parts = (part for part in body.values() if isinstance(part, list))
     lines = [line for part in parts for line in part if isinstance(line, Mapping)]
@@ -407,13 +412,13 @@ def _fields(said: Mapping[str, Any], names: tuple[str, ...]) -> tuple[tuple[str,
     return tuple((name, text[:LONGEST_LABEL]) for name, text in texts if text)[:SHOWN_LINES]
 
 
-def accepted(session: Session, table: MappingTable, values: Collection[str]) -> set[str]:
-    """Those of the values of a table with which something was posted: their target has them."""
-    return answer(session, asked_accepted(table, values))
+def posted_values(session: Session, table: MappingTable, values: Collection[str]) -> set[str]:
+    """Return the values of a table that were posted, so that their target has them."""
+    return answer(session, asked_posted_values(table, values))
 
 
-def asked_accepted(table: MappingTable, values: Collection[str]) -> Question[set[str]]:
-    """The same, asked with other questions."""
+def asked_posted_values(table: MappingTable, values: Collection[str]) -> Question[set[str]]:
+    """Return the posted values of a table, as a question of a combined query."""
     # of each entry only until one is found: of its uses there may be millions
     posted = (
         select(literal(1))
@@ -424,51 +429,57 @@ def asked_accepted(table: MappingTable, values: Collection[str]) -> Question[set
         .correlate(MappingEntry)
         .scalar_subquery()
     )
-    mine = (MappingEntry.table_id == table.id, bulk.among(MappingEntry.value, list(values)))
-    return set((yield select(MappingEntry.value).where(*mine, posted == 1)).scalars())
+    terms = (MappingEntry.table_id == table.id, bulk.among(MappingEntry.value, list(values)))
+    return set((yield select(MappingEntry.value).where(*terms, posted == 1)).scalars())
 
 
-def conversions(
+def search_conversions(
     session: Session, table: MappingTable, text: str, most: int
 ) -> dict[str, tuple[tuple[str, ...], int]]:
-    """The same of the conversions of a units table that have these letters, in their order: a unit
-    is no value without its factor.
+    """Return conversions of a units table that contain the text, with their first keys and count.
+
+    They are listed with their factor, because a unit alone is no value.
     """
-    mine = MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None)
+    terms = MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None)
     rows = session.execute(
         select(MappingEntry.key, MappingEntry.value, MappingEntry.num, MappingEntry.den)
-        .where(*mine, MappingEntry.num.is_not(None))
+        .where(*terms, MappingEntry.num.is_not(None))
         .order_by(MappingEntry.key)
     )
     keys: dict[str, list[str]] = {}
     for key, value, num, den in rows:
-        keys.setdefault(shown(value, num, den), []).append(key)
-    found = sorted(one for one in keys if text.casefold() in one.casefold())
-    return {one: (tuple(keys[one][: NAMED_RECORDS + 1]), len(keys[one])) for one in found[:most]}
+        keys.setdefault(entry_text(value, num, den), []).append(key)
+    texts = sorted(
+        text_of_unit for text_of_unit in keys if text.casefold() in text_of_unit.casefold()
+    )
+    return {
+        text_of_unit: (tuple(keys[text_of_unit][: NAMED_RECORDS + 1]), len(keys[text_of_unit]))
+        for text_of_unit in texts[:most]
+    }
 
 
-def keys_of(
+def keys_by_value(
     session: Session, table: MappingTable, values: Collection[str]
 ) -> dict[str, tuple[tuple[str, ...], int]]:
-    """Value -> the first keys that have it now, and how many do."""
-    return answer(session, asked_keys(table, values))
+    """Return for each value its first current keys, and how many keys have it."""
+    return answer(session, asked_keys_by_value(table, values))
 
 
-def asked_keys(
+def asked_keys_by_value(
     table: MappingTable, values: Collection[str]
 ) -> Question[dict[str, tuple[tuple[str, ...], int]]]:
-    """The same, asked with other questions."""
-    mine = (
+    """Return the keys of each value, as a question of a combined query."""
+    terms = (
         MappingEntry.table_id == table.id,
         MappingEntry.to_revision.is_(None),
         bulk.among(MappingEntry.value, list(values)),
     )
     place = func.row_number().over(partition_by=MappingEntry.value, order_by=MappingEntry.key)
     count = func.count().over(partition_by=MappingEntry.value)
-    each = select(
+    numbered_entries = select(
         MappingEntry.value, MappingEntry.key, place.label("place"), count.label("uses")
-    ).where(*mine)
-    rows = each.subquery()
+    ).where(*terms)
+    rows = numbered_entries.subquery()
     first = select(rows.c.value, rows.c.key, rows.c.uses).where(rows.c.place <= NAMED_RECORDS + 1)
     keys: dict[str, tuple[tuple[str, ...], int]] = dict.fromkeys(values, ((), 0))
     for value, key, uses in (yield first.order_by(rows.c.value, rows.c.key)):
@@ -477,7 +488,7 @@ def asked_keys(
 
 
 def listed_names(session: Session, snapshot_id: int) -> dict[str, str]:
-    """Code -> its name, of those that have one."""
+    """Return the name of each code of a list that has one."""
     query = select(SnapshotItem.code, SnapshotItem.body).where(
         SnapshotItem.snapshot_id == snapshot_id, SnapshotItem.to_revision.is_(None)
     )
@@ -485,7 +496,9 @@ def listed_names(session: Session, snapshot_id: int) -> dict[str, str]:
 
 
 def tax_codes(session: Session, company_id: int, target: str) -> dict[str, str]:
-    """Tax code -> its name or blank, of a target by its name or connector; empty: none are told."""
+    """Return tax codes with their names, of a target by its name or connector; empty if none are
+    known.
+    """
     row = target_connections(session, company_id).get(target)
     if row is None:
         return {}

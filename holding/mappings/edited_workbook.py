@@ -28,7 +28,7 @@ from holding.db.models import Company, MappingEntry, MappingTable, Person
 from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Refusal
 from holding.mappings import fixes
-from holding.mappings.entries import LONGEST, shown
+from holding.mappings.entries import LONGEST, entry_text
 from holding.mappings.fixes import FIRST_DAY, LAST_DAY
 from holding.mappings.mapping_lists import tables
 
@@ -70,7 +70,9 @@ _IN_FORCE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """What one row says: a key with its value, "" for an empty cell; `cell` has the value."""
+    """One row of the workbook: a key and its value; `cell` holds the value, "" for an empty
+    cell.
+    """
 
     table: str
     key: str
@@ -81,7 +83,7 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class WrongCell:
-    """A cell that cannot be saved as it is, and why."""
+    """A cell that cannot be saved as it is, and the reason."""
 
     cell: str
     words: str
@@ -89,7 +91,7 @@ class WrongCell:
 
 @dataclass(frozen=True, slots=True)
 class EditedWorkbook:
-    """What a workbook says; blank `company` and no `revision` where it has no sheet About."""
+    """The contents of a workbook; company and revision are missing without the About sheet."""
 
     company: str
     revision: int | None
@@ -98,7 +100,7 @@ class EditedWorkbook:
 
 
 def read_workbook(name: str, raw: bytes, tables: Iterable[str]) -> EditedWorkbook | Refusal:
-    """The rows of a company with these tables; why the file is not read at all."""
+    """Return the rows of an uploaded workbook, or why it cannot be read."""
     if not raw:
         return Refusal("mapping.file", "The file is empty.", "Select another file.", 422)
     if not name.lower().endswith(".xlsx"):
@@ -118,13 +120,13 @@ def read_workbook(name: str, raw: bytes, tables: Iterable[str]) -> EditedWorkboo
 
 
 def _about(sheet: Sheet | None) -> tuple[str, int | None]:
-    """The company and the revision of which the workbook was made."""
-    told: Mapping[str, str] = {}
+    """Return the company and the revision that the workbook was made from."""
+    fields: Mapping[str, str] = {}
     if sheet is not None:
-        told = {str(row[1]): str(row[2]) for row in sheet.rows.values() if 1 in row and 2 in row}
-    revision = told.get(REVISION, "")
-    known = revision.isdecimal() and len(revision) <= _DIGITS
-    return told.get(COMPANY, ""), int(revision) if known else None
+        fields = {str(row[1]): str(row[2]) for row in sheet.rows.values() if 1 in row and 2 in row}
+    revision = fields.get(REVISION, "")
+    is_valid = revision.isdecimal() and len(revision) <= _DIGITS
+    return fields.get(COMPANY, ""), int(revision) if is_valid else None
 
 
 def _read_sheet(
@@ -168,7 +170,7 @@ class _Unfit(Exception):  # noqa: N818 - no error: it ends the reading of one ro
 def _row(
     sheet: str, table: str, number: int, row: Row, columns: tuple[int, int, int | None]
 ) -> SheetRow | None:
-    """None: nothing stands in the row."""
+    """Return a row's key and value, or None for an empty row."""
     key_at, value_at, since_at = columns
     cells = [place(sheet, number, column) for column in (key_at, value_at)]
     key = _text(row.get(key_at, ""), cells[0])
@@ -186,7 +188,7 @@ def _row(
 
 
 def _text(value: CellValue, cell: str) -> str:
-    """A cell as the text that somebody sees in it."""
+    """Return a cell as the text that users see in it."""
     match value:
         case CellError():
             raise _Unfit(cell, f"The cell has no value ({value.words}).")
@@ -201,25 +203,25 @@ def _text(value: CellValue, cell: str) -> str:
 
 
 def _day(value: CellValue, cell: str) -> date:
-    """The day from which a value counts; a blank cell is all days."""
+    """Return the date from which a value counts; a blank cell covers all dates."""
     if isinstance(value, datetime):
-        found: date | None = value.date()
+        day: date | None = value.date()
     else:
         text = _text(value, cell).strip() if not isinstance(value, date) else value.isoformat()
         if not text:
             return ALWAYS
         try:
-            found = date.fromisoformat(text)
+            day = date.fromisoformat(text)
         except ValueError:
-            found = None
-    if found is None or not FIRST_DAY <= found <= LAST_DAY:
+            day = None
+    if day is None or not FIRST_DAY <= day <= LAST_DAY:
         raise _Unfit(cell, f"This is no day from {FIRST_DAY} to {LAST_DAY}, such as 2026-11-01.")
-    return found
+    return day
 
 
 def sheet_names(names: Iterable[str]) -> dict[str, str]:
-    """Table -> the name of its sheet, which no other has, whatever its letters' case."""
-    found: dict[str, str] = {}
+    """Return a unique sheet name for each table, regardless of letter case."""
+    sheets: dict[str, str] = {}
     taken = {ABOUT.casefold()}
     for name in sorted(names):
         plain = name.translate(_NOT_IN_A_NAME)
@@ -228,12 +230,14 @@ def sheet_names(names: Iterable[str]) -> dict[str, str]:
             tail = f"~{no}"
             sheet, no = f"{plain[: LONGEST_NAME - len(tail)]}{tail}", no + 1
         taken.add(sheet.casefold())
-        found[name] = sheet
-    return found
+        sheets[name] = sheet
+    return sheets
 
 
 def mapping_workbook(session: Session, company_id: int, now: datetime) -> bytes:
-    """All entries in force by table, below them the keys that records wait for, as .xlsx."""
+    """Return an .xlsx file with all current entries by table, and the keys that records wait
+    for.
+    """
     company = session.get_one(Company, company_id)
     rows = _rows(session, company_id)
     names = sheet_names(one.name for one in tables(session, company_id))
@@ -256,7 +260,7 @@ def _rows(session: Session, company_id: int) -> Mapping[str, list[Sequence[Writt
     for row in session.execute(_IN_FORCE, {"company": company_id}):
         table, entry, name = row.table, row.MappingEntry, row.person
         since = entry.valid_from if entry.valid_from > ALWAYS else None
-        value = shown(entry.value, entry.num, entry.den)
+        value = entry_text(entry.value, entry.num, entry.den)
         waiting = waits.pop((table, entry.key), None)
         by = name or "the rules"
         rows[table].append((entry.key, value, since, waiting, by, entry.reason))

@@ -31,12 +31,12 @@ OWN_KINDS: Final = ("mapping", "unit")
 """Kinds of revisions that change one entry."""
 
 MOST: Final = 1_000
-"""Among so many documents that used an entry its records are counted: there may be millions."""
+"""How many documents are counted per entry at most, because there may be millions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """So many records used an entry, or more than that."""
+    """How many records used an entry; `more` if there are more."""
 
     records: int
     more: bool = False
@@ -47,35 +47,35 @@ NOBODY: Final = Used(0)
 
 @dataclass(frozen=True, slots=True)
 class OfKey:
-    """A table, a key of it, and all entries that the key ever had."""
+    """A table, a key, and all entries that the key ever had."""
 
     table: MappingTable
     key: str
     entries: Sequence[MappingEntry]
 
     def since(self, day: date) -> MappingEntry | None:
-        """The entry in force that counts from exactly this day."""
-        mine = (one for one in self.entries if one.to_revision is None)
-        return next((one for one in mine if one.valid_from == day), None)
+        """Return the current entry that counts from exactly this day."""
+        current = (entry for entry in self.entries if entry.to_revision is None)
+        return next((entry for entry in current if entry.valid_from == day), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A value as an entry stores it; a conversion has its factor besides."""
+    """A value as an entry stores it, with the factor of a conversion."""
 
     value: str
     factor: Fraction | None = None
 
     @property
     def text(self) -> str:
-        """The value as people read it."""
+        """The value as users read it."""
         if self.factor is None:
             return self.value
-        return shown(self.value, self.factor.numerator, self.factor.denominator)
+        return entry_text(self.value, self.factor.numerator, self.factor.denominator)
 
 
-def shown(value: str | None, num: int | None, den: int | None) -> str:
-    """An entry as people read and write it: `AB-100`, `12 PCS`, `1/3 CTN`; "" = removed."""
+def entry_text(value: str | None, num: int | None, den: int | None) -> str:
+    """Return an entry as users write it: `AB-100`, `12 PCS`, `1/3 CTN`; "" if removed."""
     if value is None:
         return ""
     if num is None or den is None:
@@ -84,7 +84,7 @@ def shown(value: str | None, num: int | None, den: int | None) -> str:
 
 
 def read_value(kind: str, text: str) -> Parsed | Refusal:
-    """What a person typed, as an entry stores it: text, or for units `12 PCS` or `1/3 CTN`."""
+    """Parse typed text as an entry: any text, or `12 PCS` or `1/3 CTN` for units."""
     if kind != "unit":
         value = text.strip()
         if not value or len(value) > LONGEST or not value.isprintable():
@@ -95,19 +95,21 @@ def read_value(kind: str, text: str) -> Parsed | Refusal:
                 status=422,
             )
         return Parsed(value=value)
-    found = _CONVERSION.fullmatch(text)
-    if found is None or int(found[1]) == 0 or int(found[2] or 1) == 0:
+    match = _CONVERSION.fullmatch(text)
+    if match is None or int(match[1]) == 0 or int(match[2] or 1) == 0:
         return Refusal(
             code="unit.value",
             message=f"“{text.strip()}” is not a conversion.",
             hint="Write how much one of it is, such as 12 PCS or 1/3 CTN.",
             status=422,
         )
-    return Parsed(value=found[3], factor=Fraction(int(found[1]), int(found[2] or 1)))
+    return Parsed(value=match[3], factor=Fraction(int(match[1]), int(match[2] or 1)))
 
 
-def unfit(ruleset: Ruleset | None, table: MappingTable, parsed: Parsed) -> Refusal | None:
-    """Refuse what the map could not read, such as a word where its other rows are percents."""
+def refuse_wrong_kind(
+    ruleset: Ruleset | None, table: MappingTable, parsed: Parsed
+) -> Refusal | None:
+    """Refuse a value the map cannot read, such as a word among percentages."""
     declared = next((m for m in ruleset.maps if m.name == table.name), None) if ruleset else None
     kind = declared.rows[0].value.kind if declared and declared.rows else "text"
     if literal_value(parsed.value, kind) is not None:
@@ -121,8 +123,8 @@ def unfit(ruleset: Ruleset | None, table: MappingTable, parsed: Parsed) -> Refus
     )
 
 
-def in_itself(table: MappingTable, key: str, parsed: Parsed) -> Refusal | None:
-    """Refuse a unit that is counted in itself."""
+def refuse_own_unit(table: MappingTable, key: str, parsed: Parsed) -> Refusal | None:
+    """Refuse a unit that is converted into itself."""
     unit = key.partition("|")[0]
     if table.kind != "unit" or parsed.value.casefold() != unit.casefold():
         return None
@@ -134,11 +136,14 @@ def in_itself(table: MappingTable, key: str, parsed: Parsed) -> Refusal | None:
     )
 
 
-def circle(session: Session, table: MappingTable, key: str, parsed: Parsed) -> Refusal | None:
-    """Refuse a conversion that leads back to its own unit, by way of others too: its factor would
-    be anything.
+def refuse_circle(
+    session: Session, table: MappingTable, key: str, parsed: Parsed
+) -> Refusal | None:
+    """Refuse a conversion that leads back to its own unit, also through other units.
+
+    Its factor would be undefined.
     """
-    refusal = in_itself(table, key, parsed)
+    refusal = refuse_own_unit(table, key, parsed)
     if refusal or table.kind != "unit":
         return refusal
     unit, _, item = key.partition("|")
@@ -148,25 +153,27 @@ def circle(session: Session, table: MappingTable, key: str, parsed: Parsed) -> R
         )
     )
     into = {other: value for other, value in rows if value is not None and other != key}
-    way: list[str] = [parsed.value]
-    while (at := into.get(f"{way[-1]}|{item}") or into.get(way[-1])) and at not in way:
-        way.append(at)
-        if at == unit:
-            message = f"“{unit}” leads back to itself: {' → '.join([unit, *way])}."
+    path: list[str] = [parsed.value]
+    while (
+        next_unit := into.get(f"{path[-1]}|{item}") or into.get(path[-1])
+    ) and next_unit not in path:
+        path.append(next_unit)
+        if next_unit == unit:
+            message = f"“{unit}” leads back to itself: {' → '.join([unit, *path])}."
             return Refusal(code="unit.circle", message=message, hint=OTHER_UNIT, status=422)
     return None
 
 
 def table_of(session: Session, company_id: int, name: str) -> MappingTable | None:
-    """The company's table of that name."""
+    """Return the company's table with this name."""
     return session.scalar(
         select(MappingTable).where(MappingTable.company_id == company_id, MappingTable.name == name)
     )
 
 
-def of_key(company_id: int, name: str, key: str) -> Question[OfKey | None]:
-    """The company's table of a name with all entries that a key ever had, the oldest first."""
-    found = yield (
+def load_key(company_id: int, name: str, key: str) -> Question[OfKey | None]:
+    """Return a company's table with all entries that a key ever had, oldest first."""
+    result = yield (
         select(MappingTable, MappingEntry)
         .outerjoin(
             MappingEntry, (MappingEntry.table_id == MappingTable.id) & (MappingEntry.key == key)
@@ -174,20 +181,22 @@ def of_key(company_id: int, name: str, key: str) -> Question[OfKey | None]:
         .where(MappingTable.company_id == company_id, MappingTable.name == name)
         .order_by(MappingEntry.from_revision)
     )
-    rows = found.all()
-    return OfKey(rows[0][0], key, [one for _, one in rows if one is not None]) if rows else None
+    rows = result.all()
+    return (
+        OfKey(rows[0][0], key, [entry for _, entry in rows if entry is not None]) if rows else None
+    )
 
 
 def entry_of(
     session: Session, table_id: int, key: str, since: date = ALWAYS
 ) -> MappingEntry | None:
-    """The entry in force for exactly this key, that of the day from which it counts."""
-    found = entries_of(session, table_id, key)
-    return next((entry for entry in found if entry.valid_from == since), None)
+    """Return a key's current entry that counts from exactly this day."""
+    current = entries_of(session, table_id, key)
+    return next((entry for entry in current if entry.valid_from == since), None)
 
 
 def entries_of(session: Session, table_id: int, key: str) -> Sequence[MappingEntry]:
-    """All entries in force for exactly this key, in order of the days from which they count."""
+    """Return all current entries of a key, ordered by the day from which they count."""
     query = select(MappingEntry).where(
         MappingEntry.table_id == table_id,
         MappingEntry.key == key,
@@ -199,7 +208,9 @@ def entries_of(session: Session, table_id: int, key: str) -> Sequence[MappingEnt
 def with_value(
     world: World, kind: str, table: str, key: str, value: Parsed | None, since: date = ALWAYS
 ) -> World:
-    """The same world, but this key has the value from a day on; None: no entry of that day."""
+    """Return a copy of a world in which this key has the value from a day on; None removes the
+    entry.
+    """
     if since > ALWAYS:
         return _with_later(world, since, "" if kind == "unit" else table, key, value)
     if kind == "unit":
@@ -216,7 +227,7 @@ def with_value(
 
 
 def _with_later(world: World, since: date, table: str, key: str, value: Parsed | None) -> World:
-    """`table` is blank for a unit."""
+    """Return a copy of a world with a dated entry; `table` is blank for a unit."""
     later = [one for one in world.later if (one.day, one.table, one.key) != (since, table, key)]
     entry: Entry | UnitEntry | None = None
     if value is not None and value.factor is not None:
@@ -231,9 +242,11 @@ def _with_later(world: World, since: date, table: str, key: str, value: Parsed |
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a key: `value` counts for records of `since` (None: of any day) and later, ""
-    = the entry of that day was removed; `before` is what that day had; `used`: by how many records.
-    `own`: a change of its own, which has a page, not one of many that came with published rules.
+    """One change of a key.
+
+    `value` counts for records dated `since` (None: any day) or later; "" means the entry was
+    removed. `before` is the earlier value of that day. `used` counts the records. `own`: a separate
+    change, not one of many in a publication.
     """
 
     revision: int
@@ -248,8 +261,8 @@ class Change:
     own: bool
 
 
-def history(company_id: int, table: str, key: str) -> Question[tuple[Change, ...]]:
-    """All changes of a key, the newest first; none where the key never had an entry."""
+def change_history(company_id: int, table: str, key: str) -> Question[tuple[Change, ...]]:
+    """Return all changes of a key, newest first."""
     documents, records = _counted(PostingUse.entry_id == MappingEntry.id)
     query = (
         select(MappingEntry, Person.name, documents, records, Revision.kind.in_(OWN_KINDS))
@@ -264,7 +277,7 @@ def history(company_id: int, table: str, key: str) -> Question[tuple[Change, ...
     last: dict[date, str] = {}
     changes = []
     for row, by, documents, records, own in (yield query):
-        value = shown(row.value, row.num, row.den)
+        value = entry_text(row.value, row.num, row.den)
         changes.append(
             Change(
                 revision=row.from_revision,
@@ -284,8 +297,8 @@ def history(company_id: int, table: str, key: str) -> Question[tuple[Change, ...
 
 
 def _counted(mine: ColumnElement[bool]) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
-    """How many documents used the entry of a row, at most one more than are looked at, and of how
-    many records these are.
+    """Return queries for the documents that used a row's entry, up to MOST + 1, and their
+    records.
     """
     some = select(PostingUse.posting_id).where(mine).correlate(MappingEntry).limit(MOST + 1)
     counted, looked_at = some.subquery(), some.subquery()
@@ -297,19 +310,19 @@ def _counted(mine: ColumnElement[bool]) -> tuple[ScalarSelect[int], ScalarSelect
 
 
 def _used(documents: int, records: int) -> Used:
-    """Of more documents than were looked at there is at least one more record, or the last one."""
+    """Return the count of records; above the limit at least one more record is assumed."""
     if documents <= MOST:
         return Used(records)
     return Used(records - 1, more=True)
 
 
-def users(session: Session, company_id: int, table: str, key: str) -> dict[date, Used]:
-    """Day -> who used what the key had for that day, whatever its value was then."""
-    return answer(session, asked_users(company_id, table, key))
+def usage_by_day(session: Session, company_id: int, table: str, key: str) -> dict[date, Used]:
+    """Return for each start day how many records used the key's entries of that day."""
+    return answer(session, asked_usage_by_day(company_id, table, key))
 
 
-def asked_users(company_id: int, table: str, key: str) -> Question[dict[date, Used]]:
-    """The same, asked with other questions; days whose entries nobody used are left out."""
+def asked_usage_by_day(company_id: int, table: str, key: str) -> Question[dict[date, Used]]:
+    """Return the usage by day, as a question of a combined query; unused days are left out."""
     same = aliased(MappingEntry)
     of_day = select(same.id).where(
         same.table_id == MappingEntry.table_id,
@@ -327,8 +340,8 @@ def asked_users(company_id: int, table: str, key: str) -> Question[dict[date, Us
     return {day: _used(some, count) for day, some, count in (yield query) if some}
 
 
-def stays(used: Used, said: str = "") -> Refusal | None:
-    """Why an entry cannot be removed, where records used it."""
+def refuse_removal(used: Used, said: str = "") -> Refusal | None:
+    """Refuse to remove an entry that records used."""
     if used == NOBODY:
         return None
     records = plural(used.records, "record")

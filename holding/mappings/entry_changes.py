@@ -16,8 +16,8 @@ from holding.db.models import Cause, MappingEntry, MappingTable, RouteStop
 from holding.db.models.columns import StopState
 from holding.db.models.rules import ALWAYS, ROUTE_STOPPED
 from holding.db.refusal import Refusal, plural
-from holding.mappings.entries import Parsed, entry_of, shown
-from holding.mappings.key_reach import touched
+from holding.mappings.entries import Parsed, entry_of, entry_text
+from holding.mappings.key_reach import find_touched
 from holding.mappings.preview import active_program
 from holding.platform import row_seals
 from holding.platform.changes import WakeEvent, next_revision, wake_newest, wake_reached
@@ -27,7 +27,9 @@ from rules.values.wording import plain
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a key is to have from a day on; no `parsed` = the entry of that day is removed."""
+    """The value that a key gets from a day on; without `parsed` the entry of that day is
+    removed.
+    """
 
     table: MappingTable
     key: str
@@ -36,24 +38,26 @@ class Wanted:
 
     @property
     def text(self) -> str:
-        """The value as people read it; "" = removed."""
+        """The value as users read it; "" if removed."""
         return self.parsed.text if self.parsed else ""
 
     @property
     def named(self) -> str:
-        """Table and key, with the day where somebody gave one."""
+        """Table and key, with the day if there is one."""
         return f"{self.table.name}(“{self.key}”){since_words(self.since)}"
 
     @property
     def said(self) -> str:
-        """The same in words, for sentences about what was not saved."""
+        """Table and key in words, for messages."""
         return f"{plain(self.table.name)} “{self.key}”{since_words(self.since)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """What a change did; `before` is "" for a new entry, `value` for one that was removed, `since`
-    where it counts for all days. `later`: more records may be woken than were at once.
+    """The result of a change.
+
+    `before` is "" for a new entry, `value` for a removed one, `since` if it counts for all days.
+    `later`: more records may be woken afterwards.
     """
 
     table: str
@@ -67,12 +71,12 @@ class Fixed:
 
 
 def since_words(since: date) -> str:
-    """The day from which an entry counts, to stand behind its key; "" = always."""
+    """Return the start day of an entry as a suffix of its key; "" if it always counts."""
     return f" from {since}" if since > ALWAYS else ""
 
 
-def conflict(session: Session, wanted: Wanted, rev: int) -> Refusal | None:
-    """Whether the entry was changed after revision `rev`, or has the wanted value already."""
+def find_conflict(session: Session, wanted: Wanted, rev: int) -> Refusal | None:
+    """Refuse if the entry changed after revision `rev`, or already has the value."""
     table, key = wanted.table, wanted.key
     newest = session.scalar(
         select(func.max(MappingEntry.from_revision)).where(
@@ -82,7 +86,7 @@ def conflict(session: Session, wanted: Wanted, rev: int) -> Refusal | None:
         )
     )
     entry = entry_of(session, table.id, key, wanted.since)
-    stored = shown(entry.value, entry.num, entry.den) if entry else ""
+    stored = entry_text(entry.value, entry.num, entry.den) if entry else ""
     if newest is not None and newest > rev and entry is not None:
         who = names_of(session, [entry.person_id]).get(entry.person_id or 0, "somebody")
         return Refusal(
@@ -97,10 +101,10 @@ def conflict(session: Session, wanted: Wanted, rev: int) -> Refusal | None:
     return None
 
 
-def change(
+def store_change(
     session: Session, actor: Actor, wanted: Wanted, reason: str, now: datetime, op: str | None
 ) -> Fixed:
-    """Take a revision, let the entry of that day end and the other begin, wake what that moves."""
+    """Store a revision, end the old entry, start the new one, and wake affected records."""
     table, key = wanted.table, wanted.key
     revision = next_revision(
         session,
@@ -112,18 +116,18 @@ def change(
         now=now,
     )
     judge = active_program(session, table.company_id)
-    causes, entries = touched(session, table, key, judge.ruleset if judge else None)
+    causes, entries = find_touched(session, table, key, judge.ruleset if judge else None)
     noted = update(Cause).where(bulk.among(Cause.id, [one.id for one in causes]))
     session.execute(noted.values(changed_revision=revision))
     before, entry = _put(session, actor, wanted, reason, now, revision)
     what = f"{wanted.named} = {wanted.text}" if wanted.parsed else f"{wanted.named} removed"
-    supersede(session, actor, before, entry, what, now)
+    supersede_stops(session, actor, before, entry, what, now)
     reached = wake_newest(session, table.company_id, [one.id for one in causes], entries)
     fixed = Fixed(
         table=table.name,
         key=key,
         value=wanted.text,
-        before=shown(before.value, before.num, before.den) if before else "",
+        before=entry_text(before.value, before.num, before.den) if before else "",
         revision=revision,
         woken=len(reached.records),
         since=str(wanted.since) if wanted.since > ALWAYS else "",
@@ -143,7 +147,7 @@ def _put(
     now: datetime,
     revision: int,
 ) -> tuple[MappingEntry | None, MappingEntry]:
-    """Let the entry of the key end and another begin: both."""
+    """End the key's current entry and insert the new one; return both."""
     before = entry_of(session, wanted.table.id, wanted.key, wanted.since)
     if before is not None:
         before.to_revision = revision
@@ -175,7 +179,7 @@ def _log_entry_change(
     now: datetime,
     op: str | None,
 ) -> dict[str, Any]:
-    """Write the event of the change; what the event of each woken record says."""
+    """Record the event of the change, and return the body for the events of woken records."""
     was = f", before {fixed.before}" if fixed.before else ""
     did = f"set {wanted.named} = {fixed.value}{was}"
     if wanted.parsed is None:
@@ -216,7 +220,7 @@ def _log_entry_change(
     return {"say": f"Checked again because {actor.name} {did}.", **body}
 
 
-def supersede(
+def supersede_stops(
     session: Session,
     actor: Actor,
     before: MappingEntry | None,
@@ -224,8 +228,9 @@ def supersede(
     what: str,
     now: datetime,
 ) -> None:
-    """Close the stops of a change of which nothing is in force any more, now that `entry` stands in
-    its place; for any value but the one that was agreed before, the same routes stay stopped.
+    """Close the route stops of a change that is no longer in force in any table.
+
+    Unless `entry` restores the last approved value, these routes stay stopped under its revision.
     """
     company_id = actor.company_id or 0
     if before is None or _partly_in_force(session, company_id, before.from_revision):
@@ -239,7 +244,7 @@ def supersede(
     ).all()
     if not stops:
         return
-    restores = entry.id in taken_back(session, company_id, [entry.id])
+    restores = entry.id in restoring_entries(session, company_id, [entry.id])
     for stop in stops:
         stop.state, stop.superseded_by = StopState.RESUMED, entry.from_revision
         stop.resumed_at, stop.resumed_by_id = now, actor.person_id
@@ -261,7 +266,7 @@ def _partly_in_force(session: Session, company_id: int, revision: int) -> bool:
 
 
 def _stay_stopped(session: Session, stop: RouteStop, revision: int, now: datetime) -> None:
-    """The new change is counted from here on; nothing leaves before somebody agreed to it."""
+    """Stop the route under the new revision until a user reviews it."""
     session.add(
         RouteStop(
             company_id=stop.company_id,
@@ -298,9 +303,10 @@ def _log_route_stop(
     )
 
 
-def taken_back(session: Session, company_id: int, entry_ids: Collection[int]) -> set[int]:
-    """Of these entries, those that only take back changes that nobody agreed to: the last entry of
-    the key that was agreed has the same value.
+def restoring_entries(session: Session, company_id: int, entry_ids: Collection[int]) -> set[int]:
+    """Return the entries that only revert changes which no user approved.
+
+    Such an entry has the value of the key's last approved entry.
     """
     if not entry_ids:
         return set()
@@ -325,7 +331,7 @@ def taken_back(session: Session, company_id: int, entry_ids: Collection[int]) ->
 
 
 def _not_agreed(session: Session, company_id: int, revisions: Collection[int]) -> set[int]:
-    """Of these changes, those that stopped a route and that nobody resumed."""
+    """Return the revisions that stopped a route which no user resumed."""
     query = select(RouteStop.revision).where(
         RouteStop.company_id == company_id,
         bulk.among(RouteStop.revision, sorted(revisions)),
@@ -337,7 +343,9 @@ def _not_agreed(session: Session, company_id: int, revisions: Collection[int]) -
 def _restores(
     pairs: Sequence[tuple[MappingEntry, MappingEntry]], not_agreed: Collection[int]
 ) -> bool:
-    """`pairs`: the entry with each earlier one of its key, the newest first."""
+    """Check whether an entry restores the last approved value; `pairs` has its earlier entries,
+    newest first.
+    """
     newest = pairs[0][1]
     agreed = (pair for pair in pairs if pair[1].from_revision not in not_agreed)
     entry, old = next(agreed, (newest, None))

@@ -28,7 +28,7 @@ from rules.values.canonical import dumps, parse_json
 from rules.values.cause_keys import CauseKind, fold_key, match_key
 
 MOST: Final = 50
-"""So many missing values are looked at, those with the most money."""
+"""How many missing values are checked, those with the largest amounts."""
 
 OF_MAPS: Final = (CauseKind.MAPPING,)
 
@@ -37,13 +37,13 @@ OWN: Final = "It has, or had, a value of its own"
 Spelled = dict[int, dict[str, str]]
 
 LOOKED_AT: Final = 20
-"""So many of the newest records that wait for a key are compared."""
+"""How many of the newest records that wait for a key are compared."""
 
 _hold = aliased(Hold)
 
 
 class _OfParty(msgspec.Struct):
-    """What a content says of its customer or supplier; the rest of it is passed over."""
+    """The customer or supplier fields of a record; other fields are not decoded."""
 
     customer_name: Any = None
     supplier_name: Any = None
@@ -64,7 +64,7 @@ NAMED_SO: Final = "Its name is this code"
 SAME_SKU, NEAR_SKU = "Same SKU", "Same SKU, spelled otherwise"
 
 LOOKS_SAME: Final = "Looks the same"
-"""Two codes that are not: it is told, and speaks for nothing."""
+"""Two different codes that look alike: shown as a hint, never counted as a match."""
 
 STRONG: Final = frozenset({SAME_TIN, SAME_REGISTRATION})
 
@@ -73,7 +73,7 @@ NOTHING: Final = "No list and no value in use has its number, code or name"
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A missing value with the one value that fits it, and why; `name` is the target's."""
+    """A missing value with its only match and the reasons; `name` is the target's name for it."""
 
     row: Missing
     who: Identity
@@ -84,7 +84,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A missing value that a person has to look at, and why."""
+    """A missing value that a user must decide about, and the reason."""
 
     row: Missing
     who: Identity
@@ -93,7 +93,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """All missing values that were looked at; `more` were not."""
+    """All missing values that were checked; `more` counts the others."""
 
     exact: tuple[Match, ...]
     left: tuple[LeftOut, ...]
@@ -102,10 +102,10 @@ class Matches:
 
 
 def exact_matches(session: Session, company_id: int, *, beside: Together | None = None) -> Matches:
-    """The missing values of all maps, those with the most money first; units are left to people.
+    """Return matches for the missing values of all maps, largest amounts first; units are left to
+    users.
 
-    All tables are looked at together, in as many statements as one of them takes; `beside`: what
-    else is asked with the first.
+    All tables are read in one batch; `beside` adds the queries of the page to it.
     """
     asked, judge = beside or Together(session), active_program(session, company_id)
     rules = judge.ruleset if judge else None
@@ -124,7 +124,9 @@ def exact_matches(session: Session, company_id: int, *, beside: Together | None 
         for name, one in told.items()
         if name in tables.value
     ]
-    uses = party_merge.all_known_as(session, company_id, {row.cause_id: row.table for row in rows})
+    uses = party_merge.other_identities_of_keys(
+        session, company_id, {row.cause_id: row.table for row in rows}
+    )
     for look in looks:
         look.find(said.value, uses)
     for look in looks:
@@ -141,8 +143,10 @@ def exact_matches(session: Session, company_id: int, *, beside: Together | None 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the newest records say of a key, each part as the newest that has it; `torn`: in what
-    they contradict each other.
+    """What the newest records contain about a key, with each field from the newest record that has
+    it.
+
+    `torn` names the fields in which they contradict each other.
     """
 
     newest: Identity
@@ -151,7 +155,7 @@ class Said:
 
 @dataclass(slots=True)
 class Candidate:
-    """A value that something speaks for; `against`: what contradicts it, `hints`: not enough."""
+    """A value with reasons for it; `against` are contradictions, `hints` are too weak to count."""
 
     name: str = ""
     reasons: list[str] = field(default_factory=list)
@@ -160,7 +164,7 @@ class Candidate:
 
     @property
     def strong(self) -> bool:
-        """Whether a number agrees."""
+        """Whether a number matches."""
         return bool(STRONG & set(self.reasons))
 
     @property
@@ -169,8 +173,10 @@ class Candidate:
         return bool({OTHER_TIN, OTHER_REGISTRATION} & set(self.against))
 
     def spelled(self, one: str, other: str, reason: str, hint: str) -> None:
-        """Add that a code or key is another spelling: `1-12` and `11-2` share their digits, so
-        punctuation tells nothing without an equal number or name.
+        """Add that a code or key is another spelling.
+
+        `1-12` and `11-2` share their digits, so punctuation counts only with an equal number or
+        name.
         """
         if same_word(one, other) or self.strong or SAME_NAME in self.reasons:
             self.reasons.append(reason)
@@ -178,7 +184,7 @@ class Candidate:
             self.hints.append(hint)
 
     def joined(self, other: "Candidate") -> "Candidate":
-        """What two lists say of the same value."""
+        """Combine this candidate with another list's candidate for this value."""
         return Candidate(
             name=self.name or other.name,
             reasons=list(dict.fromkeys([*self.reasons, *other.reasons])),
@@ -188,7 +194,9 @@ class Candidate:
 
 
 class _Look:
-    """The missing values of one table on their way to a verdict: each step asks, the next hears."""
+    """The missing values of one table in three steps; each step queues queries that the next one
+    reads.
+    """
 
     def __init__(
         self, asked: Together, table: MappingTable, rows: Sequence[Missing], told: Purpose
@@ -200,23 +208,25 @@ class _Look:
         self._codes = asked.ask(_told_codes(told.lists, keys))
 
     def find(self, said: Mapping[int, Said], uses: Mapping[int, Sequence[Suggestion]]) -> None:
-        """Ask the lists from files for what fits the keys, and for the values that are in use."""
+        """Query the uploaded lists for matching codes and for the values in use."""
         self._said, self._uses = said, uses
         who = [said[row.cause_id].newest for row in self._rows]
         values = sorted({value for row in self._rows for value in self._used(row)})
-        self._fitting = [self._asked.ask(file_codes.fitting(one, who)) for one in self._told.files]
+        self._fitting = [
+            self._asked.ask(file_codes.asked_fitting(one, who)) for one in self._told.files
+        ]
         self._entries = [
             self._asked.ask(file_codes.asked_listed(one, values)) for one in self._told.files
         ]
 
     def choose(self) -> None:
-        """Choose the one value that fits, and ask what else has it and who lists it."""
+        """Choose the only match of each key, and query who else uses and lists it."""
         candidates = self._candidates()
         self._verdicts: dict[int, Match | LeftOut] = {}
         for row in self._rows:
             one = self._said[row.cause_id]
             why = one.torn or (OWN if row.key in self._had.value else "")
-            value, left = ("", why) if why else chosen(candidates[row.cause_id])
+            value, left = ("", why) if why else choose_value(candidates[row.cause_id])
             if left:
                 self._verdicts[row.cause_id] = LeftOut(row, one.newest, left)
             else:
@@ -225,15 +235,18 @@ class _Look:
                 self._verdicts[row.cause_id] = Match(row, one.newest, value, fits.name, reasons)
         asked, values = self._asked, list({one.value for one in self._matches()})
         complete = [one for one in self._told.lists if one.complete]
-        self._have = asked.ask(choices.asked_keys(self._table, values))
+        self._have = asked.ask(choices.asked_keys_by_value(self._table, values))
         self._listing = [(one, asked.ask(_told_codes((one,), values))) for one in complete]
-        self._posted = asked.ask(choices.asked_accepted(self._table, values))
+        self._posted = asked.ask(choices.asked_posted_values(self._table, values))
         self._listed = [
             (one, asked.ask(file_codes.asked_listed(one, values))) for one in self._told.files
         ]
 
     def verdicts(self) -> dict[int, Match | LeftOut]:
-        """By cause; what another party has, or the target does not list, is left out."""
+        """Return the result by cause.
+
+        A value of another party, or one the target does not list, is left out.
+        """
         unfit = {**self._shared(), **self._unlisted()}
         left = [one for one in self._matches() if one.row.cause_id in unfit]
         return self._verdicts | {
@@ -244,12 +257,12 @@ class _Look:
         return [one for one in self._verdicts.values() if isinstance(one, Match)]
 
     def _used(self, row: Missing) -> set[str]:
-        """The values in use that something names for a key."""
+        """Return the values in use that are candidates for a key."""
         uses = {use.value for use in self._uses.get(row.cause_id, ())}
         return uses | set(self._spelled.value[0][row.cause_id])
 
     def _candidates(self) -> dict[int, dict[str, Candidate]]:
-        """Cause -> value -> what speaks for it and against it."""
+        """Return by cause and value the reasons for and against it."""
         found = {row.cause_id: self._of_files(row) for row in self._rows}
         for row in self._rows:
             mine = found[row.cause_id]
@@ -267,9 +280,7 @@ class _Look:
         return found
 
     def _of_files(self, row: Missing) -> dict[str, Candidate]:
-        """The same by the lists from files alone: the entries that something speaks for, and those
-        of the values in use, whatever they say.
-        """
+        """Return candidates from uploaded lists: matching entries, and entries of values in use."""
         mine: dict[str, Candidate] = {}
         used, who = self._used(row), self._said[row.cause_id].newest
         lists = zip(self._told.files, self._fitting, self._entries, strict=True)
@@ -277,14 +288,15 @@ class _Look:
             entries = listed.value | {one.code: one for one in fitting.value}
             for code in sorted(entries):
                 party = file.kind != ListKind.ITEM
-                one = compared(entries[code], who, party=party, by_id=file.by_id)
+                one = compare_entry(entries[code], who, party=party, by_id=file.by_id)
                 if one.reasons or one.hints or code in used:
                     mine[code] = mine[code].joined(one) if code in mine else one
         return mine
 
     def _shared(self) -> dict[int, str]:
-        """Parties whose value another key has already, or would have with them; another spelling of
-        the key is no other.
+        """Return why parties cannot have a value: another key has it, or would get it as well.
+
+        Another spelling of the key does not count.
         """
         matches = self._matches()
         if not self._told.of_parties or not matches:
@@ -308,8 +320,9 @@ class _Look:
         return wrong
 
     def _unlisted(self) -> dict[int, str]:
-        """Values that a target which told all its codes does not list, or that are in no list of it
-        and were never posted.
+        """Return why values fail: a target's complete list or its uploaded list lacks them.
+
+        A value missing in an uploaded list passes if it was posted before.
         """
         wrong: dict[str, str] = {}
         matches = self._matches()
@@ -328,9 +341,7 @@ class _Look:
 
 
 def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[tuple[Spelled, Spelled]]:
-    """Cause -> the values in use of keys that share its letters and digits, each with such a key;
-    with the one that differs least. And those of keys that only look the same.
-    """
+    """Return by cause the values of keys with equal letters and digits, and of lookalike keys."""
     entries = yield (
         select(MappingEntry.key, MappingEntry.value)
         .where(MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None))
@@ -355,7 +366,9 @@ def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[tuple[Spe
 
 
 def _had_before(table: MappingTable, keys: Collection[str]) -> Question[set[str]]:
-    """The keys that ever had an entry: what was posted with it is looked at alone."""
+    """Return the keys that ever had an entry, because their posted documents need a separate
+    look.
+    """
     query = select(MappingEntry.key).where(
         MappingEntry.table_id == table.id, bulk.among(MappingEntry.key, list(keys))
     )
@@ -365,7 +378,7 @@ def _had_before(table: MappingTable, keys: Collection[str]) -> Question[set[str]
 def _told_codes(
     lists: Sequence[CodeList], keys: Collection[str]
 ) -> Question[dict[str, tuple[str, ...]]]:
-    """Key -> the targets that told a code which is exactly it."""
+    """Return for each key the targets that reported exactly this code."""
     targets = {one.snapshot_id: one.target for one in lists}
     if not targets or not keys:
         return {}
@@ -383,7 +396,9 @@ def _told_codes(
 def said_identities(
     company_id: int, rows: Sequence[Missing], parties: Collection[str]
 ) -> Question[dict[int, Said]]:
-    """Cause -> what is said of its key; the tables `parties` are of customers or vendors."""
+    """Return by cause what records contain about its key; `parties` are tables of customers or
+    vendors.
+    """
     last = (
         select(_hold.id)
         .where(_hold.cause_id == Cause.id, is_open(_hold.state))
@@ -425,9 +440,10 @@ def said_identities(
 
 
 def _heard(bodies: Sequence[str], key: str, *, party: bool) -> Said:
-    """What these contents say of a key, the newest first. What is no party's and stands in a line
-    is an item's; else a record speaks of its party. Of a content only what is asked for is decoded:
-    a page looks at a thousand.
+    """Return what these records, newest first, contain about a key.
+
+    If a line names the key of a non-party table, it is an item, otherwise the party of the record.
+    Only the needed fields are decoded, because a page reads a thousand records.
     """
     written = "" if party else dumps(key)
     names: list[str] = []
@@ -449,13 +465,13 @@ def _heard(bodies: Sequence[str], key: str, *, party: bool) -> Said:
 
 
 def _named_item(stored: str, key: str) -> str | None:
-    """What a line that has the key calls it."""
+    """Return the name in the line that has the key."""
     lines = (line for line in _lines(parse_json(stored)) if key in line.values())
     return next((_text(line.get("name")) for line in lines), None)
 
 
 def _lines(body: Any) -> Iterator[dict[str, Any]]:
-    """As JSON has them."""
+    """Yield the lines of a record body."""
     for part in body.values():
         if isinstance(part, list):
             yield from [line for line in part if isinstance(line, dict)]
@@ -466,7 +482,7 @@ def _text(said: Any) -> str:
 
 
 def _first(texts: Sequence[str]) -> str:
-    """The newest that says something."""
+    """Return the first text that is not blank."""
     return next(filter(None, texts), "")
 
 
@@ -478,8 +494,8 @@ def _torn(told: set[str], registered: set[str]) -> str:
     return f"Its records give {len(numbers)} registration numbers" if len(numbers) > 1 else ""
 
 
-def masked(who: Identity) -> Identity:
-    """The same for somebody who may not see personal data; an item has none."""
+def mask_identity(who: Identity) -> Identity:
+    """Return the identity without personal data; an item has none."""
     if not who.of_party:
         return who
     name, tin, registration = (MASK if said else "" for said in _numbers_and_name(who))
@@ -491,14 +507,15 @@ def _numbers_and_name(who: Identity) -> tuple[str, str, str]:
 
 
 def same_word(one: str, other: str) -> bool:
-    """Whether two spellings differ in their case and in blanks at the ends or doubled, alone."""
+    """Check whether two spellings differ only in case and extra blanks."""
     first, second = (fold_key(" ".join(text.split()), ("any_case",)) for text in (one, other))
     return first == second
 
 
-def compared(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False) -> Candidate:
-    """What an entry of a list and the words of a source agree and differ in. Where codes are ids
-    (`by_id`) they tell nothing, and an item is told by its SKU and its name.
+def compare_entry(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False) -> Candidate:
+    """Compare a list entry with a source's identity, and return what agrees and differs.
+
+    If codes are ids (`by_id`) they do not count, and items are compared by SKU and name.
     """
     named = entry.name != entry.code
     if by_id and not party:
@@ -523,7 +540,7 @@ def compared(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False
 
 
 def _by_sku_or_name(entry: FileCode, who: Identity) -> Candidate:
-    """An item of which the SKU can be the key, or the name: that of the goods, or the key again."""
+    """Compare an item whose SKU or name may be the key."""
     one = Candidate(name=entry.name)
     alike = bool(entry.sku) and same_word(entry.sku, who.key)
     near = bool(entry.sku) and not alike and match_key(entry.sku) == match_key(who.key)
@@ -548,7 +565,9 @@ def _numbers(one: Candidate, theirs: str, ours: str, same: str, other: str) -> N
 
 
 def _names(one: Candidate, theirs: str, ours: str, *, beside: bool) -> None:
-    """`beside`: a number or the code agrees, so that a name apart from Sdn Bhd counts."""
+    """Compare two names; `beside` means a number or the code agrees, so a name without Sdn Bhd
+    counts.
+    """
     if name_key(theirs) == name_key(ours):
         one.reasons.append(SAME_NAME)
     elif short_name_key(theirs) == short_name_key(ours):
@@ -560,8 +579,8 @@ def _names(one: Candidate, theirs: str, ours: str, *, beside: bool) -> None:
 Candidates = Mapping[str, Candidate]
 
 
-def chosen(found: Candidates) -> tuple[str, str]:
-    """The one value that fits and "", or "" and why none is chosen."""
+def choose_value(found: Candidates) -> tuple[str, str]:
+    """Return the only match and "", or "" and why none is chosen."""
     spoken = {value: one for value, one in found.items() if one.reasons}
     rival = [v for v, one in spoken.items() if one.strong or not one.other_number]
     if len(rival) > 1:
@@ -575,7 +594,7 @@ def chosen(found: Candidates) -> tuple[str, str]:
 
 
 def _nearly(found: Candidates) -> str:
-    """What nearly fits."""
+    """Return what nearly matches."""
     for value, one in found.items():
         if one.reasons:
             return f"{one.reasons[0]} as {value}, but {' and '.join(one.against)}"

@@ -28,13 +28,13 @@ from holding.mappings.list_storage import left_of
 from rules.values.cause_keys import match_key
 
 LOOKING_LIKE: Final = 2
-"""So many entries are told of what looks like the letters of a search."""
+"""How many lookalike codes a search adds."""
 
 A_READING: Final = timedelta(hours=1)
-"""So long at most before its end a reading looked at an entry."""
+"""Longest time between a reading's look at an entry and its end."""
 
 KEPT: Final = 12
-"""So many lists are kept in a process: about ten MB each at a hundred thousand entries."""
+"""How many lists a process caches; each takes about ten MB at a hundred thousand entries."""
 
 _END: Final = "\n"  # stands in no key: those have letters and digits alone
 
@@ -43,18 +43,18 @@ _Word = tuple[int, datetime, str]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The keys of a list in their order, each behind a line end, and the entry of each."""
+    """The sorted keys of a list, each after a line end, with the entry of each."""
 
     text: str
     starts: Sequence[int]
     ids: Sequence[int]
 
     def begins(self, letters: str) -> Iterator[int]:
-        """Entries whose key begins so, in order."""
+        """Yield entries whose key starts with the letters, in order."""
         return self._each(_END + letters)
 
     def has(self, letters: str) -> Iterator[int]:
-        """Entries whose key has the letters anywhere, in order."""
+        """Yield entries whose key contains the letters, in order."""
         return self._each(letters)
 
     def _each(self, wanted: str) -> Iterator[int]:
@@ -68,8 +68,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ListTexts:
-    """A list that stands: codes, SKUs and names as they are compared. The code of an unpaid
-    document is its number, and not the id that the target gave.
+    """A current list: codes, SKUs and names in comparable form.
+
+    The code of an unpaid document is its number, not the target's id.
     """
 
     codes: Column
@@ -77,11 +78,12 @@ class ListTexts:
     names: Column
 
     def matching(self, letters: str, most: int, *, names: bool = True) -> list[int]:
-        """Entries whose code begins so, whose SKU or name does, then those that have the letters
-        anywhere in their name, code or SKU; without `names` none because of its name.
+        """Return entries by prefix of code, SKU or name, then those that contain the letters.
+
+        Without `names`, names are not searched.
         """
-        found: dict[int, None] = {}
-        ways = (
+        entry_ids: dict[int, None] = {}
+        searches = (
             self.codes.begins(letters),
             self.skus.begins(letters),
             self.names.begins(letters) if names else (),
@@ -89,12 +91,12 @@ class ListTexts:
             self.codes.has(letters),
             self.skus.has(letters),
         )
-        for way in ways:
-            for key in way:
-                found[key] = None
-                if len(found) >= most:
-                    return list(found)
-        return list(found)
+        for matches in searches:
+            for key in matches:
+                entry_ids[key] = None
+                if len(entry_ids) >= most:
+                    return list(entry_ids)
+        return list(entry_ids)
 
 
 _kept: WeakKeyDictionary[Engine, OrderedDict[_Word, ListTexts]] = WeakKeyDictionary()
@@ -104,8 +106,8 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class FileList:
-    """The list of a target that stands for one kind; `by_id`: its codes are ids that only the
-    target gives.
+    """A target's current list of one kind; `by_id` means its codes are ids assigned by the
+    target.
     """
 
     connection_id: int
@@ -118,7 +120,7 @@ class FileList:
 
 @dataclass(frozen=True, slots=True)
 class FileCode:
-    """An entry of a list, with what tells a party; of an unpaid document what is left to pay."""
+    """A list entry with its party fields; an unpaid document has the amount left to pay."""
 
     code: str
     name: str
@@ -133,8 +135,9 @@ class FileCode:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a source says of a party or an item: its own key, name and numbers; blank: nothing.
-    Only a party's are personal.
+    """What a source contains about a party or an item: key, name and numbers.
+
+    Only a party's fields are personal data.
     """
 
     key: str
@@ -145,7 +148,7 @@ class Identity:
 
 
 def file_lists(asked: Collection[tuple[int, ListKind]]) -> Question[tuple[FileList, ...]]:
-    """Those of these targets and kinds for which somebody gave a list in."""
+    """Return the lists that exist for these targets and kinds."""
     if not asked:
         return ()
     newest = (
@@ -185,14 +188,13 @@ def _by_id(connector: str) -> bool:
     return form is not None and form.tells is not None and form.tells.by_id
 
 
-def matching(
+def search_codes(
     session: Session, one: FileList, text: str, most: int, *, names: bool = True
 ) -> tuple[FileCode, ...]:
-    """Entries whose code, SKU or name begins with the letters, then those that have them anywhere,
-    and last a few whose code begins with what looks like them. Without `names` nothing is found by
-    its name; an unpaid document is found by its number, and never by an id.
+    """Return entries by prefix of code, SKU or name, then by substring, then a few lookalike codes.
 
-    Blank text finds the first of all. Case, blanks and punctuation do not count.
+    Without `names`, names are not searched. An unpaid document is found by its number, never by an
+    id. A blank text returns the first entries. Case, blanks and punctuation do not count.
     """
     wanted = match_key(text) if text.strip() else ""
     if not wanted:
@@ -200,12 +202,12 @@ def matching(
         return _read_file_codes(
             session, _entries(one).order_by(*by_number, ListedCode.code_key).limit(most)
         )
-    known = texts(session, one.connection_id, one.kind)
-    if known is None:
+    texts_of_list = list_texts(session, one.connection_id, one.kind)
+    if texts_of_list is None:
         return ()
-    ids = known.matching(wanted, most, names=names)
-    for form in characters.look_alike_forms(text.strip()) if len(ids) < most else ():
-        ids += islice(known.codes.begins(match_key(form)), LOOKING_LIKE)
+    ids = texts_of_list.matching(wanted, most, names=names)
+    for lookalike in characters.look_alike_forms(text.strip()) if len(ids) < most else ():
+        ids += islice(texts_of_list.codes.begins(match_key(lookalike)), LOOKING_LIKE)
     ids = list(dict.fromkeys(ids))[:most]
     if not ids:
         return ()
@@ -237,7 +239,7 @@ def _entries(one: FileList) -> Select[Any]:
 
 
 def _entries_in_force(query: Select[Any], one: FileList) -> Select[Any]:
-    """Of the entries in force of a list."""
+    """Limit a query to a list's current entries."""
     return query.where(
         ListedCode.connection_id == one.connection_id,
         ListedCode.kind == one.kind,
@@ -245,10 +247,10 @@ def _entries_in_force(query: Select[Any], one: FileList) -> Select[Any]:
     )
 
 
-def fitting(one: FileList, asked: Collection[Identity]) -> Question[tuple[FileCode, ...]]:
-    """Entries that share a number, the code (or what looks like it), or the name apart from Sdn Bhd
-    with one of these;
-    where codes are ids, a SKU or a name that is the key.
+def asked_fitting(one: FileList, asked: Collection[Identity]) -> Question[tuple[FileCode, ...]]:
+    """Return entries that share a number, code, lookalike code or short name with an identity.
+
+    If codes are ids, a SKU or a name equal to the key counts instead.
     """
     wanted = {
         ListedCode.tin_key: {tin_key(who.tin) for who in asked},
@@ -277,13 +279,13 @@ def fitting(one: FileList, asked: Collection[Identity]) -> Question[tuple[FileCo
     return tuple(map(_code, rows.scalars()))
 
 
-def listed(session: Session, one: FileList, codes: Collection[str]) -> dict[str, FileCode]:
-    """The entries of exactly these codes."""
+def codes_by_code(session: Session, one: FileList, codes: Collection[str]) -> dict[str, FileCode]:
+    """Return the entries with exactly these codes."""
     return answer(session, asked_listed(one, codes))
 
 
 def asked_listed(one: FileList, codes: Collection[str]) -> Question[dict[str, FileCode]]:
-    """The same, asked with other questions."""
+    """Return the entries with exactly these codes, as a question of a combined query."""
     if not codes:
         return {}
     rows = yield _entries(one).where(bulk.among(ListedCode.code, sorted(set(codes))))
@@ -292,8 +294,10 @@ def asked_listed(one: FileList, codes: Collection[str]) -> Question[dict[str, Fi
 
 @dataclass(frozen=True, slots=True)
 class UnpaidList:
-    """The list that stands for one kind. `read_at`: when the target told it last; None of one that
-    a person gave in, which is of the day `as_of`.
+    """The current list of one kind.
+
+    `read_at` is when the target last reported it; None for an uploaded list, which is of the day
+    `as_of`.
     """
 
     connection_id: int
@@ -301,17 +305,17 @@ class UnpaidList:
     as_of: date
     read_at: datetime | None
     since: datetime
-    """What happened later, it cannot know."""
+    """Later events are unknown to the list."""
 
     @property
     def dated(self) -> str:
-        """`2026-11-20 01:30 UTC`, or `2026-11-20` of one that a person gave in."""
+        """`2026-11-20 01:30 UTC`, or `2026-11-20` for an uploaded list."""
         return f"{self.read_at:%Y-%m-%d %H:%M} UTC" if self.read_at else self.as_of.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
 class Unpaid:
-    """A document with what is left to pay, and whose it is."""
+    """A document with the amount left to pay, and its party."""
 
     number: str
     party: str
@@ -320,26 +324,27 @@ class Unpaid:
     currency: str
 
     def may_be_of(self, party: str) -> bool:
-        """Whether it is of a party as documents name it: by its code or by its name. One of which
-        the list tells no code may be anybody's.
+        """Check whether the document may belong to a party, given by code or name.
+
+        Without a code in the list it may belong to any party.
         """
         return party in (self.party, self.name) or not self.party
 
     @property
     def minor(self) -> int:
-        """What is left in whole minor units."""
+        """The amount left, in minor units."""
         return to_minor(self.left, self.currency)
 
 
 def paid_by(schema: DocumentSchema) -> tuple[str, ListKind] | None:
-    """The field in which a document names what it pays, and the list that is in; None of one that
-    pays nothing.
+    """Return the field that names the paid document, and the kind of its list; None for other
+    documents.
     """
     return next(((one.name, ListKind(one.pays)) for one in schema.header if one.pays), None)
 
 
-def standing(session: Session, connection_id: int, kind: ListKind) -> UnpaidList | None:
-    """The list that stands; None where there is none, so that nothing is known."""
+def unpaid_list(session: Session, connection_id: int, kind: ListKind) -> UnpaidList | None:
+    """Return the current list of a kind, or None."""
     row = session.execute(
         select(ListFile.as_of, ListFile.person_id, Connection.company_id, ListReading.done_at)
         .join(Connection, Connection.id == ListFile.connection_id)
@@ -361,35 +366,35 @@ def standing(session: Session, connection_id: int, kind: ListKind) -> UnpaidList
 
 
 def unpaid_lists(session: Session, company_id: int) -> tuple[FileList, ...]:
-    """Those of the company's targets, of each its invoices first."""
+    """Return the unpaid lists of a company's targets, invoices first."""
     query = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
     )
     kinds = [kind for kind in ListKind if kind.unpaid]
     asked = {(key, kind) for key in session.scalars(query) for kind in kinds}
-    found = answer(session, file_lists(asked))
-    return tuple(sorted(found, key=lambda one: (one.target, kinds.index(one.kind))))
+    lists = answer(session, file_lists(asked))
+    return tuple(sorted(lists, key=lambda one: (one.target, kinds.index(one.kind))))
 
 
-def search(
+def search_unpaid(
     session: Session, one: FileList, text: str, most: int, *, names: bool
 ) -> tuple[Unpaid, ...]:
-    """Entries with these letters in their number or, if `names`, in the name of their customer or
-    supplier.
+    """Return entries that contain the letters in their number or, with `names`, in the party's
+    name.
     """
     return tuple(
         Unpaid(row.sku or row.code, row.party, row.name, row.left or Decimal(0), row.currency)
-        for row in matching(session, one, text, most, names=names)
+        for row in search_codes(session, one, text, most, names=names)
     )
 
 
-def by_number(session: Session, one: UnpaidList) -> Mapping[str, Sequence[Unpaid]]:
-    """All of the list, by number; of two suppliers two bills may have one."""
-    found: dict[str, list[Unpaid]] = defaultdict(list)
+def unpaid_by_number(session: Session, one: UnpaidList) -> Mapping[str, Sequence[Unpaid]]:
+    """Return all entries of the list by number. Bills of two suppliers may share a number."""
+    by_document_number: dict[str, list[Unpaid]] = defaultdict(list)
     for row in session.scalars(_current_codes(one)):
-        told = _unpaid(row)
-        found[told.number].append(told)
-    return found
+        document = _unpaid(row)
+        by_document_number[document.number].append(document)
+    return by_document_number
 
 
 def _current_codes(one: UnpaidList, *terms: ColumnElement[bool]) -> Select[Any]:
@@ -406,12 +411,12 @@ def _unpaid(row: ListedCode) -> Unpaid:
     return Unpaid(row.sku or row.code, row.party, row.name, left, row.currency)
 
 
-def of_party(
+def unpaid_of_party(
     session: Session, one: UnpaidList, party: str, number: str, most: int
 ) -> tuple[Unpaid, ...]:
-    """Those of a customer or supplier, as documents name them: first what is spelled or looks like
-    a number, then the others by number, so many in all. What has the number and no code of anybody
-    is among them.
+    """Return a party's entries, those that match a number first, at most `most`.
+
+    Entries with the number and without a party code are included.
     """
     keys = (
         {match_key(each) for each in (number, *characters.look_alike_forms(number))}
@@ -428,14 +433,14 @@ def of_party(
     return tuple(_unpaid(row) for row in rows)
 
 
-def tells_parties(session: Session, one: UnpaidList) -> bool:
-    """Whether each entry says by a code whose it is; one without entries leaves nothing open."""
+def has_party_codes(session: Session, one: UnpaidList) -> bool:
+    """Check whether each entry names its party by a code; an empty list counts as yes."""
     query = _current_codes(one, ListedCode.party == "").with_only_columns(ListedCode.id)
     return session.scalar(query.limit(1)) is None
 
 
-def texts(session: Session, connection_id: int, kind: ListKind) -> ListTexts | None:
-    """Those of the list that stands as this session sees it; None where none does."""
+def list_texts(session: Session, connection_id: int, kind: ListKind) -> ListTexts | None:
+    """Return the current list's texts from the cache, or None without a list."""
     newest = session.execute(
         select(ListFile.id, ListFile.at, ListFile.sha256)
         .where(ListFile.connection_id == connection_id, ListFile.kind == kind)
@@ -444,17 +449,17 @@ def texts(session: Session, connection_id: int, kind: ListKind) -> ListTexts | N
     ).first()
     if newest is None:
         return None
-    word = (newest.id, newest.at, newest.sha256)  # a database that was restored is another one
+    version = (newest.id, newest.at, newest.sha256)  # a database that was restored is another one
     bind = session.get_bind()
     engine = bind if isinstance(bind, Engine) else bind.engine
     with _lock:
         kept = _kept.setdefault(engine, OrderedDict())
-        if (found := kept.get(word)) is not None:
-            kept.move_to_end(word)
+        if (found := kept.get(version)) is not None:
+            kept.move_to_end(version)
             return found
     found = _read_list_texts(session, connection_id, kind)
     with _lock:
-        kept[word] = found
+        kept[version] = found
         while len(kept) > KEPT:
             kept.popitem(last=False)
     return found

@@ -20,26 +20,24 @@ from holding.db.together import Question, answer
 from holding.holds import tally_figures
 from holding.mappings.entries import (
     NOBODY,
-    circle,
     entries_of,
+    entry_text,
     read_value,
-    shown,
-    stays,
+    refuse_circle,
+    refuse_removal,
+    refuse_wrong_kind,
     table_of,
-    unfit,
-    users,
+    usage_by_day,
 )
-from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
-from holding.mappings.key_reach import causes_of, unmapped
-from holding.mappings.preview import Preview, Stay, active_program, preview
+from holding.mappings.entry_changes import Fixed, Wanted, find_conflict, store_change
+from holding.mappings.key_reach import causes_of, unmapped_terms
+from holding.mappings.preview import active_program
 from holding.platform.changes import lock_company
 from rules.facts import Seeds
 from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind, fold_key
 from rules.values.wording import term
 
-__all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]
-
-__all__ += ["ALWAYS", "remove", "together"]
+__all__ = ["ALWAYS", "Fixed"]  # callers import them from here
 
 FIRST_DAY: Final = date(2000, 1, 1)
 
@@ -52,7 +50,7 @@ AMBIGUOUS: Final = "MAP02"
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A key without an entry, and how much waits for it; each record once."""
+    """A missing key, and how much waits for it; each record counts once."""
 
     cause_id: int
     table: str
@@ -73,18 +71,19 @@ def missing(
     most: int | None = A_PAGE + 1,
     kinds: Collection[CauseKind] = MISSING_ENTRY,
 ) -> tuple[Missing, ...]:
-    """Keys that open holds wait for, the most money first, those behind a place (`book` and cause)
-    in the list where one is named; or that of one cause. One more than a page for more, unless
-    `most` says otherwise; None: all.
+    """Return the keys that open holds wait for, largest amounts first.
+
+    `after` continues after a position (amount and cause); `cause_id` selects one cause. Returns one
+    more than a page by default; `most=None` returns all.
     """
-    asked = asked_causes(company_id, after=after, cause_id=cause_id, most=most, kinds=kinds)
-    found = answer(session, asked)
-    return answer(session, asked_missing(session, company_id, found))
+    question = asked_causes(company_id, after=after, cause_id=cause_id, most=most, kinds=kinds)
+    causes = answer(session, question)
+    return answer(session, asked_missing(session, company_id, causes))
 
 
 @dataclass(frozen=True, slots=True)
 class MissingKey:
-    """A key that a map lacks, of the cause that waits for it."""
+    """A key that a map lacks, with the cause that waits for it."""
 
     cause_id: int
     key: CauseKey
@@ -102,9 +101,9 @@ def asked_causes(
     most: int | None = A_PAGE + 1,
     kinds: Collection[CauseKind] = MISSING_ENTRY,
 ) -> Question[tuple[MissingKey, ...]]:
-    """The causes of those keys, asked with other questions; of these kinds alone."""
+    """Return the causes of missing keys, as a question of a combined query."""
     columns = (Cause.id, Cause.key, Cause.label, Cause.records, Cause.book, Cause.opened_at)
-    query = select(*columns).where(*unmapped(company_id, kinds))
+    query = select(*columns).where(*unmapped_terms(company_id, kinds))
     query = query.order_by(Cause.book.desc(), Cause.id)
     if cause_id is not None:
         query = query.where(Cause.id == cause_id)
@@ -118,17 +117,17 @@ def asked_causes(
 
 
 def asked_count(company_id: int, kinds: Collection[CauseKind] = MISSING_ENTRY) -> Question[int]:
-    """How many of those causes there are."""
-    found = yield select(func.count(Cause.id)).where(*unmapped(company_id, kinds))
+    """Return how many causes of missing keys there are."""
+    found = yield select(func.count(Cause.id)).where(*unmapped_terms(company_id, kinds))
     return int(found.scalar_one())
 
 
 def asked_missing(
     session: Session, company_id: int, causes: Sequence[MissingKey]
 ) -> Question[tuple[Missing, ...]]:
-    """The keys of these causes, with what waits for each."""
-    ids = [one.cause_id for one in causes]
-    held = yield from tally_figures.asked_of_causes(session, company_id, ids)
+    """Return the keys of these causes with what waits for each."""
+    ids = [cause.cause_id for cause in causes]
+    figures = yield from tally_figures.asked_of_causes(session, company_id, ids)
     return tuple(
         Missing(
             cause_id=row.cause_id,
@@ -137,7 +136,7 @@ def asked_missing(
             label=row.label,
             records=row.records,
             book=row.book,
-            money=held[row.cause_id].money if row.cause_id in held else {},
+            money=figures[row.cause_id].money if row.cause_id in figures else {},
             since=row.opened_at,
         )
         for row in causes
@@ -145,8 +144,8 @@ def asked_missing(
 
 
 def table_of_missing(session: Session, company_id: int, cause_id: int | None) -> str | None:
-    """The table in which the key of a cause is missing; None where nothing waits for it."""
-    query = select(Cause.key).where(*unmapped(company_id), Cause.id == cause_id)
+    """Return the table that lacks a cause's key, or None if nothing waits for it."""
+    query = select(Cause.key).where(*unmapped_terms(company_id), Cause.id == cause_id)
     key = session.scalar(query)
     return None if key is None else key.table
 
@@ -163,10 +162,9 @@ def fix(
     op: str | None = None,
     since: date = ALWAYS,
 ) -> Fixed | Refusal:
-    """Give a key its value for records of a day and later, and wake what that can change.
+    """Set a key's value for records dated `since` or later, and wake affected records.
 
-    `rev` is the company's revision that the form was made with: an entry of this key and day that
-    changed since then is a conflict, and shown.
+    `rev` is the revision the form was made with. A later change of this key and day is a conflict.
     """
 
     def act() -> Fixed | Refusal:
@@ -178,13 +176,13 @@ def fix(
             return parsed
         judge = active_program(session, found.company_id)
         wanted = Wanted(found, key, since, parsed)
-        refusal = unfit(judge.ruleset if judge else None, found, parsed)
-        refusal = refusal or circle(session, found, key, parsed)
-        refusal = refusal or conflict(session, wanted, rev)
-        return refusal or change(session, actor, wanted, reason.strip(), now, op)
+        refusal = refuse_wrong_kind(judge.ruleset if judge else None, found, parsed)
+        refusal = refusal or refuse_circle(session, found, key, parsed)
+        refusal = refusal or find_conflict(session, wanted, rev)
+        return refusal or store_change(session, actor, wanted, reason.strip(), now, op)
 
-    asked = ("mapping.fix", table, key, value, reason, rev, str(since))
-    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+    request = ("mapping.fix", table, key, value, reason, rev, str(since))
+    return once(session, actor, op, asked=request, now=now, act=act, read=_read)
 
 
 def remove(
@@ -198,10 +196,10 @@ def remove(
     op: str | None = None,
     since: date = ALWAYS,
 ) -> Fixed | Refusal:
-    """Take the entry of a day away; for its days the one before counts again, if there is one.
+    """Remove an entry of a day, so that the entry before it counts again.
 
-    Refused with their number where records used it, or wait until two spellings of the key agree:
-    so a removal lets nothing go, and nobody has to agree to what it sends.
+    Refused if records used it, or wait until two spellings of the key agree. So a removal frees
+    nothing, and needs no approval.
     """
 
     def act() -> Fixed | Refusal:
@@ -212,41 +210,42 @@ def remove(
         if not any(one.valid_from == since for one in entries_of(session, found.id, key)):
             message = f"The {wanted.said} has no entry to remove."
             return Refusal(code="mapping.unknown", message=message, status=404)
-        refusal = conflict(session, wanted, rev) or needed(session, wanted)
-        return refusal or change(session, actor, wanted, reason.strip(), now, op)
+        refusal = find_conflict(session, wanted, rev) or refuse_needed_removal(session, wanted)
+        return refusal or store_change(session, actor, wanted, reason.strip(), now, op)
 
-    asked = ("mapping.remove", table, key, reason, rev, str(since))
-    return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
+    request = ("mapping.remove", table, key, reason, rev, str(since))
+    return once(session, actor, op, asked=request, now=now, act=act, read=_read)
 
 
-def needed(session: Session, wanted: Wanted) -> Refusal | None:
-    """Why an entry stays: the records that used it, or those on hold for this key."""
+def refuse_needed_removal(session: Session, wanted: Wanted) -> Refusal | None:
+    """Refuse to remove an entry that records used, or that records on hold need."""
     table, key = wanted.table, wanted.key
-    used = users(session, table.company_id, table.name, key).get(wanted.since, NOBODY)
-    if refusal := stays(used, wanted.said):
+    used = usage_by_day(session, table.company_id, table.name, key).get(wanted.since, NOBODY)
+    if refusal := refuse_removal(used, wanted.said):
         return refusal
     judge = active_program(session, table.company_id)
-    ids = [one.id for one in causes_of(session, table, key, judge.ruleset if judge else None)]
+    ids = [cause.id for cause in causes_of(session, table, key, judge.ruleset if judge else None)]
     waiting = (
         select(func.count(Hold.record_id.distinct()))
         .where(Hold.cause_id.in_(ids), HOLD_OPEN)
         .where(Hold.code == AMBIGUOUS)
     )
-    held = session.scalar(waiting) or 0
-    if not held:
+    held_count = session.scalar(waiting) or 0
+    if not held_count:
         return None
     return Refusal(
         code="mapping.ambiguous",
         message=f"You cannot remove the {wanted.said}, because"
-        f" {plural(held, 'record is', 'records are')} on hold until its spellings agree.",
+        f" {plural(held_count, 'record is', 'records are')} on hold until its spellings agree.",
         hint="Give it the value that the other spelling has.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """What changes did that were made together: the revisions of the first and the last of them,
-    and how many records are due by them; `later`: more may be.
+    """The result of changes made in one batch: first and last revision, and woken records.
+
+    `later`: more records may be woken afterwards.
     """
 
     first: int
@@ -255,10 +254,10 @@ class Together:
     later: bool
 
 
-def together(
+def apply_together(
     session: Session, changes: Iterable[Callable[[], Fixed | Refusal]]
 ) -> Together | Refusal:
-    """Make these changes in their order, all or none: a refused one undoes those before it."""
+    """Make changes in order, all or none: a refusal rolls back the earlier ones."""
     first = revision = woken = 0
     later = False
     with session.begin_nested() as all_or_none:
@@ -276,10 +275,10 @@ def together(
 def _open(
     session: Session, actor: Actor, table: str, key: str, reason: str, since: date
 ) -> MappingTable | Refusal:
-    """The table, under the lock of its company, for somebody who may change this entry."""
+    """Lock the company and return the table, or refuse the change."""
     company_id = actor.company_id or 0
     lock_company(session, company_id)  # the rules say who keeps the table: no publish now
-    refusal = refused(session, actor, [table])
+    refusal = refuse_change(session, actor, [table])
     if refusal:
         return refusal
     if not reason.strip():
@@ -291,11 +290,11 @@ def _open(
             hint=f"Give a day from {FIRST_DAY} to {LAST_DAY}, or none.",
             status=422,
         )
-    found = table_of(session, company_id, table)
-    if found is None or not key:
+    mapping_table = table_of(session, company_id, table)
+    if mapping_table is None or not key:
         message = f"Mapping table {table} does not exist."
         return Refusal(code="mapping.unknown", message=message, status=404)
-    return found
+    return mapping_table
 
 
 def _read(stored: Mapping[str, Any]) -> Fixed:
@@ -307,9 +306,9 @@ PUBLISHED: Final = "published with the rules"  # the reason of the entries that 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A key whose stored value (blank: removed) is not the one of the files; the stored one stays.
+    """A key whose stored value (blank: removed) differs from the files; the stored value stays.
 
-    `keeper` is the team that keeps the table where it alone may add the key: nothing is stored.
+    `keeper` is the team that alone may add the key, so nothing is stored.
     """
 
     table: str
@@ -320,7 +319,7 @@ class Difference:
 
     @property
     def said(self) -> str:
-        """What became of it, as one line."""
+        """The outcome in one line."""
         if self.keeper:
             what = f"left out {self.table}({self.key!r}) = {self.declared}"
             return f"{what}; {self.keeper} keeps the entries of {self.table}"
@@ -338,7 +337,7 @@ class Seeded:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One entry as the files have it."""
+    """One entry of the files."""
 
     table: str
     key: str
@@ -348,7 +347,7 @@ class _Row:
 
     @property
     def text(self) -> str:
-        return shown(self.value, self.num, self.den)
+        return entry_text(self.value, self.num, self.den)
 
 
 def seed(
@@ -361,9 +360,9 @@ def seed(
     person_id: int | None,
     now: datetime,
 ) -> Seeded:
-    """Make missing tables and add keys that have no entry; say which stored values differ.
+    """Create missing tables and add keys without an entry; return the stored values that differ.
 
-    A table that has entries and is kept by a team gets new keys from its people alone.
+    If a team keeps a table that has entries, only its members add new keys.
     """
     ids = _tables(session, company_id, ruleset)
     folds = _Folds(ruleset)
@@ -388,7 +387,7 @@ def seed(
         if entry is None:
             fresh.append(_entry(row, ids[row.table], revision, person_id, now))
             continue
-        before = shown(entry.value, entry.num, entry.den)
+        before = entry_text(entry.value, entry.num, entry.den)
         if before != row.text:
             differences.append(Difference(row.table, row.key, before, row.text))
     session.add_all(fresh)
@@ -403,17 +402,17 @@ def _kept_by_others(
     known: set[str],
     person_id: int | None,
 ) -> dict[str, str]:
-    """Table -> the team that keeps it, of those with entries whose team has others in it."""
-    found: dict[str, str] = {}
-    for table, role in named(ruleset).items():
+    """Return the tables with entries that a team keeps, if the person is not in the team."""
+    other_teams: dict[str, str] = {}
+    for table, role in keeper_roles(ruleset).items():
         team = ensure_team(session, company_id, role)
         if table in known and not in_team(session, team.id, person_id):
-            found[table] = team.shown
-    return found
+            other_teams[table] = team.shown
+    return other_teams
 
 
 class _Folds:
-    """Keys as their maps compare them, so that another spelling of a key is no new key."""
+    """Keys in the form their maps compare, so another spelling is not a new key."""
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._match = {table.name: table.match for table in ruleset.maps}
@@ -446,7 +445,7 @@ def _entry(
 
 
 def _tables(session: Session, company_id: int, ruleset: Ruleset) -> dict[str, int]:
-    """Table name -> id, owned by the team that answers for what is missing in it."""
+    """Return table ids by name, and set the team that owns missing keys of each table."""
     wanted = [(table.name, "map", table.missing.action.role) for table in ruleset.maps]
     wanted += [(UNITS, "unit", units.missing.action.role) for units in ruleset.units[:1]]
     ids: dict[str, int] = {}
@@ -470,7 +469,7 @@ ACT: Final = "mapping.fix"
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """The team that keeps a table, and the names of those in it who may change an entry."""
+    """The team that keeps a table, and its members who may change entries."""
 
     table: str
     team_id: int
@@ -479,7 +478,7 @@ class Keeper:
 
     @property
     def refusal(self) -> Refusal:
-        """What somebody else is told."""
+        """The refusal for other users."""
         can = (
             f"{' or '.join(self.names)} can."
             if self.names
@@ -493,54 +492,54 @@ class Keeper:
         )
 
 
-def named(ruleset: Ruleset) -> dict[str, str]:
-    """Table -> the role that keeps it, of those that somebody keeps."""
+def keeper_roles(ruleset: Ruleset) -> dict[str, str]:
+    """Return the role that keeps each table, for tables with a keeper."""
     tables = [(table.name, table.kept) for table in ruleset.maps]
     tables += [(UNITS, units.kept) for units in ruleset.units[:1]]
     return {name: kept.role for name, kept in tables if kept is not None}
 
 
-def keeper(session: Session, company_id: int, table: str) -> Keeper | None:
-    """Who keeps a table by the rules in force; None: everybody who may change entries at all."""
+def load_keeper(session: Session, company_id: int, table: str) -> Keeper | None:
+    """Return the team that keeps a table by the current rules, or None."""
     judge = active_program(session, company_id)
-    role = named(judge.ruleset).get(table) if judge else None
-    same = select(Team).where(Team.company_id == company_id, Team.name == role)
-    team = session.scalar(same) if role is not None else None
+    role = keeper_roles(judge.ruleset).get(table) if judge else None
+    team_query = select(Team).where(Team.company_id == company_id, Team.name == role)
+    team = session.scalar(team_query) if role is not None else None
     if team is None:
         return None
     names = who_may(session, company_id, ACT, team_id=team.id)
     return Keeper(table, team.id, team.shown, names)
 
 
-def refused(
+def refuse_change(
     session: Session,
     actor: Actor,
     tables: Iterable[str],
     *,
     fixers: Sequence[str] | None = None,
 ) -> Refusal | None:
-    """Why somebody may not change entries of these tables: the permission, or another's table.
+    """Refuse a user without permission, or outside a table's keeping team.
 
-    `fixers`: who may, where a page has asked for them already.
+    `fixers` are the users with permission, if the page has already loaded them.
     """
     if refusal := may(actor, ACT):
         names = answer(session, asked_fixers(actor)) if fixers is None else fixers
         return replace(refusal, hint=f"{' or '.join(names)} can.") if names else refusal
-    others = (kept_by_others(session, actor, table) for table in dict.fromkeys(tables))
+    others = (other_keeper(session, actor, table) for table in dict.fromkeys(tables))
     return next((one.refusal for one in others if one is not None), None)
 
 
 def asked_fixers(actor: Actor) -> Question[Sequence[str]]:
-    """Who may change entries, asked with other questions; nobody is asked for by who may."""
-    found: Mapping[int, str] = {}
+    """Return the users who may change entries, if the actor may not."""
+    fixers_by_id: Mapping[int, str] = {}
     if may(actor, ACT):
-        found = yield from able_query(actor.company_id or 0, ACT)
-    return tuple(found.values())
+        fixers_by_id = yield from able_query(actor.company_id or 0, ACT)
+    return tuple(fixers_by_id.values())
 
 
-def kept_by_others(session: Session, actor: Actor, table: str) -> Keeper | None:
-    """The team that keeps a table, where somebody is not in it."""
-    found = keeper(session, actor.company_id or 0, table)
-    if found is None or in_team(session, found.team_id, actor.person_id):
+def other_keeper(session: Session, actor: Actor, table: str) -> Keeper | None:
+    """Return the team that keeps a table, if the user is not in it."""
+    table_keeper = load_keeper(session, actor.company_id or 0, table)
+    if table_keeper is None or in_team(session, table_keeper.team_id, actor.person_id):
         return None
-    return found
+    return table_keeper

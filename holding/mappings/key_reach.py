@@ -32,9 +32,10 @@ class Answered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What another value of a key can change: causes that it answers, entries whose place it takes,
-    and by their ids the records that wait for it, or are not sent yet and were made with those: of
-    the oldest holds of each cause and of the newest documents of each entry. `more`: not of all.
+    """What another value of a key can change: causes it answers, and entries it replaces.
+
+    `waiting` are records of the oldest holds, `using` are unsent records of the newest documents.
+    `more`: not all were read.
     """
 
     causes: tuple[Answered, ...]
@@ -45,14 +46,14 @@ class Reach:
 
     @property
     def records(self) -> list[int]:
-        """All of them, each once, in order."""
+        """All records, each once, in order."""
         return sorted({*self.waiting, *self.using})
 
 
-def unmapped(
+def unmapped_terms(
     company_id: int, kinds: Collection[CauseKind] = MISSING_ENTRY
 ) -> tuple[ColumnElement[bool], ...]:
-    """The terms of causes of these kinds, a missing entry each, that something waits for."""
+    """Return the conditions for causes of a missing entry that records wait for."""
     names = or_(*(key_begins(CauseKey(kind, "")) for kind in kinds))
     return Cause.company_id == company_id, Cause.records > 0, names
 
@@ -60,40 +61,39 @@ def unmapped(
 def causes_of(
     session: Session, table: MappingTable, key: str, ruleset: Ruleset | None
 ) -> tuple[Answered, ...]:
-    """The live causes that an entry for this key answers.
+    """Return the live causes that an entry for this key answers.
 
-    A map that ignores case or blanks is asked with many spellings; a conversion of a unit answers
-    also for the units that are counted in it.
+    A map that ignores case or blanks answers many spellings. A conversion also answers for units
+    that are counted in its unit.
     """
     return _standing(Together(session), [(table, key)]).answered(table, key, ruleset)
 
 
-def touched(
+def find_touched(
     session: Session, table: MappingTable, key: str, ruleset: Ruleset | None
 ) -> tuple[tuple[Answered, ...], tuple[int, ...]]:
-    """The causes that another value of the key answers, and the entries whose place it takes."""
+    """Return the causes that another value of the key answers, and the entries it replaces."""
     stands = _standing(Together(session), [(table, key)])
     return stands.answered(table, key, ruleset), stands.replaced(table, key)
 
 
-def reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset | None) -> Reach:
-    """What a change of this key can change, as things stand."""
-    (found,) = reaches(session, [(table, key)], ruleset)
-    return found
+def find_reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset | None) -> Reach:
+    """Return what a change of this key can change."""
+    (key_reach,) = find_reaches(session, [(table, key)], ruleset)
+    return key_reach
 
 
-def reaches(
+def find_reaches(
     session: Session,
     wanted: Sequence[tuple[MappingTable, str]],
     ruleset: Ruleset | None,
     *,
     beside: Together | None = None,
 ) -> tuple[Reach, ...]:
-    """The same of many keys of one company, each for itself, by two statements, the first of them
-    with what is asked `beside`.
+    """Return the reach of several keys of one company, with two queries.
 
-    An item's own conversion takes the place of the unit's for that item, so it counts as a change
-    of the unit's.
+    The first query also runs what is queued in `beside`. An item's own conversion replaces the
+    unit's for that item, so it counts as a change of the unit.
     """
     if not wanted:
         return ()
@@ -126,8 +126,8 @@ _WAITING, _USING, _MORE = range(3)
 
 
 def _reached(causes: Collection[int], entries: Collection[int]) -> CompoundSelect[Any]:
-    """Cause and record of the oldest holds, entry and record of the newest unsent documents, and
-    entries that have more documents than were looked at.
+    """Return records of the oldest holds and of the newest unsent documents, and entries with more
+    documents.
     """
     other = aliased(Hold)
     last = (
@@ -164,14 +164,14 @@ Standing = tuple[int, str, str | None, int]  # table, key, value, id of an entry
 
 
 class _Standing:
-    """What stands for keys: entries in force as table, key, value and id, and the live causes."""
+    """Current entries as table, key, value and id, and the live causes."""
 
     def __init__(self, entries: Sequence[Standing], causes: Sequence[Answered]) -> None:
         self.entries, self._causes = entries, causes
         self._spelled: dict[tuple[int, tuple[str, ...]], dict[str, list[Answered]]] = {}
 
     def replaced(self, table: MappingTable, key: str) -> tuple[int, ...]:
-        """The entries whose place another value of the key takes."""
+        """Return the entries that another value of the key replaces."""
         found = self._of(table, key)
         unit, _, item = key.partition("|")
         return self._of(table, unit) if table.kind == "unit" and item and not found else found
@@ -179,7 +179,7 @@ class _Standing:
     def answered(
         self, table: MappingTable, key: str, ruleset: Ruleset | None
     ) -> tuple[Answered, ...]:
-        """The causes that an entry for the key answers."""
+        """Return the causes that an entry for the key answers."""
         live = self._of_table.get(UNITS if table.kind == "unit" else table.name, ())
         if table.kind != "unit":
             maps = ruleset.maps if ruleset else ()
@@ -216,7 +216,7 @@ class _Standing:
         return self._ids.get((table.id, key), ())
 
     def _counted_in(self, table: MappingTable, unit: str) -> set[str]:
-        """The unit itself and every unit whose conversions lead to it."""
+        """Return the unit and every unit whose conversions lead to it."""
         pairs = [(name, value) for of, name, value, _ in self.entries if of == table.id]
         found = {unit}
         while more := {key.partition("|")[0] for key, to in pairs if to in found} - found:
@@ -225,7 +225,7 @@ class _Standing:
 
 
 def _begin(table: MappingTable) -> CauseKey:
-    """How the keys of causes begin that are a missing entry of a table."""
+    """Return the common start of a table's cause keys."""
     if table.kind == "unit":
         return CauseKey(CauseKind.UNIT, "")
     return CauseKey.mapping(table.name, "")
@@ -239,7 +239,9 @@ def _standing(both: Together, wanted: Sequence[tuple[MappingTable, str]]) -> _St
 def _current(
     wanted: Sequence[tuple[MappingTable, str]],
 ) -> Question[Sequence[Standing]]:
-    """Of a table of units all entries, as one unit is counted in another."""
+    """Query current entries of the keys; of units tables all entries, because units convert into
+    each other.
+    """
     units = sorted({table.id for table, _ in wanted if table.kind == "unit"})
     rows = select(MappingEntry.table_id, MappingEntry.key, MappingEntry.value, MappingEntry.id)
     of_keys = and_(

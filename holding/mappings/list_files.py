@@ -26,8 +26,9 @@ _OF_UNPAID: Final = ("Change", "Number", "Name", "Party", "Left to pay", "Before
 
 @dataclass(frozen=True, slots=True)
 class ListStanding:
-    """A list that stands: its target and kind, from which file of which day, and by whom; `told`:
-    the target itself told it, and nobody gave a file in.
+    """A current list: its target, kind, file, day and uploader.
+
+    A flag marks a list reported by the target, without an uploaded file.
     """
 
     file_id: int
@@ -45,21 +46,21 @@ class ListStanding:
     told: bool = False
 
     def age(self, today: date) -> str:
-        """`3 days old`."""
+        """Return the age as text, such as `3 days old`."""
         days = (today - self.as_of).days
         return "of today" if days <= 0 else f"{plural(days, 'day')} old"
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedCode:
-    """An entry that a file added, changed (`before` is how it was) or no longer has."""
+    """An entry that a file added, changed (`before` is the earlier row) or removed."""
 
     what: str
     row: ListRow
     before: ListRow | None = None
 
 
-def give(
+def submit_list(
     session: Session,
     actor: Actor,
     target: str,
@@ -72,10 +73,10 @@ def give(
     today: date,
     now: datetime,
 ) -> ListStanding | Refusal:
-    """Keep the list as that of a day. The same bytes for the same day change nothing, and say so.
+    """Store an uploaded list for a day. A repeated upload of a file for its day is refused.
 
-    A list replaces the one before it, so one of an earlier day than that is refused. `rows`: what
-    `list_rows.read_list` says of the file; it is read before, for the company is locked here.
+    A list replaces the one before, so an earlier day is refused. `rows` is the result of
+    `list_rows.read_list`, which runs before the company is locked.
     """
     company_id = actor.company_id or 0
     if refusal := may(actor, ACT):
@@ -96,7 +97,7 @@ def give(
         return refusal
     if isinstance(rows, Refusal):
         return rows
-    rows = list_storage.in_books(rows, session.get_one(Company, company_id).currency)
+    rows = list_storage.in_book_units(rows, session.get_one(Company, company_id).currency)
     digest = sha256(raw).hexdigest()
     if before is not None and (before.sha256, before.as_of) == (digest, as_of):
         message = f"This is the list of {as_of} that is in use already: {before.name}."
@@ -104,16 +105,16 @@ def give(
     made = list_storage.store_list(
         session, actor, connection, kind, _shown(name), digest, rows, as_of=as_of, now=now
     )
-    return next(one for one in standings(session, company_id) if one.file_id == made.id)
+    return next(one for one in current_lists(session, company_id) if one.file_id == made.id)
 
 
-def standings(session: Session, company_id: int) -> tuple[ListStanding, ...]:
-    """The lists that stand, by target and kind."""
-    return answer(session, asked_standings(company_id))
+def current_lists(session: Session, company_id: int) -> tuple[ListStanding, ...]:
+    """Return the current lists by target and kind."""
+    return answer(session, asked_current_lists(company_id))
 
 
-def asked_standings(company_id: int) -> Question[tuple[ListStanding, ...]]:
-    """The same, asked with other questions."""
+def asked_current_lists(company_id: int) -> Question[tuple[ListStanding, ...]]:
+    """Return the current lists, as a question of a combined query."""
     newest = (
         select(func.max(ListFile.id))
         .where(ListFile.company_id == company_id)
@@ -122,44 +123,46 @@ def asked_standings(company_id: int) -> Question[tuple[ListStanding, ...]]:
     return (yield from _standings(ListFile.id.in_(newest)))
 
 
-def files(session: Session, company_id: int) -> tuple[ListStanding, ...]:
-    """The files that were given in, the newest first."""
-    return answer(session, asked_files(company_id))
+def list_uploads(session: Session, company_id: int) -> tuple[ListStanding, ...]:
+    """Return the stored lists, newest first."""
+    return answer(session, asked_uploads(company_id))
 
 
-def asked_files(company_id: int, most: int = 20) -> Question[tuple[ListStanding, ...]]:
-    """The same, asked with other questions."""
-    found = yield from _standings(ListFile.company_id == company_id)
-    return tuple(sorted(found, key=lambda one: -one.file_id)[:most])
+def asked_uploads(company_id: int, most: int = 20) -> Question[tuple[ListStanding, ...]]:
+    """Return the newest stored lists, as a question of a combined query."""
+    lists = yield from _standings(ListFile.company_id == company_id)
+    return tuple(sorted(lists, key=lambda one: -one.file_id)[:most])
 
 
-def changes(
+def file_changes(
     session: Session, company_id: int, file_id: int, most: int
 ) -> tuple[ListStanding, tuple[ChangedCode, ...]] | None:
-    """A file with the first entries that it changed, by code; None: the company has none such."""
-    own = ListFile.company_id == company_id, ListFile.id == file_id
-    found = next(iter(answer(session, _standings(*own))), None)
-    if found is None:
+    """Return a file with the first entries that it changed, by code, or None."""
+    terms = ListFile.company_id == company_id, ListFile.id == file_id
+    file = next(iter(answer(session, _standings(*terms))), None)
+    if file is None:
         return None
-    mine = or_(ListedCode.from_file_id == file_id, ListedCode.to_file_id == file_id)
-    query = select(ListedCode).where(mine).order_by(ListedCode.code).limit(2 * most)
+    of_file = or_(ListedCode.from_file_id == file_id, ListedCode.to_file_id == file_id)
+    query = select(ListedCode).where(of_file).order_by(ListedCode.code).limit(2 * most)
     pairs: dict[str, dict[bool, ListRow]] = {}
-    for one in session.scalars(query):
-        pairs.setdefault(one.code, {})[one.from_file_id == file_id] = list_storage.row_of(one)
-    told = (
+    for code in session.scalars(query):
+        pairs.setdefault(code.code, {})[code.from_file_id == file_id] = list_storage.row_of(code)
+    changed_codes = (
         ChangedCode("Changed", pair[True], pair[False])
         if len(pair) == 2
         else ChangedCode("Added" if True in pair else "Gone", next(iter(pair.values())))
         for pair in pairs.values()
     )
-    return found, tuple(told)[:most]
+    return file, tuple(changed_codes)[:most]
 
 
 def change_rows(
     found: Iterable[ChangedCode], *, personal: bool, unpaid: bool = False
 ) -> list[list[Written]]:
-    """The changes as rows of a file; names and numbers of parties only where `personal`. `unpaid`:
-    they are of documents with what is left to pay.
+    """Return the changes as rows of a file.
+
+    Names and numbers of parties need `personal`. `unpaid`: the list has documents with an amount
+    left to pay.
     """
     if unpaid:
         return [list(_OF_UNPAID), *(_unpaid_row(one, personal=personal) for one in found)]

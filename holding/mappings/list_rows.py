@@ -63,13 +63,12 @@ _NEW_NUMBER: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One entry of a list: its code, and what the list says of it; blank where it says nothing.
+    """One entry of a list; blank fields are unknown.
 
-    `units` of an item: (unit, num, den), 1 of it being num/den of the first, its base unit. They
-    are kept with what the target tells of its items (listed_units.py), so they are not compared.
-    `sku`: what people call an entry whose code is an id that the target gave. Of an unpaid document
-    `name` and `party` are those of its customer or supplier, `left` is what is left to pay in
-    `currency`.
+    `units` of an item are (unit, num, den), with the base unit first. They are stored with the
+    target's item data, so they are not compared. `sku` is the users' name of an entry whose code is
+    an id of the target. Of an unpaid document `name` and `party` describe the customer or supplier,
+    and `left` is the amount left to pay.
     """
 
     code: str
@@ -85,12 +84,12 @@ class ListRow:
 
 
 def name_key(name: str) -> str:
-    """What all spellings of a name share."""
+    """Return a key that all spellings of a name share."""
     return match_key(name) if name.strip() else ""
 
 
 def short_name_key(name: str) -> str:
-    """The same without Sdn Bhd, Bhd and their long forms at its end.
+    """Return the name key without Sdn Bhd, Bhd or their long forms.
 
     >>> short_name_key("Maju Jaya Sdn. Bhd.") == short_name_key("MAJU JAYA")
     True
@@ -99,20 +98,20 @@ def short_name_key(name: str) -> str:
 
 
 def name_keys(name: str) -> frozenset[str]:
-    """The keys of a name with each of these endings and without; none of a blank name."""
+    """Return a name's keys with each company suffix and without; none for a blank name."""
     short = short_name_key(name)
     ends = ("", "sdnbhd", "sendirianberhad", "bhd", "berhad")
     return frozenset(f"{short}{end}" for end in ends) if short else frozenset()
 
 
 def tin_key(tin: str) -> str:
-    """What two spellings of a tax number share; blank for the numbers that many parties give."""
+    """Return a key that all spellings of a tax number share; blank for general numbers."""
     key = match_key(tin).upper() if tin.strip() else ""
     return "" if key in GENERAL_TINS else key
 
 
 def registration_key(number: str) -> str:
-    """What two spellings of a registration number share: its new number, where it has one.
+    """Return a key that all spellings of a registration number share: the new number, if any.
 
     >>> registration_key("201801012345 (1267890-X)")
     '201801012345'
@@ -124,7 +123,7 @@ def registration_key(number: str) -> str:
 
 
 def read_list(name: str, raw: bytes, kind: ListKind) -> tuple[ListRow, ...] | Refusal:
-    """The rows of the first sheet; a file of which any row cannot be read is refused whole."""
+    """Return the rows of the first sheet; one unreadable row refuses the whole file."""
     if not name.lower().endswith(ENDINGS):
         hint = "Save it as .xlsx or as CSV UTF-8, then upload that."
         return Refusal("list.ending", "This is no .xlsx and no .csv file.", hint, 422)
@@ -174,50 +173,50 @@ def _rows(sheet: Sheet, kind: ListKind) -> tuple[ListRow, ...] | Refusal:
 
 
 def _lacking_column(at: Collection[str], kind: ListKind) -> Refusal | None:
-    """Which column a list must have and has not."""
-    known = _CODES[kind][:2] if kind.unpaid else (_CODES[kind][0], _NAMES[kind][0])
-    asked = () if "code" in at else known
-    if not asked and kind.unpaid and "left" not in at:
-        asked = _LEFT[:2]
-    if not asked:
+    """Refuse a list without a required column."""
+    required = _CODES[kind][:2] if kind.unpaid else (_CODES[kind][0], _NAMES[kind][0])
+    headings = () if "code" in at else required
+    if not headings and kind.unpaid and "left" not in at:
+        headings = _LEFT[:2]
+    if not headings:
         return None
-    words = " or ".join(f"“{word.capitalize()}”" for word in asked)
+    words = " or ".join(f"“{word.capitalize()}”" for word in headings)
     message = f"The first row has no column {words}."
     return Refusal("list.headings", message, "Give the columns these headings.", 422)
 
 
 def _unit(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> tuple[str, Decimal]:
-    """The unit that a row is of, and its rate; of a list without rates it is the only one."""
+    """Return a row's unit and rate; without a rate column the unit is the only one."""
     unit = str(cells.get(at["unit"], "")).strip() if "unit" in at else ""
-    told = str(cells.get(at["rate"], "")).strip() if "rate" in at else "1"
-    return unit, _number(told) or Decimal(0)
+    rate_text = str(cells.get(at["rate"], "")).strip() if "rate" in at else "1"
+    return unit, _number(rate_text) or Decimal(0)
 
 
 def _number(text: str) -> Decimal | None:
-    """A rate above zero that can be reckoned with; None of anything else."""
+    """Parse a rate above zero; return None for anything else."""
     try:
-        found = Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         return None
-    sound = found.is_finite() and found > 0 and abs(found.adjusted()) < DIGITS
-    return found if sound and len(text) <= DIGITS else None
+    is_valid = number.is_finite() and number > 0 and abs(number.adjusted()) < DIGITS
+    return number if is_valid and len(text) <= DIGITS else None
 
 
 def _amount(text: str) -> Decimal | None:
-    """An amount as people or workbooks write it; None of anything else."""
-    sound = _AMOUNT.fullmatch(text) or _NEXT_TO_NOTHING.fullmatch(text)
-    return Decimal(text.replace(",", "")) if sound else None
+    """Parse an amount as users or workbooks write it; return None for anything else."""
+    is_valid = _AMOUNT.fullmatch(text) or _NEXT_TO_NOTHING.fullmatch(text)
+    return Decimal(text.replace(",", "")) if is_valid else None
 
 
 def _without_base(units: Mapping[str, Mapping[str, Decimal]]) -> Iterator[str]:
-    """Items of which no unit is the base unit: nobody knows what their rates count."""
+    """Yield a fault for each item without a base unit, because its rates have no meaning."""
     for code, told in units.items():
         if 1 not in told.values():
             yield f"{code} has no unit of rate 1"
 
 
 def _by_base(told: Mapping[str, Decimal]) -> tuple[tuple[str, int, int], ...]:
-    """The units with their rates, the base unit first: it is the first one of rate 1."""
+    """Return the units with their rates, the base unit (first with rate 1) first."""
     base = next((unit for unit, rate in told.items() if rate == 1), None)
     if base is None:
         return ()
@@ -226,7 +225,7 @@ def _by_base(told: Mapping[str, Decimal]) -> tuple[tuple[str, int, int], ...]:
 
 
 def _columns(sheet: Sheet, kind: ListKind) -> dict[str, int]:
-    """Field -> its column. Where a list has no codes, the target knows its entries by name."""
+    """Return each field's column. A list without codes uses the names as codes."""
     headings: dict[str, int] = {}
     for column, words in header_of(sheet):
         headings.setdefault(re.sub(r"[\s._-]+", " ", words).strip().casefold(), column)
@@ -241,18 +240,18 @@ def _columns(sheet: Sheet, kind: ListKind) -> dict[str, int]:
         fields |= {"unit": _UNIT, "rate": _RATE}
     if kind.unpaid:
         fields |= {"party": _PARTIES[kind], "left": _LEFT, "currency": _CURRENCY}
-    found = {
+    columns = {
         name: next(headings[word] for word in words if word in headings)
         for name, words in fields.items()
         if any(word in headings for word in words)
     }
-    if "code" not in found and "name" in found and not kind.unpaid:
-        found["code"] = found["name"]
-    return found
+    if "code" not in columns and "name" in columns and not kind.unpaid:
+        columns["code"] = columns["name"]
+    return columns
 
 
 def _faults(number: int, cells: Mapping[int, CellValue], at: Mapping[str, int]) -> Iterator[str]:
-    """What cannot be read of a row, by its cells."""
+    """Yield the faults of a row, by cell."""
     for name, column in at.items():
         cell, value = f"{column_name(column)}{number}", cells.get(column, "")
         text = str(value).strip()
@@ -273,21 +272,21 @@ def _faults(number: int, cells: Mapping[int, CellValue], at: Mapping[str, int]) 
 
 
 def _row(cells: Mapping[int, CellValue], at: Mapping[str, int], kind: ListKind) -> ListRow:
-    """A row that can be read. A supplier numbers bills as it likes, so a bill is told from
-    another's by whose it is.
+    """Return a readable row. Bill numbers are unique per supplier only, so the code includes the
+    supplier.
     """
-    told = {name: str(cells.get(column, "")).strip() for name, column in at.items()}
-    code, party = told["code"], told.get("party", "")
-    name = told.get("name", "") or code
+    fields = {name: str(cells.get(column, "")).strip() for name, column in at.items()}
+    code, party = fields["code"], fields.get("party", "")
+    name = fields.get("name", "") or code
     of_supplier = kind == ListKind.BILL and (party or name) != code
     return ListRow(
         code=f"{party or name} {code}" if of_supplier else code,
         sku=code if of_supplier else "",
         name=name,
-        tin=told.get("tin", ""),
-        registration=told.get("registration", ""),
-        active=told.get("active", "").casefold() not in _NO,
+        tin=fields.get("tin", ""),
+        registration=fields.get("registration", ""),
+        active=fields.get("active", "").casefold() not in _NO,
         party=party,
-        left=_amount(told["left"]) if "left" in told else None,
-        currency=told.get("currency", ""),
+        left=_amount(fields["left"]) if "left" in fields else None,
+        currency=fields.get("currency", ""),
     )

@@ -35,7 +35,7 @@ from holding.mappings.exact_matches import LeftOut, Match, Matches, exact_matche
 from holding.mappings.file_codes import Unpaid, UnpaidList
 from holding.mappings.list_files import ListStanding
 from holding.mappings.list_storage import NAMED
-from holding.mappings.preview import NOTHING, Edit, Effect, KnownMaps, active_program, effect
+from holding.mappings.preview import NOTHING, Edit, Effect, KnownMaps, active_program, preview_edits
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.programs.world import schemas
@@ -47,7 +47,7 @@ from rules.values.cause_keys import rate_similarity
 LISTED_CODES: Final = frozenset({*LISTS.values(), ITEM})
 
 LATEST: Final = 500
-"""In so many of the newest documents of a target it is looked which codes it took."""
+"""How many of a target's newest documents are searched for posted codes."""
 
 SHOWN: Final = 5
 
@@ -58,13 +58,11 @@ SHOWN_RECORDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class ListSource:
-    """Where the codes of one kind come from: told by the target, from a file, or posted before.
+    """Where the codes of one kind come from: reported by the target, uploaded, or posted before.
 
-    `read_at`: when the target told them last; `file`: the list that somebody gave in; `posted`: so
-    many values of the mappings were posted with already, which counts where there is no list;
-    `more`: in older documents nobody looked, so it may be more of them; `old`: the target should
-    have been read since, by the plan of its connection; `unpaid`: it is of documents that are to be
-    paid.
+    `read_at` is the last report. `posted` counts posted mapping values, for kinds without a list.
+    `more`: older documents were not searched. `old`: the list should have been read since.
+    `unpaid`: the list has documents to be paid.
     """
 
     target: str
@@ -78,7 +76,7 @@ class ListSource:
     unpaid: bool = False
 
     def says(self, today: date) -> str:
-        """In a phrase, for page and command."""
+        """Return a phrase for page and command."""
         if self.file is not None and self.file.told:
             read = self.read_at or self.file.at
             words = f"{plural(self.codes, self.kind)}, told by it, read {read:%Y-%m-%d %H:%M} UTC"
@@ -104,27 +102,28 @@ def list_sources(
     *,
     beside: Together | None = None,
 ) -> tuple[ListSource, ...]:
-    """All of them, by target: what it told first, then what comes from files. Without `now` nothing
-    is said to be old. `beside`: what else a page asks, by the same statement.
+    """Return all list sources by target, reported lists first.
+
+    Without `now` no list counts as old. `beside` adds the page's queries to this batch.
     """
     page = beside or Together(session, KEPT)
-    asked, telling = page.ask(_targets(company_id)), page.ask(_told(company_id))
-    stand = page.ask(list_files.asked_standings(company_id))
+    target_rows, reported = page.ask(_targets(company_id)), page.ask(_told(company_id))
+    current_files = page.ask(list_files.asked_current_lists(company_id))
     of_targets = page.ask(list_turns.asked_of_targets(company_id))
-    targets = asked.value
+    targets = target_rows.value
     posted = answer(session, _posted(session, company_id, targets))  # by values: no plan is kept
-    files = {(one.connection_id, one.kind): one for one in stand.value}
-    found: list[ListSource] = []
+    files = {(one.connection_id, one.kind): one for one in current_files.value}
+    sources: list[ListSource] = []
     for target in targets:
-        told = telling.value.get(target.id, [])
+        reported_lists = reported.value.get(target.id, [])
         readings = {one.kind: one for one in of_targets.value.get(target.id, ())}
-        found += told
+        sources += reported_lists
         for kind, noun in NAMED.items():
             file = files.get((target.id, kind))
             if file is None and (
                 not _paid(target.connector, kind)
                 if kind.unpaid
-                else any(one.kind == noun for one in told)
+                else any(one.kind == noun for one in reported_lists)
             ):
                 continue
             values = posted.of(target.name, kind)
@@ -132,7 +131,7 @@ def list_sources(
             reading = readings.get(kind)
             old = bool(now and reading and reading.is_old(target.settings, now))
             read_at = reading.done_at if reading and file and file.told else None
-            found.append(
+            sources.append(
                 ListSource(
                     target.name,
                     noun,
@@ -145,7 +144,7 @@ def list_sources(
                     unpaid=kind.unpaid,
                 )
             )
-    return tuple(found)
+    return tuple(sources)
 
 
 def _targets(company_id: int) -> Question[Sequence[Any]]:
@@ -158,7 +157,7 @@ def _targets(company_id: int) -> Question[Sequence[Any]]:
 
 
 def _told(company_id: int) -> Question[dict[int, list[ListSource]]]:
-    """Target -> what it told itself, by kind."""
+    """Return by target the lists it reported, by kind."""
     rows = yield (
         select(Connection.id, Connection.name, Snapshot.kind, Snapshot.checked_at)
         .add_columns(func.count(SnapshotItem.id).label("codes"))
@@ -169,23 +168,24 @@ def _told(company_id: int) -> Question[dict[int, list[ListSource]]]:
         .group_by(Connection.id, Connection.name, Snapshot.kind, Snapshot.checked_at)
         .order_by(Snapshot.kind)
     )
-    found: dict[int, list[ListSource]] = defaultdict(list)
+    by_target: dict[int, list[ListSource]] = defaultdict(list)
     for key, name, kind, checked_at, codes in rows:
-        found[key].append(ListSource(name, kind.replace("_", " "), codes, checked_at))
-    return found
+        by_target[key].append(ListSource(name, kind.replace("_", " "), codes, checked_at))
+    return by_target
 
 
 @dataclass(frozen=True, slots=True)
 class _Posted:
-    """What the newest documents of each target were posted with: (target, table, value, whether
-    there are more documents), and which tables are for which kind of code.
+    """What the newest documents of each target were posted with, and the kind of each table.
+
+    Rows are (target, table, value, number of documents).
     """
 
     rows: Sequence[Any]
     uses: Sequence[Reference]
 
     def of(self, target: str, kind: ListKind) -> frozenset[str]:
-        """The values of a kind."""
+        """Return the values of a kind."""
         tables = {
             table
             for one in self.uses
@@ -197,12 +197,12 @@ class _Posted:
         )
 
     def more(self, target: str) -> bool:
-        """Whether it has documents that nobody looked at."""
+        """Check whether the target has documents that were not searched."""
         return any(row.documents > LATEST for row in self.rows if row.target == target)
 
 
 def _posted(session: Session, company_id: int, targets: Sequence[Any]) -> Question[_Posted]:
-    """The values with which the newest documents of each target were posted there."""
+    """Return the values with which each target's newest documents were posted."""
     judge = active_program(session, company_id)
     uses = references(judge.ruleset, schemas()) if judge else ()
     each = [_of_newest(target.id, target.name) for target in targets]
@@ -211,7 +211,7 @@ def _posted(session: Session, company_id: int, targets: Sequence[Any]) -> Questi
 
 
 def _of_newest(connection_id: int, name: str) -> Select[Any]:
-    """Of one target: the newest of its documents are found in an index."""
+    """Return the query for one target, whose newest documents are found by an index."""
     newest = (
         select(Posting.id)
         .where(Posting.connection_id == connection_id, Posting.posted_at.is_not(None))
@@ -231,7 +231,7 @@ def _of_newest(connection_id: int, name: str) -> Select[Any]:
 
 
 def _paid(connector: str, kind: ListKind) -> bool:
-    """Whether documents of this target pay those of such a list."""
+    """Check whether documents of this target pay documents of such a list."""
     target = registry.targets().get(connector)
     return target is not None and any(
         one.pays == kind for doc in target.documents for one in (*doc.header, *doc.lines)
@@ -241,7 +241,7 @@ def _paid(connector: str, kind: ListKind) -> bool:
 def of_every_company(
     session: Session, now: datetime
 ) -> Iterator[tuple[str, ZoneInfo, tuple[ListSource, ...]]]:
-    """Each company by its code, with its zone and its lists."""
+    """Yield each company's code, time zone and lists."""
     for row in session.execute(
         select(Company.id, Company.code, Company.zone).order_by(Company.code)
     ):
@@ -250,8 +250,10 @@ def of_every_company(
 
 @dataclass(frozen=True, slots=True)
 class UnpaidChoice:
-    """One of them; `why` says in what its number is like the one that is paid, where it is, and
-    `enough` whether as much is left as is paid.
+    """One unpaid document.
+
+    `why` explains how its number resembles the paid one, and `enough` whether enough is left to
+    pay.
     """
 
     document: Unpaid
@@ -262,8 +264,9 @@ class UnpaidChoice:
 
 @dataclass(frozen=True, slots=True)
 class UnpaidChoices:
-    """What is unpaid of the party of a payment, the nearest first; `more` are not shown. `number`
-    is what the payment says that it pays.
+    """A party's unpaid documents, the nearest first; `more` are not shown.
+
+    `number` is the number in the payment.
     """
 
     listed: UnpaidList
@@ -273,12 +276,14 @@ class UnpaidChoices:
 
     @property
     def of_customer(self) -> bool:
-        """Whether they are invoices of a customer, and not bills of a supplier."""
+        """Whether they are invoices of a customer, not bills of a supplier."""
         return self.listed.kind == ListKind.INVOICE
 
 
-def of_posting(session: Session, posting_id: int) -> UnpaidChoices | None:
-    """Those of the document of a posting; None where it pays nothing, or no list could tell."""
+def unpaid_choices(session: Session, posting_id: int) -> UnpaidChoices | None:
+    """Return the unpaid documents for a posting, or None if it pays nothing or no list can
+    answer.
+    """
     row = session.execute(
         select(Posting.content, Posting.doc_type, Posting.connection_id, Connection.connector)
         .join(Connection, Connection.id == Posting.connection_id)
@@ -290,17 +295,19 @@ def of_posting(session: Session, posting_id: int) -> UnpaidChoices | None:
     documents = target.documents if target else ()
     schema = next((one for one in documents if one.name == row.doc_type), None)
     pays = file_codes.paid_by(schema) if schema else None
-    listed = file_codes.standing(session, row.connection_id, pays[1]) if pays else None
+    listed = file_codes.unpaid_list(session, row.connection_id, pays[1]) if pays else None
     if pays is None or listed is None:
         return None
     document: Document = revive(Document, row.content)
     number = document.fields.get(pays[0], "")
-    found = file_codes.of_party(session, listed, document.party, number, LOOKED_AT)
-    if not found and not file_codes.tells_parties(session, listed):
+    documents_of_party = file_codes.unpaid_of_party(
+        session, listed, document.party, number, LOOKED_AT
+    )
+    if not documents_of_party and not file_codes.has_party_codes(session, listed):
         return None  # whose they are, nobody knows
-    ranked = sorted(found, key=lambda one: _nearness(one.number, number))
+    ranked = sorted(documents_of_party, key=lambda one: _nearness(one.number, number))
     choices = (_choice(one, number, document) for one in ranked[:SHOWN])
-    return UnpaidChoices(listed, number, tuple(choices), more=len(found) > SHOWN)
+    return UnpaidChoices(listed, number, tuple(choices), more=len(documents_of_party) > SHOWN)
 
 
 def _nearness(number: str, wanted: str) -> tuple[bool, int, str]:
@@ -316,7 +323,7 @@ def _choice(one: Unpaid, number: str, document: Document) -> UnpaidChoice:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A match as it was shown: its value, and how many records waited for it."""
+    """A match as it was shown: its value and the number of waiting records."""
 
     cause_id: int
     key: str
@@ -326,8 +333,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What was done: so many keys by the revisions `first` to `revision`, so many records woken;
-    `later`: more may be.
+    """The result: number of keys, their first and last revision, and the number of woken records.
+
+    `later`: more records may be woken afterwards.
     """
 
     keys: int
@@ -346,12 +354,12 @@ def bulk_preview(
     *,
     maps: KnownMaps | None = None,
 ) -> Effect:
-    """Judge again, in memory, what waits for these keys as if all entries were there."""
+    """Evaluate in memory what all these matches would do to waiting records."""
     edits = [Edit(one.row.table, one.row.key, Parsed(one.value), since) for one in matches]
-    return effect(session, company_id, edits, now, maps=maps) if edits else NOTHING
+    return preview_edits(session, company_id, edits, now, maps=maps) if edits else NOTHING
 
 
-def accept(
+def accept_matches(
     session: Session,
     actor: Actor,
     seen: Sequence[Seen],
@@ -363,8 +371,10 @@ def accept(
     since: date = ALWAYS,
     op: str | None = None,
 ) -> Accepted | Refusal:
-    """Save all of them or none. Refused with each difference where anything is otherwise than it
-    was shown: a value, how many records wait for it, or how many become `ready`.
+    """Save all matches or none.
+
+    Refused with each difference if a value, a record count or the number of `ready` records changed
+    since it was shown.
     """
 
     def act() -> Accepted | Refusal:
@@ -373,7 +383,7 @@ def accept(
         found = exact_matches(session, company_id)
         by_cause = {one.row.cause_id: one for one in found.exact}
         picked = [by_cause[one.cause_id] for one in seen if one.cause_id in by_cause]
-        if refusal := fixes.refused(session, actor, [one.row.table for one in picked]):
+        if refusal := fixes.refuse_change(session, actor, [one.row.table for one in picked]):
             return refusal
         if not seen:
             return Refusal("mapping.none", "No mapping is selected.", "Select one.", 422)
@@ -391,7 +401,7 @@ def accept(
 
 
 def _differences(seen: Sequence[Seen], found: Matches) -> Iterator[str]:
-    """What is otherwise than it was shown."""
+    """Yield what changed since it was shown."""
     exact = {one.row.cause_id: one for one in found.exact}
     left: dict[int, LeftOut] = {one.row.cause_id: one for one in found.left}
     for one in seen:
@@ -434,7 +444,7 @@ def _save(
         why = f"{reason.strip()} ({', '.join(one.reasons)})"
         return fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
 
-    made = fixes.together(session, (partial(make, one) for one in picked))
+    made = fixes.apply_together(session, (partial(make, one) for one in picked))
     if isinstance(made, Refusal):
         return made
     record_event(

@@ -38,8 +38,8 @@ NAMED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a list has otherwise than the one that stands: rows that are new or changed, the ids of
-    entries that end, and how many rows are new.
+    """How a list differs from the current one: new or changed rows, ids of ended entries, and the
+    number of new rows.
     """
 
     fresh: tuple[ListRow, ...]
@@ -48,12 +48,12 @@ class Difference:
 
     @property
     def changed(self) -> int:
-        """Rows of codes that stood with something else."""
+        """Number of codes with changed fields."""
         return len(self.fresh) - self.added
 
     @property
     def gone(self) -> int:
-        """Codes that stood, and are in the list no more."""
+        """Number of codes that are no longer listed."""
         return len(self.over) - self.changed
 
 
@@ -70,8 +70,8 @@ def store_list(
     now: datetime,
     found: Difference | None = None,
 ) -> ListFile:
-    """Store the list in the place of the one before it; `found`: the difference, if known."""
-    found = found or difference(session, connection.id, kind, rows)
+    """Store a list in place of the current one; `found` is the difference, if known."""
+    found = found or list_difference(session, connection.id, kind, rows)
     made = ListFile(
         company_id=connection.company_id,
         connection_id=connection.id,
@@ -96,7 +96,7 @@ def store_list(
 
 
 def _replace(session: Session, made: ListFile, found: Difference) -> None:
-    """Let entries end that are gone or otherwise, and add those that came."""
+    """End removed and changed entries, and insert the new ones."""
     for start in range(0, len(found.over), A_BATCH):
         ended = bulk.among(ListedCode.id, found.over[start : start + A_BATCH])
         session.execute(
@@ -165,10 +165,10 @@ def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int
     )
 
 
-def difference(
+def list_difference(
     session: Session, connection_id: int, kind: ListKind, rows: Sequence[ListRow]
 ) -> Difference:
-    """What keeping these rows would change."""
+    """Return what storing these rows would change."""
     query = select(
         ListedCode.id,
         ListedCode.code,
@@ -186,7 +186,7 @@ def difference(
         ListedCode.to_file_id.is_(None),
     )
     live: Mapping[str, tuple[int, ListRow]] = {
-        one.code: (one.id, row_of(one)) for one in session.execute(query)
+        entry.code: (entry.id, row_of(entry)) for entry in session.execute(query)
     }
     wanted = {row.code: row for row in rows}
     fresh = [row for code, row in wanted.items() if code not in live or live[code][1] != row]
@@ -194,11 +194,12 @@ def difference(
     return Difference(tuple(fresh), tuple(over), sum(row.code not in live for row in fresh))
 
 
-def with_untold(
+def with_stored_numbers(
     session: Session, connection_id: int, kind: ListKind, rows: Sequence[ListRow]
 ) -> tuple[ListRow, ...]:
-    """These rows with the numbers that stand, of a sort (TIN, registration) of which a target tells
-    none at all: a person gave them in, and the target did not say that they are gone.
+    """Return the rows with stored TINs or registration numbers, if the target reports none at all.
+
+    A user uploaded them, and the target did not report their removal.
     """
     untold = [one for one in ("tin", "registration") if not any(getattr(r, one) for r in rows)]
     query = select(ListedCode.code, ListedCode.tin, ListedCode.registration).where(
@@ -206,42 +207,40 @@ def with_untold(
         ListedCode.kind == kind,
         ListedCode.to_file_id.is_(None),
     )
-    stood = {one.code: one for one in session.execute(query)} if untold else {}
+    stored_numbers = {one.code: one for one in session.execute(query)} if untold else {}
     return tuple(
-        replace(row, **{name: getattr(stood[row.code], name) for name in untold})
-        if row.code in stood
+        replace(row, **{name: getattr(stored_numbers[row.code], name) for name in untold})
+        if row.code in stored_numbers
         else row
         for row in rows
     )
 
 
-def missing(
+def missing_codes(
     session: Session, connection_id: int, kind: ListKind, rows: Sequence[ListRow]
 ) -> tuple[str, ...]:
-    """The codes that stand and are not among these, in order."""
+    """Return the current codes that are not among these rows, in order."""
     query = select(ListedCode.code).where(
         ListedCode.connection_id == connection_id,
         ListedCode.kind == kind,
         ListedCode.to_file_id.is_(None),
     )
-    told = {row.code for row in rows}
-    return tuple(sorted(code for code in session.scalars(query) if code not in told))
+    listed_codes = {row.code for row in rows}
+    return tuple(sorted(code for code in session.scalars(query) if code not in listed_codes))
 
 
 def gone_codes(session: Session, made: ListFile) -> tuple[str, ...]:
-    """The first codes that ended with a list and did not begin again with it; of unpaid documents
-    their numbers, for a code may be an id.
-    """
+    """Return the first codes that a list removed; for unpaid documents their numbers."""
     begun = select(ListedCode.code).where(ListedCode.from_file_id == made.id)
     query = select(ListedCode.code, ListedCode.sku).where(
         ListedCode.to_file_id == made.id, ListedCode.code.not_in(begun)
     )
-    found = session.execute(query.order_by(ListedCode.code).limit(SHOWN_CODES))
-    return tuple((made.kind.unpaid and one.sku) or one.code for one in found)
+    rows = session.execute(query.order_by(ListedCode.code).limit(SHOWN_CODES))
+    return tuple((made.kind.unpaid and row.sku) or row.code for row in rows)
 
 
 def row_of(one: Any) -> ListRow:
-    """A stored entry as a row of a list."""
+    """Return a stored entry as a list row."""
     return ListRow(
         code=one.code,
         name=one.name,
@@ -256,16 +255,16 @@ def row_of(one: Any) -> ListRow:
 
 
 def left_of(one: Any) -> Decimal | None:
-    """What is left to pay of a stored entry."""
+    """Return the amount left to pay of a stored entry."""
     return None if one.left_minor is None else from_minor(one.left_minor, one.currency)
 
 
-def in_books(rows: Sequence[ListRow], home: str) -> tuple[ListRow, ...]:
-    """What is left to pay as books keep it: in `home` where no currency is said, and no finer than
-    its unit; where that is nothing, it is paid.
+def in_book_units(rows: Sequence[ListRow], home: str) -> tuple[ListRow, ...]:
+    """Return the rows with amounts in whole minor units, in `home` without a currency; paid rows
+    are dropped.
     """
-    found = (row if row.left is None else _in_books(row, row.left, home) for row in rows)
-    return tuple(row for row in found if row.left is None or row.left > 0)
+    rounded_rows = (row if row.left is None else _in_books(row, row.left, home) for row in rows)
+    return tuple(row for row in rounded_rows if row.left is None or row.left > 0)
 
 
 def _in_books(row: ListRow, left: Decimal, home: str) -> ListRow:
@@ -281,23 +280,26 @@ def store_units(
     said: str,
     now: datetime,
 ) -> int:
-    """Keep the units of these items and forget the others; how many have units. What waits for the
-    target is judged again when anything changed. A list without units says nothing of them.
+    """Store the units of these items, remove other items' units, and return how many items have
+    units.
+
+    Records that wait for the target are evaluated again on a change. A list without units changes
+    nothing.
     """
     if not isinstance(registry.targets().get(connection.connector), ImportedByHand):
         return 0
-    told = {
+    setups = {
         row.code: ItemSetup(row.units[0][0], {unit: (num, den) for unit, num, den in row.units[1:]})
         for row in rows
         if row.units
     }
-    if not told:
+    if not setups:
         return 0
     breaker.locked(session, connection.id)  # one after the other, whoever tells
     before = master_data.known_items(session, connection.id)
     gone: dict[str, ItemSetup | None] = dict.fromkeys(before)
-    unit_changes.log_unit_changes(session, connection, before, gone | told, now)
-    items = {code: master_data.body_of(one) for code, one in told.items()}
+    unit_changes.log_unit_changes(session, connection, before, gone | setups, now)
+    items = {code: master_data.body_of(one) for code, one in setups.items()}
     master_data.keep_kinds(
         session,
         connection,
@@ -306,4 +308,4 @@ def store_units(
         now=now,
         reason=said,
     )
-    return len(told)
+    return len(setups)

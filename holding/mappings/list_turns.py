@@ -30,12 +30,12 @@ from holding.db.together import Question, answer
 _A_DAY: Final = timedelta(days=1)
 _FAR: Final = timedelta(days=1)  # a lease that ends later was given before a clock was set back
 LATE: Final = timedelta(hours=12)
-"""So long after its time a list may be read before somebody is told that it is old."""
+"""How long after its due time a list may be read before it counts as old."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The right to ask for one page, and what was known when it was taken."""
+    """The right to request one page, with the state when it was claimed."""
 
     connection_id: int
     kind: ListKind
@@ -48,8 +48,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class ReadingRow:
-    """One list of a target. `done_at`: when a whole one was read last, with `done_found` entries;
-    `pages`: so many of the reading that goes on; `wrong`: why there is no answer now.
+    """The reading of one list.
+
+    `done_at` is the last complete reading, with `done_found` entries. `pages` counts pages of the
+    current reading. `wrong` is the current error.
     """
 
     kind: ListKind
@@ -61,7 +63,7 @@ class ReadingRow:
     done_found: int
 
     def is_old(self, settings: Mapping[str, Any], now: datetime) -> bool:
-        """Whether it should have been read since then, by what its connection wants."""
+        """Check whether the list should have been read since, by the connection's settings."""
         step = _step(settings)
         if step is None:
             return False
@@ -83,33 +85,33 @@ READING = Columns(
 
 
 def of_target(session: Session, connection_id: int) -> tuple[ReadingRow, ...]:
-    """The lists that this target tells, by kind; none where it tells none, or was never asked."""
+    """Return the lists that a target reports, by kind; none before its first reading is planned."""
     return answer(session, asked_of_target(connection_id))
 
 
 def asked_of_target(connection_id: int) -> Question[tuple[ReadingRow, ...]]:
-    """The same, asked with other questions."""
+    """Return a target's lists, as a question of a combined query."""
     query = READING.select().where(ListReading.connection_id == connection_id)
     return READING.each((yield query.order_by(ListReading.kind)))
 
 
 def asked_of_targets(company_id: int) -> Question[dict[int, tuple[ReadingRow, ...]]]:
-    """Target -> the same, of all targets of a company."""
-    mine = select(Connection.id).where(Connection.company_id == company_id)
+    """Return the lists of all targets of a company, by target."""
+    company_targets = select(Connection.id).where(Connection.company_id == company_id)
     rows = yield (
         READING.select()
         .add_columns(ListReading.connection_id)
-        .where(ListReading.connection_id.in_(mine))
+        .where(ListReading.connection_id.in_(company_targets))
         .order_by(ListReading.connection_id, ListReading.kind)
     )
-    found, read = defaultdict[int, tuple[ReadingRow, ...]](tuple), READING.reader(rows)
+    readings, read = defaultdict[int, tuple[ReadingRow, ...]](tuple), READING.reader(rows)
     for row in rows:
-        found[row.connection_id] += (read(row),)
-    return found
+        readings[row.connection_id] += (read(row),)
+    return readings
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:
-    """Companies with a list that should be read now."""
+    """Return the companies with a list that is due."""
     return list(session.scalars(_WITH_WORK, {"now": now, "latest": now + _FAR}))
 
 
@@ -136,9 +138,9 @@ _NEXT: Final = (
 )
 
 
-def arrange(session: Session, now: datetime) -> None:
-    """Begin to read the lists of targets that passed their test and tell any; of one that is read
-    already, those that its connector did not tell before.
+def start_readings(session: Session, now: datetime) -> None:
+    """Plan readings for targets that passed their test, and for kinds their connector newly
+    reports.
     """
     able = {name: one for name, one in registry.targets().items() if isinstance(one, TellsLists)}
     for connection, begun in session.execute(_BEGUN, {"names": list(able)}).all():
@@ -167,8 +169,8 @@ _BEGUN: Final = (
 )
 
 
-def plan_anew(session: Session, connection_id: int, now: datetime) -> None:
-    """Follow the settings of a target that was changed; a reading that goes on is finished."""
+def reschedule(session: Session, connection_id: int, now: datetime) -> None:
+    """Apply changed settings of a target; a running reading is finished first."""
     connection = session.get_one(Connection, connection_id)
     due = next_at(session, connection, now)
     for row in session.scalars(_of_connection(connection_id).with_for_update()):
@@ -177,9 +179,9 @@ def plan_anew(session: Session, connection_id: int, now: datetime) -> None:
 
 
 def next_at(session: Session, connection: Connection, now: datetime) -> datetime | None:
-    """When the lists are read again: at their hour, by the clock of the company; None: when asked.
+    """Return when the lists are next read, by the company's clock; None means on request only.
 
-    A nightly one comes the next time that it is that hour, a weekly one six days later than that.
+    A nightly reading takes the next such hour, a weekly one six days after it.
     """
     step = _step(connection.settings)
     if step is None:
@@ -197,8 +199,8 @@ def _step(settings: Mapping[str, Any]) -> timedelta | None:
     return timedelta(days=7 if every == targets.WEEKLY else 1)
 
 
-def ask(session: Session, actor: Actor, connection_id: int, now: datetime) -> Refusal | None:
-    """Read all lists of a target at once, whatever the plan says."""
+def read_now(session: Session, actor: Actor, connection_id: int, now: datetime) -> Refusal | None:
+    """Make all lists of a target due at once, whatever the schedule."""
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
@@ -219,9 +221,9 @@ def ask(session: Session, actor: Actor, connection_id: int, now: datetime) -> Re
 def claim(
     session: Session, company_id: int, owner: str, now: datetime, lease: timedelta
 ) -> Turn | None:
-    """The turn that has waited longest; nobody else asks for its page while the lease lasts."""
-    given = {"company": company_id, "now": now, "latest": now + _FAR}
-    row = session.scalars(_NEXT, given).first()
+    """Claim the turn that has waited longest; its lease keeps other workers away."""
+    parameters = {"company": company_id, "now": now, "latest": now + _FAR}
+    row = session.scalars(_NEXT, parameters).first()
     if row is None:
         return None
     row.lease_owner, row.lease_until = owner, now + lease
@@ -236,16 +238,16 @@ def claim(
     )
 
 
-def still_ours(session: Session, turn: Turn) -> ListReading | None:
-    """The row where nobody took the turn meanwhile: nobody does until this transaction ends."""
+def lock_own_turn(session: Session, turn: Turn) -> ListReading | None:
+    """Lock and return the row if the turn is still ours, otherwise None."""
     query = _of_connection(turn.connection_id).where(ListReading.kind == turn.kind)
     row = session.scalars(query.with_for_update()).one_or_none()
-    mine = row is not None and (row.lease_owner, row.pages) == (turn.owner, turn.pages)
-    return row if mine else None
+    is_ours = row is not None and (row.lease_owner, row.pages) == (turn.owner, turn.pages)
+    return row if is_ours else None
 
 
 def advance(session: Session, row: ListReading, rows: Sequence[Any], after: str) -> None:
-    """Keep the rows of a page, and go on behind it, at once."""
+    """Store a page's rows together with the next page's position."""
     part = {"connection_id": row.connection_id, "kind": row.kind, "no": row.pages, "rows": rows}
     bulk.insert_rows(session, ListPart, [part])
     row.pages, row.cursor = row.pages + 1, after
@@ -253,26 +255,26 @@ def advance(session: Session, row: ListReading, rows: Sequence[Any], after: str)
     row.tries = 0
 
 
-def parts(session: Session, row: ListReading) -> list[Any]:
-    """The rows of all pages of the reading, in their order."""
+def stored_rows(session: Session, row: ListReading) -> list[Any]:
+    """Return the rows of all pages of the reading, in order."""
     query = (
         select(ListPart.rows)
         .where(ListPart.connection_id == row.connection_id, ListPart.kind == row.kind)
         .order_by(ListPart.no)
     )
-    return [one for rows in session.scalars(query) for one in rows]
+    return [list_row for rows in session.scalars(query) for list_row in rows]
 
 
-def done(
+def finish(
     session: Session, row: ListReading, found: int, due: datetime | None, now: datetime
 ) -> None:
-    """The list is whole: the next reading begins at its first page."""
-    begin_anew(session, row)
+    """Mark the reading as complete; the next one starts at the first page."""
+    restart(session, row)
     row.done_at, row.done_found, row.due_at = now, found, due
 
 
-def begin_anew(session: Session, row: ListReading) -> None:
-    """Forget the pages of the reading that goes on."""
+def restart(session: Session, row: ListReading) -> None:
+    """Delete the pages of the running reading."""
     session.execute(
         delete(ListPart).where(
             ListPart.connection_id == row.connection_id, ListPart.kind == row.kind
@@ -281,16 +283,18 @@ def begin_anew(session: Session, row: ListReading) -> None:
     row.pages, row.cursor = 0, None
 
 
-def later(session: Session, turn: Turn, until: datetime | None) -> None:
-    """Give the turn back until then; until somebody asks where that is None."""
+def postpone(session: Session, turn: Turn, until: datetime | None) -> None:
+    """Return the turn until a time; None means until a user requests it."""
     _set(session, turn, due_at=until)
 
 
-def failed(session: Session, turn: Turn, words: str, until: datetime, now: datetime) -> bool:
-    """There was no page; whether the turn was still ours to say so."""
+def record_failure(
+    session: Session, turn: Turn, words: str, until: datetime, now: datetime
+) -> bool:
+    """Record that there was no page; return whether the turn was still ours."""
     since = turn.wrong_since or now
-    told = {"wrong": words, "wrong_since": since, "tries": turn.tries + 1, "read_at": now}
-    return _set(session, turn, due_at=until, **told)
+    columns = {"wrong": words, "wrong_since": since, "tries": turn.tries + 1, "read_at": now}
+    return _set(session, turn, due_at=until, **columns)
 
 
 def _set(session: Session, turn: Turn, **values: object) -> bool:

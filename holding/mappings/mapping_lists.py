@@ -25,7 +25,7 @@ from holding.db.models.rules import ALWAYS
 from holding.db.refusal import Sums
 from holding.db.together import Question, answer
 from holding.holds import tally_figures
-from holding.mappings.entries import OWN_KINDS, shown
+from holding.mappings.entries import OWN_KINDS, entry_text
 from holding.mappings.fixes import Missing, missing
 from holding.programs import world
 from holding.programs.replay import judged_once
@@ -37,7 +37,7 @@ A_PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A mapping table and how many entries are in force."""
+    """A mapping table and its number of current entries."""
 
     name: str
     kind: str
@@ -91,7 +91,7 @@ _NO: Final = {
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """One entry in force, for records of `since` (None: any day) and later; no value: removed."""
+    """One current entry, for records dated `since` (None: any day) or later; no value: removed."""
 
     id: int
     key: str
@@ -104,12 +104,12 @@ class EntryRow:
 
 
 def tables(session: Session, company_id: int) -> tuple[TableRow, ...]:
-    """The company's tables, by name."""
+    """Return the company's mapping tables by name."""
     return answer(session, asked_tables(company_id))
 
 
 def asked_tables(company_id: int) -> Question[tuple[TableRow, ...]]:
-    """The same, asked with other questions."""
+    """Return the mapping tables, as a question of a combined query."""
     rows = yield (
         TABLE.select()
         .outerjoin(
@@ -125,8 +125,8 @@ def asked_tables(company_id: int) -> Question[tuple[TableRow, ...]]:
     return TABLE.each(rows)
 
 
-def declared(session: Session, version_id: int) -> frozenset[str]:
-    """The tables that a version of the rules has; those of others keep their entries."""
+def declared_tables(session: Session, version_id: int) -> frozenset[str]:
+    """Return the tables that a rule version declares; other tables keep their entries."""
     ruleset = world.program(session, version_id).ruleset
     units = [UNITS] if ruleset.units else []
     return frozenset([*(table.name for table in ruleset.maps), *units])
@@ -142,7 +142,7 @@ def entries(
     since: date | None = None,
     most: int = A_PAGE,
 ) -> tuple[EntryRow, ...]:
-    """Entries in force, by key and day; found by either side; those `after` a key and its day."""
+    """Return current entries by key and day, found by key or value, after a key and its day."""
     query = (
         select(MappingEntry, Person.name)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
@@ -169,7 +169,7 @@ def entries(
         EntryRow(
             id=entry.id,
             key=entry.key,
-            value=shown(entry.value, entry.num, entry.den),
+            value=entry_text(entry.value, entry.num, entry.den),
             since=entry.valid_from if entry.valid_from > ALWAYS else None,
             revision=entry.from_revision,
             by=name,
@@ -181,7 +181,7 @@ def entries(
 
 
 def revisions(company_id: int, limit: int = 10) -> Question[tuple[RevisionRow, ...]]:
-    """The latest changes of mappings and units."""
+    """Return the latest changes of mappings and units."""
     rows = yield (
         REVISION.select()
         .outerjoin(Person, Person.id == Revision.person_id)
@@ -194,7 +194,7 @@ def revisions(company_id: int, limit: int = 10) -> Question[tuple[RevisionRow, .
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A value in use that could be meant, whose key it has, and in what the two keys differ."""
+    """A value in use that may be meant, with its key and how the two keys differ."""
 
     value: str
     key: str
@@ -203,12 +203,12 @@ class Suggestion:
 
 
 def suggestions(session: Session, company_id: int, table: str, key: str) -> tuple[Suggestion, ...]:
-    """Entries whose key is nearly this one, best first; 100 % where only spelling differs."""
+    """Return entries with a similar key, best first; 100 % if only the spelling differs."""
     return answer(session, asked_suggestions(company_id, table, key))
 
 
 def asked_suggestions(company_id: int, table: str, key: str) -> Question[tuple[Suggestion, ...]]:
-    """The same, asked with other questions."""
+    """Return entries with a similar key, as a question of a combined query."""
     rows = yield (
         select(MappingEntry.key, MappingEntry.value, MappingEntry.num, MappingEntry.den)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
@@ -217,7 +217,7 @@ def asked_suggestions(company_id: int, table: str, key: str) -> Question[tuple[S
         .order_by(MappingEntry.key)
     )
     near = [
-        Suggestion(shown(row.value, row.num, row.den), row.key, reason, percent)
+        Suggestion(entry_text(row.value, row.num, row.den), row.key, reason, percent)
         for row in rows
         if row.key != key and row.value is not None
         for reason, percent in [rate_similarity(key, row.key)]
@@ -228,7 +228,7 @@ def asked_suggestions(company_id: int, table: str, key: str) -> Question[tuple[S
 
 @dataclass(frozen=True, slots=True)
 class UnitValue:
-    """One of the four: its number, what it is, its text, and whether it is one that differs."""
+    """One of the four compared values: number, name, text, and whether it differs."""
 
     no: int
     name: str
@@ -238,9 +238,9 @@ class UnitValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitComparison:
-    """The four values for a unit of an item; `effect` is what would go wrong, where it is counted.
+    """The four values for a unit of an item; `effect` describes the error in stock.
 
-    `entry` is the key of the units table that has the conversion, or would have it.
+    `entry` is the units table key that has, or would have, the conversion.
     """
 
     cause_id: int
@@ -261,18 +261,18 @@ class UnitComparison:
 
     @property
     def says(self) -> str:
-        """`2 and 3 differ`, or which one is missing."""
+        """Which values differ, such as `2 and 3 differ`, or which one is missing."""
         found = [str(one.no) for one in self.values if one.differs]
         return f"{' and '.join(found)} differ" if len(found) > 1 else f"{''.join(found)} is missing"
 
 
 def units_on_hold(session: Session, company_id: int) -> tuple[Missing, ...]:
-    """The units that records wait for, the most money first."""
+    """Return the units that records wait for, largest amounts first."""
     return missing(session, company_id, most=None, kinds=(CauseKind.UNIT,))
 
 
 def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitComparison | None:
-    """The four values by the newest record that is held; None: nothing waits for this unit."""
+    """Return the four values of the newest held record, or None if nothing waits for this unit."""
     judged = select(func.max(Evaluation.id)).where(
         Evaluation.record_id == Record.id, Evaluation.facts.is_not(None)
     )
@@ -294,10 +294,10 @@ def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitCom
     outcome = judged_once(session, row.judged)
     unit, item = cause.key.unit_and_item
     verdict = _verdict(outcome, unit, item)
-    told: Mapping[str, str] = dict(verdict.operands) if verdict else {}
+    operands: Mapping[str, str] = dict(verdict.operands) if verdict else {}
     difference = verdict.units if verdict else None
     target = _target(outcome, verdict)
-    values = _values(unit, item, told, difference)
+    values = _values(unit, item, operands, difference)
     entry, has_entry = _entry(session, company_id, unit, item)
     return UnitComparison(
         cause_id=cause.id,
@@ -319,16 +319,18 @@ def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitCom
 
 
 def _verdict(outcome: Outcome, unit: str, item: str) -> Verdict | None:
-    """The comparison that this unit failed; None where its conversion is missing, for then there
-    was none.
-    """
-    found = (one for one in outcome.verdicts if one.units is not None)
-    mine = (one for one in found if one.units and (one.units.unit, one.units.item) == (unit, item))
-    return next(mine, None)
+    """Return the comparison this unit failed; None if its conversion is missing."""
+    comparisons = (verdict for verdict in outcome.verdicts if verdict.units is not None)
+    matching = (
+        verdict
+        for verdict in comparisons
+        if verdict.units and (verdict.units.unit, verdict.units.item) == (unit, item)
+    )
+    return next(matching, None)
 
 
 def _target(outcome: Outcome, verdict: Verdict | None) -> str:
-    """The target that the comparison was made for, else that of the first route."""
+    """Return the comparison's target, otherwise the target in the first route."""
     routes = [verdict.route] if verdict else [one.route for one in outcome.decisions]
     return routes[0].partition(".")[0] if routes else ""
 
@@ -351,7 +353,7 @@ def _values(
 
 
 def _entry(session: Session, company_id: int, unit: str, item: str) -> tuple[str, bool]:
-    """The key of the entry that converts the unit of the item, else that of the item's own."""
+    """Return the key of the entry that converts the item's unit, otherwise the item's own key."""
     own = f"{unit}|{item}"
     keys = set(
         session.scalars(
@@ -365,12 +367,12 @@ def _entry(session: Session, company_id: int, unit: str, item: str) -> tuple[str
 
 
 def _money(session: Session, company_id: int, cause_id: int) -> Sums:
-    found = tally_figures.of_causes(session, company_id, [cause_id]).get(cause_id)
-    return found.money if found is not None else {}
+    figure = tally_figures.of_causes(session, company_id, [cause_id]).get(cause_id)
+    return figure.money if figure is not None else {}
 
 
 def _effect(found: UnitDifference | None, target: str) -> str:
-    """What would be counted here and there, where both count the same unit."""
+    """Return the stock error, if both sides count in one unit."""
     if found is None or found.here is None or found.there is None:
         return ""
     off, base = abs(found.there - found.here), found.base

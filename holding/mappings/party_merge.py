@@ -1,4 +1,4 @@
-"""Propose, make and refuse merges of two keys that belong to the same party."""
+"""Propose, make and refuse merges of two keys that belong to one party."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ SURE: Final = 99  # per cent; only another spelling of the very key is surer
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that the merge would give another party, as it counts from a day on."""
+    """A key that the merge would give to another party, from a day on."""
 
     table: str
     key: str
@@ -57,9 +57,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A party with what it owes (or is owed, if a supplier), one sum a currency.
+    """A party's balance by age, one sum per currency.
 
-    `ages`: up to 30 days, to 60, to 90, older.
+    `ages`: up to 30, 60 and 90 days, and older.
     """
 
     party: str
@@ -67,13 +67,13 @@ class Owed:
 
     @property
     def total(self) -> Sums:
-        """All ages."""
+        """The sum of all ages."""
         return added(self.ages)
 
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """Who said that two parties are not one, why and when (as text of the moment)."""
+    """The decision that two parties are different: who, why and when (ISO text)."""
 
     first: str
     second: str
@@ -83,7 +83,7 @@ class Apart:
 
     @property
     def refusal(self) -> Refusal:
-        """What somebody is told who would merge them all the same."""
+        """The refusal of a later merge of the two."""
         message = (
             f"You cannot merge {self.first} and {self.second}, because {self.by} refused it for "
             f"good: {self.reason}."
@@ -93,10 +93,9 @@ class Apart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """A proposal: `gone` becomes `keep` wherever a key has it; `why` names how both are known.
+    """A proposal: every key of `gone` gets `keep`; `why` names how both are known.
 
-    `rows` are what the books know of each, and of both together, as of a day. `apart`: somebody
-    said, for good, that they are two.
+    `rows` are the balances of each and of both. `apart` is an earlier decision against the merge.
     """
 
     hold_id: int
@@ -113,7 +112,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What was done."""
+    """The result of a merge."""
 
     keep: str
     gone: str
@@ -124,21 +123,21 @@ class Merged:
     later: bool = False  # more records may be woken than were at once
 
 
-def proposal(
+def merge_proposal(
     session: Session, company_id: int, hold_id: int, today: date, *, turned: bool = False
 ) -> Merge | None:
-    """The merge that would clear an open hold, or the same `turned` round; None: no party is in it.
+    """Return the merge that would clear an open hold, or None; `turned` swaps the two parties.
 
-    The party that the first side of the check knows stays: rules name there what says the most.
+    The party on the first side of the check stays, because rules name the stronger side first.
     """
-    found = _proposals(session, company_id, [hold_id], today, turned=turned)
-    return found[0] if found else None
+    proposals_of_hold = _proposals(session, company_id, [hold_id], today, turned=turned)
+    return proposals_of_hold[0] if proposals_of_hold else None
 
 
 def _proposals(
     session: Session, company_id: int, hold_ids: Sequence[int], today: date, *, turned: bool = False
 ) -> list[Merge]:
-    """Those of these holds, in their order, by as many statements as one takes."""
+    """Return the proposals for these holds in order, with a constant number of queries."""
     judge = active_program(session, company_id)
     last = select(func.max(Evaluation.id)).where(Evaluation.record_id == Hold.record_id)
     query = (
@@ -163,8 +162,8 @@ def _proposals(
         if (pair := _pair(told[evaluation], way)) is not None
     }
     values = sorted({one.value for pair in pairs.values() for one in pair})
-    owes = dict(zip(values, owed(session, company_id, values, today), strict=True))
-    keys, apart = _keys(session, company_id, values), all_of(session, company_id, values)
+    owes = dict(zip(values, owed_by_age(session, company_id, values, today), strict=True))
+    keys, apart = _keys(session, company_id, values), apart_pairs(session, company_id, values)
     return [
         _merge_of(*of_hold[hold_id][:2], pairs[hold_id], ways, owes, keys, apart)
         for hold_id in hold_ids
@@ -173,7 +172,7 @@ def _proposals(
 
 
 def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:
-    """How the record's party is known on each side of the check, where they differ."""
+    """Return how the record's party is known on each side of the check, if they differ."""
     told = {
         value
         for verdict in outcome.verdicts
@@ -198,7 +197,7 @@ def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:
 def _keys(
     session: Session, company_id: int, parties: Collection[str]
 ) -> Mapping[str, Sequence[Key]]:
-    """Party -> the keys that have it."""
+    """Return the keys of each party."""
     rows = session.execute(
         select(MappingEntry.value, MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
@@ -206,10 +205,10 @@ def _keys(
         .where(bulk.among(MappingEntry.value, parties))
         .order_by(MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
     )
-    found: defaultdict[str, list[Key]] = defaultdict(list)
+    keys_by_party: defaultdict[str, list[Key]] = defaultdict(list)
     for party, table, key, since in rows:
-        found[party or ""].append(Key(table, key, since))
-    return found
+        keys_by_party[party or ""].append(Key(table, key, since))
+    return keys_by_party
 
 
 def _merge_of(
@@ -233,18 +232,18 @@ def _merge_of(
         gone=second.value,
         why=pair,
         keys=tuple(one for one in keys.get(second.value, ()) if one.table in tables),
-        rows=(kept, gone, together((kept, gone))),
+        rows=(kept, gone, total_owed((kept, gone))),
         apart=apart.get(tuple(sorted((first.value, second.value)))),
     )
 
 
 def _stands(use: Use, keys: Mapping[str, Sequence[Key]]) -> bool:
-    """Whether the party is still known so; else its record waits to be judged again."""
+    """Check whether the party still has this key; otherwise its record waits for evaluation."""
     return any((one.table, one.key) == (use.table, use.key) for one in keys.get(use.value, ()))
 
 
 def party_checks(session: Session, company_id: int) -> frozenset[str]:
-    """The names of the checks in force by which one party is found under two keys."""
+    """Return the names of current checks that find one party under two keys."""
     judge = active_program(session, company_id)
     if judge is None:
         return frozenset()
@@ -252,19 +251,21 @@ def party_checks(session: Session, company_id: int) -> frozenset[str]:
     return frozenset(one.check.name for each in found for one in each)
 
 
-def proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ...]:
-    """Those of the open holds that nobody refused, each pair once, the oldest hold first."""
+def merge_proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ...]:
+    """Return open proposals without a refusal, each pair once, oldest hold first."""
     names = party_checks(session, company_id)
-    named = select(Hold.id).where(Hold.company_id == company_id, HOLD_OPEN, Hold.rule.in_(names))
-    ids = session.scalars(named.order_by(Hold.opened_at, Hold.id).limit(LOOKED_AT)).all()
-    found: dict[frozenset[str], Merge] = {}
+    hold_query = select(Hold.id).where(
+        Hold.company_id == company_id, HOLD_OPEN, Hold.rule.in_(names)
+    )
+    ids = session.scalars(hold_query.order_by(Hold.opened_at, Hold.id).limit(LOOKED_AT)).all()
+    by_pair: dict[frozenset[str], Merge] = {}
     for merge in _proposals(session, company_id, ids, today):
         if merge.apart is None:
-            found.setdefault(frozenset((merge.keep, merge.gone)), merge)
-    return tuple(found.values())
+            by_pair.setdefault(frozenset((merge.keep, merge.gone)), merge)
+    return tuple(by_pair.values())
 
 
-def accept(
+def accept_merge(
     session: Session,
     actor: Actor,
     hold_id: int,
@@ -276,7 +277,7 @@ def accept(
     rev: int,
     op: str | None = None,
 ) -> Merged | Refusal:
-    """Give every key of the one party to the other; nothing is asked of any target."""
+    """Give every key of one party to the other, without a call to any target."""
 
     def act() -> Merged | Refusal:
         merge = _found(session, actor, hold_id, today, turned=turned)
@@ -293,12 +294,12 @@ def accept(
 def _found(
     session: Session, actor: Actor, hold_id: int, today: date, *, turned: bool = False
 ) -> Merge | Refusal:
-    """The proposal, once whoever answers it otherwise at this moment is done."""
-    if refusal := fixes.refused(session, actor, ()):
+    """Lock the company and return the current proposal, or refuse."""
+    if refusal := fixes.refuse_change(session, actor, ()):
         return refusal
     company_id = actor.company_id or 0
     lock_company(session, company_id)
-    merge = proposal(session, company_id, hold_id, today, turned=turned)
+    merge = merge_proposal(session, company_id, hold_id, today, turned=turned)
     if merge is None:
         gone = "This proposal is over: the two parties agree, or it no longer holds the record."
         return Refusal("merge.over", gone, "Look at the list again.", 409)
@@ -308,13 +309,13 @@ def _found(
 def _merge(
     session: Session, actor: Actor, merge: Merge, reason: str, now: datetime, rev: int
 ) -> Merged | Refusal:
-    """All keys or none."""
+    """Change all keys in one transaction, or none."""
 
     def give(one: Key) -> fixes.Fixed | Refusal:
         table, key, since = one.table, one.key, one.since
         return fixes.fix(session, actor, table, key, merge.keep, reason, now, rev, since=since)
 
-    made = fixes.together(session, (partial(give, one) for one in merge.keys))
+    made = fixes.apply_together(session, (partial(give, one) for one in merge.keys))
     if isinstance(made, Refusal):
         return made
     keys = plural(len(merge.keys), "key")
@@ -340,7 +341,7 @@ def _read(stored: Mapping[str, Any]) -> Merged:
     return Merged(**stored)
 
 
-def refuse(
+def refuse_merge(
     session: Session,
     actor: Actor,
     hold_id: int,
@@ -350,7 +351,7 @@ def refuse(
     today: date,
     op: str | None = None,
 ) -> Apart | Refusal:
-    """Say for good that the two parties behind a hold are not one: no hold proposes it again."""
+    """Record permanently that the two parties of a hold are different."""
 
     def act() -> Apart | Refusal:
         merge = _found(session, actor, hold_id, today)
@@ -360,24 +361,24 @@ def refuse(
         return keep_apart(session, actor, pair, merge.number, reason, now)
 
     asked = ("parties.refuse", hold_id, reason)
-    return once(session, actor, op, asked=asked, now=now, act=act, read=read)
+    return once(session, actor, op, asked=asked, now=now, act=act, read=read_apart)
 
 
 def keys_named(company_id: int, text: str, most: int | None = None) -> Select[Any]:
-    """Keys of the customers and suppliers whose name has these letters; all, or at most so many.
+    """Return a query for keys of customers and suppliers whose name contains the text.
 
-    Each key is stepped to from the one before, in the index of parties: there are far more records
+    Each key is found from the previous one by the party index, because there are far more records
     than parties.
     """
-    mine = Record.company_id == company_id
-    first = select(func.min(Record.party_key).label("key")).where(mine).cte(recursive=True)
+    of_company = Record.company_id == company_id
+    first = select(func.min(Record.party_key).label("key")).where(of_company).cte(recursive=True)
     after = (
-        select(func.min(Record.party_key)).where(mine, Record.party_key > first.c.key)
+        select(func.min(Record.party_key)).where(of_company, Record.party_key > first.c.key)
     ).scalar_subquery()
     key = first.union_all(select(after).where(first.c.key.is_not(None)))
     newest = (
         select(Record.party)
-        .where(mine, Record.party_key == key.c.key)
+        .where(of_company, Record.party_key == key.c.key)
         .order_by(Record.seen_at.desc())
         .limit(1)
         .scalar_subquery()
@@ -385,10 +386,10 @@ def keys_named(company_id: int, text: str, most: int | None = None) -> Select[An
     return select(key.c.key).where(newest.icontains(text, autoescape=True)).limit(most)
 
 
-def owed(
+def owed_by_age(
     session: Session, company_id: int, parties: Sequence[str], today: date
 ) -> tuple[Owed, ...]:
-    """Each party by the dates of its documents."""
+    """Return each party's balance by the age of its documents."""
     place = (Posting.party, Posting.connection_id, Posting.doc_type, Posting.doc_date)
     foreign = case((Posting.book.is_(None), Posting.amount))
     summed = (  # in the order of an index that has all of it: a party may have many thousands
@@ -423,7 +424,7 @@ def _age(day: date | None, today: date) -> int:
 
 @lru_cache
 def _sign(connector: str, doc_type: str) -> int:
-    """1 where the document raises what its party owes (or is owed), -1 where it settles some."""
+    """Return 1 if the document raises the balance of its party, -1 if it settles some, else 0."""
     schema = registry.document(connector, doc_type)
     if schema is None or schema.books is None:
         return 0
@@ -437,25 +438,25 @@ def _owed(party: str, ages: Sequence[Sums]) -> Owed:
     return Owed(party, (youngest, young, old, oldest))
 
 
-def together(rows: Iterable[Owed]) -> Owed:
-    """All of them as one party."""
-    found = list(rows)
-    return _owed("", [added(row.ages[at] for row in found) for at in range(4)])
+def total_owed(rows: Iterable[Owed]) -> Owed:
+    """Return the balances of several parties as one."""
+    balances = list(rows)
+    return _owed("", [added(row.ages[at] for row in balances) for at in range(4)])
 
 
-def known_as(
+def other_identities(
     session: Session, company_id: int, table: str, cause_id: int
 ) -> tuple[Suggestion, ...]:
-    """How the party of a key without an entry is known otherwise: by the other side of a check."""
-    return all_known_as(session, company_id, {cause_id: table}).get(cause_id, ())
+    """Return how the party of a missing key is known on the other side of a check."""
+    return other_identities_of_keys(session, company_id, {cause_id: table}).get(cause_id, ())
 
 
-def all_known_as(
+def other_identities_of_keys(
     session: Session, company_id: int, causes: Mapping[int, str]
 ) -> dict[int, tuple[Suggestion, ...]]:
-    """The same of many keys, by cause: each is given with the table in which it has no entry.
+    """Return the other identities of several keys by cause; `causes` gives each key's table.
 
-    Nothing is asked where no check lets a party of these tables be known by another table.
+    Returns early if no check connects these tables with another table.
     """
     judge = active_program(session, company_id)
     if judge is None:
@@ -503,13 +504,15 @@ def keep_apart(
     reason: str,
     now: datetime,
 ) -> Apart | Refusal:
-    """Note that two parties are not one, for who may and has locked the company. `number` is the
-    hold that proposed it; a reason is needed, and what was said once stays.
+    """Record that two parties are different; the caller has checked permission and locked the
+    company.
+
+    `number` is the proposing hold. A reason is required, and an earlier decision stays.
     """
     company_id, (first, second) = actor.company_id or 0, sorted(pair)
     if not reason.strip():
         return Refusal(code="reason.missing", message="A refusal needs a reason.", status=422)
-    if (said := said_of(session, company_id, first, second)) is not None:
+    if (said := find_apart(session, company_id, first, second)) is not None:
         return said.refusal
     row = KeptApart(
         company_id=company_id,
@@ -539,16 +542,16 @@ def keep_apart(
     return Apart(first, second, actor.name, reason.strip(), now.isoformat())
 
 
-def said_of(session: Session, company_id: int, one: str, other: str) -> Apart | None:
-    """What was said of these two; None: nothing."""
+def find_apart(session: Session, company_id: int, one: str, other: str) -> Apart | None:
+    """Return the decision about two parties, or None."""
     first, second = sorted((one, other))
-    return all_of(session, company_id, [first]).get((first, second))
+    return apart_pairs(session, company_id, [first]).get((first, second))
 
 
-def all_of(
+def apart_pairs(
     session: Session, company_id: int, parties: Collection[str]
 ) -> dict[tuple[str, ...], Apart]:
-    """What was said of two of these, by the two in their order."""
+    """Return the decisions about pairs of parties."""
     rows = session.execute(
         select(KeptApart.first, KeptApart.second, KeptApart.reason, KeptApart.at, Person.name)
         .outerjoin(Person, Person.id == KeptApart.person_id)
@@ -562,6 +565,6 @@ def all_of(
     }
 
 
-def read(stored: Mapping[str, Any]) -> Apart:
-    """What a form was answered before."""
+def read_apart(stored: Mapping[str, Any]) -> Apart:
+    """Restore the stored answer of a form."""
     return Apart(**stored)

@@ -18,20 +18,20 @@ from holding.db.together import Question, Together, answer
 from holding.mappings.entries import (
     OfKey,
     Parsed,
-    circle,
-    of_key,
+    entry_text,
+    load_key,
     read_value,
-    shown,
-    unfit,
+    refuse_circle,
+    refuse_wrong_kind,
     with_value,
 )
-from holding.mappings.key_reach import reach, reaches
+from holding.mappings.key_reach import find_reach, find_reaches
 from holding.mappings.reclassification import (
     Change,
     Contradictions,
-    contradictions,
+    asked_documents,
+    find_contradictions,
     parsed_of,
-    used_by,
 )
 from holding.programs.world import fresh_now, program, world
 from rules.facts import Facts, Subject, World
@@ -50,7 +50,7 @@ MOST_CHANGES: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """By which rules records would still be held, how many, and what those rules say."""
+    """The rules that would still hold records, how many, and their messages."""
 
     reason: str
     records: int
@@ -61,9 +61,9 @@ class Stay:
 class Effect:
     """What edits would do to the records that wait for their keys.
 
-    `looked_at` is smaller than `records` where there are too many to judge at once: then `ready`
-    and `stays` are among those looked at. `going` waits for nothing and is not sent yet: it was
-    made with what the keys have now, and is judged again. `more`: there are more of both.
+    If there are too many, only `looked_at` of the `records` are evaluated, and `ready` and `stays`
+    refer to these. `going` are unsent records that use the keys' current values and are evaluated
+    again. `more`: not all records were counted.
     """
 
     records: int
@@ -77,7 +77,7 @@ class Effect:
 
     @property
     def complete(self) -> bool:
-        """Whether all that waits was judged."""
+        """Whether all waiting records were evaluated."""
         return self.looked_at == self.records and not self.more
 
 
@@ -88,11 +88,10 @@ NOTHING: Final = Effect(0, {}, 0, 0, {}, (), 0, more=False)
 class Preview:
     """What an entry would do.
 
-    Of the held records that it touches (`blocked_records`) it frees some and the others stay; of
-    those that are not held and not sent (`going`) it halts some. `looked_at` is smaller than both
-    together where there are too many to judge at once: then all counts are among those looked at.
-    `more`: it touches more than those that were counted. `contradicted` are documents in the books
-    that it would have made otherwise.
+    It frees some of the held records it affects (`blocked_records`), and stops some unsent ones
+    (`going`). If there are too many, only `looked_at` are evaluated, and all counts refer to these.
+    `more`: not all records were counted. `contradicted` are posted documents that it would have
+    made differently.
     """
 
     table: str
@@ -114,7 +113,7 @@ class Preview:
 
     @property
     def complete(self) -> bool:
-        """Whether all that it touches was judged."""
+        """Whether all affected records were evaluated."""
         return self.looked_at == self.blocked_records + self.going and not self.more
 
     @property
@@ -128,7 +127,7 @@ class Preview:
         return f"clears {self.freed}{some}" + (f"; {held}" if held else "")
 
 
-def preview(
+def preview_entry(
     session: Session,
     company_id: int,
     table: str,
@@ -137,60 +136,62 @@ def preview(
     now: datetime,
     since: date = ALWAYS,
 ) -> Preview | Refusal:
-    """Judge again, in memory, what waits for this key as if the entry were there from a day on."""
+    """Evaluate in memory the records that wait for a key, as if it had the value from a day on."""
     asked = Together(session)
     standing, fresh = (
-        asked.ask(of_key(company_id, table, key)),
+        asked.ask(load_key(company_id, table, key)),
         asked.ask(fresh_now(company_id, now)),
     )
     if standing.value is None:
         return Refusal(
             code="mapping.unknown", message=f"Mapping table {table} does not exist.", status=404
         )
-    found = standing.value.table
-    parsed = read_value(found.kind, value)
+    mapping_table = standing.value.table
+    parsed = read_value(mapping_table.kind, value)
     if isinstance(parsed, Refusal):
         return parsed
     judge = active_program(session, company_id)
-    refusal = unfit(judge.ruleset if judge else None, found, parsed)
-    refusal = refusal or circle(session, found, key, parsed)
+    refusal = refuse_wrong_kind(judge.ruleset if judge else None, mapping_table, parsed)
+    refusal = refusal or refuse_circle(session, mapping_table, key, parsed)
     if refusal:
         return refusal
     company = session.get_one(Company, company_id)
-    reached = reach(session, found, key, judge.ruleset if judge else None)
+    reached = find_reach(session, mapping_table, key, judge.ruleset if judge else None)
     entry = standing.value.since(since)
     change = _change(standing.value, parsed, since)
-    sent, touched = asked.ask(used_by(change)), asked.ask(asked_amounts(reached.records))
+    sent, touched = asked.ask(asked_documents(change)), asked.ask(asked_amounts(reached.records))
     held = {one for one, (is_held, _) in touched.value.items() if is_held}
     amounts = {one: money for one, (_, money) in touched.value.items()}
     looked_at = [*sorted(held), *sorted({*reached.using} - held)][:MOST_RECORDS]
     known = world(session, company_id, company.revision, fresh.value)
-    changed = with_value(known, found.kind, table, key, parsed, since)
-    outcomes = answer(session, judged_in(judge, looked_at, changed, now))
+    changed = with_value(known, mapping_table.kind, table, key, parsed, since)
+    outcomes = answer(session, asked_outcomes(judge, looked_at, changed, now))
     reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
     freed = [record_id for record_id in held if reasons.get(record_id) == ()]
     return Preview(
         table=table,
         key=key,
         value=value,
-        before=shown(entry.value, entry.num, entry.den) if entry else "",
+        before=entry_text(entry.value, entry.num, entry.den) if entry else "",
         blocked_records=len(held),
         money=added(amounts[record_id] for record_id in held),
         looked_at=len(looked_at),
         freed=len(freed),
         freed_money=added(amounts.get(record_id, {}) for record_id in freed),
-        stays=stays_of(why for record_id, why in reasons.items() if why and record_id in held),
+        stays=group_stays(why for record_id, why in reasons.items() if why and record_id in held),
         going=len({*reached.using} - held),
         more=reached.more,
-        halts=stays_of(why for record_id, why in reasons.items() if why and record_id not in held),
-        contradicted=contradictions(session, change, sent.value, most=MOST_RECORDS),
+        halts=group_stays(
+            why for record_id, why in reasons.items() if why and record_id not in held
+        ),
+        contradicted=find_contradictions(session, change, sent.value, most=MOST_RECORDS),
         currency=company.currency,
         rev=company.revision,
     )
 
 
 def _change(standing: OfKey, parsed: Parsed, since: date) -> Change:
-    """The change as it is compared with the documents that were made with the key."""
+    """Return the change in the form that is compared with posted documents."""
     return Change(
         company_id=standing.table.company_id,
         kind=standing.table.kind,
@@ -204,14 +205,14 @@ def _change(standing: OfKey, parsed: Parsed, since: date) -> Change:
 
 
 def active_program(session: Session, company_id: int) -> Program | None:
-    """The program of the version in force."""
+    """Return the program of the current rule version."""
     company = session.get(Company, company_id)
     version_id = company.ruleset_version_id if company else None
     return program(session, version_id) if version_id is not None else None
 
 
 def asked_amounts(record_ids: Sequence[int]) -> Question[dict[int, tuple[bool, Sums]]]:
-    """Record id -> whether it is held, and its amount."""
+    """Return by record whether it is held, and its amount."""
     held = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
     rows = yield select(Record.id, Record.currency, Record.amount, held.label("held")).where(
         bulk.among(Record.id, record_ids)
@@ -222,10 +223,10 @@ def asked_amounts(record_ids: Sequence[int]) -> Question[dict[int, tuple[bool, S
     }
 
 
-def judged_in(
+def asked_outcomes(
     judge: Program | None, record_ids: Sequence[int], known: World, now: datetime
 ) -> Question[dict[int, Outcome]]:
-    """Outcomes by record: its newest version, the facts of its newest judging, the given world."""
+    """Return each record's outcome in the given world, with the facts of its last evaluation."""
     if judge is None or not record_ids:
         return {}
     newest = (
@@ -255,8 +256,8 @@ def judged_in(
     }
 
 
-def stays_of(reasons: Iterable[Reasons]) -> tuple[Stay, ...]:
-    """Records by the rules that would still hold them, the most first."""
+def group_stays(reasons: Iterable[Reasons]) -> tuple[Stay, ...]:
+    """Group records by the rules that would still hold them, most records first."""
     records: Counter[str] = Counter()
     labels: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for why in reasons:
@@ -269,13 +270,13 @@ def stays_of(reasons: Iterable[Reasons]) -> tuple[Stay, ...]:
 
 
 def _some(labels: Sequence[str]) -> str:
-    """The first labels, and how many more there are."""
+    """Return the first labels, and how many more there are."""
     more = len(labels) - TOLD
     return " ".join([*labels[:TOLD], *([f"And {more} more."] if more > 0 else [])])
 
 
 def reasons_of(outcome: Outcome) -> Reasons:
-    """The rules that would still hold a record, with their labels; none = it is free."""
+    """Return the rules that would still hold a record, with labels; none means it is free."""
     return tuple(
         sorted(
             {
@@ -296,7 +297,7 @@ def reasons_of(outcome: Outcome) -> Reasons:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a key of a table is to have from a day on; no `parsed`: the entry of that day goes."""
+    """A key's value from a day on; without `parsed` the entry of that day is removed."""
 
     table: str
     key: str
@@ -305,19 +306,19 @@ class Edit:
 
 
 class KnownMaps:
-    """The maps of a company, read once for what asks for them later."""
+    """A company's mapping tables, loaded once for several previews."""
 
     def __init__(self, by_name: Mapping[str, MappingTable]) -> None:
         self._by_name = by_name
 
 
 def asked_maps(company_id: int) -> Question[dict[str, MappingTable]]:
-    """All tables of a company by name, asked with other questions."""
+    """Return a company's mapping tables by name."""
     rows = yield select(MappingTable).where(MappingTable.company_id == company_id)
     return {one.name: one for one in rows.scalars()}
 
 
-def effect(
+def preview_edits(
     session: Session,
     company_id: int,
     edits: Sequence[Edit],
@@ -325,27 +326,28 @@ def effect(
     *,
     maps: KnownMaps | None = None,
 ) -> Effect:
-    """Judge again, in memory, what waits for these keys as if all edits were made. `maps`: those of
-    the company, where they were read already.
+    """Evaluate in memory the records that wait for these keys, as if all edits were made.
+
+    `maps` are the company's tables, if already loaded.
     """
     judge = active_program(session, company_id)
     asked, revision = Together(session), session.get_one(Company, company_id).revision
     fresh, waiting, using = asked.ask(fresh_now(company_id, now)), set[int](), set[int]()
     tables = answer(session, asked_maps(company_id)) if maps is None else maps._by_name
-    known = [one for one in edits if one.table in tables]
-    wanted = [(tables[one.table], one.key) for one in known]
-    reached = reaches(session, wanted, judge.ruleset if judge else None, beside=asked)
+    known = [edit for edit in edits if edit.table in tables]
+    wanted = [(tables[edit.table], edit.key) for edit in known]
+    reached = find_reaches(session, wanted, judge.ruleset if judge else None, beside=asked)
     changed = world(session, company_id, revision, fresh.value)
-    for one, found in zip(known, reached, strict=True):
-        waiting |= set(found.waiting)
-        using |= set(found.using)
-        kind = tables[one.table].kind
-        changed = with_value(changed, kind, one.table, one.key, one.parsed, one.since)
+    for edit, key_reach in zip(known, reached, strict=True):
+        waiting |= set(key_reach.waiting)
+        using |= set(key_reach.using)
+        kind = tables[edit.table].kind
+        changed = with_value(changed, kind, edit.table, edit.key, edit.parsed, edit.since)
     looked_at = sorted(waiting)[:MOST_CHANGES]
-    judged = asked.ask(judged_in(judge, looked_at, changed, now))
-    told = asked.ask(asked_amounts(sorted(waiting)))
+    judged = asked.ask(asked_outcomes(judge, looked_at, changed, now))
+    amount_rows = asked.ask(asked_amounts(sorted(waiting)))
     outcomes = judged.value
-    amounts = {record_id: money for record_id, (_, money) in told.value.items()}
+    amounts = {record_id: money for record_id, (_, money) in amount_rows.value.items()}
     reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
     ready = [record_id for record_id, why in reasons.items() if not why]
     return Effect(
@@ -354,7 +356,7 @@ def effect(
         looked_at=len(looked_at),
         ready=len(ready),
         ready_money=added(amounts.get(record_id, {}) for record_id in ready),
-        stays=stays_of(why for why in reasons.values() if why),
+        stays=group_stays(why for why in reasons.values() if why),
         going=len(using - waiting),
-        more=any(one.more for one in reached),
+        more=any(edit.more for edit in reached),
     )

@@ -58,8 +58,9 @@ HEAD_OF_DOCUMENTS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One key that gets another value from a day on; None = it has no entry of that day. `entries`:
-    all that the key had before, of any day.
+    """One key that gets another value from a day on; None means no entry of that day.
+
+    `entries` are all earlier entries of the key, of any day.
     """
 
     company_id: int
@@ -74,7 +75,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved(Change):
-    """A change that somebody made: the number of its revision, when, who, and why (None: with the
+    """A stored change: its revision number, time, author and reason (None: published with
     rules).
     """
 
@@ -86,7 +87,7 @@ class Saved(Change):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A value of a document that is another under the change; `line` counts from 1."""
+    """A document value that the change would alter; `line` counts from 1."""
 
     line: int | None
     field: str
@@ -96,9 +97,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contradicted:
-    """A document in the books that the change would have made otherwise, or not at all (`stopped`
-    says why).
-    """
+    """A posted document that the change would have made differently, or not at all (`stopped`)."""
 
     source: str
     kind: str
@@ -119,8 +118,9 @@ class Contradicted:
 
 @dataclass(frozen=True, slots=True)
 class Contradictions:
-    """Those found among so many that were looked at; `used` were made with the key, and older ones
-    `below` a document, if that is not None.
+    """The contradicted documents among the `looked_at` ones.
+
+    `used` documents were made with the key; older ones follow `below` an id, if that is set.
     """
 
     documents: tuple[Contradicted, ...]
@@ -130,18 +130,18 @@ class Contradictions:
 
     @property
     def money(self) -> Sums:
-        """Their money."""
+        """Their amounts."""
         rows = ((None, one.currency, one.amount) for one in self.documents)
         return by_key(rows).get(None, {})
 
     @property
     def complete(self) -> bool:
-        """Whether all were looked at."""
+        """Whether all documents were compared."""
         return self.looked_at == self.used and self.below is None
 
 
 def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
-    """The change of a mapping that made this revision."""
+    """Return the mapping change of this revision."""
     query = (
         select(Revision, MappingEntry, MappingTable, Person.name)
         .join(MappingEntry, MappingEntry.from_revision == Revision.no)
@@ -150,10 +150,10 @@ def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
         .where(Revision.company_id == company_id, Revision.no == no)
         .where(MappingTable.company_id == company_id, Revision.kind.in_(OWN_KINDS))
     )
-    found = session.execute(query).first()
-    if found is None:
+    row = session.execute(query).first()
+    if row is None:
         return None
-    revision, entry, table, by = found
+    revision, entry, table, by = row
     older = older_entries(session, table.id, entry.key, before=no)
     last = next((one for one in older if one.to_revision == no), None)
     return Saved(
@@ -175,7 +175,7 @@ def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
 def older_entries(
     session: Session, table_id: int, key: str, *, before: int | None = None
 ) -> Sequence[MappingEntry]:
-    """All entries that this key ever had (`before` a revision), the oldest first."""
+    """Return all entries that this key ever had (`before` a revision), oldest first."""
     query = select(MappingEntry).where(MappingEntry.table_id == table_id, MappingEntry.key == key)
     if before is not None:
         query = query.where(MappingEntry.from_revision < before)
@@ -183,28 +183,31 @@ def older_entries(
 
 
 def parsed_of(entry: MappingEntry | None) -> Parsed | None:
-    """The value of an entry; None: there is none, or it was removed."""
+    """Return an entry's value, or None if there is no entry or it was removed."""
     if entry is None or entry.value is None:
         return None
     factor = Fraction(entry.num, entry.den) if entry.num and entry.den else None
     return Parsed(entry.value, factor)
 
 
-def contradictions(
+def find_contradictions(
     session: Session, change: Change, sent: SentDocuments | None = None, *, most: int | None = None
 ) -> Contradictions:
-    """What the change contradicts of the documents that were made with its key, the newest first;
-    of many only the first `most` are looked at. `sent`: those documents, where they are known.
+    """Return the documents made with the change's key that it contradicts, newest first.
+
+    At most `most` are compared. `sent` are the documents, if already loaded.
     """
-    sent = answer(session, used_by(change)) if sent is None else sent
+    sent = answer(session, asked_documents(change)) if sent is None else sent
     looked = sent.documents[:most]
-    found = [one for row in _rows(session, looked) if (one := _compared(session, change, row))]
-    found.sort(key=lambda one: -one.posting_id)
-    return Contradictions(tuple(found), len(looked), len(sent.documents), sent.below)
+    contradicted = [
+        one for row in _rows(session, looked) if (one := _compared(session, change, row))
+    ]
+    contradicted.sort(key=lambda one: -one.posting_id)
+    return Contradictions(tuple(contradicted), len(looked), len(sent.documents), sent.below)
 
 
 def _rows(session: Session, ids: Sequence[int]) -> Iterator[Row[Any]]:
-    """The postings with what they were judged by, in order of its world, in chunks."""
+    """Yield the postings with their evaluation data, ordered by world revision, in chunks."""
     sent, target = aliased(Push), aliased(Connection)
     query = (
         select(Posting, Record, Version, Evaluation)
@@ -235,7 +238,7 @@ def _compared(session: Session, change: Change, row: Row[Any]) -> Contradicted |
         if was is None or _stopped(before, posting.route):
             return None
         return _told(row, was, (), _stopped(after, posting.route) or "it would not be posted")
-    moved = differing(was, now) if was is not None else ()
+    moved = document_differences(was, now) if was is not None else ()
     return _told(row, was, moved, "") if moved else None
 
 
@@ -263,7 +266,7 @@ def _told(
 
 
 def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | None) -> Outcome:
-    """The record judged as it was when its document went out, but for this one value."""
+    """Evaluate the record as it was when its document was sent, except for this one value."""
     evaluation: Evaluation = row.Evaluation
     programs_world.note_meaning(session, evaluation.ruleset_version_id, row.hash, row.edition)
     judge = programs_world.program(session, evaluation.ruleset_version_id)
@@ -278,7 +281,7 @@ def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | Non
 
 
 def _stopped(outcome: Outcome, route: str) -> str:
-    """What would hold the record on this route, in the words of its rules."""
+    """Return the messages that would hold the record on this route."""
     return " ".join(
         dict.fromkeys(
             finding.message
@@ -290,17 +293,17 @@ def _stopped(outcome: Outcome, route: str) -> str:
     )
 
 
-def used_by(
+def asked_documents(
     change: Change, most: int = MOST_COUNTED, below: int = END_OF_IDS
 ) -> Question[SentDocuments]:
-    """The documents in the books that were made with the key, of the newest `most` of each entry
-    `below` a document.
-    """
+    """Query posted documents made with the key: the newest `most` of each entry `below` an id."""
     return sent_with_query(change.company_id, change.entries, most, below)
 
 
 def document_of(outcome: Outcome, route: str, seq: int) -> Document | None:
-    """The document that an outcome makes for a posting: a step's, else the decision's."""
+    """Return the document that an outcome makes for a posting: a step's, otherwise the
+    decision's.
+    """
     for decision in outcome.decisions:
         for step in decision.plan:
             if (step.route, step.seq) == (route, seq) and step.document is not None:
@@ -308,8 +311,8 @@ def document_of(outcome: Outcome, route: str, seq: int) -> Document | None:
     return next((d.document for d in outcome.decisions if d.route == route), None)
 
 
-def differing(was: Document, now: Document) -> tuple[Moved, ...]:
-    """The values in which two documents differ, those of the header first."""
+def document_differences(was: Document, now: Document) -> tuple[Moved, ...]:
+    """Return the values in which two documents differ, header values first."""
     parts = [(None, was.fields, now.fields)]
     for at in range(max(len(was.lines), len(now.lines))):
         old, new = (doc.lines[at] if at < len(doc.lines) else {} for doc in (was, now))
@@ -324,7 +327,7 @@ def differing(was: Document, now: Document) -> tuple[Moved, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the journal: an account, or a party's account, with its money."""
+    """One line of the journal: an account or a party's account, with its amount."""
 
     document: str
     doc_date: date | None
@@ -336,8 +339,8 @@ class Entry:
     text: str
 
 
-def entries(one: Contradicted) -> tuple[Entry, ...]:
-    """The pairs that move what the document booked; none where only other values differ."""
+def journal_entries(one: Contradicted) -> tuple[Entry, ...]:
+    """Return the entry pairs that move the booked amounts; none if only other values differ."""
     schema = registry.document(one.target, one.doc_type)
     if one.document is None or schema is None:
         return ()
@@ -347,7 +350,7 @@ def entries(one: Contradicted) -> tuple[Entry, ...]:
 def _pair(
     one: Contradicted, document: Document, schema: DocumentSchema, moved: Moved
 ) -> Iterator[Entry]:
-    """From the old account to the new one, on the side on which the document booked it."""
+    """Yield entries from the old account to the new one, on the side the document booked."""
     books = schema.books
     if books is None or not (moved.before and moved.after):
         return
@@ -388,13 +391,13 @@ def _pair(
 def journal_rows(
     change: Saved, documents: Iterable[Contradicted], day: date
 ) -> list[Sequence[Written]]:
-    """The sheet to enter: two lines a move, and the sums of each currency, which are equal."""
+    """Return the journal sheet: two lines per move, and equal totals per currency."""
     rows: list[Sequence[Written]] = [HEAD]
     sums: dict[str, dict[Side, Decimal]] = defaultdict(
         lambda: {"debit": Decimal(), "credit": Decimal()}
     )
     for one in documents:
-        for entry in entries(one):
+        for entry in journal_entries(one):
             sums[entry.currency][entry.side] += entry.amount
             rows.append(_row(change, entry, day))
     for currency, found in sorted(sums.items()):
@@ -420,7 +423,7 @@ def _row(change: Saved, entry: Entry, day: date) -> Sequence[Written]:
 
 
 def document_rows(documents: Iterable[Contradicted]) -> list[Sequence[Written]]:
-    """Every document with every value that would be another, also those that no journal moves."""
+    """Return every document with every changed value, also those without journal lines."""
     rows: list[Sequence[Written]] = [HEAD_OF_DOCUMENTS]
     for one in documents:
         amount = one.document.amount if one.document else None

@@ -47,7 +47,7 @@ USUAL_PACE: Final = 60  # calls a minute, of a target that names no limit
 
 @dataclass(frozen=True, slots=True)
 class ListCount:
-    """What a turn came to: pages that were asked for, and whether there is more to read at once."""
+    """The result of a turn: requested pages, and whether more can be read at once."""
 
     pages: int = 0
     more: bool = False
@@ -55,7 +55,7 @@ class ListCount:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A target that can be asked, with all that takes."""
+    """A target that can be called, with its settings and secret."""
 
     target: TellsLists
     settings: Mapping[str, Any]
@@ -72,7 +72,7 @@ def read_due(
     keys: Keys | None,
     lease_seconds: float,
 ) -> ListCount:
-    """Read what is due for a short while, page by page."""
+    """Read due lists for a short time, page by page."""
     until = clock.monotonic() + SLICE_SECONDS
     lease, pages = timedelta(seconds=lease_seconds), 0
     while clock.monotonic() < until:
@@ -86,17 +86,17 @@ def read_due(
 
 
 def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys | None) -> None:
-    """One page of one list."""
+    """Read one page of one list."""
     with database.read() as session:
         target = registry.targets().get(session.get_one(Connection, turn.connection_id).connector)
     if not isinstance(target, TellsLists):
         with database.write() as session:
-            list_turns.later(session, turn, None)
+            list_turns.postpone(session, turn, None)
         return
     with database.write() as session:
         now = clock.now()
         if told := _wait(session, turn, target, now):
-            list_turns.later(session, turn, told)
+            list_turns.postpone(session, turn, told)
             return
     renew(database, clock, turn.connection_id, http=http, keys=keys)
     with database.read() as session:
@@ -115,7 +115,9 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys |
 
 
 def _wait(session: Session, turn: Turn, target: TellsLists, now: datetime) -> datetime | None:
-    """Until when the target is left alone; None where the call is spent and may be made."""
+    """Return until when the target must not be called, or None if the call is counted and
+    allowed.
+    """
     if not breaker.closed(session, turn.connection_id):
         return now + AWAY
     connection = session.get_one(Connection, turn.connection_id)
@@ -126,10 +128,10 @@ def _wait(session: Session, turn: Turn, target: TellsLists, now: datetime) -> da
 
 
 def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
-    """Keep what a page told and the place behind it; with the last one, the list."""
+    """Store a page with the next page's position; after the last page, store the list."""
     fault = _unreadable(page)
     with database.write(many=True) as session:
-        row, now = list_turns.still_ours(session, turn), clock.now()
+        row, now = list_turns.lock_own_turn(session, turn), clock.now()
         if row is None:
             return
         if not fault and turn.pages >= MOST_PAGES:
@@ -144,13 +146,13 @@ def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
                 words = f"The lists of {connection.name} can be read again."
                 log_connection_event(session, connection, SYSTEM, now, "lists.read", words)
             return
-        list_turns.begin_anew(session, row)
+        list_turns.restart(session, row)
         row.lease_owner, row.tries = turn.owner, turn.tries
     _failed(database, clock, turn, fault, None)
 
 
 def _unreadable(page: ListPage) -> str:
-    """Why no entry of a page can be taken; a name that is too long is cut."""
+    """Return why an entry of a page cannot be stored; names that are too long are cut."""
     for one in page.entries:
         if not one.code or len(one.code) > LONGEST or not one.code.isprintable():
             return f"“{one.code[:50]}” is not a code that a document could name."
@@ -162,15 +164,17 @@ def _unreadable(page: ListPage) -> str:
 
 
 def _whole(session: Session, row: ListReading, now: datetime) -> str:
-    """Make the pages the list of today where it is otherwise than the one that stands; why not."""
+    """Store the pages as today's list if it differs from the current one; return a fault, if
+    any.
+    """
     connection = session.get_one(Connection, row.connection_id)
-    told = {one[0]: _row(*one) for one in list_turns.parts(session, row)}
+    told = {one[0]: _row(*one) for one in list_turns.stored_rows(session, row)}
     home = session.get_one(Company, connection.company_id).currency
-    rows = list_storage.in_books(tuple(told.values()), home)
+    rows = list_storage.in_book_units(tuple(told.values()), home)
     if fault := "" if row.kind.unpaid else _lacking(session, connection.name, row, rows):
         return fault
-    rows = list_storage.with_untold(session, connection.id, row.kind, rows)
-    found = list_storage.difference(session, connection.id, row.kind, rows)
+    rows = list_storage.with_stored_numbers(session, connection.id, row.kind, rows)
+    found = list_storage.list_difference(session, connection.id, row.kind, rows)
     first = row.kind.unpaid and row.done_at is None  # that nothing is unpaid is worth knowing
     if found.fresh or found.over or first:
         list_storage.store_list(
@@ -186,12 +190,12 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
             found=found,
         )
     due = list_turns.next_at(session, connection, now)
-    list_turns.done(session, row, len(rows), due, now)
+    list_turns.finish(session, row, len(rows), due, now)
     return ""
 
 
 def _kept(one: ListEntry) -> list[object]:
-    """An entry of a page, in the order of `_row`."""
+    """Return an entry of a page in the order of `_row`."""
     left = "" if one.left is None else str(one.left)
     of_code = [one.code, one.name, one.active, one.tin, one.registration, one.sku]
     return [*of_code, one.party, left, one.currency]
@@ -208,7 +212,7 @@ def _row(
     left: str = "",
     currency: str = "",
 ) -> ListRow:
-    """An entry of a page that was kept; one of before says less."""
+    """Return a stored entry of a page; entries stored by earlier versions have fewer fields."""
     return ListRow(
         code=code,
         name=_plain(name) or code,
@@ -228,12 +232,12 @@ def _said(one: ListRow) -> list[object]:
 
 
 def _lacking(session: Session, name: str, row: ListReading, rows: Sequence[ListRow]) -> str:
-    """Why a list does not count, or not yet, for it lacks what stood."""
+    """Return why a list is not accepted, or not yet, because it lacks current entries."""
     noun = list_storage.NAMED[row.kind]
     if not rows and (known := _standing(session, row)):
         have = plural(known, noun)
         return f"{name} told no {noun} at all, and {have} stood: those stay."
-    missing = list_storage.missing(session, row.connection_id, row.kind, rows)
+    missing = list_storage.missing_codes(session, row.connection_id, row.kind, rows)
     fingerprint = sha256_hex(dumps(list(missing))) if missing else None
     if missing and row.missed != fingerprint:
         row.missed = fingerprint
@@ -243,9 +247,7 @@ def _lacking(session: Session, name: str, row: ListReading, rows: Sequence[ListR
 
 
 def _doubtful(target: str, noun: str, told: int, missing: Sequence[str]) -> str:
-    """Why a list does not count yet that lacks what stood: pages may have moved while it was read,
-    so it has to lack the same once more.
-    """
+    """Return why a list needs a second reading: pages may have shifted while it was read."""
     few = ", ".join(missing[:NAMED_CODES]) + (" …" if len(missing) > NAMED_CODES else "")
     words = (
         f"{target} told {plural(told, noun)}, and {len(missing):,} that stood are missing: {few}."
@@ -258,7 +260,7 @@ def _plain(text: str) -> str:
 
 
 def _standing(session: Session, row: ListReading) -> int:
-    """How many entries the list has that stands."""
+    """Return how many entries the current list has."""
     query = select(func.count()).where(
         ListedCode.connection_id == row.connection_id,
         ListedCode.kind == row.kind,
@@ -276,7 +278,7 @@ def _failed(
     *,
     enough: bool = False,
 ) -> None:
-    """No page: ask later, ever less often, and say so the first time."""
+    """Record that there was no page, retry with a growing delay, and report the first failure."""
     with database.write() as session:
         now = clock.now()
         wait = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
@@ -287,7 +289,7 @@ def _failed(
                 leave_alone(session, each, now, pause)
         if pause is not None:
             wait = min(LONGEST_PAUSE, max(wait, timedelta(seconds=pause)))
-        kept = list_turns.failed(session, turn, words, now + wait, now)
+        kept = list_turns.record_failure(session, turn, words, now + wait, now)
         if kept and turn.wrong_since is None:
             connection = session.get_one(Connection, turn.connection_id)
             noun = list_storage.NAMED[turn.kind]

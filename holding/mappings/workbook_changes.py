@@ -15,16 +15,23 @@ from holding.db.models import Company, MappingEntry, MappingTable, Person
 from holding.db.refusal import Refusal, plural
 from holding.mappings import fixes
 from holding.mappings.edited_workbook import EditedWorkbook, SheetRow, WrongCell
-from holding.mappings.entries import Parsed, in_itself, read_value, shown, table_of, unfit
+from holding.mappings.entries import (
+    Parsed,
+    entry_text,
+    read_value,
+    refuse_own_unit,
+    refuse_wrong_kind,
+    table_of,
+)
 from holding.mappings.entry_changes import Wanted
 from holding.mappings.mapping_lists import tables
-from holding.mappings.preview import Edit, Effect, active_program, effect
+from holding.mappings.preview import Edit, Effect, active_program, preview_edits
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from rules.values.wording import plain
 
 AT_ONCE: Final = 1_000
-"""So many changes are saved together; the same file again has the rest."""
+"""How many changes are saved at once; a second upload of the file saves the others."""
 
 Place = tuple[str, str, date]
 
@@ -49,8 +56,10 @@ TOLD: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change that a row asks for; `value` is "" where it removes the entry, `before` is what
-    the key had when it was shown, "" for a new one. `cell` says where it stands.
+    """One change of a workbook row.
+
+    `value` is "" if it removes the entry; `before` is the shown value, "" for a new key. `cell`
+    locates the row.
     """
 
     table: str
@@ -62,7 +71,7 @@ class Change:
 
     @property
     def what(self) -> str:
-        """new, changed or removed."""
+        """The kind of change: new, changed or removed."""
         if not self.before:
             return "new"
         return "changed" if self.value else "removed"
@@ -70,7 +79,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Meanwhile:
-    """A row that asks for one value where somebody else saved another after the download."""
+    """A row whose key another user changed after the download."""
 
     change: Change
     was: str
@@ -79,8 +88,9 @@ class Meanwhile:
 
 @dataclass(frozen=True, slots=True)
 class WorkbookChanges:
-    """What saving would change, what it leaves out, and how many rows say what there is already.
-    `more` changes stand behind these; `known` is false where the file does not tell its revision.
+    """What saving would change, what it leaves out, and how many rows are unchanged.
+
+    `more` counts changes beyond the limit. `known`: the file states its revision.
     """
 
     changes: tuple[Change, ...]
@@ -93,14 +103,14 @@ class WorkbookChanges:
     known: bool
 
     def count(self, what: str) -> int:
-        """How many changes are of a kind: new, changed or removed."""
+        """Return how many changes are of a kind: new, changed or removed."""
         return sum(one.what == what for one in self.changes)
 
 
 def workbook_changes(
     session: Session, actor: Actor, read: EditedWorkbook
 ) -> WorkbookChanges | Refusal:
-    """Compare each row; nothing is written. Refused where the file is of another company."""
+    """Compare each row without writing; refuse a workbook of another company."""
     company = session.get_one(Company, actor.company_id or 0)
     if read.company and read.company != company.code:
         return Refusal(
@@ -157,13 +167,13 @@ class _Standing:
 def _standing(
     session: Session, company_id: int, rev: int
 ) -> tuple[dict[Place, _Standing], dict[Place, str]]:
-    """What each key has now, and what it had at that revision."""
+    """Return each key's current value, and its value at that revision."""
     now: dict[Place, _Standing] = {}
     then: dict[Place, str] = {}
     for row in session.execute(_SINCE, {"company": company_id, "rev": rev}):
         entry, by = row.MappingEntry, row.person
         place = (row.table, entry.key, entry.valid_from)
-        value = shown(entry.value, entry.num, entry.den)
+        value = entry_text(entry.value, entry.num, entry.den)
         if entry.to_revision is None:
             now[place] = _Standing(value, entry.from_revision, by or "")
         if entry.from_revision <= rev:
@@ -172,7 +182,7 @@ def _standing(
 
 
 class _Checks:
-    """What a form would refuse, told before anything is saved."""
+    """The refusals of a single form, checked before anything is saved."""
 
     def __init__(self, session: Session, actor: Actor) -> None:
         self._session, self._actor = session, actor
@@ -189,19 +199,23 @@ class _Checks:
         parsed = read_value(table.kind, row.value)
         if isinstance(parsed, Refusal):
             return WrongCell(row.cell, parsed.words)
-        refusal = unfit(self._ruleset, table, parsed) or in_itself(table, row.key, parsed)
+        refusal = refuse_wrong_kind(self._ruleset, table, parsed) or refuse_own_unit(
+            table, row.key, parsed
+        )
         return parsed if refusal is None else WrongCell(row.cell, refusal.words)
 
     def refused(self, change: Change) -> str | None:
         if change.table not in self._kept:
-            kept = fixes.refused(self._session, self._actor, [change.table])
+            kept = fixes.refuse_change(self._session, self._actor, [change.table])
             self._kept[change.table] = kept
         if refusal := self._kept[change.table]:
             return refusal.words
         table = self._table(change.table)
         if change.value or table is None:
             return None
-        refusal = fixes.needed(self._session, Wanted(table, change.key, change.since, None))
+        refusal = fixes.refuse_needed_removal(
+            self._session, Wanted(table, change.key, change.since, None)
+        )
         return refusal.words if refusal else None
 
     def _table(self, name: str) -> MappingTable | None:
@@ -210,18 +224,18 @@ class _Checks:
         return self._tables[name]
 
 
-def edits(kinds: Mapping[str, str], changes: Iterable[Change]) -> Iterator[Edit]:
-    """The changes as they are judged; those with a value that cannot be read are left out."""
+def parsed_edits(kinds: Mapping[str, str], changes: Iterable[Change]) -> Iterator[Edit]:
+    """Yield the changes as edits; unreadable values are left out."""
     for one in changes:
         parsed = read_value(kinds.get(one.table, ""), one.value) if one.value else None
         if not isinstance(parsed, Refusal):
             yield Edit(one.table, one.key, parsed, one.since)
 
 
-def differences(
+def changed_since(
     session: Session, company_id: int, seen: Sequence[Change], rev: int
 ) -> Iterator[str]:
-    """What is otherwise than it was shown, in words; nothing where all is as it was."""
+    """Yield what changed since it was shown, in words."""
     now, _ = _standing(session, company_id, rev)
     for one in seen:
         standing = now.get((one.table, one.key, one.since))
@@ -237,8 +251,9 @@ def differences(
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was done: so many keys by the revisions `first` to `revision`, so many records woken;
-    `later`: more may be.
+    """The result: number of keys, their first and last revision, and the number of woken records.
+
+    `later`: more records may be woken afterwards.
     """
 
     keys: int
@@ -251,12 +266,12 @@ class Saved:
 def effect_of(
     session: Session, company_id: int, changes: Sequence[Change], now: datetime
 ) -> Effect:
-    """What saving these would do to records; nothing is written."""
+    """Return what saving these would do to records, without writing."""
     kinds = {one.name: one.kind for one in tables(session, company_id)}
-    return effect(session, company_id, list(edits(kinds, changes)), now)
+    return preview_edits(session, company_id, list(parsed_edits(kinds, changes)), now)
 
 
-def save(
+def save_changes(
     session: Session,
     actor: Actor,
     seen: Sequence[Change],
@@ -267,14 +282,16 @@ def save(
     rev: int,
     op: str | None = None,
 ) -> Saved | Refusal:
-    """Save all of them or none, each as a form would. Refused with each difference where a key has
-    another value than was shown, or other records would become `ready`.
+    """Save all changes or none, each as a form would.
+
+    Refused with each difference if a key's value or the number of `ready` records changed since it
+    was shown.
     """
 
     def act() -> Saved | Refusal:
         company_id = actor.company_id or 0
         lock_company(session, company_id)
-        if refusal := fixes.refused(session, actor, [one.table for one in seen]):
+        if refusal := fixes.refuse_change(session, actor, [one.table for one in seen]):
             return refusal
         if not seen:
             return Refusal("mapping.none", "The file changes nothing.", "Change a value.", 422)
@@ -283,7 +300,7 @@ def save(
             return Refusal("mapping.many", words, "Upload the file again.", 422)
         if not reason.strip():
             return Refusal("reason.missing", "A fix needs a reason.", status=422)
-        told = list(differences(session, company_id, seen, rev))
+        told = list(changed_since(session, company_id, seen, rev))
         if not told:
             ready_now = effect_of(session, company_id, seen, now).ready
             if ready_now != ready:
@@ -322,7 +339,7 @@ def _save(
             return fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
         return fixes.remove(session, actor, table, key, why, now, rev, since=since)
 
-    made = fixes.together(session, (partial(make, one) for one in seen))
+    made = fixes.apply_together(session, (partial(make, one) for one in seen))
     if isinstance(made, Refusal):
         return made
     changes = plural(len(seen), "mapping")

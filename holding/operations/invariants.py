@@ -414,7 +414,7 @@ def _wrong_counts(look: Look) -> Iterator[Breach]:
 def wrong_tally(look: Look) -> Iterator[Breach]:
     """Where the tally and the holds differ; what is marked may, until it is folded."""
     rows = look.session.execute(folding.WAITING.where(Hold.company_id == look.company_id))
-    true = folding.counts(rows)
+    true = folding.count_with_owners(rows)
     kept, sums = _kept(look)
     marked = set(
         look.session.scalars(

@@ -200,8 +200,8 @@ def of_company(
     session: Session, company_id: int, code: str, currency: str, now: datetime
 ) -> Figures:
     """One company."""
-    totals = filters.totals(session, company_id, Filter())
-    oldest = answer(session, dashboard.oldest(company_id))
+    totals = filters.load_totals(session, company_id, Filter())
+    oldest = answer(session, dashboard.asked_oldest(company_id))
     found = queues(session, company_id, now)
     paces = queue_pace.paces(session, company_id, found, now)
     return Figures(

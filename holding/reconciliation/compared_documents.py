@@ -59,12 +59,12 @@ EXPLAINED = (
     Standing.LEFT,
     Standing.BY_RULE,
 )
-"""The standings that say why a document is not, or not so, in the target."""
+"""Standings with a known reason why a document is missing or different in the target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One document of a record, with its three sides in minor units (None: not known)."""
+    """One document of a record, with its three sides in minor units (None: unknown)."""
 
     posting_id: int
     record_id: int
@@ -101,19 +101,20 @@ class Compared:
 
     @property
     def code(self) -> str:
-        """The currency in which its sides are compared: that of the document, where one is known.
+        """The currency of the comparison: the document's, or the record's if it has none.
 
-        Rules may post in another currency than the source sells in; such amounts are not compared
-        with the record's.
+        Rules may post in another currency than the source's. Such amounts are not compared with the
+        record.
         """
         return self.currency or self.record_currency
 
     @property
     def said(self) -> int | None:
-        """Its amount as the source said. Of several documents that one record makes under a
-        route, of one that takes another back, and of one in another currency the record gives no
-        amount: each counts as it was made. One that is gone in the source counts as nothing there,
-        and one of which somebody accepted a difference as it was accepted.
+        """The amount in the source.
+
+        The record gives no amount for one of several documents on a route, for a reversal, and for
+        another currency. These count as posted. A document deleted in the source counts as zero,
+        and an accepted difference as it was accepted.
         """
         if self.gone or self.now is not None:
             return self.now or 0
@@ -122,18 +123,18 @@ class Compared:
 
     @property
     def stands(self) -> bool:
-        """Whether it was taken by the target, and not made void since."""
+        """Whether the target accepted it and it is not void."""
         void = self.state == PostingState.REVERSED and self.action == "void"
         return self.posted_push_id is not None and not void
 
     @property
     def posted(self) -> int | None:
-        """What was posted; nothing of what was not sent."""
+        """The posted amount; zero if it was not sent."""
         return self.amount if self.stands else 0
 
     @property
     def there(self) -> int | None:
-        """What the target shows of it; None where it was not read back."""
+        """The amount in the target; None if it was not read back."""
         if not self.stands:
             return 0
         if self.seen is None:
@@ -145,9 +146,7 @@ class Compared:
 
     @property
     def odd(self) -> bool:
-        """Whether the target shows it otherwise in what makes its amount, or nobody can say what it
-        shows: two documents of its number.
-        """
+        """Whether the target shows a different amount, or several documents with this number."""
         if self.seen is None or not self.stands or self.seen["found"] == "equal":
             return False
         return self.there != self.amount or not self.seen["differs"]
@@ -155,18 +154,16 @@ class Compared:
     def _total_there(self) -> int | None:
         schema = registry.document(self.connector, self.doc_type)
         field = schema.total_field if schema else None
-        told = [value for line, name, value in (self.seen or {})["differs"]
+        shown_totals = [value for line, name, value in (self.seen or {})["differs"]
                 if (line, name) == (0, field)]  # fmt: skip
         try:
-            return to_minor(Decimal(told[0]), self.currency) if told else None
+            return to_minor(Decimal(shown_totals[0]), self.currency) if shown_totals else None
         except (InvalidOperation, OverflowError):
             return None
 
 
 class DateUsed(StrEnum):
-    """By which of its dates a document counts: the one that it has in the books, the one that the
-    source gives its record, or the day on which the target took it.
-    """
+    """The date by which a document counts: its own, its record's, or the day of posting."""
 
     DOCUMENT = "document"
     RECORD = "record"
@@ -175,8 +172,9 @@ class DateUsed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which documents: of these days, both included, by which date; their records with a status, of
-    a source by its name, and sold through a channel. A blank word lets any through.
+    """A filter of documents: days (inclusive), kind of date, status, source and channel.
+
+    A blank text matches everything.
     """
 
     first: date
@@ -189,7 +187,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Agreeing:
-    """Documents whose sides are equal, counted: money in minor units."""
+    """A count of documents whose sides are equal, with the amount in minor units."""
 
     target_id: int
     doc_type: str
@@ -202,8 +200,10 @@ class Agreeing:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """Documents of one standing of which nothing was read back, counted. `said` is what the source
-    said of them and `ours` what was posted, in minor units: None where none of them has an amount.
+    """A count of documents that were not read back.
+
+    It has the source's amount and the posted amount (`ours`) in minor units; None if none has an
+    amount.
     """
 
     target_id: int
@@ -219,7 +219,7 @@ class Unseen:
 
     @property
     def standing(self) -> Standing:
-        """Where they stand."""
+        """The standing of these documents."""
         return Standing.UNREAD if self.stands else _unsent(self.state)
 
 
@@ -230,8 +230,8 @@ def _unsent(state: PostingState) -> Standing:
 
 
 def standing_of(row: Compared, let_be: Collection[int]) -> Standing:
-    """Where a document stands. `let_be`: the postings of which somebody let stand what the target
-    shows.
+    """Return the standing of a document; `let_be` are postings whose target value a user
+    accepted.
     """
     if not row.stands:
         return _unsent(row.state)
@@ -251,27 +251,29 @@ def standing_of(row: Compared, let_be: Collection[int]) -> Standing:
 
 
 def _older(row: Compared) -> Standing:
-    """The record changed since it was posted, and the rules had nothing done about it."""
+    """Return the standing of a document whose record changed later without an action by the
+    rules.
+    """
     done = row.record_state in (RecordState.POSTED, RecordState.IGNORED)
     return Standing.BY_RULE if done else Standing.CANCELLED
 
 
 @dataclass(slots=True)
 class Sum:
-    """Some documents: how many, what they come to in minor units, and how many have no amount."""
+    """A sum of documents: count, minor units, and how many have no amount."""
 
     count: int = 0
     minor: int = 0
     unpriced: int = 0
 
     def add(self, minor: int | None, count: int = 1) -> None:
-        """Count documents that come to this together."""
+        """Add documents with this total amount."""
         self.count += count
         self.minor += minor or 0
         self.unpriced += count if minor is None else 0
 
     def join(self, other: "Sum") -> None:
-        """Add what another has counted."""
+        """Add another sum."""
         self.count += other.count
         self.minor += other.minor
         self.unpriced += other.unpriced
@@ -279,8 +281,9 @@ class Sum:
 
 @dataclass(slots=True)
 class Totals:
-    """The sums of a day, or of all days, in one currency. `by`: the differences by standing; what
-    agrees is counted there with the money that agrees.
+    """The sums of a day, or of all days, in one currency.
+
+    `by` holds the differences by standing, and the amounts that agree.
     """
 
     currency: str
@@ -296,21 +299,23 @@ class Totals:
 
     @property
     def differs(self) -> bool:
-        """Whether a document is not, or not so, in the target; amounts may cancel each other."""
-        found = (one.count for standing, one in self.by.items() if standing is not Standing.AGREES)
-        return any(found)
+        """Whether any document is missing or different in the target, even if amounts cancel
+        out.
+        """
+        counts = (one.count for standing, one in self.by.items() if standing is not Standing.AGREES)
+        return any(counts)
 
     @property
     def explained(self) -> Sum:
-        """What is not, or not so, in the target for a reason that is known."""
-        found = Sum()
+        """The sum of differences with a known reason."""
+        total = Sum()
         for standing in EXPLAINED:
             if standing in self.by:
-                found.join(self.by[standing])
-        return found
+                total.join(self.by[standing])
+        return total
 
     def of(self, standing: Standing) -> Sum:
-        """The differences of one standing."""
+        """Return the differences of one standing."""
         return self.by.get(standing, Sum())
 
     def join(self, other: "Totals") -> None:

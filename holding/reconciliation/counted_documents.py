@@ -39,23 +39,23 @@ from holding.reconciliation.compared_documents import (
     standing_of,
 )
 from holding.reconciliation.document_sides import (
-    agrees,
-    compared,
-    day_in,
-    gone,
-    in_parts,
-    kept,
-    named,
-    of_span,
+    all_sides_agree,
+    compared_columns,
+    day_column,
+    ever_accepted,
+    in_span,
+    is_gone,
+    is_in_parts,
+    with_connection_names,
     zone_of,
 )
 from holding.records import accepted_differences
 from rules.values.canonical import PostingState
 
 LATER_CHANGES = ("STL03", "TGT07")
-"""The findings whose release lets stand what the target shows otherwise than it was posted."""
+"""Finding codes whose release accepts the target's different value."""
 _code = case((Posting.currency != "", Posting.currency), else_=Record.currency)
-_own = or_(Posting.reverses_id.is_not(None), _code != Record.currency, in_parts)
+_own = or_(Posting.reverses_id.is_not(None), _code != Record.currency, is_in_parts)
 _said = case(  # where both are equal, none asks for other documents
     (Posting.amount == Record.amount, Posting.amount), (_own, Posting.amount), else_=Record.amount
 )
@@ -67,8 +67,9 @@ _unseen = Posting.reading_id.is_(None)
 
 
 class Mark(IntFlag):
-    """What decides how a document counts, as one number: PostgreSQL groups thousands by it, which
-    takes as long for each column. `UNSEEN`: nobody read it back; the rest is said of those alone.
+    """How a document counts, as one number, because PostgreSQL groups by one column much faster.
+
+    `UNSEEN`: not read back; the higher bits apply to unseen documents only.
     """
 
     AGREES = 1
@@ -83,9 +84,9 @@ def _written(mark: Mark) -> ColumnElement[int]:
 
 
 def _mark(company_id: int) -> ColumnElement[int]:
-    counted = and_(_unseen, ~gone, ~kept(company_id))
+    counted = and_(_unseen, ~is_gone, ~ever_accepted(company_id))
     return case(
-        (agrees(company_id), _written(Mark.AGREES)),
+        (all_sides_agree(company_id), _written(Mark.AGREES)),
         (and_(counted, _stands), _written(Mark.UNSEEN | Mark.STANDS)),
         (counted, _written(Mark.UNSEEN)),
         else_=_written(Mark(0)),
@@ -102,16 +103,16 @@ _MARKED = (
     case((_unseen, _said)).label("said"),  # only there: it asks for other documents
     Posting.state,
 )
-"""What is asked of each document beside its day and its mark."""
+"""Columns of each document beside its day and mark."""
 Days = Collection[date] | None
-"""Of which days each document is wanted that does not agree; None: of all."""
+"""Days for which differing documents are listed one by one; None means all days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """What agrees, by target, kind, day, status of the record and currency; of days of which not
-    each document is wanted, those that nobody read back, likewise; and each other one, the oldest
-    first.
+    """Agreeing documents as counts, unread documents as counts, and each other document by id.
+
+    Unread documents of the listed days are among the single ones.
     """
 
     agreeing: tuple[Agreeing, ...]
@@ -119,15 +120,15 @@ class Documents:
     rows: tuple[Compared, ...]
 
 
-def of_days(session: Session, company_id: int, span: Span, each: Days = None) -> Documents:
-    """The documents of these days."""
-    return asked_of_days(Together(session, KEPT), session, company_id, span, each)()
+def load_documents(session: Session, company_id: int, span: Span, each: Days = None) -> Documents:
+    """Return the documents of these days."""
+    return asked_documents(Together(session, KEPT), session, company_id, span, each)()
 
 
-def asked_of_days(
+def asked_documents(
     page: Together, session: Session, company_id: int, span: Span, each: Days
 ) -> Callable[[], Documents]:
-    """The same, asked with the other questions of a page."""
+    """Queue the queries for the documents in a batch; the returned function gives the result."""
     few = None if each is None else frozenset(each)
     grouped, differing = _selects(company_id, zone_of(session, company_id, span), span, few)
     counted, rows = page.ask(_rows_of(grouped)), page.ask(_differing(company_id, *differing))
@@ -142,12 +143,12 @@ def asked_of_days(
 def _selects(
     company_id: int, zone: str, span: Span, each: frozenset[date] | None
 ) -> tuple[Select[Any], tuple[Columns[Compared], Select[Any]]]:
-    """What counts them, and what reads those that differ. Made once for a span, which takes
-    longer than to ask a small company.
+    """Build the queries for a span, cached because building takes longer than a small company's
+    query.
     """
-    day = day_in(zone, span).label("day")
+    day = day_column(zone, span).label("day")
     rows = select(day, *_MARKED, _mark(company_id).label("mark"))
-    marked = of_span(rows, company_id, zone, span).cte()
+    marked = in_span(rows, company_id, zone, span).cte()
     return _grouped(marked), _apart(company_id, marked, each)
 
 
@@ -157,18 +158,27 @@ def _rows_of(query: Select[Any]) -> Question[Sequence[Row[Any]]]:
 
 
 def _grouped(marked: CTE) -> Select[Any]:
-    """All of them by what decides how they count: to leave some out here would take longer, for
-    PostgreSQL thinks that few are left, and sorts them.
+    """Group all documents by how they count.
+
+    Filtering here is slower: PostgreSQL would expect few rows and sort them.
     """
-    one = marked.c
+    columns = marked.c
     unknown = (  # a sum leaves out what has no amount
-        case((one.said.is_(None), _written(Mark.NOT_SAID)), else_=_written(Mark(0))),
-        case((one.amount.is_(None), _written(Mark.WITHOUT_AMOUNT)), else_=_written(Mark(0))),
+        case((columns.said.is_(None), _written(Mark.NOT_SAID)), else_=_written(Mark(0))),
+        case((columns.amount.is_(None), _written(Mark.WITHOUT_AMOUNT)), else_=_written(Mark(0))),
     )
-    mark = (one.mark + unknown[0] + unknown[1]).label("mark")
-    keys = (one.target_id, one.doc_type, one.day, one.status, one.code, one.state, mark)
-    sums = (func.count().label("n"), func.sum(one.said).label("said"),
-            func.sum(one.amount).label("ours"))  # fmt: skip
+    mark = (columns.mark + unknown[0] + unknown[1]).label("mark")
+    keys = (
+        columns.target_id,
+        columns.doc_type,
+        columns.day,
+        columns.status,
+        columns.code,
+        columns.state,
+        mark,
+    )
+    sums = (func.count().label("n"), func.sum(columns.said).label("said"),
+            func.sum(columns.amount).label("ours"))  # fmt: skip
     return select(*keys, *sums).group_by(*keys)
 
 
@@ -189,7 +199,7 @@ def _agreeing(counted: Iterable[Row[Any]]) -> tuple[Agreeing, ...]:
 
 
 def _not_seen(counted: Iterable[Row[Any]], each: Collection[date]) -> tuple[Unseen, ...]:
-    """Nobody read them back, so they do not agree; but those that are wanted one by one."""
+    """Return counts of unread documents, except for days that are listed one by one."""
     return tuple(
         Unseen(
             target_id=row.target_id,
@@ -213,7 +223,7 @@ def _apart(
 ) -> tuple[Columns[Compared], Select[Any]]:
     counted = and_(_has(marked, Mark.UNSEEN), marked.c.day.not_in(each or ()))
     wanted = true() if each is None else ~counted
-    columns = compared(company_id, marked.c.day)
+    columns = compared_columns(company_id, marked.c.day)
     query = (
         columns.select()
         .select_from(marked)
@@ -222,7 +232,7 @@ def _apart(
         .outerjoin(Reading, Reading.id == Posting.reading_id)
         .where(~_has(marked, Mark.AGREES), wanted)
     )
-    return columns, named(query)
+    return columns, with_connection_names(query)
 
 
 def _has(marked: CTE, mark: Mark) -> ColumnElement[bool]:
@@ -232,29 +242,31 @@ def _has(marked: CTE, mark: Mark) -> ColumnElement[bool]:
 def _differing(
     company_id: int, columns: Columns[Compared], query: Select[Any]
 ) -> Question[tuple[Compared, ...]]:
-    found = columns.each((yield query))  # sorted here: SQLite would go through them all
-    some = [row.record_id for row in found if row.accepted]
-    wanted = yield from accepted_differences.asked_wanted(company_id, some)
-    rows = (_by_now(row, wanted) if row.accepted else row for row in found)
+    documents = columns.each((yield query))  # sorted here: SQLite would go through them all
+    accepted_records = [row.record_id for row in documents if row.accepted]
+    current_amounts = yield from accepted_differences.asked_current_amounts(
+        company_id, accepted_records
+    )
+    rows = (_by_now(row, current_amounts) if row.accepted else row for row in documents)
     return tuple(sorted(rows, key=lambda one: one.posting_id))
 
 
 def _by_now(row: Compared, wanted: Mapping[int, int | None]) -> Compared:
-    """With what somebody accepted of it, where that still counts."""
+    """Return the document with its accepted amount, if the acceptance still counts."""
     key = row.posting_id
     return replace(row, accepted=key in wanted, now=wanted.get(key))
 
 
-def standings(session: Session, rows: Sequence[Compared]) -> dict[int, Standing]:
-    """Posting id -> where it stands, with what people have accepted of it."""
+def document_standings(session: Session, rows: Sequence[Compared]) -> dict[int, Standing]:
+    """Return the standing of each posting, with what users accepted."""
     odd = [row for row in rows if row.odd]
     let_be = _released(session, odd)
     return {row.posting_id: standing_of(row, let_be) for row in rows}
 
 
 def _released(session: Session, rows: Collection[Compared]) -> set[int]:
-    """The postings of which somebody let stand what the target shows: for the newest content of the
-    record, and after it was seen.
+    """Return postings whose target value a user accepted for the current content, after it was
+    read.
     """
     if not rows:
         return set()

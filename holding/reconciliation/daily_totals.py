@@ -24,12 +24,12 @@ from holding.reconciliation.counted_documents import Days, Documents
 
 Documented = TypeVar("Documented", Agreeing, Unseen, Compared)
 MOST_DAYS = 31
-"""So many days are compared at once."""
+"""How many days are compared at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A kind of document in one target."""
+    """A document type in one target."""
 
     target_id: int
     target: str
@@ -38,52 +38,53 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The filter of each side; `same` decides whether they may be subtracted."""
+    """The filter of each side; equal filters allow subtraction."""
 
     source: Span
     target: Span
 
     @property
     def same(self) -> bool:
-        """Whether both sides were asked for alike."""
+        """Whether both sides have an equal filter."""
         return self.source == self.target
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A document of a day with its standing and what it differs by, in minor units."""
+    """A document of a day with its standing and difference, in minor units."""
 
     document: Compared
     standing: Standing
 
     @property
     def rank(self) -> int:
-        """How urgent its standing is, the most urgent first."""
+        """The urgency of its standing, most urgent first."""
         return list(Standing).index(self.standing)
 
     @property
     def differs(self) -> int:
-        """What the source said less what the target shows; what is not known counts as nothing."""
+        """Source amount less target amount; unknown amounts count as zero."""
         return (self.document.said or 0) - (self.document.there or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day, a line of sums for each currency, the largest first."""
+    """One day, with sums for each currency, largest first."""
 
     day: date
     totals: tuple[Totals, ...]
 
     @property
     def differs(self) -> bool:
-        """Whether any document of it does."""
+        """Whether any document of the day differs."""
         return any(one.differs for one in self.totals)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is compared of one kind in one target: days, their sum, and each document that differs
-    or was looked at one by one.
+    """The comparison of one document type in one target.
+
+    `lines` are documents that differ or were compared one by one.
     """
 
     place: Place
@@ -92,33 +93,34 @@ class Kind:
     lines: tuple[Line, ...]
 
     def shown(self, *, only: bool) -> tuple[Day, ...]:
-        """Its days, or only those on which something differs."""
+        """Return all days, or only those with a difference."""
         return tuple(one for one in self.days if one.differs) if only else self.days
 
     @property
     def unexplained(self) -> tuple[Line, ...]:
-        """The documents that nobody has explained."""
+        """The documents without an explanation."""
         return tuple(one for one in self.lines if one.standing is Standing.UNEXPLAINED)
 
     def count(self, standing: Standing) -> int:
-        """How many documents have a standing."""
+        """Return how many documents have a standing."""
         return sum(one.of(standing).count for one in self.totals)
 
     def of_day(self, day: date, standing: Standing | None = None) -> tuple[Line, ...]:
-        """The documents of a day that differ, or those of one standing; the most urgent first."""
-        mine = [one for one in self.lines if one.document.day == day]
+        """Return a day's documents that differ or have one standing, most urgent first."""
+        lines_of_day = [one for one in self.lines if one.document.day == day]
         if standing is None:
-            mine = [one for one in mine if one.standing is not Standing.AGREES]
+            lines_of_day = [one for one in lines_of_day if one.standing is not Standing.AGREES]
         else:
-            mine = [one for one in mine if one.standing is standing]
-        return tuple(sorted(mine, key=lambda one: (one.rank, -abs(one.differs))))
+            lines_of_day = [one for one in lines_of_day if one.standing is standing]
+        return tuple(sorted(lines_of_day, key=lambda one: (one.rank, -abs(one.differs))))
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both sides of all kinds, under one filter or two. `statuses`: those that the records of the
-    source side have, whatever the filter says; `channels`: those that the newest records name.
-    `undocumented`: records without a document yet.
+    """All types with both sides, under one filter or two.
+
+    `statuses` are all statuses of the source's records, `channels` those in the newest records.
+    `undocumented` are records without a document.
     """
 
     sides: Sides
@@ -128,7 +130,7 @@ class Comparison:
     undocumented: tuple[tuple[str, int, int], ...]
 
     def kind(self, target: str, doc_type: str) -> Kind | None:
-        """That of this target and type; without one the first that has something unexplained."""
+        """Return the type of this target, otherwise the first with an unexplained document."""
         named = (one for one in self.kinds if (one.place.target, one.place.doc_type)
                  == (target, doc_type))  # fmt: skip
         wrong = (one for one in self.kinds if one.unexplained)
@@ -137,7 +139,7 @@ class Comparison:
 
 @dataclass(slots=True)
 class _Side:
-    """What was read for a span; where each document stands is asked of the source's side."""
+    """The documents of one span; only the source's side has standings."""
 
     counted: tuple[Agreeing, ...]
     unseen: tuple[Unseen, ...]
@@ -146,8 +148,8 @@ class _Side:
     standings: Mapping[int, Standing] = field(default_factory=dict)
 
 
-def problem(span: Span) -> str:
-    """What is wrong with the days of a side, in words; blank where nothing is."""
+def span_problem(span: Span) -> str:
+    """Return what is wrong with the days of a filter, or a blank text."""
     if span.last < span.first:
         return "The last day is before the first."
     if span.last - span.first >= timedelta(days=MOST_DAYS):
@@ -155,7 +157,7 @@ def problem(span: Span) -> str:
     return ""
 
 
-def compare(
+def compare_days(
     session: Session,
     company_id: int,
     sides: Sides,
@@ -163,16 +165,17 @@ def compare(
     each: Days = None,
     page: Together | None = None,
 ) -> Comparison:
-    """Compare all kinds of documents in these targets (id -> name). `each`: the days of which every
-    document that differs is wanted (None: all); of others those that nobody read back are counted
-    and have no line. `page`: what else is asked with it.
+    """Compare all document types in these targets (id -> name).
+
+    `each` are days for which every differing document is listed; None means all. On other days
+    unread documents are only counted. `page` adds the page's queries to the batch.
     """
     page = page or Together(session, KEPT)
     of_source = _asked(page, session, company_id, sides.source, each)
     of_target = of_source if sides.same else _asked(page, session, company_id, sides.target, each)
-    undocumented = page.ask(document_sides.without_document(company_id, sides.source))
+    undocumented = page.ask(document_sides.asked_without_document(company_id, sides.source))
     source = _side(of_source(), targets)
-    source.standings = counted_documents.standings(session, source.rows)
+    source.standings = counted_documents.document_standings(session, source.rows)
     target = source if sides.same else _side(of_target(), targets)
     words = {one.status for one in source.counted} | {one.status for one in source.rows}
     words |= {one.status for one in source.unseen}
@@ -182,7 +185,7 @@ def compare(
         sides=sides,
         kinds=tuple(_kind(place, sides, mine, theirs) for place in places),
         statuses=tuple(sorted(word for word in words if word)),
-        channels=answer(session, document_sides.channels(company_id), KEPT),
+        channels=answer(session, document_sides.asked_channels(company_id), KEPT),
         undocumented=undocumented.value,
     )
 
@@ -190,9 +193,9 @@ def compare(
 def _asked(
     page: Together, session: Session, company_id: int, span: Span, each: Days
 ) -> Callable[[], Documents]:
-    """Whatever status they have: which there are is told, too."""
+    """Queue the documents of a span, of every status, because all statuses are listed."""
     whole = replace(span, status="")
-    return counted_documents.asked_of_days(page, session, company_id, whole, each)
+    return counted_documents.asked_documents(page, session, company_id, whole, each)
 
 
 def _side(found: Documents, targets: Mapping[int, str]) -> _Side:
@@ -212,10 +215,10 @@ def _only(side: _Side, status: str) -> _Side:
 
 
 def _places(side: _Side) -> Iterable[Place]:
-    found = {(one.target_id, one.doc_type) for one in side.counted}
-    found |= {(one.target_id, one.doc_type) for one in side.unseen}
-    found |= {(one.target_id, one.doc_type) for one in side.rows}
-    for target_id, doc_type in found:
+    pairs = {(one.target_id, one.doc_type) for one in side.counted}
+    pairs |= {(one.target_id, one.doc_type) for one in side.unseen}
+    pairs |= {(one.target_id, one.doc_type) for one in side.rows}
+    for target_id, doc_type in pairs:
         yield Place(target_id, side.targets.get(target_id, ""), doc_type)
 
 
@@ -256,7 +259,7 @@ def _add_source(found: Totals, line: Line, *, compared: bool) -> None:
 
 
 def _add_unseen(found: Totals, some: Unseen, *, compared: bool) -> None:
-    """Of what nobody read back the target counts nothing."""
+    """Add unread documents, which count nothing in the target."""
     found.source.add(some.said, some.count)
     if some.stands:
         found.ours.add(some.ours, some.count)
@@ -266,7 +269,7 @@ def _add_unseen(found: Totals, some: Unseen, *, compared: bool) -> None:
 
 
 def _gone(row: Compared) -> bool:
-    """Whether the target shows nothing of it any more."""
+    """Check whether the document no longer exists in the target."""
     return row.seen is not None and (row.seen["found"] == "absent" or bool(row.seen["void"]))
 
 
@@ -283,10 +286,10 @@ def _by_day(days: Mapping[tuple[date, str], Totals]) -> tuple[Day, ...]:
 
 
 def _by_currency(days: Iterable[Totals]) -> tuple[Totals, ...]:
-    found: dict[str, Totals] = {}
-    for one in days:
-        found.setdefault(one.currency, Totals(one.currency)).join(one)
-    return tuple(_largest_first(found.values()))
+    totals_by_currency: dict[str, Totals] = {}
+    for totals in days:
+        totals_by_currency.setdefault(totals.currency, Totals(totals.currency)).join(totals)
+    return tuple(_largest_first(totals_by_currency.values()))
 
 
 def _largest_first(found: Iterable[Totals]) -> list[Totals]:

@@ -48,11 +48,11 @@ from holding.reconciliation.compared_documents import (
 from rules.values.canonical import PostingState, dumps
 
 DOCUMENTS = sorted({document.name for document in registry.schemas()[0]})
-"""All document types: the index of days is asked for each by its name."""
+"""All document types, because the index of days starts with the type."""
 CHANNEL: Final = "channel"
-"""The field in which sources say where something was sold, or how it was paid."""
+"""The record field for the sales channel or payment method."""
 CHANNELS_FROM: Final = 100
-"""So many records, the newest, say which channels there are."""
+"""How many of the newest records are searched for channels."""
 _Sold = msgspec.defstruct("_Sold", [(CHANNEL, Any, None)])
 _sold: Callable[[str], Any] = msgspec.json.Decoder(_Sold).decode
 
@@ -61,12 +61,12 @@ _source, _target = aliased(Connection, name="source"), aliased(Connection, name=
 _other = aliased(Posting, name="other")
 _of_route = (_other.record_id == Posting.record_id, _other.route == Posting.route)
 _is_first, _is_further = Posting.seq == _FIRST, _other.seq != _FIRST
-in_parts: ColumnElement[bool] = or_(
+is_in_parts: ColumnElement[bool] = or_(
     # beside a first document, as most are, only further ones are looked for: they have an index
     and_(_is_first, exists().where(*_of_route, _is_further)),
     and_(~_is_first, exists().where(*_of_route, _other.seq != Posting.seq)),
 )
-gone: ColumnElement[bool] = and_(Posting.withdrawn, Posting.state == PostingState.POSTED)
+is_gone: ColumnElement[bool] = and_(Posting.withdrawn, Posting.state == PostingState.POSTED)
 _COLUMNS = Compared(
     posting_id=of(Posting.id),
     record_id=of(Posting.record_id),
@@ -94,10 +94,10 @@ _COLUMNS = Compared(
     currency=of(Posting.currency),
     posted_push_id=of(Posting.posted_push_id),
     reverses_id=of(Posting.reverses_id),
-    in_parts=of(in_parts.label("in_parts")),
+    in_parts=of(is_in_parts.label("in_parts")),
     seen_at=of(Posting.read_at),
     seen=of(Reading.body),
-    gone=of(gone.label("gone")),
+    gone=of(is_gone.label("gone")),
     accepted=False,
 )
 _RENAMED = {
@@ -113,12 +113,13 @@ _RENAMED = {
 }
 
 
-def kept(company_id: int) -> ColumnElement[bool]:
-    """Whether somebody ever accepted a difference of the posting: these are few, and whether that
-    still counts is asked of each.
+def ever_accepted(company_id: int) -> ColumnElement[bool]:
+    """Return the condition that a difference of the posting was ever accepted.
+
+    Such postings are few; whether the acceptance still counts is checked for each.
     """
-    mine = select(AcceptedDifference.posting_id)
-    return Posting.id.in_(mine.where(AcceptedDifference.company_id == company_id))
+    accepted = select(AcceptedDifference.posting_id)
+    return Posting.id.in_(accepted.where(AcceptedDifference.company_id == company_id))
 
 
 _agrees: Final = and_(
@@ -130,16 +131,16 @@ _agrees: Final = and_(
     Posting.amount == Record.amount,
     Posting.currency == Record.currency,
     Posting.reverses_id.is_(None),
-    ~in_parts,
+    ~is_in_parts,
 )
 
 
-def agrees(company_id: int) -> ColumnElement[bool]:
-    """A posting of which all sides are equal."""
-    return and_(_agrees, ~kept(company_id))
+def all_sides_agree(company_id: int) -> ColumnElement[bool]:
+    """Return the condition that all sides of a posting are equal."""
+    return and_(_agrees, ~ever_accepted(company_id))
 
 
-def a_page(
+def agreeing_page(
     session: Session,
     company_id: int,
     span: Span,
@@ -148,13 +149,13 @@ def a_page(
     after: int = 0,
     most: int = 50,
 ) -> tuple[Compared, ...]:
-    """Documents that agree of a target, kind and the first day of the span, behind this id."""
+    """Return agreeing documents of a target, a type and the span's first day, after an id."""
     target_id, doc_type = place
     one_day = replace(span, last=span.first)
-    columns = compared(company_id, literal(span.first, Date).label("day"))
+    columns = compared_columns(company_id, literal(span.first, Date).label("day"))
     zone, rows = zone_of(session, company_id, span), columns.select()
-    query = named(of_span(rows, company_id, zone, one_day)).where(
-        agrees(company_id),
+    query = with_connection_names(in_span(rows, company_id, zone, one_day)).where(
+        all_sides_agree(company_id),
         Posting.connection_id == target_id,
         Posting.doc_type == doc_type,
         Posting.id > after,
@@ -162,20 +163,20 @@ def a_page(
     return columns.each(session.execute(query.order_by(Posting.id).limit(most)))
 
 
-def compared(company_id: int, day: ColumnElement[Any]) -> Columns[Compared]:
-    """What is read of a document; `day`: what says by which of its days it counts."""
-    ever = kept(company_id).label("accepted")
+def compared_columns(company_id: int, day: ColumnElement[Any]) -> Columns[Compared]:
+    """Return the columns of a compared document; `day` is the date that counts."""
+    ever = ever_accepted(company_id).label("accepted")
     return Columns(replace(_COLUMNS, day=of(day), accepted=of(ever)), _RENAMED)
 
 
 def zone_of(session: Session, company_id: int, span: Span) -> str:
-    """The time zone in which moments count; blank where dates do."""
+    """Return the time zone if documents count by time of posting, otherwise a blank text."""
     by_moment = span.by is DateUsed.POSTED
     return session.get_one(Company, company_id).zone if by_moment else ""
 
 
-def day_in(zone: str, span: Span) -> ColumnElement[Any]:
-    """The day by which a document of this span counts: a column, or of a moment its day there."""
+def day_column(zone: str, span: Span) -> ColumnElement[Any]:
+    """Return the date column of a span, or the local day of a posting time."""
     if span.by is not DateUsed.POSTED:
         return (Posting if span.by is DateUsed.DOCUMENT else Record).doc_date.expression
     during = [(and_(Posting.posted_at >= begin, Posting.posted_at < end), literal(day, Date))
@@ -183,8 +184,8 @@ def day_in(zone: str, span: Span) -> ColumnElement[Any]:
     return case(*during)
 
 
-def of_span(query: Select[Any], company_id: int, zone: str, span: Span) -> Select[Any]:
-    """Postings of the days, asked of the index of days target by target and kind by kind."""
+def in_span(query: Select[Any], company_id: int, zone: str, span: Span) -> Select[Any]:
+    """Limit a query to postings of a span, so that the index of days is used."""
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
     )
@@ -199,7 +200,7 @@ def of_span(query: Select[Any], company_id: int, zone: str, span: Span) -> Selec
 
 
 def _during(company_id: int, zone: str, span: Span) -> Iterator[ColumnElement[bool]]:
-    """Of these days, by the date that counts."""
+    """Yield the conditions for the days, by the date that counts."""
     if span.by is DateUsed.POSTED:
         days = list(_midnights(zone, span))
         yield Posting.posted_at >= days[0][1]
@@ -212,7 +213,7 @@ def _during(company_id: int, zone: str, span: Span) -> Iterator[ColumnElement[bo
 
 
 def _midnights(zone: str, span: Span) -> Iterator[tuple[date, datetime, datetime]]:
-    """Each day of a span with the moments at which it begins and ends where the company is."""
+    """Yield each day with its start and end in the company's time zone."""
     at = ZoneInfo(zone)
     for n in range((span.last - span.first).days + 1):
         day = span.first + timedelta(days=n)
@@ -221,7 +222,7 @@ def _midnights(zone: str, span: Span) -> Iterator[tuple[date, datetime, datetime
 
 
 def _of_records(company_id: int, span: Span) -> Iterator[ColumnElement[bool]]:
-    """With the status, the source and the channel that are asked for."""
+    """Yield the conditions for status, source and channel."""
     if span.status:
         yield Record.status == span.status
     if span.source:
@@ -240,8 +241,8 @@ def _of_records(company_id: int, span: Span) -> Iterator[ColumnElement[bool]]:
         yield exists().where(Version.id == Record.version_id, func.replace(body, told, "") != body)
 
 
-def channels(company_id: int) -> Question[tuple[str, ...]]:
-    """The channels that the newest records name."""
+def asked_channels(company_id: int) -> Question[tuple[str, ...]]:
+    """Return the channels of the newest records."""
     newest = (
         select(Record.version_id)
         .where(Record.company_id == company_id)
@@ -249,20 +250,23 @@ def channels(company_id: int) -> Question[tuple[str, ...]]:
         .limit(at_most(CHANNELS_FROM))
     )
     rows = yield select(type_coerce(Version.body, Text)).where(Version.id.in_(newest))
-    told = {_sold(body).channel for body in rows.scalars() if body}
-    return tuple(sorted(one for one in told if isinstance(one, str) and one))
+    channel_names = {_sold(body).channel for body in rows.scalars() if body}
+    return tuple(sorted(name for name in channel_names if isinstance(name, str) and name))
 
 
-def named(query: Select[Any]) -> Select[Any]:
-    """A query of what is compared with the names of source and target."""
+def with_connection_names(query: Select[Any]) -> Select[Any]:
+    """Join the names of source and target to a query."""
     return query.join(_source, _source.id == Record.source_id).join(
         _target, _target.id == Posting.connection_id
     )
 
 
-def without_document(company_id: int, span: Span) -> Question[tuple[tuple[str, int, int], ...]]:
-    """Records of the days of which no document is in the sum of any day yet: (currency, count,
-    minor units); those without a day are in no span and counted with it.
+def asked_without_document(
+    company_id: int, span: Span
+) -> Question[tuple[tuple[str, int, int], ...]]:
+    """Return (currency, count, minor units) of records without a document in any day's sum.
+
+    Records without a date are included.
     """
     made = exists().where(_other.record_id == Record.id, _MADE[span.by])
     states = _NOT_POSTED if span.by is DateUsed.POSTED else _OPEN_STATES
@@ -287,17 +291,20 @@ _MADE = {
     DateUsed.RECORD: true(),
     DateUsed.POSTED: _other.posted_at.is_not(None),
 }
-"""When a document of a record is in the sums of some day."""
+"""When a document of a record is in the sum of some day."""
 _NOT_POSTED = tuple(state for state in RecordState if state not in FINAL_STATES)
 
 
 def newest_day(session: Session, company_id: int) -> date | None:
-    """The last day of which there is a document."""
-    ours, targets = Connection.company_id == company_id, Connection.side == "target"
-    mine, documents = Posting.company_id == company_id, Posting.doc_type.in_(DOCUMENTS)
-    newest = select(func.max(Posting.doc_date)).where(mine, documents)
+    """Return the latest day with a document."""
+    of_company, targets = Connection.company_id == company_id, Connection.side == "target"
+    of_company_postings, documents = (
+        Posting.company_id == company_id,
+        Posting.doc_type.in_(DOCUMENTS),
+    )
+    newest = select(func.max(Posting.doc_date)).where(of_company_postings, documents)
     days = [
         session.scalar(newest.where(Posting.connection_id == target_id))
-        for target_id in session.scalars(select(Connection.id).where(ours, targets)).all()
+        for target_id in session.scalars(select(Connection.id).where(of_company, targets)).all()
     ]
     return max((day for day in days if day is not None), default=None)

@@ -22,7 +22,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import ImportFileState
 from holding.reconciliation import open_files
-from holding.reconciliation.open_files import Verdict, exported
+from holding.reconciliation.open_files import Verdict, exported_documents
 from rules.values.canonical import PostingState
 
 _handed, _told, _ended = (aliased(Person, name=name) for name in ("handed", "told", "ended"))
@@ -30,7 +30,7 @@ _handed, _told, _ended = (aliased(Person, name=name) for name in ("handed", "tol
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file: what is in it, where it stands, who had it and what they said."""
+    """One import file: contents, state, users and their reports."""
 
     id: int
     run_id: int | None
@@ -56,12 +56,12 @@ class FileRow:
 
     @property
     def book(self) -> str:
-        """The short name of the account book that it is for."""
+        """The short name of the target's account book."""
         return str(self.settings.get("company_id", ""))
 
     @property
     def currency(self) -> str:
-        """The one currency of its documents; blank where they have several."""
+        """The only currency of its documents; blank if there are several."""
         return next(iter(self.totals)) if len(self.totals) == 1 else ""
 
 
@@ -100,7 +100,7 @@ _FILE = Columns(
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The version that a record has by now, since when, and what it says."""
+    """A record's newer version: number, time and content."""
 
     posting_id: int
     record_id: int
@@ -110,7 +110,7 @@ class News:
 
     @property
     def status(self) -> str:
-        """The source's own word; blank where it says none."""
+        """The source's status text; blank if there is none."""
         word = self.body.get("status")
         return word if isinstance(word, str) else ""
 
@@ -129,9 +129,7 @@ _NEWS = Columns(
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """A document of a file, where its posting stands, what was found out about it, and what its
-    record says by now, where that is another thing.
-    """
+    """A document of a file: posting state, verdict, and the record's newer version, if any."""
 
     number: str
     party: str
@@ -143,8 +141,8 @@ class DocumentRow:
     news: News | None
 
 
-def of_run(session: Session, company_id: int, run_id: int) -> tuple[FileRow, ...]:
-    """The files of a run, in the order in which they were made."""
+def files_of_run(session: Session, company_id: int, run_id: int) -> tuple[FileRow, ...]:
+    """Return the files of a run, in order of creation."""
     query = _files(company_id).where(ImportFile.run_id == run_id).order_by(ImportFile.id)
     return _FILE.each(session.execute(query))
 
@@ -160,34 +158,34 @@ def _files(company_id: int) -> Select[Any]:
     )
 
 
-def one(session: Session, company_id: int, file_id: int) -> FileRow | None:
-    """One file of the company."""
+def load_file(session: Session, company_id: int, file_id: int) -> FileRow | None:
+    """Return one file of the company, or None."""
     return _FILE.first(session.execute(_files(company_id).where(ImportFile.id == file_id)))
 
 
-def documents(session: Session, company_id: int, file_id: int) -> tuple[DocumentRow, ...]:
-    """The documents of a file, in the order of their rows."""
+def file_documents(session: Session, company_id: int, file_id: int) -> tuple[DocumentRow, ...]:
+    """Return the documents of a file, in order of rows."""
     query = select(ImportFile).where(ImportFile.company_id == company_id, ImportFile.id == file_id)
     file = session.scalars(query).one()
-    inside = exported(session, file)
-    news = of_postings(session, [one.posting_id for one in inside])
+    inside = exported_documents(session, file)
+    news = news_of_postings(session, [one.posting_id for one in inside])
     return tuple(
         DocumentRow(
-            number=each.number,
-            party=each.party,
-            doc_date=each.doc_date,
-            amount=each.minor,
-            currency=each.currency,
-            state=each.state,
-            verdict=open_files.of(file.verdicts, each.number),
-            news=news.get(each.posting_id),
+            number=document.number,
+            party=document.party,
+            doc_date=document.doc_date,
+            amount=document.minor,
+            currency=document.currency,
+            state=document.state,
+            verdict=open_files.verdict_of(file.verdicts, document.number),
+            news=news.get(document.posting_id),
         )
-        for each in inside
+        for document in inside
     )
 
 
-def of_postings(session: Session, posting_ids: Collection[int]) -> Mapping[int, News]:
-    """What is new of those documents whose end nobody knows yet, by their ids."""
+def news_of_postings(session: Session, posting_ids: Collection[int]) -> Mapping[int, News]:
+    """Return newer record versions of documents without a known result, by posting id."""
     query = (
         _NEWS.select()
         .join(Push, Push.id == Posting.push_id)
@@ -200,8 +198,8 @@ def of_postings(session: Session, posting_ids: Collection[int]) -> Mapping[int, 
     return {one.posting_id: one for one in _NEWS.each(session.execute(query))}
 
 
-def words(number: str, file: str, news: News) -> str:
-    """What is told of one, to who could still leave the file alone."""
+def overtaken_text(number: str, file: str, news: News) -> str:
+    """Return the message for a document whose record changed after the file was made."""
     no, status = news.no, news.status
     if status:
         return (

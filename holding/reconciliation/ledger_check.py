@@ -47,8 +47,8 @@ _PARTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Counts, and one sentence for each thing that is wrong; `strangers` are documents of other
-    programs, which is no fault.
+    """Counts, and one sentence for each error; `strangers` are other programs' documents, no
+    error.
     """
 
     lost: int
@@ -58,22 +58,23 @@ class Comparison:
 
     @property
     def strange(self) -> int:
-        """How many documents other programs made."""
+        """How many documents other programs created."""
         return len(self.strangers)
 
 
-def compare(
+def compare_ledger(
     session: Session,
     company_id: int,
     ledger_path: Path,
     sent_numbers: Sequence[str] | None = None,
 ) -> Comparison:
-    """Compare; `sent_numbers` are external ids of all records that were given in, if known.
+    """Compare postings with a ledger file; `sent_numbers` are ids of all submitted records, if
+    known.
 
-    Lost: posted here and not there, there and not posted here, or given in and not here at all.
-    Doubled: more than one document there for the same record and route, or number and customer.
-    A stranger's is one whose number nobody here ever sent, under a key that is not of our form;
-    where a target keeps no key, nobody can tell, and it counts as lost.
+    Lost: posted here but missing there, or there but not posted here, or submitted but missing
+    here. Doubled: several documents for one record and route, or one number and customer. A
+    document is another program's if its number was never sent and its key has another form. Without
+    keys it counts as lost.
     """
     ours = _ours(session, company_id)
     theirs: dict[Meant | tuple[str, str], int] = defaultdict(int)
@@ -93,13 +94,15 @@ def compare(
         ),
     ]
     doubles = {what: count - 1 for what, count in theirs.items() if count > 1}
-    told = [f"{_name(what)} exists there {more + 1} times" for what, more in doubles.items()]
-    return Comparison(len(lost), sum(doubles.values()), (*lost, *told), tuple(strangers))
+    doubled_texts = [
+        f"{_name(what)} exists there {more + 1} times" for what, more in doubles.items()
+    ]
+    return Comparison(len(lost), sum(doubles.values()), (*lost, *doubled_texts), tuple(strangers))
 
 
 @dataclass(frozen=True, slots=True)
 class _Ours:
-    """What the database says: which posting each number stands for, and which are posted."""
+    """The database's view: which posting each number belongs to, and which are posted."""
 
     meant: Mapping[str, Meant]
     posted: Mapping[Meant, str]
@@ -123,7 +126,7 @@ def _ours(session: Session, company_id: int) -> _Ours:
 
 
 def _created(path: Path, companies: frozenset[str]) -> Iterator[Mapping[str, Any]]:
-    """The lines that made a document; half a line at the end was told to nobody."""
+    """Yield the ledger lines that created a document; an incomplete last line is skipped."""
     for raw in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
         if raw.endswith(b"\n") and raw.strip():
             line = json.loads(raw)
@@ -150,8 +153,9 @@ def _missing(session: Session, company_id: int, sent: Sequence[str] | None) -> l
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """One entry; `external_id` is that of its order where that is here, `named` whether it names
-    one at all.
+    """One payout entry; `external_id` is its order's id if the order exists here.
+
+    `named`: the entry names an order.
     """
 
     pos: int
@@ -165,7 +169,7 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutCard:
-    """The totals with their words, how they stand to the deposit, and one page of entries."""
+    """The totals with labels, their comparison with the deposit, and one page of entries."""
 
     currency: str
     totals: Sequence[tuple[str, str]]
@@ -176,8 +180,8 @@ class PayoutCard:
     count: int
 
 
-def card(session: Session, record_id: int, body: Mapping[str, Any], page: int) -> PayoutCard:
-    """The payout with this page of its entries, the first where there is no such page."""
+def payout_card(session: Session, record_id: int, body: Mapping[str, Any], page: int) -> PayoutCard:
+    """Return the payout with this page of its entries, or the first page."""
     lines = [one for one in body.get("lines") or () if isinstance(one, Mapping)]
     pages = max(1, -(-len(lines) // SIZE))
     page = page if 1 <= page <= pages else 1
@@ -187,7 +191,7 @@ def card(session: Session, record_id: int, body: Mapping[str, Any], page: int) -
     return PayoutCard(
         currency=currency,
         totals=[(words, _said(body.get(name))) for name, words in _TOTALS],
-        beside=beside(currency, body.get("net"), body.get("deposit")),
+        beside=deposit_text(currency, body.get("net"), body.get("deposit")),
         entries=[_entry(line, here) for line in shown],
         page=page,
         pages=pages,
@@ -197,32 +201,30 @@ def card(session: Session, record_id: int, body: Mapping[str, Any], page: int) -
 
 @dataclass(frozen=True, slots=True)
 class _Orders:
-    """Orders that are here, by their id and by their number. They are kept apart, for the number of
-    one may be the id of another.
-    """
+    """Known orders by id and by number, kept apart because one's number may be another's id."""
 
     by_id: Mapping[str, str]
     by_number: Mapping[str, str]
 
     def of(self, line: Mapping[str, Any]) -> str | None:
-        """The id of the order that an entry names; an id says more than a number."""
-        found = self.by_id.get(str(line.get("order_id") or ""))
-        return found or self.by_number.get(str(line.get("order_number") or ""))
+        """Return the id of the order that an entry names; an id comes before a number."""
+        order_id = self.by_id.get(str(line.get("order_id") or ""))
+        return order_id or self.by_number.get(str(line.get("order_number") or ""))
 
 
 def _orders(session: Session, record_id: int, lines: Sequence[Mapping[str, Any]]) -> _Orders:
-    """The orders of the same source that these lines name."""
+    """Return the orders of the payout's source that these lines name."""
     ids = sorted({str(one["order_id"]) for one in lines if one.get("order_id")})
     numbers = sorted({str(one["order_number"]) for one in lines if one.get("order_number")})
-    own = select(Record.source_id).where(Record.id == record_id).scalar_subquery()
+    own_source = select(Record.source_id).where(Record.id == record_id).scalar_subquery()
     named = or_(bulk.among(Record.external_id, ids), bulk.among(Record.number, numbers))
     query = select(Record.external_id, Record.number).where(
-        Record.source_id == own, Record.type == ORDER, named
+        Record.source_id == own_source, Record.type == ORDER, named
     )
-    found = session.execute(query.order_by(Record.id)).all() if ids or numbers else ()
+    order_rows = session.execute(query.order_by(Record.id)).all() if ids or numbers else ()
     return _Orders(
-        by_id={external_id: external_id for external_id, _ in found},
-        by_number={number: external_id for external_id, number in found},
+        by_id={external_id: external_id for external_id, _ in order_rows},
+        by_number={number: external_id for external_id, number in order_rows},
     )
 
 
@@ -252,15 +254,15 @@ def _entry(line: Mapping[str, Any], here: _Orders) -> EntryRow:
     )
 
 
-def beside(currency: str, net: object, deposit: object) -> str:
-    """What is paid out, beside what the bank received, in words."""
-    told, received = _amount(net), _amount(deposit)
-    if told is not None and received is None and told < 0:
+def deposit_text(currency: str, net: object, deposit: object) -> str:
+    """Compare the payout with the bank deposit, in words."""
+    paid_out, received = _amount(net), _amount(deposit)
+    if paid_out is not None and received is None and paid_out < 0:
         return "The bank paid this out. Its amount was not entered: enter it with a minus."
-    if told is None or received is None:
+    if paid_out is None or received is None:
         return "What the bank received was not entered."
-    off = received - told
-    if not off:
+    difference = received - paid_out
+    if not difference:
         return "Equal to the bank deposit."
-    word = "less" if off > 0 else "more"
-    return f"{in_currency(abs(off), currency)} {word} than the bank deposit."
+    word = "less" if difference > 0 else "more"
+    return f"{in_currency(abs(difference), currency)} {word} than the bank deposit."

@@ -31,18 +31,16 @@ from holding.reconciliation.open_files import (
     Exported,
     Verdict,
     close_if_known,
-    exported,
-    keep,
-    of,
-    unknown,
+    documents_without_verdict,
+    exported_documents,
+    store_verdicts,
+    verdict_of,
 )
 from rules.values.canonical import PostingState, dumps, plain
 
 FILE_BYTES: Final = 20 * 1024 * 1024
 
 COMPARED: Final = TOLD | {ImportFileState.RECONCILED, ImportFileState.WITHDRAWN}
-
-__all__ = ["FILE_BYTES", "ImportFile", "compare", "confirm"]
 
 _TOLD: Final[Mapping[Became, str]] = {
     Became.REFUSED: "told as Error",
@@ -54,10 +52,10 @@ _ANSWERED: Final = (REFUSED, GAVE_UP, IMPORT_OPEN, WITHDRAWN)
 _ELSEWHERE: Final = frozenset(
     {*IN_FLIGHT_STATES, PostingState.SENDING, PostingState.POSTED, PostingState.REVERSED}
 )
-"""Another file brought it there, or is on its way: its own listing tells."""
+"""States of a document that another file posted or is posting; that file's listing decides."""
 
 
-def compare(
+def compare_listing(
     session: Session,
     actor: Actor,
     company_id: int,
@@ -65,38 +63,39 @@ def compare(
     listing: tuple[Listed, ...] | SourceRefusal,
     now: datetime,
 ) -> ImportFileState | Refusal:
-    """Settle every document of the file that the listing has; one that it has not keeps waiting,
-    for a listing may be of other days. What was told as Error or withdrawn and is in the listing
-    makes the file a mismatch, also after its end.
+    """Store a verdict for every document of the file that the listing contains.
+
+    A missing document keeps waiting, because a listing may cover other days. A document reported as
+    Error or withdrawn that is listed makes the file a mismatch, even after its end.
     """
     verb = "compare a listing with"
-    file = open_files.locked(session, actor, company_id, file_id, COMPARED, verb)
+    file = open_files.lock_file(session, actor, company_id, file_id, COMPARED, verb)
     if isinstance(file, Refusal):
         return file
     if isinstance(listing, SourceRefusal):
         return Refusal(listing.code, listing.message, listing.hint, 422)
-    documents = exported(session, file)
-    ended, note = file.state not in TOLD, file.note
-    found = _verdicts(unknown(file, documents), listing)
-    wrong = contradict(session, actor, file, documents, listing, now)
+    documents = exported_documents(session, file)
+    has_ended, note = file.state not in TOLD, file.note
+    verdicts = _verdicts(documents_without_verdict(file, documents), listing)
+    contradicted = hold_contradicted(session, actor, file, documents, listing, now)
     file.imported_at = file.imported_at or now
     file.imported_by_id = file.imported_by_id or actor.person_id
-    keep(session, file, documents, {**found, **wrong}, now)
-    notes = [file.note] if wrong else []
-    left = unknown(file, documents)
+    store_verdicts(session, file, documents, {**verdicts, **contradicted}, now)
+    notes = [file.note] if contradicted else []
+    left = documents_without_verdict(file, documents)
     notes += _not_readable(left, listing)
     seen = {one.number.casefold() for one in listing}
     if missing := [one for one in left if one.number.casefold() not in seen]:
         notes.append(_missing(missing))
     file.note = ". ".join(notes) or note
-    if wrong or not ended:
+    if contradicted or not has_ended:
         close_if_known(file, documents, actor, now)
-    posted = sum(verdict.became is Became.POSTED for verdict in found.values())
+    posted = sum(verdict.became is Became.POSTED for verdict in verdicts.values())
     say = (
         f"{actor.name} compared {file.name} with AutoCount's listing: {posted:,} of"
         f" {len(documents):,} exist there as they were sent."
     )
-    open_files.tell(session, file, actor, now, "import.compared", say)
+    open_files.record_file_event(session, file, actor, now, "import.compared", say)
     return file.state
 
 
@@ -116,7 +115,7 @@ def _verdicts(wanted: Collection[Exported], listing: Sequence[Listed]) -> Mappin
 
 
 def _compared(one: Exported, there: Listed) -> Verdict | None:
-    """None where what can be read is equal, and something cannot: a better listing tells."""
+    """Return the verdict, or None if the readable values match but others cannot be read."""
     differences = ["it is cancelled"] if there.cancelled else []
     if there.party.casefold() != one.party.casefold():
         differences.append(f"its party is {there.party or 'blank'}, not {one.party}")
@@ -134,7 +133,7 @@ def _compared(one: Exported, there: Listed) -> Verdict | None:
 
 
 def _not_readable(left: Collection[Exported], listing: Sequence[Listed]) -> list[str]:
-    """What the page says of documents that are listed and could not be compared, a few of them."""
+    """Describe some listed documents that could not be compared."""
     numbers = {one.number.casefold(): one.number for one in left}
     odd = [one for one in listing if one.number.casefold() in numbers]
     notes = []
@@ -152,7 +151,7 @@ def _missing(missing: Sequence[Exported]) -> str:
     return f"{plural(len(missing), 'document')} {is_are} not in the listing: {few}"
 
 
-def confirm(
+def confirm_import(
     session: Session,
     actor: Actor,
     company_id: int,
@@ -162,15 +161,16 @@ def confirm(
     reason: str,
     now: datetime,
 ) -> ImportFileState | Refusal:
-    """A person says that what was New is posted, with the total that AutoCount shows of it. That
-    needs an entered outcome, and documents of one currency.
+    """Store a user's confirmation that new rows are posted, with the total that AutoCount shows.
+
+    This requires an entered outcome, and documents of one currency.
     """
     states = (ImportFileState.IMPORTED,)
-    file = open_files.locked(session, actor, company_id, file_id, states, "confirm")
+    file = open_files.lock_file(session, actor, company_id, file_id, states, "confirm")
     if isinstance(file, Refusal):
         return file
-    documents = exported(session, file)
-    left = unknown(file, documents)
+    documents = exported_documents(session, file)
+    left = documents_without_verdict(file, documents)
     currencies = {one.currency for one in left}
     if len(currencies) != 1:
         words = f"You cannot confirm {file.name}, because it has several currencies."
@@ -187,15 +187,15 @@ def confirm(
             f"AutoCount shows {total:,.2f} in all, and the file has {ours:,.2f}: it was edited"
             " before the import."
         )
-    keep(session, file, documents, found, now)
+    store_verdicts(session, file, documents, found, now)
     if found:
         close_if_known(file, documents, actor, now)
     say = f"{actor.name} confirmed {file.name} with a total of {total:,.2f}: {reason}"
-    open_files.tell(session, file, actor, now, "import.confirmed", say)
+    open_files.record_file_event(session, file, actor, now, "import.confirmed", say)
     return file.state
 
 
-def contradict(
+def hold_contradicted(
     session: Session,
     actor: Actor,
     file: ImportFile,
@@ -203,21 +203,22 @@ def contradict(
     listing: Collection[Listed],
     now: datetime,
 ) -> Mapping[str, Verdict]:
-    """Hold every document that was told not to be there and is in the listing, with its new
-    verdict; empty where there is none. It was not sent by us a second time, and is not from now on.
+    """Hold every document that was reported missing but is listed, and return its new verdict.
+
+    It was not sent a second time, and will not be.
     """
     there = {one.number.casefold(): one for one in listing}
     told = {
         one.posting_id: _TOLD[was.became]
         for one in documents
-        if (was := of(file.verdicts, one.number)) is not None
+        if (was := verdict_of(file.verdicts, one.number)) is not None
         if was.became in _TOLD and one.number.casefold() in there
     }
     if not told:
         return {}
     causes: set[int] = set()
     records: set[int] = set()
-    found: dict[str, Verdict] = {}
+    verdicts: dict[str, Verdict] = {}
     for posting, push in _locked(session, file, told):
         if posting.state in _ELSEWHERE:
             continue
@@ -228,16 +229,16 @@ def contradict(
         )
         records.add(posting.record_id)
         causes |= _conflict(session, actor, posting, push, seen, words, now)
-        found[push.number] = Verdict(became=Became.DIFFERS, words=words, error_class="duplicate")
+        verdicts[push.number] = Verdict(became=Became.DIFFERS, words=words, error_class="duplicate")
     holds.settle_holds(session, records, causes)
-    file.note = ". ".join(_notes(file, found)) or file.note
-    return found
+    file.note = ". ".join(_notes(file, verdicts)) or file.note
+    return verdicts
 
 
 def _locked(
     session: Session, file: ImportFile, posting_ids: Collection[int]
 ) -> list[tuple[Posting, Push]]:
-    """The postings under our lock, as a worker takes them: their families first."""
+    """Lock the postings in the order that workers use: families first."""
     among = bulk.among(Posting.id, list(posting_ids))
     families = session.scalars(select(Posting.family).where(among)).all()
     lock_families(session, file.company_id, families)
@@ -262,7 +263,7 @@ def _conflict(
     words: str,
     now: datetime,
 ) -> set[int]:
-    """The posting as any that met another content under its number; the causes that it touched."""
+    """Mark the posting as in conflict with the target's document; return the changed causes."""
     stands = Stands(
         number=push.number,
         target_ref=push.number,
@@ -305,7 +306,9 @@ def _conflict(
 
 
 def _meets(session: Session, posting: Posting, told: Push, words: str, now: datetime) -> Push:
-    """What was told of a push stays; another, which sends nothing, meets what the target has."""
+    """Add a push without a call that records the target's document; the earlier push stays as
+    reported.
+    """
     last = select(func.max(Push.no)).where(Push.posting_id == posting.id)
     no = (session.scalar(last) or 0) + 1
     push = Push(
@@ -332,7 +335,7 @@ def _meets(session: Session, posting: Posting, told: Push, words: str, now: date
 
 
 def _stop(session: Session, posting: Posting, push: Push) -> None:
-    """It counts as sent, and nothing more is sent of it."""
+    """Mark the posting as sent, so that nothing more is sent for it."""
     failed = posting.state in {PostingState.FAILED, PostingState.READY}
     moved = move_posting(
         session,
@@ -350,15 +353,17 @@ def _stop(session: Session, posting: Posting, push: Push) -> None:
 
 
 def _notes(file: ImportFile, found: Mapping[str, Verdict]) -> list[str]:
-    """What the page of the file says, for each word that was told."""
+    """Return the notes for the file's page, one for each kind of earlier report."""
     notes = []
     for became, told in _TOLD.items():
-        mine = [n for n in found if (was := of(file.verdicts, n)) and was.became is became]
-        if mine:
-            few = ", ".join(mine[:3]) + (" …" if len(mine) > 3 else "")
-            verbs = ("was", "stands") if len(mine) == 1 else ("were", "stand")
+        numbers = [
+            n for n in found if (was := verdict_of(file.verdicts, n)) and was.became is became
+        ]
+        if numbers:
+            few = ", ".join(numbers[:3]) + (" …" if len(numbers) > 3 else "")
+            verbs = ("was", "stands") if len(numbers) == 1 else ("were", "stand")
             notes.append(
-                f"{plural(len(mine), 'document')} {verbs[0]} {told} and {verbs[1]} in the"
+                f"{plural(len(numbers), 'document')} {verbs[0]} {told} and {verbs[1]} in the"
                 f" listing: {few}"
             )
     return notes

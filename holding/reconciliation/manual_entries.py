@@ -19,7 +19,7 @@ from holding.db.bulk import JointWrites
 from holding.db.models import Connection, Hold, Posting, Push, Reading, Record
 from holding.db.models.columns import HoldState, PushState, to_minor
 from holding.db.refusal import Refusal
-from holding.holds.holds import Desk, Done, done
+from holding.holds.holds import Desk, Done, done_with
 from holding.holds.releases import decide_one
 from holding.platform.changes import read_back_now, wake_records
 from holding.platform.states import (
@@ -46,8 +46,9 @@ def look_again(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """It was put right in the target: have it looked at, and go on with what is seen. What only
-    people can see there is sent again: they did not find it.
+    """Find a document again after a user corrected it in the target.
+
+    If only users can search the target, the document is sent again, because they did not find it.
     """
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
@@ -55,19 +56,21 @@ def look_again(
         unseen = hold.code == UNSEEN  # only a person can look there
         if hold.code == TOTALS:  # ended by the reading itself, where the total is right by then
             read_back_now(session, [hold.posting_id or 0], now)
-            made = done(hold, f"{name} had {number} read again in the accounting system: {why}")
-            desk.tell([made], "hold.looked_again", now, op, actor=voice)
-            return made
-        told = f"not found there: {why}" if unseen else f"to be looked at again: {why}"
-        close_holds(session, [hold], voice, state=HoldState.CLEARED, why=told, now=now)
+            result = done_with(
+                hold, f"{name} had {number} read again in the accounting system: {why}"
+            )
+            desk.tell([result], "hold.looked_again", now, op, actor=voice)
+            return result
+        closing_reason = f"not found there: {why}" if unseen else f"to be looked at again: {why}"
+        close_holds(session, [hold], voice, state=HoldState.CLEARED, why=closing_reason, now=now)
         say = f"{name} had {number} looked up again in the accounting system: {why}"
         if unseen:
             say = f"{name} did not find {number} there, and had it sent again: {why}"
-        made = done(hold, say)
-        desk.tell([made], "hold.looked_again", now, op, actor=voice)
+        result = done_with(hold, say)
+        desk.tell([result], "hold.looked_again", now, op, actor=voice)
         wake_records(session, [hold.record_id], now)
         settle_closed(session, [hold])
-        return made
+        return result
 
     return decide_one(
         session,
@@ -89,7 +92,7 @@ def _decided_there(_: Desk, hold: Hold) -> Refusal | None:
     return Refusal("hold.no_look", words, clears_when(hold.would_pass))
 
 
-def link(
+def link_document(
     session: Session,
     actor: Actor,
     hold_id: int,
@@ -98,7 +101,7 @@ def link(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """The target's document of this number is the posting's: it counts as posted, none is sent."""
+    """Link the target's document with this number to the posting, which then counts as posted."""
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
         return _linked(desk, hold, voice, number, reason.strip(), now, op)
@@ -117,28 +120,30 @@ def link(
     )
 
 
-def found(session: Session, posting_id: int | None) -> tuple[datetime, tuple[Stands, ...]] | None:
-    """What was last found in the target that may be this posting's document, and when."""
+def found_documents(
+    session: Session, posting_id: int | None
+) -> tuple[datetime, tuple[Stands, ...]] | None:
+    """Return the target documents that were last found for a posting, and when."""
     query = select(Reading).where(Reading.posting_id == posting_id, Reading.kind == "alike")
     row = session.scalars(query.order_by(Reading.id.desc()).limit(1)).one_or_none()
     return (row.at, tuple(revive(Stands, one) for one in row.body["documents"])) if row else None
 
 
-def under_our_number(session: Session, posting_id: int | None) -> Stands | None:
-    """The target's document with another content, as far as the target tells it; nothing of what
-    was to be made void.
-    """
+def document_under_our_number(session: Session, posting_id: int | None) -> Stands | None:
+    """Return the target's document with our number and other content, or None for a void."""
     push = conflicted_push(session, posting_id or 0)
     if push is None or push.action == "void":
         return None
-    seen = found(session, posting_id)
-    told = next((one for one in seen[1] if one.number == push.number), None) if seen else None
+    seen = found_documents(session, posting_id)
+    matching_document = (
+        next((one for one in seen[1] if one.number == push.number), None) if seen else None
+    )
     posting = session.get_one(Posting, posting_id)
     ref = push.target_ref or posting.target_ref
     unknown = Stands(
         number=push.number, target_ref=ref, party="", date="", currency="", amount=None
     )
-    return told or unknown
+    return matching_document or unknown
 
 
 def _linkable(desk: Desk, hold: Hold) -> Refusal | None:
@@ -147,7 +152,7 @@ def _linkable(desk: Desk, hold: Hold) -> Refusal | None:
     if hold.code not in UNDER_OUR_NUMBER:
         words = "No matching document was found in the accounting system."
         return Refusal("hold.not_linkable", words, "Release it, or reject it.")
-    if under_our_number(desk.session, hold.posting_id) is not None:
+    if document_under_our_number(desk.session, hold.posting_id) is not None:
         return None
     words = f"{hold.number} was to be made void, and what exists there is not."
     return Refusal("hold.not_linkable", words, "Void it there, then check it again.")
@@ -169,36 +174,42 @@ def _linked(
     siblings = holds_beside(session, hold)
     say = f"linked to {number}: {why}"
     close_holds(session, siblings, voice, state=HoldState.CLEARED, why=say, now=now)
-    made = done(hold, f"{voice.name} linked {before} to {number} in the accounting system: {why}")
-    desk.tell([made], "posting.linked", now, op, actor=voice, number=number, instead_of=before,
+    result = done_with(
+        hold, f"{voice.name} linked {before} to {number} in the accounting system: {why}"
+    )
+    desk.tell([result], "posting.linked", now, op, actor=voice, number=number, instead_of=before,
               push=push_id)  # fmt: skip
     settle_closed(session, siblings)
     relatives = select(Record.id).where(
         Record.company_id == desk.company_id, Record.family == posting.family
     )
     wake_records(session, session.scalars(relatives).all(), now)
-    return made
+    return result
 
 
 def _meant(
     session: Session, hold: Hold, posting: Posting, number: str
 ) -> tuple[Stands | None, Document | None, int]:
-    """The document of this number there, and ours in whose place it is with its evaluation: as it
-    was sent, where it met another.
+    """Return the target's document of this number, our document it replaces, and our evaluation.
+
+    If our document was refused because of it, ours is as it was sent.
     """
     if hold.code in UNDER_OUR_NUMBER:
-        there, push = under_our_number(session, posting.id), conflicted_push(session, posting.id)
+        there, push = (
+            document_under_our_number(session, posting.id),
+            conflicted_push(session, posting.id),
+        )
         if there is None or push is None or there.number != number:
             return None, None, posting.evaluation_id
         return there, revive(Document, push.content), push.evaluation_id
-    seen = found(session, posting.id)
+    seen = found_documents(session, posting.id)
     typed = next((one for one in seen[1] if one.number == number), None) if seen else None
     ours = revive(Document, posting.content) if posting.content is not None else None
     return typed, ours, posting.evaluation_id
 
 
 def _taken(session: Session, posting: Posting, number: str, reach: Reach) -> str | None:
-    """The record whose document this is already; unnamed where it is beyond the reach."""
+    """Return the record that the document is linked to, without its number if out of reach."""
     query = (
         select(Record.number, Record.source_id)
         .join(Posting, Posting.record_id == Record.id)
@@ -219,9 +230,9 @@ def _stand_in(
     evaluation_id: int,
     now: datetime,
 ) -> int:
-    """The posting as if it had made, or changed, the target's document: a push that sent nothing.
+    """Mark the posting as if it had created the target's document, with a push without a call.
 
-    What was changed in the source since that evaluation is still to be sent.
+    Later changes in the source are still sent.
     """
     connection = session.get_one(Connection, posting.connection_id)
     company_there = str(connection.settings.get("company_id", ""))
@@ -254,7 +265,7 @@ def _stand_in(
 def _without_a_call(
     session: Session, posting: Posting, there: Stands, evaluation_id: int, now: datetime
 ) -> Push:
-    """The push that ended in the target's document, although nothing was sent."""
+    """Insert a push that ends in the target's document without a call."""
     last = select(func.coalesce(func.max(Push.no), 0)).where(Push.posting_id == posting.id)
     no = (session.scalar(last) or 0) + 1
     push = Push(
@@ -281,7 +292,7 @@ def _without_a_call(
 def _post(
     session: Session, posting: Posting, push: Push, document: Document, now: datetime
 ) -> None:
-    """The posting is posted, with what this push stands for."""
+    """Mark the posting as posted, with this push's values."""
     amount = to_minor(document.amount, document.currency)
     home = posting.book is not None and document.currency == posting.currency
     moved: Mapping[str, Any] = {
@@ -306,7 +317,7 @@ def _post(
 
 
 def _as_it_stands(document: Document, there: Stands) -> Document:
-    """What we would have sent, with every value that the target shows in its place."""
+    """Return our document with every value that the target shows."""
     shown = {name: there.fields[name] for name in document.fields if name in there.fields}
     return replace(
         document,

@@ -48,7 +48,7 @@ _DONE: Final[Mapping[ImportFileState, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A document as the file has it, and where its posting stands now."""
+    """A document as the file has it, with its posting's current state."""
 
     posting_id: int
     number: str
@@ -60,7 +60,7 @@ class Exported:
 
     @property
     def total(self) -> Decimal | None:
-        """Its total."""
+        """The document's total."""
         return None if self.minor is None else from_minor(self.minor, self.currency)
 
 
@@ -77,8 +77,6 @@ _EXPORTED = Columns(
     {"posting_id": "posting.id", "number": "push.number", "minor": "posting.amount"},
 )
 
-__all__ = ["ACT", "OPEN", "TOLD", "Became", "Exported", "locked"]
-
 _ROW: Final = re.compile(r"^\s*(?:row\s+)?(\d{1,7})\s*[:;,.\-–\s]\s*(.*)$", re.IGNORECASE)
 
 MOST_ROWS: Final = 5_000
@@ -87,11 +85,11 @@ ClassOf = Callable[[str], ErrorClass]
 
 
 class Became(StrEnum):
-    """What became of a document.
+    """The result of a document.
 
-    `posted`: the target has it as it was exported. `refused`: nothing of it does. `overwritten`:
-    another document of its number was there. `differs`: the target has it otherwise than it was
-    sent, or than was told of it. `withdrawn`: its file was not imported.
+    `posted`: the target has it as exported. `refused`: the target has nothing. `overwritten`:
+    another document with its number existed. `differs`: the target has something else than was sent
+    or reported. `withdrawn`: its file was not imported.
     """
 
     POSTED = "posted"
@@ -102,10 +100,10 @@ class Became(StrEnum):
 
 
 GOOD = frozenset({Became.POSTED, Became.REFUSED})
-"""What a file may come to and still be reconciled: the books hold what is told."""
+"""Results with which a file can be reconciled."""
 
 
-def locked(
+def lock_file(
     session: Session,
     actor: Actor,
     company_id: int,
@@ -113,7 +111,7 @@ def locked(
     states: Collection[ImportFileState],
     verb: str,
 ) -> ImportFile | Refusal:
-    """The file under our lock, or why this act cannot be done to it."""
+    """Lock and return the file, or return why this action is not possible."""
     if refusal := may(actor, ACT):
         return refusal
     query = (
@@ -132,8 +130,8 @@ def locked(
     return file
 
 
-def exported(session: Session, file: ImportFile) -> tuple[Exported, ...]:
-    """The documents of a file, in the order of their rows."""
+def exported_documents(session: Session, file: ImportFile) -> tuple[Exported, ...]:
+    """Return the documents of a file, in order of rows."""
     query = (
         _EXPORTED.select()
         .join(Push, Push.posting_id == Posting.id)
@@ -144,32 +142,32 @@ def exported(session: Session, file: ImportFile) -> tuple[Exported, ...]:
     return _EXPORTED.each(session.execute(query))
 
 
-def unknown(file: ImportFile, documents: Collection[Exported]) -> list[Exported]:
-    """Those of which nobody knows yet what became of them."""
-    return [one for one in documents if of(file.verdicts, one.number) is None]
+def documents_without_verdict(file: ImportFile, documents: Collection[Exported]) -> list[Exported]:
+    """Return the documents whose result is not known yet."""
+    return [one for one in documents if verdict_of(file.verdicts, one.number) is None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of a document, in words; the class where it is not posted."""
+    """The result of a document in words, with an error class if it is not posted."""
 
     became: Became
     words: str
     error_class: ErrorClass = "business_rule"
 
     def stored(self) -> dict[str, str]:
-        """As it is kept with its file."""
+        """Return the verdict as it is stored with its file."""
         return {"became": self.became, "words": self.words, "class": self.error_class}
 
 
-def keep(
+def store_verdicts(
     session: Session,
     file: ImportFile,
     documents: Collection[Exported],
     found: Mapping[str, Verdict],
     now: datetime,
 ) -> None:
-    """Add verdicts, and have the worker look at every document that still waits."""
+    """Add verdicts, and make every waiting document due for the worker."""
     file.verdicts = {
         **file.verdicts,
         **{number: verdict.stored() for number, verdict in found.items()},
@@ -187,8 +185,8 @@ def keep(
 def close_if_known(
     file: ImportFile, documents: Collection[Exported], actor: Actor, now: datetime
 ) -> None:
-    """Reconciled when the books hold what is told of every document; else a mismatch."""
-    became = [of(file.verdicts, one.number) for one in documents]
+    """Close the file as reconciled if every document has a good result, otherwise as a mismatch."""
+    became = [verdict_of(file.verdicts, one.number) for one in documents]
     good = all(one is not None and one.became in GOOD for one in became)
     file.state = ImportFileState.RECONCILED if good else ImportFileState.MISMATCH
     if good:
@@ -197,10 +195,10 @@ def close_if_known(
         file.ended_at, file.ended_by_id = now, actor.person_id
 
 
-def tell(
+def record_file_event(
     session: Session, file: ImportFile, actor: Actor, now: datetime, act: str, say: str
 ) -> None:
-    """The event of what a person did with a file."""
+    """Record the event of a user's action on a file."""
     record_event(
         session,
         company_id=file.company_id,
@@ -220,8 +218,8 @@ def tell(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How many rows AutoCount showed in each state, which were Update, and what was said of those
-    in Error: row -> words.
+    """How many rows AutoCount showed in each state, the updated rows, and the messages of error
+    rows.
     """
 
     new: int
@@ -231,9 +229,12 @@ class Outcome:
     errors: Mapping[int, str]
 
 
-def rows_named(text: str) -> Mapping[int, str] | str:
-    """Rows with their words, one a line, `4: Debtor code 300-X999 not found`; or what is wrong."""
-    found: dict[int, str] = {}
+def parse_rows(text: str) -> Mapping[int, str] | str:
+    """Return rows with messages, one per line, or an error text.
+
+    Example: `4: Debtor code 300-X999 not found`.
+    """
+    row_texts: dict[int, str] = {}
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > MOST_ROWS:
         return f"Name at most {MOST_ROWS:,} rows."
@@ -241,13 +242,13 @@ def rows_named(text: str) -> Mapping[int, str] | str:
         match = _ROW.match(line + " ")
         if match is None:
             return f"“{line.strip()[:60]}” does not begin with the number of a row."
-        if int(match[1]) in found:
+        if int(match[1]) in row_texts:
             return f"Row {match[1]} is named twice."
-        found[int(match[1])] = match[2].strip()[:500]
-    return found
+        row_texts[int(match[1])] = match[2].strip()[:500]
+    return row_texts
 
 
-def enter(
+def enter_outcome(
     session: Session,
     actor: Actor,
     company_id: int,
@@ -255,54 +256,54 @@ def enter(
     outcome: Outcome,
     now: datetime,
 ) -> ImportFileState | Refusal:
-    """Keep what a person saw. What AutoCount refused or overwrote is told at once; what was New
-    still waits for the listing, or for a person to confirm it.
+    """Store the import result that a user saw.
 
-    Where not as many rows were shown as the file has, the numbers of rows may name other documents
-    than ours: nothing counts as refused by them, for that would send it again.
+    Refused and overwritten documents get a verdict at once; new ones wait for the listing or a
+    confirmation. If the row count differs from the file, row numbers may mean other documents. Then
+    no document counts as refused, because it would be sent again.
     """
     states = (ImportFileState.HANDED_OVER, ImportFileState.MISMATCH)
-    file = locked(session, actor, company_id, file_id, states, "enter an outcome of")
+    file = lock_file(session, actor, company_id, file_id, states, "enter an outcome of")
     if isinstance(file, Refusal):
         return file
     numbers = _numbers(session, file)
     if refusal := _unfit(outcome, numbers):
         return refusal
-    documents = exported(session, file)
+    documents = exported_documents(session, file)
     class_of = _target(session, file).class_of
-    told = outcome.new + outcome.update + outcome.error
-    found = {}
-    for one in unknown(file, documents):
-        verdict = _verdict(one, outcome, numbers, class_of)
-        if verdict is not None and (told == file.rows or verdict.became is not Became.REFUSED):
-            found[one.number] = verdict
+    shown = outcome.new + outcome.update + outcome.error
+    verdicts = {}
+    for document in documents_without_verdict(file, documents):
+        verdict = _verdict(document, outcome, numbers, class_of)
+        if verdict is not None and (shown == file.rows or verdict.became is not Became.REFUSED):
+            verdicts[document.number] = verdict
     file.imported_at, file.imported_by_id = now, actor.person_id
     file.state, file.note = ImportFileState.IMPORTED, ""
-    if told != file.rows:
+    if shown != file.rows:
         file.state = ImportFileState.MISMATCH
         file.note = (
-            f"AutoCount showed {plural(told, 'row')}, and the file has {file.rows:,}: it was edited"
-            " before the import."
+            f"AutoCount showed {plural(shown, 'row')}, and the file has {file.rows:,}: it was"
+            " edited before the import."
         )
-    keep(session, file, documents, found, now)
-    if file.state == ImportFileState.IMPORTED and not unknown(file, documents):
+    store_verdicts(session, file, documents, verdicts, now)
+    if file.state == ImportFileState.IMPORTED and not documents_without_verdict(file, documents):
         close_if_known(file, documents, actor, now)
     say = (
         f"{actor.name} told of {file.name}: {outcome.new:,} New, {outcome.update:,} Update,"
         f" {outcome.error:,} Error."
     )
-    tell(session, file, actor, now, "import.told", say)
+    record_file_event(session, file, actor, now, "import.told", say)
     return file.state
 
 
 def _numbers(session: Session, file: ImportFile) -> Mapping[int, str]:
-    """Row of the sheet -> number of its document."""
+    """Return the document number of each sheet row."""
     rows = session.scalar(select(Request.rows).where(Request.id == file.request_id)) or {}
     return {int(row): str(number) for row, number in rows.items()}
 
 
 def _unfit(outcome: Outcome, numbers: Mapping[int, str]) -> Refusal | None:
-    """Why a report says nothing that could be kept."""
+    """Return why a report cannot be stored."""
     for word, count, named in (
         ("Update", outcome.update, len(outcome.updated)),
         ("Error", outcome.error, len(outcome.errors)),
@@ -336,28 +337,28 @@ def _verdict(
     numbers: Mapping[int, str],
     class_of: ClassOf,
 ) -> Verdict | None:
-    mine = [row for row, number in numbers.items() if number == one.number]
-    wrong = [row for row in mine if row in outcome.errors]
-    over = [row for row in mine if row in outcome.updated]
-    if over:
+    own_rows = [row for row, number in numbers.items() if number == one.number]
+    errors = [row for row in own_rows if row in outcome.errors]
+    updates = [row for row in own_rows if row in outcome.updated]
+    if updates:
         words = (
-            f"AutoCount showed Update for {_rows(over)}: something with the number {one.number}"
+            f"AutoCount showed Update for {_rows(updates)}: something with the number {one.number}"
             " existed there, and this import has overwritten it."
         )
         return Verdict(became=Became.OVERWRITTEN, words=words, error_class="duplicate")
-    if not wrong:
+    if not errors:
         return None
-    said = outcome.errors[wrong[0]] or "no reason was entered"
-    if len(wrong) < len(mine):
+    reason_text = outcome.errors[errors[0]] or "no reason was entered"
+    if len(errors) < len(own_rows):
         words = (
-            f"AutoCount left out {_rows(wrong)} of {one.number} ({said}) and imported the others:"
-            " the document there is not the one that was sent."
+            f"AutoCount left out {_rows(errors)} of {one.number} ({reason_text}) and imported the"
+            " others: the document there is not the one that was sent."
         )
         return Verdict(became=Became.DIFFERS, words=words)
     return Verdict(
         became=Became.REFUSED,
-        words=f"AutoCount did not take {_rows(wrong)}: {said}",
-        error_class=class_of(said),
+        words=f"AutoCount did not take {_rows(errors)}: {reason_text}",
+        error_class=class_of(reason_text),
     )
 
 
@@ -366,12 +367,12 @@ def _rows(rows: Sequence[int]) -> str:
     return f"row {listed}" if len(rows) == 1 else f"rows {listed}"
 
 
-def hand_over(
+def download_file(
     session: Session, actor: Actor, company_id: int, file_id: int, now: datetime
 ) -> tuple[str, bytes] | Refusal:
-    """The file's name and bytes; the first time it is handed over."""
+    """Return the file's name and content, and record the first download."""
     states = tuple(ImportFileState)
-    file = locked(session, actor, company_id, file_id, states, "download")
+    file = lock_file(session, actor, company_id, file_id, states, "download")
     if isinstance(file, Refusal):
         return file
     body = session.scalar(select(Request.body).where(Request.id == file.request_id))
@@ -391,23 +392,25 @@ def _note(session: Session, file: ImportFile, actor: Actor, now: datetime) -> No
         file.state = ImportFileState.HANDED_OVER
         file.handed_over_at, file.handed_over_by_id = now, actor.person_id
     say = f"{actor.name} downloaded {file.name}{again} (SHA-256 {file.sha256[:12]})."
-    tell(session, file, actor, now, "import.handed_over", say)
+    record_file_event(session, file, actor, now, "import.handed_over", say)
 
 
-def withdraw(
+def withdraw_file(
     session: Session, actor: Actor, company_id: int, file_id: int, reason: str, now: datetime
 ) -> str | Refusal:
-    """What was done, in words. Each document that nobody knew of is held, and goes again only when
-    a person has it retried. Of what was imported only a listing tells what the target has.
+    """Withdraw a file, and return the result in words.
+
+    Each document without a result is held, and is sent again only when a user retries it. Only a
+    listing shows what was imported.
     """
-    file = locked(session, actor, company_id, file_id, OPEN, "withdraw")
+    file = lock_file(session, actor, company_id, file_id, OPEN, "withdraw")
     if isinstance(file, Refusal):
         return file
     if file.state == ImportFileState.IMPORTED:
         words = f"You cannot withdraw {file.name}, because its outcome was entered already."
         return Refusal("import.state", words, "Compare the listing; it shows what was imported.")
-    documents = exported(session, file)
-    left = unknown(file, documents)
+    documents = exported_documents(session, file)
+    left = documents_without_verdict(file, documents)
     if not left:
         words = f"You cannot withdraw {file.name}, because all of its documents are accounted for."
         return Refusal("import.known", words, "Decide on their exceptions instead.")
@@ -415,15 +418,19 @@ def withdraw(
     verdict = Verdict(became=Became.WITHDRAWN, words=words)
     file.state, file.reason, file.note = ImportFileState.WITHDRAWN, reason, ""
     file.ended_at, file.ended_by_id = now, actor.person_id
-    keep(session, file, documents, {one.number: verdict for one in left}, now)
-    tell(session, file, actor, now, "import.withdrawn", words)
+    store_verdicts(session, file, documents, {one.number: verdict for one in left}, now)
+    record_file_event(session, file, actor, now, "import.withdrawn", words)
     many = plural(len(left), "document needs", "documents need")
     return f"{file.name} is withdrawn. {many} a decision."
 
 
-def of(verdicts: Mapping[str, Any], number: str) -> Verdict | None:
-    """The verdict of a document of the file; None while nobody knows."""
-    told = verdicts.get(number)
-    if told is None:
+def verdict_of(verdicts: Mapping[str, Any], number: str) -> Verdict | None:
+    """Return the verdict of a document of the file, or None."""
+    stored_verdict = verdicts.get(number)
+    if stored_verdict is None:
         return None
-    return Verdict(became=Became(told["became"]), words=told["words"], error_class=told["class"])
+    return Verdict(
+        became=Became(stored_verdict["became"]),
+        words=stored_verdict["words"],
+        error_class=stored_verdict["class"],
+    )

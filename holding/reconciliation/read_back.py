@@ -42,7 +42,7 @@ _POSTINGS = (
 )
 
 RETRIED: Final = 2
-"""So often it was sent at least, where a retry brought it there."""
+"""Number of sends from which a document counts as retried."""
 
 SHOWN_AGAIN = "The accounting system shows the total that was sent."
 
@@ -61,7 +61,7 @@ _WAITING = (
 AT_ONCE = 1000
 
 MARGIN = timedelta(minutes=5)
-"""How far the clocks of both sides, and an answer on its way, may be apart."""
+"""Largest expected clock difference between both sides, plus the time of a response."""
 
 _DUE = (
     select(
@@ -90,30 +90,30 @@ _THESE = (
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A reading, and the total in minor units that it is the first to tell (else None)."""
+    """A reading, and a total in minor units that it is the first to report (else None)."""
 
     found: Found
     kept: int | None = None
 
 
-def explained(watched: Watched, found: Found, total_field: str | None) -> Explained:
-    """What was found beside a document, where a total that rounding made is no difference."""
+def explain_reading(watched: Watched, found: Found, total_field: str | None) -> Explained:
+    """Return the reading; a total that rounding explains is no difference."""
     document, kept = watched.document, holds.target_total_minor(watched.document, found.total)
     words = holds.rounding_text(document, kept)
-    first = watched.kept is None
-    if kept is None or not (first or kept == watched.kept):
+    is_first = watched.kept is None
+    if kept is None or not (is_first or kept == watched.kept):
         return Explained(_moved(found, total_field) if kept is not None else found)
-    news = kept if first and holds.book_amount(document, kept) == kept else None
+    new_total = kept if is_first and holds.book_amount(document, kept) == kept else None
     if not words:
-        return Explained(found, news)
+        return Explained(found, new_total)
     differs = tuple(one for one in found.differs if (one.line, one.field) != (0, total_field))
     if found.kind == "different" and (differs or not found.differs):
-        return Explained(replace(found, differs=differs), news)
-    return Explained(replace(found, kind="equal", words=words, differs=()), news)
+        return Explained(replace(found, differs=differs), new_total)
+    return Explained(replace(found, kind="equal", words=words, differs=()), new_total)
 
 
 def _moved(found: Found, total_field: str | None) -> Found:
-    """Another total than the one that it was taken with, where nothing else tells of a change."""
+    """Report a total that differs from the accepted one, if nothing else shows the change."""
     if found.kind != "equal" or total_field is None:
         return found
     words = f"It comes to {grouped(str(found.total))} there, which is not what it was taken with."
@@ -121,36 +121,37 @@ def _moved(found: Found, total_field: str | None) -> Found:
     return replace(found, kind="different", words=words, differs=(other,))
 
 
-def turn(desk: Desk, channel: Channel) -> int:
-    """Read what is due of one connection; how many documents."""
+def read_due_documents(desk: Desk, channel: Channel) -> int:
+    """Read the due documents of one connection, and return how many."""
     target = channel.target
     if not isinstance(target, Readable):
         return 0
-    passed = pass_over(desk, channel)
-    watched = reading_plan.take(desk, channel, target.read_at_once)
+    passed = skip_unchanged(desk, channel)
+    watched = reading_plan.take_due(desk, channel, target.read_at_once)
     if not watched:
         return passed
     parts = _parts(desk, channel, watched)
-    told = [pair for part in parts for pair in _told(desk, channel, target, *part)]
-    watched, found = tuple(one for one, _ in told), tuple(seen for _, seen in told)
+    readings = [pair for part in parts for pair in _told(desk, channel, target, *part)]
+    watched, found = tuple(one for one, _ in readings), tuple(seen for _, seen in readings)
     with desk.database.write() as session:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [one.family for one in watched])
         woken, seen = _keep_all(session, channel, watched, found, now)
-        records, causes = follow(session, channel, seen, now)
+        records, causes = update_holds(session, channel, seen, now)
         wake_records(session, woken, now)
         limits.note_answers(session, channel, found, now)
         there = channel.connection_id
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
         holds.settle_holds(session, records, causes)
         if isinstance(target, ReadsLater):
-            keep(session, channel, parts, told, now)
+            store_tickets(session, channel, parts, readings, now)
     return passed + len(watched)
 
 
 def _parts(desk: Desk, channel: Channel, watched: tuple[Watched, ...]) -> tuple[Part, ...]:
-    """The documents by how they are asked for; the calls of one part were spent when they were
-    taken.
+    """Group the documents by how they are requested.
+
+    The calls of one part were counted when the documents were taken.
     """
     if not isinstance(channel.target, ReadsLater):
         return (("", watched),)
@@ -163,7 +164,7 @@ def _parts(desk: Desk, channel: Channel, watched: tuple[Watched, ...]) -> tuple[
 def _told(
     desk: Desk, channel: Channel, target: Readable, ticket: str, watched: Sequence[Watched]
 ) -> list[tuple[Watched, Found]]:
-    """What the target has for each, or says of the question that it took in before."""
+    """Return the target's document for each, or the answer to an earlier request."""
     documents = [one.document for one in watched]
     call = (channel.settings, channel.secret, desk.http)
     if ticket and isinstance(target, ReadsLater):
@@ -175,9 +176,7 @@ def _told(
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A posting, and what was just read of it beside what was sent; `agreed`: the last reading of
-    it showed no difference, so that whatever differs now was changed there since.
-    """
+    """A posting with its new reading; `agreed`: the reading before showed no difference."""
 
     posting: Posting
     found: Found
@@ -191,9 +190,7 @@ def _keep_all(
     found: Sequence[Found],
     now: datetime,
 ) -> tuple[list[int], list[Seen]]:
-    """Keep what is news: the records that are to be judged again for it, and what is another
-    reading than the last one.
-    """
+    """Store changed readings, and return the records to evaluate again and the new readings."""
     rows = session.scalars(_POSTINGS, {"ids": [one.posting_id for one in watched]})
     postings = {row.id: row for row in rows}
     known = [row.reading_id for row in postings.values() if row.reading_id]
@@ -208,7 +205,7 @@ def _keep_all(
         ):
             continue  # it moved meanwhile, and is read again after that
         field = channel.total_field(one.document.document)
-        reading = explained(one, told, field)
+        reading = explain_reading(one, told, field)
         kept.append(_kept(posting, last.get(posting.reading_id or 0), one, reading, now))
     fresh = [one.reading for one in kept if one.reading]
     made = bulk.insert_rows(session, Reading, fresh, returning=("id", "posting_id"))
@@ -225,8 +222,9 @@ def _keep_all(
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What a reading leaves: columns of the posting, and a row of its own where it is another than
-    the last one. News is what differs, or does not any more.
+    """What a reading stores: posting columns, and a new row if it differs from the last one.
+
+    `news`: a difference appeared or disappeared.
     """
 
     posting: Posting
@@ -242,7 +240,7 @@ class _Kept:
 def _kept(
     posting: Posting, last: Reading | None, watched: Watched, read: Explained, now: datetime
 ) -> _Kept:
-    """What is kept of what was found beside a posting; no answer leaves only when to ask again."""
+    """Return what is stored for a reading; without an answer only the time of the next one."""
     found = read.found
     columns = {
         "id": posting.id,
@@ -298,11 +296,12 @@ def _said(channel: Channel, kept: _Kept, now: datetime) -> Fact:
     )
 
 
-def follow(
+def update_holds(
     session: Session, channel: Channel, seen: Sequence[Seen], now: datetime
 ) -> tuple[list[int], list[int]]:
-    """Open a hold where a document that was retried has another total there, and close those whose
-    document shows its total again; the records and causes that were touched, to be settled last.
+    """Open a hold if a retried document has another total, and close it when the total is right.
+
+    Returns the changed records and causes, to be settled last.
     """
     shown = {one.posting.id: total for one in seen
              if (total := _shown(channel, one)) is not None}  # fmt: skip
@@ -328,8 +327,9 @@ def follow(
 
 
 def _shown(channel: Channel, one: Seen) -> int | None:
-    """The total that the target shows in minor units, 0 where the document is gone or void; None
-    where nobody can say: there are two of its number, or what is shown is no amount.
+    """Return the total in the target in minor units, 0 for a missing or void document.
+
+    None if it cannot be determined: two documents with its number, or an invalid amount.
     """
     found, posting = one.found, one.posting
     if found.kind == "unknown" or posting.amount is None:
@@ -341,15 +341,17 @@ def _shown(channel: Channel, one: Seen) -> int | None:
     if not found.differs:
         return None
     field = channel.total_field(posting.doc_type)
-    told = [kept.value for kept in found.differs if (kept.line, kept.field) == (0, field)]
+    shown_totals = [kept.value for kept in found.differs if (kept.line, kept.field) == (0, field)]
     try:
-        return to_minor(Decimal(told[0]), posting.currency) if told else posting.amount
+        return (
+            to_minor(Decimal(shown_totals[0]), posting.currency) if shown_totals else posting.amount
+        )
     except (InvalidOperation, OverflowError):
         return None
 
 
 def _sends(session: Session, posting_ids: Sequence[int]) -> dict[int, int]:
-    """Posting id -> how often its creation was sent."""
+    """Return by posting how often its creation was sent."""
     if not posting_ids:
         return {}
     query = (
@@ -378,31 +380,33 @@ def _trouble(channel: Channel, posting: Posting, there: int, sends: int) -> Trou
     sent, kept = money(posting.amount, posting.currency), money(there, posting.currency)
     off = (posting.amount or 0) - there
     kind, day = posting.doc_type.replace("_", " "), posting.doc_date
-    told = f"{posting.number} was sent {words.plural(sends, 'time')} before {channel.name} took it."
+    sent_text = (
+        f"{posting.number} was sent {words.plural(sends, 'time')} before {channel.name} took it."
+    )
     shows = f"It shows {kept} there and was sent with {sent}."
     short = "short" if off > 0 else "too high"
     sums = f"The {kind} total of {day} is {money(abs(off), posting.currency)} {short} there."
     return Trouble(
-        code=TOTALS, error_class="stale_version", words=f"{told} {shows} {sums}", decided=True
+        code=TOTALS, error_class="stale_version", words=f"{sent_text} {shows} {sums}", decided=True
     )
 
 
 def reading_parts(
     session: Session, channel: Channel, watched: Sequence[Watched], now: datetime
 ) -> tuple[Part, ...]:
-    """The documents by the ticket that asks for them; those that nobody asked for yet are under a
-    blank one.
-    """
+    """Group the documents by the ticket of their request; new ones have a blank ticket."""
     ticket_of = {
         (posting_id, push_id): request.rows["ticket"]
         for request in _under_way(session, channel, now)
         if request.rows and request.made_at >= now - KEPT_FOR
         for posting_id, push_id in request.rows["postings"]
     }
-    found: dict[str, list[Watched]] = {}
-    for one in watched:
-        found.setdefault(ticket_of.get((one.posting_id, one.push_id), ""), []).append(one)
-    return tuple((ticket, tuple(some)) for ticket, some in found.items())
+    by_ticket: dict[str, list[Watched]] = {}
+    for document in watched:
+        by_ticket.setdefault(ticket_of.get((document.posting_id, document.push_id), ""), []).append(
+            document
+        )
+    return tuple((ticket, tuple(documents)) for ticket, documents in by_ticket.items())
 
 
 def _under_way(session: Session, channel: Channel, now: datetime) -> Sequence[Request]:
@@ -414,33 +418,39 @@ def _key(day: datetime) -> str:
     return f"reading {day:%Y-%m-%d}"
 
 
-def keep(
+def store_tickets(
     session: Session,
     channel: Channel,
     asked: Sequence[Part],
     told: Sequence[tuple[Watched, Found]],
     now: datetime,
 ) -> None:
-    """The tickets that are under way from now on: those of `asked` that are answered are over."""
-    waits: dict[str, list[list[int]]] = {}
-    for one, found in told:
+    """Store the open tickets, and end those that are answered or too old."""
+    postings_by_ticket: dict[str, list[list[int]]] = {}
+    for watched, found in told:
         if found.kind == "unknown" and found.target_ref:
-            waits.setdefault(found.target_ref, []).append([one.posting_id, one.push_id])
-    over = {ticket for ticket, _ in asked} - set(waits)
-    known = {one.rows["ticket"]: one for one in _under_way(session, channel, now) if one.rows}
+            postings_by_ticket.setdefault(found.target_ref, []).append(
+                [watched.posting_id, watched.push_id]
+            )
+    answered_tickets = {ticket for ticket, _ in asked} - set(postings_by_ticket)
+    known = {
+        watched.rows["ticket"]: watched
+        for watched in _under_way(session, channel, now)
+        if watched.rows
+    }
     for ticket, request in known.items():
-        if ticket in over:
+        if ticket in answered_tickets:
             _end(session, request, RequestState.ANSWERED, now)
         elif request.made_at < now - KEPT_FOR:
             _end(session, request, RequestState.UNANSWERED, now)
-    for ticket, postings in waits.items():
+    for ticket, postings in postings_by_ticket.items():
         if ticket not in known:
             session.add(_row(channel, ticket, postings, now))
 
 
 def _end(session: Session, request: Request, state: RequestState, now: datetime) -> None:
-    told = {"state": state, "answered_at": now}
-    session.execute(update(Request).where(Request.id == request.id).values(told))
+    columns = {"state": state, "answered_at": now}
+    session.execute(update(Request).where(Request.id == request.id).values(columns))
 
 
 def _row(channel: Channel, ticket: str, postings: list[list[int]], now: datetime) -> Request:
@@ -458,22 +468,23 @@ def _row(channel: Channel, ticket: str, postings: list[list[int]], now: datetime
     )
 
 
-def pass_over(desk: Desk, channel: Channel) -> int:
-    """Put off the readings that one call shows to be needless; how many. Nothing is asked where one
-    reading tells as much.
+def skip_unchanged(desk: Desk, channel: Channel) -> int:
+    """Schedule readings later that one call shows to be needless, and return how many.
+
+    Makes no call if a single reading covers all due documents.
     """
     target = channel.target
     if not isinstance(target, Readable) or not isinstance(target, TellsChanges):
         return 0
     with desk.database.write() as session:
         asked = desk.clock.now()
-        given = {
+        parameters = {
             "connection": channel.connection_id,
             "now": asked,
             "since": asked - target.changes_reach + 2 * MARGIN,
             "most": AT_ONCE,
         }
-        due: Sequence[Any] = session.execute(_DUE, given).all()
+        due: Sequence[Any] = session.execute(_DUE, parameters).all()
         enough = len(due) > target.read_at_once
         if not enough or not limits.looks(session, channel, asked, 1):
             return 0
@@ -487,7 +498,7 @@ def pass_over(desk: Desk, channel: Channel) -> int:
 
 
 def _put_off(session: Session, same: Sequence[Any], asked: datetime) -> int:
-    """They were seen when it was asked; what was sent again or read meanwhile stays as it is."""
+    """Schedule unchanged documents later; one that was sent or read meanwhile stays."""
     seen = {one.id: (one.posted_push_id, one.read_at) for one in same}
     rows = session.scalars(_THESE, {"ids": list(seen)}) if seen else ()
     changed = [

@@ -55,7 +55,7 @@ ACT = "run.operate"
 
 
 class EInvoiceStatus(StrEnum):
-    """Where the e-invoice of a posted document stands, as far as anybody tells."""
+    """The state of a posted document's e-invoice, as far as it is reported."""
 
     VALID = "valid"
     BY_TARGET = "by_target"
@@ -65,9 +65,9 @@ class EInvoiceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadingRow:
-    """A document: when it was read, what was seen and since when, and when it is read again.
+    """A document's last reading, since when it shows this, and its next reading.
 
-    `connector`, `settings` and `doc_type` say whether anything waits for its e-invoice.
+    `connector`, `settings` and `doc_type` decide whether an e-invoice is expected.
     """
 
     number: str
@@ -84,13 +84,13 @@ class ReadingRow:
 
     @property
     def words(self) -> str:
-        """What was seen, as the target's connector says it."""
+        """The result of the reading, in the connector's words."""
         return str(self.body["words"]) if self.body else "Not read yet."
 
     @property
     def e_invoice(self) -> EInvoiceStatus:
-        """Where its e-invoice stands."""
-        return status(self.connector, self.doc_type, self.settings, self.e_invoice_at)
+        """The state of its e-invoice."""
+        return e_invoice_status(self.connector, self.doc_type, self.settings, self.e_invoice_at)
 
     @property
     def cancel_until(self) -> datetime | None:
@@ -98,8 +98,8 @@ class ReadingRow:
         return self.e_invoice_at + CANCEL_WINDOW if self.e_invoice_at else None
 
 
-def of_record(session: Session, record_id: int) -> tuple[ReadingRow, ...]:
-    """The documents of a record that stand in a target, in the order in which they were made."""
+def readings_of_record(session: Session, record_id: int) -> tuple[ReadingRow, ...]:
+    """Return the readings of a record's posted documents, in order of creation."""
     query = (
         READING.select()
         .join(Connection, Connection.id == Posting.connection_id)
@@ -112,8 +112,9 @@ def of_record(session: Session, record_id: int) -> tuple[ReadingRow, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A posted document whose reading is due: the posting, what was sent last, and what the target
-    said then that it amounts to (in minor units).
+    """A posted document whose reading is due, with the sent document.
+
+    `kept` is the total that the target reported then, in minor units.
     """
 
     posting_id: int
@@ -123,18 +124,18 @@ class Watched:
     kept: int | None
 
 
-def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
-    """Take what is due, so many a call; who dies over it leaves it due again after a lease."""
+def take_due(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
+    """Take due documents under a lease, `a_call` for each allowed call."""
     with desk.database.write() as session:
         now = desk.clock.now()
-        given = {"connection": channel.connection_id, "now": now, "most": max(a_call, CALLS)}
-        ids = session.scalars(_DUE, given).all()
+        parameters = {"connection": channel.connection_id, "now": now, "most": max(a_call, CALLS)}
+        ids = session.scalars(_DUE, parameters).all()
         calls = limits.looks(session, channel, now, -(-len(ids) // a_call)) if ids else 0
         ids = ids[: calls * a_call]
         if not ids:
             return ()
-        again = now + desk.lease
-        session.execute(update(Posting).where(Posting.id.in_(ids)).values(read_due_at=again))
+        leased_until = now + desk.lease
+        session.execute(update(Posting).where(Posting.id.in_(ids)).values(read_due_at=leased_until))
         rows = session.execute(
             select(Posting.id, Posting.family, Posting.posted_push_id, Push.content, Push.kept)
             .join(Push, Push.id == Posting.posted_push_id)
@@ -154,7 +155,7 @@ def take(desk: Desk, channel: Channel, a_call: int) -> tuple[Watched, ...]:
 
 
 def next_reading(posted_at: datetime | None, now: datetime, *, there: bool) -> datetime | None:
-    """When it is read again; None when it was watched for long enough."""
+    """Return when a document is read again, or None after the watch period."""
     if not there and posted_at is not None and now - posted_at < timedelta(hours=1):
         return now + SOON
     following = now + EVERY
@@ -162,12 +163,12 @@ def next_reading(posted_at: datetime | None, now: datetime, *, there: bool) -> d
 
 
 def companies_to_read(session: Session, now: datetime) -> tuple[int, ...]:
-    """Companies with documents whose reading is due, in targets that are not paused."""
+    """Return companies with due documents in targets that are not paused."""
     return tuple(sorted(set(session.scalars(_TO_READ, limits.moments(now)))))
 
 
 def read_record(session: Session, actor: Actor, record_id: int, now: datetime) -> int | Refusal:
-    """Verify posted documents of a record; how many documents that is."""
+    """Make the posted documents of a record due, and return how many."""
     if refusal := may(actor, ACT):
         return refusal
     record = session.get_one(Record, record_id)
@@ -205,14 +206,14 @@ def _nothing(words: str) -> Refusal:
 
 
 def read_target(session: Session, actor: Actor, connection_id: int, now: datetime) -> int | Refusal:
-    """Read everything that is posted there and still watched; how many documents that is."""
+    """Make all watched documents of a target due, and return how many."""
     if refusal := may(actor, ACT):
         return refusal
     connection = session.get_one(Connection, connection_id)
     if not isinstance(registry.targets().get(connection.connector), Readable):
         return _nothing(f"What is posted in {connection.name} cannot be read there again.")
-    mine = Posting.connection_id == connection.id
-    count = _wanted(session, mine & (Posting.posted_at > now - FOR), now)
+    of_connection = Posting.connection_id == connection.id
+    count = _wanted(session, of_connection & (Posting.posted_at > now - FOR), now)
     if not count:
         return _nothing(f"Nothing of the last {FOR.days} days stands in {connection.name}.")
     words = f"{actor.name} asked to read {plural(count, 'document')} in {connection.name}."
@@ -222,9 +223,9 @@ def read_target(session: Session, actor: Actor, connection_id: int, now: datetim
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """How many documents of a connection wait for their e-invoice, the field in which it has to be
-    noted there, since when the oldest waits, None where none waits, and how many have waited for
-    longer than an e-invoice can be cancelled.
+    """How many documents of a connection wait for their e-invoice, and since when.
+
+    `field` is the target field to fill. `late` counts those past the cancellation period.
     """
 
     field: str
@@ -233,10 +234,10 @@ class Awaited:
     late: int
 
 
-def status(
+def e_invoice_status(
     connector: str, doc_type: str, settings: Mapping[str, object], valid_at: datetime | None
 ) -> EInvoiceStatus:
-    """Where the e-invoice of such a posted document stands: valid once its target told it."""
+    """Return the state of a posted document's e-invoice; valid once its target reported it."""
     if valid_at is not None:
         return EInvoiceStatus.VALID
     stated = _stated(connector)
@@ -253,14 +254,14 @@ def _stated(connector: str) -> EInvoices | None:
     return target.form.e_invoices if target else None
 
 
-def of_connection(
+def awaited_e_invoices(
     session: Session,
     connection_id: int,
     connector: str,
     settings: Mapping[str, object],
     now: datetime,
 ) -> Awaited | None:
-    """What waits in a target; None, and nothing is counted, where nothing is ever awaited."""
+    """Return what waits for an e-invoice in a target, or None if it never expects one."""
     stated = _stated(connector)
     types = [t for t in stated.awaited if stated.awaited_in(t, settings)] if stated else []
     if stated is None or not types:

@@ -27,7 +27,7 @@ from holding.posting.holds import IMPORT_OPEN, Trouble
 from holding.posting.push import Case, Member, add_lookup, owned_posting
 from holding.reconciliation import file_list
 from holding.reconciliation.file_list import News
-from holding.reconciliation.open_files import Became, Verdict, of
+from holding.reconciliation.open_files import Became, Verdict, verdict_of
 from rules.outcomes import Document
 from rules.values.canonical import dumps, revive
 
@@ -36,32 +36,30 @@ TOO_LONG: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A document whose end a person tells, and the file that it stands in; none where no file could
-    carry it.
-    """
+    """A document whose result a user reports, with its file; None if no file could carry it."""
 
     case: Case
     posting: Posting
     file: ImportFile | None
 
 
-def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
-    """Apply what is known of each claimed document; the others wait on. How many were looked at."""
+def settle_documents(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
+    """Store the known results of claimed documents, and return how many were checked."""
     runs: set[int] = set()
     with desk.database.write() as session:
         lock_families(session, channel.company_id, [claim.family for claim in claims])
         causes: set[int] = set()
         records = []
         for claim in claims:
-            found = _waiting(session, desk, channel, claim, causes)
-            if found is None:
+            waiting = _waiting(session, desk, channel, claim, causes)
+            if waiting is None:
                 continue
-            records.append(found.posting.record_id)
-            if found.file is None:
-                _not_carried(found)
+            records.append(waiting.posting.record_id)
+            if waiting.file is None:
+                _not_carried(waiting)
                 continue
-            runs |= {found.file.run_id} if found.file.run_id else set()
-            _apply(found, found.file)
+            runs |= {waiting.file.run_id} if waiting.file.run_id else set()
+            _apply(waiting, waiting.file)
         holds.settle_holds(session, records, causes)
     with desk.database.write() as session:
         run_counts.recount(session, runs)
@@ -71,7 +69,7 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
 def _waiting(
     session: Session, desk: Desk, channel: Channel, claim: Claim, causes: set[int]
 ) -> _Waiting | None:
-    """The document under its lock, then its file, so that what a person told meanwhile is seen."""
+    """Lock the document, then read its file, so that recent reports are seen."""
     push = session.scalars(
         select(Push)
         .join(Posting, Posting.push_id == Push.id)
@@ -103,7 +101,9 @@ def _waiting(
 
 
 def _not_carried(one: _Waiting) -> None:
-    """It stands in no file, so nothing happened; if one could carry it by now, it goes again."""
+    """Handle a document in no file: nothing happened, so it is sent again if a file can carry
+    it.
+    """
     case = one.case
     document, channel = case.member.document, case.channel
     payload = channel.target.build([document], channel.settings, batch=True, batch_name="")
@@ -120,7 +120,7 @@ def _not_carried(one: _Waiting) -> None:
 def _apply(one: _Waiting, file: ImportFile) -> None:
     # its worker may have died before it said that the file is written: it was written before
     _end_attempt(one, AttemptState.AWAITING)
-    verdict = of(file.verdicts, one.posting.number)
+    verdict = verdict_of(file.verdicts, one.posting.number)
     if verdict is None:
         _wait_on(one, file)
         return
@@ -143,7 +143,7 @@ def _apply(one: _Waiting, file: ImportFile) -> None:
 
 
 def _end_attempt(one: _Waiting, state: AttemptState) -> None:
-    """What became of the attempt of a worker that died over it."""
+    """Set the state of an attempt whose worker died."""
     one.case.session.execute(
         update(Attempt)
         .where(Attempt.push_id == one.case.member.push_id, Attempt.state == AttemptState.SENDING)
@@ -154,8 +154,8 @@ def _end_attempt(one: _Waiting, state: AttemptState) -> None:
 def _wait_on(one: _Waiting, file: ImportFile) -> None:
     case = one.case
     since = file.handed_over_at or file.made_at
-    told = f"{file.name}: a person tells on its page how the import ended."
-    posting_push.mark_accepted(case, told, until=_next_look(since, case.now))
+    waiting_text = f"{file.name}: a person tells on its page how the import ended."
+    posting_push.mark_accepted(case, waiting_text, until=_next_look(since, case.now))
     trouble = _trouble(one, file, since)
     if trouble is not None:
         _hold(one, trouble)
@@ -166,12 +166,15 @@ def _wait_on(one: _Waiting, file: ImportFile) -> None:
 
 
 def _trouble(one: _Waiting, file: ImportFile, since: datetime) -> Trouble | None:
-    """Why a person has to look at a file before its end is known."""
+    """Return why a user must check a file before its result is known."""
     words, error_class = "", _AS_TOLD
     if file.note and file.state == ImportFileState.MISMATCH:
         words = file.note
     elif file.state in _NOT_TOLD and (news := _news(one)) is not None:
-        words, error_class = file_list.words(one.posting.number, file.name, news), _OVERTAKEN
+        words, error_class = (
+            file_list.overtaken_text(one.posting.number, file.name, news),
+            _OVERTAKEN,
+        )
     elif one.case.now - since >= TOO_LONG:
         words = f"{file.name} waits since {since:%Y-%m-%d %H:%M} UTC: {_STANDS[file.state]}."
         error_class = _UNKNOWN
@@ -182,7 +185,7 @@ def _trouble(one: _Waiting, file: ImportFile, since: datetime) -> Trouble | None
 
 def _news(one: _Waiting) -> News | None:
     posting_id = one.posting.id
-    return file_list.of_postings(one.case.session, [posting_id]).get(posting_id)
+    return file_list.news_of_postings(one.case.session, [posting_id]).get(posting_id)
 
 
 def _next_look(since: datetime, now: datetime) -> datetime:
@@ -195,7 +198,7 @@ def _hold(one: _Waiting, trouble: Trouble) -> None:
 
 
 def _kept(one: _Waiting, file: ImportFile, verdict: Verdict) -> Case:
-    """The case with the proof of who told what: a look at the document, as any other."""
+    """Return the case with the proof of who reported what, stored as a lookup."""
     case = one.case
     found = Found(
         kind=_SEEN[verdict.became],
@@ -230,7 +233,7 @@ _AS_TOLD: Final[ErrorClass] = "business_rule"
 _OVERTAKEN: Final[ErrorClass] = "stale_version"
 _UNKNOWN: Final[ErrorClass] = "uncertain"
 _NOT_TOLD: Final = frozenset({ImportFileState.EXPORTED, ImportFileState.HANDED_OVER})
-"""Nobody has said that it was imported: it may be left alone."""
+"""States of a file without a reported import, so that it may still be withdrawn."""
 _STANDS: Final = {
     ImportFileState.EXPORTED: "not downloaded yet",
     ImportFileState.HANDED_OVER: "downloaded, and how its import ended was not told",

@@ -36,7 +36,7 @@ A_PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """One accepted difference; amounts in minor units, `wanted` None where nobody could say it."""
+    """One accepted difference; amounts in minor units, `wanted` is None if it is unknown."""
 
     id: int
     record_id: int
@@ -62,7 +62,7 @@ class Accepted:
 
     @property
     def change(self) -> int | None:
-        """What the record says less what is posted."""
+        """The record's amount less the posted amount."""
         known = self.posted is not None and self.wanted is not None
         return (self.wanted or 0) - (self.posted or 0) if known else None
 
@@ -121,9 +121,7 @@ ACCEPTED = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is seen of a record at a glance: what its target has, and by how much it differs; None
-    where that is not known.
-    """
+    """A short summary of a record: what its target has, and by how much it differs, if known."""
 
     source: str
     target: str
@@ -133,24 +131,24 @@ class Mark:
 
     @property
     def wanted(self) -> int | None:
-        """What the record says by now: nothing of what is gone in the source."""
+        """The record's current amount; nothing for a record deleted in the source."""
         known = self.posted is not None and self.change is not None
         return (self.posted or 0) + (self.change or 0) if known else None
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """How many differences count, by how much, and how many of them have no amount."""
+    """The number of differences that count, their amounts, and how many have no amount."""
 
     count: int = 0
     money: Sums = field(default_factory=dict)
     unpriced: int = 0
 
 
-def listing(
+def list_accepted(
     session: Session, company_id: int, after: int | None = None, most: int = A_PAGE
 ) -> tuple[Accepted, ...]:
-    """Those that count, newest first."""
+    """Return the differences that count, newest first."""
     query = _rows().where(AcceptedDifference.company_id == company_id)
     if after is not None:
         query = query.where(AcceptedDifference.id < after)
@@ -158,18 +156,18 @@ def listing(
     return ACCEPTED.each(session.execute(ordered))
 
 
-def of_records(
+def accepted_of_records(
     session: Session, company_id: int, record_ids: Collection[int]
 ) -> dict[int, tuple[Accepted, ...]]:
-    """Record id -> what counts of it; records without any are left out."""
+    """Return by record the differences that count; other records are left out."""
     return answer(session, asked_of_records(company_id, record_ids), KEPT)
 
 
 def asked_of_records(
     company_id: int, record_ids: Collection[int]
 ) -> Question[dict[int, tuple[Accepted, ...]]]:
-    """The same, as a question."""
-    found: dict[int, list[Accepted]] = defaultdict(list)
+    """Return the differences by record, as a question of a combined query."""
+    by_record: dict[int, list[Accepted]] = defaultdict(list)
     if record_ids:
         query = _rows().where(
             AcceptedDifference.company_id == company_id,
@@ -177,13 +175,16 @@ def asked_of_records(
         )
         rows = yield query.order_by(AcceptedDifference.id)
         for row in ACCEPTED.each(rows):
-            found[row.record_id].append(row)
-    return {record_id: tuple(each) for record_id, each in found.items()}
+            by_record[row.record_id].append(row)
+    return {record_id: tuple(each) for record_id, each in by_record.items()}
 
 
-def asked_wanted(company_id: int, record_ids: Collection[int]) -> Question[dict[int, int | None]]:
-    """The documents of these records of which something counts: posting id -> what the record says
-    of it by now, None where nobody could say it.
+def asked_current_amounts(
+    company_id: int, record_ids: Collection[int]
+) -> Question[dict[int, int | None]]:
+    """Return by posting the record's current amount, for postings with a difference that counts.
+
+    The amount is None if it is unknown.
     """
     if not record_ids:
         return {}
@@ -195,8 +196,12 @@ def asked_wanted(company_id: int, record_ids: Collection[int]) -> Question[dict[
     return {row.posting_id: row.wanted for row in rows}
 
 
-def earlier(session: Session, company_id: int, record_id: int, route: str) -> Accepted | None:
-    """What was accepted last of a route beside what is posted still, of whatever content."""
+def latest_accepted(
+    session: Session, company_id: int, record_id: int, route: str
+) -> Accepted | None:
+    """Return a route's last accepted difference against what is still posted, for any record
+    content.
+    """
     query = _rows(newest=False).where(
         AcceptedDifference.company_id == company_id,
         AcceptedDifference.record_id == record_id,
@@ -206,14 +211,14 @@ def earlier(session: Session, company_id: int, record_id: int, route: str) -> Ac
     return ACCEPTED.first(session.execute(last))
 
 
-def marks(session: Session, company_id: int, record_ids: Collection[int]) -> dict[int, Mark]:
-    """Record id -> its mark; records without any are left out."""
-    found = of_records(session, company_id, record_ids)
-    return {record_id: mark(rows) for record_id, rows in found.items()}
+def record_marks(session: Session, company_id: int, record_ids: Collection[int]) -> dict[int, Mark]:
+    """Return the mark of each record with a difference."""
+    by_record = accepted_of_records(session, company_id, record_ids)
+    return {record_id: combine_mark(rows) for record_id, rows in by_record.items()}
 
 
-def mark(rows: Sequence[Accepted]) -> Mark:
-    """The mark of a record's differences, about the first route: money of several is not added."""
+def combine_mark(rows: Sequence[Accepted]) -> Mark:
+    """Return the mark of a record's differences on the first route; routes are not added."""
     first = rows[0]
     return Mark(
         source=first.source,
@@ -229,13 +234,13 @@ def _sum(changes: list[int | None]) -> int | None:
     return sum(known) if len(known) == len(changes) else None
 
 
-def by_day(session: Session, company_id: int) -> dict[date | None, Differences]:
-    """All that count, by the date of the document."""
+def differences_by_day(session: Session, company_id: int) -> dict[date | None, Differences]:
+    """Return the differences that count, by document date."""
     return answer(session, asked_by_day(company_id))
 
 
 def asked_by_day(company_id: int) -> Question[dict[date | None, Differences]]:
-    """The same, as a question."""
+    """Return the differences by day, as a question of a combined query."""
     rows = (yield _counted(company_id)).all()
     money = by_key((day, currency, change) for day, currency, _, change, _ in rows)
     count, unpriced = Counter[date | None](), Counter[date | None]()
@@ -245,18 +250,18 @@ def asked_by_day(company_id: int) -> Question[dict[date | None, Differences]]:
     return {day: Differences(count[day], money.get(day, {}), unpriced[day]) for day in count}
 
 
-def totals(days: Iterable[Differences]) -> Differences:
-    """Those of several days together."""
-    found = list(days)
+def total_differences(days: Iterable[Differences]) -> Differences:
+    """Return the differences of several days as one."""
+    daily = list(days)
     return Differences(
-        sum(one.count for one in found),
-        added(one.money for one in found),
-        sum(one.unpriced for one in found),
+        sum(differences.count for differences in daily),
+        added(differences.money for differences in daily),
+        sum(differences.unpriced for differences in daily),
     )
 
 
 def _counting(query: Any, *, newest: bool = True) -> Select[Any]:
-    """Only what counts; joins what decides it. Not `newest`: of whatever content."""
+    """Limit a query to differences that count; without `newest`, for any record content."""
     counting: Select[Any] = (
         query.select_from(AcceptedDifference)
         .join(Release, Release.id == AcceptedDifference.release_id)

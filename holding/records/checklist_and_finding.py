@@ -16,14 +16,14 @@ from holding.db.refusal import plural
 from holding.db.together import KEPT, Question, Together
 from holding.platform.states import HOLD_LABELS, state_label
 from holding.records.record_rows import OpenHold
-from holding.records.story import NOBODY_ASKED, Case, Proof, undecided
+from holding.records.story import NOBODY_ASKED, Case, Proof, is_approval_undecided
 from holding.records.story_holds import HeldBy, holds_of
 from rules.outcomes import NEEDS_APPROVAL
 from rules.values.canonical import PostingState, in_sentence
 
 
 class Tick(StrEnum):
-    """Which of the four."""
+    """The four items of the checklist."""
 
     COMPLETE = "Complete"
     APPROVED = "Approved"
@@ -32,7 +32,7 @@ class Tick(StrEnum):
 
 
 class Place(StrEnum):
-    """Where a missing one is put right; the words of the link."""
+    """Where a missing item is corrected; the text of the link."""
 
     NONE = ""
     HOLD = "Open the hold"
@@ -43,9 +43,9 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """One line: whether it is done, what is known of it, and where it is put right.
+    """One line: whether it is done, what is known, and where it is corrected.
 
-    `id`: of the hold or the posting that the place is about; 0 where it is a tab of the record.
+    `id` is the hold or posting of the place; 0 for a tab of the record.
     """
 
     tick: Tick
@@ -59,10 +59,10 @@ INCOMPLETE: Final = frozenset({"missing_field", "bad_value", "mapping_missing"})
 _SETTLED: Final = (PostingState.POSTED, PostingState.REVERSED)
 
 
-def ticks(case: Case, holds: Sequence[OpenHold], ruleset: Ruleset | None) -> tuple[Ticked, ...]:
-    """All four, in the order in which they come true; `holds` are those open of the record, and
-    the rules those that it was decided by.
-    """
+def build_checklist(
+    case: Case, holds: Sequence[OpenHold], ruleset: Ruleset | None
+) -> tuple[Ticked, ...]:
+    """Return all four items in order; `holds` are the record's open holds, `ruleset` its rules."""
     return (
         _complete(case, holds),
         _approved(case, holds, ruleset),
@@ -90,22 +90,28 @@ def _complete(case: Case, holds: Sequence[OpenHold]) -> Ticked:
 
 
 def _approved(case: Case, holds: Sequence[OpenHold], ruleset: Ruleset | None) -> Ticked:
-    asked = next((hold for hold in holds if hold.code == NEEDS_APPROVAL), None)
-    if asked is not None:
-        place = (Place.APPROVE, asked.posting_id) if asked.posting_id else (Place.HOLD, asked.id)
-        return _missing(Tick.APPROVED, asked.message, *place)
+    approval_hold = next((hold for hold in holds if hold.code == NEEDS_APPROVAL), None)
+    if approval_hold is not None:
+        place = (
+            (Place.APPROVE, approval_hold.posting_id)
+            if approval_hold.posting_id
+            else (Place.HOLD, approval_hold.id)
+        )
+        return _missing(Tick.APPROVED, approval_hold.message, *place)
     sent = case.last_sent
     content = sent.push.hash if sent else case.posting.hash if case.posting else ""
-    given = [one for one in case.approvals if counts(one, content)]
-    if given:
-        who = ", ".join(dict.fromkeys(case.person(one.person_id) for one in given))
-        return _done(Tick.APPROVED, f"By {who}, {case.when(given[-1].at)}.")
+    valid_approvals = [approval for approval in case.approvals if counts(approval, content)]
+    if valid_approvals:
+        who = ", ".join(
+            dict.fromkeys(case.person(approval.person_id) for approval in valid_approvals)
+        )
+        return _done(Tick.APPROVED, f"By {who}, {case.when(valid_approvals[-1].at)}.")
     open_ = [v for v in case.verdicts if v.kind == "approve" and v.result != "pass"]
     if open_ or case.outcome is None:
         words = "It is asked for when nothing is missing." if open_ else "Not checked yet."
         first = holds[0] if holds else None
         return _missing(Tick.APPROVED, words, *((Place.HOLD, first.id) if first else ()))
-    if undecided(case, ruleset):
+    if is_approval_undecided(case, ruleset):
         return _missing(Tick.APPROVED, NOBODY_ASKED if case.over else "Not decided yet.")
     return _done(Tick.APPROVED, "The rules ask for no approval.")
 
@@ -130,8 +136,10 @@ def _ready(case: Case) -> Ticked:
 def _posted(case: Case, holds: Sequence[OpenHold]) -> Ticked:
     posting, target = case.posting, case.target
     if posting is not None and target is not None and posting.state in _SETTLED:
-        back = posting.state == PostingState.REVERSED
-        words = f"Number {posting.number} in {target.name}{', reversed since' if back else ''}."
+        is_reversed = posting.state == PostingState.REVERSED
+        words = (
+            f"Number {posting.number} in {target.name}{', reversed since' if is_reversed else ''}."
+        )
         return _done(Tick.POSTED, words)
     if holds:
         words = f"{plural(len(holds), 'hold keeps', 'holds keep')} it from being posted."
@@ -145,7 +153,7 @@ def _posted(case: Case, holds: Sequence[OpenHold]) -> Ticked:
 
 
 class Side(StrEnum):
-    """Which of the two went wrong."""
+    """The side on which something went wrong."""
 
     TECHNICAL = "technical"
     WORKFLOW = "workflow"
@@ -162,8 +170,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing that went wrong, with its proof; `over`: it no longer stands in the way; `usual`:
-    it is told, though nothing went wrong by it.
+    """One thing that went wrong, with its proof.
+
+    `over`: it no longer blocks the record. `usual`: it is listed, but nothing went wrong because of
+    it.
     """
 
     side: Side
@@ -185,23 +195,23 @@ TECHNICAL_CLASSES: Final = frozenset({"authorization_failed", "temporary", "unce
 TECHNICAL_CODES: Final = frozenset(
     {"EVA02", "EVA03", "EVA04", "EVA05", "FCT01", "PSH01", "PSH04", "PSH05", "TGT03", "TGT04"}
 )
-"""Judging or sending itself broke, or a connection did not tell what the rules ask of it."""
+"""Codes where evaluation or sending itself failed, or a connection lacked a required fact."""
 _NO_ANSWER: Final = (AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
 
 
-def finding(session: Session, record_id: int) -> TraceFinding:
-    """What went wrong with a record since it came, whether or not it is over."""
+def trace_finding(session: Session, record_id: int) -> TraceFinding:
+    """Return what went wrong with a record since it arrived, whether or not it is over."""
     record = session.get_one(Record, record_id)
     page = Together(session, KEPT)
-    held, waited = page.ask(holds_of(session, record_id)), page.ask(_waits_over(record_id))
-    reasons = [_of_hold(one) for one in held.value]
+    holds, past_waits = page.ask(holds_of(session, record_id)), page.ask(_waits_over(record_id))
+    reasons = [_of_hold(one) for one in holds.value]
     reasons += _of_calls(session, record)
     if record.state != RecordState.WAITING:
-        reasons += waited.value
+        reasons += past_waits.value
     elif all(one.over for one in reasons):
         reasons += _of_wait(session, record)
-    wrong = {one.side for one in reasons if not one.usual}
-    return TraceFinding(_verdict(wrong), tuple(reasons))
+    sides = {one.side for one in reasons if not one.usual}
+    return TraceFinding(_verdict(sides), tuple(reasons))
 
 
 def _verdict(sides: set[Side]) -> Verdict:
@@ -213,7 +223,7 @@ def _verdict(sides: set[Side]) -> Verdict:
 
 
 def side_of(error_class: str, code: str) -> Side:
-    """Whose side a hold is on, by its class and its code."""
+    """Return the side of a hold by its class and code."""
     technical = error_class in TECHNICAL_CLASSES or code in TECHNICAL_CODES
     return Side.TECHNICAL if technical else Side.WORKFLOW
 
@@ -232,7 +242,7 @@ def _of_hold(held: HeldBy) -> Reason:
 
 
 def _of_calls(session: Session, record: Record) -> Iterator[Reason]:
-    """The calls that ended without a clear answer, told once a target and class."""
+    """Yield one reason per target and class for calls that ended without a clear answer."""
     rows = session.execute(
         select(Attempt.id, Attempt.error_class, Attempt.error, Connection.name)
         .join(Request, Request.id == Attempt.request_id)
@@ -243,13 +253,13 @@ def _of_calls(session: Session, record: Record) -> Iterator[Reason]:
         .where(Attempt.state.in_(_NO_ANSWER) | Attempt.error_class.in_(sorted(TECHNICAL_CLASSES)))
         .order_by(Attempt.id)
     ).all()
-    found: dict[tuple[str, str | None], list[str]] = {}
+    errors: dict[tuple[str, str | None], list[str]] = {}
     last: dict[tuple[str, str | None], int] = {}
     for row in rows:
         key = (row.name, row.error_class)
-        found.setdefault(key, []).append((row.error or "no answer").rstrip("."))
+        errors.setdefault(key, []).append((row.error or "no answer").rstrip("."))
         last[key] = row.id
-    for (name, error_class), said in found.items():
+    for (name, error_class), said in errors.items():
         yield Reason(
             side=Side.TECHNICAL,
             say=f"{plural(len(said), 'call')} to {name} failed: {said[-1]}.",
@@ -259,7 +269,7 @@ def _of_calls(session: Session, record: Record) -> Iterator[Reason]:
 
 
 def _of_wait(session: Session, record: Record) -> Iterator[Reason]:
-    """What the source has not done yet: nobody's fault, and it keeps the record from the books."""
+    """Yield the reason why a record waits for its source, which is no failure."""
     waits = select(Posting.reason).where(Posting.record_id == record.id)
     why = session.scalar(waits.order_by(Posting.id).limit(1))
     say = f"Waiting: {why or record.status or 'not yet due'}."
@@ -268,7 +278,7 @@ def _of_wait(session: Session, record: Record) -> Iterator[Reason]:
 
 
 def _waits_over(record_id: int) -> Question[list[Reason]]:
-    """What it waited for, each once: an order that is paid a day later is no failure."""
+    """Return each past wait once; an order that is paid a day later is no failure."""
     judged = (Event.record_id == record_id, Event.act == "record.judged")
     rows = yield select(Event.id, Event.body).where(*judged).order_by(Event.id)
     waited = {one.body["say"]: one.id for one in rows if one.body["state"] == RecordState.WAITING}

@@ -22,7 +22,7 @@ from holding.db.models import (
 )
 from holding.db.models.columns import AttemptState
 from holding.programs import world
-from holding.records.story import consts_of, is_constant, line_of, place, replayed
+from holding.records.story import consts_of, is_constant, line_of, replay_outcome, rule_place
 from holding.rulesets.publication import files_of
 from rules.outcomes import (
     Finding,
@@ -39,7 +39,7 @@ from rules.values.wording import MISSING
 
 
 class VerdictRow(NamedTuple):
-    """One verdict beside its rule line; `deciding` = the line that the decision hangs on."""
+    """One verdict with its rule line; `deciding` marks the line that the decision depends on."""
 
     route: str
     rule: str
@@ -74,11 +74,11 @@ class UsedEntry:
 
 
 class LineageRow(NamedTuple):
-    """One value of a document: source, rule, entries, the planned and the sent value.
+    """One document value: its source, rule and entries, and the planned and sent values.
 
-    `constant`: nothing of the record went into it, only words and consts of the rules. `span` is
-    the place of the rule in the ruleset with the number `ruleset`, which made the document. `sent`
-    is None while nothing was posted; `kept` is what the target said to keep instead.
+    `constant`: only words and constants of the rules were used. `span` is the rule's place in the
+    rule version `ruleset`. `sent` is None before posting; `kept` is the value that the target kept
+    instead.
     """
 
     of: Lineage
@@ -95,36 +95,36 @@ class LineageRow(NamedTuple):
 
     @property
     def source(self) -> str:
-        """What it was made of, for people."""
+        """What the value was made from, in words."""
         return self.of.source
 
     @property
     def differs(self) -> bool:
-        """Whether another value was sent than was planned."""
+        """Whether the sent value differs from the planned one."""
         return self.sent is not None and self.sent != self.value
 
 
 def row_of_line(rows: Sequence[LineageRow], line: int | None) -> int | None:
-    """Where the values of a document's line begin, or of the next that has any."""
-    found = (at for at, row in enumerate(rows) if line and (row.line or 0) >= line)
-    return next(found, None)
+    """Return the index of the first value of a document line, or of the next line with values."""
+    positions = (at for at, row in enumerate(rows) if line and (row.line or 0) >= line)
+    return next(positions, None)
 
 
 def line_with(rows: Iterable[LineageRow], text: str) -> int | None:
-    """The first line of a document that has this text in a value, such as the code of its item."""
+    """Return the first document line with this text in a value, such as an item code."""
     wanted = text.casefold()
-    found = (
+    lines = (
         row.line
         for row in rows
         if wanted and row.line and wanted in f"{row.source} {row.value}".casefold()
     )
-    return next(found, None)
+    return next(lines, None)
 
 
-def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
-    """Everything the rules said in one stored evaluation, replayed."""
+def verdict_rows(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
+    """Replay a stored evaluation and return all its verdicts."""
     evaluation = session.get(Evaluation, evaluation_id)
-    outcome = replayed(session, evaluation) if evaluation else None
+    outcome = replay_outcome(session, evaluation) if evaluation else None
     if evaluation is None or outcome is None:
         return ()
     files = files_of(session, evaluation.ruleset_version_id)
@@ -139,21 +139,21 @@ def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
     return (*_gaps(outcome, files), *rows)
 
 
-def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
-    """Where each value of a posting comes from, with what was sent beside it."""
+def lineage_rows(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
+    """Return the origin of each value of a posting, with the sent value."""
     found = _judged(session, posting_id)
     if found is None:
         return ()
     posting, pushed, evaluation, made_by, proof = found
     kept = {(one["line"] or None, one["field"]): one["value"] for one in json.loads(proof or "[]")}
-    outcome = replayed(session, evaluation)
+    outcome = replay_outcome(session, evaluation)
     if outcome is None:
         return ()
     files = files_of(session, evaluation.ruleset_version_id)
     consts = consts_of(world.program(session, evaluation.ruleset_version_id).ruleset)
     entries = _entries(session, {use for row in outcome.lineage for use in row.used})
     content = pushed.content if pushed else None
-    mine, ruleset = {posting.route, ""}, made_by.no
+    routes, ruleset = {posting.route, ""}, made_by.no
     rules: dict[int, tuple[str, bool]] = {}  # the rows of a long document have few
 
     def row_of(row: Lineage) -> LineageRow:
@@ -173,26 +173,26 @@ def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
             kept=kept.get((row.line, row.field)),
         )
 
-    return tuple([row_of(row) for row in outcome.lineage if row.route in mine])
+    return tuple([row_of(row) for row in outcome.lineage if row.route in routes])
 
 
 def _deciding(outcome: Outcome, route: str) -> Verdict | None:
-    """The first line that holds a route back; where nothing does, the gate that let it pass."""
-    mine = [verdict for verdict in outcome.verdicts if verdict.route == route]
+    """Return the first verdict that holds a route back; otherwise the gate that let it pass."""
+    route_verdicts = [verdict for verdict in outcome.verdicts if verdict.route == route]
     finding = _first_finding(outcome, route)
     if finding is not None:
-        return next((v for v in mine if _gave(v, finding)), None)
+        return next((v for v in route_verdicts if _gave(v, finding)), None)
     waiting = next((d.wait for d in outcome.decisions if d.route == route), None)
     kinds = (waiting.kind,) if waiting is not None else ("gate",)
     by_kind = {"until": "timing", "for": "after"}
-    wanted = {by_kind.get(kind, kind) for kind in kinds}
-    found = [v for v in mine if v.kind in wanted]
-    gates = [v for v in mine if v.kind == "gate"]
-    return next(iter(found or gates or mine), None)
+    verdict_kinds = {by_kind.get(kind, kind) for kind in kinds}
+    matching = [v for v in route_verdicts if v.kind in verdict_kinds]
+    gates = [v for v in route_verdicts if v.kind == "gate"]
+    return next(iter(matching or gates or route_verdicts), None)
 
 
 def _gave(verdict: Verdict, finding: Finding) -> bool:
-    """Whether the finding came of this verdict."""
+    """Check whether the finding comes from this verdict."""
     return (
         verdict.result in {"hit", "unknown"}
         and not verdict.released
@@ -203,7 +203,7 @@ def _gave(verdict: Verdict, finding: Finding) -> bool:
 
 
 def _gaps(outcome: Outcome, files: Mapping[str, str]) -> list[VerdictRow]:
-    """What is missing without a rule having said so: a mapping entry, a field, a fact."""
+    """Return findings without a verdict: a missing mapping entry, field or fact."""
     rows = []
     for decision in outcome.decisions:
         first = _first_finding(outcome, decision.route)
@@ -216,7 +216,7 @@ def _gaps(outcome: Outcome, files: Mapping[str, str]) -> list[VerdictRow]:
                     rule=finding.rule,
                     kind=finding.cause_key.kind,
                     result="unknown",
-                    place=place(finding.span),
+                    place=rule_place(finding.span),
                     text=line_of(files, finding.span),
                     line=finding.lines[0] if finding.lines else None,
                     operands=(),
@@ -231,14 +231,14 @@ def _gaps(outcome: Outcome, files: Mapping[str, str]) -> list[VerdictRow]:
 
 def _first_finding(outcome: Outcome, route: str) -> Finding | None:
     ranks = {"reject": 0, "hold": 1, "approve": 2}
-    found = [
+    findings = [
         finding
         for decision in outcome.decisions
         if decision.route == route
         for finding in decision.findings
         if finding.severity in ranks
     ]
-    return min(found, key=lambda finding: ranks[finding.severity], default=None)
+    return min(findings, key=lambda finding: ranks[finding.severity], default=None)
 
 
 def _row(
@@ -250,7 +250,7 @@ def _row(
         rule=verdict.rule,
         kind=verdict.kind,
         result=verdict.result,
-        place=place(verdict.span),
+        place=rule_place(verdict.span),
         text=written(verdict.span),
         line=verdict.line,
         operands=_operands(outcome, verdict),
@@ -262,17 +262,17 @@ def _row(
 
 
 def _operands(outcome: Outcome, verdict: Verdict) -> tuple[tuple[str, str], ...]:
-    """What it looked at; a document's number, which no field holds, is told from the document."""
+    """Return what a verdict compared; a document's own number is read from the document."""
     if verdict.kind != "duplicates":
         return verdict.operands
     documents = {one.route: one.document for one in outcome.decisions}
-    made = documents.get(verdict.route)
-    told = {("document_number", MISSING): made.number if made else "not known yet"}
-    return tuple((name, told.get((name, value), value)) for name, value in verdict.operands)
+    document = documents.get(verdict.route)
+    replaced = {("document_number", MISSING): document.number if document else "not known yet"}
+    return tuple((name, replaced.get((name, value), value)) for name, value in verdict.operands)
 
 
 def _finding_of(outcome: Outcome, verdict: Verdict) -> Finding | None:
-    """The finding that came of a verdict, if it is one that wants attention."""
+    """Return the finding of a verdict, if there is one."""
     findings = (finding for decision in outcome.decisions for finding in decision.findings)
     return next((finding for finding in findings if _gave(verdict, finding)), None)
 
@@ -306,8 +306,10 @@ def _sent(content: Mapping[str, Any] | None, field: str, line: int | None) -> st
 
 
 def _judged(session: Session, posting_id: int) -> Any:
-    """A posting, the push that got it there, its judging, the rules of that, and what the answer
-    said to keep otherwise: a list of line, field and value, as JSON.
+    """Return a posting with its successful push, evaluation, rule version and the target's changed
+    values.
+
+    The changed values are a JSON list of line, field and value.
     """
     took = (Attempt.push_id == Push.id) & Attempt.state.in_(
         (AttemptState.ACCEPTED, AttemptState.EXISTING)

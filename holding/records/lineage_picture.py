@@ -34,7 +34,7 @@ TOP: Final = 36
 
 
 class Stage(StrEnum):
-    """The columns of the picture, in the order in which a record goes through them."""
+    """The columns of the picture, in the order in which a record passes them."""
 
     DELIVERY = "Delivery"
     VERSION = "Version"
@@ -50,9 +50,9 @@ Key = tuple[Stage, int]  # a column and the id of its row
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One box: its row, what it says (`notes` in a row), when it was, and what it comes from.
+    """One box: its row, title, notes, time, and the boxes that it comes from.
 
-    `never`: it was not, and as things stand it will not be.
+    `never`: it did not happen and will not.
     """
 
     key: Key
@@ -64,13 +64,13 @@ class Step:
 
     @property
     def stage(self) -> Stage:
-        """Its column."""
+        """The column of the box."""
         return self.key[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A step with the upper left corner of its box, in units of the drawing."""
+    """A step with the upper left corner of its box, in drawing units."""
 
     step: Step
     x: int
@@ -79,7 +79,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """From the right side of one box to the left side of another."""
+    """A line from the right side of one box to the left side of another."""
 
     x1: int
     y1: int
@@ -89,9 +89,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is drawn, in a box of `width` x `height` units.
+    """The drawing, `width` x `height` units large.
 
-    `left_out`: how many older steps of full columns are not.
+    `left_out` counts older steps of full columns.
     """
 
     boxes: tuple[Box, ...]
@@ -101,18 +101,18 @@ class Picture:
     left_out: int
 
     def source_titles(self, step: Step) -> tuple[str, ...]:
-        """What a step comes from, in words."""
+        """Return the titles of the boxes that a step comes from."""
         known = {box.step.key: box.step.title for box in self.boxes}
         return tuple(known[key] for key in step.sources if key in known)
 
 
-def picture(session: Session, record_id: int) -> Picture:
-    """The way of a record from its deliveries to its documents, from stored rows alone."""
-    return drawn(steps(session, record_id))
+def load_picture(session: Session, record_id: int) -> Picture:
+    """Return a record's path from its deliveries to its documents, from stored rows only."""
+    return lay_out(load_steps(session, record_id))
 
 
-def drawn(found: Sequence[Step]) -> Picture:
-    """Steps as boxes and lines: a column a stage, the oldest on top."""
+def lay_out(found: Sequence[Step]) -> Picture:
+    """Place steps as boxes and lines: one column per stage, oldest on top."""
     boxes: dict[Key, Box] = {}
     left_out = 0
     for column, stage in enumerate(STAGES):
@@ -132,10 +132,10 @@ def drawn(found: Sequence[Step]) -> Picture:
     )
 
 
-def steps(session: Session, record_id: int) -> tuple[Step, ...]:
-    """Every step, column by column, the oldest first."""
-    page, mine = Together(session), Posting.record_id == record_id
-    documents, carried = select(Posting.id).where(mine), select(Version.delivery_id)
+def load_steps(session: Session, record_id: int) -> tuple[Step, ...]:
+    """Return every step, column by column, oldest first."""
+    page, of_record = Together(session), Posting.record_id == record_id
+    documents, carried = select(Posting.id).where(of_record), select(Version.delivery_id)
     carried = carried.where(Version.record_id == record_id)
     asked_versions = page.ask(_rows(Version, Version.record_id == record_id))
     asked_verdicts = page.ask(_rows(Evaluation, Evaluation.record_id == record_id))
@@ -143,17 +143,17 @@ def steps(session: Session, record_id: int) -> tuple[Step, ...]:
     asked_approvals = page.ask(_given(documents))
     asked_pushes = page.ask(_rows(Push, Push.posting_id.in_(documents)))
     asked_attempts = page.ask(_tried(documents))
-    postings = page.ask(_planned(mine)).value
+    postings = page.ask(_planned(of_record)).value
     pushes = {push.id: push for push in asked_pushes.value}
-    approvals = [one for one, _ in asked_approvals.value]
+    approvals = [row for row, _ in asked_approvals.value]
     attempts = asked_attempts.value
     return (
         *_deliveries(asked_deliveries.value),
-        *(_version(one) for one in asked_versions.value),
-        *(_verdict(one) for one in asked_verdicts.value),
-        *_approvals(asked_approvals.value, [one for one, _ in postings]),
-        *(_attempt(one, kind, pushes[one.push_id], approvals) for one, kind in attempts),
-        *_documents(postings, [one for one, _ in attempts], pushes),
+        *(_version(row) for row in asked_versions.value),
+        *(_verdict(row) for row in asked_verdicts.value),
+        *_approvals(asked_approvals.value, [row for row, _ in postings]),
+        *(_attempt(row, kind, pushes[row.push_id], approvals) for row, kind in attempts),
+        *_documents(postings, [row for row, _ in attempts], pushes),
     )
 
 
@@ -163,14 +163,14 @@ def _rows(model: Any, term: Any) -> Question[Sequence[Any]]:
 
 
 def _given(documents: Select[int]) -> Question[Sequence[Any]]:
-    """Approvals, each with the name of who gave it."""
+    """Return approvals with the name of the approver."""
     query = select(Approval, Person.name).join(Person, Person.id == Approval.person_id)
     rows = yield query.where(Approval.posting_id.in_(documents)).order_by(Approval.id)
     return list(rows)
 
 
 def _tried(documents: Select[int]) -> Question[Sequence[Any]]:
-    """Attempts, each with the kind of its call."""
+    """Return attempts with the kind of their call."""
     rows = yield (
         select(Attempt, Request.kind)
         .join(Request, Request.id == Attempt.request_id)
@@ -182,7 +182,7 @@ def _tried(documents: Select[int]) -> Question[Sequence[Any]]:
 
 
 def _planned(mine: ColumnElement[bool]) -> Question[Sequence[Any]]:
-    """Documents, each with the name of its target."""
+    """Return documents with the name of their target."""
     query = select(Posting, Connection.name).where(mine).order_by(Posting.id)
     rows = yield query.join(Connection, Connection.id == Posting.connection_id)
     return list(rows)
@@ -214,7 +214,7 @@ def _verdict(one: Evaluation) -> Step:
 
 
 def _approvals(approvals: Iterable[Any], postings: Iterable[Posting]) -> list[Step]:
-    """Each comes from the verdict that its posting was planned by."""
+    """Return approvals; each comes from the verdict that planned its posting."""
     planned = {posting.id: posting.evaluation_id for posting in postings}
     return [
         Step(
@@ -229,13 +229,17 @@ def _approvals(approvals: Iterable[Any], postings: Iterable[Posting]) -> list[St
 
 
 def _attempt(one: Attempt, kind: str, push: Push, approvals: Iterable[Approval]) -> Step:
-    """It comes from the approvals of exactly its content, else from the verdict of its push."""
-    given = tuple(
-        (Stage.APPROVAL, each.id)
-        for each in approvals
-        if each.posting_id == push.posting_id and each.hash == push.hash and not each.voided_at
+    """Return an attempt; it comes from approvals of exactly its content, otherwise from its
+    verdict.
+    """
+    approval_keys = tuple(
+        (Stage.APPROVAL, approval.id)
+        for approval in approvals
+        if approval.posting_id == push.posting_id
+        and approval.hash == push.hash
+        and not approval.voided_at
     )
-    sources = given or ((Stage.VERDICT, push.evaluation_id),)
+    sources = approval_keys or ((Stage.VERDICT, push.evaluation_id),)
     title = f"Look-up {one.no}" if kind == "lookup" else f"Attempt {one.no}"
     notes = (push.number, in_sentence(ATTEMPT_LABELS[one.state]))
     return Step((Stage.ATTEMPT, one.id), title, notes, one.at, sources)
@@ -244,17 +248,19 @@ def _attempt(one: Attempt, kind: str, push: Push, approvals: Iterable[Approval])
 def _documents(
     postings: Iterable[Any], attempts: Iterable[Attempt], pushes: dict[int, Push]
 ) -> list[Step]:
-    """Each comes from the attempts that were made for it, else from the verdict that plans it."""
-    made: dict[int, list[Key]] = {}
+    """Return documents; each comes from its attempts, otherwise from the verdict that plans it."""
+    attempts_by_posting: dict[int, list[Key]] = {}
     for one in attempts:
-        made.setdefault(pushes[one.push_id].posting_id, []).append((Stage.ATTEMPT, one.id))
+        attempts_by_posting.setdefault(pushes[one.push_id].posting_id, []).append(
+            (Stage.ATTEMPT, one.id)
+        )
     return [
         Step(
             (Stage.DOCUMENT, one.id),
             one.number or f"Document {one.seq}",
             (target, in_sentence(state_label(one.state, one.reason))),
             one.posted_at,
-            tuple(made.get(one.id, [(Stage.VERDICT, one.evaluation_id)])),
+            tuple(attempts_by_posting.get(one.id, [(Stage.VERDICT, one.evaluation_id)])),
             never=one.state in {PostingState.DROPPED, PostingState.IGNORED},
         )
         for one, target in postings

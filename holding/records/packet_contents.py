@@ -45,10 +45,10 @@ from rules.values.canonical import dumps, plain, sha256_hex
 Redact = Callable[[str], str]
 
 MOST_TEXT: Final = 1_000_000
-"""Characters of one call; a longer one stands by its hash alone."""
+"""Longest call text in a packet, in characters; a longer call is listed by hash only."""
 
 _OURS: Final = frozenset({"hash", "operation_id"})
-"""Of an approval: made here of what is listed anyway, though they look like keys."""
+"""Generated fields of an approval that look like secrets but are listed anyway."""
 
 OF_OTHERS: Final = Refusal(
     code="reach.limited",
@@ -59,7 +59,7 @@ OF_OTHERS: Final = Refusal(
 )
 
 MOST_PLACES: Final = 20_000
-"""Places that one packet holds beside those of its record."""
+"""How many chain places one packet holds besides the record's own."""
 
 ACT: Final = "audit.note"
 
@@ -70,7 +70,7 @@ LONGEST: Final = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a packet is made for: by whom, when, with personal data or without."""
+    """Who a packet is made for, when, and whether it contains personal data."""
 
     by: str
     now: datetime
@@ -78,24 +78,28 @@ class Wanted:
     redact: Redact
 
 
-def contents(
+def collect_contents(
     session: Session, company: Mapping[str, str], row: record_rows.RecordRow, wanted: Wanted
 ) -> dict[str, Any]:
-    """Everything but the events; `company`: code, name, zone and currency."""
+    """Return the packet's contents except the events; `company` has code, name, zone and
+    currency.
+    """
     hide = hiding(session, row.id, show=wanted.personal)
 
     def say(text: str) -> str:
         return hide(wanted.redact(text))
 
     def told_by_us(text: str) -> str:
-        """As on the page; what people wrote and what was sent stay. Secrets are gone before."""
+        """Return a text as the page shows it, without secrets; users' texts and sent data stay as
+        they are.
+        """
         return titled(say(text))
 
     postings = session.scalars(
         select(Posting).where(Posting.record_id == row.id).order_by(Posting.id)
     ).all()
     ids = [one.id for one in postings]
-    found = checklist_and_finding.finding(session, row.id)
+    found = checklist_and_finding.trace_finding(session, row.id)
     calls = _requests(session, ids, say, personal=wanted.personal)
     story: dict[str, Any] = {
         "packet": {
@@ -124,7 +128,7 @@ def contents(
                 "answer": told_by_us(one.text),
                 "proofs": [proof.label for proof in one.proofs],
             }
-            for one in trace.seven(session, row.id)
+            for one in trace.answer_questions(session, row.id)
         ],
         "finding": {
             "verdict": found.verdict,
@@ -145,7 +149,7 @@ def contents(
         "requests": calls,
         "notes": [
             {"at": one.at, "by": one.by, "text": say(one.text), "event": one.event_id}
-            for one in of_record(session, row.id)
+            for one in notes_of_record(session, row.id)
         ],
     }
     told: dict[str, Any] = plain(story)
@@ -155,8 +159,9 @@ def contents(
 def _requests(
     session: Session, posting_ids: Sequence[int], say: Redact, *, personal: bool
 ) -> list[dict[str, Any]]:
-    """The calls that carried the documents; the bytes of those that carried others, too, stay out:
-    they tell of other records.
+    """Return the calls that carried the documents.
+
+    Bytes of a call that also carried other records' documents are left out.
     """
     mine = (
         select(Attempt.request_id)
@@ -201,7 +206,7 @@ def _connections(session: Session, ids: set[int]) -> dict[int, str]:
 
 
 def _text(raw: bytes | None, say: Redact) -> dict[str, Any] | None:
-    """What a call carried, where that is text; `whole`: nothing had to be removed."""
+    """Return the text of a call, if it is text; `whole` means nothing was redacted."""
     if raw is None or len(raw) > MOST_TEXT:
         return None
     try:
@@ -308,20 +313,21 @@ def _pushes(
     ]
 
 
-def attached(told: Mapping[str, Any]) -> dict[str, bytes]:
-    """What of it people open without a program, each as a file: the versions, of which one that is
-    whole has the very hash that its event sealed, and what calls carried, as far as it is told.
+def attached_files(told: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return files that open without a program: versions, and call texts that are included.
+
+    An unredacted version has the hash that its event sealed.
     """
-    found = {f"versions/{one['no']}.json": dumps(one["body"]).encode() for one in told["versions"]}
+    files = {f"versions/{one['no']}.json": dumps(one["body"]).encode() for one in told["versions"]}
     for one in told["requests"]:
         for word in ("sent", "answer"):
             if one[word]:
-                found[f"calls/{one['id']}-{word}.txt"] = one[word]["text"].encode()
-    return found
+                files[f"calls/{one['id']}-{word}.txt"] = one[word]["text"].encode()
+    return files
 
 
-def pruned(digest: str) -> Refusal:
-    """Why there are no bytes of a delivery any more."""
+def body_removed_refusal(digest: str) -> Refusal:
+    """Return the refusal for a delivery whose raw bytes were pruned."""
     return Refusal(
         code="delivery.body_removed",
         message="The raw bytes of this delivery were removed: it is older than what is kept.",
@@ -330,20 +336,20 @@ def pruned(digest: str) -> Refusal:
     )
 
 
-def delivery_taken(
+def log_delivery_download(
     session: Session, actor: Actor, company_id: int, record_id: int, no: int, now: datetime
 ) -> None:
-    """Write down who took the bytes that brought a version of a record."""
+    """Log in the audit trail who downloaded the bytes of a version's delivery."""
     said = f"{actor.name} downloaded the source data of version {no} as it was delivered."
     body = {"say": said, "version": no}
     record_event(session, company_id=company_id, at=now, actor=actor, act="audit.delivery",
                  record_id=record_id, body=body)  # fmt: skip
 
 
-def call_taken(
+def log_call_download(
     session: Session, actor: Actor, company_id: int, request_id: int, now: datetime
 ) -> None:
-    """Write down who took what a call sent: at each record whose document it carried."""
+    """Log who downloaded a call's bytes, at each record whose document it carried."""
     carried = (
         select(Posting.record_id)
         .join(Push, Push.posting_id == Posting.id)
@@ -359,13 +365,13 @@ def call_taken(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """The events of the record as JSON, and in words what of the proof is not in the packet."""
+    """The record's events as JSON, and what part of the proof the packet lacks, in words."""
 
     events: dict[str, Any]
     left_out: tuple[str, ...]
 
 
-def proof(
+def event_proof(
     session: Session,
     company_id: int,
     record_id: int,
@@ -376,9 +382,10 @@ def proof(
     now: datetime,
     head: Head,
 ) -> Proof:
-    """The events of a record until `now`, with the places that the chain had at `head`; `others`:
-    with those of other records up to the next noted head, so that nothing between has to be
-    believed. A place whose event `hide` changes stands without its text.
+    """Return a record's events until `now`, with their places in the chain at `head`.
+
+    `others` adds other records' events up to the next noted head, so that the chain can be verified
+    without gaps. A place whose event `hide` changes is included without its text.
     """
     found = session.execute(
         select(Event, EventLink.seq)
@@ -387,12 +394,12 @@ def proof(
         .order_by(Event.id)
     )
     rows = [(event, seq if seq and seq <= head.seq else None) for event, seq in found]
-    mine = sorted(seq for _, seq in rows if seq is not None)
+    own_places = sorted(seq for _, seq in rows if seq is not None)
     noted = [one for one in noted if one.seq <= head.seq]
-    spans = [(seq, seq) for seq in mine]
+    spans = [(seq, seq) for seq in own_places]
     left_out = []
     if others:
-        reached = _joined((seq, _end(seq, noted, head)) for seq in mine)
+        reached = _joined((seq, _end(seq, noted, head)) for seq in own_places)
         if sum(last - first + 1 for first, last in reached) <= MOST_PLACES:
             spans = reached
         else:
@@ -418,18 +425,18 @@ def proof(
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans that touch or overlap as one."""
-    found: list[tuple[int, int]] = []
+    """Merge spans that touch or overlap."""
+    merged: list[tuple[int, int]] = []
     for first, last in spans:
-        if found and first <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:
-            found.append((first, last))
-    return found
+            merged.append((first, last))
+    return merged
 
 
 def _end(seq: int, noted: Sequence[Head], head: Head) -> int:
-    """The place of the next head that was noted, else of the newest one."""
+    """Return the place of the next noted head, otherwise of the newest one."""
     return min((one.seq for one in noted if one.seq >= seq), default=head.seq)
 
 
@@ -446,16 +453,14 @@ def _stretch(
 
 
 def _link(one: Link, hide: Hide) -> dict[str, Any]:
-    """A place; its text stands as it was sealed, or is said to be removed."""
+    """Return a chain place with its sealed text, or marked as removed."""
     if not _changes(hide, one.text):
         return {"seq": one.seq, "hash": one.hash, "text": one.text}
     return {"seq": one.seq, "hash": one.hash, "text": None, "removed": True}
 
 
 def _changes(hide: Hide, sealed: str) -> bool:
-    """Whether it hides anything, also where the sealed text writes a line break or a quote as JSON
-    does.
-    """
+    """Check whether redaction changes the text, also inside JSON-escaped strings."""
     if hide(sealed) != sealed:
         return True
     try:
@@ -480,7 +485,7 @@ def _listed(event: Event, seq: int | None, hide: Hide, *, proved: bool) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class AuditNote:
-    """A note; `event_id` where it is about one event."""
+    """A note; `event_id` is set if it is about one event."""
 
     id: int
     at: datetime
@@ -498,7 +503,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """An event that a note can be written about: its record, and what it says."""
+    """An event that a note can be about: its record and its text."""
 
     id: int
     record_id: int | None
@@ -507,7 +512,7 @@ class Noted:
     say: str
 
 
-def write(
+def write_note(
     session: Session,
     actor: Actor,
     text: str,
@@ -517,12 +522,12 @@ def write(
     event_id: int | None = None,
     op: str | None = None,
 ) -> Written | Refusal:
-    """Write a note about a record of the actor's company, or about an event of its trail."""
+    """Write a note about a record of the actor's company, or about an audit event."""
 
     def act() -> Written | Refusal:
         if refusal := may(actor, ACT) or _unfit(text):
             return refusal
-        noted = event(session, actor.company_id or 0, event_id) if event_id else None
+        noted = load_event(session, actor.company_id or 0, event_id) if event_id else None
         wanted = noted.record_id if noted else record_id
         record = session.get(Record, wanted) if wanted else None
         if record is not None and record.company_id != actor.company_id:
@@ -566,17 +571,17 @@ def _unfit(text: str) -> Refusal | None:
     return None
 
 
-def event(session: Session, company_id: int, event_id: int | None) -> Noted | None:
-    """An event of the company."""
-    found = session.get(Event, event_id) if event_id else None
-    if found is None or found.company_id != company_id:
+def load_event(session: Session, company_id: int, event_id: int | None) -> Noted | None:
+    """Return an event of the company, or None."""
+    event_row = session.get(Event, event_id) if event_id else None
+    if event_row is None or event_row.company_id != company_id:
         return None
-    say = str(found.body.get("say") or found.act)
-    return Noted(found.id, found.record_id, found.at, found.actor, say)
+    say = str(event_row.body.get("say") or event_row.act)
+    return Noted(event_row.id, event_row.record_id, event_row.at, event_row.actor, say)
 
 
-def of_record(session: Session, record_id: int) -> tuple[AuditNote, ...]:
-    """The notes about a record and its events, oldest first."""
+def notes_of_record(session: Session, record_id: int) -> tuple[AuditNote, ...]:
+    """Return the notes about a record and its events, oldest first."""
     query = select(Event).where(Event.record_id == record_id, Event.act == WRITTEN)
     return tuple(
         AuditNote(one.id, one.at, one.actor, str(one.body.get("note", "")), _about(one.object))

@@ -17,7 +17,7 @@ FORMAT: Final = "clearpost-evidence-1"
 MANIFEST: Final = "manifest.json"
 
 OWN: Final = "sha256"
-"""The manifest's own hash: of all that it says beside this."""
+"""Key of the manifest's own hash, which covers everything else in it."""
 
 DATA: Final = "packet.json"
 
@@ -28,13 +28,13 @@ PAGE: Final = "packet.html"
 PARTS: Final = (DATA, EVENTS, PAGE)
 
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""What all parts may come to; more is neither written nor read."""
+"""Largest total size of all parts; a larger packet is neither written nor read."""
 
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How a packet is packed; only of these can no more be unpacked than a part says it holds."""
+"""Allowed ZIP methods: with these a part cannot unpack to more than its declared size."""
 
 _MOMENT: Final = (1980, 1, 1, 0, 0, 0)
-"""Equal parts are an equal file."""
+"""Fixed timestamp, so that equal parts give an equal file."""
 
 _UNREADABLE: Final = (
     zipfile.BadZipFile,
@@ -54,7 +54,7 @@ UNTRUE: Final = (
     ArithmeticError,
     RecursionError,
 )
-"""What ends the reading of JSON that is not laid out as ours."""
+"""Errors from reading JSON with an unexpected layout."""
 
 COMMAND_LINE: Final = "command line"
 
@@ -63,7 +63,7 @@ START: Final = "0" * 64
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 Known = tuple[int, str]
-"""A head that was noted elsewhere: its place and its hash."""
+"""A head that was noted elsewhere: its place and hash."""
 
 SENDING: Final = "posting.sending"
 
@@ -78,7 +78,7 @@ _OF_APPROVAL: Final = ("reason", "at", "hash")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a part of a packet, in words."""
+    """An error in a part of a packet, in words."""
 
     part: str
     message: str
@@ -86,7 +86,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """An event of the record from its text; `proved`: by a noted head that was given."""
+    """An event of the record, read from its text; `proved` by a noted head."""
 
     id: int
     act: str
@@ -95,12 +95,12 @@ class Sealed:
 
 
 Finding = Fault | Sealed
-"""What is wrong with a content, or the event that it agrees with."""
+"""An error in a content, or the event that confirms it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file of a packet: its name, its bytes counted, and their SHA-256."""
+    """A file of a packet: name, size in bytes, SHA-256."""
 
     name: str
     size: int
@@ -109,7 +109,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """The file, and the hash of its manifest: who knows that one knows every part."""
+    """The packet file, and the hash of its manifest, which covers every part."""
 
     content: bytes
     sha256: str
@@ -118,20 +118,20 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """The parts that could be read, the hash of the manifest, and what is wrong with the file."""
+    """The readable parts, the hash of the manifest, and the file's errors."""
 
     parts: Mapping[str, bytes]
     sha256: str
     faults: tuple[Fault, ...]
 
 
-def packed(parts: Mapping[str, bytes]) -> Packed | None:
-    """The parts and their manifest as a file; None where they are more than a packet holds."""
+def pack(parts: Mapping[str, bytes]) -> Packed | None:
+    """Return the parts and their manifest as a ZIP file, or None if they are too large."""
     if sum(map(len, parts.values())) > MOST_BYTES:
         return None
     listed = {name: {"bytes": len(raw), "sha256": sha256_hex(raw)} for name, raw in parts.items()}
-    told = {"format": FORMAT, "parts": listed}
-    manifest = dumps({**told, OWN: sha256_hex(dumps(told))}).encode()
+    content = {"format": FORMAT, "parts": listed}
+    manifest = dumps({**content, OWN: sha256_hex(dumps(content))}).encode()
     out = io.BytesIO()
     every = {MANIFEST: manifest, **parts}
     with zipfile.ZipFile(out, "w") as file:
@@ -139,12 +139,12 @@ def packed(parts: Mapping[str, bytes]) -> Packed | None:
             entry = zipfile.ZipInfo(name, _MOMENT)
             entry.compress_type = zipfile.ZIP_DEFLATED
             file.writestr(entry, raw)
-    told_of = tuple(Part(name, len(raw), sha256_hex(raw)) for name, raw in every.items())
-    return Packed(out.getvalue(), sha256_hex(manifest), told_of)
+    part_list = tuple(Part(name, len(raw), sha256_hex(raw)) for name, raw in every.items())
+    return Packed(out.getvalue(), sha256_hex(manifest), part_list)
 
 
-def unpacked(path: Path) -> Unpacked:
-    """What a file holds, each part compared with the manifest; a file that is none is a fault."""
+def unpack(path: Path) -> Unpacked:
+    """Read a packet file and compare each part with the manifest; an unreadable file is a fault."""
     try:
         with zipfile.ZipFile(path) as file:
             return _read(file)
@@ -182,20 +182,20 @@ def _compared(manifest: bytes, parts: Mapping[str, bytes], known: list[Fault]) -
     listed = _manifest_entries(manifest)
     if listed is None:
         return (Fault(MANIFEST, "It is not as it was written."),)
-    named = {one.part for one in known}
-    found = [Fault(name, "The manifest does not name it.") for name in parts if name not in listed]
-    for name, told in listed.items():
+    known_parts = {one.part for one in known}
+    faults = [Fault(name, "The manifest does not name it.") for name in parts if name not in listed]
+    for name, entry in listed.items():
         raw = parts.get(name)
         if raw is None:
-            if name not in named:
-                found.append(Fault(name, "It is missing."))
-        elif told != {"bytes": len(raw), "sha256": sha256_hex(raw)}:
-            found.append(Fault(name, "It is not what the manifest says."))
-    return tuple(found)
+            if name not in known_parts:
+                faults.append(Fault(name, "It is missing."))
+        elif entry != {"bytes": len(raw), "sha256": sha256_hex(raw)}:
+            faults.append(Fault(name, "It is not what the manifest says."))
+    return tuple(faults)
 
 
 def _manifest_entries(manifest: bytes) -> Mapping[str, Any] | None:
-    """Name -> what is said of it; None of a manifest that differs from its canonical text."""
+    """Return the manifest's entries by name, or None if its text is not canonical."""
     try:
         told = json.loads(manifest)
         listed = told["parts"]
@@ -209,9 +209,7 @@ def _manifest_entries(manifest: bytes) -> Mapping[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """How many there are, how many of them stand in the packet as an event in it sealed them, and
-    for how many that event is proved.
-    """
+    """How many contents there are, how many match their sealing event, and how many are proved."""
 
     rows: int = 0
     compared: int = 0
@@ -220,10 +218,11 @@ class Contents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What was found. Of the listed `events`, `texts` agree with the text that was sealed, as it is
-    in the packet, and `proved` are those that a noted head proves, too; the others agree only with
-    themselves. `removed` places stand without their text. `compared` noted heads lie on the chain
-    of the packet, `beyond` lie outside of what it holds.
+    """The result of a check.
+
+    Of the listed `events`, `texts` match their sealed text in the packet, and `proved` are also
+    covered by a noted head. The others are only self-consistent. `removed` places have no text.
+    `compared` noted heads lie within the packet's chain, `beyond` lie outside.
     """
 
     sha256: str
@@ -240,21 +239,21 @@ class Checked:
     beyond: int = 0
 
 
-def check(path: Path, known: Iterable[Known] = (), *, sha256: str = "") -> Checked:
-    """Check a packet; `sha256`: the hash of its manifest as the audit log has it."""
-    found = unpacked(path)
-    faults = list(found.faults)
-    if sha256 and found.sha256 and sha256 != found.sha256:
+def check_packet(path: Path, known: Iterable[Known] = (), *, sha256: str = "") -> Checked:
+    """Verify a packet; `sha256` is the hash of its manifest from the audit log."""
+    unpacked = unpack(path)
+    faults = list(unpacked.faults)
+    if sha256 and unpacked.sha256 and sha256 != unpacked.sha256:
         words = "Its hash is not the one that was given: it is another packet."
         faults.append(Fault("manifest.json", words))
     if faults:
-        return Checked(sha256=found.sha256, faults=tuple(faults))
+        return Checked(sha256=unpacked.sha256, faults=tuple(faults))
     try:
-        data, events = (json.loads(found.parts[name]) for name in (DATA, EVENTS))
-        return _checked(data, events, tuple(known), found.sha256)
+        data, events = (json.loads(unpacked.parts[name]) for name in (DATA, EVENTS))
+        return _checked(data, events, tuple(known), unpacked.sha256)
     except UNTRUE as problem:
         words = f"It is not laid out as a packet is: {type(problem).__name__} {problem}."
-        return Checked(sha256=found.sha256, faults=(Fault(DATA, words),))
+        return Checked(sha256=unpacked.sha256, faults=(Fault(DATA, words),))
 
 
 def _checked(
@@ -262,7 +261,7 @@ def _checked(
 ) -> Checked:
     faults: list[Fault] = []
     listed = _rows_by_id(events["events"], faults)
-    walk = walked(events["stretches"], {one["seq"] for one in listed.values()}, faults)
+    walk = walk_chain(events["stretches"], {one["seq"] for one in listed.values()}, faults)
     places = walk.places
     told = [(int(one["seq"]), str(one["hash"])) for one in events["anchors"]]
     faults += [
@@ -270,7 +269,7 @@ def _checked(
         for seq, own in (*told, *known)
         if places.get(seq, own) != own
     ]
-    tied = proved(walk, known)  # what the packet says was noted proves nothing
+    tied = proved_places(walk, known)  # what the packet says was noted proves nothing
     sealed = _of_record(listed, walk, faults)
     faults += _as_told(listed, {int(text["id"]): text for text in sealed})
     own = [
@@ -278,7 +277,7 @@ def _checked(
     ]
     last = max(places, default=None)
     return Checked(
-        contents=compared(data, own, faults),
+        contents=compare_contents(data, own, faults),
         sha256=digest,
         faults=tuple(faults),
         record=str(data["record"]["number"]),
@@ -296,18 +295,18 @@ def _checked(
 def _rows_by_id(
     rows: Sequence[Mapping[str, Any]], faults: list[Fault]
 ) -> Mapping[int, Mapping[str, Any]]:
-    found: dict[int, Mapping[str, Any]] = {}
-    for one in rows:
-        key = int(one["id"])
-        if key in found:
+    rows_by_id: dict[int, Mapping[str, Any]] = {}
+    for row in rows:
+        key = int(row["id"])
+        if key in rows_by_id:
             faults.append(Fault(EVENTS, f"Event {key} is listed twice."))
-        found[key] = one
-    return found
+        rows_by_id[key] = row
+    return rows_by_id
 
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """Place -> hash, and place -> what was sealed there, of those whose text is in the packet."""
+    """Hashes by place, and sealed texts by place for those in the packet."""
 
     places: Mapping[int, str]
     texts: Mapping[int, Mapping[str, Any]]
@@ -316,26 +315,28 @@ class Walked:
 def _of_record(
     listed: Mapping[int, object], walk: Walked, faults: list[Fault]
 ) -> list[Mapping[str, Any]]:
-    """What was sealed of the listed events, which are all of one record, and all of it."""
+    """Return the sealed texts of the listed events, and report faults if they are not one
+    record's.
+    """
     texts = walk.texts.values()
-    found = [text for text in texts if int(text["id"]) in listed]
-    if len({int(text["id"]) for text in found}) < len(found):
+    texts_of_listed = [text for text in texts if int(text["id"]) in listed]
+    if len({int(text["id"]) for text in texts_of_listed}) < len(texts_of_listed):
         faults.append(Fault(EVENTS, "A listed event has two places."))
-    of = {text["record_id"] for text in found}
-    if len(of) > 1 or None in of:
+    record_ids = {text["record_id"] for text in texts_of_listed}
+    if len(record_ids) > 1 or None in record_ids:
         faults.append(Fault(EVENTS, "The listed events are not of one record."))
-        return found
+        return texts_of_listed
     for text in texts:
-        if text["record_id"] in of and int(text["id"]) not in listed:
+        if text["record_id"] in record_ids and int(text["id"]) not in listed:
             words = f"Event {text['id']} is of this record, and is not listed."
             faults.append(Fault(EVENTS, words))
-    return found
+    return texts_of_listed
 
 
 def _as_told(
     listed: Mapping[int, Mapping[str, Any]], sealed: Mapping[int, Mapping[str, Any]]
 ) -> Iterator[Fault]:
-    """Events that are listed otherwise than they were sealed, or that say they are proved."""
+    """Yield faults for events listed differently than sealed, or wrongly marked as proved."""
     for key, one in listed.items():
         text = sealed.get(key)
         if text is None:
@@ -350,11 +351,13 @@ def _as_told(
             yield Fault(EVENTS, f"Event {key} is listed otherwise than it was sealed.")
 
 
-def walked(
+def walk_chain(
     stretches: Sequence[Mapping[str, Any]], listed: Collection[int], faults: list[Fault]
 ) -> Walked:
-    """Walk each stretch; what does not follow from the place before is a fault. A text is missing
-    without a fault at the places of `listed` events, and where the packet says it was removed.
+    """Walk each stretch; a link that does not follow from the one before is a fault.
+
+    A text may be missing only at places of `listed` events, or where the packet marks it as
+    removed.
     """
     places: dict[int, str] = {}
     texts: dict[int, Mapping[str, Any]] = {}
@@ -391,22 +394,26 @@ def _text(before: str, seq: int, link: Mapping[str, Any], faults: list[Fault]) -
     return {**found, "body": json.loads(found["body"])}
 
 
-def proved(walk: Walked, known: Iterable[Known]) -> frozenset[int]:
-    """The places that a noted head proves: it stands at them or after them, and the text of each
-    place from them up to it is in the packet. A hash without its text can be any.
+def proved_places(walk: Walked, known: Iterable[Known]) -> frozenset[int]:
+    """Return the places that a noted head proves.
+
+    Every text from the place up to the head must be in the packet, because a hash without its text
+    can be anything.
     """
     noted = {seq for seq, own in known if walk.places.get(seq) == own}
-    found: set[int] = set()
+    places: set[int] = set()
     tied = False
     for seq in sorted(walk.places, reverse=True):
         tied = seq in walk.texts and (seq in noted or (tied and seq + 1 in walk.places))
         if tied:
-            found.add(seq)
-    return frozenset(found)
+            places.add(seq)
+    return frozenset(places)
 
 
-def compared(data: Mapping[str, Any], events: Iterable[Sealed], faults: list[Fault]) -> Contents:
-    """Compare each content with the event that sealed it; where two did, with the proved one."""
+def compare_contents(
+    data: Mapping[str, Any], events: Iterable[Sealed], faults: list[Fault]
+) -> Contents:
+    """Compare each content with its sealing event, preferring a proved one."""
     told = sorted(events, key=lambda one: one.proved)
     agree = []
     for name, ask in zip(KINDS, (_versions, _pushes, _approvals, _calls), strict=True):

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from grammar.text.problem import Span
 from holding.platform.states import INACTIVE
 from holding.programs.world import program
-from holding.records.checklist_and_finding import Ticked, ticks
+from holding.records.checklist_and_finding import Ticked, build_checklist
 from holding.records.record_rows import OpenHold
-from holding.records.seven_answers import Answer, answers
-from holding.records.story import Case, load
+from holding.records.seven_answers import Answer, answer_all
+from holding.records.story import Case, load_case
 from rules.outcomes import Decision, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
@@ -26,7 +26,7 @@ PASSED, FAILED, WAITING, NOT_ASKED = "passed", "failed", "waiting", "not asked"
 
 
 class Schema(Protocol):
-    """What must be known of the target document: the names of two of its fields."""
+    """The names of two fields of the target document."""
 
     @property
     def party_field(self) -> str:
@@ -41,7 +41,7 @@ class Schema(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of the strip; `place` is FILE:LINE."""
+    """One check; `place` is FILE:LINE."""
 
     name: str
     state: str
@@ -49,13 +49,13 @@ class Check:
     place: str
 
 
-def checks(
+def entry_checks(
     outcome: Outcome, route: str, schema: Schema, files: Mapping[str, str]
 ) -> tuple[Check, ...]:
-    """The five, in order, for one route."""
+    """Return the five checks for one route, in order."""
     decision = next((d for d in outcome.decisions if d.route == route), None)
-    found = decision.findings if decision else ()
-    findings = tuple(f for f in found if f.severity != "warn")  # a warning fails nothing
+    all_findings = decision.findings if decision else ()
+    findings = tuple(f for f in all_findings if f.severity != "warn")  # a warning fails nothing
     return (
         _status(outcome, route, decision),
         _party(outcome, route, findings, schema, files),
@@ -160,14 +160,14 @@ def _duplicates(outcome: Outcome, route: str, findings: Iterable[Finding]) -> Ch
 
 
 def _names(finding: Finding) -> set[str]:
-    """The tables and fields that a finding speaks of."""
+    """Return the tables and fields that a finding names."""
     key = finding.cause_key
     named = {CauseKind.MAPPING: key.table, CauseKind.FIELD: key.named}.get(key.kind)
     return {named} if named is not None else set()
 
 
 def _assignment(files: Mapping[str, str], field: str) -> str:
-    """The line of the rules that gives a field of the document its value."""
+    """Return the rule line that assigns a field of the document."""
     lines = (line.strip() for text in files.values() for line in text.split("\n"))
     found = (line for line in lines if line.partition("=")[0].strip() == field)
     return next(found, "")
@@ -193,7 +193,7 @@ def _place_of(row: Lineage | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the first tab shows; `told` is what the rules only warn of, `ticks` the checklist."""
+    """The contents of the first tab: checks, answers, warnings and checklist."""
 
     checks: tuple[Check, ...] = ()
     answers: tuple[Answer, ...] = ()
@@ -201,26 +201,34 @@ class Card:
     ticks: tuple[Ticked, ...] = ()
 
 
-def card(
+def load_card(
     session: Session,
     record_id: int,
     posting_id: int | None,
     schema: Schema | None,
     holds: Sequence[OpenHold],
 ) -> Card:
-    """The card of a record, about one of its postings; `holds` are those open of the record."""
-    case = load(session, record_id, posting_id)
+    """Return the first tab for a record and one of its postings; `holds` are its open holds."""
+    case = load_case(session, record_id, posting_id)
     if case is None:
         return Card()
     ruleset = program(session, case.rules.id).ruleset if case.rules else None
-    strip = checks(case.outcome, case.route, schema, case.files) if case.outcome and schema else ()
-    told = (h.message for h in holds if h.posting_id == posting_id and h.code == INACTIVE)
-    strip = _taken_back(case, _status_since(case, _in_use(strip, next(told, ""))))
-    return Card(strip, answers(case, ruleset), _told(case.outcome), ticks(case, holds, ruleset))
+    strip = (
+        entry_checks(case.outcome, case.route, schema, case.files)
+        if case.outcome and schema
+        else ()
+    )
+    inactive_messages = (
+        h.message for h in holds if h.posting_id == posting_id and h.code == INACTIVE
+    )
+    strip = _taken_back(case, _status_since(case, _in_use(strip, next(inactive_messages, ""))))
+    return Card(
+        strip, answer_all(case, ruleset), _told(case.outcome), build_checklist(case, holds, ruleset)
+    )
 
 
 def _in_use(strip: tuple[Check, ...], inactive: str) -> tuple[Check, ...]:
-    """The check of the party, failed where the target told that it is inactive there."""
+    """Mark the party check as failed if the target reported the party as inactive."""
     return tuple(
         replace(one, state=FAILED, text=inactive) if inactive and one.name == PARTY else one
         for one in strip
@@ -228,14 +236,14 @@ def _in_use(strip: tuple[Check, ...], inactive: str) -> tuple[Check, ...]:
 
 
 def _status_since(case: Case, strip: tuple[Check, ...]) -> tuple[Check, ...]:
-    """The check of the status, which was that of what was sent, with what the source says since."""
+    """Add the source's current status to the status check of a sent document."""
     was, now = case.decided_status or "not recorded", case.status_since
     said = f"{was} when it was sent, {now} since"
     return tuple(replace(one, text=said) if now and one.name == STATUS else one for one in strip)
 
 
 def _taken_back(case: Case, strip: tuple[Check, ...]) -> tuple[Check, ...]:
-    """The lines of what reverses a document are those of that document; no rule wrote them."""
+    """Mark the lines of a reversal as copied from the document that it reverses."""
     reverses = case.posting is not None and case.posting.reverses_id is not None
     words = "as in the document that it takes back"
     return tuple(
@@ -245,5 +253,5 @@ def _taken_back(case: Case, strip: tuple[Check, ...]) -> tuple[Check, ...]:
 
 def _told(outcome: Outcome | None) -> tuple[str, ...]:
     decisions = outcome.decisions if outcome else ()
-    found = (f.message for d in decisions for f in d.findings if f.severity == "warn")
-    return tuple(dict.fromkeys(found))
+    warnings = (f.message for d in decisions for f in d.findings if f.severity == "warn")
+    return tuple(dict.fromkeys(warnings))

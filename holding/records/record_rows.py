@@ -19,7 +19,7 @@ from rules.values.canonical import PostingState
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
-    """The head of a record."""
+    """The header of a record."""
 
     id: int
     number: str
@@ -40,7 +40,7 @@ class RecordRow:
 
 @dataclass(frozen=True, slots=True)
 class PostingRow:
-    """One document meant for the record."""
+    """One document planned for the record."""
 
     id: int
     route: str
@@ -68,7 +68,7 @@ class PostingRow:
 
     @property
     def why(self) -> str:
-        """Why it has not been sent, or will not be, as far as its state leaves that open."""
+        """Why it was not sent, or will not be, as far as its state allows."""
         return reason_to_show(self.reason, self.state, waits=self.waits is not None)
 
 
@@ -108,7 +108,7 @@ POSTING = Columns(
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """An open hold in the head of the record; `rule`: its place, or its name."""
+    """An open hold of the record; `rule` is the rule's place or name."""
 
     id: int
     posting_id: int | None
@@ -183,7 +183,7 @@ VERSION = Columns(
 
 @dataclass(frozen=True, slots=True)
 class NumberedRecord:
-    """A record that was found by a number."""
+    """A record found by a number."""
 
     id: int
     number: str
@@ -192,11 +192,12 @@ class NumberedRecord:
 
 
 def with_number(session: Session, company_id: int, number: str) -> NumberedRecord | None:
-    """The company's first record with this number, else with this id in its source, else the one
-    behind a document with this number, else behind one that its target calls so.
+    """Return the company's first record with this number or source id, or a document with it.
+
+    Searched in order: record number, source id, document number, document id in the target.
     """
-    mine = select(Record).where(Record.company_id == company_id).order_by(Record.id).limit(1)
-    behind = (
+    by_record = select(Record).where(Record.company_id == company_id).order_by(Record.id).limit(1)
+    by_document = (
         select(Record)
         .join(Posting, Posting.record_id == Record.id)
         .where(Posting.company_id == company_id)
@@ -204,20 +205,20 @@ def with_number(session: Session, company_id: int, number: str) -> NumberedRecor
         .limit(1)
     )
     for query in (
-        mine.where(Record.number == number),
-        mine.where(Record.external_id == number),
-        behind.where(Posting.number == number),
-        behind.where(Posting.target_ref == number),
+        by_record.where(Record.number == number),
+        by_record.where(Record.external_id == number),
+        by_document.where(Posting.number == number),
+        by_document.where(Posting.target_ref == number),
     ):
-        if found := session.scalar(query):
-            return NumberedRecord(found.id, found.number, found.external_id, found.state)
+        if record := session.scalar(query):
+            return NumberedRecord(record.id, record.number, record.external_id, record.state)
     return None
 
 
-def record(
+def load_record(
     session: Session, company_id: int, source: str, kind: str, external_id: str
 ) -> RecordRow | None:
-    """The record that a URL names."""
+    """Return the record that a URL identifies, or None."""
     row = session.execute(
         select(Record, Connection, Version.no)
         .join(Connection, Connection.id == Record.source_id)
@@ -252,7 +253,7 @@ def record(
 
 
 def postings(record_id: int) -> Question[tuple[PostingRow, ...]]:
-    """The record's documents, in order."""
+    """Return the record's documents, in order."""
     rows = yield (
         POSTING.select(Connection)
         .join(Connection, Connection.id == Posting.connection_id)
@@ -263,15 +264,15 @@ def postings(record_id: int) -> Question[tuple[PostingRow, ...]]:
 
 
 def open_holds(record_id: int) -> Question[tuple[OpenHold, ...]]:
-    """What holds the record now."""
+    """Return the record's open holds."""
     query = OPEN.select().outerjoin(Person, Person.id == Hold.person_id)
     query = query.outerjoin(Team, Team.id == Hold.team_id)
-    mine = query.where(Hold.record_id == record_id, HOLD_OPEN)
-    return OPEN.each((yield mine.order_by(Hold.id)))
+    of_record = query.where(Hold.record_id == record_id, HOLD_OPEN)
+    return OPEN.each((yield of_record.order_by(Hold.id)))
 
 
 def versions(record_id: int) -> Question[tuple[VersionRow, ...]]:
-    """Every content, oldest first, with the delivery that brought it."""
+    """Return every version, oldest first, with its delivery."""
     rows = yield (
         VERSION.select()
         .outerjoin(Delivery, Delivery.id == Version.delivery_id)
@@ -283,13 +284,13 @@ def versions(record_id: int) -> Question[tuple[VersionRow, ...]]:
 
 
 def delivery_body(session: Session, company_id: int, record_id: int, version: int) -> bytes | None:
-    """The raw bytes that brought one version; None where none did, or they were removed."""
+    """Return the raw bytes that delivered a version, or None if there are none any more."""
     found: bytes | None = session.scalar(_delivered(Delivery.body, company_id, record_id, version))
     return found
 
 
 def delivery_of(session: Session, company_id: int, record_id: int, version: int) -> str | None:
-    """The SHA-256 of the delivery that brought one version; None where a person made it."""
+    """Return the SHA-256 of a version's delivery, or None for a correction by a user."""
     found: str | None = session.scalar(_delivered(Delivery.sha256, company_id, record_id, version))
     return found
 

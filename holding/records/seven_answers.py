@@ -22,10 +22,10 @@ from holding.records.story import (
     Proof,
     SeenThere,
     Taken,
-    approved,
+    answer_approved,
     consts_of,
     is_constant,
-    place,
+    rule_place,
     rule_proof,
 )
 from holding.records.story_holds import Changed, HeldBy
@@ -51,7 +51,7 @@ _SAID: Final[Mapping[str, str]] = {"pass": "pass", "hit": "duplicate", "unknown"
 SHOWN_CHANGES: Final = 6
 
 SHOWN_ITEMS: Final = 20
-"""Of what happened to one record; where there is more, the newest of it."""
+"""How many changes of a record are shown, the newest ones."""
 
 _DONE: Final = {"create": "posted", "update": "updated", "void": "voided"}
 
@@ -67,22 +67,22 @@ class Answer:
     proofs: tuple[Proof, ...]
 
 
-def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
-    """All seven, in order."""
+def answer_all(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
+    """Return all seven answers, in order."""
     target = case.target.name if case.target else "the accounting system"
-    asked: tuple[tuple[str, Callable[[], Told]], ...] = (
+    questions: tuple[tuple[str, Callable[[], Told]], ...] = (
         ("What was its status before posting?", lambda: _status(case)),
-        ("Who approved it?", lambda: approved(case, ruleset)),
+        ("Who approved it?", lambda: answer_approved(case, ruleset)),
         (f"Which fields were mapped to {target}?", lambda: _mapped(case, ruleset)),
         ("Did the units of measure and item set-up match?", lambda: _units(case)),
-        ("Was it changed after posting?", lambda: changed(case)),
-        ("Was a duplicate check in force?", lambda: duplicates(case, ruleset)),
+        ("Was it changed after posting?", lambda: answer_changed(case)),
+        ("Was a duplicate check in force?", lambda: answer_duplicates(case, ruleset)),
         ("Was it put on hold?", lambda: _caught(case)),
     )
-    told = [(question, *answer()) for question, answer in asked]
+    answered = [(question, *answer()) for question, answer in questions]
     return tuple(
         Answer(no, question, text, tone, tuple(proofs))
-        for no, (question, text, tone, proofs) in enumerate(told, start=1)
+        for no, (question, text, tone, proofs) in enumerate(answered, start=1)
     )
 
 
@@ -141,7 +141,7 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
 def _at(
     fields: Mapping[str, str], lines: Sequence[Mapping[str, str]], field: str, line: int | None
 ) -> str | None:
-    """What was sent in a field of the document, or of one of its lines."""
+    """Return the sent value of a document field or line field."""
     if line is None:
         return fields.get(field)
     return lines[line - 1].get(field) if 0 < line <= len(lines) else None
@@ -171,7 +171,7 @@ def _units(case: Case) -> Told:
 
 
 def _entry_proofs(case: Case) -> list[Proof]:
-    """The entries behind units and items of the posting's lines."""
+    """Return the mapping entries behind units and items of the posting's lines."""
     uses = {use for row in case.lineage if row.line is not None for use in row.used}
     return [
         Proof("entry", str(use.entry_id), f"{use.table}(“{use.key}”) = {use.value}")
@@ -180,7 +180,7 @@ def _entry_proofs(case: Case) -> list[Proof]:
 
 
 def _proof_of(verdict: Verdict) -> str:
-    """The conversion that a units verdict was reckoned with: `2 CTN × 40 = 80 PCS`."""
+    """Return the conversion of a units verdict, such as `2 CTN × 40 = 80 PCS`."""
     return next((value for name, value in verdict.operands if name == "conversion"), "")
 
 
@@ -210,7 +210,7 @@ def _hold_words(case: Case, held: HeldBy) -> str:
 
 
 def _cleared(case: Case, change: Changed) -> str:
-    """What was changed, when, and why."""
+    """Describe the change that cleared a hold: what, when and why."""
     when = f"{case.when(change.at)} (revision {change.no})"
     if change.kind == "rules":
         return f"published {change.what} {when}"
@@ -218,7 +218,7 @@ def _cleared(case: Case, change: Changed) -> str:
 
 
 def source_moment(case: Case, version: Version) -> str:
-    """When the source says that it wrote this content."""
+    """Return the source's time of writing this version."""
     if not version.stamp:
         return NOT_RECORDED
     try:
@@ -228,8 +228,8 @@ def source_moment(case: Case, version: Version) -> str:
     return case.when(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
-    """The answer, its tone and its proofs."""
+def answer_duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
+    """Return the answer, its tone and its proofs."""
     if case.rules is None:
         return "It was not checked yet.", "plain", []
     version = f"rule version {case.rules.no} (hash {case.rules.hash[:12]})"
@@ -251,7 +251,7 @@ def duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proo
 
 
 def _in_target(case: Case, ruleset: Ruleset | None, said: list[Verdict]) -> str:
-    """What the target itself was asked, or does itself, where a rule speaks of the target."""
+    """Describe the target's own duplicate check or search, if a rule refers to the target."""
     asked = {verdict.span for verdict in said}
     spoken = [u for u in _uniques(case, ruleset).values() if u.where != "history"]
     if case.target is None or not any(one.span in asked for one in spoken):
@@ -272,7 +272,7 @@ def _in_target(case: Case, ruleset: Ruleset | None, said: list[Verdict]) -> str:
 
 
 def _uniques(case: Case, ruleset: Ruleset | None) -> dict[Span, Unique]:
-    """What must be unique of this kind under this route, by its place."""
+    """Return the uniqueness rules for this kind and route, by place."""
     return {
         unique.span: unique
         for rule in (ruleset.duplicates if ruleset else ())
@@ -283,7 +283,7 @@ def _uniques(case: Case, ruleset: Ruleset | None) -> dict[Span, Unique]:
 
 
 def _party(case: Case, ruleset: Ruleset | None, proofs: list[Proof]) -> str:
-    """By which entries its party was found, and which checks let two ways of knowing it agree."""
+    """Describe the entries that identified the party, and the checks across two keys."""
     if ruleset is None:
         return ""
     found = [*_entries(case, ruleset, proofs), *_agreed(case, ruleset, proofs)]
@@ -291,7 +291,7 @@ def _party(case: Case, ruleset: Ruleset | None, proofs: list[Proof]) -> str:
 
 
 def _entries(case: Case, ruleset: Ruleset, proofs: list[Proof]) -> Iterator[str]:
-    """The mapping entries behind the document's party."""
+    """Yield the mapping entries behind the document's party."""
     document = case.decision.document if case.decision else None
     known = registry.document(document.target, document.document) if document else None
     field = known.party_field if known else ""
@@ -311,7 +311,7 @@ def _entry(use: Use, match: tuple[str, ...]) -> str:
 
 
 def _agreed(case: Case, ruleset: Ruleset, proofs: list[Proof]) -> Iterator[str]:
-    """The checks by which one party under two keys is found, with what each said."""
+    """Yield the checks that find one party under two keys, with their results."""
     names = {one.check.name: one.check for one in agreements(ruleset, case.record.type)}
     for verdict in case.verdicts:
         if verdict.kind != "check" or verdict.rule not in names:
@@ -320,7 +320,8 @@ def _agreed(case: Case, ruleset: Ruleset, proofs: list[Proof]) -> Iterator[str]:
         words = {"hit": "two parties"}.get(verdict.result, _result(verdict))
         keys = listed([f"{term(name)} = {value}" for name, value in verdict.operands])
         compared = f", compared {keys}" if keys and verdict.result != "not_applicable" else ""
-        yield f"{verdict.rule} ({place(verdict.span)}) said {words}{compared}"
+        place = rule_place(verdict.span)
+        yield f"{verdict.rule} ({place}) said {words}{compared}"
 
 
 def _result(verdict: Verdict) -> str:
@@ -328,7 +329,7 @@ def _result(verdict: Verdict) -> str:
 
 
 def _identity(case: Case) -> str:
-    """The rule that no rule file has to name: one id has one number, and one number one id."""
+    """Describe the built-in identity rule: one id has one number, and one number one id."""
     rule = "Identity (one id has one number, and one number one id; always in force)"
     findings = case.decision.findings if case.decision else ()
     held = [
@@ -351,8 +352,8 @@ def _and_more(first: str, more: list[str]) -> str:
 
 
 def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
-    """What one of them said, with what it compared and with whose."""
-    at, said = place(verdict.span), _result(verdict)
+    """Describe one duplicate verdict: its result, what it compared, and with what."""
+    at, said = rule_place(verdict.span), _result(verdict)
     if unique is None or unique.where == "history":
         keys = listed([f"{term(name)} = {value}" for name, value in verdict.operands])
         return f"{at} said {said}, compared {keys}" if keys else f"{at} said {said}"
@@ -380,18 +381,18 @@ def _unique_by(uniques: Mapping[Span, Unique]) -> str:
 
 
 def _looked_for(one: Unique) -> str:
-    """What is compared, and where: among what came before, or in the accounting system."""
+    """Describe what is compared, and whether with history or the accounting system."""
     keys = " + ".join(map(plain, one.keys))
     return f"{keys} in history" if one.where == "history" else f"{keys} in target"
 
 
-def changed(case: Case) -> tuple[str, str, list[Proof]]:
-    """The answer, its tone and its proofs."""
+def answer_changed(case: Case) -> tuple[str, str, list[Proof]]:
+    """Return the answer, its tone and its proofs."""
     base = _base(case)
     if base is None:
         return "It was not posted." if case.over else "Not posted yet.", "plain", []
-    found = [*_versions(case, base), *_taken(case), *_seen(case), *_recounted(case)]
-    items = sorted(found, key=lambda item: item.at)
+    all_items = [*_versions(case, base), *_taken(case), *_seen(case), *_recounted(case)]
+    items = sorted(all_items, key=lambda item: item.at)
     newest = max([base.no, *(v.no for v in case.versions if not v.stale)])
     proofs = [_span(base.no, newest), *(item.proof for item in items if item.proof.kind == "push")]
     proofs += _holds(case)
@@ -409,7 +410,7 @@ def changed(case: Case) -> tuple[str, str, list[Proof]]:
 
 
 def _base(case: Case) -> Version | None:
-    """The version that was first taken; of what is still on its way, the one that was decided."""
+    """Return the first accepted version; before that, the version that was decided."""
     if case.sent_at is None:
         return None
     first = case.since.first
@@ -420,7 +421,7 @@ def _base(case: Case) -> Version | None:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One thing that happened; `changes` says whether it makes the answer a yes."""
+    """One event since posting; `changes` means it makes the answer a yes."""
 
     at: datetime
     text: str
@@ -429,7 +430,7 @@ class _Item:
 
 
 def _versions(case: Case, base: Version) -> Iterator[_Item]:
-    """Each later version beside the one that was known before it."""
+    """Yield each later version with its differences from the one before."""
     before = base
     for version in case.versions:
         if version.no <= base.no:
@@ -443,16 +444,18 @@ def _versions(case: Case, base: Version) -> Iterator[_Item]:
             late = f"{head} came late: older than what was known, not checked"
             yield _Item(version.at, late, proof, changes=False)
             continue
-        found = describe_differences(before.body, version.body)
-        more = len(found) - SHOWN_CHANGES
-        told = listed(found[:SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
+        changed_fields = describe_differences(before.body, version.body)
+        more = len(changed_fields) - SHOWN_CHANGES
+        told = listed(changed_fields[:SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
         yield _Item(version.at, f"{head}: {told or 'nothing that is posted'}", proof)
         before = version
 
 
 def _taken(case: Case) -> Iterator[_Item]:
-    """What the target took after the first. A further document is one part more of what was
-    ordered, as long as none before it was taken back: it changes nothing that stood.
+    """Yield what the target accepted after the first document.
+
+    A further document is another part of the order and no change, unless an earlier one was
+    reversed.
     """
     target = case.target.name if case.target else "the accounting system"
     numbers = dict(case.since.numbers)
@@ -471,7 +474,7 @@ def _did(one: Taken) -> str:
 
 
 def _seen(case: Case) -> Iterator[_Item]:
-    """What was seen in the target, and who changed it, where the target tells that."""
+    """Yield what was found in the target, and who changed it, if the target reports that."""
     target = case.target.name if case.target else "the accounting system"
     numbers = dict(case.since.numbers)
     several = len({one.posting_id for one in case.since.seen}) > 1
@@ -489,7 +492,7 @@ def _look(one: SeenThere) -> str:
 
 
 def _recounted(case: Case) -> Iterator[_Item]:
-    """Items of the document that the target counts otherwise since it was posted."""
+    """Yield items whose unit the target changed since the document was posted."""
     target = case.target.name if case.target else "the accounting system"
     for one in case.since.recounted:
         head = f"in {target}, seen {case.when(one.at)}: {one.item} is counted otherwise"
@@ -504,7 +507,7 @@ def _span(first: int, last: int) -> Proof:
 
 
 def _holds(case: Case) -> list[Proof]:
-    """The holds that a late arrival, a change or an edit in the target opened."""
+    """Return the holds opened by a late arrival, a change, or an edit in the target."""
     return [
         Proof(
             "hold", str(held.hold.id), f"hold {held.hold.id}: {class_label(held.hold.error_class)}"
@@ -515,7 +518,7 @@ def _holds(case: Case) -> list[Proof]:
 
 
 def _kept(case: Case, one: Accepted) -> str:
-    """That somebody left the target as it was."""
+    """Describe that a user accepted the target's value."""
     there = f"{one.target} keeps {money(one.posted, one.currency)}"
     now = "" if one.wanted is None else f", {one.source} says {money(one.wanted, one.currency)}"
     by = f"{one.by or NOT_RECORDED} accepted the difference on {case.when(one.at)}: {one.reason}"

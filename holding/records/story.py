@@ -49,7 +49,7 @@ NOBODY_ASKED: Final = "Nobody was asked, because it is not posted."
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A push that its target took: what it did, from which version, and when it was answered."""
+    """A push that its target accepted: action, version and time of the answer."""
 
     id: int
     number: str
@@ -74,7 +74,7 @@ _TAKEN = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Where an answer can be checked: a kind of row (or `rule`), its id, and words for the link."""
+    """Where an answer can be checked: a kind of row (or `rule`), its id, and a link text."""
 
     kind: str
     id: str
@@ -82,7 +82,7 @@ class Proof:
 
     @property
     def is_table(self) -> bool:
-        """Whether it is a mapping table, by its name."""
+        """Whether it is a mapping table, given by name."""
         return self.kind == "table"
 
     @property
@@ -102,8 +102,9 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class SeenThere:
-    """A look at a document in its target that was news: as it was sent, or in what words not; and
-    who changed it, where the target tells that.
+    """A reading of a document in its target: unchanged, or the differences in words.
+
+    `by` names the user who changed it, if the target reports that.
     """
 
     posting_id: int
@@ -115,7 +116,7 @@ class SeenThere:
 
 @dataclass(frozen=True, slots=True)
 class Recounted:
-    """That the target counts an item of a document otherwise than when it was posted."""
+    """The target changed the unit of a document's item since it was posted."""
 
     event_id: int
     at: datetime
@@ -126,10 +127,10 @@ class Recounted:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """All of it about one route of a record, with the documents that took its documents back.
+    """Everything after sending, for one route and the documents that reverse its documents.
 
-    `numbers`: posting id -> number. `ended`: nothing of it waits to be sent. `drifts`: one that
-    stands differs from what was sent, as it was last seen.
+    `numbers` maps posting ids to numbers. `ended`: nothing waits to be sent. `drifts`: a current
+    document differs from what was sent, by its last reading.
     """
 
     taken: tuple[Taken, ...] = ()
@@ -141,13 +142,13 @@ class Since:
 
     @property
     def first(self) -> Taken | None:
-        """The push that brought the first of it there."""
+        """The push that posted the first document."""
         return self.taken[0] if self.taken else None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One record, the posting that the questions are about, and what it was decided by."""
+    """One record, the posting in question, and what decided it."""
 
     company: Company
     record: Record
@@ -168,13 +169,13 @@ class Case:
 
     @property
     def version(self) -> Version | None:
-        """The version that was decided on."""
+        """The version that was decided."""
         wanted = self.evaluation.version_id if self.evaluation else self.record.version_id
         return next((v for v in self.versions if v.id == wanted), None)
 
     @property
     def decision(self) -> Decision | None:
-        """What the evaluation decided about the posting's route."""
+        """The evaluation's decision about the posting's route."""
         if self.outcome is None:
             return None
         route = self.route
@@ -182,13 +183,13 @@ class Case:
 
     @property
     def number(self) -> str:
-        """The number of the document that was decided; blank before it has one."""
+        """The number of the decided document; blank before it has one."""
         document = self.decision.document if self.decision else None
         return document.number if document else ""
 
     @property
     def route(self) -> str:
-        """The route that the questions are about."""
+        """The route in question."""
         if self.posting is not None:
             return self.posting.route
         decisions = self.outcome.decisions if self.outcome else ()
@@ -196,19 +197,19 @@ class Case:
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """What the rules said for this route, or for all routes at once."""
+        """The verdicts for this route, or for all routes."""
         found, mine = self.outcome.verdicts if self.outcome else (), {self.route, "", "*"}
         return tuple(v for v in found if v.route in mine)
 
     @property
     def lineage(self) -> tuple[Lineage, ...]:
-        """Where the values of this route's document come from."""
+        """The origin of this route's document values."""
         found, mine = self.outcome.lineage if self.outcome else (), {self.route, ""}
         return tuple(row for row in found if row.route in mine)
 
     @property
     def last_sent(self) -> Sent | None:
-        """The request that brought what stands in the target, else the last one."""
+        """The request that created the current document in the target, otherwise the last one."""
         standing = self.posting.posted_push_id if self.posting else None
         of_push = [s for s in self.sent if standing is None or s.push.id == standing]
         return of_push[-1] if of_push else None
@@ -220,80 +221,80 @@ class Case:
 
     @property
     def over(self) -> bool:
-        """Whether nothing was posted and, as things stand, nothing will be."""
+        """Whether nothing was posted and nothing will be."""
         state = self.posting.state if self.posting else self.record.state
         return state in {PostingState.DROPPED, PostingState.IGNORED, RecordState.REFERENCE}
 
     @property
     def decided_status(self) -> str:
-        """The status that was decided on; blank where the source gave none."""
+        """The status that was decided on; blank if the source gave none."""
         return (self.outcome.status or self.outcome.status_word) if self.outcome else ""
 
     @property
     def status_since(self) -> str:
-        """What the source says since the document was sent; blank while it says the same."""
+        """The source's new status since sending; blank if unchanged."""
         sent, now = self.version if self.sent_at else None, self.record.status
         changed = sent is not None and sent.id != self.record.version_id
         return now if changed and now != self.decided_status else ""
 
     def when(self, moment: datetime) -> str:
-        """A moment as the company's people write it."""
-        return when(moment, self.company)
+        """Format a time in the company's time zone."""
+        return format_time(moment, self.company)
 
     def person(self, person_id: int | None) -> str:
-        """A person's name."""
+        """Return a person's name."""
         return self.people.get(person_id or 0, NOT_RECORDED)
 
 
-def when(moment: datetime, company: Company) -> str:
-    """A moment in the company's zone, to the minute."""
+def format_time(moment: datetime, company: Company) -> str:
+    """Format a time in the company's time zone, to the minute."""
     return moment.astimezone(ZoneInfo(company.zone)).strftime("%Y-%m-%d %H:%M")
 
 
-def place(span: Span) -> str:
-    """A rule's place as FILE:LINE."""
+def rule_place(span: Span) -> str:
+    """Return a rule's place as FILE:LINE."""
     return f"{span.file}:{span.line}"
 
 
 def consts_of(ruleset: Ruleset | None) -> frozenset[str]:
-    """The names of its consts."""
+    """Return the names of the rule set's constants."""
     return frozenset(const.name for const in ruleset.consts) if ruleset else frozenset()
 
 
 def is_constant(row: Lineage, consts: frozenset[str]) -> bool:
-    """Whether nothing of the record went into the value, only words and consts of the rules."""
+    """Check whether a value uses only words and constants of the rules, nothing of the record."""
     return all(name in consts for name, _ in row.reads)
 
 
 def line_of(files: Mapping[str, str], span: Span) -> str:
-    """The text of the line a rule begins in, without its indent."""
+    """Return the text of a rule's first line, without indent."""
     lines = files.get(span.file, "").split("\n")
     return lines[span.line - 1].strip() if 0 < span.line <= len(lines) else ""
 
 
 def rule_proof(files: Mapping[str, str], span: Span) -> Proof:
-    """A link to a rule line, in the words of the file."""
-    return Proof("rule", place(span), line_of(files, span))
+    """Return a link to a rule line, with its text."""
+    return Proof("rule", rule_place(span), line_of(files, span))
 
 
-def load(session: Session, record_id: int, posting_id: int | None = None) -> Case | None:
-    """The case of a record; without a posting named, of the one furthest on its way."""
+def load_case(session: Session, record_id: int, posting_id: int | None = None) -> Case | None:
+    """Load the case of a record; by default for the posting that is furthest along."""
     record = session.get(Record, record_id)
     if record is None:
         return None
     page = Together(session, KEPT)
     holds = page.ask(holds_of(session, record.id))
-    kept = page.ask(accepted_differences.asked_of_records(record.company_id, [record.id]))
+    accepted_rows = page.ask(accepted_differences.asked_of_records(record.company_id, [record.id]))
     asked_versions = page.ask(_versions(record))
     postings = page.ask(_postings(record)).value
     versions, posting = asked_versions.value, _posting(postings, posting_id)
     judged, approvals = page.ask(_judged(record, posting)), page.ask(_approvals(posting))
     sent, since = page.ask(_sent(posting)), since_sent(page, posting, postings)
     evaluation, rules = judged.value
-    who = [key for one in approvals.value for key in (one.person_id, one.for_person_id)]
-    who += [one.person_id for one in versions]
-    who += [rules.author_id, rules.published_by_id] if rules else []
-    people = page.ask(names_query(who))
+    person_ids = [key for one in approvals.value for key in (one.person_id, one.for_person_id)]
+    person_ids += [one.person_id for one in versions]
+    person_ids += [rules.author_id, rules.published_by_id] if rules else []
+    people = page.ask(names_query(person_ids))
     files = page.ask(asked_files(rules.id)) if rules else None
     return Case(
         company=session.get_one(Company, record.company_id),
@@ -303,14 +304,14 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
         posting=posting,
         target=session.get(Connection, posting.connection_id) if posting else None,
         evaluation=evaluation,
-        outcome=replayed(session, evaluation) if evaluation else None,
+        outcome=replay_outcome(session, evaluation) if evaluation else None,
         rules=rules,
         files=files.value if files else {},
         approvals=approvals.value,
         holds=holds.value,
         sent=sent.value,
         since=since,
-        accepted=_accepted(kept.value.get(record.id, ()), posting),
+        accepted=_accepted(accepted_rows.value.get(record.id, ()), posting),
         people=people.value,
     )
 
@@ -342,12 +343,12 @@ def _posting(found: Sequence[Posting], posting_id: int | None) -> Posting | None
 def _judged(
     record: Record, posting: Posting | None
 ) -> Question[tuple[Evaluation | None, RulesetVersion | None]]:
-    """The judging of what was sent, else the newest, and the rules that it went by."""
+    """Return the evaluation of what was sent, otherwise the newest, with its rule version."""
     push_id = (posting.posted_push_id or posting.push_id) if posting else None
     rows = yield (
         select(Evaluation, RulesetVersion)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
-        .where(Evaluation.id == judged_by(record.id, push_id))
+        .where(Evaluation.id == evaluation_id_of(record.id, push_id))
     )
     return rows.first() or (None, None)
 
@@ -377,42 +378,44 @@ def _accepted(found: Sequence[Accepted], posting: Posting | None) -> tuple[Accep
     return tuple(one for one in found if (one.route, one.document) == (route, number))
 
 
-def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:
-    """What an evaluation said; None when the rules failed on it or its facts are not kept."""
-    return judged_once(session, evaluation.id) if replayable(evaluation) else None
+def replay_outcome(session: Session, evaluation: Evaluation) -> Outcome | None:
+    """Replay an evaluation; return None if the rules failed or its facts were deleted."""
+    return judged_once(session, evaluation.id) if is_replayable(evaluation) else None
 
 
-def replayable(evaluation: Evaluation) -> bool:
-    """Whether the rules came to an outcome on facts that are still kept."""
+def is_replayable(evaluation: Evaluation) -> bool:
+    """Check whether an evaluation had an outcome and still has its facts."""
     return evaluation.facts is not None and "error" not in evaluation.outcome
 
 
-def judged_by(record_id: int, push_id: int | ScalarSelect[int] | None) -> ColumnElement[int]:
-    """The id of the judging that a push went by; without one, of the record's newest."""
+def evaluation_id_of(record_id: int, push_id: int | ScalarSelect[int] | None) -> ColumnElement[int]:
+    """Return the id of a push's evaluation, otherwise of the record's newest one, as SQL."""
     sent = select(Push.evaluation_id).where(Push.id == push_id)
     newest = select(func.max(Evaluation.id)).where(Evaluation.record_id == record_id)
     return func.coalesce(sent.scalar_subquery(), newest.scalar_subquery())
 
 
-def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
-    """The answer, its tone and its proofs."""
+def answer_approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
+    """Return the answer, its tone and its proofs."""
     evidence = _evidence(case)
-    standing = [a for a in case.approvals if counts(a, _hash(case))]
-    asked = [v for v in case.verdicts if v.kind == "approve"]
-    spans = [v.span for v in asked]
-    if standing:
-        names = "; ".join(f"{_who(case, a)}, {case.when(a.at)}" for a in standing)
+    valid = [a for a in case.approvals if counts(a, _hash(case))]
+    approve_verdicts = [v for v in case.verdicts if v.kind == "approve"]
+    spans = [v.span for v in approve_verdicts]
+    if valid:
+        names = "; ".join(f"{_who(case, a)}, {case.when(a.at)}" for a in valid)
         said, tone = f"{names}, content hash {_hash(case)[:12]}.", "good"
-        given = {a.level for a in standing}
-        if missing := [v.rule for v in asked if v.result != "pass" and v.rule not in given]:
+        given_levels = {a.level for a in valid}
+        if missing := [
+            v.rule for v in approve_verdicts if v.result != "pass" and v.rule not in given_levels
+        ]:
             said = f"{said} Not yet: {listed(missing)}."
             tone = "bad" if case.sent_at else "plain"
-    elif any(v.result in {"hit", "unknown"} for v in asked):
+    elif any(v.result in {"hit", "unknown"} for v in approve_verdicts):
         said = f"Not approved yet. Approval is required: {_places(spans)}."
         tone = "bad" if case.sent_at else "plain"
-    elif asked:
+    elif approve_verdicts:
         said, tone = f"No approval required by {_places(spans)}.", "good"
-    elif undecided(case, ruleset):
+    elif is_approval_undecided(case, ruleset):
         spans = _approve_spans(case, ruleset)
         not_yet = f"Not decided yet: {_places(spans)} is checked when nothing is missing."
         said, tone = NOBODY_ASKED if case.over else not_yet, "plain"
@@ -424,7 +427,7 @@ def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]
 
 
 def _evidence(case: Case) -> list[Proof]:
-    """The hashes of what was planned and of what was sent, and the approvals."""
+    """Return the hashes of planned and sent content, and the approvals."""
     proofs = []
     if case.posting is not None and _hash(case):
         proofs.append(Proof("content", str(case.posting.id), f"content hash {_hash(case)}"))
@@ -440,14 +443,14 @@ def _hash(case: Case) -> str:
 
 
 def _who(case: Case, approval: Approval) -> str:
-    """Siti, or Siti for Lim."""
+    """Return a name such as Siti, or Siti for Lim."""
     name = case.person(approval.person_id)
     whose = approval.for_person_id
     return f"{name} for {case.person(whose)}" if whose is not None else name
 
 
 def _places(spans: list[Span]) -> str:
-    return listed([place(span) for span in spans])
+    return listed([rule_place(span) for span in spans])
 
 
 def _approve_spans(case: Case, ruleset: Ruleset | None) -> list[Span]:
@@ -463,18 +466,18 @@ def _post_spans(case: Case, ruleset: Ruleset | None) -> list[Span]:
 
 
 def _fallen(case: Case) -> str:
-    """The approvals that no longer stand, each with what changed."""
+    """Describe the approvals that are void, with what changed."""
     fallen = [(one, one.voided_at) for one in case.approvals]
     return "".join(f" {_fell(case, one, at)}" for one, at in fallen if at is not None)
 
 
 def _fell(case: Case, approval: Approval, at: datetime) -> str:
-    told = f"The approval by {_who(case, approval)} of {case.when(approval.at)}"
+    sentence = f"The approval by {_who(case, approval)} of {case.when(approval.at)}"
     if approval.voided_by_id is not None:
-        return f"{told} was undone {case.when(at)}."
+        return f"{sentence} was undone {case.when(at)}."
     fields = listed(approval.voided_fields or [])
     why = f"changed {fields}" if fields else "the approver had also prepared or changed the record"
-    return f"{told} is void since {case.when(at)}: {why}."
+    return f"{sentence} is void since {case.when(at)}: {why}."
 
 
 def _in_source(case: Case) -> str:
@@ -487,23 +490,24 @@ def _in_source(case: Case) -> str:
     return f"In the source: {name}."
 
 
-def undecided(case: Case, ruleset: Ruleset | None) -> bool:
-    """Whether rules may ask for an approval of it, and none of them was come to."""
-    come_to = case.sent_at is not None or any(v.kind == "approve" for v in case.verdicts)
-    return not come_to and bool(_approve_spans(case, ruleset))
+def is_approval_undecided(case: Case, ruleset: Ruleset | None) -> bool:
+    """Check whether an approval rule may apply that was not reached yet."""
+    reached = case.sent_at is not None or any(v.kind == "approve" for v in case.verdicts)
+    return not reached and bool(_approve_spans(case, ruleset))
 
 
 def since_sent(page: Together, posting: Posting | None, postings: Sequence[Posting]) -> Since:
-    """Everything since the first document of the posting's route, of all postings of its record;
-    nothing without a posting.
+    """Return everything after the first document in the posting's route.
+
+    It is empty without a posting.
     """
     if posting is None:
         return Since()
-    mine = {one.id for one in postings if one.route == posting.route}
-    about = [one for one in postings if one.id in mine or one.reverses_id in mine]
+    own_ids = {one.id for one in postings if one.route == posting.route}
+    about = [one for one in postings if one.id in own_ids or one.reverses_id in own_ids]
     asked_seen = page.ask(_seen({one.id for one in about if one.reading_id is not None}))
     taken = page.ask(_taken({one.id for one in about if one.sent_at is not None}))
-    recounted = page.ask(_recounted(posting.record_id, mine))
+    recounted = page.ask(_recounted(posting.record_id, own_ids))
     seen = asked_seen.value
     last = {look.posting_id: look for look in seen}
     standing = {one.id for one in about if one.state == PostingState.POSTED}
@@ -518,21 +522,26 @@ def since_sent(page: Together, posting: Posting | None, postings: Sequence[Posti
 
 
 def _seen(posting_ids: Collection[int]) -> Question[tuple[SeenThere, ...]]:
-    """What differed, and where it was then found as it was sent; a first look that it is, is no
-    news.
+    """Return readings that differed, and later readings without a difference.
+
+    A first reading without a difference is left out.
     """
     if not posting_ids:
         return ()
     query = select(Reading).where(Reading.posting_id.in_(posting_ids), Reading.kind == "standing")
-    told: dict[int, list[SeenThere]] = {}
+    readings: dict[int, list[SeenThere]] = {}
     rows = yield query.order_by(Reading.id)
     for row in rows.scalars():
-        before = told.setdefault(row.posting_id, [])
+        before = readings.setdefault(row.posting_id, [])
         if row.same and (not before or before[-1].same):
             continue
         words, by = str(row.body["words"]), str(row.body.get("by", ""))
         before.append(SeenThere(row.posting_id, row.at, row.same, words, by))
-    return tuple(sorted((one for each in told.values() for one in each), key=lambda one: one.at))
+    return tuple(
+        sorted(
+            (one for of_posting in readings.values() for one in of_posting), key=lambda one: one.at
+        )
+    )
 
 
 def _taken(posting_ids: Collection[int]) -> Question[tuple[Taken, ...]]:

@@ -28,7 +28,7 @@ from rules.values.cause_keys import CauseKind
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A change of entries or rules: its number, what it was, who made it, when and why."""
+    """A change of entries or rules: number, kind, author, time and reason."""
 
     no: int
     kind: str
@@ -40,9 +40,9 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class HeldBy:
-    """A hold with the names around it; `change` = the change of entries or rules that cleared it.
+    """A hold with the names around it; `change` is the change that cleared it.
 
-    `team` is what the team was called when the hold ended; of an open one, what it is called now.
+    `team` is the team's name when the hold ended, or its current name.
     """
 
     hold: Hold
@@ -55,27 +55,29 @@ class HeldBy:
 
 @dataclass(frozen=True, slots=True)
 class _Judging:
-    """The evaluation that closed a hold; `same_version`: the one before judged that version too."""
+    """The evaluation that closed a hold; `same_version`: the earlier evaluation used this version
+    too.
+    """
 
     revision: int
     same_version: bool
 
 
 def holds_of(session: Session, record_id: int) -> Question[tuple[HeldBy, ...]]:
-    """Every hold that a record ever had, in order, with names."""
-    found = yield (
+    """Return every hold a record ever had, in order, with names."""
+    result = yield (
         select(Hold, Cause, Team)
         .join(Cause, Cause.id == Hold.cause_id)
         .outerjoin(Team, Team.id == Hold.team_id)
         .where(Hold.record_id == record_id)
         .order_by(Hold.opened_at, Hold.id)
     )
-    rows = found.all()
+    rows = result.all()
     changes = _changes(session, [(hold, cause) for hold, cause, _ in rows])
     titles = _Titles(session)
     wanted = [i for hold, _, _ in rows for i in (hold.person_id, hold.closed_by_id)]
-    who = [*wanted, *(one.person_id for one in changes.values())]
-    people = yield from names_query(who)
+    person_ids = [*wanted, *(one.person_id for one in changes.values())]
+    people = yield from names_query(person_ids)
     return tuple(
         HeldBy(
             hold=hold,
@@ -94,14 +96,16 @@ def _closer(hold: Hold, change: Changed | None) -> int | None:
 
 
 class _Titles:
-    """What the rules called a team at a time: a later publish may call it otherwise."""
+    """Team names over time, because a later publication may rename a team."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.versions: list[tuple[int, datetime]] | None = None
 
     def of(self, hold: Hold, team: Team) -> str:
-        """Its title when the hold ended; today's, while it is open or where no rules tell it."""
+        """Return the team's name when the hold ended; the current one for an open hold or unknown
+        rules.
+        """
         version = self._in_force(hold) if hold.closed_at else None
         if version is None:
             return team.shown
@@ -114,7 +118,7 @@ class _Titles:
         )
 
     def _in_force(self, hold: Hold) -> int | None:
-        """The version of that time, if another one is in force by now."""
+        """Return the rule version at that time, if another one is current now."""
         if self.versions is None:
             query = select(RulesetVersion.id, RulesetVersion.published_at)
             mine = query.where(RulesetVersion.company_id == hold.company_id)
@@ -125,8 +129,10 @@ class _Titles:
 
 
 def _changes(session: Session, held: list[tuple[Hold, Cause]]) -> dict[int, Changed]:
-    """Hold id -> the change that cleared it: of its own key, else of one that woke the record, else
-    of the rules; the last of them that its last judging saw.
+    """Return by hold the change that cleared it.
+
+    A change of its own key comes first, then one that woke the record, then a rule change. The last
+    one that the closing evaluation saw counts.
     """
     cleared = [
         (hold, cause)
@@ -140,7 +146,7 @@ def _changes(session: Session, held: list[tuple[Hold, Cause]]) -> dict[int, Chan
     woken = _woken(session, cleared[0][0].record_id)
     entries = _entries(session, cleared)
     rows = _revisions(session, cleared, {*woken, *(no for own in entries.values() for no in own)})
-    found = {}
+    change_by_hold = {}
     for hold, cause in cleared:
         last = judged.get(hold.closed_evaluation_id or 0)
         if last is None:
@@ -152,13 +158,13 @@ def _changes(session: Session, held: list[tuple[Hold, Cause]]) -> dict[int, Chan
         others = [row for row in seen if moved and row.no in woken]
         rules = [row for row in seen if moved and row.kind == "rules"]
         if best := own or others or rules:
-            told = {one.name: getattr(best[-1], one.name) for one in fields(Changed)}
-            found[hold.id] = Changed(**told)
-    return found
+            columns = {one.name: getattr(best[-1], one.name) for one in fields(Changed)}
+            change_by_hold[hold.id] = Changed(**columns)
+    return change_by_hold
 
 
 def _judgings(session: Session, ids: Collection[int]) -> dict[int, _Judging]:
-    """These evaluations, each beside the one before it."""
+    """Return these evaluations, each compared with the one before it."""
     before = aliased(Evaluation)
     version_before = (
         select(before.version_id)
@@ -180,7 +186,7 @@ def _judgings(session: Session, ids: Collection[int]) -> dict[int, _Judging]:
 def _entries(
     session: Session, cleared: Sequence[tuple[Hold, Cause]]
 ) -> Mapping[tuple[str, str], Collection[int]]:
-    """Table and key of a cause -> the revisions that changed the entry of that key."""
+    """Return by table and key the revisions that changed the entry."""
     keys = {(cause.table_name, cause.value) for _, cause in cleared if cause.table_name}
     if not keys:
         return {}
@@ -193,24 +199,24 @@ def _entries(
             MappingEntry.key.in_({value for _, value in keys}),
         )
     )
-    found: dict[tuple[str, str], set[int]] = {}
+    revisions_by_key: dict[tuple[str, str], set[int]] = {}
     for row in session.execute(query):
         if (row.name, row.key) in keys:
-            found.setdefault((row.name, row.key), set()).add(row.from_revision)
-    return found
+            revisions_by_key.setdefault((row.name, row.key), set()).add(row.from_revision)
+    return revisions_by_key
 
 
 def _woken(session: Session, record_id: int) -> set[int]:
-    """The changes of entries for which the record was judged again."""
+    """Return the entry changes that woke the record."""
     query = select(Event.body).where(Event.record_id == record_id, Event.act == "record.woken")
-    told = (body.get("revision") for body in session.scalars(query))
-    return {int(no) for no in told if no is not None}
+    revision_numbers = (body.get("revision") for body in session.scalars(query))
+    return {int(no) for no in revision_numbers if no is not None}
 
 
 def _revisions(
     session: Session, cleared: Sequence[tuple[Hold, Cause]], of_entries: Collection[int]
 ) -> Sequence[Revision]:
-    """Those that may have cleared one of them, in order."""
+    """Return the revisions that may have cleared a hold, in order."""
     entries = Revision.kind.in_(OWN_KINDS)
     return session.scalars(
         select(Revision)

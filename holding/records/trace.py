@@ -28,9 +28,9 @@ from holding.platform.event_log import events_while_waiting, surrounding_events
 from holding.platform.events import shown_actor
 from holding.platform.states import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
-from holding.records.lineage import VerdictRow, verdicts
-from holding.records.seven_answers import Answer, answers
-from holding.records.story import Proof, judged_by, load
+from holding.records.lineage import VerdictRow, verdict_rows
+from holding.records.seven_answers import Answer, answer_all
+from holding.records.story import Proof, evaluation_id_of, load_case
 from rules.values.canonical import in_sentence
 from rules.values.wording import term
 
@@ -40,14 +40,14 @@ _NOT_POSTED: Final = "no rule posts records of this kind"
 _ARRIVALS: Final = frozenset(
     {"record.received", "record.changed", "record.stale", "record.conflict"}
 )
-"""The events that tell of a version what the version itself tells: that it came."""
+"""Events that repeat a version's own information: that it arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the story; `gap` = seconds since the line before, where it was long.
+    """One line of the trace; `gap` is the seconds since the line before, if long.
 
-    `also` is the event that tells of the same arrival as the version of `proof`.
+    `also` is the event of the arrival that `proof`'s version records.
     """
 
     at: datetime
@@ -65,13 +65,14 @@ class Step:
 
     @property
     def proved_by(self) -> str:
-        """The labels of the proofs, as files have them."""
+        """The labels of the proofs, as shown in files."""
         return ", ".join(one.label for one in self.proofs)
 
 
 def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
-    """Everything that is stored about a record, oldest first, with what happened to its connections
-    and to the rules while it waited.
+    """Return everything stored about a record, oldest first.
+
+    Changes of its connections and of the rules while it waited are included.
     """
     page = Together(session, KEPT)
     versions, events = page.ask(_versions(record_id)), page.ask(_events(record_id))
@@ -90,7 +91,7 @@ def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
 def _arrived_once(
     versions: Mapping[int, Step], events: list[tuple[int | None, Step]]
 ) -> Iterator[Step]:
-    """Each arrival as one step, in the words of its event and with the proofs of both."""
+    """Yield each arrival as one step, with the event's text and both proofs."""
     arrivals = {no: step for no, step in events if no in versions}
     for no, version in versions.items():
         event = arrivals.get(no)
@@ -102,12 +103,12 @@ def _arrived_once(
 
 
 def _with_gaps(steps: list[Step]) -> list[Step]:
-    told: list[Step] = []
+    with_gaps: list[Step] = []
     for step in steps:
-        seconds = int((step.at - told[-1].at).total_seconds()) if told else 0
+        seconds = int((step.at - with_gaps[-1].at).total_seconds()) if with_gaps else 0
         gap = seconds if seconds >= GAP_SECONDS else None
-        told.append(replace(step, gap=gap))
-    return told
+        with_gaps.append(replace(step, gap=gap))
+    return with_gaps
 
 
 def _versions(record_id: int) -> Question[dict[int, Step]]:
@@ -148,9 +149,9 @@ def _evaluations(record_id: int) -> Question[list[Step]]:
 
 
 def _decided(outcome: Any, state: RecordState) -> str:
-    """The stored codes in words: each route with its state and the rules that spoke up."""
+    """Return the stored decisions in words: each route with its state and rules."""
     decisions = outcome.get("decisions", []) if isinstance(outcome, Mapping) else []
-    made = []
+    route_texts = []
     for decision in decisions:
         rules = [
             term(finding[1]) if finding[1] else finding[0]
@@ -158,13 +159,13 @@ def _decided(outcome: Any, state: RecordState) -> str:
         ]
         title, label = term(decision["route"]), state_label(decision["state"])
         told = "; ".join(dict.fromkeys(rules))
-        made.append(
+        route_texts.append(
             f"the result for {title} is {label} ({told})"
             if rules
             else f"the result for {title} is {label}"
         )
     nothing = _NOT_POSTED if state == RecordState.REFERENCE else "no posting rule applies"
-    return "; ".join(made) or nothing
+    return "; ".join(route_texts) or nothing
 
 
 def _events(record_id: int) -> Question[list[Event]]:
@@ -173,7 +174,7 @@ def _events(record_id: int) -> Question[list[Event]]:
 
 
 def _told(events: Sequence[Event]) -> list[tuple[int | None, Step]]:
-    """Each event, with the version of whose arrival it tells."""
+    """Return each event, with the version whose arrival it records."""
     return [
         (event.body.get("version") if event.act in _ARRIVALS else None, _step(event))
         for event in events
@@ -234,19 +235,25 @@ def _attempt_words(attempt: Attempt, request: Request, number: str) -> str:
     return f"{verb} {number}, attempt {attempt.no}: {state}{answered}{why}{words}."
 
 
-def seven(session: Session, record_id: int, posting_id: int | None = None) -> tuple[Answer, ...]:
-    """The seven questions about a record, or about one of its postings; none = no such record."""
-    case = load(session, record_id, posting_id)
+def answer_questions(
+    session: Session, record_id: int, posting_id: int | None = None
+) -> tuple[Answer, ...]:
+    """Return the seven answers about a record or one of its postings; empty without such a
+    record.
+    """
+    case = load_case(session, record_id, posting_id)
     if case is None:
         return ()
     ruleset = program(session, case.rules.id).ruleset if case.rules else None
-    return answers(case, ruleset)
+    return answer_all(case, ruleset)
 
 
 def deciding_evaluation(
     session: Session, record_id: int, posting_id: int | None = None
 ) -> int | None:
-    """The evaluation by which this posting was sent; of what was not sent, the record's newest."""
+    """Return the id of the evaluation behind a posting's push, otherwise of the record's newest
+    one.
+    """
     evaluation = _deciding(session, record_id, posting_id)
     return evaluation.id if evaluation else None
 
@@ -254,14 +261,14 @@ def deciding_evaluation(
 def deciding_verdicts(
     session: Session, record_id: int, posting_id: int | None
 ) -> tuple[int | None, tuple[VerdictRow, ...]]:
-    """That evaluation with everything the rules said in it; it is loaded once."""
+    """Return that evaluation's id and its verdicts."""
     evaluation = _deciding(session, record_id, posting_id)
-    return (evaluation.id, verdicts(session, evaluation.id)) if evaluation else (None, ())
+    return (evaluation.id, verdict_rows(session, evaluation.id)) if evaluation else (None, ())
 
 
 def _deciding(session: Session, record_id: int, posting_id: int | None) -> Evaluation | None:
     push = select(func.coalesce(Posting.posted_push_id, Posting.push_id)).where(
         Posting.id == posting_id, Posting.record_id == record_id
     )
-    wanted = judged_by(record_id, push.scalar_subquery())
+    wanted = evaluation_id_of(record_id, push.scalar_subquery())
     return session.scalars(select(Evaluation).where(Evaluation.id == wanted)).one_or_none()

@@ -56,30 +56,30 @@ MOST: Final = 100  # findings, and tests, that are told one by one
 
 @dataclass(frozen=True, slots=True)
 class RulesRefusal(Refusal):
-    """Rule files that were not taken: problems in them and in their CSV files, failed tests."""
+    """The refusal of rule files: problems in them and their CSV files, and failed tests."""
 
     problems: tuple[Problem, ...] = ()
     failed_tests: tuple[str, ...] = ()
 
 
 def rule_sources(files: Mapping[str, str]) -> dict[str, str]:
-    """The files that hold rules, without the CSV files beside them."""
+    """Return the rule files, without the CSV files."""
     return {path: text for path, text in files.items() if path.endswith(RULES)}
 
 
 def examine(files: Mapping[str, str]) -> tuple[Ruleset, Seeds] | RulesRefusal:
-    """Parse, check and test rule files; the ruleset and its rows, or everything wrong with them."""
-    found = inspect(files)
-    if found.tests is None or found.tests.failed:
-        return _refused(found)
-    return found.ruleset, found.rows
+    """Parse, check and test rule files; return the rule set and its rows, or all errors."""
+    inspection = inspect(files)
+    if inspection.tests is None or inspection.tests.failed:
+        return _refused(inspection)
+    return inspection.ruleset, inspection.rows
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a look at rule files found; tests run only where no error stands before them.
+    """The result of checking rule files; tests run only without errors.
 
-    `unread`: a declaration could not even be read.
+    `unread`: a declaration could not be parsed.
     """
 
     ruleset: Ruleset
@@ -90,7 +90,7 @@ class Inspection:
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """The findings that keep the files from coming into force."""
+        """The findings that prevent a publication."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
@@ -99,13 +99,13 @@ def _refused(found: Inspection) -> RulesRefusal:
     results = found.tests.failed if found.tests else ()
     failed = tuple(f"{result.title}: {result.message}" for result in results)
     told = [*errors, *failed]
-    return refused(told, len(told), problems=found.problems, failed_tests=failed)
+    return rules_refusal(told, len(told), problems=found.problems, failed_tests=failed)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is remembered of one draft from one look at it to the next; it changes no finding, and
-    may be given up at any time.
+    """The parser and checker caches of one draft. They change no finding and may be dropped any
+    time.
     """
 
     reader: Reader = field(default_factory=Reader)
@@ -113,7 +113,7 @@ class Seen:
 
 
 def inspect(files: Mapping[str, str], seen: Seen | None = None) -> Inspection:
-    """Everything a publisher would be told of these files, good and bad."""
+    """Return everything a publisher needs to know about these files."""
     if seen is not None:
         return _tested(_looked(files, schemas(), seen), files, schemas())
     return _inspected(tuple(sorted(files.items())), schemas())
@@ -128,7 +128,7 @@ def _tested(looked: Inspection, files: Mapping[str, str], known: Schemas) -> Ins
 
 
 def _looked(files: Mapping[str, str], known: Schemas, seen: Seen | None = None) -> Inspection:
-    """One look; files in the order of their paths, whoever asks."""
+    """Check the files in order of their paths."""
     files = dict(sorted(files.items()))
     sources = rule_sources(files)
     ruleset, syntax = seen.reader.parse(sources) if seen else parse(sources)
@@ -139,13 +139,13 @@ def _looked(files: Mapping[str, str], known: Schemas, seen: Seen | None = None) 
 
 
 def _needed(problem: Problem) -> Problem:
-    """A CSV file left out is a warning while trying rules; to publish without it is a mistake."""
+    """Return the problem as an error if a CSV file is missing, which is a warning elsewhere."""
     return replace(problem, severity="error") if problem.code == NO_FILE else problem
 
 
 @lru_cache(maxsize=4)
 def _inspected(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
-    """Kept, because what is published is what was pushed a moment ago."""
+    """Cache the result, because pushed files are usually published soon afterwards."""
     return _tested(_checked(given, known), dict(given), known)
 
 
@@ -154,21 +154,21 @@ def _checked(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
     return _looked(dict(given), known)
 
 
-def checked(files: Mapping[str, str], seen: Seen | None = None) -> Inspection:
-    """The same without their tests."""
+def inspect_without_tests(files: Mapping[str, str], seen: Seen | None = None) -> Inspection:
+    """Check rule files without running their tests."""
     if seen is not None:
         return _looked(files, schemas(), seen)
     return _checked(tuple(sorted(files.items())), schemas())
 
 
-def refused(
+def rules_refusal(
     told: Sequence[str],
     times: int,
     *,
     problems: tuple[Problem, ...] = (),
     failed_tests: tuple[str, ...] = (),
 ) -> RulesRefusal:
-    """The refusal of files in which so many things are wrong, of which these are the first."""
+    """Return the refusal of rule files with `times` errors, naming the first."""
     finding = told[0] if told else "There is no .rules file among the files."
     return RulesRefusal(
         code="rules.refused",
@@ -182,8 +182,10 @@ def refused(
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A target that told of another way than the rules in force say: what both say, in the words of
-    the rules, the team that looks after it, and the cause of what is held for it (None: nothing).
+    """A target that reports another rounding than the current rules.
+
+    With the rules' words for both, the responsible team, and the cause of held records (None:
+    none).
     """
 
     target: str
@@ -197,18 +199,18 @@ class Disagreement:
 def refused_rules(
     session: Session, company_id: int, targets: Iterable[nodes.Target]
 ) -> RulesRefusal | None:
-    """Why rules are not taken that say otherwise of a target than its connection declares."""
+    """Refuse rules whose rounding of a target differs from its connection."""
     connections = target_connections(session, company_id)
-    found = []
+    problems = []
     for target in targets:
         connection = connections.get(target.name)
         way = _declared(connection.connector, connection.settings) if connection else None
         if connection is not None and way not in (None, target.rounding):
-            found.append(_problem(target, connection, WAYS[str(way)]))
-    if not found:
+            problems.append(_problem(target, connection, WAYS[str(way)]))
+    if not problems:
         return None
-    told = [f"{problem.span}: {problem.message}" for problem in found]
-    return replace(refused(told, len(told), problems=tuple(found)), hint=found[0].hint)
+    told = [f"{problem.span}: {problem.message}" for problem in problems]
+    return replace(rules_refusal(told, len(told), problems=tuple(problems)), hint=problems[0].hint)
 
 
 def _declared(connector: str, settings: Mapping[str, Any]) -> str | None:
@@ -228,20 +230,24 @@ def _problem(target: nodes.Target, connection: Connection, there: str) -> Proble
     )
 
 
-def refusal(
+def settings_refusal(
     session: Session, connection: Connection, settings: Mapping[str, Any]
 ) -> Refusal | None:
-    """Why a connection cannot have these settings; it need not be stored yet."""
+    """Refuse settings of a connection that contradict the rules; it need not be stored yet."""
     if connection.side != "target" or (given := _unusable(connection, settings)):
         return given if connection.side == "target" else None
     way = _declared(connection.connector, settings)
-    ours = _in_force(session, connection)
-    if ours is None or way in (None, ours.rounding) or way == told(session, connection):
+    declared = _in_force(session, connection)
+    if (
+        declared is None
+        or way in (None, declared.rounding)
+        or way == reported_way(session, connection)
+    ):
         return None
-    here, there = WAYS[ours.rounding], WAYS[str(way)]
+    here, there = WAYS[declared.rounding], WAYS[str(way)]
     return Refusal(
         code="connection.rounding",
-        message=f"The rules in force say that {ours.name} rounds {here}, and {connection.name}"
+        message=f"The rules in force say that {declared.name} rounds {here}, and {connection.name}"
         f" would round {there}.",
         hint=f"Test {connection.name}: once it tells that it rounds {there}, it can be set so, and"
         f" what is to be sent waits for rules that say rounding {there}.",
@@ -250,7 +256,7 @@ def refusal(
 
 
 def _unusable(connection: Connection, settings: Mapping[str, Any]) -> Refusal | None:
-    """A setting that says nothing to this connector would only look like one."""
+    """Refuse a rounding setting that the connector ignores."""
     wanted = settings.get(SETTING, "")
     target = registry.targets().get(connection.connector)
     if target is None or wanted == "" or target.rounding(settings) == wanted:
@@ -261,7 +267,7 @@ def _unusable(connection: Connection, settings: Mapping[str, Any]) -> Refusal | 
 
 
 def _in_force(session: Session, connection: Connection) -> nodes.Target | None:
-    """What the rules in force say of the target that this connection is."""
+    """Return the current rules' declaration of the target that this connection is."""
     version = session.get_one(Company, connection.company_id).ruleset_version_id
     if version is None:
         return None
@@ -273,30 +279,30 @@ def _in_force(session: Session, connection: Connection) -> nodes.Target | None:
     return next((target for target in targets if target.name in mine), None)
 
 
-def disagreement(session: Session, connection_id: int) -> Disagreement | None:
-    """Where a target and the rules in force do not say the same, so that nothing is sent there."""
+def find_disagreement(session: Session, connection_id: int) -> Disagreement | None:
+    """Return how a target and the current rules disagree, which stops sending, or None."""
     connection = session.get_one(Connection, connection_id)
-    way = told(session, connection)
-    ours = _in_force(session, connection) if way else None
-    if ours is None or way == ours.rounding:
+    way = reported_way(session, connection)
+    declared = _in_force(session, connection) if way else None
+    if declared is None or way == declared.rounding:
         return None
-    key = {"company": connection.company_id, "key": rounding_cause_key(ours.name)}
+    key = {"company": connection.company_id, "key": rounding_cause_key(declared.name)}
     cause = session.execute(_HELD, key).one_or_none()
     team = session.scalar(
-        _TEAM, {"company": connection.company_id, "name": ours.tolerance_action.role or ""}
+        _TEAM, {"company": connection.company_id, "name": declared.tolerance_action.role or ""}
     )
     return Disagreement(
-        target=ours.name,
+        target=declared.name,
         there=WAYS.get(str(way), str(way)),
-        here=WAYS[ours.rounding],
+        here=WAYS[declared.rounding],
         team=team or "",
         cause_id=cause.id if cause else None,
         records=cause.records if cause else 0,
     )
 
 
-def told(session: Session, connection: Connection) -> str | None:
-    """The way that a target told of last, as a word of the rules; None where it tells none."""
+def reported_way(session: Session, connection: Connection) -> str | None:
+    """Return the rounding that a target last reported, in the rules' words, or None."""
     if connection.id is None:
         return None
     item = session.scalar(_TOLD, {"connection": connection.id})
@@ -305,9 +311,9 @@ def told(session: Session, connection: Connection) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: in words, and as it is shown below its line.
+    """One problem, in words and as shown below its line.
 
-    `line`, `column` and `end` (the column behind it) say where it stands in its first line.
+    `line`, `column` and `end` (exclusive column) locate it in its first line.
     """
 
     severity: str
@@ -324,7 +330,7 @@ class Finding:
 
     @property
     def is_error(self) -> bool:
-        """Whether it stops a publishing; else it is a warning."""
+        """Whether it prevents a publication; otherwise it is a warning."""
         return self.severity == "error"
 
     @property
@@ -335,7 +341,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What became of one test."""
+    """The result of one test."""
 
     title: str
     passed: bool
@@ -345,9 +351,10 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A look at the files with this hash. `findings` are the first, errors before warnings, and
-    `tests` the first, failed ones before passed ones; the counts are of all. `ran` is None where
-    errors stood before the tests, or the tests were not asked for.
+    """The check of the files with this hash.
+
+    `findings` and `tests` are the first ones, errors and failures first; the counts cover all.
+    `ran` is None if errors or the caller prevented the tests.
     """
 
     hash: str
@@ -359,17 +366,17 @@ class Report:
     tests: tuple[Ran, ...]
 
     def refusal(self) -> RulesRefusal | None:
-        """Why these files do not come into force."""
+        """Return why these files cannot be published."""
         wrong = [f"{one.place}: {one.message}" for one in self.findings if one.is_error]
         wrong += [f"{one.title}: {one.message}" for one in self.tests if not one.passed]
         if self.ran is not None and not self.failed:
             return None
-        return refused(wrong, self.errors + self.failed)
+        return rules_refusal(wrong, self.errors + self.failed)
 
 
 @dataclass(frozen=True, slots=True)
 class Unproved:
-    """A part of the rules that may be broken without a test noticing: what it is, and where."""
+    """A part of the rules that can break without a failing test."""
 
     name: str
     file: str
@@ -383,8 +390,10 @@ class Unproved:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many parts of the rules were broken, each alone, how many of these a test proves because
-    it fails then, and how many parts are left; `open`: the first that no test proves.
+    """Results of breaking single parts of the rules.
+
+    `proved` parts made a test fail, `left` parts were not measured, and `open` are the first
+    unproved ones.
     """
 
     measured: int
@@ -393,7 +402,7 @@ class Coverage:
     open: tuple[Unproved, ...]
 
     def plus(self, more: "Coverage") -> "Coverage":
-        """What was measured of the same rules by both, where the other went on from here."""
+        """Combine with a measurement that continued after this one."""
         return Coverage(
             measured=self.measured + more.measured,
             proved=self.proved + more.proved,
@@ -402,43 +411,45 @@ class Coverage:
         )
 
 
-def proved(files: Mapping[str, str], seconds: float, *, after: int = 0) -> Coverage:
-    """Break the parts of these rules one at a time, for so many seconds, from the first that was
-    not measured yet; one at least. Nothing is measured of rules with an error.
+def measure_coverage(files: Mapping[str, str], seconds: float, *, after: int = 0) -> Coverage:
+    """Measure how many parts of these rules the tests prove, by breaking one at a time.
+
+    Runs for some seconds, from the part number `after`, at least one part. Rules with an error are
+    not measured.
     """
-    found = inspect(files)
-    each = all_parts(found.ruleset)[after:] if found.tests else ()
-    until, told = time.monotonic() + seconds, []
-    for one in coverage(found.ruleset, each, schemas()):
-        told.append(one)
+    inspection = inspect(files)
+    rule_parts = all_parts(inspection.ruleset)[after:] if inspection.tests else ()
+    until, measured = time.monotonic() + seconds, []
+    for one in coverage(inspection.ruleset, rule_parts, schemas()):
+        measured.append(one)
         if time.monotonic() >= until:
             break
-    open_ = [one.part for one in told if not one.by]
+    unproved = [one.part for one in measured if not one.by]
     return Coverage(
-        measured=len(told),
-        proved=len(told) - len(open_),
-        left=len(each) - len(told),
-        open=tuple(Unproved(one.name, one.span.file, one.span.line) for one in open_[:MOST]),
+        measured=len(measured),
+        proved=len(measured) - len(unproved),
+        left=len(rule_parts) - len(measured),
+        open=tuple(Unproved(one.name, one.span.file, one.span.line) for one in unproved[:MOST]),
     )
 
 
 def report(files: Mapping[str, str], *, tests: bool = True, seen: Seen | None = None) -> Report:
-    """Look at rule files, with the CSV files beside them; their tests run last, if at all.
+    """Check rule files with their CSV files, and run their tests last if `tests` is set.
 
-    With what was `seen` of the draft before, what did not change costs nothing.
+    `seen` caches make an unchanged part cost nothing.
     """
-    found = inspect(files, seen) if tests else checked(files, seen)
-    problems = sorted(found.problems, key=lambda problem: problem.severity != "error")
-    results = found.tests.results if found.tests else ()
+    inspection = inspect(files, seen) if tests else inspect_without_tests(files, seen)
+    problems = sorted(inspection.problems, key=lambda problem: problem.severity != "error")
+    results = inspection.tests.results if inspection.tests else ()
     first = sorted(results, key=lambda result: result.passed)[:MOST]
-    errors = len(found.errors)
+    errors = len(inspection.errors)
     return Report(
         hash=fingerprint(files),
         errors=errors,
         warnings=len(problems) - errors,
         findings=tuple(finding_of(problem, files) for problem in problems[:MOST]),
-        ran=len(results) if found.tests else None,
-        failed=len(found.tests.failed) if found.tests else 0,
+        ran=len(results) if inspection.tests else None,
+        failed=len(inspection.tests.failed) if inspection.tests else 0,
         tests=tuple(Ran(one.title, one.passed, one.message, _place(one.span)) for one in first),
     )
 
@@ -448,12 +459,12 @@ def _place(span: object) -> str:
 
 
 def fingerprint(files: Mapping[str, str]) -> str:
-    """What a report is known by: the very bytes that it is about."""
+    """Return a hash of the files' exact contents, which identifies a report."""
     return sha256_hex("\0".join(text for pair in sorted(files.items()) for text in pair))
 
 
 def finding_of(problem: Problem, files: Mapping[str, str]) -> Finding:
-    """A problem of these files as it is shown."""
+    """Return a problem of these files as a finding."""
     span, text = problem.span, files.get(problem.span.file, "")
     return Finding(
         severity=problem.severity,

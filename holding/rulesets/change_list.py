@@ -1,4 +1,4 @@
-"""List rule changes and versions, and the entries that differ from the files of a version."""
+"""List a company's rule changes and versions, and entries that differ from a version's files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from holding.db.bulk import Columns, of
 from holding.db.models import Change, Company, MappingEntry, MappingTable, Person, RulesetVersion
 from holding.db.models.columns import ChangeState
 from holding.db.together import Question
-from holding.mappings.entries import shown
+from holding.mappings.entries import entry_text
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES
 from rules.facts import load_seeds
@@ -31,7 +31,7 @@ _starter = aliased(Person, name="starter")
 
 @dataclass(frozen=True, slots=True)
 class ListedChange:
-    """A change as a line of the list; `base_id` is the version it was made for."""
+    """A change as a row of the list; `base_id` is the version it was made for."""
 
     no: int
     title: str
@@ -44,16 +44,16 @@ class ListedChange:
 
     @property
     def is_published(self) -> bool:
-        """Whether it came into force."""
+        """Whether it was published."""
         return self.state == ChangeState.PUBLISHED
 
     @property
     def is_returned(self) -> bool:
-        """Whether it went back to who wrote it."""
+        """Whether it was returned to its author."""
         return self.state == ChangeState.CLOSED
 
     def waits(self, in_force: int | None) -> bool:
-        """Whether it can still be published, with this version in force."""
+        """Check whether it can still be published on this current version."""
         return self.state in OPEN_STATES and self.base_id == in_force
 
 
@@ -74,7 +74,7 @@ CHANGES = Columns(
 
 @dataclass(frozen=True, slots=True)
 class ListedVersion:
-    """A version as a line of the list."""
+    """A version as a row of the list."""
 
     version_id: int
     no: int
@@ -107,16 +107,16 @@ Files = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The number of the version in force, None before the first, and that of the next."""
+    """The number of the current version (None before the first), and the next number."""
 
     in_force: int | None
     following: int
 
 
-def changes(
+def list_changes(
     session: Session, company_id: int, *, before: int | None = None, most: int = SHOWN + 1
 ) -> tuple[ListedChange, ...]:
-    """The newest changes first, one more than are shown; only those below the number `before`."""
+    """Return the newest changes, one more than shown; only those below the number `before`."""
     query = (
         CHANGES.select()
         .outerjoin(_author, _author.id == Change.author_id)
@@ -127,14 +127,16 @@ def changes(
     return CHANGES.each(session.execute(query.order_by(Change.no.desc()).limit(most)))
 
 
-def waiting_for(company_id: int, person_id: int) -> ScalarSelect[int]:
-    """How many changes this person can put into force, if they publish rules."""
-    mine = _for_publisher(company_id, person_id)
-    return select(func.count(Change.id)).where(*mine).scalar_subquery()
+def waiting_count(company_id: int, person_id: int) -> ScalarSelect[int]:
+    """Return a query for the number of changes that this publisher can publish."""
+    conditions = _for_publisher(company_id, person_id)
+    return select(func.count(Change.id)).where(*conditions).scalar_subquery()
 
 
 def _for_publisher(company_id: int, person_id: int | None) -> tuple[ColumnElement[bool], ...]:
-    """Made for the rules in force, without a time to start, and written by somebody else."""
+    """Return the conditions for changes on the current rules, without a start time, by other
+    authors.
+    """
     in_force = select(Company.ruleset_version_id).where(Company.id == company_id)
     return (
         Change.company_id == company_id,
@@ -146,7 +148,7 @@ def _for_publisher(company_id: int, person_id: int | None) -> tuple[ColumnElemen
 
 
 def newest_waiting(session: Session, company_id: int, person_id: int | None) -> ListedChange | None:
-    """The newest of those."""
+    """Return the newest change that this publisher can publish."""
     query = (
         CHANGES.select()
         .outerjoin(_author, _author.id == Change.author_id)
@@ -156,8 +158,8 @@ def newest_waiting(session: Session, company_id: int, person_id: int | None) -> 
     return CHANGES.first(session.execute(query.order_by(Change.no.desc()).limit(1)))
 
 
-def versions(session: Session, company_id: int) -> tuple[ListedVersion, ...]:
-    """The newest versions first."""
+def list_versions(session: Session, company_id: int) -> tuple[ListedVersion, ...]:
+    """Return the newest versions first."""
     query = _versions(company_id).order_by(RulesetVersion.no.desc()).limit(SHOWN)
     return VERSIONS.each(session.execute(query))
 
@@ -171,13 +173,13 @@ def _versions(company_id: int) -> Select[Any]:
     )
 
 
-def version(session: Session, company_id: int, no: int) -> ListedVersion | None:
-    """The version of this number, if the company has one."""
+def load_version(session: Session, company_id: int, no: int) -> ListedVersion | None:
+    """Return the company's version with this number, or None."""
     return VERSIONS.first(session.execute(_versions(company_id).where(RulesetVersion.no == no)))
 
 
 def in_force_no(session: Session, company_id: int) -> int | None:
-    """The number of the version in force."""
+    """Return the number of the current version."""
     return session.scalar(
         select(RulesetVersion.no)
         .join(Company, Company.ruleset_version_id == RulesetVersion.id)
@@ -185,10 +187,10 @@ def in_force_no(session: Session, company_id: int) -> int | None:
     )
 
 
-def numbers(company_id: int) -> Question[Numbers]:
-    """The number of the version in force, and that of the next one."""
-    mine = RulesetVersion.company_id == company_id
-    last = select(func.coalesce(func.max(RulesetVersion.no), 0)).where(mine).scalar_subquery()
+def asked_numbers(company_id: int) -> Question[Numbers]:
+    """Return the number of the current version, and the next number."""
+    of_company = RulesetVersion.company_id == company_id
+    last = select(func.coalesce(func.max(RulesetVersion.no), 0)).where(of_company).scalar_subquery()
     now = (
         select(RulesetVersion.no)
         .join(Company, Company.ruleset_version_id == RulesetVersion.id)
@@ -199,8 +201,8 @@ def numbers(company_id: int) -> Question[Numbers]:
     return Numbers(in_force=row.in_force, following=row.last + 1)
 
 
-def meaning(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Meaning, ...]:
-    """What these rules say otherwise; layout, order and comments do not count."""
+def changed_meanings(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Meaning, ...]:
+    """Return what the rules change in meaning; layout, order and comments do not count."""
     return _meaning(*(tuple(sorted(rule_sources(one).items())) for one in (before, after)))
 
 
@@ -213,8 +215,9 @@ def _meaning(
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A stored entry that other rules do not change: what counts, blank where people removed it;
-    and what the files of the rules say, blank where they do not have it.
+    """A stored entry that a change of rules leaves as it is.
+
+    `stored` is blank if users removed it, `declared` is blank if the files lack it.
     """
 
     table: str
@@ -223,16 +226,16 @@ class Kept:
     declared: str
 
 
-def asked(
+def asked_kept_entries(
     company_id: int, before: Mapping[str, str], after: Mapping[str, str]
 ) -> Question[tuple[Kept, ...]]:
-    """The stored entries of all rows that differ between these files, unless the files that come
-    into force say of them what is stored.
+    """Return stored entries of rows that differ between the files, unless the new files agree with
+    them.
     """
     changed = _changed(*(tuple(sorted(one.items())) for one in (before, after)))[:MOST]
     if not changed:
         return ()
-    found = yield (
+    stored_entries = yield (
         select(MappingTable.name, MappingEntry)
         .join(MappingEntry, MappingEntry.table_id == MappingTable.id)
         .where(
@@ -245,17 +248,17 @@ def asked(
     )
     rows = {(one.table, one.key): one for one in changed}
     kept: dict[tuple[str, str], Kept] = {}
-    for table, entry in found:
+    for table, entry in stored_entries:
         row = rows.get((table, entry.key))
         if row is not None and (table, row.same) not in kept:  # of several days the first counts
-            stored = shown(entry.value, entry.num, entry.den)
+            stored = entry_text(entry.value, entry.num, entry.den)
             kept[table, row.same] = Kept(table, entry.key, stored, row.text)
     return tuple(one for one in kept.values() if one.stored != one.declared)
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row of a file, and how its table compares keys."""
+    """One row of a file, and its key in comparable form."""
 
     table: str
     key: str
@@ -265,9 +268,7 @@ class _Row:
 
 @lru_cache(maxsize=8)
 def _changed(before: Files, after: Files) -> tuple[_Row, ...]:
-    """The rows that the files have otherwise, in all their spellings, with what the files say that
-    come into force; of tables that these have.
-    """
+    """Return the rows that differ, in all spellings, with the new files' values."""
     if before == after:
         return ()
     (old, _), (new, tables) = (_rows(dict(one)) for one in (before, after))
@@ -282,15 +283,15 @@ def _changed(before: Files, after: Files) -> tuple[_Row, ...]:
 
 
 def _rows(files: Mapping[str, str]) -> tuple[list[_Row], set[str]]:
-    """All rows of these files, and the tables that they have."""
+    """Return all rows of these files, and their tables."""
     ruleset: Ruleset = parse(rule_sources(files))[0]
-    found = load_seeds(ruleset, files)
+    seed_rows = load_seeds(ruleset, files)
     match = {table.name: table.match for table in ruleset.maps}
     rows = [
         _Row(table, key, value, fold_key(key, match[table]))
-        for table, entries in found.maps.items()
+        for table, entries in seed_rows.maps.items()
         for key, value in entries.items()
     ]
-    for key, (num, den, to) in found.units.items():
-        rows.append(_Row(UNITS, key, shown(to, num, den), key))
+    for key, (num, den, to) in seed_rows.units.items():
+        rows.append(_Row(UNITS, key, entry_text(to, num, den), key))
     return rows, {*match, *(UNITS for _ in ruleset.units)}

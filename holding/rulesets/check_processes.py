@@ -15,7 +15,7 @@ from connectors.kit.workbook import Child, Ended, serve
 from grammar.parsing.incremental import collect_rarely
 from holding.db.refusal import Refusal
 from holding.programs.world import schemas
-from holding.rulesets.admission import Coverage, Report, Seen, fingerprint, proved, report
+from holding.rulesets.admission import Coverage, Report, Seen, fingerprint, measure_coverage, report
 from rules.rulebook.suggested_names import Suggested, suggest_names
 
 AT_ONCE: Final = 2
@@ -55,11 +55,11 @@ RETRY_SECONDS: Final = 5
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What is asked of these files: a report, with their tests or without, or, where `before` is
-    the text before the cursor, what may be written behind it; with `proves`, how much of them
-    their tests prove, measured for so many seconds behind the first `proved` parts. `whose` is the
-    draft that is being written: its company, person and file; blank where nothing is to be
-    remembered.
+    """A request about these files.
+
+    A report with or without tests; or with `before`, the text before the cursor, completions; or
+    with `proves`, coverage for some seconds after the first `proved` parts. `whose` identifies a
+    draft by company, person and file; blank disables its cache.
     """
 
     files: dict[str, str]
@@ -72,13 +72,13 @@ class Question(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True, eq=False)
 class _Looker:
-    """A process, and the drafts that it remembers, the last one last."""
+    """A process and the drafts that it caches, most recent last."""
 
     child: Child
     drafts: deque[str] = field(default_factory=lambda: deque(maxlen=DRAFTS))
 
     def told(self, whose: str) -> None:
-        """It was asked about a draft."""
+        """Record that the process was used for a draft."""
         if whose in self.drafts:
             self.drafts.remove(whose)
         if whose:
@@ -86,7 +86,7 @@ class _Looker:
 
 
 class RuleChecks:
-    """The looks of one process. Each may take so many seconds of processor time."""
+    """The rule checks of one process; each may use a limited processor time."""
 
     def __init__(self, cpu_seconds: float) -> None:
         self._seconds = cpu_seconds
@@ -101,9 +101,9 @@ class RuleChecks:
     def report(
         self, files: Mapping[str, str], *, tests: bool = True, whose: str = ""
     ) -> Report | Refusal:
-        """A look at rule files; or why there is none: it was stopped, or nobody is free.
+        """Check rule files; refuse if the check was stopped or no process is free.
 
-        `whose` is the draft that is being written: its next look costs what changed.
+        `whose` is the edited draft, whose next check costs only what changed.
         """
         key = (fingerprint(files), tests)
         with self._lock:
@@ -115,8 +115,9 @@ class RuleChecks:
         return self._kept(self._told, key, _REPORT.decode(told))
 
     def coverage(self, files: Mapping[str, str]) -> Coverage | Refusal:
-        """How much of these rules their tests prove, measured for a part of the time of a look;
-        who asks once more is told of parts that there was no time for before.
+        """Measure how much of these rules the tests prove, for part of a check's time.
+
+        A repeated call continues with parts that were not measured before.
         """
         key = fingerprint(files)
         with self._lock:
@@ -132,7 +133,7 @@ class RuleChecks:
         return self._kept(self._proved, key, before.plus(more) if before else more)
 
     def _kept(self, among: OrderedDict[Key, Answer], key: Key, answer: Answer) -> Answer:
-        """An answer, which is there for the next who asks the same."""
+        """Cache and return an answer."""
         with self._lock:
             among[key] = answer
             if len(among) > _KEPT:
@@ -142,7 +143,7 @@ class RuleChecks:
     def suggested(
         self, files: Mapping[str, str], before: str, *, whose: str = ""
     ) -> tuple[Suggested, ...] | Refusal:
-        """What may be written behind a text that one of these files begins with."""
+        """Return completions for the text before the cursor in one of these files."""
         told = self._asked(Question(dict(files), before=before, whose=whose))
         return told if isinstance(told, Refusal) else _SUGGESTED.decode(told)
 
@@ -160,7 +161,7 @@ class RuleChecks:
             self._inside.release()
 
     def warm(self) -> None:
-        """Somebody will ask soon: a process starts meanwhile."""
+        """Start a process in advance of an expected check."""
         with self._lock:
             if not self._idle:
                 self._idle.append(self._started())
@@ -181,7 +182,7 @@ class RuleChecks:
         return told
 
     def _looker(self, whose: str) -> _Looker:
-        """The process that remembers this draft, else the one that was asked longest ago."""
+        """Return the process that caches this draft, otherwise the least recently used one."""
         if not self._idle:
             return self._started()
         knows = next((one for one in self._idle if whose in one.drafts), self._idle[0])
@@ -215,16 +216,18 @@ def _end(idle: list[_Looker]) -> None:
 
 
 class Looks:
-    """The looks of one process, which remembers its last drafts."""
+    """The checks of one process, which caches its last drafts."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, Seen] = OrderedDict()
 
     def answer(self, question: bytes) -> bytes:
-        """One look, as the lines between the processes say it."""
+        """Process one encoded request and return the encoded answer."""
         asked = msgspec.json.decode(question, type=Question)
         if asked.proves:
-            return msgspec.json.encode(proved(asked.files, asked.proves, after=asked.proved))
+            return msgspec.json.encode(
+                measure_coverage(asked.files, asked.proves, after=asked.proved)
+            )
         seen = self._of(asked.whose) if asked.whose else None
         if asked.before is None:
             return msgspec.json.encode(report(asked.files, tests=asked.tests, seen=seen))
@@ -232,7 +235,7 @@ class Looks:
         return msgspec.json.encode(suggest_names(asked.files, asked.before, schemas(), reader))
 
     def _of(self, whose: str) -> Seen:
-        """What is known of a draft; of the one that was asked longest ago nothing is any more."""
+        """Return the caches of a draft, and drop the least recently used draft's."""
         self._seen.setdefault(whose, Seen())
         self._seen.move_to_end(whose)
         if len(self._seen) > DRAFTS:
@@ -241,7 +244,7 @@ class Looks:
 
 
 def listen(cpu_seconds: float) -> None:
-    """Look at what is asked on standard input until nobody asks any more."""
+    """Process requests on standard input until it closes."""
     report({"first.rules": "language 1\n"})  # the grammar is ready before the first question
     collect_rarely()
     serve(Looks().answer, memory_bytes=MEMORY_BYTES, cpu_seconds=cpu_seconds)

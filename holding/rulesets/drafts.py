@@ -23,8 +23,8 @@ from holding.rulesets.publication import (
     OPEN_STATES,
     files_of,
     files_of_change,
-    publishable,
-    unknown,
+    lock_publishable,
+    unknown_change,
 )
 from holding.rulesets.rulebook import VersionInForce, version_in_force
 from rules.editing.daily_hours import merge_texts
@@ -77,7 +77,7 @@ BLANK: Final = Refusal(
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """One comment; `returns`: with it the change went back to who wrote it."""
+    """One comment; `returns`: the change was returned to its author with it."""
 
     by: str
     body: str
@@ -98,7 +98,7 @@ COMMENT = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text, the version that it was begun from, and when it was kept last."""
+    """A draft text, the version it was started from, and when it was last saved."""
 
     text: str
     base_id: int | None
@@ -106,37 +106,37 @@ class Draft:
 
     @property
     def mark(self) -> str:
-        """What a window notes of the text that it began with."""
+        """A short hash that identifies the text a window started with."""
         return mark_of(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere(Refusal):
-    """Another window of the same person wrote this since (`text`, which has this `mark`)."""
+    """The refusal when another window saved a newer `text`, with its `mark`."""
 
     text: str = ""
     mark: str = ""
 
 
 def mark_of(text: str | None) -> str:
-    """A text in a word: two texts with one mark are the same. Blank where there is no draft."""
+    """Return a short hash of a text; blank without a draft."""
     return "" if text is None else sha256_hex(text)[:20]
 
 
 def too_large(text: str) -> Refusal | None:
-    """Asked before any work is done with a text."""
+    """Refuse a text that is too large, before any work is done with it."""
     large = len(text) > BYTES or len(text.encode()) > BYTES or text.count("\n") >= LINES
     return TOO_LARGE if large else None
 
 
-def draft(session: Session, actor: Actor, path: str) -> Draft | None:
-    """The person's own draft of a file."""
-    found = session.get(RuleDraft, (actor.company_id, actor.person_id, path))
-    return Draft(found.body, found.base_id, found.saved_at) if found else None
+def load_draft(session: Session, actor: Actor, path: str) -> Draft | None:
+    """Return the user's own draft of a file."""
+    row = session.get(RuleDraft, (actor.company_id, actor.person_id, path))
+    return Draft(row.body, row.base_id, row.saved_at) if row else None
 
 
-def of_person(session: Session, actor: Actor, *, locked: bool = False) -> dict[str, Draft]:
-    """All drafts of the person by their paths; `locked`: nobody else writes them meanwhile."""
+def drafts_of_person(session: Session, actor: Actor, *, locked: bool = False) -> dict[str, Draft]:
+    """Return all drafts of the user by path; `locked` keeps others from writing them."""
     mine = select(RuleDraft).where(
         RuleDraft.company_id == actor.company_id, RuleDraft.person_id == actor.person_id
     )
@@ -145,7 +145,7 @@ def of_person(session: Session, actor: Actor, *, locked: bool = False) -> dict[s
     return {row.path: Draft(row.body, row.base_id, row.saved_at) for row in rows}
 
 
-def keep(
+def save_draft(
     session: Session,
     actor: Actor,
     path: str,
@@ -155,25 +155,25 @@ def keep(
     *,
     seen: str | None = None,
 ) -> Refusal | None:
-    """Keep a text; of a draft that is there the version that it was begun from stays.
+    """Save a draft; an existing one keeps the version it was started from.
 
-    `seen`: the mark of the text that this window began with, blank where there was no draft. What
-    another window wrote since is not overwritten unseen.
+    `seen` is the mark of the text the window started with, blank without a draft. A newer text of
+    another window is not overwritten.
     """
     refusal = may(actor, "rules.draft") or too_large(text)
     if refusal:
         return refusal
-    if refusal := elsewhere(session, actor, path, text, seen):
+    if refusal := find_other_text(session, actor, path, text, seen):
         return refusal
-    whose = (actor.company_id, actor.person_id, path)
-    found = session.get(RuleDraft, whose)
-    if found is None and _made(session, actor, path, text, base_id, now):
+    key = (actor.company_id, actor.person_id, path)
+    row = session.get(RuleDraft, key)
+    if row is None and _made(session, actor, path, text, base_id, now):
         return None
-    if found is None:  # another window made it a moment ago
-        if refusal := elsewhere(session, actor, path, text, seen):
+    if row is None:  # another window made it a moment ago
+        if refusal := find_other_text(session, actor, path, text, seen):
             return refusal
-        found = session.get_one(RuleDraft, whose)
-    found.body, found.saved_at = text, now
+        row = session.get_one(RuleDraft, key)
+    row.body, row.saved_at = text, now
     session.flush()
     return None
 
@@ -181,7 +181,7 @@ def keep(
 def _made(
     session: Session, actor: Actor, path: str, text: str, base_id: int | None, now: datetime
 ) -> bool:
-    """Whether the draft is a new one."""
+    """Insert the draft, and return whether it is new."""
     row = RuleDraft(
         company_id=actor.company_id,
         person_id=actor.person_id,
@@ -199,24 +199,22 @@ def _made(
     return True
 
 
-def begun_again(
+def restart_draft(
     session: Session, actor: Actor, path: str, text: str, base_id: int, now: datetime
 ) -> None:
-    """The draft of this path is this text from now on, begun from this version."""
-    found = session.get_one(RuleDraft, (actor.company_id, actor.person_id, path))
-    found.body, found.base_id, found.saved_at = text, base_id, now
+    """Replace the draft's text and base version."""
+    row = session.get_one(RuleDraft, (actor.company_id, actor.person_id, path))
+    row.body, row.base_id, row.saved_at = text, base_id, now
     session.flush()
 
 
-def elsewhere(
+def find_other_text(
     session: Session, actor: Actor, path: str, text: str, seen: str | None
 ) -> Elsewhere | None:
-    """What another window of this person made of the draft since this one saw it, if it did; the
-    draft is locked. None where both say the same.
-    """
-    whose = (actor.company_id, actor.person_id, path)
-    found = session.get(RuleDraft, whose, with_for_update=True, populate_existing=True)
-    there = found.body if found is not None else None
+    """Lock the draft and return the text another window saved since, or None if both agree."""
+    key = (actor.company_id, actor.person_id, path)
+    row = session.get(RuleDraft, key, with_for_update=True, populate_existing=True)
+    there = row.body if row is not None else None
     if seen is None or there == text or seen == mark_of(there):
         return None
     return Elsewhere(
@@ -230,8 +228,8 @@ def elsewhere(
     )
 
 
-def throw_away(session: Session, actor: Actor, paths: Iterable[str]) -> None:
-    """There are no drafts of these files any more."""
+def delete_drafts(session: Session, actor: Actor, paths: Iterable[str]) -> None:
+    """Delete the user's drafts of these files."""
     session.execute(
         delete(RuleDraft).where(
             RuleDraft.company_id == actor.company_id,
@@ -242,9 +240,9 @@ def throw_away(session: Session, actor: Actor, paths: Iterable[str]) -> None:
 
 
 def new_path(name: str, files: Collection[str]) -> str | Refusal:
-    """The path of a new file called so: a table where it ends in .csv, else a rule file, whose
-    ending may be left out. 422: the name is blank, too long or of other signs; 409: the rules have
-    such a file.
+    """Return the path of a new rule file or, with .csv, a table.
+
+    Refused with 422 for an invalid name, and with 409 if the file exists.
     """
     ending = TABLES if name.strip().endswith(TABLES) else RULES
     stem = name.strip().removesuffix(ending)
@@ -260,16 +258,16 @@ def new_path(name: str, files: Collection[str]) -> str | Refusal:
 
 @dataclass(frozen=True, slots=True)
 class OwnChange:
-    """The drafts of a person, by their paths, over the files in force of a version."""
+    """A user's drafts by path, on top of the current version's files."""
 
     version: VersionInForce
     in_force: Mapping[str, str]
     drafts: Mapping[str, Draft]
 
     def files(self, now: Mapping[str, str] | None = None) -> dict[str, str]:
-        """All files as the change leaves them, these texts in the place of their drafts.
+        """Return all files as the change leaves them, with `now` in place of drafts.
 
-        A file whose draft is blank is taken away: without a word it says nothing.
+        A blank draft deletes its file.
         """
         texts = {path: draft.text for path, draft in self.drafts.items()} | dict(now or {})
         over = {path: text for path, text in texts.items() if text.strip()}
@@ -278,28 +276,29 @@ class OwnChange:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The files that are opened: rule files in force, and whatever the person wrote. Tables in
-        force name customers: their entries are shown among the mappings, to who may see them.
+        """The files that can be opened: current rule files and the user's drafts.
+
+        Current tables contain customer names, so their entries are shown under mappings.
         """
         return tuple(sorted({*rule_sources(self.in_force), *self.drafts}))
 
     @property
     def overtaken(self) -> bool:
-        """Whether a draft was begun from rules that are no longer in force."""
+        """Whether a draft was started from rules that are no longer current."""
         return any(one.base_id != self.version.version_id for one in self.drafts.values())
 
 
 def own_change(session: Session, actor: Actor) -> OwnChange | None:
-    """The change that the person writes; None where no rules are in force."""
+    """Return the user's change, or None without current rules."""
     company_id = actor.company_id
     version = version_in_force(session, company_id) if company_id is not None else None
     if version is None:
         return None
     files = publication.files_of(session, version.version_id)
-    return OwnChange(version, files, of_person(session, actor))
+    return OwnChange(version, files, drafts_of_person(session, actor))
 
 
-def submit(
+def submit_change(
     session: Session,
     company_id: int,
     actor: Actor,
@@ -309,11 +308,12 @@ def submit(
     now: datetime,
     checked: Report,
 ) -> int | Refusal:
-    """Submit the change as it was checked, with the texts that the window says itself, `given`;
-    its drafts end. What another window wrote of the other files meanwhile is not submitted unseen.
-    The number of the change.
+    """Submit the checked change with the window's own texts (`given`), delete its drafts, and
+    return its number.
+
+    If another window changed other files meanwhile, nothing is submitted.
     """
-    written = of_person(session, actor, locked=True)
+    written = drafts_of_person(session, actor, locked=True)
     then, since = (
         {path: one.text for path, one in of.items() if path not in given}
         for of in (change.drafts, written)
@@ -321,50 +321,46 @@ def submit(
     if then != since:
         return _MOVED
     files, base = change.files(given), change.version.version_id
-    answer = publication.push(session, company_id, actor, files, title, now, checked, base)
+    answer = publication.push_change(session, company_id, actor, files, title, now, checked, base)
     if not isinstance(answer, Refusal):
-        throw_away(session, actor, {*written, *given})
+        delete_drafts(session, actor, {*written, *given})
     return answer
 
 
 @dataclass(frozen=True, slots=True)
 class BegunAgain:
-    """The version that the change goes on from; `clashes`: by its path, the first lines of those
-    places of a file that the person and others changed each in another way.
-    """
+    """The version the drafts continue from, and the first lines of conflicts by path."""
 
     no: int
     clashes: Mapping[str, tuple[int, ...]]
 
 
-def begin_again(session: Session, actor: Actor, now: datetime) -> BegunAgain | Refusal:
-    """Let the drafts that were overtaken go on from the rules in force: each says what its writer
-    changed, and what others changed since it was begun. One that differs no more is thrown away.
-    """
+def restart_drafts(session: Session, actor: Actor, now: datetime) -> BegunAgain | Refusal:
+    """Merge outdated drafts with the current rules, and delete those without a difference."""
     change = own_change(session, actor)
     refusal = may(actor, "rules.draft")
     if refusal or change is None:
         return refusal or OVERTAKEN
     clashes, version = dict[str, tuple[int, ...]](), change.version
-    for path, draft in of_person(session, actor, locked=True).items():
+    for path, draft in drafts_of_person(session, actor, locked=True).items():
         if draft.base_id == version.version_id:
             continue
         theirs = change.in_force.get(path)
         began = publication.files_of(session, draft.base_id) if draft.base_id else change.in_force
-        both = merge_texts(began.get(path, ""), draft.text, theirs or "")
-        if refusal := too_large(both.text):
+        merge_result = merge_texts(began.get(path, ""), draft.text, theirs or "")
+        if refusal := too_large(merge_result.text):
             return refusal
-        if both.text == (theirs or "") and (path in change.in_force or path in began):
-            throw_away(session, actor, [path])
+        if merge_result.text == (theirs or "") and (path in change.in_force or path in began):
+            delete_drafts(session, actor, [path])
             continue
-        begun_again(session, actor, path, both.text, version.version_id, now)
-        if both.clashes:
-            clashes[path] = both.clashes
+        restart_draft(session, actor, path, merge_result.text, version.version_id, now)
+        if merge_result.clashes:
+            clashes[path] = merge_result.clashes
     return BegunAgain(version.no, clashes)
 
 
-def of_change(change_id: int) -> Question[tuple[Comment, ...]]:
-    """The comments of a change, the oldest first."""
+def asked_comments(change_id: int) -> Question[tuple[Comment, ...]]:
+    """Return the comments of a change, oldest first."""
     query = COMMENT.select().join(Person, Person.id == ChangeComment.person_id)
     query = query.where(ChangeComment.change_id == change_id)
     return COMMENT.each((yield query.order_by(ChangeComment.id)))
@@ -372,7 +368,7 @@ def of_change(change_id: int) -> Question[tuple[Comment, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A change that came back to who wrote it: its number, who returned it, and why."""
+    """A change that was returned to its author: number, reviewer and reason."""
 
     no: int
     by: str
@@ -380,7 +376,9 @@ class Returned:
 
 
 def returned_to(session: Session, actor: Actor) -> Returned | None:
-    """The newest change of a person, where it came back: later ones say that they went on."""
+    """Return the user's newest change if it was returned; later changes show that they
+    continued.
+    """
     row = session.execute(
         select(Change.no, Change.state, ChangeComment.body.label("why"), Person.name.label("by"))
         .outerjoin(
@@ -397,10 +395,10 @@ def returned_to(session: Session, actor: Actor) -> Returned | None:
     return Returned(no=row.no, by=row.by, why=row.why)
 
 
-def comment(
+def add_comment(
     session: Session, change_no: int, actor: Actor, body: str, now: datetime
 ) -> Refusal | None:
-    """Write beside a change, whatever became of it."""
+    """Add a comment to a change in any state."""
     refusal = may(actor, "rules.discuss")
     if refusal:
         return refusal
@@ -416,7 +414,7 @@ def comment(
 def _change(session: Session, no: int, actor: Actor) -> Change | Refusal:
     mine = select(Change).where(Change.company_id == actor.company_id, Change.no == no)
     found = session.scalar(mine)
-    return found or unknown(no)
+    return found or unknown_change(no)
 
 
 def _keep(
@@ -452,8 +450,8 @@ def _keep(
 def send_back(
     session: Session, change_no: int, actor: Actor, body: str, now: datetime
 ) -> Refusal | None:
-    """Close a change with the reason, by somebody who could have published it."""
-    change = publishable(session, change_no, actor)
+    """Close a change with a reason, by a user who could have published it."""
+    change = lock_publishable(session, change_no, actor)
     if isinstance(change, Refusal):
         return change
     if not body.strip():
@@ -464,13 +462,11 @@ def send_back(
     return None
 
 
-def take_up(session: Session, change_no: int, actor: Actor, now: datetime) -> str | Refusal:
-    """Make drafts of what a change that went back, or that others overtook, says otherwise than the
-    rules it was made for; the path of the first. A draft of one's own that is there already is left
-    as it is.
+def restore_drafts(session: Session, change_no: int, actor: Actor, now: datetime) -> str | Refusal:
+    """Make drafts of a returned or outdated change's differences, and return the first path.
 
-    The drafts were begun from those rules: where others came into force since, the editor lets them
-    begin again and takes no draft that would undo them.
+    Existing drafts stay as they are. The drafts start from the change's base version, so the editor
+    makes the user merge newer rules first.
     """
     refusal = may(actor, "rules.draft")
     if refusal:
@@ -489,19 +485,19 @@ def take_up(session: Session, change_no: int, actor: Actor, now: datetime) -> st
         hint = "Choose rules again in the set-up, or send the files with clearpost rules push."
         return Refusal("change.first_rules", words, hint, 409)
     before, after = files_of(session, change.base_id), files_of_change(session, change.id)
-    wrote = {
+    changed_files = {
         path: after.get(path, "")
         for path in sorted({*before, *after})
         if after.get(path) != before.get(path)
     }
-    if not wrote:
+    if not changed_files:
         words = f"Change {change_no} says nothing that was not in force already."
         return Refusal("change.nothing_left", words, status=409)
-    if refusal := next(filter(None, map(too_large, wrote.values())), None):
+    if refusal := next(filter(None, map(too_large, changed_files.values())), None):
         return refusal
-    for path, text in wrote.items():
-        if draft(session, actor, path) is None:
-            refusal = keep(session, actor, path, text, change.base_id, now)
+    for path, text in changed_files.items():
+        if load_draft(session, actor, path) is None:
+            refusal = save_draft(session, actor, path, text, change.base_id, now)
             if refusal:
                 return refusal
-    return min(wrote)
+    return min(changed_files)

@@ -61,10 +61,9 @@ def add_connection(
     now: datetime,
     ask_rates: bool = True,
 ) -> int | Refusal:
-    """The id of a new source or target of a company.
+    """Add a source or target to a company and return its id.
 
-    Of a new target the rates of units are confirmed by people where it tells none itself, unless
-    whoever adds it says that the units table is enough (`ask_rates`).
+    For a target without reported rates, users must confirm unit rates, unless `ask_rates` is off.
     """
     if refusal := permitted(actor, "connection.admin", company_id):
         return refusal
@@ -75,12 +74,12 @@ def add_connection(
         return refusal
     if _named(session, company_id, name):
         return Refusal("connection.taken", f"There is a connection “{name}” already.")
-    if refusal := unusable(side, connector, settings):
+    if refusal := refuse_values(side, connector, settings):
         return refusal
     row = Connection(
         company_id=company_id, name=name, side=side, connector=connector, settings=dict(settings)
     )
-    if refusal := admission.refusal(session, row, settings):
+    if refusal := admission.settings_refusal(session, row, settings):
         return refusal
     if refusal := _second_way(session, row, settings):
         return refusal
@@ -99,7 +98,7 @@ def add_connection(
 
 
 def _unknown(side: ConnectionSide, connector: str, known: Iterable[str]) -> Refusal:
-    """The refusal of a connector that is not there: of a way that is known, why it is not."""
+    """Return the refusal of an unknown or unsupported connector."""
     code, others = "connection.connector", f"Known: {', '.join(known)}."
     wanted = "accounting system" if side == "target" else "source"
     told = registry.not_offered(connector) if side == "target" else None
@@ -122,7 +121,7 @@ def _second_way(session: Session, row: Connection, settings: Mapping[str, Any]) 
 
 
 def name_fault(name: str) -> Refusal | None:
-    """Why a connection cannot be called so: rules and addresses name it."""
+    """Refuse an invalid connection name, because rules and URLs use it."""
     if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) and name != RESERVED:
         return None
     words = f"A connection cannot be called “{name}”." if name else "The connection has no name."
@@ -138,16 +137,16 @@ def change_settings(
     *,
     now: datetime,
 ) -> tuple[str, ...] | Refusal:
-    """Give settings these values, "" takes one away; the names of those that really changed.
+    """Change settings of a connection ("" removes one) and return the names that changed.
 
-    A target in another place has other master data: it is asked again and the unsent are judged
-    again. That waits until nothing is on its way, for the end of a call is looked up where it went.
-    Another host is not shown the key that was given for the one before: it has to be given again.
+    If a target's place changes, its master data is read again and unsent records are evaluated
+    again. This is refused while documents are being sent, because their result is looked up in the
+    old place. If a host changes, the key must be entered again.
     """
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "connection.admin", connection.company_id):
         return refusal
-    if refusal := unusable(connection.side, connection.connector, settings):
+    if refusal := refuse_values(connection.side, connection.connector, settings):
         return refusal
     before = connection.settings
     changed = tuple(n for n, value in settings.items() if str(before.get(n, "")) != value)
@@ -171,7 +170,7 @@ def change_settings(
         if schema.COMPANY_CODE in changed:
             _judge_again(session, actor, connection, "company of its records", now)
     else:
-        list_turns.plan_anew(session, connection_id, now)
+        list_turns.reschedule(session, connection_id, now)
     if connection.side == "target" and (moved or elsewhere):
         wait_for_test(session, connection, now)
     if moved:
@@ -180,7 +179,7 @@ def change_settings(
 
 
 def _host(address: object) -> tuple[str, str, int | None]:
-    """Scheme, host and port of an address; one that cannot be read is like no other."""
+    """Return scheme, host and port of a URL; an invalid one equals no other."""
     text = str(address or "").strip()
     try:
         parts = urlsplit(text)
@@ -198,8 +197,10 @@ def _unsuited(
     *,
     moved: bool,
 ) -> Refusal | None:
-    """Why a connection cannot have these settings now, as other things stand."""
-    if admission.SETTING in changed and (refusal := admission.refusal(session, connection, after)):
+    """Return why a connection cannot have these settings now."""
+    if admission.SETTING in changed and (
+        refusal := admission.settings_refusal(session, connection, after)
+    ):
         return refusal
     if target_ways.SOURCE_SETTINGS & set(changed) and (
         refusal := target_ways.source_refusal(session, connection, after)
@@ -230,7 +231,7 @@ def _words(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> st
 
 
 def _is_shown(connection: Connection) -> bool:
-    """Whether the system is shown the key; a secret that was made here only signs."""
+    """Check whether the system receives the key; a generated secret only signs."""
     form = registry.form_of(connection.side, connection.connector)
     return form is None or form.key is None or not form.key.made_here
 
@@ -243,7 +244,7 @@ def _judge_again(
     now: datetime,
     reason: str | None = None,
 ) -> None:
-    """All that is not sent is judged again, and the list of changes says why."""
+    """Wake all unsent records, with a revision that explains why."""
     next_revision(
         session,
         connection.company_id,
@@ -266,10 +267,8 @@ def _ask_again(
     _judge_again(session, actor, connection, ", ".join(moved), now, reason)
 
 
-def unusable(side: ConnectionSide, connector: str, given: Mapping[str, Any]) -> Refusal | None:
-    """Why a connection cannot have these values, as its connector declares its settings; a blank
-    one is taken away, so it is asked for where a connection is added (new_connections.py).
-    """
+def refuse_values(side: ConnectionSide, connector: str, given: Mapping[str, Any]) -> Refusal | None:
+    """Refuse values that the connector's settings do not allow; a blank value removes a setting."""
     form = registry.form_of(side, connector)
     known = {one.name: one for one in form.settings} if form else {}
     for name, value in given.items():
@@ -285,7 +284,7 @@ def unusable(side: ConnectionSide, connector: str, given: Mapping[str, Any]) -> 
 
 @dataclass(frozen=True, slots=True)
 class DueHours:
-    """How many hours a hold of a class may stand; `own`: the company has set them."""
+    """The answer time of a hold class in hours; `own`: the company set it."""
 
     error_class: str
     hours: int
@@ -294,8 +293,10 @@ class DueHours:
 
 @dataclass(frozen=True, slots=True)
 class CompanySettings:
-    """A company's own values. `fallback`: the name of the team that answers where a team has no
-    members, None without one; `teams`: name and title of each. `due`: all classes of holds.
+    """A company's own settings.
+
+    `fallback` is the team that acts for teams without members. `teams` are name and title. `due`
+    has all hold classes.
     """
 
     registration: str
@@ -304,8 +305,8 @@ class CompanySettings:
     due: tuple[DueHours, ...]
 
 
-def settings_of(session: Session, company_id: int) -> CompanySettings:
-    """What stands now."""
+def load_settings(session: Session, company_id: int) -> CompanySettings:
+    """Return the company's current settings."""
     company = session.get_one(Company, company_id)
     own = company.settings.get(retries.ANSWER_HOURS, {})
     name = company.settings.get(FALLBACK_TEAM)
@@ -324,8 +325,10 @@ def _teams(session: Session, company_id: int) -> Sequence[Team]:
     return session.scalars(query).all()
 
 
-def rename(session: Session, actor: Actor, name: str, reason: str, now: datetime) -> Refusal | None:
-    """Call the company so from now on; its code, which addresses have, stays."""
+def rename_company(
+    session: Session, actor: Actor, name: str, reason: str, now: datetime
+) -> Refusal | None:
+    """Rename the company; its code, which URLs contain, stays."""
     wanted, why = " ".join(name.split()), " ".join(reason.split())
     if refusal := may(actor, ACT) or _unreasoned(why):
         return refusal
@@ -362,19 +365,19 @@ def _tell(session: Session, actor: Actor, act: str, say: str, why: str, now: dat
 def set_fallback(
     session: Session, actor: Actor, team: str, reason: str, now: datetime
 ) -> Refusal | None:
-    """Have this team answer for teams without members; what is assigned to a person stays."""
+    """Set the team that acts for teams without members; assigned holds stay."""
     why = " ".join(reason.split())
     if refusal := may(actor, ACT) or _unreasoned(why):
         return refusal
-    found = next((t for t in _teams(session, actor.company_id or 0) if t.name == team), None)
-    if found is None:
+    chosen_team = next((t for t in _teams(session, actor.company_id or 0) if t.name == team), None)
+    if chosen_team is None:
         return Refusal("company.team", "Choose a team of the company.", "", 422)
     company = lock_company(session, actor.company_id or 0)
-    if company.settings.get(FALLBACK_TEAM) == found.name:
-        words = f"{found.shown} answers for teams without members already."
+    if company.settings.get(FALLBACK_TEAM) == chosen_team.name:
+        words = f"{chosen_team.shown} answers for teams without members already."
         return Refusal("company.same", words, "", 422)
-    company.settings = {**company.settings, FALLBACK_TEAM: found.name}
-    say = f"{actor.name} let {found.shown} answer for teams without members: {why}"
+    company.settings = {**company.settings, FALLBACK_TEAM: chosen_team.name}
+    say = f"{actor.name} let {chosen_team.shown} answer for teams without members: {why}"
     _tell(session, actor, "company.fallback_set", say, why, now)
     return None
 
@@ -382,7 +385,7 @@ def set_fallback(
 def set_due(
     session: Session, actor: Actor, error_class: str, hours: int, reason: str, now: datetime
 ) -> Refusal | None:
-    """Let holds of a class that open from now on be due after so many hours."""
+    """Set the answer time of new holds of a class."""
     why = " ".join(reason.split())
     if refusal := may(actor, ACT) or _unreasoned(why):
         return refusal

@@ -43,10 +43,10 @@ _AT: Final = re.compile(r"\[\d+\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """Something done by hand so many times; `files` is the draft, if one passes the check.
+    """Repeated manual work; `files` is the draft, if one passes the check.
 
-    `key` names it in an address; `examples` are the commonest, with their counts; `why_not` says
-    why there is no draft.
+    `key` identifies it in a URL. `examples` are the most frequent ones with counts. `why_not`
+    explains a missing draft.
     """
 
     key: str
@@ -65,7 +65,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """One kind of handwork: what it is, each time with what was done, and the last time."""
+    """One kind of manual work, with counts of each change, and the last time."""
 
     key: str
     what: str
@@ -74,14 +74,17 @@ class _Done:
 
     @property
     def times(self) -> int:
-        """How often."""
+        """How often it was done."""
         return self.pairs.total()
 
 
 def proposals(
     session: Session, company_id: int, now: datetime, look: Look = report
 ) -> tuple[Proposal, ...]:
-    """All handwork that was done often enough, the commonest first; `look` examines a draft."""
+    """Return manual work that was repeated often enough, most frequent first.
+
+    `look` checks a draft.
+    """
     since = now - timedelta(days=DAYS)
     found = [
         *_corrections(session, company_id, since),
@@ -127,7 +130,7 @@ def _proposed(
 
 
 def _wrong(looked: Report | Refusal) -> str:
-    """Why a draft is none."""
+    """Return why a draft is not valid."""
     if isinstance(looked, Refusal):
         return f"The draft was not checked: {looked.message}"
     if looked.refusal() is None:
@@ -156,7 +159,7 @@ def _draft(
 
 
 def _loosest(pairs: Mapping[tuple[str, str], int]) -> tuple[str, ...] | None:
-    """The strictest way to match under which all these keys are the ones that were known."""
+    """Return the strictest match under which all these keys equal the known ones."""
     return next(
         (how for how in SPELLINGS if all(fold_key(a, how) == fold_key(b, how) for a, b in pairs)),
         None,
@@ -164,7 +167,7 @@ def _loosest(pairs: Mapping[tuple[str, str], int]) -> tuple[str, ...] | None:
 
 
 def _corrections(session: Session, company_id: int, since: datetime) -> list[_Done]:
-    """By field: from which value to which."""
+    """Return the corrections by field, with old and new values."""
     before = aliased(Version)
     rows = session.execute(
         select(Record.type, before.body.label("old"), Version.body.label("new"), Version.at)
@@ -188,7 +191,7 @@ def _corrections(session: Session, company_id: int, since: datetime) -> list[_Do
 
 
 def _releases(session: Session, company_id: int, since: datetime) -> list[_Done]:
-    """By rule: how often somebody let it pass."""
+    """Return how often each rule's holds were released."""
     rows = session.execute(
         select(Release.rule, func.count(), func.max(Release.at))
         .join(Record, Record.id == Release.record_id)
@@ -204,7 +207,7 @@ def _releases(session: Session, company_id: int, since: datetime) -> list[_Done]
 
 
 def _spellings(session: Session, company_id: int, since: datetime) -> list[_Done]:
-    """By table: keys that people added and that only are other spellings of a known one."""
+    """Return by table the keys users added that are only other spellings of a known key."""
     rows = session.execute(
         select(MappingTable.name, MappingEntry.key, MappingEntry.value, MappingEntry.at)
         .add_columns(MappingEntry.reason)

@@ -19,19 +19,11 @@ from holding.db.together import Question, answer
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.rulesets import admission, recorded_backtests
-from holding.rulesets.admission import Report, RulesRefusal, examine, fingerprint, rule_sources
+from holding.rulesets.admission import Report, examine, fingerprint, rule_sources
 from holding.rulesets.recorded_backtests import Entering, Published, tell_published
 from rules.editing.daily_hours import change_hours, daily_routes
 from rules.program import hash_files
 from rules.values.canonical import sha256_hex
-
-__all__ = [
-    "RulesRefusal",
-    "files_of",
-    "publish",
-    "push",
-    "rule_sources",
-]
 
 OPEN_STATES: Final = (ChangeState.DRAFT, ChangeState.REVIEW)
 
@@ -51,7 +43,7 @@ SAME = Refusal(
 )
 
 
-def push(
+def push_change(
     session: Session,
     company_id: int,
     actor: Actor,
@@ -61,11 +53,10 @@ def push(
     checked: Report | None = None,
     based_on: int | None = None,
 ) -> int | Refusal:
-    """Store rule files (and their CSV files) as a change; nothing is in force yet.
+    """Store rule files with their CSV files as an unpublished change, and return its number.
 
-    The files are examined here unless the report of these very files is given. `based_on`: the
-    version they were made of; where another one is in force by now, they would undo it unseen. The
-    number of the change.
+    The files are checked unless `checked` is their report. `based_on` is the version they were made
+    from; if it is not current, they are refused, because they would revert newer rules.
     """
     refusal = may(actor, "rules.draft")
     if refusal:
@@ -121,7 +112,7 @@ def push(
 def _not_good(
     session: Session, company_id: int, files: Mapping[str, str], checked: Report | None
 ) -> Refusal | None:
-    """Why these files are not stored; publishing looks at the connections again."""
+    """Return why these files are not stored; a publication checks the connections again."""
     if checked is not None and checked.hash == fingerprint(files):
         return checked.refusal()
     examined = examine(files)
@@ -130,11 +121,11 @@ def _not_good(
     return admission.refused_rules(session, company_id, examined[0].targets)
 
 
-def publish(
+def publish_change(
     session: Session, change_no: int, actor: Actor, now: datetime, reason: str = ""
 ) -> Published | Refusal:
-    """Put a change into force, by somebody who did not write it; `reason` stands in the trail."""
-    change = publishable(session, change_no, actor)
+    """Publish a change by a second person; `reason` is logged in the audit trail."""
+    change = lock_publishable(session, change_no, actor)
     if isinstance(change, Refusal):
         return change
     company_id = change.company_id
@@ -145,7 +136,7 @@ def publish(
     ruleset, rows = examined
     if refusal := admission.refused_rules(session, company_id, ruleset.targets):
         return refusal
-    published = recorded_backtests.enter(
+    published = recorded_backtests.publish_version(
         session,
         Entering(
             company_id=company_id,
@@ -169,9 +160,7 @@ def publish(
 
 
 def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
-    """All files of a published version, CSV files included; they never change, so a session asks
-    for them once.
-    """
+    """Return all files of a published version, cached in the session because they never change."""
     known: dict[int, dict[str, str]] = session.info.setdefault(_FILES, {})
     if ruleset_version_id not in known:
         known[ruleset_version_id] = answer(session, asked_files(ruleset_version_id))
@@ -179,7 +168,7 @@ def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
 
 
 def asked_files(ruleset_version_id: int) -> Question[dict[str, str]]:
-    """The same, as a question."""
+    """Return the files of a version, as a question of a combined query."""
     rows = yield (
         select(RuleFile.path, RuleFile.body)
         .where(RuleFile.ruleset_version_id == ruleset_version_id)
@@ -188,8 +177,8 @@ def asked_files(ruleset_version_id: int) -> Question[dict[str, str]]:
     return {row.path: row.body for row in rows}
 
 
-def publishable(session: Session, change_no: int, actor: Actor) -> Change | Refusal:
-    """The change, locked with its company, if the actor may put it into force now."""
+def lock_publishable(session: Session, change_no: int, actor: Actor) -> Change | Refusal:
+    """Lock and return the change with its company, if the user may publish it now."""
     company_id = actor.company_id
     refusal = may(actor, "rules.publish")
     if refusal or company_id is None:
@@ -201,7 +190,7 @@ def publishable(session: Session, change_no: int, actor: Actor) -> Change | Refu
         .execution_options(populate_existing=True)
     )
     if change is None:
-        return unknown(change_no)
+        return unknown_change(change_no)
     return _not_publishable(session, company, change, actor) or change
 
 
@@ -243,13 +232,13 @@ def _authors(session: Session, change: Change) -> set[int]:
     return {person for person in (change.author_id, *wrote) if person is not None}
 
 
-def unknown(change_no: int) -> Refusal:
-    """Of a change that the company does not have."""
+def unknown_change(change_no: int) -> Refusal:
+    """Return the refusal for a change that the company does not have."""
     return Refusal(code="change.unknown", message=f"There is no change {change_no}.", status=404)
 
 
 def files_of_change(session: Session, change_id: int) -> dict[str, str]:
-    """All files that a change has, by path; one that it takes away is not among them."""
+    """Return the files of a change by path, without those it deletes."""
     rows = session.scalars(
         select(ChangeFile).where(ChangeFile.change_id == change_id).order_by(ChangeFile.path)
     )
@@ -258,7 +247,7 @@ def files_of_change(session: Session, change_id: int) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Rule files with other hours; `title` names the target, its documents and their hours."""
+    """Rule files with other run times; `title` names the target, its documents and their times."""
 
     title: str
     files: Mapping[str, str]
@@ -266,7 +255,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class WaitingChange:
-    """A change of hours that is not published: its number, title, author, and who can publish."""
+    """An unpublished change of run times, with its author and the possible publishers."""
 
     no: int
     title: str
@@ -274,12 +263,12 @@ class WaitingChange:
     publishers: tuple[str, ...]
 
 
-def draft(
+def draft_hours(
     session: Session, company_id: int, target: str, connector: str, hours: Mapping[str, time]
 ) -> Draft | Refusal:
-    """The rules in force with these hours (document type -> hour) for the target of this name.
+    """Return the current rules with these run times (document type -> time) for a target.
 
-    Refused where nothing would change, and where a change that waits says the same.
+    Refused if nothing changes, or if a waiting change is equal.
     """
     version = session.get_one(Company, company_id).ruleset_version_id
     files = files_of(session, version) if version is not None else {}
@@ -319,12 +308,12 @@ def _prefix(target: str) -> str:
     return f"Daily runs of {target}: "
 
 
-def waiting(session: Session, company_id: int, target: str) -> tuple[WaitingChange, ...]:
-    """The changes of hours of this target that can still be published, the oldest first."""
+def waiting_hours(session: Session, company_id: int, target: str) -> tuple[WaitingChange, ...]:
+    """Return a target's unpublished changes of run times, oldest first."""
     version = session.get_one(Company, company_id).ruleset_version_id
-    mine = Change.title.startswith(_prefix(target), autoescape=True)
-    found = session.scalars(_open(company_id, version).where(mine).order_by(Change.no)).all()
-    names = names_of(session, [one.author_id for one in found])
+    of_target = Change.title.startswith(_prefix(target), autoescape=True)
+    changes = session.scalars(_open(company_id, version).where(of_target).order_by(Change.no)).all()
+    names = names_of(session, [one.author_id for one in changes])
     return tuple(
         WaitingChange(
             one.no,
@@ -332,16 +321,16 @@ def waiting(session: Session, company_id: int, target: str) -> tuple[WaitingChan
             names.get(one.author_id or 0, ""),
             who_may(session, company_id, "rules.publish", but={one.author_id or 0}),
         )
-        for one in found
+        for one in changes
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadChange:
-    """A change with its files; `authors` are the ids of who wrote them, `publishers` the names of
-    those who can publish it. `current`: it was made for the rules that are in force; `base_id`: for
-    which version.
-    `starts_at`: when it comes into force, where `starter` set a time.
+    """A change with its files.
+
+    `authors` are the writers' ids, `publishers` the names of possible publishers. `current`: it was
+    made for the current version, `base_id`. `starts_at` is the time that `starter` set.
     """
 
     no: int
@@ -362,12 +351,12 @@ class ReadChange:
 
     @property
     def is_published(self) -> bool:
-        """Whether it came into force."""
+        """Whether it was published."""
         return self.state == ChangeState.PUBLISHED
 
     @property
     def is_returned(self) -> bool:
-        """Whether it went back to who wrote it."""
+        """Whether it was returned to its author."""
         return self.state == ChangeState.CLOSED
 
     @property
@@ -376,32 +365,32 @@ class ReadChange:
         return self.current and self.state in OPEN_STATES
 
 
-def change(session: Session, company_id: int, no: int) -> ReadChange | None:
-    """The change of this number, if the company has one."""
-    mine = select(Change).where(Change.company_id == company_id, Change.no == no)
-    found = session.scalar(mine)
-    if found is None:
+def load_change(session: Session, company_id: int, no: int) -> ReadChange | None:
+    """Return the company's change with this number, or None."""
+    query = select(Change).where(Change.company_id == company_id, Change.no == no)
+    row = session.scalar(query)
+    if row is None:
         return None
     files = session.scalars(
-        select(ChangeFile).where(ChangeFile.change_id == found.id).order_by(ChangeFile.path)
+        select(ChangeFile).where(ChangeFile.change_id == row.id).order_by(ChangeFile.path)
     ).all()
-    wrote = (found.author_id, *(one.person_id for one in files))
-    authors = {person for person in wrote if person is not None}
-    names = names_of(session, [found.author_id, found.starts_by_id])
+    writer_ids = (row.author_id, *(one.person_id for one in files))
+    authors = {person for person in writer_ids if person is not None}
+    names = names_of(session, [row.author_id, row.starts_by_id])
     return ReadChange(
-        no=found.no,
-        title=found.title,
-        state=found.state,
-        author=names.get(found.author_id or 0, "the command line"),
-        made_at=found.made_at,
-        hash=found.hash,
+        no=row.no,
+        title=row.title,
+        state=row.state,
+        author=names.get(row.author_id or 0, "the command line"),
+        made_at=row.made_at,
+        hash=row.hash,
         authors=authors,
         publishers=who_may(session, company_id, "rules.publish", but=authors),
-        current=session.get_one(Company, company_id).ruleset_version_id == found.base_id,
-        base_id=found.base_id,
+        current=session.get_one(Company, company_id).ruleset_version_id == row.base_id,
+        base_id=row.base_id,
         files={one.path: one.body for one in files if one.body is not None},
-        change_id=found.id,
-        starts_at=found.starts_at,
-        starter=names.get(found.starts_by_id or 0, ""),
-        starts_reason=found.starts_reason,
+        change_id=row.id,
+        starts_at=row.starts_at,
+        starter=names.get(row.starts_by_id or 0, ""),
+        starts_reason=row.starts_reason,
     )

@@ -40,9 +40,9 @@ _OLD_NO: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """What a backtest counted: of rules with the hash `hash`, beside those with `old_hash`.
+    """The counts of a backtest of the rules `hash` against `old_hash`.
 
-    `rules`: on how many records each rule fired, and of how many, by its name in the rule book.
+    `rules` has by rule name on how many records it fired, and of how many.
     """
 
     hash: str
@@ -55,7 +55,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class LastBacktest:
-    """The last backtest as the rule book says it; `rules` is empty where it was of other rules."""
+    """The last backtest for the rule book; `rules` is empty if it used other rules."""
 
     at: datetime
     by: str | None
@@ -63,16 +63,16 @@ class LastBacktest:
     rules: Mapping[str, str]
 
 
-def refused(actor: Actor) -> Refusal | None:
-    """Why somebody may not have a backtest recorded."""
+def refuse_recording(actor: Actor) -> Refusal | None:
+    """Refuse a user who may not record a backtest."""
     return may(actor, "rules.draft")
 
 
-def record(
+def record_backtest(
     session: Session, company_id: int, actor: Actor, counted: Counted, now: datetime
 ) -> Refusal | None:
-    """Keep what a backtest said."""
-    refusal = refused(actor)
+    """Store the counts of a backtest."""
+    refusal = refuse_recording(actor)
     if refusal:
         return refusal
     kept = Backtest(
@@ -107,7 +107,7 @@ def record(
 
 
 def _named(kept: Backtest, old_no: int | None) -> str:
-    """What the records were judged by before: by the number of its version, if it has one."""
+    """Return the compared version's number, otherwise its hash."""
     unnumbered = f"rules {kept.old_hash[:12]}, which were never published"
     return f"rule version {old_no}" if old_no else unnumbered
 
@@ -118,20 +118,20 @@ def _counts(kept: Backtest) -> str:
     return f"{plural(kept.records, 'record')}, {differ}{bad}"
 
 
-def last(session: Session, company_id: int, in_force: str) -> LastBacktest | None:
-    """The last of the rules in force, else the last of any rules of the company."""
-    mine = select(Backtest, Person.name, _OLD_NO).outerjoin(Person)
-    mine = mine.where(Backtest.company_id == company_id)
-    newest = mine.order_by(Backtest.id.desc()).limit(1)
-    found = session.execute(newest.where(Backtest.hash == in_force)).first()
-    found = found or session.execute(newest).first()
-    if found is None:
+def last_backtest(session: Session, company_id: int, in_force: str) -> LastBacktest | None:
+    """Return the last backtest of the current rules, otherwise of any rules."""
+    query = select(Backtest, Person.name, _OLD_NO).outerjoin(Person)
+    query = query.where(Backtest.company_id == company_id)
+    newest = query.order_by(Backtest.id.desc()).limit(1)
+    row = session.execute(newest.where(Backtest.hash == in_force)).first()
+    row = row or session.execute(newest).first()
+    if row is None:
         return None
-    kept, by, old_no = found
-    these = kept.hash == in_force
-    of = "these rules" if these else f"rules {kept.hash[:12]}, which are not in force,"
+    kept, by, old_no = row
+    is_current = kept.hash == in_force
+    of = "these rules" if is_current else f"rules {kept.hash[:12]}, which are not in force,"
     said = f"of {of} against {_named(kept, old_no)}: {_counts(kept)}"
-    fired = kept.rules.items() if these else ()
+    fired = kept.rules.items() if is_current else ()
     return LastBacktest(kept.at, by, said, {name: _fired(*pair) for name, pair in fired})
 
 
@@ -141,7 +141,7 @@ def _fired(times: int, of: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The backtest that a publish was decided by, and the hash of what it said."""
+    """The backtest behind a publication, and the hash of its content."""
 
     id: int
     sha256: str
@@ -149,13 +149,13 @@ class Decided:
     said: str
 
 
-def deciding(session: Session, company_id: int, ruleset_hash: str) -> Decided | None:
-    """The newest recorded backtest of these very rules; None where nobody had one recorded."""
-    return answer(session, asked_deciding(company_id, ruleset_hash))
+def deciding_backtest(session: Session, company_id: int, ruleset_hash: str) -> Decided | None:
+    """Return the newest recorded backtest of exactly these rules, or None."""
+    return answer(session, asked_deciding_backtest(company_id, ruleset_hash))
 
 
-def asked_deciding(company_id: int, ruleset_hash: str) -> Question[Decided | None]:
-    """The same, as a question."""
+def asked_deciding_backtest(company_id: int, ruleset_hash: str) -> Question[Decided | None]:
+    """Return the deciding backtest, as a question of a combined query."""
     found = yield (
         select(Backtest, _OLD_NO)
         .where(Backtest.company_id == company_id, Backtest.hash == ruleset_hash)
@@ -173,22 +173,24 @@ def _decided(kept: Backtest, old_no: int | None) -> Decided:
     return Decided(kept.id, sha256_hex(told), kept.at, against)
 
 
-def decided_by(session: Session, company_id: int, version_id: int) -> Decided | None:
-    """The backtest that this version was published by; its hash is the one noted then."""
-    found = session.execute(
+def backtest_of_version(session: Session, company_id: int, version_id: int) -> Decided | None:
+    """Return the backtest behind a version, with the hash stored at publication."""
+    row = session.execute(
         select(Backtest, _OLD_NO, RulesetVersion.backtest_sha256)
         .join(RulesetVersion, RulesetVersion.backtest_id == Backtest.id)
         .where(RulesetVersion.id == version_id, RulesetVersion.company_id == company_id)
     ).one_or_none()
-    if found is None:
+    if row is None:
         return None
-    return replace(_decided(found.Backtest, found.old_no), sha256=found.backtest_sha256 or "")
+    return replace(_decided(row.Backtest, row.old_no), sha256=row.backtest_sha256 or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entering:
-    """Files that may come into force: `what` and `reason` stand beside the revision, `author_id`
-    wrote them, `edition` is that of the language which they are read in.
+    """Files to publish.
+
+    `what` and `reason` describe the revision, `author_id` wrote the files, `edition` is their
+    language edition.
     """
 
     company_id: int
@@ -205,7 +207,9 @@ class Entering:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a publish did. `differences` are stored entries that the files would have otherwise."""
+    """The result of a publication; `differences` are stored entries that the files have
+    otherwise.
+    """
 
     version_id: int
     no: int
@@ -219,17 +223,16 @@ class Published:
 
     @property
     def decided(self) -> str:
-        """The backtest that it was decided by, as the end of a sentence."""
+        """The backtest behind it, as the end of a sentence."""
         if self.backtest is None:
             return "no backtest of these rules was recorded"
         return f"decided by the backtest {self.backtest.said} (hash {self.backtest.sha256[:12]})"
 
 
-def enter(session: Session, given: Entering, actor: Actor, now: datetime) -> Published:
-    """A new version in force, its teams and entries, and everything unsent woken.
+def publish_version(session: Session, given: Entering, actor: Actor, now: datetime) -> Published:
+    """Store a new current version with its teams and entries, and wake all unsent records.
 
-    The order matters: the company's next revision is taken first, so that a judging under way
-    notices that the world it looked at is gone.
+    The revision is taken first, so that a running evaluation notices that its world is outdated.
     """
     company_id, person_id = given.company_id, actor.person_id
     revision = next_revision(
@@ -241,7 +244,7 @@ def enter(session: Session, given: Entering, actor: Actor, now: datetime) -> Pub
         reason=given.reason,
         now=now,
     )
-    backtest = deciding(session, company_id, given.hash)
+    backtest = deciding_backtest(session, company_id, given.hash)
     version = _store_version(session, given, backtest, actor=actor, revision=revision, now=now)
     teams = _make_teams(session, company_id, given.ruleset)
     seeded = seed(
@@ -306,9 +309,9 @@ def _store_version(
 
 
 def _make_teams(session: Session, company_id: int, ruleset: Ruleset) -> tuple[str, ...]:
-    """One team a role of the files, under the role's name; the title is what pages show.
+    """Create a team for each role, and set its title.
 
-    The first role answers for teams without people, unless the company named another.
+    The first role becomes the fallback team, unless the company has one.
     """
     for role in ruleset.roles:
         ensure_team(session, company_id, role.name).title = role.title
@@ -320,7 +323,7 @@ def _make_teams(session: Session, company_id: int, ruleset: Ruleset) -> tuple[st
 
 
 def sealed_rules(session: Session, company_id: int, published: Published) -> Sealed:
-    """What the event of a publish seals: the version, its files, and the entries that came in."""
+    """Return what the event of a publication seals: version, files and new entries."""
     keys = {
         row_seals.VERSION: [published.version_id],
         row_seals.RULES: [published.version_id],
@@ -338,7 +341,7 @@ def tell_published(
     now: datetime,
     reason: str = "",
 ) -> None:
-    """Leave the event of a publish, with the reason that was given."""
+    """Record the event of a publication with its reason."""
     author = names_of(session, [change.author_id]).get(change.author_id or 0, "the command line")
     differ, backtest = published.seeded.differences, published.backtest
     left_out = sum(bool(d.keeper) for d in differ)

@@ -16,7 +16,7 @@ from grammar.text.vocabulary import Edition, changed_since
 from holding.db.bulk import Columns, of
 from holding.db.models import Company, Evaluation, Person, RuleFile, RulesetVersion
 from holding.programs import world
-from holding.rulesets.admission import MOST, Finding, checked, finding_of
+from holding.rulesets.admission import MOST, Finding, finding_of, inspect_without_tests
 from holding.rulesets.publication import files_of
 from rules.program import Program
 from rules.rulebook.book import Book, Proofs, build_book
@@ -27,7 +27,7 @@ AROUND = 4
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """With what an evaluation was made."""
+    """The rule version and content version of an evaluation."""
 
     evaluation_id: int
     ruleset_no: int
@@ -52,7 +52,7 @@ JUDGED = Columns(
 )
 
 LOOKED_BACK = 20
-"""So many earlier versions are looked at for the day on which a rule came into force."""
+"""How many earlier versions are searched for a rule's first day."""
 
 _PROOF = frozenset({"samples", "tests"})
 
@@ -61,7 +61,7 @@ _author, _publisher = aliased(Person, name="author"), aliased(Person, name="publ
 
 @dataclass(frozen=True, slots=True)
 class VersionInForce:
-    """The version of the rules in force."""
+    """The current version of the rules."""
 
     version_id: int
     no: int
@@ -92,7 +92,7 @@ VERSION_IN_FORCE = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A version of the rules, in force or not any more."""
+    """A published version of the rules, current or not."""
 
     version_id: int
     no: int
@@ -111,7 +111,7 @@ PUBLISHED = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """The version with which a rule came into force as it stands; `before`: that one or earlier."""
+    """The version in which a rule got its current form; `before`: that one or an earlier one."""
 
     no: int
     at: datetime
@@ -119,13 +119,13 @@ class Since:
 
 
 class History:
-    """Since when each declaration of the rules in force says what it says."""
+    """Since when each declaration of the current rules has its current form."""
 
     def __init__(self, stands: Mapping[Span, Since]) -> None:
         self._stands = stands
 
     def of(self, span: Span) -> Since | None:
-        """Of the declaration that this place is in."""
+        """Return the start of the declaration that contains this place."""
         for whole, since in self._stands.items():
             if whole.file == span.file and whole.line <= span.line <= whole.end_line:
                 return since
@@ -144,18 +144,18 @@ class CodeLine:
     lit: bool
 
 
-def judged(session: Session, evaluation_id: int) -> Judged | None:
-    """The ruleset version and moment of an evaluation."""
-    found = session.execute(
+def load_judged(session: Session, evaluation_id: int) -> Judged | None:
+    """Return the rule version and time of an evaluation."""
+    result = session.execute(
         JUDGED.select()
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .where(Evaluation.id == evaluation_id)
     )
-    return JUDGED.first(found)
+    return JUDGED.first(result)
 
 
 def excerpt(session: Session, ruleset_version_id: int, place: str) -> tuple[CodeLine, ...]:
-    """The lines around FILE:LINE."""
+    """Return the lines around FILE:LINE."""
     path, _, number = place.rpartition(":")
     text = files_of(session, ruleset_version_id).get(path)
     if text is None or not number.isdigit():
@@ -167,7 +167,7 @@ def excerpt(session: Session, ruleset_version_id: int, place: str) -> tuple[Code
 
 
 def version_in_force(session: Session, company_id: int) -> VersionInForce | None:
-    """The rules in force; None where nothing is published."""
+    """Return the current version, or None if nothing is published."""
     found = session.execute(
         VERSION_IN_FORCE.select()
         .join(Company, Company.ruleset_version_id == RulesetVersion.id)
@@ -178,14 +178,14 @@ def version_in_force(session: Session, company_id: int) -> VersionInForce | None
     return VERSION_IN_FORCE.first(found)
 
 
-def published(session: Session, company_id: int, no: int) -> Published | None:
-    """The company's version of this number."""
-    mine = RulesetVersion.company_id == company_id, RulesetVersion.no == no
-    return PUBLISHED.first(session.execute(PUBLISHED.select().where(*mine)))
+def load_published(session: Session, company_id: int, no: int) -> Published | None:
+    """Return the company's version with this number."""
+    conditions = RulesetVersion.company_id == company_id, RulesetVersion.no == no
+    return PUBLISHED.first(session.execute(PUBLISHED.select().where(*conditions)))
 
 
-def no_of(session: Session, company_id: int, version_id: int | None) -> int | None:
-    """The number of a version of the company."""
+def number_of_version(session: Session, company_id: int, version_id: int | None) -> int | None:
+    """Return the number of a version of the company."""
     return session.scalar(
         select(RulesetVersion.no).where(
             RulesetVersion.company_id == company_id, RulesetVersion.id == version_id
@@ -193,8 +193,8 @@ def no_of(session: Session, company_id: int, version_id: int | None) -> int | No
     )
 
 
-def read(session: Session, version_id: int) -> Book:
-    """The book of a version, with the tests of each rule."""
+def read_book(session: Session, version_id: int) -> Book:
+    """Return the rule book of a version, with the tests of each rule."""
     return _written(world.program(session, version_id))
 
 
@@ -203,8 +203,8 @@ def _written(program: Program) -> Book:
     return build_book(program.ruleset, proofs=Proofs(program.ruleset, program))
 
 
-def reasons(session: Session, version_id: int) -> tuple[Reason, ...]:
-    """The hold catalogue of a version: every reason for which it can hold a record."""
+def hold_reasons(session: Session, version_id: int) -> tuple[Reason, ...]:
+    """Return every reason for which a version can hold a record."""
     return _reasons(world.program(session, version_id))
 
 
@@ -213,14 +213,14 @@ def _reasons(program: Program) -> tuple[Reason, ...]:
     return catalogue(program.ruleset)
 
 
-def history(session: Session, company_id: int, version_no: int) -> History:
-    """Since when the declarations of a version stand as they stand."""
+def rule_history(session: Session, company_id: int, version_no: int) -> History:
+    """Return since when a version's declarations have their current form."""
     key = (str(session.get_bind().engine.url), company_id, version_no)
     return world.kept(_histories, key, lambda: _history(session, company_id, version_no))
 
 
 def _history(session: Session, company_id: int, version_no: int) -> History:
-    """From the newest version back, as long as the same words stand somewhere in it."""
+    """Walk back from the newest version while a declaration's text is unchanged."""
     versions = session.execute(
         select(RulesetVersion.id, RulesetVersion.no, RulesetVersion.published_at)
         .where(RulesetVersion.company_id == company_id, RulesetVersion.no <= version_no)
@@ -239,18 +239,18 @@ def _history(session: Session, company_id: int, version_no: int) -> History:
 
 
 def _files(session: Session, version_ids: list[int]) -> dict[int, dict[str, str]]:
-    """Version id -> path -> text."""
-    found: dict[int, dict[str, str]] = {version_id: {} for version_id in version_ids}
+    """Return the rule files of versions, by version and path."""
+    files_by_version: dict[int, dict[str, str]] = {version_id: {} for version_id in version_ids}
     rows = select(RuleFile).where(
         RuleFile.ruleset_version_id.in_(version_ids), RuleFile.path.endswith(".rules")
     )
     for row in session.scalars(rows):
-        found[row.ruleset_version_id][row.path] = row.body
-    return found
+        files_by_version[row.ruleset_version_id][row.path] = row.body
+    return files_by_version
 
 
 def _declared(files: Mapping[str, str]) -> Iterator[tuple[object, Span]]:
-    """Every declaration but samples and tests; equal where it says the same."""
+    """Yield every declaration except samples and tests; equal declarations compare equal."""
     for path, text in files.items():
         yield from _declarations(path, text)
 
@@ -266,8 +266,8 @@ def _declarations(path: str, text: str) -> tuple[tuple[object, Span], ...]:
     )
 
 
-def file(session: Session, version_id: int, path: str) -> str | None:
-    """The text of one rule file."""
+def rule_file(session: Session, version_id: int, path: str) -> str | None:
+    """Return the text of one rule file."""
     return session.scalar(
         select(RuleFile.body).where(
             RuleFile.ruleset_version_id == version_id,
@@ -279,8 +279,8 @@ def file(session: Session, version_id: int, path: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What lies between rules in force and their next publishing: `errors` must be repaired,
-    `changes` are agreed to with it.
+    """What the next publication requires: `errors` must be repaired, `changes` are accepted with
+    it.
     """
 
     no: int
@@ -290,18 +290,22 @@ class Later:
 
 
 def later_findings(session: Session, version: VersionInForce) -> Later:
-    """Of the rules in force of a company."""
+    """Return what the next publication of a company's current rules requires."""
     files = files_of(session, version.version_id)
     return Later(
         no=version.no,
         edition=version.edition,
-        errors=tuple(finding_of(one, files) for one in checked(files).errors[:MOST]),
+        errors=tuple(finding_of(one, files) for one in inspect_without_tests(files).errors[:MOST]),
         changes=changed_since(Edition(version.edition)),
     )
 
 
-def of_all(session: Session) -> dict[str, Later]:
-    """Of every company that has published rules, by its code."""
+def later_findings_of_all(session: Session) -> dict[str, Later]:
+    """Return the later findings of every company with published rules, by code."""
     companies = session.execute(select(Company.id, Company.code).order_by(Company.code)).all()
-    found = {row.code: version_in_force(session, row.id) for row in companies}
-    return {code: later_findings(session, one) for code, one in found.items() if one is not None}
+    versions_by_code = {row.code: version_in_force(session, row.id) for row in companies}
+    return {
+        code: later_findings(session, version)
+        for code, version in versions_by_code.items()
+        if version is not None
+    }

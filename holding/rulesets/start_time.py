@@ -14,13 +14,13 @@ from holding.db.refusal import Refusal, plural
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.rulesets import admission, recorded_backtests
-from holding.rulesets.admission import checked
+from holding.rulesets.admission import inspect_without_tests
 from holding.rulesets.publication import (
     OPEN_STATES,
     files_of,
     files_of_change,
-    publish,
-    publishable,
+    lock_publishable,
+    publish_change,
 )
 from holding.rulesets.recorded_backtests import Entering, Published, sealed_rules
 
@@ -30,8 +30,8 @@ LONGEST: Final = timedelta(days=366)
 def set_start(
     session: Session, change_no: int, actor: Actor, at: datetime, reason: str, now: datetime
 ) -> datetime | Refusal:
-    """Let a change come into force at a moment to come, as this person would publish it."""
-    change = publishable(session, change_no, actor)
+    """Schedule a change for a future time; this user counts as its publisher."""
+    change = lock_publishable(session, change_no, actor)
     if isinstance(change, Refusal):
         return change
     if not now < at <= now + LONGEST:
@@ -65,8 +65,8 @@ def _log_start_time(
 
 
 def drop_start(session: Session, change_no: int, actor: Actor, now: datetime) -> Refusal | None:
-    """Take the time back; the change waits to be published as before."""
-    change = publishable(session, change_no, actor)
+    """Remove the start time; the change waits for publication as before."""
+    change = lock_publishable(session, change_no, actor)
     if isinstance(change, Refusal):
         return change
     if change.starts_at is None:
@@ -82,9 +82,9 @@ def _forget(change: Change) -> None:
 
 
 def due_files(session: Session, now: datetime) -> dict[str, str] | None:
-    """The files of the change that `publish_started` would publish; None where none has come.
+    """Return the files of the change that `publish_started` would publish, or None.
 
-    Who inspects them before that transaction keeps nobody waiting while they are checked.
+    Checking them before that transaction keeps its locks short.
     """
     change = _due(session, now)
     if change is None:
@@ -103,10 +103,10 @@ def _due(session: Session, now: datetime) -> Change | None:
 
 
 def publish_started(session: Session, now: datetime) -> Published | Refusal | None:
-    """Publish the change whose time came first; None where none has come.
+    """Publish the change whose start time passed first, or return None.
 
-    Whoever set the time publishes it, if they still may. What cannot be published any more loses
-    its time, and the trail says why.
+    The user who set the time is the publisher, if still permitted. A change that cannot be
+    published loses its start time, with an event.
     """
     change = _due(session, now)
     if change is None:
@@ -120,7 +120,7 @@ def publish_started(session: Session, now: datetime) -> Published | Refusal | No
         "change.nobody", "Whoever set the time is not in this company any more."
     )
     if actor is not None:
-        answer = publish(session, change.no, actor, now, change.starts_reason)
+        answer = publish_change(session, change.no, actor, now, change.starts_reason)
     _forget(change)
     session.flush()
     if isinstance(answer, Refusal):
@@ -139,44 +139,44 @@ def go_back(
     from_no: int | None,
     reason: str,
 ) -> Published | Refusal:
-    """Put the rules of an earlier version into force again.
+    """Publish the rules of an earlier version again.
 
-    `from_no` is the version that the person saw in force: of another one nothing is changed.
+    `from_no` is the version the user saw as current; if it is not, nothing changes.
     """
     refusal = may(actor, "rules.publish")
     company_id = actor.company_id
     if refusal or company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
     company = lock_company(session, company_id)
-    found = _version(session, company_id, to_no)
+    earlier_version = _version(session, company_id, to_no)
     in_force = session.get(RulesetVersion, company.ruleset_version_id or 0)
-    if found is None or in_force is None:
+    if earlier_version is None or in_force is None:
         return Refusal("version.unknown", f"There is no rule version {to_no}.", status=404)
-    if in_force.no != from_no or found.hash == in_force.hash:
+    if in_force.no != from_no or earlier_version.hash == in_force.hash:
         words = f"Rule version {in_force.no} is in force now; nothing was changed."
         return Refusal("version.moved", words, "Look at the list of versions again.")
-    if refusal := _own(session, company_id, found, actor):
+    if refusal := _own(session, company_id, earlier_version, actor):
         return refusal
-    files = files_of(session, found.id)
-    looked = checked(files)
-    if looked.unread:
+    files = files_of(session, earlier_version.id)
+    inspection = inspect_without_tests(files)
+    if inspection.unread:
         words = f"This version of Clearpost cannot read rule version {to_no} any more."
         return Refusal("version.unreadable", words, "Send a change with its files instead.")
-    if wrong := admission.refused_rules(session, company_id, looked.ruleset.targets):
+    if wrong := admission.refused_rules(session, company_id, inspection.ruleset.targets):
         return wrong
-    published = recorded_backtests.enter(
+    published = recorded_backtests.publish_version(
         session,
         Entering(
             company_id=company_id,
             what=f"back to rule version {to_no}",
             reason=reason,
             files=files,
-            ruleset=looked.ruleset,
-            rows=looked.rows,
-            hash=found.hash,
-            edition=found.edition,
-            change_id=found.change_id,
-            author_id=found.author_id,
+            ruleset=inspection.ruleset,
+            rows=inspection.rows,
+            hash=earlier_version.hash,
+            edition=earlier_version.edition,
+            change_id=earlier_version.change_id,
+            author_id=earlier_version.author_id,
         ),
         actor,
         now,
@@ -193,7 +193,7 @@ def _version(session: Session, company_id: int, no: int) -> RulesetVersion | Non
 def _own(
     session: Session, company_id: int, version: RulesetVersion, actor: Actor
 ) -> Refusal | None:
-    """Nobody puts their own rules into force, those of before neither."""
+    """Refuse users who wrote these rules, even in an earlier version."""
     wrote: Sequence[int | None] = session.scalars(
         select(ChangeFile.person_id).where(ChangeFile.change_id == version.change_id)
     ).all()

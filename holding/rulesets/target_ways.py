@@ -34,12 +34,12 @@ _OVER: Final = (
 )
 
 TARGET_SETTINGS: Final = frozenset({DOCUMENT_TYPES})
-"""Those of a target that say what it takes."""
+"""Settings of a target that define which documents it takes."""
 
 CODE: Final = "connection.two_ways"
 
 SOURCE_SETTINGS: Final = frozenset({schema.DELIVERIES, schema.RECORD_KINDS})
-"""Those of a source that say what it brings."""
+"""Settings of a source that define which records it delivers."""
 
 _Told = tuple[str, str, Mapping[str, Any]]  # name, connector, settings
 
@@ -54,14 +54,14 @@ LONG: Final = timedelta(minutes=10)
 LATELY: Final = timedelta(hours=1)
 
 HISTORY: Final = timedelta(hours=6)
-"""What changed at its source longer ago than this was sent on purpose: it did not wait there."""
+"""Older changes were sent on purpose, so they did not wait at the source."""
 
 LAST_EVENTS: Final = 500  # so far back is looked for late arrivals
 
 HOOK: Final = "webhook"
 
 Late = Mapping[str, tuple[int, timedelta]]
-"""Name of a source -> how many changes it told late, and how late the latest of them was."""
+"""Source name -> number of late changes, and the largest delay."""
 
 _SINCE: Final = bindparam("calls_since", type_=Moment)
 
@@ -69,8 +69,9 @@ _SINCE: Final = bindparam("calls_since", type_=Moment)
 def target_refusal(
     session: Session, connection: Connection, settings: Mapping[str, Any]
 ) -> Refusal | None:
-    """Why a target cannot be in use with these settings beside the others of its company; it need
-    not be stored yet.
+    """Refuse a target with these settings if another one posts equal documents to its system.
+
+    The target need not be stored yet.
     """
     form = registry.form_of("target", connection.connector)
     if form is None or not form.system:
@@ -98,13 +99,13 @@ def target_refusal(
 
 
 def _types(connection: Connection, settings: Mapping[str, Any]) -> frozenset[str]:
-    """The types of document that a target takes."""
+    """Return the document types that a target takes."""
     documents = registry.targets()[connection.connector].documents
     return types_taken(settings, [one.name for one in documents])
 
 
 def _hint(connection: Connection, other: Connection) -> str:
-    """The ways out: one of them is paused, or what is chosen leaves the other its documents."""
+    """Return how to resolve it: pause one, or choose document types that do not overlap."""
     pause = f"Keep one: pause {other.name} first."
     chosen = [one for one in (connection, other) if _chooses(one)]
     if not chosen:
@@ -124,9 +125,9 @@ def _chooses(connection: Connection) -> bool:
 
 
 def resume_due(session: Session, now: datetime) -> None:
-    """Resume each target whose pause is over; one that cannot be stays paused, and says why."""
+    """Resume each target whose pause is over; record why one stays paused."""
     for connection in session.scalars(_OVER, {"now": now}).all():
-        found = resume(session, SYSTEM, connection.id, now=now)
+        found = resume_target(session, SYSTEM, connection.id, now=now)
         if found is not None:
             connection.pause_until = None
             words = f"{connection.name} stays paused: {found.message}"
@@ -135,8 +136,10 @@ def resume_due(session: Session, now: datetime) -> None:
             )
 
 
-def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime) -> Refusal | None:
-    """Send again, unless another way into the same system was opened meanwhile."""
+def resume_target(
+    session: Session, actor: Actor, connection_id: int, *, now: datetime
+) -> Refusal | None:
+    """Resume a target, unless another way into its system was opened meanwhile."""
     connection = session.get_one(Connection, connection_id)
     theirs = actor.company_id in (None, connection.company_id)
     if connection.paused_at is not None and theirs:
@@ -148,8 +151,8 @@ def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime)
 
 @dataclass(frozen=True, slots=True)
 class TwoWays:
-    """Two sources that are on for the same kinds: by which way each, in words; `is_new`: the second
-    is not there yet.
+    """Two sources that deliver equal kinds by different ways; `is_new`: the second is not
+    stored.
     """
 
     first: str
@@ -161,7 +164,7 @@ class TwoWays:
 
     @property
     def words(self) -> str:
-        """What is wrong."""
+        """The problem in words."""
         kinds = in_a_row(kind.replace("_", " ") for kind in self.kinds)
         return (
             f"{self.first} ({self.first_way}) brings {kinds} records already. By {self.second}"
@@ -170,7 +173,7 @@ class TwoWays:
 
     @property
     def todo(self) -> str:
-        """The ways out."""
+        """The possible solutions."""
         if self.is_new:
             return (
                 f"Keep one: under Settings switch the deliveries of {self.first} off before you add"
@@ -185,7 +188,7 @@ class TwoWays:
 def source_refusal(
     session: Session, connection: Connection, after: Mapping[str, Any]
 ) -> Refusal | None:
-    """Why a source cannot have these settings; it need not be stored yet."""
+    """Refuse settings of a source that overlap with another source; it need not be stored yet."""
     lock_company(session, connection.company_id)  # the other way may be switched on meanwhile
     others = [one for one in _sources(session, connection.company_id) if one.id != connection.id]
     for other in others:
@@ -214,7 +217,7 @@ def _way(connector: str) -> str:
 
 
 def _kinds(told: _Told) -> frozenset[str]:
-    """The kinds of record that a source takes."""
+    """Return the record kinds that a source delivers."""
     _, connector, settings = told
     source = registry.sources().get(connector)
     if source is None or not schema.takes_deliveries(settings):
@@ -228,21 +231,22 @@ def _told(connection: Connection, settings: Mapping[str, Any]) -> _Told:
     return connection.name, connection.connector, settings
 
 
-def clashes(session: Session, company_id: int) -> tuple[TwoWays, ...]:
-    """Those that are on side by side, from before this was refused or by another way."""
+def find_clashes(session: Session, company_id: int) -> tuple[TwoWays, ...]:
+    """Return pairs of active sources that deliver equal kinds."""
     rows = [(one.name, one.connector, one.settings) for one in _sources(session, company_id)]
-    found = (_between(first, second) for first, second in combinations(rows, 2))
-    return tuple(one for one in found if one is not None)
+    pairs = (_between(first, second) for first, second in combinations(rows, 2))
+    return tuple(one for one in pairs if one is not None)
 
 
-def conflicts(body: Mapping[str, Any], settings: str, company: str) -> tuple[Conflict, ...]:
-    """That a record names another company than its source is bound to by its settings, which are
-    given as they are stored; case does not count.
+def company_conflicts(body: Mapping[str, Any], settings: str, company: str) -> tuple[Conflict, ...]:
+    """Return the conflict if a record names another company than its source; case is ignored.
+
+    `settings` is the stored JSON text.
     """
     named = _text(body)
     if not named:
         return ()
-    bound = bound_to(parse_json(settings), company)
+    bound = company_code(parse_json(settings), company)
     if named.casefold() == bound.casefold():
         return ()
     return (Conflict(COMPANY, named, (bound,)),)
@@ -252,15 +256,15 @@ def _text(given: Mapping[str, Any]) -> str:
     return str(given.get(schema.COMPANY_CODE) or "").strip()
 
 
-def bound_to(settings: Mapping[str, Any], company: str) -> str:
-    """The code that records of a source with these settings name: the one that is set, else that of
-    the company they are delivered to.
+def company_code(settings: Mapping[str, Any], company: str) -> str:
+    """Return the company code that records of a source use: the set one, otherwise the
+    company's.
     """
     return _text(settings) or company
 
 
 def late_calls(company_id: int, now: datetime) -> Question[Late]:
-    """Which sources told changes late in the last hour."""
+    """Return the sources that reported changes late in the last hour."""
     told = (yield Given(_lately(company_id), {_SINCE.key: now - LATELY})).scalar()
     late: dict[str, tuple[int, timedelta]] = {}
     for name, at, stamp in json.loads(told or "[]"):
@@ -273,7 +277,7 @@ def late_calls(company_id: int, now: datetime) -> Question[Late]:
 
 @lru_cache(maxsize=256)
 def _lately(company_id: int) -> Select[str]:
-    """In one row, so that the columns of what is asked with it are not there hundreds of times."""
+    """Return the query as one row, so that a combined query does not repeat its columns."""
     lately = (
         select(Event.record_id)
         .where(Event.company_id == company_id)
@@ -294,9 +298,7 @@ def _lately(company_id: int) -> Select[str]:
 
 
 def _after(at: datetime, stamp: str) -> timedelta:
-    """How long after its change a version arrived; nothing where the stamp is no moment, or one
-    without its zone: that could be hours off.
-    """
+    """Return how late a version arrived, or zero if its timestamp has no time zone."""
     try:
         made = datetime.fromisoformat(stamp)
     except ValueError:

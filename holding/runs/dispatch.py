@@ -355,12 +355,12 @@ def _doubts(desk: Desk, channel: Channel) -> Worked:
     claims = claim(desk, channel, IN_FLIGHT_STATES, _at_once(channel))
     if not claims:
         return Worked(0)
-    resolve = settling.settle if channel.by_hand else resolve_uncertain
+    resolve = settling.settle_documents if channel.by_hand else resolve_uncertain
     return Worked(resolve(desk_with_leases(desk, claims), channel, claims))
 
 
 def _reads(desk: Desk, channel: Channel) -> Worked:
-    return Worked(read_back.turn(desk, channel))
+    return Worked(read_back.read_due_documents(desk, channel))
 
 
 def _turn(desk: Desk, channel: Channel, told: _Plan) -> tuple[int, _Plan | None]:

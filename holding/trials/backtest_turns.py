@@ -303,7 +303,7 @@ def _record(session: Session, run: BacktestRun, judge: Backtest, now: datetime) 
         bad=tally.bad,
         rules={one.book_name: (one.fired, one.records) for one in count_fired(judge.new, tally)},
     )
-    if recorded_backtests.record(session, run.company_id, actor, told, now) is None:
+    if recorded_backtests.record_backtest(session, run.company_id, actor, told, now) is None:
         newest = select(RecordedBacktest.id).where(RecordedBacktest.company_id == run.company_id)
         run.backtest_id = session.scalar(newest.order_by(RecordedBacktest.id.desc()).limit(1))
 

@@ -139,7 +139,7 @@ def newest_verdict(
             f"The draft has an error in line {first.line} of {first.file}.",
             "Correct it, then try the record.",
         )
-    records = search.exact(session, company_id, number) if number else ()
+    records = search.find_exact(session, company_id, number) if number else ()
     if not records:
         return NOBODY
     verdicts = stored_verdicts(session, records[0].id, 1)

@@ -92,7 +92,7 @@ _CONNECTIONS = (
 
 
 def _of_sources(session: Session, company_id: int, name: str) -> Iterator[Finding]:
-    for one in target_ways.clashes(session, company_id):
+    for one in target_ways.find_clashes(session, company_id):
         if name in ("", one.first, one.second):
             yield Finding(Code.TWO_WAYS, one.second, one.words, one.todo)
 
@@ -124,7 +124,7 @@ def _of_target(session: Session, row: Connection, now: datetime) -> Iterator[Fin
     throttle = session.get(Throttle, row.id)
     if throttle is not None:
         yield from _of_throttle(session, row, throttle, now)
-    wrong = admission.disagreement(session, row.id)
+    wrong = admission.find_disagreement(session, row.id)
     if wrong is not None:
         words = f"{row.name} rounds {wrong.there}, and the rules in force say {wrong.here}."
         yield Finding(Code.ROUNDING, row.name, words, "Make both say the same.", wrong.records)

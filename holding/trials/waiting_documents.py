@@ -293,8 +293,8 @@ class WaitingPayments:
 
     def _told(self, kind: ListKind) -> Listed | None:
         if kind not in self._lists:
-            one = file_codes.standing(self._session, self._connection.id, kind)
-            listed = file_codes.by_number(self._session, one) if one else {}
+            one = file_codes.unpaid_list(self._session, self._connection.id, kind)
+            listed = file_codes.unpaid_by_number(self._session, one) if one else {}
             self._lists[kind] = (one, listed) if one else None
         return self._lists[kind]
 
@@ -358,7 +358,7 @@ class WaitingCodes:
                     yield from ((number, said) for number in self._named[kind, code])
 
     def _told(self, one: FileList, codes: list[str]) -> Iterator[tuple[str, tuple[str, str, str]]]:
-        there = file_codes.listed(self._session, one, codes)
+        there = file_codes.codes_by_code(self._session, one, codes)
         t_kind, as_of, name = _KIND_LABELS[one.kind], one.as_of, one.name
         for code, entry in there.items():
             if not entry.active:
@@ -366,7 +366,7 @@ class WaitingCodes:
                 yield code, (SWITCHED_OFF, said, "Switch it on there, or map another.")
         strange = sorted({*codes} - there.keys() - self._posted(one, codes))
         asked = [Identity(key=code, name=code) for code in strange]
-        found = answer(self._session, file_codes.fitting(one, asked)) if asked else ()
+        found = answer(self._session, file_codes.asked_fitting(one, asked)) if asked else ()
         near = NearSpellings([] if one.by_id else [entry.code for entry in found])
         for code in strange:
             for known in near.near(code)[:1]:

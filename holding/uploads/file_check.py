@@ -18,7 +18,7 @@ from holding.db.models.columns import is_currency, to_minor
 from holding.intake.deliveries import Key, StoredRecord, ids_of, is_later, load_stored_records
 from holding.intake.families import omitted_sales
 from holding.intake.open_fields import field_changes
-from holding.mappings.entries import shown
+from holding.mappings.entries import entry_text
 from holding.programs import world
 from holding.uploads.check_result import (
     STORED,
@@ -373,7 +373,7 @@ def _entries(session: Session, company_id: int) -> dict[tuple[str, str], dict[st
     )
     found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for row in session.execute(query):
-        found[row.kind, row.name][row.key] = shown(row.value, row.num, row.den)
+        found[row.kind, row.name][row.key] = entry_text(row.value, row.num, row.den)
     return found
 
 

@@ -19,8 +19,8 @@ from holding.db.refusal import Sums, by_key, most_first
 from holding.db.together import KEPT, Given, Question, Together, at_most
 from holding.holds import tally_figures
 from holding.holds.shapes import OwnerWait
-from holding.holds.tally_figures import of_owners
-from holding.mappings.key_reach import unmapped
+from holding.holds.tally_figures import read_owner_waits
+from holding.mappings.key_reach import unmapped_terms
 from holding.platform import processes
 from holding.platform.processes import Workers
 from holding.rulesets import change_list
@@ -47,8 +47,9 @@ _number = select(func.count(_held.id)).where(*_mine).correlate(Posting).scalar_s
 
 @dataclass(frozen=True, slots=True)
 class LateRow:
-    """A document that accounts wait for: `reason` is what the judging said; with the oldest of the
-    open holds that keep it back, its rule and cause and whose it is, and how many they are.
+    """A late document: `reason` is the evaluation's text.
+
+    With the oldest open hold that blocks it, its rule, cause and owner, and the number of holds.
     """
 
     id: int
@@ -77,7 +78,7 @@ class LateRow:
 
     @property
     def decided_anew(self) -> bool:
-        """Whether the rules have to decide on it again before it is sent."""
+        """Whether the rules must evaluate it again before it is sent."""
         return self.state in {PostingState.HELD, PostingState.WAITING, PostingState.FAILED}
 
 
@@ -111,12 +112,12 @@ LATE_ROW = Columns(
 )
 
 MOST: Final = 10_000
-"""More than that are not counted: the dashboard would wait for it."""
+"""Upper limit of the count, so that the dashboard stays fast."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgeingRow:
-    """What one owner has: a person, or a team for what nobody took."""
+    """The open holds of one owner: a user, or a team for holds without a user."""
 
     person_id: int | None
     team_id: int
@@ -129,12 +130,12 @@ class AgeingRow:
     ages: tuple[int, ...]
 
 
-def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRow, ...]:
-    """Open holds by their owner, most money first."""
+def ageing_by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRow, ...]:
+    """Return the open holds by owner, largest amounts first."""
     edges = [now - timedelta(days=days) for _, days in STEPS if days]
     page = Together(session, KEPT)
     found: dict[tuple[int | None, int], list[OwnerWait]] = defaultdict(list)
-    for one in page.ask(of_owners(session, company_id, edges, now)).value:
+    for one in page.ask(read_owner_waits(session, company_id, edges, now)).value:
         found[one.person_id, one.team_id].append(one)
     people = sorted(person for person, _ in found if person is not None)
     names = page.ask(owners_since(company_id, people)).value
@@ -155,7 +156,7 @@ def _owner(
     now: datetime,
     waits: Sequence[OwnerWait],
 ) -> AgeingRow:
-    """One owner, of what the tally has and has not of them."""
+    """Return the row of one owner from the tally entries."""
     ages, money, known_of = [0] * len(edges), Counter[str](), Counter[str]()
     for one in waits:
         step = next(n for n, edge in enumerate(edges) if edge is None or one.since > edge)
@@ -179,7 +180,7 @@ def _owner(
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Some late documents, and how many there are in all, as far as they are counted."""
+    """Some late documents, and their total number up to a limit."""
 
     rows: tuple[LateRow, ...]
     count: int
@@ -191,14 +192,14 @@ class Late:
 
     @property
     def counted(self) -> int:
-        """How many there are at least."""
+        """The lowest possible number."""
         return min(self.count, MOST)
 
 
-def listing(
+def asked_late(
     company_id: int, after: tuple[datetime, int] | None = None, most: int = A_PAGE
 ) -> Question[Late]:
-    """The oldest late documents, those behind a place in the list where one is named."""
+    """Return the oldest late documents, after a position if given."""
     query = _first_late(company_id, most)
     if after is not None:
         query = query.where(tuple_(Posting.finished_at, Posting.id) > after)
@@ -228,9 +229,10 @@ def _first_late(company_id: int, most: int) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Records with an open hold, mapping values that are missing, changes of the rules that a
-    publisher can put into force, requests for access that an administrator can answer, the workers
-    of the installation, and the routes that stopped and ask.
+    """The counts in every page's frame.
+
+    Records with open holds, missing mapping values, rule changes to publish, access requests to
+    answer, workers, and stopped routes.
     """
 
     held: int
@@ -241,7 +243,7 @@ class Counts:
     stopped: tuple[str, ...] = ()
 
 
-def counts(
+def asked_counts(
     session: Session,
     company_id: int,
     now: datetime,
@@ -249,10 +251,13 @@ def counts(
     publisher: int | None = None,
     admin: bool = False,
 ) -> Question[Counts]:
-    """What every page of a company says; `publisher`: who reads it, if they publish rules; `admin`:
-    whether they manage people.
+    """Return the counts for a page's frame.
+
+    `publisher` is the reader's id if they publish rules; `admin`: the reader manages users.
     """
-    query = _query(tally_figures.held(session, company_id), company_id, publisher, admin)
+    query = _query(
+        tally_figures.held_count_query(session, company_id), company_id, publisher, admin
+    )
     row = (yield Given(query, processes.worker_query_values(now))).one()
     return Counts(
         held=row.held,
@@ -266,8 +271,8 @@ def counts(
 
 @lru_cache(maxsize=256)
 def _query(held: Select[int], company_id: int, publisher: int | None, admin: bool) -> Select[Any]:
-    """Made once for each reader: to make it takes longer than to run it."""
-    changes = change_list.waiting_for(company_id, publisher) if publisher else literal(0)
+    """Build the query once per reader, because building it takes longer than running it."""
+    changes = change_list.waiting_count(company_id, publisher) if publisher else literal(0)
     asked = operations.count_requests(company_id).scalar_subquery() if admin else literal(0)
     query = select(held.scalar_subquery().label("held"), changes.label("changes"))
     query = query.add_columns(*_of(company_id), asked.label("requests"))
@@ -275,8 +280,8 @@ def _query(held: Select[int], company_id: int, publisher: int | None, admin: boo
 
 
 def _of(company_id: int) -> tuple[Label[Any], ...]:
-    """Missing entries and stopped routes as columns."""
-    missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
+    """Return the columns for missing entries and stopped routes."""
+    missing = select(func.count()).where(*unmapped_terms(company_id)).scalar_subquery()
     stopped = (
         select(func.aggregate_strings(RouteStop.route, " "))
         .where(RouteStop.company_id == company_id, ROUTE_STOPPED)

@@ -25,13 +25,13 @@ _FIRST: Final = ~(
     .where(is_open(_earlier.state), _earlier.code == NEEDS_APPROVAL)
     .exists()
 )
-"""The first hold of a document that asks for several levels: it is one line of the inbox."""
+"""The first hold of a document that needs several levels, so that it is one line of the inbox."""
 SHOWN: Final = 6  # changed fields of one document; the rest are counted
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field as it was approved and as it is now; blank where that side has none."""
+    """One field as it was approved and as it is now; blank if a side has no value."""
 
     field: str
     before: str
@@ -40,10 +40,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One document that waits for a consent.
+    """One document that waits for approval.
 
-    `amount` and `was` are in minor units, `was` what was approved last; `by` and `at` say who did
-    (None: nobody ever). `why_not`: why this person may not decide it, blank where they may.
+    `amount` and `was` are in minor units. `by` and `at` describe the last approval, or None.
+    `why_not` explains why this user may not decide, blank if they may.
     """
 
     hold_id: int
@@ -70,16 +70,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Documents in the order in which they came, one more than a page for more; and how many wait
-    for a consent in all.
+    """Documents in order of arrival, one more than a page if there are more, and the total
+    number.
     """
 
     rows: tuple[Asked, ...]
     waiting: int
 
 
-def page(session: Session, actor: Actor, after: int | None = None, most: int | None = None) -> Page:
-    """Those after this hold, each once; a page and one more, unless `most` says otherwise."""
+def load_page(
+    session: Session, actor: Actor, after: int | None = None, most: int | None = None
+) -> Page:
+    """Return documents after a hold, each once; one page and one more, unless `most` is given."""
     company_id = actor.company_id or 0
     query = (
         select(Hold, Posting, Record, Connection.name)
@@ -94,27 +96,27 @@ def page(session: Session, actor: Actor, after: int | None = None, most: int | N
     postings = [posting for _, posting, _, _ in rows]
     together = Together(session, KEPT)
     approved = together.ask(_approved_before(postings))
-    named = together.ask(_names({posting.connection_id for posting in postings}))
-    counted = together.ask(_waiting(company_id))
+    target_names = together.ask(_names({posting.connection_id for posting in postings}))
+    total = together.ask(_waiting(company_id))
     desk = Desk(session, actor, postings, together)
-    before, targets = approved.value, named.value
-    asked = (
+    before, targets = approved.value, target_names.value
+    lines = (
         _asked(
             hold, posting, record, source, targets, before.get(posting.id), _why_not(desk, posting)
         )
         for hold, posting, record, source in rows
     )
-    return Page(tuple(asked), counted.value)
+    return Page(tuple(lines), total.value)
 
 
 def _waiting(company_id: int) -> Question[int]:
-    """How many documents wait for a consent."""
+    """Return how many documents wait for approval."""
     rows = yield select(func.count(func.distinct(Hold.posting_id))).where(*_asking(company_id))
     return rows.scalar() or 0
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:
-    """What differs between two contents of a document, its own fields before its lines."""
+def content_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return the differences of two contents of a document, header fields first."""
     return tuple(
         Change(name, str(old), str(new))
         for name, (old, new) in _beside(_flat(before), _flat(now)).items()
@@ -127,10 +129,10 @@ def _beside(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, tupl
 
 
 def _flat(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = dict(content.get("fields", {}))
+    values = dict(content.get("fields", {}))
     for number, line in enumerate(content.get("lines", ()), 1):
-        found |= {f"{name}, line {number}": value for name, value in line.items()}
-    return found
+        values |= {f"{name}, line {number}": value for name, value in line.items()}
+    return values
 
 
 def _asking(company_id: int) -> Iterator[Any]:
@@ -146,7 +148,7 @@ def _why_not(desk: Desk, posting: Posting) -> str:
 def _approved_before(
     postings: Sequence[Posting],
 ) -> Question[Mapping[int, tuple[Approval, str]]]:
-    """Posting id -> the last approval of another content that nobody took back, and who gave it."""
+    """Return by posting the last valid approval of another content, with the approver's name."""
     rows = yield (
         select(Approval, Person.name)
         .join(Posting, Posting.id == Approval.posting_id)
@@ -172,7 +174,9 @@ def _asked(
     before: tuple[Approval, str] | None,
     why_not: str,
 ) -> Asked:
-    found = changes(before[0].content or {}, posting.content or {}) if before else ()
+    field_changes = (
+        content_changes(before[0].content or {}, posting.content or {}) if before else ()
+    )
     return Asked(
         hold_id=hold.id,
         posting_id=posting.id,
@@ -192,6 +196,6 @@ def _asked(
         why_not=why_not,
         by=before[1] if before else None,
         at=before[0].at if before else None,
-        changes=found[:SHOWN],
-        more=max(0, len(found) - SHOWN),
+        changes=field_changes[:SHOWN],
+        more=max(0, len(field_changes) - SHOWN),
     )

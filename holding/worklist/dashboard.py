@@ -47,7 +47,7 @@ DUPLICATE = "duplicate"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Somebody who must act: a person, or the team where nobody took it."""
+    """An owner who must act: a user, or the team for holds without a user."""
 
     name: str | None
     records: int
@@ -77,7 +77,7 @@ OLDEST = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Records that would have been posted a second time, and their money."""
+    """Records that would have been posted twice, and their amounts."""
 
     records: int
     money: Sums
@@ -85,8 +85,9 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Records of some time by where they stand; all of them add up to `received`. `reference`: of
-    kinds that nothing is posted of.
+    """Records of a period by state; the states add up to `received`.
+
+    `reference`: kinds that no rule posts.
     """
 
     received: int
@@ -106,41 +107,42 @@ class Day(Sum):
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What the targets have of one document date: document type -> its money; a document that was
-    taken back by another one is still there, a void one is not.
+    """What the targets have of one document date, by document type.
+
+    A document reversed by another one is included, a void one is not.
     """
 
     day: date
     money: dict[str, Sums]
 
 
-def owners(company_id: int, held: Held) -> Question[tuple[Owner, ...]]:
-    """On hold by owner, most money first; each record once an owner."""
+def asked_owners(company_id: int, held: Held) -> Question[tuple[Owner, ...]]:
+    """Return the holds by owner, largest amounts first; a record counts once per owner."""
     people = {
         look.person_id for one in held.tally.rows for look in one.shape.looks if look.person_id
     }
     since = yield from owners_since(company_id, sorted(people))
     names = {key: row.owner for key, row in since.items()}
-    found = tally_figures.by(held.tally.rows, lambda _, look: (names.get(_owner(look)),))
+    figures = tally_figures.figures_by(held.tally.rows, lambda _, look: (names.get(_owner(look)),))
     oldest: dict[str | None, datetime] = {}
     for row in since.values():
         oldest[row.owner] = min(oldest.get(row.owner, row.since), row.since)
-    each = [
+    rows_of_owners = [
         Owner(name=name, records=one.records, money=one.money, oldest=oldest[name])
-        for name, one in found.items()
+        for name, one in figures.items()
     ]
-    return tuple(sorted(each, key=lambda one: (*most_first(one.money), one.name or "")))
+    return tuple(sorted(rows_of_owners, key=lambda one: (*most_first(one.money), one.name or "")))
 
 
 def _owner(look: Look) -> tuple[int | None, int | None]:
-    """The person, or else the team."""
+    """Return the user, otherwise the team."""
     return look.person_id, None if look.person_id is not None else look.team_id
 
 
 def owners_since(
     company_id: int, people: Sequence[int]
 ) -> Question[dict[tuple[int | None, int | None], Row[Any]]]:
-    """(person, team of what nobody took) -> its name, and since when its oldest hold waits."""
+    """Return each owner's name and opening time of the oldest hold, by user and team."""
     rows = yield _since(company_id, tuple(people))
     return {(row.person_id, row.team_id): row for row in rows if row.since is not None}
 
@@ -166,8 +168,8 @@ def _since(company_id: int, people: tuple[int, ...]) -> CompoundSelect[Any]:
     )
 
 
-def oldest(company_id: int) -> Question[Oldest | None]:
-    """The open hold that waits longest."""
+def asked_oldest(company_id: int) -> Question[Oldest | None]:
+    """Return the open hold that waits longest."""
     return OLDEST.first((yield _first_open(company_id)))
 
 
@@ -184,11 +186,9 @@ def _first_open(company_id: int) -> Select[Any]:
     )
 
 
-def kept_out(company_id: int, held: Held, since: datetime, books: str) -> Question[Kept]:
-    """What is held as a duplicate, as the holding area says it, or was since then and ended without
-    a posting; each record once.
-    """
-    still = tally_figures.figure(held.tally.rows, lambda look: look.error_class == DUPLICATE)
+def asked_kept_out(company_id: int, held: Held, since: datetime, books: str) -> Question[Kept]:
+    """Return records held as duplicates, or closed as such since a time without a posting."""
+    still = tally_figures.total_figure(held.tally.rows, lambda look: look.error_class == DUPLICATE)
     rows = (yield _ended(company_id, since)).all()
     ended = [{"" if code == books else code: int(minor)} for code, _, minor in rows if minor]
     return Kept(
@@ -199,9 +199,7 @@ def kept_out(company_id: int, held: Held, since: datetime, books: str) -> Questi
 
 @lru_cache(maxsize=256)
 def _ended(company_id: int, since: datetime) -> Select[str, int, int | None]:
-    """The records of duplicates that ended so, by currency. Made once a day and company, as are the
-    other statements here: to make one takes longer than to run it.
-    """
+    """Build the query for closed duplicates by currency, cached because building is slow."""
     again = aliased(Hold)
     still = exists().where(again.record_id == Record.id, is_open(again.state))
     still = still.where(again.error_class == DUPLICATE)
@@ -217,18 +215,18 @@ def _ended(company_id: int, since: datetime) -> Select[str, int, int | None]:
     )
 
 
-def standing(
+def asked_standing(
     company_id: int, moment: datetime, last: date, count: int = 14
 ) -> Question[tuple[Sum, tuple[Day, ...]]]:
-    """Where records stand: those first seen since a moment, and those of the last document days."""
+    """Return records by state: those first seen since a time, and by the last document days."""
     first = last - timedelta(days=count - 1)
-    found: dict[date | None, dict[str, int]] = {}
+    states_by_day: dict[date | None, dict[str, int]] = {}
     for row in (yield _standing(company_id, moment, first, last)):
-        found.setdefault(row.day, {})[row.state] = row.records
-    each = [first + timedelta(days=n) for n in range(count)]
+        states_by_day.setdefault(row.day, {})[row.state] = row.records
+    days = [first + timedelta(days=n) for n in range(count)]
     return (
-        Sum(**_summed(found.get(None, {}))),
-        tuple(Day(day=day, **_summed(found.get(day, {}))) for day in each),
+        Sum(**_summed(states_by_day.get(None, {}))),
+        tuple(Day(day=day, **_summed(states_by_day.get(day, {}))) for day in days),
     )
 
 
@@ -247,40 +245,42 @@ def _standing(company_id: int, moment: datetime, first: date, last: date) -> Com
     return union_all(seen, dated)
 
 
-def booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booked, ...]]:
-    """What was posted of the last document days, as the targets have it; each type on its own."""
+def asked_booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booked, ...]]:
+    """Return what was posted in the last document days, by type."""
     first = last - timedelta(days=count - 1)
-    mine = (Connection.company_id == company_id, Connection.side == "target")
-    targets = sorted((yield select(Connection.id).where(*mine)).scalars())
+    own_targets = (Connection.company_id == company_id, Connection.side == "target")
+    targets = sorted((yield select(Connection.id).where(*own_targets)).scalars())
     rows = yield _booked(tuple(targets), first, last)
-    each = [
+    amounts = [
         ((day, doc_type), code, minor)
         for _, day, doc_type, currency, book, amount in rows
         for code, minor in (("", book), (currency or "", amount))
     ]
-    found: dict[date, dict[str, Sums]] = {first + timedelta(days=n): {} for n in range(count)}
-    for (day, doc_type), money in by_key(each).items():
-        found[day][doc_type] = money
-    return tuple(Booked(day, money) for day, money in found.items())
+    money_by_day: dict[date, dict[str, Sums]] = {
+        first + timedelta(days=n): {} for n in range(count)
+    }
+    for (day, doc_type), money in by_key(amounts).items():
+        money_by_day[day][doc_type] = money
+    return tuple(Booked(day, money) for day, money in money_by_day.items())
 
 
 @lru_cache(maxsize=256)
 def _booked(
     targets: tuple[int, ...], first: date, last: date
 ) -> Select[int, date | None, str, str, int | None, Any]:
-    """Of targets that are named: of one, PostgreSQL goes along its index."""
+    """Return the query for named targets, because for one target PostgreSQL uses its index."""
     place = (Posting.connection_id, Posting.doc_date, Posting.doc_type)
     foreign = case((Posting.book.is_(None), Posting.amount))
     return (
         select(*place, Posting.currency, func.sum(Posting.book), func.sum(foreign))
         .where(Posting.connection_id.in_(targets), Posting.doc_date.between(first, last))
-        .where(among_words(Posting.state, BOOKED_STATES), or_(_STANDS, there_and_taken_back()))
+        .where(among_words(Posting.state, BOOKED_STATES), or_(_STANDS, is_reversed_there()))
         .group_by(*place, Posting.state, Posting.currency)  # by its index: nothing is sorted
     )
 
 
-def there_and_taken_back() -> ColumnElement[bool]:
-    """Postings that a credit note took back: both documents are in the target."""
+def is_reversed_there() -> ColumnElement[bool]:
+    """Return the condition for postings reversed by a credit note, so both documents exist."""
     return and_(Posting.state == PostingState.REVERSED, Posting.action != "void")
 
 

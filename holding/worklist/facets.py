@@ -24,17 +24,17 @@ from holding.holds.assignments import MOST
 from holding.holds.shapes import Look
 from holding.holds.tally_figures import Figure
 from holding.worklist import filters
-from holding.worklist.filters import TOLD, Filter, Held, terms
+from holding.worklist.filters import TOLD, Filter, Held, hold_terms
 
 AGES: Final = ("Today", "1 to 2 days", "3 to 7 days", "8 to 30 days", "More than 30 days")
 
 FACETS: Final = ("classes", "teams", "sources", "targets", "amounts", "ages")
-"""Parts of a filter that have a facet; one takes nothing away from its own."""
+"""Parts of a filter that have a facet; a facet ignores its own part of the filter."""
 
 BY_ORDER: Final = {"amounts", "ages"}
 
 Names = Mapping[tuple[str, int], str]
-"""What is called so, by its kind (`connection`, `person`, `cause`) and id."""
+"""Names by kind (`connection`, `person`, `cause`) and id."""
 
 ACT: Final = "record.read"
 
@@ -45,15 +45,15 @@ MOST_VIEWS: Final = 30  # of one person in a company
 MOST_SHARED: Final = 50  # in a company
 
 PERSONAL: Final = frozenset({"customer", "q"})
-"""Parts of an address in which the name of a customer may stand."""
+"""Parts of a URL that may contain a customer's name."""
 
 Query = Mapping[str, Sequence[str]]
-"""The filter as its address has it: name of a part -> its words."""
+"""The filter as in the URL: part name -> its words."""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewRow:
-    """A view in somebody's list; `by`: whose it is."""
+    """A saved view in a user's list; `by` is its owner."""
 
     id: int
     name: str
@@ -86,8 +86,9 @@ _READ: Final = select(Hold.id, Hold.lock, Hold.record_id, Hold.cause_id, Hold.op
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One word of a facet with what it holds; `under`: the heading it stands under. `named`: its
-    title is a name that somebody gave.
+    """One value of a facet with its counts; `under` is its heading.
+
+    `named`: its title is a name given by a user.
     """
 
     word: str
@@ -99,12 +100,12 @@ class Facet:
 
     @property
     def own(self) -> str:
-        """Its title, as it is."""
+        """The title without translation."""
         return self.title
 
 
-def names(company_id: int, wanted: Filter) -> Question[Names]:
-    """The connections of the company, and the people and causes that a filter asks for."""
+def asked_facet_names(company_id: int, wanted: Filter) -> Question[Names]:
+    """Return the names of the company's connections, and of the filter's people and causes."""
     members = select(Membership.person_id).where(Membership.company_id == company_id)
     rows = yield union_all(
         _named("connection", Connection).where(Connection.company_id == company_id),
@@ -123,8 +124,9 @@ def _named(kind: str, table: Any) -> Any:
 def facets_of(
     found: Held, wanted: Filter, named: Names, currency: str
 ) -> dict[str, tuple[Facet, ...]]:
-    """Part of a filter -> its facet, most money first, bands in their order; `found`: what is left
-    when cause, customer and text are asked for.
+    """Return the facet of each filter part, largest amounts first, bands in order.
+
+    `found` are the holds left by cause, customer and text.
     """
     each = _figures(found, wanted)
     for part in FACETS:  # what is chosen stays in sight where it finds nothing
@@ -140,8 +142,8 @@ def facets_of(
 
 
 def _figures(found: Held, wanted: Filter) -> dict[str, dict[Any, Figure]]:
-    """All facets in one go over the shapes."""
-    seen = filters.seen(found, wanted)
+    """Count all facets in one pass over the shapes."""
+    seen = filters.view_predicate(found, wanted)
     parts = {name: frozenset(getattr(wanted, name)) for name in TOLD}
     set_ = [(name, TOLD[name], values) for name, values in parts.items() if values]
 
@@ -155,7 +157,7 @@ def _figures(found: Held, wanted: Filter) -> dict[str, dict[Any, Figure]]:
 
     figures: dict[str, dict[Any, Figure]] = defaultdict(dict)
     question = ("facets", wanted, found.own_teams)
-    told = found.tally.once(question, lambda: tally_figures.by(found.tally.rows, keys))
+    told = found.tally.once(question, lambda: tally_figures.figures_by(found.tally.rows, keys))
     for (part, word), one in told.items():
         figures[part][word] = one
     return figures
@@ -177,7 +179,7 @@ def _sorted(part: str, each: Mapping[Any, Figure]) -> list[tuple[Any, Figure]]:
 
 
 def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, currency: str) -> str:
-    """What a word of a filter is called; the word itself where nothing is known of it."""
+    """Return the title of a filter value, or the value itself if it is unknown."""
     if part == "classes" and word in CLASS_LABELS:
         return class_label(word)
     if part == "teams":
@@ -196,10 +198,10 @@ def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, curre
 
 
 def amount_title(band: int, currency: str) -> str:
-    """`From RM 100.00 to RM 1,000.00`: the second is the first of the next band."""
+    """Return a title such as `From RM 100.00 to RM 1,000.00`; the upper limit is exclusive."""
     if band == folding.UNKNOWN:
         return f"No amount in {currency}"
-    least, end = folding.amounts_of(band)
+    least, end = folding.amount_band_limits(band)
     if end is None:
         return f"{money(least, currency)} and more"
     if not least:
@@ -207,26 +209,29 @@ def amount_title(band: int, currency: str) -> str:
     return f"From {money(least, currency)} to {money(end, currency)}"
 
 
-def listing(actor: Actor) -> Question[tuple[ViewRow, ...]]:
-    """A person's own views of a company and those that are shared there, by name; whoever is
-    limited to some sources sees their own.
+def asked_views(actor: Actor) -> Question[tuple[ViewRow, ...]]:
+    """Return a user's own views and the shared ones, by name.
+
+    A user limited to some sources sees only their own.
     """
-    mine = SavedView.person_id == actor.person_id
+    own_views = SavedView.person_id == actor.person_id
     rows = yield (
         ROW.select()
         .join(Person, Person.id == SavedView.person_id)
         .where(SavedView.company_id == actor.company_id)
-        .where(mine if actor.reach.limited else or_(mine, SavedView.shared))
+        .where(own_views if actor.reach.limited else or_(own_views, SavedView.shared))
         .order_by(func.lower(SavedView.name), SavedView.id)
     )
     return ROW.each(rows)
 
 
-def keep(
+def save_view(
     session: Session, actor: Actor, name: str, query: Query, now: datetime, *, shared: bool = False
 ) -> int | Refusal:
-    """Keep a filter under a name; the id of the view. The same filter under a name that the person
-    has already is that view: a second click makes no other.
+    """Save a filter under a name and return the view's id.
+
+    Saving an equal filter under its existing name returns that view, so a second click adds
+    nothing.
     """
     name = _tidy(name)
     refused = may(actor, ACT) or _unfit(name) or (_alone(actor, query) if shared else None)
@@ -238,7 +243,7 @@ def keep(
     refused = _full(session, actor) or (_full_of_shared(session, actor) if shared else None)
     if refused:
         return refused
-    made = SavedView(
+    view = SavedView(
         company_id=actor.company_id or 0,
         person_id=actor.person_id or 0,
         name=name,
@@ -248,10 +253,10 @@ def keep(
     )
     try:
         with session.begin_nested():
-            session.add(made)
+            session.add(view)
     except IntegrityError:  # it was kept meanwhile
-        return keep(session, actor, name, query, now, shared=shared)
-    return made.id
+        return save_view(session, actor, name, query, now, shared=shared)
+    return view.id
 
 
 def _tidy(name: str) -> str:
@@ -269,9 +274,7 @@ def _unfit(name: str) -> Refusal | None:
 
 
 def _alone(actor: Actor, query: Query) -> Refusal | None:
-    """Why a view stays with who made it: not every colleague sees the names of customers, and who
-    is limited to some sources sees no view of colleagues either.
-    """
+    """Refuse to share a view with customer names, or by a user limited to some sources."""
     if actor.reach.limited:
         words = "You see some sources only, so you cannot share a view."
         return Refusal("view.limited", words, "Save it for yourself alone.", 403)
@@ -307,10 +310,10 @@ def _full_of_shared(session: Session, actor: Actor) -> Refusal | None:
     return Refusal("view.most", words, "Save it for yourself alone.", 409)
 
 
-def change(
+def change_view(
     session: Session, actor: Actor, view_id: int, name: str, *, shared: bool
 ) -> Refusal | None:
-    """Give one's own view another name, let colleagues see it, or no longer."""
+    """Rename the user's own view, and share it or stop sharing it."""
     name = _tidy(name)
     view = _mine(session, actor, view_id)
     if isinstance(view, Refusal):
@@ -329,18 +332,18 @@ def change(
 
 
 def _mine(session: Session, actor: Actor, view_id: int) -> SavedView | Refusal:
-    """One's own view in this company; that of another is as if there were none."""
+    """Return the user's own view, or refuse as if another's view did not exist."""
     refused = may(actor, ACT)
     if refused:
         return refused
-    found = session.scalar(_own(actor).where(SavedView.id == view_id).with_for_update())
-    return found or Refusal(
+    view = session.scalar(_own(actor).where(SavedView.id == view_id).with_for_update())
+    return view or Refusal(
         "view.unknown", "You have no such saved view.", "Someone may have deleted it.", 404
     )
 
 
-def delete(session: Session, actor: Actor, view_id: int) -> Refusal | None:
-    """Take one's own view away, for colleagues, too; one that is gone already stays gone."""
+def delete_view(session: Session, actor: Actor, view_id: int) -> Refusal | None:
+    """Delete the user's own view, also for colleagues."""
     view = _mine(session, actor, view_id)
     if isinstance(view, Refusal):
         return view
@@ -351,7 +354,7 @@ def delete(session: Session, actor: Actor, view_id: int) -> Refusal | None:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer with what is held of them; `more`: so many holds that nobody counted them."""
+    """A customer with their held records; `more`: there are too many holds to count."""
 
     key: str
     name: str
@@ -360,37 +363,43 @@ class Customer:
     more: bool
 
 
-def largest(company_id: int, wanted: Filter) -> Question[tuple[str, ...]]:
-    """Keys of the customers of the largest amounts that the rest of the filter finds, largest
-    first; of those among the largest of the company.
+def asked_largest(company_id: int, wanted: Filter) -> Question[tuple[str, ...]]:
+    """Return keys of the customers with the largest held amounts under the rest of the filter.
+
+    Only the company's largest holds are searched.
     """
-    mine = (Hold.company_id == company_id, HOLD_OPEN, Hold.book.is_not(None))
-    top = select(Hold.id).where(*mine).order_by(Hold.book.desc(), Hold.id.desc()).limit(LARGEST)
+    with_amount = (Hold.company_id == company_id, HOLD_OPEN, Hold.book.is_not(None))
+    top = (
+        select(Hold.id)
+        .where(*with_amount)
+        .order_by(Hold.book.desc(), Hold.id.desc())
+        .limit(LARGEST)
+    )
     first = top.subquery("largest")
-    rest = terms(company_id, replace(wanted, customers=()))
+    rest = hold_terms(company_id, replace(wanted, customers=()))
     # Joined to them and sorted here: else SQLite walks the open holds of the whole company
     rows = (
         yield select(Hold.party_key, Hold.book)
         .join_from(first, Hold, Hold.id == first.c.id)
         .where(*rest)
     )
-    found = sorted((-row.book, row.party_key) for row in rows if row.party_key)
-    return tuple(dict.fromkeys(key for _, key in found))[:SHOWN]
+    keys_by_amount = sorted((-row.book, row.party_key) for row in rows if row.party_key)
+    return tuple(dict.fromkeys(key for _, key in keys_by_amount))[:SHOWN]
 
 
 def customers_of(
     session: Session, company_id: int, wanted: Filter, keys: Sequence[str]
 ) -> tuple[Customer, ...]:
-    """These customers, and those that are asked for, under the rest of the filter."""
+    """Return these customers, and those in the filter, under the rest of the filter."""
     page = Together(session)
     every = dict.fromkeys((*wanted.customers, *keys))
-    asked = [page.ask(_one(company_id, wanted, key)) for key in every]
-    return tuple(one.value for one in asked)
+    questions = [page.ask(_one(company_id, wanted, key)) for key in every]
+    return tuple(one.value for one in questions)
 
 
 def _one(company_id: int, wanted: Filter, key: str) -> Question[Customer]:
-    """Summed here: their holds need not be looked at as the tally looks at shapes."""
-    mine = terms(company_id, replace(wanted, customers=(key,)))
+    """Return one customer's sums, computed from holds because the tally has no customers."""
+    mine = hold_terms(company_id, replace(wanted, customers=(key,)))
     oldest = select(Hold.id).where(*mine).order_by(Hold.opened_at, Hold.id).limit(COUNTED + 1)
     rows = (
         yield select(Record.party, Record.currency, Record.amount)
@@ -425,14 +434,16 @@ class FrozenHold:
     code: str
 
 
-def rows(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
-    """What a filter finds, oldest first; one more than an act takes says that there are more."""
-    found = _READ.where(*terms(company_id, wanted))
-    return _frozen(session, found.order_by(Hold.opened_at, Hold.id).limit(MOST + 1))
+def frozen_holds(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
+    """Return a filter's holds, oldest first; one more than an action takes shows that there are
+    more.
+    """
+    query = _READ.where(*hold_terms(company_id, wanted))
+    return _frozen(session, query.order_by(Hold.opened_at, Hold.id).limit(MOST + 1))
 
 
 def _frozen(session: Session, found: Select[*tuple[Any, ...]]) -> tuple[FrozenHold, ...]:
-    """These holds with their records, of which no others are read."""
+    """Return these holds with their records, and read no other records."""
     hold = aliased(Hold, found.subquery("looked_at"))
     columns = Columns(
         FrozenHold(
@@ -455,7 +466,9 @@ def _frozen(session: Session, found: Select[*tuple[Any, ...]]) -> tuple[FrozenHo
     return columns.each(session.execute(query))
 
 
-def these(session: Session, company_id: int, ids: Sequence[int]) -> tuple[FrozenHold, ...]:
-    """The open ones of these holds."""
-    mine = (Hold.company_id == company_id, HOLD_OPEN, bulk.among(Hold.id, ids))
-    return _frozen(session, _READ.where(*mine))
+def frozen_holds_by_id(
+    session: Session, company_id: int, ids: Sequence[int]
+) -> tuple[FrozenHold, ...]:
+    """Return the open ones among these holds."""
+    wanted_holds = (Hold.company_id == company_id, HOLD_OPEN, bulk.among(Hold.id, ids))
+    return _frozen(session, _READ.where(*wanted_holds))

@@ -34,7 +34,7 @@ from holding.holds import folding, tally_figures
 from holding.holds.assignments import MOST
 from holding.holds.folding import HELD
 from holding.holds.shapes import Look
-from holding.holds.tally_figures import Figure, Tally, figure
+from holding.holds.tally_figures import Figure, Tally, total_figure
 from holding.mappings import party_merge
 from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes import NEEDS_APPROVAL
@@ -53,7 +53,7 @@ TOLD: Final[Mapping[str, Callable[[Look], Any]]] = {
     "amounts": lambda look: look.amount,
     "ages": lambda look: look.age,
 }
-"""The parts of a filter that shapes tell, and what a hold has there."""
+"""Parts of a filter that shapes contain, with the hold's value for each."""
 
 VIEWS: Final[Mapping[str, Callable[[Look], bool]]] = {
     "approve": lambda look: look.asks,
@@ -121,12 +121,12 @@ ASKING = Columns(
     ),
     _RENAMED,
 )
-"""The same with the money of the document, which is what would be sent."""
+"""Members with the document's amount, which is what would be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What the person wants to see; an empty part asks nothing."""
+    """What the user wants to see; an empty part does not filter."""
 
     view: str = "todo"  # todo | mine | approve | snoozed | all
     classes: tuple[str, ...] = ()
@@ -150,17 +150,17 @@ class Filter:
 
     @property
     def fine(self) -> bool:
-        """Whether it asks for what fine shapes alone tell."""
+        """Whether it needs fine shapes."""
         return any(self._fine)
 
     @property
     def searched(self) -> bool:
-        """Whether it asks for what no shape tells: holds are looked at one by one."""
+        """Whether it needs single holds, because no shape has the text or customer."""
         return bool(self.text or self.customers)
 
     @property
     def untallied(self) -> "Filter":
-        """The same without what shapes tell."""
+        """The filter without the parts that shapes contain."""
         return replace(self, classes=(), teams=(), people=(), sources=(), targets=(), amounts=(),
                        ages=())  # fmt: skip
 
@@ -169,8 +169,8 @@ class Filter:
         return self.sources, self.targets, self.amounts, self.ages
 
 
-def terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
-    """The terms of a filter over open holds."""
+def hold_terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter on open holds."""
     terms: list[ColumnElement[bool]] = [Hold.company_id == company_id, HOLD_OPEN]
     terms += [*_of_view(wanted), *_of_owner(wanted), *_finer(wanted)]
     if wanted.causes:
@@ -186,7 +186,7 @@ def terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
 
 def _of_view(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.view == "mine":
-        yield mine(wanted)
+        yield own_term(wanted)
     if wanted.view == "approve":
         yield Hold.code == NEEDS_APPROVAL
     if wanted.view == "todo":
@@ -196,27 +196,27 @@ def _of_view(wanted: Filter) -> Iterator[ColumnElement[bool]]:
 
 
 def _of_owner(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Of teams, and of the people who took it; 0 is nobody."""
+    """Yield the conditions for teams and users; 0 means no owner."""
     for owner, ids in ((Hold.person_id, wanted.people), (Hold.team_id, wanted.teams)):
         if ids:
             yield or_(owner.in_(ids), owner.is_(None) if 0 in ids else false())
 
 
 def _finer(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """Of source, target, and bands of amount and age."""
+    """Yield the conditions for source, target, and bands of amount and age."""
     if wanted.sources:  # of each hold that is read its record by key: no join to be turned around
         source = select(_OF_HOLD.source_id).where(_OF_HOLD.id == Hold.record_id)
         yield source.correlate(Hold).scalar_subquery().in_(wanted.sources)
     if wanted.targets:
         yield func.coalesce(Hold.connection_id, 0).in_(wanted.targets)
     if wanted.amounts:
-        yield folding.of_amounts(wanted.amounts)
+        yield folding.in_amount_bands(wanted.amounts)
     if wanted.ages:
-        yield folding.of_ages(wanted.ages, wanted.midnight)
+        yield folding.in_age_bands(wanted.ages, wanted.midnight)
 
 
 def _contains(company_id: int, text: str) -> ColumnElement[bool]:
-    """By the number, by a customer or supplier as its newest record names it, or by the cause."""
+    """Match the hold's number, its customer's or supplier's latest name, or its cause."""
     parties = party_merge.keys_named(company_id, text)  # all: an act takes whatever is found
     causes = select(Cause.id).where(
         Cause.company_id == company_id, Cause.label.icontains(text, autoescape=True)
@@ -228,8 +228,8 @@ def _contains(company_id: int, text: str) -> ColumnElement[bool]:
     )
 
 
-def mine(wanted: Filter) -> ColumnElement[bool]:
-    """Holds given to the person, or to nobody in one of their teams."""
+def own_term(wanted: Filter) -> ColumnElement[bool]:
+    """Return the condition for the user's holds, and holds of their teams without a user."""
     my_teams = select(TeamMember.team_id).where(TeamMember.person_id == wanted.person_id)
     return or_(
         Hold.person_id == wanted.person_id,
@@ -239,9 +239,7 @@ def mine(wanted: Filter) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Each record once: how many, their money, how many have several causes; and how many are not
-    in that sum, because they have no amount.
-    """
+    """Counts of records, each once: number, amounts, several causes, and without an amount."""
 
     records: int
     money: Sums
@@ -251,7 +249,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Tabs:
-    """The counts of the tabs, of records (of postings for `uncertain`)."""
+    """The counts of the tabs: records, or postings for `uncertain`."""
 
     todo: int
     mine: int
@@ -262,10 +260,10 @@ class Tabs:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """All open holds of a company as one page needs them, the names of teams, and in which of them
-    the person is. `uncertain`: postings whose result is not known. `of`: the filter whose holds
-    alone are counted, if any; `more`: it finds more; `whole`: all holds are there that its text
-    and customers find, whatever else it asks for.
+    """All open holds of a company as a page needs them, with the teams and the user's own teams.
+
+    `uncertain` counts postings with an unknown result. `of` is the filter that limits the holds;
+    `more`: it finds more. `whole`: all holds of its text and customers are included.
     """
 
     tally: Tally
@@ -277,11 +275,13 @@ class Held:
     whole: bool = True
 
 
-def held(session: Session, company_id: int, person_id: int | None, *, fine: bool = False) -> Held:
-    """Read it by few statements; of causes by fine shapes where that is asked for."""
+def load_held(
+    session: Session, company_id: int, person_id: int | None, *, fine: bool = False
+) -> Held:
+    """Load a company's holds with few queries; `fine` loads causes by fine shapes."""
     rows = session.execute(_teams(company_id, person_id), execution_options=KEPT).all()
     return Held(
-        tally=tally_figures.read(session, company_id, fine=fine),
+        tally=tally_figures.read_tally(session, company_id, fine=fine),
         teams={row.team_id: row.name for row in rows if row.team_id is not None},
         own_teams=frozenset(row.team_id for row in rows if row.own is not None),
         uncertain=rows[0].uncertain if rows else 0,
@@ -290,7 +290,7 @@ def held(session: Session, company_id: int, person_id: int | None, *, fine: bool
 
 @lru_cache(maxsize=256)
 def _teams(company_id: int, person_id: int | None) -> Select[Any]:
-    """The teams of a company, which of them the person is in, and how many are uncertain."""
+    """Return the query for a company's teams, the user's teams, and the uncertain count."""
     uncertain = (
         select(func.count()).where(Posting.company_id == company_id, UNCERTAIN).scalar_subquery()
     )
@@ -304,18 +304,19 @@ def _teams(company_id: int, person_id: int | None) -> Select[Any]:
     )
 
 
-def seen(found: Held, wanted: Filter) -> Callable[[Look], bool]:
-    """Whether a hold is in the view."""
+def view_predicate(found: Held, wanted: Filter) -> Callable[[Look], bool]:
+    """Return a function that checks whether a hold is in the view."""
     if wanted.view == "mine":
-        return lambda look: own(look, wanted.person_id, found.own_teams)
+        return lambda look: is_own(look, wanted.person_id, found.own_teams)
     return VIEWS.get(wanted.view, lambda _: True)
 
 
-def asked(found: Held, wanted: Filter) -> Callable[[Look], bool]:
-    """The same question as `terms`, of how a hold looks; neither a cause, a customer nor a text is
-    asked for.
+def filter_predicate(found: Held, wanted: Filter) -> Callable[[Look], bool]:
+    """Return a function that checks a hold's look against the filter.
+
+    Causes, customers and text are not checked.
     """
-    terms = [seen(found, wanted)]
+    terms = [view_predicate(found, wanted)]
     for name, read_value in TOLD.items():
         if values := getattr(wanted, name):
             terms.append(partial(_among, read_value, frozenset(values)))
@@ -326,39 +327,41 @@ def _among(of: Callable[[Look], Any], values: frozenset[Any], look: Look) -> boo
     return of(look) in values
 
 
-def own(look: Look, person_id: int | None, teams: Collection[int]) -> bool:
-    """Whether a hold is given to the person, or to nobody in one of these teams."""
+def is_own(look: Look, person_id: int | None, teams: Collection[int]) -> bool:
+    """Check whether a hold belongs to the user, or to one of these teams without a user."""
     if look.person_id is not None:
         return look.person_id == person_id
     return look.team_id in teams
 
 
-def totals(session: Session, company_id: int, wanted: Filter, found: Held | None = None) -> Totals:
-    """The line under the heading; `found`: what was read already."""
-    found = found or held(session, company_id, wanted.person_id, fine=wanted.fine)
-    one = _figure(counted(session, company_id, wanted, found), wanted)
-    return Totals(one.records, one.money, one.several, one.blank)
+def load_totals(
+    session: Session, company_id: int, wanted: Filter, found: Held | None = None
+) -> Totals:
+    """Return the totals under the heading; `found` are the holds if already loaded."""
+    found = found or load_held(session, company_id, wanted.person_id, fine=wanted.fine)
+    figure = _figure(narrow_held(session, company_id, wanted, found), wanted)
+    return Totals(figure.records, figure.money, figure.several, figure.blank)
 
 
 def _figure(found: Held, wanted: Filter) -> Figure:
     rows, question = found.tally.rows, ("figure", wanted, found.own_teams)
-    return found.tally.once(question, lambda: figure(rows, asked(found, wanted)))
+    return found.tally.once(question, lambda: total_figure(rows, filter_predicate(found, wanted)))
 
 
-def counted(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
-    """What is left of it when cause, customer and text are asked for."""
+def narrow_held(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
+    """Narrow the holds to the filter's causes, customers and text."""
     if wanted.searched or len(wanted.causes) > 1:
-        return one_by_one(session, company_id, wanted, found)
+        return count_one_by_one(session, company_id, wanted, found)
     if not wanted.causes:
         return found
-    rows = tally_figures.of_these(found.tally.causes, wanted.causes)
+    rows = tally_figures.rows_of_causes(found.tally.causes, wanted.causes)
     return replace(found, tally=Tally(rows, found.tally.causes))
 
 
-def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
-    """The same of the holds of a filter alone, one by one: the tally knows no text. Of a text, or a
-    customer, those that wait longest, as many as an act takes: the figures of more would not be
-    there at once.
+def count_one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
+    """Count a filter's holds one by one, because the tally contains no text.
+
+    For a text or a customer only the longest waiting holds are counted, as many as an action takes.
     """
     if found.of == wanted:
         return found
@@ -368,10 +371,10 @@ def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -
     if many and base != wanted:
         holds = _first(session, company_id, wanted)
     more = wanted.searched and len(holds) > MOST_OF_A_TEXT
-    each = tally_figures.one_by_one(holds[:MOST_OF_A_TEXT] if more else holds)
+    tallied = tally_figures.tally_holds(holds[:MOST_OF_A_TEXT] if more else holds)
     return replace(
         found,
-        tally=tally_figures.tally_of(each),
+        tally=tally_figures.tally_of(tallied),
         of=wanted,
         more=more,
         whole=not many,
@@ -379,14 +382,14 @@ def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -
 
 
 def _first(session: Session, company_id: int, wanted: Filter) -> Sequence[Any]:
-    """Its holds, oldest first, of a text or a customer one more than are counted."""
-    first = select(Hold.id).where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
+    """Return the filter's holds, oldest first; for a search one more than are counted."""
+    first = select(Hold.id).where(*hold_terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
     first = first.limit(MOST_OF_A_TEXT + 1) if wanted.searched else first
     return session.execute(HELD.where(Hold.id.in_(first)).order_by(Hold.opened_at, Hold.id)).all()
 
 
-def tabs(found: Held, wanted: Filter) -> Tabs:
-    """The counts of the tabs, whatever is filtered."""
+def count_tabs(found: Held, wanted: Filter) -> Tabs:
+    """Return the counts of the tabs, regardless of the filter."""
 
     def records(view: str) -> int:
         return _figure(found, Filter(view, person_id=wanted.person_id)).records
@@ -396,10 +399,11 @@ def tabs(found: Held, wanted: Filter) -> Tabs:
 
 @dataclass(frozen=True, slots=True)
 class CompanyLine:
-    """One company. `held`: records with an open exception, `mine` of them are the person's or wait
-    in one of their teams. The names of its `targets`, and those of its sources, are one text each.
-    `synced_at`: when a sync last ended, or a document was last posted. `connected`: each target as
-    company, id, name, connector.
+    """One company in the overview.
+
+    `held` counts records with open holds, `mine` the user's and their teams'. Source and target
+    names are one text each. `synced_at` is the last end of a sync or the last posting. `connected`
+    lists targets as (company, id, name, connector).
     """
 
     id: int
@@ -421,7 +425,7 @@ class CompanyLine:
 
 
 def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
-    """Every company in which the person has a role, the most money on hold first."""
+    """Return the user's companies, largest held amounts first."""
     rows = session.execute(
         select(Company, Membership.role)
         .join(Membership, Membership.company_id == Company.id)
@@ -431,16 +435,14 @@ def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
     roles: dict[int, list[str]] = defaultdict(list)
     for row in rows:
         roles[row[0].id].append(row[1])
-    held = _held(session, person_id, list(roles))
-    found = {row[0].id: _line(row, roles[row[0].id], held[row[0].id]) for row in rows}
-    return tuple(sorted(found.values(), key=lambda one: (*most_first(one.money), one.name)))
+    held_by_company = _held(session, person_id, list(roles))
+    lines = {row[0].id: _line(row, roles[row[0].id], held_by_company[row[0].id]) for row in rows}
+    return tuple(sorted(lines.values(), key=lambda one: (*most_first(one.money), one.name)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is on hold in a company, how many of it are the person's, and since when; and what the
-    company connects, and when something was last sent.
-    """
+    """The held records of a company, its connections, and its last sync."""
 
     figure: Figure
     mine: int
@@ -452,7 +454,7 @@ class _Held:
 
 
 def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[int, _Held]:
-    """Company -> what is on hold there; each record counts once."""
+    """Return by company its held records; each counts once."""
     first = select(func.min(Hold.opened_at)).where(Hold.company_id == Company.id, HOLD_OPEN)
     since = first.correlate(Company).scalar_subquery().label("since")
     sources, targets = _names("source"), _names("target")
@@ -462,50 +464,52 @@ def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[in
     told = {row.id: row for row in rows}
     teams = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
     my_teams = frozenset(session.scalars(teams))
-    found, connected = {}, _targets(session, companies)
+    held_by_company, connected = {}, _targets(session, companies)
     for company_id, tallied in tally_figures.whole_records(session, companies).items():
-        everything = tally_figures.figure(tallied, lambda _look: True)
-        mine = tally_figures.figure(tallied, lambda look: own(look, person_id, my_teams))
+        everything = tally_figures.total_figure(tallied, lambda _look: True)
+        own_figure = tally_figures.total_figure(
+            tallied, lambda look: is_own(look, person_id, my_teams)
+        )
         one = told[company_id]
         targets = connected.get(company_id, [])
         synced = max(filter(None, (one.ended_at, *(row.at for row in targets))), default=None)
-        found[company_id] = _Held(
+        held_by_company[company_id] = _Held(
             figure=everything,
-            mine=mine.records,
+            mine=own_figure.records,
             oldest_at=one.since,
             source_names=one.sources or "",
             target_names=one.targets or "",
             synced_at=synced,
             connected=tuple((company_id, row.id, row.name, row.connector) for row in targets),
         )
-    return found
+    return held_by_company
 
 
 def _names(side: str) -> Any:
-    """The names of a company's connections on a side, as one text."""
+    """Return the names of a company's connections on one side, as one text."""
     named = select(func.aggregate_strings(Connection.name, ", "))
-    mine = named.where(Connection.company_id == Company.id, Connection.side == side)
-    return mine.correlate(Company).scalar_subquery()
+    of_side = named.where(Connection.company_id == Company.id, Connection.side == side)
+    return of_side.correlate(Company).scalar_subquery()
 
 
 def _ended() -> Any:
-    """When the newest sync of a company that ended did."""
-    mine = (Run.company_id == Company.id, Run.ended_at.is_not(None))
-    newest = select(Run.ended_at).where(*mine).order_by(Run.id.desc()).limit(1)
+    """Return when a company's latest ended sync ended."""
+    ended_runs = (Run.company_id == Company.id, Run.ended_at.is_not(None))
+    newest = select(Run.ended_at).where(*ended_runs).order_by(Run.id.desc()).limit(1)
     return newest.correlate(Company).scalar_subquery()
 
 
 def _targets(session: Session, companies: Sequence[int]) -> dict[int, list[Any]]:
-    """Company -> its targets, and when a document was last posted in each, by its index."""
-    mine = (Posting.connection_id == Connection.id, Posting.posted_at.is_not(None))
-    newest = select(func.max(Posting.posted_at)).where(*mine).correlate(Connection)
+    """Return by company its targets, with the last posting time found by its index."""
+    of_connection = (Posting.connection_id == Connection.id, Posting.posted_at.is_not(None))
+    newest = select(func.max(Posting.posted_at)).where(*of_connection).correlate(Connection)
     query = select(Connection.company_id, Connection.id, Connection.name, Connection.connector)
     query = query.add_columns(newest.scalar_subquery().label("at"))
     query = query.where(Connection.side == "target", bulk.among(Connection.company_id, companies))
-    found: dict[int, list[Any]] = defaultdict(list)
+    by_company: dict[int, list[Any]] = defaultdict(list)
     for row in session.execute(query.order_by(Connection.id)):
-        found[row.company_id].append(row)
-    return found
+        by_company[row.company_id].append(row)
+    return by_company
 
 
 def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
@@ -530,20 +534,20 @@ def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
     )
 
 
-def in_all(lines: Sequence[CompanyLine]) -> Sums:
-    """What all of them have on hold; of two currencies nothing is added."""
+def total_held(lines: Sequence[CompanyLine]) -> Sums:
+    """Return the total held amounts; different currencies stay separate."""
     return added(
         {code or line.currency: minor for code, minor in line.money.items()} for line in lines
     )
 
 
-def oldest(lines: Sequence[CompanyLine]) -> CompanyLine | None:
-    """The company whose record has been on hold longest; None where nothing is."""
+def longest_waiting(lines: Sequence[CompanyLine]) -> CompanyLine | None:
+    """Return the company whose record has been held longest, or None."""
     waiting = [one for one in lines if one.oldest_at is not None]
     return min(waiting, key=attrgetter("oldest_at", "name"), default=None)
 
 
-def members(
+def load_members(
     session: Session,
     company_id: int,
     wanted: Filter,
@@ -552,10 +556,10 @@ def members(
     after: int | None = None,
     limit: int = MEMBERS_A_PAGE,
 ) -> tuple[Member, ...]:
-    """The holds of one cause, oldest first; one more than asked when there is more."""
+    """Return the holds of one cause, oldest first; one more than `limit` if there are more."""
     query = (
         _members(MEMBER)
-        .where(*terms(company_id, wanted), Hold.cause_id == cause_id)
+        .where(*hold_terms(company_id, wanted), Hold.cause_id == cause_id)
         .order_by(Hold.id)
         .limit(at_most(limit + 1))
     )
@@ -575,7 +579,7 @@ def _members(columns: Columns[Member]) -> Select[Any]:
     )
 
 
-def chosen(
+def approval_candidates(
     session: Session,
     company_id: int,
     *,
@@ -584,11 +588,10 @@ def chosen(
     wanted: Filter | None = None,
     after: int = 0,
 ) -> tuple[Member, ...]:
-    """Postings that wait for a consent: these, or those of a cause that a filter finds, oldest
-    first, as many as are approved at once, of the holds after that one.
+    """Return postings that wait for approval, given by id or by a cause and filter.
 
-    Each with its document's money, which is what would be sent. A posting that asks for several
-    levels is listed once.
+    Oldest first, after a hold, as many as are approved at once. Each has its document's amount, and
+    a posting with several levels is listed once.
     """
     query = _members(ASKING).order_by(Hold.id)
     if cause_id is None:
@@ -611,12 +614,14 @@ def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
 def _of_cause(
     company_id: int, cause_id: int, wanted: Filter | None, after: int
 ) -> tuple[ColumnElement[bool], ...]:
-    found = terms(company_id, wanted) if wanted else ()
-    return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after, *found)
+    filter_terms = hold_terms(company_id, wanted) if wanted else ()
+    return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after, *filter_terms)
 
 
-def decided(session: Session, company_id: int, postings: Sequence[int]) -> tuple[Member, ...]:
-    """Postings that waited for a consent, whatever became of it, by their last hold."""
+def decided_members(
+    session: Session, company_id: int, postings: Sequence[int]
+) -> tuple[Member, ...]:
+    """Return postings that waited for approval, whatever the result, by their last hold."""
     query = _members(ASKING).order_by(Hold.id)
     query = query.where(Hold.company_id == company_id, Hold.code == NEEDS_APPROVAL)
     rows = session.execute(query.where(Hold.posting_id.in_(postings)))
@@ -624,10 +629,10 @@ def decided(session: Session, company_id: int, postings: Sequence[int]) -> tuple
     return tuple(sorted(last.values(), key=lambda row: row.id))
 
 
-def beyond(
+def asked_remaining(
     company_id: int, cause_id: int, after: int, wanted: Filter | None = None
 ) -> Question[int]:
-    """How many of a cause that a filter finds wait for a consent after this hold."""
+    """Return how many holds of a cause and filter wait for approval after this one."""
     count = select(func.count()).select_from(Hold)
     rows = yield count.where(*_of_cause(company_id, cause_id, wanted, after))
     return rows.scalar() or 0

@@ -19,7 +19,7 @@ from holding.db.together import Question
 from holding.holds import tally_figures
 from holding.holds.tally_figures import Figure
 from holding.worklist import filters
-from holding.worklist.filters import Filter, Held, Member, terms
+from holding.worklist.filters import Filter, Held, Member, hold_terms
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.wording import title_text
 
@@ -47,65 +47,62 @@ class Group:
 
     @property
     def table(self) -> str | None:
-        """The mapping table in which its key is missing, if that is the cause."""
+        """The mapping table that lacks its key, if that is the cause."""
         return self.key.table
 
     @property
     def value(self) -> str:
-        """The key that is missing there."""
+        """The missing key."""
         return self.key.entry
 
     @property
     def period_locked(self) -> bool:
-        """Whether the period of its documents is closed, so that another date would do."""
+        """Whether the documents' period is locked, so that another date would help."""
         return self.error_class == "period_locked"
 
     @property
     def approval(self) -> bool:
-        """Whether the group waits for a consent rather than for a change."""
+        """Whether the group waits for approval rather than for a change."""
         return self.key.kind is CauseKind.APPROVE
 
     @property
     def releasable(self) -> bool:
-        """Whether people may release any of those shown together; what changed after it was posted
-        has its own difference and is decided one by one.
+        """Whether users may release any of the shown holds.
+
+        Changes after posting have their own differences, and are decided one by one.
         """
         return self.retriable and any(one.clears.by_people for one in self.members or ())
 
     @property
     def retriable(self) -> bool:
-        """Whether a new try can change anything for all of them; what changed after it was posted
-        would be found again.
-        """
+        """Whether a retry can help; a change after posting would be found again."""
         return self.error_class != "stale_version"
 
 
-def groups(
+def asked_groups(
     session: Session,
     company_id: int,
     wanted: Filter,
     held: Held,
     after: tuple[int, int] | None = None,
 ) -> Question[tuple[Group, ...]]:
-    """Causes with the records they block, largest amount first; one more than a page for more."""
+    """Return causes with the records they block, largest amount first; one more than a page."""
     if wanted.searched:
-        held = filters.one_by_one(session, company_id, wanted, held)
+        held = filters.count_one_by_one(session, company_id, wanted, held)
     top, _ = _page(wanted, held, after)
-    (found,) = yield from _listed(company_id, (wanted,), [top])
-    return found
+    (first_page,) = yield from _listed(company_id, (wanted,), [top])
+    return first_page
 
 
-def worst(
+def asked_worst_groups(
     company_id: int, wanted: Sequence[Filter], held: Held, most: int
 ) -> Question[list[tuple[tuple[Group, ...], int]]]:
-    """Of each of these filters without a text the first of them, and how many more there are; by
-    one statement.
-    """
+    """Return the first groups of each filter, and how many more there are, in one query."""
     pages = [_page(one, held) for one in wanted]
     tops = [top for top, _ in pages]
-    found = yield from _listed(company_id, tuple(wanted), tops, most)
+    first_groups = yield from _listed(company_id, tuple(wanted), tops, most)
     counts = [max(0, count - most) for _, count in pages]
-    return list(zip(found, counts, strict=True))
+    return list(zip(first_groups, counts, strict=True))
 
 
 def _listed(
@@ -114,9 +111,7 @@ def _listed(
     tops: Sequence[Mapping[int, Figure]],
     most: int = GROUPS_A_PAGE + 1,
 ) -> Question[list[tuple[Group, ...]]]:
-    """The groups of each page, as many as are wanted; their titles are told apart from all of its
-    own.
-    """
+    """Return the groups of each page, with titles that differ within a page."""
     if not any(tops):
         return [() for _ in tops]
     columns, query = _asked(company_id, wanted, tuple(map(tuple, tops)), most)
@@ -125,7 +120,7 @@ def _listed(
     known = {group.id: (group, row) for row in rows for group in (read(row),)}
     pages = []
     for at, top in enumerate(tops):
-        each = (
+        page_groups = (
             replace(
                 known[i][0],
                 since=getattr(known[i][1], _since_of(at)),
@@ -135,12 +130,12 @@ def _listed(
             )
             for i, one in top.items()
         )
-        pages.append(_apart(list(each), most))
+        pages.append(_apart(list(page_groups), most))
     return pages
 
 
 def _since_of(at: int) -> str:
-    """The column that has since when a group of this page waits."""
+    """Return the column with the opening time of a page's group."""
     return f"since_{at}" if at else "since"
 
 
@@ -148,7 +143,7 @@ def _since_of(at: int) -> str:
 def _asked(
     company_id: int, wanted: tuple[Filter, ...], tops: tuple[tuple[int, ...], ...], most: int
 ) -> tuple[Columns[Group], Select[Any]]:
-    """The statement for these, and what reads its rows: made once, while they stay the same."""
+    """Return the query and its row reader, cached for equal arguments."""
     ids = sorted({i for top in tops for i in top})
     own = select(Cause.label).where(bulk.among(Cause.id, ids))
     live = (Cause.company_id == company_id, Cause.records > 0, Cause.label.in_(own))
@@ -156,7 +151,7 @@ def _asked(
     alike = named.subquery("named")
     first, *others = (
         select(func.min(Hold.opened_at))
-        .where(*terms(company_id, one), Hold.cause_id == Cause.id)
+        .where(*hold_terms(company_id, one), Hold.cause_id == Cause.id)
         .where(bulk.among(Cause.id, top[:most]))
         .correlate(Cause)
         .scalar_subquery()
@@ -172,22 +167,20 @@ def _asked(
 def _page(
     wanted: Filter, held: Held, after: tuple[int, int] | None = None
 ) -> tuple[dict[int, Figure], int]:
-    """Cause -> the records that it blocks, one more than a page has; and how many there are."""
+    """Return the figures of a page's causes, one more than a page, and the number of causes."""
 
     def worst_causes() -> tuple[dict[int, Figure], int]:
         rows = held.tally.causes
         if wanted.causes:
             rows = [[one for one in alike if one.cause_id in wanted.causes] for alike in rows]
-        asked = filters.asked(held, wanted)
+        asked = filters.filter_predicate(held, wanted)
         return tally_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
 
     return held.tally.once(("worst", wanted, after, held.own_teams), worst_causes)
 
 
 def _apart(found: Sequence[Group], most: int) -> tuple[Group, ...]:
-    """The first groups with their titles; where another one that blocks something has the same,
-    with what tells this one from it.
-    """
+    """Return the first groups with distinct titles."""
     count = Counter(title_text(group.label) for group in found)
     return tuple(
         replace(group, label=_title(group, single=count[title_text(group.label)] == 1))
@@ -202,7 +195,7 @@ def _title(group: Group, *, single: bool) -> str:
 
 
 def _group_columns(since: ScalarSelect[datetime], alike: Subquery) -> Columns[Group]:
-    """A group without what it blocks."""
+    """Return the columns of a group without its counts."""
     pattern = Group(
         id=of(Cause.id),
         error_class=of(Cause.error_class),

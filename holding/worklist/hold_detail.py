@@ -91,22 +91,22 @@ class HoldRow:
 
     @property
     def table(self) -> str | None:
-        """The mapping table in which its key is missing, if that is the cause."""
+        """The mapping table that lacks its key, if that is the cause."""
         return self.cause_key.table
 
     @property
     def mark(self) -> str:
-        """What is looked at before somebody decides about it, in a word."""
+        """A text that identifies what the user looked at before deciding."""
         return f"{self.lock}.{self.version or 0}.{(self.posting_hash or '')[:12]}"
 
     @property
     def open(self) -> bool:
-        """Whether it still waits."""
+        """Whether it is open."""
         return self.state == HoldState.OPEN
 
     @property
     def released(self) -> bool:
-        """Whether a person released it."""
+        """Whether a user released it."""
         return self.state == HoldState.RELEASED
 
     @property
@@ -121,7 +121,7 @@ class HoldRow:
 
     @property
     def unknown_status(self) -> str:
-        """The word of the source for a status that the rules do not know, if that is the cause."""
+        """The source's status text that the rules do not know, if that is the cause."""
         return self.cause_key.named if self.cause_key.kind is CauseKind.STATUS else ""
 
     @property
@@ -133,45 +133,46 @@ class HoldRow:
 
     @property
     def unlisted(self) -> bool:
-        """Whether the document names a code that the target does not list."""
+        """Whether the document uses a code that the target does not list."""
         return self.code == UNLISTED
 
     @property
     def refused(self) -> bool:
-        """Whether its message is what the target itself said of the document."""
+        """Whether its message is the target's own answer."""
         return self.code == REFUSED and self.error_class != "authorization_failed"
 
     @property
     def in_target(self) -> bool:
-        """Whether what somebody does in the target ends it, and a look that sees it."""
+        """Whether a user's change in the target, seen by a lookup, ends it."""
         return ends_in_target(self.code, self.error_class, of_push=self.of_push)
 
     @property
     def unseen(self) -> bool:
-        """Whether only a person can see in the target if it is there."""
+        """Whether only a user can check whether it exists in the target."""
         return self.code == UNSEEN
 
     @property
     def rejectable(self) -> bool:
-        """Whether nothing of it was sent, so that it can be rejected."""
+        """Whether nothing was sent, so that it can be rejected."""
         return self.posting_state in TO_SEND_STATES
 
     @property
     def to_send(self) -> bool:
-        """Whether its document goes once nothing holds it: what is posted stays as it is, unless a
-        change of it is planned.
+        """Whether its document is sent when nothing holds it.
+
+        A posted document stays as it is, unless a change is planned.
         """
         planned = self.posting_hash != self.standing_hash
         return self.posting_state not in (PostingState.POSTED, PostingState.REVERSED) or planned
 
     @property
     def given_up(self) -> bool:
-        """Whether its document is not to be sent: a rule, a person or its source said so."""
+        """Whether its document will not be sent, by a rule, a user or its source."""
         return self.posting_state in LEFT_OUT_STATES
 
     @property
     def approval(self) -> bool:
-        """Whether it waits for a consent."""
+        """Whether it waits for approval."""
         return self.code == NEEDS_APPROVAL
 
 
@@ -244,9 +245,9 @@ HOLD = Columns(
 _LOADED = (Hold, Cause, Record, _source, Version, Posting, Team, Evaluation, RulesetVersion)
 
 
-def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
-    """One hold of the company with all that its pane shows; the rows behind it are loaded, too."""
-    found = session.execute(
+def load_hold(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
+    """Return one hold with all that its pane shows, and load the rows behind it."""
+    result = session.execute(
         HOLD.select(*_LOADED)
         .join(Cause, Cause.id == Hold.cause_id)
         .join(Record, Record.id == Hold.record_id)
@@ -263,19 +264,18 @@ def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
         .where(Hold.id == hold_id, Hold.company_id == company_id),
         execution_options=KEPT,
     )
-    row = HOLD.first(found)
+    row = HOLD.first(result)
     if row is None or not is_limited(session):
         return row
     blocked = select(func.count(func.distinct(Hold.record_id)))  # the counter knows no reach
-    mine = blocked.where(Hold.cause_id == row.cause_id, HOLD_OPEN)
-    return replace(row, cause_records=session.scalar(mine) or 0)
+    reachable = blocked.where(Hold.cause_id == row.cause_id, HOLD_OPEN)
+    return replace(row, cause_records=session.scalar(reachable) or 0)
 
 
-def beside(session: Session, company_id: int, hold_id: int, *, after: bool) -> int | None:
-    """The open hold of the same cause that its group lists after this one, or before it; 0: this
-    is the last on that side. None: no such hold.
+def neighbour_hold(session: Session, company_id: int, hold_id: int, *, after: bool) -> int | None:
+    """Return the next or previous open hold in the cause's group, 0 at the end, None if unknown.
 
-    A hold that is closed by now still has its place among the others.
+    A closed hold still has its position among the others.
     """
     cause = session.scalar(
         select(Hold.cause_id).where(Hold.id == hold_id, Hold.company_id == company_id)

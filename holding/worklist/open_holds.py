@@ -32,7 +32,7 @@ from rules.values.cause_keys import Clearing
 RECORDS_A_PAGE = 50
 
 UNCERTAIN = ~among_words(Posting.state, ENDED) & is_word(Posting.state, PostingState.UNCERTAIN)
-"""The condition that the result of a posting is not known; found by the index of open ones."""
+"""The condition for postings with an unknown result, found by the index of open ones."""
 
 STATES = {
     "ignored": among_words(Posting.state, LEFT_OUT_STATES),
@@ -90,8 +90,10 @@ OPEN_PAGE_SIZE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One open hold. `hash`: what an approval is bound to; `lock` and `version`: what an act over
-    many is; `version_no`: what a correction is; `amount` is in minor units (sen).
+    """One open hold.
+
+    `hash` is what an approval is bound to. `lock` and `version` identify it for bulk actions,
+    `version_no` for a correction. `amount` is in minor units.
     """
 
     hold: int
@@ -153,9 +155,7 @@ WAITING = Columns(
 
 @dataclass(frozen=True, slots=True)
 class ListedHold:
-    """One open hold of a list, with what it is called, and whose it is; `amount` is its record's,
-    in minor units.
-    """
+    """One open hold in a list, with cause and owner; `amount` is its record's, in minor units."""
 
     id: int
     record_id: int
@@ -233,7 +233,7 @@ class ClosedHold:
 
     @property
     def accepted(self) -> bool:
-        """Whether a person accepted that the target keeps other money than the record says."""
+        """Whether a user accepted the target's different amount."""
         return self.state == HoldState.RELEASED and self.error_class == "stale_version"
 
 
@@ -264,14 +264,14 @@ CLOSED = Columns(
 )
 
 
-def in_state(
+def postings_in_state(
     session: Session,
     company_id: int,
     view: str,
     after: int | None = None,
     most: int = RECORDS_A_PAGE,
 ) -> tuple[StateRow, ...]:
-    """Postings that were ignored or dropped, or whose result is not known; newest first."""
+    """Return postings that were ignored or dropped, or whose result is unknown; newest first."""
     query = (
         STATE.select()
         .join(Record, Record.id == Posting.record_id)
@@ -286,7 +286,7 @@ def in_state(
 
 
 def colleagues(company_id: int) -> Question[tuple[tuple[int, str], ...]]:
-    """People who may take a hold, by name."""
+    """Return the users who may take a hold, by name."""
     rows = yield (
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)
@@ -301,8 +301,10 @@ def colleagues(company_id: int) -> Question[tuple[tuple[int, str], ...]]:
     return tuple((row.id, row.name) for row in rows)
 
 
-def page(session: Session, company_id: int, *, after: int, show_personal: bool) -> list[Waiting]:
-    """The open holds of a company after one, in order of their ids."""
+def open_page(
+    session: Session, company_id: int, *, after: int, show_personal: bool
+) -> list[Waiting]:
+    """Return the open holds of a company after an id, in order of ids."""
     query = (
         WAITING.select(Hold.record_id)
         .join(Record, Record.id == Hold.record_id)
@@ -314,16 +316,16 @@ def page(session: Session, company_id: int, *, after: int, show_personal: bool) 
         .order_by(Hold.id)
         .limit(OPEN_PAGE_SIZE)
     )
-    found = session.execute(query)
-    read, rows = WAITING.reader(found), found.all()
+    result = session.execute(query)
+    read, rows = WAITING.reader(result), result.all()
     hide = hiding_each(session, [row.record_id for row in rows], show=show_personal)
     return [replace(read(row), message=hide(row.record_id, row.message)) for row in rows]
 
 
-def listed(
+def list_holds(
     session: Session, terms: Iterable[ColumnElement[bool]], *, after: int | None, most: int
 ) -> tuple[ListedHold, ...]:
-    """The open holds of these terms behind one, in order of their ids."""
+    """Return the open holds that match conditions, after an id, in order of ids."""
     query = (
         LISTED.select()
         .join(Record, Record.id == Hold.record_id)
@@ -338,10 +340,10 @@ def listed(
     return LISTED.each(session.execute(query))
 
 
-def closed(
+def closed_page(
     session: Session, company_id: int, after: int | None = None, most: int = CLOSED_PAGE_SIZE
 ) -> tuple[ClosedHold, ...]:
-    """Holds that ended, newest first."""
+    """Return holds that ended, newest first."""
     query = (
         CLOSED.select()
         .join(Record, Record.id == Hold.record_id)

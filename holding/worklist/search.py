@@ -55,7 +55,7 @@ _TRIES = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record that fits, and by which number."""
+    """A matching record, and the number that matched."""
 
     id: int
     company_id: int
@@ -94,7 +94,7 @@ FOUND = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that the record has, or is to have, in a target; `target_ref` is its id there."""
+    """A document of the record, posted or planned; `target_ref` is its id in the target."""
 
     record_id: int
     number: str
@@ -127,7 +127,7 @@ _DOCUMENT = Columns(
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """An open exception; `owner` is a person, or the team where nobody took it."""
+    """An open hold; `owner` is a user, or the team without one."""
 
     record_id: int
     hold: int
@@ -154,8 +154,9 @@ _HOLD = Columns(
 
 @dataclass(frozen=True, slots=True)
 class OfRecord:
-    """The open hold of a record that waits longest, with what its cause is called; `table` is the
-    mapping table that lacks a value, if that is the cause.
+    """The longest waiting open hold of a record, with its cause's label.
+
+    `table` is the mapping table that lacks a value, if that is the cause.
     """
 
     record_id: int
@@ -177,29 +178,27 @@ OF_RECORD = Columns(
 )
 
 
-def exact(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
-    """Records whose own number, whose document's number, or whose document's id in its target is
-    exactly this.
-    """
-    return exact_in(session, [company_id], text)
+def find_exact(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
+    """Return records with exactly this number, document number or document id in the target."""
+    return find_exact_in(session, [company_id], text)
 
 
-def exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Found, ...]:
-    """The same of several companies, by one statement."""
-    given = {"companies": list(companies), "text": text}
-    return _each_once(FOUND.each(session.execute(_exact(), given, execution_options=KEPT)))
+def find_exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Found, ...]:
+    """Return exact matches in several companies, in one query."""
+    parameters = {"companies": list(companies), "text": text}
+    return _each_once(FOUND.each(session.execute(_exact(), parameters, execution_options=KEPT)))
 
 
 def _each_once(rows: Iterable[Found]) -> tuple[Found, ...]:
-    kept: dict[tuple[int, str, str, str], Found] = {}
+    unique: dict[tuple[int, str, str, str], Found] = {}
     for row in rows:
-        kept.setdefault((row.company_id, row.source, row.kind, row.external_id), row)
-    return tuple(kept.values())
+        unique.setdefault((row.company_id, row.source, row.kind, row.external_id), row)
+    return tuple(unique.values())
 
 
 @cache
 def _exact() -> Select[Any]:
-    """Stands ready: to make it costs more than its answer."""
+    """Return the query, cached because building it costs more than running it."""
     companies: BindParameter[Any] = bindparam("companies", expanding=True)
     text = bindparam("text", type_=Text)
     mine = select(Record.id).where(Record.company_id.in_(companies))
@@ -224,24 +223,26 @@ def _exact() -> Select[Any]:
 
 
 def _newest(records: Select[int]) -> Select[int]:
-    """As many of these as a page has. PostgreSQL reads all records for more than that, of which it
-    shows these.
+    """Limit the matches to a page's newest.
+
+    For more rows PostgreSQL would read all records.
     """
     (found,) = records.limit(at_most(SOME)).subquery().c
     return select(found).order_by(found.desc()).limit(at_most(MOST))
 
 
-def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
-    """Records whose number begins so, or whose customer has these letters; newest first.
+def find_similar(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
+    """Return records whose number starts with the text, or whose customer contains it; newest
+    first.
 
-    Of a beginning that very many numbers have, some are found; a customer is known by the name of
-    the newest record.
+    If very many numbers match, only some are returned. A customer is searched by its newest
+    record's name.
     """
-    return alike_in(session, [company_id], text)
+    return find_similar_in(session, [company_id], text)
 
 
-def alike_in(session: Session, companies: Sequence[int], text: str) -> tuple[Found, ...]:
-    """The same of several companies, by two statements."""
+def find_similar_in(session: Session, companies: Sequence[int], text: str) -> tuple[Found, ...]:
+    """Return similar matches in several companies, in two queries."""
     sqlite = session.get_bind().dialect.name == "sqlite"
     mine = select(Record.id).where(Record.company_id.in_(companies))
     theirs = select(Posting.record_id).where(Posting.company_id.in_(companies))
@@ -271,7 +272,7 @@ def alike_in(session: Session, companies: Sequence[int], text: str) -> tuple[Fou
 
 
 def _begins(number: Any, start: str, *, sqlite: bool) -> ColumnElement[bool]:
-    """The condition that a number begins so, as the index of each database is asked for it."""
+    """Return the condition for a prefix, in the form that uses each database's index."""
     if sqlite:
         return and_(number >= start, number < start + LAST)
     begins: ColumnElement[bool] = number.startswith(start, autoescape=True)
@@ -279,7 +280,9 @@ def _begins(number: Any, start: str, *, sqlite: bool) -> ColumnElement[bool]:
 
 
 def _parties(session: Session, companies: Sequence[int], text: str) -> list[tuple[int, str]]:
-    """Company and key of customers whose name has these letters, as many of each company."""
+    """Return company and key of customers whose name contains the text, up to a limit per
+    company.
+    """
     most = max(1, MOST_PARTIES // len(companies))
     named = [
         (company_id, party_merge.keys_named(company_id, text, most).subquery())
@@ -291,7 +294,7 @@ def _parties(session: Session, companies: Sequence[int], text: str) -> list[tupl
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """One record with what became of it; amounts are in minor units of the currency."""
+    """One record with its documents and open holds; amounts are in minor units."""
 
     number: str
     source: str
@@ -305,40 +308,42 @@ class Whereabouts:
     holds: tuple[OpenHold, ...]
 
 
-def whereabouts(
+def find_whereabouts(
     session: Session, company_id: int, number: str, *, show_personal: bool
 ) -> tuple[Whereabouts, ...]:
-    """The records whose own number, id at the source, or document has exactly this number, newest
-    first; none where there is none. Personal values in sentences are masked unless they are shown.
+    """Return the records with exactly this number, source id or document number, newest first.
+
+    Personal values in texts are masked unless they are shown.
     """
-    found = exact(session, company_id, number)
-    ids = [one.id for one in found]
+    records = find_exact(session, company_id, number)
+    ids = [record.id for record in records]
     hide = hiding_each(session, ids, show=show_personal)
     documents, holds = _documents(session, ids), _holds(session, ids)
     return tuple(
         Whereabouts(
-            number=one.number,
-            source=one.source,
-            kind=one.kind,
-            external_id=one.external_id,
-            state=one.state,
-            amount=one.amount,
-            currency=one.currency,
-            seen_at=one.seen_at,
+            number=record.number,
+            source=record.source,
+            kind=record.kind,
+            external_id=record.external_id,
+            state=record.state,
+            amount=record.amount,
+            currency=record.currency,
+            seen_at=record.seen_at,
             documents=tuple(
                 replace(
-                    document, reason=hide(one.id, reason_to_show(document.reason, document.state))
+                    document,
+                    reason=hide(record.id, reason_to_show(document.reason, document.state)),
                 )
                 for document in documents
-                if document.record_id == one.id
+                if document.record_id == record.id
             ),
             holds=tuple(
-                replace(hold, message=hide(one.id, hold.message))
+                replace(hold, message=hide(record.id, hold.message))
                 for hold in holds
-                if hold.record_id == one.id
+                if hold.record_id == record.id
             ),
         )
-        for one in found
+        for record in records
     )
 
 
@@ -359,8 +364,10 @@ def _holds(session: Session, ids: Sequence[int]) -> tuple[OpenHold, ...]:
     return _HOLD.each(session.execute(query))
 
 
-def first_of(session: Session, company_id: int, record_ids: Collection[int]) -> dict[int, OfRecord]:
-    """Record id -> its oldest open hold; records without one are left out."""
+def first_holds(
+    session: Session, company_id: int, record_ids: Collection[int]
+) -> dict[int, OfRecord]:
+    """Return the oldest open hold of each record; other records are left out."""
     if not record_ids:
         return {}
     query = (
@@ -370,4 +377,4 @@ def first_of(session: Session, company_id: int, record_ids: Collection[int]) -> 
         .where(bulk.among(Hold.record_id, sorted(set(record_ids))))
         .order_by(Hold.id.desc())
     )
-    return {one.record_id: one for one in OF_RECORD.each(session.execute(query))}
+    return {hold.record_id: hold for hold in OF_RECORD.each(session.execute(query))}

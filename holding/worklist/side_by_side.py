@@ -30,8 +30,9 @@ _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
 
 
 class Pair(NamedTuple):
-    """One source value and the target field it goes into; without a field it is not sent. `line`
-    is that of the document, `entry` the mapping table and key that its value came from.
+    """One source value and the target field that receives it; without a field it is not sent.
+
+    `line` is the document line; `entry` the mapping table and key behind the value.
     """
 
     path: str
@@ -47,11 +48,13 @@ class Pair(NamedTuple):
 
 
 def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, ...]:
-    """The pairs of a hold's route: with a finding, compared by its rule, other, not sent."""
+    """Return the pairs for a hold's route: those with a finding, compared by its rule, others, not
+    sent.
+    """
     outcome = judged_once(session, hold.evaluation_id) if hold.evaluation_id else None
     pairs = _of_outcome(outcome, hold) if outcome else []
     if hold.refused or hold.unlisted:
-        pairs = [one._replace(hit=one.hit or named_in(hold.message, one.sent)) for one in pairs]
+        pairs = [one._replace(hit=one.hit or is_named_in(hold.message, one.sent)) for one in pairs]
     worked_out = any(pair.sent is not None for pair in pairs)
     taken = {pair.path for pair in pairs}
     head = {key: one for key, one in (hold.body or {}).items() if not isinstance(one, list)}
@@ -63,20 +66,21 @@ def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[P
     compared = _compared(outcome, hold) if outcome else frozenset()
     each = (one._replace(decides=_decides(one, compared)) for one in (*pairs, *rest))
     shown = sorted(each, key=lambda one: (not one.hit, not one.decides, not one.field))
-    return tuple(shown if show_personal else map(masked, shown))
+    return tuple(shown if show_personal else map(mask_pair, shown))
 
 
-def masked(pair: Pair) -> Pair:
-    """The pair without personal data."""
+def mask_pair(pair: Pair) -> Pair:
+    """Return the pair without personal data."""
     if pair.path not in PERSONAL and pair.field not in PERSONAL_FIELDS:
         return pair
     sent = MASK if pair.sent else pair.sent
     return pair._replace(value=MASK if pair.value else None, sent=sent, entry=None)
 
 
-def named_in(words: str, value: str | None) -> bool:
-    """Whether what a target said names this value, as a word. A figure alone is no name: it may be
-    the number of a line.
+def is_named_in(words: str, value: str | None) -> bool:
+    """Check whether a target's message contains this value as a word.
+
+    A number alone does not count, because it may be a line number.
     """
     if not value or not any(map(str.isalpha, value)) or len(value) < 2:
         return False
@@ -88,17 +92,19 @@ def _of_outcome(outcome: Outcome, hold: HoldRow) -> list[Pair]:
     rows = [row for row in outcome.lineage if row.route in (hold.route, "")]
     if rows:
         return [pair_of(row, findings) for row in rows]
-    found = [_of_finding(finding, hold.body or {}) for finding in findings]
-    return [pair for pairs in found for pair in pairs]
+    pairs_by_finding = [_of_finding(finding, hold.body or {}) for finding in findings]
+    return [pair for pairs in pairs_by_finding for pair in pairs]
 
 
 def _compared(outcome: Outcome, hold: HoldRow) -> frozenset[tuple[str, int | None]]:
-    """What the rule of a hold compared as it said no, each with its line; an approval is of all."""
+    """Return what the hold's rule compared, with lines; nothing for an approval."""
     routes = () if hold.approval or hold.of_push else (hold.route, "", "*")
-    said = [one for one in outcome.verdicts if one.rule == hold.rule and one.route in routes]
+    verdicts_of_rule = [
+        one for one in outcome.verdicts if one.rule == hold.rule and one.route in routes
+    ]
     return frozenset(
         (name, one.line if name.startswith("line.") else None)
-        for one in said
+        for one in verdicts_of_rule
         if one.result in (HIT, UNKNOWN) and not one.released
         for name, _ in one.operands
     )
@@ -109,7 +115,7 @@ def _decides(one: Pair, compared: frozenset[tuple[str, int | None]]) -> bool:
 
 
 def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:
-    """The values that a finding speaks of, where no document could be worked out."""
+    """Return the values that a finding names, if no document could be made."""
     cause = finding.cause_key
     values = dict(flatten(body))
     if cause.kind is CauseKind.FIELD:
@@ -126,12 +132,12 @@ def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:
 
 
 def _lacking(cause: CauseKey) -> str:
-    """The value that has no entry: of a conversion the unit."""
+    """Return the value without an entry; for a conversion the unit."""
     return cause.unit_and_item[0] if cause.kind is CauseKind.UNIT else cause.entry
 
 
 def pair_of(row: Lineage, findings: Iterable[Finding]) -> Pair:
-    """The value that went into one field of the document."""
+    """Return the value that a document field was made from."""
     path, value = _operand(row)
     finding = _finding(row, path, findings)
     used = ", ".join(f"{plain(use.table)}: {use.key} → {use.value}" for use in row.used)
@@ -148,7 +154,7 @@ def pair_of(row: Lineage, findings: Iterable[Finding]) -> Pair:
 
 
 def _finding(row: Lineage, path: str, findings: Iterable[Finding]) -> Finding | None:
-    """The finding that speaks of this very value: its key, or its field, on the same line."""
+    """Return the finding about this value: its key or field, in this line."""
     for finding in findings:
         same_line = _meets(row.line, finding.lines)
         cause, lacks = finding.cause_key, row.value in ("", MISSING)
@@ -161,7 +167,7 @@ def _finding(row: Lineage, path: str, findings: Iterable[Finding]) -> Finding | 
 
 
 def _operand(row: Lineage) -> tuple[str, str]:
-    """The record's own field among the operands: `customer = C-77` of `debtor(customer) = …`."""
+    """Return the record's own field among the operands, as in `customer = C-77`."""
     plain = (one for one in row.reads if _FIELD.fullmatch(one[0]))
     return next(plain, row.reads[0] if row.reads else (row.source, ""))
 
@@ -175,8 +181,9 @@ Values = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One value of ours and of each document there; `differs` where any is another, and `whose`
-    says that it may be.
+    """One value in ours and in each document in the target.
+
+    `differs`: any of them is different; `whose` means that it may be.
     """
 
     name: str
@@ -188,7 +195,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Our document (`sent` says whether it was), and what was seen there at a moment."""
+    """Our document (`sent`: it was sent), and what was found in the target at a time."""
 
     sent: bool
     at: datetime
@@ -197,22 +204,22 @@ class Beside:
     linkable: bool
 
 
-def beside_of(session: Session, hold: HoldRow, *, show_personal: bool) -> Beside | None:
-    """What a hold shows beside ours; nothing where it is not about the target's document."""
+def load_beside(session: Session, hold: HoldRow, *, show_personal: bool) -> Beside | None:
+    """Return what a hold shows beside our document, or None for another kind of hold."""
     if hold.code == MANUAL:
-        found = _typed(session, hold)
+        comparison = _typed(session, hold)
     elif hold.code in UNDER_OUR_NUMBER:
-        found = _under_our_number(session, hold)
+        comparison = _under_our_number(session, hold)
     elif (hold.rule == TARGET_EDITED or hold.code == TOTALS) and hold.posting_id is not None:
-        found = _changed(session, hold.posting_id)
+        comparison = _changed(session, hold.posting_id)
     else:
         return None
-    return found if found is None or show_personal else _masked(found)
+    return comparison if comparison is None or show_personal else _masked(comparison)
 
 
 def _typed(session: Session, hold: HoldRow) -> Beside | None:
-    """What was found before ours was made."""
-    seen = manual_entries.found(session, hold.posting_id)
+    """Return the documents found before ours was created."""
+    seen = manual_entries.found_documents(session, hold.posting_id)
     if seen is None or not seen[1] or hold.content is None:
         return None  # where nothing is named there, the hold says why
     at, documents = seen
@@ -225,8 +232,8 @@ def _typed(session: Session, hold: HoldRow) -> Beside | None:
 
 
 def _under_our_number(session: Session, hold: HoldRow) -> Beside | None:
-    """What met ours under its number, as far as the target tells it."""
-    there = manual_entries.under_our_number(session, hold.posting_id)
+    """Return the target's document with our number, as far as the target reports it."""
+    there = manual_entries.document_under_our_number(session, hold.posting_id)
     push = conflicted_push(session, hold.posting_id or 0)
     if there is None or push is None:
         return None
@@ -242,7 +249,7 @@ def _under_our_number(session: Session, hold: HoldRow) -> Beside | None:
 
 
 def _changed(session: Session, posting_id: int) -> Beside | None:
-    """What was last read of what was sent."""
+    """Return the last reading of a sent document."""
     query = (
         select(
             Posting.number,
@@ -284,10 +291,10 @@ def _of_stands(one: Stands) -> dict[str, str]:
 
 
 def _values(fields: Values, lines: Iterable[Values]) -> dict[str, str]:
-    found = dict(fields)
+    values_by_name = dict(fields)
     for no, line in enumerate(lines, start=1):
-        found |= {_name(no, name): value for name, value in line.items()}
-    return found
+        values_by_name |= {_name(no, name): value for name, value in line.items()}
+    return values_by_name
 
 
 def _name(line: int, field: str) -> str:
@@ -300,7 +307,7 @@ def _row(name: str, ours: str, theirs: list[str], whose: str = "") -> Row:
 
 
 def _sorted(rows: list[Row]) -> tuple[Row, ...]:
-    """What differs first."""
+    """Return the rows with differences first."""
     return tuple(sorted(rows, key=lambda row: not row.differs))
 
 

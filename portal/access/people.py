@@ -179,7 +179,9 @@ def leave(person_id: int) -> AnyResponse:
     named = people.names_of(store.reading(), [person_id]).get(person_id, "")
     with store.writing() as session:
         answer = duties.administers(session, g.actor, g.company.id)
-        handed = answer or assignments.leave(session, g.actor, g.company.id, person_id, g.now)
+        handed = answer or assignments.remove_member(
+            session, g.actor, g.company.id, person_id, g.now
+        )
     if isinstance(handed, Refusal):
         return store.refuse(handed, back=_url())
     back = f" {_holds(handed)}" if handed else ""

@@ -190,8 +190,8 @@ def companies() -> Response:
         ),
         held=sum(one.held for one in mine),
         with_holds=sum(1 for one in mine if one.held),
-        oldest=own_companies.oldest(mine),
-        money=own_companies.in_all(mine),
+        oldest=own_companies.longest_waiting(mine),
+        money=own_companies.total_held(mine),
         base=mine[0].currency if mine else "",
         text=text,
         found=[(places[row.company_id], row) for row in rows],
@@ -207,8 +207,8 @@ def _found(text: str, companies: list[int]) -> tuple[search.Found, ...]:
     if not companies:
         return ()
     session = store.reading()
-    exact = search.exact_in(session, companies, text)
-    return exact or search.alike_in(session, companies, text)
+    exact = search.find_exact_in(session, companies, text)
+    return exact or search.find_similar_in(session, companies, text)
 
 
 @step_pages.get("/code", endpoint="form")

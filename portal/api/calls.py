@@ -82,7 +82,7 @@ def listing() -> Response:
         hint = "Send what `next` told, or leave it out for the first page."
         return problem(Refusal("call.after", "The field after is not a whole number.", hint, 422))
     sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
-    rows = open_holds.page(store.reading(), g.company.id, after=after, show_personal=sees)
+    rows = open_holds.open_page(store.reading(), g.company.id, after=after, show_personal=sees)
     last = rows[-1].hold if len(rows) == open_holds.OPEN_PAGE_SIZE else None
     return jsonify(answers.to_plain(answers.Holds(tuple(rows), last)))
 
@@ -96,7 +96,7 @@ def records() -> Response:
         hint = "GET /records?number=NS-10240"
         return problem(Refusal("call.number", "No number is asked for.", hint, 422))
     sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
-    rows = search.whereabouts(store.reading(), g.company.id, number, show_personal=sees)
+    rows = search.find_whereabouts(store.reading(), g.company.id, number, show_personal=sees)
     if not rows:
         hint = "Compare it with the order; a record that has not arrived is not known."
         return problem(
@@ -199,7 +199,7 @@ def link(hold_id: int) -> Response:
 
     def act(session: DatabaseSession, wish: Linked, op: str | None) -> Done | Refusal:
         number, reason = wish.number, wish.reason
-        return manual_entries.link(session, g.actor, hold_id, number, reason, g.now, op)
+        return manual_entries.link_document(session, g.actor, hold_id, number, reason, g.now, op)
 
     return _one(read_link(), act)
 
@@ -271,7 +271,9 @@ def date_document(hold_id: int) -> Response:
     """Let a document of a locked period carry another day."""
 
     def act(session: DatabaseSession, wish: Dated, op: str | None) -> Done | Refusal:
-        return locked_periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
+        return locked_periods.change_date(
+            session, g.actor, hold_id, wish.day, wish.reason, g.now, op
+        )
 
     return _one(read_date(), act)
 
@@ -297,7 +299,7 @@ def _asked(hold_id: int, act: Callable[..., Done | Refusal]) -> Response:
 @needs("hold.assign")
 def redirect(hold_id: int) -> Response:
     """Have somebody decide where a document of a locked period goes."""
-    return _asked(hold_id, assignments.redirect)
+    return _asked(hold_id, assignments.ask_to_redirect)
 
 
 @api.post("/holds/many")
@@ -310,12 +312,14 @@ def do_many() -> Response:
     if isinstance(op, Refusal):
         return problem(op)
     with store.writing() as session:
-        answer = assignments.do(session, g.actor, wish, g.now, op or f"token:{g.request_id}")
+        answer = assignments.apply_to_holds(
+            session, g.actor, wish, g.now, op or f"token:{g.request_id}"
+        )
     if isinstance(answer, Refusal):
         return problem(answer)
     processes.ring(g.company.id, "evaluate")
     left = tuple(_not_done(one) for one in answer.left)
-    if forbidden := assignments.forbidden(answer):
+    if forbidden := assignments.refusal_if_none_done(answer):
         return problem(forbidden, left=answers.to_plain(left))
     done = tuple(answers.OneDone(one.hold_id, one.number, one.say) for one in answer.done)
     return jsonify(answers.to_plain(answers.Acts(done, left)))

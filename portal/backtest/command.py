@@ -222,7 +222,9 @@ class Keeping:
         with office() as place, place.database.write() as session:
             company = company_of(session, self.company)
             actor = actor_of(session, self.email, company.id)
-            refusal = recorded_backtests.record(session, company.id, actor, counted, place.now)
+            refusal = recorded_backtests.record_backtest(
+                session, company.id, actor, counted, place.now
+            )
             granted(refusal)
         print_note(f"Recorded: the rule book of {self.company} names it.")
 
@@ -241,7 +243,7 @@ def open_keeping(company: str | None, email: str | None, old: Path, new: Path) -
             raise Stop(f"{path} is not a folder of rules.", "--company needs two folders", USAGE)
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
-        granted(recorded_backtests.refused(actor_of(session, email, found.id)))
+        granted(recorded_backtests.refuse_recording(actor_of(session, email, found.id)))
     old_hash, new_hash = (hash_files(rule_files(path)) for path in (old, new))
     return Keeping(company, email, old_hash=old_hash, hash=new_hash)
 

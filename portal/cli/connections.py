@@ -255,7 +255,7 @@ def connection_resume(name: str, company: str, email: str) -> None:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         row = require_named(connections.find_connection(session, found.id, name), name)
-        granted(target_ways.resume(session, actor, row.id, now=place.now))
+        granted(target_ways.resume_target(session, actor, row.id, now=place.now))
     processes.ring(found.id, "push")
     click.echo(f"{name} resumed. Waiting documents are sent now.")
     print_next(f"doctor {name} --company {company} --as {email}")

@@ -63,11 +63,11 @@ def verify(
     that was noted elsewhere proves the events before it, where the packet holds all texts between.
     The hash in the audit log alone shows that the whole file is the one that was handed out.
     """
-    from holding.records.packet_file import check
+    from holding.records.packet_file import check_packet
 
     known = [_head(one) for one in noted] + (_heads_in(anchors, file) if anchors else [])
     own = sha256.strip().lower()
-    found = check(file, known, sha256=own)
+    found = check_packet(file, known, sha256=own)
     if as_json:
         print_json(_told(found, whole=bool(own) and not found.faults))
     else:
@@ -86,10 +86,10 @@ def _heads_in(anchors: Path, packet: Path) -> "list[Known]":
     """The noted heads of the company that the packet names."""
     import json
 
-    from holding.records.packet_file import DATA, MOST_BYTES, UNTRUE, unpacked
+    from holding.records.packet_file import DATA, MOST_BYTES, UNTRUE, unpack
 
     try:
-        company = json.loads(unpacked(packet).parts[DATA])["packet"]["company"]["code"]
+        company = json.loads(unpack(packet).parts[DATA])["packet"]["company"]["code"]
     except UNTRUE:
         return []  # the check says what is wrong with the packet
     try:

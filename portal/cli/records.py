@@ -56,8 +56,8 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
         row = record_rows.with_number(session, found.id, record)
         if row is None:
             raise Stop(f'No record or document "{record}" found.')
-        answers = story.seven(session, row.id)
-        found_out = checklist_and_finding.finding(session, row.id)
+        answers = story.answer_questions(session, row.id)
+        found_out = checklist_and_finding.trace_finding(session, row.id)
         head = {"number": row.number, "state": row.state, "source": row.external_id}
     if as_json:
         told = [{"no": a.no, "question": a.question, "answer": a.text} for a in answers]
@@ -89,7 +89,7 @@ def rules_pull(folder: Path, company: str, no: int | None) -> None:
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         in_force = rulebook.version_in_force(session, found.id)
-        version = in_force if no is None else rulebook.published(session, found.id, no)
+        version = in_force if no is None else rulebook.load_published(session, found.id, no)
         if version is None:
             raise Stop(f"{company} has no rules." if no is None else f"No rule version {no}.")
         files = publication.files_of(session, version.version_id)
@@ -161,7 +161,7 @@ def ledger(file: Path, company: str, *, whole: bool, as_json: bool) -> int:
 
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
-        compared = ledger_check.compare(session, found.id, file, None)
+        compared = ledger_check.compare_ledger(session, found.id, file, None)
     if as_json:
         counts = {name: getattr(compared, name) for name in ("lost", "doubled", "strange")}
         print_json(counts)
@@ -258,7 +258,7 @@ def _database(settings: "Settings") -> Iterator[Looked]:
         step = clock.last_clock_step(session)
         now = clock.DatabaseClock(database, MachineClock(settings.home)).now()
         worker = _worker(session, now)
-        later = rulebook.of_all(session)
+        later = rulebook.later_findings_of_all(session)
         rates = tuple(_rates(session))
         lists = tuple(_lists(session, now))
     database.close()

@@ -71,7 +71,7 @@ def company_due(code: str, error_class: str, hours: int) -> None:
         )
         if refusal:
             refuse(refusal)
-    click.echo(f"{code}: {retries.said(error_class, hours)}")
+    click.echo(f"{code}: {retries.due_time_text(error_class, hours)}")
     print_next(f"trace NUMBER --company {code}")
 
 
@@ -194,7 +194,7 @@ def user_remove(email: str, company: str) -> None:
         if person_id is None:
             raise Stop(f"No user with the email {email}.")
         handed = granted(
-            assignments.leave(session, actors.OPERATOR, found.id, person_id, place.now)
+            assignments.remove_member(session, actors.OPERATOR, found.id, person_id, place.now)
         )
     click.echo(f"{email} was removed from {company}.")
     click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")
@@ -219,7 +219,9 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         files = rule_files(folder)
-        answer = publication.push(session, found.id, actor, files, title or folder.name, place.now)
+        answer = publication.push_change(
+            session, found.id, actor, files, title or folder.name, place.now
+        )
         if isinstance(answer, admission.RulesRefusal):
             _show(answer, files)
         change = granted(answer)
@@ -240,7 +242,7 @@ def publish(change: int, company: str, email: str) -> None:
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
-        done = granted(publication.publish(session, change, actor, place.now))
+        done = granted(publication.publish_change(session, change, actor, place.now))
     processes.ring(found.id, "evaluate")
     click.echo(f"Rule version {done.no} ({done.hash[:12]}) is in force.")
     click.echo(f"{done.decided[0].upper()}{done.decided[1:]}.")

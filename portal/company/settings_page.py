@@ -45,7 +45,7 @@ class Setting:
 def list_settings() -> list[Setting]:
     """The settings of this company, as they stand."""
     company, session = g.company, store.reading()
-    own = new_connections.settings_of(session, company.id)
+    own = new_connections.load_settings(session, company.id)
     titles = dict(own.teams)
     return [
         Setting("name", "Name", company.name, HERE, "#nameform"),
@@ -138,7 +138,9 @@ def rename() -> Response:
     name = request.form.get("name", "")
     return _changed(
         "name",
-        lambda session, reason: new_connections.rename(session, g.actor, name, reason, g.now),
+        lambda session, reason: new_connections.rename_company(
+            session, g.actor, name, reason, g.now
+        ),
     )
 
 
@@ -190,7 +192,7 @@ FIRST: Final = {"name": "name", "fallback": "team", "due": "hours"}
 
 
 def _page(problems: Mapping[str, Mapping[str, str]], *, status: int = 200) -> Response:
-    own = new_connections.settings_of(store.reading(), g.company.id)
+    own = new_connections.load_settings(store.reading(), g.company.id)
     return store.respond(
         "onboarding/settings.html",
         status=status,

@@ -150,7 +150,7 @@ def resume(name: str) -> Response:
     """Send again, what waited first."""
     row = find_connection(name)
     with store.writing() as session:
-        answer = target_ways.resume(session, g.actor, row.id, now=g.now)
+        answer = target_ways.resume_target(session, g.actor, row.id, now=g.now)
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=connection_url(name))
     processes.ring(g.company.id, "push")
@@ -182,7 +182,7 @@ def hours(name: str) -> Response:
     )
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
-    made = publication.draft(store.reading(), g.company.id, row.name, row.connector, wish)
+    made = publication.draft_hours(store.reading(), g.company.id, row.name, row.connector, wish)
     if isinstance(made, Refusal):
         return store.refuse(made, back=connection_url(name))
     store.drop_snapshot()  # no snapshot is kept while a process is at work
@@ -190,7 +190,7 @@ def hours(name: str) -> Response:
     if isinstance(checked, Refusal):
         return store.set_retry_after(store.refuse(checked, back=connection_url(name)), checked)
     with store.writing() as session:
-        answer = publication.push(
+        answer = publication.push_change(
             session, g.company.id, g.actor, made.files, made.title, g.now, checked, base
         )
     if isinstance(answer, Refusal):
@@ -277,10 +277,10 @@ def connection_values(row: connections.ConnectionRow) -> dict[str, object]:
         "row": row,
         "coming": filters.coming_runs,
         "cards": [(pill, found.get(pill.doc_type)) for pill in pills()],
-        "new_hours": publication.waiting(session, company, row.name) if target else (),
+        "new_hours": publication.waiting_hours(session, company, row.name) if target else (),
         "rates": confirmed_rates.of_connection(session, row.id) if target else None,
         "tells_unit": isinstance(registry.targets().get(row.connector), TellsItems),
-        "rounds": admission.disagreement(session, row.id) if target else None,
+        "rounds": admission.find_disagreement(session, row.id) if target else None,
         "form": registry.form_of(row.side, row.connector),
         "awaited": _awaited(row),
         "keys": key_rotation.list_keys(session, row.id) if _admin() else (),
@@ -317,7 +317,7 @@ def _pulls(row: connections.ConnectionRow) -> tuple[pulls.PullRow, ...]:
 def _awaited(row: connections.ConnectionRow) -> reading_plan.Awaited | None:
     """The posted documents whose e-invoice has to come back; None where none ever has to."""
     of_target = (store.reading(), row.id, row.connector, row.settings)
-    return reading_plan.of_connection(*of_target, g.now) if row.is_target else None
+    return reading_plan.awaited_e_invoices(*of_target, g.now) if row.is_target else None
 
 
 def _again(row: connections.ConnectionRow, found: forms.Problems) -> Response:

@@ -472,7 +472,7 @@ def read_lists(name: str) -> Response:
     """Read all lists of a target at once, whatever its plan says."""
     row = connections.find_connection(name)
     with store.writing() as session:
-        refusal = list_turns.ask(session, g.actor, row.id, g.now)
+        refusal = list_turns.read_now(session, g.actor, row.id, g.now)
     if refusal is not None:
         return store.refuse(refusal, back=connections.connection_url(name))
     processes.ring(g.company.id, "lists")

@@ -352,7 +352,7 @@ def _now_held(topic: Topic) -> Facet | None:
     if topic.group != "class" or "company" not in g:
         return None
     session, person_id = store.reading(), g.actor.person_id
-    found = filters.held(session, g.company.id, person_id)
+    found = filters.load_held(session, g.company.id, person_id)
     classes = facets.facets_of(found, filters.Filter(), {}, g.company.currency)["classes"]
     return next((facet for facet in classes if facet.word == topic.key), None)
 

@@ -140,7 +140,7 @@ def comment(hold_id: int) -> Response:
     """Write a note beside the record."""
 
     def do(session: DatabaseSession, wish: Noted) -> Done | Refusal:
-        return notes.comment(session, g.actor, hold_id, wish.text, g.now, wish.op or None)
+        return notes.add_note(session, g.actor, hold_id, wish.text, g.now, wish.op or None)
 
     return hold_pane.act_on_hold(
         hold_id, read_comment_form(request.form), do, "Noted.", field="text"
@@ -163,7 +163,7 @@ def consider() -> Response:
 def _question(act: str) -> dict[str, object]:
     session = store.reading()
     wanted = hold_filter.read_filter(request.args)
-    rows = facets.rows(session, g.company.id, wanted)
+    rows = facets.frozen_holds(session, g.company.id, wanted)
     return _shown(act, rows[: assignments.MOST], more=len(rows) > assignments.MOST)
 
 
@@ -218,7 +218,7 @@ def do_many() -> Response:
         return store.respond("worklist/many.html", _asked_again(act, wish), status=422)
     op = request.form.get("op", "")
     with store.writing() as session:
-        answer = assignments.do(session, g.actor, wish, g.now, op, as_seen=True)
+        answer = assignments.apply_to_holds(session, g.actor, wish, g.now, op, as_seen=True)
     if isinstance(answer, assignments.SetChanged):
         store.drop_snapshot()  # somebody was faster: what is there now is another set
         return store.respond("worklist/many.html", _changed(act, answer), status=409)
@@ -236,7 +236,7 @@ def _asked_again(act: str, found: forms.Problems) -> dict[str, object]:
     """The same holds once more, with what is wrong."""
     seen = [part.partition(":")[0] for part in request.form.get("seen", "").split()]
     ids = [number for number in map(forms.parse_whole, seen) if number is not None]
-    rows = facets.these(store.reading(), g.company.id, ids)
+    rows = facets.frozen_holds_by_id(store.reading(), g.company.id, ids)
     return _shown(act, rows, problems=found.by_field)
 
 
@@ -250,7 +250,7 @@ def _changed(act: str, found: assignments.SetChanged) -> dict[str, object]:
 @needs("record.read")  # shows the result of the user's own form
 def done(op: str) -> Response:
     """What became of each record of an act over many."""
-    found = assignments.answered(store.reading(), g.actor, op)
+    found = assignments.earlier_answer(store.reading(), g.actor, op)
     if found is None:
         abort(404)
     did = DID.get(request.args.get("act", ""), "done")
@@ -274,7 +274,7 @@ def take_back() -> Response:
 @needs("record.read")
 def ageing() -> Response:
     """Held records by owner and age."""
-    rows = ageing_query.by_owner(store.reading(), g.company.id, g.now)
+    rows = ageing_query.ageing_by_owner(store.reading(), g.company.id, g.now)
     return store.respond("worklist/ageing.html", rows=rows, steps=ageing_query.STEPS)
 
 
@@ -285,10 +285,10 @@ def step(hold_id: int, way: str) -> Response:
     area, or with `as=record` as its record. After the last one: what that page was.
     """
     session, company = store.reading(), g.company
-    found = hold_detail.beside(session, company.id, hold_id, after=way == "next")
+    found = hold_detail.neighbour_hold(session, company.id, hold_id, after=way == "next")
     if found is None:
         abort(404)
-    row = hold_detail.one(session, company.id, found or hold_id)
+    row = hold_detail.load_hold(session, company.id, found or hold_id)
     if row is None:
         abort(404)
     at = url_for("holding.show", co=company.code, hold_id=row.id)
@@ -306,7 +306,9 @@ def date_document(hold_id: int) -> Response:
 
     def do(session: DatabaseSession, wish: Dated) -> Done | Refusal:
         op = wish.op or None
-        return locked_periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
+        return locked_periods.change_date(
+            session, g.actor, hold_id, wish.day, wish.reason, g.now, op
+        )
 
     said = "Document date changed. It is being checked again."
     return hold_pane.act_on_hold(hold_id, read_date_form(request.form), do, said, field="day")
@@ -333,7 +335,7 @@ def redirect(hold_id: int) -> Response:
     """Have somebody decide where this document goes."""
 
     def do(session: DatabaseSession, wish: Asked) -> Done | Refusal:
-        return assignments.redirect(
+        return assignments.ask_to_redirect(
             session, g.actor, hold_id, wish.question, g.now, wish.op or None
         )
 

@@ -188,7 +188,7 @@ def chips(wanted: Filter, title: Callable[[str, Any], str]) -> list[Chip]:
 @needs("record.read")
 def list_views() -> Response:
     """One's own views, to be renamed, shared and deleted, and those of colleagues."""
-    rows = answer(store.reading(), facets.listing(g.actor))
+    rows = answer(store.reading(), facets.asked_views(g.actor))
     return store.respond(
         "worklist/views.html",
         mine=[row for row in rows if row.person_id == g.actor.person_id],
@@ -205,7 +205,7 @@ def keep() -> Response:
     query = filter_words(read_filter(request.form))
     name, shared = request.form.get("name", ""), "shared" in request.form
     with store.writing() as session:
-        found = facets.keep(session, g.actor, name, query, g.now, shared=shared)
+        found = facets.save_view(session, g.actor, name, query, g.now, shared=shared)
     back = url_for("holding.listing", co=g.company.code) + f"?{urlencode(query, doseq=True)}"
     if isinstance(found, Refusal):
         return store.refuse(found, back=back)
@@ -218,7 +218,7 @@ def change(view_id: int) -> Response:
     """Give one's view another name; share it, or no longer."""
     name, shared = request.form.get("name", ""), "shared" in request.form
     with store.writing() as session:
-        refusal = facets.change(session, g.actor, view_id, name, shared=shared)
+        refusal = facets.change_view(session, g.actor, view_id, name, shared=shared)
     return _back(refusal, "Saved.")
 
 
@@ -232,7 +232,7 @@ def _back(refusal: Refusal | None, said: str) -> Response:
 def delete(view_id: int) -> Response:
     """Take one's view away."""
     with store.writing() as session:
-        refusal = facets.delete(session, g.actor, view_id)
+        refusal = facets.delete_view(session, g.actor, view_id)
     return _back(refusal, "Deleted. The records are as they were.")
 
 
@@ -252,15 +252,15 @@ def facet_values(wanted: Filter, held: Held, asked: Held) -> dict[str, object]:
     """
     session, company = store.reading(), g.company.id
     page = Together(session)
-    named = page.ask(facets.names(company, wanted))
-    largest = page.ask(facets.largest(company, wanted))
-    views = page.ask(facets.listing(g.actor))
+    named = page.ask(facets.asked_facet_names(company, wanted))
+    largest = page.ask(facets.asked_largest(company, wanted))
+    views = page.ask(facets.asked_views(g.actor))
     customers: tuple[facets.Customer, ...] = ()
     names, keys = named.value, largest.value
     if filters.sees_personal() or wanted.customers:
         customers = facets.customers_of(session, company, wanted, keys)
     counted, title = asked.whole, title_by(held, names, customers)
-    left = queries.counted(session, company, wanted, asked) if counted else held
+    left = queries.narrow_held(session, company, wanted, asked) if counted else held
     each = facets.facets_of(left, wanted, names, g.company.currency)
     return {
         "facets": [_shown(part, words, wanted) for part, words in each.items()],

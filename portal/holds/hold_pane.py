@@ -51,15 +51,15 @@ def pane_values(
 ) -> dict[str, object]:
     """What the page of a hold shows; `moved` is told when somebody was faster."""
     session = store.reading()
-    row = hold_detail.one(session, g.company.id, hold_id)
+    row = hold_detail.load_hold(session, g.company.id, hold_id)
     if row is None:
         abort(404)
     show, changed = filters.sees_personal(), row.code in posted_differences.CODES
-    beside = side_by_side.beside_of(session, row, show_personal=show)
+    beside = side_by_side.load_beside(session, row, show_personal=show)
     page = Together(session, KEPT)
     colleagues = page.ask(open_holds.colleagues(g.company.id))
     written = page.ask(notes.of_record(row.record_id))
-    message = page.ask(notes.whole(session, g.actor, hold_id)) if row.open else None
+    message = page.ask(notes.load_message(session, g.actor, hold_id)) if row.open else None
     theirs, instead = people.duty(session, row.team_id, g.actor.person_id)
     asked = open_fields.fields_of(session, hold_id) if row.open and show else ()
     own = open_fields.fields_for_actor(session, g.actor, asked, {row.team_id: theirs})
@@ -82,11 +82,11 @@ def pane_values(
         "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
         "colleagues": colleagues.value,
-        "keeper": fixes.kept_by_others(session, g.actor, row.table) if row.table else None,
+        "keeper": fixes.other_keeper(session, g.actor, row.table) if row.table else None,
         "writers": _writers() if row.unknown_status else "",
         "fields": own,
         "unset": [one for one in asked if one.field not in own and one.field.gap],
-        "period": locked_periods.ways(session, hold_id) if row.open else None,
+        "period": locked_periods.load_ways(session, hold_id) if row.open else None,
         "dating": may(g.actor, locked_periods.DATE) or (None if theirs else _elsewhere(row.team)),
         "message": message.value if message else None,
         "unread": notes.UNREAD,
@@ -104,7 +104,7 @@ def _unpaid(
 ) -> list_sources.UnpaidChoices | None:
     """What a payment that the target refused could pay instead."""
     refused = row.open and row.of_push and row.posting_id is not None
-    return list_sources.of_posting(session, row.posting_id or 0) if refused else None
+    return list_sources.unpaid_choices(session, row.posting_id or 0) if refused else None
 
 
 def _twins(row: hold_detail.HoldRow, *, show: bool) -> Sequence[Mapping[str, object]]:
@@ -161,7 +161,7 @@ def _renewed(hold_id: int) -> Response:
     """Of a pane that stays open: nothing while the hold is as it was seen; how it ended; or that it
     changed, because nobody decides about something else than what they looked at.
     """
-    row = hold_detail.one(store.reading(), g.company.id, hold_id)
+    row = hold_detail.load_hold(store.reading(), g.company.id, hold_id)
     if row is None:
         abort(404)
     if row.open and row.mark == request.args.get("seen"):
@@ -175,7 +175,7 @@ def _renewed(hold_id: int) -> Response:
 
 def require_hold(hold_id: int) -> None:
     """404 for a hold of another company, as for one that does not exist."""
-    if hold_detail.one(store.reading(), g.company.id, hold_id) is None:
+    if hold_detail.load_hold(store.reading(), g.company.id, hold_id) is None:
         abort(404)
 
 
@@ -248,9 +248,11 @@ def now_there(
     """The set behind the wish, read now: of a cause what the filter finds of it."""
     if wish.cause_id is None:
         ids = tuple(s.posting_id for s in wish.seen)
-        return queries.chosen(session, company_id, postings=ids)
+        return queries.approval_candidates(session, company_id, postings=ids)
     cause, after = wish.cause_id, wish.after
-    return queries.chosen(session, company_id, cause_id=cause, wanted=wanted, after=after)
+    return queries.approval_candidates(
+        session, company_id, cause_id=cause, wanted=wanted, after=after
+    )
 
 
 def seen_hashes(rows: Sequence[queries.Member]) -> dict[int, str]:
@@ -332,7 +334,7 @@ def posted_change_values(
     if hold.code not in posted_differences.CODES:
         return {"difference": None, "marks": (), "mark": None, "earlier": None}
     found = posted_differences.posted_difference(session, hold.record_id, hold.route)
-    marks = accepted_differences.of_records(session, company_id, [hold.record_id]).get(
+    marks = accepted_differences.accepted_of_records(session, company_id, [hold.record_id]).get(
         hold.record_id, ()
     )
     rows = found.rows if found is not None else ()
@@ -342,8 +344,10 @@ def posted_change_values(
         "differing": rows if show_personal else tuple(map(_masked, rows)),
         "ways": decision_ways(found, hold) if found is not None else (),
         "marks": marks,
-        "earlier": accepted_differences.earlier(session, company_id, hold.record_id, hold.route),
-        "mark": accepted_differences.mark(marks) if marks else None,
+        "earlier": accepted_differences.latest_accepted(
+            session, company_id, hold.record_id, hold.route
+        ),
+        "mark": accepted_differences.combine_mark(marks) if marks else None,
     }
 
 

@@ -51,11 +51,11 @@ def _one_group() -> Response:
     """One group alone, wherever in the list it stands; one that is only renewed may be gone."""
     wanted = hold_filter.read_filter(request.args)
     opened = forms.parse_whole(request.args.get("open"))
-    held = queries.held(store.reading(), g.company.id, g.actor.person_id, fine=wanted.fine)
+    held = queries.load_held(store.reading(), g.company.id, g.actor.person_id, fine=wanted.fine)
     found = _far(opened or 0, wanted, held)
     if not found:
         return make_response("", 204) if "fresh" in request.args else abort(404)
-    acts, kept = assignments.open_to(g.actor), hold_filter.place_args(wanted)
+    acts, kept = assignments.allowed_acts(g.actor), hold_filter.place_args(wanted)
     group = _open(found[0], wanted)
     return store.respond("worklist/list.html", wanted=wanted, group=group, kept=kept, acts=acts)
 
@@ -64,13 +64,15 @@ def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[groups.Group,
     """The group that a link opens, where it stands on another page of the list."""
     only = replace(wanted, causes=(opened,) if opened in (wanted.causes or (opened,)) else (0,))
     plan = together.NO_OPTIONS if wanted.searched else together.KEPT
-    return answer(store.reading(), groups.groups(store.reading(), g.company.id, only, held), plan)
+    return answer(
+        store.reading(), groups.asked_groups(store.reading(), g.company.id, only, held), plan
+    )
 
 
 def _open(group: groups.Group, wanted: Filter) -> groups.Group:
     """The group with its first members, or with those after the one the link names."""
     after = forms.parse_whole(request.args.get("from"))
-    rows = group_members.members(store.reading(), g.company.id, wanted, group.id, after=after)
+    rows = group_members.load_members(store.reading(), g.company.id, wanted, group.id, after=after)
     shown = rows[: group_members.MEMBERS_A_PAGE]
     more = shown[-1].id if len(rows) > len(shown) else None
     return replace(group, members=shown, more=more)
@@ -80,23 +82,25 @@ def _listing() -> dict[str, object]:
     session, args = store.reading(), request.args
     wanted = hold_filter.read_filter(args)
     fine = wanted.fine or bool(wanted.causes)
-    found = queries.held(session, g.company.id, g.actor.person_id, fine=fine)
+    found = queries.load_held(session, g.company.id, g.actor.person_id, fine=fine)
     shown: dict[str, object] = {
         "wanted": wanted,
-        "tabs": queries.tabs(found, wanted),
+        "tabs": queries.count_tabs(found, wanted),
         "after": None,
-        "acts": assignments.open_to(g.actor),
+        "acts": assignments.allowed_acts(g.actor),
         "fresh": _fresh(wanted),
     }
     if wanted.view == "cleared":
         return shown | _page(
-            open_holds.closed(session, g.company.id, forms.parse_whole(args.get("after")))
+            open_holds.closed_page(session, g.company.id, forms.parse_whole(args.get("after")))
         )
     if wanted.view == "accepted":
         return shown | _accepted(forms.parse_whole(args.get("after")))
     if wanted.view in ("ignored", "uncertain"):
         after = forms.parse_whole(args.get("after"))
-        return shown | _page(open_holds.in_state(session, g.company.id, wanted.view, after))
+        return shown | _page(
+            open_holds.postings_in_state(session, g.company.id, wanted.view, after)
+        )
     return shown | _groups(wanted, found)
 
 
@@ -110,27 +114,29 @@ def _page(rows: Sequence[open_holds.ClosedHold | open_holds.StateRow]) -> dict[s
     full = len(rows) >= open_holds.CLOSED_PAGE_SIZE
     ids = {row.record_id for row in rows}
     hide = actors.hiding_each(store.reading(), ids, show=filters.sees_personal())
-    marks = accepted_differences.marks(store.reading(), g.company.id, ids)
+    marks = accepted_differences.record_marks(store.reading(), g.company.id, ids)
     return {"rows": rows, "hide": hide, "marks": marks, "after": rows[-1].id if full else None}
 
 
 def _accepted(after: int | None) -> dict[str, object]:
     session, company = store.reading(), g.company.id
-    rows = accepted_differences.listing(session, company, after)
+    rows = accepted_differences.list_accepted(session, company, after)
     more = rows[-1].id if len(rows) == accepted_differences.A_PAGE else None
     hide = actors.hiding_each(
         session, {row.record_id for row in rows}, show=filters.sees_personal()
     )
-    sums = accepted_differences.totals(accepted_differences.by_day(session, company).values())
+    sums = accepted_differences.total_differences(
+        accepted_differences.differences_by_day(session, company).values()
+    )
     return {"rows": rows, "sums": sums, "hide": hide, "after": more}
 
 
 def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     start = forms.parse_place(request.args.get("after"))
-    asked = queries.one_by_one(session, company, wanted, held) if wanted.searched else held
+    asked = queries.count_one_by_one(session, company, wanted, held) if wanted.searched else held
     plan = together.NO_OPTIONS if wanted.searched else together.KEPT
-    found = answer(session, groups.groups(session, company, wanted, asked, start), plan)
+    found = answer(session, groups.asked_groups(session, company, wanted, asked, start), plan)
     opened = forms.parse_whole(request.args.get("open"))
     size = groups.GROUPS_A_PAGE if opened is None else groups.GROUPS_BESIDE_OPEN
     more = found[size - 1] if len(found) > size else None
@@ -141,7 +147,7 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     return {
         "groups": found,
         "kept": hold_filter.place_args(wanted),
-        "totals": queries.totals(session, company, wanted, asked),
+        "totals": queries.load_totals(session, company, wanted, asked),
         "snoozed": _snoozed(wanted, held),
         "most": queries.MOST_OF_A_TEXT if asked.more else None,
         "after": f"{more.book}:{more.id}" if more else None,
@@ -156,7 +162,7 @@ def _snoozed(wanted: Filter, held: queries.Held) -> int:
     if wanted.view != "todo" or wanted.searched:
         return 0
     asleep = replace(wanted, view="snoozed")
-    return queries.totals(store.reading(), g.company.id, asleep, held).records
+    return queries.load_totals(store.reading(), g.company.id, asleep, held).records
 
 
 @pages.get("/inbox")
@@ -164,7 +170,7 @@ def _snoozed(wanted: Filter, held: queries.Held) -> int:
 def inbox() -> Response:
     """Each document that waits for a consent, the oldest first, to be decided one by one."""
     session = store.reading()
-    page = approval_inbox.page(session, g.actor, forms.parse_whole(request.args.get("after")))
+    page = approval_inbox.load_page(session, g.actor, forms.parse_whole(request.args.get("after")))
     rows = page.rows
     shown = rows[: approval_inbox.A_PAGE]
     mark = candidates.set_hash({row.posting_id: row.hash for row in shown})
@@ -236,7 +242,7 @@ def _inbox() -> str:
 def link(hold_id: int) -> Response:
     """The document that somebody typed into the target by hand is this record's, with a reason."""
     number = request.form.get("number", "").strip()
-    act = partial(manual_entries.link, number=number)
+    act = partial(manual_entries.link_document, number=number)
     return _settle(hold_id, act, f"Linked to {number}. Nothing was sent.")
 
 
@@ -288,9 +294,9 @@ def approve() -> Response:
 def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) -> Response:
     """A second click is told what the first one did; nothing is done again."""
     ids = (*first.done, *(left.posting_id for left in first.refused))
-    rows = group_members.decided(store.reading(), g.company.id, ids)
+    rows = group_members.decided_members(store.reading(), g.company.id, ids)
     said = f"Already done: {hold_pane.said(rows, first)}"
-    if undo.taken_back(store.reading(), wish.op):
+    if undo.is_undone(store.reading(), wish.op):
         said += " You undid it since."
     return _go_on(wish, rows, said)
 
@@ -358,7 +364,7 @@ def chosen_by_query() -> tuple[group_members.Member, ...]:
     """The documents that the address names."""
     ids = tuple(n for n in map(forms.parse_whole, request.args.getlist("posting")) if n is not None)
     cause = forms.parse_whole(request.args.get("cause"))
-    return group_members.chosen(
+    return group_members.approval_candidates(
         store.reading(),
         g.company.id,
         postings=ids,
@@ -390,7 +396,7 @@ def chosen_by_form() -> tuple[group_members.Member, ...]:
         for n in (forms.parse_whole(s.partition(":")[0]) for s in request.form.getlist("seen"))
         if n
     )
-    return group_members.chosen(store.reading(), g.company.id, postings=ids)
+    return group_members.approval_candidates(store.reading(), g.company.id, postings=ids)
 
 
 def question_values(
@@ -425,7 +431,9 @@ def _beyond(cause_id: int | None, shown: Sequence[group_members.Member]) -> Ques
     if cause_id is None or not shown:
         return 0
     return (
-        yield from group_members.beyond(g.company.id, cause_id, shown[-1].id, filter_of_address())
+        yield from group_members.asked_remaining(
+            g.company.id, cause_id, shown[-1].id, filter_of_address()
+        )
     )
 
 

@@ -295,7 +295,7 @@ def _source(one: list_sources.ListSource) -> list[Written]:
 
 def code_changes(no: int) -> ListFile:
     """What one list has otherwise than the one before it."""
-    found = list_files.changes(store.reading(), g.company.id, no, MOST)
+    found = list_files.file_changes(store.reading(), g.company.id, no, MOST)
     if found is None:
         abort(404)
     show, of_unpaid = filters.sees_personal(), found[0].kind.unpaid
@@ -323,7 +323,7 @@ def _unpaid(one: file_codes.Unpaid, *, show: bool) -> list[Written]:
 
 def parties() -> ListFile:
     """Two keys that seem to be one party, each pair once."""
-    found = party_merge.proposals(store.reading(), g.company.id, filters.today())
+    found = party_merge.merge_proposals(store.reading(), g.company.id, filters.today())
     rows = (_pair(one) for one in found)
     return ListFile("parties that seem to be one", "parties", [Table("Parties", PARTIES, rows)])
 

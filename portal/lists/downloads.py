@@ -363,7 +363,7 @@ def timeline(source: str, kind: str, external_id: str) -> ListFile:
 
 
 def _record(source: str, kind: str, external_id: str) -> record_rows.RecordRow:
-    found = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
+    found = record_rows.load_record(store.reading(), g.company.id, source, kind, external_id)
     return found or abort(404)
 
 
@@ -386,7 +386,7 @@ def lineage(source: str, kind: str, external_id: str) -> ListFile:
     record = _record(source, kind, external_id)
     session, show = store.reading(), filters.sees_personal()
     posting = records.shown_posting(answer(session, record_rows.postings(record.id)))
-    found = lineage_rows.lineage(session, posting.id) if posting else ()
+    found = lineage_rows.lineage_rows(session, posting.id) if posting else ()
     only = request.args.get("only") == "differences"
     hide = actors.hiding(session, record.id, show=show)
     hidden = () if show else actors.PERSONAL_FIELDS
@@ -521,7 +521,7 @@ def reasons() -> ListFile:
     """Each reason for a hold, in the order of the rule files."""
     session = store.reading()
     version = rulebook.version_in_force(session, g.company.id)
-    found = rulebook.reasons(session, version.version_id) if version else ()
+    found = rulebook.hold_reasons(session, version.version_id) if version else ()
     rows = ([one.code, ": ".join(names_of(one)), _placed(one),
              one.owner or "Team of its class",
              one.released or "Cannot be released", one.clears, one.blocks]
@@ -554,7 +554,7 @@ def changes() -> ListFile:
 
 
 def _changes(before: int | None) -> tuple[change_list.ListedChange, ...]:
-    return change_list.changes(store.reading(), g.company.id, before=before, most=AT_ONCE)
+    return change_list.list_changes(store.reading(), g.company.id, before=before, most=AT_ONCE)
 
 
 def _change(one: change_list.ListedChange) -> list[Written]:

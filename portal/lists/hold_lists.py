@@ -94,13 +94,13 @@ def holding() -> ListFile:
     company = g.company.id
     title = "the holding area"
     if wanted.view == "cleared":
-        ask_closed = partial(open_holds.closed, store.reading(), company)
+        ask_closed = partial(open_holds.closed_page, store.reading(), company)
         table = Table("Cleared", CLEARED, _each(ask_closed, lambda row: row.id, _closed))
     elif wanted.view == "accepted":
-        ask = partial(accepted_differences.listing, store.reading(), company)
+        ask = partial(accepted_differences.list_accepted, store.reading(), company)
         table = Table("Accepted", ACCEPTED, _each(ask, lambda row: row.id, _accepted))
     elif wanted.view in ("ignored", "uncertain"):
-        ask_states = partial(open_holds.in_state, store.reading(), company, wanted.view)
+        ask_states = partial(open_holds.postings_in_state, store.reading(), company, wanted.view)
         table = Table(VIEWS[wanted.view], STATES, _each(ask_states, lambda row: row.id, _state))
     else:
         table = Table("Records", HELD, _holds(wanted))
@@ -154,10 +154,10 @@ def _state(row: open_holds.StateRow, hide: actors.HideOf) -> list[Written]:
 
 
 def _holds(wanted: Filter) -> Iterator[list[Written]]:
-    terms = worklist_filters.terms(g.company.id, wanted)
+    terms = worklist_filters.hold_terms(g.company.id, wanted)
 
     def ask(after: int | None, most: int) -> tuple[ListedHold, ...]:
-        return open_holds.listed(store.reading(), terms, after=after, most=most)
+        return open_holds.list_holds(store.reading(), terms, after=after, most=most)
 
     return _each(ask, lambda row: row.id, _held)
 
@@ -195,7 +195,7 @@ def _named(wanted: Filter) -> dict[str, str]:
     """What is told by its title: source, target, and bands; a customer by the key of the link."""
     if not (wanted.fine or wanted.customers):
         return {}
-    names = answer(store.reading(), facets.names(g.company.id, wanted))
+    names = answer(store.reading(), facets.asked_facet_names(g.company.id, wanted))
     title = partial(facets.title_of, teams={}, named=names, currency=g.company.currency)
     parts = ("sources", "targets", "amounts", "ages")
     found = {
@@ -217,7 +217,7 @@ def inbox() -> ListFile:
 
 
 def _asked_page(after: int | None, most: int) -> tuple[approval_inbox.Asked, ...]:
-    return approval_inbox.page(store.reading(), g.actor, after, most).rows
+    return approval_inbox.load_page(store.reading(), g.actor, after, most).rows
 
 
 def _asked(row: approval_inbox.Asked, hide: actors.HideOf) -> list[Written]:
@@ -249,7 +249,7 @@ def by_owner() -> ListFile:
     steps = [filters.capfirst(step) for step, _ in ageing.STEPS]
     heads = ("Owner", "Records", *steps, "Overdue", "Rejected by the accounting system", "Oldest",
              "Currency", "Amount")  # fmt: skip
-    found = ageing.by_owner(store.reading(), g.company.id, g.now)
+    found = ageing.ageing_by_owner(store.reading(), g.company.id, g.now)
     rows = (cells for row in found for cells in _owner(row))
     return ListFile("ageing of records on hold by owner", "ageing", [Table("Ageing", heads, rows)])
 
@@ -269,7 +269,7 @@ def late() -> ListFile:
 
 
 def _late_page(after: tuple[datetime, int] | None) -> tuple[ageing.LateRow, ...]:
-    return answer(store.reading(), ageing.listing(g.company.id, after, AT_ONCE)).rows
+    return answer(store.reading(), ageing.asked_late(g.company.id, after, AT_ONCE)).rows
 
 
 def _late(row: ageing.LateRow) -> list[Written]:
@@ -284,7 +284,7 @@ def _late(row: ageing.LateRow) -> list[Written]:
 def found() -> ListFile:
     """What the search box finds."""
     text, session, company = dashboard.search_text(), store.reading(), g.company.id
-    each = search.exact(session, company, text) or search.alike(session, company, text)
+    each = search.find_exact(session, company, text) or search.find_similar(session, company, text)
     rows = ([row.number, row.source, row.kind, row.external_id, filters.party(row.party),
              state_label(row.state), row.document, *_money(row.amount, row.currency)]
             for row in (each if text else ()))  # fmt: skip
@@ -312,10 +312,10 @@ def _cause(group: groups.Group) -> list[Written]:
 def _groups(wanted: Filter) -> Iterator[groups.Group]:
     """All causes, the largest amount first."""
     session, company = store.reading(), g.company.id
-    held = worklist_filters.held(session, company, g.actor.person_id, fine=wanted.fine)
+    held = worklist_filters.load_held(session, company, g.actor.person_id, fine=wanted.fine)
 
     def ask(after: tuple[int, int] | None) -> Sequence[groups.Group]:
-        return answer(session, groups.groups(session, company, wanted, held, after))
+        return answer(session, groups.asked_groups(session, company, wanted, held, after))
 
     pages = each_page(ask, lambda group: (group.book, group.id), groups.GROUPS_A_PAGE)
     return (group for page in pages for group in page)

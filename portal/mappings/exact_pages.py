@@ -15,7 +15,7 @@ from holding.db.models.columns import ListKind, to_minor
 from holding.db.refusal import Refusal, plural, sums
 from holding.db.together import KEPT, Together
 from holding.mappings import exact_matches, fixes, list_files, list_sources, mapping_lists
-from holding.mappings.exact_matches import Matches, masked
+from holding.mappings.exact_matches import Matches, mask_identity
 from holding.mappings.file_codes import Identity
 from holding.mappings.list_rows import ListRow, read_list
 from holding.mappings.list_sources import Seen
@@ -83,7 +83,9 @@ def _page(
         reason=form.get("reason", "") if form else "",
         since=form.get("since", "").strip() if form else "",
         problems=problems,
-        keeping=fixes.refused(session, g.actor, [one.row.table for one in chosen], fixers=fixers),
+        keeping=fixes.refuse_change(
+            session, g.actor, [one.row.table for one in chosen], fixers=fixers
+        ),
         tables=mapping_lists.tables(session, g.company.id) if tables is None else tables,
         missing_count=filters.count_missing(),
         table="",
@@ -95,7 +97,7 @@ def _words(picked: Collection[int]) -> str:
 
 
 def _shown(who: Identity) -> Identity:
-    return who if filters.sees_personal() else masked(who)
+    return who if filters.sees_personal() else mask_identity(who)
 
 
 def _name(there: str, who: Identity) -> str:
@@ -133,7 +135,7 @@ def accept_exact() -> Response:
         return _page(found, picked, problems, form=form, status=422)
     rev = forms.parse_whole(form.get("rev"))
     with store.writing() as session:
-        answer = list_sources.accept(
+        answer = list_sources.accept_matches(
             session,
             g.actor,
             [_read_match(form, cause_id) for cause_id in sorted(picked)],
@@ -194,7 +196,7 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
     page = Together(session, KEPT)
     targets, files = (
         page.ask(connections.connections_query(company_id)),
-        page.ask(list_files.asked_files(company_id)),
+        page.ask(list_files.asked_uploads(company_id)),
     )
     return store.respond(
         "mappings/lists.html",
@@ -206,7 +208,7 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
         kinds=list(ListKind),
         today=filters.today(),
         form=request.form,
-        keeping=fixes.refused(session, g.actor, ()),
+        keeping=fixes.refuse_change(session, g.actor, ()),
         problems=problems,
     )
 
@@ -229,7 +231,7 @@ def give_list() -> Response:
     store.drop_snapshot()  # neither a snapshot nor a lock is kept while a process reads the workbook
     rows = read_list(name, raw, ListKind(kind))
     with store.writing() as session:
-        answer = list_files.give(
+        answer = list_files.submit_list(
             session,
             g.actor,
             form.get("target", ""),
@@ -277,7 +279,7 @@ def look() -> Response:
 @needs("record.read")
 def list_changes(no: int) -> Response:
     """What one list has otherwise than the one before it."""
-    found = list_files.changes(store.reading(), g.company.id, no, SHOWN)
+    found = list_files.file_changes(store.reading(), g.company.id, no, SHOWN)
     if found is None:
         abort(404)
     file, rows = found

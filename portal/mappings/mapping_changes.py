@@ -49,7 +49,7 @@ _FORM_SIGNS: Final = 200_000
 @needs("record.read")
 def parties_found() -> Response:
     """Two keys that seem to be one party, each pair once."""
-    found = party_merge.proposals(store.reading(), g.company.id, filters.today())
+    found = party_merge.merge_proposals(store.reading(), g.company.id, filters.today())
     return store.respond("mappings/parties.html", head_values(), found=found)
 
 
@@ -63,7 +63,7 @@ def merge(hold_id: int) -> Response:
 def _merge_page(
     hold_id: int, turned: bool, problems: dict[str, str], *, status: int = 200
 ) -> Response:
-    found = party_merge.proposal(
+    found = party_merge.merge_proposal(
         store.reading(), g.company.id, hold_id, filters.today(), turned=turned
     )
     if found is None:
@@ -73,7 +73,7 @@ def _merge_page(
         head_values(),
         status=status,
         merge=found,
-        keeping=fixes.refused(store.reading(), g.actor, [key.table for key in found.keys]),
+        keeping=fixes.refuse_change(store.reading(), g.actor, [key.table for key in found.keys]),
         turned=turned,
         hidden=hidden_tables(),
         problems=problems,
@@ -91,7 +91,7 @@ def accept_merge(hold_id: int) -> Response:
         return _merge_page(hold_id, turned, dict(wish.by_field), status=422)
     rev = forms.parse_whole(request.form.get("rev"))
     with store.writing() as session:
-        answer = party_merge.accept(
+        answer = party_merge.accept_merge(
             session,
             g.actor,
             hold_id,
@@ -133,7 +133,7 @@ def refuse_merge(hold_id: int) -> Response:
         return _merge_page(hold_id, turned=False, problems=problems, status=422)
     with store.writing() as session:
         op = wish.op or None
-        answer = party_merge.refuse(
+        answer = party_merge.refuse_merge(
             session, g.actor, hold_id, wish.reason, g.now, today=filters.today(), op=op
         )
     back = url_for("mappings.parties_found", co=g.company.code)
@@ -154,9 +154,9 @@ def moved(no: int) -> Response:
         return hidden_table_refusal(change.table)
     below = forms.parse_whole(request.args.get("below"))
     sent = together.answer(
-        store.reading(), reclassification.used_by(change, A_SHEET, below or END_OF_IDS)
+        store.reading(), reclassification.asked_documents(change, A_SHEET, below or END_OF_IDS)
     )
-    found = reclassification.contradictions(store.reading(), change, sent, most=JUDGED)
+    found = reclassification.find_contradictions(store.reading(), change, sent, most=JUDGED)
     return store.respond(
         "mappings/moved.html",
         change=change,
@@ -167,7 +167,9 @@ def moved(no: int) -> Response:
         later=later_wakes.has_pending(store.reading(), g.company.id, change.entries),
         beside=_beside(change, forms.parse_whole(request.args.get("since"))),
         rows=found.documents[:SHOWN],
-        pairs={one.posting_id: reclassification.entries(one) for one in found.documents[:SHOWN]},
+        pairs={
+            one.posting_id: reclassification.journal_entries(one) for one in found.documents[:SHOWN]
+        },
         tables=mapping_lists.tables(store.reading(), g.company.id),
         missing_count=filters.count_missing(),
     )
@@ -185,7 +187,7 @@ def _beside(
         for no in range(since, change.no + 1)
     )
     return [
-        (one, reclassification.contradictions(session, one, most=JUDGED))
+        (one, reclassification.find_contradictions(session, one, most=JUDGED))
         for one in saved
         if one and (one.by, one.at) == (change.by, change.at)
     ]
@@ -202,9 +204,9 @@ def sheet(no: int) -> Response:
         abort(404)
     below = forms.parse_whole(request.args.get("below"))
     sent = together.answer(
-        store.reading(), reclassification.used_by(change, A_SHEET, below or END_OF_IDS)
+        store.reading(), reclassification.asked_documents(change, A_SHEET, below or END_OF_IDS)
     )
-    found = reclassification.contradictions(store.reading(), change, sent).documents
+    found = reclassification.find_contradictions(store.reading(), change, sent).documents
     body = write_sheets(
         {
             "Journal": reclassification.journal_rows(change, found, filters.today()),
@@ -260,7 +262,7 @@ def _workbook_page(
         most_wrong=SHOWN_WRONG,
         reason=request.form.get("reason", ""),
         problems=problems,
-        keeping=fixes.refused(session, g.actor, ()),
+        keeping=fixes.refuse_change(session, g.actor, ()),
     )
 
 
@@ -328,7 +330,7 @@ def save_workbook() -> Response:
         shown = WorkbookChanges(tuple(seen), (), (), 0, 0, 0, rev, known=True)
         return _workbook_page(wish.by_field, found=shown, name=form.get("name", ""), status=422)
     with store.writing() as session:
-        answer = saving.save(
+        answer = saving.save_changes(
             session,
             g.actor,
             seen,

@@ -59,7 +59,9 @@ def _in_force() -> dict[str, object]:
 
     def unused(table: str) -> bool:
         version = g.company.ruleset_version_id
-        return version is not None and table not in mapping_lists.declared(store.reading(), version)
+        return version is not None and table not in mapping_lists.declared_tables(
+            store.reading(), version
+        )
 
     return {"unused": unused}
 
@@ -126,7 +128,7 @@ def _missing(opened: Opened | None, problems: Mapping[str, str]) -> dict[str, ob
         "saved": "",
         "pick": opened.pick if opened else None,
         "chosen": opened.chosen if opened and not opened.typed else "",
-        "keeping": fixes.refused(session, g.actor, [opened.row.table]) if opened else None,
+        "keeping": fixes.refuse_change(session, g.actor, [opened.row.table]) if opened else None,
         "tables": tables.value,
         "revisions": revisions.value,
         "problems": problems,
@@ -161,8 +163,8 @@ def table(table: str) -> Response:
     return store.respond(
         "mappings/table.html",
         table=table,
-        keeper=fixes.keeper(session, g.company.id, table),
-        keeping=fixes.refused(session, g.actor, [table]),
+        keeper=fixes.load_keeper(session, g.company.id, table),
+        keeping=fixes.refuse_change(session, g.actor, [table]),
         tables=tables,
         rows=rows,
         text=text,
@@ -197,7 +199,7 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
             problems, status = {**since.by_field, **problems}, 422
         elif value:
             row = opened.row
-            found = mappings_preview.preview(
+            found = mappings_preview.preview_entry(
                 store.reading(),
                 g.company.id,
                 row.table,
@@ -283,8 +285,8 @@ def _form(
     """The form with a preview of the value in it, and what the key had before."""
     session, key = store.reading(), given.get("key", "")
     asked, company_id = Together(session), g.company.id
-    stood = asked.ask(entries.history(company_id, table, key))
-    users = asked.ask(entries.asked_users(company_id, table, key))
+    stood = asked.ask(entries.change_history(company_id, table, key))
+    users = asked.ask(entries.asked_usage_by_day(company_id, table, key))
     tables = asked.ask(mapping_lists.asked_tables(company_id))
     changes = stood.value
     if not changes:
@@ -296,7 +298,7 @@ def _form(
         problems, status, since = {**since.by_field, **problems}, 422, None
     preview = None
     if typed:
-        found = mappings_preview.preview(
+        found = mappings_preview.preview_entry(
             session, g.company.id, table, key, typed, g.now, since or fixes.ALWAYS
         )
         if isinstance(found, Refusal):
@@ -314,7 +316,7 @@ def _form(
         key=key,
         changes=changes,
         stands=[
-            (one, entries.stays(used.get(one.since or fixes.ALWAYS, entries.NOBODY)))
+            (one, entries.refuse_removal(used.get(one.since or fixes.ALWAYS, entries.NOBODY)))
             for one in in_force
         ],
         back=back,
@@ -322,7 +324,7 @@ def _form(
         since=given.get("since", "") if back is None else back.since or "",
         reason=given.get("reason", ""),
         preview=preview,
-        keeping=fixes.refused(session, g.actor, [table]),
+        keeping=fixes.refuse_change(session, g.actor, [table]),
         problems=problems,
         tables=tables.value,
         missing_count=filters.count_missing(),
@@ -394,7 +396,7 @@ def unpaid() -> Response:
     lists = file_codes.unpaid_lists(session, g.company.id)
     one, text = chosen_list(lists), typed_letters()
     found = unpaid_rows(one, SHOWN + 1) if one else ()
-    known = file_codes.standing(session, one.connection_id, one.kind) if one else None
+    known = file_codes.unpaid_list(session, one.connection_id, one.kind) if one else None
     return store.respond(
         "mappings/unpaid.html",
         head_values(),
@@ -413,7 +415,7 @@ def unpaid() -> Response:
 def _in_all(one: FileList) -> int:
     """How many the list has, whatever was typed, at most one more than are shown."""
     session = store.reading()
-    return len(file_codes.search(session, one, "", SHOWN + 1, names=False))
+    return len(file_codes.search_unpaid(session, one, "", SHOWN + 1, names=False))
 
 
 def chosen_list(lists: Sequence[FileList]) -> FileList | None:
@@ -426,7 +428,7 @@ def chosen_list(lists: Sequence[FileList]) -> FileList | None:
 def unpaid_rows(one: FileList, most: int) -> tuple[Unpaid, ...]:
     """Those with the letters that were typed; by names they are found for who may see names."""
     names = filters.sees_personal()
-    return file_codes.search(store.reading(), one, typed_letters(), most, names=names)
+    return file_codes.search_unpaid(store.reading(), one, typed_letters(), most, names=names)
 
 
 def typed_letters() -> str:
@@ -525,7 +527,7 @@ def _suggested(
 ) -> tuple[mapping_lists.Suggestion, ...]:
     """Values in use: how the party is known otherwise first, then keys that look alike."""
     session = store.reading()
-    known = party_merge.known_as(session, g.company.id, row.table, row.cause_id)
+    known = party_merge.other_identities(session, g.company.id, row.table, row.cause_id)
     values = {one.value for one in known}
     return (*known, *(one for one in alike if one.value not in values))
 
@@ -538,7 +540,7 @@ def _pick(
     """
     if table in hidden_tables():
         return Pick(text.strip()[: choices.LONGEST_SEARCH], (), (), more=False, complete=())
-    found = choices.search(store.reading(), g.company.id, table, text, told)
+    found = choices.search_choices(store.reading(), g.company.id, table, text, told)
     suggested = {one.value for one in suggestions}
     rest = [one for one in found[: choices.SHOWN_CHOICES] if one.value not in suggested]
     if told.of_parties and not filters.sees_personal():
@@ -554,14 +556,16 @@ def find_choices(cause_id: int | None, text: str) -> Pick | None:
     table = fixes.table_of_missing(store.reading(), g.company.id, cause_id)
     if table is None:
         return None
-    return _pick(table, text, (), choices.purpose(store.reading(), g.company.id, table))
+    return _pick(table, text, (), choices.load_purpose(store.reading(), g.company.id, table))
 
 
 def describe_value(shown: Opened, value: str) -> None:
     """Say what is known of the value that is chosen or typed."""
     session, row = store.reading(), shown.row
     shown.chosen = value
-    shown.known = choices.known(session, g.company.id, row.table, row.key, value, shown.purpose)
+    shown.known = choices.check_value(
+        session, g.company.id, row.table, row.key, value, shown.purpose
+    )
 
 
 def saved_message(done: fixes.Fixed) -> str:

@@ -80,7 +80,7 @@ class _Case:
 
 def _case(source: str, kind: str, external_id: str) -> _Case:
     session, company = store.reading(), g.company.id
-    row = record_rows.record(session, company, source, kind, external_id)
+    row = record_rows.load_record(session, company, source, kind, external_id)
     failure = failures.of_record(session, company, row.id, g.now) if row else None
     if row is None or failure is None:
         abort(404)

@@ -173,14 +173,14 @@ def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:
         more = begin + A_PAGE if len(lines) > begin + A_PAGE else None
         lines = lines[begin : begin + A_PAGE]
     held = [one.document.record_id for one in lines]
-    holds = search.first_of(store.reading(), g.company.id, held)
+    holds = search.first_holds(store.reading(), g.company.id, held)
     return {"lines": lines, "more": more, "holds": holds}
 
 
 def _agreeing(asked: Asked, kind: Kind, day: date) -> list[Line]:
     place = (kind.place.target_id, kind.place.doc_type)
     span = replace(asked.sides.source, first=day, last=day)
-    rows = document_sides.a_page(
+    rows = document_sides.agreeing_page(
         store.reading(), g.company.id, span, place, after=asked.after, most=A_PAGE
     )
     return [Line(row, Standing.AGREES) for row in rows]
@@ -241,7 +241,9 @@ def _written(words: Mapping[str, Any]) -> dict[str, str]:
 def compare_totals(asked: Asked, each: Days = None, page: Together | None = None) -> Comparison:
     """Both sides added up, of all targets; each document that differs of these days, or of all."""
     targets = {row.id: row.name for row in _connections() if row.is_target}
-    return daily_totals.compare(store.reading(), g.company.id, asked.sides, targets, each, page)
+    return daily_totals.compare_days(
+        store.reading(), g.company.id, asked.sides, targets, each, page
+    )
 
 
 def _words(before: str, span: Span, blank: str | None = None) -> dict[str, str | None]:
@@ -297,7 +299,7 @@ def _span(args: MultiDict[str, str], before: str, usual: Span, problems: dict[st
         word("source", usual.source),
         word("channel", usual.channel),
     )
-    if wrong := daily_totals.problem(made):
+    if wrong := daily_totals.span_problem(made):
         problems.setdefault(f"{before}to", wrong)
         return replace(made, first=usual.first, last=usual.last)
     return made

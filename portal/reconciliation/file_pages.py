@@ -42,7 +42,7 @@ def show(file_id: int) -> Response:
 def download(file_id: int) -> Response:
     """Hand the file over: the same bytes each time."""
     with store.writing() as session:
-        told = open_files.hand_over(session, g.actor, g.company.id, file_id, g.now)
+        told = open_files.download_file(session, g.actor, g.company.id, file_id, g.now)
     if isinstance(told, Refusal):
         return store.refuse(told, back=_url(file_id))
     name, body = told
@@ -60,7 +60,7 @@ def outcome(file_id: int) -> Response:
     if isinstance(wish, forms.Problems):
         return _page(row, wish.by_field, status=422)
     with store.writing() as session:
-        told = open_files.enter(session, g.actor, g.company.id, file_id, wish, g.now)
+        told = open_files.enter_outcome(session, g.actor, g.company.id, file_id, wish, g.now)
     return _told(row, told, "outcome")
 
 
@@ -85,7 +85,7 @@ def listing(file_id: int) -> Response:
     if isinstance(read, SourceRefusal):
         return _page(row, {"listing": f"{read.message} {read.hint}"}, status=422)
     with store.writing() as session:
-        told = listings.compare(session, g.actor, g.company.id, file_id, read, g.now)
+        told = listings.compare_listing(session, g.actor, g.company.id, file_id, read, g.now)
     return _told(row, told, "listing")
 
 
@@ -102,7 +102,7 @@ def confirm(file_id: int) -> Response:
     if problems or total is None or isinstance(wish, forms.Problems):
         return _page(row, problems, status=422)
     with store.writing() as session:
-        told = listings.confirm(
+        told = listings.confirm_import(
             session, g.actor, g.company.id, file_id, total=total, reason=wish.reason, now=g.now
         )
     return _told(row, told, "total")
@@ -116,7 +116,7 @@ def withdraw(file_id: int) -> Response:
     if isinstance(wish, forms.Problems):
         return _page(row, wish.by_field, status=422)
     with store.writing() as session:
-        told = open_files.withdraw(session, g.actor, g.company.id, file_id, wish.reason, g.now)
+        told = open_files.withdraw_file(session, g.actor, g.company.id, file_id, wish.reason, g.now)
     if isinstance(told, Refusal):
         return store.refuse(told, back=_url(file_id))
     processes.ring(g.company.id, "push")
@@ -146,7 +146,7 @@ def _outcome() -> Outcome | forms.Problems:
     named = {}
     for name in ("update_rows", "error_rows"):
         text = request.form.get(name, "")
-        read = open_files.rows_named("\n".join(text.split(",")) if name == "update_rows" else text)
+        read = open_files.parse_rows("\n".join(text.split(",")) if name == "update_rows" else text)
         if isinstance(read, str):
             problems[name] = read
         else:
@@ -174,12 +174,12 @@ def _amount(text: str) -> Decimal | None:
 
 
 def _row(file_id: int) -> file_list.FileRow:
-    found = file_list.one(store.reading(), g.company.id, file_id)
+    found = file_list.load_file(store.reading(), g.company.id, file_id)
     return found if found is not None else abort(404)
 
 
 def _page(row: file_list.FileRow, problems: Mapping[str, str], *, status: int = 200) -> Response:
-    documents = file_list.documents(store.reading(), g.company.id, row.id)
+    documents = file_list.file_documents(store.reading(), g.company.id, row.id)
     return store.respond(
         "import_files/show.html",
         status=status,

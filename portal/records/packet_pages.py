@@ -75,7 +75,7 @@ def _page(
         "evidence/show.html",
         status=status,
         record=row,
-        notes=packet_contents.of_record(store.reading(), row.id),
+        notes=packet_contents.notes_of_record(store.reading(), row.id),
         hide=hide,
         url=_url(row),
         files=files,
@@ -100,7 +100,7 @@ def _name(row: record_rows.RecordRow) -> str:
 
 
 def _record(source: str, kind: str, external_id: str) -> record_rows.RecordRow:
-    row = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
+    row = record_rows.load_record(store.reading(), g.company.id, source, kind, external_id)
     if row is None:
         abort(404)
     return row
@@ -145,9 +145,9 @@ def _packed(
     redact = escalation_packets.redacting(secrets, tax_numbers=personal, keep=keep)
     wanted = Wanted(by=g.actor.name, now=of.at, personal=personal, redact=redact)
     about = {word: getattr(company, word) for word in ("code", "name", "zone", "currency")}
-    told = packet_contents.contents(session, about, row, wanted)
+    told = packet_contents.collect_contents(session, about, row, wanted)
     mask = hiding(session, row.id, show=personal)
-    proof = packet_contents.proof(
+    proof = packet_contents.event_proof(
         session,
         company.id,
         row.id,
@@ -167,12 +167,12 @@ def _packed(
             zone=_zone(),
             written=_written,
         )
-    return packet_file.packed(
+    return packet_file.pack(
         {
             packet_file.DATA: dumps(told).encode(),
             packet_file.EVENTS: dumps(proof.events).encode(),
             packet_file.PAGE: _styled(titled_page(page)).encode(),
-            **packet_contents.attached(told),
+            **packet_contents.attached_files(told),
         }
     )
 
@@ -266,7 +266,7 @@ def note(source: str, kind: str, external_id: str) -> Response:
     row = _record(source, kind, external_id)
     text, op = request.form.get("text", ""), request.form.get("op")
     with store.writing() as session:
-        answer = packet_contents.write(session, g.actor, text, g.now, record_id=row.id, op=op)
+        answer = packet_contents.write_note(session, g.actor, text, g.now, record_id=row.id, op=op)
     if not isinstance(answer, Refusal):
         return store.redirect_with_message(_url(row), f"The note on {row.number} is kept.")
     if answer.status == 422:
@@ -282,7 +282,7 @@ def event(event_id: int) -> Response:
 
 
 def _event_page(event_id: int, problems: Mapping[str, str], *, status: int = 200) -> Response:
-    found = packet_contents.event(store.reading(), g.company.id, event_id)
+    found = packet_contents.load_event(store.reading(), g.company.id, event_id)
     if found is None:
         abort(404)
     hide = hiding(store.reading(), found.record_id or 0, show=filters.sees_personal())
@@ -302,7 +302,7 @@ def note_event(event_id: int) -> Response:
     """Write a note about an event."""
     text, op = request.form.get("text", ""), request.form.get("op")
     with store.writing() as session:
-        answer = packet_contents.write(session, g.actor, text, g.now, event_id=event_id, op=op)
+        answer = packet_contents.write_note(session, g.actor, text, g.now, event_id=event_id, op=op)
     back = url_for("audit.listing", co=g.company.code)
     if not isinstance(answer, Refusal):
         return store.redirect_with_message(back, f"The note on {answer.about} is kept.")

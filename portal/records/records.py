@@ -41,7 +41,7 @@ A_PAGE, RAW_LINES, NEAR = 100, 1_500, 10
 @needs("record.read")
 def show(source: str, kind: str, external_id: str) -> Response:
     """The record with one of its tabs."""
-    record = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
+    record = record_rows.load_record(store.reading(), g.company.id, source, kind, external_id)
     if record is None:
         return show_no_record(external_id)
     tab = request.args.get("tab", "seven")
@@ -58,7 +58,7 @@ def show(source: str, kind: str, external_id: str) -> Response:
 @needs("run.operate")
 def read(source: str, kind: str, external_id: str) -> Response:
     """Read the documents of this record in the target."""
-    record = record_rows.record(store.reading(), g.company.id, source, kind, external_id)
+    record = record_rows.load_record(store.reading(), g.company.id, source, kind, external_id)
     if record is None:
         abort(404)
     back = url_for("records.show", co=g.company.code, source=source, kind=kind,
@@ -86,7 +86,7 @@ def request_body(request_id: int) -> Response:
         return store.refuse(packet_contents.OF_OTHERS)
     if request.method != "HEAD":
         with store.writing() as session:
-            packet_contents.call_taken(session, g.actor, g.company.id, request_id, g.now)
+            packet_contents.log_call_download(session, g.actor, g.company.id, request_id, g.now)
     workbook = found.body[:2] == b"PK"
     kind, ending = (store.XLSX, "xlsx") if workbook else ("application/json", "json")
     answer = make_response(found.body)
@@ -138,7 +138,7 @@ def _head(record: record_rows.RecordRow) -> _Shown:
         posting=posting,
         tries=max((p.tries for p in postings if p.state.value == record.state), default=0),
         open_holds=holds.value,
-        mark=accepted_differences.mark(kept) if kept else None,
+        mark=accepted_differences.combine_mark(kept) if kept else None,
         accepted=kept,
         versions=versions,
         hide=actors.hiding(session, record.id, show=filters.sees_personal()),
@@ -153,7 +153,7 @@ def _payout(shown: _Shown) -> ledger_check.PayoutCard | None:
     if shown.record.kind != ledger_check.KIND or newest is None or not newest.body:
         return None
     at = forms.parse_whole(request.args.get("entries")) or 1
-    return ledger_check.card(store.reading(), shown.record.id, newest.body, at)
+    return ledger_check.payout_card(store.reading(), shown.record.id, newest.body, at)
 
 
 def _standstill(postings: Sequence[record_rows.PostingRow]) -> Mapping[int, Pill]:
@@ -177,7 +177,7 @@ def _seven(shown: _Shown) -> dict[str, object]:
     documents = target.documents if target else ()
     schema = next((d for d in documents if posting and d.name == posting.doc_type), None)
     about = (record.id, posting.id if posting else None, schema)
-    found = preentry.card(session, *about, shown.open_holds)
+    found = preentry.load_card(session, *about, shown.open_holds)
     return {
         "answers": found.answers,
         "checks": found.checks,
@@ -205,12 +205,12 @@ def _trace(shown: _Shown) -> dict[str, object]:
     steps = trace.timeline(session, record_id)
     mine = [step for step in steps if who in ("", step.actor)]
     told = {"who": who, "actors": sorted({step.actor for step in steps})}
-    found = checklist_and_finding.finding(session, record_id)
+    found = checklist_and_finding.trace_finding(session, record_id)
     return {**told, "part": forms.page_rows(mine, A_PAGE, store.whole_arg("row")), "finding": found}
 
 
 def _lineage(shown: _Shown) -> dict[str, object]:
-    rows = lineage.lineage(store.reading(), shown.posting.id) if shown.posting else ()
+    rows = lineage.lineage_rows(store.reading(), shown.posting.id) if shown.posting else ()
     asked, line = request.args.get("line", "").strip()[:100], store.whole_arg("line")
     hidden = () if filters.sees_personal() else actors.PERSONAL_FIELDS
     if line is None:
@@ -225,7 +225,7 @@ def _lineage(shown: _Shown) -> dict[str, object]:
 
 
 def _way(shown: _Shown) -> dict[str, object]:
-    way = lineage_picture.picture(store.reading(), shown.record.id)
+    way = lineage_picture.load_picture(store.reading(), shown.record.id)
     return {"way": way, "stages": lineage_picture.STAGES}
 
 
@@ -233,7 +233,7 @@ def _rules(shown: _Shown) -> dict[str, object]:
     session, posting = store.reading(), shown.posting
     wanted = posting.id if posting else None
     deciding, verdicts = trace.deciding_verdicts(session, shown.record.id, wanted)
-    judged = rulebook.judged(session, deciding) if deciding else None
+    judged = rulebook.load_judged(session, deciding) if deciding else None
     hit = next((v for v in verdicts if v.deciding), None)
     code = rulebook.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
     hidden = () if filters.sees_personal() else actors.PERSONAL
@@ -258,8 +258,8 @@ def _versions(shown: _Shown) -> dict[str, object]:
 def _pushes(shown: _Shown) -> dict[str, object]:
     session, record_id = store.reading(), shown.record.id
     return {
-        "pushes": (found := push_history.load_pushes(session, record_id)),
-        "readings": reading_plan.of_record(session, record_id),
+        "load_pushes": (found := push_history.load_pushes(session, record_id)),
+        "readings": reading_plan.readings_of_record(session, record_id),
         "EInvoice": EInvoiceStatus,
         "now": g.now,
         "verdict_of": store.retry_verdict,
@@ -291,10 +291,12 @@ def _download(record: record_rows.RecordRow) -> Response:
     body = record_rows.delivery_body(store.reading(), g.company.id, record.id, no)
     if body is None:
         found = record_rows.delivery_of(store.reading(), g.company.id, record.id, no)
-        return store.refuse(packet_contents.pruned(found)) if found else abort(404)
+        return store.refuse(packet_contents.body_removed_refusal(found)) if found else abort(404)
     if request.method != "HEAD":
         with store.writing() as session:
-            packet_contents.delivery_taken(session, g.actor, g.company.id, record.id, no, g.now)
+            packet_contents.log_delivery_download(
+                session, g.actor, g.company.id, record.id, no, g.now
+            )
     answer = make_response(body)
     answer.headers["Content-Type"] = "application/octet-stream"
     answer.headers["Content-Disposition"] = f'attachment; filename="delivery-v{no}.bin"'

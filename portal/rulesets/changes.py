@@ -46,13 +46,13 @@ def listing() -> Response:
     before = forms.parse_whole(asked)
     if asked is not None and before is None:
         abort(404)
-    found = change_list.changes(session, g.company.id, before=before)
+    found = change_list.list_changes(session, g.company.id, before=before)
     shown = found[: change_list.SHOWN]
     return store.respond(
         "rulesets/changes.html",
         changes=shown,
         further=shown[-1].no if len(found) > len(shown) else None,
-        versions=() if before else change_list.versions(session, g.company.id),
+        versions=() if before else change_list.list_versions(session, g.company.id),
         in_force=g.company.ruleset_version_id,
     )
 
@@ -76,10 +76,10 @@ def _review(
     together = Together(store.reading())
     differs = found.current or (found.is_published and found.base_id is not None)
     before = together.ask(publication.asked_files(found.base_id or 0))
-    decided = together.ask(recorded_backtests.asked_deciding(g.company.id, found.hash))
-    numbers = together.ask(change_list.numbers(g.company.id))
+    decided = together.ask(recorded_backtests.asked_deciding_backtest(g.company.id, found.hash))
+    numbers = together.ask(change_list.asked_numbers(g.company.id))
     shadow = together.ask(shadow_pages.shadow_query(g.company.id, found.change_id))
-    said = together.ask(drafts.of_change(found.change_id))
+    said = together.ask(drafts.asked_comments(found.change_id))
     backtest = backtests.Asked.of(found, together)
     kept = _kept(found, before.value, together)
     return store.respond(
@@ -109,7 +109,7 @@ def _kept(
     """What publishing would leave as it is stored, whatever the files say."""
     if not (found.waits and before):
         return None
-    return together.ask(change_list.asked(g.company.id, before, found.files))
+    return together.ask(change_list.asked_kept_entries(g.company.id, before, found.files))
 
 
 def _not_theirs(found: publication.ReadChange) -> Refusal | None:
@@ -129,7 +129,7 @@ def _not_theirs(found: publication.ReadChange) -> Refusal | None:
 
 
 def _change(no: int) -> publication.ReadChange:
-    found = publication.change(store.reading(), g.company.id, no)
+    found = publication.load_change(store.reading(), g.company.id, no)
     if found is None:
         abort(404)
     return found
@@ -144,7 +144,7 @@ def publish(no: int) -> Response:
     store.drop_snapshot()
     admission.inspect(files)  # kept: publishing looks at the same files, in its transaction
     with store.writing() as session:
-        done = publication.publish(session, no, g.actor, g.now, _reason())
+        done = publication.publish_change(session, no, g.actor, g.now, _reason())
     if isinstance(done, Refusal):
         return store.refuse(done, back=back)
     processes.ring(g.company.id, "evaluate")
@@ -205,7 +205,7 @@ def comment(no: int) -> Response:
     """Write beside the change."""
     back = url_for("changes.show", co=g.company.code, no=no)
     with store.writing() as session:
-        refusal = drafts.comment(session, no, g.actor, _said(), g.now)
+        refusal = drafts.add_comment(session, no, g.actor, _said(), g.now)
     return _answered(refusal, back, "The comment is saved.")
 
 
@@ -250,7 +250,7 @@ def send_back(no: int) -> Response:
 def take_up(no: int) -> Response:
     """Go on with the files of a change that came back or was overtaken, as drafts of one's own."""
     with store.writing() as session:
-        path = drafts.take_up(session, no, g.actor, g.now)
+        path = drafts.restore_drafts(session, no, g.actor, g.now)
     if isinstance(path, Refusal):
         return store.refuse(path, back=url_for("changes.show", co=g.company.code, no=no))
     say = f"The files of change {no} are drafts of yours. Correct them and submit them again."
@@ -262,13 +262,13 @@ def take_up(no: int) -> Response:
 def version(no: int) -> Response:
     """A version that was in force, and what going back to it would change."""
     session = store.reading()
-    found = change_list.version(session, g.company.id, no)
+    found = change_list.load_version(session, g.company.id, no)
     if found is None:
         abort(404)
     in_force = g.company.ruleset_version_id
     files = publication.files_of(session, found.version_id)
     before = publication.files_of(session, in_force) if in_force is not None else {}
-    kept = answer(session, change_list.asked(g.company.id, before, files))
+    kept = answer(session, change_list.asked_kept_entries(g.company.id, before, files))
     return store.respond(
         "rulesets/version.html",
         version=found,
@@ -335,7 +335,7 @@ class Difference:
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> Difference:
     """What lies between these files."""
     files = text_differences(before, after)
-    return Difference(change_list.meaning(before, after) if files else (), files)
+    return Difference(change_list.changed_meanings(before, after) if files else (), files)
 
 
 def text_differences(

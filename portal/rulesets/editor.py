@@ -48,7 +48,7 @@ def begin() -> Response:
         return store.refuse(path, back=url_for("rulebook.show", co=g.company.code))
     if change and path not in change.drafts:
         with store.writing() as session:
-            refusal = drafts.keep(session, g.actor, path, "", version.version_id, g.now)
+            refusal = drafts.save_draft(session, g.actor, path, "", version.version_id, g.now)
         if refusal:
             return store.refuse(refusal, back=url_for("rulebook.show", co=g.company.code))
     return store.redirect_with_message(
@@ -79,7 +79,7 @@ def show(path: str) -> Response:
     if kept is None:
         began = Shown(text=change.in_force[path], base_no=change.version.no)
         return show_form(path, began)
-    base = rulebook.no_of(store.reading(), g.company.id, kept.base_id) or 0
+    base = rulebook.number_of_version(store.reading(), g.company.id, kept.base_id) or 0
     began = Shown(text=kept.text, base_no=base, saved_at=kept.saved_at, seen=kept.mark)
     return show_form(path, began)
 
@@ -209,7 +209,7 @@ def submit(path: str) -> Response:
     if change.overtaken or forms.parse_whole(request.form.get("base")) != change.version.no:
         return store.refuse(drafts.OVERTAKEN, back=page_url(path))
     with store.writing() as session:
-        other = drafts.elsewhere(session, g.actor, path, text, seen_mark())
+        other = drafts.find_other_text(session, g.actor, path, text, seen_mark())
     if other is not None:
         return show_unsaved(path, text, other)
     store.drop_snapshot()  # no snapshot is kept while a process is at work
@@ -220,7 +220,9 @@ def submit(path: str) -> Response:
         return store.set_retry_after(refused, checked)
     title = " ".join(request.form.get("title", "").split())[:TITLE] or _title(path, change)
     with store.writing() as session:
-        answer = drafts.submit(session, g.company.id, g.actor, change, given, title, g.now, checked)
+        answer = drafts.submit_change(
+            session, g.company.id, g.actor, change, given, title, g.now, checked
+        )
     if isinstance(answer, Refusal):
         return store.refuse(answer, back=page_url(path))
     say = f"The draft is change {answer}. Another person checks and publishes it."
@@ -242,7 +244,7 @@ def begin_again(path: str) -> Response:
     if isinstance(kept, Refusal):
         return show_unsaved(path, text, kept)
     with store.writing() as session:
-        done = drafts.begin_again(session, g.actor, g.now)
+        done = drafts.restart_drafts(session, g.actor, g.now)
     if isinstance(done, Refusal):
         return store.refuse(done, back=page_url(path))
     change = drafts.own_change(store.reading(), g.actor)
@@ -270,9 +272,9 @@ def discard(path: str) -> Response:
     is_new = path not in change_of(path).in_force
     text, seen = given_text(), seen_mark()
     with store.writing() as session:
-        other = drafts.elsewhere(session, g.actor, path, text, seen)
+        other = drafts.find_other_text(session, g.actor, path, text, seen)
         if other is None:
-            drafts.throw_away(session, g.actor, [path])
+            drafts.delete_drafts(session, g.actor, [path])
     if other is not None:
         return show_unsaved(path, text, other)
     if is_new:
@@ -357,7 +359,7 @@ def _states(change: OwnChange) -> dict[str, str]:
 
 def _kept(change: OwnChange) -> tuple[change_list.Kept, ...]:
     """Rows that the change says otherwise than they are stored: they would stay as they are."""
-    asked = change_list.asked(g.company.id, change.in_force, change.files())
+    asked = change_list.asked_kept_entries(g.company.id, change.in_force, change.files())
     return answer(store.reading(), asked)
 
 
@@ -404,7 +406,7 @@ def store_draft(path: str, text: str, seen: str | None = None) -> Shown | Refusa
     """
     base, began_with = find_base(path), seen_mark() if seen is None else seen
     with store.writing() as session:
-        refusal = drafts.keep(session, g.actor, path, text, base.id, g.now, seen=began_with)
+        refusal = drafts.save_draft(session, g.actor, path, text, base.id, g.now, seen=began_with)
     mark = drafts.mark_of(text)
     return refusal or Shown(text=text, base_no=base.no, saved_at=g.now, seen=mark)
 
@@ -424,9 +426,11 @@ def find_base(path: str) -> Base:
     change, session = change_of(path), store.reading()
     draft = change.drafts.get(path)
     if draft is not None:
-        return Base(draft.base_id, rulebook.no_of(session, g.company.id, draft.base_id) or 0)
+        return Base(
+            draft.base_id, rulebook.number_of_version(session, g.company.id, draft.base_id) or 0
+        )
     asked = forms.parse_whole(request.form.get("base"))
-    found = rulebook.published(session, g.company.id, asked) if asked is not None else None
+    found = rulebook.load_published(session, g.company.id, asked) if asked is not None else None
     version = change.version
     return Base(found.version_id, found.no) if found else Base(version.version_id, version.no)
 

@@ -46,7 +46,7 @@ def show() -> Response:
         book=book,
         asked=asked,
         MOST_TESTS=MOST_TESTS,
-        history=rulebook.history(session, g.company.id, version.no),
+        history=rulebook.rule_history(session, g.company.id, version.no),
         later=later_findings(session, version),
         lacking=lacking(book),
         last=last,
@@ -108,7 +108,7 @@ def download() -> Response:
 def catalogue() -> Response:
     """The hold catalogue: who places and releases each hold, what clears it, what it blocks."""
     version = _version()
-    reasons = rulebook.reasons(store.reading(), version.version_id) if version else ()
+    reasons = rulebook.hold_reasons(store.reading(), version.version_id) if version else ()
     return store.respond(
         "rulesets/catalogue.html",
         version=version,
@@ -125,8 +125,8 @@ def file(path: str) -> Response:
     now, asked = _version(), request.args.get("ruleset")
     no = forms.parse_whole(asked) if asked is not None else now.no if now else None
     session = store.reading()
-    version = rulebook.published(session, g.company.id, no) if no is not None else None
-    text = rulebook.file(session, version.version_id, path) if version else None
+    version = rulebook.load_published(session, g.company.id, no) if no is not None else None
+    text = rulebook.rule_file(session, version.version_id, path) if version else None
     if version is None or text is None:
         abort(404)
     in_force = now is not None and now.no == version.no
@@ -146,8 +146,8 @@ def _lines(text: str) -> list[str]:
 def _book(version: rulebook.VersionInForce) -> tuple[Book, recorded_backtests.LastBacktest | None]:
     """The book, with what the last backtest said of each rule, and that backtest."""
     session = store.reading()
-    last = recorded_backtests.last(session, g.company.id, version.hash)
-    book = rulebook.read(session, version.version_id)
+    last = recorded_backtests.last_backtest(session, g.company.id, version.hash)
+    book = rulebook.read_book(session, version.version_id)
     return with_backtest(book, last.rules) if last else book, last
 
 
@@ -181,7 +181,7 @@ def _has(title: str, entry: Entry, words: Iterable[str]) -> bool:
 
 def _decided(version: rulebook.VersionInForce) -> recorded_backtests.Decided | None:
     """The backtest that these rules were published by."""
-    return recorded_backtests.decided_by(store.reading(), g.company.id, version.version_id)
+    return recorded_backtests.backtest_of_version(store.reading(), g.company.id, version.version_id)
 
 
 def _about(
@@ -244,7 +244,7 @@ def push_draft() -> Response:
     if isinstance(checked, Refusal):
         return store.set_retry_after(store.refuse(checked, back=back), checked)
     with store.writing() as session:
-        answer = publication.push(
+        answer = publication.push_change(
             session, g.company.id, g.actor, files, found.say[:120], g.now, checked, base
         )
     if isinstance(answer, Refusal):

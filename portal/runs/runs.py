@@ -137,7 +137,7 @@ def _files(run: run_history.RunRow) -> tuple[file_list.FileRow, ...]:
     target = registry.targets().get(run.connector or "")
     if not isinstance(target, ImportedByHand):
         return ()
-    return file_list.of_run(store.reading(), g.company.id, run.id)
+    return file_list.files_of_run(store.reading(), g.company.id, run.id)
 
 
 def _imports(run: run_history.RunRow, calls: Sequence[run_history.RequestRow]) -> Mapping[int, str]:

@@ -162,7 +162,7 @@ def _day(moment: datetime) -> str:
 
 def change_of(no: int) -> publication.ReadChange:
     """The change of this number; 404 where the company has none."""
-    found = publication.change(store.reading(), g.company.id, no)
+    found = publication.load_change(store.reading(), g.company.id, no)
     if found is None:
         abort(404)
     return found
@@ -231,7 +231,7 @@ def end(no: int) -> Response:
 def replay(source: str, kind: str, external_id: str) -> Response:
     """A stored verdict of a record judged again, beside the original."""
     session = store.reading()
-    record = record_rows.record(session, g.company.id, source, kind, external_id)
+    record = record_rows.load_record(session, g.company.id, source, kind, external_id)
     if record is None:
         abort(404)
     verdicts = draft_trials.stored_verdicts(session, record.id)
@@ -269,12 +269,12 @@ def replay(source: str, kind: str, external_id: str) -> Response:
 def _choices() -> list[Choice]:
     session, in_force = store.reading(), g.company.ruleset_version_id
     found = [Choice(THEN, "The rules of then")]
-    for version in change_list.versions(session, g.company.id)[:VERSIONS]:
+    for version in change_list.list_versions(session, g.company.id)[:VERSIONS]:
         note = ", in force" if version.version_id == in_force else ""
         found.append(Choice(f"{RULESET}-{version.no}", f"Rule version {version.no}{note}"))
     found += [
         Choice(f"{CHANGE}-{one.no}", f"Change {one.no}: {one.title}")
-        for one in change_list.changes(session, g.company.id)
+        for one in change_list.list_changes(session, g.company.id)
         if one.waits(in_force)
     ]
     return found

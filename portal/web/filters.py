@@ -506,8 +506,10 @@ def ask_frame(page: Together) -> None:
     """Ask what the frame says with the questions of a page that does nothing but read."""
     publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
     admin = may(g.actor, "people.admin") is None
-    counts = ageing.counts(store.reading(), g.company.id, g.now, publisher=publisher, admin=admin)
-    g.asked_counts = page.ask(counts), page.ask(undo.latest(g.actor, g.now))
+    counts = ageing.asked_counts(
+        store.reading(), g.company.id, g.now, publisher=publisher, admin=admin
+    )
+    g.asked_counts = page.ask(counts), page.ask(undo.latest_undoable(g.actor, g.now))
 
 
 def nav_items() -> tuple[NavItem, ...]:

@@ -59,35 +59,40 @@ def _shown() -> dict[str, object]:
     midnight = datetime.combine(today, time.min, zone)
     everything = Filter(person_id=g.actor.person_id)
     mine = Filter(view="mine", person_id=g.actor.person_id)
-    held = filters.held(session, company, g.actor.person_id)
+    held = filters.load_held(session, company, g.actor.person_id)
     page = Together(session, KEPT)
     frame.ask_frame(page)
-    asked_causes = page.ask(groups.worst(company, (everything, mine), held, TOP))
-    asked_booked = page.ask(dashboard.booked(company, today))
+    asked_causes = page.ask(groups.asked_worst_groups(company, (everything, mine), held, TOP))
+    asked_booked = page.ask(dashboard.asked_booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
     signals = page.ask(open_signals.signals_query(company))
-    owners, oldest = page.ask(dashboard.owners(company, held)), page.ask(dashboard.oldest(company))
-    late = page.ask(ageing.listing(company, most=TOP))
+    owners, oldest = (
+        page.ask(dashboard.asked_owners(company, held)),
+        page.ask(dashboard.asked_oldest(company)),
+    )
+    late = page.ask(ageing.asked_late(company, most=TOP))
     connections = page.ask(connection_rows.connections_query(company))
     waited = page.ask(waiting(session, company, g.now))
     late_changes, took = page.ask(late_calls(company, g.now)), page.ask(latency(company, g.now))
     kept_out = page.ask(
-        dashboard.kept_out(company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency)
+        dashboard.asked_kept_out(
+            company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency
+        )
     )
-    seen, days = page.ask(dashboard.standing(company, midnight, today)).value
+    seen, days = page.ask(dashboard.asked_standing(company, midnight, today)).value
     targets = target_status.target_pills(page, session, company, connections.value)
     booked, kept = asked_booked.value, asked_kept.value
     (causes, more_causes), (mine_first, more_mine) = asked_causes.value
     return {
         "booked": booked,
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
-        "accepted": accepted_differences.totals(kept.values()),
+        "accepted": accepted_differences.total_differences(kept.values()),
         "accepted_days": kept,
         "signals": signals.value,
-        "totals": filters.totals(session, company, everything, held),
+        "totals": filters.load_totals(session, company, everything, held),
         "mine": mine_first,
         "more_mine": more_mine,
-        "mine_totals": filters.totals(session, company, mine, held),
+        "mine_totals": filters.load_totals(session, company, mine, held),
         "owners": owners.value,
         "oldest": oldest.value,
         "causes": causes,
@@ -108,14 +113,14 @@ def _shown() -> dict[str, object]:
 def find() -> AnyResponse:
     """What has this number or name."""
     text = search_text()
-    rows = search.exact(store.reading(), g.company.id, text) if text else ()
+    rows = search.find_exact(store.reading(), g.company.id, text) if text else ()
     if len(rows) == 1 and not store.wants_fragment():
         return redirect(_url(rows[0], FOR.get(request.args.get("to", ""), FOUND)), 303)
     run, meant = _run(text)
     if run is not None and meant and not rows and not store.wants_fragment():
         return redirect(url_for("runs.show", co=g.company.code, run_id=run), 303)
     if text and not rows:
-        rows = search.alike(store.reading(), g.company.id, text)
+        rows = search.find_similar(store.reading(), g.company.id, text)
     return _found_page(text, rows, run)
 
 
@@ -124,9 +129,9 @@ def find() -> AnyResponse:
 def step(way: str, record_id: int) -> AnyResponse:
     """On to the next record of what was found, or back; behind the last one, to the list."""
     text, session, company = search_text(), store.reading(), g.company.id
-    rows = search.exact(session, company, text) if text else ()
+    rows = search.find_exact(session, company, text) if text else ()
     if text and not rows:
-        rows = search.alike(session, company, text)
+        rows = search.find_similar(session, company, text)
     at = next((place for place, row in enumerate(rows) if row.id == record_id), None)
     back = url_for("find.find", co=g.company.code, q=text)
     if not text:
@@ -156,7 +161,9 @@ def _run(text: str) -> tuple[int | None, bool]:
 def show_no_record(number: str) -> Response:
     """There is no such record; those whose number begins so, or that have it elsewhere."""
     session, company = store.reading(), g.company.id
-    rows = search.exact(session, company, number) or search.alike(session, company, number)
+    rows = search.find_exact(session, company, number) or search.find_similar(
+        session, company, number
+    )
     return _found_page(number, rows, None, status=404)
 
 
@@ -164,7 +171,9 @@ def _found_page(
     text: str, rows: tuple[search.Found, ...], run: int | None, status: int = 200
 ) -> Response:
     digits = BESIDE_DIGITS.sub(lambda found: found[0].translate(DIGITS), text)
-    marks = accepted_differences.marks(store.reading(), g.company.id, [row.id for row in rows])
+    marks = accepted_differences.record_marks(
+        store.reading(), g.company.id, [row.id for row in rows]
+    )
     other = digits if digits != text and not rows and _known(digits) else ""
     shown = {"text": text, "rows": rows, "marks": marks, "other": other, "run": run}
     return store.respond("dashboard/find.html", shown, status=status, missing=status != 200)
@@ -172,7 +181,7 @@ def _found_page(
 
 def _known(number: str) -> bool:
     """Whether a record begins so."""
-    return bool(search.alike(store.reading(), g.company.id, number))
+    return bool(search.find_similar(store.reading(), g.company.id, number))
 
 
 def _url(row: search.Found, endpoint: str, found: str | None = None) -> str:
@@ -190,7 +199,7 @@ def _url(row: search.Found, endpoint: str, found: str | None = None) -> str:
 @needs("record.read")
 def listing() -> Response:
     """Each document with its age and the gate that it waits for."""
-    late = answer(store.reading(), ageing.listing(g.company.id, _after()), KEPT)
+    late = answer(store.reading(), ageing.asked_late(g.company.id, _after()), KEPT)
     last = late.rows[-1] if len(late.rows) >= ageing.A_PAGE else None
     return store.respond("dashboard/late.html", late=late, last=last)
 

@@ -211,7 +211,9 @@ class Shop:
 
         with self.place.database.read() as session:
             counted = setup.counts(session, self.company_id)
-            compared = ledger_check.compare(session, self.company_id, self.ledger, self.month.ids())
+            compared = ledger_check.compare_ledger(
+                session, self.company_id, self.ledger, self.month.ids()
+            )
         return {**counted, "lost": compared.lost, "doubled": compared.doubled}
 
     def _wait(self, patience: float) -> None:

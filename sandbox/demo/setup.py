@@ -234,9 +234,11 @@ def _connect(
 def publish_rules(session: DatabaseSession, company_id: int, wanted: Sample, now: datetime) -> None:
     """Put the rules into force: one person writes them, another publishes."""
     author = colleague(session, company_id, "consultant")
-    change = done(publication.push(session, company_id, author, wanted.files, wanted.title, now))
+    change = done(
+        publication.push_change(session, company_id, author, wanted.files, wanted.title, now)
+    )
     publisher = colleague(session, company_id, "publisher")
-    done(publication.publish(session, change, publisher, now))
+    done(publication.publish_change(session, change, publisher, now))
 
 
 def starter_files() -> dict[str, str]:

@@ -60,7 +60,9 @@ def change(making: Making) -> str:
         actor = actors.actor_of(session, chan, company)
         assert actor is not None
         files = {**FILES, "shop.rules": STRICTER}
-        no = publication.push(session, company, actor, files, "Lower limit", making.clock.now())
+        no = publication.push_change(
+            session, company, actor, files, "Lower limit", making.clock.now()
+        )
     assert isinstance(no, int)
     return f"{CHANGES}/{no}"
 

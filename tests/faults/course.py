@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from holding.db.models import Record
 from holding.operations.invariants import check
-from holding.reconciliation.ledger_check import compare
+from holding.reconciliation.ledger_check import compare_ledger
 from tests.faults.history import Chances, History
 from tests.faults.target import FATES
 from tests.faults.tasks import Task
@@ -173,7 +173,7 @@ def end(history: History, seed: int) -> Ending:
     """Look at everything, in the database and in the target's own ledger."""
     place = history.place
     with place.database.read() as session:
-        compared = compare(session, place.company_id, place.wire.ledger, _numbers(history))
+        compared = compare_ledger(session, place.company_id, place.wire.ledger, _numbers(history))
         checked = check(
             session,
             place.company_id,

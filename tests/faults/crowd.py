@@ -137,9 +137,9 @@ def _other_rules(session: Session, company_id: int) -> None:
     in_force = session.get_one(Company, company_id).ruleset_version_id
     now = session.get_one(RulesetVersion, in_force).published_at
     files = {"shop.rules": OTHER_RULES}
-    change = publication.push(session, company_id, writer, files, "Other", now)
+    change = publication.push_change(session, company_id, writer, files, "Other", now)
     assert not isinstance(change, Refusal), change
-    done = publication.publish(session, change, publisher, now)
+    done = publication.publish_change(session, change, publisher, now)
     assert not isinstance(done, Refusal), done
     back = start_time.go_back(session, 1, publisher, now, from_no=2, reason="as it was")
     assert not isinstance(back, Refusal), back
@@ -352,7 +352,7 @@ def _reject(session: Session, actor: Actor, hold: Hold, form: str, place: Crowd)
 def _link(session: Session, actor: Actor, hold: Hold, form: str, place: Crowd) -> object:
     posting = session.get(Posting, hold.posting_id or 0)
     number = posting.number if posting is not None else ""
-    return manual_entries.link(
+    return manual_entries.link_document(
         session, actor, hold.id, number, "it is ours", place.clock.now(), form
     )
 

@@ -66,7 +66,9 @@ def fix(
 
 def preview(shop: Shop, table: str, key: str, value: str) -> Preview:
     with shop.database.read() as session:
-        found = mappings_preview.preview(session, shop.company.id, table, key, value, shop.now)
+        found = mappings_preview.preview_entry(
+            session, shop.company.id, table, key, value, shop.now
+        )
         assert isinstance(found, Preview), found
         return found
 

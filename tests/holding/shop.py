@@ -195,11 +195,11 @@ class Shop:
 
     def publish(self, files: dict[str, str] | None = None) -> Published:
         with self.database.write() as session:
-            change = publication.push(
+            change = publication.push_change(
                 session, self.company.id, self.actor("chan"), files or FILES, "Rules", self.now
             )
             assert isinstance(change, int), change
-            published = publication.publish(session, change, self.actor("pua"), self.now)
+            published = publication.publish_change(session, change, self.actor("pua"), self.now)
             assert isinstance(published, Published), published
             return published
 

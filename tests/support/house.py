@@ -27,7 +27,7 @@ from holding.db.models import Connection, Person, Posting, Record
 from holding.db.refusal import Refusal
 from holding.intake import receive
 from holding.platform.settings import Settings
-from holding.reconciliation.ledger_check import Comparison, compare
+from holding.reconciliation.ledger_check import Comparison, compare_ledger
 from holding.rulesets import publication
 from holding.rulesets.new_connections import add_connection
 from tests.faults import mutants
@@ -214,7 +214,7 @@ class House:
     def compared(self, sent: Sequence[str] | None = None) -> Comparison:
         """The database against the target's own ledger."""
         with self.database.read() as session:
-            return compare(session, self.company_id, self.target.ledger, sent)
+            return compare_ledger(session, self.company_id, self.target.ledger, sent)
 
     def told(self) -> list[tuple[str, str | None, str]]:
         """Where the postings are, for a failing assertion."""
@@ -346,9 +346,11 @@ def _publish(session: Session, company_id: int, text: str, now: datetime, code: 
         session.add(person)
         session.flush()
         actors.append(Actor(person.id, name, person.email, company_id, frozenset({role})))
-    change = publication.push(session, company_id, actors[0], {"shop.rules": text}, "Shop", now)
+    change = publication.push_change(
+        session, company_id, actors[0], {"shop.rules": text}, "Shop", now
+    )
     assert not isinstance(change, Refusal), change
-    done = publication.publish(session, change, actors[1], now)
+    done = publication.publish_change(session, change, actors[1], now)
     assert not isinstance(done, Refusal), done
 
 

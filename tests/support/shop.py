@@ -23,7 +23,7 @@ from holding.db.models import (
 from holding.db.refusal import Refusal
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake.receive import Receipt, receive
-from holding.mappings.key_reach import reach
+from holding.mappings.key_reach import find_reach
 from holding.platform.changes import next_revision, wake_all_unsent, wake_cause, wake_records
 from rules.values.cause_keys import CauseKey
 from tests.support.clock import SetClock
@@ -158,7 +158,7 @@ class Shop:
             )
         )
         if before is not None:
-            using = reach(session, table, sku, None).using
+            using = find_reach(session, table, sku, None).using
             before.to_revision = revision
             session.flush()
             woken += wake_records(session, using, now)

@@ -226,7 +226,9 @@ def test_the_tests_of_rules_whose_time_has_come_run_while_others_may_write(
 ) -> None:
     shop = open_shop(database, company, clock)
     with database.write() as session:
-        no = publication.push(session, company.id, shop.actor("chan"), FILES, "Rules", shop.now)
+        no = publication.push_change(
+            session, company.id, shop.actor("chan"), FILES, "Rules", shop.now
+        )
         assert isinstance(no, int)
         at = shop.now + timedelta(hours=1)
         assert set_start(session, no, shop.actor("pua"), at, "Audit", shop.now) == at

@@ -44,21 +44,21 @@ def _carry(place: Office, company_id: int, file_id: int, kind: str, url: str) ->
     now = place.now
     with place.database.write() as session:
         actor = setup.colleague(session, company_id, "finance")
-        _, body = setup.done(open_files.hand_over(session, actor, company_id, file_id, now))
+        _, body = setup.done(open_files.download_file(session, actor, company_id, file_id, now))
     rows = json.loads(_asked(f"{url}/desktop/import?type={kind}&user=nurul", body))["rows"]
     wrong = [row for row in rows if row["state"] != "New"]
     if wrong:
         raise Stop(f"AutoCount does not take a row of the sample month: {wrong[0]}")
     seen = Outcome(new=len(rows), update=0, error=0, updated=frozenset(), errors={})
     with place.database.write() as session:
-        setup.done(open_files.enter(session, actor, company_id, file_id, seen, now))
+        setup.done(open_files.enter_outcome(session, actor, company_id, file_id, seen, now))
     target = registry.targets()["autocount_excel"]
     assert isinstance(target, ImportedByHand)  # noqa: S101 - tells the type checker
     listing = target.listed(_asked(f"{url}/desktop/listing?type={kind}"))
     if isinstance(listing, SourceRefusal):
         raise Stop(listing.message, listing.hint)
     with place.database.write() as session:
-        setup.done(listings.compare(session, actor, company_id, file_id, listing, now))
+        setup.done(listings.compare_listing(session, actor, company_id, file_id, listing, now))
 
 
 def _asked(url: str, body: bytes | None = None) -> bytes:

@@ -83,7 +83,7 @@ def test_a_deputy_approves_in_the_name_of_the_person(shop: Shop) -> None:
         assert said.body["say"].startswith("Siti for Lim approved NS-1")
         hold = session.scalars(select(Hold).where(Hold.code == "APP01")).one()
         assert hold.closed_by_id == siti
-        who = trace.seven(session, shop.record(session, "NS-1").id)[1]
+        who = trace.answer_questions(session, shop.record(session, "NS-1").id)[1]
         assert who.text.startswith("Siti for Lim, ")
 
 

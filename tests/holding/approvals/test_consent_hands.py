@@ -235,5 +235,5 @@ def test_one_that_was_taken_back_is_told_as_such(
     with shop.database.write() as session:
         assert isinstance(undo.undo(session, shop.actor("lim"), "form-9", shop.now), undo.Undone)
     with shop.database.read() as session:
-        told = trace.seven(session, shop.record(session, "NS-1").id)[1]
+        told = trace.answer_questions(session, shop.record(session, "NS-1").id)[1]
     assert "The approval by Lim of 2026-11-20 09:00 was undone 2026-11-20 09:00." in told.text

@@ -145,9 +145,9 @@ class World:
         files = {**FILES, "shop.rules": words.replace('"40000"', self.account)}
         with shop.database.write() as session:
             company_id, chan = shop.company.id, shop.actor("chan")
-            change = publication.push(session, company_id, chan, files, "Rules", shop.now)
+            change = publication.push_change(session, company_id, chan, files, "Rules", shop.now)
             assert isinstance(change, int), change
-            done = publication.publish(session, change, shop.actor(name), shop.now)
+            done = publication.publish_change(session, change, shop.actor(name), shop.now)
             assert isinstance(done, Published), done
         self.publisher = name
 

@@ -41,7 +41,7 @@ def test_each_level_is_another_persons(two_levels: Shop) -> None:
     assert [left.reason for left in first.waiting] == ["still waits: approve by sales_admin"]
     assert two_levels.states()["NS-1"] == "held"
     with two_levels.database.read() as session:
-        told = trace.seven(session, two_levels.record(session, "NS-1").id)[1]
+        told = trace.answer_questions(session, two_levels.record(session, "NS-1").id)[1]
         assert "Not yet: approve by sales_admin." in told.text
         assert told.tone == "plain"
     assert why_not(approve(two_levels, "NS-1")) == [

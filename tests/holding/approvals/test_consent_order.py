@@ -96,7 +96,7 @@ def agree(shop: Shop, who: str | Actor) -> None:
 def answer_of(shop: Shop) -> str:
     """Who agreed, as the page of the record says."""
     with shop.database.read() as session:
-        return trace.seven(session, shop.record(session, "NS-1").id)[1].text
+        return trace.answer_questions(session, shop.record(session, "NS-1").id)[1].text
 
 
 def counts_no_more(shop: Shop, what: str) -> None:
@@ -164,7 +164,7 @@ def test_who_corrects_what_they_approved_did_not_approve_it(shop: Shop) -> None:
     [said] = says(shop, "approval.voided")
     assert said == "The approval of NS-1 by Lim is void: Lim corrected it."
     with shop.database.read() as session:
-        told = trace.seven(session, shop.record(session, "NS-1").id)[1].text
+        told = trace.answer_questions(session, shop.record(session, "NS-1").id)[1].text
         assert "the approver had also prepared or changed the record." in told
     assert why_not(approve(shop, "NS-1", who=lim)) == ["you corrected it; Tan can approve"]
 
@@ -188,9 +188,9 @@ def test_who_publishes_after_they_approved_did_not_approve_it(shop: Shop) -> Non
     files = {**FILES, "shop.rules": ASKING.replace("came by {channel}", "is from {channel}")}
     with shop.database.write() as session:
         chan = shop.actor("chan")
-        change = publication.push(session, shop.company.id, chan, files, "Words", shop.now)
+        change = publication.push_change(session, shop.company.id, chan, files, "Words", shop.now)
         assert isinstance(change, int), change
-        done = publication.publish(session, change, lim, shop.now)
+        done = publication.publish_change(session, change, lim, shop.now)
         assert isinstance(done, Published), done
     shop.judge()
     assert standing(shop) == [False]

@@ -12,7 +12,7 @@ from holding.holds import releases
 from holding.holds.holds import Done
 from holding.mappings import fixes
 from holding.mappings.fixes import Fixed
-from holding.mappings.reclassification import contradictions, saved_change
+from holding.mappings.reclassification import find_contradictions, saved_change
 from tests.holding.consent import why_not
 from tests.holding.fixing import rev
 from tests.holding.life import NUMBERED, SMALL, TABLES, Begun, Life
@@ -86,7 +86,7 @@ def test_who_mapped_what_an_update_needs_does_not_approve_it(life: Life) -> None
     with shop.database.read() as session:
         change = saved_change(session, shop.company.id, done.revision)
         assert change
-        found = contradictions(session, change)
+        found = find_contradictions(session, change)
         assert [(one.number, one.moved[0].after) for one in found.documents] == [
             ("A-1-1", "Cheong")
         ]

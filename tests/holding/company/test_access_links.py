@@ -108,7 +108,7 @@ def test_a_link_ends_after_seven_days_by_another_and_with_its_maker(
         assert use(session, newer, now) == "link.gone"
         assert isinstance(access_links.cancel(session, tan, newer.id, now), Refusal)
         orphan = made(invite(session, lee, company, now))
-        assignments.leave(session, tan, company.id, lee.person_id or 0, now)
+        assignments.remove_member(session, tan, company.id, lee.person_id or 0, now)
         assert use(session, orphan, now) == "link.gone"
         assert session.scalar(select(func.count()).where(Person.email == NURUL)) == 0
 
@@ -124,7 +124,7 @@ def test_only_an_administrator_of_this_moment_invites(
         assert isinstance(refused, Refusal)
         assert refused.status == 403
         lee = member(session, company.id, "lee", now, "admin")
-        assignments.leave(session, tan, company.id, lee.person_id or 0, now)
+        assignments.remove_member(session, tan, company.id, lee.person_id or 0, now)
         assert isinstance(invite(session, lee, company, now), Refusal)
         for email in ("nobody", "a b@kedai.my", "x@y", "lim@kedai.my"):
             assert isinstance(invite(session, tan, company, now, email), Refusal), email
@@ -184,7 +184,7 @@ def test_a_password_link_sets_a_new_one_for_who_is_still_there(
         link = made(access_links.reset(session, tan, company_id=company.id, person_id=key, now=now))
         assert sessions.person_of(session, before, now) is not None
         if leaves:
-            assignments.leave(session, tan, company.id, key, now)
+            assignments.remove_member(session, tan, company.id, key, now)
             assert use(session, link, now) == "link.gone"
             return
         assert use(session, link, now) == "joined"

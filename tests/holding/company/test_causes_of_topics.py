@@ -107,7 +107,7 @@ def read_there(lane: Lane) -> None:
     with lane.database.read() as session:
         channel = open_channel(session, lane.desk, lane.connection(session))
     assert not isinstance(channel, Refusal)
-    assert read_back.turn(lane.desk, channel) == 1
+    assert read_back.read_due_documents(lane.desk, channel) == 1
 
 
 def typed(price: str) -> Callable[[Lane], None]:

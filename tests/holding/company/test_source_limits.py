@@ -16,7 +16,7 @@ from holding.db.models import Company, Connection, Event, Hold, Posting, Record,
 from holding.db.refusal import Refusal
 from holding.holds import assignments, releases
 from holding.holds.assignments import Wish
-from holding.holds.assignments import do as do_many
+from holding.holds.assignments import apply_to_holds as do_many
 from holding.holds.holds import Each
 from holding.uploads import submit
 from tests.holding.shop import Shop, line, open_shop, order, start

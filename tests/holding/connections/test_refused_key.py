@@ -143,7 +143,7 @@ def test_what_a_mere_reading_met_the_next_document_says(life: Life) -> None:
     assert len(effects(life)) == 3
     with life.shop.database.read() as session:
         (ended,) = session.scalars(select(Hold.closed_why))
-        caught = trace.seven(session, life.shop.record(session, "A-2").id)[-1].text
+        caught = trace.answer_questions(session, life.shop.record(session, "A-2").id)[-1].text
     assert ended == "the credentials of autocount were accepted again"
     assert caught.endswith(f": {ended}.")
 

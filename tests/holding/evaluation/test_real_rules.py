@@ -154,11 +154,11 @@ def published(database: Database, company: Company, clock: SetClock, rules: str)
                 person.id, person.name, person.email, company.id, frozenset({role})
             )
         files = {"kedai.rules": rules}
-        change = publication.push(
+        change = publication.push_change(
             session, company.id, actors["consultant"], files, "Rules", clock.now()
         )
         assert not isinstance(change, Refusal), change
-        done = publication.publish(session, change, actors["publisher"], clock.now())
+        done = publication.publish_change(session, change, actors["publisher"], clock.now())
         assert not isinstance(done, Refusal), done
     return company
 

@@ -40,20 +40,22 @@ def chosen(of: range) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("some", chosen(AMOUNTS))
 def test_amounts_are_of_the_chosen_bands(some: tuple[int, ...]) -> None:
-    terms = folding.of_amounts(some)
-    wrong = [one for one in BOOKS if is_so(terms, one) != (folding.of_amount(one) in some)]
+    terms = folding.in_amount_bands(some)
+    wrong = [one for one in BOOKS if is_so(terms, one) != (folding.amount_band(one) in some)]
     assert wrong == []
 
 
 @pytest.mark.parametrize("some", chosen(AGES))
 def test_ages_are_of_the_chosen_bands(some: tuple[int, ...]) -> None:
-    terms = folding.of_ages(some, MIDNIGHT)
-    wrong = [one for one in MOMENTS if is_so(terms, one) != (folding.of_age(one, MIDNIGHT) in some)]
+    terms = folding.in_age_bands(some, MIDNIGHT)
+    wrong = [
+        one for one in MOMENTS if is_so(terms, one) != (folding.age_band(one, MIDNIGHT) in some)
+    ]
     assert wrong == []
 
 
 def test_bands_that_meet_are_one_range() -> None:
     """Of several bands PostgreSQL would expect next to nothing."""
-    assert " OR " not in str(folding.of_amounts((0, 1, 2)))
-    assert " OR " not in str(folding.of_ages((0, 1), MIDNIGHT))
-    assert " OR " in str(folding.of_ages((0, 2), MIDNIGHT))
+    assert " OR " not in str(folding.in_amount_bands((0, 1, 2)))
+    assert " OR " not in str(folding.in_age_bands((0, 1), MIDNIGHT))
+    assert " OR " in str(folding.in_age_bands((0, 2), MIDNIGHT))

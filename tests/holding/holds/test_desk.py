@@ -200,10 +200,10 @@ def test_who_gives_a_hold_away_second_sees_what_the_first_did(shop: Shop) -> Non
 def test_a_note_stays_beside_the_record(shop: Shop) -> None:
     wanted = hold_of(shop, "NS-1").id
     with shop.database.write() as session:
-        done = notes.comment(session, shop.actor("farah"), wanted, " Asked the shop. ", shop.now)
+        done = notes.add_note(session, shop.actor("farah"), wanted, " Asked the shop. ", shop.now)
         assert isinstance(done, Done)
-        refused(notes.comment(session, shop.actor("farah"), wanted, " ", shop.now), "note.empty")
-        refused(notes.comment(session, shop.actor("vera"), wanted, "x", shop.now), "forbidden")
+        refused(notes.add_note(session, shop.actor("farah"), wanted, " ", shop.now), "note.empty")
+        refused(notes.add_note(session, shop.actor("vera"), wanted, "x", shop.now), "forbidden")
         assert session.scalars(select(Note.body)).all() == ["Asked the shop."]
 
 
@@ -235,8 +235,8 @@ def test_what_somebody_had_who_leaves_goes_back_to_the_team(shop: Shop) -> None:
             assignments.assign(session, shop.actor("lim"), wanted, farah.person_id, shop.now)
         person = session.get_one(Person, farah.person_id)
         company_id = shop.company.id
-        assert assignments.leave(session, adam, company_id, person.id, shop.now) == 2
-        again = assignments.leave(session, adam, company_id, person.id, shop.now)
+        assert assignments.remove_member(session, adam, company_id, person.id, shop.now) == 2
+        again = assignments.remove_member(session, adam, company_id, person.id, shop.now)
         refused(again, "person.stranger")
         assert actors.actor_of(session, person.id, company_id) is None
         assert not person.active

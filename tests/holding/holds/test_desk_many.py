@@ -36,7 +36,7 @@ def test_one_bad_record_stops_none_of_the_others(shop: Shop) -> None:
         stale = hold_of(shop, "NS-14").id
         seen[stale] = (seen[stale][0], 1)
         wish = assignments.Wish(act="release", seen=seen, reason="agreed")
-        answer = assignments.do(session, shop.actor("lim"), wish, shop.now, "form-1")
+        answer = assignments.apply_to_holds(session, shop.actor("lim"), wish, shop.now, "form-1")
         assert isinstance(answer, Each)
         assert {one.number for one in answer.done} == {"NS-1", *(f"NS-{n}" for n in range(10, 14))}
         reasons = {one.number: one.refusal.code for one in answer.left}
@@ -45,10 +45,10 @@ def test_one_bad_record_stops_none_of_the_others(shop: Shop) -> None:
             "NS-3": "hold.clears_itself",
             "NS-14": "hold.moved",
         }
-        again_ = assignments.do(session, shop.actor("lim"), wish, shop.now, "form-1")
+        again_ = assignments.apply_to_holds(session, shop.actor("lim"), wish, shop.now, "form-1")
         assert again_ == answer
-        assert assignments.answered(session, shop.actor("lim"), "form-1") == answer
-        assert assignments.answered(session, shop.actor("tan"), "form-1") is None
+        assert assignments.earlier_answer(session, shop.actor("lim"), "form-1") == answer
+        assert assignments.earlier_answer(session, shop.actor("tan"), "form-1") is None
     shop.clock.advance(31)
     shop.judge()
     states = shop.states()
@@ -72,7 +72,7 @@ def test_an_act_over_many_asks_no_question_for_each(shop: Shop, statements: list
             )
             statements.clear()
             with shop.database.write() as session:
-                answer = assignments.do(
+                answer = assignments.apply_to_holds(
                     session, shop.actor("lim"), wish, shop.now, f"{act}-{first}"
                 )
             counts[act].append(len(statements))
@@ -106,7 +106,9 @@ def test_approving_many_and_taking_it_back_asks_no_question_for_each(
         seen = seen_now(shop, [f"{n}-R" for n in numbers])
         wish = assignments.Wish(act="release", seen=seen, reason="agreed")
         with shop.database.write() as session:
-            assert isinstance(assignments.do(session, lim, wish, shop.now, f"r-{first}"), Each)
+            assert isinstance(
+                assignments.apply_to_holds(session, lim, wish, shop.now, f"r-{first}"), Each
+            )
         take_back(shop, f"r-{first}", statements, counts["undo a release"], len(numbers))
     assert {act: set(found) for act, found in counts.items() if len(set(found)) > 1} == {}
 
@@ -132,7 +134,9 @@ def test_who_waits_for_somebody_faster_sees_what_they_did(shop: Shop) -> None:
 
     def second() -> None:
         with shop.database.write() as session:
-            answers.append(assignments.do(session, shop.actor("lim"), wish, shop.now, "form-2"))
+            answers.append(
+                assignments.apply_to_holds(session, shop.actor("lim"), wish, shop.now, "form-2")
+            )
 
     thread, farah = threading.Thread(target=second), shop.actor("farah")
     on_postgresql = shop.database.engine.dialect.name == "postgresql"
@@ -223,7 +227,7 @@ def test_an_approval_is_taken_back_before_it_is_sent(shop: Shop) -> None:
 def test_an_act_over_many_is_forbidden_where_each_of_them_is() -> None:
     mine = Left(1, "NS-1", Refusal("hold.own_hand", "You corrected it.", "Lim can.", 403))
     moved = Left(2, "NS-2", Refusal("hold.moved", "It changed.", "Look again."))
-    whole = assignments.forbidden(Each((), (mine, mine)))
+    whole = assignments.refusal_if_none_done(Each((), (mine, mine)))
     assert whole == Refusal(
         "hold.own_hand",
         "Nothing was done: 2 holds are not yours to decide.",
@@ -232,4 +236,4 @@ def test_an_act_over_many_is_forbidden_where_each_of_them_is() -> None:
     )
     done = Done(3, 3, "Released.", "NS-3")
     for some in (Each(), Each((), (mine, moved)), Each((), (moved,)), Each((done,), (mine,))):
-        assert assignments.forbidden(some) is None
+        assert assignments.refusal_if_none_done(some) is None

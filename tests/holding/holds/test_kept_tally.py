@@ -13,7 +13,7 @@ from holding.holds import tally_figures
 from holding.holds.tally_figures import MOST_ANSWERS, Tally
 from holding.worklist import filters
 from holding.worklist.filters import Filter
-from holding.worklist.groups import groups
+from holding.worklist.groups import asked_groups
 from tests.holding.holds.test_tally import agrees, fold, tallied
 from tests.holding.shop import Shop, line, order
 from tests.support.clock import SetClock
@@ -26,7 +26,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def read(shop: Shop, *, fine: bool = False) -> Tally:
     with shop.database.read() as session:
-        return tally_figures.read(session, shop.company.id, fine=fine)
+        return tally_figures.read_tally(session, shop.company.id, fine=fine)
 
 
 def test_the_same_rows_are_the_same_tally(shop: Shop) -> None:
@@ -65,9 +65,9 @@ def test_what_is_counted_one_by_one_is_not_kept(shop: Shop) -> None:
     assert kept in [tally for _, tally in tally_figures._kept.values()]
     with shop.database.read() as session:
         limit_session(session, of_ids([10**9, *session.scalars(select(Record.source_id))]))
-        own = tally_figures.read(session, shop.company.id)
+        own = tally_figures.read_tally(session, shop.company.id)
         assert own.rows
-        assert tally_figures.read(session, shop.company.id) is not own
+        assert tally_figures.read_tally(session, shop.company.id) is not own
     fold(shop)
     assert read(shop) is read(shop)
     assert not any(stored.holds for stored, _ in tally_figures._kept.values())
@@ -89,9 +89,9 @@ def test_who_joins_a_team_has_its_holds_though_none_of_them_changed(shop: Shop) 
     assert read(shop) is before
     agrees(shop, "after")
     with shop.database.read() as session:
-        found = filters.held(session, shop.company.id, farah)
+        found = filters.load_held(session, shop.company.id, farah)
         mine = Filter("mine", person_id=farah)
-        listed = answer(session, groups(session, shop.company.id, mine, found))
+        listed = answer(session, asked_groups(session, shop.company.id, mine, found))
         causes = session.scalars(select(Hold.cause_id).where(HOLD_OPEN)).all()
     assert {one.id for one in listed} == set(causes)
 
@@ -101,7 +101,7 @@ def test_who_sees_some_sources_is_given_nothing_of_the_others(shop: Shop) -> Non
     every = read(shop)
     with shop.database.read() as session:
         limit_session(session, of_ids([0]))
-        none = tally_figures.read(session, shop.company.id)
+        none = tally_figures.read_tally(session, shop.company.id)
     assert (none.rows, tuple(none.causes)) == ((), ())
     again = read(shop)
     assert again is not none

@@ -52,10 +52,10 @@ def test_a_message_that_changed_is_opened_again(shop: Shop) -> None:
     opened(shop, "NS-1", "farah")
     wanted = hold_of(shop, "NS-1").id
     with shop.database.read() as session:
-        found = answer(session, notes.whole(session, shop.actor("farah"), wanted))
+        found = answer(session, notes.load_message(session, shop.actor("farah"), wanted))
         assert found is not None
         assert (found.text, found.answered) == (hold_of(shop, "NS-1").message, None)
-        assert answer(session, notes.whole(session, shop.actor("lim"), wanted)) is None
+        assert answer(session, notes.load_message(session, shop.actor("lim"), wanted)) is None
     with shop.database.write() as session:
         session.execute(update(Hold).where(Hold.id == wanted).values(message="It says 191.00."))
     refused(tried(shop, "NS-1", "farah"), "retry.unread")
@@ -102,6 +102,6 @@ def many(shop: Shop, *numbers: str) -> Each:
         seen = {h.id: (h.lock, session.get_one(Record, h.record_id).version_id or 0) for h in holds}
         wish = Wish(act="retry", seen=seen, opened=True)
         form = "-".join(numbers)
-        answer = assignments.do(session, shop.actor("farah"), wish, shop.now, form)
+        answer = assignments.apply_to_holds(session, shop.actor("farah"), wish, shop.now, form)
     assert isinstance(answer, Each)
     return answer

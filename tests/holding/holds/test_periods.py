@@ -68,7 +68,7 @@ def hold_of(shop: Shop, number: str) -> int:
 def date_anew(shop: Shop, number: str, day: date | None = None, who: str = "farah") -> Any:
     wanted = hold_of(shop, number)
     with shop.database.write() as session:
-        return locked_periods.date_anew(
+        return locked_periods.change_date(
             session, shop.actor(who), wanted, day, "agreed with the auditor", shop.now
         )
 
@@ -84,7 +84,7 @@ def sent_on(shop: Shop, number: str) -> str:
 def test_the_hold_knows_its_ways_out(shop: Shop) -> None:
     with shop.database.read() as session:
         (hold,) = shop.holds(session, "NS-1")
-        told = locked_periods.ways(session, hold.id)
+        told = locked_periods.load_ways(session, hold.id)
     assert told == locked_periods.Ways("aiaccount", "October 2026", date(2026, 10, 30), FIRST, "")
 
 
@@ -209,12 +209,14 @@ def test_one_document_is_sent_to_somebody_who_decides(shop: Shop) -> None:
         with shop.database.write() as session:
             wanted = shop.holds(session, "NS-1")[0].id
             asked = Question(person, "it belongs to last year")
-            answer = assignments.redirect(session, shop.actor("farah"), wanted, asked, shop.now)
+            answer = assignments.ask_to_redirect(
+                session, shop.actor("farah"), wanted, asked, shop.now
+            )
             assert isinstance(answer, Refusal)
             assert answer.code == code
     with shop.database.write() as session:
         asked = Question(lim, "it belongs to last year")
-        made = assignments.redirect(session, shop.actor("farah"), wanted, asked, shop.now)
+        made = assignments.ask_to_redirect(session, shop.actor("farah"), wanted, asked, shop.now)
         assert isinstance(made, Done), made
         assert made.say.startswith("Farah asked Lim to decide where it goes: it belongs")
         assert [h.person_id for h in shop.holds(session, "NS-1")] == [lim]
@@ -226,7 +228,7 @@ def test_many_are_dated_at_once(shop: Shop) -> None:
         holds = [h for n in ("NS-1", "NS-2") for h in shop.holds(session, n)]
         seen = {h.id: (h.lock, shop.record(session, h.number).version_id or 0) for h in holds}
         wish = assignments.Wish(act="date", seen=seen, reason="agreed with the auditor")
-        answer = assignments.do(session, shop.actor("farah"), wish, shop.now, "form-1")
+        answer = assignments.apply_to_holds(session, shop.actor("farah"), wish, shop.now, "form-1")
     assert not isinstance(answer, Refusal)
     assert {one.number for one in answer.done} == {"NS-1", "NS-2"}
     assert [one.refusal.code for one in answer.left] == ["period.none"]  # the approval of NS-2
@@ -241,7 +243,9 @@ def test_another_day_can_be_taken_back_before_anything_is_sent(
     monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
     farah, wanted = shop.actor("farah"), hold_of(shop, "NS-1")
     with shop.database.write() as session:
-        made = locked_periods.date_anew(session, farah, wanted, None, "agreed", shop.now, "form-1")
+        made = locked_periods.change_date(
+            session, farah, wanted, None, "agreed", shop.now, "form-1"
+        )
         assert isinstance(made, Done), made
     assert shop.judge() == 0  # not before the time to take it back is over
     with shop.database.write() as session:
@@ -264,7 +268,7 @@ def test_taking_back_another_day_gives_back_the_one_before(
         shop.clock.advance(1)
         wanted = hold_of(shop, "NS-1")
         with shop.database.write() as session:
-            made = locked_periods.date_anew(
+            made = locked_periods.change_date(
                 session, dating(shop, who), wanted, date(2026, 11, day), "agreed", shop.now, op
             )
             assert isinstance(made, Done), made
@@ -287,7 +291,7 @@ def test_two_days_are_taken_back_one_after_the_other(
     for day, op in ((1, "form-1"), (2, "form-2")):
         with shop.database.write() as session:
             new = date(2026, 11, day)
-            made = locked_periods.date_anew(session, farah, wanted, new, "agreed", shop.now, op)
+            made = locked_periods.change_date(session, farah, wanted, new, "agreed", shop.now, op)
             assert isinstance(made, Done), made
     assert take_back(shop, farah, "form-2") == [(30, 1)]
     assert take_back(shop, farah, "form-1") == []

@@ -51,7 +51,7 @@ def take_back(shop: Shop, who: str, op: str) -> object:
 
 def bar(shop: Shop, who: str) -> undo.Undoable | None:
     with shop.database.read() as session:
-        return answer(session, undo.latest(shop.actor(who), shop.now))
+        return answer(session, undo.latest_undoable(shop.actor(who), shop.now))
 
 
 def stands(hold: Hold) -> tuple[object, ...]:
@@ -132,7 +132,7 @@ def all_of(
             person_id=shop.actor("lim").person_id,
             until=shop.now + timedelta(days=3),
         )
-        done = assignments.do(session, shop.actor(who), wish, shop.now, op)
+        done = assignments.apply_to_holds(session, shop.actor(who), wish, shop.now, op)
         assert isinstance(done, Each)
         assert len(done.done) == len(numbers)
         return done
@@ -172,7 +172,7 @@ def test_nothing_goes_back_to_somebody_who_left(shop: Shop) -> None:
     give(shop, "lim", None, "form-2")
     with shop.database.write() as session:
         person = session.get_one(Person, shop.actor("farah").person_id)
-        assignments.leave(session, shop.actor("adam"), shop.company.id, person.id, shop.now)
+        assignments.remove_member(session, shop.actor("adam"), shop.company.id, person.id, shop.now)
     assert isinstance(take_back(shop, "lim", "form-2"), PutBack)
     assert hold_of(shop, "NS-1").person_id is None
 

@@ -32,7 +32,7 @@ from holding.holds import folding, tally_figures
 from holding.operations.invariants import wrong_tally
 from holding.worklist import ageing, facets, filters
 from holding.worklist.filters import Filter, Held
-from holding.worklist.groups import groups
+from holding.worklist.groups import asked_groups
 from tests.amount import slow_except
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
@@ -108,31 +108,31 @@ def agrees(shop: Shop, seed: object) -> None:
     """Every view, facet, group and headline is what counting says."""
     with shop.database.read() as session:
         farah = shop.actor("farah").person_id
-        coarse = filters.held(session, shop.company.id, farah)
-        fine = filters.held(session, shop.company.id, farah, fine=True)
+        coarse = filters.load_held(session, shop.company.id, farah)
+        fine = filters.load_held(session, shop.company.id, farah, fine=True)
         noted = session.scalar(select(Company.ages_from).where(Company.id == shop.company.id))
         every = [Filter(view, person_id=farah, midnight=noted) for view in VIEWS]
         for wanted in every + narrowed(session, every, seed):
             view = wanted.view
             found = fine if wanted.fine else coarse
-            terms = filters.terms(shop.company.id, wanted)
-            told = filters.totals(session, shop.company.id, wanted, found)
+            terms = filters.hold_terms(shop.company.id, wanted)
+            told = filters.load_totals(session, shop.company.id, wanted, found)
             true = by_hand(session, terms)
             assert (told.records, told.money, told.several, told.blank) == true, (seed, wanted)
             agrees_with_facets(session, shop, wanted, found, seed)
-            for group in answer(session, groups(session, shop.company.id, wanted, found)):
+            for group in answer(session, asked_groups(session, shop.company.id, wanted, found)):
                 records, money, *_ = by_hand(session, [*terms, Hold.cause_id == group.id])
                 assert (group.records, dict(group.money)) == (records, money), (seed, view)
                 since = select(func.min(Hold.opened_at)).where(*terms, Hold.cause_id == group.id)
                 assert group.since == session.scalar(since)
-        everything = filters.terms(shop.company.id, Filter("all"))
+        everything = filters.hold_terms(shop.company.id, Filter("all"))
         assert (
-            session.scalar(tally_figures.held(session, shop.company.id))
+            session.scalar(tally_figures.held_count_query(session, shop.company.id))
             == by_hand(session, everything)[0]
         )
         for later in MOMENTS:
             now = shop.now + later
-            ages = [astuple(one) for one in ageing.by_owner(session, shop.company.id, now)]
+            ages = [astuple(one) for one in ageing.ageing_by_owner(session, shop.company.id, now)]
             assert sorted(ages, key=repr) == owners_by_hand(session, now), (seed, later)
 
 
@@ -165,12 +165,12 @@ def agrees_with_facets(session: Any, shop: Shop, wanted: Filter, found: Held, se
             word: Any = facet.word if part == "classes" else int(facet.word)
             assert facet.records or word in getattr(wanted, part), "only what is chosen may be 0"
             only: dict[str, Any] = {part: (word,)}
-            chosen = filters.terms(shop.company.id, replace(wanted, **only))
+            chosen = filters.hold_terms(shop.company.id, replace(wanted, **only))
             records, money, *_ = by_hand(session, chosen)
             assert (facet.records, facet.money) == (records, money), (seed, wanted, part, facet)
-    keys = answer(session, facets.largest(shop.company.id, wanted))
+    keys = answer(session, facets.asked_largest(shop.company.id, wanted))
     for one in facets.customers_of(session, shop.company.id, wanted, keys):
-        chosen = filters.terms(shop.company.id, replace(wanted, customers=(one.key,)))
+        chosen = filters.hold_terms(shop.company.id, replace(wanted, customers=(one.key,)))
         records, money, *_ = by_hand(session, chosen)
         assert (one.records, one.money, one.more) == (records, money, False), (seed, wanted, one)
 
@@ -281,7 +281,7 @@ def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: str) -> None:
             session.execute(text(act), given)
         if chance.random() < 0.2:
             another = shop.now + timedelta(hours=chance.randrange(-48, 400))
-            folding.pass_days(shop.database, another)
+            folding.start_new_days(shop.database, another)
         if chance.random() < 0.4:
             fold(shop)
         if step % 5 == 4:
@@ -337,14 +337,14 @@ def test_ages_are_those_of_the_midnight_that_was_noted_last(shop: Shop) -> None:
     ages = {}
     for days in (0, 2, 7, 8, 40, 1):
         now = shop.now + timedelta(days=days)
-        assert folding.pass_days(shop.database, now) == 1
-        assert folding.pass_days(shop.database, now) == 0, "once a day"
+        assert folding.start_new_days(shop.database, now) == 1
+        assert folding.start_new_days(shop.database, now) == 0, "once a day"
         agrees(shop, days)
         fold(shop)
         agrees(shop, days)
         assert breaches(shop) == []
         with shop.database.read() as session:
-            found = filters.held(session, shop.company.id, None)
+            found = filters.load_held(session, shop.company.id, None)
             told = facets.facets_of(found, Filter("all"), {}, "MYR")["ages"]
             ages[days] = [one.title for one in told]
     assert ages == {
@@ -375,7 +375,7 @@ def test_midnight_is_that_of_the_company(shop: Shop) -> None:
     ],
 )
 def test_bands_of_amounts(minor: int | None, band: int, title: str) -> None:
-    assert folding.of_amount(minor) == band
+    assert folding.amount_band(minor) == band
     assert facets.amount_title(band, "MYR") == title
 
 

@@ -60,23 +60,23 @@ def search(shop: Shop, text: str, table: str = "account") -> list[str]:
 
 def found(shop: Shop, text: str, table: str = "account") -> tuple[Choice, ...]:
     with shop.database.read() as session:
-        told = choices.purpose(session, shop.company.id, table)
-        return choices.search(session, shop.company.id, table, text, told)
+        told = choices.load_purpose(session, shop.company.id, table)
+        return choices.search_choices(session, shop.company.id, table, text, told)
 
 
 def known(shop: Shop, value: str, *, table: str = "account", key: str = "CUP-4") -> Known:
     with shop.database.read() as session:
-        told = choices.purpose(session, shop.company.id, table)
-        return choices.known(session, shop.company.id, table, key, value, told)
+        told = choices.load_purpose(session, shop.company.id, table)
+        return choices.check_value(session, shop.company.id, table, key, value, told)
 
 
 def test_a_list_is_that_of_the_field_that_the_table_fills(shop: Shop) -> None:
     with shop.database.read() as session:
-        [one] = choices.purpose(session, shop.company.id, "account").lists
+        [one] = choices.load_purpose(session, shop.company.id, "account").lists
         assert (one.target, one.kind, one.complete) == ("aiaccount", "account", True)
-        debtor = choices.purpose(session, shop.company.id, "debtor")
+        debtor = choices.load_purpose(session, shop.company.id, "debtor")
         assert (debtor.lists, debtor.of_parties) == ((), True)
-        assert choices.purpose(session, shop.company.id, "discount") == choices.Purpose()
+        assert choices.load_purpose(session, shop.company.id, "discount") == choices.Purpose()
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_what_a_key_had_before_is_found_no_more(shop: Shop) -> None:
 def test_nothing_of_another_company_is_found(shop: Shop) -> None:
     with shop.database.read() as session:
         other = shop.company.id + 1
-        assert choices.purpose(session, other, "account") == choices.Purpose()
-        assert choices.search(session, other, "account", "", choices.Purpose()) == ()
+        assert choices.load_purpose(session, other, "account") == choices.Purpose()
+        assert choices.search_choices(session, other, "account", "", choices.Purpose()) == ()
 
 
 def test_a_code_that_is_not_listed_is_told_with_the_nearest(shop: Shop) -> None:

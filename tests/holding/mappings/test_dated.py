@@ -22,7 +22,7 @@ from holding.mappings import entries, fixes, mapping_lists, preview
 from holding.mappings.entries import Change, Parsed, Used, with_value
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import Preview
-from holding.mappings.reclassification import contradictions, saved_change
+from holding.mappings.reclassification import find_contradictions, saved_change
 from rules.facts import Entry, Later, World
 from tests.holding.evaluation.test_safety import limit
 from tests.holding.fixing import blocked_shop, due, fix, rev
@@ -64,7 +64,7 @@ def remove(
 
 def history(shop: Shop, key: str = "C-77", table: str = "debtor") -> tuple[Change, ...]:
     with shop.database.read() as session:
-        return answer(session, entries.history(shop.company.id, table, key))
+        return answer(session, entries.change_history(shop.company.id, table, key))
 
 
 def customers(shop: Shop) -> dict[str, str]:
@@ -119,7 +119,9 @@ def test_a_preview_and_the_list_of_contradictions_look_at_the_day(shop: Shop) ->
     with shop.database.write() as session, any_move(session):
         session.execute(update(Posting).values(state="posted"))
     with shop.database.read() as session:
-        found = preview.preview(session, shop.company.id, "debtor", "C-77", "Chong", shop.now, TURN)
+        found = preview.preview_entry(
+            session, shop.company.id, "debtor", "C-77", "Chong", shop.now, TURN
+        )
         assert isinstance(found, Preview)
     assert [one.number for one in found.contradicted.documents] == ["NS-2"]
     done = fix(shop, "debtor", "C-77", "Chong", since=TURN)
@@ -127,7 +129,7 @@ def test_a_preview_and_the_list_of_contradictions_look_at_the_day(shop: Shop) ->
     with shop.database.read() as session:
         change = saved_change(session, shop.company.id, done.revision)
         assert change is not None
-        told = contradictions(session, change)
+        told = find_contradictions(session, change)
     assert [(one.number, one.moved[0].after) for one in told.documents] == [("NS-2", "Chong")]
     assert told.used == 2
 
@@ -202,9 +204,9 @@ def test_the_history_has_each_change_with_who_when_why_and_who_used_it(shop: Sho
     assert history(shop)[0].at == shop.now
     assert history(shop, "C-99") == ()
     with shop.database.read() as session:
-        others = entries.history(shop.company.id + 1, "debtor", "C-77")
+        others = entries.change_history(shop.company.id + 1, "debtor", "C-77")
         assert answer(session, others) == ()
-        assert entries.users(session, shop.company.id + 1, "debtor", "C-77") == {}
+        assert entries.usage_by_day(session, shop.company.id + 1, "debtor", "C-77") == {}
 
 
 def test_of_many_documents_only_the_first_are_looked_at(
@@ -216,7 +218,7 @@ def test_of_many_documents_only_the_first_are_looked_at(
     shop.judge()
     assert history(shop)[0].used == Used(2, more=True)
     with shop.database.read() as session:
-        users = entries.users(session, shop.company.id, "debtor", "C-77")
+        users = entries.usage_by_day(session, shop.company.id, "debtor", "C-77")
     assert users == {ALWAYS: Used(2, more=True)}
     said = refused(remove(shop, "C-77"))
     assert said.endswith("because more than 2 records used it."), said

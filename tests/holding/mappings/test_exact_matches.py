@@ -40,7 +40,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     lines = (",".join(f'"{cell}"' for cell in row) for row in [heads, *FILE["list"]["rows"]])
     raw = "\n".join(lines).encode()
     with database.write() as session:
-        kept = list_files.give(
+        kept = list_files.submit_list(
             session,
             found.actor("farah"),
             "aiaccount",
@@ -75,7 +75,7 @@ def seen(matches: tuple[Match, ...]) -> list[Seen]:
 def accept(shop: Shop, shown: list[Seen], ready: int, **how: Any) -> Accepted | Refusal:
     who, reason, at = how.pop("who", "farah"), how.pop("reason", "checked"), rev(shop)
     with shop.database.write() as session:
-        return list_sources.accept(
+        return list_sources.accept_matches(
             session, shop.actor(who), shown, ready, reason, shop.now, **{"rev": at, **how}
         )
 
@@ -207,7 +207,7 @@ def test_a_value_that_a_newer_list_contradicts_is_not_accepted(shop: Shop) -> No
     rows = read_list("later.csv", raw, ListKind.CUSTOMER)
     with shop.database.write() as session:
         kept = session.scalars(select(ListFile)).one()
-        list_files.give(
+        list_files.submit_list(
             session, shop.actor("farah"), "aiaccount", kept.kind, "later.csv", raw, rows,
             as_of=date(2026, 11, 19), today=date(2026, 11, 20), now=shop.now,
         )  # fmt: skip

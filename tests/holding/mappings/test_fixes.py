@@ -9,7 +9,7 @@ from holding.db.refusal import Refusal
 from holding.holds import releases
 from holding.holds.holds import Done
 from holding.mappings.fixes import Fixed
-from holding.mappings.preview import preview as looked_ahead
+from holding.mappings.preview import preview_entry as looked_ahead
 from rules.values.canonical import PostingState
 from tests.holding.consent import ASKING
 from tests.holding.fixing import blocked_shop, due, fix, preview, rev

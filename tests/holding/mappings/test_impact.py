@@ -16,7 +16,7 @@ from holding.mappings.reclassification import (
     Contradicted,
     Contradictions,
     Moved,
-    contradictions,
+    find_contradictions,
     older_entries,
     saved_change,
 )
@@ -52,7 +52,7 @@ def of(shop: Shop, revision: int) -> Contradictions:
     with shop.database.read() as session:
         change = saved_change(session, shop.company.id, revision)
         assert change is not None
-        return contradictions(session, change)
+        return find_contradictions(session, change)
 
 
 def saved(shop: Shop, table: str, key: str, value: str) -> int:
@@ -93,7 +93,7 @@ def test_what_would_be_held_now_is_told_with_the_words_of_the_rule(shop: Shop) -
             after=None,
             entries=tuple(entry.id for entry in older),
         )
-        found = contradictions(session, gone)
+        found = find_contradictions(session, gone)
     assert [one.stopped for one in found.documents] == ["No account for C-77."] * 2
 
 
@@ -102,7 +102,7 @@ def test_of_many_the_newest_are_looked_at(shop: Shop) -> None:
     with shop.database.read() as session:
         change = saved_change(session, shop.company.id, revision)
         assert change is not None
-        found = contradictions(session, change, most=2)
+        found = find_contradictions(session, change, most=2)
     assert (found.looked_at, found.used, found.complete) == (2, 3, False)
     assert [one.number for one in found.documents] == ["NS-3", "NS-2"]
 
@@ -157,7 +157,7 @@ def invoice(lines: tuple[dict[str, str], ...], *moved: Moved, **changes: str) ->
 
 
 def told(one: Contradicted) -> list[tuple[str, str, str]]:
-    return [(e.side, e.account, f"{e.amount:.2f}") for e in reclassification.entries(one)]
+    return [(e.side, e.account, f"{e.amount:.2f}") for e in reclassification.journal_entries(one)]
 
 
 LINE = {"AccountCode": "40000", "LineTotal": "11.00", "TaxAmount": "1.00"}
@@ -211,7 +211,7 @@ def test_every_journal_balances(given_lines: list[tuple[Decimal, Decimal, str]])
         for total, tax, account in given_lines
     )
     moved = [Moved(at, "AccountCode", one["AccountCode"], "X") for at, one in enumerate(lines, 1)]
-    found = reclassification.entries(invoice(lines, *moved))
+    found = reclassification.journal_entries(invoice(lines, *moved))
     sums = {side: sum(e.amount for e in found if e.side == side) for side in ("debit", "credit")}
     assert sums["debit"] == sums["credit"]
     assert all(entry.amount > 0 for entry in found)

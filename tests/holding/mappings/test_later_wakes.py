@@ -14,7 +14,7 @@ from holding.db.models import Company, Event, MappingEntry, Posting, PostingUse,
 from holding.db.refusal import Refusal
 from holding.db.together import answer
 from holding.mappings import key_reach, reclassification
-from holding.mappings.fixes import Fixed, together
+from holding.mappings.fixes import Fixed, apply_together
 from holding.mappings.reclassification import saved_change
 from holding.operations import invariants
 from holding.platform import changes, states
@@ -220,7 +220,7 @@ def test_sheets_of_parts_have_every_document_once(shop: Shop) -> None:
     with shop.database.read() as session:
         parts, below = [], states.END_OF_IDS
         while below:
-            sent = answer(session, reclassification.used_by(change, FEW, below))
+            sent = answer(session, reclassification.asked_documents(change, FEW, below))
             parts.append(sent.documents)
             below = sent.below or 0
     assert [len(part) for part in parts] == [3, 4]  # down to where both were read
@@ -235,6 +235,6 @@ def test_of_changes_made_together_more_may_follow_if_it_may_of_any(
 ) -> None:
     made = [Fixed("item", f"K{n}", "V", "", n + 5, 2, later=one) for n, one in enumerate(later)]
     with database.write() as session:
-        done = together(session, [partial(replace, one) for one in made])
+        done = apply_together(session, [partial(replace, one) for one in made])
     assert not isinstance(done, Refusal)
     assert (done.first, done.revision, done.woken, done.later) == (5, 6, 4, True)

@@ -45,7 +45,7 @@ def give(
 ) -> ListStanding | Refusal:
     raw = raw or csv(HEADS, *rows)
     with shop.database.write() as session:
-        return list_files.give(
+        return list_files.submit_list(
             session,
             shop.actor(who),
             target,
@@ -85,7 +85,7 @@ def test_the_next_list_says_what_it_has_otherwise(shop: Shop) -> None:
     assert isinstance(kept, ListStanding)
     assert (kept.entries, kept.added, kept.changed, kept.gone) == (2, 1, 1, 1)
     with shop.database.read() as session:
-        found = list_files.changes(session, shop.company.id, kept.file_id, 10)
+        found = list_files.file_changes(session, shop.company.id, kept.file_id, 10)
         assert found is not None
         told = {one.row.code: (one.what, one.before and one.before.name) for one in found[1]}
         assert told == {
@@ -93,10 +93,10 @@ def test_the_next_list_says_what_it_has_otherwise(shop: Shop) -> None:
             "300-B001": ("Gone", None),
             "300-M012": ("Changed", "Maju Jaya Trading Sdn Bhd"),
         }
-        assert list_files.changes(session, shop.company.id + 1, kept.file_id, 10) is None
+        assert list_files.file_changes(session, shop.company.id + 1, kept.file_id, 10) is None
         live = select(func.count()).where(ListedCode.to_file_id.is_(None))
         assert session.scalar(live) == 2
-        [stands] = list_files.standings(session, shop.company.id)
+        [stands] = list_files.current_lists(session, shop.company.id)
         assert stands.file_id == kept.file_id
         rows = list_files.change_rows(found[1], personal=False)
         assert rows[3] == ["Changed", "300-M012", "", "", "", "yes", ""]
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_read_is_refused_whole(
     if raw:
         assert code(give(shop, name=name, raw=raw)) == wanted
     with shop.database.read() as session:
-        assert list_files.standings(session, shop.company.id) == ()
+        assert list_files.current_lists(session, shop.company.id) == ()
 
 
 def test_a_workbook_is_read_like_a_csv_and_names_serve_as_codes() -> None:
@@ -175,7 +175,8 @@ def listed(shop: Shop) -> FileList:
     give(shop, MAJU, BOON, ["300-A004", "Ace Jaya", "C19993344020", "", ""])
     with shop.database.read() as session:
         asked = {
-            (one.connection_id, one.kind) for one in list_files.standings(session, shop.company.id)
+            (one.connection_id, one.kind)
+            for one in list_files.current_lists(session, shop.company.id)
         }
         [found] = answer(session, file_codes.file_lists(asked))
         return found
@@ -196,8 +197,10 @@ def listed(shop: Shop) -> FileList:
 def test_letters_find_codes_and_names(shop: Shop, letters: str, codes: list[str]) -> None:
     one = listed(shop)
     with shop.database.read() as session:
-        assert sorted(each.code for each in file_codes.matching(session, one, letters, 9)) == codes
-        assert len(file_codes.matching(session, one, letters, 1)) == min(1, len(codes))
+        assert (
+            sorted(each.code for each in file_codes.search_codes(session, one, letters, 9)) == codes
+        )
+        assert len(file_codes.search_codes(session, one, letters, 1)) == min(1, len(codes))
 
 
 @pytest.mark.parametrize(
@@ -215,8 +218,10 @@ def test_letters_find_codes_and_names(shop: Shop, letters: str, codes: list[str]
 def test_a_party_is_found_by_what_tells_it(shop: Shop, who: Identity, codes: list[str]) -> None:
     one = listed(shop)
     with shop.database.read() as session:
-        assert [each.code for each in answer(session, file_codes.fitting(one, [who]))] == codes
-        assert set(file_codes.listed(session, one, ["300-B001", "X"])) == {"300-B001"}
+        assert [
+            each.code for each in answer(session, file_codes.asked_fitting(one, [who]))
+        ] == codes
+        assert set(file_codes.codes_by_code(session, one, ["300-B001", "X"])) == {"300-B001"}
 
 
 PLANS = {
@@ -233,7 +238,7 @@ def test_beginnings_and_numbers_are_found_by_an_index(shop: Shop) -> None:
         lite = session.get_bind().dialect.name == "sqlite"
         session.execute(text("ANALYZE listed_code"))
         mine = "SELECT * FROM listed_code WHERE connection_id = :c AND kind = 'customer'"
-        [stands] = list_files.standings(session, shop.company.id)
+        [stands] = list_files.current_lists(session, shop.company.id)
         for column, terms in PLANS.items():
             explain = "EXPLAIN QUERY PLAN" if lite else "EXPLAIN"
             query = f"{explain} {mine} AND to_file_id IS NULL AND {terms[0 if lite else 1]}"

@@ -44,7 +44,7 @@ def keep(shop: Shop, *rows: ListRow, kind: ListKind = ListKind.ITEM) -> FileList
 
 def find(shop: Shop, one: FileList, letters: str, most: int = 21) -> list[str]:
     with shop.database.read() as session:
-        return [entry.code for entry in file_codes.matching(session, one, letters, most)]
+        return [entry.code for entry in file_codes.search_codes(session, one, letters, most)]
 
 
 def walked(rows: list[ListRow], letters: str) -> list[str]:
@@ -92,7 +92,7 @@ def test_an_item_is_found_by_its_sku_before_its_name_and_by_a_part_of_it_last(sh
     assert find(shop, one, "glass") == ["21", "22", "23"]
     assert find(shop, one, "glass-9") == ["21"]
     with shop.database.read() as session:
-        [found] = file_codes.matching(session, one, "ss9", 5)
+        [found] = file_codes.search_codes(session, one, "ss9", 5)
     assert (found.code, found.sku) == ("21", "GLASS-9")
     keep(shop, called, replace(named, sku="CUP-1"), partly)
     assert find(shop, one, "glass-9") == [], "a SKU that is another one is a change"

@@ -108,7 +108,7 @@ def by_hand(life: Life, monkeypatch: pytest.MonkeyPatch) -> Life:
 def give(life: Life, text: str, as_of: str = "2026-11-18") -> ListStanding | Refusal:
     shop, raw = life.shop, text.encode()
     with shop.database.write() as session:
-        kept = list_files.give(
+        kept = list_files.submit_list(
             session, shop.actor("farah"), "aiaccount", ListKind.ITEM, "items.csv", raw,
             read_list("items.csv", raw, ListKind.ITEM), as_of=date.fromisoformat(as_of),
             today=shop.now.date(), now=shop.now,
@@ -202,7 +202,7 @@ def test_T36_F03_what_is_on_its_way_when_a_rate_changes_is_named_and_its_record_
     life.work()
     assert life.postings("A-1") == [("sales_invoice", 1, "posted", "A-1-1")]
     with life.shop.database.read() as session:
-        told = trace.seven(session, life.shop.record(session, "A-1").id)[4]
+        told = trace.answer_questions(session, life.shop.record(session, "A-1").id)[4]
     assert told.text == (
         "Yes, since version 1 was sent: in aiaccount, seen 2026-11-20 09:02: TEA-1 is counted"
         " otherwise, 1 CTN = 24 PCS instead of 1 CTN = 40 PCS."

@@ -7,7 +7,7 @@ from holding.db.database import Database
 from holding.db.models import Cause, Company
 from holding.db.refusal import Refusal
 from holding.mappings import fixes, mapping_lists
-from holding.mappings.entries import Parsed, read_value, shown
+from holding.mappings.entries import Parsed, entry_text, read_value
 from holding.mappings.fixes import Fixed
 from rules.values.canonical import PostingState
 from tests.holding.fixing import blocked_shop, due, fix, preview, rev
@@ -50,7 +50,7 @@ def test_what_is_no_value_is_refused(text: str) -> None:
 
 
 def test_a_removed_entry_shows_as_nothing() -> None:
-    assert shown(None, None, None) == ""
+    assert entry_text(None, None, None) == ""
 
 
 # ---- missing -----------------------------------------------------------------------------------

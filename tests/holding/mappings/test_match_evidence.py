@@ -11,7 +11,13 @@ from holding.db.models import Company
 from holding.db.models.columns import ListKind
 from holding.db.refusal import Refusal
 from holding.mappings import choices, list_files
-from holding.mappings.exact_matches import chosen, compared, exact_matches, masked, same_word
+from holding.mappings.exact_matches import (
+    choose_value,
+    compare_entry,
+    exact_matches,
+    mask_identity,
+    same_word,
+)
 from holding.mappings.file_codes import FileCode, Identity
 from holding.mappings.fixes import Fixed
 from holding.mappings.list_rows import read_list
@@ -44,7 +50,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     found.publish()
     with database.write() as session:
         for kind, text in ((ListKind.ITEM, ITEMS), (ListKind.CUSTOMER, CUSTOMERS)):
-            kept = list_files.give(
+            kept = list_files.submit_list(
                 session, found.actor("farah"), "aiaccount", kind, "list.csv", text.encode(),
                 read_list("list.csv", text.encode(), kind),
                 as_of=date(2026, 11, 18), today=found.now.date(), now=found.now,
@@ -147,9 +153,9 @@ def test_a_key_that_only_looks_like_a_known_one_is_told_and_never_chosen(shop: S
 
 def test_a_search_in_a_list_from_a_file_finds_what_looks_like_it(shop: Shop) -> None:
     with shop.database.read() as session:
-        told = choices.purpose(session, shop.company.id, "item")
-        found = choices.search(session, shop.company.id, "item", "P0T-I", told)
-        typed = choices.search(session, shop.company.id, "item", "POT", told)
+        told = choices.load_purpose(session, shop.company.id, "item")
+        found = choices.search_choices(session, shop.company.id, "item", "P0T-I", told)
+        typed = choices.search_choices(session, shop.company.id, "item", "POT", told)
     assert [one.value for one in found] == ["POT-1"]
     assert [one.value for one in typed] == ["POT-1"]
 
@@ -157,10 +163,10 @@ def test_a_search_in_a_list_from_a_file_finds_what_looks_like_it(shop: Shop) -> 
 def test_what_only_looks_the_same_stands_behind_what_fits(shop: Shop) -> None:
     entries = {code: FileCode(code, code, "", "", active=True) for code in ("POT-1", "P0T-1")}
     who = Identity("P0T-1")
-    found = {code: compared(one, who, party=False) for code, one in entries.items()}
+    found = {code: compare_entry(one, who, party=False) for code, one in entries.items()}
     assert found["POT-1"].reasons == []
-    assert chosen(found) == ("P0T-1", "")
-    by_id = compared(entries["POT-1"], who, party=True, by_id=True)
+    assert choose_value(found) == ("P0T-1", "")
+    by_id = compare_entry(entries["POT-1"], who, party=True, by_id=True)
     assert by_id.hints == [], "an id tells nothing, however it looks"
 
 
@@ -181,13 +187,13 @@ def test_spellings_that_are_one_word(one: str, other: str, same: bool) -> None:
 def test_what_one_list_contradicts_is_not_exact_by_another() -> None:
     who = Identity("K-1", "Boon & Co")
     fits, other = (
-        compared(FileCode("300-B", name, "", "", active=True), who, party=True)
+        compare_entry(FileCode("300-B", name, "", "", active=True), who, party=True)
         for name in ("Boon & Co", "Cahaya")
     )
-    assert chosen({"300-B": fits}) == ("300-B", "")
+    assert choose_value({"300-B": fits}) == ("300-B", "")
     left = "Same name as 300-B, but another name, Cahaya"
     for joined in (fits.joined(other), other.joined(fits)):
-        assert chosen({"300-B": joined}) == ("", left)
+        assert choose_value({"300-B": joined}) == ("", left)
 
 
 def test_of_two_keys_with_one_value_the_one_that_differs_least_tells(shop: Shop) -> None:
@@ -210,7 +216,7 @@ def test_where_codes_are_ids_an_item_is_told_by_its_name(
     code: str, name: str, key: str, said: str, reasons: list[str]
 ) -> None:
     entry, who = FileCode(code, name, "", "", active=True), Identity(key, said, of_party=False)
-    one = compared(entry, who, party=False, by_id=True)
+    one = compare_entry(entry, who, party=False, by_id=True)
     assert (one.reasons, one.against, one.hints) == (reasons, [], [])
 
 
@@ -245,15 +251,15 @@ def test_where_codes_are_ids_an_item_is_told_by_its_sku(
     hints: list[str],
 ) -> None:
     entry = FileCode("22", name, "", "", active=True, sku=sku)
-    one = compared(entry, Identity(key, said, of_party=False), party=False, by_id=True)
+    one = compare_entry(entry, Identity(key, said, of_party=False), party=False, by_id=True)
     assert (one.reasons, one.against, one.hints) == (reasons, against, hints)
 
 
 def test_where_codes_are_ids_the_number_of_a_customer_is_no_id() -> None:
     entry = FileCode("58", "Kedai Maju", "", "", active=True)
-    assert compared(entry, Identity("58"), party=True, by_id=True).reasons == []
-    assert compared(entry, Identity("58"), party=True).reasons == ["Same code"]
-    assert compared(entry, Identity("9", "Kedai Maju"), party=True, by_id=True).reasons == [
+    assert compare_entry(entry, Identity("58"), party=True, by_id=True).reasons == []
+    assert compare_entry(entry, Identity("58"), party=True).reasons == ["Same code"]
+    assert compare_entry(entry, Identity("9", "Kedai Maju"), party=True, by_id=True).reasons == [
         "Same name"
     ]
 
@@ -263,7 +269,7 @@ def test_a_customer_whose_key_is_a_quantity_is_no_item(shop: Shop) -> None:
 
 
 def test_names_of_items_are_shown_to_everybody_and_those_of_parties_are_not() -> None:
-    assert masked(Identity("CUP-2", "Cup", of_party=False)) == Identity(
+    assert mask_identity(Identity("CUP-2", "Cup", of_party=False)) == Identity(
         "CUP-2", "Cup", of_party=False
     )
-    assert masked(Identity("9", "Boon", "C2", "")) == Identity("9", MASK, MASK, "")
+    assert mask_identity(Identity("9", "Boon", "C2", "")) == Identity("9", MASK, MASK, "")

@@ -14,7 +14,7 @@ from holding.db.models import Cause, Company, Event, Hold, KeptApart, MappingEnt
 from holding.db.refusal import Refusal
 from holding.mappings import party_merge
 from holding.mappings.fixes import Fixed
-from holding.mappings.party_merge import Apart, owed
+from holding.mappings.party_merge import Apart, owed_by_age
 from rules.rulebook.coverage import Agreement, agreements
 from tests.holding.fixing import due, fix, rev
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start
@@ -59,7 +59,7 @@ def hold_id(shop: Shop) -> int:
 
 def proposed(shop: Shop, *, turned: bool = False) -> party_merge.Merge | None:
     with shop.database.read() as session:
-        return party_merge.proposal(
+        return party_merge.merge_proposal(
             session, shop.company.id, hold_id(shop), shop.now.date(), turned=turned
         )
 
@@ -68,7 +68,7 @@ def accept(shop: Shop, who: str = "farah", reason: str = "one company", **more: 
     wanted, revision = hold_id(shop), rev(shop)
     given = {"today": shop.now.date(), "rev": revision, **more}
     with shop.database.write() as session:
-        return party_merge.accept(session, shop.actor(who), wanted, reason, shop.now, **given)  # type: ignore[arg-type]
+        return party_merge.accept_merge(session, shop.actor(who), wanted, reason, shop.now, **given)  # type: ignore[arg-type]
 
 
 def test_the_party_that_the_number_knows_stays_or_turned_round_the_other(shop: Shop) -> None:
@@ -103,7 +103,7 @@ def test_a_merge_changes_mappings_and_nothing_else(shop: Shop) -> None:
             "Farah merged Boon & Co into Aisyah Rahman, by 1 key (one company)."
             " Nothing in an accounting system was changed."
         )
-        assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()
+        assert party_merge.merge_proposals(session, shop.company.id, shop.now.date()) == ()
 
 
 def test_a_merge_by_nobody_who_may_or_without_a_reason_is_refused(shop: Shop) -> None:
@@ -164,7 +164,7 @@ def test_a_key_without_an_entry_is_told_how_its_party_is_known(shop: Shop) -> No
             if key.table == "debtor"
         }
         found = {
-            key: party_merge.known_as(session, shop.company.id, "debtor", cause_id)
+            key: party_merge.other_identities(session, shop.company.id, "debtor", cause_id)
             for key, cause_id in causes.items()
         }
     [one] = found["mapping:debtor:NEW"]
@@ -176,10 +176,10 @@ def test_each_pair_is_listed_once_and_what_is_owed_stands_by_age(shop: Shop) -> 
     shop.receive(order("NS-5", customer="C-78", created_by="2018X"))
     shop.judge()
     with shop.database.read() as session:
-        [merge] = party_merge.proposals(session, shop.company.id, shop.now.date())
+        [merge] = party_merge.merge_proposals(session, shop.company.id, shop.now.date())
         assert merge.number == "NS-4"
         assert (
-            party_merge.proposal(session, shop.company.id + 1, merge.hold_id, shop.now.date())
+            party_merge.merge_proposal(session, shop.company.id + 1, merge.hold_id, shop.now.date())
             is None
         )
 
@@ -188,7 +188,9 @@ def test_each_pair_is_listed_once_and_what_is_owed_stands_by_age(shop: Shop) -> 
         for number, age in days.items():
             shop.posting(session, number).doc_date = shop.now.date() - timedelta(days=age)
         session.flush()
-        rows = owed(session, shop.company.id, ("Aisyah Rahman", "Boon & Co"), shop.now.date())
+        rows = owed_by_age(
+            session, shop.company.id, ("Aisyah Rahman", "Boon & Co"), shop.now.date()
+        )
     assert [row.ages for row in rows] == [
         ({}, {"": 19200}, {}, {"": 19200}),
         ({"": 19200}, {}, {}, {}),
@@ -212,7 +214,7 @@ def test_rules_are_looked_through_once_however_many_holds_are_proposed(
         kinds = len(looked)
         holds = select(func.count()).where(Hold.state == "open")
         assert session.scalar(holds) == 5
-        [merge] = party_merge.proposals(session, shop.company.id, shop.now.date())
+        [merge] = party_merge.merge_proposals(session, shop.company.id, shop.now.date())
     assert merge.number == "NS-4"
     assert len(looked) == 2 * kinds + 1  # for the names of the checks, and for that of the holds
 
@@ -220,7 +222,7 @@ def test_rules_are_looked_through_once_however_many_holds_are_proposed(
 def refuse(shop: Shop, who: str = "farah", reason: str = "two owners, two towns") -> object:
     wanted = hold_id(shop)
     with shop.database.write() as session:
-        return party_merge.refuse(
+        return party_merge.refuse_merge(
             session, shop.actor(who), wanted, reason, shop.now, today=shop.now.date()
         )
 
@@ -230,7 +232,7 @@ def test_a_merge_that_was_refused_is_proposed_no_more_and_made_no_more(shop: Sho
     assert isinstance(kept, Apart)
     assert (kept.first, kept.second, kept.by) == ("Aisyah Rahman", "Boon & Co", "Farah")
     with shop.database.read() as session:
-        assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()
+        assert party_merge.merge_proposals(session, shop.company.id, shop.now.date()) == ()
         say = (
             session.scalars(select(Event).where(Event.act == "party.kept_apart")).one().body["say"]
         )
@@ -252,9 +254,10 @@ def test_a_merge_that_was_refused_is_proposed_no_more_and_made_no_more(shop: Sho
     shop.receive(order("NS-5", customer="C-78", created_by="2018-x"))
     shop.judge()
     with shop.database.read() as session:
-        assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()
+        assert party_merge.merge_proposals(session, shop.company.id, shop.now.date()) == ()
         assert (
-            party_merge.said_of(session, shop.company.id + 1, "Aisyah Rahman", "Boon & Co") is None
+            party_merge.find_apart(session, shop.company.id + 1, "Aisyah Rahman", "Boon & Co")
+            is None
         )
 
 
@@ -266,13 +269,13 @@ def test_who_may_merge_may_refuse_it_with_a_reason(shop: Shop) -> None:
     assert isinstance(refused, Refusal)
     assert refused.code == "reason.missing"
     with shop.database.read() as session:
-        assert len(party_merge.proposals(session, shop.company.id, shop.now.date())) == 1
+        assert len(party_merge.merge_proposals(session, shop.company.id, shop.now.date())) == 1
 
 
 @contextmanager
 def both_have_looked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Who has read the proposal goes on when the other has, too, or waits for this one."""
-    both, read = Barrier(2), party_merge.proposal
+    both, read = Barrier(2), party_merge.merge_proposal
 
     def read_and_wait(*given: object, **named: object) -> party_merge.Merge | None:
         found = read(*given, **named)  # type: ignore[arg-type]
@@ -281,7 +284,7 @@ def both_have_looked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(party_merge, "proposal", read_and_wait)
+        patched.setattr(party_merge, "merge_proposal", read_and_wait)
         yield
 
 
@@ -307,4 +310,4 @@ def test_who_refuses_what_is_merged_already_is_told(shop: Shop, turned: bool) ->
     assert isinstance(late, Refusal)
     assert late.code == "merge.over"
     with shop.database.read() as session:
-        assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()
+        assert party_merge.merge_proposals(session, shop.company.id, shop.now.date()) == ()

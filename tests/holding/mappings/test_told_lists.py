@@ -70,7 +70,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Telling:
 
 def arrange(shop: Shop) -> None:
     with shop.database.write() as session:
-        list_turns.arrange(session, shop.clock.now())
+        list_turns.start_readings(session, shop.clock.now())
 
 
 def read(shop: Shop, owner: str = "one") -> int:
@@ -198,7 +198,7 @@ def test_the_next_night_what_changed_is_a_list_of_that_day_and_the_same_is_none(
     shop.clock.advance(A_DAY.total_seconds())
     assert read(shop) == 3
     with shop.database.read() as session:
-        assert len(list_files.files(session, shop.company.id)) == 1
+        assert len(list_files.list_uploads(session, shop.company.id)) == 1
     assert row(shop).done_at == shop.clock.now()
     target.told["C-2"] = ListEntry("C-2", "Boon", active=False)
     target.told["C-9"] = ListEntry("C-9", "Tan")
@@ -208,9 +208,9 @@ def test_the_next_night_what_changed_is_a_list_of_that_day_and_the_same_is_none(
     shop.clock.advance(60)
     read(shop)  # what is missing counts when it is missing twice
     with shop.database.read() as session:
-        newest, _ = list_files.files(session, shop.company.id)
+        newest, _ = list_files.list_uploads(session, shop.company.id)
         assert (newest.added, newest.changed, newest.gone, newest.told) == (1, 1, 1, True)
-        told = list_files.changes(session, shop.company.id, newest.file_id, 9)
+        told = list_files.file_changes(session, shop.company.id, newest.file_id, 9)
     assert told is not None
     assert [(one.what, one.row.code) for one in told[1]] == [
         ("Changed", "C-2"),
@@ -456,12 +456,12 @@ def test_the_plan_follows_the_settings_and_a_person_may_ask_at_once(
     set_plan(shop, lists_read="off")
     assert row(shop).due_at is None
     with shop.database.write() as session:
-        refused = list_turns.ask(session, shop.actor("vera"), aiaccount_of(shop), shop.clock.now())
+        refused = list_turns.read_now(session, shop.actor("vera"), aiaccount_of(shop), shop.clock.now())
     assert isinstance(refused, Refusal)
     assert refused.status == 403
     with shop.database.write() as session:
         now = shop.clock.now()
-        assert list_turns.ask(session, shop.actor("adam"), aiaccount_of(shop), now) is None
+        assert list_turns.read_now(session, shop.actor("adam"), aiaccount_of(shop), now) is None
     assert read(shop) == 3
     assert row(shop).due_at is None
     assert "Adam had the lists of aiaccount read at once." in says(shop, "lists.asked")

@@ -66,7 +66,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Telling:
 
 def read(shop: Shop) -> None:
     with shop.database.write() as session:
-        list_turns.arrange(session, shop.clock.now())
+        list_turns.start_readings(session, shop.clock.now())
     reported_lists.read_due(
         shop.database,
         shop.clock,
@@ -85,7 +85,7 @@ def the_next_night(shop: Shop) -> None:
 
 def standing(shop: Shop, kind: ListKind = ListKind.INVOICE) -> UnpaidList:
     with shop.database.read() as session:
-        found = file_codes.standing(session, aiaccount_of(shop), kind)
+        found = file_codes.unpaid_list(session, aiaccount_of(shop), kind)
     assert found is not None
     return found
 
@@ -93,7 +93,7 @@ def standing(shop: Shop, kind: ListKind = ListKind.INVOICE) -> UnpaidList:
 def left(shop: Shop, kind: ListKind = ListKind.INVOICE) -> dict[str, str]:
     one = standing(shop, kind)
     with shop.database.read() as session:
-        found = file_codes.by_number(session, one)
+        found = file_codes.unpaid_by_number(session, one)
     return {
         number: " ".join(f"{row.left} {row.currency}" for row in rows)
         for number, rows in found.items()
@@ -124,12 +124,12 @@ def test_what_is_left_is_kept_in_the_currency_of_the_books_with_whose_it_is(
     read_at = shop.clock.now().astimezone(UTC)
     assert one.dated == f"{read_at:%Y-%m-%d %H:%M} UTC"
     with shop.database.read() as session:
-        found = file_codes.of_party(session, one, "58", "", 9)
+        found = file_codes.unpaid_of_party(session, one, "58", "", 9)
         assert found[0] == Unpaid("NS-1", "58", "Kedai Maju", Decimal("108.90"), "MYR")
         assert [row.number for row in found] == ["NS-1", "NS-2"]
-        assert len(file_codes.of_party(session, one, "58", "", 1)) == 1
-        assert file_codes.of_party(session, one, "", "", 9) == ()
-        assert file_codes.standing(session, aiaccount_of(shop), ListKind.BILL) is None
+        assert len(file_codes.unpaid_of_party(session, one, "58", "", 1)) == 1
+        assert file_codes.unpaid_of_party(session, one, "", "", 9) == ()
+        assert file_codes.unpaid_list(session, aiaccount_of(shop), ListKind.BILL) is None
 
 
 def test_what_is_paid_is_gone_after_one_reading_and_what_is_paid_in_part_is_changed(
@@ -142,8 +142,8 @@ def test_what_is_paid_is_gone_after_one_reading_and_what_is_paid_in_part_is_chan
     assert left(shop) == {"NS-1": "8.90 MYR", "NS-4": "7.00 MYR"}
     assert say(shop).endswith("2 entries; 1 added, 1 changed, 2 gone. Gone: NS-2, NS-10.")
     with shop.database.read() as session:
-        newest = list_files.files(session, shop.company.id)[0]
-        found = list_files.changes(session, shop.company.id, newest.file_id, 9)
+        newest = list_files.list_uploads(session, shop.company.id)[0]
+        found = list_files.file_changes(session, shop.company.id, newest.file_id, 9)
     assert found is not None
     heads, *rows = list_files.change_rows(found[1], personal=True, unpaid=True)
     assert heads[-1] == "ID"
@@ -195,7 +195,7 @@ def test_a_target_that_was_read_before_begins_with_what_it_did_not_tell_then(
     read(shop)
     target.lists = ("invoice", "bill")
     with shop.database.write() as session:
-        list_turns.arrange(session, shop.clock.now())
+        list_turns.start_readings(session, shop.clock.now())
         rows = list_turns.of_target(session, aiaccount_of(shop))
     assert {row.kind: row.done_at is None for row in rows} == {"bill": True, "invoice": False}
     the_next_night(shop)
@@ -208,10 +208,10 @@ def test_letters_find_a_number_or_a_customer(shop: Shop, target: Telling) -> Non
         asked = {(aiaccount_of(shop), ListKind.INVOICE)}
         (one,) = answer(session, file_codes.file_lists(asked))
         found = {
-            text: [row.sku for row in file_codes.matching(session, one, text, 9)]
+            text: [row.sku for row in file_codes.search_codes(session, one, text, 9)]
             for text in ("ns-1", "serai", "maju", "zz")
         }
-        (row,) = file_codes.matching(session, one, "serai", 9)
+        (row,) = file_codes.search_codes(session, one, "serai", 9)
     assert found == {
         "ns-1": ["NS-1", "NS-10"],
         "serai": ["NS-10"],
@@ -244,7 +244,7 @@ def give(
 ) -> ListStanding | Refusal:
     raw = "\n".join([heads, *rows]).encode()
     with shop.database.write() as session:
-        return list_files.give(
+        return list_files.submit_list(
             session,
             shop.actor("farah"),
             "aiaccount",
@@ -273,7 +273,7 @@ def test_where_a_target_tells_none_a_file_says_what_is_unpaid(shop: Shop) -> Non
     here = datetime(2026, 11, 17, 16, tzinfo=UTC)  # the beginning of its day there
     assert (one.dated, one.read_at, one.since) == ("2026-11-18", None, here)
     with shop.database.read() as session:
-        (row,) = file_codes.of_party(session, one, "300-M001", "", 9)
+        (row,) = file_codes.unpaid_of_party(session, one, "300-M001", "", 9)
     assert row == Unpaid("NS-1", "300-M001", "Kedai Maju", Decimal("1108.90"), "MYR")
     assert "list of unpaid invoices of aiaccount of 2026-11-18" in say(shop, "list.given")
 
@@ -319,7 +319,7 @@ def test_bills_have_suppliers(shop: Shop) -> None:
     assert isinstance(kept, ListStanding), kept
     one = standing(shop, ListKind.BILL)
     with shop.database.read() as session:
-        (row,) = file_codes.of_party(session, one, "400-B012", "", 9)
+        (row,) = file_codes.unpaid_of_party(session, one, "400-B012", "", 9)
     assert (row.number, row.name, row.left) == ("ST-1", "Blogger 12", Decimal(250))
 
 
@@ -328,20 +328,20 @@ def test_a_system_that_names_customers_by_their_name_has_lists_without_codes(sho
     assert isinstance(give(shop, "NS-1,Aisyah,5", "NS-2,Ali,6", heads=heads), ListStanding)
     one = standing(shop)
     with shop.database.read() as session:
-        found = file_codes.of_party(session, one, "Aisyah", "", 9)
+        found = file_codes.unpaid_of_party(session, one, "Aisyah", "", 9)
         assert [row.number for row in found] == ["NS-1"]
-        assert file_codes.of_party(session, one, "300-M001", "NS-9", 9) == ()
-        found = file_codes.of_party(session, one, "300-M001", "NS-1", 9)
+        assert file_codes.unpaid_of_party(session, one, "300-M001", "NS-9", 9) == ()
+        found = file_codes.unpaid_of_party(session, one, "300-M001", "NS-1", 9)
         assert [row.number for row in found] == ["NS-1"], "it may be theirs"
-        assert not file_codes.tells_parties(session, one)
+        assert not file_codes.has_party_codes(session, one)
     assert isinstance(give(shop, "NS-1,300-M001,Kedai Maju,5,"), ListStanding)
     one = standing(shop)
     with shop.database.read() as session:
         for party in ("Kedai Maju", "300-M001"):
-            found = file_codes.of_party(session, one, party, "", 9)
+            found = file_codes.unpaid_of_party(session, one, party, "", 9)
             assert [row.number for row in found] == ["NS-1"]
-        assert file_codes.of_party(session, one, "60", "NS-1", 9) == ()
-        assert file_codes.tells_parties(session, one)
+        assert file_codes.unpaid_of_party(session, one, "60", "NS-1", 9) == ()
+        assert file_codes.has_party_codes(session, one)
 
 
 def test_bills_of_two_suppliers_may_have_one_number_in_a_file_too(shop: Shop) -> None:
@@ -352,8 +352,8 @@ def test_bills_of_two_suppliers_may_have_one_number_in_a_file_too(shop: Shop) ->
     (told,) = left(shop, ListKind.BILL).values()
     assert sorted(told.replace(" MYR", "").split()) == ["250.00", "9.00"]
     with shop.database.read() as session:
-        newest = list_files.files(session, shop.company.id)[0]
-        changed = list_files.changes(session, shop.company.id, newest.file_id, 9)
+        newest = list_files.list_uploads(session, shop.company.id)[0]
+        changed = list_files.file_changes(session, shop.company.id, newest.file_id, 9)
     assert changed is not None
     ids = [row[-1] for row in list_files.change_rows(changed[1], personal=True, unpaid=True)]
     assert ids == ["ID", "400-A001 001", "400-B012 001"]
@@ -372,7 +372,7 @@ def test_what_is_found_by_letters_is_a_number_and_never_an_id(shop: Shop, target
     with shop.database.read() as session:
         (one,) = answer(session, file_codes.file_lists({(aiaccount_of(shop), ListKind.INVOICE)}))
         found = {
-            text: [row.sku for row in file_codes.matching(session, one, text, 9)]
+            text: [row.sku for row in file_codes.search_codes(session, one, text, 9)]
             for text in ("2", "10", "")
         }
     assert found == {"2": ["NS-2"], "10": [], "": ["NS-2", "NS-9"]}

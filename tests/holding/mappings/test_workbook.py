@@ -71,7 +71,7 @@ def save(
             ready = workbook_changes.effect_of(
                 session, shop.company.id, found.changes, shop.now
             ).ready
-        return workbook_changes.save(
+        return workbook_changes.save_changes(
             session,
             actor,
             found.changes,

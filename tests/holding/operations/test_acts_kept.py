@@ -37,7 +37,7 @@ def acted(life: Life) -> Life:
     with shop.database.write() as session:
         farah, lim, now = shop.actor("farah"), shop.actor("lim"), shop.now
         (hold,) = shop.holds(session, "A-1")
-        assert isinstance(notes.comment(session, farah, hold.id, "Asked the shop.", now), Done)
+        assert isinstance(notes.add_note(session, farah, hold.id, "Asked the shop.", now), Done)
         assert isinstance(releases.release(session, lim, hold.id, "agreed", now), Done)
         (other,) = shop.holds(session, "A-2")
         assert isinstance(releases.reject(session, lim, other.id, "not ours", now), Done)
@@ -48,7 +48,7 @@ def acted(life: Life) -> Life:
         read = read_list("c.csv", CODES, ListKind.CUSTOMER)
         day = now.date()
         of = (session, farah, "aiaccount", ListKind.CUSTOMER, "c.csv", CODES, read)
-        given = list_files.give(*of, as_of=day, today=day, now=now)
+        given = list_files.submit_list(*of, as_of=day, today=day, now=now)
         assert isinstance(given, list_files.ListStanding)
         sent: Any = Packet()
         record_id = shop.record(session, "A-1").id
@@ -108,7 +108,9 @@ def test_T30e_when_an_entry_of_a_list_ended_is_sealed_too(acted: Life) -> None:
         later = CODES.replace(b"300-M012,Maju Jaya\n", b"").replace(b"Boon", b"Boon & Co")
         read = read_list("d.csv", later, ListKind.CUSTOMER)
         of = (session, shop.actor("farah"), "aiaccount", ListKind.CUSTOMER, "d.csv", later, read)
-        given = list_files.give(*of, as_of=shop.now.date(), today=shop.now.date(), now=shop.now)
+        given = list_files.submit_list(
+            *of, as_of=shop.now.date(), today=shop.now.date(), now=shop.now
+        )
         assert isinstance(given, list_files.ListStanding)
     acted.work()
     assert said(acted) == []

@@ -14,7 +14,7 @@ from holding.operations.latency import latency
 from holding.operations.target_figures import target_figures, workers_seen
 from holding.rulesets.target_ways import late_calls
 from holding.worklist.filters import own_companies
-from holding.worklist.search import whereabouts
+from holding.worklist.search import find_whereabouts
 from tests.support.factories import make_company, make_person
 from tests.support.postings import NOW, make_ready
 from tests.support.zones import SHOP_ZONE
@@ -102,9 +102,9 @@ def test_the_other_figures_are_of_one_company_too(
         assert workers_seen(session, company.id, LATER) == ()
         (figures,) = target_figures(session, company.id, LATER)
         assert (figures.connection, figures.sent, figures.failure_share) == ("aiaccount", 0, 0.0)
-        (found,) = whereabouts(session, other.id, "IV-3", show_personal=False)
+        (found,) = find_whereabouts(session, other.id, "IV-3", show_personal=False)
         assert [one.number for one in found.documents] == ["IV-3"]
-        assert whereabouts(session, company.id, "IV-3", show_personal=True) == ()
+        assert find_whereabouts(session, company.id, "IV-3", show_personal=True) == ()
         (line,) = own_companies(session, person_id)
         assert (line.code, line.roles, line.held, line.targets) == (
             "warung",

@@ -83,7 +83,7 @@ def test_a_credit_note_is_told_as_what_takes_another_back(life: Life) -> None:
         assert [rows[number].why for number in ("A-1-1", "A-1-2")] == ["", ""]
         note = rows["CN-A-1-1"]
         assert note.reverses_id == rows["A-1-1"].id
-        mapped = trace.seven(session, record_id, note.id)[2]
+        mapped = trace.answer_questions(session, record_id, note.id)[2]
     assert (mapped.no, mapped.tone) == (3, "good")
     assert (
         mapped.text

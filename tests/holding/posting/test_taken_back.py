@@ -90,7 +90,7 @@ def test_a_credit_note_of_a_closed_month_goes_on_the_day_that_a_person_gives_it(
     with life.shop.database.write() as session:
         (hold,) = life.shop.holds(session, "A-1")
         farah_ = life.shop.actor("farah")
-        done = locked_periods.date_anew(session, farah_, hold.id, None, "agreed", life.shop.now)
+        done = locked_periods.change_date(session, farah_, hold.id, None, "agreed", life.shop.now)
         assert isinstance(done, Done), done
     life.work()
     assert life.held("A-1") == []

@@ -153,11 +153,11 @@ def test_of_what_is_posted_a_correction_finds_all_and_nothing_is_judged_again(sh
         post(shop, session)
     of_before(shop)
     with shop.database.read() as session:
-        users = entries.users(session, shop.company.id, "kept", "TEA-1").values()
+        users = entries.usage_by_day(session, shop.company.id, "kept", "TEA-1").values()
         assert sum(one.records for one in users) == 1
     complete(shop)
     with shop.database.read() as session:
-        users = entries.users(session, shop.company.id, "kept", "TEA-1").values()
+        users = entries.usage_by_day(session, shop.company.id, "kept", "TEA-1").values()
         assert sum(one.records for one in users) == 3
     assert due(shop) == []
 

@@ -86,7 +86,7 @@ class Desktop(Life):
 
     def download(self, file: ImportFile) -> bytes:
         with self.shop.database.write() as session:
-            told = open_files.hand_over(
+            told = open_files.download_file(
                 session, self.siti, self.shop.company.id, file.id, self.shop.now
             )
         assert not isinstance(told, Refusal), told
@@ -117,7 +117,7 @@ class Desktop(Life):
 
     def tell(self, file: ImportFile, outcome: Outcome) -> ImportFileState | Refusal:
         with self.shop.database.write() as session:
-            told = open_files.enter(
+            told = open_files.enter_outcome(
                 session, self.siti, self.shop.company.id, file.id, outcome, self.shop.now
             )
         self.work()
@@ -131,7 +131,7 @@ class Desktop(Life):
         target = registry.targets()["autocount_excel"]
         assert isinstance(target, ImportedByHand)
         with self.shop.database.write() as session:
-            told = listings.compare(
+            told = listings.compare_listing(
                 session,
                 self.siti,
                 self.shop.company.id,
@@ -144,7 +144,7 @@ class Desktop(Life):
 
     def withdraw(self, file: ImportFile, reason: str = "never imported") -> str | Refusal:
         with self.shop.database.write() as session:
-            told = open_files.withdraw(
+            told = open_files.withdraw_file(
                 session, self.siti, self.shop.company.id, file.id, reason, self.shop.now
             )
         self.work()

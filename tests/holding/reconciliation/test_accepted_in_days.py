@@ -62,7 +62,7 @@ def summed(life: Life, *, each: bool) -> Totals:
         target = connection_named(session, life.shop.company, "aiaccount")
         sides, places = Sides(NOVEMBER, NOVEMBER), {target.id: target.name}
         days = None if each else ()
-        found = daily_totals.compare(session, life.shop.company.id, sides, places, days)
+        found = daily_totals.compare_days(session, life.shop.company.id, sides, places, days)
         (kind,) = found.kinds
         (one,) = kind.totals
     return one
@@ -81,7 +81,7 @@ def test_an_accepted_difference_is_in_the_sums_as_it_is_listed(
         forget_readings(life)
     assert life.shop.states() == {"A-1": "posted", "A-2": "posted"}
     with life.shop.database.read() as session:
-        (row,) = accepted_differences.listing(session, life.shop.company.id)
+        (row,) = accepted_differences.list_accepted(session, life.shop.company.id)
     for each in (True, False):
         one = summed(life, each=each)
         assert (one.source.minor, one.ours.minor) == (wanted + 19200, 38400)

@@ -7,7 +7,12 @@ import pytest
 from sqlalchemy import update
 
 from holding.db.models import Posting
-from holding.reconciliation.reading_plan import Awaited, EInvoiceStatus, of_connection, status
+from holding.reconciliation.reading_plan import (
+    Awaited,
+    EInvoiceStatus,
+    awaited_e_invoices,
+    e_invoice_status,
+)
 from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import life, running
 
@@ -36,7 +41,7 @@ def test_where_the_e_invoice_of_a_document_stands(
     valid_at: datetime | None,
     expected: EInvoiceStatus,
 ) -> None:
-    assert status(connector, doc_type, settings, valid_at) is expected
+    assert e_invoice_status(connector, doc_type, settings, valid_at) is expected
 
 
 @pytest.mark.slow
@@ -58,14 +63,14 @@ def test_posted_invoices_without_one_are_counted_with_the_oldest(life: Life) -> 
     with database.read() as session:
         assert oldest is not None
         now = oldest + timedelta(hours=72)
-        told = of_connection(session, target, "quickbooks", FIELD, now)
+        told = awaited_e_invoices(session, target, "quickbooks", FIELD, now)
         assert told == Awaited("E-invoice", 2, oldest, 0)
-        told = of_connection(session, target, "quickbooks", FIELD, now + timedelta(seconds=1))
+        told = awaited_e_invoices(session, target, "quickbooks", FIELD, now + timedelta(seconds=1))
         assert told is not None
         assert told.late >= 1
-        week = of_connection(session, target, "quickbooks", FIELD, now + timedelta(days=7))
+        week = awaited_e_invoices(session, target, "quickbooks", FIELD, now + timedelta(days=7))
         assert week == Awaited("E-invoice", 2, oldest, 2)
-        none = of_connection(session, target + 1, "quickbooks", FIELD, now)
+        none = awaited_e_invoices(session, target + 1, "quickbooks", FIELD, now)
         assert none == Awaited("E-invoice", 0, None, 0)
-        assert of_connection(session, target, "quickbooks", {}, now) is None
-        assert of_connection(session, target, "autocount", FIELD, now) is None
+        assert awaited_e_invoices(session, target, "quickbooks", {}, now) is None
+        assert awaited_e_invoices(session, target, "autocount", FIELD, now) is None

@@ -36,7 +36,7 @@ def _compare(desk: Desktop, raw: bytes) -> ImportFileState | Refusal:
     listed = target.listed(raw)
     assert not isinstance(listed, SourceRefusal), listed
     with desk.shop.database.write() as session:
-        told = listings.compare(
+        told = listings.compare_listing(
             session, desk.siti, desk.shop.company.id, desk.files[0].id, listed, desk.shop.now
         )
     desk.work()

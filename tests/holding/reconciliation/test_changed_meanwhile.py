@@ -32,7 +32,7 @@ def _changed(desk: Desktop) -> dict[str, str]:
     """Number of each document of the first file that was changed since -> the status it has now."""
     with desk.shop.database.read() as session:
         file = desk.files[0]
-        rows = file_list.documents(session, desk.shop.company.id, file.id)
+        rows = file_list.file_documents(session, desk.shop.company.id, file.id)
         return {one.number: one.news.status for one in rows if one.news}
 
 

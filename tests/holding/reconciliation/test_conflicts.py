@@ -92,10 +92,10 @@ def test_the_hold_names_what_a_person_can_do(met: Life) -> None:
 
 
 def test_linked_it_counts_as_posted_and_nothing_was_sent(met: Life) -> None:
-    other = act(met, manual_entries.link, "A-1-9")
+    other = act(met, manual_entries.link_document, "A-1-9")
     assert isinstance(other, Refusal)
     assert other.code == "link.unknown"
-    assert isinstance(act(met, manual_entries.link, "A-1-1"), Done)
+    assert isinstance(act(met, manual_entries.link_document, "A-1-1"), Done)
     assert met.postings("A-1") == [("sales_invoice", 1, "posted", "A-1-1")]
     assert met.held("A-1") == []
     assert met.books.effects == []
@@ -111,7 +111,7 @@ def test_linked_it_counts_as_posted_and_nothing_was_sent(met: Life) -> None:
 def test_what_changed_in_the_source_meanwhile_follows_a_link(met: Life) -> None:
     """The books here tell nothing of what they have, so a change of it meets another content."""
     met.arrive("A-1", **SMALL)
-    assert isinstance(act(met, manual_entries.link, "A-1-1"), Done)
+    assert isinstance(act(met, manual_entries.link_document, "A-1-1"), Done)
     assert met.held("A-1") == ["TGT02"]
     assert hold_of(met).would_pass.startswith(
         "a person links it, or corrects it in the accounting system"
@@ -182,7 +182,7 @@ def test_a_change_that_met_another_content_is_linked_as_it_stands(life: Life) ->
     assert hold_of(life).would_pass.startswith(
         "a person links it, or corrects it in the accounting system"
     )
-    assert isinstance(act(life, manual_entries.link, "A-1-1"), Done)
+    assert isinstance(act(life, manual_entries.link_document, "A-1-1"), Done)
     wait(life)
     assert life.books.effects == [("create", "A-1-1")]
     assert life.held("A-1") == []
@@ -207,7 +207,7 @@ def test_what_was_to_be_made_void_is_made_void_by_hand_and_looked_at(life: Life)
     life.arrive("A-1", status="cancelled")
     assert life.held("A-1") == ["TGT02"]
     assert hold_of(life).would_pass.startswith("a person corrects it in the accounting system")
-    refused = act(life, manual_entries.link, "A-1-1")
+    refused = act(life, manual_entries.link_document, "A-1-1")
     assert isinstance(refused, Refusal)
     assert refused.code == "hold.not_linkable"
     life.books.shelf["A-1-1"].void = True
@@ -217,7 +217,10 @@ def test_what_was_to_be_made_void_is_made_void_by_hand_and_looked_at(life: Life)
 
 
 def test_who_may_not_decide_does_not(met: Life) -> None:
-    for service, given in ((manual_entries.link, ("A-1-1",)), (manual_entries.look_again, ())):
+    for service, given in (
+        (manual_entries.link_document, ("A-1-1",)),
+        (manual_entries.look_again, ()),
+    ):
         refused = act(met, service, *given, who="vera")
         assert isinstance(refused, Refusal)
         assert refused.status == 403
@@ -309,6 +312,6 @@ def test_what_nobody_sees_and_was_skipped_is_linked_after_a_new_version(unseen: 
     act(unseen, releases.reject)
     unseen.arrive("A-1", note="Gift")
     wait(unseen)
-    assert isinstance(act(unseen, manual_entries.link, "A-1-1"), Done)
+    assert isinstance(act(unseen, manual_entries.link_document, "A-1-1"), Done)
     assert unseen.books.effects == []
     assert unseen.shop.states() == {"A-1": "posted"}

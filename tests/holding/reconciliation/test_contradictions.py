@@ -125,7 +125,7 @@ def test_a_person_links_it(desk: Desktop) -> None:
     desk.compare(file)
     with desk.shop.database.write() as session:
         (hold,) = desk.shop.holds(session, "A-1")
-        told = manual_entries.link(
+        told = manual_entries.link_document(
             session, desk.shop.actor("tan"), hold.id, "A-1", "It is ours there", desk.shop.now
         )
     assert isinstance(told, Done), told

@@ -16,7 +16,7 @@ from holding.db.models.columns import RecordState
 from holding.reconciliation import counted_documents, daily_totals
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.daily_totals import Kind, Sides
-from holding.reconciliation.document_sides import in_parts
+from holding.reconciliation.document_sides import is_in_parts
 from rules.values.canonical import PostingState
 from tests.support.databases import any_move
 from tests.support.factories import connection_named
@@ -104,7 +104,7 @@ def test_counted_they_come_to_the_same(database: Database, company: Company, see
             def compared(
                 each: Sequence[date] | None, sides: Sides = sides
             ) -> daily_totals.Comparison:
-                return daily_totals.compare(session, company.id, sides, places, each)
+                return daily_totals.compare_days(session, company.id, sides, places, each)
 
             whole, counted, one_day = compared(None), compared([]), compared([opened])
             assert [_told(kind) for kind in counted.kinds] == [_told(kind) for kind in whole.kinds]
@@ -124,7 +124,7 @@ def test_where_nothing_else_is_they_alone_are_compared(
         for no in range(5):
             made = make_ready(session, company, f"NS-{no}", document=invoice(f"NS-{no}", day=FIRST))
             session.get_one(Record, made.record_id).status = "paid" if no < 3 else "open"
-        found = counted_documents.of_days(session, company.id, SPAN, each=[])
+        found = counted_documents.load_documents(session, company.id, SPAN, each=[])
         assert sorted(one.count for one in found.unseen) == [2, 3]
         assert {one.standing for one in found.unseen} == {Standing.WAITING}
         assert [*found.rows, *found.agreeing] == []
@@ -137,7 +137,7 @@ def test_where_nothing_else_is_they_alone_are_compared(
 
 def _kinds(session: Session, company: Company, sides: Sides) -> tuple[Any, tuple[str, ...]]:
     target = connection_named(session, company, "aiaccount")
-    found = daily_totals.compare(session, company.id, sides, {target.id: target.name}, [])
+    found = daily_totals.compare_days(session, company.id, sides, {target.id: target.name}, [])
     return found.kinds, found.statuses
 
 
@@ -156,7 +156,7 @@ def test_a_document_is_one_of_several_whatever_number_it_has(
             for posting in made[5:7]:
                 _parts(session, posting)
         rows = session.execute(
-            select(Posting.record_id, Posting.route, Posting.seq, in_parts)
+            select(Posting.record_id, Posting.route, Posting.seq, is_in_parts)
         ).all()
     count = Counter((row.record_id, row.route) for row in rows)
     assert [row[3] for row in rows] == [count[row.record_id, row.route] > 1 for row in rows]

@@ -39,7 +39,7 @@ def _sent(session: Session, company: Company, number: str, at: datetime | None) 
 
 def _numbers(session: Session, company: Company, span: Span) -> dict[str, date]:
     """Record -> the day on which its document counts."""
-    rows = counted_documents.of_days(session, company.id, span).rows
+    rows = counted_documents.load_documents(session, company.id, span).rows
     return {row.record: row.day for row in rows}
 
 
@@ -53,7 +53,7 @@ def test_a_document_counts_on_the_date_that_is_asked_for(
             assert _numbers(session, company, Span(day, day, by=used)) == there
         week = Span(date(2026, 11, 15), date(2026, 11, 21), by=used)
         assert _numbers(session, company, week) == {"NS-1": DAYS[used]}
-        unseen = counted_documents.of_days(session, company.id, week, each=[]).unseen
+        unseen = counted_documents.load_documents(session, company.id, week, each=[]).unseen
         assert [one.day for one in unseen] == [DAYS[used]]
 
 
@@ -76,7 +76,8 @@ def test_what_is_in_no_sum_is_counted_beside_them(database: Database, company: C
         _sent(session, company, "NS-3", None).state = RecordState.HELD
         told = {
             used: answer(
-                session, document_sides.without_document(company.id, Span(ORDERED, BOOKED, by=used))
+                session,
+                document_sides.asked_without_document(company.id, Span(ORDERED, BOOKED, by=used)),
             )
             for used in DateUsed
         }
@@ -114,8 +115,12 @@ def test_only_those_of_a_source_and_of_a_channel_count(
         assert found(source="netshop") == ["NS-1", "NS-2", "NS-4"]
         assert found(source="netshop", channel="FPX Later") == []
         assert found(source="aiaccount") == [], "a target is no source"
-        assert answer(session, document_sides.channels(company.id)) == ("FPX", "FPX Later", "fpx")
-        held = document_sides.without_document
+        assert answer(session, document_sides.asked_channels(company.id)) == (
+            "FPX",
+            "FPX Later",
+            "fpx",
+        )
+        held = document_sides.asked_without_document
         for record in session.query(Record):
             record.state = RecordState.HELD
         session.flush()

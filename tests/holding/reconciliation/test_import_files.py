@@ -16,7 +16,7 @@ from holding.db.models.postings import IN_FLIGHT_STATES
 from holding.db.refusal import Refusal
 from holding.posting.claims import claim, release_expired_claims
 from holding.reconciliation import settling
-from holding.reconciliation.open_files import Outcome, rows_named
+from holding.reconciliation.open_files import Outcome, parse_rows
 from tests.holding.reconciliation.desktop import Desktop, rules
 from tests.support.zones import SHOP_ZONE
 
@@ -247,7 +247,7 @@ def test_a_word_that_comes_while_a_worker_looks_is_not_lost(desk: Desktop) -> No
     assert len(claims) == 1
     with tools.database.write() as session:  # a person tells something at this moment
         session.execute(update(Posting).values(due_at=now))
-    settling.settle(tools, channel, claims)
+    settling.settle_documents(tools, channel, claims)
     with tools.database.read() as session:
         assert session.scalars(select(Posting)).one().due_at == now
 
@@ -297,12 +297,12 @@ def test_a_report_that_does_not_fit_the_file_is_refused(desk: Desktop) -> None:
     ],
 )
 def test_rows_are_read_as_people_write_them(text: str, rows: dict[int, str]) -> None:
-    assert rows_named(text) == rows
+    assert parse_rows(text) == rows
 
 
 @pytest.mark.parametrize("text", ["Debtor not found", "4: a\n4: b"])
 def test_rows_that_cannot_be_read_are_told(text: str) -> None:
-    assert isinstance(rows_named(text), str)
+    assert isinstance(parse_rows(text), str)
 
 
 def _line(pos: int) -> dict[str, object]:

@@ -8,7 +8,7 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.reconciliation.ledger_check import compare
+from holding.reconciliation.ledger_check import compare_ledger
 from tests.support.postings import NOW, make_push, make_ready
 
 
@@ -45,7 +45,7 @@ def counted(
     database: Database, company: Company, ledger: Path, sent: list[str] | None = None
 ) -> tuple[int, int]:
     with database.read() as session:
-        found = compare(session, company.id, ledger, sent)
+        found = compare_ledger(session, company.id, ledger, sent)
     assert len(found.details) >= (found.lost > 0) + (found.doubled > 0)
     return found.lost, found.doubled
 
@@ -98,7 +98,7 @@ def test_T27_a_document_of_another_program_is_a_strangers_and_not_lost(
     strange = [line("X-1", key="till-7"), line("X-1", key="till-8")]
     ledger = write(tmp_path / "a", *ours, *strange)
     with database.read() as session:
-        found = compare(session, company.id, ledger)
+        found = compare_ledger(session, company.id, ledger)
     assert (found.lost, found.doubled, found.strange) == (0, 0, 2)
     assert found.strangers == (
         "X-1 of Aisyah Rahman: sent by another program, with the key till-7",
@@ -115,7 +115,7 @@ def test_T27_what_we_sent_and_forgot_or_cannot_tell_is_lost(
     ours = [line(number) for number in posted]
     ledger = write(tmp_path / "a", *ours, line("IV-9", key=key))
     with database.read() as session:
-        found = compare(session, company.id, ledger)
+        found = compare_ledger(session, company.id, ledger)
     assert (found.lost, found.doubled, found.strange) == (1, 0, 0)
     assert found.details == ("IV-9 of Aisyah Rahman exists there, not posted here",)
 
@@ -126,7 +126,7 @@ def test_T27_a_strangers_document_under_a_number_of_ours_is_doubled(
     ours = [line(number) for number in posted]
     ledger = write(tmp_path / "a", *ours, line("IV-1", key="till-7"))
     with database.read() as session:
-        found = compare(session, company.id, ledger)
+        found = compare_ledger(session, company.id, ledger)
     assert (found.lost, found.doubled, found.strange) == (0, 1, 0)
 
 

@@ -70,10 +70,10 @@ def test_what_is_linked_is_posted_and_changed_under_its_own_number(life: Life) -
     life.arrive("A-1")
     assert life.shop.states() == {"A-1": "held"}
     hold = hold_of(life, "A-1")
-    unknown = act(life, manual_entries.link, hold, "IV-2")
+    unknown = act(life, manual_entries.link_document, hold, "IV-2")
     assert isinstance(unknown, Refusal)
     assert unknown.code == "link.unknown"
-    assert isinstance(act(life, manual_entries.link, hold, "IV-1"), Done)
+    assert isinstance(act(life, manual_entries.link_document, hold, "IV-1"), Done)
     assert life.postings("A-1") == [("invoice", 1, "posted", "IV-1")]
     assert life.held("A-1") == []
     life.arrive("A-1", **SMALL)
@@ -106,8 +106,8 @@ def test_one_document_is_linked_to_one_record(life: Life) -> None:
     life.arrive("A-1")
     life.arrive("A-2", created_by="somebody else")
     first, second = hold_of(life, "A-1"), hold_of(life, "A-2")
-    assert isinstance(act(life, manual_entries.link, first, "IV-1"), Done)
-    again = act(life, manual_entries.link, second, "IV-1")
+    assert isinstance(act(life, manual_entries.link_document, first, "IV-1"), Done)
+    again = act(life, manual_entries.link_document, second, "IV-1")
     assert isinstance(again, Refusal)
     assert "because it is already linked to A-1" in again.message
     beyond = limited_link(life, second, "IV-1", of_another_source="A-1")
@@ -129,7 +129,9 @@ def limited_link(life: Life, hold_id: int, number: str, of_another_source: str) 
         theirs = update(Record).where(Record.number == of_another_source)
         session.execute(theirs.values(source_id=blog.id))
         tan = replace(life.shop.actor("tan"), reach=of_ids([mine.id]))
-        made = manual_entries.link(session, tan, hold_id, number, "Seen there", life.shop.now)
+        made = manual_entries.link_document(
+            session, tan, hold_id, number, "Seen there", life.shop.now
+        )
         session.execute(theirs.values(source_id=mine.id))
     return made
 
@@ -150,10 +152,10 @@ def test_one_under_our_own_number_is_shown_and_can_be_linked(life: Life) -> None
     hold = hold_of(life, "A-1")
     with life.shop.database.read() as session:
         posting = session.scalars(select(Posting)).one()
-        seen = manual_entries.found(session, posting.id)
+        seen = manual_entries.found_documents(session, posting.id)
         assert seen is not None
         assert [(one.number, str(one.amount)) for one in seen[1]] == [("A-1-1", "12.00")]
-    assert isinstance(act(life, manual_entries.link, hold, "A-1-1"), Done)
+    assert isinstance(act(life, manual_entries.link_document, hold, "A-1-1"), Done)
     with life.shop.database.read() as session:
         assert session.scalars(select(Posting)).one().amount == 1200
     assert effects(life) == [("created", "A-1-1")]
@@ -168,9 +170,9 @@ def test_among_too_many_a_person_looks(life: Life, monkeypatch: pytest.MonkeyPat
     hold = hold_of(life, "A-1")
     with life.shop.database.read() as session:
         assert "not all were looked through" in life.shop.holds(session, "A-1")[0].message
-        shown = hold_detail.one(session, life.shop.company.id, hold)
+        shown = hold_detail.load_hold(session, life.shop.company.id, hold)
         assert shown is not None
-        assert side_by_side.beside_of(session, shown, show_personal=True) is None
+        assert side_by_side.load_beside(session, shown, show_personal=True) is None
     assert isinstance(act(life, releases.release, hold), Done)
     assert life.shop.states() == {"A-1": "posted"}
 

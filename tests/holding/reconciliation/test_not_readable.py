@@ -20,7 +20,7 @@ THERE = Listed(
 def _compare(desk: Desktop, seen: Listed) -> ImportFileState | Refusal:
     file = desk.files[0]
     with desk.shop.database.write() as session:
-        told = listings.compare(
+        told = listings.compare_listing(
             session, desk.siti, desk.shop.company.id, file.id, (seen,), desk.shop.now
         )
     desk.work()

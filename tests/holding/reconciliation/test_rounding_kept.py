@@ -14,7 +14,7 @@ from connectors.contract import Found, Kept
 from holding.db.models import Event, Posting, Push, Reading
 from holding.operations.invariants import check
 from holding.platform.changes import read_back_now
-from holding.reconciliation.read_back import explained
+from holding.reconciliation.read_back import explain_reading
 from holding.reconciliation.reading_plan import Watched
 from rules.outcomes import Document
 from tests.holding.cells import Template
@@ -138,7 +138,7 @@ def test_T02d_a_total_that_moves_after_it_was_taken_is_a_change() -> None:
 
     def seen(kept: int | None, found: Found = equal) -> tuple[str, tuple[Kept, ...], int | None]:
         watched = Watched(posting_id=1, family=1, push_id=1, document=sent, kept=kept)
-        read = explained(watched, found, "Total")
+        read = explain_reading(watched, found, "Total")
         return read.found.kind, read.found.differs, read.kept
 
     other, mine = Kept(0, "Total", "33.12"), Kept(1, "Quantity", "2")

@@ -16,9 +16,9 @@ from holding.holds.holds import Done
 from holding.holds.releases import release
 from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import Span, Standing
-from holding.reconciliation.counted_documents import Documents, of_days
+from holding.reconciliation.counted_documents import Documents, load_documents
 from holding.reconciliation.manual_entries import look_again
-from holding.reconciliation.read_back import SHOWN_AGAIN, Seen, follow
+from holding.reconciliation.read_back import SHOWN_AGAIN, Seen, update_holds
 from tests.holding.life import Life
 from tests.holding.posting import test_autocount_life
 from tests.holding.posting.test_autocount_life import control, effects, life, running
@@ -63,9 +63,9 @@ def standings(life: Life) -> list[Standing]:
     span = Span(date(2026, 11, 1), date(2026, 11, 30))
     with life.shop.database.read() as session:
         company = life.shop.company.id
-        assert of_days(session, company + 1, span) == Documents((), (), ())
-        rows = of_days(session, company, span).rows
-        return list(counted_documents.standings(session, rows).values())
+        assert load_documents(session, company + 1, span) == Documents((), (), ())
+        rows = load_documents(session, company, span).rows
+        return list(counted_documents.document_standings(session, rows).values())
 
 
 @pytest.mark.slow
@@ -93,9 +93,9 @@ def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
     assert standings(life) == []
     with life.shop.database.read() as session:
         company, span = life.shop.company.id, Span(date(2026, 11, 1), date(2026, 11, 30))
-        (found,) = of_days(session, company, span).agreeing
+        (found,) = load_documents(session, company, span).agreeing
         assert (found.count, found.minor, type(found.minor)) == (1, 19200, int)
-        assert answer(session, document_sides.without_document(company, span)) == ()
+        assert answer(session, document_sides.asked_without_document(company, span)) == ()
         assert document_sides.newest_day(session, company) == found.day
     assert [one.state for one in mismatches(life)] == ["cleared"]
     assert life.shop.states() == {"A-1": "posted"}
@@ -118,7 +118,7 @@ def test_it_stays_open_while_nobody_can_say_what_is_shown(
             seen = Seen(life.shop.posting(session, "A-1"), found, agreed=False)
             total = channel.total_field(seen.posting.doc_type) or ""
             found = replace(found, differs=tuple(replace(k, field=total) for k in found.differs))
-            follow(session, channel, [replace(seen, found=found)], life.shop.now)
+            update_holds(session, channel, [replace(seen, found=found)], life.shop.now)
         return [one.state for one in mismatches(life)]
 
     assert read(Found(kind="different", words="", differs=differs)) == ["open"]

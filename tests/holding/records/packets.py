@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from holding.records.packet_file import check, packed
+from holding.records.packet_file import check_packet, pack
 from rules.values.canonical import dumps, sha256_hex
 
 START = "0" * 64
@@ -89,7 +89,7 @@ def parts(**changed: Any) -> dict[str, bytes]:
 
 
 def written(folder: Path, **changed: Any) -> Path:
-    made = packed(parts(**changed))
+    made = pack(parts(**changed))
     assert made is not None
     file = folder / "packet.zip"
     file.write_bytes(made.content)
@@ -97,7 +97,7 @@ def written(folder: Path, **changed: Any) -> Path:
 
 
 def said(file: Path, *known: tuple[int, str]) -> list[str]:
-    return [f"{one.part}: {one.message}" for one in check(file, known).faults]
+    return [f"{one.part}: {one.message}" for one in check_packet(file, known).faults]
 
 
 def real() -> dict[str, Any]:

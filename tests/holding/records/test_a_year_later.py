@@ -30,12 +30,12 @@ BILLED = {"customer": "C-99", "total": "1920.00", "lines": [line(price="960.00")
 
 def seven(life: Life) -> tuple[Answer, ...]:
     with life.shop.database.read() as session:
-        return trace.seven(session, life.shop.record(session, "A-1").id)
+        return trace.answer_questions(session, life.shop.record(session, "A-1").id)
 
 
 def values(life: Life) -> tuple[lineage.LineageRow, ...]:
     with life.shop.database.read() as session:
-        return lineage.lineage(session, life.shop.posting(session, "A-1").id)
+        return lineage.lineage_rows(session, life.shop.posting(session, "A-1").id)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def other_people(life: Life) -> None:
     with shop.database.write() as session:
         for name in ("farah", "lim"):
             key = shop.actor(name).person_id or 0
-            assert assignments.leave(session, adam, shop.company.id, key, shop.now) == 0
+            assert assignments.remove_member(session, adam, shop.company.id, key, shop.now) == 0
     life.work()
 
 

@@ -21,7 +21,7 @@ SMALLER = "line 1 quantity: 2 → 1, total: 192.00 → 96.00"
 
 def fifth(life: Life, number: str = "A-1") -> Answer:
     with life.shop.database.read() as session:
-        return trace.seven(session, life.shop.record(session, number).id)[4]
+        return trace.answer_questions(session, life.shop.record(session, number).id)[4]
 
 
 def proofs(answer: Answer) -> list[str]:
@@ -180,11 +180,11 @@ def test_a_version_that_came_late_is_told_and_is_not_the_newest(life: Life) -> N
 def test_a_second_invoice_of_an_order_in_parts_changes_nothing_that_was_posted(life: Life) -> None:
     life.arrive("A-1")
     with life.shop.database.read() as session:
-        case = story.load(session, life.shop.record(session, "A-1").id)
+        case = story.load_case(session, life.shop.record(session, "A-1").id)
     assert case is not None
     first = case.since.taken[0]
     part = replace(first, id=first.id + 1, number="A-1-2")
-    text, tone, _ = seven_answers.changed(_with(case, first, part))
+    text, tone, _ = seven_answers.answer_changed(_with(case, first, part))
     assert tone == "good"
     assert text == (
         "No. Version 1 is the latest version;"
@@ -192,7 +192,7 @@ def test_a_second_invoice_of_an_order_in_parts_changes_nothing_that_was_posted(l
     )
     void = replace(first, id=first.id + 2, action="void")
     again = replace(first, id=first.id + 3, number="A-1-2")
-    text, _, _ = seven_answers.changed(_with(case, first, void, again))
+    text, _, _ = seven_answers.answer_changed(_with(case, first, void, again))
     assert text.startswith("Yes, since version 1 was sent: A-1-1 voided in aiaccount")
 
 

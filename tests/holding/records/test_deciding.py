@@ -17,7 +17,7 @@ def test_each_posting_of_a_record_is_told_by_its_own_judging(begun: Begun) -> No
         record = life.shop.record(session, "A-1")
         postings = session.scalars(select(Posting).where(Posting.record_id == record.id)).all()
         deciding = {one.id: trace.deciding_verdicts(session, record.id, one.id) for one in postings}
-        told = {one.id: story.load(session, record.id, one.id) for one in postings}
+        told = {one.id: story.load_case(session, record.id, one.id) for one in postings}
         other = session.scalars(select(Posting.id).where(Posting.record_id != record.id)).first()
         newest = trace.deciding_evaluation(session, record.id)
         assert trace.deciding_evaluation(session, record.id, other) == newest

@@ -16,7 +16,7 @@ from holding.holds.undo import undo
 from holding.programs import posted_differences
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted, Differences
-from holding.records.trace import seven
+from holding.records.trace import answer_questions
 from holding.worklist import dashboard
 from tests.holding.held import hold_of, refused, says
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
@@ -66,18 +66,18 @@ def come(life: Life, **changes: Any) -> None:
 
 def listed(life: Life) -> tuple[Accepted, ...]:
     with life.shop.database.read() as session:
-        return accepted_differences.listing(session, life.shop.company.id)
+        return accepted_differences.list_accepted(session, life.shop.company.id)
 
 
 def days(life: Life) -> list[Differences]:
     with life.shop.database.read() as session:
-        return list(accepted_differences.by_day(session, life.shop.company.id).values())
+        return list(accepted_differences.differences_by_day(session, life.shop.company.id).values())
 
 
 def booked(life: Life) -> dict[str, Sums]:
     """What the days show as posted, by document type."""
     with life.shop.database.read() as session:
-        found = answer(session, dashboard.booked(life.shop.company.id, life.shop.now.date()))
+        found = answer(session, dashboard.asked_booked(life.shop.company.id, life.shop.now.date()))
     return {name: money for day in found for name, money in day.money.items()}
 
 
@@ -164,7 +164,7 @@ def test_T01c_an_accepted_difference_stays_in_sight(life: Life) -> None:
     told = f"Lim accepted the difference: aiaccount keeps {money}: Gift"
     assert says(life.shop, "hold.released") == [told]
     with life.shop.database.read() as session:
-        found = {one.no: one.text for one in seven(session, row.record_id)}
+        found = {one.no: one.text for one in answer_questions(session, row.record_id)}
     assert "aiaccount keeps RM\u00a0192.00, netshop says RM\u00a0960.00; Lim accepted" in found[5]
 
 
@@ -240,9 +240,9 @@ def test_T01c_no_other_company_sees_it(life: Life) -> None:
         session.add(other)
         session.flush()
         mine = session.scalars(select(AcceptedDifference)).one()
-        assert accepted_differences.listing(session, other.id) == ()
-        assert accepted_differences.of_records(session, other.id, [mine.record_id]) == {}
-        assert accepted_differences.by_day(session, other.id) == {}
+        assert accepted_differences.list_accepted(session, other.id) == ()
+        assert accepted_differences.accepted_of_records(session, other.id, [mine.record_id]) == {}
+        assert accepted_differences.differences_by_day(session, other.id) == {}
         posting = session.get_one(Posting, mine.posting_id)
         assert (posting.amount, mine.posted) == (19200, 19200)
 

@@ -33,7 +33,7 @@ check one_debtor_by_tin on order
 
 def sixth(shop: Shop, number: str) -> Answer:
     with shop.database.read() as session:
-        return trace.seven(session, shop.record(session, number).id)[5]
+        return trace.answer_questions(session, shop.record(session, number).id)[5]
 
 
 def two_ways() -> str:
@@ -116,7 +116,7 @@ def test_T26b_the_rule_tree_shows_the_number_that_was_asked_for(life: Life) -> N
     for number, shown in (("A-1", "A-1-1"), ("A-2", "not known yet")):
         with life.shop.database.read() as session:
             record = life.shop.record(session, number)
-            rows = lineage.verdicts(session, trace.deciding_evaluation(session, record.id) or 0)
+            rows = lineage.verdict_rows(session, trace.deciding_evaluation(session, record.id) or 0)
         (row,) = [row for row in rows if "document_number" in dict(row.operands)]
         assert dict(row.operands)["document_number"] == shown
 
@@ -145,7 +145,7 @@ def test_only_the_party_of_the_header_and_the_rules_of_the_route_are_told(life: 
     """A line may have a field of the same name, and another route has its own rules."""
     life.arrive("A-1")
     with life.shop.database.read() as session:
-        case = story.load(session, life.shop.record(session, "A-1").id)
+        case = story.load_case(session, life.shop.record(session, "A-1").id)
         assert case is not None
         assert case.outcome is not None
         assert case.rules is not None
@@ -153,7 +153,7 @@ def test_only_the_party_of_the_header_and_the_rules_of_the_route_are_told(life: 
         header = next(row for row in case.outcome.lineage if row.field == "Customer")
         line = replace(header, line=1, used=(Use("item", "TEA-1", 1, "TEA-1"),))
         more = replace(case.outcome, lineage=(*case.outcome.lineage, line))
-        text, _, _ = seven_answers.duplicates(replace(case, outcome=more), ruleset)
+        text, _, _ = seven_answers.answer_duplicates(replace(case, outcome=more), ruleset)
         assert f"Party matching: {DEBTOR};" in text
         assert "item(“TEA-1”)" not in text
 
@@ -165,4 +165,4 @@ def test_only_the_party_of_the_header_and_the_rules_of_the_route_are_told(life: 
         )
         assert rules
         other = replace(ruleset, duplicates=rules)
-        assert "unique by" not in seven_answers.duplicates(case, other)[0]
+        assert "unique by" not in seven_answers.answer_duplicates(case, other)[0]

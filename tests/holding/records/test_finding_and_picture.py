@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from holding.records.checklist_and_finding import Side, side_of
-from holding.records.lineage_picture import ACROSS, DOWN, MOST, STAGES, TOP, Stage, Step, drawn
+from holding.records.lineage_picture import ACROSS, DOWN, MOST, STAGES, TOP, Stage, Step, lay_out
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ def step(stage: Stage, number: int, *sources: tuple[Stage, int]) -> Step:
 
 
 def test_a_column_a_stage_and_a_line_a_source() -> None:
-    found = drawn(
+    found = lay_out(
         [
             step(Stage.DELIVERY, 1),
             step(Stage.VERSION, 7, (Stage.DELIVERY, 1)),
@@ -53,6 +53,6 @@ def test_a_column_a_stage_and_a_line_a_source() -> None:
 
 
 def test_a_long_history_draws_the_newest_and_says_how_many_it_leaves_out() -> None:
-    found = drawn([step(Stage.VERSION, number) for number in range(1, MOST + 4)])
+    found = lay_out([step(Stage.VERSION, number) for number in range(1, MOST + 4)])
     assert [box.step.key[1] for box in found.boxes] == list(range(4, MOST + 4))
     assert found.left_out == 3

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from holding.records.packet_file import Contents, check
+from holding.records.packet_file import Contents, check_packet
 from rules.values.canonical import dumps, sha256_hex
 from tests.holding.records.packets import AT, START, event, parts, real, said, written
 
@@ -37,7 +37,7 @@ def test_a_text_that_is_missing_ties_nothing_to_a_noted_head(tmp_path: Path) -> 
     ]
     links[3]["removed"] = True
     file = written(tmp_path, events__stretches=stretches, data__approvals=[row])
-    found = check(file, [head()])
+    found = check_packet(file, [head()])
     assert found.faults == ()
     assert (found.texts, found.proved, found.removed) == (4, 1, 1)
     assert found.contents == Contents(4, compared=4, proved=1)  # the call, which came after
@@ -48,7 +48,9 @@ def test_an_own_text_that_was_removed_is_told_apart_and_proves_nothing(tmp_path:
     links[2].update(text=None, removed=True)
     listed[2].update(proved=False, say="Never said.")
     stretches = [{"first": 1, "before": START, "links": links}]
-    found = check(written(tmp_path, events__stretches=stretches, events__events=listed), [head()])
+    found = check_packet(
+        written(tmp_path, events__stretches=stretches, events__events=listed), [head()]
+    )
     assert found.faults == ()
     assert (found.events, found.texts, found.proved, found.removed) == (4, 3, 1, 1)
     assert found.contents == Contents(4, compared=3, proved=1)
@@ -60,7 +62,7 @@ def test_a_place_that_stands_alone_is_not_proved_by_another_head(tmp_path: Path)
     row = forged_approval(links)
     stretches = [{"first": 1, "before": START, "links": links[:3]}, fifth]
     file = written(tmp_path, events__stretches=stretches, events__anchors=[], data__approvals=[row])
-    found = check(file, [(5, links[4]["hash"])])
+    found = check_packet(file, [(5, links[4]["hash"])])
     assert found.faults == ()
     assert (found.compared, found.texts, found.proved) == (1, 4, 1)
     assert found.contents == Contents(4, compared=4, proved=1)
@@ -100,7 +102,7 @@ def test_a_hash_before_is_a_hash(tmp_path: Path) -> None:
 def test_what_is_not_whole_is_not_counted_as_compared(
     tmp_path: Path, changed: dict[str, Any]
 ) -> None:
-    found = check(written(tmp_path, **changed), [head()])
+    found = check_packet(written(tmp_path, **changed), [head()])
     assert found.faults == ()
     assert found.contents == Contents(4, compared=3, proved=3)
 

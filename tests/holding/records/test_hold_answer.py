@@ -21,7 +21,7 @@ def life(begun: Begun) -> Life:
 
 def seventh(life: Life) -> str:
     with life.shop.database.read() as session:
-        return trace.seven(session, life.shop.record(session, "A-1").id)[6].text
+        return trace.answer_questions(session, life.shop.record(session, "A-1").id)[6].text
 
 
 def fix(life: Life, table: str, key: str, value: str, reason: str) -> None:

@@ -67,7 +67,7 @@ def test_the_timeline_tells_each_arrival_once_with_both_proofs(shop: Shop) -> No
 
 def test_lineage_names_source_rule_entry_and_sent_value(posted: Shop) -> None:
     with posted.database.read() as session:
-        rows = lineage.lineage(session, posted.posting(session, "NS-1").id)
+        rows = lineage.lineage_rows(session, posted.posting(session, "NS-1").id)
     by_field = {(row.field, row.line): row for row in rows}
     buyer = by_field["Customer", None]
     told = "debtor(customer) = Chong; customer = C-99"
@@ -88,7 +88,7 @@ def test_lineage_tells_what_the_target_keeps_instead(shop: Shop) -> None:
         proof = '[{"field":"LineTotal","line":1,"value":"192.01"}]'
         send(session, shop, shop.posting(session, "NS-1"), proof)
     with shop.database.read() as session:
-        rows = lineage.lineage(session, shop.posting(session, "NS-1").id)
+        rows = lineage.lineage_rows(session, shop.posting(session, "NS-1").id)
     told = {(row.field, row.line, row.sent): row.kept for row in rows if row.kept}
     assert told == {("LineTotal", 1, "192.00"): "192.01"}
 
@@ -98,7 +98,7 @@ def test_lineage_before_posting_has_no_sent_value(shop: Shop) -> None:
     shop.receive(order("NS-1"))
     shop.judge()
     with shop.database.read() as session:
-        rows = lineage.lineage(session, shop.posting(session, "NS-1").id)
+        rows = lineage.lineage_rows(session, shop.posting(session, "NS-1").id)
     assert {row.sent for row in rows} == {None}
     assert len(rows) == 15
 
@@ -109,7 +109,7 @@ def test_the_deciding_line_is_marked_with_its_operands(shop: Shop) -> None:
     shop.judge()
     with shop.database.read() as session:
         evaluation = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
-        rows = lineage.verdicts(session, evaluation or 0)
+        rows = lineage.verdict_rows(session, evaluation or 0)
     (deciding,) = [row for row in rows if row.deciding]
     assert (deciding.rule, deciding.result) == ("adds_up", "hit")
     assert deciding.text == "require  sum(lines.amount) = total"
@@ -125,7 +125,7 @@ def test_a_missing_mapping_decides(shop: Shop) -> None:
     shop.judge()
     with shop.database.read() as session:
         evaluation = session.scalars(select(Evaluation.id)).one()
-        (deciding,) = [row for row in lineage.verdicts(session, evaluation) if row.deciding]
+        (deciding,) = [row for row in lineage.verdict_rows(session, evaluation) if row.deciding]
     assert deciding.rule == "item"
     assert "AB-1" in deciding.message
 
@@ -137,7 +137,7 @@ def test_a_clean_record_is_decided_by_its_gate(shop: Shop) -> None:
     for number, text in (("NS-1", "ready   paid"), ("NS-2", "wait    pending")):
         with shop.database.read() as session:
             evaluation = trace.deciding_evaluation(session, shop.record(session, number).id)
-            (deciding,) = [r for r in lineage.verdicts(session, evaluation or 0) if r.deciding]
+            (deciding,) = [r for r in lineage.verdict_rows(session, evaluation or 0) if r.deciding]
         assert (deciding.kind, deciding.text) == ("gate", text)
 
 
@@ -151,7 +151,7 @@ def test_a_released_verdict_stays_a_hit_marked_released(shop: Shop) -> None:
     shop.judge()
     with shop.database.read() as session:
         evaluation = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
-        rows = lineage.verdicts(session, evaluation or 0)
+        rows = lineage.verdict_rows(session, evaluation or 0)
     (row,) = [row for row in rows if row.rule == "adds_up"]
     assert (row.result, row.released, row.deciding) == ("hit", True, False)
 

@@ -18,7 +18,7 @@ def card(life: Life, number: str = "A-1", *, credit: bool = False) -> Card:
         holds = rows.ask(record_rows.open_holds(record.id))
         postings = rows.ask(record_rows.postings(record.id)).value
         one = next(p for p in postings if p.doc_type == schema.name)
-        return preentry.card(session, record.id, one.id, schema, holds.value)
+        return preentry.load_card(session, record.id, one.id, schema, holds.value)
 
 
 def tick(card_: Card, which: Tick) -> Ticked:
@@ -99,7 +99,7 @@ def test_the_lines_of_a_credit_note_are_those_of_what_it_takes_back(life: Life) 
 
 def documents(life: Life) -> list[lineage_picture.Step]:
     with life.shop.database.read() as session:
-        found = lineage_picture.steps(session, life.shop.record(session, "A-1").id)
+        found = lineage_picture.load_steps(session, life.shop.record(session, "A-1").id)
     return [one for one in found if one.stage is lineage_picture.Stage.DOCUMENT]
 
 

@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from holding.records.packet_file import Contents, check, packed
+from holding.records.packet_file import Contents, check_packet, pack
 from rules.values.canonical import dumps, sha256_hex
 from tests.holding.records.packets import START, event, parts, said, written
 
 
 def test_a_packet_agrees_with_itself_and_is_proved_up_to_a_head(tmp_path: Path) -> None:
-    found = check(written(tmp_path))
+    found = check_packet(written(tmp_path))
     assert found.faults == ()
     assert (found.record, found.events, found.texts, found.proved) == ("SO-1", 4, 4, 0)
     assert found.contents == Contents(4, compared=4, proved=0)
     assert found.head is not None
-    tied = check(written(tmp_path), [found.head])
+    tied = check_packet(written(tmp_path), [found.head])
     assert (tied.compared, tied.proved, tied.contents) == (1, 4, Contents(4, compared=4, proved=4))
-    assert check(written(tmp_path), [(9, START)]).beyond == 1
+    assert check_packet(written(tmp_path), [(9, START)]).beyond == 1
     assert "Place 6 of the chain is not what was noted" in said(written(tmp_path), (6, START))[0]
 
 
@@ -34,7 +34,7 @@ def test_each_byte_of_each_part_counts(tmp_path: Path) -> None:
             with zipfile.ZipFile(altered, "w") as out:
                 for other, content in whole.items():
                     out.writestr(other, bent if other == name else content)
-            faults = check(altered).faults
+            faults = check_packet(altered).faults
             assert [one.part for one in faults][:1] == [name], (name, at)
 
 
@@ -43,9 +43,9 @@ def test_no_change_of_the_file_itself_ends_in_a_traceback(tmp_path: Path) -> Non
     bent = tmp_path / "bent.zip"
     for at in range(0, len(raw), 5):
         bent.write_bytes(raw[:at] + bytes([raw[at] ^ 255]) + raw[at + 1 :])
-        check(bent)
+        check_packet(bent)
     bent.write_bytes(raw[: len(raw) // 2])
-    assert check(bent).faults
+    assert check_packet(bent).faults
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 def test_what_is_nested_or_laid_out_otherwise_is_a_fault(
     tmp_path: Path, part: str, raw: bytes
 ) -> None:
-    made = packed({**parts(), part: raw})
+    made = pack({**parts(), part: raw})
     assert made is not None
     file = tmp_path / "odd.zip"
     file.write_bytes(made.content)
-    assert check(file).faults
+    assert check_packet(file).faults
 
 
 def test_a_call_without_its_three_values_is_a_fault(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holding.records.packet_file import MANIFEST, MOST_BYTES, packed, unpacked
+from holding.records.packet_file import MANIFEST, MOST_BYTES, pack, unpack
 from tests.holding.records.packets import said, written
 
 
@@ -31,11 +31,11 @@ def test_what_is_no_packet_is_said_so(tmp_path: Path) -> None:
 
 
 def test_a_packet_has_a_size(tmp_path: Path) -> None:
-    assert packed({"a": b"x" * (MOST_BYTES + 1)}) is None
+    assert pack({"a": b"x" * (MOST_BYTES + 1)}) is None
     file = tmp_path / "large.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
         out.writestr("a", b"\0" * (MOST_BYTES + 1))
-    found = unpacked(file)
+    found = unpack(file)
     assert not found.parts
     assert "so nothing of it was read" in found.faults[0].message
 
@@ -54,7 +54,7 @@ def test_no_more_is_unpacked_than_a_part_says_it_holds(tmp_path: Path) -> None:
         out.writestr("a", b"\0" * (MOST_BYTES + 1))
     declared(file, "a", 9)
     tracemalloc.start()
-    found = unpacked(file)
+    found = unpack(file)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert not found.parts
@@ -67,6 +67,6 @@ def test_a_part_is_packed_as_packets_are(tmp_path: Path, method: int) -> None:
     file = tmp_path / "other.zip"
     with zipfile.ZipFile(file, "w", method) as out:
         out.writestr("a", b"\0" * 99)
-    found = unpacked(file)
+    found = unpack(file)
     assert not found.parts
     assert found.faults[0].message == "It is packed in a way that no packet uses."

@@ -6,7 +6,7 @@ from holding.db.database import Database
 from holding.db.models import Company
 from holding.platform import events
 from holding.platform.events import Fact, Head, record_events
-from holding.records.packet_contents import proof
+from holding.records.packet_contents import event_proof
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready
 
@@ -28,13 +28,15 @@ def test_a_packet_holds_no_place_after_the_head_that_proves_it(
         other = make_company(session, "other").id
         noted = [Head(seq, events.hash_at(session, company.id, seq)) for seq in (3, 5)]
         given: dict[str, Any] = {"noted": noted, "hide": str, "now": NOW}
-        given["head"] = events.chain_head(session, company.id)
-        whole = proof(session, company.id, mine, others=True, **given).events
-        alone = proof(session, company.id, mine, others=False, **given).events
-        earlier = proof(session, company.id, mine, others=True, **given | {"head": noted[0]}).events
+        given["chain_head"] = events.chain_head(session, company.id)
+        whole = event_proof(session, company.id, mine, others=True, **given).events
+        alone = event_proof(session, company.id, mine, others=False, **given).events
+        earlier = event_proof(
+            session, company.id, mine, others=True, **given | {"chain_head": noted[0]}
+        ).events
         since = {"head": noted[0], "noted": noted[1:]}  # what was noted since is not known there
-        before = proof(session, company.id, mine, others=True, **given | since).events
-        nobodys = proof(session, other, mine, others=True, **given).events
+        before = event_proof(session, company.id, mine, others=True, **given | since).events
+        nobodys = event_proof(session, other, mine, others=True, **given).events
     for found, held in ((whole, [[1, 2, 3], [5]]), (alone, [[1], [3], [5]])):
         assert [[one["seq"] for one in at["links"]] for at in found["stretches"]] == held
         assert [one["say"] for one in found["events"]] == ["1", "3", "5"]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from grammar.text.problem import Span
-from holding.records.preentry import checks
+from holding.records.preentry import entry_checks
 from rules.outcomes import Decision, Finding, Lineage, Outcome, Severity
 from rules.values.canonical import PostingState
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind
@@ -56,6 +56,6 @@ def outcome(*findings: Finding) -> Outcome:
 
 @pytest.mark.parametrize(("severity", "state"), [("warn", "passed"), ("hold", "failed")])
 def test_a_check_that_only_warns_does_not_fail_the_date(severity: Severity, state: str) -> None:
-    found = checks(outcome(replace(OLD, severity=severity)), "r", SCHEMA, FILES)
+    found = entry_checks(outcome(replace(OLD, severity=severity)), "r", SCHEMA, FILES)
     assert found[3].name == "Document date in an open period"
     assert found[3].state == state

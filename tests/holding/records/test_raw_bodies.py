@@ -25,8 +25,8 @@ def test_each_record_that_a_call_carried_tells_who_took_it(
         session.add(Attempt(request_id=first, push_id=pushes[1], no=2, fence=2, at=NOW,
                             state=AttemptState.REFUSED))  # fmt: skip
         session.flush()
-        packet_contents.call_taken(session, SYSTEM, company.id, first, NOW)
-        packet_contents.call_taken(session, SYSTEM, company.id, second, NOW)
+        packet_contents.log_call_download(session, SYSTEM, company.id, first, NOW)
+        packet_contents.log_call_download(session, SYSTEM, company.id, second, NOW)
         session.flush()
         taken = select(Event.record_id).where(Event.act == "audit.call").order_by(Event.id)
         told = session.scalars(taken).all()

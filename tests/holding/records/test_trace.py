@@ -30,7 +30,7 @@ def posted(shop: Shop) -> Shop:
 
 def seven(shop: Shop, number: str) -> tuple[Answer, ...]:
     with shop.database.read() as session:
-        return trace.seven(session, shop.record(session, number).id)
+        return trace.answer_questions(session, shop.record(session, number).id)
 
 
 def proofs(answer: Answer) -> dict[str, str]:
@@ -263,4 +263,4 @@ def test_a_record_that_was_not_judged_has_seven_answers_too(shop: Shop) -> None:
     assert len(told) == 7
     assert told[0].text == "It was not checked yet."
     with shop.database.read() as session:
-        assert trace.seven(session, 10**6) == ()
+        assert trace.answer_questions(session, 10**6) == ()

@@ -6,7 +6,7 @@ import pytest
 
 from holding.db.database import Database
 from holding.db.models import Company
-from holding.records.checklist_and_finding import TraceFinding, Verdict, finding
+from holding.records.checklist_and_finding import TraceFinding, Verdict, trace_finding
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
 
@@ -24,7 +24,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def found(shop: Shop) -> TraceFinding:
     with shop.database.read() as session:
-        return finding(session, shop.record(session, "NS-1").id)
+        return trace_finding(session, shop.record(session, "NS-1").id)
 
 
 def test_what_waits_now_keeps_it_from_the_books(shop: Shop) -> None:

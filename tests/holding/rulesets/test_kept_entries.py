@@ -26,7 +26,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def kept(shop: Shop, before: dict[str, str], after: dict[str, str]) -> tuple[Kept, ...]:
     with shop.database.read() as session:
-        return answer(session, change_list.asked(shop.company.id, before, after))
+        return answer(session, change_list.asked_kept_entries(shop.company.id, before, after))
 
 
 def test_a_conversion_that_is_stored_is_not_changed_by_other_rules(shop: Shop) -> None:

@@ -7,8 +7,8 @@ from holding.db.database import Database
 from holding.db.models import Company, RuleFile, RulesetVersion
 from holding.programs import world
 from holding.rulesets.admission import RulesRefusal
-from holding.rulesets.publication import push
-from holding.rulesets.rulebook import of_all
+from holding.rulesets.publication import push_change
+from holding.rulesets.rulebook import later_findings_of_all
 from tests.holding.shop import FILES, RULES, Shop, open_shop
 from tests.support.clock import SetClock
 
@@ -63,10 +63,10 @@ def test_T39b_a_publish_stores_the_newest_edition_and_says_nothing_then(
 ) -> None:
     shop = open_shop(database, company, clock)
     with database.read() as session:
-        assert of_all(session) == {}
+        assert later_findings_of_all(session) == {}
     shop.publish()
     with database.read() as session:
-        (found,) = of_all(session).values()
+        (found,) = later_findings_of_all(session).values()
         assert (found.no, found.edition, found.errors, found.changes) == (1, NEWEST, (), ())
 
 
@@ -82,7 +82,7 @@ def test_T39c_rules_in_force_list_what_a_stricter_checker_finds_and_go_on(
     stricter = RULES.replace(old, new)
     version = published(shop, Edition.FIRST, stricter)
     with database.read() as session:
-        ((of, found),) = of_all(session).items()
+        ((of, found),) = later_findings_of_all(session).items()
         assert of == company.code
         assert [(one.code, one.severity) for one in found.errors] == [(code, "error")]
         assert found.errors[0].place.startswith("shop.rules:")
@@ -91,7 +91,7 @@ def test_T39c_rules_in_force_list_what_a_stricter_checker_finds_and_go_on(
         assert program._index.edition == Edition.FIRST
     with database.write() as session:
         files = {**FILES, "shop.rules": stricter}
-        refused = push(session, company.id, shop.actor("chan"), files, "Again", shop.now)
+        refused = push_change(session, company.id, shop.actor("chan"), files, "Again", shop.now)
         assert isinstance(refused, RulesRefusal)
 
 

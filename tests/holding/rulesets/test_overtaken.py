@@ -32,23 +32,23 @@ def submitted(shop: Shop, line: str, based_on: int | None = None) -> int | Refus
     files = {**FILES, PATH: FILES[PATH] + line + "\n"}
     with shop.database.write() as session:
         whose = (session, shop.company.id, shop.actor("chan"))
-        return publication.push(*whose, files, line, shop.now, based_on=based_on)
+        return publication.push_change(*whose, files, line, shop.now, based_on=based_on)
 
 
 def published(shop: Shop, no: int | Refusal) -> Published | Refusal:
     assert isinstance(no, int)
     with shop.database.write() as session:
-        return publication.publish(session, no, shop.actor("pua"), shop.now)
+        return publication.publish_change(session, no, shop.actor("pua"), shop.now)
 
 
 def kept(shop: Shop, text: str, seen: str | None = None) -> Refusal | None:
     with shop.database.write() as session:
-        return drafts.keep(session, shop.actor("chan"), PATH, text, None, shop.now, seen=seen)
+        return drafts.save_draft(session, shop.actor("chan"), PATH, text, None, shop.now, seen=seen)
 
 
 def stored(shop: Shop) -> str | None:
     with shop.database.read() as session:
-        found = drafts.draft(session, shop.actor("chan"), PATH)
+        found = drafts.load_draft(session, shop.actor("chan"), PATH)
     return found.text if found else None
 
 

@@ -19,7 +19,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 def returned(shop: Shop, files: dict[str, str]) -> int:
     with shop.database.write() as session:
         chan, pua = shop.actor("chan"), shop.actor("pua")
-        no = publication.push(session, shop.company.id, chan, files, "Rules", shop.now)
+        no = publication.push_change(session, shop.company.id, chan, files, "Rules", shop.now)
         assert isinstance(no, int)
         assert drafts.send_back(session, no, pua, "Not yet.", shop.now) is None
     return no
@@ -27,7 +27,7 @@ def returned(shop: Shop, files: dict[str, str]) -> int:
 
 def taken_up(shop: Shop, no: int, by: str = "chan") -> str | Refusal:
     with shop.database.write() as session:
-        return drafts.take_up(session, no, shop.actor(by), shop.now)
+        return drafts.restore_drafts(session, no, shop.actor(by), shop.now)
 
 
 def test_the_first_rules_are_chosen_again_for_the_editor_has_none(shop: Shop) -> None:
@@ -59,9 +59,9 @@ def test_only_what_the_change_says_is_gone_on_with(shop: Shop) -> None:
     shop.publish({**files, "other.rules": "# since\n"})
     assert taken_up(shop, no) == "shop.rules"
     with shop.database.read() as session:
-        draft = drafts.draft(session, shop.actor("chan"), "shop.rules")
+        draft = drafts.load_draft(session, shop.actor("chan"), "shop.rules")
         assert draft is not None
-        assert drafts.draft(session, shop.actor("chan"), "other.rules") is None
+        assert drafts.load_draft(session, shop.actor("chan"), "other.rules") is None
         assert draft.text == more
         assert draft.base_id != session.get_one(Company, shop.company.id).ruleset_version_id
 

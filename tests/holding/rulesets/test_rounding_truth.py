@@ -56,12 +56,12 @@ def publish(there: Template, files: dict[str, str]) -> Refusal | None:
     """Push and publish; why not."""
     shop = there.shop
     with shop.database.write() as session:
-        change = publication.push(
+        change = publication.push_change(
             session, shop.company.id, shop.actor("chan"), files, "R", shop.now
         )
         if isinstance(change, Refusal):
             return change
-        done = publication.publish(session, change, shop.actor("pua"), shop.now)
+        done = publication.publish_change(session, change, shop.actor("pua"), shop.now)
         return done if isinstance(done, Refusal) else None
 
 
@@ -104,13 +104,13 @@ def test_T02a_a_change_pushed_before_the_connection_was_set_is_refused_when_publ
 ) -> None:
     shop = there.shop
     with shop.database.write() as session:
-        change = publication.push(
+        change = publication.push_change(
             session, shop.company.id, shop.actor("chan"), rules(), "R", shop.now
         )
     assert isinstance(change, int)
     assert set_mode(there, "sum_then_round") == ("rounding_mode",)
     with shop.database.write() as session:
-        refused = publication.publish(session, change, shop.actor("pua"), shop.now)
+        refused = publication.publish_change(session, change, shop.actor("pua"), shop.now)
     assert isinstance(refused, RulesRefusal)
     assert publish(there, rules(AT_THE_END)) is None
 

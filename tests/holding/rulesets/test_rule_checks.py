@@ -10,7 +10,7 @@ import pytest
 from connectors.kit.workbook import Child, Ended
 from holding.db.refusal import Refusal
 from holding.rulesets import check_processes
-from holding.rulesets.admission import MOST, Coverage, Report, proved, report
+from holding.rulesets.admission import MOST, Coverage, Report, measure_coverage, report
 from holding.rulesets.check_processes import BUSY, Looks, Question, RuleChecks
 from tests.acceptance.product import until
 from tests.support.house import RULES
@@ -67,7 +67,7 @@ def test_how_much_of_rules_their_tests_prove_is_measured_by_breaking_each_part(
     checks: RuleChecks,
 ) -> None:
     assert report(TESTED).ran == 1
-    told = proved(TESTED, 60)
+    told = measure_coverage(TESTED, 60)
     assert told.left == 0
     assert told.proved + len(told.open) == told.measured > 10
     unproved = {one.name: one for one in told.open}
@@ -76,9 +76,9 @@ def test_how_much_of_rules_their_tests_prove_is_measured_by_breaking_each_part(
     line = TESTED["shop.rules"].splitlines()[unproved[cancelled].line - 1]
     assert line.split() == ["cancel", "cancelled"]
     assert checks.coverage(TESTED) == told
-    assert proved(FILES, 60).proved == 0
+    assert measure_coverage(FILES, 60).proved == 0
     broken = {"shop.rules": TESTED["shop.rules"].replace("gate order", "gait order", 1)}
-    assert proved(broken, 60) == Coverage(0, 0, 0, ())
+    assert measure_coverage(broken, 60) == Coverage(0, 0, 0, ())
 
 
 def test_what_there_was_no_time_for_is_measured_when_it_is_asked_again(
@@ -86,7 +86,7 @@ def test_what_there_was_no_time_for_is_measured_when_it_is_asked_again(
 ) -> None:
     monkeypatch.setattr(check_processes, "PROVING", 1e-9)
     files = {"shop.rules": TESTED["shop.rules"] + "# again\n"}
-    whole, found = proved(files, 60), checks.coverage(files)
+    whole, found = measure_coverage(files, 60), checks.coverage(files)
     for measured in range(1, whole.measured + 1):
         assert isinstance(found, Coverage)
         assert (found.measured, found.left) == (measured, whole.measured - measured)

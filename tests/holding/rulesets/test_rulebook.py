@@ -33,8 +33,8 @@ def test_a_rule_stands_since_the_version_that_first_said_so(
         assert version is not None
         assert (version.no, version.publisher, version.author) == (2, "Pua", "Chan")
         assert version.published_at == shop.now
-        book = rulebook.read(session, version.version_id)
-        history = rulebook.history(session, company.id, version.no)
+        book = rulebook.read_book(session, version.version_id)
+        history = rulebook.rule_history(session, company.id, version.no)
         since = {e.name: history.of(e.span) for s in book.sections for e in s.entries if e.span}
     check, table = since["check adds_up"], since["map debtor"]
     assert check == rulebook.Since(2, shop.now, before=False)
@@ -55,8 +55,8 @@ def test_the_last_backtest_is_that_of_the_rules_in_force(
         version = rulebook.version_in_force(session, company.id)
         assert version is not None
         chan, pua = (_actor(session, company, name) for name in ("Chan", "Pua"))
-        assert recorded_backtests.last(session, company.id, version.hash) is None
-        refusal = recorded_backtests.record(
+        assert recorded_backtests.last_backtest(session, company.id, version.hash) is None
+        refusal = recorded_backtests.record_backtest(
             session, company.id, pua, _counted(version.hash), clock.now()
         )
         assert refusal is not None
@@ -64,15 +64,16 @@ def test_the_last_backtest_is_that_of_the_rules_in_force(
         for counted in (_counted(version.hash), _counted("b" * 64, old=version.hash, bad=2)):
             clock.advance(timedelta(hours=1))
             assert (
-                recorded_backtests.record(session, company.id, chan, counted, clock.now()) is None
+                recorded_backtests.record_backtest(session, company.id, chan, counted, clock.now())
+                is None
             )
-        mine = recorded_backtests.last(session, company.id, version.hash)
+        mine = recorded_backtests.last_backtest(session, company.id, version.hash)
         assert mine is not None
         assert (mine.by, mine.at) == ("Chan", clock.now() - timedelta(hours=1))
         never = "rules aaaaaaaaaaaa, which were never published"
         assert mine.said == f"of these rules against {never}: 1,200 records, 1 differs"
         assert mine.rules == {"check adds_up": "last backtest: it fired on 3 of 1,200 records"}
-        other = recorded_backtests.last(session, company.id, "c" * 64)
+        other = recorded_backtests.last_backtest(session, company.id, "c" * 64)
         assert other is not None
         told = "of rules bbbbbbbbbbbb, which are not in force, against rule version 1"
         bad = "2 lines could not be used"
@@ -91,28 +92,33 @@ def test_T27_a_publish_names_the_backtest_that_it_was_decided_by(
     with database.write() as session:
         chan, pua = (_actor(session, company, name) for name in ("Chan", "Pua"))
         other = replace(chan, company_id=make_company(session, "warung").id)
-        no = publication.push(session, company.id, chan, MOVED, "another", clock.now())
+        no = publication.push_change(session, company.id, chan, MOVED, "another", clock.now())
         change = session.scalars(select(Change).where(Change.no == no)).one()
 
         def record(of: str, actor: Actor = chan, bad: int = 0) -> None:
             clock.advance(timedelta(hours=1))
             told, owner = _counted(of, bad=bad), actor.company_id or 0
-            assert recorded_backtests.record(session, owner, actor, told, clock.now()) is None
+            assert (
+                recorded_backtests.record_backtest(session, owner, actor, told, clock.now()) is None
+            )
 
         record(change.hash, bad=9)
         record(change.hash, bad=2)
         record("b" * 64)
         record(change.hash, other, bad=7)
-        done = publication.publish(session, change.no, pua, clock.now())
+        done = publication.publish_change(session, change.no, pua, clock.now())
         assert isinstance(done, Published)
-        decided = recorded_backtests.decided_by(session, company.id, done.version_id)
+        decided = recorded_backtests.backtest_of_version(session, company.id, done.version_id)
         assert decided is not None
         assert decided == done.backtest
         assert decided.said.endswith("1,200 records, 1 differs, 2 lines could not be used")
         record(change.hash, bad=3)
-        assert recorded_backtests.decided_by(session, company.id, done.version_id) == decided
         assert (
-            recorded_backtests.decided_by(session, other.company_id or 0, done.version_id) is None
+            recorded_backtests.backtest_of_version(session, company.id, done.version_id) == decided
+        )
+        assert (
+            recorded_backtests.backtest_of_version(session, other.company_id or 0, done.version_id)
+            is None
         )
         published = select(Event).where(Event.act == "rules.published").order_by(Event.id)
         told = [event.body for event in session.scalars(published)]

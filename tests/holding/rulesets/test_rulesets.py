@@ -33,7 +33,7 @@ def push(
 ) -> int | Refusal:
     company, actor = shop.company.id, shop.actor(who)
     with shop.database.write() as session:
-        return publication.push(session, company, actor, files, "Rules", shop.now, checked)
+        return publication.push_change(session, company, actor, files, "Rules", shop.now, checked)
 
 
 def entries(shop: Shop, table: str) -> dict[str, str | None]:
@@ -159,9 +159,9 @@ def test_the_author_does_not_publish(shop: Shop, company: Company, clock: SetClo
         )
         both = actors.actor_of(session, chan, company.id)
         assert both is not None
-        change = publication.push(session, company.id, both, FILES, "Rules", clock.now())
+        change = publication.push_change(session, company.id, both, FILES, "Rules", clock.now())
         assert isinstance(change, int)
-        refusal = publication.publish(session, change, both, clock.now())
+        refusal = publication.publish_change(session, change, both, clock.now())
         assert isinstance(refusal, Refusal)
         assert (refusal.code, refusal.status) == ("rules.own", 403)
         assert refusal.hint == "Pua can publish it."
@@ -197,10 +197,10 @@ def test_a_publish_makes_version_files_teams_tables_and_entries(shop: Shop) -> N
 def test_a_change_is_published_once(shop: Shop) -> None:
     shop.publish()
     with shop.database.write() as session:
-        refusal = publication.publish(session, 1, shop.actor("pua"), shop.now)
+        refusal = publication.publish_change(session, 1, shop.actor("pua"), shop.now)
         assert isinstance(refusal, Refusal)
         assert refusal.code == "change.closed"
-        unknown = publication.publish(session, 9, shop.actor("pua"), shop.now)
+        unknown = publication.publish_change(session, 9, shop.actor("pua"), shop.now)
         assert isinstance(unknown, Refusal)
         assert unknown.status == 404
 
@@ -210,7 +210,7 @@ def test_a_change_made_before_another_publish_is_pushed_again(shop: Shop) -> Non
     assert isinstance(early, int)
     shop.publish()
     with shop.database.write() as session:
-        refusal = publication.publish(session, early, shop.actor("pua"), shop.now)
+        refusal = publication.publish_change(session, early, shop.actor("pua"), shop.now)
         assert isinstance(refusal, Refusal)
         assert refusal.code == "change.behind"
 
@@ -223,7 +223,7 @@ def test_a_publish_looks_at_what_is_in_force_under_its_lock(shop: Shop) -> None:
         company = session.get_one(Company, shop.company.id)
         # as this session may have it from a moment before another publish
         set_committed_value(company, "ruleset_version_id", None)
-        refusal = publication.publish(session, early, shop.actor("pua"), shop.now)
+        refusal = publication.publish_change(session, early, shop.actor("pua"), shop.now)
         assert isinstance(refusal, Refusal)
         assert refusal.code == "change.behind"
         assert company.ruleset_version_id == version_id

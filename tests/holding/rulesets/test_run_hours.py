@@ -30,13 +30,13 @@ def draft(
     shop: Shop, hours: dict[str, time], target: str = "aiaccount"
 ) -> publication.Draft | Refusal:
     with shop.database.read() as session:
-        return publication.draft(session, shop.company.id, target, "aiaccount", hours)
+        return publication.draft_hours(session, shop.company.id, target, "aiaccount", hours)
 
 
 def push(shop: Shop, made: publication.Draft | Refusal) -> int:
     assert isinstance(made, publication.Draft)
     with shop.database.write() as session:
-        change = publication.push(
+        change = publication.push_change(
             session, shop.company.id, shop.actor("chan"), made.files, made.title, shop.now
         )
         assert isinstance(change, int), change
@@ -45,7 +45,7 @@ def push(shop: Shop, made: publication.Draft | Refusal) -> int:
 
 def waiting(shop: Shop, target: str = "aiaccount") -> list[tuple[int, str, tuple[str, ...]]]:
     with shop.database.read() as session:
-        found = publication.waiting(session, shop.company.id, target)
+        found = publication.waiting_hours(session, shop.company.id, target)
         return [(one.no, one.author, one.publishers) for one in found]
 
 
@@ -73,7 +73,9 @@ def test_the_same_hours_are_no_draft_and_no_second_one(shop: Shop) -> None:
     assert same.code == "hours.same"
     elsewhere = publication.SAME
     with shop.database.read() as session:
-        assert publication.draft(session, shop.company.id, "x", "quickbooks", FOUR) == elsewhere
+        assert (
+            publication.draft_hours(session, shop.company.id, "x", "quickbooks", FOUR) == elsewhere
+        )
     no = push(shop, draft(shop, FOUR))
     again = draft(shop, FOUR)
     assert isinstance(again, Refusal)

@@ -27,7 +27,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def pushed(shop: Shop, files: dict[str, str] = FILES, title: str = "Rules") -> int:
     with shop.database.write() as session:
-        answer = publication.push(
+        answer = publication.push_change(
             session, shop.company.id, shop.actor("chan"), files, title, shop.now
         )
     assert isinstance(answer, int), answer

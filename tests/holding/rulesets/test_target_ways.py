@@ -92,7 +92,7 @@ def test_what_the_import_takes_is_not_widened_beside_the_interface(
     assert widened() == ("document_types",)
     with database.write() as session:
         row = connection_named(session, company, "autocount_excel")
-        again = target_ways.resume(session, SYSTEM, row.id, now=NOW)
+        again = target_ways.resume_target(session, SYSTEM, row.id, now=NOW)
     assert isinstance(again, Refusal)
     assert again.code == "connection.two_ways"
 
@@ -146,7 +146,7 @@ def test_who_resumes_by_hand_ends_the_time_too(database: Database, company: Comp
     with database.write() as session:
         key = connection_named(session, company, "autocount").id
         assert pause(session, SYSTEM, key, "stock count", now=NOW, until=until) is None
-        assert target_ways.resume(session, SYSTEM, key, now=NOW) is None
+        assert target_ways.resume_target(session, SYSTEM, key, now=NOW) is None
         assert pause(session, SYSTEM, key, "month end", now=NOW) is None
     over(database, until)
     assert paused(database, company, "autocount").paused_at == NOW

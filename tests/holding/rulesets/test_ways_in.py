@@ -35,7 +35,7 @@ def test_two_shops_by_api_are_no_two_ways(database: Database, company: Company) 
     assert isinstance(add(database, company, "shopify", "shopify"), int)
     assert isinstance(add(database, company, "second", "netshop"), int)
     with database.read() as session:
-        assert target_ways.clashes(session, company.id) == ()
+        assert target_ways.find_clashes(session, company.id) == ()
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_another_company_is_another_matter(database: Database, company: Company)
         other = make_company(session, "toko")
         connection_named(session, other, "netshop").settings = {"deliveries": "off"}
         make_connection(session, other, "stall", side="source", connector="workbook")
-        assert target_ways.clashes(session, company.id) == ()
-        assert target_ways.clashes(session, other.id) == ()
+        assert target_ways.find_clashes(session, company.id) == ()
+        assert target_ways.find_clashes(session, other.id) == ()
 
 
 def test_an_old_clash_hinders_no_other_change_and_ends_by_the_switch(
@@ -83,7 +83,7 @@ def test_an_old_clash_hinders_no_other_change_and_ends_by_the_switch(
     with database.write() as session:
         stall = make_connection(session, company, "stall", side="source", connector="workbook")
         stall.settings = {"record_kinds": "order"}
-        assert [one.kinds for one in target_ways.clashes(session, company.id)] == [("order",)]
+        assert [one.kinds for one in target_ways.find_clashes(session, company.id)] == [("order",)]
         key = stall.id
 
     def change(**settings: str) -> object:
@@ -94,7 +94,7 @@ def test_an_old_clash_hinders_no_other_change_and_ends_by_the_switch(
     assert isinstance(change(record_kinds="order,settlement"), Refusal)
     assert change(deliveries="off") == ("deliveries",)
     with database.read() as session:
-        assert target_ways.clashes(session, company.id) == ()
+        assert target_ways.find_clashes(session, company.id) == ()
         assert session.get_one(Connection, key).settings["deliveries"] == "off"
 
 

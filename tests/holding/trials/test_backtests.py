@@ -157,7 +157,7 @@ def test_each_cell_lists_its_records_and_the_stopped_ones_are_listed(shop: Shop)
 def test_a_change_that_lets_go_is_told_so(shop: Shop) -> None:
     with shop.database.write() as session:
         files = {**FILES, "maps/items.csv": FILES["maps/items.csv"] + "NONE,TEA-1\n"}
-        no = publication.push(
+        no = publication.push_change(
             session, shop.company.id, shop.actor("chan"), files, "New item", shop.now
         )
     assert isinstance(no, int)
@@ -265,7 +265,7 @@ def test_at_its_end_it_is_what_publishing_is_decided_by(shop: Shop) -> None:
     worked(shop)
     with shop.database.read() as session:
         change = change_of(session, no)
-        decided = recorded_backtests.deciding(session, shop.company.id, change.hash)
+        decided = recorded_backtests.deciding_backtest(session, shop.company.id, change.hash)
         run = session.scalars(select(BacktestRun)).one()
     assert decided is not None
     assert (decided.id, decided.said) == (
@@ -291,7 +291,7 @@ def test_it_ends_by_hand_and_with_its_change(
             assert again is not None
             assert again.code == "backtest.ended"
         else:
-            publication.publish(session, no, shop.actor("pua"), shop.now)
+            publication.publish_change(session, no, shop.actor("pua"), shop.now)
     assert worked(shop) == 0
     run, counts = found_of(shop, no)
     assert run.ending == (BacktestEnd.PERSON if act == "stop" else BacktestEnd.CLOSED)

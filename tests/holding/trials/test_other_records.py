@@ -75,7 +75,7 @@ def arrive(shop: Shop, *, posted: bool = False) -> None:
 def pushed(shop: Shop, files: dict[str, str]) -> int:
     with shop.database.write() as session:
         actor = shop.actor("chan")
-        answer = publication.push(session, shop.company.id, actor, files, "Anew", shop.now)
+        answer = publication.push_change(session, shop.company.id, actor, files, "Anew", shop.now)
     assert isinstance(answer, int), answer
     return answer
 

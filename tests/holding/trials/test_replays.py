@@ -94,7 +94,7 @@ def test_entries_that_the_rules_bring_count_where_none_is_stored(shop: Shop) -> 
     debtors = f"{DEBTORS}C-99,New Buyer\n".replace("Aisyah Rahman", "Somebody Else")
     with shop.database.write() as session:
         files = {**FILES, "maps/debtors.csv": debtors}
-        no = publication.push(
+        no = publication.push_change(
             session, shop.company.id, shop.actor("chan"), files, "Debtors", shop.now
         )
     assert isinstance(no, int)

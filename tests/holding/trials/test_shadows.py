@@ -36,7 +36,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 def changed(shop: Shop) -> int:
     path = next(path for path in FILES if path.endswith(".rules"))
     with shop.database.write() as session:
-        answer = publication.push(
+        answer = publication.push_change(
             session,
             shop.company.id,
             shop.actor("chan"),
@@ -157,7 +157,7 @@ def test_it_ends_at_its_time_at_its_limit_and_with_its_change(
     monkeypatch.undo()
     begun(shop, no)
     with shop.database.write() as session:
-        publication.publish(session, no, shop.actor("pua"), shop.now)
+        publication.publish_change(session, no, shop.actor("pua"), shop.now)
     assert turn(shop) == 0
     assert of(shop).ending == ShadowEnd.CLOSED
 

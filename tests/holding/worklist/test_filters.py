@@ -24,5 +24,5 @@ def test_C34_letters_of_a_name_find_the_holds_of_all_customers_with_them(shop: S
     shop.receive(order("B", total="190.00"), *bulk)
     shop.judge()
     with shop.database.read() as session:
-        found = facets.rows(session, shop.company.id, Filter(view="all", text="bulk"))
+        found = facets.frozen_holds(session, shop.company.id, Filter(view="all", text="bulk"))
     assert {one.number for one in found} == {f"A-{n}" for n in NUMBERS}

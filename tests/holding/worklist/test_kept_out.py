@@ -31,14 +31,14 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def kept(shop: Shop, days: int = 30) -> Kept:
     with shop.database.read() as session:
-        held = filters.held(session, shop.company.id, None)
+        held = filters.load_held(session, shop.company.id, None)
         since = shop.now - timedelta(days=days)
-        return answer(session, dashboard.kept_out(shop.company.id, held, since, "MYR"))
+        return answer(session, dashboard.asked_kept_out(shop.company.id, held, since, "MYR"))
 
 
 def test_each_is_counted_once_whether_it_is_on_hold_or_ended(shop: Shop) -> None:
     with shop.database.read() as session:
-        totals = filters.totals(session, shop.company.id, Filter(classes=("duplicate",)))
+        totals = filters.load_totals(session, shop.company.id, Filter(classes=("duplicate",)))
     before = kept(shop)
     assert (before.records, before.money) == (totals.records, totals.money)
     assert before.records == 3

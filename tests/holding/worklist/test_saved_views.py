@@ -22,7 +22,7 @@ def test_two_windows_that_keep_a_view_at_once_keep_one(
     def keep(words: str) -> int | Refusal:
         both.wait(timeout=30)
         with database.write() as session:
-            return facets.keep(session, lim, "Mine", {"age": [words]}, clock.now())
+            return facets.save_view(session, lim, "Mine", {"age": [words]}, clock.now())
 
     for words in (("1", "1"), ("1", "1")):
         with ThreadPoolExecutor(2) as windows:

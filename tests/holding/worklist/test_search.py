@@ -27,13 +27,13 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 def numbers(shop: Shop, words: str, company_id: int | None = None) -> list[str]:
     with shop.database.read() as session:
         mine = shop.company.id if company_id is None else company_id
-        return sorted(row.number for row in search.alike(session, mine, words))
+        return sorted(row.number for row in search.find_similar(session, mine, words))
 
 
 def exact(shop: Shop, words: str, company_id: int | None = None) -> list[tuple[str, str | None]]:
     with shop.database.read() as session:
         mine = shop.company.id if company_id is None else company_id
-        return [(row.number, row.document) for row in search.exact(session, mine, words)]
+        return [(row.number, row.document) for row in search.find_exact(session, mine, words)]
 
 
 def test_a_record_is_found_by_its_number_its_id_and_its_document(shop: Shop) -> None:
@@ -42,7 +42,7 @@ def test_a_record_is_found_by_its_number_its_id_and_its_document(shop: Shop) -> 
     assert document
     assert exact(shop, document) == [("NS-10", document)]
     with shop.database.read() as session:
-        [row] = search.exact(session, shop.company.id, "NS-10")
+        [row] = search.find_exact(session, shop.company.id, "NS-10")
     assert [one for one, _ in exact(shop, row.external_id)] == ["NS-10"]
     assert exact(shop, "NS-1") == exact(shop, "NS-10", shop.company.id + 1) == []
 
@@ -106,8 +106,8 @@ def cost(shop: Shop, words: str) -> int:
         raw = session.connection().connection.driver_connection
         assert raw is not None
         raw.set_progress_handler(ran, 10)
-        search.exact(session, shop.company.id, words)
-        search.alike(session, shop.company.id, words)
+        search.find_exact(session, shop.company.id, words)
+        search.find_similar(session, shop.company.id, words)
         raw.set_progress_handler(None, 10)
     return count[0]
 
@@ -128,19 +128,21 @@ def test_several_companies_are_searched_by_the_same_statements(
             session.add(Record(**{name: getattr(first, name) for name in names} | own))
     both = [shop.company.id, second.id]
     with shop.database.read() as session:
-        found = search.exact_in(session, both, "NS-10")
+        found = search.find_exact_in(session, both, "NS-10")
         assert sorted((row.company_id, row.number) for row in found) == [
             (both[0], "NS-10"), (both[1], "NS-10")]  # fmt: skip
-        named = search.alike_in(session, both, "warung m")
+        named = search.find_similar_in(session, both, "warung m")
         assert sorted((row.company_id, row.number) for row in named) == [
             (both[0], "NS-10"), (both[1], "NS-10"), (both[1], "NS-20")]  # fmt: skip
-        begun = {row.company_id for row in search.alike_in(session, both, "NS-")}
+        begun = {row.company_id for row in search.find_similar_in(session, both, "NS-")}
         assert begun == set(both)
-        assert {row.company_id for row in search.alike_in(session, both[1:], "NS-")} == {both[1]}
+        assert {row.company_id for row in search.find_similar_in(session, both[1:], "NS-")} == {
+            both[1]
+        }
         counts = []
         for companies in (both[:1], both):
             statements.clear()
-            search.exact_in(session, companies, "NS-10")
-            search.alike_in(session, companies, "warung")
+            search.find_exact_in(session, companies, "NS-10")
+            search.find_similar_in(session, companies, "warung")
             counts.append(len(statements))
         assert counts[0] == counts[1] <= 3, counts

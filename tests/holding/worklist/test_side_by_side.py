@@ -5,7 +5,7 @@ import pytest
 from grammar.text.problem import Span
 from holding.access.actors import MASK
 from holding.records.story import is_constant
-from holding.worklist.side_by_side import Pair, masked, named_in, pair_of
+from holding.worklist.side_by_side import Pair, is_named_in, mask_pair, pair_of
 from rules.outcomes import Lineage
 
 SPAN = Span("a.rules", 1, 1, 1, 2)
@@ -30,9 +30,9 @@ def test_the_records_own_field_is_named_before_what_was_made_of_it() -> None:
 @pytest.mark.parametrize("line", [None, 2])
 def test_a_personal_value_is_masked_on_a_line_too(line: int | None) -> None:
     pair = pair_of(row(("customer_name", "Aisyah"), line=line), ())
-    assert (masked(pair).value, masked(pair).sent, pair.line) == (MASK, MASK, line)
+    assert (mask_pair(pair).value, mask_pair(pair).sent, pair.line) == (MASK, MASK, line)
     open_to_all = Pair("sku", "TEA-1", "ItemCode", "TEA-1", "", hit=False, line=line)
-    assert masked(open_to_all) == open_to_all
+    assert mask_pair(open_to_all) == open_to_all
 
 
 def test_a_constant_whose_text_looks_like_a_field_is_one() -> None:
@@ -55,4 +55,4 @@ def test_a_constant_whose_text_looks_like_a_field_is_one() -> None:
     ],
 )
 def test_a_value_that_the_target_names_is_marked(value: str | None, named: bool) -> None:
-    assert named_in("Line 4: tax code MY-ZERO is not configured (30.00)", value) is named
+    assert is_named_in("Line 4: tax code MY-ZERO is not configured (30.00)", value) is named

@@ -45,9 +45,9 @@ def test_each_company_has_its_own_figures(lines: dict[str, list[str]], database:
     assert list(lines) == ["Kedai", "Warung"]  # the most money first
     with database.read() as session:
         kedai = session.scalars(select(Company).where(Company.code == "kedai")).one()
-        totals = filters.totals(session, kedai.id, Filter())
+        totals = filters.load_totals(session, kedai.id, Filter())
         farah = session.scalars(select(Person.id).where(Person.email == "farah@kedai.my")).one()
-        mine = filters.totals(session, kedai.id, Filter(view="mine", person_id=farah))
+        mine = filters.load_totals(session, kedai.id, Filter(view="mine", person_id=farah))
     held, amount, own, oldest, targets = lines["Kedai"]
     assert held.split()[0] == str(totals.records)
     assert amount == sums(totals.money, "MYR").replace("\u00a0", " ")
@@ -159,7 +159,7 @@ def test_the_head_adds_up_what_is_hers(visit: Callable[..., Any], database: Data
     with database.read() as session:
         kedai = session.scalars(select(Company.id).where(Company.code == "kedai")).one()
         everywhere = session.scalars(select(Hold.company_id).distinct()).all()
-        totals = filters.totals(session, kedai, Filter())
+        totals = filters.load_totals(session, kedai, Filter())
     assert kedai in everywhere
     assert f"{totals.records} records on hold in 1 of your 1 company" in page
     assert "Lain" not in page

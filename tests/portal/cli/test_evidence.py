@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from holding.records.packet_file import check
+from holding.records.packet_file import check_packet
 from tests.holding.records.packets import START, real, written
 
 Run = Callable[..., int]
@@ -74,7 +74,7 @@ def test_a_given_head_proves_the_events_before_it(verify: Callable[..., tuple[in
 def test_the_given_hash_alone_makes_a_packet_whole(
     verify: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
-    own = check(written(tmp_path)).sha256
+    own = check_packet(written(tmp_path)).sha256
     code, said = verify("--sha256", own)
     assert (code, "The packet of SO-1 is whole" in said) == (0, True), said
     assert "Compared with nothing" not in said

@@ -255,7 +255,7 @@ def test_who_retries_many_has_each_difference_left_with_its_reason(visit, hold, 
         actor = actors.actor_of(session, lim, held.company_id)
         seen = {hold: (held.lock, session.get_one(Record, held.record_id).version_id)}
         wish = assignments.Wish(act="retry", seen=seen, opened=True)
-        answer = assignments.do(session, actor, wish, held.opened_at, "form-1")
+        answer = assignments.apply_to_holds(session, actor, wish, held.opened_at, "form-1")
     assert answer.done == ()
     assert [(one.number, one.refusal.code) for one in answer.left] == [
         ("SO-10240", "difference.alone")

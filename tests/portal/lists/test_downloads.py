@@ -286,7 +286,7 @@ def test_a_file_of_parties_names_them_to_whom_its_page_does(visit, monkeypatch):
         keep="Aisyah Rahman", gone="Boon & Co", why=(), keys=(),
         rows=(Owed("Aisyah Rahman", AGES), Owed("Boon & Co", AGES), Owed("", AGES)),
     )  # fmt: skip
-    monkeypatch.setattr(party_merge, "proposals", lambda *_: (merge,))
+    monkeypatch.setattr(party_merge, "merge_proposals", lambda *_: (merge,))
     for name, told in (("farah", ["Aisyah Rahman", "Boon & Co"]), ("adam", ["•••", "•••"])):
         linked = files(visit(name).text("/c/kedai/mappings/parties"))
         got = [visit(name).get(linked[kind]).data for kind in ("CSV", "Excel", "JSON")]

@@ -115,7 +115,7 @@ def test_a_value_in_use_that_a_whole_list_lacks_says_so(visit, database, clock, 
         ).one()
     whole = CodeList(snapshot, "aiaccount", "account", clock.now(), complete=True)
     for told, said in ((whole, 1), (replace(whole, complete=False), 0)):
-        monkeypatch.setattr(choices, "purpose", lambda *_, told=told: Purpose((told,)))
+        monkeypatch.setattr(choices, "load_purpose", lambda *_, told=told: Purpose((told,)))
         asked = f"{MISSING}/values?cause={cause(database, 'mapping:item:%')}&q="
         shown = plain(visit("farah").text(asked, target="mapchoices"))
         assert shown.count("Not listed by AiAccount.") == said

@@ -31,7 +31,7 @@ def page(database, monkeypatch):
         keys=(party_merge.Key("debtor", "C-2", since),),
         rows=(Owed("Aisyah", NONE), Owed("Boon", NONE), Owed("", NONE)),
     )
-    monkeypatch.setattr(party_merge, "proposal", lambda *_, **__: found)
+    monkeypatch.setattr(party_merge, "merge_proposal", lambda *_, **__: found)
     return f"{PARTIES}/{hold_id}"
 
 
@@ -71,7 +71,7 @@ def test_a_merge_says_what_is_sent_by_it_before_and_after(visit, page, monkeypat
     farah = visit("farah")
     assert "What is on hold for this alone becomes ready and is sent." in plain(farah.text(page))
     made = party_merge.Merged("Aisyah", "Boon", 2, 1, 5, 1, later=later)
-    monkeypatch.setattr(party_merge, "accept", lambda *_, **__: made)
+    monkeypatch.setattr(party_merge, "accept_merge", lambda *_, **__: made)
     farah.post(page, {"reason": "one company", "op": "m-1"}, status=303)
     told = plain(farah.text(PARTIES))
     assert f"Merged: 2 keys name the other party now, 5 records are checked again{more}" in told

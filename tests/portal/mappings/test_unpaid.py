@@ -281,5 +281,5 @@ def test_a_hold_that_is_no_refusal_proposes_nothing(visit, refused, database, cl
 def test_a_document_that_pays_nothing_has_no_choices(database):
     with database.read() as session:
         posting = session.scalars(select(Posting.id).where(Posting.content.is_not(None))).first()
-        assert list_sources.of_posting(session, posting or 0) is None
-        assert list_sources.of_posting(session, 0) is None
+        assert list_sources.unpaid_choices(session, posting or 0) is None
+        assert list_sources.unpaid_choices(session, 0) is None

@@ -10,8 +10,8 @@ from hashlib import sha256
 from sqlalchemy import text
 
 from holding.platform import events as chain
-from holding.records.packet_contents import proof
-from holding.records.packet_file import check
+from holding.records.packet_contents import event_proof
+from holding.records.packet_file import check_packet
 from portal.records import packet_pages
 from tests.portal.reading import one, plain
 from tests.support.databases import unlock
@@ -81,10 +81,10 @@ def test_versions_and_calls_are_files_which_people_open(visit, database, tmp_pat
         assert json.loads(bare[f"versions/{version['no']}.json"]) == version["body"]
     made = tmp_path / "packet.zip"
     made.write_bytes(answer.get_data())
-    assert check(made).faults == ()
+    assert check_packet(made).faults == ()
     with zipfile.ZipFile(made, "a") as file:
         file.writestr("versions/9.json", b"{}")
-    assert "The manifest does not name it." in {one.message for one in check(made).faults}
+    assert "The manifest does not name it." in {one.message for one in check_packet(made).faults}
 
 
 def test_an_approval_stands_as_it_was_sealed(visit, database, tmp_path):
@@ -101,7 +101,7 @@ def test_an_approval_stands_as_it_was_sealed(visit, database, tmp_path):
     assert approval["sealed_row"]["reason"] == "fine"
     made = tmp_path / "packet.zip"
     made.write_bytes(file.get_data())
-    assert check(made).faults == ()
+    assert check_packet(made).faults == ()
 
 
 def files_form(page: str) -> dict[str, str]:
@@ -210,13 +210,13 @@ def test_a_secret_in_an_event_of_another_record_stays_out(database, clock):
     record = one(database, "SELECT id FROM record WHERE number = 'SO-10240'")
     company = one(database, "SELECT company_id FROM record WHERE number = 'SO-10240'")
     with database.read() as session:
-        of = {"now": clock.now(), "head": chain.chain_head(session, company)}
-        own = proof(session, company, record, noted=(), others=True, hide=str, **of).events
+        of = {"now": clock.now(), "chain_head": chain.chain_head(session, company)}
+        own = event_proof(session, company, record, noted=(), others=True, hide=str, **of).events
         links = [one for part in own["stretches"] for one in part["links"]]
         other = next(json.loads(one["text"]) for one in links
                      if json.loads(one["text"])["record_id"] not in (record, None))  # fmt: skip
         secret = json.loads(other["body"])["say"]
-        found = proof(session, company, record, noted=(), others=True,
+        found = event_proof(session, company, record, noted=(), others=True,
                       hide=lambda text: text.replace(secret, "removed"), **of).events  # fmt: skip
     assert secret not in json.dumps(found, ensure_ascii=False)
     (left,) = [one for part in found["stretches"] for one in part["links"] if one.get("removed")][

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from holding.reconciliation.ledger_check import beside
+from holding.reconciliation.ledger_check import deposit_text
 from sandbox.simulators.netshop.deliveries import delivery, sample_payout
 from tests.portal.intake.test_hooks import wire
 from tests.portal.reading import plain
@@ -96,4 +96,4 @@ def test_no_other_record_has_it(visit, deliver):
     ],
 )
 def test_how_it_stands_to_the_deposit(net, deposit, words):
-    assert beside("MYR", net, deposit) == words
+    assert deposit_text("MYR", net, deposit) == words

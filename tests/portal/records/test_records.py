@@ -201,13 +201,13 @@ def test_a_valid_e_invoice_says_until_when_it_can_be_cancelled(visit, database, 
 
 
 def test_a_value_that_is_sent_blank_is_not_called_missing(visit, monkeypatch):
-    read = lineage.lineage
+    read = lineage.lineage_rows
 
     def blank(*asked):
         first, *others = read(*asked)
         return (first._replace(value="", sent=""), *others)
 
-    monkeypatch.setattr(lineage, "lineage", blank)
+    monkeypatch.setattr(lineage, "lineage_rows", blank)
     page = visit("farah").text("/c/kedai/records/netshop/order/SO-10241?tab=lineage")
     row = page[page.index('id="lin_') :].partition("</tr>")[0]
     assert row.count("(blank)") == 2
@@ -222,7 +222,7 @@ def test_only_the_values_that_differ_from_what_was_planned(visit, monkeypatch):
     assert values > 5
     assert "onlydiffer" not in page, "nothing differs"
     assert "Every value was sent as planned." in farah.text(f"{url}&only=differences")
-    read = lineage.lineage
+    read = lineage.lineage_rows
 
     def changed(*asked):
         rows = list(read(*asked))
@@ -230,7 +230,7 @@ def test_only_the_values_that_differ_from_what_was_planned(visit, monkeypatch):
             rows[at] = rows[at]._replace(sent=f"{rows[at].value} otherwise")
         return tuple(rows)
 
-    monkeypatch.setattr(lineage, "lineage", changed)
+    monkeypatch.setattr(lineage, "lineage_rows", changed)
     page = farah.text(url)
     assert len(re.findall(r'id="lin_', page)) == values
     assert f" {values - 2} of {values} values sent as planned." in plain(page)

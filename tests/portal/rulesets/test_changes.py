@@ -24,7 +24,7 @@ def pushed(database, clock, text: str, title: str) -> int:
         chan = session.scalar(select(Person.id).where(Person.email == "chan@kedai.my"))
         actor = actors.actor_of(session, chan, company)
         files = {**FILES, "shop.rules": text}
-        return publication.push(session, company, actor, files, title, clock.now())
+        return publication.push_change(session, company, actor, files, title, clock.now())
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def propose(database, clock, line: str) -> int:
         chan = session.scalar(select(Person.id).where(Person.email == "chan@kedai.my"))
         actor = actors.actor_of(session, chan, company)
         files = {**FILES, "shop.rules": FILES["shop.rules"] + line}
-        return publication.push(session, company, actor, files, line, clock.now())
+        return publication.push_change(session, company, actor, files, line, clock.now())
 
 
 def test_a_change_that_is_taken_up_never_undoes_what_came_into_force_since(

@@ -74,7 +74,7 @@ def test_a_large_book_has_pages_and_each_topic_leads_to_its_own(visit, monkeypat
 
 
 def test_of_many_tests_of_a_rule_the_first_are_named(visit, monkeypatch):
-    read = rulebook.read
+    read = rulebook.read_book
 
     def proved(*asked):
         book = read(*asked)
@@ -83,7 +83,7 @@ def test_of_many_tests_of_a_rule_the_first_are_named(visit, monkeypatch):
         each = zip(book.sections, entries, strict=True)
         return Book(tuple(replace(one, entries=tuple(found)) for one, found in each))
 
-    monkeypatch.setattr(rulebook, "read", proved)
+    monkeypatch.setattr(rulebook, "read_book", proved)
     vera = visit("vera")
     told = plain(re.findall(r"<details>(.*?)</details>", vera.text(BOOK), re.S)[0])
     assert f"{MOST_TESTS + 2} tests “proof 0”" in told
@@ -249,13 +249,15 @@ def test_T27_the_book_names_the_backtest_that_it_was_published_by(visit, databas
         )
         files = publication.files_of(session, company.ruleset_version_id)
         files["shop.rules"] = f"# once more\n{files['shop.rules']}"
-        no = publication.push(session, company.id, chan, files, "once more", clock.now())
+        no = publication.push_change(session, company.id, chan, files, "once more", clock.now())
         change = session.scalars(select(Change).where(Change.no == no)).one()
         told = recorded_backtests.Counted(
             hash=change.hash, old_hash="a" * 64, records=1200, differ=14, bad=0, rules={}
         )
-        assert recorded_backtests.record(session, company.id, chan, told, clock.now()) is None
-        done = publication.publish(session, change.no, pua, clock.now())
+        assert (
+            recorded_backtests.record_backtest(session, company.id, chan, told, clock.now()) is None
+        )
+        done = publication.publish_change(session, change.no, pua, clock.now())
     told = "Decided by the backtest against rules aaaaaaaaaaaa, which were never published:"
     assert f"{told} 1,200 records, 14 differ (hash " in plain(visit("vera").text(BOOK))
     assert f"{told} 1,200 records, 14 differ (hash {done.backtest.sha256[:12]})." in visit(

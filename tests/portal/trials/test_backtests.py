@@ -33,7 +33,7 @@ def stricter(database: Database, clock) -> str:
         chan = session.scalars(select(Person.id).where(Person.email == "chan@kedai.my")).one()
         actor = actors.actor_of(session, chan, company)
         files = {**FILES, "shop.rules": STRICTER}
-        no = publication.push(session, company, actor, files, "Lower limit", clock.now())
+        no = publication.push_change(session, company, actor, files, "Lower limit", clock.now())
     assert isinstance(no, int)
     return f"{CHANGES}/{no}"
 

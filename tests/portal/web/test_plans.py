@@ -402,7 +402,7 @@ def test_a_search_for_a_number_reads_few_rows_of_big_tables(grown: Grown) -> Non
     with grown.database.read() as session:
         company = session.execute(text("SELECT id FROM company WHERE code = 'kedai'")).scalar_one()
         grown.asked.clear()
-        assert len(search.exact(session, company, "SO-10240")) == 1
+        assert len(search.find_exact(session, company, "SO-10240")) == 1
     asked = [one for one in grown.asked if one[0].lstrip().startswith("SELECT")]
     assert len(asked) == 1
     faults = _faults(grown, asked, set())
