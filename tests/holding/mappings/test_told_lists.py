@@ -456,7 +456,9 @@ def test_the_plan_follows_the_settings_and_a_person_may_ask_at_once(
     set_plan(shop, lists_read="off")
     assert row(shop).due_at is None
     with shop.database.write() as session:
-        refused = list_turns.read_now(session, shop.actor("vera"), aiaccount_of(shop), shop.clock.now())
+        refused = list_turns.read_now(
+            session, shop.actor("vera"), aiaccount_of(shop), shop.clock.now()
+        )
     assert isinstance(refused, Refusal)
     assert refused.status == 403
     with shop.database.write() as session:
