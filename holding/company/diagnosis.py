@@ -40,7 +40,8 @@ from holding.db.refusal import duration, plural
 from holding.db.together import answer
 from holding.platform import processes
 from holding.posting import holds
-from holding.programs.world import program, schemas
+from holding.programs.known_schemas import schemas
+from holding.programs.world import program
 from holding.rulesets.target_ways import late_calls
 from holding.trials import findings, fixed_codes
 from holding.trials.findings import Code, Finding, owner_of

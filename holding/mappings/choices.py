@@ -32,7 +32,8 @@ from holding.mappings import file_codes
 from holding.mappings.entries import entry_text, table_of
 from holding.mappings.file_codes import FileCode, FileList
 from holding.mappings.preview import active_program
-from holding.programs.world import asked_targets, schemas, target_connections
+from holding.programs.known_schemas import schemas
+from holding.programs.world import asked_targets, target_connections
 from rules.comparison.preflight import LISTS as REFERENCE_LISTS
 from rules.comparison.preflight import WHOLE, references
 from rules.documents.unusual import LISTS

@@ -38,7 +38,7 @@ from holding.mappings.list_storage import NAMED
 from holding.mappings.preview import NOTHING, Edit, Effect, KnownMaps, active_program, preview_edits
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from rules.comparison.preflight import LISTS, Reference, references
 from rules.outcomes import Document
 from rules.values.canonical import revive

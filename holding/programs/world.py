@@ -12,7 +12,6 @@ from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
-from connectors import registry
 from grammar.parsing.parser import parse
 from grammar.text.problem import Span
 from grammar.text.vocabulary import Edition
@@ -35,6 +34,7 @@ from holding.db.models import (
 from holding.db.models.columns import moment, table_of
 from holding.db.models.rules import ALWAYS
 from holding.db.together import Question
+from holding.programs.known_schemas import schemas
 from rules.decisions.judge_record import EvaluationInput
 from rules.decisions.verdict import DOES
 from rules.documents.rounding import AT_THE_END, PER_LINE
@@ -52,7 +52,6 @@ from rules.facts import (
 )
 from rules.outcomes import PASS, STOPS, Outcome, Verdict
 from rules.program import Program, Route, compile_ruleset
-from rules.types.symbol_table import Schemas
 from rules.values.kinds import show, simplify
 
 SNAPSHOT_HOURS = 24
@@ -551,9 +550,3 @@ def posted_by(session: Session, record_id: int, route: str) -> int | None:
     """The version of the rules that made what is posted of a route, the last of them."""
     given = {"record": record_id, "route": route}
     return session.scalar(_POSTED_BY, given)
-
-
-def schemas() -> Schemas:
-    """All document types and record kinds that the connectors know."""
-    documents, kinds = registry.schemas()
-    return Schemas(documents=documents, kinds=kinds)

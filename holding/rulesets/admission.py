@@ -19,7 +19,8 @@ from holding.connections.master_data import MODE, ROUNDING
 from holding.db.models import Cause, Company, Connection, Snapshot, SnapshotItem, Team
 from holding.db.refusal import Refusal
 from holding.db.together import KEPT
-from holding.programs.world import program, schemas, target_connections, way_of
+from holding.programs.known_schemas import schemas
+from holding.programs.world import program, target_connections, way_of
 from rules.checker.all_checks import collect_findings
 from rules.checker.places import Memory
 from rules.documents.rounding import WAYS, rounding_cause_key

@@ -14,7 +14,7 @@ from connectors.kit.delivery_limits import MEGABYTE
 from connectors.kit.workbook import Child, Ended, serve
 from grammar.parsing.incremental import collect_rarely
 from holding.db.refusal import Refusal
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import Coverage, Report, Seen, fingerprint, measure_coverage, report
 from rules.rulebook.suggested_names import Suggested, suggest_names
 

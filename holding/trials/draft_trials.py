@@ -15,8 +15,8 @@ from holding.db.refusal import Refusal
 from holding.evaluation.batch import Claimed
 from holding.evaluation.load_facts import load_batch
 from holding.programs import world as worlds
+from holding.programs.known_schemas import schemas
 from holding.programs.replay import judged_again
-from holding.programs.world import schemas
 from holding.rulesets.admission import Report
 from holding.trials import shadows
 from holding.trials.shadows import Candidate, Stored

@@ -26,7 +26,7 @@ from holding.db.refusal import Refusal, plural
 from holding.evaluation.batch import Claimed
 from holding.evaluation.load_facts import load_batch
 from holding.programs import world
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from rules.comparison.preflight import WHOLE, Reference, Tally, fixed_on, references
 from rules.facts import World
 from rules.values.canonical import PostingState

@@ -31,7 +31,7 @@ from holding.intake.families import GONE_STATES
 from holding.platform.changes import lock_company
 from holding.platform.events import record_event
 from holding.programs import world as worlds
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES, files_of, files_of_change
 from rules.comparison.two_sides import OF_DOCUMENTS, OF_LINKS, newly_needed_names

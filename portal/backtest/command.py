@@ -88,7 +88,7 @@ def backtest(
     """
     from concurrent.futures.process import BrokenProcessPool
 
-    from holding.programs.world import schemas
+    from holding.programs.known_schemas import schemas
     from portal.backtest import parallel_run
     from portal.backtest.record_files import Stored, UnreadableError
     from portal.backtest.report import build_report, report_json, report_lines

@@ -103,7 +103,7 @@ def _of_files(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[B
 def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad]]":
     """All records under the rules, each in the world it names, else in that of the files."""
     from connectors.contract.schema import MASTER_DATA
-    from holding.programs.world import schemas
+    from holding.programs.known_schemas import schemas
     from portal.backtest.parallel_run import Lines, SideWorlds, StoredWorlds
     from portal.backtest.record_files import Stored
     from rules.comparison.preflight import Tally, references

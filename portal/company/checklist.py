@@ -15,7 +15,7 @@ from holding.company.going_live import Checklist, Step, checklist
 from holding.company.standing_documents import Look, There, look
 from holding.db.refusal import Refusal, plural, sums
 from holding.platform import processes
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from portal.web import forms, store
 from portal.web.permissions import needs
 from portal.web.request_guard import FILE

@@ -26,7 +26,7 @@ from grammar.text.finding_codes import CODES
 from grammar.text.problem import Problem, Span, broken_blocks, consequence_sentences, read_tokens
 from grammar.text.vocabulary import normalize_text
 from grammar.version import __version__
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from portal.rule_tools.rule_files import RULES, Files, examine, findings, maps_of, read_files
 from portal.terminal.command_frame import Stop
 from rules.checker.places import Memory

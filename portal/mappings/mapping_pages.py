@@ -25,7 +25,8 @@ from holding.mappings.file_codes import FileList, Unpaid
 from holding.mappings.preview import active_program
 from holding.platform import processes
 from holding.programs import world
-from holding.programs.world import fresh_now, schemas
+from holding.programs.known_schemas import schemas
+from holding.programs.world import fresh_now
 from portal.web import filters, forms, request_guard, store
 from portal.web.permissions import needs
 from rules.comparison.preflight import references

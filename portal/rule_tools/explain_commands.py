@@ -299,7 +299,7 @@ def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
     With --coverage each part of the rules is then broken, one at a time: a part is covered when a
     test turns red.
     """
-    from holding.programs.world import schemas
+    from holding.programs.known_schemas import schemas
     from rules.program import compile_ruleset, hash_files
     from rules.testing.runner import all_parts, coverage, run_tests
 

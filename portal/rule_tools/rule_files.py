@@ -142,7 +142,7 @@ def findings(
     memory: "Memory | None" = None,
 ) -> "tuple[Problem, ...]":
     """All that is wrong with a ruleset that was read from files, `syntax` and what follows."""
-    from holding.programs.world import schemas
+    from holding.programs.known_schemas import schemas
     from rules.checker.all_checks import collect_findings as all_of
     from rules.facts import load_seeds
 
@@ -236,7 +236,7 @@ def _summary(errors: int, warnings: int, files: int) -> str:
 
 def _later(ruleset: "Ruleset") -> int:
     """How much of it nothing carries out yet."""
-    from holding.programs.world import schemas
+    from holding.programs.known_schemas import schemas
     from rules.checker.all_checks import not_yet
 
     return len(not_yet(ruleset, schemas()))
@@ -318,7 +318,7 @@ def try_(
     rules: Path, record: Path, *, kind: str | None, at: datetime | None, trace: bool, as_json: bool
 ) -> int:
     """Check one record (JSON) against rule files, and nothing else."""
-    from holding.programs.world import schemas
+    from holding.programs.known_schemas import schemas
     from rules.testing.runner import kinds_of, try_record
 
     files = read_files([rules])

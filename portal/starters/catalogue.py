@@ -12,7 +12,7 @@ from typing import Final
 
 from grammar import nodes
 from grammar.parsing.parser import parse
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import inspect, rule_sources
 from rules.comparison.preflight import references
 from rules.editing.daily_hours import change_hours, daily_routes

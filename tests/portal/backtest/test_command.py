@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from holding.db.models.postings import POSTING_STATES
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from portal.backtest import parallel_run, record_files
 from portal.backtest.command import _rules
 from portal.backtest.parallel_run import Desk, Line, Lines, Plan, Progress, State, WorldLine

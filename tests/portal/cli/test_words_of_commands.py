@@ -111,8 +111,10 @@ def commands(group: click.Command, *path: str) -> Iterator[tuple[str, click.Comm
     """Every command by its words, groups too."""
     yield " ".join(path), group
     if isinstance(group, click.Group):
-        for name, one in group.commands.items():
-            yield from commands(one, *path, name)
+        for name in group.list_commands(click.Context(group)):
+            command = group.get_command(click.Context(group), name)
+            assert command is not None
+            yield from commands(command, *path, name)
 
 
 EVERY = dict(commands(cli.commands))

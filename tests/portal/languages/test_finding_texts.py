@@ -10,7 +10,7 @@ import pytest
 from grammar.parsing.parser import parse
 from grammar.text.finding_codes import CODES
 from grammar.text.problem import Problem
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from portal.languages import choice
 from portal.languages.catalogues import FindingTexts
 from portal.rule_tools.rule_files import Files, examine

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from portal.rule_tools.rule_files import examine, read_files
 from rules.documents.totals import AmountParts
 from rules.types.symbol_table import Index

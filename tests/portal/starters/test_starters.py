@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from grammar.layout.written import format_text
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from portal.rule_tools.explain_commands import KNOWN, TEMPLATES
 from portal.rule_tools.rule_files import coverage_risks, examine, read_files
 from rules.program import compile_ruleset, hash_files

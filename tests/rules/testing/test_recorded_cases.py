@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from grammar import nodes
 from grammar.layout.written import write_test
 from grammar.parsing.parser import parse
-from holding.programs.world import schemas
+from holding.programs.known_schemas import schemas
 from rules.checker.all_checks import check
 from rules.facts import Facts, TargetDocument
 from rules.outcomes import Decision, Document, Outcome, Step
