@@ -26,8 +26,8 @@ from holding.worklist import open_holds, search
 from portal.api import answers
 from portal.web import forms, request_guard, store
 from portal.web.forms import parse_day
-from portal.web.permissions import needs
-from portal.web.request_guard import PERMISSIONS, problem, whose
+from portal.web.permissions import needs, permission_of
+from portal.web.request_guard import problem, whose
 
 Body = TypeVar("Body")
 
@@ -362,7 +362,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
     made: dict[str, Any] = {
         "operationId": name,
         "summary": re.sub(r"\s+", " ", told),
-        "description": f"Scope: {PERMISSIONS[rule.endpoint]}.",
+        "description": f"Scope: {permission_of(app, rule.endpoint)}.",
         "parameters": [*_of_path(rule), *_of_query(name)],
         "responses": {
             "200": {"description": "Done.", "content": {"application/json": {"schema": answer}}},

@@ -74,12 +74,12 @@ def _routes(place: "Office") -> list[Route]:
     """Every address and method of the portal, with the act that it takes and who may."""
     from holding.access.actors import ACTS, ROLES
     from portal.app import create_app
-    from portal.web.request_guard import PUBLIC, SIGNED_IN, act_of
+    from portal.web.permissions import PUBLIC, SIGNED_IN, permission_of
 
     app = create_app(place.database, place.clock, place.settings)
     found: list[Route] = []
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
-        act = act_of(rule.endpoint)
+        act = permission_of(app, rule.endpoint)
         may = {role: act in (PUBLIC, SIGNED_IN) or role in ACTS.get(act, ()) for role in ROLES}
         found += [
             Route(rule.endpoint, method, rule.rule, act, may)

@@ -17,8 +17,7 @@ from holding.db.refusal import Refusal, plural, sums
 from holding.platform import processes
 from holding.programs.known_schemas import schemas
 from portal.web import forms, store
-from portal.web.permissions import needs
-from portal.web.request_guard import FILE
+from portal.web.permissions import FILE, needs
 
 pages = Blueprint("onboarding", __name__, url_prefix="/c/<co>/setup")
 

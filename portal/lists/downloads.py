@@ -46,7 +46,7 @@ from portal.runs import runs
 from portal.trials import backtests
 from portal.web import filters, list_file, store
 from portal.web.list_file import MEDIA, FileKind, ListFile, Table, TooManyError, each_page
-from portal.web.request_guard import FILE, PART, list_of, page_of
+from portal.web.permissions import FILE, PART, list_of, page_of
 from rules.rulebook.hold_catalogue import Reason
 
 Make = Callable[..., ListFile | Refusal]

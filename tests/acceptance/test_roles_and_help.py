@@ -14,11 +14,9 @@ from tests.acceptance.houses import COMPANY, ROLES, quiet
 from tests.acceptance.pages import words
 from tests.acceptance.product import FINANCE, House, Product, Visitor, free_environment
 from tests.installed import ROOT
+from tests.support.duties import ACTIONS, ALL, CLERK, EITHER, FOR_ALL, SUPERVISOR, roles_by_view
 
 pytestmark = pytest.mark.sqlite
-ALL = {"viewer", "finance", "approver", "consultant", "publisher", "auditor", "operator", "admin"}
-CLERK, SUPERVISOR = {"finance"}, {"approver"}
-EITHER = CLERK | SUPERVISOR
 ACTS = {
     "view records": ALL,
     "view personal data": {"finance", "approver", "auditor"},
@@ -45,57 +43,6 @@ ACTS = {
     "appoint delegates": {"approver", "admin"},
 }
 """The table of duties as an auditor would write it: act -> roles."""
-ACTIONS = {
-    "holding.release holding.reject holding.link holding.look holding.approve": SUPERVISOR,
-    "api.approve api.release api.reject api.link api.look": SUPERVISOR,
-    "desk.retry desk.assign desk.snooze desk.comment periods.reopen periods.redirect": EITHER,
-    "api.retry api.assign api.snooze api.reopen api.redirect": EITHER,
-    "desk.correct periods.date api.correct api.date": CLERK,
-    "onboarding.set_cutover onboarding.look_there onboarding.go_live": {"admin"},
-    "desk.override connections.test stops.limit api.override": {"admin"},
-    "signals.failures signals.close_day connauth.begin connauth.disconnect": {"admin"},
-    "notices.times notices.add notices.remove notices.test": {"admin"},
-    "mappings.fix mappings.save_entry mappings.accept_merge": {"finance", "admin"},
-    "mappings.refuse_merge mappings.give_list mappings.look mappings.accept_exact": {
-        "finance",
-        "admin",
-    },
-    "connections.pause connections.resume connections.sync connections.daily operations.requeue": {
-        "operator",
-        "admin",
-    },
-    "stops.resume stops.keep": {"approver", "operator", "admin"},
-    "editor.submit editor.check editor.suggest editor.discard editor.save_test": {"consultant"},
-    "editor.begin_again": {"consultant"},
-    "trials.begin trials.end": {"consultant"},
-    "rulebook.push_draft connections.hours": {"consultant"},
-    "changes.publish changes.start changes.drop_start changes.go_back": {"publisher"},
-    "changes.send_back": {"publisher"},
-    "changes.comment changes.test": {"consultant", "publisher"},
-    "changes.take_up": {"consultant"},
-    "evidence.make evidence.note evidence.note_event": {"auditor"},
-    "deputies.appoint": {"approver", "admin"},
-    "people.invite people.cancel people.change people.sources people.reset people.leave": {"admin"},
-    "asking.decline": {"admin"},
-}
-"""What changes something -> who may, whatever the product thinks."""
-FOR_ALL = {
-    "desk.do_many",
-    "api.do_many",
-    "desk.take_back",
-    "deputies.end",
-    "asking.ask",
-    "views.keep",
-    "views.change",
-    "views.delete",
-    "mappings.preview_entry",
-    "escalations.make",
-    "escalations.sent",
-    "escalations.deliver",
-}
-"""A preview changes nothing, whoever sees a record may escalate it, who lacks a right asks for it,
-and views are one's own; of the others the services ask again, for each hold or person.
-"""
 SCOPES = (
     "record.read", "record.edit", "posting.approve", "hold.assign", "hold.retry", "retry.override",
 )  # fmt: skip
@@ -156,7 +103,7 @@ def test_H08_what_it_says_each_page_and_action_is_open_to_its_roles_alone(place:
         assert set(route["may"].values()) <= {True, False}
         open_to = {role for role, may in route["may"].items() if may}
         assert open_to == roles_of.get(route["act"], ALL), route
-    named = {name: roles for names, roles in ACTIONS.items() for name in names.split()}
+    named = roles_by_view(ACTIONS)
     inside = [
         route for route in routes if route["address"].startswith(("/c/<co>", "/api/v1/c/<co>"))
     ]
@@ -165,7 +112,7 @@ def test_H08_what_it_says_each_page_and_action_is_open_to_its_roles_alone(place:
     for route in inside:
         open_to = {role for role, may in route["may"].items() if may}
         if route["method"] != "GET" and route["route"] not in FOR_ALL:
-            assert open_to == named.get(route["route"], open_to), route
+            assert open_to == named[route["route"]], route
             assert open_to != ALL, f"any role may do this: {route}"
         let_in = set()
         for role in sorted(ALL):

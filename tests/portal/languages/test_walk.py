@@ -10,7 +10,7 @@ from connectors.registry import titled
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
 from portal.lists.downloads import LISTS
-from portal.web.request_guard import FILE
+from portal.web.permissions import FILE
 from tests.portal.languages.test_languages import PAGES
 from tests.portal.reading import ONE, works
 from tests.portal.web.test_page_words import READ, is_value, program_words, stray_codes

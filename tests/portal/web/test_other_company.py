@@ -43,7 +43,7 @@ from holding.db.models import (
     Upload,
 )
 from portal.web import request_guard
-from portal.web.request_guard import PUBLIC, SIGNED_IN, act_of
+from portal.web.permissions import PUBLIC, SIGNED_IN, permission_of
 from tests.portal.web.test_reach import words
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_connection, make_person
@@ -286,7 +286,7 @@ def rules(app: Flask, method: str, *, programs: bool) -> list[Rule]:
         rule
         for rule in app.url_map.iter_rules()
         if method in (rule.methods or ())
-        and act_of(rule.endpoint) not in {PUBLIC, SIGNED_IN}
+        and permission_of(app, rule.endpoint) not in {PUBLIC, SIGNED_IN}
         and rule.endpoint.startswith("api.") is programs
     ]
 

@@ -31,7 +31,8 @@ from holding.db.models import (
 )
 from holding.db.models.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE, OTHERS
 from holding.db.models.columns import UploadState
-from portal.web.request_guard import OF_SOME_SOURCES, PUBLIC, SIGNED_IN, act_of, page_of
+from portal.web.permissions import PUBLIC, SIGNED_IN, page_of, permission_of
+from portal.web.request_guard import OF_SOME_SOURCES
 from tests.portal.seed import PASSWORD
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_person
@@ -249,7 +250,8 @@ def test_pages_about_all_sources_are_closed_with_a_sentence(
             if rule.arguments == {"co"} and "GET" in (rule.methods or ())
         ]
     for endpoint, url in urls:
-        if act_of(endpoint) in {PUBLIC, SIGNED_IN} or page_of(endpoint) in OF_SOME_SOURCES:
+        outside = permission_of(app, endpoint) in {PUBLIC, SIGNED_IN}
+        if outside or page_of(endpoint) in OF_SOME_SOURCES:
             continue
         said = ella.get(url, status=403).get_data(as_text=True)
         assert "because you work with some sources only" in said, url

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from holding.access.actors import ROLES
-from portal.web.request_guard import FILE
+from portal.web.permissions import FILE
 from tests.browser.walk_examples import LEFT_OUT, PEOPLE, SCREENS, STATES, TABLE, WHOLE, reader
 from tests.browser.walk_makers import MAKERS, Making
 from tests.portal.languages.test_walk import ROUTES
