@@ -432,7 +432,7 @@ class Snoozed:
 class Dated:
     """The day that a document gets; None is the first open one."""
 
-    parse_day: date | None
+    day: date | None
     reason: str
 
 

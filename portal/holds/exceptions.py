@@ -382,7 +382,7 @@ class Corrected:
 class Dated:
     """The day that a document gets."""
 
-    parse_day: date
+    day: date
     reason: str
     op: str
 

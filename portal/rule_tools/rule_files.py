@@ -445,7 +445,7 @@ def _document(outcome: "Outcome", route: str) -> Iterator[str]:
 class LastBacktest:
     """What it was in one sentence, and what it said of each check and approval, by name."""
 
-    print_note: str
+    say: str
     rules: Mapping[str, str] = field(default_factory=dict)
 
 
