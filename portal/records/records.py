@@ -258,7 +258,7 @@ def _versions(shown: _Shown) -> dict[str, object]:
 def _pushes(shown: _Shown) -> dict[str, object]:
     session, record_id = store.reading(), shown.record.id
     return {
-        "load_pushes": (found := push_history.load_pushes(session, record_id)),
+        "pushes": (found := push_history.load_pushes(session, record_id)),
         "readings": reading_plan.readings_of_record(session, record_id),
         "EInvoice": EInvoiceStatus,
         "now": g.now,
