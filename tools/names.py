@@ -1,7 +1,7 @@
 """Count local names that are filler words, per top-level folder.
 
-A filler is a pronoun or past participle that does not name the value it holds: found, told, one, given.
-Exit code 1 when the share is above the ceiling.
+A filler is a pronoun or past participle that does not name the value it holds. The list is
+word_lists/fillers.txt. Exit code 1 when the share is above the ceiling.
 
     python tools/names.py --ceiling 13.4
 """
@@ -12,13 +12,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from source_tree import PRODUCT_FOLDERS, python_files
+from source_tree import PRODUCT_FOLDERS, python_files, words
 
-FILLERS = frozenset(
-    "found told said one ones asked given made shown kept held seen known wanted taken here there "
-    "those theirs ours both much many each every alone gone left rest besides beside whole way ways "
-    "so who whose mine own same like alike again once".split()
-)
+FILLERS = frozenset(words("fillers"))
 
 
 def local_names(tree: ast.AST) -> list[str]:
@@ -47,7 +43,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     all_names = all_fillers = 0
-    words: Counter[str] = Counter()
+    filler_counts: Counter[str] = Counter()
     by_file: Counter[Path] = Counter()
     for folder in options.folders:
         names = fillers = 0
@@ -55,7 +51,7 @@ def main() -> int:
             local = local_names(ast.parse(path.read_text(encoding="utf-8")))
             in_file = [name.strip("_") for name in local if name.strip("_") in FILLERS]
             names, fillers = names + len(local), fillers + len(in_file)
-            words.update(in_file)
+            filler_counts.update(in_file)
             by_file[path.relative_to(options.root)] = len(in_file)
         print(
             f"{folder:12}{names:8} names {fillers:7} fillers {100 * fillers / max(names, 1):6.1f} %"
@@ -63,7 +59,8 @@ def main() -> int:
         all_names, all_fillers = all_names + names, all_fillers + fillers
     share = 100 * all_fillers / max(all_names, 1)
     print(f"{'all':12}{all_names:8} names {all_fillers:7} fillers {share:6.1f} %")
-    print("most used:", ", ".join(f"{word} {count}" for word, count in words.most_common(12)))
+    most_used = (f"{word} {count}" for word, count in filler_counts.most_common(12))
+    print("most used:", ", ".join(most_used))
     for path, count in by_file.most_common(options.worst):
         print(f"{count:5} {path}")
     if options.ceiling is not None and share > options.ceiling:

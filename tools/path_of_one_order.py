@@ -1,14 +1,13 @@
-"""Trace one order from webhook to posted: product modules, functions and call depth on its way.
+"""Trace one order from webhook to posted: product modules, functions and call depth.
 
-The script fills a temporary home with the tests' sample shop, starts the AiAccount stand-in, and runs
-four phases under `sys.setprofile`: webhook, judge, judge a clean order, push. It needs the test tools.
-Exit code 1 when a ceiling is exceeded.
+The script fills a temporary home with the tests' sample shop, starts the AiAccount stand-in, and
+runs four phases under `sys.setprofile`: webhook, judge, judge a clean order, push. It needs the
+test tools. Exit code 1 when a ceiling is exceeded.
 
-    python tools/path_of_one_order.py --max-modules 167 --max-functions 855 --max-depth 30
+    python tools/path_of_one_order.py --max-modules 85 --max-functions 855 --max-depth 30
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -17,11 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-PRODUCT_FOLDERS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
+TRACED_FOLDERS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
 
 
 class CallTrace:
-    """Count calls of product functions, the deepest stack, and where each function was first called."""
+    """Count calls of product functions, record each one's first call and the deepest stack."""
 
     def __init__(self, root: Path) -> None:
         self._prefix = f"{root}{os.sep}"
@@ -46,8 +45,9 @@ class CallTrace:
             sys.setprofile(None)
         new = set(self.calls) - before
         modules = {path for path, _ in new} - {path for path, _ in before}
+        calls = sum(self.calls.values()) - calls_before
         print(
-            f"{phase:20} calls {sum(self.calls.values()) - calls_before:6} new functions {len(new):5} "
+            f"{phase:20} calls {calls:6} new functions {len(new):5} "
             f"new modules {len(modules):4} depth {self.max_depth:3}"
         )
         self.max_depth = max(self.max_depth, phase_start)
@@ -58,7 +58,7 @@ class CallTrace:
         if not filename.startswith(self._prefix):
             return
         path = filename[len(self._prefix) :]
-        if path.partition(os.sep)[0] not in PRODUCT_FOLDERS:
+        if path.partition(os.sep)[0] not in TRACED_FOLDERS:
             return
         if event == "call":
             self._depth += 1
@@ -77,10 +77,7 @@ class CallTrace:
 
 
 def trace_order(root: Path, home: Path) -> CallTrace:
-    """Send one order through the product and return the trace.
-
-    Imports are local: the environment must be set first. When modules move, change them here.
-    """
+    """Send one order through the product and return the trace."""
     os.environ.pop("DATABASE_URL", None)
     os.environ.pop("REDIS_URL", None)
     os.environ |= {
@@ -88,77 +85,12 @@ def trace_order(root: Path, home: Path) -> CallTrace:
         "CLEARPOST_ALLOW_LOOPBACK": "1",
         "CLEARPOST_HOME": str(home),
     }
-    from tests.support.passwords import hash_cheaply
+    from sample_order import sample_phases  # reads the environment
 
-    hash_cheaply()
-    from tests.portal import seed
-    from tests.support.databases import sqlite_template
-
-    url = f"sqlite:///{sqlite_template(home)}"
-    os.environ |= seed.environment(home, url)
-    from sqlalchemy import select
-
-    from connectors.registry import sources
-    from holding.db.database import Database
-    from holding.db.models import Company, Connection
-    from holding.evaluation.evaluate_due import judge_due
-    from holding.platform.settings import Settings
-    from holding.runs.dispatch import open_desk, push_due
-    from portal.app import create_app
-    from sandbox.simulators.netshop import deliveries
-    from tests.holding import shop as sample_shop
-    from tests.support.simulator import simulator
-
-    database = Database(url, durable=False)
-    clock = seed.fill(database, home)
-    settings = Settings.from_env()
-    app = create_app(database, clock, settings)
-    app.testing = True
-    client = app.test_client()
     trace = CallTrace(root)
-    example = sources()["netshop"].example(seed.HOOK_SECRET, clock.now(), "evt-1")
-    body = json.loads(example.body)
-
-    def deliver(number: int) -> None:
-        order = {
-            key: {**value, "id": f"Z-{number}", "number": f"NS-Z-{number}"}
-            if isinstance(value, dict) and ("number" in value or "order_no" in value)
-            else value
-            for key, value in body.items()
-        }
-        delivery = deliveries.signed(
-            json.dumps(order).encode(),
-            event_id=f"evt-{number}",
-            secret=seed.HOOK_SECRET,
-            now=clock.now(),
-        )
-        answer = client.post(
-            "/hooks/kedai/netshop", data=delivery.raw, headers=dict(delivery.headers)
-        )
-        assert answer.status_code < 300, answer.get_data(as_text=True)
-
-    def judge() -> None:
-        judge_due(database, clock, company_id=1, owner="trace")
-
-    with simulator(home) as target:
-        with database.write() as session:
-            aiaccount = (
-                select(Connection).where(Connection.name == "aiaccount").order_by(Connection.id)
-            )
-            connection = session.scalars(aiaccount).first()
-            connection.settings = {**connection.settings, "base_url": target.url}
-        deliver(0)  # warm caches, so that the trace shows a later order
-        judge()
-        trace.run("webhook", lambda: deliver(1))
-        trace.run("judge", judge)
-        with database.read() as session:
-            company = session.get(Company, 1)
-            session.expunge(company)
-        shop = sample_shop.Shop(database, company, clock, {}, deliveries=500)
-        shop.receive(sample_shop.order("SO-95001"))
-        trace.run("judge a clean order", judge)
-        desk = open_desk(database, clock, owner="trace", settings=settings)
-        trace.run("push", lambda: push_due(database, clock, company_id=1, owner="trace", desk=desk))
+    with sample_phases(home) as phases:
+        for name, phase in phases:
+            trace.run(name, phase)
     return trace
 
 
@@ -186,9 +118,8 @@ def main() -> int:
     modules = {path for path, _ in trace.calls}
     named = [name for _, name in trace.calls if not name.endswith(">")]
     figures = {"modules": len(modules), "functions": len(named), "depth": trace.max_depth}
-    print(
-        f"one order: {figures}, with comprehensions and lambdas {len(trace.calls)}, calls {sum(trace.calls.values())}"
-    )
+    calls = sum(trace.calls.values())
+    print(f"one order: {figures}, with comprehensions {len(trace.calls)}, calls {calls}")
     if options.deepest:
         print("\n".join(f"{at:3} {frame}" for at, frame in enumerate(trace.deepest, 1)))
     if options.out:

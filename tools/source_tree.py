@@ -1,11 +1,22 @@
-"""Read the product's Python files and their import graph. Used by the other scripts in this folder."""
+"""Read the repository's Python files, their import graph and the word lists of the checks."""
 
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-PRODUCT_FOLDERS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
+PRODUCT_FOLDERS = (
+    "grammar",
+    "rules",
+    "connectors",
+    "holding",
+    "portal",
+    "workers",
+    "sandbox",
+    "bench",
+)
+WORD_LISTS = Path(__file__).parent / "word_lists"
 
 
 @dataclass
@@ -29,6 +40,11 @@ def python_files(root: Path, folders: Iterable[str]) -> Iterator[Path]:
     """Yield every Python file below the given folders, in a stable order."""
     for folder in folders:
         yield from sorted((root / folder).rglob("*.py"))
+
+
+def words(name: str) -> list[str]:
+    """Return the lines of a word list, such as "verbs"."""
+    return (WORD_LISTS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
 
 
 def load_modules(root: Path, folders: Iterable[str] = PRODUCT_FOLDERS) -> dict[str, Module]:
@@ -60,7 +76,7 @@ def _collect_imports(
         if runtime:
             module.runtime_imports |= known
         is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        is_typing_block = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        is_typing_block = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         for attribute in ("body", "orelse", "finalbody", "handlers"):
             block = getattr(node, attribute, None)
             if isinstance(block, list):
@@ -68,41 +84,10 @@ def _collect_imports(
                 _collect_imports(module, block, modules, runtime=inner)
 
 
-def find_cycles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Return the strongly connected groups of more than one node (Tarjan, without recursion)."""
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    on_stack: set[str] = set()
-    stack: list[str] = []
-    cycles: list[list[str]] = []
-    for start in graph:
-        if start in index:
-            continue
-        work: list[tuple[str, Iterator[str]]] = []
-        _open(start, graph, index, low, stack, on_stack, work)
-        while work:
-            node, targets = work[-1]
-            for target in targets:
-                if target not in index:
-                    _open(target, graph, index, low, stack, on_stack, work)
-                    break
-                if target in on_stack:
-                    low[node] = min(low[node], index[target])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == index[node]:
-                    group = stack[stack.index(node) :]
-                    del stack[stack.index(node) :]
-                    on_stack.difference_update(group)
-                    if len(group) > 1:
-                        cycles.append(sorted(group))
-    return cycles
-
-
-def _open(node, graph, index, low, stack, on_stack, work) -> None:
-    index[node] = low[node] = len(index)
-    stack.append(node)
-    on_stack.add(node)
-    work.append((node, iter(sorted(graph.get(node, ())))))
+def find_cycle(modules: dict[str, Module]) -> list[str]:
+    """Return the modules of one circle of run-time imports, or an empty list."""
+    try:
+        TopologicalSorter({m.name: m.runtime_imports for m in modules.values()}).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []

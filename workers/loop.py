@@ -1,4 +1,4 @@
-"""The supervisor loop of a worker: sweeps, heartbeat, listening children, and work without Redis."""
+"""The supervisor loop of a worker: sweeps, heartbeat, listening children, work without Redis."""
 
 import os
 import select

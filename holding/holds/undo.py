@@ -6,9 +6,9 @@ Assignments and snoozes are restored in `restored_assignments.py`.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import Select, and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
@@ -181,6 +181,24 @@ class _Line:
 
 
 def _lines(session: Session, op: str) -> list[_Line]:
+    lines = [
+        _Line(
+            of=of,
+            id=row.id,
+            record_id=row.record_id,
+            posting_id=row.posting_id,
+            number=row.number,
+            begun=bool(row.begun),
+        )
+        for of, query in _line_queries(op)
+        for row in session.execute(query)
+    ]
+    gone = {(line.of, line.id) for line in lines if line.begun}  # with any of its documents
+    return [replace(line, begun=(line.of, line.id) in gone) for line in lines]
+
+
+def _line_queries(op: str) -> tuple[tuple[str, Select[Any]], ...]:
+    """Return the queries for the operation's approvals, releases and datings."""
     pushed = exists().where(Push.posting_id == Posting.id)
     busy = or_(Posting.state.in_(IN_FLIGHT_STATES), Posting.lease_until.is_not(None))
     approvals = (
@@ -228,20 +246,7 @@ def _lines(session: Session, op: str) -> list[_Line]:
         )
         .where(Dating.operation_id == op, Dating.voided_at.is_(None))
     )
-    lines = [
-        _Line(
-            of=of,
-            id=row.id,
-            record_id=row.record_id,
-            posting_id=row.posting_id,
-            number=row.number,
-            begun=bool(row.begun),
-        )
-        for of, query in ((APPROVAL, approvals), (RELEASE, releases), (DATING, datings))
-        for row in session.execute(query)
-    ]
-    gone = {(line.of, line.id) for line in lines if line.begun}  # with any of its documents
-    return [replace(line, begun=(line.of, line.id) in gone) for line in lines]
+    return (APPROVAL, approvals), (RELEASE, releases), (DATING, datings)
 
 
 def _void(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime) -> None:

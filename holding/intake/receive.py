@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -68,19 +69,13 @@ def receive(
     by: Actor | None = None,
     upload_id: int | None = None,
 ) -> Receipt | Refusal:
-    """Store a delivery and the versions that are new in it. A repeated delivery is counted, not
-    read.
+    """Store a delivery with its new records and versions; a repeated delivery is only counted.
 
-    `signature`: the proof of a delivery whose `delivery_key` is not signed
-    (holding/intake/deliveries.py). `by`: the person who entered it by hand, who may not approve its
-    documents. `upload_id`: the uploaded file that contains these rows.
+    `signature` proves a delivery without a proved key; `by` may not approve what they enter.
     """
     if by and (refused := may(by, "upload")):
         return refused
     company, source = lock_company(session, company_id, source_id)
-    if source.side != "source":
-        hint = "Name the connection that the records come from."
-        return Refusal("delivery.no_source", f"{source.name} is not a source.", hint, 422)
     if refused := refused_kind(session, source, records, now):
         return refused
     delivery = store_delivery(
@@ -103,12 +98,8 @@ def receive(
     if delivery.times > 1:
         return Receipt(delivery_id=delivery.id, times=delivery.times)
     records = [*records, *omitted_sales(session, source.id, records, now)]
-    rules = company.ruleset_version_id
-    judge = programs(session, rules) if rules is not None else None
-
-    def family(one: IncomingRecord) -> int:
-        return family_of(company.id, source.id, one.kind, one.external_id, one.body, judge)
-
+    judge = programs(session, rules) if (rules := company.ruleset_version_id) is not None else None
+    family = partial(_family_of_record, company.id, source.id, judge)
     ids, fresh = _records(session, company, source, _last_of_each(records), family, now)
     known = load_stored_records(session, ids, fresh)
     plan = _plan(known, ids, records, (delivery.id, by.person_id if by else None), now)
@@ -121,14 +112,13 @@ def receive(
     _tell(session, company_id, source, plan, records, ids, fresh, by, now)
     fault_point("inbox.before_commit")
     event.listen(session, "after_commit", lambda _: fault_point("inbox.after_commit"), once=True)
-    return Receipt(
-        delivery_id=delivery.id,
-        times=1,
-        new_records=len(fresh),
-        new_versions=len(plan.versions) - plan.stale,
-        unchanged=plan.unchanged,
-        stale=plan.stale,
-    )
+    return plan.receipt(delivery.id, len(fresh))
+
+
+def _family_of_record(
+    company_id: int, source_id: int, program: world.Judge | None, record: IncomingRecord
+) -> int:
+    return family_of(company_id, source_id, record.kind, record.external_id, record.body, program)
 
 
 def _records(
@@ -172,6 +162,17 @@ class _Plan:
     replaced: set[int] = field(default_factory=set)  # records whose correction is over
     unchanged: int = 0
     stale: int = 0
+
+    def receipt(self, delivery_id: int, new_records: int) -> Receipt:
+        """Return the receipt of a delivery with these changes."""
+        return Receipt(
+            delivery_id=delivery_id,
+            times=1,
+            new_records=new_records,
+            new_versions=len(self.versions) - self.stale,
+            unchanged=self.unchanged,
+            stale=self.stale,
+        )
 
 
 def _plan(
@@ -339,10 +340,13 @@ def note_test(
 def refused_kind(
     session: Session, source: Connection, records: Sequence[IncomingRecord], now: datetime
 ) -> Refusal | None:
-    """Return why a delivery is refused: the source is off, or may not deliver a kind of record.
+    """Return why a delivery is refused: no source, switched off, or a kind it may not deliver.
 
-    The second reason is also recorded as an event, because it is unexpected.
+    A kind that it may not deliver is logged in the audit trail, because it is unexpected.
     """
+    if source.side != "source":
+        hint = "Name the connection that the records come from."
+        return Refusal("delivery.no_source", f"{source.name} is not a source.", hint, 422)
     if not schema.takes_deliveries(source.settings):
         words = f"{source.name} is switched off, so nothing of this delivery was taken."
         hint = "An admin switches its deliveries on again, on the page of the connection."

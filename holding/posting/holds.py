@@ -340,34 +340,6 @@ def _cause(
 
 def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
     """Return the cause key that similar troubles share, with its label."""
-    target = posting.route.partition(".")[0]
-    month = posting.doc_date.strftime("%Y-%m") if posting.doc_date else ""
-    t_month = month_name(month)
-    answers: dict[str, tuple[CauseKey, str]] = {
-        "authorization_failed": (
-            CauseKey(CauseKind.CREDENTIAL, connection),
-            f"{connection} rejects the API key",
-        ),
-        "period_locked": (
-            CauseKey.period(target, month),
-            f"{t_month} is closed in {connection}"
-            if month
-            else f"A period is closed in {connection}",
-        ),
-        "duplicate": (
-            CauseKey(CauseKind.DUPLICATE, posting.number),
-            f"Document number {posting.number} already exists in {connection}",
-        ),
-        "stale_version": (
-            CauseKey(CauseKind.STALE, posting.route),
-            f"The document in {connection} differs from the record",
-        ),
-        "temporary": (CauseKey(CauseKind.AWAY, connection), f"{connection} is not responding"),
-        "uncertain": (
-            CauseKey(CauseKind.UNCERTAIN, connection),
-            f"No confirmed answer from {connection}",
-        ),
-    }
     if trouble.code == MANUAL:
         said = f"{posting.number} may already exist in {connection}"
         return CauseKey(CauseKind.MANUAL, posting.number), said
@@ -398,6 +370,39 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         return CauseKey(CauseKind.INACTIVE, f"{connection}:{party}"), said
     if trouble.code in _OWN:
         return CauseKey(CauseKind.RULE, NAMES[trouble.code]), _OWN[trouble.code]
+    return _key_of_class(posting, trouble, connection)
+
+
+def _key_of_class(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
+    """Return the cause and its label by the error class alone."""
+    target = posting.route.partition(".")[0]
+    month = posting.doc_date.strftime("%Y-%m") if posting.doc_date else ""
+    t_month = month_name(month)
+    answers: dict[str, tuple[CauseKey, str]] = {
+        "authorization_failed": (
+            CauseKey(CauseKind.CREDENTIAL, connection),
+            f"{connection} rejects the API key",
+        ),
+        "period_locked": (
+            CauseKey.period(target, month),
+            f"{t_month} is closed in {connection}"
+            if month
+            else f"A period is closed in {connection}",
+        ),
+        "duplicate": (
+            CauseKey(CauseKind.DUPLICATE, posting.number),
+            f"Document number {posting.number} already exists in {connection}",
+        ),
+        "stale_version": (
+            CauseKey(CauseKind.STALE, posting.route),
+            f"The document in {connection} differs from the record",
+        ),
+        "temporary": (CauseKey(CauseKind.AWAY, connection), f"{connection} is not responding"),
+        "uncertain": (
+            CauseKey(CauseKind.UNCERTAIN, connection),
+            f"No confirmed answer from {connection}",
+        ),
+    }
     word = trouble.target_code or trouble.error_class
     refused = CauseKey(CauseKind.TARGET, f"{connection}:{word}")
     return answers.get(

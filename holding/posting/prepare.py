@@ -2,13 +2,13 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
-from typing import Any, Unpack
+from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -22,8 +22,6 @@ from connectors.contract import (
     Target,
 )
 from connectors.transport import strict_json
-from connectors.transport.http import Http, HttpAnswer, HttpFailure, Through
-from connectors.transport.http import RequestOptions as Given
 from holding.approvals import consent
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Channel, Desk
@@ -39,10 +37,9 @@ from holding.db.models import (
     Push,
     Record,
     RulesetVersion,
-    Run,
     Version,
 )
-from holding.db.models.columns import Moment, PushState, is_word, moment, table_of
+from holding.db.models.columns import Moment, PushState, is_word
 from holding.db.models.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.platform.changes import has_pending_mark, wake_records
 from holding.platform.events import PUSH, REQUEST, SEALED, Fact, join_events, seal_row
@@ -76,7 +73,6 @@ from holding.posting.push import (
     ReservedIds,
     add_flight,
     add_lookup,
-    call_start_limit,
     push_lease,
     read_reserved_ids,
 )
@@ -151,26 +147,17 @@ _LAST_PUSH = select(func.max(_earlier.no)).where(_MINE).correlate(Posting).scala
 
 _ACCEPTED = exists().where(_MINE, is_word(_earlier.state, PushState.ACCEPTED))
 
-_POSTING, _RUN = table_of(Posting), table_of(Run)
-
-_HELD = (
-    select(_POSTING.c.id, _POSTING.c.fence)
-    .where(bulk.among_given(_POSTING.c.id, "ids"), _POSTING.c.lease_until.is_not(None))
-    .order_by(_POSTING.c.id)
-    .with_for_update(skip_locked=True, key_share=True)
+_QUIET = and_(
+    Record.version_id == Posting.version_id,
+    Record.lease_until.is_(None),
+    or_(Record.due_at.is_(None), Record.due_at > bindparam("now", type_=Moment())),
+    ~TWIN_COMES,
 )
 
-_RENEW = (
-    update(_POSTING)
-    .where(bulk.among_given(_POSTING.c.id, "ids"))
-    .values(lease_until=moment("until"))
-)
-
-_RENEW_RUN = (
-    update(_RUN)
-    .where(_RUN.c.id == bindparam("run"), _RUN.c.fence == bindparam("ours"))
-    .where(_RUN.c.lease_until.is_not(None))
-    .values(lease_until=moment("until"))
+_BUSY = exists().where(
+    Push.connection_id == Posting.connection_id,
+    Push.family == Posting.family,
+    text(f"push.{Push.OPEN}"),
 )
 
 
@@ -566,19 +553,8 @@ def _surrounded(lock: bool) -> Select[Any]:
     (holding/programs/replay.py).
     """
     other, stands, source = aliased(Posting), aliased(Push), aliased(Connection)
-    quiet = and_(
-        Record.version_id == Posting.version_id,
-        Record.lease_until.is_(None),
-        or_(Record.due_at.is_(None), Record.due_at > bindparam("now", type_=Moment())),
-        ~TWIN_COMES,
-    )
     hold = exists().where(Hold.posting_id == Posting.id, HOLD_OPEN)
     held = or_(hold, STOPPED, ~RUNNING)
-    busy = exists().where(
-        Push.connection_id == Posting.connection_id,
-        Push.family == Posting.family,
-        text(f"push.{Push.OPEN}"),
-    )
     not_judged = exists().where(
         Hold.record_id == Posting.record_id, Hold.route == WHOLE_RECORD, HOLD_OPEN
     )
@@ -598,10 +574,10 @@ def _surrounded(lock: bool) -> Select[Any]:
             RulesetVersion.hash.label("rules_hash"),
             RulesetVersion.edition.label("rules_edition"),
             stands.content.label("standing"),
-            quiet.label("quiet"),
+            _QUIET.label("quiet"),
             has_pending_mark().label("marked"),
             held.label("held"),
-            busy.label("busy"),
+            _BUSY.label("busy"),
             outdated.label("outdated"),
             taken.label("taken"),
             holds.SENT_ELSEWHERE.label("elsewhere"),
@@ -744,53 +720,3 @@ def too_large_trouble(
         error_class="bad_value",
         words=f"{words} A document goes in one file as a whole, so it was not sent.",
     )
-
-
-def desk_with_leases(
-    desk: Desk, claims: Sequence[Claim], *, run: tuple[int, int] | None = None
-) -> Desk:
-    """Return a desk that renews these claims' and the run's leases before lookups."""
-    kept = _Kept(desk, claims, run)
-    return replace(desk, http=_Renewing(desk.http, kept.renew), renew=kept.renew)
-
-
-class _Kept:
-    """The leases of one turn, and when the first of them ends on the monotonic clock."""
-
-    def __init__(self, desk: Desk, claims: Sequence[Claim], run: tuple[int, int] | None) -> None:
-        self._desk, self._run = desk, run
-        self._fences = {claim.posting_id: claim.fence for claim in claims}
-        self._until = self._in(desk.lease)
-
-    def renew(self) -> None:
-        """Extend the leases if they would not outlast a call that begins now."""
-        if self._until >= self._in(call_start_limit(self._desk) + self._desk.answer):
-            return
-        self._until = self._in(push_lease(self._desk))
-        desk = self._desk
-        with desk.database.write() as session:
-            now = desk.clock.now()
-            rows = session.execute(_HELD, {"ids": sorted(self._fences)})
-            held_ids = [key for key, fence in rows if fence == self._fences[key]]
-            session.execute(_RENEW, {"ids": held_ids, "until": now + push_lease(desk)})
-            if self._run is not None:
-                run_id, fence = self._run
-                parameters = {"run": run_id, "ours": fence, "until": now + desk.lease + desk.answer}
-                session.execute(_RENEW_RUN, parameters)
-
-    def _in(self, length: timedelta) -> float:
-        return self._desk.clock.monotonic() + length.total_seconds()
-
-
-class _Renewing(Through):
-    """An HTTP session that renews the leases before every call that changes nothing."""
-
-    def __init__(self, http: Http, renew: Callable[[], None]) -> None:
-        super().__init__(http)
-        self._renew = renew
-
-    def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
-        """Make the call through the wrapped session."""
-        if not given.get("push"):
-            self._renew()
-        return super().request(method, url, **given)

@@ -108,19 +108,7 @@ def collect_contents(
             "personal": wanted.personal,
             "company": dict(company),
         },
-        "record": {
-            "number": row.number,
-            "source": row.source,
-            "kind": row.kind,
-            "external_id": row.external_id,
-            "state": row.state,
-            "status": row.status,
-            "party": hide(row.party),
-            "amount": row.amount,
-            "currency": row.currency or company["currency"],
-            "doc_date": row.doc_date,
-            "seen_at": row.seen_at,
-        },
+        "record": _record(row, company["currency"], hide),
         "answers": [
             {
                 "no": one.no,
@@ -154,6 +142,22 @@ def collect_contents(
     }
     told: dict[str, Any] = plain(story)
     return told
+
+
+def _record(row: record_rows.RecordRow, company_currency: str, hide: Hide) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "source": row.source,
+        "kind": row.kind,
+        "external_id": row.external_id,
+        "state": row.state,
+        "status": row.status,
+        "party": hide(row.party),
+        "amount": row.amount,
+        "currency": row.currency or company_currency,
+        "doc_date": row.doc_date,
+        "seen_at": row.seen_at,
+    }
 
 
 def _requests(

@@ -67,10 +67,36 @@ def push_change(
     company = lock_company(session, company_id)
     if based_on is not None and company.ruleset_version_id != based_on:
         return _OVERTAKEN
-    digest = hash_files(files)
-    last = select(func.coalesce(func.max(Change.no), 0)).where(Change.company_id == company_id)
-    change = Change(
+    change = _add_change(session, company, actor, files, title, now)
+    record_event(
+        session,
         company_id=company_id,
+        at=now,
+        actor=actor,
+        act="rules.pushed",
+        body={
+            "say": f"{actor.name} pushed change {change.no}, “{change.title}”"
+            f" ({plural(len(files), 'file')}, hash {change.hash[:12]}).",
+            "change": change.no,
+            "hash": change.hash,
+        },
+    )
+    return change.no
+
+
+def _add_change(
+    session: Session,
+    company: Company,
+    actor: Actor,
+    files: Mapping[str, str],
+    title: str,
+    now: datetime,
+) -> Change:
+    """Store a change with its files, and return it."""
+    digest = hash_files(files)
+    last = select(func.coalesce(func.max(Change.no), 0)).where(Change.company_id == company.id)
+    change = Change(
+        company_id=company.id,
         no=session.scalars(last).one() + 1,
         title=title.strip() or "Rules",
         state=ChangeState.REVIEW,
@@ -93,20 +119,7 @@ def push_change(
         for path, text in sorted(files.items())
     )
     session.flush()
-    record_event(
-        session,
-        company_id=company_id,
-        at=now,
-        actor=actor,
-        act="rules.pushed",
-        body={
-            "say": f"{actor.name} pushed change {change.no}, “{change.title}”"
-            f" ({plural(len(files), 'file')}, hash {digest[:12]}).",
-            "change": change.no,
-            "hash": digest,
-        },
-    )
-    return change.no
+    return change
 
 
 def _not_good(

@@ -66,13 +66,13 @@ from holding.posting.claims import (
 )
 from holding.posting.claims import companies_due as companies_to_push
 from holding.posting.evidence import Storyteller
+from holding.posting.lease_renewal import desk_with_leases
 from holding.posting.lookups import look_up_before_send
 from holding.posting.prepare import (
     Checked,
     Examined,
     Looked,
     check_claims,
-    desk_with_leases,
     store_call,
 )
 from holding.posting.runs import close_left_open

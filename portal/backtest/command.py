@@ -91,7 +91,7 @@ def backtest(
     from holding.programs.known_schemas import schemas
     from portal.backtest import parallel_run
     from portal.backtest.record_files import Stored, UnreadableError
-    from portal.backtest.report import build_report, report_json, report_lines
+    from portal.backtest.report import build_report
 
     keep = open_keeping(company, email, old, new)
     now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
@@ -110,14 +110,20 @@ def backtest(
     found = build_report(desk.backtest, ran)
     if keep and found.complete:
         keep.record(found)
+    _print_report(found, new, as_json=as_json)
+    return _code(found)
+
+
+def _print_report(found: "Report", new: Path, *, as_json: bool) -> None:
+    from portal.backtest.report import report_json, report_lines
+
     if as_json:
         print_json(report_json(found))
-    else:
-        for line in report_lines(found):
-            click.echo(line)
-        if found.complete and not found.tally.bad:
-            print_next(f"rules push {new} --company CODE --as EMAIL")
-    return _code(found)
+        return
+    for line in report_lines(found):
+        click.echo(line)
+    if found.complete and not found.tally.bad:
+        print_next(f"rules push {new} --company CODE --as EMAIL")
 
 
 def _rules(path: Path) -> "Rules":

@@ -69,7 +69,7 @@ class Listing(click.Group):
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun, such as `2,000 files`.
 
-    `holding.db.refusal.plural` is the same but loads the database layer, which slows these commands.
+    `holding.db.refusal.plural` loads the database layer, which slows these commands.
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 

@@ -121,17 +121,9 @@ class RouteProgram:
             for d in index.ruleset.duplicates
             if d.route in (None, post.route) and any(w.name == record for w in d.records)
         ]
-        self.approvals = [
-            ApprovalProgram(compiler, a)
-            for a in index.ruleset.approvals
-            if a.record == record and a.route in (None, post.route)
-        ]
+        self.approvals = _compile_approvals(compiler, record, (None, post.route))
         back = index.reversal(record, self.name)
-        self.undoing = [
-            ApprovalProgram(compiler, a)
-            for a in index.ruleset.approvals
-            if back is not None and a.record == record and a.route == back.route
-        ]
+        self.undoing = _compile_approvals(compiler, record, (back.route,)) if back else []
         scope = Scope(index, record)
         make = {"rule": "when", "owner": compiler.owner}
         self.when = Condition(compiler, post.when, scope, **make) if post.when else None
@@ -366,6 +358,17 @@ def _with_open(judged: Judged, shares: Shares | None, gate: GateSaid) -> Judged:
 
 def _rows(lines: object) -> list[Any]:
     return list(lines) if isinstance(lines, list | tuple) else []
+
+
+def _compile_approvals(
+    compiler: Compiler, record: str, routes: tuple[nodes.RouteName | None, ...]
+) -> list[ApprovalProgram]:
+    """Return the programs of a record kind's approve declarations for these routes."""
+    return [
+        ApprovalProgram(compiler, declared)
+        for declared in compiler.index.ruleset.approvals
+        if declared.record == record and declared.route in routes
+    ]
 
 
 class ApprovalProgram:

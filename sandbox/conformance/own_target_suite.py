@@ -1,6 +1,6 @@
-"""The suites of targets for one connector; pytest collects this file by its path.
+"""The suites of targets for one connector, collected by pytest.
 
-`clearpost connector test` runs it, so it stands alone.
+It is a module of its own because `clearpost connector test` runs it by its path.
 """
 
 from sandbox.conformance.own_connector import NOTHING

@@ -1,4 +1,7 @@
-"""Define, as data, the record kinds of WooCommerce with the meaning of each field."""
+"""Define, as data, the record kinds of WooCommerce with the meaning of each field.
+
+It is a module of its own because the fields read like a table, and the connector is long.
+"""
 
 from connectors.contract.schema import KindSchema
 from connectors.kit.shops.payouts import POS, UPDATED, field_schema

@@ -119,24 +119,9 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
             STEPS, *made, Step.failed(STEPS[2], words, hint, "key.refused")
         )
     made = (*made, Step(STEPS[2], ok=True, words="QuickBooks knows the key."))
-    if (shut := _shut(realm, info)) is not None:
-        asked = Step(STEPS[3], ok=None, words=f"Company {realm} was not read.")
-        before = made if shut.name == STEPS[3] else (*made, asked)
-        return ConnectionReport.stopped(STEPS, *before, shut)
-    name = _inner(info, "CompanyInfo").get("CompanyName")
-    if info.status != HTTPStatus.OK or not isinstance(name, str):
-        hint = "Correct the company ID, or connect to that company of QuickBooks."
-        words = f"The key reaches no company {realm}. {_told(info)}"
-        return ConnectionReport.stopped(
-            STEPS, *made, Step.failed(STEPS[3], words, hint, "company.unknown")
-        )
-    given = str(settings.get("company_name", "")).strip()
-    if given and given != name:
-        words = f"The key belongs to another company: {name}, ID {realm}, not {given}."
-        hint = "Connect to the right company of QuickBooks, or correct the company ID."
-        return ConnectionReport.stopped(
-            STEPS, *made, Step.failed(STEPS[3], words, hint, "company.other")
-        )
+    name = _company_name(settings, realm, info, made)
+    if isinstance(name, ConnectionReport):
+        return name
     made = (
         *made,
         Step(STEPS[3], ok=True, words=f"{name}, ID {realm}."),
@@ -158,6 +143,29 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     closed = f"Closed through {locked}." if locked else "Nothing is closed."
     day = Step(STEPS[5], ok=True, words=closed).took(preferences.seconds)
     return _passed(realm, name, locked, told, (*made, day), get)
+
+
+def _company_name(
+    settings: Settings, realm: str, info: HttpAnswer, made: tuple[Step, ...]
+) -> str | ConnectionReport:
+    """Return the company's name in QuickBooks, or the report when it is not the right company."""
+    if (shut := _shut(realm, info)) is not None:
+        asked = Step(STEPS[3], ok=None, words=f"Company {realm} was not read.")
+        before = made if shut.name == STEPS[3] else (*made, asked)
+        return ConnectionReport.stopped(STEPS, *before, shut)
+    name = _inner(info, "CompanyInfo").get("CompanyName")
+    if info.status != HTTPStatus.OK or not isinstance(name, str):
+        hint = "Correct the company ID, or connect to that company of QuickBooks."
+        words = f"The key reaches no company {realm}. {_told(info)}"
+        step = Step.failed(STEPS[3], words, hint, "company.unknown")
+        return ConnectionReport.stopped(STEPS, *made, step)
+    given = str(settings.get("company_name", "")).strip()
+    if given and given != name:
+        words = f"The key belongs to another company: {name}, ID {realm}, not {given}."
+        hint = "Connect to the right company of QuickBooks, or correct the company ID."
+        step = Step.failed(STEPS[3], words, hint, "company.other")
+        return ConnectionReport.stopped(STEPS, *made, step)
+    return name
 
 
 def _key_fault(settings: Settings, secret: str) -> str:

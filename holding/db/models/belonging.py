@@ -1,6 +1,6 @@
 """The tables that belong to a source, a record, a posting or a push, by their foreign key column.
 
-The module stands alone because it needs every other table module. See holding/access/reach.py for
+It is a module of its own because it needs every other table module. See holding/access/reach.py for
 the filters built on these lists.
 """
 

@@ -1,6 +1,6 @@
 """Play the person who imports files into AutoCount desktop, one round over the waiting files.
 
-It stands alone because only the demo's month needs a person: the stand-in does the import.
+It is a module of its own because only the demo's month needs a person.
 """
 
 import json

@@ -12,7 +12,7 @@ from holding.connections.channel import Channel, open_channel
 from holding.db.models import Attempt, Posting, Request
 from holding.posting import send
 from holding.posting.claims import claim, release_expired_claims
-from holding.posting.prepare import desk_with_leases
+from holding.posting.lease_renewal import desk_with_leases
 from tests.holding.pushing import Lane, answer_whole_files
 
 SECONDS = 25  # of a call; two of them are shorter than a lease, three are longer
