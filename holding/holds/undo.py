@@ -197,7 +197,7 @@ def _lines(session: Session, op: str) -> list[_Line]:
     return [replace(line, begun=(line.of, line.id) in gone) for line in lines]
 
 
-def _line_queries(op: str) -> tuple[tuple[str, Select[Any]], ...]:
+def _line_queries(op: str) -> tuple[tuple[str, Select[*tuple[Any, ...]]], ...]:
     """Return the queries for the operation's approvals, releases and datings."""
     pushed = exists().where(Push.posting_id == Posting.id)
     busy = or_(Posting.state.in_(IN_FLIGHT_STATES), Posting.lease_until.is_not(None))

@@ -138,10 +138,8 @@ def preview_entry(
 ) -> Preview | Refusal:
     """Evaluate in memory the records that wait for a key, as if it had the value from a day on."""
     asked = Together(session)
-    standing, fresh = (
-        asked.ask(load_key(company_id, table, key)),
-        asked.ask(fresh_now(company_id, now)),
-    )
+    standing = asked.ask(load_key(company_id, table, key))
+    fresh = asked.ask(fresh_now(company_id, now))
     if standing.value is None:
         return Refusal(
             code="mapping.unknown", message=f"Mapping table {table} does not exist.", status=404

@@ -1,6 +1,6 @@
 """The schemas of every connector, as the checks of rule files need them.
 
-This module stands alone so that commands on rule files load no database library.
+It is a module of its own because commands on rule files must load no database library.
 """
 
 from connectors import registry

@@ -109,15 +109,7 @@ def collect_contents(
             "company": dict(company),
         },
         "record": _record(row, company["currency"], hide),
-        "answers": [
-            {
-                "no": one.no,
-                "question": one.question,
-                "answer": told_by_us(one.text),
-                "proofs": [proof.label for proof in one.proofs],
-            }
-            for one in trace.answer_questions(session, row.id)
-        ],
+        "answers": _answers(session, row.id, told_by_us),
         "finding": {
             "verdict": found.verdict,
             "reasons": [
@@ -142,6 +134,18 @@ def collect_contents(
     }
     told: dict[str, Any] = plain(story)
     return told
+
+
+def _answers(session: Session, record_id: int, say: Redact) -> list[dict[str, Any]]:
+    return [
+        {
+            "no": answer.no,
+            "question": answer.question,
+            "answer": say(answer.text),
+            "proofs": [proof.label for proof in answer.proofs],
+        }
+        for answer in trace.answer_questions(session, record_id)
+    ]
 
 
 def _record(row: record_rows.RecordRow, company_currency: str, hide: Hide) -> dict[str, Any]:

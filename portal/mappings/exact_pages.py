@@ -228,7 +228,7 @@ def give_list() -> Response:
     if problems or file is None or as_of is None or kind not in set(ListKind):
         return _lists(problems, status=422)
     name, raw = str(file.filename), file.read()
-    store.drop_snapshot()  # neither a snapshot nor a lock is kept while a process reads the workbook
+    store.drop_snapshot()  # hold neither a snapshot nor a lock while a process reads the workbook
     rows = read_list(name, raw, ListKind(kind))
     with store.writing() as session:
         answer = list_files.submit_list(

@@ -315,7 +315,8 @@ def listed_text(target: Target) -> str:
     """What it lists, and when that is read."""
     kinds = dict.fromkeys(kind for document in target.documents for kind, _ in document.lists)
     none = "It lists no codes: a code that it lacks is refused when it is sent."
-    tested = f"{join_words([_LISTED[kind] for kind in kinds]).capitalize()}, read by the connection test."
+    listed = join_words([_LISTED[kind] for kind in kinds]).capitalize()
+    tested = f"{listed}, read by the connection test."
     if not isinstance(target, TellsLists):
         return tested if kinds else none
     whole = join_words([_WHOLE[kind] for kind in target.lists]).capitalize()

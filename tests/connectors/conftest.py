@@ -1,6 +1,6 @@
 """Fixtures of this folder: simulator processes and a session that may call them."""
 
-from tests.support.simulator_fixtures import (
+from tests.connectors.simulator_fixtures import (
     aiaccount,
     autocount,
     autocount_sim,
