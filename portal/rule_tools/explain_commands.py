@@ -91,9 +91,9 @@ def explain(
     last = read_backtest(backtest, hash_)
     written = with_backtest(written, last.rules)
     title = f"Rule book: {', '.join(path.resolve().stem for path in paths)}"
-    about = (f"{plural(len(files.rules), 'rule file')}, hash {hash_[:12]}. {FROM_FILES}", last.sentence)
+    about = (f"{plural(len(files.rules), 'rule file')}, hash {hash_[:12]}. {FROM_FILES}", last.say)
     if form == "json":
-        print_json({"title": title, "hash": hash_, "backtest": last.sentence, **_told(written)})
+        print_json({"title": title, "hash": hash_, "backtest": last.say, **_told(written)})
         return 0
     if form == "html":
         behind = files.rules if chosen is None else None

@@ -481,7 +481,8 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         return ConnectionReport.stopped(STEPS, *made, step)
     told = told_of(first)
     if told is None:
-        words = f"AutoCount did not let us log in. {quote_answer('AutoCount', first.status, message_of(first))}"
+        answer = quote_answer("AutoCount", first.status, message_of(first))
+        words = f"AutoCount did not let us log in. {answer}"
         hint = "Compare user name, password and API key with AOTG's portal."
         code = "key.refused" if first.status in KEY_REFUSED else "key.answer"
         step = Step.failed(STEPS[2], words, hint, code)

@@ -121,7 +121,10 @@ class TestFaults:
 
     def test_a_kill_is_a_kill_and_stands_in_the_log(self, tmp_path):
         log = tmp_path / "faults.log"
-        program = "from connectors.transport.strict_json import fault_point\nfor _ in 'abc': fault_point('sweep.mid')"
+        program = (
+            "from connectors.transport.strict_json import fault_point\n"
+            "for _ in 'abc': fault_point('sweep.mid')"
+        )
         given = {
             "CLEARPOST_FAULTS": "sweep.mid=kill@2",
             "CLEARPOST_ENV": "test",
