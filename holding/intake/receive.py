@@ -100,7 +100,7 @@ def receive(
     records = [*records, *omitted_sales(session, source.id, records, now)]
     judge = programs(session, rules) if (rules := company.ruleset_version_id) is not None else None
     family = partial(_family_of_record, company.id, source.id, judge)
-    ids, fresh = _records(session, company, source, _last_of_each(records), family, now)
+    ids, fresh = _records(session, company, source, records, family, now)
     known = load_stored_records(session, ids, fresh)
     plan = _plan(known, ids, records, (delivery.id, by.person_id if by else None), now)
     _store(session, plan, now)
@@ -125,7 +125,7 @@ def _records(
     session: Session,
     company: Company,
     source: Connection,
-    incoming: Mapping[tuple[str, str], IncomingRecord],
+    records: Sequence[IncomingRecord],
     family: Callable[[IncomingRecord], int],
     now: datetime,
 ) -> tuple[dict[tuple[str, str], int], set[int]]:
@@ -133,6 +133,7 @@ def _records(
 
     New records are inserted.
     """
+    incoming = {(record.kind, record.external_id): record for record in records}
     known = ids_of(session, source.id, incoming)
     rows = [
         record_values(company, source, incoming[key], family(incoming[key]), now)
@@ -146,10 +147,6 @@ def _records(
     if len(inserted) < len(rows):  # somebody else made them at the same moment
         known = ids_of(session, source.id, incoming)
     return known | fresh, set(fresh.values())
-
-
-def _last_of_each(records: Sequence[IncomingRecord]) -> dict[tuple[str, str], IncomingRecord]:
-    return {(record.kind, record.external_id): record for record in records}
 
 
 @dataclass(slots=True)
