@@ -28,11 +28,11 @@ def test_a_packet_holds_no_place_after_the_head_that_proves_it(
         other = make_company(session, "other").id
         noted = [Head(seq, events.hash_at(session, company.id, seq)) for seq in (3, 5)]
         given: dict[str, Any] = {"noted": noted, "hide": str, "now": NOW}
-        given["chain_head"] = events.chain_head(session, company.id)
+        given["head"] = events.chain_head(session, company.id)
         whole = event_proof(session, company.id, mine, others=True, **given).events
         alone = event_proof(session, company.id, mine, others=False, **given).events
         earlier = event_proof(
-            session, company.id, mine, others=True, **given | {"chain_head": noted[0]}
+            session, company.id, mine, others=True, **given | {"head": noted[0]}
         ).events
         since = {"head": noted[0], "noted": noted[1:]}  # what was noted since is not known there
         before = event_proof(session, company.id, mine, others=True, **given | since).events

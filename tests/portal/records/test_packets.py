@@ -210,7 +210,7 @@ def test_a_secret_in_an_event_of_another_record_stays_out(database, clock):
     record = one(database, "SELECT id FROM record WHERE number = 'SO-10240'")
     company = one(database, "SELECT company_id FROM record WHERE number = 'SO-10240'")
     with database.read() as session:
-        of = {"now": clock.now(), "chain_head": chain.chain_head(session, company)}
+        of = {"now": clock.now(), "head": chain.chain_head(session, company)}
         own = event_proof(session, company, record, noted=(), others=True, hide=str, **of).events
         links = [one for part in own["stretches"] for one in part["links"]]
         other = next(json.loads(one["text"]) for one in links
