@@ -1,1 +1,1 @@
-"""Read the rules language: rule files become a syntax tree and a list of problems, without I/O."""
+"""Clearpost grammar: rule files become a syntax tree and a list of problems, without I/O."""

@@ -1,1 +1,1 @@
-"""The service layer: database tables, life cycles and services. Only this package runs SQL."""
+"""Clearpost holding: tables, life cycles and services. Only this package runs SQL."""

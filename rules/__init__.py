@@ -1,1 +1,1 @@
-"""Judge records by rules: (program, record, facts, world, now) gives an outcome, without I/O."""
+"""Clearpost rules: (program, record, facts, world, now) gives an outcome, without I/O."""
