@@ -132,6 +132,7 @@ def init_filters(app: Flask) -> None:
     """Give the filters to the templates."""
     for made in (
         sign,
+        currency_prefix,
         digits,
         money,
         sums,
@@ -173,7 +174,6 @@ def init_filters(app: Flask) -> None:
         role_list,
     ):
         app.jinja_env.filters[made.__name__] = made
-    app.jinja_env.filters["prefix"] = currency_prefix
     app.jinja_env.globals["class_tones"] = SHOWN_TONES
     app.jinja_env.globals["zone_note"] = zone_note
 
