@@ -448,12 +448,12 @@ def own_hand(
     hands: Mapping[int, str], voice: Voice, verb: str, who: Callable[[], str]
 ) -> Refusal | None:
     """Refuse a voice whose person or represented person worked on it; `who` returns who could."""
-    reason = said_to(voice, hands, you="You")
-    if not reason:
+    why = said_to(voice, hands, you="You")
+    if not why:
         return None
     return Refusal(
         code=OWN_HAND,
-        message=f"{reason}, so you cannot {verb} this.",
+        message=f"{why}, so you cannot {verb} this.",
         hint=f"{who()}.",
         status=403,
     )

@@ -310,8 +310,8 @@ def _not_ours(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands
 
 
 def _perhaps_by_hand(channel: Channel, found: Sequence[Stands]) -> str:
-    documents = "; ".join(_told(other) for other in found)
-    return f"{channel.name} already has {documents}, not posted by Clearpost (perhaps manually)."
+    words = "; ".join(_told(other) for other in found)
+    return f"{channel.name} already has {words}, not posted by Clearpost (perhaps manually)."
 
 
 def _told(other: Stands) -> str:

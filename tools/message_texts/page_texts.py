@@ -16,7 +16,7 @@ from grammar.text.finding_codes import CODES
 from holding.access.actors import ROLE_LABELS, any_of
 from message_texts.code_texts import counted, of_module
 from message_texts.single_words import MONTHS, WORDS
-from message_texts.which_modules import ROOT, modules, of_people
+from message_texts.which_modules import ROOT, modules, of_people, source_of
 from portal.help.topics import CAUSES, title_of, topics
 from portal.languages.environment import Sentences
 from portal.languages.wording import escape_percent
@@ -46,12 +46,12 @@ def messages() -> Found:
             for message in of_template(path.read_text("utf-8")):
                 put(message, path)
     for path in modules():
-        for message in of_module(path.read_text("utf-8"), wholes_of_tables=of_people(path)):
+        for message in of_module(source_of(path), wholes_of_tables=of_people(path)):
             put(message, path)
     for message in (*WORDS, *(f"{month} %(year)s" for month in MONTHS)):
-        put(message, ROOT / "portal" / "web" / "labels.py")
+        put(message, ROOT / "portal" / "web" / "store.py")
     for message in names():
-        put(message, ROOT / "rules" / "values" / "names.py")
+        put(message, ROOT / "rules" / "values" / "wording.py")
     for message in (
         *of_help(HELP.read_text("utf-8")),
         *CAUSES,

@@ -11,7 +11,7 @@ from message_texts.code_texts import AboutRules
 from message_texts.page_texts import Found
 from message_texts.value_names import called
 from message_texts.variants import tables
-from message_texts.which_modules import COMPOSING, OF_RULE_FILES, ROOT
+from message_texts.which_modules import COMPOSING, OF_RULE_FILES, ROOT, source_of
 from portal.languages.wording import escape_percent, split_placeholders
 from rules.values.wording import plain
 
@@ -65,7 +65,7 @@ def of_rule_files() -> Found:
     }
     shapes: dict[str, str] = {}
     for name in sorted(OF_RULE_FILES):
-        tree = ast.parse((ROOT / name).read_text("utf-8"))
+        tree = ast.parse(source_of(ROOT / name))
         reader = AboutRules(tables(tree))
         reader.visit(tree)
         for message in reader.found:
@@ -99,7 +99,7 @@ def names_of_rules() -> set[str]:
     """What our templates of rules call fields, records, lists, consts and groups of fields."""
     found: set[str] = set()
     folders = {path.parent for path in (ROOT / "portal" / "starters").rglob("*.rules")}
-    for folder in sorted({*folders, ROOT / "portal" / "demo" / "targets"}):
+    for folder in sorted({*folders, ROOT / "sandbox" / "demo" / "targets"}):
         ruleset, _ = parse({one.name: one.read_text("utf-8") for one in folder.glob("*.rules")})
         for declared in (*ruleset.links, *ruleset.consts):
             found.add(plain(declared.name))

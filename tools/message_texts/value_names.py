@@ -44,6 +44,7 @@ SPEAKERS = {
     "duration",
     "term",
     "plain",
+    "plain_name",
     "kind_of",
     "_nothing",
     "_effect",
