@@ -53,7 +53,8 @@ def decide(shop: Shop, who: str | Actor, act: str = "resume", reason: str = "I l
     actor = shop.actor(who) if isinstance(who, str) else who
     with shop.database.write() as session:
         stop_id = session.scalars(select(RouteStop.id)).one()
-        answer = getattr(safety_stop, act)(session, actor, stop_id, reason, shop.now)
+        decisions = {"resume": safety_stop.resume_route, "keep": safety_stop.keep_stopped}
+        answer = decisions[act](session, actor, stop_id, reason, shop.now)
         if isinstance(answer, Refusal):
             return answer.code
         stop = session.get_one(RouteStop, stop_id)

@@ -36,7 +36,7 @@ def just_before(patch: pytest.MonkeyPatch, place: Any, step: str, act: Callable[
     patch.setattr(place, step, acted)
 
 
-@pytest.mark.parametrize("step", ["claim_seen", "first_looks", "intend"])
+@pytest.mark.parametrize("step", ["claim_seen", "look_up_before_send", "store_call"])
 def test_what_is_claimed_when_the_pause_comes_stays_ready(
     lane: Lane, pause: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -74,7 +74,7 @@ def test_a_push_in_flight_ends_and_the_next_waits(
     assert lane.states(keys) == ["posted", "ready", "ready"]
 
 
-@pytest.mark.parametrize("step", ["_claim_batch", "examine", "intend"])
+@pytest.mark.parametrize("step", ["_claim_batch", "check_claims", "store_call"])
 def test_a_run_that_is_paused_sends_no_file_and_goes_on_later(
     lane: Lane, pause: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -145,7 +145,7 @@ def test_a_crash_at_any_step_loses_nothing_from_the_run(
 ) -> None:
     keys = lane.ready(*(f"IV-{n}" for n in range(4)), due=None)
     lane.start_sync()
-    for step in ("examine", "intend", "fly", "_finish"):
+    for step in ("check_claims", "store_call", "send_flight", "_finish"):
         with monkeypatch.context() as dying:
             dying.setattr(dispatch, step, _die)
             with pytest.raises(KeyboardInterrupt):

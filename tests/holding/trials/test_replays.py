@@ -63,7 +63,7 @@ def test_other_rules_give_their_verdict_and_leave_nothing(shop: Shop) -> None:
 
 
 def test_a_changed_hash_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draft_trials, "digest", lambda *_: "0" * 64)
+    monkeypatch.setattr(draft_trials, "hash_outcome", lambda *_: "0" * 64)
     found = again(shop, "SO-1")
     assert isinstance(found, Replay)
     assert not found.same_hash

@@ -40,7 +40,7 @@ def test_a_file_of_many_unknown_codes_is_compared_up_to_a_bound(
         compared.append(f"{wanted} {known}")
         return "similar", 90
 
-    monkeypatch.setattr(file_check, "alike", alike)
+    monkeypatch.setattr(file_check, "rate_similarity", alike)
     known = units("CARTON", "BARREL", "TIN 12")
     assert nearest(known, "CARTOM") is not None
     assert nearest(known, "CARTOM") is not None  # asked again, not compared again

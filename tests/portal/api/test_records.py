@@ -18,7 +18,7 @@ from tests.support.databases import any_move
 pytestmark = pytest.mark.sqlite
 __all__ = ["call", "key"]
 READER = re.compile(
-    r"(?<!\w)(read_approval|reasoned|linked|assigned|snoozed|corrected|dated|asked|many)\(\)"
+    r"(?<!\w)(read_(?:approval|reason|link|assignment|snooze|correction|date|question|many))\(\)"
 )
 """The functions of the calls that read a body."""
 SAMPLES = {"string": "x", "integer": 1, "array": []}
