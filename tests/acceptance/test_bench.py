@@ -21,8 +21,12 @@ PATIENCE = 300 + BUILT / 5
 def result(
     command: Path, postgresql_url: str | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Any:
-    """What a small bench prints; on PostgreSQL as well where there is a server."""
-    product = Product(command, tmp_path_factory.mktemp("bench"), free_environment())
+    """What a small bench prints; on PostgreSQL as well where there is a server.
+
+    The wheel leaves `bench` out, so the command runs in the checkout.
+    """
+    environment = {**free_environment(), "PYTHONPATH": str(ROOT)}
+    product = Product(command, tmp_path_factory.mktemp("bench"), environment)
     few = ["--records", str(BUILT), "--webhooks", "5", "--backtest-records", "1000"]
     few += [
         "--rule-records",

@@ -99,7 +99,7 @@ def test_what_is_proved_absent_is_sent_again_after_the_pause_and_is_paid_for(
     [key] = lane.ready("IV-1")
     lane.work()
     with monkeypatch.context() as racing:
-        just_before(racing, uncertain, "again", lambda: pause(True))
+        just_before(racing, uncertain, "resend", lambda: pause(True))
         lane.settle()
     assert lane.target.lines("created") == []
     assert lane.state(key) == "uncertain"
