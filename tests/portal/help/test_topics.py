@@ -73,10 +73,10 @@ def test_a_finding_is_headed_by_its_code_and_its_title_in_the_language(visit: An
 def test_every_status_that_is_made_has_a_topic() -> None:
     source = (ROOT / "holding" / "runs" / "status.py").read_text("utf-8")
     made = re.findall(r'Pill\(f?"([^"]+)"', source)
-    made += re.findall(r'(?:found = |words = |else )\(f?"([A-Z][^"]+)"', source)
-    made += re.findall(r'told = f"([A-Z][^"]+)"', source)
+    made += re.findall(r'(?:status = |words = |cause = |else )\(f?"([A-Z][^"]+)"', source)
+    made += re.findall(r'summary = f"([A-Z][^"]+)"', source)
     made.remove("{text} {_when(since, zone)}")  # those of the lines before, with a moment
-    made.remove("{told}, {failed:,} on hold")  # and what a last sync is told by begins this
+    made.remove("{summary}, {failed:,} on hold")  # and what a last sync is told by begins this
     made.remove("{stop.text} · {ran.text}")  # begins with the words of another line
     assert len(made) >= len(PILL_WORDS)
     assert [text for text in made if not topics.pill_slug(text)] == []
