@@ -31,7 +31,7 @@ NO_HEADS = {"PARTS"}
 def test_the_tables_are_found() -> None:
     tables = {place for place, _ in heads()}
     assert len(tables) >= 20
-    assert {"total_lists.DAYS", "hold_lists.HELD", "run_lists.RUNS"} <= tables
+    assert {"downloads.DAYS", "hold_lists.HELD", "downloads.RUNS"} <= tables
 
 
 @pytest.mark.parametrize(("place", "head"), heads())
