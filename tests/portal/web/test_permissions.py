@@ -208,9 +208,10 @@ def test_the_interface_for_programs_refuses_a_token_without_the_act(
         )
     assert isinstance(token, operations.NewToken)
     client, head = app.test_client(), {"Authorization": f"Bearer {token.key}"}
-    listing, retry = "/api/v1/c/kedai/holds", "/api/v1/c/kedai/holds/1/retry"
+    listing = "/api/v1/c/kedai/holds"
+    release = f"{listing}/1/release"  # an empty body: a call with the act is answered 422
     assert client.get(listing, headers=head).status_code == 200
-    refused = client.post(retry, json={}, headers={**head, "Idempotency-Key": "k"})
+    refused = client.post(release, json={}, headers={**head, "Idempotency-Key": "k"})
     assert (refused.status_code, refused.content_type) == (403, "application/problem+json")
     assert client.get(listing).status_code == 401
-    assert client.post(retry, json={}).status_code == 401
+    assert client.post(release, json={}).status_code == 401
