@@ -84,8 +84,9 @@ def test_f27_another_schema_version_and_back(house: House, done: Done) -> None:
     _crowd(house, CROWD)
     with house.working("--no-redis") as worker:
         for _ in range(2):
+            _wait_for_sweeps(house, active=True)  # a worker that starts later would end at once
             _schema_becomes(house, "0003")
-            _sweeps_no_more(house)
+            _wait_for_sweeps(house, active=False)
             _make_due(house)
             time.sleep(1)  # three sweeps in which it could claim
             assert _waiting(house) == len(sent)
@@ -103,15 +104,16 @@ def _schema_becomes(house: House, version: str) -> None:
         session.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
 
 
-def _sweeps_no_more(house: House) -> None:
-    """Until the duty to sweep has ended, which a working worker prolongs with each sweep."""
+def _wait_for_sweeps(house: House, *, active: bool) -> None:
+    """Wait until a worker holds the duty to sweep, which each sweep prolongs, or none does."""
     limit = time.monotonic() + 30
     sweeping = select(func.count()).select_from(Singleton)
     while True:
         with house.database.read() as session:
-            if not session.scalar(sweeping.where(Singleton.until > datetime.now(UTC))):
-                return
-        assert time.monotonic() < limit, "the worker sweeps on"
+            held = session.scalar(sweeping.where(Singleton.until > datetime.now(UTC)))
+        if bool(held) == active:
+            return
+        assert time.monotonic() < limit, f"held: {held}"
         time.sleep(0.05)
 
 
