@@ -44,7 +44,7 @@ LIST_SEPARATORS: Final = ("; ", ", ", " and ", " or ", " · ")
 PEOPLE: Final = frozenset({"names", "others", "publishers"})
 """Values that are names in a row, by their names: `Adam or Farah` is `Adam atau Farah`."""
 
-NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here|t_plain|t_term)\d*")
+NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here|t_plain(?:_name)?|t_term)\d*")
 """Values that may be a noun of the domain, such as `tax code`, by their names."""
 
 FINDING: Final = "finding"
