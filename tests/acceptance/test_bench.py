@@ -25,8 +25,7 @@ def result(
 
     The wheel leaves `bench` out, so the command runs in the checkout.
     """
-    environment = {**free_environment(), "PYTHONPATH": str(ROOT)}
-    product = Product(command, tmp_path_factory.mktemp("bench"), environment)
+    product = Product(command, tmp_path_factory.mktemp("bench"), free_environment())
     few = ["--records", str(BUILT), "--webhooks", "5", "--backtest-records", "1000"]
     few += [
         "--rule-records",
@@ -35,7 +34,9 @@ def result(
     ]
     if postgresql_url:
         few += ["--postgresql", postgresql_url]
-    told = product.run("bench", "--json", *few, patience=PATIENCE).stdout.splitlines()
+    checkout = {"PYTHONPATH": str(ROOT)}
+    done = product.run("bench", "--json", *few, env=checkout, patience=PATIENCE)
+    told = done.stdout.splitlines()
     assert len(told) == 1
     return json.loads(told[0])
 

@@ -8,7 +8,7 @@ from tests.faults.yard import REACHED_BY
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOORS = ("connectors", "holding", "portal", "workers")
-CALL = re.compile(r'\bpoint\(\s*"([a-z_.]+)"')
+CALL = re.compile(r'\bfault_point\(\s*"([a-z_.]+)"')
 
 
 def test_every_name_stands_in_the_code_and_in_the_matrix() -> None:

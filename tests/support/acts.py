@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.installed import ROOT
 
 ACT = re.compile(r"[a-z]+\.[a-z_]*\Z")
-TELLS = re.compile(r"(record_events?|Fact|_?(tell|log|add)\w*|_fact)\Z")
+TELLS = re.compile(r"(?!logger\Z)(record_events?|Fact|_?(tell|log|add)\w*|_fact)\Z")
 """What is called with an act: the event itself, or a function of a module that makes one."""
 NAMES = re.compile(r"(OPENED|WRITTEN|CHANGED|APPROVED|SENDING)\Z")
 """Constants that hold an act; a permission and a finding have others."""
